@@ -1,0 +1,35 @@
+FROM rust:1.95.0-slim-bookworm AS build
+
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends cmake make g++ \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /src
+COPY . .
+# The image has its toolchain; the file that asks for one is for working copies.
+RUN rm rust-toolchain.toml \
+    && cargo build --locked --release --bin vestibule \
+    && strip target/release/vestibule
+
+FROM debian:12-slim
+
+# Certificate authorities, for issuers whose keys are fetched by https.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+
+# The user is a number, so that a cluster can see that it is not root; it needs no entry anywhere.
+RUN install --directory --mode=0700 --owner=65532 --group=65532 /var/lib/vestibule
+
+COPY --from=build /src/target/release/vestibule /usr/local/bin/vestibule
+
+USER 65532:65532
+# The store's file is here unless `store.path` says otherwise.
+WORKDIR /var/lib/vestibule
+VOLUME /var/lib/vestibule
+EXPOSE 8080
+
+ENTRYPOINT ["/usr/local/bin/vestibule"]
+CMD ["serve", "--config", "/etc/vestibule/config.yaml"]

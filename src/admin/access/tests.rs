@@ -1,0 +1,70 @@
+use super::*;
+
+fn access() -> Access {
+    Access::new(&config::Admin::default())
+}
+
+fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).try_into().unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
+#[test]
+fn only_names_of_this_machine_are_answered_without_a_token() {
+    for host in [
+        "127.0.0.1:9901",
+        "127.0.0.1:1",
+        "127.0.0.1",
+        "[::1]:9901",
+        "localhost",
+        "LOCALHOST:9901",
+    ] {
+        assert_eq!(
+            access().check_host(&headers(&[("host", host)])),
+            Ok(()),
+            "{host}"
+        );
+    }
+    for host in [
+        "rebound.example:9901",
+        "localhost.example",
+        "127.0.0.1.example:9901",
+        "10.0.0.1:9901",
+        "",
+    ] {
+        let refused = access()
+            .check_host(&headers(&[("host", host)]))
+            .unwrap_err();
+        assert_eq!(refused.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+    }
+    assert!(access().check_host(&HeaderMap::new()).is_err());
+}
+
+#[test]
+fn pages_of_other_origins_are_told_by_either_field() {
+    let host = ("host", "localhost:9901");
+    for fields in [
+        vec![host],
+        vec![host, ("origin", "http://localhost:9901")],
+        vec![host, ("sec-fetch-site", "same-origin")],
+        vec![host, ("sec-fetch-site", "none")],
+    ] {
+        assert_eq!(check_same_origin(&headers(&fields)), Ok(()), "{fields:?}");
+    }
+    for field in [
+        ("origin", "http://localhost:8080"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        assert!(
+            check_same_origin(&headers(&[host, field])).is_err(),
+            "{field:?}"
+        );
+    }
+    let both = [host, ("origin", "null"), ("sec-fetch-site", "same-origin")];
+    assert!(check_same_origin(&headers(&both)).is_err());
+}

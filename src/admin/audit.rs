@@ -1,0 +1,59 @@
+//! Who changed what, and when.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::body::Asked;
+use super::fault::Fault;
+use super::page::Paging;
+use crate::clock::UnixTime;
+use crate::store::{AuditRecord, Store};
+
+/// A part of the audit.
+#[derive(Debug, Serialize)]
+pub struct AuditPage {
+    /// The newest first.
+    pub records: Vec<AuditRecord>,
+    /// What to ask for the next page with; null after the last.
+    pub next: Option<String>,
+}
+
+/// `GET /admin/api/audit`.
+pub async fn list(
+    State(state): State<AdminState>,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<AuditPage>, Fault> {
+    let page = state.store.audit(paging.into()).await?;
+    Ok(Json(AuditPage {
+        records: page.items,
+        next: page.next,
+    }))
+}
+
+/// Writes down what an operator did. What is done is done: a store that fails here is logged.
+pub async fn note(
+    store: &dyn Store,
+    operator: &Operator,
+    action: &str,
+    target: &str,
+    detail: Map<String, Value>,
+) {
+    info!(actor = %operator.name, action, target, "operator");
+    let record = AuditRecord {
+        id: Uuid::now_v7(),
+        at: UnixTime::now(),
+        actor: operator.name.to_string(),
+        action: action.to_owned(),
+        target: Some(target.to_owned()),
+        detail,
+    };
+    if let Err(error) = store.append_audit(record).await {
+        warn!(%error, action, target, "not in the audit");
+    }
+}

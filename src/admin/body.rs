@@ -1,0 +1,51 @@
+//! What requests carry.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+
+/// A JSON body; what is wrong with it is told as a [`Fault`].
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+        match Json::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::JsonDataError(_)) => Err(Fault::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unprocessable",
+                // The text of the error may quote the body, which may be a token.
+                "a member of the body is missing, unknown or of another type",
+            )),
+            Err(rejection) => Err(Fault::new(
+                rejection.status(),
+                "bad_request",
+                "the body is not a JSON object of the right size",
+            )),
+        }
+    }
+}
+
+/// The query; what is wrong with it is told as a [`Fault`].
+#[derive(Debug)]
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        match query {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(_) => Err(Fault::bad_request("the query can not be understood")),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Browsers that logged in to the dashboard.
+//!
+//! A login with the admin token makes a session of this process: a random id in a cookie that no
+//! script reads and no other site sends, and a second random word that each form repeats, so that
+//! a form of somebody else does nothing. The table holds the id's hash.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cookie::{Cookie, SameSite};
+use http::header::{COOKIE, HeaderMap};
+use uuid::Uuid;
+
+use super::access::Operator;
+use super::fault::Fault;
+use crate::clock::UnixTime;
+use crate::store::Digest;
+
+/// The open sessions of browsers.
+pub struct Browsers {
+    open: Mutex<HashMap<Digest, Open>>,
+    /// What forms repeat where nobody logs in.
+    shared_csrf: String,
+}
+
+#[derive(Clone)]
+struct Open {
+    visitor: Visitor,
+    until: UnixTime,
+}
+
+/// Who looks at a page.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The operator.
+    pub operator: Operator,
+    /// What forms repeat.
+    pub csrf: String,
+    /// Whether there is a session to log out of.
+    pub logged_in: bool,
+}
+
+impl Browsers {
+    /// Whoever is on the machine, where no token is asked for.
+    pub fn local(&self) -> Visitor {
+        Visitor {
+            operator: Operator::local(),
+            csrf: self.shared_csrf.clone(),
+            logged_in: false,
+        }
+    }
+
+    /// Opens a session; the cookie to set.
+    pub fn log_in(&self, operator: Operator) -> String {
+        let (id, csrf) = (random_word(), random_word());
+        let now = UnixTime::now();
+        let visitor = Visitor {
+            operator,
+            csrf,
+            logged_in: true,
+        };
+        let mut open = self.open();
+        open.retain(|_, session| now < session.until);
+        let until = now.plus(SESSION_AGE);
+        open.insert(Digest::of(&[&id]), Open { visitor, until });
+        set_cookie(id, cookie::time::Duration::HOUR)
+    }
+
+    /// Whose session a request's cookie names.
+    pub fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+        let id = session_id(headers)?;
+        let open = self.open();
+        let found = open.get(&Digest::of(&[&id]))?;
+        (UnixTime::now() < found.until).then(|| found.visitor.clone())
+    }
+
+    /// Closes the session that a request's cookie names; the cookie to set.
+    pub fn log_out(&self, headers: &HeaderMap) -> String {
+        if let Some(id) = session_id(headers) {
+            self.open().remove(&Digest::of(&[&id]));
+        }
+        set_cookie(String::new(), cookie::time::Duration::ZERO)
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<Digest, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Visitor {
+    /// Refuses a form that was not made for this visitor.
+    pub fn check(&self, csrf: &str) -> Result<(), Fault> {
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(
+            csrf.as_bytes(),
+            self.csrf.as_bytes(),
+        );
+        same.map_err(|_| Fault::forbidden("csrf", "this form is too old; go back and load it anew"))
+    }
+}
+
+impl Default for Browsers {
+    fn default() -> Self {
+        Self {
+            open: Mutex::default(),
+            shared_csrf: random_word(),
+        }
+    }
+}
+
+impl fmt::Debug for Browsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Browsers").finish_non_exhaustive()
+    }
+}
+
+fn session_id(headers: &HeaderMap) -> Option<String> {
+    let fields = headers.get_all(COOKIE).iter();
+    let cookies = fields.filter_map(|field| field.to_str().ok());
+    cookies
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == COOKIE_NAME)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+/// Without `Secure`: the listener speaks plain HTTP, on loopback or behind the operator's TLS.
+fn set_cookie(id: String, age: cookie::time::Duration) -> String {
+    Cookie::build((COOKIE_NAME, id))
+        .path("/dashboard")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .max_age(age)
+        .build()
+        .to_string()
+}
+
+/// From the system's generator, 244 bits.
+fn random_word() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+const COOKIE_NAME: &str = "vestibule_admin";
+/// As long as the cookie.
+const SESSION_AGE: Duration = Duration::from_secs(3600);

@@ -1,0 +1,69 @@
+//! Whether the gateway can serve, and what is degraded.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::AdminState;
+
+/// The gateway's own state; issuers have theirs.
+#[derive(Debug, Default)]
+pub struct Health {
+    listening: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Health {
+    /// All public listeners accept connections.
+    pub fn listening(&self) {
+        self.listening.store(true, Ordering::Release);
+    }
+
+    /// The gateway finishes what it has begun and takes nothing new.
+    pub fn draining(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    status: &'static str,
+    degraded: Vec<String>,
+}
+
+/// `GET /ready`: 200 with what is degraded, 503 while starting, while draining, or while an
+/// issuer marked `required_for_ready` has no keys.
+pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
+    let mut degraded = Vec::new();
+    let mut waits_for_keys = false;
+    for issuer in state.exchange.issuers().iter().filter(|one| one.enabled()) {
+        let (name, keys) = (issuer.name(), issuer.keys().status());
+        if !keys.has_keys {
+            waits_for_keys |= issuer.settings().required_for_ready;
+            degraded.push(format!("issuer {name} has no keys"));
+        } else if keys.degraded {
+            degraded.push(format!(
+                "issuer {name} does not answer, its last good keys serve"
+            ));
+        }
+    }
+    if state.store.health().await.is_err() {
+        degraded.push("the store does not answer, known sessions go on".to_owned());
+    }
+    let (code, status) = if state.health.draining.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if !state.health.listening.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+    } else if waits_for_keys {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for keys")
+    } else if degraded.is_empty() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::OK, "degraded")
+    };
+    (code, Json(Readiness { status, degraded }))
+}

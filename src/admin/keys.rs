@@ -1,0 +1,140 @@
+//! The gateway's signing keys as operators see them. Private halves stay where they are.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use tracing::warn;
+
+use super::AdminState;
+use super::access::Operator;
+use super::audit;
+use super::body::Body;
+use super::fault::Fault;
+use crate::clock::UnixTime;
+use crate::config::session::SigningAlgorithm;
+use crate::session::keys::KeysError;
+use crate::store::{KeyState, SigningKeyRecord};
+
+/// All of them.
+#[derive(Debug, Serialize)]
+pub struct KeyList {
+    /// The oldest first.
+    pub keys: Vec<KeyRow>,
+}
+
+/// One signing key.
+#[derive(Debug, Serialize)]
+pub struct KeyRow {
+    /// The `kid` in tokens.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// Where it is in its life.
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: UnixTime,
+    /// When it starts to sign.
+    pub activates_at: UnixTime,
+    /// When it stopped or will stop to sign.
+    pub retires_at: Option<UnixTime>,
+    /// Until when a retired key stays published.
+    pub published_until: Option<UnixTime>,
+}
+
+impl From<SigningKeyRecord> for KeyRow {
+    fn from(record: SigningKeyRecord) -> Self {
+        Self {
+            kid: record.kid,
+            algorithm: record.algorithm,
+            state: record.state,
+            created_at: record.created_at,
+            activates_at: record.activates_at,
+            retires_at: record.retires_at,
+            published_until: record.published_until,
+        }
+    }
+}
+
+/// `GET /admin/api/keys`.
+pub async fn list(State(state): State<AdminState>) -> Result<Json<KeyList>, Fault> {
+    rows(&state).await.map(|keys| Json(KeyList { keys }))
+}
+
+/// The body of a rotation.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotate {
+    /// Before verifiers that cache the key set can have the next key.
+    #[serde(default)]
+    at_once: bool,
+}
+
+/// `POST /admin/api/keys/rotate`.
+pub async fn rotate(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Body(Rotate { at_once }): Body<Rotate>,
+) -> Result<Json<KeyList>, Fault> {
+    rotate_now(&state, &operator, at_once).await?;
+    list(State(state)).await
+}
+
+/// `POST /admin/api/keys/{kid}/revoke`.
+pub async fn revoke(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(kid): Path<String>,
+) -> Result<Json<KeyList>, Fault> {
+    revoke_one(&state, &operator, &kid).await?;
+    list(State(state)).await
+}
+
+/// Lets the next key sign once it has been published for long enough, or at once.
+pub async fn rotate_now(
+    state: &AdminState,
+    operator: &Operator,
+    at_once: bool,
+) -> Result<(), Fault> {
+    let rotated = state.exchange.rotate_signing_keys(at_once).await;
+    rotated.map_err(keys_failed)?;
+    let detail = Map::from_iter([("at_once".to_owned(), json!(at_once))]);
+    audit::note(
+        &*state.store,
+        operator,
+        "key.rotate",
+        "signing keys",
+        detail,
+    )
+    .await;
+    Ok(())
+}
+
+/// Forgets a key that somebody else may have, and ends every session that may have a token by it.
+pub async fn revoke_one(state: &AdminState, operator: &Operator, kid: &str) -> Result<(), Fault> {
+    if !rows(state).await?.iter().any(|key| key.kid == kid) {
+        return Err(Fault::not_found("signing key"));
+    }
+    let revoked = state.exchange.revoke_signing_key(kid).await;
+    revoked.map_err(keys_failed)?;
+    audit::note(&*state.store, operator, "key.revoke", kid, Map::new()).await;
+    Ok(())
+}
+
+/// All keys that are known, the oldest first.
+pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, Fault> {
+    let records = state.store.signing_keys().await?;
+    Ok(records.into_iter().map(KeyRow::from).collect())
+}
+
+fn keys_failed(error: KeysError) -> Fault {
+    match error {
+        KeysError::Store(error) => error.into(),
+        error => {
+            warn!(%error, "signing keys failed");
+            let message = "the signing keys can not be changed; the log says why";
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The gateway's signing keys.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{Frame, Sent, moment, page};
+use crate::admin::AdminState;
+use crate::admin::browser::Visitor;
+use crate::admin::fault::Fault;
+use crate::admin::keys::{self, KeyRow};
+use crate::store::KeyState;
+
+#[derive(Template)]
+#[template(path = "dashboard/keys.html")]
+struct Page {
+    frame: Frame,
+    keys: Vec<KeyRow>,
+}
+
+impl Page {
+    fn state(&self, state: &KeyState) -> &'static str {
+        match state {
+            KeyState::Next => "next",
+            KeyState::Current => "current",
+            KeyState::Retired => "retired",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Rotate {
+    csrf: String,
+    at_once: bool,
+}
+
+/// `GET /dashboard/keys`.
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    Ok(page(&Page {
+        frame: Frame::new("Signing keys", visitor),
+        keys: keys::rows(&state).await?,
+    }))
+}
+
+/// `POST /dashboard/keys/rotate`.
+pub(super) async fn rotate(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Form(sent): Form<Rotate>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    keys::rotate_now(&state, &visitor.operator, sent.at_once).await?;
+    Ok(Redirect::to("/dashboard/keys").into_response())
+}
+
+/// `POST /dashboard/keys/{kid}/revoke`.
+pub(super) async fn revoke(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(kid): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    keys::revoke_one(&state, &visitor.operator, &kid).await?;
+    Ok(Redirect::to("/dashboard/keys").into_response())
+}

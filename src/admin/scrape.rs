@@ -1,0 +1,36 @@
+//! `/metrics`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+
+use super::AdminState;
+
+/// All metrics, with the gauges that are only read when somebody asks.
+pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    for issuer in state.exchange.issuers().iter() {
+        let keys = issuer.keys().status();
+        let label = [issuer.name().as_ref()];
+        state
+            .metrics
+            .jwks_keys
+            .with_label_values(&label)
+            .set(as_gauge(keys.keys.len() as u64));
+        if let Some(age) = keys.age {
+            state
+                .metrics
+                .jwks_age
+                .with_label_values(&label)
+                .set(as_gauge(age));
+        }
+    }
+    match state.metrics.render() {
+        Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn as_gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,176 @@
+//! Sessions as operators see and revoke them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::audit;
+use super::body::Asked;
+use super::fault::Fault;
+use super::page::Paging;
+use super::users;
+use crate::clock::UnixTime;
+use crate::store::{EndCause, Ended, PageRequest, SessionRecord};
+
+/// Which sessions to list.
+#[derive(Debug, Default, Deserialize)]
+pub struct Search {
+    /// Of this user; of all without it.
+    #[serde(default)]
+    user: Option<Uuid>,
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// A part of the sessions.
+#[derive(Debug, Serialize)]
+pub struct SessionPage {
+    /// The newest first.
+    pub sessions: Vec<SessionRow>,
+    /// What to ask for the next page with; null after the last.
+    pub next: Option<String>,
+}
+
+/// One session.
+#[derive(Debug, Serialize)]
+pub struct SessionRow {
+    /// Its id.
+    pub sid: Uuid,
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// The issuer's name when it was opened.
+    pub issuer: String,
+    /// Whether it is open.
+    pub state: SessionState,
+    /// When it was opened.
+    pub opened_at: UnixTime,
+    /// When it ends by itself.
+    pub expires_at: UnixTime,
+    /// The latest activity that was written down.
+    pub last_seen: UnixTime,
+    /// When and why it ended.
+    pub ended: Option<Ended>,
+    /// The client's address at the opening.
+    pub client_address: Option<String>,
+    /// The client's `User-Agent` at the opening.
+    pub user_agent: Option<String>,
+}
+
+/// Whether a session is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Its tokens are accepted.
+    Open,
+    /// Its time has come.
+    Expired,
+    /// It was ended.
+    Ended,
+}
+
+impl From<SessionRecord> for SessionRow {
+    fn from(record: SessionRecord) -> Self {
+        let state = if record.ended.is_some() {
+            SessionState::Ended
+        } else if record.expires_at <= UnixTime::now() {
+            SessionState::Expired
+        } else {
+            SessionState::Open
+        };
+        Self {
+            sid: record.sid,
+            user_id: record.user_id,
+            issuer: record.issuer,
+            state,
+            opened_at: record.opened_at,
+            expires_at: record.expires_at,
+            last_seen: record.last_seen,
+            ended: record.ended,
+            client_address: record.client_address.map(|address| address.to_string()),
+            user_agent: record.user_agent,
+        }
+    }
+}
+
+/// `GET /admin/api/sessions`.
+pub async fn list(
+    State(state): State<AdminState>,
+    Asked(search): Asked<Search>,
+) -> Result<Json<SessionPage>, Fault> {
+    let page = PageRequest::from(Paging {
+        after: search.after,
+        limit: search.limit,
+    });
+    let page = state.store.sessions(search.user, page).await?;
+    Ok(Json(SessionPage {
+        sessions: rows(page.items),
+        next: page.next,
+    }))
+}
+
+/// `GET /admin/api/sessions/{sid}`.
+pub async fn show(
+    State(state): State<AdminState>,
+    Path(sid): Path<Uuid>,
+) -> Result<Json<SessionRow>, Fault> {
+    let found = state.store.session(sid).await?;
+    let record = found.ok_or_else(|| Fault::not_found("session"))?;
+    Ok(Json(record.into()))
+}
+
+/// `POST /admin/api/sessions/{sid}/revoke`.
+pub async fn revoke(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(sid): Path<Uuid>,
+) -> Result<Json<SessionRow>, Fault> {
+    end(&state, &operator, sid).await.map(Json)
+}
+
+/// `PUT /api/v0/sessions/{sid}/revoke`, the platform's own form of it.
+pub async fn revoke_as_platform(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(sid): Path<Uuid>,
+) -> Result<StatusCode, Fault> {
+    end(&state, &operator, sid).await?;
+    Ok(StatusCode::OK)
+}
+
+/// `POST /api/v0/environments/{environment}/users/{user}/sessions/revoke`.
+pub async fn revoke_all_as_platform(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path((environment, user)): Path<(Uuid, Uuid)>,
+) -> Result<StatusCode, Fault> {
+    if environment != state.exchange.minter().environment_id {
+        return Err(Fault::not_found("environment"));
+    }
+    users::sign_out_everywhere(&state, &operator, user).await?;
+    Ok(StatusCode::OK)
+}
+
+/// Ends a session for ever, from the very next request on.
+pub async fn end(state: &AdminState, operator: &Operator, sid: Uuid) -> Result<SessionRow, Fault> {
+    // An id that nobody has seen is more likely a typing error than a session to prevent.
+    let known = state.store.session(sid).await?;
+    known.ok_or_else(|| Fault::not_found("session"))?;
+    let ended = state.exchange.end_session(sid, EndCause::Operator).await?;
+    let record = ended.ok_or_else(|| Fault::not_found("session"))?;
+    let detail = Map::from_iter([("user".to_owned(), json!(record.user_id))]);
+    let target = sid.to_string();
+    audit::note(&*state.store, operator, "session.revoke", &target, detail).await;
+    Ok(record.into())
+}
+
+/// As operators see them.
+pub fn rows(records: Vec<SessionRecord>) -> Vec<SessionRow> {
+    records.into_iter().map(SessionRow::from).collect()
+}

@@ -1,0 +1,266 @@
+//! Users as operators find, make, block and delete them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::audit;
+use super::body::{Asked, Body};
+use super::fault::Fault;
+use super::page::Paging;
+use super::sessions::{self, SessionRow};
+use crate::clock::UnixTime;
+use crate::store::{EndScope, NewUser, Page, PageRequest, User, UserFilter};
+
+/// Which users to list.
+#[derive(Debug, Default, Deserialize)]
+pub struct Search {
+    /// A user's id, an address, or the `sub` at any issuer; all users without it.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// How many.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// A part of the users.
+#[derive(Debug, Serialize)]
+pub struct UserPage {
+    /// The newest first.
+    pub users: Vec<User>,
+    /// What to ask for the next page with; null after the last.
+    pub next: Option<String>,
+}
+
+/// One user, with what is open.
+#[derive(Debug, Serialize)]
+pub struct UserWithSessions {
+    /// The user, with credentials.
+    pub user: User,
+    /// The newest sessions.
+    pub sessions: Vec<SessionRow>,
+}
+
+/// A user to be, who will sign in later.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The issuer, by its name in the configuration or its `iss`.
+    issuer: String,
+    /// The `sub` of the user's tokens.
+    external_id: String,
+    /// An address that the operator vouches for.
+    #[serde(default)]
+    email: Option<String>,
+    /// What is kept with the user.
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+/// The body of a block.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    blocked: bool,
+}
+
+/// `GET /admin/api/users`.
+pub async fn list(
+    State(state): State<AdminState>,
+    Asked(search): Asked<Search>,
+) -> Result<Json<UserPage>, Fault> {
+    let page = find(&state, search).await?;
+    Ok(Json(UserPage {
+        users: page.items,
+        next: page.next,
+    }))
+}
+
+/// `POST /admin/api/users`.
+pub async fn create(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Body(wanted): Body<Create>,
+) -> Result<(StatusCode, Json<User>), Fault> {
+    let user = state
+        .store
+        .create_user(NewUser {
+            iss: iss_of(&state, &wanted.issuer)?,
+            sub: wanted.external_id,
+            email: wanted.email,
+            metadata: wanted.metadata,
+            now: UnixTime::now(),
+        })
+        .await?;
+    note(&state, &operator, "user.create", user.id).await;
+    Ok((StatusCode::CREATED, Json(user)))
+}
+
+/// `GET /admin/api/users/{id}`.
+pub async fn show(
+    State(state): State<AdminState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<UserWithSessions>, Fault> {
+    one(&state, id).await.map(Json)
+}
+
+/// `PUT /admin/api/users/{id}/blocked`.
+pub async fn block(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Body(Block { blocked }): Body<Block>,
+) -> Result<Json<User>, Fault> {
+    set_blocked(&state, &operator, id, blocked).await.map(Json)
+}
+
+/// `PUT /admin/api/users/{id}/metadata`.
+pub async fn describe(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Body(metadata): Body<Map<String, Value>>,
+) -> Result<Json<User>, Fault> {
+    let now = UnixTime::now();
+    let user = state.store.set_metadata(id, metadata, now).await?;
+    let user = user.ok_or_else(|| Fault::not_found("user"))?;
+    note(&state, &operator, "user.metadata", id).await;
+    Ok(Json(user))
+}
+
+/// `DELETE /admin/api/users/{id}`.
+pub async fn delete(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Fault> {
+    remove(&state, &operator, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /admin/api/users/{id}/sign-out`.
+pub async fn sign_out(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Fault> {
+    sign_out_everywhere(&state, &operator, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The users that a search means.
+pub async fn find(state: &AdminState, search: Search) -> Result<Page<User>, Fault> {
+    let page = PageRequest::from(Paging {
+        after: search.after,
+        limit: search.limit,
+    });
+    let wanted = search.q.unwrap_or_default();
+    let wanted = wanted.trim();
+    if wanted.is_empty() {
+        return Ok(state.store.users(UserFilter::All, page).await?);
+    }
+    if let Ok(id) = wanted.parse::<Uuid>()
+        && let Some(user) = state.store.user(id).await?
+    {
+        return Ok(Page {
+            items: vec![user],
+            next: None,
+        });
+    }
+    if wanted.contains('@') {
+        let filter = UserFilter::Email(wanted.to_owned());
+        let found = state.store.users(filter, page.clone()).await?;
+        if !found.items.is_empty() {
+            return Ok(found);
+        }
+    }
+    let filter = UserFilter::ExternalId(wanted.to_owned());
+    Ok(state.store.users(filter, page).await?)
+}
+
+/// A user with the newest sessions.
+pub async fn one(state: &AdminState, id: Uuid) -> Result<UserWithSessions, Fault> {
+    let user = state.store.user(id).await?;
+    let user = user.ok_or_else(|| Fault::not_found("user"))?;
+    let sessions = state
+        .store
+        .sessions(Some(id), PageRequest::first(SHOWN_SESSIONS))
+        .await?;
+    Ok(UserWithSessions {
+        user,
+        sessions: sessions::rows(sessions.items),
+    })
+}
+
+/// Blocks a user and ends all sessions, or lets the user sign in anew.
+pub async fn set_blocked(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+    blocked: bool,
+) -> Result<User, Fault> {
+    let user = state.exchange.set_blocked(id, blocked).await?;
+    let user = user.ok_or_else(|| Fault::not_found("user"))?;
+    let action = if blocked {
+        "user.block"
+    } else {
+        "user.unblock"
+    };
+    note(state, operator, action, id).await;
+    Ok(user)
+}
+
+/// Takes a user out with everything known of them.
+pub async fn remove(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), Fault> {
+    let user = state.exchange.delete_user(id).await?;
+    user.ok_or_else(|| Fault::not_found("user"))?;
+    note(state, operator, "user.delete", id).await;
+    Ok(())
+}
+
+/// Ends all sessions of a user.
+pub async fn sign_out_everywhere(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+) -> Result<(), Fault> {
+    let user = state.store.user(id).await?;
+    user.ok_or_else(|| Fault::not_found("user"))?;
+    state.exchange.end_sessions(EndScope::User(id)).await?;
+    note(state, operator, "user.sign_out", id).await;
+    Ok(())
+}
+
+/// The `iss` that a name or an `iss` stands for, of an issuer that is configured.
+fn iss_of(state: &AdminState, issuer: &str) -> Result<String, Fault> {
+    let issuers = state.exchange.issuers();
+    let named = issuers
+        .by_name(issuer)
+        .filter(|issuer| issuer.settings().tenants.is_empty());
+    if let Some(named) = named {
+        return Ok(named.iss().to_owned());
+    }
+    // Under a template only the `iss` says which tenant is meant.
+    match issuers.get(issuer) {
+        Some(_) => Ok(issuer.to_owned()),
+        None => Err(Fault::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "issuer_unknown",
+            "no issuer has this name or `iss`",
+        )),
+    }
+}
+
+async fn note(state: &AdminState, operator: &Operator, action: &str, id: Uuid) {
+    audit::note(&*state.store, operator, action, &id.to_string(), Map::new()).await;
+}
+
+const SHOWN_SESSIONS: usize = 100;

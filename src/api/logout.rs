@@ -1,0 +1,121 @@
+//! Logout: by the browser, and by the issuer behind its back.
+
+use axum::Form;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, HOST, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::{ApiState, Browsers, Refused};
+use crate::credential::{self, Presented};
+use crate::exchange::Exchange;
+use crate::origin::{self, OwnOrigin};
+use crate::rejection::{Code, Rejection};
+use crate::route::Host;
+use crate::session::cookie;
+use crate::store::EndCause;
+
+/// `POST {api}/logout`: ends the session of the request's credential and takes the gateway's
+/// cookie away. 204 also when there was no session any more, so that a page can always call it.
+pub async fn logout(State(state): State<ApiState>, method: Method, headers: HeaderMap) -> Response {
+    let ended = end_sessions(&state.exchange, &state.browsers, &method, &headers).await;
+    match ended {
+        Ok(()) => {
+            let gone = cookie::clear(state.browsers.places.session_cookie());
+            let fields = [
+                (SET_COOKIE, gone),
+                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            (StatusCode::NO_CONTENT, fields).into_response()
+        }
+        Err(rejection) => Refused(rejection).into_response(),
+    }
+}
+
+/// The content of a back-channel logout request (section 2.5).
+#[derive(Deserialize)]
+pub struct BackchannelRequest {
+    logout_token: String,
+}
+
+/// `POST {api}/backchannel-logout` (OpenID Connect Back-Channel Logout 1.0).
+pub async fn backchannel(
+    State(state): State<ApiState>,
+    request: Result<Form<BackchannelRequest>, axum::extract::rejection::FormRejection>,
+) -> Response {
+    let Ok(Form(request)) = request else {
+        let malformed = Rejection::new(Code::InvalidRequest, "logout_token_missing");
+        return Refused(malformed).into_response();
+    };
+    match state
+        .exchange
+        .backchannel_logout(&request.logout_token)
+        .await
+    {
+        Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
+        Err(rejection) => Refused(rejection).into_response(),
+    }
+}
+
+async fn end_sessions(
+    exchange: &Exchange,
+    browsers: &Browsers,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Rejection> {
+    let presented = credential::find(headers, &browsers.places)?;
+    let is_explicit = presented
+        .as_ref()
+        .is_some_and(|presented| !presented.source.is_cookie());
+    if !is_explicit {
+        // The answer takes a cookie away, whoever asked for it.
+        check_origin(browsers, method, headers)?;
+    }
+    if let Some(presented) = presented {
+        end_session(exchange, &presented).await?;
+    }
+    // An issuer's cookie may have stood before the gateway's own, with another session.
+    if let Some(own) = credential::session_cookie(headers, &browsers.places)? {
+        end_session(exchange, &own).await?;
+    }
+    Ok(())
+}
+
+async fn end_session(exchange: &Exchange, presented: &Presented<'_>) -> Result<(), Rejection> {
+    let session = match exchange.session(presented).await {
+        Ok(session) => session,
+        // What a browser kept for too long is as good as logged out.
+        Err(rejection) if presented.source.is_cookie() && is_over(&rejection) => return Ok(()),
+        Err(rejection) => return Err(rejection),
+    };
+    exchange
+        .end_session(session.sid(), EndCause::Logout)
+        .await
+        .map(drop)
+        .map_err(|error| exchange.store_failed(&error))
+}
+
+fn is_over(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.code,
+        Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired | Code::Forbidden
+    )
+}
+
+fn check_origin(
+    browsers: &Browsers,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Rejection> {
+    let host = headers.get(HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| Host::parse(host).ok());
+    let host = host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?;
+    let own = OwnOrigin {
+        is_https: browsers.is_https,
+        host,
+    };
+    origin::allows(method, false, headers, &own, &browsers.allowed_origins)?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Client authentication (RFC 6749 section 2.3.1).
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use url::form_urlencoded;
+
+use super::{OAuthError, Parameters};
+use crate::config;
+
+/// The clients of the configuration.
+#[derive(Default)]
+pub struct Clients(Vec<Known>);
+
+struct Known {
+    id: String,
+    secret: Digest,
+}
+
+impl Clients {
+    /// From the configuration.
+    pub fn new(settings: &[config::Client]) -> Self {
+        let known = settings.iter().map(|client| Known {
+            id: client.id.clone(),
+            secret: digest(&SHA256, client.secret.expose().as_bytes()),
+        });
+        Self(known.collect())
+    }
+
+    /// The client that asks, by its credentials in `Authorization` or in the form. `None`: it
+    /// names none.
+    ///
+    /// # Errors
+    ///
+    /// Credentials that are not good, or in both places.
+    pub fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        parameters: &Parameters,
+    ) -> Result<Option<&str>, OAuthError> {
+        let in_form = parameters
+            .get("client_secret")
+            .map(|secret| (parameters.get("client_id").unwrap_or_default(), secret));
+        let basic = headers
+            .get(AUTHORIZATION)
+            .and_then(|field| basic(field.as_bytes()));
+        let (id, secret) = match (basic, in_form) {
+            (Some(_), Some(_)) => {
+                return Err(OAuthError::invalid_request(
+                    "the client authenticates in two ways",
+                ));
+            }
+            (Some(basic), None) => basic.ok_or(OAuthError::invalid_client())?,
+            (None, Some((id, secret))) => (id.to_owned(), secret.to_owned()),
+            // A public client may name itself; that proves nothing.
+            (None, None) => return Ok(None),
+        };
+        let shown = digest(&SHA256, secret.as_bytes());
+        self.0
+            .iter()
+            .find(|known| {
+                let equal = verify_slices_are_equal(known.secret.as_ref(), shown.as_ref());
+                known.id == id && equal.is_ok()
+            })
+            .map(|known| Some(known.id.as_str()))
+            .ok_or(OAuthError::invalid_client())
+    }
+
+    /// The same for endpoints that only known clients may use.
+    pub fn require(
+        &self,
+        headers: &HeaderMap,
+        parameters: &Parameters,
+    ) -> Result<&str, OAuthError> {
+        self.authenticate(headers, parameters)?
+            .ok_or(OAuthError::invalid_client())
+    }
+}
+
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|known| &known.id))
+            .finish()
+    }
+}
+
+/// The id and secret of a `Basic` credential, each form-encoded within. `None`: another scheme;
+/// `Some(None)`: not readable.
+fn basic(field: &[u8]) -> Option<Option<(String, String)>> {
+    let (scheme, rest) = field.split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return None;
+    }
+    let pair = || {
+        let text = String::from_utf8(BASE64.decode(rest.trim_ascii()).ok()?).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        Some((decoded(id), decoded(secret)))
+    };
+    Some(pair())
+}
+
+fn decoded(text: &str) -> String {
+    // A name without `=` is a whole pair to this parser.
+    form_urlencoded::parse(text.replace('=', "%3D").as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .next()
+        .unwrap_or_default()
+}
+
+const SCHEME: &[u8] = b"Basic ";

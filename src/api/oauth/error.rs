@@ -1,0 +1,139 @@
+//! Errors as OAuth writes them (RFC 6749 section 5.2).
+
+use axum::Json;
+use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::rejection::{Code, Rejection};
+
+/// A refusal with a registered `error`. Beside the answer it carries the rejection, for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct OAuthError {
+    rejection: Rejection,
+    status: StatusCode,
+    error: &'static str,
+    description: &'static str,
+    /// What a 401 asks for.
+    challenge: Option<&'static str>,
+}
+
+impl OAuthError {
+    /// The request is not well formed.
+    pub fn invalid_request(description: &'static str) -> Self {
+        Self::refused("invalid_request", description, "oauth_request_invalid")
+    }
+
+    /// A parameter is missing.
+    pub fn missing(name: &'static str) -> Self {
+        Self::refused("invalid_request", name, "oauth_parameter_missing")
+    }
+
+    /// The grant is none of ours.
+    pub fn unsupported_grant_type() -> Self {
+        let description = "only token exchange (RFC 8693) is a grant here";
+        Self::refused("unsupported_grant_type", description, "grant_unsupported")
+    }
+
+    /// More than the subject's token allows.
+    pub fn invalid_scope() -> Self {
+        Self::refused("invalid_scope", "a scope may only narrow", "scope_widened")
+    }
+
+    /// Another audience than session tokens have (RFC 8693 section 2.2.2).
+    pub fn invalid_target() -> Self {
+        Self::refused(
+            "invalid_target",
+            "no tokens for this audience",
+            "audience_foreign",
+        )
+    }
+
+    /// The client's credentials are wrong, or absent where they are asked for.
+    pub fn invalid_client() -> Self {
+        Self {
+            rejection: Rejection::new(Code::TokenInvalid, "client_invalid"),
+            status: StatusCode::UNAUTHORIZED,
+            error: "invalid_client",
+            description: "the client is not authenticated",
+            challenge: Some(r#"Basic realm="vestibule""#),
+        }
+    }
+
+    /// The subject's token was refused. RFC 8693 section 2.2.2: that is an invalid request.
+    pub fn subject_refused(rejection: Rejection) -> Self {
+        if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {
+            return rejection.into();
+        }
+        Self {
+            rejection,
+            status: StatusCode::BAD_REQUEST,
+            error: "invalid_request",
+            description: rejection.code.text(),
+            challenge: None,
+        }
+    }
+
+    /// A session token was refused where it is the credential (RFC 6750 section 3.1).
+    pub fn bearer_refused(rejection: Rejection) -> Self {
+        let challenge = match rejection.code {
+            Code::TokenMissing => r#"Bearer realm="vestibule""#,
+            Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired => {
+                r#"Bearer realm="vestibule", error="invalid_token""#
+            }
+            _ => return rejection.into(),
+        };
+        Self {
+            rejection,
+            status: StatusCode::UNAUTHORIZED,
+            error: "invalid_token",
+            description: rejection.code.text(),
+            challenge: Some(challenge),
+        }
+    }
+
+    fn refused(error: &'static str, description: &'static str, reason: &'static str) -> Self {
+        Self {
+            rejection: Rejection::new(Code::InvalidRequest, reason),
+            status: StatusCode::BAD_REQUEST,
+            error,
+            description,
+            challenge: None,
+        }
+    }
+}
+
+impl From<Rejection> for OAuthError {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            status: rejection.status,
+            error: match rejection.code {
+                Code::Unavailable => "temporarily_unavailable",
+                code => code.as_str(),
+            },
+            description: rejection.code.text(),
+            challenge: None,
+        }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error, "error_description": self.description });
+        let mut response = (self.status, Json(body)).into_response();
+        let mut add = |name: HeaderName, value| {
+            response.headers_mut().insert(name, value);
+        };
+        if let Some(challenge) = self.challenge {
+            add(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(wait) = self.rejection.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            add(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self.rejection);
+        response
+    }
+}

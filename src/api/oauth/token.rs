@@ -1,0 +1,129 @@
+//! `POST {api}/oauth/token`: a token of an issuer, or of ours, for a session token (RFC 8693).
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{OAuthError, Parameters};
+use crate::api::{ApiState, ClientAddress};
+use crate::clock::UnixTime;
+use crate::credential::Presented;
+use crate::exchange::Account;
+use crate::identity::Client;
+use crate::rejection::{Code, Rejection};
+use crate::session::Terms;
+
+/// A granted exchange (RFC 8693 section 2.2.1).
+#[derive(Debug, Serialize)]
+pub struct Granted {
+    access_token: String,
+    issued_token_type: &'static str,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: &'static str,
+}
+
+/// The handler.
+pub async fn exchange(
+    State(api): State<ApiState>,
+    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+    headers: HeaderMap,
+    content: Bytes,
+) -> Result<Json<Granted>, OAuthError> {
+    let parameters = Parameters::read(&headers, &content)?;
+    api.settings.clients.authenticate(&headers, &parameters)?;
+    if parameters.required("grant_type")? != GRANT {
+        return Err(OAuthError::unsupported_grant_type());
+    }
+    let issued_token_type = check_types(&parameters)?;
+    let audience = &api.exchange.minter().audience;
+    let targets = [parameters.get("audience"), parameters.get("resource")];
+    if targets
+        .into_iter()
+        .flatten()
+        .any(|target| target != audience)
+    {
+        return Err(OAuthError::invalid_target());
+    }
+    let asked = parameters.get("scope").unwrap_or(SCOPE);
+    if asked.split(' ').any(|scope| scope != SCOPE) {
+        return Err(OAuthError::invalid_scope());
+    }
+
+    let subject = parameters.required("subject_token")?;
+    let given = api.settings.places.given(subject);
+    let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
+    let (account, terms) = match is_own(&api, subject) {
+        true => narrowed(&api, &given).await,
+        false => opened(&api, &given, Client::new(address, &headers)).await,
+    }
+    .map_err(OAuthError::subject_refused)?;
+    let token = api.exchange.mint(&account, &terms)?;
+    Ok(Json(Granted {
+        expires_in: UnixTime::now().until(token.expires_at).as_secs(),
+        access_token: token.text,
+        issued_token_type,
+        token_type: "Bearer",
+        scope: SCOPE,
+    }))
+}
+
+/// Checks the kinds of tokens that go in and come out; the latter.
+fn check_types(parameters: &Parameters) -> Result<&'static str, OAuthError> {
+    let is_kind = |kind: &str| TOKEN_TYPES.contains(&kind);
+    if !is_kind(parameters.required("subject_token_type")?) {
+        return Err(OAuthError::invalid_request("not a type of subject tokens"));
+    }
+    if parameters.get("actor_token").is_some() || parameters.get("actor_token_type").is_some() {
+        return Err(OAuthError::invalid_request("nobody acts for another here"));
+    }
+    match parameters.get("requested_token_type") {
+        None | Some(ACCESS_TOKEN) => Ok(ACCESS_TOKEN),
+        Some(JWT) => Ok(JWT),
+        Some(_) => Err(OAuthError::invalid_request("not a type of issued tokens")),
+    }
+}
+
+fn is_own(api: &ApiState, token: &str) -> bool {
+    crate::jwt::unverified_issuer(token).is_some_and(|iss| api.exchange.is_own(&iss))
+}
+
+/// A token of ours only narrows: the same session, the same end, for the same audience.
+async fn narrowed(api: &ApiState, given: &Presented<'_>) -> Result<(Account, Terms), Rejection> {
+    let session = api.exchange.session(given).await?;
+    let old = api
+        .exchange
+        .minter()
+        .read(given.token.expose(), UnixTime::now())
+        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
+    let account = api.exchange.account(&session).await?;
+    let terms = Terms {
+        audience: Some(old.aud),
+        session_public_key: old.session_public_key,
+        ..Terms::until(old.exp)
+    };
+    Ok((account, terms))
+}
+
+async fn opened(
+    api: &ApiState,
+    given: &Presented<'_>,
+    client: Client,
+) -> Result<(Account, Terms), Rejection> {
+    let granted = api.exchange.grant(given, client).await?;
+    Ok((granted.account, Terms::until(granted.token_end)))
+}
+
+/// The grant that the endpoint has (RFC 8693 section 2.1).
+pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// All that a session token allows.
+pub const SCOPE: &str = "user:basic";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const TOKEN_TYPES: [&str; 3] = [
+    JWT,
+    ACCESS_TOKEN,
+    "urn:ietf:params:oauth:token-type:id_token",
+];

@@ -1,0 +1,113 @@
+//! Refusals as the SDKs read them: `{error, code}`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::credential::CredentialError;
+use crate::rejection::{Code, Rejection};
+
+/// A refusal of an SDK's request. Beside the answer it carries the rejection, for the log.
+#[derive(Clone, Debug)]
+pub struct SdkError {
+    rejection: Rejection,
+    status: StatusCode,
+    code: &'static str,
+    error: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    code: &'a str,
+}
+
+impl SdkError {
+    /// The external token was not accepted: what SDKs tell the app as `InvalidExternalAuthError`.
+    pub fn invalid_external_auth(rejection: Rejection) -> Self {
+        match rejection.code {
+            Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired => {
+                Self {
+                    rejection,
+                    status: StatusCode::UNPROCESSABLE_ENTITY,
+                    code: "invalid_external_auth",
+                    error: "Invalid external authentication".to_owned(),
+                }
+            }
+            _ => rejection.into(),
+        }
+    }
+
+    /// `sessionPublicKey` is no key.
+    pub fn invalid_session_public_key() -> Self {
+        let rejection = Rejection::new(Code::InvalidRequest, "session_public_key_invalid");
+        Self {
+            rejection,
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "invalid_session_public_key",
+            error: "The session's public key is not valid".to_owned(),
+        }
+    }
+
+    /// A member of the content has the wrong type.
+    pub fn wrong_type(member: &str) -> Self {
+        let rejection = Rejection::new(Code::InvalidRequest, "body_invalid");
+        let error = match member {
+            "" | "." => "The content is not a JSON object".to_owned(),
+            member => format!("`{member}` has the wrong type"),
+        };
+        Self {
+            error,
+            ..rejection.into()
+        }
+    }
+
+    /// No such endpoint, or another environment's.
+    pub fn not_found() -> Self {
+        Rejection::new(Code::NotFound, "endpoint_unknown").into()
+    }
+
+    /// The endpoint has other methods.
+    pub fn method_not_allowed() -> Self {
+        Rejection::new(Code::InvalidRequest, "method_not_allowed")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            .into()
+    }
+}
+
+impl From<Rejection> for SdkError {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            status: rejection.status,
+            code: rejection.code.as_str(),
+            error: rejection.code.text().to_owned(),
+        }
+    }
+}
+
+impl From<CredentialError> for SdkError {
+    fn from(error: CredentialError) -> Self {
+        Rejection::from(error).into()
+    }
+}
+
+impl IntoResponse for SdkError {
+    fn into_response(self) -> Response {
+        let body = Body {
+            error: &self.error,
+            code: self.code,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(wait) = self.rejection.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self.rejection);
+        response
+    }
+}

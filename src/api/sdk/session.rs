@@ -1,0 +1,109 @@
+//! What a signed-in client asks: a fresh token, its user, whether it still is, and the end.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::user::SdkUser;
+use super::{SdkError, cookie, device, sign_in};
+use crate::api::ApiState;
+use crate::credential::{self, Presented};
+use crate::exchange::Session;
+use crate::rejection::{Code, Rejection};
+use crate::session::Terms;
+use crate::store::EndCause;
+
+/// `POST refresh`: a new token for the same session, on the terms of the old one. The session
+/// ends when it would have ended.
+pub async fn refresh(
+    State(api): State<ApiState>,
+    headers: HeaderMap,
+) -> Result<Response, SdkError> {
+    let presented = presented(&api, &Method::POST, &headers)?;
+    if api.settings.sdk.sets_cookie {
+        api.settings.check_cookie_use(&Method::POST, &headers)?;
+    }
+    device::check_signature(&api, &headers).await?;
+    let session = api.exchange.session(&presented).await?;
+    let account = api.exchange.account(&session).await?;
+    // An external token signs in; only a session token has terms to keep.
+    let old = api
+        .exchange
+        .minter()
+        .read_past(presented.token.expose())
+        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
+    let terms = Terms {
+        audience: Some(old.aud),
+        session_public_key: old.session_public_key,
+        ..Terms::until(account.session.expires_at)
+    };
+    sign_in::answer(&api, &account, &terms)
+}
+
+/// `GET users`: the signed-in user.
+pub async fn user(State(api): State<ApiState>, headers: HeaderMap) -> Result<Response, SdkError> {
+    let session = of_request(&api, &Method::GET, &headers).await?;
+    let account = api.exchange.account(&session).await?;
+    let environment_id = api.exchange.minter().environment_id;
+    Ok(Json(SdkUser::new(&account, environment_id, false)).into_response())
+}
+
+/// `GET session`: whether the session lives.
+pub async fn check(
+    State(api): State<ApiState>,
+    headers: HeaderMap,
+) -> Result<StatusCode, SdkError> {
+    of_request(&api, &Method::GET, &headers).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST revoke`: signs out. A token that has just expired will do: clients sign out by it, and
+/// the session that it names may have some time left.
+pub async fn revoke(State(api): State<ApiState>, headers: HeaderMap) -> Result<Response, SdkError> {
+    let presented = presented(&api, &Method::POST, &headers)?;
+    let own = api.exchange.minter().read_past(presented.token.expose());
+    let sid = match own {
+        Ok(claims) => claims.sid,
+        Err(_) => api.exchange.session(&presented).await?.sid(),
+    };
+    let ended = api.exchange.end_session(sid, EndCause::Logout).await;
+    ended.map_err(|error| api.exchange.store_failed(&error))?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if api.settings.sdk.sets_cookie
+        && let Some(field) = cookie::removal(api.settings.is_https)
+    {
+        response.headers_mut().append(SET_COOKIE, field);
+    }
+    Ok(response)
+}
+
+/// The session of a request, by whatever credential of ours it has.
+pub async fn of_request(
+    api: &ApiState,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<std::sync::Arc<Session>, SdkError> {
+    let presented = presented(api, method, headers)?;
+    Ok(api.exchange.session(&presented).await?)
+}
+
+/// The credential of a request: our own by preference, for an issuer's cookie stays in the
+/// browser beside it.
+fn presented<'a>(
+    api: &'a ApiState,
+    method: &Method,
+    headers: &'a HeaderMap,
+) -> Result<Presented<'a>, SdkError> {
+    let settings = &api.settings;
+    if *method != Method::GET {
+        settings.check_page(headers)?;
+    }
+    let own = credential::find_own(headers, &settings.places)?;
+    let presented = own.ok_or_else(|| Rejection::new(Code::TokenMissing, "token_missing"))?;
+    if presented.source.is_cookie() {
+        settings.check_cookie_use(method, headers)?;
+    }
+    Ok(presented)
+}

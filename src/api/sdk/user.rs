@@ -1,0 +1,75 @@
+//! Users and sign-ins as the SDKs show them, in camelCase but for what the platform spells
+//! otherwise.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::exchange::Account;
+use crate::session::claims::VerifiedCredential;
+
+/// The answer to a sign-in and to a refresh.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyResponse<'a> {
+    /// Who signed in.
+    pub user: SdkUser<'a>,
+    /// When the client signs out, in seconds since 1970: with its token.
+    pub expires_at: UnixTime,
+    /// The session token. Absent where the gateway keeps it in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minified_jwt: Option<String>,
+    /// The full account. Absent with the session token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<String>,
+}
+
+/// A user.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SdkUser<'a> {
+    id: Uuid,
+    project_environment_id: Uuid,
+    verified_credentials: Vec<VerifiedCredential<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_verified_credential_id: Option<Uuid>,
+    session_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    new_user: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_visit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_visit: Option<String>,
+    /// A whole sign-in, nothing pending.
+    scope: &'static str,
+    missing_fields: [(); 0],
+    metadata: &'a Map<String, Value>,
+}
+
+impl<'a> SdkUser<'a> {
+    /// The user of an account; `new_user` when this sign-in made it.
+    pub fn new(account: &'a Account, environment_id: Uuid, new_user: bool) -> Self {
+        let Account { user, session } = account;
+        let external = user.external_credential(&session.iss);
+        Self {
+            id: user.id,
+            project_environment_id: environment_id,
+            verified_credentials: user
+                .credentials
+                .iter()
+                .map(VerifiedCredential::new)
+                .collect(),
+            last_verified_credential_id: external.map(|credential| credential.id),
+            session_id: session.sid,
+            email: user.email(&session.iss),
+            new_user,
+            first_visit: user.first_visit.map(UnixTime::rfc3339),
+            last_visit: user.last_visit.map(UnixTime::rfc3339),
+            scope: "user:basic",
+            missing_fields: [],
+            metadata: &user.metadata,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a session's claims must say for a route.
+
+use serde_json::{Map, Value};
+
+use crate::config::route::{ClaimRule, Route, Scalar, SetRule};
+use crate::rejection::{Code, Rejection};
+
+/// The claim rules of one route. All must hold; none at all holds for everybody.
+#[derive(Clone, Debug, Default)]
+pub struct ClaimRules(Vec<(Box<str>, ClaimRule)>);
+
+impl ClaimRules {
+    /// The rules of a route's `require`.
+    pub fn new(settings: &Route) -> Self {
+        let rules = settings.require.iter();
+        Self(
+            rules
+                .map(|(path, rule)| (path.as_str().into(), rule.clone()))
+                .collect(),
+        )
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks a session's claims.
+    ///
+    /// A claim is named by its path: `email_verified`, `realm_access.roles`, and also
+    /// `https://example.com/roles`, since a member whose name is all of the path comes first. Its
+    /// values are the elements of a list, the words of `scope` (RFC 8693 section 4.2), or the
+    /// claim itself. What is neither absent nor a plain value satisfies no rule.
+    pub fn check(&self, claims: &Map<String, Value>) -> Result<(), ClaimRefusal> {
+        for (path, rule) in &self.0 {
+            let claim = claim_at(claims, path).filter(|claim| !claim.is_null());
+            let holds = match rule {
+                ClaimRule::Equals(wanted) => claim.is_some_and(|claim| is(claim, wanted)),
+                ClaimRule::Set(rule) => satisfies(path, claim, rule),
+            };
+            if !holds {
+                return Err(match claim {
+                    None => ClaimRefusal::Absent,
+                    Some(_) => ClaimRefusal::Mismatch,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a session may not pass a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimRefusal {
+    /// A claim that the route requires is not there.
+    #[error("a required claim is absent")]
+    Absent,
+    /// A claim says something else than the route requires.
+    #[error("a claim does not say what is required")]
+    Mismatch,
+}
+
+impl From<ClaimRefusal> for Rejection {
+    fn from(refusal: ClaimRefusal) -> Self {
+        let reason = match refusal {
+            ClaimRefusal::Absent => "claim_absent",
+            ClaimRefusal::Mismatch => "claim_mismatch",
+        };
+        Self::new(Code::Forbidden, reason)
+    }
+}
+
+/// The claim at a dotted path. A member's name may have dots itself, so the longest name that is
+/// there is followed.
+pub fn claim_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(found) = claims.get(path) {
+        return Some(found);
+    }
+    path.rmatch_indices('.').find_map(|(at, _)| {
+        let inner = claims.get(path.get(..at)?)?.as_object()?;
+        claim_at(inner, path.get(at + 1..)?)
+    })
+}
+
+/// Whether a claim satisfies a rule on sets.
+fn satisfies(path: &str, claim: Option<&Value>, rule: &SetRule) -> bool {
+    match claim {
+        None => holds(rule, |_| false),
+        Some(Value::String(words)) if path == "scope" => holds(rule, |wanted| {
+            words
+                .split(' ')
+                .any(|word| matches!(wanted, Scalar::Text(text) if text == word))
+        }),
+        Some(Value::Array(elements)) => {
+            elements.iter().all(is_plain)
+                && holds(rule, |wanted| {
+                    elements.iter().any(|element| is(element, wanted))
+                })
+        }
+        Some(claim) => is_plain(claim) && holds(rule, |wanted| is(claim, wanted)),
+    }
+}
+
+fn holds(rule: &SetRule, has: impl Fn(&Scalar) -> bool) -> bool {
+    rule.any_of
+        .as_ref()
+        .is_none_or(|list| list.iter().any(&has))
+        && rule
+            .all_of
+            .as_ref()
+            .is_none_or(|list| list.iter().all(&has))
+        && rule
+            .none_of
+            .as_ref()
+            .is_none_or(|list| !list.iter().any(&has))
+}
+
+fn is(value: &Value, wanted: &Scalar) -> bool {
+    match wanted {
+        Scalar::Bool(wanted) => value.as_bool() == Some(*wanted),
+        Scalar::Integer(wanted) => value.as_i64() == Some(*wanted),
+        Scalar::Text(wanted) => value.as_str() == Some(wanted),
+    }
+}
+
+fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! The command line. Exit codes: 0 good, 1 failed, 64 wrong usage or configuration.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a JSON value read by a name that it lacks is null, not a panic"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line talks to a terminal; the log is for the gateway"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod issuers;
+mod jwks;
+mod keys;
+mod operator;
+mod sessions;
+mod token_test;
+mod users;
+
+use crate::config::{self, Config};
+use crate::{demo, server, telemetry};
+
+/// A bring-your-own-auth gateway: an external JWT goes in, a session of the platform comes out.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(ConfigFile),
+    /// Check a configuration file and say where it is wrong.
+    Check(ConfigFile),
+    /// Look at external tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// See and fetch the issuers' keys of the running gateway.
+    #[command(subcommand)]
+    Jwks(jwks::Command),
+    /// See and switch the issuers of the running gateway.
+    #[command(subcommand)]
+    Issuers(issuers::Command),
+    /// Find, make, block and delete users of the running gateway.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// See and revoke sessions of the running gateway.
+    #[command(subcommand)]
+    Sessions(sessions::Command),
+    /// See, rotate and revoke the running gateway's signing keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Run an issuer with a login page, an upstream and the gateway between them, on loopback.
+    Demo(demo::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Say, step by step, whether a token is accepted and why not.
+    Test(token_test::Arguments),
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
+    config: PathBuf,
+}
+
+/// `EX_USAGE` of sysexits(3).
+pub const WRONG_USAGE: u8 = 64;
+
+impl Cli {
+    /// Does what was asked.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Serve(file) => serve(&file.config),
+            Command::Check(file) => check(&file.config),
+            Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
+            Command::Jwks(command) => command.run(),
+            Command::Issuers(command) => command.run(),
+            Command::Users(command) => command.run(),
+            Command::Sessions(command) => command.run(),
+            Command::Keys(command) => command.run(),
+            Command::Demo(options) => demonstrate(&options),
+        }
+    }
+}
+
+fn serve(file: &Path) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if let Err(error) = log_as(&config) {
+        return fail(&error, ExitCode::from(WRONG_USAGE));
+    }
+    match server::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+fn check(file: &Path) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if let Err(error) = server::check(&config) {
+        return fail(&error, ExitCode::from(WRONG_USAGE));
+    }
+    println!("{}: good", file.display());
+    ExitCode::SUCCESS
+}
+
+fn demonstrate(options: &demo::Options) -> ExitCode {
+    let demo = demo::run(options, |config| {
+        // A log that can not be set up is not worth failing the demo for.
+        let _ = log_as(&config);
+        server::run(&config)
+    });
+    match demo {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+fn load(file: &Path) -> Result<Config, ExitCode> {
+    config::load(file).map_err(|error| {
+        eprintln!("{error}");
+        ExitCode::from(WRONG_USAGE)
+    })
+}
+
+fn log_as(config: &Config) -> Result<(), telemetry::TelemetryError> {
+    let format = match config.log.format {
+        config::LogFormat::Text => telemetry::Format::Text,
+        config::LogFormat::Json => telemetry::Format::Json,
+    };
+    telemetry::install(format, &config.log.level)
+}
+
+fn fail(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
+    eprintln!("vestibule: {error}");
+    code
+}

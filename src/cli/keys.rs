@@ -1,0 +1,77 @@
+//! `vestibule keys`: the signing keys of the running gateway.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::operator::{Connection, Gateway, print_json, run, text};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the signing keys, the oldest first.
+    List(#[command(flatten)] Gateway),
+    /// Let the next key sign once it has been published for long enough.
+    Rotate(Rotate),
+    /// Forget a key that somebody else may have, and end every session that may have a token by
+    /// it.
+    Revoke(One),
+}
+
+/// How soon, and where.
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// Before verifiers that cache the key set can have the next key.
+    #[arg(long)]
+    at_once: bool,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+/// Which key, and where.
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// Its id.
+    kid: String,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+impl Command {
+    pub(super) fn run(&self) -> ExitCode {
+        match self {
+            Self::List(gateway) => run(gateway, async |api: Connection| {
+                print(&api.get(&["keys"]).await?, gateway.json);
+                Ok(true)
+            }),
+            Self::Rotate(asked) => {
+                let body = json!({ "at_once": asked.at_once });
+                tell(&asked.gateway, &["keys", "rotate"], body)
+            }
+            Self::Revoke(one) => tell(&one.gateway, &["keys", &one.kid, "revoke"], Value::Null),
+        }
+    }
+}
+
+/// Asks for a change, and prints the keys afterwards.
+fn tell(gateway: &Gateway, path: &[&str], body: Value) -> ExitCode {
+    run(gateway, async |api: Connection| {
+        print(&api.send(Method::POST, path, body).await?, gateway.json);
+        Ok(true)
+    })
+}
+
+fn print(answer: &Value, as_json: bool) {
+    if as_json {
+        return print_json(answer);
+    }
+    for key in answer["keys"].as_array().into_iter().flatten() {
+        println!(
+            "{} {:<6} {}",
+            text(&key["kid"]),
+            text(&key["algorithm"]),
+            text(&key["state"])
+        );
+    }
+}

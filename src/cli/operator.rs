@@ -1,0 +1,227 @@
+//! How commands reach the running gateway: by its admin API.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+use super::{WRONG_USAGE, fail};
+use crate::config::{self, ConfigError};
+
+/// Where the gateway's admin listener is, and how the command proves itself there.
+#[derive(Debug, Args)]
+pub(super) struct Gateway {
+    /// The gateway's configuration file, for the admin address and token.
+    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
+    config: PathBuf,
+    /// The admin listener, such as `http://127.0.0.1:9901`; the configuration file is not read.
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// A file with the admin token, for `--admin`.
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    token_file: Option<PathBuf>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Why a command came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// The configuration file is not one.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The token's file can not be read.
+    #[error("the token's file can not be read: {0}")]
+    TokenFile(std::io::Error),
+    /// The gateway can not be asked.
+    #[error("{url} does not answer: {cause}")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// The gateway refused.
+    #[error("{message} ({code})")]
+    Refused {
+        /// In a sentence.
+        message: String,
+        /// In a word.
+        code: String,
+    },
+    /// The answer is not that of an admin API.
+    #[error("the answer ({0}) is not that of an admin API")]
+    Foreign(StatusCode),
+}
+
+/// Runs a command that asks the gateway, and says how it went. False: nothing broke, but what was
+/// asked for is not so.
+pub(super) fn run<W>(gateway: &Gateway, work: impl FnOnce(Connection) -> W) -> ExitCode
+where
+    W: Future<Output = Result<bool, CommandError>>,
+{
+    let connection = match Connection::open(gateway) {
+        Ok(connection) => connection,
+        Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime.map(|runtime| runtime.block_on(work(connection))) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(error)) => fail(&error, ExitCode::FAILURE),
+        Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+/// The admin API of one gateway.
+pub(super) struct Connection {
+    base: String,
+    token: Option<String>,
+    client: Client,
+}
+
+impl Connection {
+    fn open(gateway: &Gateway) -> Result<Self, CommandError> {
+        let (base, token) = match &gateway.admin {
+            Some(url) => {
+                let token = gateway.token_file.as_ref().map(std::fs::read_to_string);
+                let token = token.transpose().map_err(CommandError::TokenFile)?;
+                let token = token.map(|token| token.trim_end_matches(['\r', '\n']).to_owned());
+                (url.trim_end_matches('/').to_owned(), token)
+            }
+            None => {
+                let admin = config::load(&gateway.config)?.admin;
+                let mut address = admin.address;
+                match address.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => {
+                        address.set_ip(Ipv4Addr::LOCALHOST.into());
+                    }
+                    IpAddr::V6(ip) if ip.is_unspecified() => {
+                        address.set_ip(Ipv6Addr::LOCALHOST.into());
+                    }
+                    _ => {}
+                }
+                let token = admin.token.map(|token| token.expose().to_owned());
+                (format!("http://{address}"), token)
+            }
+        };
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build();
+        let client = client.map_err(|error| CommandError::Unreachable {
+            url: base.clone(),
+            cause: innermost(&error),
+        })?;
+        Ok(Self {
+            base,
+            token,
+            client,
+        })
+    }
+
+    /// GET.
+    pub(super) async fn get(&self, path: &[&str]) -> Result<Value, CommandError> {
+        self.send(Method::GET, path, Value::Null).await
+    }
+
+    /// GET with a query.
+    pub(super) async fn search(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, CommandError> {
+        self.ask(Method::GET, path, query, Value::Null).await
+    }
+
+    /// Another method, with a body unless it is null. Segments of the path are encoded here.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Value,
+    ) -> Result<Value, CommandError> {
+        self.ask(method, path, &[], body).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Value,
+    ) -> Result<Value, CommandError> {
+        let unreachable = |cause| CommandError::Unreachable {
+            url: self.base.clone(),
+            cause,
+        };
+        let base = format!("{}/admin/api", self.base);
+        let mut url = url::Url::parse(&base).map_err(|error| unreachable(error.to_string()))?;
+        // Only a URL that can not be a base has no segments.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self
+            .client
+            .request(method, url)
+            .header("content-type", "application/json");
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let sent = request.send().await;
+        let answer = sent.map_err(|error| unreachable(innermost(&error)))?;
+        let status = answer.status();
+        let body = answer.bytes().await;
+        let body = body.map_err(|error| unreachable(innermost(&error)))?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
+        let body: Value =
+            serde_json::from_slice(&body).map_err(|_| CommandError::Foreign(status))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        match (text(&body["error"]), text(&body["code"])) {
+            ("-", _) | (_, "-") => Err(CommandError::Foreign(status)),
+            (message, code) => Err(CommandError::Refused {
+                message: message.to_owned(),
+                code: code.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A text of an answer; a dash where there is none.
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}
+
+/// Prints an answer as it came.
+pub(super) fn print_json(value: &Value) {
+    println!("{value:#}");
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Longer than a fetch of keys may take by default.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,79 @@
+//! `vestibule token test`: the proxy's own checks, told step by step.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use super::{WRONG_USAGE, fail, load};
+use crate::clock::UnixTime;
+use crate::config::Config;
+use crate::jwks::{JwksService, NoEvents};
+use crate::jwt::{self, Explanation, Issuers};
+
+/// What to test, and against which configuration.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
+    config: PathBuf,
+    /// The token; `-` reads it from standard input, which keeps it out of the process list.
+    #[arg(default_value = "-")]
+    token: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let config = match load(&arguments.config) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let token = match read_token(&arguments.token) {
+        Ok(token) => token,
+        Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
+    };
+    match explain(&config, token.trim()) {
+        Ok(explanation) => {
+            print!("{explanation}");
+            if explanation.valid {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => fail(&*error, ExitCode::FAILURE),
+    }
+}
+
+fn read_token(argument: &str) -> io::Result<String> {
+    if argument != "-" {
+        return Ok(argument.to_owned());
+    }
+    let mut text = String::new();
+    io::stdin().take(LONGEST_INPUT).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Fetches the issuers' keys once, as the gateway does at its start, and explains.
+fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::error::Error>> {
+    let token_size = usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX);
+    let issuers = Issuers::build(&config.issuers)?.with_max_token_size(token_size);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let service = JwksService::new(issuers.key_sets(), Arc::new(NoEvents), None)?;
+    let (_stop, stopped) = watch::channel(false);
+    runtime.block_on(async {
+        let fetching = tokio::spawn(service.run(stopped));
+        for issuer in issuers.iter() {
+            issuer.keys().first_fetch().await;
+        }
+        fetching.abort();
+    });
+    Ok(jwt::explain(token, &issuers, UnixTime::now()))
+}
+
+/// More than any token that could be accepted.
+const LONGEST_INPUT: u64 = 1 << 20;

@@ -1,0 +1,261 @@
+//! The configuration: one YAML file, read once into checked types.
+//!
+//! Keys are snake_case; the platform's own names (`jwksUrl`, `cookieName`) are aliases. An
+//! unknown key is an error. Durations read `500ms`, `30s`, `10m`; sizes `256KiB`; secrets are
+//! references, `env:NAME` or `file:PATH`. Whatever is unsafe has a name that says so.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use serde::Deserialize;
+use uuid::Uuid;
+
+pub mod client;
+pub mod issuer;
+pub mod limits;
+pub mod load;
+pub mod locate;
+pub mod origin;
+pub mod route;
+pub mod sdk;
+pub mod secret;
+pub mod session;
+pub mod step_up;
+pub mod upstream;
+
+pub use client::Client;
+pub use issuer::Issuer;
+pub use limits::Limits;
+pub use load::{ConfigError, load};
+pub use origin::Origin;
+pub use route::{Access, Route};
+pub use sdk::Sdk;
+pub use secret::Secret;
+pub use session::SessionSettings;
+pub use step_up::StepUp;
+pub use upstream::Upstream;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The origin under which browsers and clients reach the gateway, such as
+    /// `https://app.example.com`; no path. [`load()`] sets it to the first listener's address when
+    /// the file has none and that listens on loopback.
+    pub public_url: Origin,
+    /// The environment's id in session tokens and API paths. Without it one is made at first
+    /// start and kept in the store.
+    #[serde(default)]
+    pub environment_id: Option<Uuid>,
+    /// The path prefix of the gateway's own endpoints, reserved on every host.
+    #[serde(default = "default_api_prefix")]
+    pub api_prefix: String,
+    /// Where the gateway listens for the public.
+    pub listeners: Vec<Listener>,
+    /// Whose tokens are trusted.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
+    /// The servers behind the gateway, by name.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// What is forwarded where, and who may pass.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Link an unknown identity to the user who holds the same verified address, between issuers
+    /// that are both `email_trusted`.
+    #[serde(default)]
+    pub link_by_verified_email: bool,
+    /// Sessions and session tokens.
+    #[serde(default)]
+    pub session: SessionSettings,
+    /// What the platform's SDKs are told.
+    #[serde(default)]
+    pub sdk: Sdk,
+    /// Programs that may ask about session tokens and give them back.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+    /// What a signed-in user may do only with a fresh assertion.
+    #[serde(default)]
+    pub step_up: StepUp,
+    /// The token that the gateway puts into forwarded requests.
+    #[serde(default)]
+    pub forward: Forward,
+    /// Where users, sessions and keys are kept.
+    #[serde(default)]
+    pub store: Store,
+    /// Sizes, counts and times that bound what a client may cost.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Origins of browsers, beside the gateway's own, that may send cookie-borne credentials.
+    #[serde(default)]
+    pub allowed_origins: Vec<Origin>,
+    /// Peers whose `X-Forwarded-*` fields are believed. None by default.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// The listener for operators.
+    #[serde(default)]
+    pub admin: Admin,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: Log,
+    /// Threads and the stop.
+    #[serde(default)]
+    pub server: Server,
+}
+
+impl Config {
+    /// The issuer whose settings SDKs see.
+    pub fn sdk_issuer(&self) -> Option<&Issuer> {
+        match (&self.sdk.issuer, self.issuers.as_slice()) {
+            (Some(name), issuers) => issuers.iter().find(|issuer| issuer.name == *name),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether SDKs keep their token in a cookie, by which it then comes: because the gateway
+    /// sets that cookie, or because they do themselves when the issuer's token is in one.
+    pub fn reads_sdk_cookie(&self) -> bool {
+        let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
+        self.sdk.cookie || issuer_cookie == Some(true)
+    }
+}
+
+/// One public listening address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// `IP:PORT`.
+    pub address: SocketAddr,
+    /// Accept HTTP/2 with prior knowledge on this plaintext listener.
+    #[serde(default)]
+    pub h2c: bool,
+}
+
+/// How the session token reaches upstreams.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forward {
+    /// The header field that carries the session token.
+    pub header: String,
+    /// What precedes the token in that field; empty for the bare token.
+    pub scheme: String,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self {
+            header: "Authorization".to_owned(),
+            scheme: "Bearer".to_owned(),
+        }
+    }
+}
+
+/// Where records are kept: in PostgreSQL when that is set, else in the embedded store's file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// A connection URI as libpq reads it. Without `sslmode` in it the connection is encrypted
+    /// unless the host is this machine.
+    pub postgres: Option<Secret>,
+    /// The authorities, as PEM, that vouch for the database's certificate; those of the system by
+    /// default.
+    pub postgres_authorities: Option<PathBuf>,
+    /// The most connections to the database.
+    pub postgres_connections: usize,
+    /// The embedded store's file, created with mode 0600. One gateway owns it.
+    pub path: PathBuf,
+    /// The embedded store's page cache.
+    pub cache_size: ByteSize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            postgres: None,
+            postgres_authorities: None,
+            postgres_connections: 8,
+            path: PathBuf::from("vestibule.redb"),
+            cache_size: ByteSize::mib(64),
+        }
+    }
+}
+
+/// The operators' listener: metrics, health.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// `IP:PORT`, a loopback address unless `token` is set.
+    pub address: SocketAddr,
+    /// Bearer token that `/metrics` and the admin API require; `/live` and `/ready` never do.
+    pub token: Option<Secret>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 9901)),
+            token: None,
+        }
+    }
+}
+
+/// The log, on standard error.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` for a terminal, `json` for a collector.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, or a filter such as `info,vestibule::jwks=debug`.
+    pub level: String,
+    /// One line for each request.
+    pub access: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+            access: true,
+        }
+    }
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Threads and the stop.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Worker threads of the proxy; 0 for one per core.
+    pub threads: usize,
+    /// How long requests in flight may take to finish after SIGTERM.
+    #[serde(with = "humantime_serde")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+fn default_api_prefix() -> String {
+    "/_vestibule".to_owned()
+}

@@ -1,0 +1,244 @@
+//! One outside auth provider whose tokens are trusted.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::secret::Secret;
+
+pub mod jwks;
+mod preset;
+#[cfg(test)]
+mod tests;
+mod written;
+
+pub use jwks::JwksSettings;
+pub use written::IssuerError;
+
+/// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "written::Written")]
+pub struct Issuer {
+    /// The name in logs, metrics and the dashboard.
+    pub name: String,
+    /// The exact `iss` of its tokens; with `tenants`, a template that contains
+    /// [`TENANT_PLACEHOLDER`] once.
+    pub iss: String,
+    /// The tenants whose tokens are accepted under a template. Empty: `iss` is no template.
+    pub tenants: Vec<String>,
+    /// Where its keys come from.
+    pub source: KeySource,
+    /// The shape of the published keys.
+    pub key_format: KeyFormat,
+    /// Allow `http` key-set addresses beyond loopback.
+    pub insecure_http: bool,
+    /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
+    pub deny_private_networks: bool,
+    /// Accepted audiences; one match is enough. Empty: no audience is asked for.
+    pub aud: Vec<String>,
+    /// The claim that carries the audience: `aud`, or `client_id` for Cognito's access tokens.
+    pub aud_claim: String,
+    /// Accepted authorized parties. Empty: `azp` is ignored.
+    pub azp: Vec<String>,
+    /// Claims that must be there, beside `iss`, `sub` and `exp`.
+    pub required_claims: Vec<RequiredClaim>,
+    /// The cookie that carries its token.
+    pub cookie_name: Option<String>,
+    /// How the token lies in that cookie.
+    pub cookie_format: CookieFormat,
+    /// A header field, beside `Authorization`, that carries its bare token.
+    pub header: Option<String>,
+    /// Accepted signature algorithms.
+    pub algorithms: Vec<Algorithm>,
+    /// Tolerated difference of clocks.
+    pub leeway: Duration,
+    /// The greatest age of a token since its `iat`, which is required then.
+    pub max_token_age: Option<Duration>,
+    /// The claim that names the login at the provider, `sid` in OpenID Connect.
+    pub sid_claim: String,
+    /// The claim that carries the email address.
+    pub email_claim: String,
+    /// The claims that say whether the address is verified; each that is there must be `true`.
+    pub email_verified_claims: Vec<String>,
+    /// Take an address for verified when none of those claims is there. A claim that is not
+    /// `true` still wins.
+    pub assume_email_verified: bool,
+    /// Whether its users are made on first sight.
+    pub provisioning: Provisioning,
+    /// Its word about an address is good enough to link accounts by, where
+    /// `link_by_verified_email` is on.
+    pub email_trusted: bool,
+    /// Accepted audiences of its logout tokens. Empty: those of `aud`; without either, its logout
+    /// tokens are refused.
+    pub logout_audience: Vec<String>,
+    /// Off: its tokens are refused.
+    pub enabled: bool,
+    /// Readiness fails while this issuer has no keys.
+    pub required_for_ready: bool,
+    /// A shared secret for HS256, accepted from this issuer only.
+    pub hs256_secret: Option<Secret>,
+    /// End the sessions that a key vouched for when it leaves the key set.
+    pub revoke_on_key_removal: bool,
+    /// How its keys are fetched and kept.
+    pub jwks: JwksSettings,
+}
+
+impl Issuer {
+    /// Every `iss` that its tokens may carry, each with the tenant that it stands for.
+    pub fn accepted_iss(&self) -> Vec<(String, Option<String>)> {
+        if self.tenants.is_empty() {
+            return vec![(self.iss.clone(), None)];
+        }
+        let tenant_iss = |tenant: &String| {
+            (
+                self.iss.replace(TENANT_PLACEHOLDER, tenant),
+                Some(tenant.clone()),
+            )
+        };
+        self.tenants.iter().map(tenant_iss).collect()
+    }
+}
+
+/// Where keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// An address that answers with a key set (RFC 7517 section 5).
+    Url(Url),
+    /// The `jwks_uri` of the document at this address (OpenID Connect Discovery section 4).
+    Discovery(Url),
+    /// A file that holds the key set.
+    File(PathBuf),
+    /// The key set itself, as JSON text.
+    Inline(String),
+    /// No public keys: only the shared secret.
+    SecretOnly,
+}
+
+impl KeySource {
+    /// A word and an address for people, and what tells a kept key set's origin.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Url(url) => url.to_string(),
+            Self::Discovery(url) => url.to_string(),
+            Self::File(path) => path.display().to_string(),
+            Self::Inline(_) => "inline".to_owned(),
+            Self::SecretOnly => "secret".to_owned(),
+        }
+    }
+}
+
+/// The shape of published keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyFormat {
+    /// A JWK Set (RFC 7517 section 5).
+    #[default]
+    Jwks,
+    /// An object from `kid` to a PEM certificate or public key, as Google publishes them.
+    PemMap,
+}
+
+/// How a token lies in its cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CookieFormat {
+    /// The cookie's value is the token.
+    #[default]
+    Token,
+    /// The session of `@supabase/ssr`: JSON, `base64-` encoded, in chunks `NAME.0`, `NAME.1`.
+    SupabaseSsr,
+}
+
+/// Whether a user is made for an unknown identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provisioning {
+    /// On first sight.
+    #[default]
+    Auto,
+    /// Only by an operator; strangers are refused.
+    ExistingOnly,
+}
+
+/// A claim that a token must carry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequiredClaim {
+    /// Its name; dots lead into objects.
+    pub name: String,
+    /// Accepted values. Empty: anything but null.
+    pub values: Vec<serde_json::Value>,
+}
+
+/// A signature algorithm of RFC 7518 section 3.1 or RFC 8037. `none` and HS* can not be named in
+/// the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are the registered ones")]
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    /// Ed25519 only; `Ed25519` is its name in RFC 9864.
+    #[serde(alias = "Ed25519")]
+    EdDSA,
+    /// Only with an issuer's own `hs256_secret`.
+    #[serde(skip)]
+    HS256,
+}
+
+impl Algorithm {
+    /// All that can be named in the file.
+    pub const ASYMMETRIC: [Self; 9] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    /// From the `alg` of a header or key; names are case-sensitive (RFC 7515 section 4.1.1).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "RS256" => Self::RS256,
+            "RS384" => Self::RS384,
+            "RS512" => Self::RS512,
+            "PS256" => Self::PS256,
+            "PS384" => Self::PS384,
+            "PS512" => Self::PS512,
+            "ES256" => Self::ES256,
+            "ES384" => Self::ES384,
+            "EdDSA" | "Ed25519" => Self::EdDSA,
+            "HS256" => Self::HS256,
+            _ => return None,
+        })
+    }
+
+    /// The registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+            Self::HS256 => "HS256",
+        }
+    }
+}
+
+/// What stands for the tenant in a template.
+pub const TENANT_PLACEHOLDER: &str = "{tenantid}";

@@ -1,0 +1,328 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn parse(written: Value) -> Result<Issuer, String> {
+    serde_json::from_value(written).map_err(|error| error.to_string())
+}
+
+fn preset(mut written: Value) -> Issuer {
+    written["name"] = json!("idp");
+    parse(written).unwrap()
+}
+
+fn url(issuer: &Issuer) -> &str {
+    match &issuer.source {
+        KeySource::Url(url) => url.as_str(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_least_that_makes_an_issuer() {
+    let issuer = parse(
+        json!({ "name": "a", "iss": "https://a.example", "jwks_url": "https://a.example/k" }),
+    )
+    .unwrap();
+    assert_eq!(
+        issuer.accepted_iss(),
+        [("https://a.example".to_owned(), None)]
+    );
+    assert_eq!(issuer.algorithms, Algorithm::ASYMMETRIC);
+    assert_eq!(issuer.aud_claim, "aud");
+    assert!(issuer.enabled && issuer.aud.is_empty() && !issuer.assume_email_verified);
+}
+
+#[test]
+fn the_products_own_names_are_understood() {
+    let issuer = parse(json!({
+        "name": "a", "iss": "x", "jwksUrl": "https://a.example/k", "cookieName": "c",
+        "assumeEmailVerified": true, "aud": "one",
+    }))
+    .unwrap();
+    assert_eq!(url(&issuer), "https://a.example/k");
+    assert_eq!(issuer.cookie_name.as_deref(), Some("c"));
+    assert_eq!(issuer.aud, ["one"]);
+    assert!(issuer.assume_email_verified);
+}
+
+#[test]
+fn what_makes_no_issuer_says_why() {
+    let base =
+        json!({ "name": "a", "iss": "https://a.example", "jwks_url": "https://a.example/k" });
+    let with = |changes: Value| {
+        let mut written = base.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            written[name] = value.clone();
+        }
+        parse(written)
+    };
+    assert!(with(json!({})).is_ok());
+    for (changes, error) in [
+        (json!({ "name": "" }), IssuerError::NoName),
+        (json!({ "iss": null }), IssuerError::NoIss),
+        (json!({ "iss": "" }), IssuerError::NoIss),
+        (
+            json!({ "iss_template": "{tenantid}" }),
+            IssuerError::IssTwice,
+        ),
+        (
+            json!({ "tenants": ["t"] }),
+            IssuerError::TenantsWithoutTemplate,
+        ),
+        (json!({ "jwks_url": null }), IssuerError::NoKeys),
+        (json!({ "discovery": true }), IssuerError::KeysTwice),
+        (json!({ "jwks_file": "k.json" }), IssuerError::KeysTwice),
+        (json!({ "keys": [] }), IssuerError::KeysTwice),
+        (
+            json!({ "jwks_url": "nonsense" }),
+            IssuerError::NoUrl("nonsense".to_owned()),
+        ),
+        (
+            json!({ "jwks_url": "ftp://a/k" }),
+            IssuerError::NoUrl("ftp://a/k".to_owned()),
+        ),
+        (
+            json!({ "jwks_url": "https://u:p@a/k" }),
+            IssuerError::UrlWithPassword,
+        ),
+        (
+            json!({ "jwks_url": "http://a/k" }),
+            IssuerError::PlainHttp("http://a/k".to_owned()),
+        ),
+        (
+            json!({ "realm": "r" }),
+            IssuerError::ForeignParameter("realm"),
+        ),
+        (
+            json!({ "preset": "auth0" }),
+            IssuerError::MissingParameter("domain"),
+        ),
+        (
+            json!({ "preset": "google_iap" }),
+            IssuerError::MissingParameter("aud"),
+        ),
+        (
+            json!({ "preset": "auth0", "domain": "https://t.auth0.com" }),
+            IssuerError::BadParameter("domain"),
+        ),
+        (json!({ "header": "a b" }), IssuerError::BadHeader),
+        (json!({ "cookie_name": "a;b" }), IssuerError::BadCookieName),
+        (
+            json!({ "jwks": { "timeout": "0s" } }),
+            IssuerError::NoInterval("timeout"),
+        ),
+    ] {
+        assert_eq!(
+            with(changes.clone()).unwrap_err(),
+            error.to_string(),
+            "{changes}"
+        );
+    }
+    for algorithm in ["none", "HS256", "HS384", "rs256", ""] {
+        assert!(
+            with(json!({ "algorithms": [algorithm] })).is_err(),
+            "{algorithm}"
+        );
+    }
+    assert!(with(json!({ "algorithms": ["RS256", "Ed25519"] })).is_ok());
+    assert!(
+        with(json!({ "colour": "red" }))
+            .unwrap_err()
+            .contains("unknown field `colour`")
+    );
+    assert!(with(json!({ "jwks": { "colour": 1 } })).is_err());
+    assert!(with(json!({ "jwks": { "timeout": "250ms", "max_body": "64KiB" } })).is_ok());
+}
+
+#[test]
+fn plain_http_is_for_loopback_or_by_name() {
+    let at = |url: &str, insecure: bool| {
+        parse(json!({ "name": "a", "iss": "i", "jwks_url": url, "insecure_http": insecure }))
+    };
+    for loopback in [
+        "http://127.0.0.1:8080/k",
+        "http://localhost/k",
+        "http://[::1]/k",
+    ] {
+        assert!(at(loopback, false).is_ok(), "{loopback}");
+    }
+    for outside in ["http://10.0.0.1/k", "http://localhost.example/k"] {
+        assert!(at(outside, false).is_err(), "{outside}");
+        assert!(at(outside, true).is_ok(), "{outside}");
+    }
+}
+
+#[test]
+fn discovery_asks_below_the_iss() {
+    for iss in ["https://a.example/x", "https://a.example/x/"] {
+        let issuer = parse(json!({ "name": "a", "iss": iss, "discovery": true })).unwrap();
+        let expected = "https://a.example/x/.well-known/openid-configuration";
+        assert_eq!(issuer.source.label(), expected);
+    }
+}
+
+#[test]
+fn required_claims_are_names_or_values() {
+    let required = |claims: Value| {
+        let written = json!({ "name": "a", "iss": "i", "keys": [], "required_claims": claims });
+        parse(written).unwrap().required_claims
+    };
+    let name = |name: &str, values: Vec<Value>| RequiredClaim {
+        name: name.to_owned(),
+        values,
+    };
+    assert_eq!(
+        required(json!(["jti", "org.id"])),
+        [name("jti", vec![]), name("org.id", vec![])]
+    );
+    assert_eq!(
+        required(json!({ "org": null, "plan": ["a", "b"], "v": 1 })),
+        [
+            name("org", vec![]),
+            name("plan", vec![json!("a"), json!("b")]),
+            name("v", vec![json!(1)])
+        ]
+    );
+}
+
+#[test]
+fn a_template_stands_for_its_tenants() {
+    let issuer = parse(json!({
+        "name": "a", "iss_template": "https://l.example/{tenantid}/v2.0", "tenants": ["t1", "t2"],
+        "jwks_url": "https://l.example/k",
+    }))
+    .unwrap();
+    assert_eq!(
+        issuer.accepted_iss(),
+        [
+            (
+                "https://l.example/t1/v2.0".to_owned(),
+                Some("t1".to_owned())
+            ),
+            (
+                "https://l.example/t2/v2.0".to_owned(),
+                Some("t2".to_owned())
+            ),
+        ]
+    );
+    for (template, tenants, error) in [
+        (
+            "https://l.example/v2.0",
+            json!(["t"]),
+            IssuerError::TemplateWithoutPlace,
+        ),
+        (
+            "{tenantid}/{tenantid}",
+            json!(["t"]),
+            IssuerError::TemplateWithoutPlace,
+        ),
+        (
+            "https://l.example/{tenantid}",
+            json!([]),
+            IssuerError::NoTenants,
+        ),
+        (
+            "https://l.example/{tenantid}",
+            json!([""]),
+            IssuerError::NoTenants,
+        ),
+    ] {
+        let written = json!({
+            "name": "a", "iss_template": template, "tenants": tenants, "keys": [],
+        });
+        assert_eq!(parse(written).unwrap_err(), error.to_string());
+    }
+}
+
+#[test]
+fn presets_fill_what_is_absent() {
+    let auth0 = preset(json!({ "preset": "auth0", "domain": "t.eu.auth0.com" }));
+    assert_eq!(auth0.iss, "https://t.eu.auth0.com/");
+    assert_eq!(url(&auth0), "https://t.eu.auth0.com/.well-known/jwks.json");
+
+    let firebase = preset(json!({ "preset": "firebase", "project": "p-1" }));
+    assert_eq!(firebase.iss, "https://securetoken.google.com/p-1");
+    assert_eq!(
+        (firebase.aud, firebase.key_format),
+        (vec!["p-1".to_owned()], KeyFormat::Jwks)
+    );
+
+    let session = preset(json!({ "preset": "firebase", "project": "p-1", "session_cookie": true }));
+    assert_eq!(session.iss, "https://session.firebase.google.com/p-1");
+    assert_eq!(session.key_format, KeyFormat::PemMap);
+    assert_eq!(session.cookie_name.as_deref(), Some("__session"));
+
+    let supabase = preset(json!({ "preset": "supabase", "project": "abc" }));
+    assert_eq!(supabase.iss, "https://abc.supabase.co/auth/v1");
+    assert_eq!(
+        url(&supabase),
+        "https://abc.supabase.co/auth/v1/.well-known/jwks.json"
+    );
+    assert_eq!(supabase.cookie_name.as_deref(), Some("sb-abc-auth-token"));
+    assert_eq!(supabase.cookie_format, CookieFormat::SupabaseSsr);
+    assert_eq!(supabase.sid_claim, "session_id");
+
+    let clerk = preset(json!({ "preset": "clerk", "domain": "clerk.example.com" }));
+    assert_eq!(clerk.iss, "https://clerk.example.com");
+    assert_eq!(clerk.cookie_name.as_deref(), Some("__session"));
+
+    let access = preset(json!({ "preset": "cognito", "user_pool": "eu-west-1_AbC" }));
+    assert_eq!(
+        access.iss,
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC"
+    );
+    assert_eq!(access.aud_claim, "client_id");
+    assert_eq!(access.required_claims[0].values, [json!("access")]);
+    let id = preset(json!({
+        "preset": "cognito", "user_pool": "eu-west-1_AbC", "aud_claim": "aud",
+    }));
+    assert_eq!(id.required_claims[0].values, [json!("id")]);
+
+    let entra = preset(json!({ "preset": "entra", "tenant": "t1" }));
+    assert_eq!(entra.iss, "https://login.microsoftonline.com/t1/v2.0");
+    assert_eq!(entra.email_verified_claims, ["xms_edov"]);
+    let tenants = preset(json!({ "preset": "entra", "tenants": ["t1", "t2"] }));
+    assert_eq!(
+        tenants.accepted_iss()[1].0,
+        "https://login.microsoftonline.com/t2/v2.0"
+    );
+    assert_eq!(
+        url(&tenants),
+        "https://login.microsoftonline.com/common/discovery/v2.0/keys"
+    );
+
+    let keycloak =
+        preset(json!({ "preset": "keycloak", "url": "https://kc.example/", "realm": "r" }));
+    assert_eq!(keycloak.iss, "https://kc.example/realms/r");
+    assert_eq!(
+        url(&keycloak),
+        "https://kc.example/realms/r/protocol/openid-connect/certs"
+    );
+
+    let workos = preset(json!({ "preset": "workos", "client_id": "client_1" }));
+    assert_eq!(url(&workos), "https://api.workos.com/sso/jwks/client_1");
+
+    let access = preset(json!({ "preset": "cloudflare_access", "team": "t", "aud": "tag" }));
+    assert_eq!(access.iss, "https://t.cloudflareaccess.com");
+    assert_eq!(access.header.as_deref(), Some("Cf-Access-Jwt-Assertion"));
+
+    let iap = preset(json!({ "preset": "google_iap", "aud": "/projects/1/global/x" }));
+    assert_eq!(iap.iss, "https://cloud.google.com/iap");
+    assert_eq!(iap.algorithms, [Algorithm::ES256]);
+}
+
+#[test]
+fn the_file_wins_over_a_preset() {
+    let issuer = preset(json!({
+        "preset": "supabase", "project": "abc", "iss": "https://auth.example/auth/v1",
+        "jwks_url": "https://auth.example/k", "aud": ["other"], "cookie_name": "mine",
+        "algorithms": ["ES256"],
+    }));
+    assert_eq!(issuer.iss, "https://auth.example/auth/v1");
+    assert_eq!(url(&issuer), "https://auth.example/k");
+    assert_eq!(issuer.aud, ["other"]);
+    assert_eq!(issuer.cookie_name.as_deref(), Some("mine"));
+    assert_eq!(issuer.cookie_format, CookieFormat::Token);
+    assert_eq!(issuer.algorithms, [Algorithm::ES256]);
+}

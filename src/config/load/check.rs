@@ -1,0 +1,268 @@
+//! What the values mean together, beyond what their types say.
+
+use std::collections::HashSet;
+
+use super::message::choice;
+use super::names::{header_fault, is_token, path_fault, spelling};
+use super::{Finding, issuers, routes};
+use crate::config::{Config, Limits};
+
+/// Everything that is wrong with a configuration whose types are right.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = listening(config);
+    findings.extend(own_paths(config));
+    findings.extend(issuers::findings(config));
+    findings.extend(routes::findings(config));
+    findings.extend(session(config));
+    findings.extend(linking(config));
+    findings.extend(sdk(config));
+    findings.extend(step_up(config));
+    findings.extend(clients(config));
+    findings.extend(forward(config));
+    findings.extend(limits(&config.limits));
+    findings.extend(operators(config));
+    findings
+}
+
+fn listening(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if config.listeners.is_empty() {
+        findings.push(Finding::new("listeners", "at least one listener is needed"));
+    }
+    let mut taken = HashSet::from([config.admin.address]);
+    for (number, listener) in config.listeners.iter().enumerate() {
+        // Port 0 is another port each time.
+        if !taken.insert(listener.address) && listener.address.port() != 0 {
+            let path = format!("listeners[{number}].address");
+            findings.push(Finding::new(
+                path,
+                "another listener, or `admin`, has this address",
+            ));
+        }
+    }
+    for (number, proxies) in config.trusted_proxies.iter().enumerate() {
+        if proxies.prefix_len() == 0 {
+            let path = format!("trusted_proxies[{number}]");
+            findings.push(Finding::new(path, "everybody would be a trusted proxy"));
+        }
+    }
+    findings
+}
+
+fn own_paths(config: &Config) -> Option<Finding> {
+    if config.api_prefix == "/" {
+        return Some(Finding::new(
+            "api_prefix",
+            "the gateway's own paths can not be all paths",
+        ));
+    }
+    path_fault(&config.api_prefix).map(|fault| Finding::new("api_prefix", fault))
+}
+
+fn session(config: &Config) -> Vec<Finding> {
+    let session = &config.session;
+    let mut findings = Vec::new();
+    for (key, time) in [
+        ("max_age", Some(session.max_age)),
+        ("token_ttl", Some(session.token_ttl)),
+        ("idle_timeout", session.idle_timeout),
+        (
+            "signing_keys.rotate_every",
+            session.signing_keys.rotate_every,
+        ),
+        (
+            "signing_keys.publish_ahead",
+            Some(session.signing_keys.publish_ahead),
+        ),
+    ] {
+        // Tokens and records count whole seconds.
+        if time.is_some_and(|time| time.as_secs() == 0) {
+            findings.push(Finding::new(
+                format!("session.{key}"),
+                "must be at least 1s",
+            ));
+        }
+    }
+    let keys = &session.signing_keys;
+    if keys
+        .rotate_every
+        .is_some_and(|rotate_every| rotate_every <= keys.publish_ahead)
+    {
+        findings.push(Finding::new(
+            "session.signing_keys.publish_ahead",
+            "not shorter than `rotate_every`",
+        ));
+    }
+    if session.max_sessions_per_user == Some(0) {
+        findings.push(Finding::new(
+            "session.max_sessions_per_user",
+            "nobody could sign in",
+        ));
+    }
+    if session.audience.as_deref() == Some("") {
+        findings.push(Finding::new("session.audience", "empty"));
+    }
+    if config.store.postgres.is_some() && session.key_encryption_keys.is_empty() {
+        findings.push(
+            Finding::new(
+                "session.key_encryption_keys",
+                "missing key: who reads the database could sign",
+            )
+            .hint("`openssl rand -base64 32` makes one"),
+        );
+    }
+    if config.store.postgres_connections == 0 {
+        findings.push(Finding::new(
+            "store.postgres_connections",
+            "must be more than zero",
+        ));
+    }
+    if config.store.path.as_os_str().is_empty() {
+        findings.push(Finding::new("store.path", "empty"));
+    }
+    if config.store.cache_size.as_u64() == 0 {
+        findings.push(Finding::new("store.cache_size", "must be more than zero"));
+    }
+    findings
+}
+
+fn linking(config: &Config) -> Option<Finding> {
+    let trusted = config.issuers.iter().filter(|issuer| issuer.email_trusted);
+    let links = trusted.take(2).count() == 2;
+    (config.link_by_verified_email && !links).then(|| {
+        Finding::new("link_by_verified_email", "no two issuers to link between")
+            .hint("set `email_trusted: true` on both")
+    })
+}
+
+fn sdk(config: &Config) -> Option<Finding> {
+    let name = config.sdk.issuer.as_deref()?;
+    if config.sdk_issuer().is_some() {
+        return None;
+    }
+    let names: Vec<&str> = config
+        .issuers
+        .iter()
+        .map(|issuer| issuer.name.as_str())
+        .collect();
+    let finding = Finding::new("sdk.issuer", "no issuer has this name");
+    Some(match choice(name, &names) {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    })
+}
+
+fn clients(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut named = HashSet::new();
+    for (number, client) in config.clients.iter().enumerate() {
+        let mut refuse = |message: &str| {
+            findings.push(Finding::new(format!("clients[{number}].id"), message));
+        };
+        if client.id.is_empty() {
+            refuse("empty");
+        } else if !named.insert(&client.id) {
+            refuse("another client has this id");
+        }
+    }
+    findings
+}
+
+fn step_up(config: &Config) -> Vec<Finding> {
+    let scopes = config.step_up.scopes.iter().enumerate();
+    scopes
+        .filter(|(_, scope)| scope.is_empty() || scope.contains(char::is_whitespace))
+        .map(|(number, _)| {
+            let message = "a scope is one word";
+            Finding::new(format!("step_up.scopes[{number}]"), message)
+        })
+        .collect()
+}
+
+fn forward(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(fault) = header_fault(&config.forward.header) {
+        findings.push(Finding::new("forward.header", fault));
+    }
+    if !config.forward.scheme.is_empty() && !is_token(&config.forward.scheme) {
+        findings.push(Finding::new(
+            "forward.scheme",
+            "expected one word, such as `Bearer`, or ``",
+        ));
+    }
+    if config.forward.scheme.is_empty() && spelling(&config.forward.header) == "authorization" {
+        findings.push(
+            Finding::new(
+                "forward.scheme",
+                "`Authorization` needs a scheme (RFC 9110 section 11.4)",
+            )
+            .hint("use `Bearer`, or another header"),
+        );
+    }
+    findings
+}
+
+fn limits(limits: &Limits) -> Vec<Finding> {
+    let counts = [
+        ("connections", limits.connections as u64),
+        ("keepalive_requests", limits.keepalive_requests.into()),
+        ("header_size", limits.header_size.as_u64()),
+        ("header_count", limits.header_count as u64),
+        ("uri_size", limits.uri_size.as_u64()),
+        ("token_size", limits.token_size.as_u64()),
+        (
+            "body_size",
+            limits.body_size.map_or(1, |size| size.as_u64()),
+        ),
+        ("h2_streams", limits.h2_streams.into()),
+        ("token_cache", limits.token_cache as u64),
+        ("refused_cache", limits.refused_cache as u64),
+        (
+            "header_timeout",
+            u64::from(!limits.header_timeout.is_zero()),
+        ),
+        (
+            "keepalive_timeout",
+            u64::from(!limits.keepalive_timeout.is_zero()),
+        ),
+    ];
+    let mut findings: Vec<_> = counts
+        .into_iter()
+        .filter(|(_, count)| *count == 0)
+        .map(|(key, _)| Finding::new(format!("limits.{key}"), "must be more than zero"))
+        .collect();
+    for (key, size) in [
+        ("uri_size", limits.uri_size),
+        ("token_size", limits.token_size),
+    ] {
+        if size > limits.header_size {
+            let message = "more than `header_size`, which holds it";
+            findings.push(Finding::new(format!("limits.{key}"), message));
+        }
+    }
+    findings
+}
+
+fn operators(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !config.admin.address.ip().is_loopback() && config.admin.token.is_none() {
+        findings.push(
+            Finding::new("admin.address", "beyond loopback without a token")
+                .hint("set `admin.token`"),
+        );
+    }
+    // `EnvFilter` would take a misspelt level for the name of a module and log nothing.
+    for directive in config.log.level.split(',') {
+        let level = directive
+            .rsplit_once('=')
+            .map_or(directive, |(_module, level)| level);
+        if !LEVELS.contains(&level) {
+            let hint = choice(level, &LEVELS);
+            let finding = Finding::new("log.level", format!("`{level}` is no level"));
+            findings.push(Finding { hint, ..finding });
+        }
+    }
+    findings
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

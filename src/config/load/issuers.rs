@@ -1,0 +1,176 @@
+//! What an issuer's keys mean beside those of the others and the rest of the file. What they mean
+//! alone is mostly checked by its type.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Finding;
+use super::names::{header_fault, label_fault, spelling};
+use crate::config::Config;
+use crate::config::issuer::{Issuer, JwksSettings};
+
+/// Checks `issuers`.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let own_iss = format!("{}{}", config.public_url, config.api_prefix);
+    let mut seen = Seen::default();
+    for (number, issuer) in config.issuers.iter().enumerate() {
+        let at = |key: &str| format!("issuers[{number}].{key}");
+        seen.name(&at("name"), &issuer.name, &mut findings);
+        for (iss, tenant) in issuer.accepted_iss() {
+            let key = if tenant.is_some() { "tenants" } else { "iss" };
+            seen.iss(&at(key), iss, &own_iss, &mut findings);
+        }
+        if let Some(cookie) = &issuer.cookie_name {
+            seen.cookie(&at("cookie_name"), cookie, &mut findings);
+        }
+        if let Some(header) = &issuer.header {
+            findings.extend(header_finding(at("header"), header, &config.forward.header));
+        }
+        claims(number, issuer, &mut findings);
+        fetching(&at("jwks"), &issuer.jwks, &mut findings);
+    }
+    findings
+}
+
+/// What must differ between issuers, with the path of the first that has it.
+#[derive(Default)]
+struct Seen(HashMap<(&'static str, String), String>);
+
+impl Seen {
+    fn name(&mut self, path: &str, name: &str, findings: &mut Vec<Finding>) {
+        if let Some(fault) = label_fault(name) {
+            findings.push(Finding::new(path, fault));
+        } else if name == UNKNOWN_ISSUER {
+            findings.push(Finding::new(
+                path,
+                "`other` stands for unknown issuers in metrics",
+            ));
+        }
+        self.unique("name", path, name.to_owned(), findings);
+    }
+
+    fn iss(&mut self, path: &str, iss: String, own: &str, findings: &mut Vec<Finding>) {
+        if iss.trim_end_matches('/') == own {
+            let message = "this is the gateway's own `iss`; its session tokens are no logins";
+            findings.push(Finding::new(path, message));
+        }
+        self.unique("iss", path, iss, findings);
+    }
+
+    fn cookie(&mut self, path: &str, name: &str, findings: &mut Vec<Finding>) {
+        // Browsers compare these two prefixes without regard to case (RFC 6265bis 4.1.3).
+        let lower = name.to_ascii_lowercase();
+        let bare = lower
+            .trim_start_matches("__host-")
+            .trim_start_matches("__secure-");
+        if bare.starts_with(OWN_COOKIES) {
+            let message = "cookies named `vestibule…` are the gateway's own";
+            findings.push(Finding::new(path, message));
+        }
+        self.unique("cookie_name", path, name.to_owned(), findings);
+    }
+
+    fn unique(&mut self, what: &'static str, path: &str, value: String, out: &mut Vec<Finding>) {
+        let first = self
+            .0
+            .entry((what, value))
+            .or_insert_with(|| path.to_owned());
+        if first != path {
+            out.push(Finding::new(path, format!("the same as {first}")));
+        }
+    }
+}
+
+fn header_finding(path: String, name: &str, forward: &str) -> Option<Finding> {
+    if let Some(fault) = header_fault(name) {
+        return Some(Finding::new(path, fault));
+    }
+    if spelling(name) == "authorization" {
+        let message = "bearer tokens in `Authorization` are always read";
+        return Some(Finding::new(path, message).hint("leave the key out"));
+    }
+    let is_ours = spelling(name) == spelling(forward);
+    is_ours.then(|| {
+        Finding::new(
+            path,
+            "`forward.header` carries the session token in this field",
+        )
+    })
+}
+
+fn claims(number: usize, issuer: &Issuer, findings: &mut Vec<Finding>) {
+    let at = |key: &str| format!("issuers[{number}].{key}");
+    for (key, values) in [("aud", &issuer.aud), ("azp", &issuer.azp)] {
+        if values.iter().any(String::is_empty) {
+            findings.push(Finding::new(at(key), "an empty string is no identifier"));
+        }
+    }
+    let names = [
+        ("aud_claim", &issuer.aud_claim),
+        ("sid_claim", &issuer.sid_claim),
+        ("email_claim", &issuer.email_claim),
+    ];
+    for (key, name) in names {
+        if name.is_empty() {
+            findings.push(Finding::new(at(key), "empty"));
+        }
+    }
+    if issuer.algorithms.is_empty() {
+        findings.push(Finding::new(
+            at("algorithms"),
+            "empty: no token could be accepted",
+        ));
+    }
+    if issuer.leeway > MAX_LEEWAY {
+        findings.push(
+            Finding::new(at("leeway"), "more than 5m")
+                .hint("leeway evens out clocks; it is no longer life for tokens"),
+        );
+    }
+    if issuer.max_token_age.is_some_and(|age| age.as_secs() == 0) {
+        findings.push(Finding::new(at("max_token_age"), "must be at least 1s"));
+    }
+}
+
+fn fetching(path: &str, jwks: &JwksSettings, findings: &mut Vec<Finding>) {
+    let positive = [
+        ("max_refresh_interval", !jwks.max_refresh_interval.is_zero()),
+        ("max_stale", !jwks.max_stale.is_zero()),
+        ("max_body", jwks.max_body.as_u64() > 0),
+        ("max_keys", jwks.max_keys > 0),
+    ];
+    for (key, is_positive) in positive {
+        if !is_positive {
+            findings.push(Finding::new(
+                format!("{path}.{key}"),
+                "must be more than zero",
+            ));
+        }
+    }
+    let ordered = [
+        (
+            "min_refresh_interval",
+            jwks.min_refresh_interval,
+            jwks.max_refresh_interval,
+        ),
+        (
+            "min_retry_interval",
+            jwks.min_retry_interval,
+            jwks.max_retry_interval,
+        ),
+    ];
+    for (key, least, most) in ordered {
+        if least > most {
+            let message = format!("more than `{}`", key.replace("min", "max"));
+            findings.push(Finding::new(format!("{path}.{key}"), message));
+        }
+    }
+}
+
+/// The metric label of tokens whose issuer is not configured.
+const UNKNOWN_ISSUER: &str = "other";
+/// What the gateway's own cookies start with, after a `__Host-` or `__Secure-` prefix.
+const OWN_COOKIES: &str = "vestibule";
+/// RFC 7519 section 4.1.4: "usually no more than a few minutes".
+const MAX_LEEWAY: Duration = Duration::from_secs(300);

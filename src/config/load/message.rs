@@ -1,0 +1,172 @@
+//! What the deserializer says, in the words of the file.
+//!
+//! Values are left out of every message: a value may be a secret in the wrong place.
+
+/// A translated message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// The key, not its value, is what is wrong.
+    pub(super) is_about_key: bool,
+    /// The key, below the path, that this is about.
+    pub(super) key: Option<Key>,
+}
+
+/// A key that a message names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// The mapping at the path lacks it.
+    Missing(String),
+    /// It is there under two of its names.
+    Twice(String),
+    /// What stands first between backticks, if anything, in a message of a type's own.
+    Perhaps(String),
+}
+
+/// Translates the texts that `serde::de::Error` has by default; others pass as they are.
+pub(super) fn translate(said: &str) -> Said {
+    let mut words = said.split('`').skip(1).step_by(2);
+    let word = words.next().unwrap_or_default();
+    let known: Vec<&str> = words.collect();
+
+    let plain = |message: &str| Said {
+        message: message.to_owned(),
+        hint: None,
+        is_about_key: false,
+        key: None,
+    };
+    if said.starts_with("unknown field ") {
+        return Said {
+            hint: choice(word, &known),
+            is_about_key: true,
+            ..plain("unknown key")
+        };
+    }
+    if said.starts_with("unknown variant ") {
+        return Said {
+            hint: choice(word, &known),
+            ..plain("unknown value")
+        };
+    }
+    if said.starts_with("missing field ") {
+        return Said {
+            key: Some(Key::Missing(word.to_owned())),
+            ..plain("missing key")
+        };
+    }
+    if said.starts_with("duplicate field ") {
+        let key = Some(Key::Twice(word.to_owned()));
+        return Said {
+            is_about_key: true,
+            key,
+            ..plain("given under two names")
+        };
+    }
+    if said.ends_with("untagged enum OneOrMany") {
+        return plain("expected a string or a list of strings");
+    }
+    if said.ends_with("untagged enum WrittenClaims") {
+        return plain("expected a list of claims, or a mapping from claims to accepted values");
+    }
+    let mismatch = said
+        .strip_prefix("invalid type: ")
+        .or_else(|| said.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "));
+    if let Some((found, expected)) = mismatch {
+        let found = kind(found);
+        let expected = if expected.starts_with("struct ") {
+            "a mapping"
+        } else {
+            expected
+        };
+        let hint = match expected {
+            "a duration" => Some("such as `500ms`, `30s` or `10m`".to_owned()),
+            "a string" if matches!(found, "a number" | "true or false") => {
+                Some("put it in quotes".to_owned())
+            }
+            _ => None,
+        };
+        return Said {
+            hint,
+            ..plain(&format!("expected {expected}, found {found}"))
+        };
+    }
+    Said {
+        key: Some(Key::Perhaps(word.to_owned())),
+        ..plain(said)
+    }
+}
+
+/// The closest of the known words, or all of them when they are few.
+pub(super) fn choice(word: &str, known: &[&str]) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let closest = known
+        .iter()
+        .map(|known| {
+            (
+                strsim::jaro_winkler(&word, &known.to_ascii_lowercase()),
+                known,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > CLOSE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    if let Some((_, closest)) = closest {
+        return Some(format!("did you mean `{closest}`?"));
+    }
+    let few = !known.is_empty() && known.len() <= FEW;
+    few.then(|| format!("known: `{}`", known.join("`, `")))
+}
+
+fn kind(found: &str) -> &'static str {
+    match found.split([' ', '`', '"']).next().unwrap_or_default() {
+        "boolean" => "true or false",
+        "integer" | "floating" => "a number",
+        "string" | "character" => "text",
+        "unit" | "Option" => "nothing",
+        "sequence" => "a list",
+        "map" => "a mapping",
+        _ => "something else",
+    }
+}
+
+/// How alike two words must be, of 1, for one to be a slip of the other.
+const CLOSE: f64 = 0.8;
+/// How many known words fit into a message.
+const FEW: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_word_is_proposed_else_the_few_known() {
+        let known = ["name", "leeway", "jwks_url"];
+        assert_eq!(
+            choice("leeway_secnds", &known).unwrap(),
+            "did you mean `leeway`?"
+        );
+        assert_eq!(
+            choice("JwksURL", &known).unwrap(),
+            "did you mean `jwks_url`?"
+        );
+        assert_eq!(
+            choice("zone", &["name", "iss"]).unwrap(),
+            "known: `name`, `iss`"
+        );
+        assert_eq!(choice("zone", &["a"; FEW + 1]), None);
+    }
+
+    #[test]
+    fn values_do_not_reach_messages() {
+        for said in [
+            "invalid type: integer `31337`, expected a string",
+            "invalid value: string \"31337, expected x\", expected a string",
+            "invalid type: string \"31337\", expected struct Admin",
+            "unknown field `31337`, expected `a` or `b`",
+        ] {
+            let Said { message, hint, .. } = translate(said);
+            assert!(!format!("{message}{hint:?}").contains("31337"), "{message}");
+        }
+    }
+}

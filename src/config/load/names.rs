@@ -1,0 +1,248 @@
+//! The shapes of names in the file: labels, header fields, cookies, paths.
+//!
+//! Each check answers what is wrong, for a message, or `None`.
+
+/// A name that goes into logs, metric labels and the dashboard.
+pub(super) fn label_fault(name: &str) -> Option<&'static str> {
+    let mut bytes = name.bytes();
+    let starts = bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric());
+    let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if !starts || !goes_on {
+        return Some(
+            "a name is letters, digits, `.`, `_`, `-`, and starts with one of the first two",
+        );
+    }
+    if name.len() > MAX_LABEL {
+        return Some("a name has at most 64 characters");
+    }
+    None
+}
+
+/// A token of RFC 9110 section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// A header field that may carry a token.
+pub(super) fn header_fault(name: &str) -> Option<&'static str> {
+    if !is_token(name) {
+        return Some("not a header field name (RFC 9110 section 5.1)");
+    }
+    let name = spelling(name);
+    if HOP_BY_HOP.contains(&name.as_str()) {
+        return Some("this field is about one connection and is not forwarded");
+    }
+    let is_taken = TAKEN.contains(&name.as_str())
+        || TAKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    is_taken.then_some("this field has a meaning of its own and can not carry a token")
+}
+
+/// Header fields that applications take for the same: case and `-`/`_` do not count.
+pub(super) fn spelling(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+/// A path in the one form in which requests are matched.
+pub(super) fn path_fault(path: &str) -> Option<&'static str> {
+    let Some(rest) = path.strip_prefix('/') else {
+        return Some("a path starts with `/`");
+    };
+    if rest.is_empty() {
+        return None;
+    }
+    if rest.ends_with('/') {
+        return Some("a path ends without `/`; it serves what is below it as well");
+    }
+    for segment in rest.split('/') {
+        match segment {
+            "" => return Some("a path has no empty segment"),
+            "." | ".." => return Some("a path has no `.` or `..` segment"),
+            _ => {}
+        }
+        if !is_canonical_segment(segment) {
+            return Some(
+                "a path has only the characters of RFC 3986 section 3.3, escaped only if needed and then in capitals",
+            );
+        }
+    }
+    None
+}
+
+fn is_canonical_segment(segment: &str) -> bool {
+    let is_pchar = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+    let mut parts = segment.split('%');
+    let plain = parts.next().unwrap_or_default();
+    plain.bytes().all(is_pchar)
+        && parts.all(|part| {
+            let Some((digits, plain)) = part.split_at_checked(2) else {
+                return false;
+            };
+            let is_hex = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+            let Ok(byte) = u8::from_str_radix(digits, 16) else {
+                return false;
+            };
+            let is_needed = !is_pchar(byte) && !byte.is_ascii_control() && !b"/\\".contains(&byte);
+            digits.bytes().all(is_hex) && is_needed && plain.bytes().all(is_pchar)
+        })
+}
+
+/// `HOST:PORT` of a server; IPv6 addresses in brackets.
+pub(super) fn server_fault(server: &str) -> Option<&'static str> {
+    let Some((host, port)) = server.rsplit_once(':') else {
+        return Some("expected `HOST:PORT`");
+    };
+    if port.parse::<u16>().is_ok_and(|port| port > 0) && host_fault(host).is_none() {
+        return None;
+    }
+    Some("expected `HOST:PORT`")
+}
+
+/// A host name or address, without a port. A wildcard's `*.` is taken off before.
+pub(super) fn host_fault(host: &str) -> Option<&'static str> {
+    if host.contains('*') {
+        return Some("a wildcard is `*.` in front of a name, and stands for what is below it");
+    }
+    let is_same = |parsed: url::Host| parsed.to_string() == host.to_ascii_lowercase();
+    if url::Host::parse(host).is_ok_and(is_same) {
+        None
+    } else {
+        Some("expected a host name in ASCII or an address, without a port")
+    }
+}
+
+const MAX_LABEL: usize = 64;
+
+/// RFC 9110 section 7.6.1, and what older proxies take for such.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields that the gateway or the protocol gives a meaning.
+const TAKEN: [&str; 13] = [
+    "accept",
+    "cookie",
+    "date",
+    "expect",
+    "forwarded",
+    "host",
+    "origin",
+    "range",
+    "referer",
+    "set-cookie",
+    "user-agent",
+    "via",
+    "www-authenticate",
+];
+
+const TAKEN_PREFIXES: [&str; 4] = ["content-", "sec-", "x-forwarded-", "access-control-"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        for name in ["acme", "acme-eu.2_b", "9"] {
+            assert_eq!(label_fault(name), None, "{name}");
+        }
+        for name in ["", "-acme", "a b", "a\"b", "ä", &"a".repeat(65)] {
+            assert!(label_fault(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers() {
+        for name in ["Authorization", "X-Platform-Session", "X-Forwarded"] {
+            assert_eq!(header_fault(name), None, "{name}");
+        }
+        for name in [
+            "",
+            "X Token",
+            "X-Tök",
+            "TE",
+            "Proxy_Connection",
+            "Content-Type",
+            "cookie",
+            "Host",
+        ] {
+            assert!(header_fault(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for path in ["/", "/api", "/api/v1.2", "/caf%C3%A9", "/a..b/~x"] {
+            assert_eq!(path_fault(path), None, "{path}");
+        }
+        for path in [
+            "",
+            "api",
+            "/api/",
+            "//",
+            "/a//b",
+            "/a/../b",
+            "/a/.",
+            "/a b",
+            "/a?b",
+            "/a#b",
+            "/a\\b",
+            "/caf%c3%A9",
+            "/%61pi",
+            "/%2F",
+            "/%5C",
+            "/%",
+            "/%4",
+            "/%00",
+            "/é",
+            "/%+1",
+        ] {
+            assert!(path_fault(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn servers() {
+        for server in [
+            "127.0.0.1:80",
+            "app.internal:8080",
+            "[::1]:443",
+            "localhost:1",
+        ] {
+            assert_eq!(server_fault(server), None, "{server}");
+        }
+        for server in [
+            "",
+            "app",
+            "app:",
+            "app:0",
+            "app:65536",
+            ":80",
+            "::1:80",
+            "http://a:80",
+            "a b:1",
+        ] {
+            assert!(server_fault(server).is_some(), "{server}");
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        for host in ["app.example.com", "App.Example.com", "127.0.0.1", "[::1]"] {
+            assert_eq!(host_fault(host), None, "{host}");
+        }
+        for host in ["", "app:80", "*.example.com", "münchen.example", "a/b"] {
+            assert!(host_fault(host).is_some(), "{host}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Whether every route leads somewhere, and every request to one route.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Finding;
+use super::message::choice;
+use super::names::{host_fault, label_fault, path_fault, server_fault};
+use crate::config::route::Method;
+use crate::config::upstream::HealthCheck;
+use crate::config::{Access, Config, Route, Upstream};
+
+/// Checks `routes` and `upstreams`.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, upstream) in &config.upstreams {
+        check_upstream(name, upstream, &mut findings);
+    }
+    let mut served = HashMap::new();
+    let mut named = HashMap::new();
+    for (number, route) in config.routes.iter().enumerate() {
+        check_route(number, route, config, &mut findings);
+        for method in methods(route) {
+            let host = route.host.as_ref().map(|host| host.to_ascii_lowercase());
+            let place = (host, &route.path, route.exact, method);
+            let first = *served.entry(place).or_insert(number);
+            if first != number {
+                let message = format!("matches the same requests as routes[{first}]");
+                findings.push(Finding::new(format!("routes[{number}].path"), message));
+                break;
+            }
+        }
+        let Some(name) = &route.name else { continue };
+        let first = *named.entry(name).or_insert(number);
+        if first != number {
+            let message = format!("the same as routes[{first}].name");
+            findings.push(Finding::new(format!("routes[{number}].name"), message));
+        }
+    }
+    findings
+}
+
+fn check_upstream(name: &str, upstream: &Upstream, findings: &mut Vec<Finding>) {
+    let path = format!("upstreams.{name}");
+    if let Some(fault) = label_fault(name) {
+        findings.push(Finding::new(path.clone(), fault));
+    }
+    if upstream.servers.is_empty() {
+        findings.push(Finding::new(
+            format!("{path}.servers"),
+            "at least one server is needed",
+        ));
+    }
+    for (position, server) in upstream.servers.iter().enumerate() {
+        if let Some(fault) = server_fault(&server.address) {
+            findings.push(Finding::new(format!("{path}.servers[{position}]"), fault));
+        }
+    }
+    if upstream.ejection.max_percent > 100 {
+        let message = "more than all servers";
+        findings.push(Finding::new(
+            format!("{path}.ejection.max_percent"),
+            message,
+        ));
+    }
+    if upstream.ejection.failures > 0 && upstream.ejection.duration.is_zero() {
+        let message = "must be more than zero";
+        findings.push(Finding::new(format!("{path}.ejection.duration"), message));
+    }
+    if let Some(check) = &upstream.health_check {
+        check_health(&format!("{path}.health_check"), check, findings);
+    }
+    let times = [
+        ("connect_timeout", upstream.connect_timeout),
+        ("read_timeout", upstream.read_timeout),
+        ("write_timeout", upstream.write_timeout),
+        ("idle_timeout", upstream.idle_timeout),
+    ];
+    for (key, time) in times {
+        if time.is_zero() {
+            findings.push(Finding::new(
+                format!("{path}.{key}"),
+                "must be more than zero",
+            ));
+        }
+    }
+}
+
+fn check_health(path: &str, check: &HealthCheck, findings: &mut Vec<Finding>) {
+    for (key, time) in [("interval", check.interval), ("timeout", check.timeout)] {
+        if time.is_zero() {
+            findings.push(Finding::new(
+                format!("{path}.{key}"),
+                "must be more than zero",
+            ));
+        }
+    }
+    if check
+        .path
+        .as_ref()
+        .is_some_and(|probed| !probed.starts_with('/'))
+    {
+        findings.push(Finding::new(
+            format!("{path}.path"),
+            "a path starts with `/`",
+        ));
+    }
+}
+
+fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec<Finding>) {
+    let at = |key: &str| format!("routes[{number}].{key}");
+    if let Some(fault) = route.name.as_deref().and_then(label_fault) {
+        findings.push(Finding::new(at("name"), fault));
+    }
+    let host = route
+        .host
+        .as_deref()
+        .map(|host| host.strip_prefix("*.").unwrap_or(host));
+    if let Some(fault) = host.and_then(host_fault) {
+        findings.push(Finding::new(at("host"), fault));
+    }
+    if let Some(fault) = path_fault(&route.path) {
+        findings.push(Finding::new(at("path"), fault));
+    } else if is_within(&route.path, &config.api_prefix) {
+        let message = format!("`{}` and below is the gateway's own", config.api_prefix);
+        findings.push(Finding::new(at("path"), message));
+    }
+    if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
+        findings.push(Finding::new(at("replace_prefix"), fault));
+    }
+    if let Some(scope) = &route.step_up {
+        if route.auth != Access::Required {
+            let message = "step-up needs a session, so it needs `auth: required`";
+            findings.push(Finding::new(at("step_up"), message));
+        }
+        if !config.step_up.scopes.contains(scope) {
+            let message = "no assertion may ask for this: it is not in `step_up.scopes`";
+            findings.push(Finding::new(at("step_up"), message));
+        }
+    }
+    if !route.require.is_empty() && route.auth != Access::Required {
+        let message = "rules on claims need a session, so they need `auth: required`";
+        findings.push(Finding::new(at("require"), message));
+    }
+    if !config.upstreams.contains_key(&route.upstream) {
+        let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
+        let hint = choice(&route.upstream, &known);
+        findings.push(Finding {
+            hint,
+            ..Finding::new(
+                at("upstream"),
+                format!("no upstream is named `{}`", route.upstream),
+            )
+        });
+    }
+}
+
+/// The methods that a route names, or `None` once for all. `GET` includes `HEAD`.
+fn methods(route: &Route) -> HashSet<Option<Method>> {
+    if route.methods.is_empty() {
+        return HashSet::from([None]);
+    }
+    let head = route.methods.contains(&Method::Get).then_some(Method::Head);
+    route
+        .methods
+        .iter()
+        .copied()
+        .chain(head)
+        .map(Some)
+        .collect()
+}
+
+fn is_within(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,691 @@
+use super::*;
+
+mod example;
+
+/// A good configuration; each test changes one thing of it.
+const GOOD: &str = "\
+listeners:
+  - address: 127.0.0.1:8080
+issuers:
+  - name: acme
+    iss: https://id.acme.example
+    jwks_url: https://id.acme.example/keys
+    cookieName: acme_token
+    header: X-Acme-Token
+    leeway: 30s
+  - name: legacy
+    iss: legacy
+    jwks_file: keys.json
+upstreams:
+  app:
+    servers: [127.0.0.1:3000]
+routes:
+  - path: /api
+    upstream: app
+  - path: /public
+    auth: none
+    upstream: app
+";
+
+fn problems(text: &str) -> Vec<String> {
+    match parse(text.as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(Problem::to_string).collect(),
+    }
+}
+
+/// What is wrong with `GOOD` once `from` is `to`.
+#[track_caller]
+fn changed(from: &str, to: &str) -> Vec<String> {
+    assert!(
+        GOOD.contains(from),
+        "{from:?} is not in the good configuration"
+    );
+    problems(&GOOD.replacen(from, to, 1))
+}
+
+/// What is wrong with `GOOD` and more top-level keys.
+fn with(more: &str) -> Vec<String> {
+    problems(&format!("{GOOD}{more}\n"))
+}
+
+#[track_caller]
+fn assert_all(cases: &[(&str, &str, &[&str])]) {
+    assert_eq!(problems(GOOD), [""; 0]);
+    for (from, to, expected) in cases {
+        assert_eq!(changed(from, to), *expected, "{from:?} -> {to:?}");
+    }
+}
+
+#[track_caller]
+fn assert_all_with(cases: &[(&str, &[&str])]) {
+    for (more, expected) in cases {
+        assert_eq!(with(more), *expected, "{more:?}");
+    }
+}
+
+#[test]
+fn keys_that_are_unknown_missing_or_given_twice() {
+    assert_all(&[
+        (
+            "leeway: 30s",
+            "leeway_secnds: 30",
+            &["9:5: issuers[0].leeway_secnds: unknown key; did you mean `leeway`?"],
+        ),
+        (
+            "    iss: legacy\n",
+            "",
+            &["10:5: issuers[1]: `iss` is missing: the exact `iss` of this issuer's tokens"],
+        ),
+        (
+            "leeway: 30s",
+            "name: acme2",
+            &["9:5: issuers[0].name: duplicate key, first on line 4"],
+        ),
+        (
+            "leeway: 30s",
+            "cookie_name: x",
+            &["9:5: issuers[0].cookie_name: given under two names"],
+        ),
+        (
+            "listeners:",
+            "listenres:",
+            &[
+                "1:1: listenres: unknown key; did you mean `listeners`?",
+                "1:1: listeners: missing key",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn values_of_the_wrong_kind() {
+    assert_all(&[
+        (
+            "leeway: 30s",
+            "leeway: 30",
+            &[
+                "9:13: issuers[0].leeway: expected a duration, found a number; such as `500ms`, `30s` or `10m`",
+            ],
+        ),
+        (
+            "name: legacy",
+            "name: 7",
+            &["10:11: issuers[1].name: expected a string, found a number; put it in quotes"],
+        ),
+        (
+            "auth: none",
+            "auth: requird",
+            &["20:11: routes[1].auth: unknown value; did you mean `required`?"],
+        ),
+        (
+            "leeway: 30s",
+            "algorithms: [RS256, RS255]",
+            &["9:25: issuers[0].algorithms[1]: unknown value; did you mean `RS256`?"],
+        ),
+        (
+            "leeway: 30s",
+            "aud: {a: b}",
+            &["9:5: issuers[0].aud: expected a string or a list of strings"],
+        ),
+        (
+            "    servers: [127.0.0.1:3000]",
+            "    - servers",
+            &["14:3: upstreams.app: expected a mapping, found a list"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    let expected = "22:10: admin.token: a secret is given as `env:NAME` or `file:PATH`, never in the file itself";
+    assert_eq!(
+        with("admin:\n  token: hunter2hunter2"),
+        [expected.replace("22:10", "23:10")]
+    );
+    assert_eq!(
+        with("admin:\n  token: 31337"),
+        ["23:10: admin.token: expected a string, found a number; put it in quotes"]
+    );
+    assert_eq!(with("admin:\n  token: env:PATH"), [""; 0]);
+}
+
+#[test]
+fn all_problems_are_told_in_the_order_of_the_file() {
+    let of_types = GOOD
+        .replace("leeway: 30s", "leway: 30s")
+        .replace("auth: none", "auth: nobody")
+        .replace("jwks_file:", "jwks:");
+    assert_eq!(
+        problems(&of_types),
+        [
+            "9:5: issuers[0].leway: unknown key; did you mean `leeway`?",
+            "12:11: issuers[1].jwks: expected a mapping, found text",
+            "20:11: routes[1].auth: unknown value; known: `required`, `optional`, `none`",
+        ]
+    );
+    let of_meaning = GOOD
+        .replace("name: legacy", "name: acme")
+        .replace("/public", "/public/")
+        .replace("leeway: 30s", "leeway: 1h");
+    assert_eq!(
+        problems(&of_meaning),
+        [
+            "9:13: issuers[0].leeway: more than 5m; leeway evens out clocks; it is no longer life for tokens",
+            "10:11: issuers[1].name: the same as issuers[0].name",
+            "19:11: routes[1].path: a path ends without `/`; it serves what is below it as well",
+        ]
+    );
+}
+
+#[test]
+fn what_was_taken_out_moves_no_place_and_makes_no_problem() {
+    let text = GOOD
+        .replace("    iss: https://id.acme.example\n", "")
+        .replace("jwks_file: keys.json", "jwks_file: [keys.json]")
+        .replace("  - path: /api\n", "  - path: [/api]\n")
+        .replace(
+            "    auth: none",
+            "    allowed_origins: [a, \"http://b\", c]",
+        );
+    let no_origin = "not an origin: expected `https://host` or `http://host:port`, without a path";
+    assert_eq!(
+        problems(&text),
+        [
+            "4:5: issuers[0]: `iss` is missing: the exact `iss` of this issuer's tokens",
+            "11:5: issuers[1].jwks_file: expected path string, found a list",
+            "16:5: routes[0].path: expected a string, found a list",
+            &format!("19:23: routes[1].allowed_origins[0]: {no_origin}"),
+            &format!("19:38: routes[1].allowed_origins[2]: {no_origin}"),
+        ]
+    );
+}
+
+#[test]
+fn public_url_has_a_default_on_loopback_only() {
+    let config = parse(GOOD.as_bytes()).unwrap();
+    assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080");
+    let missing = "public_url: missing key; it has a default only while the first listener is a loopback port";
+    let message = format!("1:1: {missing}");
+    assert_eq!(
+        changed("127.0.0.1:8080", "0.0.0.0:8080"),
+        [message.as_str()]
+    );
+    assert_eq!(changed("127.0.0.1:8080", "127.0.0.1:0"), [message.as_str()]);
+    let public = "0.0.0.0:8080\npublic_url: https://app.example.com/";
+    assert_eq!(changed("127.0.0.1:8080", public), [""; 0]);
+    assert_eq!(
+        with("public_url: https://app.example.com/x"),
+        [
+            "22:13: public_url: not an origin: expected `https://host` or `http://host:port`, without a path"
+        ]
+    );
+}
+
+#[test]
+fn listeners() {
+    assert_all(&[
+        (
+            "\n  - address: 127.0.0.1:8080",
+            " []",
+            &["1:1: listeners: at least one listener is needed"],
+        ),
+        (
+            "127.0.0.1:8080",
+            "127.0.0.1:8080\n  - address: 127.0.0.1:8080",
+            &["3:14: listeners[1].address: another listener, or `admin`, has this address"],
+        ),
+        (
+            "127.0.0.1:8080",
+            "127.0.0.1:9901",
+            &["2:14: listeners[0].address: another listener, or `admin`, has this address"],
+        ),
+        (
+            "127.0.0.1:8080",
+            "localhost:8080",
+            &["2:14: listeners[0].address: invalid socket address syntax"],
+        ),
+    ]);
+}
+
+#[test]
+fn issuers_differ() {
+    assert_all(&[
+        (
+            "name: legacy",
+            "name: other",
+            &["10:11: issuers[1].name: `other` stands for unknown issuers in metrics"],
+        ),
+        (
+            "iss: legacy",
+            "iss: https://id.acme.example",
+            &["11:10: issuers[1].iss: the same as issuers[0].iss"],
+        ),
+        (
+            "iss: legacy",
+            "iss: http://127.0.0.1:8080/_vestibule/",
+            &[
+                "11:10: issuers[1].iss: this is the gateway's own `iss`; its session tokens are no logins",
+            ],
+        ),
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    cookie_name: acme_token",
+            &["13:18: issuers[1].cookie_name: the same as issuers[0].cookie_name"],
+        ),
+        // Cookie names are compared with regard to case; a header may be shared.
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    cookie_name: Acme_Token",
+            &[],
+        ),
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    header: x_acme-TOKEN",
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn names_of_cookies_and_headers() {
+    assert_all(&[
+        (
+            "acme_token",
+            "acme token",
+            &["7:17: issuers[0].cookieName: `cookie_name` is not a cookie's name"],
+        ),
+        (
+            "acme_token",
+            "__Host-Vestibule_session",
+            &["7:17: issuers[0].cookieName: cookies named `vestibule…` are the gateway's own"],
+        ),
+        ("acme_token", "__Host-acme", &[]),
+        (
+            "X-Acme-Token",
+            "authorization",
+            &[
+                "8:13: issuers[0].header: bearer tokens in `Authorization` are always read; leave the key out",
+            ],
+        ),
+        (
+            "X-Acme-Token",
+            "Connection",
+            &["8:13: issuers[0].header: this field is about one connection and is not forwarded"],
+        ),
+        (
+            "X-Acme-Token",
+            "Cookie",
+            &[
+                "8:13: issuers[0].header: this field has a meaning of its own and can not carry a token",
+            ],
+        ),
+    ]);
+    assert_all_with(&[
+        (
+            "forward: {header: X_Acme-Token}",
+            &["8:13: issuers[0].header: `forward.header` carries the session token in this field"],
+        ),
+        ("forward: {header: X-Platform-Session, scheme: ''}", &[]),
+        (
+            "forward: {header: Transfer-Encoding}",
+            &["22:19: forward.header: this field is about one connection and is not forwarded"],
+        ),
+        (
+            "forward: {header: Content-Digest}",
+            &[
+                "22:19: forward.header: this field has a meaning of its own and can not carry a token",
+            ],
+        ),
+        (
+            "forward: {scheme: 'Bearer x'}",
+            &["22:19: forward.scheme: expected one word, such as `Bearer`, or ``"],
+        ),
+        (
+            "forward: {scheme: ''}",
+            &[
+                "22:19: forward.scheme: `Authorization` needs a scheme (RFC 9110 section 11.4); use `Bearer`, or another header",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn one_source_of_keys_each_and_safe() {
+    let jwks_url = "jwks_url: https://id.acme.example/keys";
+    assert_all(&[
+        (
+            "    jwks_file: keys.json\n",
+            "",
+            &[
+                "10:5: issuers[1]: no keys: give one of `jwks_url`, `discovery: true`, `jwks_file`, `keys`",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: https://id.acme.example/keys\n    discovery: true",
+            &[
+                "6:15: issuers[0].jwks_url: `jwks_url`, `discovery`, `jwks_file` and `keys` exclude each other",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwksUrl: http://id.acme.example/keys",
+            &[
+                "4:5: issuers[0]: `http://id.acme.example/keys` is not https; `insecure_http: true` allows it beyond loopback",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: http://id.acme.example/keys\n    insecure_http: true",
+            &[],
+        ),
+        (jwks_url, "jwks_url: http://127.0.0.1:1/keys", &[]),
+        (jwks_url, "jwks_url: http://[::1]:1/keys", &[]),
+        (jwks_url, "jwks_url: http://localhost:1/keys", &[]),
+        (
+            jwks_url,
+            "jwks_url: http://localhost.example/keys",
+            &[
+                "4:5: issuers[0]: `http://localhost.example/keys` is not https; `insecure_http: true` allows it beyond loopback",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: file:///keys",
+            &["4:5: issuers[0]: not an http or https URL: `file:///keys`"],
+        ),
+        (
+            jwks_url,
+            "jwks_url: https://me:pw@id.acme.example/keys",
+            &["4:5: issuers[0]: a key-set URL must not carry a user name or password"],
+        ),
+        (jwks_url, "discovery: true", &[]),
+        (
+            "jwks_file: keys.json",
+            "discovery: true",
+            &[
+                "10:5: issuers[1]: not an http or https URL: `legacy/.well-known/openid-configuration`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_shared_secret_is_long_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let changed_to = |bytes: usize| {
+        std::fs::write(&file, "s".repeat(bytes)).unwrap();
+        changed(
+            "jwks_file: keys.json",
+            &format!("hs256_secret: file:{}", file.display()),
+        )
+    };
+    assert_eq!(changed_to(32), [""; 0]);
+    assert_eq!(
+        changed_to(31),
+        [
+            "12:19: issuers[1].hs256_secret: `hs256_secret` must have at least 32 bytes (RFC 7518 section 3.2)"
+        ]
+    );
+}
+
+#[test]
+fn figures_of_an_issuer() {
+    assert_all(&[
+        ("leeway: 30s", "leeway: 5m", &[]),
+        (
+            "leeway: 30s",
+            "aud: ['']",
+            &["9:5: issuers[0].aud: an empty string is no identifier"],
+        ),
+        (
+            "leeway: 30s",
+            "algorithms: []",
+            &["9:5: issuers[0].algorithms: empty: no token could be accepted"],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {timeout: 0s}",
+            &["9:21: issuers[0].jwks.timeout: `jwks.timeout` must be more than zero"],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {max_keys: 0, max_body: 0}",
+            &[
+                "9:22: issuers[0].jwks.max_keys: must be more than zero",
+                "9:35: issuers[0].jwks.max_body: must be more than zero",
+            ],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {min_refresh_interval: 2h}",
+            &["9:34: issuers[0].jwks.min_refresh_interval: more than `max_refresh_interval`"],
+        ),
+    ]);
+}
+
+#[test]
+fn routes_lead_somewhere_and_are_one_each() {
+    assert_all(&[
+        (
+            "upstream: app",
+            "upstream: ap",
+            &["18:15: routes[0].upstream: no upstream is named `ap`; did you mean `app`?"],
+        ),
+        (
+            "/public",
+            "/api",
+            &["19:11: routes[1].path: matches the same requests as routes[0]"],
+        ),
+        ("/public", "/api\n    host: app.example.com", &[]),
+        (
+            "/public",
+            "/_vestibule",
+            &["19:11: routes[1].path: `/_vestibule` and below is the gateway's own"],
+        ),
+        (
+            "/public",
+            "/_vestibule/x",
+            &["19:11: routes[1].path: `/_vestibule` and below is the gateway's own"],
+        ),
+        ("/public", "/_vestibules", &[]),
+        (
+            "/public",
+            "public",
+            &["19:11: routes[1].path: a path starts with `/`"],
+        ),
+        (
+            "/public",
+            "/public\n    host: 'a.*.example.com'",
+            &[
+                "20:11: routes[1].host: a wildcard is `*.` in front of a name, and stands for what is below it",
+            ],
+        ),
+        (
+            "/public",
+            "/public\n    name: a b",
+            &[
+                "20:11: routes[1].name: a name is letters, digits, `.`, `_`, `-`, and starts with one of the first two",
+            ],
+        ),
+        (
+            "[127.0.0.1:3000]",
+            "[]",
+            &["15:5: upstreams.app.servers: at least one server is needed"],
+        ),
+        (
+            "[127.0.0.1:3000]",
+            "[app.internal:80, app]",
+            &["15:32: upstreams.app.servers[1]: expected `HOST:PORT`"],
+        ),
+        (
+            "[127.0.0.1:3000]",
+            "[a:1]\n    ejection: {max_percent: 101, duration: 0s}",
+            &[
+                "16:29: upstreams.app.ejection.max_percent: more than all servers",
+                "16:44: upstreams.app.ejection.duration: must be more than zero",
+            ],
+        ),
+        (
+            "[127.0.0.1:3000]",
+            "[a:1]\n    health_check: {path: up, interval: 0s}",
+            &[
+                "16:26: upstreams.app.health_check.path: a path starts with `/`",
+                "16:40: upstreams.app.health_check.interval: must be more than zero",
+            ],
+        ),
+        (
+            "[127.0.0.1:3000]",
+            "[a:1]\n    read_timeout: 0s",
+            &["16:19: upstreams.app.read_timeout: must be more than zero"],
+        ),
+    ]);
+    assert_all(&[
+        ("/public", "/api\n    exact: true", &[]),
+        ("/public", "/api\n    methods: [GET]", &[]),
+        ("/public", "/api\n    host: '*.example.com'", &[]),
+        ("/public", "/public\n    replace_prefix: /", &[]),
+        (
+            "/public",
+            "/public\n    replace_prefix: x",
+            &["20:21: routes[1].replace_prefix: a path starts with `/`"],
+        ),
+        (
+            "    auth: none",
+            "    auth: none\n    require: {role: admin}",
+            &[
+                "21:5: routes[1].require: rules on claims need a session, so they need `auth: required`",
+            ],
+        ),
+        ("    auth: none", "    require: {role: admin}", &[]),
+    ]);
+    let methods = |one: &str, other: &str| {
+        let route = |methods| format!("  - {{path: /, methods: [{methods}], upstream: app}}\n");
+        with(&format!("{}{}", route(one), route(other)))
+    };
+    assert_eq!(methods("GET", "POST, DELETE"), [""; 0]);
+    assert_eq!(methods("GET", ""), [""; 0]);
+    let overlap = ["23:12: routes[3].path: matches the same requests as routes[2]"];
+    assert_eq!(methods("GET", "POST, HEAD"), overlap);
+    let hosts = "  - {path: /, host: A.example, name: x, upstream: app}\n  - {path: /, host: a.example, name: x, upstream: app}";
+    assert_eq!(
+        with(hosts),
+        [
+            "23:12: routes[3].path: matches the same requests as routes[2]",
+            "23:38: routes[3].name: the same as routes[2].name",
+        ]
+    );
+}
+
+#[test]
+fn the_rest_of_the_file() {
+    assert_all_with(&[
+        (
+            "api_prefix: /",
+            &["22:13: api_prefix: the gateway's own paths can not be all paths"],
+        ),
+        (
+            "api_prefix: auth",
+            &["22:13: api_prefix: a path starts with `/`"],
+        ),
+        ("api_prefix: /auth/v1", &[]),
+        (
+            "admin: {address: '0.0.0.0:9901'}",
+            &["22:18: admin.address: beyond loopback without a token; set `admin.token`"],
+        ),
+        ("admin: {address: '0.0.0.0:9901', token: env:PATH}", &[]),
+        (
+            "trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]",
+            &["22:31: trusted_proxies[1]: everybody would be a trusted proxy"],
+        ),
+        (
+            "session: {max_age: 0s, token_ttl: 999ms, audience: ''}",
+            &[
+                "22:20: session.max_age: must be at least 1s",
+                "22:35: session.token_ttl: must be at least 1s",
+                "22:52: session.audience: empty",
+            ],
+        ),
+        (
+            "store: {path: '', cache_size: 0}",
+            &[
+                "22:15: store.path: empty",
+                "22:31: store.cache_size: must be more than zero",
+            ],
+        ),
+        (
+            "limits: {token_size: 64KiB}",
+            &["22:22: limits.token_size: more than `header_size`, which holds it"],
+        ),
+        (
+            "limits: {h2_streams: 0, body_size: 0, header_timeout: 0s}",
+            &[
+                "22:22: limits.h2_streams: must be more than zero",
+                "22:36: limits.body_size: must be more than zero",
+                "22:55: limits.header_timeout: must be more than zero",
+            ],
+        ),
+        ("log: {level: 'info,vestibule::jwks=debug'}", &[]),
+        (
+            "log: {level: inof}",
+            &["22:14: log.level: `inof` is no level; did you mean `info`?"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_no_mapping_at_all() {
+    assert_eq!(problems(""), ["1:1: empty"]);
+    assert_eq!(problems("- a"), ["1:1: expected a mapping, found a list"]);
+    assert_eq!(
+        problems("a: b: c"),
+        ["1:5: not YAML: mapping values are not allowed in this context"]
+    );
+    let told = parse(b"a: 1\nb: \xff\n").unwrap_err();
+    assert_eq!(told[0].to_string(), "2:1: not UTF-8");
+}
+
+#[test]
+fn a_file_is_read_up_to_its_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    let filled = |size: u64| {
+        let mut text = GOOD.to_owned();
+        text.push('#');
+        text.extend(std::iter::repeat_n('x', size as usize - text.len()));
+        std::fs::write(&file, text).unwrap();
+        load(&file)
+    };
+    assert!(filled(MAX_FILE).is_ok());
+    assert!(matches!(
+        filled(MAX_FILE + 1),
+        Err(ConfigError::TooLarge(_))
+    ));
+    let missing = load(&folder.path().join("none.yaml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        missing.ends_with("none.yaml: No such file or directory (os error 2)"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn an_error_is_one_line_a_problem_with_the_files_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    std::fs::write(
+        &file,
+        GOOD.replace("leeway", "leway").replace("auth:", "aut:"),
+    )
+    .unwrap();
+    let shown = load(&file).unwrap_err().to_string();
+    let shown = shown.replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        shown,
+        "config.yaml:9:5: issuers[0].leway: unknown key; did you mean `leeway`?\n\
+         config.yaml:20:5: routes[1].aut: unknown key; did you mean `auth`?"
+    );
+}

@@ -1,0 +1,156 @@
+//! `config.example.yaml` is good, complete, and tells the truth about defaults.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_yaml::Value;
+
+use crate::config::load::parse;
+use crate::config::{self, Config, limits, session};
+
+const EXAMPLE: &str = include_str!("../../../../config.example.yaml");
+
+fn example() -> Config {
+    parse(EXAMPLE.as_bytes()).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+#[test]
+fn documents_every_key() {
+    let document: Value = serde_yaml::from_str(EXAMPLE).unwrap();
+    let mut shapes = BTreeMap::new();
+    walk(&document, &document, &mut Vec::new(), &mut shapes);
+    assert!(shapes.len() > 10, "the walk found only {:?}", shapes.keys());
+    for (path, Shape { known, present }) in shapes {
+        for key in known.difference(&present) {
+            let is_documented = EXAMPLE.contains(&format!("# {key}: "))
+                || EXAMPLE.contains(&format!("#   {key}: "))
+                || EXAMPLE.contains(&format!("(also `{key}`)"));
+            assert!(is_documented, "`{path}` has no `{key}`");
+        }
+    }
+}
+
+#[test]
+fn shows_defaults() {
+    let example = example();
+    let same = |shown: &dyn std::fmt::Debug, default: &dyn std::fmt::Debug| {
+        assert_eq!(format!("{shown:#?}"), format!("{default:#?}"));
+    };
+    same(&example.session, &session::SessionSettings::default());
+    same(&example.sdk, &config::Sdk::default());
+    same(&example.step_up, &config::StepUp::default());
+    same(&example.forward, &config::Forward::default());
+    same(&example.store, &config::Store::default());
+    same(&example.limits, &limits::Limits::default());
+    same(&example.admin, &config::Admin::default());
+    same(&example.log, &config::Log::default());
+    same(&example.server, &config::Server::default());
+
+    let minimal = parse(MINIMAL.as_bytes()).unwrap();
+    same(&example.api_prefix, &minimal.api_prefix);
+    same(&example.upstreams["app"], &minimal.upstreams["app"]);
+    let check = |config: &Config| config.upstreams["assets"].health_check.clone();
+    same(&check(&example), &check(&minimal));
+    same(&example.listeners, &minimal.listeners);
+    same(&example.issuers[0], &minimal.issuers[0]);
+    same(&example.routes[0], &minimal.routes[0]);
+}
+
+/// The example without anything that has a default.
+const MINIMAL: &str = "\
+public_url: https://app.example.com
+listeners:
+  - address: 0.0.0.0:8080
+issuers:
+  - name: acme
+    iss: https://id.acme.example
+    jwks_url: https://id.acme.example/.well-known/jwks.json
+    aud: https://app.example.com
+    cookie_name: acme_token
+    header: X-Acme-Token
+upstreams:
+  app:
+    servers: [app.internal:3000]
+  assets:
+    servers: [assets.internal:80]
+    health_check: {path: /healthz}
+routes:
+  - name: site
+    host: app.example.com
+    upstream: app
+";
+
+/// The keys that a kind of mapping may have, and those that the example shows.
+#[derive(Default)]
+struct Shape {
+    known: BTreeSet<String>,
+    present: BTreeSet<String>,
+}
+
+/// Asks for each mapping of the document what keys its type knows, by an unknown one.
+fn walk(root: &Value, node: &Value, path: &mut Vec<Value>, shapes: &mut BTreeMap<String, Shape>) {
+    let children: Vec<(Value, &Value)> = match node {
+        Value::Mapping(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), value))
+            .collect(),
+        Value::Sequence(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| (index.into(), item))
+            .collect(),
+        _ => return,
+    };
+    if node.is_mapping() {
+        let shape = shapes.entry(shown(path)).or_default();
+        shape.known.extend(known_keys(root, path));
+        shape.present.extend(
+            children
+                .iter()
+                .filter_map(|(key, _)| key.as_str().map(str::to_owned)),
+        );
+    }
+    for (step, child) in children {
+        path.push(step);
+        walk(root, child, path, shapes);
+        path.pop();
+    }
+}
+
+fn known_keys(root: &Value, path: &[Value]) -> Vec<String> {
+    let mut root = root.clone();
+    let mut node = &mut root;
+    for step in path {
+        node = match step.as_u64() {
+            Some(index) => node.get_mut(index as usize).unwrap(),
+            None => node.get_mut(step).unwrap(),
+        };
+    }
+    node.as_mapping_mut()
+        .unwrap()
+        .insert("?".into(), Value::Null);
+    let said = serde_yaml::from_value::<Config>(root)
+        .unwrap_err()
+        .to_string();
+    // A map by names takes any key.
+    let Some((_, known)) = said.split_once("unknown field `?`, expected ") else {
+        return Vec::new();
+    };
+    known
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The path without positions in lists and names of upstreams: what is of one type is one shape.
+fn shown(path: &[Value]) -> String {
+    let mut steps: Vec<&str> = path
+        .iter()
+        .map(|step| step.as_str().unwrap_or("*"))
+        .collect();
+    if let ["upstreams", name, ..] = steps.as_mut_slice() {
+        *name = "*";
+    }
+    steps.join(".")
+}

@@ -1,0 +1,185 @@
+//! From text to typed values: unknown keys, missing keys, wrong values.
+
+use std::net::SocketAddr;
+
+use serde_path_to_error::Segment;
+use serde_yaml::Value;
+
+use super::message::{Key, Said, translate};
+use super::{Aim, Finding, Problem, located};
+use crate::config::Config;
+use crate::config::locate::{Index, Position, member};
+
+/// Reads the types.
+///
+/// Deserialization stops at the first problem. To tell them all, the key or list item that it
+/// stopped at is taken out and the rest is read again, until nothing is wrong or nothing is left
+/// to take out.
+pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Problem>> {
+    let mut document: Value = serde_yaml::from_str(text).map_err(|error| vec![syntax(&error)])?;
+    if document.is_null() {
+        return Err(located(vec![Finding::new("", "empty")], index));
+    }
+    let mut findings: Vec<Finding> = fill_public_url(&mut document).into_iter().collect();
+    let mut taken = Taken::default();
+    while findings.len() < MAX_FINDINGS {
+        let error = match serde_path_to_error::deserialize::<_, Config>(&document) {
+            Ok(config) if findings.is_empty() => return Ok(config),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let steps: Vec<&Segment> = error.path().iter().collect();
+        let said = translate(&error.inner().to_string());
+        let path = taken.original(&steps);
+        if !taken.explains(&path, &said) {
+            findings.push(finding(path, said, index));
+        }
+        if !taken.take(&mut document, &steps) {
+            break;
+        }
+    }
+    Err(located(findings, index))
+}
+
+/// What the position index's parser let through and this one does not.
+fn syntax(error: &serde_yaml::Error) -> Problem {
+    let at = error
+        .location()
+        .map_or(Position::START, |location| Position {
+            line: location.line(),
+            column: location.column(),
+        });
+    let message = format!("not YAML: {error}");
+    Problem {
+        line: at.line,
+        column: at.column,
+        path: String::new(),
+        message,
+        hint: None,
+    }
+}
+
+fn finding(path: String, said: Said, index: &Index) -> Finding {
+    let aim = if said.is_about_key {
+        Aim::Key
+    } else {
+        Aim::Value
+    };
+    let path = match said.key {
+        Some(Key::Missing(key) | Key::Twice(key)) => member(&path, &key),
+        // A type that checks several keys together names the one at fault in its message.
+        Some(Key::Perhaps(key)) if index.has(&member(&path, &key)) => member(&path, &key),
+        _ => path,
+    };
+    Finding {
+        path,
+        aim,
+        message: said.message,
+        hint: said.hint,
+    }
+}
+
+/// The address that a browser on this machine would use, when that is the only one there is.
+/// Otherwise the key is missed once, and a stand-in lets the rest be read.
+fn fill_public_url(document: &mut Value) -> Option<Finding> {
+    let first: Option<SocketAddr> = document
+        .get("listeners")
+        .and_then(|listeners| listeners.get(0))
+        .and_then(|listener| listener.get("address"))
+        .and_then(Value::as_str)
+        .and_then(|address| address.parse().ok());
+    let fields = document.as_mapping_mut()?;
+    if fields.contains_key("public_url") {
+        return None;
+    }
+    let own = first.filter(|address| address.ip().is_loopback() && address.port() != 0);
+    let origin = own.map_or("http://localhost".to_owned(), |address| {
+        format!("http://{address}")
+    });
+    fields.insert("public_url".into(), origin.into());
+    match (first, own) {
+        (Some(_), None) => Some(
+            Finding::new("public_url", "missing key")
+                .hint("it has a default only while the first listener is a loopback port"),
+        ),
+        _ => None,
+    }
+}
+
+/// What was taken out of the document.
+#[derive(Default)]
+struct Taken {
+    /// Paths of keys.
+    keys: Vec<String>,
+    /// Lists with the positions that their items had, in order.
+    items: Vec<(String, usize)>,
+}
+
+impl Taken {
+    /// The path in the file of what `steps` lead to in what is left.
+    fn original(&self, steps: &[&Segment]) -> String {
+        let mut path = String::new();
+        for step in steps {
+            match step {
+                Segment::Map { key } => path = member(&path, key),
+                Segment::Seq { index } => {
+                    path.push_str(&format!("[{}]", self.original_position(&path, *index)));
+                }
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
+        }
+        path
+    }
+
+    fn original_position(&self, list: &str, index: usize) -> usize {
+        let taken = self.items.iter().filter(|(of, _)| of == list);
+        taken.fold(index, |position, (_, taken)| {
+            position + usize::from(*taken <= position)
+        })
+    }
+
+    /// Whether what is said comes of a key that was taken out: it is missed now, or the type that
+    /// looks at several keys together lacks it.
+    fn explains(&self, path: &str, said: &Said) -> bool {
+        match &said.key {
+            Some(Key::Missing(key)) => self.keys.contains(&member(path, key)),
+            Some(Key::Perhaps(_)) => {
+                let below = member(path, "");
+                self.keys.iter().any(|key| key.starts_with(&below))
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes out the last key or item of `steps`, if there is one.
+    fn take(&mut self, document: &mut Value, steps: &[&Segment]) -> bool {
+        let Some((last, holders)) = steps.split_last() else {
+            return false;
+        };
+        let holder = holders
+            .iter()
+            .try_fold(document, |holder, step| match step {
+                Segment::Map { key } => holder.get_mut(key),
+                Segment::Seq { index } => holder.get_mut(index),
+                Segment::Enum { .. } | Segment::Unknown => None,
+            });
+        match (last, holder) {
+            (Segment::Map { key }, Some(Value::Mapping(fields))) => {
+                self.keys.push(self.original(steps));
+                fields.remove(key.as_str()).is_some()
+            }
+            (Segment::Seq { index }, Some(Value::Sequence(items))) if *index < items.len() => {
+                let list = self.original(holders);
+                let position = self.original_position(&list, *index);
+                self.items.push((list, position));
+                self.items.sort_unstable();
+                items.remove(*index);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Enough for a person to go on with.
+const MAX_FINDINGS: usize = 50;

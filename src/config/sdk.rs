@@ -1,0 +1,14 @@
+//! What the platform's SDKs are told.
+
+use serde::Deserialize;
+
+/// The SDK protocol under `{api}/api/v0/sdk`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sdk {
+    /// The name of the issuer whose settings SDKs see; the only issuer by default.
+    pub issuer: Option<String>,
+    /// Keep the session token in the HttpOnly cookie `DYNAMIC_JWT_TOKEN` instead of handing it to
+    /// the page.
+    pub cookie: bool,
+}

@@ -1,0 +1,59 @@
+//! Secrets, which the file only refers to.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+use zeroize::Zeroizing;
+
+/// A secret read from where `env:NAME` or `file:PATH` points. Never printed.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn resolve(reference: &str) -> Result<Self, SecretError> {
+        let value = if let Some(name) = reference.strip_prefix("env:") {
+            std::env::var(name).map_err(|_| SecretError::Env(name.to_owned()))?
+        } else if let Some(path) = reference.strip_prefix("file:") {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| SecretError::File(path.to_owned(), error.kind()))?;
+            text.trim_end_matches(['\r', '\n']).to_owned()
+        } else {
+            return Err(SecretError::Inline);
+        };
+        if value.is_empty() {
+            Err(SecretError::Empty)
+        } else {
+            Ok(Self(Zeroizing::new(value)))
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::resolve(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
+}
+
+/// Why a secret could not be read. Names the place, never the value.
+#[derive(Debug, thiserror::Error)]
+enum SecretError {
+    #[error("a secret is given as `env:NAME` or `file:PATH`, never in the file itself")]
+    Inline,
+    #[error("the environment variable `{0}` is not set (or is not UTF-8)")]
+    Env(String),
+    #[error("the file `{0}` cannot be read: {1}")]
+    File(String, std::io::ErrorKind),
+    #[error("the secret is empty")]
+    Empty,
+}

@@ -1,0 +1,165 @@
+//! The servers behind the gateway.
+
+use std::num::{NonZeroU8, NonZeroU32};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Servers that answer alike.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// `HOST:PORT` of each, or `{ address, weight }`; names are resolved in the background.
+    pub servers: Vec<Server>,
+    /// How requests are shared out.
+    #[serde(default)]
+    pub balance: Balance,
+    /// When a server that fails is left out.
+    #[serde(default)]
+    pub ejection: Ejection,
+    /// How servers are probed; absent for not at all.
+    #[serde(default)]
+    pub health_check: Option<HealthCheck>,
+    /// Bound on connecting.
+    #[serde(default = "two_seconds", with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// Bound on each read.
+    #[serde(default = "a_minute", with = "humantime_serde")]
+    pub read_timeout: Duration,
+    /// Bound on each write.
+    #[serde(default = "a_minute", with = "humantime_serde")]
+    pub write_timeout: Duration,
+    /// How long an unused connection is kept.
+    #[serde(default = "a_minute", with = "humantime_serde")]
+    pub idle_timeout: Duration,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "RawServer")]
+pub struct Server {
+    /// `HOST:PORT`.
+    pub address: String,
+    /// Its share of the requests beside the others', 1 to 255.
+    pub weight: NonZeroU8,
+}
+
+/// How requests are shared out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// In turn.
+    #[default]
+    RoundRobin,
+    /// By lot.
+    Random,
+    /// By the user, so that one user's requests reach one server while it is there.
+    ConsistentHash,
+}
+
+/// When a server that fails is left out, as seen by the requests that it gets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ejection {
+    /// Failures in a row (no connection, no answer, an answer cut off) until it is left out; 0
+    /// for never.
+    pub failures: u32,
+    /// For how long, at first. Each time that it fails again at once, the time doubles, up to
+    /// ten times this.
+    #[serde(with = "humantime_serde")]
+    pub duration: Duration,
+    /// The most of the servers, in percent, that are left out at once.
+    pub max_percent: u8,
+}
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            duration: Duration::from_secs(10),
+            max_percent: 50,
+        }
+    }
+}
+
+/// How servers are probed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The path of a GET that is answered 2xx or 3xx; absent for a TCP connection alone.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The `Host` of that GET.
+    #[serde(default = "localhost")]
+    pub host: String,
+    /// Time between probes.
+    #[serde(default = "ten_seconds", with = "humantime_serde")]
+    pub interval: Duration,
+    /// Bound on connecting and on the answer.
+    #[serde(default = "two_seconds", with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Failed probes in a row until a server is left out.
+    #[serde(default = "three")]
+    pub unhealthy_after: NonZeroU32,
+    /// Good probes in a row until it is back.
+    #[serde(default = "one")]
+    pub healthy_after: NonZeroU32,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a server is `HOST:PORT` or `{ address: HOST:PORT, weight: 1..255 }`"
+)]
+enum RawServer {
+    Address(String),
+    Weighted(WeightedServer),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WeightedServer {
+    address: String,
+    #[serde(default = "weight_one")]
+    weight: NonZeroU8,
+}
+
+impl From<RawServer> for Server {
+    fn from(raw: RawServer) -> Self {
+        match raw {
+            RawServer::Address(address) => Self {
+                address,
+                weight: weight_one(),
+            },
+            RawServer::Weighted(WeightedServer { address, weight }) => Self { address, weight },
+        }
+    }
+}
+
+fn weight_one() -> NonZeroU8 {
+    NonZeroU8::MIN
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn three() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(2)
+}
+
+fn localhost() -> String {
+    "localhost".to_owned()
+}
+
+fn two_seconds() -> Duration {
+    Duration::from_secs(2)
+}
+
+fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
+}

@@ -1,0 +1,488 @@
+//! Finds the one token of a request.
+//!
+//! The places are ranked: an explicit header field (`Authorization: Bearer` or an issuer's own)
+//! before an issuer's cookie before the gateway's session cookie. The first place that has a
+//! value decides; lower ones are not looked at. A place with two different values, or two
+//! explicit fields that differ, is refused, since any choice would be a guess; equal values are
+//! one. Of several issuers' cookies the first in the order of the configuration is taken.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::Config;
+use crate::config::issuer::CookieFormat;
+use crate::rejection::{Code, Rejection};
+
+pub mod cookie;
+pub mod supabase;
+
+/// The session cookie's name under `https`; the prefix keeps other origins from setting it.
+pub const SESSION_COOKIE: &str = "__Host-vestibule";
+/// The session cookie's name under plain `http`, where the prefix can not be used.
+pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
+/// The platform's SDK keeps its token in this cookie when asked to.
+pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
+
+/// Where tokens are looked for.
+#[derive(Debug)]
+pub struct Places {
+    headers: Vec<Place<HeaderName>>,
+    cookies: Vec<Place<CookiePlace>>,
+    session_cookie: &'static str,
+    sdk_cookie: Option<&'static str>,
+    longest_token: usize,
+}
+
+impl Places {
+    /// From the configuration. Several issuers may share a header field or a cookie.
+    pub fn new(config: &Config) -> Result<Self, PlacesError> {
+        let (mut headers, mut cookies) = (Vec::new(), Vec::new());
+        for issuer in &config.issuers {
+            let owner: Arc<str> = issuer.name.as_str().into();
+            if let Some(text) = &issuer.header {
+                let name = HeaderName::from_bytes(text.as_bytes())
+                    .ok()
+                    .filter(|name| !RESERVED_FIELDS.contains(&name.as_str()))
+                    .ok_or_else(|| PlacesError::Header(text.clone()))?;
+                add_owner(&mut headers, name, Arc::clone(&owner));
+            }
+            if let Some(text) = &issuer.cookie_name {
+                if [SESSION_COOKIE, INSECURE_SESSION_COOKIE].contains(&text.as_str()) {
+                    return Err(PlacesError::ReservedCookie(text.clone()));
+                }
+                let format = issuer.cookie_format;
+                let name = text.as_str().into();
+                add_owner(&mut cookies, CookiePlace { name, format }, owner);
+            }
+        }
+        let secure = config.public_url.is_https();
+        Ok(Self {
+            headers,
+            cookies,
+            session_cookie: if secure {
+                SESSION_COOKIE
+            } else {
+                INSECURE_SESSION_COOKIE
+            },
+            sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
+            longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The name of the session cookie that this gateway reads and sets.
+    pub fn session_cookie(&self) -> &'static str {
+        self.session_cookie
+    }
+
+    /// Issuers' header fields.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.headers.iter().map(|place| &place.name)
+    }
+
+    /// The names of all cookies that hold credentials, used here or not. Those in chunks are
+    /// named by [`Self::chunked_cookies`].
+    pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
+        let own = [SESSION_COOKIE, INSECURE_SESSION_COOKIE, SDK_COOKIE].map(str::as_bytes);
+        let issuers = self.cookies.iter().map(|place| place.name.name.as_bytes());
+        issuers.chain(own)
+    }
+
+    /// The names under which chunks of a credential are numbered: `NAME.0`, `NAME.1`.
+    pub fn chunked_cookies(&self) -> impl Iterator<Item = &str> {
+        let chunked = |place: &&Place<CookiePlace>| place.name.format == CookieFormat::SupabaseSsr;
+        self.cookies
+            .iter()
+            .filter(chunked)
+            .map(|place| &*place.name.name)
+    }
+
+    /// A token that a request gives in its content, where any issuer's may be.
+    pub fn given<'a>(&self, text: &'a str) -> Result<Presented<'a>, CredentialError> {
+        let source = Source::Body;
+        let token = Token(self.checked(text.as_bytes(), source)?.into());
+        Ok(Presented {
+            token,
+            source,
+            issuers: &[],
+        })
+    }
+
+    fn checked<'a>(&self, value: &'a [u8], source: Source) -> Result<&'a str, CredentialError> {
+        if value.len() > self.longest_token {
+            return Err(CredentialError::TooLong(source));
+        }
+        token68(value).ok_or(CredentialError::Malformed(source))
+    }
+}
+
+/// A field or cookie, and the names of the issuers whose tokens it carries.
+#[derive(Debug)]
+struct Place<N> {
+    name: N,
+    issuers: Vec<Arc<str>>,
+}
+
+/// A cookie, and how it carries a token.
+#[derive(Debug, PartialEq)]
+struct CookiePlace {
+    name: Box<str>,
+    format: CookieFormat,
+}
+
+/// A token that a request presents.
+#[derive(Clone, Debug)]
+pub struct Presented<'a> {
+    /// The token, of RFC 6750's `b64token` characters, no longer than configured.
+    pub token: Token<'a>,
+    /// Where it was.
+    pub source: Source,
+    /// The names of the issuers whose place it was in; empty when the place is for any.
+    pub issuers: &'a [Arc<str>],
+}
+
+impl Presented<'_> {
+    /// Whether an external token of this issuer may be in this place. Session tokens of our own
+    /// may be anywhere.
+    pub fn admits(&self, issuer_name: &str) -> bool {
+        self.issuers.is_empty() || self.issuers.iter().any(|name| **name == *issuer_name)
+    }
+}
+
+/// The text of a token. Its `Debug` does not print it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token<'a>(Cow<'a, str>);
+
+impl Token<'_> {
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// Where a token was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `Authorization: Bearer`.
+    Authorization,
+    /// An issuer's header field.
+    Header,
+    /// An issuer's cookie.
+    Cookie,
+    /// The gateway's session cookie, or the SDK's.
+    SessionCookie,
+    /// The content of a request to the gateway's own endpoints.
+    Body,
+}
+
+impl Source {
+    /// All words of [`Source::label`].
+    pub const LABELS: [&'static str; 5] = ["bearer", "header", "cookie", "session_cookie", "body"];
+
+    /// The word in logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Authorization => "bearer",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::SessionCookie => "session_cookie",
+            Self::Body => "body",
+        }
+    }
+
+    /// Whether a browser attaches it by itself, so that the origin rule applies.
+    pub fn is_cookie(self) -> bool {
+        matches!(self, Self::Cookie | Self::SessionCookie)
+    }
+}
+
+/// Finds the token of a request. `None`: it presents none.
+pub fn find<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    if let Some(explicit) = find_explicit(headers, places)? {
+        return Ok(Some(explicit));
+    }
+    if let Some(external) = find_in_issuers_cookies(headers, places)? {
+        return Ok(Some(external));
+    }
+    find_own_cookie(headers, places)
+}
+
+/// Finds the token of a request to the gateway's own endpoints: an explicit header field before
+/// the gateway's cookies, which issuers' cookies do not stand in front of.
+pub fn find_own<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    match find_explicit(headers, places)? {
+        Some(explicit) => Ok(Some(explicit)),
+        None => find_own_cookie(headers, places),
+    }
+}
+
+/// Finds the token in issuers' cookies alone.
+pub fn find_in_issuers_cookies<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    for Place { name, issuers } in &places.cookies {
+        let found = match name.format {
+            CookieFormat::Token => {
+                find_cookie(headers, name.name.as_bytes(), places, Source::Cookie)?
+            }
+            CookieFormat::SupabaseSsr => find_supabase(headers, &name.name, places)?,
+        };
+        if let Some(token) = found {
+            return Ok(Some(Presented {
+                token,
+                source: Source::Cookie,
+                issuers,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// Finds what is in the gateway's session cookie alone.
+pub fn session_cookie<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    let name = places.session_cookie.as_bytes();
+    let token = find_cookie(headers, name, places, Source::SessionCookie)?;
+    Ok(token.map(|token| Presented {
+        token,
+        source: Source::SessionCookie,
+        issuers: &[],
+    }))
+}
+
+/// Why the credentials of a request are refused before any is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// Two values where one is possible.
+    #[error("two different credentials in the same place")]
+    Conflict,
+    /// Not of the characters of a token, or none after `Bearer`.
+    #[error("the value is no token")]
+    Malformed(Source),
+    /// Longer than `limits.token_size`.
+    #[error("the token is too long")]
+    TooLong(Source),
+}
+
+impl From<CredentialError> for Rejection {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Conflict => Self::new(Code::Conflict, "credential_conflict"),
+            CredentialError::Malformed(_) => Self::new(Code::TokenInvalid, "token_malformed"),
+            CredentialError::TooLong(_) => Self::new(Code::TokenInvalid, "token_too_large"),
+        }
+    }
+}
+
+/// Why the places of a configuration can not be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlacesError {
+    /// Not a field name, or one with another meaning.
+    #[error("`{0}` can not carry a token: not a field name, or one with a meaning of its own")]
+    Header(String),
+    /// The gateway's own cookie.
+    #[error("`{0}` is the gateway's own session cookie")]
+    ReservedCookie(String),
+}
+
+/// The token of a `Bearer` credential (RFC 6750 section 2.1), still unchecked; `None` for other
+/// schemes. The scheme is compared without regard to case (RFC 9110 section 11.1).
+pub fn bearer(field: &[u8]) -> Option<&[u8]> {
+    let field = field.trim_ascii();
+    let (scheme, rest) = field.split_at_checked(BEARER.len()).unwrap_or((field, b""));
+    if !scheme.eq_ignore_ascii_case(BEARER) {
+        return None;
+    }
+    match rest {
+        [] => Some(b""),
+        [b' ' | b'\t', token @ ..] => Some(token.trim_ascii()),
+        _ => None,
+    }
+}
+
+fn find_explicit<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    let mut found = None;
+    let authorization = single(headers, &AUTHORIZATION)?.map(HeaderValue::as_bytes);
+    if let Some(token) = authorization.and_then(bearer) {
+        let source = Source::Authorization;
+        let token = Token(places.checked(token, source)?.into());
+        found = Some(Presented {
+            token,
+            source,
+            issuers: &[],
+        });
+    }
+    for Place { name, issuers } in &places.headers {
+        let Some(value) = single(headers, name)? else {
+            continue;
+        };
+        if value.is_empty() {
+            continue;
+        }
+        let source = Source::Header;
+        let token = Token(places.checked(value.as_bytes(), source)?.into());
+        match &mut found {
+            None => {
+                found = Some(Presented {
+                    token,
+                    source,
+                    issuers,
+                })
+            }
+            Some(first) if first.token != token => return Err(CredentialError::Conflict),
+            // The stricter of two equal ones.
+            Some(first) if first.issuers.is_empty() => first.issuers = issuers,
+            Some(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+fn find_own_cookie<'a>(
+    headers: &'a HeaderMap,
+    places: &'a Places,
+) -> Result<Option<Presented<'a>>, CredentialError> {
+    if let Some(session) = session_cookie(headers, places)? {
+        return Ok(Some(session));
+    }
+    let Some(name) = places.sdk_cookie else {
+        return Ok(None);
+    };
+    let source = Source::SessionCookie;
+    let token = find_cookie(headers, name.as_bytes(), places, source)?;
+    Ok(token.map(|token| Presented {
+        token,
+        source,
+        issuers: &[],
+    }))
+}
+
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, CredentialError> {
+    let mut fields = headers.get_all(name).iter();
+    let first = fields.next();
+    if fields.all(|other| Some(other) == first) {
+        Ok(first)
+    } else {
+        Err(CredentialError::Conflict)
+    }
+}
+
+fn find_cookie<'a>(
+    headers: &'a HeaderMap,
+    name: &'a [u8],
+    places: &Places,
+    source: Source,
+) -> Result<Option<Token<'a>>, CredentialError> {
+    match single_cookie(headers, name)? {
+        None => Ok(None),
+        Some(value) => Ok(Some(Token(places.checked(value, source)?.into()))),
+    }
+}
+
+fn find_supabase<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    places: &Places,
+) -> Result<Option<Token<'a>>, CredentialError> {
+    let source = Source::Cookie;
+    let mut conflict = Ok(());
+    let found = supabase::access_token(name, |part| {
+        let value = single_cookie(headers, part.as_bytes());
+        let value = value.unwrap_or_else(|error| {
+            conflict = Err(error);
+            None
+        });
+        value.and_then(|value| std::str::from_utf8(value).ok())
+    });
+    conflict?;
+    let Some(token) = found.map_err(|_| CredentialError::Malformed(source))? else {
+        return Ok(None);
+    };
+    places.checked(token.as_bytes(), source)?;
+    Ok(Some(Token(token.into())))
+}
+
+fn single_cookie<'a>(
+    headers: &'a HeaderMap,
+    name: &[u8],
+) -> Result<Option<&'a [u8]>, CredentialError> {
+    let mut values = cookie::values(headers, name)
+        .map(unquoted)
+        .filter(|value| !value.is_empty());
+    let first = values.next();
+    match values.any(|other| Some(other) != first) {
+        true => Err(CredentialError::Conflict),
+        false => Ok(first),
+    }
+}
+
+/// RFC 6265 section 4.1.1 allows a value in quotes.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] => inner,
+        value => value,
+    }
+}
+
+/// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`.
+fn token68(value: &[u8]) -> Option<&str> {
+    let end = value.iter().rposition(|byte| *byte != b'=')?;
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
+    if !value.get(..=end)?.iter().all(allowed) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()
+}
+
+fn add_owner<N: PartialEq>(places: &mut Vec<Place<N>>, name: N, issuer: Arc<str>) {
+    match places.iter_mut().find(|place| place.name == name) {
+        Some(place) => place.issuers.push(issuer),
+        None => places.push(Place {
+            name,
+            issuers: vec![issuer],
+        }),
+    }
+}
+
+const BEARER: &[u8] = b"Bearer";
+
+/// Fields that an issuer's token can not be taken from, since it is taken out of the request.
+const RESERVED_FIELDS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+#[cfg(test)]
+mod tests;

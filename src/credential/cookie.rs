@@ -1,0 +1,94 @@
+//! The `Cookie` fields of a request (RFC 6265 section 4.2.1), read and cut as bytes.
+//!
+//! All fields are one list, however many a client or HTTP/2 (RFC 9113 section 8.2.3) split it
+//! into. Pairs end at `;` and are trimmed of space and tab only, since other white space is part
+//! of a name; a pair without `=` has no name. What is not taken out stays as it came, byte for
+//! byte, in whatever encoding.
+
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+
+/// The values of the cookies called exactly `name`, in order.
+pub fn values<'a, 'n>(
+    headers: &'a HeaderMap,
+    name: &'n [u8],
+) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    headers
+        .get_all(COOKIE)
+        .into_iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(named_value)
+        .filter_map(move |(found, value)| (found == name).then_some(value))
+}
+
+/// What is left of the `Cookie` fields when some cookies are taken out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Remaining {
+    /// All of them, in the one field that they came in; also when there is no field.
+    Unchanged,
+    /// These, in one field.
+    Joined(HeaderValue),
+    /// None.
+    Nothing,
+}
+
+/// Takes out the cookies that `is_taken` names, and joins several fields into one by `; `.
+/// Allocates only when there is something to take or to join.
+pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8]) -> bool) -> Remaining {
+    let fields = headers.get_all(COOKIE);
+    let takes = |pair: &[u8]| named_value(pair).is_some_and(|(name, _)| is_taken(name));
+    let mut pairs = fields.iter().flat_map(|field| split(field.as_bytes()));
+    if fields.iter().nth(1).is_none() && !pairs.any(takes) {
+        return Remaining::Unchanged;
+    }
+
+    let mut joined = Vec::new();
+    for field in fields {
+        let mut kept = split(field.as_bytes()).filter(|pair| !takes(pair));
+        let Some(first) = kept.next() else { continue };
+        if !joined.is_empty() {
+            joined.extend_from_slice(b"; ");
+        }
+        // What follows the separator belongs to it, and the pair may have moved to the front.
+        joined.extend_from_slice(trim_start(first));
+        for pair in kept {
+            joined.push(b';');
+            joined.extend_from_slice(pair);
+        }
+    }
+    if joined
+        .iter()
+        .all(|byte| matches!(byte, b';' | b' ' | b'\t'))
+    {
+        return Remaining::Nothing;
+    }
+    // Parts of valid field values, joined by valid bytes.
+    HeaderValue::from_bytes(&joined).map_or(Remaining::Nothing, Remaining::Joined)
+}
+
+fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    field.split(|byte| *byte == b';')
+}
+
+fn named_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = pair.split_at_checked(at)?;
+    Some((trim(name), trim(value.get(1..)?)))
+}
+
+fn trim(bytes: &[u8]) -> &[u8] {
+    let mut bytes = trim_start(bytes);
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

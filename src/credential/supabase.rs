@@ -1,0 +1,143 @@
+//! The session cookie of `@supabase/ssr`: JSON with the access token inside, `base64-` encoded,
+//! cut into chunks when it is long.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+
+/// The access token of a session cookie. `value_of` gives the value of the one cookie with a
+/// name. `None`: there is no such cookie.
+pub fn access_token<'a>(
+    name: &str,
+    mut value_of: impl FnMut(&str) -> Option<&'a str>,
+) -> Result<Option<String>, SupabaseCookieError> {
+    let whole = match value_of(name) {
+        Some(whole) => Cow::Borrowed(whole),
+        None => {
+            let chunks = (0..MAX_CHUNKS).map_while(|number| value_of(&format!("{name}.{number}")));
+            let joined: String = chunks.collect();
+            if joined.is_empty() {
+                return Ok(None);
+            }
+            Cow::Owned(joined)
+        }
+    };
+    decode(&whole).map(Some)
+}
+
+/// Whether a cookie is the session cookie or a chunk of it: all of them are stripped.
+pub fn is_part(name: &str, cookie: &str) -> bool {
+    match cookie.strip_prefix(name) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix('.')
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())),
+        None => false,
+    }
+}
+
+/// The cookie is not a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a session cookie of @supabase/ssr")]
+pub struct SupabaseCookieError;
+
+fn decode(value: &str) -> Result<String, SupabaseCookieError> {
+    #[derive(Deserialize)]
+    struct Session {
+        access_token: String,
+    }
+    let encoded = value.strip_prefix(PREFIX).ok_or(SupabaseCookieError)?;
+    let json = BASE64.decode(encoded).map_err(|_| SupabaseCookieError)?;
+    let session: Session = serde_json::from_slice(&json).map_err(|_| SupabaseCookieError)?;
+    Ok(session.access_token)
+}
+
+const PREFIX: &str = "base64-";
+/// Four times what a browser keeps for a site with a session of ordinary size.
+const MAX_CHUNKS: usize = 16;
+/// The library writes no padding and reads it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const NAME: &str = "sb-abc-auth-token";
+
+    fn session() -> String {
+        let user = "x".repeat(4000);
+        let json = format!(
+            r#"{{"access_token":"a.b.c","token_type":"bearer","refresh_token":"r","user":{{"id":"{user}"}}}}"#
+        );
+        format!("base64-{}", BASE64.encode(json).trim_end_matches('='))
+    }
+
+    fn read(cookies: &HashMap<String, String>) -> Result<Option<String>, SupabaseCookieError> {
+        access_token(NAME, |name| cookies.get(name).map(String::as_str))
+    }
+
+    #[test]
+    fn whole_and_in_chunks_it_is_the_same_token() {
+        let whole = HashMap::from([(NAME.to_owned(), session())]);
+        assert_eq!(read(&whole).unwrap().as_deref(), Some("a.b.c"));
+
+        let text = session();
+        let chunks = text.as_bytes().chunks(3180).enumerate();
+        let chunks: HashMap<String, String> = chunks
+            .map(|(at, part)| {
+                (
+                    format!("{NAME}.{at}"),
+                    String::from_utf8(part.to_vec()).unwrap(),
+                )
+            })
+            .collect();
+        assert!(chunks.len() > 1);
+        assert_eq!(read(&chunks).unwrap().as_deref(), Some("a.b.c"));
+
+        // Without its first chunk it is no session cookie; without its last no session.
+        let mut headless = chunks.clone();
+        headless.remove(&format!("{NAME}.0"));
+        assert_eq!(read(&headless), Ok(None));
+        let mut short = chunks.clone();
+        short.remove(&format!("{NAME}.{}", chunks.len() - 1));
+        assert_eq!(read(&short), Err(SupabaseCookieError));
+    }
+
+    #[test]
+    fn other_values_are_refused() {
+        for value in [
+            "",
+            "a.b.c",
+            "base64-",
+            "base64-!!",
+            "base64-e30",
+            "base64-W10",
+        ] {
+            let cookies = HashMap::from([(NAME.to_owned(), value.to_owned())]);
+            assert_eq!(read(&cookies), Err(SupabaseCookieError), "{value}");
+        }
+    }
+
+    #[test]
+    fn parts_are_the_cookie_and_its_chunks() {
+        for part in [NAME, "sb-abc-auth-token.0", "sb-abc-auth-token.12"] {
+            assert!(is_part(NAME, part), "{part}");
+        }
+        for other in [
+            "sb-abc-auth-token.",
+            "sb-abc-auth-token.x",
+            "sb-abc-auth-tokens",
+            "sb-abc",
+        ] {
+            assert!(!is_part(NAME, other), "{other}");
+        }
+    }
+}

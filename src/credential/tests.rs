@@ -1,0 +1,359 @@
+use http::header::COOKIE;
+use serde_json::{Value, json};
+
+use super::*;
+
+const A: &str = "aaa.bbb.ccc";
+const B: &str = "ddd.eee.fff";
+
+fn config(issuers: Value) -> Config {
+    serde_json::from_value(json!({
+        "public_url": "https://app.example.com",
+        "listeners": [{ "address": "127.0.0.1:0" }],
+        "limits": { "token_size": "64B" },
+        "issuers": issuers,
+    }))
+    .unwrap()
+}
+
+fn places() -> Places {
+    Places::new(&config(json!([
+        { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys", "cookie_name": "tok1", "header": "X-Token" },
+        { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys", "cookie_name": "tok2", "header": "X-Token-2" },
+        { "name": "three", "iss": "https://three", "jwks_url": "https://three/keys", "cookie_name": "tok2" },
+    ])))
+    .unwrap()
+}
+
+type Found = Result<Option<(String, &'static str, Vec<String>)>, CredentialError>;
+
+fn found(fields: &[(&'static str, &str)]) -> Found {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    let places = places();
+    Ok(find(&headers, &places)?.map(|presented| {
+        (
+            presented.token.expose().to_owned(),
+            presented.source.label(),
+            presented
+                .issuers
+                .iter()
+                .map(|name| name.to_string())
+                .collect(),
+        )
+    }))
+}
+
+fn some(token: &str, source: &'static str, issuers: &[&str]) -> Found {
+    let issuers = issuers.iter().map(|name| (*name).to_owned()).collect();
+    Ok(Some((token.to_owned(), source, issuers)))
+}
+
+fn bearer_field(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn cookie_field(name: &str, value: &str) -> String {
+    format!("x=1; {name}={value}; y=2")
+}
+
+#[test]
+fn each_place_is_found() {
+    assert_eq!(found(&[]), Ok(None));
+    assert_eq!(
+        found(&[("authorization", &bearer_field(A))]),
+        some(A, "bearer", &[])
+    );
+    assert_eq!(found(&[("x-token", A)]), some(A, "header", &["one"]));
+    assert_eq!(
+        found(&[("cookie", &cookie_field("tok1", A))]),
+        some(A, "cookie", &["one"])
+    );
+    // A cookie that two issuers share is either's.
+    assert_eq!(
+        found(&[("cookie", &cookie_field("tok2", A))]),
+        some(A, "cookie", &["two", "three"])
+    );
+    assert_eq!(
+        found(&[("cookie", &cookie_field(SESSION_COOKIE, A))]),
+        some(A, "session_cookie", &[])
+    );
+}
+
+#[test]
+fn places_are_ranked() {
+    let mut fields = vec![
+        ("authorization", bearer_field(A)),
+        ("cookie", cookie_field("tok1", B)),
+        ("cookie", cookie_field("tok2", A)),
+        ("cookie", cookie_field(SESSION_COOKIE, B)),
+    ];
+    for expected in [
+        some(A, "bearer", &[]),
+        some(B, "cookie", &["one"]),
+        some(A, "cookie", &["two", "three"]),
+        some(B, "session_cookie", &[]),
+        Ok(None),
+    ] {
+        let borrowed: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(found(&borrowed), expected);
+        if !fields.is_empty() {
+            fields.remove(0);
+        }
+    }
+    let cookie = cookie_field("tok1", B);
+    assert_eq!(
+        found(&[("x-token", A), ("cookie", &cookie)]),
+        some(A, "header", &["one"])
+    );
+}
+
+#[test]
+fn two_values_of_one_place_conflict_and_equal_ones_are_one() {
+    let conflict = Err(CredentialError::Conflict);
+    let (a, b) = (bearer_field(A), bearer_field(B));
+    assert_eq!(
+        found(&[("authorization", &a), ("authorization", &b)]),
+        conflict
+    );
+    assert_eq!(
+        found(&[("authorization", &a), ("authorization", &a)]),
+        some(A, "bearer", &[])
+    );
+    assert_eq!(
+        found(&[("authorization", &a), ("authorization", "Basic eDp5")]),
+        conflict
+    );
+    assert_eq!(found(&[("x-token", A), ("x-token", B)]), conflict);
+    assert_eq!(
+        found(&[("x-token", A), ("x-token", A)]),
+        some(A, "header", &["one"])
+    );
+    assert_eq!(found(&[("cookie", "tok1=a.b.c; tok1=d.e.f")]), conflict);
+    assert_eq!(
+        found(&[("cookie", "tok1=a.b.c"), ("cookie", "tok1=d.e.f")]),
+        conflict
+    );
+    let equal = found(&[("cookie", "tok1=a.b.c"), ("cookie", "tok1=a.b.c")]);
+    assert_eq!(equal, some("a.b.c", "cookie", &["one"]));
+}
+
+#[test]
+fn explicit_fields_that_differ_conflict() {
+    let a = bearer_field(A);
+    assert_eq!(
+        found(&[("authorization", &a), ("x-token", B)]),
+        Err(CredentialError::Conflict)
+    );
+    assert_eq!(
+        found(&[("x-token", A), ("x-token-2", B)]),
+        Err(CredentialError::Conflict)
+    );
+    // Equal ones are one, of the issuer that the stricter names.
+    assert_eq!(
+        found(&[("authorization", &a), ("x-token", A)]),
+        some(A, "bearer", &["one"])
+    );
+}
+
+/// A decided request does not care what lies in the places below.
+#[test]
+fn lower_places_are_not_looked_at() {
+    let a = bearer_field(A);
+    let conflicting = "tok1=a.b.c; tok1=d.e.f";
+    assert_eq!(
+        found(&[("authorization", &a), ("cookie", conflicting)]),
+        some(A, "bearer", &[])
+    );
+    assert!(found(&[("cookie", conflicting)]).is_err());
+}
+
+#[test]
+fn other_schemes_are_no_credential() {
+    for value in [
+        "Basic eDp5",
+        "Bearerx a.b.c",
+        "DPoP a.b.c",
+        "a.b.c",
+        "",
+        "Digest bearer",
+    ] {
+        assert_eq!(found(&[("authorization", value)]), Ok(None), "{value}");
+    }
+    for value in [
+        "Bearer a.b.c",
+        "bearer a.b.c",
+        "BEARER   a.b.c",
+        "Bearer\ta.b.c ",
+    ] {
+        assert_eq!(
+            found(&[("authorization", value)]),
+            some("a.b.c", "bearer", &[]),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn malformed_tokens_are_refused() {
+    for value in [
+        "Bearer",
+        "Bearer ",
+        "Bearer a b",
+        "Bearer a,b",
+        "Bearer =",
+        "Bearer a=b",
+        "Bearer \u{e9}",
+    ] {
+        let malformed = Err(CredentialError::Malformed(Source::Authorization));
+        assert_eq!(found(&[("authorization", value)]), malformed, "{value}");
+    }
+    assert_eq!(
+        found(&[("authorization", "Bearer a-._~+/b==")]),
+        some("a-._~+/b==", "bearer", &[])
+    );
+    assert_eq!(
+        found(&[("cookie", "tok1=a b")]),
+        Err(CredentialError::Malformed(Source::Cookie))
+    );
+    assert_eq!(
+        found(&[("x-token", "Bearer a")]),
+        Err(CredentialError::Malformed(Source::Header))
+    );
+}
+
+#[test]
+fn tokens_are_bounded() {
+    let (fits, too_long) = ("a".repeat(64), "a".repeat(65));
+    assert_eq!(
+        found(&[("x-token", &fits)]),
+        some(&fits, "header", &["one"])
+    );
+    assert_eq!(
+        found(&[("x-token", &too_long)]),
+        Err(CredentialError::TooLong(Source::Header))
+    );
+}
+
+#[test]
+fn empty_values_are_absent() {
+    assert_eq!(found(&[("cookie", "tok1=; tok2=\"\"")]), Ok(None));
+    assert_eq!(found(&[("x-token", "")]), Ok(None));
+    assert_eq!(
+        found(&[("cookie", "tok1=; tok1=a.b.c")]),
+        some("a.b.c", "cookie", &["one"])
+    );
+    assert_eq!(
+        found(&[("cookie", "tok1=\"a.b.c\"")]),
+        some("a.b.c", "cookie", &["one"])
+    );
+}
+
+#[test]
+fn the_session_cookie_has_its_prefix_under_https() {
+    assert_eq!(
+        found(&[("cookie", &cookie_field(INSECURE_SESSION_COOKIE, A))]),
+        Ok(None)
+    );
+    let mut plain = config(json!([]));
+    plain.public_url = crate::config::Origin::parse("http://localhost:8080").unwrap();
+    let places = Places::new(&plain).unwrap();
+    assert_eq!(places.session_cookie(), INSECURE_SESSION_COOKIE);
+    let mut headers = HeaderMap::new();
+    headers.append(COOKIE, HeaderValue::from_static("vestibule=a.b.c"));
+    assert_eq!(
+        find(&headers, &places).unwrap().unwrap().source,
+        Source::SessionCookie
+    );
+}
+
+#[test]
+fn an_issuers_place_admits_its_issuers_only() {
+    let mut headers = HeaderMap::new();
+    headers.append(COOKIE, HeaderValue::from_static("tok2=a.b.c"));
+    let places = places();
+    let in_cookie = find(&headers, &places).unwrap().unwrap();
+    assert!(in_cookie.admits("two") && in_cookie.admits("three"));
+    assert!(!in_cookie.admits("one"));
+    headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
+    assert!(find(&headers, &places).unwrap().unwrap().admits("one"));
+}
+
+#[test]
+fn refuses_places_that_can_not_be() {
+    let one = |key: &str, value: &str| {
+        let mut issuer =
+            json!({ "name": "one", "iss": "https://one", "jwks_url": "https://one/keys" });
+        issuer[key] = json!(value);
+        Places::new(&config(json!([issuer]))).map(|_| ())
+    };
+    assert_eq!(one("header", "X-Token"), Ok(()));
+    assert_eq!(
+        one("header", "Authorization"),
+        Err(PlacesError::Header("Authorization".into()))
+    );
+    assert_eq!(
+        one("header", "Host"),
+        Err(PlacesError::Header("Host".into()))
+    );
+    assert_eq!(one("cookie_name", "tok"), Ok(()));
+    assert_eq!(one("cookie_name", SDK_COOKIE), Ok(()));
+    assert_eq!(
+        one("cookie_name", "vestibule"),
+        Err(PlacesError::ReservedCookie("vestibule".into()))
+    );
+}
+
+#[test]
+fn refusals_have_their_status() {
+    let status = |error: CredentialError| Rejection::from(error).status.as_u16();
+    assert_eq!(status(CredentialError::Conflict), 400);
+    assert_eq!(status(CredentialError::Malformed(Source::Cookie)), 401);
+    assert_eq!(status(CredentialError::TooLong(Source::Cookie)), 401);
+}
+
+#[test]
+fn tokens_are_not_printed() {
+    assert_eq!(format!("{:?}", Token("secret".into())), "Token(..)");
+}
+
+#[test]
+fn a_session_of_supabase_is_joined_from_its_chunks() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let places = Places::new(&config(json!([{
+        "name": "sb", "iss": "https://sb", "jwks_url": "https://sb/keys",
+        "cookie_name": "sb-auth", "cookie_format": "supabase_ssr",
+    }])))
+    .unwrap();
+    let session = URL_SAFE_NO_PAD.encode(json!({ "access_token": A }).to_string());
+    let whole = format!("base64-{session}");
+    let (first, second) = whole.split_at(20);
+    let presented = |cookies: &str| {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_str(cookies).unwrap());
+        let found = find(&headers, &places)?;
+        Ok(found.map(|presented| presented.token.expose().to_owned()))
+    };
+    let token = Ok(Some(A.to_owned()));
+    assert_eq!(presented(&format!("sb-auth={whole}")), token);
+    assert_eq!(
+        presented(&format!("sb-auth.1={second}; sb-auth.0={first}")),
+        token
+    );
+    assert_eq!(presented(&format!("sb-auth.1={second}")), Ok(None));
+    assert_eq!(
+        presented(&format!(
+            "sb-auth.0={first}; sb-auth.0=x; sb-auth.1={second}"
+        )),
+        Err(CredentialError::Conflict)
+    );
+    let malformed = Err(CredentialError::Malformed(Source::Cookie));
+    assert_eq!(presented(&format!("sb-auth={session}")), malformed);
+}

@@ -1,0 +1,354 @@
+//! The heart: from a token to a session.
+//!
+//! A token is known by its digest. The digest is looked up in the cache, which costs half a
+//! microsecond; else the token is verified, its user found or created, its session opened or
+//! continued, a session token minted, and all of it cached. One flight per digest: a herd of
+//! first requests verifies once.
+//!
+//! A cached [`Session`] is checked on each hit: its key is still vouched for, its issuer's
+//! settings are the same, the session has not ended, the time has not come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde_json::Map;
+use tokio::sync::watch;
+use tracing::warn;
+
+mod activity;
+mod admit;
+mod backchannel;
+pub mod cache;
+mod cookie;
+pub mod digest;
+#[cfg(test)]
+mod fixture;
+pub mod flight;
+mod follow;
+pub mod life;
+mod own;
+mod revocation;
+pub mod session;
+pub mod sign_in;
+mod signing_keys;
+mod step_up;
+
+use admit::{Admitted, Durable};
+use cache::{RefusedTokens, SessionCache};
+use digest::TokenDigest;
+use flight::{Flights, Join};
+pub use life::{Life, LiveSessions};
+pub use session::Session;
+use session::Vouched;
+pub use sign_in::{Account, Granted};
+
+use crate::clock::UnixTime;
+use crate::config::Forward;
+use crate::credential::Presented;
+use crate::identity::{Client, Policy};
+use crate::jwt::{self, Issuers, Refusal, Verified};
+use crate::metrics::{Metrics, OTHER};
+use crate::rejection::{Code, Rejection};
+use crate::session::signer::SignerError;
+use crate::session::{Minter, SidKey};
+use crate::store::{SignedIn, Store, StoreError};
+
+/// Turns tokens into sessions. One per process; shared by all workers.
+pub struct Exchange {
+    issuers: ArcSwap<Issuers>,
+    store: Arc<dyn Store>,
+    minter: Minter,
+    sid_key: SidKey,
+    settings: Settings,
+    sessions: SessionCache,
+    refused: RefusedTokens,
+    flights: Flights,
+    live: LiveSessions,
+    /// The store's changes up to here were made before anything was held in memory.
+    changes_from: u64,
+    setting_changes: watch::Sender<u64>,
+    metrics: Arc<Metrics>,
+}
+
+/// What an exchange is configured by.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long sessions last, and whose they are.
+    pub policy: Policy,
+    /// Set session cookies, and take them.
+    pub session_cookie: bool,
+    /// How session tokens reach upstreams.
+    pub forward: Forward,
+    /// Keep the claims of external tokens, because a route has rules about them.
+    pub keep_claims: bool,
+    /// Digests whose session is remembered.
+    pub cached_sessions: usize,
+    /// Digests of refused tokens that are remembered.
+    pub cached_refusals: usize,
+}
+
+impl Exchange {
+    /// An exchange with an empty cache.
+    pub fn new(
+        issuers: Arc<Issuers>,
+        store: Arc<dyn Store>,
+        minter: Minter,
+        sid_key: SidKey,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            issuers: ArcSwap::new(issuers),
+            changes_from: *store.latest_change().borrow(),
+            setting_changes: watch::Sender::new(0),
+            store,
+            minter,
+            sid_key,
+            sessions: SessionCache::new(settings.cached_sessions, &metrics),
+            refused: RefusedTokens::new(settings.cached_refusals),
+            flights: Flights::default(),
+            live: LiveSessions::new(settings.policy.idle_timeout),
+            settings,
+            metrics,
+        }
+    }
+
+    /// The session that a presented token stands for.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] that says why, in public and in private.
+    pub async fn session(&self, presented: &Presented<'_>) -> Result<Arc<Session>, Rejection> {
+        self.session_of(presented, Client::default).await
+    }
+
+    /// The same; should it open a session, `client` says what is written down about the client.
+    pub async fn session_of(
+        &self,
+        presented: &Presented<'_>,
+        client: impl FnOnce() -> Client + Send,
+    ) -> Result<Arc<Session>, Rejection> {
+        let token = presented.token.expose();
+        let digest = match self.is_cookie(presented) {
+            true => TokenDigest::of_cookie(token),
+            false => TokenDigest::of(token),
+        };
+        let now = UnixTime::now();
+        let session = match self.sessions.get(&digest, now) {
+            Some(session) => session,
+            None => self.first_sight(presented, digest, client(), now).await?,
+        };
+        session.life().see(now);
+        // The digest does not say where the token was, so this is checked on every hit, too.
+        match session.issuer() {
+            Some(issuer) if !presented.admits(issuer) => Err(wrong_place()),
+            _ => Ok(session),
+        }
+    }
+
+    /// The configured issuer that a refused token names, as a label: verified or not, it is the
+    /// one whose operators want to know.
+    pub fn issuer_label(&self, presented: &Presented<'_>) -> Arc<str> {
+        let named = jwt::unverified_issuer(presented.token.expose());
+        let issuers = self.issuers.load();
+        match named.and_then(|iss| issuers.get(&iss).map(|issuer| Arc::clone(issuer.name()))) {
+            Some(name) => name,
+            None => OTHER.into(),
+        }
+    }
+
+    /// The issuers in force.
+    pub fn issuers(&self) -> arc_swap::Guard<Arc<Issuers>> {
+        self.issuers.load()
+    }
+
+    /// What mints session tokens.
+    pub fn minter(&self) -> &Minter {
+        &self.minter
+    }
+
+    /// Whether `iss` is the gateway's own.
+    pub fn is_own(&self, iss: &str) -> bool {
+        iss == self.minter.iss
+    }
+
+    /// Forgets what no longer lives. Called at intervals.
+    pub fn sweep(&self) {
+        self.live.sweep();
+        self.metrics.sessions_live.set(as_gauge(self.live.count()));
+        self.metrics
+            .token_cache_entries
+            .set(as_gauge(self.sessions.count()));
+    }
+
+    async fn first_sight(
+        &self,
+        presented: &Presented<'_>,
+        digest: TokenDigest,
+        client: Client,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, Rejection> {
+        if let Some(rejection) = self.refused.get(&digest) {
+            self.metrics
+                .token_cache
+                .with_label_values(&["refused"])
+                .inc();
+            return Err(rejection);
+        }
+        let token = presented.token.expose();
+        let iss = jwt::unverified_issuer(token).unwrap_or_default();
+        self.check_place(presented, &iss)?;
+        loop {
+            match self.flights.join(digest) {
+                Join::Lead(lead) => {
+                    // Another flight may have landed between the look-up and this one's start.
+                    let landed = self.sessions.get(&digest, now).map(Ok);
+                    if let Some(outcome) = landed.or_else(|| self.refused.get(&digest).map(Err)) {
+                        lead.land(outcome.clone());
+                        return outcome;
+                    }
+                    self.metrics.token_cache.with_label_values(&["miss"]).inc();
+                    let timer = self.metrics.exchange_duration.start_timer();
+                    let outcome = if self.is_cookie(presented) {
+                        self.open_cookie(token, digest, now).await
+                    } else if self.is_own(&iss) {
+                        self.open_own(token, now).await
+                    } else {
+                        self.open(token, digest, client.clone(), now).await
+                    };
+                    timer.observe_duration();
+                    if let Ok(session) = &outcome {
+                        self.sessions.insert(digest, Arc::clone(session));
+                    }
+                    lead.land(outcome.clone());
+                    return outcome;
+                }
+                Join::Follow(flight) => {
+                    self.metrics
+                        .token_cache
+                        .with_label_values(&["joined"])
+                        .inc();
+                    // A leader whose client went away leaves no outcome, and a session that it
+                    // opened may have ended since: fly again.
+                    match flight.outcome().await {
+                        Some(Ok(session)) if !session.life().lasts_at(now) => {}
+                        Some(outcome) => return outcome,
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens or continues the session of an external token and mints what is forwarded.
+    async fn open(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+        client: Client,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, Rejection> {
+        let admitted = self
+            .admit(token, digest, client, now, Durable::User)
+            .await?;
+        let Admitted {
+            verified,
+            signed_in,
+            life,
+            token_end,
+        } = admitted;
+        let SignedIn {
+            user,
+            session: record,
+            ..
+        } = signed_in;
+        let minted = self
+            .minter
+            .mint(&user, &record, now, token_end)
+            .map_err(mint_failed)?;
+        let vouched = Vouched::Issuer {
+            generation: verified.generations().settings,
+            issuer: Arc::clone(verified.issuer()),
+            trust: verified.trust().clone(),
+        };
+        let claims = match self.settings.keep_claims {
+            true => verified.claims().as_map().clone(),
+            false => Map::new(),
+        };
+        Session::new(
+            vouched,
+            &user,
+            &record,
+            minted,
+            life,
+            &self.settings.forward,
+        )
+        .map(|session| Arc::new(session.with_claims(claims)))
+        .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+    }
+
+    /// A token that claims to be of one issuer is not looked at in another one's place.
+    fn check_place(&self, presented: &Presented<'_>, iss: &str) -> Result<(), Rejection> {
+        match self.issuers.load().get(iss) {
+            Some(issuer) if !presented.admits(issuer.name()) => Err(wrong_place()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn verify(&self, token: &str, now: UnixTime) -> Result<Verified, Refusal> {
+        let verify = |issuers: &Issuers| {
+            let _timer = self.metrics.verify_duration.start_timer();
+            jwt::verify(token, issuers, now)
+        };
+        self.with_keys(token, verify).await
+    }
+
+    /// Tries, and once more when the token's key was unknown and a fetch brought news.
+    async fn with_keys<T>(
+        &self,
+        token: &str,
+        attempt: impl Fn(&Issuers) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let issuers = self.issuers.load_full();
+        let refusal = match attempt(&issuers) {
+            Err(refusal) if refusal.needs_keys() => refusal,
+            decided => return decided,
+        };
+        let Some(issuer) = refusal.issuer().cloned() else {
+            return Err(refusal);
+        };
+        let kid = jwt::unverified_kid(token);
+        if issuer.keys().refetch_for(kid.as_deref()).await {
+            attempt(&issuers)
+        } else {
+            Err(refusal)
+        }
+    }
+
+    /// The refusal of a request for which the store was needed, counted and logged.
+    pub(crate) fn store_failed(&self, error: &StoreError) -> Rejection {
+        self.metrics.store_errors.inc();
+        warn!(%error, "store failed");
+        Rejection::unavailable("store_unavailable", RETRY_STORE)
+    }
+}
+
+/// How long clients are told to wait when the store does not answer.
+const RETRY_STORE: Duration = Duration::from_secs(5);
+
+/// How often the store is asked again because sessions were being ended meanwhile.
+const SIGN_IN_ATTEMPTS: usize = 8;
+
+fn mint_failed(error: SignerError) -> Rejection {
+    warn!(%error, "no session token");
+    Rejection::new(Code::Internal, "mint_failed")
+}
+
+fn wrong_place() -> Rejection {
+    Rejection::new(Code::TokenInvalid, "issuer_mismatch")
+}
+
+fn as_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

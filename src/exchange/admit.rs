@@ -1,0 +1,156 @@
+//! From a token that holds to a live session: its user found or created, its session opened or
+//! continued.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::digest::TokenDigest;
+use super::{Exchange, Life, RETRY_STORE, SIGN_IN_ATTEMPTS, backchannel};
+use crate::clock::UnixTime;
+use crate::identity::{self, Client};
+use crate::jwt::Verified;
+use crate::rejection::Rejection;
+use crate::session::Login;
+use crate::session::login::Mark;
+use crate::store::{Digest, SignIn, SignInOutcome, SignedIn};
+
+/// An external token whose user has a live session.
+pub(super) struct Admitted {
+    pub(super) verified: Verified,
+    pub(super) signed_in: SignedIn,
+    pub(super) life: Arc<Life>,
+    /// When a session token made from it must end.
+    pub(super) token_end: UnixTime,
+}
+
+/// What is durable before a sign-in is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// The user; a lost session row is made again by the same token.
+    User,
+    /// The session's row, too.
+    Session,
+}
+
+impl Exchange {
+    /// Verifies an external token, finds or creates its user, opens or continues its session.
+    pub(super) async fn admit(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+        client: Client,
+        now: UnixTime,
+        durable: Durable,
+    ) -> Result<Admitted, Rejection> {
+        let verified = match self.verify(token, now).await {
+            Ok(verified) => verified,
+            Err(refusal) => {
+                let rejection = Rejection::from(&refusal);
+                if refusal.is_permanent() {
+                    self.refused.remember(digest, rejection, Some(&refusal));
+                }
+                return Err(rejection);
+            }
+        };
+        let sid = self.sid_of(&verified);
+        let token_end = end_of(&verified, now);
+        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
+        let request = SignIn {
+            client_address: client.address,
+            user_agent: client.user_agent,
+            durable_session: asked.durable_session || durable == Durable::Session,
+            ..asked
+        };
+        let settings = verified.issuer().settings();
+        let index = backchannel::login_index(settings, verified.iss(), verified.login_claim());
+        let (signed_in, life) = self.sign_in(request, index).await?;
+        life.opened_by(verified.trust());
+        Ok(Admitted {
+            verified,
+            signed_in,
+            life,
+            token_end,
+        })
+    }
+
+    /// The session that a login token stands for.
+    pub(super) fn sid_of(&self, verified: &Verified) -> Uuid {
+        let signed_part = verified.signed_part_digest();
+        self.sid_key.sid(&Login {
+            iss: verified.iss(),
+            sub: verified.subject(),
+            mark: match verified.login_claim() {
+                Some(claim) => Mark::Claim(claim),
+                None => Mark::SignedPart(&signed_part),
+            },
+        })
+    }
+
+    /// Asks the store for the user and the session, whose life an end from now on ends.
+    /// `index` is a name under which the session is to be found, too.
+    pub(super) async fn sign_in(
+        &self,
+        request: SignIn,
+        index: Option<Digest>,
+    ) -> Result<(SignedIn, Arc<Life>), Rejection> {
+        for _ in 0..SIGN_IN_ATTEMPTS {
+            // Both before the store is asked: an end that comes between finds the life, or is
+            // counted.
+            let mass_ends = self.live.mass_ends();
+            let life = self.live.register(request.sid);
+            self.write_before_idle(request.sid, &life).await?;
+            if let Some(index) = index.filter(|_| !life.is_known()) {
+                let until = request.now.plus(request.max_age).max(request.token_end);
+                let written = self.store.put_login_cookie(index, request.sid, until).await;
+                written.map_err(|e| self.store_failed(&e))?;
+            }
+            let outcome = self.store.sign_in(request.clone()).await;
+            let signed_in = match outcome.map_err(|e| self.store_failed(&e))? {
+                SignInOutcome::Live(signed_in) => signed_in,
+                SignInOutcome::Refused(refusal) => return Err(refusal.into()),
+            };
+            self.count_created(&request.issuer_name, &signed_in);
+            for sid in &signed_in.displaced {
+                self.live.end(*sid);
+            }
+            self.live.bind(&life, &signed_in.session);
+            if life.lasts() && self.live.mass_ends() == mass_ends {
+                return Ok((*signed_in, life));
+            }
+        }
+        Err(Rejection::unavailable("sessions_ending", RETRY_STORE))
+    }
+
+    fn count_created(&self, issuer: &str, signed_in: &SignedIn) {
+        if signed_in.user_created {
+            self.metrics
+                .users_created
+                .with_label_values(&[issuer])
+                .inc();
+            info!(issuer, user = %signed_in.user.id, "user created");
+        }
+        if signed_in.session_created {
+            self.metrics
+                .sessions_created
+                .with_label_values(&[issuer])
+                .inc();
+        }
+        if signed_in.email_taken {
+            self.metrics.emails_taken.with_label_values(&[issuer]).inc();
+            warn!(issuer, user = %signed_in.user.id, "verified email belongs to another user");
+        }
+    }
+}
+
+/// When a session token made from this external one must end: with it, or, when it is already
+/// past its `exp` and only alive by leeway, with its leeway.
+fn end_of(verified: &Verified, now: UnixTime) -> UnixTime {
+    let exp = verified.expires_at();
+    if now < exp {
+        exp
+    } else {
+        exp.plus(verified.issuer().settings().leeway)
+    }
+}

@@ -1,0 +1,98 @@
+//! What is remembered of tokens: sessions for good ones, refusals for hopeless ones.
+
+use std::sync::Arc;
+
+use prometheus::IntCounter;
+use quick_cache::sync::Cache;
+
+use super::digest::TokenDigest;
+use super::session::Session;
+use crate::clock::UnixTime;
+use crate::jwt::{Generations, Issuer, Refusal};
+use crate::metrics::Metrics;
+use crate::rejection::Rejection;
+
+/// Sessions by token digest: bounded, sharded, read without a lock shared by all requests.
+pub struct SessionCache {
+    sessions: Cache<TokenDigest, Arc<Session>>,
+    hits: IntCounter,
+}
+
+impl SessionCache {
+    /// Room for `capacity` sessions.
+    pub fn new(capacity: usize, metrics: &Metrics) -> Self {
+        let hits = metrics.token_cache.with_label_values(&["hit"]);
+        Self {
+            sessions: Cache::new(capacity),
+            hits,
+        }
+    }
+
+    /// The session, if what it was granted on still stands.
+    pub fn get(&self, digest: &TokenDigest, now: UnixTime) -> Option<Arc<Session>> {
+        let session = self.sessions.get(digest)?;
+        if session.stands(now) {
+            self.hits.inc();
+            return Some(session);
+        }
+        self.sessions.remove(digest);
+        None
+    }
+
+    /// Remembers a session.
+    pub fn insert(&self, digest: TokenDigest, session: Arc<Session>) {
+        self.sessions.insert(digest, session);
+    }
+
+    /// How many are remembered.
+    pub fn count(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+/// Tokens that can not become good while their issuer stays as it is: malformed, badly signed,
+/// expired. Few, so that a flood of new ones evicts only its like.
+pub struct RefusedTokens {
+    refused: Cache<TokenDigest, Refused>,
+}
+
+#[derive(Clone)]
+struct Refused {
+    rejection: Rejection,
+    under: Option<Under>,
+}
+
+/// The issuer whose keys and settings the refusal was decided under.
+#[derive(Clone)]
+struct Under {
+    issuer: Arc<Issuer>,
+    generations: Generations,
+}
+
+impl RefusedTokens {
+    /// Room for `capacity` refusals.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            refused: Cache::new(capacity),
+        }
+    }
+
+    /// The refusal, if it would be decided again.
+    pub fn get(&self, digest: &TokenDigest) -> Option<Rejection> {
+        let refused = self.refused.get(digest)?;
+        let same = refused
+            .under
+            .is_none_or(|under| under.generations == Generations::of(&under.issuer));
+        if same { Some(refused.rejection) } else { None }
+    }
+
+    /// Remembers a permanent refusal; one that no issuer's rules decided stands by itself.
+    pub fn remember(&self, digest: TokenDigest, rejection: Rejection, refusal: Option<&Refusal>) {
+        let under = refusal.and_then(|refusal| refusal.issuer().zip(refusal.generations()));
+        let under = under.map(|(issuer, generations)| Under {
+            issuer: Arc::clone(issuer),
+            generations,
+        });
+        self.refused.insert(digest, Refused { rejection, under });
+    }
+}

@@ -1,0 +1,88 @@
+//! The session cookie: a session without its external token.
+//!
+//! Set for browsers that came by an issuer's cookie, so that they stay when that cookie goes. The
+//! value is known to the store by its hash and stands for the session as it is: what ends the
+//! session ends the cookie.
+
+use std::sync::Arc;
+
+use super::digest::TokenDigest;
+use super::{Exchange, Session};
+use crate::clock::UnixTime;
+use crate::credential::{Presented, Source};
+use crate::rejection::{Code, Rejection};
+use crate::session::cookie::{self, CookieValue};
+use crate::store::StoreError;
+
+impl Exchange {
+    /// The value to set for a browser that came by an issuer's cookie and sent `own` as the
+    /// gateway's. `None`: what it has will do, or there are no session cookies, or the store can
+    /// not keep one now.
+    pub async fn cookie_to_set(
+        &self,
+        session: &Session,
+        own: Option<&Presented<'_>>,
+    ) -> Option<CookieValue> {
+        if !self.settings.session_cookie {
+            return None;
+        }
+        if let Some(own) = own {
+            // In a box: an exchange of one credential asks for that of another.
+            match Box::pin(self.session(own)).await {
+                Ok(held) if held.sid() == session.sid() => return None,
+                Err(rejection) if rejection.code == Code::Unavailable => return None,
+                _ => {}
+            }
+        }
+        if let Some(value) = session.cookie() {
+            return Some(value.clone());
+        }
+        let value = CookieValue::generate()?;
+        let kept = self
+            .store
+            .put_login_cookie(value.digest(), session.sid(), session.expires_at())
+            .await;
+        kept.inspect_err(|error: &StoreError| {
+            self.store_failed(error);
+        })
+        .ok()?;
+        Some(session.keep_cookie(value))
+    }
+
+    /// Whether a presented value is to be looked up as a session cookie.
+    pub(super) fn is_cookie(&self, presented: &Presented<'_>) -> bool {
+        self.settings.session_cookie
+            && presented.source == Source::SessionCookie
+            && cookie::is_opaque(presented.token.expose())
+    }
+
+    /// The session that a cookie stands for.
+    pub(super) async fn open_cookie(
+        &self,
+        value: &str,
+        digest: TokenDigest,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, Rejection> {
+        let found = self.store.login_cookie(cookie::digest(value), now).await;
+        let found = found.map_err(|error| self.store_failed(&error))?;
+        let live = match found {
+            Some(session) => self.live_session(session.sid, now).await,
+            None => Err(Rejection::new(
+                Code::LoginRequired,
+                "session_cookie_unknown",
+            )),
+        };
+        let (record, life) = live.inspect_err(|rejection| {
+            // What has ended, or never was, will not begin.
+            if rejection.code == Code::LoginRequired {
+                self.refused.remember(digest, *rejection, None);
+            }
+        })?;
+        let user = self.user_of(&record).await?;
+        let token = self
+            .minter
+            .mint(&user, &record, now, record.expires_at)
+            .map_err(super::mint_failed)?;
+        self.on_our_word(&user, &record, token, life)
+    }
+}

@@ -1,0 +1,138 @@
+//! Two gateways on one store, for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{Exchange, Session, Settings};
+use crate::clock::UnixTime;
+use crate::config::session::{ClaimSet, SigningAlgorithm};
+use crate::config::{self, Config};
+use crate::credential::{self, Places};
+use crate::identity::{Client, Policy};
+use crate::jwt::Issuers;
+use crate::jwt::fixture::{ISS, Signer, issuers, settings};
+use crate::metrics::Metrics;
+use crate::rejection::{Code, Rejection};
+use crate::session::{Minter, SidKey, SigningKeys};
+use crate::store::{Embedded, Store};
+
+/// Two gateways on one store.
+pub(crate) struct Desk {
+    pub(crate) here: Arc<Exchange>,
+    pub(crate) there: Arc<Exchange>,
+    pub(crate) store: Arc<dyn Store>,
+    places: Places,
+    key: Signer,
+    _dir: TempDir,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With a changed policy.
+    pub(crate) fn with(change: impl Fn(&mut Policy)) -> Self {
+        let mut policy = Policy {
+            max_age: Duration::from_secs(3600),
+            idle_timeout: None,
+            max_sessions: None,
+            link_by_email: Vec::new(),
+            durable_sessions: false,
+        };
+        change(&mut policy);
+        let dir = TempDir::new().unwrap();
+        let store: Arc<dyn Store> = Arc::new(
+            Embedded::open(&config::Store {
+                path: dir.path().join("store.redb"),
+                ..config::Store::default()
+            })
+            .unwrap(),
+        );
+        let key = Signer::new("ES256");
+        let issuers = Arc::new(issuers(settings(json!({})), &[key.jwk("k")]));
+        let config: Config = serde_json::from_value(json!({
+            "public_url": "https://app.example",
+            "listeners": [{"address": "127.0.0.1:8080"}],
+        }))
+        .unwrap();
+        Self {
+            here: exchange(&issuers, &store, &policy),
+            there: exchange(&issuers, &store, &policy),
+            store,
+            places: Places::new(&config).unwrap(),
+            key,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn token(&self, sub: &str, login: &str) -> String {
+        self.token_issued(sub, login, UnixTime::now())
+    }
+
+    pub(crate) fn token_issued(&self, sub: &str, login: &str, iat: UnixTime) -> String {
+        let claims = json!({
+            "iss": ISS, "sub": sub, "sid": login, "iat": iat.0, "exp": iat.0 + 600,
+        });
+        self.key
+            .sign(&json!({"alg": "ES256", "kid": "k", "typ": "JWT"}), &claims)
+    }
+
+    pub(crate) async fn present(&self, token: &str) -> Result<Arc<Session>, Rejection> {
+        self.present_at(&self.here, token).await
+    }
+
+    pub(crate) async fn present_at(
+        &self,
+        gateway: &Exchange,
+        token: &str,
+    ) -> Result<Arc<Session>, Rejection> {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let presented = credential::find(&headers, &self.places).unwrap().unwrap();
+        let client = || Client {
+            address: Some([192, 0, 2, 1].into()),
+            user_agent: Some("Browser/1".to_owned()),
+        };
+        gateway.session_of(&presented, client).await
+    }
+
+    pub(crate) async fn is_over(&self, token: &str) {
+        let rejection = self.present(token).await.unwrap_err();
+        assert_eq!(rejection.code, Code::LoginRequired);
+        assert_eq!(rejection.reason, "session_ended");
+    }
+}
+
+fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> Arc<Exchange> {
+    let minter = Minter {
+        keys: Arc::new(SigningKeys::ephemeral(SigningAlgorithm::ES256).unwrap()),
+        iss: "https://app.example/_vestibule".to_owned(),
+        audience: "https://app.example".to_owned(),
+        environment_id: Uuid::nil(),
+        token_ttl: Duration::from_secs(60),
+        claims: ClaimSet::Compact,
+    };
+    let settings = Settings {
+        policy: policy.clone(),
+        session_cookie: false,
+        forward: config::Forward::default(),
+        keep_claims: false,
+        cached_sessions: 100,
+        cached_refusals: 100,
+    };
+    Arc::new(Exchange::new(
+        Arc::clone(issuers),
+        Arc::clone(store),
+        minter,
+        SidKey::new(&[7; 32]),
+        settings,
+        Arc::new(Metrics::new().unwrap()),
+    ))
+}
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

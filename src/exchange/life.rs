@@ -1,0 +1,270 @@
+//! Whether a session still lives, told to everything that runs under it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::jwks::Trust;
+use crate::store::{Activity, EndScope, SessionRecord};
+
+/// The life of one session at this gateway. Cached sessions read it on each hit; open streams
+/// wait for its end.
+#[derive(Debug, Default)]
+pub struct Life {
+    ended: AtomicBool,
+    end: Notify,
+    owner: OnceLock<Owner>,
+    opened_by: OnceLock<Trust>,
+    /// Seconds since 1970; the latest request, here or as the store told.
+    last_seen: AtomicU64,
+    /// What of that is written down.
+    written: AtomicU64,
+    /// Seconds; 0 for no bound.
+    idle_timeout: u64,
+}
+
+/// Whose session it is, as far as ends of many sessions at once ask.
+#[derive(Debug)]
+struct Owner {
+    user: Uuid,
+    iss: Arc<str>,
+    opened_after: u64,
+}
+
+impl Life {
+    /// Says whose key signed the token that opened the session here; the first word stands.
+    pub fn opened_by(&self, key: &Trust) {
+        self.opened_by.get_or_init(|| key.clone());
+    }
+
+    /// Whether the session may still be used.
+    pub fn lasts(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether the session may be used at the time `now`: it has neither ended nor been idle for
+    /// too long.
+    pub fn lasts_at(&self, now: UnixTime) -> bool {
+        self.lasts() && !self.is_idle(now)
+    }
+
+    /// Whether nothing was heard of it for longer than allowed.
+    pub fn is_idle(&self, now: UnixTime) -> bool {
+        let last_seen = self.last_seen.load(Ordering::Relaxed);
+        self.idle_timeout > 0 && last_seen.saturating_add(self.idle_timeout) <= now.0
+    }
+
+    /// Notes a request at the time `now`. Writes once a second at most, so that the requests of
+    /// one session do not wait for each other.
+    pub fn see(&self, now: UnixTime) {
+        if self.last_seen.load(Ordering::Relaxed) < now.0 {
+            self.last_seen.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// When it was last seen, unless that is written down.
+    pub fn unwritten(&self) -> Option<UnixTime> {
+        let last_seen = self.last_seen.load(Ordering::Relaxed);
+        (self.written.load(Ordering::Relaxed) < last_seen).then_some(UnixTime(last_seen))
+    }
+
+    /// Notes that it is written down that it was seen at the time `at`.
+    pub fn wrote(&self, at: UnixTime) {
+        self.written.fetch_max(at.0, Ordering::Relaxed);
+    }
+
+    /// Whether the store told whose session it is.
+    pub fn is_known(&self) -> bool {
+        self.owner.get().is_some()
+    }
+
+    /// Ends it for every holder, at once and for ever.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.end.notify_waiters();
+    }
+
+    /// Waits for the end.
+    pub async fn over(&self) {
+        loop {
+            // Registered before the flag is read, so an end between the two is not missed.
+            let end = self.end.notified();
+            if !self.lasts() {
+                return;
+            }
+            end.await;
+        }
+    }
+
+    fn is_ended_by(&self, end: &MassEnd<'_>) -> bool {
+        self.owner.get().is_some_and(|owner| {
+            owner.opened_after < end.sequence
+                && match end.scope {
+                    EndScope::User(user) => owner.user == *user,
+                    EndScope::UserAtIssuer(user, iss) => owner.user == *user && *owner.iss == **iss,
+                    EndScope::Issuer(iss) => *owner.iss == **iss,
+                    // Which sessions had a token by that key, only the store knows; the others
+                    // are asked for again and found alive.
+                    EndScope::SigningKey(_) => true,
+                }
+        })
+    }
+}
+
+/// That many sessions end at once.
+#[derive(Clone, Copy, Debug)]
+pub struct MassEnd<'a> {
+    /// Which.
+    pub scope: &'a EndScope,
+    /// The number of the change (see [`crate::store::Change`]): sessions opened after it are not
+    /// meant. `u64::MAX` when it is not known.
+    pub sequence: u64,
+}
+
+/// The sessions that something at this gateway holds.
+#[derive(Default)]
+pub struct LiveSessions {
+    by_sid: DashMap<Uuid, Weak<Life>>,
+    by_user: DashMap<Uuid, Vec<Weak<Life>>>,
+    mass_ends: AtomicU64,
+    idle_timeout: u64,
+}
+
+impl LiveSessions {
+    /// For sessions that last `idle_timeout` without a request; `None` for no bound.
+    pub fn new(idle_timeout: Option<Duration>) -> Self {
+        Self {
+            idle_timeout: idle_timeout.map_or(0, |timeout| timeout.as_secs()),
+            ..Self::default()
+        }
+    }
+
+    /// The life of the session, shared with all who ask for the same `sid`.
+    pub fn register(&self, sid: Uuid) -> Arc<Life> {
+        let mut entry = self.by_sid.entry(sid).or_default();
+        // An ended life stays with those who hold it; whether a session of this `sid` may live
+        // again is for the store to say.
+        if let Some(life) = entry.upgrade().filter(|life| life.lasts()) {
+            return life;
+        }
+        let life = Arc::new(Life {
+            idle_timeout: self.idle_timeout,
+            ..Life::default()
+        });
+        *entry = Arc::downgrade(&life);
+        life
+    }
+
+    /// How often many sessions were ended at once. Whoever asks the store about a session reads
+    /// this before, and again after [`Self::bind`]: if it grew, the answer may be of before the
+    /// end, and the end may have come before the life could be found.
+    pub fn mass_ends(&self) -> u64 {
+        self.mass_ends.load(Ordering::SeqCst)
+    }
+
+    /// Says whose session a registered life is, so that ends of many find it.
+    pub fn bind(&self, life: &Arc<Life>, session: &SessionRecord) {
+        life.last_seen
+            .fetch_max(session.last_seen.0, Ordering::Relaxed);
+        life.wrote(session.last_seen);
+        let mut is_first = false;
+        life.owner.get_or_init(|| {
+            is_first = true;
+            Owner {
+                user: session.user_id,
+                iss: session.iss.as_str().into(),
+                opened_after: session.opened_after,
+            }
+        });
+        if is_first {
+            let mut lives = self.by_user.entry(session.user_id).or_default();
+            lives.push(Arc::downgrade(life));
+        }
+    }
+
+    /// The sessions that tokens under this key opened here.
+    pub fn opened_under(&self, key: &Trust) -> Vec<Uuid> {
+        let under = |life: &Weak<Life>| {
+            let life = life.upgrade()?;
+            life.opened_by.get().map(|opener| opener.is(key))
+        };
+        let lives = self.by_sid.iter();
+        lives
+            .filter(|entry| under(entry.value()) == Some(true))
+            .map(|entry| *entry.key())
+            .collect()
+    }
+
+    /// Ends the session here. False when nothing held it.
+    pub fn end(&self, sid: Uuid) -> bool {
+        let life = self.by_sid.get(&sid).and_then(|life| life.upgrade());
+        life.inspect(|life| life.end()).is_some()
+    }
+
+    /// Ends many here, and says how many.
+    pub fn end_many(&self, end: &MassEnd<'_>) -> usize {
+        // Before the look at the tables; see `mass_ends`.
+        self.mass_ends.fetch_add(1, Ordering::SeqCst);
+        let is_meant = |life: &Arc<Life>| life.lasts() && life.is_ended_by(end);
+        let lives: Vec<_> = match end.scope {
+            EndScope::User(user) | EndScope::UserAtIssuer(user, _) => {
+                let of_user = self.by_user.get(user);
+                let of_user = of_user.iter().flat_map(|lives| lives.iter());
+                of_user.filter_map(Weak::upgrade).filter(is_meant).collect()
+            }
+            EndScope::Issuer(_) | EndScope::SigningKey(_) => {
+                let all = self.by_sid.iter();
+                all.filter_map(|life| life.upgrade())
+                    .filter(is_meant)
+                    .collect()
+            }
+        };
+        // No table is locked here, so whoever wakes up may register at once.
+        lives.iter().for_each(|life| life.end());
+        lives.len()
+    }
+
+    /// All that were seen since that was last written down.
+    pub fn unwritten(&self) -> Vec<(Activity, Arc<Life>)> {
+        let lives = self.by_sid.iter();
+        lives
+            .filter_map(|entry| {
+                let life = entry.value().upgrade()?;
+                let at = life.unwritten()?;
+                let sid = *entry.key();
+                Some((Activity { sid, at }, life))
+            })
+            .collect()
+    }
+
+    /// All that live.
+    pub fn sids(&self) -> Vec<Uuid> {
+        let lives = self.by_sid.iter();
+        lives
+            .filter(|entry| entry.value().upgrade().is_some_and(|life| life.lasts()))
+            .map(|entry| *entry.key())
+            .collect()
+    }
+
+    /// Forgets those that nothing holds.
+    pub fn sweep(&self) {
+        self.by_sid.retain(|_, life| life.strong_count() > 0);
+        self.by_user.retain(|_, lives| {
+            lives.retain(|life| life.strong_count() > 0);
+            !lives.is_empty()
+        });
+    }
+
+    /// How many are known, swept or not.
+    pub fn count(&self) -> usize {
+        self.by_sid.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+use super::*;
+use crate::clock::UnixTime;
+
+#[tokio::test]
+async fn an_end_reaches_every_holder_and_waiter() {
+    let lives = LiveSessions::default();
+    let sid = Uuid::now_v7();
+    let (one, two) = (lives.register(sid), lives.register(sid));
+    let waiter = tokio::spawn({
+        let two = Arc::clone(&two);
+        async move { two.over().await }
+    });
+    assert!(one.lasts());
+    assert!(lives.end(sid));
+    assert!(!one.lasts() && !two.lasts());
+    waiter.await.unwrap();
+}
+
+#[test]
+fn sessions_end_one_by_one() {
+    let lives = LiveSessions::default();
+    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let (first, second) = (lives.register(one), lives.register(two));
+    assert!(lives.end(one));
+    assert!(!first.lasts());
+    assert!(second.lasts());
+}
+
+#[test]
+fn what_nothing_holds_is_swept() {
+    let lives = LiveSessions::default();
+    let kept = lives.register(Uuid::now_v7());
+    drop(lives.register(Uuid::now_v7()));
+    lives.sweep();
+    assert_eq!(lives.count(), 1);
+    assert!(kept.lasts());
+}
+
+#[test]
+fn an_end_of_many_reaches_those_that_it_means() {
+    let lives = LiveSessions::default();
+    let (alice, bob) = (Uuid::now_v7(), Uuid::now_v7());
+    let open = |user, iss: &str, opened_after| {
+        let life = lives.register(Uuid::now_v7());
+        lives.bind(&life, &session(user, iss, opened_after));
+        life
+    };
+    let cases: [(EndScope, [bool; 4]); 4] = [
+        (EndScope::User(alice), [false, false, true, true]),
+        (
+            EndScope::UserAtIssuer(alice, A.to_owned()),
+            [false, true, true, true],
+        ),
+        (EndScope::Issuer(A.to_owned()), [false, true, false, true]),
+        (
+            EndScope::SigningKey("k".to_owned()),
+            [false, false, false, true],
+        ),
+    ];
+    for (scope, lasting) in cases {
+        let all = [
+            open(alice, A, 1),
+            open(alice, B, 1),
+            open(bob, A, 1),
+            // Opened after the end that the change of number 5 says.
+            open(alice, A, 5),
+        ];
+        lives.end_many(&MassEnd {
+            scope: &scope,
+            sequence: 5,
+        });
+        assert_eq!(all.map(|life| life.lasts()), lasting, "{scope:?}");
+    }
+}
+
+/// The order that [`LiveSessions::mass_ends`] asks for leaves no gap.
+#[test]
+fn an_end_of_many_is_seen_by_whoever_was_asking_meanwhile() {
+    let lives = LiveSessions::default();
+    let user = Uuid::now_v7();
+    let scope = EndScope::User(user);
+    let before = lives.mass_ends();
+    let life = lives.register(Uuid::now_v7());
+    lives.end_many(&MassEnd {
+        scope: &scope,
+        sequence: 1,
+    });
+    lives.bind(&life, &session(user, A, 0));
+    assert!(life.lasts(), "it could not be found");
+    assert_ne!(lives.mass_ends(), before, "but who opened it is told");
+}
+
+fn session(user_id: Uuid, iss: &str, opened_after: u64) -> SessionRecord {
+    let now = UnixTime::now();
+    SessionRecord {
+        sid: Uuid::now_v7(),
+        user_id,
+        iss: iss.to_owned(),
+        issuer: "issuer".to_owned(),
+        opened_at: now,
+        opened_after,
+        expires_at: now,
+        last_seen: now,
+        remember_until: now,
+        ended: None,
+        client_address: None,
+        user_agent: None,
+    }
+}
+
+const A: &str = "https://a.example";
+const B: &str = "https://b.example";

@@ -1,0 +1,137 @@
+//! Ending sessions: one, all of a user, of an issuer, or under a signing key.
+//!
+//! An end is written down first and takes effect here next, so that an end that was answered is
+//! never lost, and one that could not be written down is refused instead. From then on every
+//! cached token of the session misses and every stream under it is cut. What other gateways
+//! ended comes by the store's feed of changes ([`follow`](super::follow)).
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::Exchange;
+use super::life::MassEnd;
+use crate::clock::UnixTime;
+use crate::jwks::Trust;
+use crate::store::{Change, ChangeKind, EndCause, EndScope, SessionRecord, StoreError, User};
+
+impl Exchange {
+    /// Ends one session for ever. `None`: nobody knew it, and its id will open none.
+    ///
+    /// # Errors
+    ///
+    /// The store did not write it down; the session goes on.
+    pub async fn end_session(
+        &self,
+        sid: Uuid,
+        cause: EndCause,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let ended = self.store.end_session(sid, cause, UnixTime::now()).await;
+        let ended = ended.inspect_err(|_| self.metrics.store_errors.inc())?;
+        self.live.end(sid);
+        self.count_end("session");
+        info!(%sid, ?cause, "session ended");
+        Ok(ended)
+    }
+
+    /// Ends all open sessions of a scope. External tokens that were issued up to now open no
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// The store did not write it down, or there is no such signing key.
+    pub async fn end_sessions(&self, scope: EndScope) -> Result<(), StoreError> {
+        let ended = self
+            .store
+            .end_sessions(scope.clone(), UnixTime::now())
+            .await;
+        ended.inspect_err(|_| self.metrics.store_errors.inc())?;
+        let sessions = self.end_many_here(&scope, u64::MAX);
+        info!(?scope, sessions, "sessions ended");
+        Ok(())
+    }
+
+    /// Ends the sessions that tokens under an issuer's key opened here, because the issuer took
+    /// the key back. Every gateway sees that by itself and ends its own.
+    pub async fn end_opened_under(&self, key: &Trust) {
+        for sid in self.live.opened_under(key) {
+            // One that can not be written down is at least over here.
+            if let Err(error) = self.end_session(sid, EndCause::IssuerKeyRemoved).await {
+                warn!(%sid, %error, "the end of a session was not written down");
+                self.live.end(sid);
+            }
+        }
+    }
+
+    /// Blocks a user, which ends all sessions, or lets the user sign in anew. The user
+    /// afterwards, if there is one.
+    pub async fn set_blocked(&self, id: Uuid, blocked: bool) -> Result<Option<User>, StoreError> {
+        let user = self.store.set_blocked(id, blocked, UnixTime::now()).await;
+        let user = user.inspect_err(|_| self.metrics.store_errors.inc())?;
+        if blocked {
+            self.end_many_here(&EndScope::User(id), u64::MAX);
+        }
+        Ok(user)
+    }
+
+    /// Takes out a user with everything known of it. The user who was, if there was one.
+    pub async fn delete_user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        let now = UnixTime::now();
+        let user = self.store.delete_user(id, now, now.plus(TOMBSTONE)).await;
+        let user = user.inspect_err(|_| self.metrics.store_errors.inc())?;
+        self.end_many_here(&EndScope::User(id), u64::MAX);
+        Ok(user)
+    }
+
+    /// Does here what a change of the store's feed asks for.
+    pub(super) fn apply(&self, change: &Change) {
+        let sequence = change.sequence;
+        match &change.kind {
+            ChangeKind::SessionEnded(sid) => {
+                self.live.end(*sid);
+            }
+            ChangeKind::SessionsEnded(scope) => {
+                self.end_many_here(scope, sequence);
+            }
+            ChangeKind::UserBlocked(user) | ChangeKind::UserDeleted(user) => {
+                self.end_many_here(&EndScope::User(*user), sequence);
+            }
+            // What a session token says of a user is renewed with the token.
+            ChangeKind::UserChanged(_) | ChangeKind::UserUnblocked(_) => {}
+            ChangeKind::SettingChanged(_) | ChangeKind::SigningKeysChanged => {}
+        }
+    }
+
+    /// Ends what the store no longer calls alive, for when changes were missed.
+    pub(super) async fn look_anew(&self) -> Result<(), StoreError> {
+        let now = UnixTime::now();
+        for sid in self.live.sids() {
+            let session = self.store.session(sid).await?;
+            if session.is_none_or(|session| session.ended.is_some() || session.expires_at <= now) {
+                self.live.end(sid);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_many_here(&self, scope: &EndScope, sequence: u64) -> usize {
+        let label = match scope {
+            EndScope::User(_) => "user",
+            EndScope::UserAtIssuer(..) => "user_at_issuer",
+            EndScope::Issuer(_) => "issuer",
+            EndScope::SigningKey(_) => "signing_key",
+        };
+        self.count_end(label);
+        self.live.end_many(&MassEnd { scope, sequence })
+    }
+
+    fn count_end(&self, scope: &str) {
+        let ends = &self.metrics.session_ends;
+        ends.with_label_values(&[scope]).inc();
+    }
+}
+
+/// How long a deleted user's tokens are refused: longer than external tokens live.
+const TOMBSTONE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
+#[cfg(test)]
+mod tests;

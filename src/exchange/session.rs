@@ -1,0 +1,153 @@
+//! The proof that a request may pass as a user.
+
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::life::Life;
+use crate::clock::UnixTime;
+use crate::config::Forward;
+use crate::jwks::Trust;
+use crate::jwt::Issuer;
+use crate::session::cookie::CookieValue;
+use crate::session::{SessionToken, TokenTrust};
+use crate::store::{SessionRecord, User};
+
+/// A session with its token, ready to be forwarded. Only an exchange makes one.
+#[derive(Debug)]
+pub struct Session {
+    vouched: Vouched,
+    minted: TokenTrust,
+    life: Arc<Life>,
+    sid: Uuid,
+    user: Uuid,
+    forwarded: HeaderValue,
+    fresh_until: UnixTime,
+    expires_at: UnixTime,
+    claims: Map<String, Value>,
+    cookie: OnceLock<CookieValue>,
+}
+
+/// On whose word the session was granted.
+#[derive(Debug)]
+pub(super) enum Vouched {
+    /// An issuer's key signed the external token under these settings.
+    Issuer {
+        /// The issuer.
+        issuer: Arc<Issuer>,
+        /// Its settings when it was asked.
+        generation: u64,
+        /// The key that signed.
+        trust: Trust,
+    },
+    /// The token is one of our own.
+    Own,
+}
+
+impl Session {
+    /// `None` only when the configured scheme and the token do not fit a header field.
+    pub(super) fn new(
+        vouched: Vouched,
+        user: &User,
+        record: &SessionRecord,
+        token: SessionToken,
+        life: Arc<Life>,
+        forward: &Forward,
+    ) -> Option<Self> {
+        let text = match forward.scheme.as_str() {
+            "" => token.text,
+            scheme => format!("{scheme} {}", token.text),
+        };
+        let mut forwarded = HeaderValue::from_str(&text).ok()?;
+        forwarded.set_sensitive(true);
+        Some(Self {
+            vouched,
+            minted: token.trust,
+            life,
+            sid: record.sid,
+            user: user.id,
+            forwarded,
+            fresh_until: token.expires_at,
+            expires_at: record.expires_at,
+            claims: Map::new(),
+            cookie: OnceLock::new(),
+        })
+    }
+
+    /// The same with the claims that routes' rules are checked against.
+    pub(super) fn with_claims(self, claims: Map<String, Value>) -> Self {
+        Self { claims, ..self }
+    }
+
+    /// Whether everything that it was granted on still stands.
+    pub fn stands(&self, now: UnixTime) -> bool {
+        now < self.fresh_until
+            && self.life.lasts_at(now)
+            && self.minted.holds()
+            && self.vouched.stands()
+    }
+
+    /// The name of the issuer whose token opened it; `None` for a token of our own.
+    pub fn issuer(&self) -> Option<&str> {
+        match &self.vouched {
+            Vouched::Issuer { issuer, .. } => Some(issuer.name()),
+            Vouched::Own => None,
+        }
+    }
+
+    /// The session's id.
+    pub fn sid(&self) -> Uuid {
+        self.sid
+    }
+
+    /// The user's id.
+    pub fn user(&self) -> Uuid {
+        self.user
+    }
+
+    /// The value of the header field that carries the session token upstream.
+    pub fn forwarded(&self) -> &HeaderValue {
+        &self.forwarded
+    }
+
+    /// When the session ends.
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// What the external token said. Empty, so that every rule fails, for a token of our own and
+    /// where no route has rules.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// The session cookie that was made for it.
+    pub(super) fn cookie(&self) -> Option<&CookieValue> {
+        self.cookie.get()
+    }
+
+    /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
+    pub(super) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
+        self.cookie.get_or_init(|| value).clone()
+    }
+
+    /// Its life, for streams that must not outlast it.
+    pub fn life(&self) -> &Arc<Life> {
+        &self.life
+    }
+}
+
+impl Vouched {
+    fn stands(&self) -> bool {
+        match self {
+            Self::Issuer {
+                issuer,
+                generation,
+                trust,
+            } => trust.holds() && issuer.enabled() && issuer.generation() == *generation,
+            Self::Own => true,
+        }
+    }
+}

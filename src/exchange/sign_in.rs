@@ -1,0 +1,115 @@
+//! Signing in by the API: the client gets the session itself, not a forwarded request.
+
+use super::digest::TokenDigest;
+use super::{Durable, Exchange, Session, mint_failed};
+use crate::clock::UnixTime;
+use crate::credential::Presented;
+use crate::identity::Client;
+use crate::jwt;
+use crate::rejection::{Code, Rejection};
+use crate::session::{SessionToken, Terms};
+use crate::store::{SessionRecord, User};
+
+/// A user with a live session.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The user, not blocked.
+    pub user: User,
+    /// The session, not ended.
+    pub session: SessionRecord,
+}
+
+/// What a sign-in granted.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// To whom.
+    pub account: Account,
+    /// The user was made now.
+    pub user_created: bool,
+    /// When tokens made for it must end.
+    pub token_end: UnixTime,
+}
+
+impl Exchange {
+    /// Signs in with an external token. User and session are durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] as [`Exchange::session`] has them.
+    pub async fn grant(
+        &self,
+        presented: &Presented<'_>,
+        client: Client,
+    ) -> Result<Granted, Rejection> {
+        let token = presented.token.expose();
+        let digest = TokenDigest::of(token);
+        if let Some(rejection) = self.refused.get(&digest) {
+            return Err(rejection);
+        }
+        let iss = jwt::unverified_issuer(token).unwrap_or_default();
+        self.check_place(presented, &iss)?;
+        let now = UnixTime::now();
+        let admitted = self
+            .admit(token, digest, client, now, Durable::Session)
+            .await?;
+        let signed_in = admitted.signed_in;
+        Ok(Granted {
+            account: Account {
+                user: signed_in.user,
+                session: signed_in.session,
+            },
+            user_created: signed_in.user_created,
+            token_end: admitted.token_end,
+        })
+    }
+
+    /// The records of a session, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// The session or its user is gone, or the store did not answer.
+    pub async fn account(&self, session: &Session) -> Result<Account, Rejection> {
+        let record = self.store.session(session.sid()).await;
+        let record = record.map_err(|error| self.store_failed(&error))?;
+        let record = record
+            .filter(|record| record.ended.is_none() && record.user_id == session.user())
+            .ok_or_else(|| Rejection::new(Code::LoginRequired, "session_ended"))?;
+        let user = self.store.user(session.user()).await;
+        let user = user.map_err(|error| self.store_failed(&error))?;
+        let user = user
+            .filter(|user| !user.blocked)
+            .ok_or_else(|| Rejection::new(Code::Forbidden, "user_blocked"))?;
+        Ok(Account {
+            user,
+            session: record,
+        })
+    }
+
+    /// A session token for the account on these terms.
+    ///
+    /// # Errors
+    ///
+    /// The key did not sign.
+    pub fn mint(&self, account: &Account, terms: &Terms) -> Result<SessionToken, Rejection> {
+        let Account { user, session } = account;
+        self.minter
+            .mint_as(user, session, UnixTime::now(), terms)
+            .map_err(mint_failed)
+    }
+
+    /// The full account of a sign-in on these terms, for the client alone.
+    ///
+    /// # Errors
+    ///
+    /// The key did not sign.
+    pub fn mint_account(
+        &self,
+        account: &Account,
+        terms: &Terms,
+    ) -> Result<SessionToken, Rejection> {
+        let Account { user, session } = account;
+        self.minter
+            .mint_account(user, session, UnixTime::now(), terms)
+            .map_err(mint_failed)
+    }
+}

@@ -1,0 +1,48 @@
+//! The gateway's own keys as they change.
+
+use tracing::warn;
+
+use super::Exchange;
+use crate::session::keys::KeysError;
+use crate::store::{EndScope, KeyState};
+
+impl Exchange {
+    /// Does what the schedule asks for and takes over what other gateways did. What fails is
+    /// tried again by the next call; until then the keys stay as they are.
+    pub async fn tend_keys(&self) {
+        if let Err(error) = self.minter.keys.tend(&*self.store).await {
+            warn!(%error, "the signing keys stay as they are");
+        }
+    }
+
+    /// Lets the next signing key sign once it has been published for long enough, or `at_once`,
+    /// before verifiers that cache the key set can have it.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer, or a key can not be used.
+    pub async fn rotate_signing_keys(&self, at_once: bool) -> Result<(), KeysError> {
+        self.minter.keys.rotate(&*self.store, at_once).await
+    }
+
+    /// Ends every session that may have a token by a key, and forgets the key, because someone
+    /// else may have it. If it signs, another one takes over first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::rotate_signing_keys`]; `Conflict` of the store: there is no such key.
+    pub async fn revoke_signing_key(&self, kid: &str) -> Result<(), KeysError> {
+        let keys = &self.minter.keys;
+        keys.tend(&*self.store).await?;
+        let signs = keys
+            .ring()
+            .keys()
+            .any(|key| key.kid == kid && key.state == KeyState::Current);
+        if signs {
+            keys.rotate(&*self.store, true).await?;
+        }
+        self.end_sessions(EndScope::SigningKey(kid.to_owned()))
+            .await?;
+        keys.forget(&*self.store, kid).await
+    }
+}

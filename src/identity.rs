@@ -1,0 +1,158 @@
+//! Users and their verified credentials: what first sight creates.
+//!
+//! A verified token proves one external user, `(iss, sub)`, and possibly an email address. The
+//! user is found by the former only; an address finds a user only where both issuers are
+//! configured to be trusted with that.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::config::Config;
+use crate::config::issuer;
+use crate::jwt::Verified;
+use crate::rejection::{Code, Rejection};
+use crate::store::{Provisioning, SignIn, SignInRefusal};
+
+/// What the configuration says about sessions and whose they are.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The longest life of a session.
+    pub max_age: Duration,
+    /// The longest time without a request; `None` for no bound.
+    pub idle_timeout: Option<Duration>,
+    /// How many live sessions a user may have; `None` for no bound.
+    pub max_sessions: Option<usize>,
+    /// The `iss` of all issuers between which accounts are linked by a verified address.
+    pub link_by_email: Vec<String>,
+    /// Whether a session's row is durable before its token goes out: with many gateways, the
+    /// next one to see the token must find it.
+    pub durable_sessions: bool,
+}
+
+impl Policy {
+    /// From the configuration.
+    pub fn new(config: &Config) -> Self {
+        let trusted = config
+            .issuers
+            .iter()
+            .filter(|issuer| config.link_by_verified_email && issuer.email_trusted);
+        Self {
+            max_age: config.session.max_age,
+            idle_timeout: config.session.idle_timeout,
+            max_sessions: config.session.max_sessions_per_user,
+            link_by_email: trusted
+                .flat_map(issuer::Issuer::accepted_iss)
+                .map(|(iss, _tenant)| iss)
+                .collect(),
+            durable_sessions: config.store.postgres.is_some(),
+        }
+    }
+}
+
+/// What is written down of the client that opens a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Its address, as far as it is known for sure.
+    pub address: Option<IpAddr>,
+    /// Its `User-Agent`, or the beginning of it.
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// From a request's header fields and the address that it came from.
+    pub fn new(address: IpAddr, headers: &HeaderMap) -> Self {
+        let user_agent = headers.get(USER_AGENT).map(|field| {
+            let mut text = String::from_utf8_lossy(field.as_bytes()).into_owned();
+            let mut end = text.len().min(MAX_USER_AGENT);
+            // The loop ends at 0 at the latest, where every text has a boundary.
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
+            text
+        });
+        Self {
+            address: Some(address),
+            user_agent,
+        }
+    }
+}
+
+/// What the store is asked for a verified token: its user, found or created, and the session
+/// `sid`, which ends by the policy or at `token_end`.
+pub fn sign_in(
+    verified: &Verified,
+    sid: Uuid,
+    policy: &Policy,
+    token_end: UnixTime,
+    now: UnixTime,
+) -> SignIn {
+    let settings = verified.issuer().settings();
+    SignIn {
+        iss: verified.iss().to_owned(),
+        issuer_name: verified.issuer().name().to_string(),
+        sub: verified.subject().to_owned(),
+        email: verified.verified_email().map(str::to_owned),
+        link_by_email: policy.link_by_email.clone(),
+        provisioning: match settings.provisioning {
+            issuer::Provisioning::Auto => Provisioning::Auto,
+            issuer::Provisioning::ExistingOnly => Provisioning::ExistingOnly,
+        },
+        issued_at: verified.issued_at(),
+        token_end,
+        sid,
+        max_age: policy.max_age,
+        idle_timeout: policy.idle_timeout,
+        max_sessions: policy.max_sessions,
+        client_address: None,
+        user_agent: None,
+        now,
+        // Who makes room is decided in the order of the writes.
+        durable_session: policy.durable_sessions || policy.max_sessions.is_some(),
+    }
+}
+
+impl From<SignInRefusal> for Rejection {
+    fn from(refusal: SignInRefusal) -> Self {
+        match refusal {
+            SignInRefusal::SessionEnded(_) => Self::new(Code::LoginRequired, "session_ended"),
+            SignInRefusal::SignedOut => Self::new(Code::LoginRequired, "signed_out"),
+            SignInRefusal::UserBlocked => Self::new(Code::Forbidden, "user_blocked"),
+            SignInRefusal::UserDeleted => Self::new(Code::Forbidden, "user_deleted"),
+            SignInRefusal::UserUnknown => Self::new(Code::Forbidden, "user_unknown"),
+        }
+    }
+}
+
+/// In bytes. Longer than any browser's, short enough for a million rows.
+const MAX_USER_AGENT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_agent_is_cut_between_characters() {
+        let of = |text: &[u8]| {
+            let field = http::HeaderValue::from_bytes(text).unwrap();
+            let headers = HeaderMap::from_iter([(USER_AGENT, field)]);
+            Client::new(IpAddr::from([192, 0, 2, 1]), &headers).user_agent
+        };
+        assert_eq!(of(b"curl/8").as_deref(), Some("curl/8"));
+        assert_eq!(of(&[b'a'; 256]).unwrap().len(), 256);
+        assert_eq!(of(&[b'a'; 257]).unwrap().len(), 256);
+        let cut = of("é".repeat(200).as_bytes()).unwrap();
+        assert_eq!(cut, "é".repeat(128));
+        assert_eq!(
+            of(&["x".repeat(255), "é".to_owned()].concat().into_bytes())
+                .unwrap()
+                .len(),
+            255
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! Issuers' keys: parsing key sets, fetching them within bounds, keeping them fresh.
+//!
+//! One background task per issuer owns fetching ([`JwksService`]); requests read an atomic
+//! snapshot ([`IssuerKeys::snapshot`]) and never fetch. A key that left a successful fetch loses
+//! its [`Trust`] at once, and with it every cached result that it vouched for.
+
+mod events;
+mod fetch;
+mod issuer_keys;
+mod key;
+mod last_good;
+mod roca;
+mod service;
+mod set;
+mod source;
+mod status;
+#[cfg(test)]
+mod tests;
+mod unknown_kid;
+
+pub use events::{JwksEvents, NoEvents, UnknownKidAction};
+pub use fetch::FetchError;
+pub use issuer_keys::IssuerKeys;
+pub use key::{SkipReason, Trust, VerifyingKey};
+pub use last_good::{LastGood, StoredKeySet};
+pub use service::JwksService;
+pub use set::{KeyMiss, KeySet, KeySetError};
+pub use source::SourceError;
+pub use status::{FetchCounts, KeyRow, KeysStatus};

@@ -1,0 +1,287 @@
+//! One bounded HTTP fetch of a key set.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_cache_semantics::{CacheOptions, CachePolicy};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::set::KeySetError;
+use super::source::{Answer, Source, SourceError};
+use crate::config;
+
+mod client;
+
+pub(super) use client::Clients;
+
+/// An issuer's address, its bounds and, with discovery, what it led to.
+pub(super) struct HttpSource {
+    client: reqwest::Client,
+    url: Url,
+    iss: String,
+    discovered: Option<Discovered>,
+    policy: client::Policy,
+    timeout: Duration,
+    max_body: usize,
+}
+
+/// The `jwks_uri` that discovery led to, and when.
+#[derive(Debug, Default)]
+pub(super) struct Discovered(Mutex<Option<(Url, Instant)>>);
+
+/// What makes the next fetch conditional (RFC 9110 section 13.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+/// Why a fetch failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// It took longer than `jwks.timeout`.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection failed or broke.
+    #[error("{0}")]
+    Connection(String),
+    /// The address, or what its name resolves to, is not one that may be asked.
+    #[error("the address is in a private network, which `deny_private_networks` refuses")]
+    PrivateNetwork,
+    /// Another status than 200, or 304 where it was asked for.
+    #[error("the answer's status is {0}")]
+    Status(u16),
+    /// A redirect to another host or scheme.
+    #[error("a redirect leads to another host or scheme")]
+    Redirect,
+    /// A body beyond the bound.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The discovery document is not one.
+    #[error("the discovery document is not a JSON object with `issuer` and `jwks_uri`")]
+    DiscoveryInvalid,
+    /// The discovery document is another issuer's (OpenID Connect Discovery section 4.3).
+    #[error("the discovery document's `issuer` is {0:?}")]
+    DiscoveryIssuer(String),
+    /// `jwks_uri` is plaintext beyond loopback, or no URL.
+    #[error("the discovery document's `jwks_uri` is not an https URL")]
+    DiscoveryUri,
+    /// The body is not a key set.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The file can not be read.
+    #[error("the file can not be read: {0}")]
+    File(io::Error),
+}
+
+impl FetchError {
+    /// Every code, for counters.
+    pub const CODES: [&'static str; 11] = [
+        "timeout",
+        "connection",
+        "private_network",
+        "status",
+        "redirect",
+        "too_large",
+        "discovery",
+        "not_json",
+        "not_a_key_set",
+        "too_many_keys",
+        "file",
+    ];
+
+    /// A stable word for metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Connection(_) => "connection",
+            Self::PrivateNetwork => "private_network",
+            Self::Status(_) => "status",
+            Self::Redirect => "redirect",
+            Self::TooLarge(_) => "too_large",
+            Self::DiscoveryInvalid | Self::DiscoveryIssuer(_) | Self::DiscoveryUri => "discovery",
+            Self::KeySet(KeySetError::NotJson(_)) => "not_json",
+            Self::KeySet(KeySetError::NotAKeySet) => "not_a_key_set",
+            Self::KeySet(KeySetError::TooManyKeys { .. }) => "too_many_keys",
+            Self::File(_) => "file",
+        }
+    }
+}
+
+impl HttpSource {
+    pub(super) fn new(
+        issuer: &config::Issuer,
+        clients: &Clients,
+        discovered: Option<Discovered>,
+        url: &Url,
+        max_body: usize,
+    ) -> Result<Self, SourceError> {
+        let policy = client::Policy {
+            insecure_http: issuer.insecure_http,
+            deny_private_networks: issuer.deny_private_networks,
+        };
+        Ok(Self {
+            client: clients.get(policy, url)?,
+            url: url.clone(),
+            iss: issuer.iss.clone(),
+            discovered,
+            policy,
+            timeout: issuer.jwks.timeout,
+            max_body,
+        })
+    }
+
+    async fn fetch_unbounded(&self, validators: &Validators) -> Result<Answer, FetchError> {
+        let url = match &self.discovered {
+            None => self.url.clone(),
+            Some(discovered) => match discovered.fresh() {
+                Some(url) => url,
+                None => {
+                    let url = self.discover().await?;
+                    discovered.remember(&url);
+                    url
+                }
+            },
+        };
+        let answer = self.get(url, validators).await;
+        if let (Err(_), Some(discovered)) = (&answer, &self.discovered) {
+            // The keys may have moved.
+            discovered.forget();
+        }
+        answer
+    }
+
+    async fn discover(&self) -> Result<Url, FetchError> {
+        #[derive(Deserialize)]
+        struct Document {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let answer = self.get(self.url.clone(), &Validators::default()).await?;
+        let Answer::Body { body, .. } = answer else {
+            return Err(FetchError::DiscoveryInvalid);
+        };
+        let document: Document =
+            serde_json::from_slice(&body).map_err(|_| FetchError::DiscoveryInvalid)?;
+        if document.issuer != self.iss {
+            return Err(FetchError::DiscoveryIssuer(document.issuer));
+        }
+        let url = Url::parse(&document.jwks_uri).map_err(|_| FetchError::DiscoveryUri)?;
+        if self.policy.allows_scheme(&url) {
+            Ok(url)
+        } else {
+            Err(FetchError::DiscoveryUri)
+        }
+    }
+
+    async fn get(&self, url: Url, validators: &Validators) -> Result<Answer, FetchError> {
+        self.policy.check_address(&url)?;
+        let conditions = validators.conditions();
+        let request = self.client.get(url).headers(conditions.clone());
+        let mut response = request.send().await.map_err(client::error)?;
+        let fresh_for = freshness(response.headers());
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
+                return Ok(Answer::Unchanged { fresh_for });
+            }
+            status => return Err(FetchError::Status(status.as_u16())),
+        }
+        let validators = Validators::of(response.headers());
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.max_body as u64)
+        {
+            return Err(FetchError::TooLarge(self.max_body));
+        }
+        let mut body = Vec::new();
+        // Chunks come decompressed, a little at a time, so the bound holds for what is kept.
+        while let Some(chunk) = response.chunk().await.map_err(client::error)? {
+            if body.len() + chunk.len() > self.max_body {
+                return Err(FetchError::TooLarge(self.max_body));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer::Body {
+            body,
+            validators,
+            fresh_for,
+        })
+    }
+}
+
+#[async_trait]
+impl Source for HttpSource {
+    async fn fetch(&self, validators: &Validators) -> Result<Answer, FetchError> {
+        let bounded = timeout(self.timeout, self.fetch_unbounded(validators)).await;
+        bounded.unwrap_or(Err(FetchError::Timeout(self.timeout)))
+    }
+}
+
+impl Discovered {
+    fn fresh(&self) -> Option<Url> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .as_ref()
+            .filter(|(_, at)| at.elapsed() < REDISCOVER_AFTER)
+            .map(|(url, _)| url.clone())
+    }
+
+    fn remember(&self, url: &Url) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((url.clone(), Instant::now()));
+    }
+
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Validators {
+    fn of(headers: &HeaderMap) -> Self {
+        Self {
+            etag: headers.get(header::ETAG).cloned(),
+            last_modified: headers.get(header::LAST_MODIFIED).cloned(),
+        }
+    }
+
+    fn conditions(&self) -> HeaderMap {
+        let mut conditions = HeaderMap::new();
+        // RFC 9110 section 13.1.3: a date is only looked at without an entity tag.
+        if let Some(etag) = &self.etag {
+            conditions.insert(header::IF_NONE_MATCH, etag.clone());
+        } else if let Some(date) = &self.last_modified {
+            conditions.insert(header::IF_MODIFIED_SINCE, date.clone());
+        }
+        conditions
+    }
+}
+
+/// How long an answer says it is fresh (RFC 9111 section 4.2); `None` when it says nothing.
+fn freshness(headers: &HeaderMap) -> Option<Duration> {
+    if !headers.contains_key(header::CACHE_CONTROL) && !headers.contains_key(header::EXPIRES) {
+        return None;
+    }
+    let mut request = http::Request::new(());
+    *request.method_mut() = Method::GET;
+    let mut response = http::Response::new(());
+    *response.headers_mut() = headers.clone();
+    let options = CacheOptions {
+        shared: false,
+        cache_heuristic: 0.0,
+        ..CacheOptions::default()
+    };
+    let now = SystemTime::now();
+    let policy = CachePolicy::new_options(&request, &response, now, options);
+    // Asked at the time of the answer itself: a later time would be added to whatever the answer
+    // says of its age, which an issuer could make overflow.
+    Some(policy.time_to_live(now))
+}
+
+/// How long a discovered address is used before it is looked up again.
+const REDISCOVER_AFTER: Duration = Duration::from_secs(3600);

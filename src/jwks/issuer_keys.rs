@@ -1,0 +1,316 @@
+//! The keys of one issuer as requests see them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::events::{JwksEvents, UnknownKidAction};
+use super::key::VerifyingKey;
+use super::set::KeySet;
+use super::status::{FetchCounts, KeyRow, KeysStatus};
+use super::unknown_kid::UnknownKids;
+use crate::clock::UnixTime;
+use crate::config;
+use crate::config::issuer::{JwksSettings, KeyFormat, KeySource};
+
+/// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
+/// the issuer's task of [`super::JwksService`] fetches and publishes.
+pub struct IssuerKeys {
+    set: ArcSwap<KeySet>,
+    generation: AtomicU64,
+    secret: Option<Arc<VerifyingKey>>,
+    source: String,
+    settings: JwksSettings,
+    name: String,
+    revoke_on_key_removal: bool,
+    /// Whether a service fetches; without one nothing is worth waiting for.
+    fetched: bool,
+    progress: watch::Sender<Progress>,
+    pub(super) asked_for_refresh: Notify,
+    unknown: UnknownKids,
+    ledger: Mutex<Ledger>,
+    events: OnceLock<Arc<dyn JwksEvents>>,
+}
+
+/// How far fetching is. Fetches of one issuer never overlap.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Fetches begun.
+    pub(super) started: u64,
+    /// Fetches ended.
+    pub(super) finished: u64,
+    /// The last fetch that succeeded, counted like `started`.
+    pub(super) last_good: u64,
+    /// When the next fetch for an unknown `kid` may begin; `None` for now.
+    pub(super) permitted_at: Option<Instant>,
+    /// A request has asked for one since the last fetch began.
+    pub(super) asked: bool,
+}
+
+impl Progress {
+    fn is_running(&self) -> bool {
+        self.started > self.finished
+    }
+}
+
+/// What only operators read.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) fetched_at: Option<UnixTime>,
+    pub(super) next_refresh: Option<Instant>,
+    pub(super) last_error: Option<String>,
+    pub(super) fetches: FetchCounts,
+}
+
+impl IssuerKeys {
+    /// The keys of an issuer before the first fetch; inline keys are there at once.
+    pub fn new(issuer: &config::Issuer) -> Self {
+        let (set, fetched) = match &issuer.source {
+            KeySource::Inline(text) => {
+                let set = KeySet::parse_as(KeyFormat::Jwks, text.as_bytes(), usize::MAX);
+                (set.unwrap_or_default(), false)
+            }
+            KeySource::SecretOnly => (KeySet::empty(), false),
+            KeySource::Url(_) | KeySource::Discovery(_) | KeySource::File(_) => {
+                (KeySet::unknown(), true)
+            }
+        };
+        Self {
+            secret: issuer
+                .hs256_secret
+                .as_ref()
+                .map(|secret| Arc::new(VerifyingKey::from_secret(secret.expose().as_bytes()))),
+            source: issuer.source.label(),
+            settings: issuer.jwks.clone(),
+            name: issuer.name.clone(),
+            revoke_on_key_removal: issuer.revoke_on_key_removal,
+            fetched,
+            ..Self::fixed(set)
+        }
+    }
+
+    /// A set that nobody fetches: for tests, benchmarks and tools.
+    pub fn fixed(set: KeySet) -> Self {
+        let settings = JwksSettings::default();
+        Self {
+            set: ArcSwap::from_pointee(set),
+            generation: AtomicU64::new(0),
+            secret: None,
+            source: "fixed".to_owned(),
+            unknown: UnknownKids::new(settings.unknown_kid_memory),
+            settings,
+            name: String::new(),
+            revoke_on_key_removal: false,
+            fetched: false,
+            progress: watch::Sender::default(),
+            asked_for_refresh: Notify::new(),
+            ledger: Mutex::default(),
+            events: OnceLock::new(),
+        }
+    }
+
+    /// The keys now.
+    pub fn snapshot(&self) -> Guard<Arc<KeySet>> {
+        self.set.load()
+    }
+
+    /// The shared secret for HS256, if this issuer has one.
+    pub fn secret(&self) -> Option<&Arc<VerifyingKey>> {
+        self.secret.as_ref()
+    }
+
+    /// Grows with each set that takes effect. A refusal by signature is void under another
+    /// generation.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Asks for one more fetch because of a token's unknown `kid`, or because there are no keys
+    /// at all, and waits for it, at most `unknown_kid_wait`. True: the keys have changed for this
+    /// token, look again.
+    ///
+    /// All requests share one fetch, and there is at most one in `unknown_kid_cooldown`, failed
+    /// ones counted. A request that could only wait in vain does not wait.
+    pub async fn refetch_for(&self, kid: Option<&str>) -> bool {
+        if !self.fetched {
+            return false;
+        }
+        let action = self.wait_for_key(kid).await;
+        if let Some(events) = self.events.get() {
+            events.unknown_kid(&self.name, action);
+        }
+        action == UnknownKidAction::Found
+    }
+
+    async fn wait_for_key(&self, kid: Option<&str>) -> UnknownKidAction {
+        let deadline = Instant::now() + self.settings.unknown_kid_wait;
+        let mut changes = self.progress.subscribe();
+        let first = *changes.borrow_and_update();
+        let mut asked_after = None;
+        loop {
+            let now = *changes.borrow_and_update();
+            let found = match kid {
+                Some(kid) => self.snapshot().has_kid(kid),
+                None => now.last_good > first.finished,
+            };
+            if found {
+                return UnknownKidAction::Found;
+            }
+            // A fetch that began before the question may have been answered before the key was
+            // published; one that began after it settles the matter.
+            if asked_after.is_some_and(|asked_after| now.finished > asked_after) {
+                if let Some(kid) = kid
+                    && now.last_good == now.finished
+                {
+                    let longest = self.settings.refresh_interval;
+                    self.unknown
+                        .absent(kid, self.settings.unknown_kid_cooldown, longest);
+                }
+                return UnknownKidAction::Absent;
+            }
+            if !now.is_running() && asked_after.is_none() {
+                let remembered = kid.and_then(|kid| self.unknown.not_before(kid));
+                let permitted_at = now.permitted_at.max(remembered);
+                if permitted_at.is_some_and(|at| at > deadline) {
+                    return UnknownKidAction::Refused;
+                }
+                // Under the channel's lock: a fetch that begins meanwhile is waited for instead.
+                self.progress.send_if_modified(|now| {
+                    if now.is_running() {
+                        return false;
+                    }
+                    asked_after = Some(now.started);
+                    !std::mem::replace(&mut now.asked, true)
+                });
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                return UnknownKidAction::TimedOut;
+            }
+        }
+    }
+
+    /// Fetches at once, whatever the cooldown, and waits for the end. True: it succeeded.
+    pub async fn refresh(&self) -> bool {
+        if !self.fetched {
+            return false;
+        }
+        let mut changes = self.progress.subscribe();
+        let begun = changes.borrow_and_update().started;
+        self.asked_for_refresh.notify_one();
+        let ended = changes.wait_for(|now| now.finished > begun).await;
+        ended.is_ok_and(|now| now.last_good > begun)
+    }
+
+    /// Waits until the first fetch has ended, well or badly; at once when nothing is fetched.
+    pub async fn first_fetch(&self) {
+        if self.fetched {
+            // The sender lives as long as `self`, so this can not fail.
+            let _ = self
+                .progress
+                .subscribe()
+                .wait_for(|now| now.finished > 0)
+                .await;
+        }
+    }
+
+    /// What operators see.
+    pub fn status(&self) -> KeysStatus {
+        let set = self.snapshot();
+        let ledger = self.ledger();
+        let now = UnixTime::now();
+        let row = |key: &Arc<VerifyingKey>| KeyRow {
+            kid: key.kid().map(str::to_owned),
+            kind: key.kind(),
+            algorithms: key.algorithms().map(|it| it.name()).collect(),
+        };
+        KeysStatus {
+            source: self.source.clone(),
+            has_keys: !set.is_empty() || self.secret.is_some(),
+            degraded: ledger.last_error.is_some(),
+            generation: self.generation(),
+            fetched_at: ledger.fetched_at,
+            age: ledger.fetched_at.map(|at| at.until(now).as_secs()),
+            next_refresh: ledger
+                .next_refresh
+                .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
+            last_error: ledger.last_error.clone(),
+            fetches: ledger.fetches,
+            skipped: set
+                .skipped()
+                .iter()
+                .map(|(reason, count)| (reason.code(), *count))
+                .collect(),
+            keys: set.iter().chain(&self.secret).map(row).collect(),
+        }
+    }
+
+    /// The issuer's name.
+    pub fn issuer_name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) fn settings(&self) -> &JwksSettings {
+        &self.settings
+    }
+
+    pub(super) fn progress(&self) -> &watch::Sender<Progress> {
+        &self.progress
+    }
+
+    pub(super) fn tell(&self, events: Arc<dyn JwksEvents>) {
+        // The first one who listens stays.
+        let _ = self.events.set(events);
+    }
+
+    pub(super) fn events(&self) -> Option<&Arc<dyn JwksEvents>> {
+        self.events.get()
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a fetched set in force. Keys that it lacks are distrusted before this returns. Only
+    /// the issuer's task calls it.
+    pub(super) fn publish(&self, set: KeySet) {
+        self.replace(set, self.revoke_on_key_removal);
+    }
+
+    /// Drops keys that are too old to serve. Their sessions stay: nobody took the keys back.
+    pub(super) fn expire(&self) {
+        self.replace(KeySet::unknown(), false);
+    }
+
+    fn replace(&self, set: KeySet, revoke_sessions: bool) {
+        let earlier = self.set.load_full();
+        let set = Arc::new(set.succeeding(&earlier));
+        self.set.store(Arc::clone(&set));
+        for key in earlier.missing_in(&set) {
+            key.trust().withdraw();
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let Some(events) = self.events.get() else {
+            return;
+        };
+        events.published(&self.name, &set);
+        for key in earlier.missing_in(&set) {
+            events.key_removed(&self.name, key.kid(), key.trust(), revoke_sessions);
+        }
+    }
+}
+
+impl fmt::Debug for IssuerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuerKeys")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,331 @@
+//! Keeps every issuer's keys fresh in the background.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::events::JwksEvents;
+use super::fetch::{Clients, FetchError, Validators};
+use super::issuer_keys::IssuerKeys;
+use super::last_good::{LastGood, StoredKeySet};
+use super::set::KeySet;
+use super::source::{self, Answer, Source, SourceError};
+use crate::clock::UnixTime;
+use crate::config;
+use crate::config::issuer::KeyFormat;
+
+/// One task per issuer that fetches, so that an issuer that hangs delays nobody else.
+pub struct JwksService {
+    tasks: Vec<Task>,
+}
+
+impl JwksService {
+    /// A service for those of the issuers whose keys are fetched. `last_good` is where answers
+    /// are kept over a restart.
+    pub fn new<'a>(
+        issuers: impl IntoIterator<Item = (&'a config::Issuer, &'a Arc<IssuerKeys>)>,
+        events: Arc<dyn JwksEvents>,
+        last_good: Option<Arc<dyn LastGood>>,
+    ) -> Result<Self, SourceError> {
+        let clients = Clients::default();
+        let mut tasks = Vec::new();
+        for (settings, keys) in issuers {
+            keys.tell(Arc::clone(&events));
+            if let Some(source) = source::of(settings, &clients)? {
+                let keys = Arc::clone(keys);
+                tasks.push(Task::new(
+                    keys,
+                    source,
+                    settings.key_format,
+                    last_good.clone(),
+                ));
+            }
+        }
+        Ok(Self { tasks })
+    }
+
+    /// Fetches and refreshes until `shutdown` turns true or its sender is gone.
+    pub async fn run(self, shutdown: watch::Receiver<bool>) {
+        let mut running = JoinSet::new();
+        for task in self.tasks {
+            let mut shutdown = shutdown.clone();
+            running.spawn(async move {
+                tokio::select! {
+                    () = task.run() => {}
+                    _ = shutdown.wait_for(|stop| *stop) => {}
+                }
+            });
+        }
+        while running.join_next().await.is_some() {}
+    }
+}
+
+/// The fetching of one issuer.
+pub(super) struct Task {
+    keys: Arc<IssuerKeys>,
+    source: Arc<dyn Source>,
+    format: KeyFormat,
+    last_good: Option<Arc<dyn LastGood>>,
+    validators: Validators,
+    /// The body in force, kept to be confirmed by a 304.
+    body: Option<Vec<u8>>,
+    failures: u32,
+    /// When the keys in force become too old to serve.
+    stale_at: Option<Instant>,
+}
+
+/// What woke the task.
+enum Wake {
+    Schedule,
+    UnknownKid,
+    Operator,
+    Stale,
+}
+
+impl Task {
+    pub(super) fn new(
+        keys: Arc<IssuerKeys>,
+        source: Arc<dyn Source>,
+        format: KeyFormat,
+        last_good: Option<Arc<dyn LastGood>>,
+    ) -> Self {
+        let validators = Validators::default();
+        Self {
+            keys,
+            source,
+            format,
+            last_good,
+            validators,
+            body: None,
+            failures: 0,
+            stale_at: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        self.restore().await;
+        let mut due = Instant::now();
+        loop {
+            self.keys.ledger().next_refresh = Some(due);
+            let pause = match self.next_wake(due).await {
+                Wake::Stale => {
+                    self.drop_stale();
+                    continue;
+                }
+                Wake::UnknownKid => {
+                    let cooldown = self.keys.settings().unknown_kid_cooldown;
+                    self.fetch(Some(Instant::now() + cooldown)).await
+                }
+                Wake::Schedule | Wake::Operator => self.fetch(None).await,
+            };
+            due = Instant::now() + pause;
+        }
+    }
+
+    async fn next_wake(&self, due: Instant) -> Wake {
+        let asked = async {
+            let mut changes = self.keys.progress().subscribe();
+            // The sender lives as long as the keys, so this can not fail.
+            let permitted_at = match changes.wait_for(|now| now.asked).await {
+                Ok(now) => now.permitted_at,
+                Err(_) => None,
+            };
+            if let Some(permitted_at) = permitted_at {
+                sleep_until(permitted_at).await;
+            }
+        };
+        let stale = async {
+            match self.stale_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stale => Wake::Stale,
+            () = self.keys.asked_for_refresh.notified() => Wake::Operator,
+            () = sleep_until(due) => Wake::Schedule,
+            () = asked => Wake::UnknownKid,
+        }
+    }
+
+    /// Takes up what was kept before a restart, if it is not too old.
+    async fn restore(&mut self) {
+        let Some(last_good) = self.last_good.clone() else {
+            return;
+        };
+        let keys = Arc::clone(&self.keys);
+        let load = move || last_good.load(keys.issuer_name(), keys.source());
+        let Ok(Some(kept)) = tokio::task::spawn_blocking(load).await else {
+            return;
+        };
+        let age = kept.fetched_at.until(UnixTime::now());
+        let Some(left) = self.keys.settings().max_stale.checked_sub(age) else {
+            return;
+        };
+        let Ok(set) = self.parse(&kept.body) else {
+            return;
+        };
+        tracing::info!(
+            issuer = self.keys.issuer_name(),
+            keys = set.len(),
+            age_seconds = age.as_secs(),
+            "kept keys serve until the first fetch"
+        );
+        self.stale_at = Some(Instant::now() + left);
+        self.keys.ledger().fetched_at = Some(kept.fetched_at);
+        self.keys.publish(set);
+    }
+
+    /// Fetches once, publishes what came, and says when to fetch again. `permitted_at`: when the
+    /// next fetch for an unknown `kid` may begin, if that changes.
+    async fn fetch(&mut self, permitted_at: Option<Instant>) -> Duration {
+        self.keys.progress().send_modify(|now| {
+            now.started += 1;
+            // Whoever asked so far is served by this fetch.
+            now.asked = false;
+            now.permitted_at = permitted_at.or(now.permitted_at);
+        });
+        let begun = Instant::now();
+        let outcome = self.fetch_and_publish().await;
+        let (word, pause) = match outcome {
+            Ok((word, fresh_for)) => (word, self.note_success(fresh_for)),
+            Err(error) => (error.code(), self.note_failure(&error)),
+        };
+        let good = self.failures == 0;
+        self.keys.progress().send_modify(|now| {
+            now.finished = now.started;
+            if good {
+                now.last_good = now.started;
+            }
+        });
+        if let Some(events) = self.keys.events() {
+            events.fetched(self.keys.issuer_name(), word, begun.elapsed());
+        }
+        pause
+    }
+
+    async fn fetch_and_publish(&mut self) -> Result<(&'static str, Option<Duration>), FetchError> {
+        match self.source.fetch(&self.validators).await? {
+            Answer::Body {
+                body,
+                validators,
+                fresh_for,
+            } => {
+                let set = self.parse(&body)?;
+                // An equal body leaves the set as it is, and every refusal under it valid.
+                if self.body.as_ref() != Some(&body) {
+                    self.publish(set);
+                    self.body = Some(body);
+                }
+                self.validators = validators;
+                self.keys.ledger().fetches.changed += 1;
+                Ok(("changed", fresh_for))
+            }
+            Answer::Unchanged { fresh_for } => {
+                self.keys.ledger().fetches.unchanged += 1;
+                Ok(("unchanged", fresh_for))
+            }
+        }
+    }
+
+    fn publish(&self, set: KeySet) {
+        for (reason, count) in set.skipped() {
+            tracing::warn!(
+                issuer = self.keys.issuer_name(),
+                reason = reason.code(),
+                count,
+                "entries of the key set are not usable"
+            );
+        }
+        tracing::info!(
+            issuer = self.keys.issuer_name(),
+            keys = set.len(),
+            "keys took effect"
+        );
+        self.keys.publish(set);
+    }
+
+    fn note_success(&mut self, fresh_for: Option<Duration>) -> Duration {
+        self.failures = 0;
+        let settings = self.keys.settings();
+        self.stale_at = Some(Instant::now() + settings.max_stale);
+        let fetched_at = UnixTime::now();
+        {
+            let mut ledger = self.keys.ledger();
+            ledger.fetched_at = Some(fetched_at);
+            ledger.last_error = None;
+        }
+        self.keep(fetched_at);
+        let wanted = fresh_for.unwrap_or(settings.refresh_interval);
+        let least = settings.min_refresh_interval;
+        let interval = match fresh_for {
+            None => wanted,
+            Some(_) => wanted.clamp(least, settings.max_refresh_interval.max(least)),
+        };
+        // Up to a tenth earlier, so that gateways started together spread out.
+        interval.mul_f64(1.0 - fastrand::f64() * 0.1)
+    }
+
+    fn note_failure(&mut self, error: &FetchError) -> Duration {
+        let settings = self.keys.settings();
+        let doublings = self.failures.min(16);
+        self.failures = self.failures.saturating_add(1);
+        let longest = if self.keys.snapshot().is_known() {
+            settings.max_retry_interval
+        } else {
+            settings.max_retry_interval_without_keys
+        };
+        let pause = settings
+            .min_retry_interval
+            .saturating_mul(1 << doublings)
+            .min(longest);
+        tracing::warn!(
+            issuer = self.keys.issuer_name(),
+            source = self.keys.source(),
+            error = %error,
+            failures = self.failures,
+            "the key set could not be fetched"
+        );
+        {
+            let mut ledger = self.keys.ledger();
+            ledger.last_error = Some(error.to_string());
+            ledger.fetches.failed += 1;
+        }
+        // Anything from half of it on, so that gateways do not retry in step.
+        pause.mul_f64(1.0 - fastrand::f64() * 0.5)
+    }
+
+    fn keep(&self, fetched_at: UnixTime) {
+        let (Some(last_good), Some(body)) = (self.last_good.clone(), self.body.clone()) else {
+            return;
+        };
+        let keys = Arc::clone(&self.keys);
+        tokio::task::spawn_blocking(move || {
+            let kept = StoredKeySet { body, fetched_at };
+            last_good.save(keys.issuer_name(), keys.source(), &kept);
+        });
+    }
+
+    fn drop_stale(&mut self) {
+        tracing::error!(
+            issuer = self.keys.issuer_name(),
+            "the last good keys are too old to serve"
+        );
+        self.stale_at = None;
+        self.body = None;
+        self.validators = Validators::default();
+        self.keys.expire();
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<KeySet, FetchError> {
+        Ok(KeySet::parse_as(
+            self.format,
+            body,
+            self.keys.settings().max_keys,
+        )?)
+    }
+}

@@ -1,0 +1,253 @@
+//! An issuer's key set at one moment (RFC 7517 section 5).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::key::{SkipReason, VerifyingKey};
+use crate::config::issuer::{Algorithm, KeyFormat};
+
+mod pem_map;
+#[cfg(test)]
+mod tests;
+
+/// The usable keys of one answer. Never changes; a new answer makes a new set.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<VerifyingKey>>,
+    skipped: BTreeMap<SkipReason, u32>,
+    /// False for the set before the first fetch: nothing is known then, while an issuer that
+    /// publishes no usable key has said so.
+    known: bool,
+}
+
+impl KeySet {
+    /// Before anything was fetched, or when what was is too old.
+    pub(super) fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// Of an issuer that has no public keys.
+    pub(super) fn empty() -> Self {
+        Self {
+            known: true,
+            ..Self::default()
+        }
+    }
+
+    /// Parses a JWK Set with as many entries as `jwks.max_keys` allows by default.
+    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_as(KeyFormat::Jwks, json, DEFAULT_MAX_KEYS)
+    }
+
+    /// Parses an answer of a given shape with at most `max_keys` entries. Entries that are not
+    /// usable are skipped and counted.
+    pub fn parse_as(format: KeyFormat, json: &[u8], max_keys: usize) -> Result<Self, KeySetError> {
+        let parsed = match format {
+            KeyFormat::Jwks => {
+                let document: Value = serde_json::from_slice(json)?;
+                let entries = document
+                    .get("keys")
+                    .and_then(Value::as_array)
+                    .ok_or(KeySetError::NotAKeySet)?;
+                check_count(entries.len(), max_keys)?;
+                entries.iter().map(VerifyingKey::from_jwk).collect()
+            }
+            KeyFormat::PemMap => {
+                let document: Value = serde_json::from_slice(json)?;
+                let entries = document.as_object().ok_or(KeySetError::NotAKeySet)?;
+                check_count(entries.len(), max_keys)?;
+                entries
+                    .iter()
+                    .map(|(kid, pem)| pem_map::key(kid, pem))
+                    .collect()
+            }
+        };
+        Ok(Self::from_entries(parsed))
+    }
+
+    fn from_entries(entries: Vec<Result<VerifyingKey, SkipReason>>) -> Self {
+        let mut keys: Vec<VerifyingKey> = Vec::with_capacity(entries.len());
+        let mut skipped = BTreeMap::new();
+        for entry in entries {
+            match entry {
+                // The same key twice is one key.
+                Ok(key) if keys.iter().any(|other| other.is_same(&key)) => {}
+                Ok(key) => keys.push(key),
+                Err(reason) => *skipped.entry(reason).or_insert(0) += 1,
+            }
+        }
+        let ambiguous: Vec<bool> = keys.iter().map(|key| has_rival(key, &keys)).collect();
+        let mut ambiguous = ambiguous.into_iter();
+        keys.retain(|_| {
+            let drop = ambiguous.next().unwrap_or(false);
+            if drop {
+                *skipped.entry(SkipReason::DuplicateKid).or_insert(0) += 1;
+            }
+            !drop
+        });
+        Self {
+            keys: keys.into_iter().map(Arc::new).collect(),
+            skipped,
+            known: true,
+        }
+    }
+
+    /// The key that has to have made a signature.
+    ///
+    /// A `kid` is looked up among the issuer's. Without one, and for a key without one, the set
+    /// must have exactly one key for the algorithm's family.
+    pub fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&Arc<VerifyingKey>, KeyMiss> {
+        if !self.known {
+            return Err(KeyMiss::NoKeys);
+        }
+        if let Some(kid) = kid {
+            let mut named = self
+                .keys
+                .iter()
+                .filter(|key| key.kid() == Some(kid))
+                .peekable();
+            if named.peek().is_some() {
+                return named
+                    .find(|key| key.permits(algorithm))
+                    .ok_or(KeyMiss::OtherAlgorithm);
+            }
+        }
+        let mut family = self.keys.iter().filter(|key| key.shares_family(algorithm));
+        match (family.next(), family.next(), kid) {
+            (Some(only), None, None) => {
+                if only.permits(algorithm) {
+                    Ok(only)
+                } else {
+                    Err(KeyMiss::OtherAlgorithm)
+                }
+            }
+            (Some(only), None, Some(_)) if only.kid().is_none() => {
+                if only.permits(algorithm) {
+                    Ok(only)
+                } else {
+                    Err(KeyMiss::OtherAlgorithm)
+                }
+            }
+            (_, _, None) => Err(KeyMiss::NoKid),
+            (_, _, Some(_)) => Err(KeyMiss::UnknownKid),
+        }
+    }
+
+    /// Whether a key has this `kid`.
+    pub fn has_kid(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid() == Some(kid))
+    }
+
+    /// The usable keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VerifyingKey>> {
+        self.keys.iter()
+    }
+
+    /// How many usable keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no usable key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether the issuer has told its keys at all.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// Entries left out, by reason.
+    pub fn skipped(&self) -> &BTreeMap<SkipReason, u32> {
+        &self.skipped
+    }
+
+    /// The same set in which keys that `earlier` had keep their trust.
+    pub(super) fn succeeding(self, earlier: &Self) -> Self {
+        let keep_trust = |key: Arc<VerifyingKey>| {
+            let earlier = earlier.keys.iter().find(|other| other.is_same(&key));
+            match (earlier, Arc::try_unwrap(key)) {
+                (Some(earlier), Ok(key)) => Arc::new(key.trusted_as(earlier)),
+                (None, Ok(key)) => Arc::new(key),
+                // Nobody else holds a key of a set that was just parsed; were it held, it would
+                // merely start with a trust of its own.
+                (_, Err(shared)) => shared,
+            }
+        };
+        Self {
+            keys: self.keys.into_iter().map(keep_trust).collect(),
+            ..self
+        }
+    }
+
+    /// The keys that are not in `later`.
+    pub(super) fn missing_in<'a>(
+        &'a self,
+        later: &'a Self,
+    ) -> impl Iterator<Item = &'a Arc<VerifyingKey>> {
+        self.keys
+            .iter()
+            .filter(|key| !later.keys.iter().any(|other| other.is_same(key)))
+    }
+}
+
+/// Why a set has no key for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMiss {
+    /// Nothing was fetched yet.
+    NoKeys,
+    /// No key has the `kid`.
+    UnknownKid,
+    /// There is no `kid`, and not exactly one key of the family.
+    NoKid,
+    /// The key is not for the algorithm.
+    OtherAlgorithm,
+}
+
+/// Why a text is no key set.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySetError {
+    /// Not JSON.
+    #[error("the key set is not JSON (line {}, column {})", .0.line(), .0.column())]
+    NotJson(#[from] serde_json::Error),
+    /// JSON of another shape.
+    #[error("the JSON is not a key set")]
+    NotAKeySet,
+    /// More entries than the bound.
+    #[error("the key set has {count} entries, more than {max}")]
+    TooManyKeys {
+        /// How many.
+        count: usize,
+        /// The bound.
+        max: usize,
+    },
+}
+
+fn check_count(count: usize, max: usize) -> Result<(), KeySetError> {
+    if count > max {
+        Err(KeySetError::TooManyKeys { count, max })
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether another key answers to the same `kid` and algorithm, so that a token would not say
+/// which one signed it.
+fn has_rival(key: &VerifyingKey, keys: &[VerifyingKey]) -> bool {
+    key.kid().is_some()
+        && keys.iter().any(|other| {
+            other.kid() == key.kid()
+                && !other.is_same(key)
+                && other.algorithms().any(|algorithm| key.permits(algorithm))
+        })
+}
+
+/// `jwks.max_keys` unless told otherwise.
+pub(super) const DEFAULT_MAX_KEYS: usize = 100;

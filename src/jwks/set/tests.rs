@@ -1,0 +1,304 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::jwt::fixture::{self, Signer};
+
+fn parse(keys: &[Value]) -> KeySet {
+    KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+}
+
+fn with(mut jwk: Value, name: &str, value: Value) -> Value {
+    jwk[name] = value;
+    jwk
+}
+
+fn without(mut jwk: Value, name: &str) -> Value {
+    jwk.as_object_mut().unwrap().remove(name);
+    jwk
+}
+
+#[test]
+fn each_unusable_entry_is_skipped_for_its_reason_and_the_rest_serves() {
+    let rsa = || fixture::rsa().jwk("k");
+    let ec = || Signer::new("ES256").jwk("k");
+    let ed = || Signer::new("EdDSA").jwk("k");
+    let mut modulus = fixture::decode(rsa()["n"].as_str().unwrap());
+    modulus.truncate(255);
+    modulus[254] |= 1;
+    let small = fixture::encode(&modulus);
+    let huge = fixture::encode(vec![0xff; 1025]);
+    let bad_point = fixture::encode([7; 32]);
+    for (entry, reason) in [
+        (json!("text"), SkipReason::Malformed),
+        (without(rsa(), "kty"), SkipReason::Malformed),
+        (without(rsa(), "n"), SkipReason::Malformed),
+        (with(rsa(), "e", json!("AQ AB")), SkipReason::Malformed),
+        (with(rsa(), "kid", json!(1)), SkipReason::Malformed),
+        (without(ec(), "crv"), SkipReason::Malformed),
+        (
+            json!({ "kty": "oct", "k": "AAAA", "kid": "k" }),
+            SkipReason::Symmetric,
+        ),
+        (
+            json!({ "kty": "oct", "k": "AAAA", "alg": "HS256" }),
+            SkipReason::Symmetric,
+        ),
+        (
+            with(rsa(), "kty", json!("AKP")),
+            SkipReason::TypeUnsupported,
+        ),
+        (with(ec(), "kty", json!("RSA")), SkipReason::Malformed),
+        (
+            with(ec(), "crv", json!("P-521")),
+            SkipReason::CurveUnsupported,
+        ),
+        (
+            with(ec(), "crv", json!("secp256k1")),
+            SkipReason::CurveUnsupported,
+        ),
+        (
+            with(ed(), "crv", json!("X25519")),
+            SkipReason::CurveUnsupported,
+        ),
+        (
+            with(rsa(), "use", json!("enc")),
+            SkipReason::NotForVerifying,
+        ),
+        (
+            with(rsa(), "key_ops", json!(["encrypt"])),
+            SkipReason::NotForVerifying,
+        ),
+        (
+            with(rsa(), "key_ops", json!([])),
+            SkipReason::NotForVerifying,
+        ),
+        (
+            with(rsa(), "alg", json!("RSA-OAEP")),
+            SkipReason::AlgorithmUnsupported,
+        ),
+        (
+            with(rsa(), "alg", json!("none")),
+            SkipReason::AlgorithmUnsupported,
+        ),
+        (
+            with(rsa(), "alg", json!("HS256")),
+            SkipReason::AlgorithmMismatch,
+        ),
+        (
+            with(rsa(), "alg", json!("ES256")),
+            SkipReason::AlgorithmMismatch,
+        ),
+        (
+            with(ec(), "alg", json!("ES384")),
+            SkipReason::AlgorithmMismatch,
+        ),
+        (with(rsa(), "n", json!(small)), SkipReason::RsaTooSmall),
+        (with(rsa(), "n", json!("")), SkipReason::RsaTooSmall),
+        (with(rsa(), "n", json!(huge)), SkipReason::KeyInvalid),
+        (with(rsa(), "e", json!("AQ")), SkipReason::KeyInvalid),
+        (with(rsa(), "e", json!("Ag")), SkipReason::KeyInvalid),
+        (with(rsa(), "e", json!("")), SkipReason::KeyInvalid),
+        (with(ec(), "y", json!(bad_point)), SkipReason::KeyInvalid),
+        (with(ec(), "crv", json!("P-384")), SkipReason::KeyInvalid),
+        (with(ed(), "x", json!("AAAA")), SkipReason::KeyInvalid),
+        (with(ec(), "d", json!("AAAA")), SkipReason::PrivateKey),
+    ] {
+        let good = Signer::new("ES256").jwk("good");
+        let set = parse(&[entry.clone(), good]);
+        assert_eq!(set.skipped(), &BTreeMap::from([(reason, 1)]), "{entry}");
+        assert!(set.len() == 1 && set.has_kid("good"), "{entry}");
+    }
+}
+
+#[test]
+fn each_usable_entry_is_taken() {
+    let rsa = || fixture::rsa().jwk("k");
+    let zero_first = {
+        let mut modulus = vec![0];
+        modulus.extend(fixture::decode(rsa()["n"].as_str().unwrap()));
+        fixture::encode(modulus)
+    };
+    for entry in [
+        rsa(),
+        with(rsa(), "use", json!("sig")),
+        with(rsa(), "use", json!(null)),
+        with(rsa(), "key_ops", json!(["verify", "sign"])),
+        with(rsa(), "alg", json!("PS512")),
+        with(rsa(), "n", json!(zero_first)),
+        without(rsa(), "kid"),
+        with(rsa(), "unknown", json!({})),
+        Signer::new("ES256").jwk("k"),
+        Signer::new("ES384").jwk("k"),
+        Signer::new("EdDSA").jwk("k"),
+        with(Signer::new("EdDSA").jwk("k"), "alg", json!("Ed25519")),
+    ] {
+        let set = parse(std::slice::from_ref(&entry));
+        assert!(
+            set.len() == 1 && set.skipped().is_empty(),
+            "{entry} {:?}",
+            set.skipped()
+        );
+    }
+}
+
+#[test]
+fn a_key_is_pinned_to_its_algorithm_or_family() {
+    let named = parse(&[with(fixture::rsa().jwk("k"), "alg", json!("RS256"))]);
+    assert!(named.find(Some("k"), Algorithm::RS256).is_ok());
+    for other in [
+        Algorithm::RS512,
+        Algorithm::PS256,
+        Algorithm::ES256,
+        Algorithm::HS256,
+    ] {
+        assert_eq!(
+            named.find(Some("k"), other).unwrap_err(),
+            KeyMiss::OtherAlgorithm
+        );
+    }
+    let unnamed = parse(&[fixture::rsa().jwk("k")]);
+    for algorithm in Algorithm::ASYMMETRIC {
+        let rsa = algorithm.name().starts_with(['R', 'P']);
+        assert_eq!(
+            unnamed.find(Some("k"), algorithm).is_ok(),
+            rsa,
+            "{algorithm:?}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_kid_needs_one_key_of_the_family() {
+    let (one, two) = (Signer::new("ES256"), Signer::new("ES256"));
+    let alone = parse(&[one.jwk("a"), fixture::rsa().jwk("r")]);
+    assert!(alone.find(None, Algorithm::ES256).is_ok());
+    let several = parse(&[one.jwk("a"), two.jwk("b")]);
+    assert_eq!(
+        several.find(None, Algorithm::ES256).unwrap_err(),
+        KeyMiss::NoKid
+    );
+    assert_eq!(
+        several.find(None, Algorithm::RS256).unwrap_err(),
+        KeyMiss::NoKid
+    );
+
+    // A key without `kid` is tried for any, if it is the only one of its family.
+    let nameless = without(one.jwk("a"), "kid");
+    let alone = parse(&[nameless.clone(), fixture::rsa().jwk("r")]);
+    assert!(alone.find(Some("x"), Algorithm::ES256).is_ok());
+    assert!(alone.find(None, Algorithm::ES256).is_ok());
+    let several = parse(&[nameless, two.jwk("b")]);
+    assert_eq!(
+        several.find(Some("x"), Algorithm::ES256).unwrap_err(),
+        KeyMiss::UnknownKid
+    );
+    assert_eq!(
+        several.find(None, Algorithm::ES256).unwrap_err(),
+        KeyMiss::NoKid
+    );
+    assert!(several.find(Some("b"), Algorithm::ES256).is_ok());
+    // A key with another `kid` is never tried for a `kid`.
+    assert_eq!(
+        parse(&[one.jwk("a")])
+            .find(Some("x"), Algorithm::ES256)
+            .unwrap_err(),
+        KeyMiss::UnknownKid
+    );
+
+    // RSA keys of different algorithms are one family.
+    let pinned = parse(&[
+        with(fixture::rsa().jwk("a"), "alg", json!("RS256")),
+        with(fixture::rsa().jwk("b"), "alg", json!("PS256")),
+    ]);
+    assert_eq!(
+        pinned.find(None, Algorithm::RS256).unwrap_err(),
+        KeyMiss::NoKid
+    );
+}
+
+#[test]
+fn one_kid_for_two_keys_is_used_for_neither() {
+    let (one, two) = (Signer::new("ES256"), Signer::new("ES256"));
+    let set = parse(&[
+        one.jwk("k"),
+        two.jwk("k"),
+        Signer::new("ES256").jwk("other"),
+    ]);
+    assert_eq!(
+        set.skipped(),
+        &BTreeMap::from([(SkipReason::DuplicateKid, 2)])
+    );
+    assert!(set.len() == 1 && set.has_kid("other"));
+    // The same key twice is one key, and keys for different algorithms are told apart.
+    assert_eq!(parse(&[one.jwk("k"), one.jwk("k")]).len(), 1);
+    let mixed = parse(&[one.jwk("k"), fixture::rsa().jwk("k")]);
+    assert!(mixed.find(Some("k"), Algorithm::ES256).is_ok());
+    assert!(mixed.find(Some("k"), Algorithm::RS256).is_ok());
+}
+
+#[test]
+fn what_is_no_key_set_is_told_from_an_empty_one() {
+    for text in ["", "<html>", "{\"keys\":[", "\u{1f}\u{8b}"] {
+        let error = KeySet::parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, KeySetError::NotJson(_)), "{text}");
+    }
+    for text in ["{}", "[]", "null", "{\"keys\":{}}"] {
+        let error = KeySet::parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, KeySetError::NotAKeySet), "{text}");
+    }
+    let empty = KeySet::parse(b"{\"keys\":[]}").unwrap();
+    assert!(empty.is_known() && empty.is_empty());
+    assert!(!KeySet::unknown().is_known());
+    assert_eq!(
+        KeySet::unknown()
+            .find(Some("k"), Algorithm::ES256)
+            .unwrap_err(),
+        KeyMiss::NoKeys
+    );
+
+    let many = vec![json!({}); 101];
+    let many = json!({ "keys": many }).to_string();
+    let error = KeySet::parse(many.as_bytes()).unwrap_err();
+    assert!(matches!(
+        error,
+        KeySetError::TooManyKeys {
+            count: 101,
+            max: 100
+        }
+    ));
+    assert!(KeySet::parse_as(KeyFormat::Jwks, many.as_bytes(), 101).is_ok());
+}
+
+#[test]
+fn a_key_published_again_keeps_its_trust() {
+    let (stays, goes, comes) = (
+        Signer::new("ES256"),
+        Signer::new("ES256"),
+        Signer::new("ES256"),
+    );
+    let first = parse(&[stays.jwk("stays"), goes.jwk("goes")]);
+    let trust = |set: &KeySet, kid| {
+        set.find(Some(kid), Algorithm::ES256)
+            .unwrap()
+            .trust()
+            .clone()
+    };
+    let (kept, lost) = (trust(&first, "stays"), trust(&first, "goes"));
+    // A key is its `kid`, type and material: other members may change.
+    let again = with(stays.jwk("stays"), "alg", json!("ES256"));
+    // Another key under the same `kid` is another key.
+    let second = parse(&[again, comes.jwk("goes")]).succeeding(&first);
+    let missing: Vec<_> = first
+        .missing_in(&second)
+        .filter_map(|key| key.kid())
+        .collect();
+    assert_eq!(missing, ["goes"]);
+    for key in first.missing_in(&second) {
+        key.trust().withdraw();
+    }
+    assert!(kept.holds() && trust(&second, "stays").holds());
+    assert!(!lost.holds());
+    assert!(trust(&second, "goes").holds());
+    trust(&second, "stays").withdraw();
+    assert!(!kept.holds());
+}

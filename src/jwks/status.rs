@@ -1,0 +1,56 @@
+//! What operators see of an issuer's keys.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::clock::UnixTime;
+
+/// The state of one issuer's keys, for readiness, metrics and `jwks show`.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeysStatus {
+    /// Where the keys come from.
+    pub source: String,
+    /// Whether there are usable keys.
+    pub has_keys: bool,
+    /// Whether the last fetch failed, so that older keys serve or none.
+    pub degraded: bool,
+    /// Grows with each set that took effect.
+    pub generation: u64,
+    /// When the issuer last confirmed the keys.
+    pub fetched_at: Option<UnixTime>,
+    /// Seconds since then.
+    pub age: Option<u64>,
+    /// Seconds until the next background fetch.
+    pub next_refresh: Option<f64>,
+    /// Why the last fetch failed; absent after a good one.
+    pub last_error: Option<String>,
+    /// Fetches so far.
+    pub fetches: FetchCounts,
+    /// Entries of the set that were left out, by reason.
+    pub skipped: BTreeMap<&'static str, u32>,
+    /// The usable keys.
+    pub keys: Vec<KeyRow>,
+}
+
+/// Fetches since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FetchCounts {
+    /// With a new or equal body.
+    pub changed: u64,
+    /// Answered 304.
+    pub unchanged: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+/// One usable key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyRow {
+    /// Its name.
+    pub kid: Option<String>,
+    /// Its `kty`.
+    pub kind: &'static str,
+    /// The algorithms that it may verify.
+    pub algorithms: Vec<&'static str>,
+}

@@ -1,0 +1,555 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::fetch::{FetchError, Validators};
+use super::service::Task;
+use super::source::{Answer, Source};
+use super::*;
+use crate::clock::UnixTime;
+use crate::config::issuer::KeyFormat;
+use crate::jwt::fixture::{self, Signer};
+
+mod http;
+
+/// A provider that does as told, without a network.
+#[derive(Default)]
+struct Provider {
+    answer: Mutex<Said>,
+    fetches: AtomicUsize,
+}
+
+#[derive(Clone, Default)]
+enum Said {
+    #[default]
+    Refuse,
+    Hang,
+    Keys(Value),
+    KeysFor(Value, Duration),
+    Unchanged,
+    Text(&'static str),
+}
+
+impl Provider {
+    fn says(&self, answer: Said) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Source for Provider {
+    async fn fetch(&self, _: &Validators) -> Result<Answer, FetchError> {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answer.lock().unwrap().clone();
+        let body = |body: String, fresh_for| {
+            let body = body.into_bytes();
+            Ok(Answer::Body {
+                body,
+                validators: Validators::default(),
+                fresh_for,
+            })
+        };
+        match answer {
+            Said::Refuse => Err(FetchError::Status(500)),
+            Said::Hang => {
+                sleep(TIMEOUT).await;
+                Err(FetchError::Timeout(TIMEOUT))
+            }
+            Said::Keys(keys) => body(json!({ "keys": keys }).to_string(), None),
+            Said::KeysFor(keys, fresh) => body(json!({ "keys": keys }).to_string(), Some(fresh)),
+            Said::Unchanged => Ok(Answer::Unchanged { fresh_for: None }),
+            Said::Text(text) => body(text.to_owned(), None),
+        }
+    }
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Told {
+    outcomes: Mutex<Vec<&'static str>>,
+    removed: Mutex<Vec<(String, bool)>>,
+    actions: Mutex<HashMap<&'static str, usize>>,
+}
+
+impl JwksEvents for Told {
+    fn fetched(&self, _: &str, outcome: &'static str, _: Duration) {
+        self.outcomes.lock().unwrap().push(outcome);
+    }
+
+    fn key_removed(&self, _: &str, kid: Option<&str>, trust: &Trust, revoke_sessions: bool) {
+        assert!(!trust.holds());
+        self.removed
+            .lock()
+            .unwrap()
+            .push((kid.unwrap_or_default().to_owned(), revoke_sessions));
+    }
+
+    fn unknown_kid(&self, _: &str, action: UnknownKidAction) {
+        *self
+            .actions
+            .lock()
+            .unwrap()
+            .entry(action.code())
+            .or_default() += 1;
+    }
+}
+
+/// One issuer's keys, kept by its task, and the provider behind it.
+struct Scene {
+    provider: Arc<Provider>,
+    keys: Arc<IssuerKeys>,
+    told: Arc<Told>,
+}
+
+impl Scene {
+    /// Starts the task; the first fetch has not begun yet.
+    fn start(settings: Value, first: Said, last_good: Option<Arc<dyn LastGood>>) -> Self {
+        let provider = Arc::new(Provider::default());
+        provider.says(first);
+        let keys = Arc::new(IssuerKeys::new(&fixture::settings(settings)));
+        let told = Arc::new(Told::default());
+        keys.tell(Arc::clone(&told) as Arc<dyn JwksEvents>);
+        let source = Arc::clone(&provider) as Arc<dyn Source>;
+        let task = Task::new(Arc::clone(&keys), source, KeyFormat::Jwks, last_good);
+        tokio::spawn(task.run());
+        Self {
+            provider,
+            keys,
+            told,
+        }
+    }
+
+    async fn fetched(settings: Value, first: Said) -> Self {
+        let scene = Self::start(settings, first, None);
+        scene.keys.first_fetch().await;
+        scene
+    }
+
+    fn kids(&self) -> Vec<String> {
+        self.keys
+            .snapshot()
+            .iter()
+            .map(|key| key.kid().unwrap().to_owned())
+            .collect()
+    }
+
+    fn trust(&self, kid: &str) -> Trust {
+        self.keys
+            .snapshot()
+            .iter()
+            .find(|key| key.kid() == Some(kid))
+            .unwrap()
+            .trust()
+            .clone()
+    }
+
+    fn actions(&self, action: UnknownKidAction) -> usize {
+        self.told
+            .actions
+            .lock()
+            .unwrap()
+            .get(action.code())
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+fn jwks(kids: &[&str]) -> Value {
+    kids.iter()
+        .map(|kid| Signer::new("ES256").jwk(kid))
+        .collect()
+}
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn the_first_fetch_brings_the_keys() {
+    let scene = Scene::start(json!({}), Said::Keys(jwks(&["a", "b"])), None);
+    assert!(!scene.keys.snapshot().is_known());
+    assert!(!scene.keys.status().has_keys);
+    scene.keys.first_fetch().await;
+    assert_eq!(scene.kids(), ["a", "b"]);
+    let status = scene.keys.status();
+    assert!(status.has_keys && !status.degraded && status.fetched_at.is_some());
+    assert_eq!(
+        status.fetches,
+        FetchCounts {
+            changed: 1,
+            unchanged: 0,
+            failed: 0
+        }
+    );
+    assert_eq!(status.keys[0].algorithms, ["ES256"]);
+    assert_eq!(*scene.told.outcomes.lock().unwrap(), ["changed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refreshes_follow_the_answers_freshness_within_bounds() {
+    let minute = Duration::from_secs(60);
+    for (fresh_for, interval) in [
+        (None, minute * 10),
+        (Some(Duration::ZERO), minute),
+        (Some(minute * 5), minute * 5),
+        (Some(minute * 60 * 24), minute * 60),
+        (Some(Duration::from_secs(u64::MAX)), minute * 60),
+    ] {
+        let keys = jwks(&["a"]);
+        let said = fresh_for.map_or(Said::Keys(keys.clone()), |it| Said::KeysFor(keys, it));
+        let scene = Scene::fetched(json!({}), said).await;
+        let next = Duration::from_secs_f64(scene.keys.status().next_refresh.unwrap());
+        assert!(
+            next <= interval && next >= interval.mul_f64(0.89),
+            "{fresh_for:?} {next:?}"
+        );
+        sleep(interval.mul_f64(0.89)).await;
+        assert_eq!(scene.provider.fetches(), 1, "{fresh_for:?}");
+        sleep(interval.mul_f64(0.12)).await;
+        assert_eq!(scene.provider.fetches(), 2, "{fresh_for:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_equal_or_unchanged_answer_leaves_the_set_alone() {
+    let keys = jwks(&["a"]);
+    let scene = Scene::fetched(json!({}), Said::Keys(keys.clone())).await;
+    let generation = scene.keys.generation();
+    assert!(scene.keys.refresh().await);
+    scene.provider.says(Said::Unchanged);
+    assert!(scene.keys.refresh().await);
+    assert_eq!(scene.keys.generation(), generation);
+    assert_eq!(
+        scene.keys.status().fetches,
+        FetchCounts {
+            changed: 2,
+            unchanged: 1,
+            failed: 0
+        }
+    );
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    assert!(scene.keys.refresh().await);
+    assert_eq!(scene.keys.generation(), generation + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_gone_from_a_good_fetch_is_distrusted_at_once() {
+    for revoke in [false, true] {
+        let keys = jwks(&["stays", "goes"]);
+        let settings = json!({ "revoke_on_key_removal": revoke });
+        let scene = Scene::fetched(settings, Said::Keys(keys.clone())).await;
+        let (stays, goes) = (scene.trust("stays"), scene.trust("goes"));
+        scene.provider.says(Said::Text("<html>"));
+        assert!(!scene.keys.refresh().await);
+        assert!(stays.holds() && goes.holds());
+        scene.provider.says(Said::Keys(json!([keys[0]])));
+        assert!(scene.keys.refresh().await);
+        assert!(stays.holds() && !goes.holds());
+        assert_eq!(
+            *scene.told.removed.lock().unwrap(),
+            [("goes".to_owned(), revoke)]
+        );
+
+        // An issuer that publishes no key has taken all back.
+        scene.provider.says(Said::Keys(json!([])));
+        assert!(scene.keys.refresh().await);
+        assert!(!stays.holds());
+        assert!(scene.keys.snapshot().is_known() && scene.keys.snapshot().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_keys_serve_until_they_are_too_old() {
+    let hour = Duration::from_secs(3600);
+    let settings = json!({ "revoke_on_key_removal": true });
+    let scene = Scene::fetched(settings, Said::Keys(jwks(&["a"]))).await;
+    let trust = scene.trust("a");
+    for (at, fault) in [Said::Refuse, Said::Hang, Said::Text(""), Said::Text("{}")]
+        .iter()
+        .enumerate()
+    {
+        scene.provider.says(fault.clone());
+        sleep(hour * if at == 3 { 5 } else { 6 }).await;
+        assert_eq!(scene.kids(), ["a"]);
+        assert!(trust.holds());
+        let status = scene.keys.status();
+        assert!(status.degraded && status.has_keys && status.last_error.is_some());
+    }
+    sleep(hour * 2).await;
+    assert!(!scene.keys.snapshot().is_known());
+    assert!(!trust.holds());
+    // Too old is not taken back: sessions stay.
+    assert_eq!(
+        *scene.told.removed.lock().unwrap(),
+        [("a".to_owned(), false)]
+    );
+
+    scene.provider.says(Said::Keys(jwks(&["b"])));
+    sleep(SECOND * 6).await;
+    assert_eq!(scene.kids(), ["b"]);
+    assert!(!scene.keys.status().degraded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_retried_with_growing_pauses() {
+    let scene = Scene::fetched(json!({}), Said::Refuse).await;
+    sleep(SECOND * 3).await;
+    let early = scene.provider.fetches();
+    assert!((3..=12).contains(&early), "{early}");
+    sleep(SECOND * 60).await;
+    let later = scene.provider.fetches() - early;
+    assert!((12..=30).contains(&later), "{later}");
+    // Without keys the pauses stay short, so that recovery is quick.
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    sleep(SECOND * 5).await;
+    assert_eq!(scene.kids(), ["a"]);
+    // With keys they grow longer.
+    scene.provider.says(Said::Refuse);
+    sleep(Duration::from_secs(3600)).await;
+    let before = scene.provider.fetches();
+    sleep(Duration::from_secs(3600)).await;
+    let in_an_hour = scene.provider.fetches() - before;
+    assert!((60..=130).contains(&in_an_hour), "{in_an_hour}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_shared_fetch_brings_a_new_key_to_all_who_ask() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["old"]))).await;
+    scene.provider.says(Said::Keys(jwks(&["new"])));
+    let asks = (0..200).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(Some("new")).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.kids(), ["new"]);
+    // Nothing is left over that would cause another fetch.
+    sleep(SECOND * 30).await;
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.actions(UnknownKidAction::Found), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_random_kids_costs_one_fetch_a_cooldown_and_no_waiting() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(Some("first")).await);
+    for number in 0..10_000 {
+        assert!(
+            !scene
+                .keys
+                .refetch_for(Some(&format!("random-{number}")))
+                .await
+        );
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.actions(UnknownKidAction::Refused), 10_000);
+    for number in 0..1_000 {
+        scene
+            .keys
+            .refetch_for(Some(&format!("later-{number}")))
+            .await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    let permitted = begun.elapsed().as_secs() / 10 + 1;
+    let fetches = scene.provider.fetches() as u64 - 1;
+    assert!(
+        fetches <= permitted && fetches + 1 >= permitted,
+        "{fetches} of {permitted}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_fetches_count_for_the_cooldown() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Refuse);
+    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+    scene.provider.says(Said::Keys(jwks(&["b"])));
+    // Refused at once: neither the cooldown nor the retry's pause is over.
+    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+    sleep(SECOND).await;
+    assert_eq!(scene.kids(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_a_fetch_that_is_near() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    assert!(!scene.keys.refetch_for(Some("b")).await);
+    scene.provider.says(Said::Keys(jwks(&["b"])));
+    sleep(Duration::from_millis(8_900)).await;
+    // 1.1 s to go: not within the wait of 1 s.
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    sleep(Duration::from_millis(300)).await;
+    assert!(scene.keys.refetch_for(Some("b")).await);
+    assert!(begun.elapsed() >= SECOND);
+    assert_eq!(scene.provider.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_no_longer_than_it_may() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Hang);
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert_eq!(begun.elapsed(), SECOND);
+    assert_eq!(scene.actions(UnknownKidAction::TimedOut), 1);
+    // Others wait for the same fetch.
+    assert!(!scene.keys.refetch_for(Some("c")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_start_under_load_fetches_once() {
+    let scene = Scene::start(json!({}), Said::Keys(jwks(&["a"])), None);
+    let asks = (0..30).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(Some("a")).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    sleep(SECOND * 30).await;
+    let fetches = scene.provider.fetches();
+    assert!(fetches <= 2, "{fetches}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keys_a_request_without_kid_waits_for_them() {
+    let scene = Scene::fetched(json!({}), Said::Refuse).await;
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    assert!(scene.keys.refetch_for(None).await);
+    assert_eq!(scene.kids(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_of_keys_that_nobody_fetches() {
+    let inline = json!({ "jwks_url": null, "keys": jwks(&["a"]) });
+    let keys = IssuerKeys::new(&fixture::settings(inline));
+    assert!(keys.snapshot().has_kid("a"));
+    let never = async {
+        assert!(!keys.refetch_for(Some("b")).await);
+        assert!(!keys.refresh().await);
+        keys.first_fetch().await;
+    };
+    assert!(timeout(Duration::from_millis(1), never).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_issuer_delays_nobody_else() {
+    let hanging = Scene::start(json!({}), Said::Hang, None);
+    let others: Vec<Scene> = (0..49)
+        .map(|_| Scene::start(json!({}), Said::Keys(jwks(&["a"])), None))
+        .collect();
+    let begun = Instant::now();
+    for other in &others {
+        other.keys.first_fetch().await;
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(!hanging.keys.snapshot().is_known());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rotation_with_overlap_refuses_no_good_token() {
+    // Ten rotations: the new key is published with the old one, then signs, then stands alone.
+    let settings = json!({ "jwks": {
+        "refresh_interval": "2s", "min_refresh_interval": "1s", "unknown_kid_cooldown": "1s",
+    }});
+    let kids: Vec<String> = (0..=10).map(|number| format!("k{number}")).collect();
+    let signers: Vec<Value> = kids
+        .iter()
+        .map(|kid| Signer::new("ES256").jwk(kid))
+        .collect();
+    let scene = Scene::fetched(settings, Said::Keys(json!([signers[0]]))).await;
+    for round in 0..10 {
+        scene
+            .provider
+            .says(Said::Keys(json!([signers[round], signers[round + 1]])));
+        for at in 0..1000 {
+            let kid = if at < 200 {
+                &kids[round]
+            } else {
+                &kids[round + 1]
+            };
+            let known = scene.keys.snapshot().has_kid(kid);
+            assert!(
+                known || scene.keys.refetch_for(Some(kid)).await,
+                "round {round} at {at}"
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+        scene.provider.says(Said::Keys(json!([signers[round + 1]])));
+        sleep(SECOND * 3).await;
+        assert_eq!(scene.kids(), [kids[round + 1].as_str()]);
+    }
+}
+
+/// Keeps answers in memory.
+#[derive(Default)]
+struct Kept(Mutex<HashMap<(String, String), StoredKeySet>>);
+
+impl LastGood for Kept {
+    fn load(&self, issuer_name: &str, source: &str) -> Option<StoredKeySet> {
+        self.0
+            .lock()
+            .unwrap()
+            .get(&(issuer_name.to_owned(), source.to_owned()))
+            .cloned()
+    }
+
+    fn save(&self, issuer_name: &str, source: &str, kept: &StoredKeySet) {
+        let place = (issuer_name.to_owned(), source.to_owned());
+        self.0.lock().unwrap().insert(place, kept.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn kept_keys_serve_after_a_restart_while_the_issuer_is_down() {
+    let kept = Arc::new(Kept::default());
+    let last_good = || Some(Arc::clone(&kept) as Arc<dyn LastGood>);
+    let first = Scene::start(json!({}), Said::Keys(jwks(&["a"])), last_good());
+    first.keys.first_fetch().await;
+    // Saving goes on behind the fetch; the paused clock stands still until it is done.
+    sleep(SECOND).await;
+    assert_eq!(kept.0.lock().unwrap().len(), 1);
+
+    let second = Scene::start(json!({}), Said::Refuse, last_good());
+    second.keys.first_fetch().await;
+    assert_eq!(second.kids(), ["a"]);
+    assert!(second.keys.status().degraded);
+    second.provider.says(Said::Keys(jwks(&["b"])));
+    assert!(second.keys.refresh().await);
+    assert_eq!(second.kids(), ["b"]);
+
+    // Another address may be another's keys.
+    let moved = json!({ "jwks_url": "https://idp.example/other" });
+    let moved = Scene::start(moved, Said::Refuse, last_good());
+    moved.keys.first_fetch().await;
+    assert!(!moved.keys.snapshot().is_known());
+
+    // Too old, or not a key set: as if there were none.
+    sleep(SECOND).await;
+    for spoil in [
+        |kept: &mut StoredKeySet| kept.fetched_at = UnixTime(UnixTime::now().0 - 86_401),
+        |kept: &mut StoredKeySet| kept.body = b"{".to_vec(),
+    ] {
+        kept.0.lock().unwrap().values_mut().for_each(spoil);
+        let scene = Scene::start(json!({}), Said::Refuse, last_good());
+        scene.keys.first_fetch().await;
+        assert!(!scene.keys.snapshot().is_known());
+    }
+}

@@ -1,0 +1,433 @@
+//! A faulty provider on a loopback socket, and what a fetch makes of each fault.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::*;
+use crate::config;
+use crate::jwks::fetch::Clients;
+use crate::jwks::source;
+use crate::jwt::Issuers;
+
+/// How the provider answers.
+#[derive(Clone)]
+enum Mode {
+    Good,
+    Close,
+    Status500,
+    Hang,
+    HangInBody,
+    Garbage,
+    Truncated,
+    Html,
+    GzipBomb,
+    Gzip,
+    Redirect(String),
+    TenMegabytes,
+    Endless,
+    FiveThousandKeys,
+    ETag,
+    Raw(String),
+}
+
+struct Server {
+    address: SocketAddr,
+    mode: Arc<Mutex<Mode>>,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start(mode: Mode) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mode = Arc::new(Mutex::new(mode));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (modes, heard) = (Arc::clone(&mode), Arc::clone(&requests));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(
+                    stream,
+                    address,
+                    Arc::clone(&modes),
+                    Arc::clone(&heard),
+                ));
+            }
+        });
+        Self {
+            address,
+            mode,
+            requests,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn set(&self, mode: Mode) {
+        *self.mode.lock().unwrap() = mode;
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    mode: Arc<Mutex<Mode>>,
+    requests: Arc<Mutex<Vec<String>>>,
+) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    let path = head.split(' ').nth(1).unwrap().to_owned();
+    requests.lock().unwrap().push(head.clone());
+    if path.starts_with("/.well-known/") {
+        let issuer = if path.ends_with("other") {
+            "other"
+        } else {
+            fixture::ISS
+        };
+        let document = json!({ "issuer": issuer, "jwks_uri": format!("http://{address}/keys") });
+        let _ = stream
+            .write_all(&ok("", document.to_string().as_bytes()))
+            .await;
+        return;
+    }
+    let mode = mode.lock().unwrap().clone();
+    let keys = json!({ "keys": [{ "kty": "EC" }, fixture::rsa().jwk("k")] }).to_string();
+    let answer = match mode {
+        Mode::Good => ok("Cache-Control: max-age=300\r\n", keys.as_bytes()),
+        Mode::Close => return,
+        Mode::Status500 => raw("500 Oops", "", b"{\"keys\":[]}"),
+        Mode::Hang => std::future::pending().await,
+        Mode::HangInBody => {
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\"")
+                .await;
+            std::future::pending().await
+        }
+        Mode::Garbage => b"\x16\x03\x01 garbage \xff\xfe\r\n\r\n".to_vec(),
+        Mode::Truncated => {
+            let whole = ok("", keys.as_bytes());
+            whole[..whole.len() - 40].to_vec()
+        }
+        Mode::Html => ok(
+            "Content-Type: text/html\r\n",
+            b"<!doctype html><title>Login</title>",
+        ),
+        Mode::GzipBomb => ok("Content-Encoding: gzip\r\n", &gzip(&vec![b' '; 64 << 20])),
+        Mode::Gzip => ok("Content-Encoding: gzip\r\n", &gzip(keys.as_bytes())),
+        Mode::Redirect(to) if path == "/keys" => {
+            raw("302 Found", &format!("Location: {to}\r\n"), b"")
+        }
+        Mode::Redirect(_) => ok("", keys.as_bytes()),
+        Mode::TenMegabytes => ok("", &vec![b' '; 10 << 20]),
+        Mode::Endless => {
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+                .await;
+            while stream.write_all(&[b' '; 16384]).await.is_ok() {}
+            return;
+        }
+        Mode::FiveThousandKeys => ok(
+            "",
+            json!({ "keys": vec![json!({ "kty": "EC" }); 5000] })
+                .to_string()
+                .as_bytes(),
+        ),
+        Mode::ETag if head.to_ascii_lowercase().contains("if-none-match: \"v1\"") => {
+            raw("304 Not Modified", "ETag: \"v1\"\r\n", b"")
+        }
+        Mode::ETag => ok("ETag: \"v1\"\r\n", keys.as_bytes()),
+        Mode::Raw(headers) => ok(&headers, keys.as_bytes()),
+    };
+    let _ = stream.write_all(&answer).await;
+}
+
+fn ok(headers: &str, body: &[u8]) -> Vec<u8> {
+    raw("200 OK", headers, body)
+}
+
+fn raw(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// reqwest finds its crypto in the process, as `main` installs it.
+fn install_crypto() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+fn settings(changes: Value) -> config::Issuer {
+    let mut changes = changes;
+    if changes.get("jwks").is_none() {
+        changes["jwks"] = json!({ "timeout": "20s" });
+    }
+    fixture::settings(changes)
+}
+
+async fn fetch(settings: &config::Issuer) -> Result<Answer, FetchError> {
+    install_crypto();
+    let source = source::of(settings, &Clients::default()).unwrap().unwrap();
+    source.fetch(&Validators::default()).await
+}
+
+/// The table of `docs/issuer-faults.md`: each fault and the `result` under which a fetch counts.
+const FAULTS: [(&str, &str); 15] = [
+    ("The connection is refused", "connection"),
+    ("The connection is closed without an answer", "connection"),
+    ("The answer's status is 500", "status"),
+    ("No answer comes", "timeout"),
+    ("The body stops coming", "timeout"),
+    ("The answer is not HTTP", "connection"),
+    ("The body is cut off", "connection"),
+    ("The body is HTML", "not_json"),
+    ("The body is JSON of another shape", "not_a_key_set"),
+    ("The body is 64 MB under gzip", "too_large"),
+    ("The body is 10 MB", "too_large"),
+    ("The body has no end", "too_large"),
+    ("The set has 5,000 keys", "too_many_keys"),
+    ("A redirect leads to another host", "redirect"),
+    (
+        "A redirect leads from https to http, or to another port",
+        "redirect",
+    ),
+];
+
+async fn outcome(fault: &str) -> &'static str {
+    let elsewhere = Server::start(Mode::Good).await;
+    let mode = match fault {
+        "The connection is refused" | "The connection is closed without an answer" => Mode::Close,
+        "The answer's status is 500" => Mode::Status500,
+        "No answer comes" => Mode::Hang,
+        "The body stops coming" => Mode::HangInBody,
+        "The answer is not HTTP" => Mode::Garbage,
+        "The body is cut off" => Mode::Truncated,
+        "The body is HTML" => Mode::Html,
+        "The body is JSON of another shape" => Mode::Good,
+        "The body is 64 MB under gzip" => Mode::GzipBomb,
+        "The body is 10 MB" => Mode::TenMegabytes,
+        "The body has no end" => Mode::Endless,
+        "The set has 5,000 keys" => Mode::FiveThousandKeys,
+        "A redirect leads to another host" => {
+            let to = elsewhere.url("/keys").replace("127.0.0.1", "localhost");
+            Mode::Redirect(to)
+        }
+        "A redirect leads from https to http, or to another port" => {
+            Mode::Redirect(elsewhere.url("/keys"))
+        }
+        other => panic!("{other}"),
+    };
+    let server = Server::start(mode).await;
+    let mut url = server.url("/keys");
+    if fault == "The connection is refused" {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url = format!("http://{}/keys", listener.local_addr().unwrap());
+    }
+    if fault == "The body is JSON of another shape" {
+        url = server.url("/.well-known/document");
+    }
+    // Through the whole task, parsing included.
+    install_crypto();
+    // Only a fault that is a silence may run into the bound; others have time on a busy machine.
+    let silent = matches!(fault, "No answer comes" | "The body stops coming");
+    let jwks = json!({ "timeout": if silent { "500ms" } else { "20s" } });
+    let issuers = Issuers::build(&[settings(json!({ "jwks_url": url, "jwks": jwks }))]).unwrap();
+    let told = Arc::new(Told::default());
+    let service = JwksService::new(
+        issuers.key_sources(),
+        Arc::clone(&told) as Arc<dyn JwksEvents>,
+        None,
+    );
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(service.unwrap().run(stopped));
+    let keys = issuers.by_name("idp").unwrap().keys();
+    keys.first_fetch().await;
+    assert!(!keys.snapshot().is_known(), "{fault}");
+    assert!(keys.status().last_error.is_some(), "{fault}");
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert!(elsewhere.requests().is_empty(), "{fault}");
+    told.outcomes.lock().unwrap()[0]
+}
+
+#[tokio::test]
+async fn each_fault_fails_the_fetch_under_its_own_word() {
+    for (fault, expected) in FAULTS {
+        assert_eq!(outcome(fault).await, expected, "{fault}");
+        assert!(FetchError::CODES.contains(&expected));
+    }
+}
+
+#[test]
+fn the_documented_faults_are_the_tested_ones() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/issuer-faults.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .skip(2)
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            (
+                cells.next().unwrap(),
+                cells.next().unwrap().trim_matches('`'),
+            )
+        })
+        .collect();
+    assert_eq!(rows, FAULTS);
+}
+
+#[tokio::test]
+async fn a_good_answer_is_taken_with_its_freshness() {
+    let server = Server::start(Mode::Good).await;
+    let settings = settings(json!({ "jwks_url": server.url("/keys") }));
+    for (mode, expected) in [
+        (Mode::Good, Some(300)),
+        (Mode::Gzip, None),
+        (Mode::Raw("Cache-Control: no-cache\r\n".to_owned()), Some(0)),
+        (
+            Mode::Raw("Cache-Control: public, max-age=600\r\nAge: 100\r\n".to_owned()),
+            Some(500),
+        ),
+        (
+            Mode::Raw("Cache-Control: max-age=99999999999999999999999\r\n".to_owned()),
+            Some(0),
+        ),
+        (
+            Mode::Raw(format!("Cache-Control: max-age=9\r\nAge: {}\r\n", u64::MAX)),
+            Some(0),
+        ),
+        (Mode::Raw("Expires: 0\r\n".to_owned()), Some(0)),
+        (
+            Mode::Raw("Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\n".to_owned()),
+            None,
+        ),
+    ] {
+        server.set(mode);
+        let Answer::Body {
+            body, fresh_for, ..
+        } = fetch(&settings).await.unwrap()
+        else {
+            panic!("not a body");
+        };
+        assert_eq!(KeySet::parse(&body).unwrap().len(), 1);
+        assert_eq!(fresh_for, expected.map(Duration::from_secs));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_on_the_same_host_is_followed() {
+    let server = Server::start(Mode::Redirect("/moved".to_owned())).await;
+    let settings = settings(json!({ "jwks_url": server.url("/keys") }));
+    assert!(fetch(&settings).await.is_ok());
+    assert_eq!(server.requests().len(), 2);
+    // But not for ever.
+    server.set(Mode::Redirect("/keys".to_owned()));
+    assert_eq!(fetch(&settings).await.unwrap_err().code(), "redirect");
+    assert!(server.requests().len() < 10);
+}
+
+#[tokio::test]
+async fn an_entity_tag_saves_the_body() {
+    install_crypto();
+    let server = Server::start(Mode::ETag).await;
+    let issuers = Issuers::build(&[settings(json!({ "jwks_url": server.url("/keys") }))]).unwrap();
+    let service = JwksService::new(issuers.key_sources(), Arc::new(NoEvents), None).unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    tokio::spawn(service.run(stopped));
+    let keys = issuers.by_name("idp").unwrap().keys();
+    keys.first_fetch().await;
+    assert!(keys.refresh().await);
+    assert_eq!(
+        keys.status().fetches,
+        FetchCounts {
+            changed: 1,
+            unchanged: 1,
+            failed: 0
+        }
+    );
+    assert!(keys.snapshot().has_kid("k"));
+}
+
+#[tokio::test]
+async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
+    let server = Server::start(Mode::Good).await;
+    let at = |path: &str| {
+        let mut settings = settings(json!({}));
+        let url = url::Url::parse(&server.url(path)).unwrap();
+        settings.source = config::issuer::KeySource::Discovery(url);
+        settings
+    };
+    assert!(
+        fetch(&at("/.well-known/openid-configuration"))
+            .await
+            .is_ok()
+    );
+    assert!(server.requests()[1].starts_with("GET /keys "));
+    let other = fetch(&at("/.well-known/other")).await.unwrap_err();
+    assert!(matches!(other, FetchError::DiscoveryIssuer(_)), "{other}");
+    let no_document = fetch(&at("/keys")).await.unwrap_err();
+    assert!(
+        matches!(no_document, FetchError::DiscoveryInvalid),
+        "{no_document}"
+    );
+}
+
+#[tokio::test]
+async fn private_networks_are_refused_when_told() {
+    let server = Server::start(Mode::Good).await;
+    for host in ["127.0.0.1", "localhost"] {
+        let url = server.url("/keys").replace("127.0.0.1", host);
+        let at = |deny: bool| settings(json!({ "jwks_url": url, "deny_private_networks": deny }));
+        let refused = fetch(&at(true)).await.unwrap_err();
+        assert!(
+            matches!(refused, FetchError::PrivateNetwork),
+            "{host} {refused}"
+        );
+        assert!(server.requests().is_empty(), "{host}");
+    }
+    let url = server.url("/keys");
+    assert!(fetch(&settings(json!({ "jwks_url": url }))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_is_read_within_the_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.json");
+    let settings = settings(json!({ "jwks_url": null, "jwks_file": path }));
+    assert_eq!(fetch(&settings).await.unwrap_err().code(), "file");
+    let text = json!({ "keys": [fixture::rsa().jwk("k")] }).to_string();
+    std::fs::write(&path, &text).unwrap();
+    let Answer::Body { body, .. } = fetch(&settings).await.unwrap() else {
+        panic!("not a body")
+    };
+    assert_eq!(body, text.as_bytes());
+    std::fs::write(&path, vec![b' '; 256 * 1024 + 1]).unwrap();
+    assert_eq!(fetch(&settings).await.unwrap_err().code(), "too_large");
+}

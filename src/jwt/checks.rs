@@ -1,0 +1,267 @@
+//! The checks of a token, in their order: one function each, shared by [`super::verify`] and
+//! [`super::explain`].
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::claims::Claims;
+use super::header::Header;
+use super::issuer::{Entry, Issuer, Issuers};
+use super::refusal::Reason;
+use super::token::Token;
+use crate::clock::UnixTime;
+use crate::config;
+use crate::config::issuer::{Algorithm, TENANT_PLACEHOLDER};
+use crate::jwks::{KeyMiss, KeySet, VerifyingKey};
+
+/// Whose token it says it is. Reads an unverified claim, which chooses nothing but the rules and
+/// keys by which the token is then judged.
+pub(super) fn issuer<'a>(claims: &Claims, issuers: &'a Issuers) -> Result<&'a Entry, Reason> {
+    match claims.get("iss") {
+        None => Err(Reason::IssMissing),
+        Some(Value::String(iss)) => issuers.entry(iss).ok_or(Reason::IssuerUnknown),
+        Some(_) => Err(Reason::IssInvalid),
+    }
+}
+
+/// The issuer of an assertion: the one with `iss`, which the assertion may repeat.
+pub(super) fn assertion_issuer<'a>(
+    claims: &Claims,
+    issuers: &'a Issuers,
+    iss: &str,
+) -> Result<&'a Entry, Reason> {
+    match claims.get("iss") {
+        None => {}
+        Some(Value::String(own)) if own == iss => {}
+        Some(Value::String(_)) => return Err(Reason::IssuerMismatch),
+        Some(_) => return Err(Reason::IssInvalid),
+    }
+    issuers.entry(iss).ok_or(Reason::IssuerUnknown)
+}
+
+/// Whether the issuer is switched on, and the one whose cookie or header brought the token.
+pub(super) fn acceptance(issuer: &Issuer, expected: Option<&Issuer>) -> Result<(), Reason> {
+    if expected.is_some_and(|expected| expected.name() != issuer.name()) {
+        return Err(Reason::IssuerMismatch);
+    }
+    if issuer.enabled() {
+        Ok(())
+    } else {
+        Err(Reason::IssuerDisabled)
+    }
+}
+
+/// Whether the issuer uses this algorithm; HS256 only with its own secret.
+pub(super) fn algorithm(header: &Header, issuer: &Issuer) -> Result<(), Reason> {
+    let allowed = match header.algorithm {
+        Algorithm::HS256 => issuer.keys().secret().is_some(),
+        asymmetric => issuer.settings().algorithms.contains(&asymmetric),
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Reason::AlgorithmNotAllowed)
+    }
+}
+
+/// The issuer's key that has to have signed.
+pub(super) fn key<'a>(
+    header: &Header,
+    claims: &Claims,
+    entry: &'a Entry,
+    keys: &'a KeySet,
+) -> Result<&'a Arc<VerifyingKey>, Reason> {
+    if header.algorithm == Algorithm::HS256 {
+        return entry
+            .issuer
+            .keys()
+            .secret()
+            .ok_or(Reason::AlgorithmNotAllowed);
+    }
+    let found = keys.find(header.kid.as_deref(), header.algorithm);
+    let key = found.map_err(|miss| match miss {
+        KeyMiss::NoKeys => Reason::NoKeys,
+        KeyMiss::UnknownKid => Reason::KidUnknown,
+        KeyMiss::NoKid => Reason::KidMissing,
+        KeyMiss::OtherAlgorithm => Reason::KeyAlgorithmMismatch,
+    })?;
+    // In a set that tenants share, a key may be one tenant's own.
+    if let (Some(tenant), Some(template)) = (&entry.tenant, key.issuer())
+        && claims.text("iss") != Some(&template.replace(TENANT_PLACEHOLDER, tenant))
+    {
+        return Err(Reason::KeyOfOtherIssuer);
+    }
+    Ok(key)
+}
+
+/// Whether that key signed, and is still trusted.
+pub(super) fn signature(
+    token: &Token<'_>,
+    header: &Header,
+    key: &VerifyingKey,
+) -> Result<(), Reason> {
+    let signature = token.signature()?;
+    if !key.verify(header.algorithm, token.signed().as_bytes(), &signature) {
+        return Err(Reason::SignatureInvalid);
+    }
+    if key.trust().holds() {
+        Ok(())
+    } else {
+        Err(Reason::KidUnknown)
+    }
+}
+
+/// What the checks of claims look at.
+pub(super) struct Subject<'a> {
+    pub(super) claims: &'a Claims,
+    pub(super) settings: &'a config::Issuer,
+    pub(super) tenant: Option<&'a str>,
+    pub(super) now: UnixTime,
+}
+
+/// One check of the claims.
+pub(super) type ClaimCheck = fn(&Subject<'_>) -> Result<(), Reason>;
+
+/// The checks of the claims by name, in their order. They come after the signature: before it,
+/// their verdict would be about what anybody may have written.
+pub(super) const CLAIM_CHECKS: [(&str, ClaimCheck); 9] = [
+    ("kind", kind),
+    ("subject", subject),
+    ("tenant", tenant),
+    ("expiry", expiry),
+    ("not_before", not_before),
+    ("issued_at", issued_at),
+    ("audience", audience),
+    ("authorized_party", authorized_party),
+    ("required_claims", required_claims),
+];
+
+/// The same of an assertion, which need not be for an audience, nor carry what logins must.
+pub(super) const ASSERTION_CHECKS: [(&str, ClaimCheck); 7] = [
+    ("kind", kind),
+    ("subject", subject),
+    ("tenant", tenant),
+    ("expiry", expiry),
+    ("not_before", not_before),
+    ("issued_at", issued_at),
+    ("audience", audience_if_any),
+];
+
+fn kind(token: &Subject<'_>) -> Result<(), Reason> {
+    if token.claims.get("events").is_some() {
+        return Err(Reason::EventsPresent);
+    }
+    if token.claims.get("cnf").is_some() {
+        Err(Reason::CnfPresent)
+    } else {
+        Ok(())
+    }
+}
+
+fn subject(token: &Subject<'_>) -> Result<(), Reason> {
+    match token.claims.get("sub") {
+        None => Err(Reason::SubMissing),
+        Some(Value::String(sub)) if !sub.is_empty() => Ok(()),
+        Some(_) => Err(Reason::SubInvalid),
+    }
+}
+
+fn tenant(token: &Subject<'_>) -> Result<(), Reason> {
+    match token.tenant {
+        Some(tenant) if token.claims.text("tid") != Some(tenant) => Err(Reason::TenantMismatch),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 7519 section 4.1.4.
+pub(super) fn expiry(token: &Subject<'_>) -> Result<(), Reason> {
+    let exp = token.claims.date("exp").map_err(|()| Reason::ExpInvalid)?;
+    let exp = exp.ok_or(Reason::ExpMissing)?;
+    if token.now < exp.plus(token.settings.leeway) {
+        Ok(())
+    } else {
+        Err(Reason::Expired)
+    }
+}
+
+/// RFC 7519 section 4.1.5.
+pub(super) fn not_before(token: &Subject<'_>) -> Result<(), Reason> {
+    match token.claims.date("nbf").map_err(|()| Reason::NbfInvalid)? {
+        Some(nbf) if nbf > token.now.plus(token.settings.leeway) => Err(Reason::NotYetValid),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 7519 section 4.1.6, and the issuer's greatest age.
+pub(super) fn issued_at(token: &Subject<'_>) -> Result<(), Reason> {
+    let iat = token.claims.date("iat").map_err(|()| Reason::IatInvalid)?;
+    let leeway = token.settings.leeway;
+    match (iat, token.settings.max_token_age) {
+        (Some(iat), _) if iat > token.now.plus(leeway) => Err(Reason::IssuedInFuture),
+        (Some(iat), Some(age)) if token.now >= iat.plus(age).plus(leeway) => Err(Reason::TooOld),
+        (None, Some(_)) => Err(Reason::IatMissing),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 7519 section 4.1.3: one string or an array of them, one match is enough.
+fn audience(token: &Subject<'_>) -> Result<(), Reason> {
+    let accepted = &token.settings.aud;
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    audience_among(token.claims.at(&token.settings.aud_claim), accepted)
+}
+
+/// Whether an audience is, or has in it, one of those accepted.
+pub(super) fn audience_among(audience: Option<&Value>, accepted: &[String]) -> Result<(), Reason> {
+    let matches = match audience {
+        None | Some(Value::Null) => return Err(Reason::AudMissing),
+        Some(Value::String(one)) => accepted.contains(one),
+        Some(Value::Array(many)) => {
+            let mut matches = false;
+            for one in many {
+                let one = one.as_str().ok_or(Reason::AudInvalid)?;
+                matches |= accepted.iter().any(|accepted| accepted == one);
+            }
+            matches
+        }
+        Some(_) => return Err(Reason::AudInvalid),
+    };
+    if matches {
+        Ok(())
+    } else {
+        Err(Reason::AudMismatch)
+    }
+}
+
+fn audience_if_any(token: &Subject<'_>) -> Result<(), Reason> {
+    match token.claims.at(&token.settings.aud_claim) {
+        None => Ok(()),
+        Some(_) => audience(token),
+    }
+}
+
+fn authorized_party(token: &Subject<'_>) -> Result<(), Reason> {
+    let accepted = &token.settings.azp;
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    match token.claims.get("azp") {
+        None => Err(Reason::AzpMissing),
+        Some(Value::String(azp)) if accepted.contains(azp) => Ok(()),
+        Some(_) => Err(Reason::AzpMismatch),
+    }
+}
+
+fn required_claims(token: &Subject<'_>) -> Result<(), Reason> {
+    for required in &token.settings.required_claims {
+        match token.claims.at(&required.name) {
+            None | Some(Value::Null) => return Err(Reason::ClaimMissing),
+            Some(value) if required.values.is_empty() || required.values.contains(value) => {}
+            Some(_) => return Err(Reason::ClaimMismatch),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Why a token is refused, step by step: for `token test`, the admin API and the platform's
+//! check endpoint.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::checks::{self, CLAIM_CHECKS, Subject};
+use super::claims::Claims;
+use super::header::Header;
+use super::issuer::{Entry, Issuers};
+use super::refusal::Reason;
+use super::token::Token;
+use crate::clock::UnixTime;
+
+mod hint;
+
+/// Every step's verdict, in the order of [`super::verify`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// Whether the token is accepted.
+    pub valid: bool,
+    /// The name of the issuer that its `iss` names.
+    pub issuer: Option<String>,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Explanation {
+    /// One line for each failed step.
+    pub fn errors(&self) -> Vec<String> {
+        let failed = self
+            .steps
+            .iter()
+            .filter(|step| step.verdict == Verdict::Fail);
+        failed.filter_map(|step| step.hint.clone()).collect()
+    }
+
+    /// The code by which the proxy would refuse the token: that of the first failed step.
+    pub fn code(&self) -> Option<&'static str> {
+        self.steps.iter().find_map(|step| step.code)
+    }
+}
+
+/// One check and what came of it. As text: a row.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The check.
+    pub name: &'static str,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// The stable word of the reason, when it failed.
+    pub code: Option<&'static str>,
+    /// What to look at, when it failed; it may quote the token's header and claims.
+    pub hint: Option<String>,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// It could not be made, because of an earlier failure.
+    Skipped,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::Skipped => "-",
+        };
+        write!(f, "{:<17} {verdict:<5}", self.name)?;
+        if let Some(code) = self.code {
+            write!(f, " {code}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, ": {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "{}", step.to_string().trim_end())?;
+        }
+        write!(f, "{}", if self.valid { "accepted" } else { "refused" })
+    }
+}
+
+/// Runs every check that can be run. Unlike [`super::verify`] it goes on after a failure, so a
+/// verdict on claims is about what the token says, signed or not.
+pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
+    let mut seen = Seen {
+        text,
+        header: None,
+        claims: None,
+        entry: None,
+        issuers,
+        now,
+    };
+    let mut steps = Vec::with_capacity(FIRST_STEPS.len() + CLAIM_CHECKS.len());
+
+    let token = Token::parse(text, issuers.max_token_size());
+    let token = seen.note(&mut steps, "structure", token);
+    seen.header = match &token {
+        Some(token) => seen.note(&mut steps, "header", Header::parse(token)),
+        None => None,
+    };
+    seen.claims = match &token {
+        Some(token) => seen.note(&mut steps, "payload", Claims::parse(token)),
+        None => None,
+    };
+    seen.entry = match &seen.claims {
+        Some(claims) => {
+            let entry = checks::issuer(claims, issuers);
+            let acceptance = entry.and_then(|entry| checks::acceptance(&entry.issuer, None));
+            seen.note(&mut steps, "issuer", acceptance);
+            // The rules of a disabled issuer can still be explained.
+            entry.ok()
+        }
+        None => None,
+    };
+    if let (Some(token), Some(header), Some(claims), Some(entry)) =
+        (&token, &seen.header, &seen.claims, seen.entry)
+    {
+        let issuer = &entry.issuer;
+        let allowed = seen.note(&mut steps, "algorithm", checks::algorithm(header, issuer));
+        if allowed.is_some() {
+            let keys = issuer.keys().snapshot();
+            let key = seen.note(&mut steps, "key", checks::key(header, claims, entry, &keys));
+            if let Some(key) = key {
+                seen.note(
+                    &mut steps,
+                    "signature",
+                    checks::signature(token, header, key),
+                );
+            }
+        }
+    }
+    skip_rest(&mut steps, &FIRST_STEPS);
+    if let (Some(claims), Some(entry)) = (&seen.claims, seen.entry) {
+        let subject = Subject {
+            claims,
+            settings: entry.issuer.settings(),
+            tenant: entry.tenant.as_deref(),
+            now,
+        };
+        for (name, check) in CLAIM_CHECKS {
+            seen.note(&mut steps, name, check(&subject));
+        }
+    }
+    skip_rest(&mut steps, &CLAIM_CHECKS.map(|(name, _)| name));
+
+    Explanation {
+        valid: steps.iter().all(|step| step.verdict == Verdict::Pass),
+        issuer: seen.entry.map(|entry| entry.issuer.name().to_string()),
+        steps,
+    }
+}
+
+/// What is known of the token so far.
+struct Seen<'a> {
+    text: &'a str,
+    header: Option<Header>,
+    claims: Option<Claims>,
+    entry: Option<&'a Entry>,
+    issuers: &'a Issuers,
+    now: UnixTime,
+}
+
+impl Seen<'_> {
+    fn note<T>(
+        &self,
+        steps: &mut Vec<Step>,
+        name: &'static str,
+        result: Result<T, Reason>,
+    ) -> Option<T> {
+        let (verdict, reason) = match &result {
+            Ok(_) => (Verdict::Pass, None),
+            Err(reason) => (Verdict::Fail, Some(*reason)),
+        };
+        steps.push(Step {
+            name,
+            verdict,
+            code: reason.map(Reason::code),
+            hint: reason.map(|reason| hint::of(reason, self)),
+        });
+        result.ok()
+    }
+}
+
+fn skip_rest(steps: &mut Vec<Step>, names: &[&'static str]) {
+    for name in names {
+        if !steps.iter().any(|step| step.name == *name) {
+            steps.push(Step {
+                name,
+                verdict: Verdict::Skipped,
+                code: None,
+                hint: None,
+            });
+        }
+    }
+}
+
+const FIRST_STEPS: [&str; 7] = [
+    "structure",
+    "header",
+    "payload",
+    "issuer",
+    "algorithm",
+    "key",
+    "signature",
+];

@@ -1,0 +1,190 @@
+//! What a person should look at, said of one token.
+
+use serde_json::Value;
+
+use super::Seen;
+use crate::clock::UnixTime;
+use crate::jwt::refusal::Reason;
+
+/// The hint for a reason, with what the token and the configuration say.
+pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
+    let specific = match reason {
+        Reason::Malformed => malformed(seen),
+        Reason::IssuerUnknown => issuer_unknown(seen),
+        Reason::AlgorithmNotAllowed => algorithm_not_allowed(seen),
+        Reason::KidUnknown => kid_unknown(seen),
+        Reason::KeyAlgorithmMismatch => key_algorithm(seen),
+        Reason::NoKeys => no_keys(seen),
+        Reason::Expired => date(seen, "exp", "The token expired"),
+        Reason::NotYetValid => date(seen, "nbf", "The token's `nbf` is"),
+        Reason::IssuedInFuture => date(seen, "iat", "The token's `iat` is"),
+        Reason::TooOld => date(seen, "iat", "The token was issued"),
+        Reason::AudMissing | Reason::AudMismatch => audience(seen),
+        Reason::AzpMismatch => authorized_party(seen),
+        Reason::ClaimMissing | Reason::ClaimMismatch => required_claim(seen),
+        _ => None,
+    };
+    specific.unwrap_or_else(|| reason.hint().to_owned())
+}
+
+fn malformed(seen: &Seen<'_>) -> Option<String> {
+    let text = seen.text;
+    if text
+        .get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
+    {
+        return Some("The text begins with `Bearer `; give the token alone.".to_owned());
+    }
+    if text.trim() != text || text.contains(char::is_whitespace) {
+        return Some("The text contains white space; a JWT has none.".to_owned());
+    }
+    let parts = text.split('.').count();
+    Some(format!(
+        "A JWT has three parts separated by dots; this text has {parts}."
+    ))
+}
+
+fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
+    let iss = seen.claims.as_ref()?.text("iss")?;
+    let bare = |iss: &str| iss.trim_end_matches('/').to_ascii_lowercase();
+    let near = seen
+        .issuers
+        .known_iss()
+        .find(|known| bare(known) == bare(iss));
+    Some(match near {
+        Some(known) if known.trim_end_matches('/') == iss.trim_end_matches('/') => format!(
+            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in the \
+             trailing slash, and `iss` is compared exactly."
+        ),
+        Some(known) => format!(
+            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in case, \
+             and `iss` is compared exactly."
+        ),
+        None => format!("No issuer has exactly the `iss` {iss:?}."),
+    })
+}
+
+fn algorithm_not_allowed(seen: &Seen<'_>) -> Option<String> {
+    let algorithm = seen.header.as_ref()?.algorithm.name();
+    let issuer = &seen.entry?.issuer;
+    let allowed: Vec<&str> = issuer
+        .settings()
+        .algorithms
+        .iter()
+        .map(|it| it.name())
+        .collect();
+    Some(format!(
+        "The token is signed with {algorithm}; the issuer `{}` allows {}.",
+        issuer.name(),
+        allowed.join(", ")
+    ))
+}
+
+fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
+    let kid = seen.header.as_ref()?.kid.as_deref()?;
+    let issuer = &seen.entry?.issuer;
+    let elsewhere = seen
+        .issuers
+        .iter()
+        .find(|other| other.name() != issuer.name() && other.keys().snapshot().has_kid(kid));
+    let keys = issuer.keys().snapshot();
+    let kids: Vec<&str> = keys.iter().filter_map(|key| key.kid()).collect();
+    let known = if kids.is_empty() {
+        "none".to_owned()
+    } else {
+        kids.join(", ")
+    };
+    let mut hint = format!(
+        "The issuer `{}` has no key {kid:?}; it has: {known}.",
+        issuer.name()
+    );
+    if let Some(other) = elsewhere {
+        hint += &format!(
+            " The issuer `{}` has a key with this `kid`: its tokens carry another `iss`.",
+            other.name()
+        );
+    }
+    Some(hint)
+}
+
+fn key_algorithm(seen: &Seen<'_>) -> Option<String> {
+    let header = seen.header.as_ref()?;
+    let kid = header.kid.as_deref()?;
+    let keys = seen.entry?.issuer.keys().snapshot();
+    let key = keys.iter().find(|key| key.kid() == Some(kid))?;
+    let algorithms: Vec<&str> = key.algorithms().map(|it| it.name()).collect();
+    Some(format!(
+        "The token is signed with {}, but the key {kid:?} is for {}.",
+        header.algorithm.name(),
+        algorithms.join(", ")
+    ))
+}
+
+fn no_keys(seen: &Seen<'_>) -> Option<String> {
+    let issuer = &seen.entry?.issuer;
+    let status = issuer.keys().status();
+    let error = status
+        .last_error
+        .as_deref()
+        .unwrap_or("no fetch has finished yet");
+    Some(format!(
+        "There are no keys of the issuer `{}` from {}: {error}.",
+        issuer.name(),
+        status.source
+    ))
+}
+
+fn date(seen: &Seen<'_>, claim: &str, what: &str) -> Option<String> {
+    let at = seen.claims.as_ref()?.date(claim).ok()??;
+    let now = seen.now;
+    let leeway = seen.entry?.issuer.settings().leeway.as_secs();
+    Some(if at > now {
+        format!(
+            "{what} {} to come, more than the leeway of {leeway} s: a clock is off by as much.",
+            span(now, at)
+        )
+    } else {
+        format!("{what} {} ago.", span(at, now))
+    })
+}
+
+fn span(from: UnixTime, to: UnixTime) -> String {
+    format!("{} s", from.until(to).as_secs())
+}
+
+fn audience(seen: &Seen<'_>) -> Option<String> {
+    let settings = seen.entry?.issuer.settings();
+    let wanted = settings.aud.join("\" or \"");
+    let claim = &settings.aud_claim;
+    Some(match seen.claims.as_ref()?.at(claim) {
+        None | Some(Value::Null) => {
+            format!("The token has no `{claim}`; the issuer's `aud` is \"{wanted}\".")
+        }
+        Some(Value::Array(many)) => format!(
+            "The `{claim}` array {} lacks \"{wanted}\".",
+            Value::Array(many.clone())
+        ),
+        Some(one) => format!("The `{claim}` is {one}; the issuer's `aud` is \"{wanted}\"."),
+    })
+}
+
+fn authorized_party(seen: &Seen<'_>) -> Option<String> {
+    let azp = seen.claims.as_ref()?.get("azp")?;
+    let wanted = seen.entry?.issuer.settings().azp.join("\" or \"");
+    Some(format!(
+        "The `azp` is {azp}; the issuer's `azp` is \"{wanted}\"."
+    ))
+}
+
+fn required_claim(seen: &Seen<'_>) -> Option<String> {
+    let claims = seen.claims.as_ref()?;
+    for required in &seen.entry?.issuer.settings().required_claims {
+        let name = &required.name;
+        match claims.at(name) {
+            None | Some(Value::Null) => return Some(format!("The claim `{name}` is not there.")),
+            Some(value) if required.values.is_empty() || required.values.contains(value) => {}
+            Some(value) => return Some(format!("The claim `{name}` is {value}.")),
+        }
+    }
+    None
+}

@@ -1,0 +1,226 @@
+//! The issuers of the running gateway.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::config;
+use crate::jwks::IssuerKeys;
+
+/// One issuer: its settings, its keys and its switch.
+pub struct Issuer {
+    name: Arc<str>,
+    settings: config::Issuer,
+    keys: Arc<IssuerKeys>,
+    enabled: AtomicBool,
+    generation: AtomicU64,
+}
+
+impl Issuer {
+    /// An issuer whose keys are had elsewhere.
+    pub fn new(settings: config::Issuer, keys: Arc<IssuerKeys>) -> Self {
+        Self {
+            name: settings.name.as_str().into(),
+            enabled: AtomicBool::new(settings.enabled),
+            generation: AtomicU64::new(0),
+            settings,
+            keys,
+        }
+    }
+
+    /// The name in logs, metrics and the dashboard.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The exact `iss` of its tokens, or their template when it has tenants. What a token said is
+    /// [`super::Verified::iss`].
+    pub fn iss(&self) -> &str {
+        &self.settings.iss
+    }
+
+    /// What the configuration says.
+    pub fn settings(&self) -> &config::Issuer {
+        &self.settings
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> &Arc<IssuerKeys> {
+        &self.keys
+    }
+
+    /// Whether its tokens are accepted.
+    pub fn enabled(&self) -> bool {
+        self.enabled.load(Ordering::Acquire)
+    }
+
+    /// Switches it on or off, from the very next request on.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Release);
+        self.invalidate();
+    }
+
+    /// Grows with every change of what decides over its tokens, its keys left out; a verdict
+    /// reached under another generation is void.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Voids every verdict reached so far.
+    pub fn invalidate(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The issuers by exact `iss`.
+#[derive(Debug)]
+pub struct Issuers {
+    all: Vec<Arc<Issuer>>,
+    by_iss: HashMap<String, Entry>,
+    max_token_size: usize,
+}
+
+/// What an `iss` stands for.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) issuer: Arc<Issuer>,
+    /// The tenant that this `iss` names, under a template.
+    pub(super) tenant: Option<String>,
+}
+
+impl Issuers {
+    /// Issuers without keys yet; a [`crate::jwks::JwksService`] brings them.
+    pub fn build(settings: &[config::Issuer]) -> Result<Self, IssuersError> {
+        let with_keys = |issuer: &config::Issuer| {
+            Arc::new(Issuer::new(
+                issuer.clone(),
+                Arc::new(IssuerKeys::new(issuer)),
+            ))
+        };
+        Self::from_issuers(settings.iter().map(with_keys).collect())
+    }
+
+    /// Issuers that exist already, such as those that a reload leaves as they are.
+    pub fn from_issuers(all: Vec<Arc<Issuer>>) -> Result<Self, IssuersError> {
+        let mut by_iss = HashMap::new();
+        for (position, issuer) in all.iter().enumerate() {
+            if all
+                .iter()
+                .take(position)
+                .any(|other| other.name == issuer.name)
+            {
+                return Err(IssuersError::DuplicateName(issuer.name.to_string()));
+            }
+            for (iss, tenant) in issuer.settings.accepted_iss() {
+                let entry = Entry {
+                    issuer: Arc::clone(issuer),
+                    tenant,
+                };
+                if let Some(other) = by_iss.insert(iss.clone(), entry) {
+                    return Err(IssuersError::DuplicateIss {
+                        iss,
+                        first: other.issuer.name.to_string(),
+                        second: issuer.name.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            all,
+            by_iss,
+            max_token_size: DEFAULT_TOKEN_SIZE,
+        })
+    }
+
+    /// Refuses an issuer whose `iss` is that of the gateway's own tokens: what the gateway signs
+    /// must never come in as somebody else's.
+    pub fn refuse_own(&self, own: &str) -> Result<(), IssuersError> {
+        match self.get(own) {
+            Some(issuer) => Err(IssuersError::OwnIss(issuer.name.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// The same with another bound on a token's length in bytes (`limits.token_size`).
+    pub fn with_max_token_size(self, max_token_size: usize) -> Self {
+        Self {
+            max_token_size,
+            ..self
+        }
+    }
+
+    /// The bound on a token's length in bytes.
+    pub fn max_token_size(&self) -> usize {
+        self.max_token_size
+    }
+
+    /// The issuer of tokens with exactly this `iss`.
+    pub fn get(&self, iss: &str) -> Option<&Arc<Issuer>> {
+        self.entry(iss).map(|entry| &entry.issuer)
+    }
+
+    /// The issuer with this name.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Issuer>> {
+        self.all.iter().find(|issuer| &*issuer.name == name)
+    }
+
+    /// All, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.all.iter()
+    }
+
+    /// Settings and keys of each, as [`crate::jwks::JwksService::new`] takes them.
+    pub fn key_sources(&self) -> impl Iterator<Item = (&config::Issuer, &Arc<IssuerKeys>)> {
+        self.all
+            .iter()
+            .map(|issuer| (&issuer.settings, &issuer.keys))
+    }
+
+    /// Each one's settings and keys, for the service that fetches.
+    pub fn key_sets(&self) -> impl Iterator<Item = (&config::Issuer, &Arc<IssuerKeys>)> {
+        self.all
+            .iter()
+            .map(|issuer| (issuer.settings(), issuer.keys()))
+    }
+
+    pub(super) fn entry(&self, iss: &str) -> Option<&Entry> {
+        self.by_iss.get(iss)
+    }
+
+    pub(super) fn known_iss(&self) -> impl Iterator<Item = &str> {
+        self.by_iss.keys().map(String::as_str)
+    }
+}
+
+/// Why issuers do not go together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuersError {
+    /// Two issuers with one `iss`: which keys verify would be left to chance.
+    #[error("the issuers `{first}` and `{second}` have the same `iss`, `{iss}`")]
+    DuplicateIss {
+        /// The `iss`.
+        iss: String,
+        /// The name of the one.
+        first: String,
+        /// The name of the other.
+        second: String,
+    },
+    /// Two issuers with one name: logs and metrics could not tell them apart.
+    #[error("two issuers are named `{0}`")]
+    DuplicateName(String),
+    /// An issuer with the gateway's own `iss`.
+    #[error("the issuer `{0}` has the `iss` of the gateway's own tokens")]
+    OwnIss(String),
+}
+
+/// `limits.token_size` unless told otherwise.
+const DEFAULT_TOKEN_SIZE: usize = 8 * 1024;

@@ -1,0 +1,140 @@
+//! Logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4): an issuer's word that a
+//! login is over. Judged by the checks of section 2.6, which are those of an external token but
+//! for the kind; so one never stands for the other.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::checks::{self, Subject};
+use super::claims::Claims;
+use super::header::{Header, LOGOUT_TYPES};
+use super::issuer::{Issuer, Issuers};
+use super::refusal::{Generations, Reason, Refusal};
+use super::token::Token;
+use crate::clock::UnixTime;
+
+/// A logout token that passed every check but the one for replays.
+#[derive(Clone, Debug)]
+pub struct LogoutToken {
+    /// Whose word it is.
+    pub issuer: Arc<Issuer>,
+    /// Its `iss`.
+    pub iss: String,
+    /// What is over.
+    pub logout: Logout,
+    /// Its id, to be used up.
+    pub jti: String,
+    /// Until when it is accepted.
+    pub accepted_until: UnixTime,
+}
+
+/// What is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Logout {
+    /// The login of a `sid`, whosever it is.
+    Login(String),
+    /// The login of a `sid` and a `sub`.
+    LoginOf {
+        /// The `sid`.
+        login: String,
+        /// The `sub`.
+        subject: String,
+    },
+    /// All logins of a `sub`.
+    Subject(String),
+}
+
+/// Verifies a logout token by the rules and keys of the issuer that its `iss` names. Does no I/O.
+pub fn verify_logout(text: &str, issuers: &Issuers, now: UnixTime) -> Result<LogoutToken, Refusal> {
+    let token = Token::parse(text, issuers.max_token_size())?;
+    let header = Header::parse_as(&token, &LOGOUT_TYPES)?;
+    let claims = Claims::parse(&token)?;
+    let entry = checks::issuer(&claims, issuers)?;
+    let issuer = &entry.issuer;
+    let generations = Generations::of(issuer);
+    let refuse = |reason| Refusal::new(reason, issuer, generations);
+
+    checks::acceptance(issuer, None).map_err(refuse)?;
+    checks::algorithm(&header, issuer).map_err(refuse)?;
+    let keys = issuer.keys().snapshot();
+    let key = checks::key(&header, &claims, entry, &keys).map_err(refuse)?;
+    checks::signature(&token, &header, key).map_err(refuse)?;
+
+    let settings = issuer.settings();
+    let subject = Subject {
+        claims: &claims,
+        settings,
+        tenant: entry.tenant.as_deref(),
+        now,
+    };
+    checks::expiry(&subject).map_err(refuse)?;
+    checks::not_before(&subject).map_err(refuse)?;
+    checks::issued_at(&subject).map_err(refuse)?;
+    if claims.get("iat").is_none() {
+        return Err(refuse(Reason::IatMissing));
+    }
+    let accepted = match settings.logout_audience.as_slice() {
+        [] => &settings.aud,
+        own => own,
+    };
+    if accepted.is_empty() {
+        // Else the logout of any of the issuer's clients would be one here.
+        return Err(refuse(Reason::LogoutAudienceUnset));
+    }
+    checks::audience_among(claims.get("aud"), accepted).map_err(refuse)?;
+    kind(&claims).map_err(refuse)?;
+    let logout = logout(&claims).map_err(refuse)?;
+    let jti = match text_claim(&claims, "jti") {
+        Ok(Some(jti)) => jti,
+        _ => return Err(refuse(Reason::JtiMissing)),
+    };
+    let exp = claims
+        .date("exp")
+        .map_err(|()| refuse(Reason::ExpInvalid))?;
+    let exp = exp.ok_or_else(|| refuse(Reason::ExpMissing))?;
+    Ok(LogoutToken {
+        iss: claims.text("iss").unwrap_or_default().to_owned(),
+        issuer: Arc::clone(issuer),
+        logout,
+        jti,
+        accepted_until: exp.plus(settings.leeway),
+    })
+}
+
+/// An event of logout, and nothing of an ID token.
+fn kind(claims: &Claims) -> Result<(), Reason> {
+    let event = claims.get("events").and_then(|events| events.get(EVENT));
+    if !event.is_some_and(Value::is_object) {
+        return Err(Reason::LogoutEventMissing);
+    }
+    match claims.get("nonce") {
+        Some(_) => Err(Reason::NoncePresent),
+        None => Ok(()),
+    }
+}
+
+fn logout(claims: &Claims) -> Result<Logout, Reason> {
+    let subject = text_claim(claims, "sub").map_err(|()| Reason::SubInvalid)?;
+    let login = text_claim(claims, "sid").map_err(|()| Reason::LogoutSidInvalid)?;
+    match (login, subject) {
+        (Some(login), Some(subject)) => Ok(Logout::LoginOf { login, subject }),
+        (Some(login), None) => Ok(Logout::Login(login)),
+        (None, Some(subject)) => Ok(Logout::Subject(subject)),
+        (None, None) => Err(Reason::SubMissing),
+    }
+}
+
+/// A claim that, if it is there, is a string with something in it.
+fn text_claim(claims: &Claims, name: &str) -> Result<Option<String>, ()> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(()),
+    }
+}
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+#[cfg(test)]
+mod tests;

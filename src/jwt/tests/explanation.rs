@@ -1,0 +1,158 @@
+//! The explanation's hints, for the mistakes that people make.
+
+use super::*;
+
+fn hint(change: impl FnOnce(&mut Scene)) -> (String, Explanation) {
+    let signer = Signer::new("ES256");
+    let mut scene = Scene::new(&signer);
+    change(&mut scene);
+    let explanation = explain(&scene.token(&signer), &scene.issuers(), NOW);
+    (explanation.errors().join("\n"), explanation)
+}
+
+#[track_caller]
+fn says(words: &str, change: impl FnOnce(&mut Scene)) {
+    let (hint, _) = hint(change);
+    assert!(hint.contains(words), "{hint}");
+}
+
+#[test]
+fn hints_name_the_mistake() {
+    says("trailing slash", |it| {
+        it.claims["iss"] = json!("https://idp.example/")
+    });
+    says("differ in case", |it| {
+        it.claims["iss"] = json!("https://IDP.example")
+    });
+    says("expired 90 s ago", |it| {
+        it.claims["exp"] = json!(NOW.0 - 90)
+    });
+    says("`nbf` is 120 s to come", |it| {
+        it.claims["nbf"] = json!(NOW.0 + 120)
+    });
+    says(
+        "`iat` is 45 s to come, more than the leeway of 30 s",
+        |it| {
+            it.claims["iat"] = json!(NOW.0 + 45);
+        },
+    );
+    says(r#"array ["web"] lacks "api""#, |it| {
+        it.settings["aud"] = json!("api");
+        it.claims["aud"] = json!(["web"]);
+    });
+    says("is a JWE", |it| {
+        it.text = Box::new(|token| format!("{token}.AA.AA"))
+    });
+    says(
+        "signed with ES256; the issuer `idp` allows RS256, PS256",
+        |it| {
+            it.settings["algorithms"] = json!(["RS256", "PS256"]);
+        },
+    );
+    says("has no key \"other\"; it has: k.", |it| {
+        it.header["kid"] = json!("other")
+    });
+    says("but the key \"k\" is for ES256", |it| {
+        it.header["alg"] = json!("ES384")
+    });
+    says("no fetch has finished yet", |it| it.fixed = false);
+    says("begins with `Bearer `", |it| {
+        it.text = Box::new(|token| format!("Bearer {}", token.replace('.', "")))
+    });
+    says("white space", |it| it.text = Box::new(|_| "a b".to_owned()));
+    says("`azp` is \"x\"", |it| {
+        it.settings["azp"] = json!("app");
+        it.claims["azp"] = json!("x");
+    });
+    says("`token_use` is \"id\"", |it| {
+        it.settings["required_claims"] = json!({ "token_use": "access" });
+        it.claims["token_use"] = json!("id");
+    });
+}
+
+#[test]
+fn a_kid_of_another_issuer_is_pointed_out() {
+    let signer = Signer::new("ES256");
+    let issuer = |name: &str, kid: &str| {
+        let iss = format!("https://{name}.example");
+        let settings = fixture::settings(json!({ "name": name, "iss": iss }));
+        let set = json!({ "keys": [signer.jwk(kid)] }).to_string();
+        let keys = IssuerKeys::fixed(KeySet::parse(set.as_bytes()).unwrap());
+        Arc::new(Issuer::new(settings, Arc::new(keys)))
+    };
+    let issuers = Issuers::from_issuers(vec![issuer("one", "k1"), issuer("two", "k2")]).unwrap();
+    let mut claims = fixture::claims();
+    claims["iss"] = json!("https://one.example");
+    let token = signer.sign(&json!({ "alg": "ES256", "kid": "k2" }), &claims);
+    let errors = explain(&token, &issuers, NOW).errors().join("\n");
+    assert!(
+        errors.contains("The issuer `two` has a key with this `kid`"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn every_step_is_told_in_order() {
+    let names = |explanation: &Explanation| -> Vec<(&str, Verdict)> {
+        explanation
+            .steps
+            .iter()
+            .map(|step| (step.name, step.verdict))
+            .collect()
+    };
+    let (_, good) = hint(|_| {});
+    let all: Vec<&str> = names(&good).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        all,
+        [
+            "structure",
+            "header",
+            "payload",
+            "issuer",
+            "algorithm",
+            "key",
+            "signature",
+            "kind",
+            "subject",
+            "tenant",
+            "expiry",
+            "not_before",
+            "issued_at",
+            "audience",
+            "authorized_party",
+            "required_claims"
+        ]
+    );
+    // After a failure what can be checked is checked, the rest is there as skipped.
+    let (_, bad) = hint(|it| {
+        it.header["kid"] = json!("other");
+        it.claims["exp"] = json!(0);
+    });
+    let verdicts = names(&bad);
+    assert_eq!(verdicts.len(), all.len());
+    assert_eq!(verdicts[5], ("key", Verdict::Fail));
+    assert_eq!(verdicts[6], ("signature", Verdict::Skipped));
+    assert_eq!(verdicts[10], ("expiry", Verdict::Fail));
+    assert_eq!(bad.code(), Some("kid_unknown"));
+
+    let (_, garbage) = hint(|it| it.text = Box::new(|_| "garbage".to_owned()));
+    assert_eq!(names(&garbage).len(), all.len());
+    assert!(
+        names(&garbage)[1..]
+            .iter()
+            .all(|(_, verdict)| *verdict == Verdict::Skipped)
+    );
+}
+
+#[test]
+fn rows_are_lines_and_json() {
+    let (_, explanation) = hint(|it| it.claims["iss"] = json!("a\nb"));
+    let text = explanation.to_string();
+    assert_eq!(text.lines().count(), explanation.steps.len() + 1, "{text}");
+    assert!(text.ends_with("refused"), "{text}");
+    let json = serde_json::to_value(&explanation).unwrap();
+    assert_eq!(json["valid"], false);
+    assert_eq!(json["steps"][3]["code"], "issuer_unknown");
+    assert_eq!(json["steps"][3]["verdict"], "fail");
+    assert_eq!(json["steps"][4]["verdict"], "skipped");
+}

@@ -1,0 +1,127 @@
+//! From a token's text to [`Verified`].
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use super::checks::{self, Subject};
+use super::claims::Claims;
+use super::header::Header;
+use super::issuer::{Issuer, Issuers};
+use super::refusal::{Generations, Reason, Refusal};
+use super::token::Token;
+use super::verified::Verified;
+use crate::clock::UnixTime;
+use crate::jwks::Trust;
+
+/// Verifies a token by the rules and keys of the issuer that its `iss` names. Does no I/O.
+pub fn verify(token: &str, issuers: &Issuers, now: UnixTime) -> Result<Verified, Refusal> {
+    run(token, issuers, now, Expected::Any)
+}
+
+/// Verifies an assertion for the session of a token with this `iss`. It may leave its own `iss`
+/// and its audience out; where they are there, they must match. Only that issuer's keys count.
+pub fn verify_assertion(
+    token: &str,
+    issuers: &Issuers,
+    now: UnixTime,
+    iss: &str,
+) -> Result<Verified, Refusal> {
+    run(token, issuers, now, Expected::Assertion(iss))
+}
+
+/// Verifies a token that came by the cookie or header of one issuer: it must be that issuer's.
+pub fn verify_for(
+    token: &str,
+    issuers: &Issuers,
+    now: UnixTime,
+    expected: &Issuer,
+) -> Result<Verified, Refusal> {
+    run(token, issuers, now, Expected::Issuer(expected))
+}
+
+/// Whose token it has to be.
+#[derive(Clone, Copy)]
+enum Expected<'a> {
+    /// Any configured issuer's.
+    Any,
+    /// This issuer's.
+    Issuer(&'a Issuer),
+    /// An assertion that counts as one with this `iss`.
+    Assertion(&'a str),
+}
+
+fn run(
+    text: &str,
+    issuers: &Issuers,
+    now: UnixTime,
+    expected: Expected<'_>,
+) -> Result<Verified, Refusal> {
+    let token = Token::parse(text, issuers.max_token_size())?;
+    let header = Header::parse(&token)?;
+    let claims = Claims::parse(&token)?;
+    let entry = match expected {
+        Expected::Assertion(iss) => checks::assertion_issuer(&claims, issuers, iss)?,
+        _ => checks::issuer(&claims, issuers)?,
+    };
+    let issuer = &entry.issuer;
+    let generations = Generations::of(issuer);
+    let refuse = |reason| Refusal::new(reason, issuer, generations);
+
+    let (own, checks): (_, &[_]) = match expected {
+        Expected::Any => (None, &checks::CLAIM_CHECKS),
+        Expected::Issuer(issuer) => (Some(issuer), &checks::CLAIM_CHECKS),
+        Expected::Assertion(_) => (None, &checks::ASSERTION_CHECKS),
+    };
+    checks::acceptance(issuer, own).map_err(refuse)?;
+    checks::algorithm(&header, issuer).map_err(refuse)?;
+    let keys = issuer.keys().snapshot();
+    let key = checks::key(&header, &claims, entry, &keys).map_err(refuse)?;
+    checks::signature(&token, &header, key).map_err(refuse)?;
+
+    let subject = Subject {
+        claims: &claims,
+        settings: issuer.settings(),
+        tenant: entry.tenant.as_deref(),
+        now,
+    };
+    for (_, check) in checks {
+        check(&subject).map_err(refuse)?;
+    }
+    let trust = key.trust().clone();
+    let iss = match expected {
+        Expected::Assertion(iss) => Some(iss),
+        _ => claims.text("iss"),
+    };
+    let iss = iss.ok_or(Reason::IssMissing).map_err(refuse)?.to_owned();
+    prove(&token, Arc::clone(issuer), generations, trust, iss, claims).map_err(refuse)
+}
+
+/// Takes out of checked claims what every caller needs. Its errors repeat what the checks have
+/// ruled out.
+fn prove(
+    token: &Token<'_>,
+    issuer: Arc<Issuer>,
+    generations: Generations,
+    trust: Trust,
+    iss: String,
+    claims: Claims,
+) -> Result<Verified, Reason> {
+    let signed = digest::digest(&digest::SHA256, token.signed().as_bytes());
+    let signed_part_digest = signed.as_ref().try_into().map_err(|_| Reason::Malformed)?;
+    let subject = claims.text("sub").ok_or(Reason::SubMissing)?.to_owned();
+    let exp = claims.date("exp").map_err(|()| Reason::ExpInvalid)?;
+    let expires_at = exp.ok_or(Reason::ExpMissing)?;
+    let issued_at = claims.date("iat").map_err(|()| Reason::IatInvalid)?;
+    Ok(Verified {
+        issuer,
+        generations,
+        trust,
+        claims,
+        iss,
+        subject,
+        expires_at,
+        issued_at,
+        signed_part_digest,
+    })
+}

@@ -1,0 +1,46 @@
+//! Vestibule: a bring-your-own-auth gateway.
+//!
+//! People keep the key that they already have, a JWT of their own auth provider (the *external
+//! token*). Vestibule verifies it against the provider's cached keys, opens a *session* for the
+//! user, creating the user on first sight, and forwards the request with the platform's own
+//! *session token*. The external token never goes further.
+//!
+//! # Life of a request
+//!
+//! 1. **Accept**: [`server`] bounds connections and the time that a header may take.
+//! 2. **Check**: [`proxy`] refuses what has more than one reading; [`route`] matches the canonical
+//!    path, and the same bytes are forwarded.
+//! 3. **Take the credential**: [`credential`] finds the one token of a request.
+//! 4. **Exchange**: [`exchange`] turns a token into a session, from its cache or by [`jwt`]
+//!    (verification), [`identity`] (the user), [`session`] (minting) and [`store`] (records).
+//! 5. **Rewrite and forward**: [`proxy`] takes every issuer's credential out, puts the session
+//!    token in, and streams to a server of [`upstream`].
+//! 6. **Log and count** once: [`metrics`], [`telemetry`].
+//!
+//! Dependencies run one way: `server` knows `proxy`, `api` and `admin`; these know `exchange`; it
+//! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
+//! and the leaves ([`clock`], [`metrics`], [`rejection`], [`telemetry`]).
+
+pub mod admin;
+pub mod api;
+pub mod authorize;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod credential;
+pub mod demo;
+pub mod exchange;
+pub mod identity;
+pub mod jwks;
+pub mod jwt;
+pub mod metrics;
+pub mod origin;
+pub mod proxy;
+pub mod rejection;
+pub mod route;
+pub mod server;
+pub mod session;
+pub mod stepup;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,127 @@
+//! Whether a page may send a cookie-borne credential.
+//!
+//! A browser attaches cookies whichever page asks; so a request that could change something, or
+//! open a WebSocket, must prove that it comes from the site itself or from a listed origin, by
+//! `Origin` (RFC 6454 section 7) or Fetch Metadata's `Sec-Fetch-Site`. Both can not be set by a
+//! page's script. Without either the request is refused.
+
+use http::header::{HeaderMap, HeaderName, ORIGIN};
+use http::{HeaderValue, Method};
+
+use crate::config::Origin;
+use crate::rejection::{Code, Rejection};
+use crate::route::Host;
+
+/// The origin that a request was sent to.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnOrigin<'a> {
+    /// Whether the client came by `https`.
+    pub is_https: bool,
+    /// The host that it named.
+    pub host: Host<'a>,
+}
+
+impl OwnOrigin<'_> {
+    fn is(&self, origin: &str) -> bool {
+        let (scheme, default_port) = if self.is_https {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
+        let host = origin
+            .strip_prefix(scheme)
+            .and_then(|rest| rest.strip_prefix("://"));
+        host.and_then(|text| Host::parse(text).ok())
+            .is_some_and(|host| {
+                host.name().eq_ignore_ascii_case(self.host.name())
+                    && host.port().unwrap_or(default_port)
+                        == self.host.port().unwrap_or(default_port)
+            })
+    }
+}
+
+/// Whether a request with a cookie-borne credential may pass.
+///
+/// Safe methods (GET, HEAD, OPTIONS) pass unless they open a WebSocket. For the rest:
+///
+/// - An `Origin` must be the own one or one of `allowed`; `null`, two fields and anything else
+///   are refused.
+/// - The own `Origin` with a `Sec-Fetch-Site` other than `same-origin` is refused: they disagree.
+/// - Without `Origin`, only `Sec-Fetch-Site: same-origin` passes; `none`, which says that the
+///   user began the request, vouches for safe methods only.
+pub fn allows(
+    method: &Method,
+    is_websocket: bool,
+    headers: &HeaderMap,
+    own: &OwnOrigin<'_>,
+    allowed: &[Origin],
+) -> Result<(), OriginRefusal> {
+    if !is_websocket && matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let site = single(headers, &SEC_FETCH_SITE)?;
+    let is_same_origin = site.is_none_or(|site| site == "same-origin");
+    let Some(origin) = single(headers, &ORIGIN)? else {
+        return match site {
+            None => Err(OriginRefusal::Absent),
+            Some(_) if is_same_origin => Ok(()),
+            Some(_) => Err(OriginRefusal::Foreign),
+        };
+    };
+    let origin = origin.to_str().map_err(|_| OriginRefusal::Foreign)?;
+    if allowed.iter().any(|listed| listed.as_str() == origin) {
+        return Ok(());
+    }
+    match own.is(origin) {
+        true if is_same_origin => Ok(()),
+        true => Err(OriginRefusal::Disagree),
+        false => Err(OriginRefusal::Foreign),
+    }
+}
+
+/// Why a request may not use a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginRefusal {
+    /// Neither `Origin` nor `Sec-Fetch-Site`.
+    #[error("the request names no origin")]
+    Absent,
+    /// Another origin, or `null`.
+    #[error("the request comes from another origin")]
+    Foreign,
+    /// `Origin` and `Sec-Fetch-Site` contradict each other.
+    #[error("the request names its origin in two ways that disagree")]
+    Disagree,
+    /// A field twice.
+    #[error("the request names its origin twice")]
+    Repeated,
+}
+
+impl From<OriginRefusal> for Rejection {
+    fn from(refusal: OriginRefusal) -> Self {
+        let reason = match refusal {
+            OriginRefusal::Absent => "origin_absent",
+            OriginRefusal::Foreign => "origin_foreign",
+            OriginRefusal::Disagree => "origin_disagrees",
+            OriginRefusal::Repeated => "origin_repeated",
+        };
+        Self::new(Code::Forbidden, reason)
+    }
+}
+
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, OriginRefusal> {
+    let mut fields = headers.get_all(name).iter();
+    let first = fields.next();
+    if fields.next().is_some() {
+        Err(OriginRefusal::Repeated)
+    } else {
+        Ok(first)
+    }
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! The reverse proxy: one short method for each phase of a request.
+//!
+//! The order is the design's: check the request itself, find its route, take its credential,
+//! exchange it, apply the origin rule, rewrite, forward, log and count once.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+
+pub mod access_log;
+pub mod answer;
+pub mod context;
+pub mod counters;
+pub mod cut;
+pub mod decide;
+pub mod endpoint;
+pub mod forwarded;
+pub mod headers;
+pub mod inspect;
+pub mod request_id;
+mod set_cookie;
+pub mod site;
+mod upstream_error;
+
+use context::{Pass, RequestContext};
+use decide::Decision;
+use request_id::RequestIds;
+pub use site::{Site, SiteError};
+
+use crate::exchange::Exchange;
+use crate::jwt;
+use crate::metrics::Metrics;
+use crate::rejection::{Code, Rejection};
+use crate::upstream::Outcome;
+
+/// The proxy's application.
+pub struct Gateway {
+    site: Arc<ArcSwap<Site>>,
+    exchange: Arc<Exchange>,
+    api: Router,
+    metrics: Arc<Metrics>,
+    ids: RequestIds,
+}
+
+impl Gateway {
+    /// A proxy for `site`, which a reload may replace; `api` answers under the API prefix.
+    pub fn new(
+        site: Arc<ArcSwap<Site>>,
+        exchange: Arc<Exchange>,
+        api: Router,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            site,
+            exchange,
+            api,
+            metrics,
+            ids: RequestIds::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> Self::CTX {
+        RequestContext::new(self.site.load_full(), self.ids.next())
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
+        cut::header_arrived();
+        let limits = &ctx.site.limits;
+        session.set_read_timeout(Some(limits.body_read_timeout));
+        session.set_write_timeout(Some(limits.response_write_timeout));
+        session
+            .as_mut()
+            .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
+        // Off when the client asked to close, or the gateway drains: that stays.
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));
+        }
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
+        let site = Arc::clone(&ctx.site);
+        let peer = site.peer(session.client_addr());
+        let request = session.req_header();
+        match decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await {
+            Ok(Decision::Forward) => {
+                if let Some(session) = ctx.session() {
+                    cut::bind(session);
+                }
+                Ok(false)
+            }
+            Ok(Decision::Own) => {
+                ctx.answered = Some(endpoint::serve(&self.api, session, ctx).await?);
+                Ok(true)
+            }
+            Err(rejection) => {
+                ctx.refused = Some(rejection);
+                ctx.answered = Some(rejection.status);
+                let cookie = ctx.set_cookie.take();
+                answer::refuse_with(session, &rejection, ctx.id, cookie).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        let Some(most) = ctx.site.limits.body_size else {
+            return Ok(());
+        };
+        ctx.body_received += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if ctx.body_received <= most.as_u64() {
+            return Ok(());
+        }
+        // A body without an announced length is only known to be too large once it is.
+        let rejection = Rejection::new(Code::TooLarge, "body_too_large");
+        ctx.refused = Some(rejection);
+        Err(answer::as_error(&rejection))
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        ctx: &mut Self::CTX,
+    ) -> Result<Box<HttpPeer>> {
+        let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
+            return Err(no_pass());
+        };
+        let upstream = &route.upstream;
+        let user = ctx.session().map(|session| session.user());
+        let key = user.as_ref().map(|user| user.as_bytes().as_slice());
+        // Asked again when a reused connection turned out closed: that server did not fail.
+        let address = upstream
+            .pick_for(key, &ctx.tried)
+            .or_else(|| ctx.tried.last().copied());
+        let Some(address) = address else {
+            let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
+            ctx.refused = Some(rejection);
+            return Err(answer::as_error(&rejection));
+        };
+        ctx.tried.push(address);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "an address, which needs no resolution"
+        )]
+        let mut peer = Box::new(HttpPeer::new(address, false, String::new()));
+        let timeouts = upstream.timeouts();
+        peer.options.connection_timeout = Some(timeouts.connect);
+        peer.options.total_connection_timeout = Some(timeouts.connect);
+        peer.options.read_timeout = Some(timeouts.read);
+        peer.options.write_timeout = Some(timeouts.write);
+        peer.options.idle_timeout = Some(timeouts.idle);
+        Ok(peer)
+    }
+
+    /// Runs after the framework's hop-by-hop policy, so that no `Connection` field can take out
+    /// what is put in here; runs again on each retry.
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        let (Some(route), Some(pass)) = (&ctx.route, &ctx.pass) else {
+            return Err(no_pass());
+        };
+        let site = &ctx.site;
+        if let Some(target) = &ctx.target {
+            request.set_raw_path(target.as_bytes())?;
+        }
+        let issuers = self.exchange.issuers();
+        site.rewrite.strip(request, route.access, |token| {
+            jwt::unverified_issuer(token)
+                .is_some_and(|iss| self.exchange.is_own(&iss) || issuers.get(&iss).is_some())
+        });
+        let host =
+            inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
+        site.peer(session.client_addr())
+            .rewrite(request, host.authority(), host.port());
+        if let Pass::Session(session) = pass {
+            site.rewrite.inject(request, session.forwarded().clone());
+        }
+        request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        if let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) {
+            route.upstream.report(address, Outcome::Answered);
+        }
+        set_cookie::keep_ours(response, ctx.set_cookie.take())?;
+        response.insert_header(answer::REQUEST_ID, ctx.id.header())
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Self::CTX,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+            return error;
+        };
+        route.upstream.report(address, Outcome::Failed);
+        // Nothing was sent, so another server may be tried whatever the method.
+        error.set_retry(ctx.tried.len() < route.upstream.addresses().len());
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Self::CTX,
+    ) -> FailToProxy {
+        let rejection = ctx.refused.or_else(|| upstream_error::rejection(error));
+        let Some(rejection) = rejection else {
+            // The client is gone.
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        };
+        ctx.refused = Some(rejection);
+        if session.response_written().is_none() {
+            ctx.answered = Some(rejection.status);
+            session.set_keepalive(None);
+            // A client that does not take the answer is gone, too.
+            let _ = answer::refuse(session, &rejection, ctx.id).await;
+        }
+        FailToProxy {
+            error_code: rejection.status.as_u16(),
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
+        let status = session
+            .response_written()
+            .map(|response| response.status)
+            .or(ctx.answered);
+        let elapsed = ctx.started.elapsed();
+        let counters = ctx.site.route_counters(ctx.route_name());
+        let method = &session.req_header().method;
+        counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
+        if ctx.site.access_log {
+            access_log::write(session.req_header(), status, elapsed, error, ctx);
+        }
+    }
+
+    /// Marks the connection, so that the guard knows its next request from its first.
+    fn persist_connection_context(
+        &self,
+        _session: &Session,
+        _ctx: &Self::CTX,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(()))
+    }
+
+    /// The access log has a line for each request, with its reason.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Self::CTX, _error: &Error) -> bool {
+        true
+    }
+
+    /// Never the query: it may hold what people should not have put there.
+    fn request_summary(&self, session: &Session, ctx: &Self::CTX) -> String {
+        format!("{} {}", session.req_header().method, ctx.id)
+    }
+}
+
+/// The state that the types should make impossible: a request without a right to pass. Answered
+/// with 500, forwarded never.
+fn no_pass() -> Box<Error> {
+    Error::explain(ErrorType::InternalError, "no pass")
+}
+
+/// How long the rest of a refused request's body is read, so that its connection can be kept.
+const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);
+/// How long clients are told to wait for an upstream whose name does not resolve.
+const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

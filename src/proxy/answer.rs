@@ -1,0 +1,152 @@
+//! Answers of the gateway itself: refusals as problem details (RFC 9457).
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE,
+    WWW_AUTHENTICATE,
+};
+use http::{Method, StatusCode};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use pingora::{ErrorType, OrErr, Result};
+use serde_json::json;
+
+use super::request_id::RequestId;
+use crate::rejection::{Code, Rejection};
+
+/// Writes a refusal. Says nothing of the token: one coarse code, one sentence, the request's id.
+pub async fn refuse(session: &mut Session, rejection: &Rejection, id: RequestId) -> Result<()> {
+    refuse_with(session, rejection, id, None).await
+}
+
+/// The same, and sets or takes away a cookie.
+pub async fn refuse_with(
+    session: &mut Session,
+    rejection: &Rejection,
+    id: RequestId,
+    set_cookie: Option<HeaderValue>,
+) -> Result<()> {
+    let body = json!({
+        "type": "about:blank",
+        "title": rejection.status.canonical_reason().unwrap_or("Refused"),
+        "status": rejection.status.as_u16(),
+        "detail": rejection.code.text(),
+        "code": rejection.code.as_str(),
+        "request_id": id.to_string(),
+    });
+    let body = Bytes::from(body.to_string());
+    let mut response = ResponseHeader::build(rejection.status, Some(8))?;
+    response.insert_header(CONTENT_TYPE, "application/problem+json")?;
+    response.insert_header(CONTENT_LENGTH, body.len())?;
+    response.insert_header(CACHE_CONTROL, "no-store")?;
+    response.insert_header(REQUEST_ID, id.header())?;
+    if let Some(field) = set_cookie {
+        response.insert_header(SET_COOKIE, field)?;
+    }
+    if let Some(challenge) = challenge(rejection) {
+        response.insert_header(WWW_AUTHENTICATE, challenge)?;
+    }
+    if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
+        response.insert_header(http::header::ALLOW, ALLOWED_METHODS)?;
+    }
+    if let Some(wait) = rejection.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.insert_header(RETRY_AFTER, seconds)?;
+    }
+    if !keeps_connection(rejection) {
+        session.set_keepalive(None);
+    }
+    let head = session.req_header().method == Method::HEAD;
+    session
+        .write_response_header(Box::new(response), head)
+        .await?;
+    if !head {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}
+
+/// RFC 6750 section 3: a 401 always names the scheme, and an error only when a credential was
+/// presented.
+fn challenge(rejection: &Rejection) -> Option<HeaderValue> {
+    let error = rejection.code.bearer_error();
+    match (rejection.status, error) {
+        (StatusCode::UNAUTHORIZED, None) => {
+            Some(HeaderValue::from_static(r#"Bearer realm="vestibule""#))
+        }
+        (_, Some("invalid_token")) => Some(HeaderValue::from_static(
+            r#"Bearer realm="vestibule", error="invalid_token""#,
+        )),
+        (_, Some("insufficient_user_authentication")) => Some(HeaderValue::from_static(
+            r#"Bearer realm="vestibule", error="insufficient_user_authentication""#,
+        )),
+        (_, Some("invalid_request")) => Some(HeaderValue::from_static(
+            r#"Bearer realm="vestibule", error="invalid_request""#,
+        )),
+        _ => None,
+    }
+}
+
+/// A request that could not be read for certain leaves the connection in doubt.
+fn keeps_connection(rejection: &Rejection) -> bool {
+    !matches!(
+        rejection.code,
+        Code::InvalidRequest | Code::TooLarge | Code::Timeout | Code::Internal
+    )
+}
+
+/// An error for a phase that may only fail, carrying the rejection's status.
+pub fn as_error(rejection: &Rejection) -> Box<pingora::Error> {
+    pingora::Error::explain(
+        ErrorType::HTTPStatus(rejection.status.as_u16()),
+        rejection.reason,
+    )
+}
+
+/// The field that tells a client its request's id.
+pub const REQUEST_ID: &str = "x-request-id";
+const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Reads a whole request body of at most `limit` bytes; `None` when it is larger.
+pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Bytes>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = session.as_mut().read_request_body().await? {
+        if body.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.into()))
+}
+
+/// Writes a response that one of our own routers made.
+pub async fn relay(
+    session: &mut Session,
+    response: axum::response::Response,
+    id: RequestId,
+) -> Result<StatusCode> {
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, MAX_OWN_BODY).await.or_err(
+        ErrorType::InternalError,
+        "our own response could not be read",
+    )?;
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    for (name, value) in &parts.headers {
+        header.append_header(name, value)?;
+    }
+    header.insert_header(CONTENT_LENGTH, body.len())?;
+    header.insert_header(REQUEST_ID, id.header())?;
+    let bodiless = session.req_header().method == Method::HEAD
+        || parts.status == StatusCode::NOT_MODIFIED
+        || parts.status == StatusCode::NO_CONTENT;
+    session
+        .write_response_header(Box::new(header), bodiless)
+        .await?;
+    if !bodiless {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(parts.status)
+}
+
+/// Our own endpoints answer with small documents.
+const MAX_OWN_BODY: usize = 1 << 20;

@@ -1,0 +1,84 @@
+//! What one request carries from phase to phase.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderValue, StatusCode};
+
+use super::request_id::RequestId;
+use super::site::Site;
+use crate::exchange::Session;
+use crate::rejection::Rejection;
+use crate::route::Route;
+
+/// The right to be forwarded. Without one no upstream request is built.
+#[derive(Clone, Debug)]
+pub enum Pass {
+    /// As a user.
+    Session(Arc<Session>),
+    /// As nobody, on a route that says so.
+    Anonymous,
+}
+
+/// One request's state. Retries use it again.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// The configuration under which the whole request is served.
+    pub site: Arc<Site>,
+    /// Told to the client and the log.
+    pub id: RequestId,
+    /// When the header was complete.
+    pub started: Instant,
+    /// Where the request goes, once known.
+    pub route: Option<Arc<Route>>,
+    /// Path and query that the upstream sees, where they are not those of the request.
+    pub target: Option<String>,
+    /// The right to go there, once granted.
+    pub pass: Option<Pass>,
+    /// Why it was refused.
+    pub refused: Option<Rejection>,
+    /// Where its credential was found; `none` without one.
+    pub source: &'static str,
+    /// The servers that were asked, the one that is being asked last.
+    pub tried: Vec<SocketAddr>,
+    /// A `Set-Cookie` field for the answer.
+    pub set_cookie: Option<HeaderValue>,
+    /// Bytes of the body received so far.
+    pub body_received: u64,
+    /// What was answered, when the gateway itself answered.
+    pub answered: Option<StatusCode>,
+}
+
+impl RequestContext {
+    /// Of a request that has just arrived.
+    pub fn new(site: Arc<Site>, id: RequestId) -> Self {
+        Self {
+            site,
+            id,
+            started: Instant::now(),
+            route: None,
+            target: None,
+            pass: None,
+            refused: None,
+            source: "none",
+            tried: Vec::new(),
+            set_cookie: None,
+            body_received: 0,
+            answered: None,
+        }
+    }
+
+    /// The route's name for logs and metrics.
+    pub fn route_name(&self) -> &str {
+        self.route.as_ref().map_or("none", |route| &route.name)
+    }
+
+    /// The session, when the request passes as a user.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        match &self.pass {
+            Some(Pass::Session(session)) => Some(session),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The thread between a request and the guard around it.
+//!
+//! Filters run only when data moves, so nothing in them can end an idle WebSocket or a header
+//! that never completes. The guard can, because it polls the request's future; this slot tells
+//! it how far the request is. Everything here happens inside that one task: the guard looks at
+//! the slot right after each poll of the request, so no wake-up is needed.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::exchange::Session;
+
+tokio::task_local! {
+    static SLOT: Arc<Cut>;
+}
+
+/// How far a request is, for the guard that may cut it.
+#[derive(Debug, Default)]
+pub struct Cut {
+    header_arrived: AtomicBool,
+    session: OnceLock<Arc<Session>>,
+}
+
+impl Cut {
+    /// Runs a request with this slot.
+    pub fn scope<F: Future>(self: &Arc<Self>, request: F) -> impl Future<Output = F::Output> {
+        SLOT.scope(Arc::clone(self), request)
+    }
+
+    /// Whether the request's whole header has arrived.
+    pub fn header_arrived(&self) -> bool {
+        self.header_arrived.load(Ordering::Relaxed)
+    }
+
+    /// The session whose end ends the request.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        self.session.get()
+    }
+}
+
+/// Says that the running request's header is complete.
+pub fn header_arrived() {
+    // Without a guard there is nobody to tell.
+    let _ = SLOT.try_with(|slot| slot.header_arrived.store(true, Ordering::Relaxed));
+}
+
+/// Ties the running request to its session's life.
+pub fn bind(session: &Arc<Session>) {
+    let _ = SLOT.try_with(|slot| slot.session.set(Arc::clone(session)));
+}

@@ -1,0 +1,210 @@
+//! What becomes of a request: forwarded with a pass, answered by the gateway, or refused.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use pingora::http::RequestHeader;
+
+use super::context::{Pass, RequestContext};
+use super::forwarded::Peer;
+use super::inspect::{self, Inspected};
+use super::site::Site;
+use crate::clock::UnixTime;
+use crate::config::Access;
+use crate::credential::{self, Presented, Source};
+use crate::exchange::{Exchange, Session};
+use crate::identity::Client;
+use crate::metrics::{Metrics, OTHER};
+use crate::origin;
+use crate::rejection::{Code, Rejection};
+use crate::route::Route;
+use crate::session::cookie;
+use crate::stepup::{self, ELEVATED_FIELD};
+
+/// Where an accepted request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// To its route's upstream; the context holds the pass.
+    Forward,
+    /// To the gateway's own endpoints.
+    Own,
+}
+
+/// Decides, and leaves route, pass and source in the context.
+pub async fn decide(
+    exchange: &Exchange,
+    metrics: &Metrics,
+    request: &RequestHeader,
+    peer: Peer<'_>,
+    ctx: &mut RequestContext,
+) -> Result<Decision, Rejection> {
+    let site = Arc::clone(&ctx.site);
+    let inspected = inspect::inspect(request, &site.limits)?;
+    if site.reserves(&inspected.path) {
+        return Ok(Decision::Own);
+    }
+    let route = site
+        .routes
+        .find(&inspected.host, &inspected.path, &request.method)?;
+    ctx.target = upstream_target(route, &inspected);
+    ctx.route = Some(Arc::clone(route));
+    if route.access == Access::None {
+        ctx.pass = Some(Pass::Anonymous);
+        return Ok(Decision::Forward);
+    }
+
+    let presented = credential::find(&request.headers, &site.places)
+        .map_err(|error| counted(metrics, OTHER, "none", error.into()))?;
+    let Some(presented) = presented else {
+        return anonymous(metrics, route, ctx);
+    };
+    let source = presented.source.label();
+    ctx.source = source;
+    let client = || Client::new(peer.client(&request.headers).address, &request.headers);
+    match exchange.session_of(&presented, client).await {
+        Ok(session) => {
+            let issuer = session.issuer().unwrap_or(OWN);
+            route
+                .rules
+                .check(session.claims())
+                .map_err(|refusal| counted(metrics, issuer, source, refusal.into()))?;
+            origin_allows(request, &inspected, &presented, route, ctx)
+                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
+            if let Some(scope) = &route.step_up {
+                let shown = request.headers.get(ELEVATED_FIELD);
+                stepup::require(
+                    exchange,
+                    &session,
+                    scope,
+                    shown.map(|shown| shown.as_bytes()),
+                )
+                .await
+                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
+            }
+            site.count_granted(metrics, issuer, source);
+            if presented.source == Source::Cookie {
+                ctx.set_cookie = cookie_to_set(exchange, &site, request, &session).await;
+            }
+            ctx.pass = Some(Pass::Session(session));
+            Ok(Decision::Forward)
+        }
+        Err(rejection) => {
+            if presented.source == Source::SessionCookie && is_dead(&rejection) {
+                ctx.set_cookie = Some(cookie::clear(site.places.session_cookie()));
+            }
+            refused(exchange, metrics, &presented, rejection, route, ctx)
+        }
+    }
+}
+
+fn refused(
+    exchange: &Exchange,
+    metrics: &Metrics,
+    presented: &Presented<'_>,
+    rejection: Rejection,
+    route: &Route,
+    ctx: &mut RequestContext,
+) -> Result<Decision, Rejection> {
+    let source = presented.source.label();
+    // A browser can not help sending what it was once given.
+    if route.access == Access::Optional && is_stale(presented, &rejection) {
+        metrics
+            .decisions
+            .with_label_values(&[OTHER, source, "anonymous", rejection.reason])
+            .inc();
+        ctx.pass = Some(Pass::Anonymous);
+        return Ok(Decision::Forward);
+    }
+    let issuer = exchange.issuer_label(presented);
+    Err(counted(metrics, &issuer, source, rejection))
+}
+
+/// A session cookie for a browser that came by an issuer's cookie.
+async fn cookie_to_set(
+    exchange: &Exchange,
+    site: &Site,
+    request: &RequestHeader,
+    session: &Session,
+) -> Option<HeaderValue> {
+    // Two different ones are no cookie.
+    let own = credential::session_cookie(&request.headers, &site.places).unwrap_or(None);
+    let value = exchange.cookie_to_set(session, own.as_ref()).await?;
+    let name = site.places.session_cookie();
+    let now = UnixTime::now();
+    Some(cookie::set(name, &value, now, session.expires_at()))
+}
+
+/// What replaces the request's target: a rewritten path, or the origin-form of an absolute one.
+fn upstream_target(route: &Route, inspected: &Inspected<'_>) -> Option<String> {
+    match (route.rewritten(&inspected.path), inspected.query) {
+        (Some(path), Some(query)) => Some(format!("{path}?{query}")),
+        (Some(path), None) => Some(path),
+        (None, _) => inspected.is_absolute.then(|| inspected.target.to_owned()),
+    }
+}
+
+fn anonymous(
+    metrics: &Metrics,
+    route: &Route,
+    ctx: &mut RequestContext,
+) -> Result<Decision, Rejection> {
+    if route.access == Access::Required {
+        let missing = Rejection::new(Code::TokenMissing, "token_missing");
+        return Err(counted(metrics, OTHER, "none", missing));
+    }
+    metrics
+        .decisions
+        .with_label_values(&[OTHER, "none", "anonymous", "ok"])
+        .inc();
+    ctx.pass = Some(Pass::Anonymous);
+    Ok(Decision::Forward)
+}
+
+fn origin_allows(
+    request: &RequestHeader,
+    inspected: &Inspected<'_>,
+    presented: &Presented<'_>,
+    route: &Route,
+    ctx: &RequestContext,
+) -> Result<(), Rejection> {
+    if !presented.source.is_cookie() {
+        return Ok(());
+    }
+    let own = origin::OwnOrigin {
+        is_https: ctx.site.is_https,
+        host: inspected.host,
+    };
+    let websocket = inspect::is_websocket(request);
+    origin::allows(
+        &request.method,
+        websocket,
+        &request.headers,
+        &own,
+        &route.allowed_origins,
+    )?;
+    Ok(())
+}
+
+fn is_stale(presented: &Presented<'_>, rejection: &Rejection) -> bool {
+    presented.source.is_cookie()
+        && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
+}
+
+/// Whether the browser had better forget the gateway's cookie.
+fn is_dead(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.code,
+        Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired
+    )
+}
+
+fn counted(metrics: &Metrics, issuer: &str, source: &str, rejection: Rejection) -> Rejection {
+    metrics
+        .decisions
+        .with_label_values(&[issuer, source, "refused", rejection.reason])
+        .inc();
+    rejection
+}
+
+/// The issuer label of the gateway's own session tokens.
+pub const OWN: &str = "vestibule";

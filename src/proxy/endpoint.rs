@@ -1,0 +1,80 @@
+//! Hands a request under the API prefix to the gateway's own router.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use futures::FutureExt;
+use http::header::{EXPECT, HOST};
+use http::{HeaderValue, Request, StatusCode};
+use pingora::proxy::Session;
+use pingora::{ErrorType, OrErr, Result};
+use tower::ServiceExt;
+
+use super::answer;
+use super::context::RequestContext;
+use crate::api::{ClientAddress, Refused};
+use crate::rejection::{Code, Rejection};
+
+/// Serves the request and says with which status.
+pub async fn serve(
+    api: &Router,
+    session: &mut Session,
+    ctx: &mut RequestContext,
+) -> Result<StatusCode> {
+    if session.req_header().headers.contains_key(EXPECT) {
+        // Else the client waits for a second before it sends the body.
+        session.as_mut().write_continue_response().await?;
+    }
+    let Some(body) = answer::read_body(session, MAX_BODY).await? else {
+        let rejection = Rejection::new(Code::TooLarge, "body_too_large");
+        ctx.refused = Some(rejection);
+        answer::refuse(session, &rejection, ctx.id).await?;
+        return Ok(rejection.status);
+    };
+    let header = session.req_header();
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = header.method.clone();
+    *request.uri_mut() = header
+        .uri
+        .path_and_query()
+        .cloned()
+        .map(Into::into)
+        .unwrap_or_default();
+    *request.headers_mut() = header.headers.clone();
+    // HTTP/2 has the host in `:authority`.
+    let authority = header.uri.authority().map(|authority| authority.as_str());
+    if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
+    let client = ctx.site.peer(session.client_addr()).client(&header.headers);
+    request
+        .extensions_mut()
+        .insert(ConnectInfo(ClientAddress(client.address)));
+    // The framework would drop the connection on a panic; an endpoint's is a 500 like others'.
+    let response = std::panic::AssertUnwindSafe(api.clone().oneshot(request))
+        .catch_unwind()
+        .await;
+    let response = match response {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_panic) => {
+            let rejection = Rejection::new(Code::Internal, "endpoint_panicked");
+            ctx.refused = Some(rejection);
+            answer::refuse(session, &rejection, ctx.id).await?;
+            return Ok(rejection.status);
+        }
+    };
+    if let Some(Refused(rejection)) = response.extensions().get().copied() {
+        ctx.refused = Some(rejection);
+        answer::refuse(session, &rejection, ctx.id).await?;
+        return Ok(rejection.status);
+    }
+    // For the log, which tells operators what the client is not told.
+    ctx.refused = response.extensions().get().copied();
+    answer::relay(session, response, ctx.id)
+        .await
+        .or_err(ErrorType::WriteError, "own response")
+}
+
+/// The largest body that an endpoint takes.
+const MAX_BODY: usize = 64 << 10;

@@ -1,0 +1,200 @@
+//! Where a request came from, as told to upstreams.
+//!
+//! `X-Forwarded-*` and `Forwarded` (RFC 7239) are made from the socket. Only a peer in
+//! `trusted_proxies` may add to what they say; from others they are dropped, in every spelling,
+//! and with them the fields by which some servers take another address or path than the
+//! request's (`X-Real-IP`, `X-Original-URL`, `X-Rewrite-URL` and their like).
+
+use std::net::IpAddr;
+
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use pingora::http::RequestHeader;
+
+use super::headers::{folded, insert};
+
+/// The client as far as it is known for sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The nearest address that is no trusted proxy.
+    pub address: IpAddr,
+    /// Whether it came by `https`.
+    pub is_https: bool,
+}
+
+/// The connection that a request arrived on.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// Its far end.
+    pub address: IpAddr,
+    /// The scheme of `public_url` or of the listener.
+    pub is_https: bool,
+    /// Peers whose word is taken.
+    pub trusted_proxies: &'a [IpNet],
+}
+
+impl Peer<'_> {
+    /// Who the client is: the peer, or what a chain of trusted proxies says.
+    pub fn client(&self, headers: &HeaderMap) -> Client {
+        let peer = Client {
+            address: self.address,
+            is_https: self.is_https,
+        };
+        if !self.is_trusted(self.address) {
+            return peer;
+        }
+        let is_https = match last_item(headers, &X_FORWARDED_PROTO) {
+            Some(proto) if proto.eq_ignore_ascii_case("https") => true,
+            Some(proto) if proto.eq_ignore_ascii_case("http") => false,
+            _ => self.is_https,
+        };
+        let mut address = self.address;
+        let fields = headers.get_all(X_FORWARDED_FOR).iter().rev();
+        for item in fields.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
+            // What stands before something that is no address is not known to be true.
+            let Some(parsed) = parse_address(item) else {
+                break;
+            };
+            address = parsed;
+            if !self.is_trusted(address) {
+                break;
+            }
+        }
+        Client { address, is_https }
+    }
+
+    /// Tells the upstream where the request came from. `host` is the checked `Host`.
+    pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
+        let is_trusted = self.is_trusted(self.address);
+        let client = self.client(&request.headers);
+        let kept = |name: &HeaderName| is_trusted && APPENDED.contains(&name.as_str());
+        let leaving: Vec<HeaderName> = request
+            .headers
+            .keys()
+            .filter(|name| !kept(name) && is_provenance(name, is_trusted))
+            .cloned()
+            .collect();
+        for name in &leaving {
+            request.remove_header(name);
+        }
+
+        let scheme = if client.is_https { "https" } else { "http" };
+        let port = port.unwrap_or(if client.is_https { 443 } else { 80 });
+        let node = match self.address {
+            IpAddr::V4(address) => address.to_string(),
+            // RFC 7239 section 6: an IPv6 address is bracketed and quoted.
+            IpAddr::V6(address) => format!("\"[{address}]\""),
+        };
+        let element = format!("for={node};proto={scheme};host=\"{host}\"");
+        append(
+            request,
+            "X-Forwarded-For",
+            &X_FORWARDED_FOR,
+            &self.address.to_string(),
+        );
+        append(request, "Forwarded", &FORWARDED, &element);
+        for (text, name, value) in [
+            ("X-Forwarded-Proto", X_FORWARDED_PROTO, scheme),
+            ("X-Forwarded-Host", X_FORWARDED_HOST, host),
+            ("X-Forwarded-Port", X_FORWARDED_PORT, &port.to_string()),
+        ] {
+            if !request.headers.contains_key(&name) {
+                set(request, text, value);
+            }
+        }
+    }
+
+    fn is_trusted(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+/// Adds to what a trusted proxy said; the field of any other peer is gone already.
+fn append(request: &mut RequestHeader, text: &str, name: &HeaderName, item: &str) {
+    let mut joined = Vec::new();
+    for field in request.headers.get_all(name) {
+        joined.extend_from_slice(field.as_bytes());
+        joined.extend_from_slice(b", ");
+    }
+    joined.extend_from_slice(item.as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&joined) {
+        insert(request, text.to_owned(), value);
+    }
+}
+
+fn set(request: &mut RequestHeader, text: &str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        insert(request, text.to_owned(), value);
+    }
+}
+
+fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
+    let is_spelling = |known: &str| folded(name.as_str()).eq(known.bytes());
+    let starts = |prefix: &str| folded(name.as_str()).take(prefix.len()).eq(prefix.bytes());
+    if from_trusted {
+        // A trusted proxy sets the plain spelling; others came through it from its client.
+        let is_plain = name
+            .as_str()
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        return !is_plain && (starts("x-forwarded-") || DROPPED.iter().any(|n| is_spelling(n)));
+    }
+    is_spelling("forwarded") || starts("x-forwarded-") || DROPPED.iter().any(|n| is_spelling(n))
+}
+
+fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let field = headers.get_all(name).iter().next_back()?;
+    field.to_str().ok()?.rsplit(',').next().map(str::trim)
+}
+
+/// An address as proxies write it: bare, or with a port.
+fn parse_address(item: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(item).ok()?.trim();
+    let bare = text.parse().ok();
+    let address: IpAddr = bare.or_else(|| {
+        let socket = text.parse::<std::net::SocketAddr>().ok()?;
+        Some(socket.ip())
+    })?;
+    Some(address.to_canonical())
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What a trusted proxy's word is kept in.
+const APPENDED: &[&str] = &[
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+];
+
+/// Folded names of fields that claim another address, host or path than the request's own.
+const DROPPED: &[&str] = &[
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "x-http-destinationurl",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Which header fields leave a request before it is forwarded, and what comes in.
+//!
+//! On every route, whatever its policy, these leave: issuers' cookies and header fields, the
+//! gateway's cookies, and the gateway's own field names in any spelling. Servers that map fields
+//! to environment variables (CGI and its heirs) turn every byte but letters and digits into `_`,
+//! so `X_Platform_Session` and `x.platform.session` are spellings of `X-Platform-Session`.
+//!
+//! `Authorization` leaves when
+//! - it is `Bearer`, on a route that takes credentials;
+//! - any part of it is a token of a configured issuer or of ours, on every route;
+//! - it has the scheme under which upstreams expect the session token there.
+//!
+//! Other cookies and fields stay as they came, byte for byte; several `Cookie` fields become one.
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+
+use crate::config::{Access, Config};
+use crate::credential::cookie::{self, Remaining};
+use crate::credential::{Places, bearer, supabase};
+use crate::stepup::ELEVATED_FIELD;
+
+/// What leaves a request, and under which name the session token comes in.
+#[derive(Debug)]
+pub struct Rewrite {
+    /// Folded names, sorted.
+    names: Vec<Box<[u8]>>,
+    /// Cookie names, sorted.
+    cookies: Vec<Box<[u8]>>,
+    /// Names of cookies that come in chunks.
+    chunked: Vec<Box<str>>,
+    field: HeaderName,
+    /// As configured, since some upstreams are particular about case.
+    field_text: String,
+    scheme: String,
+}
+
+impl Rewrite {
+    /// From the configuration.
+    pub fn new(config: &Config, places: &Places) -> Result<Self, RewriteError> {
+        let invalid_name = || RewriteError::Header(config.forward.header.clone());
+        let field = HeaderName::from_bytes(config.forward.header.as_bytes())
+            .ok()
+            .filter(|name| !FRAMING_FIELDS.contains(&name.as_str()))
+            .ok_or_else(invalid_name)?;
+        let scheme = config.forward.scheme.trim().to_owned();
+        HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
+
+        let own = OWN_FIELDS.iter().map(|name| HeaderName::from_static(name));
+        let mut names: Vec<Box<[u8]>> = places
+            .headers()
+            .cloned()
+            .chain(own)
+            .chain((field != AUTHORIZATION).then(|| field.clone()))
+            .map(|name| folded(name.as_str()).collect())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut cookies: Vec<Box<[u8]>> = places.cookies().map(Box::from).collect();
+        cookies.sort_unstable();
+        cookies.dedup();
+        Ok(Self {
+            names,
+            cookies,
+            chunked: places.chunked_cookies().map(Box::from).collect(),
+            field,
+            field_text: config.forward.header.clone(),
+            scheme,
+        })
+    }
+
+    /// Takes out what must not go further. `is_known` says whether a text is a token, verified or
+    /// not, that names a configured issuer or the gateway as its issuer; it is asked only for
+    /// texts of three parts.
+    pub fn strip(
+        &self,
+        request: &mut RequestHeader,
+        access: Access,
+        is_known: impl Fn(&str) -> bool,
+    ) {
+        let leaving: Vec<HeaderName> = request
+            .headers
+            .keys()
+            .filter(|name| self.takes(name))
+            .cloned()
+            .collect();
+        for name in &leaving {
+            request.remove_header(name);
+        }
+        if self.takes_authorization(&request.headers, access, is_known) {
+            request.remove_header(&AUTHORIZATION);
+        }
+        let is_chunk = |name: &[u8]| {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            self.chunked
+                .iter()
+                .any(|whole| supabase::is_part(whole, name))
+        };
+        let is_taken = |name: &[u8]| {
+            let named = self.cookies.binary_search_by(|own| (**own).cmp(name));
+            named.is_ok() || is_chunk(name)
+        };
+        match cookie::without(&request.headers, is_taken) {
+            Remaining::Unchanged => {}
+            Remaining::Nothing => {
+                request.remove_header(&COOKIE);
+            }
+            Remaining::Joined(value) => insert(request, "Cookie".to_owned(), value),
+        }
+    }
+
+    /// Puts the session token in, in place of whatever is there. Call it after [`Rewrite::strip`],
+    /// and after the proxy's hop-by-hop policy, or a `Connection` field could take it out again.
+    pub fn inject(&self, request: &mut RequestHeader, session_value: HeaderValue) {
+        insert(request, self.field_text.clone(), session_value);
+    }
+
+    fn takes(&self, name: &HeaderName) -> bool {
+        let key = folded(name.as_str());
+        self.names
+            .binary_search_by(|own| own.iter().copied().cmp(key.clone()))
+            .is_ok()
+    }
+
+    fn takes_authorization(
+        &self,
+        headers: &HeaderMap,
+        access: Access,
+        is_known: impl Fn(&str) -> bool,
+    ) -> bool {
+        headers.get_all(AUTHORIZATION).iter().any(|field| {
+            let field = field.as_bytes();
+            let imitates_ours = self.field == AUTHORIZATION
+                && !self.scheme.eq_ignore_ascii_case("Bearer")
+                && has_scheme(field, &self.scheme);
+            imitates_ours
+                || access != Access::None && bearer(field).is_some()
+                || token_like_parts(field).any(&is_known)
+        })
+    }
+}
+
+/// Why the session token can not be forwarded as configured.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// Not a field name, or one that frames the message.
+    #[error("`{0}` can not carry the session token")]
+    Header(String),
+    /// Not text for a field.
+    #[error("`{0}` is not an authentication scheme")]
+    Scheme(String),
+}
+
+/// The bytes that field names are compared by: every byte but letters and digits is one.
+pub(super) fn folded(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
+    name.bytes().map(|byte| {
+        if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_lowercase()
+        } else {
+            b'-'
+        }
+    })
+}
+
+/// Sets one field, keeping its name's case on the wire.
+pub(super) fn insert(request: &mut RequestHeader, name: String, value: HeaderValue) {
+    // The name is a checked one and the value is made, so this can not fail.
+    let inserted = request.insert_header(name, value);
+    debug_assert!(inserted.is_ok());
+}
+
+fn has_scheme(field: &[u8], scheme: &str) -> bool {
+    let found = field
+        .trim_ascii()
+        .split(|byte| byte.is_ascii_whitespace())
+        .next();
+    scheme.is_empty() || found.is_some_and(|found| found.eq_ignore_ascii_case(scheme.as_bytes()))
+}
+
+/// The parts of a field that have the outer shape of a signed token: `a.b.c`.
+fn token_like_parts(field: &[u8]) -> impl Iterator<Item = &str> {
+    let delimits = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b';' | b'=' | b'"');
+    field
+        .split(delimits)
+        .filter(|part| part.iter().filter(|byte| **byte == b'.').count() == 2)
+        .filter_map(|part| std::str::from_utf8(part).ok())
+}
+
+/// Fields that only the gateway may set, whether it does under this configuration or not.
+const OWN_FIELDS: &[&str] = &["x-platform-session", ELEVATED_FIELD];
+
+/// Fields that say how the message is delimited and where it goes.
+const FRAMING_FIELDS: &[&str] = &[
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+#[cfg(test)]
+mod tests;

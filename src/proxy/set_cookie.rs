@@ -1,0 +1,89 @@
+//! The `Set-Cookie` fields of an upstream's answer: the gateway's own cookie is the gateway's.
+
+use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+
+use crate::credential::{INSECURE_SESSION_COOKIE, SESSION_COOKIE};
+
+/// Takes out fields by which the upstream would set our session cookie, and puts in `ours`.
+pub(super) fn keep_ours(response: &mut ResponseHeader, ours: Option<HeaderValue>) -> Result<()> {
+    let fields = response.headers.get_all(SET_COOKIE);
+    if fields.iter().any(sets_ours) {
+        let kept: Vec<HeaderValue> = fields
+            .iter()
+            .filter(|field| !sets_ours(field))
+            .cloned()
+            .collect();
+        response.remove_header(&SET_COOKIE);
+        for field in kept {
+            response.append_header(SET_COOKIE, field)?;
+        }
+    }
+    let Some(ours) = ours else {
+        return Ok(());
+    };
+    response.append_header(SET_COOKIE, ours)?;
+    let caching = response.headers.get(CACHE_CONTROL);
+    let is_private = caching.is_some_and(|field| {
+        let text = field.to_str().unwrap_or_default().to_ascii_lowercase();
+        text.contains("private") || text.contains("no-store")
+    });
+    if !is_private {
+        // A shared cache would hand one browser's session to all.
+        response.insert_header(CACHE_CONTROL, "private")?;
+    }
+    Ok(())
+}
+
+/// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7).
+fn sets_ours(field: &HeaderValue) -> bool {
+    let pair = field.as_bytes().split(|byte| *byte == b';').next();
+    let name = pair.and_then(|pair| pair.split(|byte| *byte == b'=').next());
+    name.is_some_and(|name| {
+        [SESSION_COOKIE, INSECURE_SESSION_COOKIE]
+            .iter()
+            .any(|own| name.trim_ascii().eq_ignore_ascii_case(own.as_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_sets_its_own_cookies_only() {
+        let mut response = ResponseHeader::build(200, None).unwrap();
+        for field in [
+            "a=1; Path=/",
+            "vestibule=x",
+            "__Host-vestibule=x; Secure",
+            " __host-VESTIBULE =x",
+            "b=vestibule=2",
+        ] {
+            response.append_header("Set-Cookie", field).unwrap();
+        }
+        keep_ours(
+            &mut response,
+            Some(HeaderValue::from_static("vestibule=ours")),
+        )
+        .unwrap();
+        let fields: Vec<_> = response.headers.get_all(SET_COOKIE).iter().collect();
+        assert_eq!(fields, ["a=1; Path=/", "b=vestibule=2", "vestibule=ours"]);
+        assert_eq!(response.headers["cache-control"], "private");
+    }
+
+    #[test]
+    fn without_a_cookie_of_ours_caching_is_the_upstreams() {
+        let mut response = ResponseHeader::build(200, None).unwrap();
+        response.append_header("Cache-Control", "public").unwrap();
+        keep_ours(&mut response, None).unwrap();
+        assert_eq!(response.headers["cache-control"], "public");
+        keep_ours(
+            &mut response,
+            Some(HeaderValue::from_static("vestibule=ours")),
+        )
+        .unwrap();
+        assert_eq!(response.headers["cache-control"], "private");
+    }
+}

@@ -1,0 +1,145 @@
+//! What a configuration means to a request; replaced as a whole by a reload.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use pingora::protocols::l4::socket::SocketAddr;
+
+use super::counters::{Granted, RouteCounters};
+use super::decide::OWN;
+use super::forwarded::Peer;
+use super::headers::{Rewrite, RewriteError};
+use crate::api::discovery::authorization_server_path;
+use crate::config::{Config, Limits};
+use crate::credential::{Places, PlacesError};
+use crate::metrics::Metrics;
+use crate::route::path::{CanonicalPath, PathError, PathPrefix};
+use crate::route::{RouteTable, RouteTableError};
+use crate::upstream::{Upstream, UpstreamError};
+
+/// Everything that requests read of the configuration.
+#[derive(Debug)]
+pub struct Site {
+    /// Which route a request is on.
+    pub routes: RouteTable,
+    /// Where tokens are looked for.
+    pub places: Places,
+    /// What leaves a request, and what comes in.
+    pub rewrite: Rewrite,
+    /// Sizes and times.
+    pub limits: Limits,
+    /// Whether clients come by `https`.
+    pub is_https: bool,
+    /// One line for each request.
+    pub access_log: bool,
+    api_prefix: PathPrefix,
+    /// Where RFC 8414 looks for the gateway's metadata.
+    metadata: PathPrefix,
+    trusted_proxies: Vec<IpNet>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+    counters: HashMap<Arc<str>, RouteCounters>,
+    unrouted: RouteCounters,
+    granted: HashMap<String, Granted>,
+}
+
+/// Why a configuration can not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// Of an upstream.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// Of the routes.
+    #[error(transparent)]
+    Routes(#[from] RouteTableError),
+    /// Of the places where tokens are looked for.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
+    /// Of the way the session token is forwarded.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    /// Of the API prefix.
+    #[error("`api_prefix` can not be matched: {0}")]
+    ApiPrefix(PathError),
+}
+
+impl Site {
+    /// Builds everything or nothing.
+    pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, SiteError> {
+        let mut upstreams = BTreeMap::new();
+        for (name, settings) in &config.upstreams {
+            upstreams.insert(name.clone(), Upstream::new(name, settings)?);
+        }
+        let routes = RouteTable::new(config, &upstreams)?;
+        let counters = routes
+            .routes()
+            .into_iter()
+            .map(|route| {
+                (
+                    Arc::clone(&route.name),
+                    RouteCounters::new(metrics, &route.name),
+                )
+            })
+            .collect();
+        let issuers = config.issuers.iter().map(|issuer| issuer.name.as_str());
+        let granted = issuers
+            .chain([OWN])
+            .map(|name| (name.to_owned(), Granted::new(metrics, name)));
+        let places = Places::new(config)?;
+        Ok(Self {
+            rewrite: Rewrite::new(config, &places)?,
+            places,
+            counters,
+            unrouted: RouteCounters::new(metrics, "none"),
+            granted: granted.collect(),
+            limits: config.limits.clone(),
+            is_https: config.public_url.is_https(),
+            access_log: config.log.access,
+            api_prefix: PathPrefix::parse(&config.api_prefix).map_err(SiteError::ApiPrefix)?,
+            metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
+                .map_err(SiteError::ApiPrefix)?,
+            trusted_proxies: config.trusted_proxies.clone(),
+            routes,
+            upstreams,
+        })
+    }
+
+    /// The servers behind the gateway.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+
+    /// Whether the path belongs to the gateway itself.
+    pub fn reserves(&self, path: &CanonicalPath<'_>) -> bool {
+        self.api_prefix.contains(path) || self.metadata.contains(path)
+    }
+
+    /// The far end of a connection. An end without an address is a peer on the same machine.
+    pub fn peer(&self, address: Option<&SocketAddr>) -> Peer<'_> {
+        let address = address
+            .and_then(SocketAddr::as_inet)
+            .map(|inet| inet.ip().to_canonical());
+        Peer {
+            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            is_https: self.is_https,
+            trusted_proxies: &self.trusted_proxies,
+        }
+    }
+
+    /// The counters of a route; of requests without one for any other name.
+    pub fn route_counters(&self, route: &str) -> &RouteCounters {
+        self.counters.get(route).unwrap_or(&self.unrouted)
+    }
+
+    /// Counts a granted request of an issuer.
+    pub fn count_granted(&self, metrics: &Metrics, issuer: &str, source: &str) {
+        match self.granted.get(issuer) {
+            Some(granted) => granted.count(source),
+            None => metrics
+                .decisions
+                .with_label_values(&[issuer, source, "allowed", "ok"])
+                .inc(),
+        }
+    }
+}

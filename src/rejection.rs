@@ -1,0 +1,163 @@
+//! Why a request is refused, told twice: coarsely to the client, precisely to operators.
+//!
+//! A client learns a status, one of few [`Code`]s and a request id. The precise reason, a stable
+//! snake_case word such as `signature_invalid`, goes to the log, the metrics and the admin
+//! listener only. Modules have small error enums of their own; each converts into a
+//! [`Rejection`] where it meets a request.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// What the client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The request itself is malformed or ambiguous.
+    InvalidRequest,
+    /// No credential was presented where one is required.
+    TokenMissing,
+    /// The credential is not acceptable.
+    TokenInvalid,
+    /// The credential was acceptable, once.
+    TokenExpired,
+    /// The session ended; the same external token does not open another.
+    LoginRequired,
+    /// The session is good; the request needs an elevated token beside it (RFC 9470).
+    StepUpRequired,
+    /// A scope that can not be granted.
+    ScopeInvalid,
+    /// The credential is good, the request is not allowed.
+    Forbidden,
+    /// Two credentials that disagree.
+    Conflict,
+    /// Nothing is configured for this host and path.
+    NotFound,
+    /// A size limit of the gateway.
+    TooLarge,
+    /// The client took too long.
+    Timeout,
+    /// A rate limit of the gateway.
+    TooManyRequests,
+    /// The gateway can not decide now; try again.
+    Unavailable,
+    /// The upstream did not answer properly.
+    UpstreamFailed,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// A fault of the gateway.
+    Internal,
+}
+
+impl Code {
+    /// The word in the body's `code` member.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::TokenMissing => "token_missing",
+            Self::TokenInvalid => "token_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::LoginRequired => "login_required",
+            Self::StepUpRequired => "step_up_required",
+            Self::ScopeInvalid => "invalid_scopes",
+            Self::Forbidden => "forbidden",
+            Self::Conflict => "conflict",
+            Self::NotFound => "not_found",
+            Self::TooLarge => "too_large",
+            Self::Timeout => "timeout",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Unavailable => "unavailable",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// One sentence for a person, free of anything that came with the request.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request is malformed.",
+            Self::TokenMissing => "A credential is required.",
+            Self::TokenInvalid => "The credential is not valid.",
+            Self::TokenExpired => "The credential has expired.",
+            Self::LoginRequired => "The session has ended. Sign in again.",
+            Self::StepUpRequired => "The request needs a fresh proof of the user.",
+            Self::ScopeInvalid => "A scope is not known here.",
+            Self::Forbidden => "The request is not allowed.",
+            Self::Conflict => "The request carries credentials that disagree.",
+            Self::NotFound => "Nothing is served here.",
+            Self::TooLarge => "The request is too large.",
+            Self::Timeout => "The request took too long to arrive.",
+            Self::TooManyRequests => "Too many requests.",
+            Self::Unavailable => "The service cannot decide now. Try again.",
+            Self::UpstreamFailed => "The upstream could not be reached.",
+            Self::UpstreamTimeout => "The upstream did not answer in time.",
+            Self::Internal => "Something went wrong.",
+        }
+    }
+
+    /// The `error` of an RFC 6750 section 3 challenge. `None`: no error is named, because nothing
+    /// was presented, or no challenge belongs to this code.
+    pub fn bearer_error(self) -> Option<&'static str> {
+        match self {
+            Self::TokenInvalid | Self::TokenExpired | Self::LoginRequired => Some("invalid_token"),
+            Self::Conflict => Some("invalid_request"),
+            Self::StepUpRequired => Some("insufficient_user_authentication"),
+            _ => None,
+        }
+    }
+}
+
+/// A refusal, made where the cause is known and answered in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The response's status.
+    pub status: StatusCode,
+    /// What the client is told.
+    pub code: Code,
+    /// The precise reason: a stable word for log, metric and admin, never for the client.
+    pub reason: &'static str,
+    /// `Retry-After` (RFC 9110 section 10.2.3), rounded up to whole seconds.
+    pub retry_after: Option<Duration>,
+}
+
+impl Rejection {
+    /// A refusal with the usual status of its code.
+    pub fn new(code: Code, reason: &'static str) -> Self {
+        let status = match code {
+            Code::InvalidRequest | Code::Conflict => StatusCode::BAD_REQUEST,
+            Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired => {
+                StatusCode::UNAUTHORIZED
+            }
+            Code::StepUpRequired => StatusCode::UNAUTHORIZED,
+            Code::ScopeInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self {
+            status,
+            code,
+            reason,
+            retry_after: None,
+        }
+    }
+
+    /// The same with another status, such as 414 for a URI that is too long.
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// A 503 that says when to come back.
+    pub fn unavailable(reason: &'static str, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(Code::Unavailable, reason)
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Request paths with one reading.
+//!
+//! The gateway decides by the path and forwards the same bytes; so a path that an upstream may
+//! read in another way than the gateway is refused. What is refused, and why, stands at
+//! [`PathError`]. What is left is matched by its decoded segments: `/%61dmin` is `/admin`, as it
+//! is for the upstream.
+
+use crate::rejection::{Code, Rejection};
+
+/// A path (RFC 3986 section 3.3) that passed [`CanonicalPath::parse`]. Only this can be matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CanonicalPath<'a> {
+    raw: &'a str,
+    has_parameters: bool,
+}
+
+impl<'a> CanonicalPath<'a> {
+    /// Checks the path of a request target in origin-form (RFC 9112 section 3.2.1), without its
+    /// query.
+    pub fn parse(raw: &'a str) -> Result<Self, PathError> {
+        let relative = raw.strip_prefix('/').ok_or(PathError::NotOriginForm)?;
+        let mut has_parameters = false;
+        let mut segments = relative.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            if segment.is_empty() && segments.peek().is_none() {
+                break;
+            }
+            has_parameters |= check_segment(segment)?;
+        }
+        Ok(Self {
+            raw,
+            has_parameters,
+        })
+    }
+
+    /// The bytes as they came, which are the bytes that are forwarded.
+    pub fn as_str(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Whether a segment has a `;`. Servlet containers cut such a segment there before they
+    /// match it, other servers do not: the path has two readings, and both must lead to the same
+    /// route.
+    pub fn has_parameters(&self) -> bool {
+        self.has_parameters
+    }
+
+    /// What follows the first `count` segments, with its leading slash; empty when nothing does.
+    pub(super) fn after(&self, count: usize) -> &'a str {
+        let slashes = self.raw.match_indices('/');
+        let mut starts = slashes.map(|(at, _)| at).skip(count);
+        starts
+            .next()
+            .and_then(|at| self.raw.get(at..))
+            .unwrap_or_default()
+    }
+
+    /// The segments; a trailing slash adds none.
+    pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'a>> + use<'a> {
+        self.raw
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(Segment)
+    }
+}
+
+/// One segment of a [`CanonicalPath`].
+#[derive(Clone, Copy)]
+pub(super) struct Segment<'a>(&'a str);
+
+impl<'a> Segment<'a> {
+    /// Its bytes with percent-escapes decoded, cut at the first `;` when `parameters` is not
+    /// [`Parameters::Kept`].
+    pub(super) fn decoded(
+        self,
+        parameters: Parameters,
+    ) -> impl Iterator<Item = u8> + Clone + use<'a> {
+        Decoded(self.0.bytes())
+            .take_while(move |byte| parameters == Parameters::Kept || *byte != b';')
+    }
+}
+
+/// How path parameters (`;` and what follows in a segment) are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parameters {
+    /// As part of the segment.
+    Kept,
+    /// As no part of it.
+    Cut,
+}
+
+/// A path prefix of the configuration, compared by whole decoded segments.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathPrefix(Vec<Box<[u8]>>);
+
+impl PathPrefix {
+    /// Parses `/`, `/a/b` or `/a/b/`, of which the last two are the same prefix.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let path = CanonicalPath::parse(text)?;
+        if path.has_parameters || text.contains('?') {
+            return Err(PathError::NotAPrefix);
+        }
+        let decoded = path
+            .segments()
+            .map(|segment| segment.decoded(Parameters::Kept).collect());
+        Ok(Self(decoded.collect()))
+    }
+
+    /// Whether `path` is at or under this prefix in either reading of its parameters.
+    pub fn contains(&self, path: &CanonicalPath<'_>) -> bool {
+        let starts_with = |parameters| {
+            let mut segments = path.segments();
+            self.0.iter().all(|wanted| {
+                segments
+                    .next()
+                    .is_some_and(|found| found.decoded(parameters).eq(wanted.iter().copied()))
+            })
+        };
+        starts_with(Parameters::Kept) || path.has_parameters && starts_with(Parameters::Cut)
+    }
+
+    /// Whether everything under `other` is under this prefix too.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
+    }
+
+    /// The decoded segments.
+    pub(super) fn segments(&self) -> &[Box<[u8]>] {
+        &self.0
+    }
+}
+
+/// Why a path is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It does not begin with `/`.
+    #[error("a path begins with `/`")]
+    NotOriginForm,
+    /// `//`, also with parameters (`/;x/`): servers that merge slashes read another path.
+    #[error("a path has no empty segments")]
+    EmptySegment,
+    /// `.` or `..`, escaped or not, also with parameters (`..;x`).
+    #[error("a path has no dot segments")]
+    DotSegment,
+    /// `\` or `%5C`, which some servers read as `/`.
+    #[error("a path has no backslash")]
+    Backslash,
+    /// `%2F`, which some servers read as `/` and some as a letter.
+    #[error("a path has no escaped slash")]
+    EscapedSlash,
+    /// A control character or a space, or an escaped control character.
+    #[error("a path has no control characters")]
+    Control,
+    /// A byte beyond ASCII: it must be escaped (RFC 3986 section 2), or `/é` and `/%C3%A9` would
+    /// be one path to the upstream and two to the gateway.
+    #[error("bytes beyond ASCII must be percent-escaped")]
+    NotAscii,
+    /// `%` without two hexadecimal digits.
+    #[error("a percent-escape has two hexadecimal digits")]
+    BadEscape,
+    /// Escapes that decode to no UTF-8, such as the overlong `%C0%AE`.
+    #[error("percent-escapes decode to UTF-8")]
+    NotUtf8,
+    /// `#`: a fragment is no part of a request target.
+    #[error("a path has no fragment")]
+    Fragment,
+    /// A configured prefix with `;` or `?`.
+    #[error("a path prefix has neither `;` nor `?`")]
+    NotAPrefix,
+}
+
+impl From<PathError> for Rejection {
+    fn from(error: PathError) -> Self {
+        let reason = match error {
+            PathError::NotOriginForm => "path_not_origin_form",
+            PathError::EmptySegment => "path_empty_segment",
+            PathError::DotSegment => "path_dot_segment",
+            PathError::Backslash => "path_backslash",
+            PathError::EscapedSlash => "path_escaped_slash",
+            PathError::Control => "path_control_character",
+            PathError::NotAscii => "path_not_ascii",
+            PathError::BadEscape => "path_bad_escape",
+            PathError::NotUtf8 => "path_not_utf8",
+            PathError::Fragment => "path_fragment",
+            PathError::NotAPrefix => "path_not_a_prefix",
+        };
+        Self::new(Code::InvalidRequest, reason)
+    }
+}
+
+/// Checks one segment; true when it has parameters.
+fn check_segment(segment: &str) -> Result<bool, PathError> {
+    let mut bytes = segment.bytes();
+    let mut sequence = Utf8Sequence::default();
+    let mut name = Name::Empty;
+    let mut has_parameters = false;
+    while let Some(raw) = bytes.next() {
+        let byte = match raw {
+            b'%' => {
+                let high = bytes
+                    .next()
+                    .and_then(hex_value)
+                    .ok_or(PathError::BadEscape)?;
+                let low = bytes
+                    .next()
+                    .and_then(hex_value)
+                    .ok_or(PathError::BadEscape)?;
+                match high << 4 | low {
+                    b'/' => return Err(PathError::EscapedSlash),
+                    decoded => decoded,
+                }
+            }
+            b'#' => return Err(PathError::Fragment),
+            b' ' => return Err(PathError::Control),
+            raw if !raw.is_ascii() => return Err(PathError::NotAscii),
+            raw => raw,
+        };
+        match byte {
+            b'\\' => return Err(PathError::Backslash),
+            byte if byte.is_ascii_control() => return Err(PathError::Control),
+            _ => {}
+        }
+        sequence.push(byte)?;
+        has_parameters |= byte == b';';
+        if !has_parameters {
+            name = name.then(byte);
+        }
+    }
+    sequence.end()?;
+    match name {
+        Name::Empty => Err(PathError::EmptySegment),
+        Name::Dot | Name::DotDot => Err(PathError::DotSegment),
+        Name::Other => Ok(has_parameters),
+    }
+}
+
+/// What a segment is so far, its parameters left out.
+#[derive(Clone, Copy)]
+enum Name {
+    Empty,
+    Dot,
+    DotDot,
+    Other,
+}
+
+impl Name {
+    fn then(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Empty, b'.') => Self::Dot,
+            (Self::Dot, b'.') => Self::DotDot,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Checks decoded bytes for UTF-8 without keeping more than one character.
+#[derive(Default)]
+struct Utf8Sequence {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Utf8Sequence {
+    fn push(&mut self, byte: u8) -> Result<(), PathError> {
+        if self.length == 0 && byte.is_ascii() {
+            return Ok(());
+        }
+        *self.bytes.get_mut(self.length).ok_or(PathError::NotUtf8)? = byte;
+        self.length += 1;
+        match std::str::from_utf8(self.bytes.get(..self.length).unwrap_or_default()) {
+            Ok(_) => self.length = 0,
+            // Without a length the character is only incomplete.
+            Err(error) if error.error_len().is_none() => {}
+            Err(_) => return Err(PathError::NotUtf8),
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> Result<(), PathError> {
+        if self.length == 0 {
+            Ok(())
+        } else {
+            Err(PathError::NotUtf8)
+        }
+    }
+}
+
+/// Decodes percent-escapes that are known to be well formed.
+#[derive(Clone)]
+struct Decoded<'a>(std::str::Bytes<'a>);
+
+impl Iterator for Decoded<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        match self.0.next()? {
+            b'%' => {
+                let high = hex_value(self.0.next()?)?;
+                Some(high << 4 | hex_value(self.0.next()?)?)
+            }
+            byte => Some(byte),
+        }
+    }
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

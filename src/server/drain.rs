@@ -1,0 +1,69 @@
+//! Requests in flight, and the wait for the last of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts the requests whose header has arrived and whose answer is not complete.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    count: AtomicUsize,
+    empty: Notify,
+}
+
+impl InFlight {
+    /// Counts one request until the returned guard is dropped.
+    pub fn enter(&self) -> Counted {
+        self.0.count.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+
+    /// Waits until none is in flight.
+    pub async fn none(&self) {
+        loop {
+            // Made before the count is read, so the last request's notice is not missed.
+            let empty = self.0.empty.notified();
+            if self.0.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+}
+
+/// One counted request.
+#[derive(Debug)]
+pub struct Counted(InFlight);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let state = &*self.0.0;
+        if state.count.fetch_sub(1, Ordering::Release) == 1 {
+            state.empty.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waits_for_the_last() {
+        let in_flight = InFlight::default();
+        let (one, two) = (in_flight.enter(), in_flight.enter());
+        let waiting = tokio::spawn({
+            let in_flight = in_flight.clone();
+            async move { in_flight.none().await }
+        });
+        drop(one);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(two);
+        waiting.await.unwrap();
+    }
+}

@@ -1,0 +1,64 @@
+//! What happens to key sets: counted, and acted on where an issuer is configured so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tracing::info;
+
+use crate::exchange::Exchange;
+use crate::jwks::{JwksEvents, KeySet, Trust, UnknownKidAction};
+use crate::metrics::Metrics;
+
+/// Counts by issuer, and ends sessions under keys that were taken back.
+pub(super) struct KeyEvents {
+    metrics: Arc<Metrics>,
+    exchange: Arc<Exchange>,
+    runtime: Handle,
+}
+
+impl KeyEvents {
+    /// `runtime` is where sessions are ended, since events must not wait.
+    pub(super) fn new(metrics: Arc<Metrics>, exchange: Arc<Exchange>, runtime: Handle) -> Self {
+        Self {
+            metrics,
+            exchange,
+            runtime,
+        }
+    }
+}
+
+impl JwksEvents for KeyEvents {
+    fn fetched(&self, issuer: &str, outcome: &'static str, _took: Duration) {
+        self.metrics
+            .jwks_fetches
+            .with_label_values(&[issuer, outcome])
+            .inc();
+    }
+
+    fn published(&self, issuer: &str, keys: &KeySet) {
+        for (reason, count) in keys.skipped() {
+            let skipped = self
+                .metrics
+                .jwks_skipped
+                .with_label_values(&[issuer, reason.code()]);
+            skipped.inc_by(u64::from(*count));
+        }
+    }
+
+    fn key_removed(&self, issuer: &str, kid: Option<&str>, trust: &Trust, revoke_sessions: bool) {
+        info!(issuer, kid, "the issuer took a key back");
+        if revoke_sessions {
+            let (exchange, trust) = (Arc::clone(&self.exchange), trust.clone());
+            self.runtime
+                .spawn(async move { exchange.end_opened_under(&trust).await });
+        }
+    }
+
+    fn unknown_kid(&self, issuer: &str, action: UnknownKidAction) {
+        self.metrics
+            .jwks_unknown_kid
+            .with_label_values(&[issuer, action.code()])
+            .inc();
+    }
+}

@@ -1,0 +1,158 @@
+//! What a session token says.
+//!
+//! The platform's claim sets: the compact one (its SDKs' `minifiedJwt`) and the full one, which
+//! adds the verified credentials. Names are the platform's, hence the mix of cases.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::config::session::ClaimSet;
+use crate::store::{Credential, CredentialFormat, SessionRecord, User};
+
+/// The claims of one session token.
+#[derive(Debug, Serialize)]
+pub struct Claims<'a> {
+    /// The signing key's id, repeated from the header for verifiers that read it here.
+    pub kid: &'a str,
+    /// Whom the token is for.
+    pub aud: &'a str,
+    /// The gateway: `public_url` and its API prefix.
+    pub iss: &'a str,
+    /// The user's id on the platform.
+    pub sub: Uuid,
+    /// The session.
+    pub sid: Uuid,
+    /// When the token was minted.
+    pub iat: UnixTime,
+    /// When it ends: never after its session or the external token.
+    pub exp: UnixTime,
+    /// The environment of users and keys.
+    pub environment_id: Uuid,
+    /// `user:basic`: a whole sign-in, nothing pending.
+    pub scope: &'static str,
+    /// The credential that proved the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_verified_credential_id: Option<Uuid>,
+    /// The address of the user's own verified email credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    /// The key of the client's session, as it named it at sign-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_public_key: Option<&'a str>,
+    /// What only the full set carries.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub full: Option<FullClaims<'a>>,
+}
+
+/// The members that the full set adds.
+#[derive(Debug, Serialize)]
+pub struct FullClaims<'a> {
+    /// Onboarding fields the user still owes: none.
+    pub missing_fields: [(); 0],
+    /// The user was made by this sign-in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub new_user: bool,
+    /// What proves the user.
+    pub verified_credentials: Vec<VerifiedCredential<'a>>,
+    /// First visit, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_visit: Option<String>,
+    /// The visit before this token, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_visit: Option<String>,
+}
+
+/// One verified credential, as the platform writes it.
+#[derive(Debug, Serialize)]
+pub struct VerifiedCredential<'a> {
+    id: Uuid,
+    format: CredentialFormat,
+    public_identifier: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(rename = "signInEnabled")]
+    sign_in_enabled: bool,
+    #[serde(rename = "verifiedAt")]
+    verified_at: String,
+}
+
+/// What is the same in all tokens of a gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Common<'a> {
+    /// Of the key that will sign.
+    pub kid: &'a str,
+    /// `session.audience`, or the page that signed in.
+    pub aud: &'a str,
+    /// The gateway's issuer name.
+    pub iss: &'a str,
+    /// The environment's id.
+    pub environment_id: Uuid,
+    /// The key of the client's session.
+    pub session_public_key: Option<&'a str>,
+    /// The user was made by this sign-in.
+    pub new_user: bool,
+    /// Compact or full.
+    pub set: ClaimSet,
+}
+
+impl<'a> Claims<'a> {
+    /// The claims for a session of a user, from `iat` to `exp`.
+    pub fn new(
+        common: Common<'a>,
+        user: &'a User,
+        session: &SessionRecord,
+        iat: UnixTime,
+        exp: UnixTime,
+    ) -> Self {
+        let external = user.external_credential(&session.iss);
+        Self {
+            kid: common.kid,
+            aud: common.aud,
+            iss: common.iss,
+            sub: user.id,
+            sid: session.sid,
+            iat,
+            exp,
+            environment_id: common.environment_id,
+            scope: "user:basic",
+            last_verified_credential_id: external.map(|credential| credential.id),
+            email: user.email(&session.iss),
+            session_public_key: common.session_public_key,
+            full: match common.set {
+                ClaimSet::Compact => None,
+                ClaimSet::Full => Some(FullClaims::new(user, common.new_user)),
+            },
+        }
+    }
+}
+
+impl<'a> FullClaims<'a> {
+    fn new(user: &'a User, new_user: bool) -> Self {
+        Self {
+            missing_fields: [],
+            new_user,
+            verified_credentials: user
+                .credentials
+                .iter()
+                .map(VerifiedCredential::new)
+                .collect(),
+            first_visit: user.first_visit.map(UnixTime::rfc3339),
+            last_visit: user.last_visit.map(UnixTime::rfc3339),
+        }
+    }
+}
+
+impl<'a> VerifiedCredential<'a> {
+    /// As the platform shows it.
+    pub fn new(credential: &'a Credential) -> Self {
+        Self {
+            id: credential.id,
+            format: credential.format,
+            public_identifier: &credential.public_identifier,
+            email: credential.email.as_deref(),
+            sign_in_enabled: credential.sign_in_enabled,
+            verified_at: credential.verified_at.rfc3339(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The gateway's signing keys: which one signs, which are published.
+//!
+//! All gateways on a store share its keys. Who finds that the [`rotation`] is due writes the set
+//! anew, if nobody was faster; the others learn of it by the store's feed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tracing::info;
+use uuid::Uuid;
+
+pub mod ring;
+pub mod rotation;
+pub mod sealing;
+
+pub use ring::{KeyStatus, Ring, TokenTrust};
+use rotation::{Due, Schedule};
+use sealing::{SealError, Sealing};
+
+use super::signer::{Signer, SignerError};
+use crate::clock::UnixTime;
+use crate::config::Config;
+use crate::config::session::{Published, SigningAlgorithm};
+use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreError};
+
+/// The keys as every part of the gateway sees them; replaced as a whole.
+pub struct SigningKeys {
+    rules: KeyRules,
+    ring: ArcSwap<Ring>,
+    /// Second in which an unknown key last made us look at the store.
+    looked_at: AtomicU64,
+}
+
+/// How keys are made, kept and published.
+pub struct KeyRules {
+    /// When they change.
+    pub schedule: Schedule,
+    /// How they lie in the store.
+    pub sealing: Sealing,
+    /// Publish the key that signs alone, for verifiers that ignore `kid`.
+    pub current_only: bool,
+}
+
+/// Why the gateway has no signing key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key could not be made or read.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// A key could not be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Other gateways changed the keys each time that this one tried.
+    #[error("other gateways go on changing the signing keys")]
+    Contended,
+}
+
+impl SigningKeys {
+    /// Reads the keys from the store, making the first one where the configured algorithm has
+    /// none. Gateways that start together agree on one.
+    pub async fn load(store: &dyn Store, rules: KeyRules) -> Result<Self, KeysError> {
+        let records = rules.change(store, |_| Ok(false)).await?;
+        let ring = Ring::new(&records, &rules, UnixTime::now())?;
+        Ok(Self {
+            rules,
+            ring: ArcSwap::from_pointee(ring),
+            looked_at: AtomicU64::new(0),
+        })
+    }
+
+    /// Keys that exist in memory only, for benchmarks and tests.
+    pub fn ephemeral(algorithm: SigningAlgorithm) -> Result<Self, KeysError> {
+        let rules = KeyRules::unsealed(algorithm)?;
+        let now = UnixTime::now();
+        let mut records = vec![rules.make(now, now)?];
+        rules.settle(&mut records, now)?;
+        let ring = Ring::new(&records, &rules, now)?;
+        Ok(Self {
+            rules,
+            ring: ArcSwap::from_pointee(ring),
+            looked_at: AtomicU64::new(0),
+        })
+    }
+
+    /// The set in force.
+    pub fn ring(&self) -> arc_swap::Guard<Arc<Ring>> {
+        self.ring.load()
+    }
+
+    /// When keys change.
+    pub fn schedule(&self) -> &Schedule {
+        &self.rules.schedule
+    }
+
+    /// Does what is due and takes over what the store has.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer, or a key can not be used; the keys stay as they were.
+    pub async fn tend(&self, store: &dyn Store) -> Result<(), KeysError> {
+        let records = self.rules.change(store, |_| Ok(false)).await?;
+        self.install(&records)
+    }
+
+    /// Lets the next key sign as soon as it has been published for long enough, or at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tend`].
+    pub async fn rotate(&self, store: &dyn Store, at_once: bool) -> Result<(), KeysError> {
+        let records = self.rules.change(store, |keys| {
+            let now = UnixTime::now();
+            let at = match at_once {
+                true => now,
+                false => now.plus(self.rules.schedule.publish_ahead),
+            };
+            if !self.rules.schedule.hasten(keys, at) {
+                keys.push(self.rules.make(at, now)?);
+            }
+            Ok(true)
+        });
+        self.install(&records.await?)?;
+        info!(at_once, "signing keys rotated");
+        Ok(())
+    }
+
+    /// Takes a key out that does not sign any more: what it signed is refused from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tend`].
+    pub async fn forget(&self, store: &dyn Store, kid: &str) -> Result<(), KeysError> {
+        let records = self.rules.change(store, |keys| {
+            let before = keys.len();
+            keys.retain(|key| key.kid != kid || key.state == KeyState::Current);
+            Ok(keys.len() < before)
+        });
+        self.install(&records.await?)?;
+        info!(kid, "signing key forgotten");
+        Ok(())
+    }
+
+    /// Whether the store may be asked for a key that is not known here: once a second at most.
+    pub fn may_look(&self, now: UnixTime) -> bool {
+        self.looked_at.swap(now.0, Ordering::Relaxed) < now.0
+    }
+
+    fn install(&self, records: &[SigningKeyRecord]) -> Result<(), KeysError> {
+        let now = UnixTime::now();
+        let ring = Ring::new(records, &self.rules, now)?;
+        // Of two at once, the later one may put the older set; the next look puts that right.
+        let former = self.ring.load_full();
+        self.ring.store(Arc::new(ring.after(&former, now)));
+        former.let_go_unless(&self.ring.load());
+        Ok(())
+    }
+}
+
+impl KeyRules {
+    /// From the configuration of this environment.
+    pub fn new(config: &Config, environment: Uuid) -> Result<Self, KeysError> {
+        let session = &config.session;
+        Ok(Self {
+            schedule: Schedule {
+                algorithm: session.algorithm,
+                rotate_every: session.signing_keys.rotate_every,
+                publish_ahead: session.signing_keys.publish_ahead,
+                keep: session.max_age.max(session.token_ttl),
+            },
+            sealing: Sealing::new(&session.key_encryption_keys, environment)?,
+            current_only: session.signing_keys.publish == Published::CurrentOnly,
+        })
+    }
+
+    /// One key for ever, in the plain.
+    fn unsealed(algorithm: SigningAlgorithm) -> Result<Self, SealError> {
+        Ok(Self {
+            schedule: Schedule {
+                algorithm,
+                rotate_every: None,
+                publish_ahead: std::time::Duration::ZERO,
+                keep: std::time::Duration::ZERO,
+            },
+            sealing: Sealing::new(&[], Uuid::nil())?,
+            current_only: false,
+        })
+    }
+
+    /// Writes the set as `edit` and the schedule want it; the set afterwards.
+    async fn change(
+        &self,
+        store: &dyn Store,
+        edit: impl Fn(&mut Vec<SigningKeyRecord>) -> Result<bool, KeysError> + Send + Sync,
+    ) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        for _ in 0..ATTEMPTS {
+            let seen = store.signing_keys().await?;
+            let now = UnixTime::now();
+            let mut keys = seen.clone();
+            let is_edited = edit(&mut keys)?;
+            let is_settled = self.settle(&mut keys, now)?;
+            if !is_edited && !is_settled {
+                return Ok(seen);
+            }
+            match store.replace_signing_keys(seen, keys.clone(), now).await {
+                Ok(()) => return Ok(keys),
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(KeysError::Contended)
+    }
+
+    /// Brings a set up to the time `now`. Whether anything changed.
+    fn settle(&self, keys: &mut Vec<SigningKeyRecord>, now: UnixTime) -> Result<bool, KeysError> {
+        let before = keys.clone();
+        while let Due::Make(activates_at) = self.schedule.advance(keys, now) {
+            keys.push(self.make(activates_at, now)?);
+        }
+        for key in keys.iter_mut() {
+            if !self.sealing.is_in_order(key) {
+                let plain = self.sealing.open(key)?;
+                self.sealing.seal(key, &plain)?;
+            }
+        }
+        Ok(*keys != before)
+    }
+
+    fn make(&self, activates_at: UnixTime, now: UnixTime) -> Result<SigningKeyRecord, KeysError> {
+        let algorithm = self.schedule.algorithm;
+        let private_key = Signer::generate(algorithm)?;
+        let signer = Signer::from_pkcs8(algorithm, &private_key)?;
+        let mut record = SigningKeyRecord {
+            kid: signer.kid().to_owned(),
+            algorithm,
+            state: KeyState::Next,
+            created_at: now,
+            activates_at,
+            retires_at: None,
+            published_until: None,
+            sealed_with: None,
+            private_key: PrivateKeyBytes::new(Vec::new()),
+        };
+        self.sealing.seal(&mut record, &private_key)?;
+        Ok(record)
+    }
+}
+
+/// How often a change is tried again because another gateway was faster.
+const ATTEMPTS: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use super::*;
+use crate::store::Embedded;
+
+/// A store in a folder, and gateways on it.
+struct Desk {
+    store: Embedded,
+    _dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let dir = tempfile::TempDir::new().unwrap();
+        let settings = crate::config::Store {
+            path: dir.path().join("store.redb"),
+            ..crate::config::Store::default()
+        };
+        Self {
+            store: Embedded::open(&settings).unwrap(),
+            _dir: dir,
+        }
+    }
+
+    async fn gateway(&self, current_only: bool) -> SigningKeys {
+        let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
+        rules.schedule.publish_ahead = Duration::from_secs(3600);
+        rules.schedule.keep = Duration::from_secs(7200);
+        rules.current_only = current_only;
+        SigningKeys::load(&self.store, rules).await.unwrap()
+    }
+}
+
+/// In the order of their first letters: keys of one second have no other.
+fn states(keys: &SigningKeys) -> Vec<KeyState> {
+    let mut states: Vec<_> = keys.ring().keys().map(|key| key.state).collect();
+    states.sort_by_key(|state| format!("{state:?}"));
+    states
+}
+
+#[tokio::test]
+async fn gateways_share_keys_and_follow_a_rotation() {
+    let desk = Desk::new();
+    let (here, there) = (desk.gateway(false).await, desk.gateway(false).await);
+    let first = here.ring().current().kid().to_owned();
+    assert_eq!(there.ring().current().kid(), first);
+
+    here.rotate(&desk.store, false).await.unwrap();
+    assert_eq!(states(&here), [KeyState::Current, KeyState::Next]);
+    assert_eq!(here.ring().current().kid(), first, "published ahead");
+    here.rotate(&desk.store, true).await.unwrap();
+    assert_eq!(states(&here), [KeyState::Current, KeyState::Retired]);
+    let second = here.ring().current().kid().to_owned();
+    assert_ne!(second, first);
+
+    assert_eq!(there.ring().current().kid(), first, "not heard of yet");
+    there.tend(&desk.store).await.unwrap();
+    assert_eq!(there.ring().current().kid(), second);
+    assert!(there.ring().by_kid(&first).is_some());
+}
+
+#[tokio::test]
+async fn tokens_stay_good_over_a_rotation() {
+    let desk = Desk::new();
+    let keys = desk.gateway(false).await;
+    let trust = keys.ring().trust();
+    keys.rotate(&desk.store, true).await.unwrap();
+    assert!(trust.holds() && keys.ring().trust().holds());
+}
+
+#[tokio::test]
+async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
+    let desk = Desk::new();
+    let keys = desk.gateway(true).await;
+    let (trust, kid) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    keys.rotate(&desk.store, true).await.unwrap();
+    assert!(!trust.holds());
+    assert!(keys.ring().trust().holds());
+    let published: serde_json::Value = serde_json::from_slice(&keys.ring().jwks()).unwrap();
+    assert_eq!(published["keys"].as_array().unwrap().len(), 1);
+    assert_ne!(published["keys"][0]["kid"], kid.as_str());
+    assert!(keys.ring().by_kid(&kid).is_some(), "we know it ourselves");
+}
+
+#[tokio::test]
+async fn a_forgotten_key_verifies_nothing() {
+    let desk = Desk::new();
+    let keys = desk.gateway(false).await;
+    let (trust, kid) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    keys.forget(&desk.store, &kid).await.unwrap();
+    assert!(keys.ring().by_kid(&kid).is_some(), "the current key stays");
+    keys.rotate(&desk.store, true).await.unwrap();
+    assert!(trust.holds());
+    keys.forget(&desk.store, &kid).await.unwrap();
+    assert!(keys.ring().by_kid(&kid).is_none());
+    assert!(!trust.holds());
+}

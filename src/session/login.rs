@@ -1,0 +1,96 @@
+//! What opened a session, and the session id that follows from it.
+
+use aws_lc_rs::hmac;
+use uuid::Uuid;
+
+/// One act of signing in at an issuer.
+///
+/// A provider's session claim (`sid` in OpenID Connect) joins the tokens of one login, so that a
+/// refreshed token continues its session. Without the claim each token is a login of its own,
+/// known by the digest of its signed part: the signature is left out, because an ECDSA signature
+/// has a valid twin that would open a second session.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// The issuer's `iss`.
+    pub iss: &'a str,
+    /// The external user, the token's `sub`.
+    pub sub: &'a str,
+    /// What tells this login from the user's others.
+    pub mark: Mark<'a>,
+}
+
+/// What tells one login of a user from another.
+#[derive(Clone, Copy, Debug)]
+pub enum Mark<'a> {
+    /// The issuer's own name for the login.
+    Claim(&'a str),
+    /// SHA-256 of `header.payload`.
+    SignedPart(&'a [u8; 32]),
+}
+
+/// The secret that makes session ids unguessable from what the issuer knows.
+pub struct SidKey(hmac::Key);
+
+impl SidKey {
+    /// From 32 random bytes, kept in the store.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// The session id of a login: HMAC-SHA256 over its length-prefixed parts, as a UUIDv8
+    /// (RFC 9562 section 5.8).
+    pub fn sid(&self, login: &Login<'_>) -> Uuid {
+        let (kind, mark): (u8, &[u8]) = match login.mark {
+            Mark::Claim(claim) => (b'c', claim.as_bytes()),
+            Mark::SignedPart(digest) => (b't', digest),
+        };
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(&[kind]);
+        for part in [login.iss.as_bytes(), login.sub.as_bytes(), mark] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let tag = context.sign();
+        let mut id = [0; 16];
+        // An HMAC-SHA256 tag is 32 bytes, so the zip fills all 16.
+        for (to, from) in id.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        Uuid::new_v8(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login<'a>(iss: &'a str, sub: &'a str, mark: Mark<'a>) -> Login<'a> {
+        Login { iss, sub, mark }
+    }
+
+    #[test]
+    fn same_login_same_sid() {
+        let key = SidKey::new(&[7; 32]);
+        let sid = key.sid(&login("https://a", "u", Mark::Claim("s1")));
+        assert_eq!(sid, key.sid(&login("https://a", "u", Mark::Claim("s1"))));
+        assert_eq!(sid.get_version_num(), 8);
+    }
+
+    #[test]
+    fn each_part_and_its_boundaries_count() {
+        let key = SidKey::new(&[7; 32]);
+        let sid = key.sid(&login("ab", "c", Mark::Claim("d")));
+        for other in [
+            login("a", "bc", Mark::Claim("d")),
+            login("ab", "cd", Mark::Claim("")),
+            login("ab", "c", Mark::Claim("e")),
+            login("ab", "c", Mark::SignedPart(&[b'd'; 32])),
+        ] {
+            assert_ne!(sid, key.sid(&other));
+        }
+        assert_ne!(
+            sid,
+            SidKey::new(&[8; 32]).sid(&login("ab", "c", Mark::Claim("d")))
+        );
+    }
+}

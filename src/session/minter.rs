@@ -1,0 +1,249 @@
+//! Minting: from a user and a session to a signed session token, and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::claims::{Claims, Common};
+use super::keys::{Ring, SigningKeys, TokenTrust};
+use super::signer::SignerError;
+use crate::clock::UnixTime;
+use crate::config::session::ClaimSet;
+use crate::store::{SessionRecord, User};
+
+/// Mints and recognises this gateway's session tokens.
+pub struct Minter {
+    /// The keys that sign.
+    pub keys: Arc<SigningKeys>,
+    /// The tokens' `iss`.
+    pub iss: String,
+    /// Their `aud`.
+    pub audience: String,
+    /// Their `environment_id`.
+    pub environment_id: Uuid,
+    /// The longest life of one token.
+    pub token_ttl: Duration,
+    /// Compact or full.
+    pub claims: ClaimSet,
+}
+
+/// A minted token.
+#[derive(Clone, Debug)]
+pub struct SessionToken {
+    /// The compact JWS.
+    pub text: String,
+    /// Its `exp`.
+    pub expires_at: UnixTime,
+    /// Whether those who read the key set can still verify it.
+    pub trust: TokenTrust,
+}
+
+/// What a client may ask of a token, within what its session allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The latest end.
+    pub not_after: UnixTime,
+    /// Its `aud`; the minter's when absent.
+    pub audience: Option<String>,
+    /// Bound into the token.
+    pub session_public_key: Option<String>,
+    /// The user was made by this sign-in.
+    pub new_user: bool,
+}
+
+impl Terms {
+    /// Nothing but an end.
+    pub fn until(not_after: UnixTime) -> Self {
+        Self {
+            not_after,
+            audience: None,
+            session_public_key: None,
+            new_user: false,
+        }
+    }
+}
+
+/// What one of our own tokens says, once its signature and time are good.
+#[derive(Debug, Deserialize)]
+pub struct OwnClaims {
+    /// The user.
+    pub sub: Uuid,
+    /// The session.
+    pub sid: Uuid,
+    /// The end.
+    pub exp: UnixTime,
+    /// Whom it is for.
+    pub aud: String,
+    /// What it allows, words apart by spaces.
+    #[serde(default)]
+    pub scope: String,
+    /// When it was minted.
+    pub iat: UnixTime,
+    /// The key that its client named at sign-in.
+    #[serde(default)]
+    pub session_public_key: Option<String>,
+}
+
+/// Why a token that names us as its issuer is not our session token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnTokenError {
+    /// Not three parts of base64url JSON with the members of a session token.
+    #[error("malformed")]
+    Malformed,
+    /// Another kind of our tokens, such as an elevated one.
+    #[error("not a session token")]
+    WrongKind,
+    /// No published key has its `kid`.
+    #[error("signed by no published key")]
+    UnknownKey,
+    /// The signature is not that key's.
+    #[error("bad signature")]
+    Signature,
+    /// Past its `exp`.
+    #[error("expired")]
+    Expired,
+}
+
+impl Minter {
+    /// A token for the session, ending with the session, with its own time to live, or at
+    /// `not_after`, whichever is first.
+    pub fn mint(
+        &self,
+        user: &User,
+        session: &SessionRecord,
+        now: UnixTime,
+        not_after: UnixTime,
+    ) -> Result<SessionToken, SignerError> {
+        self.mint_as(user, session, now, &Terms::until(not_after))
+    }
+
+    /// The same on the terms of a client that asked for it.
+    pub fn mint_as(
+        &self,
+        user: &User,
+        session: &SessionRecord,
+        now: UnixTime,
+        terms: &Terms,
+    ) -> Result<SessionToken, SignerError> {
+        self.mint_kind(SESSION_TYPE, self.claims, user, session, now, terms)
+    }
+
+    /// The full account of a sign-in, for the client alone: it opens nothing.
+    pub fn mint_account(
+        &self,
+        user: &User,
+        session: &SessionRecord,
+        now: UnixTime,
+        terms: &Terms,
+    ) -> Result<SessionToken, SignerError> {
+        self.mint_kind(ACCOUNT_TYPE, ClaimSet::Full, user, session, now, terms)
+    }
+
+    /// Signs claims as a token of the kind `typ` with the current key.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
+        sign_with(&self.keys.ring(), typ, claims)
+    }
+
+    /// Reads one of our own session tokens. Whether its session still lives is the caller's
+    /// question.
+    pub fn read(&self, token: &str, now: UnixTime) -> Result<OwnClaims, OwnTokenError> {
+        let claims = self.read_past(token)?;
+        if claims.exp <= now {
+            return Err(OwnTokenError::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// The same, whenever it expired: what it says of the past is still true.
+    pub fn read_past(&self, token: &str) -> Result<OwnClaims, OwnTokenError> {
+        self.open(SESSION_TYPE, token)
+    }
+
+    /// The claims of one of our own tokens of the kind `typ`, once its signature is good. Its
+    /// time is the caller's question.
+    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Result<T, OwnTokenError> {
+        #[derive(Deserialize)]
+        struct Header {
+            alg: String,
+            kid: String,
+            typ: String,
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(OwnTokenError::Malformed)?;
+        let (header, payload) = signing_input
+            .split_once('.')
+            .ok_or(OwnTokenError::Malformed)?;
+        let header: Header = decode(header)?;
+        if header.typ != typ {
+            return Err(OwnTokenError::WrongKind);
+        }
+        let ring = self.keys.ring();
+        let signer = ring.by_kid(&header.kid).ok_or(OwnTokenError::UnknownKey)?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| OwnTokenError::Malformed)?;
+        if header.alg != signer.algorithm() || !signer.verifies(signing_input, &signature) {
+            return Err(OwnTokenError::Signature);
+        }
+        decode(payload)
+    }
+
+    fn mint_kind(
+        &self,
+        typ: &str,
+        set: ClaimSet,
+        user: &User,
+        session: &SessionRecord,
+        now: UnixTime,
+        terms: &Terms,
+    ) -> Result<SessionToken, SignerError> {
+        let ring = self.keys.ring();
+        let signer = ring.current();
+        let expires_at = session
+            .expires_at
+            .min(now.plus(self.token_ttl))
+            .min(terms.not_after);
+        let common = Common {
+            kid: signer.kid(),
+            aud: terms.audience.as_deref().unwrap_or(&self.audience),
+            iss: &self.iss,
+            environment_id: self.environment_id,
+            session_public_key: terms.session_public_key.as_deref(),
+            new_user: terms.new_user,
+            set,
+        };
+        let claims = Claims::new(common, user, session, now, expires_at);
+        Ok(SessionToken {
+            text: sign_with(&ring, typ, &claims)?,
+            expires_at,
+            trust: ring.trust(),
+        })
+    }
+}
+
+fn sign_with(ring: &Ring, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
+    let signer = ring.current();
+    let header = json!({ "alg": signer.algorithm(), "kid": signer.kid(), "typ": typ });
+    let payload = serde_json::to_vec(claims).map_err(|_| SignerError::Sign)?;
+    let mut text = URL_SAFE_NO_PAD.encode(header.to_string());
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+    signer.sign(text)
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, OwnTokenError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| OwnTokenError::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| OwnTokenError::Malformed)
+}
+
+/// The `typ` of session tokens: the only kind that the proxy takes.
+const SESSION_TYPE: &str = "JWT";
+/// The `typ` of the full account of a sign-in.
+const ACCOUNT_TYPE: &str = "id+jwt";

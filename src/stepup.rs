@@ -1,0 +1,173 @@
+//! Step-up: a fresh assertion of the issuer gives a signed-in user an elevated token, which allows
+//! more for a short time.
+//!
+//! An assertion is a token of the session's own issuer about the session's own user, made for
+//! this one purpose: it names scopes, lives for minutes, and works once. The elevated token is a
+//! kind of its own, which opens no session and passes nowhere without one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::config;
+use crate::exchange::{Account, Exchange, Session};
+use crate::jwt::Verified;
+use crate::rejection::{Code, Rejection};
+
+/// What may be asked for, and for how long it is granted.
+#[derive(Clone, Debug, Default)]
+pub struct StepUp {
+    scopes: Vec<String>,
+    single_use: bool,
+}
+
+/// An elevated token's claims.
+#[derive(Debug, Serialize, Deserialize)]
+struct Elevated {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    sid: Uuid,
+    jti: Uuid,
+    scope: String,
+    iat: UnixTime,
+    exp: UnixTime,
+    #[serde(rename = "singleUse")]
+    single_use: bool,
+}
+
+impl StepUp {
+    /// From the configuration.
+    pub fn new(settings: &config::StepUp) -> Self {
+        Self {
+            scopes: settings.scopes.clone(),
+            single_use: settings.single_use,
+        }
+    }
+
+    /// Whether a scope is one that needs an elevated token.
+    pub fn guards(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|known| known == scope)
+    }
+
+    /// An elevated token for the account, by an assertion that is then used up.
+    ///
+    /// # Errors
+    ///
+    /// The assertion is not one for this session, or was used before.
+    pub async fn elevate(
+        &self,
+        exchange: &Exchange,
+        account: &Account,
+        assertion: &str,
+    ) -> Result<String, Rejection> {
+        let session = &account.session;
+        let verified = exchange.verify_assertion(assertion, &session.iss).await?;
+        let now = UnixTime::now();
+        let refused = |reason| Rejection::new(Code::TokenInvalid, reason);
+        let own = account.user.external_credential(&session.iss);
+        if own.is_none_or(|own| own.public_identifier != verified.subject()) {
+            return Err(refused("assertion_of_another_user"));
+        }
+        if verified.expires_at() > now.plus(LONGEST_ASSERTION) {
+            return Err(refused("assertion_too_long"));
+        }
+        if exchange.opens(&verified, session.sid) {
+            return Err(refused("assertion_signed_in"));
+        }
+        let scope = verified.claims().text("scope").unwrap_or_default();
+        if scope.split_ascii_whitespace().next().is_none()
+            || !scope
+                .split_ascii_whitespace()
+                .all(|scope| self.guards(scope))
+        {
+            return Err(Rejection::new(
+                Code::ScopeInvalid,
+                "assertion_scope_unknown",
+            ));
+        }
+        if !spend(exchange, &verified).await? {
+            return Err(refused("assertion_replayed"));
+        }
+        let life = if self.single_use {
+            SINGLE_USE
+        } else {
+            MULTIPLE_USE
+        };
+        let minter = exchange.minter();
+        let elevated = Elevated {
+            iss: minter.iss.clone(),
+            aud: minter.audience.clone(),
+            sub: account.user.id,
+            sid: session.sid,
+            jti: Uuid::new_v4(),
+            scope: scope.to_owned(),
+            iat: now,
+            exp: now.plus(life).min(session.expires_at),
+            single_use: self.single_use,
+        };
+        let token = minter.sign(ELEVATED_TYPE, &elevated);
+        token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))
+    }
+}
+
+/// Lets a session pass that shows an elevated token for `scope`. A token for one use is used up.
+///
+/// # Errors
+///
+/// None was shown, or it is not one of this session for this scope now, or it was used.
+pub async fn require(
+    exchange: &Exchange,
+    session: &Session,
+    scope: &str,
+    shown: Option<&[u8]>,
+) -> Result<(), Rejection> {
+    let refused = |reason| Rejection::new(Code::StepUpRequired, reason);
+    let shown = shown.ok_or(refused("elevated_missing"))?;
+    let shown = std::str::from_utf8(shown).map_err(|_| refused("elevated_invalid"))?;
+    let elevated: Elevated = exchange
+        .minter()
+        .open(ELEVATED_TYPE, shown)
+        .map_err(|_| refused("elevated_invalid"))?;
+    if elevated.sid != session.sid() || elevated.sub != session.user() {
+        return Err(refused("elevated_of_another_session"));
+    }
+    if elevated.exp <= UnixTime::now() {
+        return Err(refused("elevated_expired"));
+    }
+    if !elevated
+        .scope
+        .split_ascii_whitespace()
+        .any(|held| held == scope)
+    {
+        return Err(refused("elevated_scope"));
+    }
+    if elevated.single_use {
+        let id = elevated.jti.to_string();
+        if !exchange.spend("elevated", &id, elevated.exp).await? {
+            return Err(refused("elevated_used"));
+        }
+    }
+    Ok(())
+}
+
+/// Uses an assertion up; false when it was used before, as an assertion or to sign in.
+async fn spend(exchange: &Exchange, verified: &Verified) -> Result<bool, Rejection> {
+    let jti = verified.claims().text("jti").filter(|jti| !jti.is_empty());
+    let jti = jti.ok_or(Rejection::new(Code::TokenInvalid, "assertion_without_jti"))?;
+    // A JSON list keeps the two apart, whatever characters they are of.
+    let id = serde_json::json!([verified.iss(), jti]).to_string();
+    let leeway = verified.issuer().settings().leeway;
+    let until = verified.expires_at().plus(leeway);
+    exchange.spend("assertion", &id, until).await
+}
+
+/// The header field in which clients show an elevated token.
+pub const ELEVATED_FIELD: &str = "x-dyn-elevated-access-token";
+const ELEVATED_TYPE: &str = "elevated+jwt";
+/// How far away the end of an assertion may be.
+const LONGEST_ASSERTION: Duration = Duration::from_secs(10 * 60);
+const SINGLE_USE: Duration = Duration::from_secs(5 * 60);
+const MULTIPLE_USE: Duration = Duration::from_secs(10 * 60);

@@ -1,0 +1,75 @@
+//! Records that last: users, sessions, signing keys, settings, and what happened to them.
+//!
+//! [`Store`] is what the rest of the gateway knows; [`embedded`] keeps the records in one file,
+//! [`postgres`] in a database that many gateways share.
+//! The rules of a sign-in are apart from any engine ([`sign_in`]), so that all engines decide
+//! alike.
+//!
+//! What is durable when an operation returns: everything, but for the session row of a known user
+//! (see [`SignIn::durable_session`]).
+//!
+//! What has ended stays ended: a session's row is kept until no token of its login is accepted
+//! any more. Ending many sessions at once writes a mark ([`EndMark`]) that is laid over their rows
+//! whenever they are read. Every end is a numbered [`Change`], by which gateways drop what they
+//! hold in memory.
+
+use async_trait::async_trait;
+
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
+pub mod ledger;
+pub mod maintenance;
+pub mod page;
+pub mod postgres;
+pub mod record;
+pub mod sessions;
+pub mod settings;
+pub mod sign_in;
+pub mod transfer;
+pub mod users;
+
+pub use embedded::{Embedded, OpenError};
+pub use ledger::{Changes, Ledger};
+pub use maintenance::{Exported, Maintenance, Swept};
+pub use page::{Page, PageRequest};
+pub use postgres::{ConnectError, Postgres, PostgresSettings};
+pub use record::{
+    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, EndCause, EndMark,
+    EndScope, Ended, KeyState, LoginCookie, PrivateKeyBytes, SessionRecord, SigningKeyRecord,
+    Tombstone, User,
+};
+pub use sessions::{Activity, Sessions};
+pub use settings::{Settings, SigningKeys};
+pub use sign_in::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+pub use users::{NewUser, UserFilter, Users};
+
+/// Where records are kept.
+#[async_trait]
+pub trait Store:
+    Users + Sessions + SigningKeys + Settings + Ledger + Maintenance + Send + Sync
+{
+    /// Whether records can be read and written now.
+    async fn health(&self) -> Result<(), StoreError>;
+
+    /// Writes what is queued and lets go of the store. Operations after that are `Unavailable`.
+    async fn close(&self);
+}
+
+/// Why the store did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The store can not be reached, read or written now. Whether a write took place is not
+    /// known, but every write can be asked for again.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A record can not be read.
+    #[error("a record of the store can not be read: {0}")]
+    Corrupt(&'static str),
+    /// Another record stands in the way; nothing was written.
+    #[error("another record is in the way: {0}")]
+    Conflict(&'static str),
+    /// The text that says where a page begins was not made here.
+    #[error("not a cursor of this list")]
+    InvalidCursor,
+}

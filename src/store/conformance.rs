@@ -1,0 +1,155 @@
+//! What every engine does alike. Each case runs against each engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, Store};
+use crate::clock::UnixTime;
+
+mod administration;
+mod email;
+mod ending;
+mod keys;
+mod ledger;
+mod maintenance;
+mod sessions;
+mod transfer;
+mod users;
+
+/// An engine, with a place of its own for each case.
+#[async_trait]
+pub(super) trait Engine: Send + Sync {
+    /// Opens the store of this case; again after `close`, with what was in it.
+    async fn open(&self) -> Arc<dyn Store>;
+
+    /// Opens an empty store beside it.
+    async fn open_another(&self) -> Arc<dyn Store>;
+}
+
+/// One rule that engines keep.
+pub(super) type Case = for<'a> fn(&'a dyn Engine) -> BoxFuture<'a, ()>;
+
+macro_rules! cases {
+    ($($module:ident::$case:ident),* $(,)?) => {
+        /// All rules, by name, for an engine whose start costs more than a rule.
+        pub(super) const CASES: &[(&str, Case)] =
+            &[$((stringify!($case), |engine| Box::pin($module::$case(engine)))),*];
+
+        /// The embedded engine, one test for each rule.
+        mod embedded {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$module::$case(&crate::store::embedded::tests::InFolder::new()).await;
+                }
+            )*
+        }
+    };
+}
+
+cases![
+    users::the_first_sight_makes_a_user_and_a_session,
+    users::an_identity_is_the_pair_of_issuer_and_subject,
+    users::a_thousand_concurrent_first_sights_make_one_user,
+    users::everything_survives_a_restart,
+    users::existing_only_makes_no_user,
+    users::an_identity_may_be_any_text,
+    users::a_row_that_follows_behind_is_written_before_the_close,
+    users::an_end_holds_against_a_row_that_follows_behind,
+    sessions::a_fresh_token_extends_the_session_up_to_its_greatest_age,
+    sessions::an_ended_session_is_not_opened_again,
+    sessions::the_end_outlives_a_restart_and_a_later_token,
+    sessions::the_end_of_an_unknown_session_is_remembered,
+    sessions::the_first_cause_of_an_end_stays,
+    sessions::a_session_ends_at_its_greatest_age,
+    sessions::an_idle_session_ends,
+    email::a_verified_address_makes_a_credential,
+    email::the_address_follows_the_token,
+    email::the_address_of_another_user_is_not_taken_over,
+    email::an_address_that_was_given_up_is_free,
+    email::accounts_are_linked_only_between_issuers_that_are_named,
+    keys::of_concurrent_first_keys_one_wins,
+    keys::a_key_is_written_over,
+    keys::settings_keep_the_first_value_and_take_a_new_one,
+    keys::a_closed_store_is_unavailable,
+    administration::users_are_listed_in_pages,
+    administration::users_are_found_by_address_and_external_id,
+    administration::a_user_made_beforehand_signs_in,
+    administration::a_blocked_user_is_refused_until_a_new_login,
+    administration::metadata_is_kept_with_the_user,
+    administration::a_deleted_user_is_not_made_again_by_an_old_token,
+    administration::an_heir_does_not_get_the_session_of_the_dead,
+    ending::sessions_are_listed_newest_first,
+    ending::signing_out_everywhere_ends_what_was_open,
+    ending::a_clock_that_steps_back_ends_no_later_session,
+    ending::an_issuer_is_signed_out_alone,
+    ending::sessions_under_a_signing_key_end_together,
+    ending::the_oldest_session_makes_room,
+    ending::activity_is_written_down,
+    ending::a_cookie_stands_for_a_session_until_its_time,
+    ledger::every_end_is_a_change,
+    ledger::an_id_is_spent_once,
+    ledger::the_audit_is_listed_newest_first,
+    ledger::keys_and_settings_are_replaced_only_as_they_were_seen,
+    maintenance::a_sweep_takes_out_only_what_is_past,
+    maintenance::the_audit_is_swept_by_its_own_age,
+    maintenance::another_store_gets_everything,
+    maintenance::an_import_takes_no_identity_over,
+    transfer::a_store_goes_through_a_file,
+    transfer::a_file_that_is_no_export_is_refused,
+];
+
+/// A token of `sub` at the first issuer, at [`NOON`], of the login `sub`.
+pub(super) fn token(sub: &str) -> SignIn {
+    SignIn {
+        iss: ISSUER.to_owned(),
+        issuer_name: "first".to_owned(),
+        sub: sub.to_owned(),
+        email: None,
+        link_by_email: Vec::new(),
+        provisioning: Provisioning::Auto,
+        issued_at: Some(NOON),
+        token_end: NOON.plus(HOUR),
+        sid: sid(sub),
+        max_age: 24 * HOUR,
+        idle_timeout: None,
+        max_sessions: None,
+        client_address: None,
+        user_agent: None,
+        now: NOON,
+        durable_session: true,
+    }
+}
+
+/// A stable id for a login's name.
+fn sid(login: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(login.bytes()) {
+        *byte = letter;
+    }
+    Uuid::new_v8(bytes)
+}
+
+async fn live(store: &dyn Store, request: SignIn) -> SignedIn {
+    match store.sign_in(request).await.unwrap() {
+        SignInOutcome::Live(signed_in) => *signed_in,
+        SignInOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+async fn refused(store: &dyn Store, request: SignIn) -> SignInRefusal {
+    match store.sign_in(request).await.unwrap() {
+        SignInOutcome::Live(signed_in) => panic!("not refused: {signed_in:?}"),
+        SignInOutcome::Refused(refusal) => refusal,
+    }
+}
+
+const ISSUER: &str = "https://issuer.example";
+const OTHER_ISSUER: &str = "https://other.example";
+const NOON: UnixTime = UnixTime(1_800_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+const NOBODY: [Uuid; 0] = [];

@@ -1,0 +1,182 @@
+//! A login is opened once, continued while it lives, and never opened again.
+
+use std::time::Duration;
+
+use super::{Engine, HOUR, NOON, live, refused, sid, token};
+use crate::store::{EndCause, Ended, SignIn, SignInRefusal};
+
+pub(super) async fn a_fresh_token_extends_the_session_up_to_its_greatest_age(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let at = |hours, end| SignIn {
+        now: NOON.plus(hours * HOUR),
+        token_end: NOON.plus(end * HOUR),
+        max_age: 3 * HOUR,
+        ..token("ada")
+    };
+    let first = live(&*store, at(0, 1)).await.session;
+    assert_eq!(first.expires_at, NOON.plus(HOUR));
+    let extended = live(&*store, at(1, 2)).await.session;
+    assert_eq!(extended.expires_at, NOON.plus(2 * HOUR));
+    assert_eq!(extended.opened_at, NOON);
+    let older_token = live(&*store, at(1, 1)).await.session;
+    assert_eq!(older_token.expires_at, NOON.plus(2 * HOUR));
+    let bounded = live(&*store, at(2, 9)).await;
+    assert!(!bounded.session_created);
+    assert_eq!(bounded.session.expires_at, NOON.plus(3 * HOUR));
+    assert_eq!(
+        store.session(sid("ada")).await.unwrap(),
+        Some(bounded.session)
+    );
+    store.close().await;
+}
+
+pub(super) async fn an_ended_session_is_not_opened_again(engine: &dyn Engine) {
+    let store = engine.open().await;
+    live(&*store, token("ada")).await;
+    let other = SignIn {
+        sid: sid("ada at the other desk"),
+        ..token("ada")
+    };
+    live(&*store, other.clone()).await;
+
+    let row = store
+        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .await
+        .unwrap()
+        .unwrap();
+    let ended = Ended {
+        at: NOON,
+        cause: EndCause::Logout,
+    };
+    assert_eq!(row.ended, Some(ended));
+    assert_eq!(
+        refused(&*store, token("ada")).await,
+        SignInRefusal::SessionEnded(ended)
+    );
+    assert_eq!(
+        store.session(sid("ada")).await.unwrap().unwrap().ended,
+        Some(ended)
+    );
+    live(&*store, other).await;
+    store.close().await;
+}
+
+pub(super) async fn the_end_outlives_a_restart_and_a_later_token(engine: &dyn Engine) {
+    let store = engine.open().await;
+    live(&*store, token("ada")).await;
+    store
+        .end_session(sid("ada"), EndCause::Operator, NOON)
+        .await
+        .unwrap();
+    store.close().await;
+
+    let store = engine.open().await;
+    let later = SignIn {
+        token_end: NOON.plus(100 * HOUR),
+        ..token("ada")
+    };
+    assert!(matches!(
+        refused(&*store, later).await,
+        SignInRefusal::SessionEnded(_)
+    ));
+    let row = store.session(sid("ada")).await.unwrap().unwrap();
+    assert_eq!(row.remember_until, NOON.plus(100 * HOUR));
+    store.close().await;
+}
+
+pub(super) async fn the_end_of_an_unknown_session_is_remembered(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let unknown = store
+        .end_session(sid("ada"), EndCause::Revoked, NOON)
+        .await
+        .unwrap();
+    assert_eq!(unknown, None);
+    assert!(matches!(
+        refused(&*store, token("ada")).await,
+        SignInRefusal::SessionEnded(_)
+    ));
+    live(&*store, token("bob")).await;
+    store.close().await;
+}
+
+pub(super) async fn the_first_cause_of_an_end_stays(engine: &dyn Engine) {
+    let store = engine.open().await;
+    live(&*store, token("ada")).await;
+    store
+        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .await
+        .unwrap();
+    let again = store
+        .end_session(sid("ada"), EndCause::Operator, NOON.plus(HOUR))
+        .await
+        .unwrap();
+    assert_eq!(
+        again.unwrap().ended,
+        Some(Ended {
+            at: NOON,
+            cause: EndCause::Logout
+        })
+    );
+    store.close().await;
+}
+
+pub(super) async fn a_session_ends_at_its_greatest_age(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let long = |now| SignIn {
+        now,
+        token_end: NOON.plus(48 * HOUR),
+        ..token("ada")
+    };
+    live(&*store, long(NOON)).await;
+    let one_second = Duration::from_secs(1);
+    live(&*store, long(NOON.plus(24 * HOUR).minus(one_second))).await;
+
+    let ended = Ended {
+        at: NOON.plus(24 * HOUR),
+        cause: EndCause::MaxAge,
+    };
+    let refusal = refused(&*store, long(NOON.plus(24 * HOUR))).await;
+    assert_eq!(refusal, SignInRefusal::SessionEnded(ended));
+    // It stays so, even when the clock steps back.
+    assert_eq!(refused(&*store, long(NOON)).await, refusal);
+    store.close().await;
+}
+
+pub(super) async fn an_idle_session_ends(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let at = |minutes: u32| SignIn {
+        now: NOON.plus(minutes * HOUR / 60),
+        idle_timeout: Some(HOUR / 3),
+        ..token("ada")
+    };
+    live(&*store, at(0)).await;
+    // Each sign-in is activity, so that idleness starts anew.
+    live(&*store, at(19)).await;
+    live(&*store, at(38)).await;
+    let refusal = refused(&*store, at(58)).await;
+    let ended = Ended {
+        at: NOON.plus(58 * HOUR / 60),
+        cause: EndCause::Idle,
+    };
+    assert_eq!(refusal, SignInRefusal::SessionEnded(ended));
+
+    live(
+        &*store,
+        SignIn {
+            idle_timeout: None,
+            sid: sid("2"),
+            ..at(0)
+        },
+    )
+    .await;
+    live(
+        &*store,
+        SignIn {
+            idle_timeout: None,
+            sid: sid("2"),
+            ..at(58)
+        },
+    )
+    .await;
+    store.close().await;
+}

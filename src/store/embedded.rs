@@ -1,0 +1,133 @@
+//! The embedded store: one redb file, owned by one gateway.
+//!
+//! Reads happen on the caller's thread, from what is committed. Writes go to one thread that
+//! commits what is queued together (`writer`). Redb is named only here and below.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use tokio::sync::{Mutex, watch};
+
+mod file;
+mod ledger;
+mod maintenance;
+mod row;
+mod sessions;
+mod settings;
+mod table;
+#[cfg(test)]
+pub(super) mod tests;
+mod users;
+mod writer;
+
+pub use file::OpenError;
+
+use file::{Opener, StoreFile, open_database, open_file};
+use maintenance::SweepPosition;
+use table::{Range, Read, Row, Snapshot, Table};
+use writer::Writer;
+
+use super::{Page, PageRequest, Store, StoreError};
+use crate::config;
+
+/// The embedded store.
+pub struct Embedded {
+    file: Arc<StoreFile>,
+    writer: Writer,
+    latest_change: watch::Receiver<u64>,
+    sweep: Mutex<SweepPosition>,
+}
+
+impl Embedded {
+    /// Opens the file, made with mode 0600 when there is none, and starts the writing thread.
+    /// Reads the disk: call it outside of the runtime.
+    pub fn open(settings: &config::Store) -> Result<Self, OpenError> {
+        let cache_size = usize::try_from(settings.cache_size.as_u64()).unwrap_or(usize::MAX);
+        let path = settings.path.clone();
+        Self::start(
+            &settings.path,
+            Box::new(move || open_database(&path, open_file(&path)?, cache_size)),
+        )
+    }
+
+    fn start(path: &Path, open: Opener) -> Result<Self, OpenError> {
+        let file = Arc::new(StoreFile::open(open)?);
+        let latest = file
+            .read(row::latest_change)
+            .map_err(|error| OpenError::NotAStore {
+                path: path.to_owned(),
+                cause: error.to_string(),
+            })?;
+        let (publish, latest_change) = watch::channel(latest);
+        let writer = Writer::start(file.clone(), publish).map_err(|cause| OpenError::Io {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            file,
+            writer,
+            latest_change,
+            sweep: Mutex::default(),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.file.read(work)
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn health(&self) -> Result<(), StoreError> {
+        self.read(row::latest_change)?;
+        if self.writer.is_failing() {
+            // Only another commit shows that the cause is gone.
+            self.writer.write(|_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// A page of the entries under `prefix`, from the greatest key down.
+fn page<R: Read, T>(
+    rows: &mut R,
+    table: Table,
+    prefix: &[u8],
+    request: &PageRequest,
+    item: impl Fn(&mut R, &Row) -> Result<T, StoreError>,
+) -> Result<Page<T>, StoreError> {
+    let after = request
+        .after
+        .as_ref()
+        .map(|after| BASE64URL.decode(after))
+        .transpose();
+    let after = after.map_err(|_| StoreError::InvalidCursor)?;
+    let range = Range {
+        prefix,
+        after: after.as_deref(),
+        backwards: true,
+    };
+    let limit = request.bounded();
+    let mut found = rows.scan(table, range, limit + 1)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|(key, _)| BASE64URL.encode(key));
+    let items = found
+        .iter()
+        .map(|row| item(rows, row))
+        .collect::<Result<_, _>>()?;
+    Ok(Page { items, next })
+}

@@ -1,0 +1,227 @@
+//! The database file: opening it, and opening it again after an I/O error.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
+
+use super::table::{Read, Snapshot, Table, Transaction, Write};
+use crate::store::StoreError;
+
+/// Why the file can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error(
+        "the store `{}` is in use by another process: one gateway owns the file \
+         (several gateways share a PostgreSQL store)",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// It can not be opened, made or written.
+    #[error("the store `{}` can not be opened: {cause}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// It is no store, or damaged.
+    #[error("`{}` is not a store of this gateway, or it is damaged: {cause}", .path.display())]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+        /// What the database says.
+        cause: String,
+    },
+    /// A newer gateway wrote it.
+    #[error(
+        "the store `{}` has schema version {found}, this gateway knows versions up to {known}",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The latest version that this gateway reads.
+        known: u32,
+    },
+}
+
+/// Opens the database; asked again after an I/O error.
+pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sync>;
+
+/// The file, which is away while it is opened again.
+pub(super) struct StoreFile {
+    open: Opener,
+    database: RwLock<Option<Database>>,
+}
+
+impl StoreFile {
+    /// Opens the database.
+    pub(super) fn open(open: Opener) -> Result<Self, OpenError> {
+        let database = RwLock::new(Some(open()?));
+        Ok(Self { open, database })
+    }
+
+    /// Runs `work` on what is committed now.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(away)?;
+        work(&mut Snapshot::new(database.begin_read()?))
+    }
+
+    /// Runs `work` in a transaction and commits it. An error of `work` takes all of it back.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        write(database.as_ref().ok_or_else(away)?, work)
+    }
+
+    /// Closes the file and opens it again. After an I/O error the database refuses everything
+    /// until then, reads included; opening it goes back to the last commit.
+    pub(super) fn reopen(&self) -> Result<(), OpenError> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // The lock on the file goes with the old database.
+        drop(database.take());
+        *database = Some((self.open)()?);
+        Ok(())
+    }
+
+    /// Closes the file for good.
+    pub(super) fn close(&self) {
+        let database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Err(error)) = database.map(Database::close) {
+            tracing::warn!(%error, "the store was not closed properly; it recovers at the next start");
+        }
+    }
+}
+
+/// Opens or creates the file at `path`, with mode 0600.
+pub(super) fn open_file(path: &Path) -> Result<FileBackend, OpenError> {
+    let io = |cause| OpenError::Io {
+        path: path.to_owned(),
+        cause,
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(io)?;
+    make_private(&file).map_err(io)?;
+    FileBackend::new(file).map_err(|error| refused(path, error))
+}
+
+/// Opens the database in `backend`, which is the file at `path`, and makes its tables.
+pub(super) fn open_database(
+    path: &Path,
+    backend: impl StorageBackend,
+    cache_size: usize,
+) -> Result<Database, OpenError> {
+    let database = Builder::new()
+        .set_cache_size(cache_size)
+        .create_with_backend(backend)
+        .map_err(|error| refused(path, error))?;
+    let found = write(&database, prepare).map_err(|error| OpenError::NotAStore {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    })?;
+    if found > SCHEMA {
+        return Err(OpenError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        });
+    }
+    Ok(database)
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("the file is closed".to_owned())
+}
+
+fn refused(path: &Path, error: DatabaseError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path),
+        DatabaseError::Storage(StorageError::Io(cause))
+            if cause.kind() != io::ErrorKind::InvalidData =>
+        {
+            OpenError::Io { path, cause }
+        }
+        error => OpenError::NotAStore {
+            path,
+            cause: error.to_string(),
+        },
+    }
+}
+
+/// The file holds private keys: nobody else may read it, whoever made it.
+#[cfg(unix)]
+fn make_private(file: &std::fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode & !0o077))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+fn write<T>(
+    database: &Database,
+    work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut transaction = database.begin_write()?;
+    // After a crash the file is opened in a moment, whatever its size.
+    transaction.set_quick_repair(true);
+    let outcome = work(&mut Transaction::new(&transaction));
+    if outcome.is_ok() {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    outcome
+}
+
+/// Makes all tables in a new file. The file's schema version.
+fn prepare(tx: &mut Transaction<'_>) -> Result<u32, StoreError> {
+    let Some(version) = tx.get(Table::Meta, SCHEMA_KEY)? else {
+        tx.create_all()?;
+        tx.put(Table::Meta, SCHEMA_KEY, &SCHEMA.to_be_bytes())?;
+        return Ok(SCHEMA);
+    };
+    let version = version
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("schema version"))?;
+    let version = u32::from_be_bytes(version);
+    if version <= SCHEMA {
+        // A table that this version adds.
+        tx.create_all()?;
+    }
+    Ok(version)
+}
+
+/// Grows when an older gateway could not read what this one writes.
+const SCHEMA: u32 = 1;
+const SCHEMA_KEY: &[u8] = b"schema";

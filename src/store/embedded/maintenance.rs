@@ -1,0 +1,281 @@
+//! Sweeping the file, and records as they leave and enter it.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use uuid::Uuid;
+
+use super::Embedded;
+use super::row::{
+    self, LATEST_CHANGE, SWEPT_CHANGES, decoded, latest_change, mark_key, put_record, put_session,
+    put_user, remove_session, user_index,
+};
+use super::table::{Range, Read, Row, Table, Transaction, Write};
+use crate::clock::UnixTime;
+use crate::store::maintenance::{CHANGES_KEPT, GRACE};
+use crate::store::sign_in::Replaced;
+use crate::store::{
+    Change, Digest, Exported, LoginCookie, Maintenance, Page, PageRequest, SessionRecord,
+    StoreError, Swept, Tombstone,
+};
+
+#[async_trait]
+impl Maintenance for Embedded {
+    async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError> {
+        // One sweep at a time: the position is where the one before stopped.
+        let mut position = self.sweep.lock().await;
+        let table = *SWEPT
+            .get(position.table)
+            .ok_or(StoreError::Corrupt("sweep"))?;
+        let after = position.after.take();
+        let rows = self.read(|rows| {
+            let range = Range {
+                after: after.as_deref(),
+                ..Range::default()
+            };
+            rows.scan(table, range, SWEEP_ROWS)
+        })?;
+        let last = rows.last().map(|(key, _)| key.clone());
+        let full = rows.len() == SWEEP_ROWS;
+        let mut outdated = Vec::new();
+        for (key, value) in rows {
+            // A row that can not be read is not the sweep's to take out, nor to stop at.
+            if is_outdated(table, &key, &value, now, audit_from).unwrap_or(false) {
+                outdated.push(key);
+            }
+        }
+        let removed = match outdated.len() {
+            0 => 0,
+            _ => {
+                let remove = move |tx: &mut Transaction<'_>| {
+                    let mut removed = 0;
+                    for key in &outdated {
+                        removed += usize::from(remove(tx, table, key, now, audit_from)?);
+                    }
+                    Ok(removed)
+                };
+                self.writer.write(remove).await?
+            }
+        };
+        if full {
+            position.after = last;
+        } else {
+            position.table = (position.table + 1) % SWEPT.len();
+        }
+        Ok(Swept {
+            removed,
+            finished: position.table == 0 && position.after.is_none(),
+        })
+    }
+
+    async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
+        let (mut index, mut after) = match &request.after {
+            None => (0, None),
+            Some(cursor) => {
+                let (index, key) = cursor.split_once('.').ok_or(StoreError::InvalidCursor)?;
+                let index = index.parse().map_err(|_| StoreError::InvalidCursor)?;
+                let key = BASE64URL
+                    .decode(key)
+                    .map_err(|_| StoreError::InvalidCursor)?;
+                (index, Some(key))
+            }
+        };
+        let limit = request.bounded();
+        let mut items = Vec::new();
+        self.read(|rows| {
+            if request.after.is_none() {
+                items.push(Exported::Sequence(latest_change(rows)?));
+            }
+            while let Some(&table) = EXPORTED.get(index) {
+                let range = Range {
+                    after: after.as_deref(),
+                    ..Range::default()
+                };
+                let found = rows.scan(table, range, limit.saturating_sub(items.len()))?;
+                for row in &found {
+                    items.push(exported(table, row)?);
+                }
+                if items.len() >= limit {
+                    after = found.into_iter().next_back().map(|(key, _)| key).or(after);
+                    let next = format!("{index}.{}", BASE64URL.encode(after.unwrap_or_default()));
+                    return Ok(Page {
+                        items,
+                        next: Some(next),
+                    });
+                }
+                (index, after) = (index + 1, None);
+            }
+            Ok(Page { items, next: None })
+        })
+    }
+
+    async fn import(&self, records: Vec<Exported>) -> Result<(), StoreError> {
+        let import = move |tx: &mut Transaction<'_>| {
+            // All of it is looked at before any of it is written: a conflict leaves no trace.
+            for record in &records {
+                if let Exported::User(user) = record {
+                    for (table, key) in user_index(user) {
+                        let holder = tx.get(table, &key)?;
+                        if holder.is_some_and(|holder| holder != user.id.as_bytes()) {
+                            return Err(StoreError::Conflict("an identity or an address"));
+                        }
+                    }
+                }
+            }
+            records.iter().try_for_each(|record| import(tx, record))
+        };
+        self.writer.write(import).await
+    }
+}
+
+/// Where the sweep is.
+#[derive(Debug, Default)]
+pub(super) struct SweepPosition {
+    table: usize,
+    after: Option<Vec<u8>>,
+}
+
+fn is_outdated(
+    table: Table,
+    key: &[u8],
+    value: &[u8],
+    now: UnixTime,
+    audit_from: UnixTime,
+) -> Result<bool, StoreError> {
+    let until = match table {
+        Table::Sessions => decoded::<SessionRecord>(table, value)?.remember_until,
+        Table::LoginCookies => decoded::<LoginCookie>(table, value)?.until,
+        Table::Tombstones => decoded::<Tombstone>(table, value)?.until,
+        Table::Spent => decoded::<UnixTime>(table, value)?,
+        Table::Changes => return Ok(decoded::<Change>(table, value)?.at.plus(CHANGES_KEPT) < now),
+        Table::Audit => return Ok(uuid_time(key).is_some_and(|at| at < audit_from)),
+        _ => return Ok(false),
+    };
+    Ok(until.plus(GRACE) < now)
+}
+
+/// Takes a row out if it is still outdated.
+fn remove(
+    tx: &mut Transaction<'_>,
+    table: Table,
+    key: &[u8],
+    now: UnixTime,
+    audit_from: UnixTime,
+) -> Result<bool, StoreError> {
+    let Some(value) = tx.get(table, key)? else {
+        return Ok(false);
+    };
+    if !is_outdated(table, key, &value, now, audit_from)? {
+        return Ok(false);
+    }
+    match table {
+        Table::Sessions => remove_session(tx, &decoded(table, &value)?)?,
+        Table::Changes => {
+            tx.put(Table::Meta, SWEPT_CHANGES, key)?;
+            tx.remove(table, key)?;
+        }
+        _ => tx.remove(table, key)?,
+    }
+    Ok(true)
+}
+
+/// When a UUIDv7 was made.
+fn uuid_time(key: &[u8]) -> Option<UnixTime> {
+    let (seconds, _) = Uuid::from_slice(key).ok()?.get_timestamp()?.to_unix();
+    Some(UnixTime(seconds))
+}
+
+fn exported(table: Table, (key, value): &Row) -> Result<Exported, StoreError> {
+    let corrupt = || StoreError::Corrupt(table.name());
+    let digest = || {
+        <[u8; 32]>::try_from(key.as_slice())
+            .map(Digest)
+            .map_err(|_| corrupt())
+    };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| corrupt());
+    Ok(match table {
+        Table::Users => Exported::User(decoded(table, value)?),
+        Table::Sessions => Exported::Session(decoded(table, value)?),
+        Table::EndMarks => Exported::EndMark(decoded(table, value)?),
+        Table::Tombstones => Exported::Tombstone(digest()?, decoded(table, value)?),
+        Table::LoginCookies => Exported::LoginCookie(digest()?, decoded(table, value)?),
+        Table::Spent => Exported::Spent(digest()?, decoded(table, value)?),
+        Table::SigningKeys => Exported::SigningKey(decoded(table, value)?),
+        Table::Settings => Exported::Setting(text(key)?, text(value)?),
+        Table::Audit => Exported::Audit(decoded(table, value)?),
+        _ => return Err(corrupt()),
+    })
+}
+
+fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError> {
+    match record {
+        Exported::Sequence(sequence) => {
+            let latest = latest_change(tx)?.max(*sequence);
+            tx.latest_change = Some(latest);
+            let latest = latest.to_be_bytes();
+            // Nobody can ask for what the other store forgot.
+            tx.put(Table::Meta, SWEPT_CHANGES, &latest)?;
+            tx.put(Table::Meta, LATEST_CHANGE, &latest)
+        }
+        Exported::User(user) => {
+            let old = row::record(tx, Table::Users, user.id.as_bytes())?;
+            put_user(
+                tx,
+                &Replaced {
+                    old,
+                    new: user.clone(),
+                },
+            )
+        }
+        Exported::Session(session) => {
+            let old = row::record(tx, Table::Sessions, session.sid.as_bytes())?;
+            if let Some(old) = &old {
+                remove_session(tx, old)?;
+            }
+            put_session(
+                tx,
+                &Replaced {
+                    old: None,
+                    new: session.clone(),
+                },
+            )
+        }
+        Exported::EndMark(mark) => put_record(tx, Table::EndMarks, &mark_key(&mark.scope), mark),
+        Exported::Tombstone(digest, tombstone) => {
+            put_record(tx, Table::Tombstones, &digest.0, tombstone)
+        }
+        Exported::LoginCookie(digest, cookie) => {
+            put_record(tx, Table::LoginCookies, &digest.0, cookie)
+        }
+        Exported::Spent(digest, until) => put_record(tx, Table::Spent, &digest.0, until),
+        Exported::SigningKey(key) => put_record(tx, Table::SigningKeys, key.kid.as_bytes(), key),
+        Exported::Setting(name, value) => {
+            tx.put(Table::Settings, name.as_bytes(), value.as_bytes())
+        }
+        Exported::Audit(record) => put_record(tx, Table::Audit, record.id.as_bytes(), record),
+    }
+}
+
+/// Tables whose rows have an end.
+const SWEPT: [Table; 6] = [
+    Table::Sessions,
+    Table::LoginCookies,
+    Table::Tombstones,
+    Table::Spent,
+    Table::Changes,
+    Table::Audit,
+];
+/// Rows that one batch looks at: a few milliseconds of the writing thread if all are to go.
+const SWEEP_ROWS: usize = 1000;
+/// Tables that are carried over, in an order in which no record refers to a later one.
+const EXPORTED: [Table; 9] = [
+    Table::Users,
+    Table::EndMarks,
+    Table::Sessions,
+    Table::LoginCookies,
+    Table::Tombstones,
+    Table::Spent,
+    Table::SigningKeys,
+    Table::Settings,
+    Table::Audit,
+];

@@ -1,0 +1,175 @@
+//! Sessions in the file.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::row::{
+    indexed_session, mark_key, marked, put_record, put_session, record, record_change,
+};
+use super::table::{Read, Row, Table, Transaction};
+use super::{Embedded, page};
+use crate::clock::UnixTime;
+use crate::store::sign_in::Replaced;
+use crate::store::{
+    Activity, ChangeKind, Digest, EndCause, EndMark, EndScope, Ended, LoginCookie, Page,
+    PageRequest, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+};
+
+#[async_trait]
+impl Sessions for Embedded {
+    async fn session(&self, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+        self.read(|rows| session(rows, sid))
+    }
+
+    async fn sessions(
+        &self,
+        user: Option<Uuid>,
+        request: PageRequest,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        let index = if user.is_some() {
+            Table::SessionsByUser
+        } else {
+            Table::SessionsByTime
+        };
+        let prefix = user
+            .map(|user| user.as_bytes().to_vec())
+            .unwrap_or_default();
+        self.read(|rows| {
+            page(rows, index, &prefix, &request, |rows, (key, _): &Row| {
+                let session = indexed_session(rows, index, key)?;
+                marked(rows, session)
+            })
+        })
+    }
+
+    async fn end_session(
+        &self,
+        sid: Uuid,
+        cause: EndCause,
+        at: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.writer.write(move |tx| end(tx, sid, cause, at)).await
+    }
+
+    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError> {
+        self.writer
+            .write(move |tx| end_all(tx, scope.clone(), at))
+            .await
+    }
+
+    async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError> {
+        // Small enough that a sign-in behind them does not wait for long.
+        for some in activities.chunks(256) {
+            let some = some.to_vec();
+            self.writer
+                .write(move |tx| some.iter().try_for_each(|one| touch(tx, one)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn put_login_cookie(
+        &self,
+        cookie: Digest,
+        sid: Uuid,
+        until: UnixTime,
+    ) -> Result<(), StoreError> {
+        let row = LoginCookie { sid, until };
+        self.writer
+            .write(move |tx| put_record(tx, Table::LoginCookies, &cookie.0, &row))
+            .await
+    }
+
+    async fn login_cookie(
+        &self,
+        cookie: Digest,
+        now: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.read(|rows| {
+            let row: Option<LoginCookie> = record(rows, Table::LoginCookies, &cookie.0)?;
+            match row {
+                Some(row) if now < row.until => session(rows, row.sid),
+                _ => Ok(None),
+            }
+        })
+    }
+}
+
+/// Marks all sessions of a scope as ended.
+pub(super) fn end_all(
+    tx: &mut Transaction<'_>,
+    scope: EndScope,
+    at: UnixTime,
+) -> Result<(), StoreError> {
+    let signed = match &scope {
+        EndScope::SigningKey(kid) => {
+            let key: Option<SigningKeyRecord> = record(tx, Table::SigningKeys, kid.as_bytes())?;
+            Some(
+                key.ok_or(StoreError::Conflict("no such signing key"))?
+                    .signed(at),
+            )
+        }
+        _ => None,
+    };
+    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.clone()))?;
+    let key = mark_key(&scope);
+    put_record(
+        tx,
+        Table::EndMarks,
+        &key,
+        &EndMark {
+            scope,
+            at,
+            sequence,
+            signed,
+        },
+    )
+}
+
+fn session(rows: &mut impl Read, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+    match record(rows, Table::Sessions, sid.as_bytes())? {
+        Some(session) => marked(rows, session).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn end(
+    tx: &mut Transaction<'_>,
+    sid: Uuid,
+    cause: EndCause,
+    at: UnixTime,
+) -> Result<Option<SessionRecord>, StoreError> {
+    let old: Option<SessionRecord> = record(tx, Table::Sessions, sid.as_bytes())?;
+    let known = old.is_some();
+    let mut new = match old.clone() {
+        Some(old) => marked(tx, old)?,
+        None => SessionRecord::unknown(sid, at),
+    };
+    if new.ended.is_some() {
+        return Ok(Some(new));
+    }
+    new.ended = Some(Ended { at, cause });
+    put_session(
+        tx,
+        &Replaced {
+            old,
+            new: new.clone(),
+        },
+    )?;
+    record_change(tx, at, ChangeKind::SessionEnded(sid))?;
+    Ok(known.then_some(new))
+}
+
+fn touch(tx: &mut Transaction<'_>, &Activity { sid, at }: &Activity) -> Result<(), StoreError> {
+    let Some(mut session) = record::<SessionRecord>(tx, Table::Sessions, sid.as_bytes())? else {
+        return Ok(());
+    };
+    session.last_seen = session.last_seen.max(at);
+    put_record(tx, Table::Sessions, sid.as_bytes(), &session)?;
+    let id = session.user_id;
+    let Some(mut user) = record::<User>(tx, Table::Users, id.as_bytes())? else {
+        return Ok(());
+    };
+    user.last_visit = user.last_visit.max(Some(at));
+    put_record(tx, Table::Users, id.as_bytes(), &user)
+}

@@ -1,0 +1,323 @@
+//! The tables of the file, and reading and writing them inside a transaction.
+//!
+//! All tables map bytes to bytes: records are JSON under their id, indexes are bare keys.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Bound;
+
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::store::StoreError;
+
+/// A table of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Table {
+    /// What the file is: its schema version, the numbers of changes.
+    Meta,
+    /// User id -> user.
+    Users,
+    /// `len(iss) || iss || sub` -> user id.
+    Identities,
+    /// `len(sub) || sub`, user id -> user id.
+    Subjects,
+    /// Folded address -> user id.
+    Emails,
+    /// `sid` -> session.
+    Sessions,
+    /// User id, time of opening, `sid` -> nothing.
+    SessionsByUser,
+    /// Time of opening, `sid` -> nothing.
+    SessionsByTime,
+    /// Hash of a cookie -> its session.
+    LoginCookies,
+    /// Scope -> mark.
+    EndMarks,
+    /// Hash of an identity -> tombstone.
+    Tombstones,
+    /// Hash of a scope and an id -> until when it is spent.
+    Spent,
+    /// `kid` -> signing key.
+    SigningKeys,
+    /// Name -> value.
+    Settings,
+    /// Number -> change.
+    Changes,
+    /// Record id -> record.
+    Audit,
+}
+
+impl Table {
+    /// All of them, so that a new file has all and a reader finds each.
+    pub(super) const ALL: [Self; 16] = [
+        Self::Meta,
+        Self::Users,
+        Self::Identities,
+        Self::Subjects,
+        Self::Emails,
+        Self::Sessions,
+        Self::SessionsByUser,
+        Self::SessionsByTime,
+        Self::LoginCookies,
+        Self::EndMarks,
+        Self::Tombstones,
+        Self::Spent,
+        Self::SigningKeys,
+        Self::Settings,
+        Self::Changes,
+        Self::Audit,
+    ];
+
+    fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+        TableDefinition::new(self.name())
+    }
+
+    /// The name in the file and in errors.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Users => "users",
+            Self::Identities => "identities",
+            Self::Subjects => "subjects",
+            Self::Emails => "emails",
+            Self::Sessions => "sessions",
+            Self::SessionsByUser => "sessions_by_user",
+            Self::SessionsByTime => "sessions_by_time",
+            Self::LoginCookies => "login_cookies",
+            Self::EndMarks => "end_marks",
+            Self::Tombstones => "tombstones",
+            Self::Spent => "spent",
+            Self::SigningKeys => "signing_keys",
+            Self::Settings => "settings",
+            Self::Changes => "changes",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// A key and its value.
+pub(super) type Row = (Vec<u8>, Vec<u8>);
+
+/// Some entries of a table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Range<'a> {
+    /// What their keys start with.
+    pub(super) prefix: &'a [u8],
+    /// The key that was seen last, and is left out.
+    pub(super) after: Option<&'a [u8]>,
+    /// From the greatest key down.
+    pub(super) backwards: bool,
+}
+
+/// Reading, in a snapshot or inside the writing transaction.
+pub(super) trait Read {
+    /// The value of a key.
+    fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// At most `limit` of the entries that `range` describes.
+    fn scan(
+        &mut self,
+        table: Table,
+        range: Range<'_>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+}
+
+/// Writing.
+pub(super) trait Write: Read {
+    /// Sets the value of a key.
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
+
+    /// Takes a key out, if it is there.
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
+}
+
+/// What was committed when it was taken.
+pub(super) struct Snapshot {
+    transaction: ReadTransaction,
+    open: HashMap<Table, ReadOnlyTable<&'static [u8], &'static [u8]>>,
+}
+
+impl Snapshot {
+    pub(super) fn new(transaction: ReadTransaction) -> Self {
+        Self {
+            transaction,
+            open: HashMap::new(),
+        }
+    }
+
+    fn table(
+        &mut self,
+        table: Table,
+    ) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+        Ok(match self.open.entry(table) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(closed) => {
+                closed.insert(self.transaction.open_table(table.definition())?)
+            }
+        })
+    }
+}
+
+impl Read for Snapshot {
+    fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        get(self.table(table)?, key)
+    }
+
+    fn scan(
+        &mut self,
+        table: Table,
+        range: Range<'_>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        scan(self.table(table)?, range, limit)
+    }
+}
+
+/// The writing transaction. Tables are opened at first use and kept open: closing one writes its
+/// root.
+pub(super) struct Transaction<'txn> {
+    transaction: &'txn WriteTransaction,
+    open: HashMap<Table, redb::Table<'txn, &'static [u8], &'static [u8]>>,
+    /// The number of the latest change that was recorded in this transaction.
+    pub(super) latest_change: Option<u64>,
+}
+
+impl<'txn> Transaction<'txn> {
+    pub(super) fn new(transaction: &'txn WriteTransaction) -> Self {
+        Self {
+            transaction,
+            open: HashMap::new(),
+            latest_change: None,
+        }
+    }
+
+    /// Opens, and so creates, every table.
+    pub(super) fn create_all(&mut self) -> Result<(), StoreError> {
+        for table in Table::ALL {
+            self.table(table)?;
+        }
+        Ok(())
+    }
+
+    fn table(
+        &mut self,
+        table: Table,
+    ) -> Result<&mut redb::Table<'txn, &'static [u8], &'static [u8]>, StoreError> {
+        Ok(match self.open.entry(table) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(closed) => {
+                closed.insert(self.transaction.open_table(table.definition())?)
+            }
+        })
+    }
+}
+
+impl Read for Transaction<'_> {
+    fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        get(self.table(table)?, key)
+    }
+
+    fn scan(
+        &mut self,
+        table: Table,
+        range: Range<'_>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        scan(self.table(table)?, range, limit)
+    }
+}
+
+impl Write for Transaction<'_> {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.table(table)?.insert(key, value)?;
+        Ok(())
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.table(table)?.remove(key)?;
+        Ok(())
+    }
+}
+
+fn get(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(table.get(key)?.map(|value| value.value().to_vec()))
+}
+
+fn scan(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    Range {
+        prefix,
+        after,
+        backwards,
+    }: Range<'_>,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let end = end_of(prefix);
+    let start = (
+        Bound::Included(prefix),
+        end.as_deref().map_or(Bound::Unbounded, Bound::Excluded),
+    );
+    let (from, to) = match (after, backwards) {
+        (None, _) => start,
+        // A range that starts where it ends, or later, is a panic in the B-tree.
+        (Some(after), false) if after < prefix => start,
+        (Some(after), true) if end.as_deref().is_some_and(|end| end <= after) => start,
+        (Some(after), _) if !after.starts_with(prefix) => return Ok(Vec::new()),
+        (Some(after), false) => (Bound::Excluded(after), start.1),
+        (Some(after), true) => (start.0, Bound::Excluded(after)),
+    };
+    if let (Bound::Included(from), Bound::Excluded(to)) = (from, to)
+        && to <= from
+    {
+        return Ok(Vec::new());
+    }
+    let mut range = table.range::<&[u8]>((from, to))?;
+    let mut rows = Vec::new();
+    while rows.len() < limit {
+        let next = if backwards {
+            range.next_back()
+        } else {
+            range.next()
+        };
+        let Some(row) = next else { break };
+        let (key, value) = row?;
+        rows.push((key.value().to_vec(), value.value().to_vec()));
+    }
+    Ok(rows)
+}
+
+/// The first key after all that start with `prefix`; `None`: there is no end.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|&byte| byte < u8::MAX)?;
+    let mut end = prefix.get(..=kept)?.to_vec();
+    *end.last_mut()? += 1;
+    Some(end)
+}
+
+impl From<redb::StorageError> for StoreError {
+    fn from(error: redb::StorageError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<redb::TableError> for StoreError {
+    fn from(error: redb::TableError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<redb::TransactionError> for StoreError {
+    fn from(error: redb::TransactionError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<redb::CommitError> for StoreError {
+    fn from(error: redb::CommitError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

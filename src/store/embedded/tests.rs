@@ -1,0 +1,232 @@
+//! What only the embedded engine does; what all engines do is in `store/conformance.rs`.
+
+use std::ops::Bound;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use super::table::Write;
+use super::*;
+use crate::clock::UnixTime;
+use crate::store::conformance::Engine;
+use crate::store::{EndCause, Sessions, Settings};
+use uuid::Uuid;
+
+/// A file in a folder of its own, gone with the case.
+pub(in crate::store) struct InFolder(tempfile::TempDir);
+
+impl InFolder {
+    pub(in crate::store) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn settings(&self) -> config::Store {
+        config::Store {
+            path: self.0.path().join("store.redb"),
+            ..config::Store::default()
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for InFolder {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(Embedded::open(&self.settings()).unwrap())
+    }
+
+    async fn open_another(&self) -> Arc<dyn Store> {
+        let path = self.0.path().join("another.redb");
+        let settings = config::Store {
+            path,
+            ..self.settings()
+        };
+        Arc::new(Embedded::open(&settings).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_private_and_has_one_owner() {
+    let folder = InFolder::new();
+    let settings = folder.settings();
+    let store = Embedded::open(&settings).unwrap();
+    let mode = || {
+        std::fs::metadata(&settings.path)
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode(), 0o600);
+
+    let second = Embedded::open(&settings).err().unwrap();
+    assert!(matches!(second, OpenError::InUse(_)), "{second}");
+    store.close().await;
+
+    std::fs::set_permissions(&settings.path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Embedded::open(&settings).unwrap();
+    assert_eq!(mode(), 0o600);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_left_alone() {
+    let folder = InFolder::new();
+    let settings = folder.settings();
+    let text = "not a database, but long enough to be taken for one".repeat(1000);
+    std::fs::write(&settings.path, &text).unwrap();
+    let error = Embedded::open(&settings).err().unwrap();
+    assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&settings.path).unwrap(), text);
+
+    let nowhere = config::Store {
+        path: folder.0.path().join("no/folder"),
+        ..settings
+    };
+    let error = Embedded::open(&nowhere).err().unwrap();
+    assert!(matches!(error, OpenError::Io { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused() {
+    let folder = InFolder::new();
+    let store = Embedded::open(&folder.settings()).unwrap();
+    let newer = 1000_u32.to_be_bytes();
+    store
+        .writer
+        .write(move |tx| tx.put(Table::Meta, b"schema", &newer))
+        .await
+        .unwrap();
+    store.close().await;
+    let error = Embedded::open(&folder.settings()).err().unwrap();
+    assert!(
+        matches!(error, OpenError::NewerSchema { found: 1000, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_fails_alone() {
+    let folder = InFolder::new();
+    let store = Embedded::open(&folder.settings()).unwrap();
+    store
+        .writer
+        .write(|tx| tx.put(Table::Sessions, &[1; 16], b"{"))
+        .await
+        .unwrap();
+    let damaged = Uuid::from_bytes([1; 16]);
+    let at = UnixTime(1);
+    let (failed, written) = tokio::join!(
+        store.end_session(damaged, EndCause::Logout, at),
+        store.put_setting("name", "value"),
+    );
+    assert_eq!(failed.unwrap_err(), StoreError::Corrupt("sessions"));
+    written.unwrap();
+    assert_eq!(
+        store.setting("name").await.unwrap().as_deref(),
+        Some("value")
+    );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_write_that_panics_fails_and_the_next_succeeds() {
+    let folder = InFolder::new();
+    let store = Embedded::open(&folder.settings()).unwrap();
+    let panicked = store
+        .writer
+        .write(|_| -> Result<(), StoreError> { panic!("on purpose") });
+    assert!(matches!(
+        panicked.await.unwrap_err(),
+        StoreError::Unavailable(_)
+    ));
+    store.put_setting("name", "value").await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_until_there_is_space() {
+    let folder = InFolder::new();
+    let path = folder.settings().path;
+    let full = Arc::new(AtomicBool::new(false));
+    let open: Opener = Box::new({
+        let (path, full) = (path.clone(), full.clone());
+        move || {
+            let disk = Disk {
+                file: open_file(&path)?,
+                full: full.clone(),
+            };
+            open_database(&path, disk, 1 << 20)
+        }
+    });
+    let store = Embedded::start(&path, open).unwrap();
+    store.put_setting("before", "1").await.unwrap();
+
+    full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let error = store.put_setting("meanwhile", "1").await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(store.health().await.is_err());
+    }
+    full.store(false, Ordering::SeqCst);
+    // The writing thread tries in its own time, so the first attempts may still come too early.
+    while store.put_setting("after", "1").await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    store.health().await.unwrap();
+    for (name, value) in [
+        ("before", Some("1")),
+        ("meanwhile", None),
+        ("after", Some("1")),
+    ] {
+        assert_eq!(
+            store.setting(name).await.unwrap().as_deref(),
+            value,
+            "{name}"
+        );
+    }
+    store.close().await;
+}
+
+/// A file on a disk that may be full.
+#[derive(Debug)]
+struct Disk {
+    file: FileBackend,
+    full: Arc<AtomicBool>,
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> Result<(), std::io::Error> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(from, to)
+    }
+}

@@ -1,0 +1,232 @@
+//! Users in the file.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::row::{
+    OF_USER, identity_key, indexed_user, latest_change, marks, put_record, put_session, put_user,
+    record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,
+};
+use super::sessions::end_all;
+use super::table::{Range, Read, Row, Table, Transaction, Write};
+use super::{Embedded, page};
+use crate::clock::UnixTime;
+use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
+use crate::store::{
+    ChangeKind, CredentialFormat, Digest, EndScope, NewUser, Page, PageRequest, SignIn,
+    SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
+};
+
+#[async_trait]
+impl Users for Embedded {
+    async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        let decision = self.read(|rows| decided(rows, &request))?;
+        if decision.is_settled() {
+            return Ok(decision.outcome);
+        }
+        // While commits fail, waiting tells the caller so.
+        if decision.must_wait || request.durable_session || self.writer.is_failing() {
+            return self.writer.write(move |tx| sign_in(tx, &request)).await;
+        }
+        self.writer
+            .write_behind(move |tx| sign_in(tx, &request).map(drop))
+            .await?;
+        Ok(decision.outcome)
+    }
+
+    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        self.read(|rows| record(rows, Table::Users, id.as_bytes()))
+    }
+
+    async fn user_by_identity(&self, iss: &str, sub: &str) -> Result<Option<User>, StoreError> {
+        self.read(|rows| indexed_user(rows, Table::Identities, &identity_key(iss, sub)))
+    }
+
+    async fn users(
+        &self,
+        filter: UserFilter,
+        request: PageRequest,
+    ) -> Result<Page<User>, StoreError> {
+        self.read(|rows| match filter {
+            UserFilter::All => page(rows, Table::Users, &[], &request, |_, (_, value)| {
+                super::row::decoded(Table::Users, value)
+            }),
+            UserFilter::ExternalId(sub) => {
+                let prefix = subject_prefix(&sub);
+                page(
+                    rows,
+                    Table::Subjects,
+                    &prefix,
+                    &request,
+                    |rows, (_, id): &Row| {
+                        record(rows, Table::Users, id)?.ok_or(StoreError::Corrupt("subjects"))
+                    },
+                )
+            }
+            UserFilter::Email(email) => {
+                let holder = indexed_user(rows, Table::Emails, folded(&email).as_bytes())?;
+                Ok(Page {
+                    items: holder.into_iter().collect(),
+                    next: None,
+                })
+            }
+        })
+    }
+
+    async fn create_user(&self, user: NewUser) -> Result<User, StoreError> {
+        let user = user.into_user();
+        let create = move |tx: &mut Transaction<'_>| {
+            for (table, key) in user_index(&user) {
+                if tx.get(table, &key)?.is_some() {
+                    return Err(StoreError::Conflict("the identity or the address"));
+                }
+            }
+            put_user(
+                tx,
+                &Replaced {
+                    old: None,
+                    new: user.clone(),
+                },
+            )?;
+            Ok(user.clone())
+        };
+        self.writer.write(create).await
+    }
+
+    async fn set_blocked(
+        &self,
+        id: Uuid,
+        blocked: bool,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        let set = move |tx: &mut Transaction<'_>| {
+            let kind = if blocked {
+                ChangeKind::UserBlocked(id)
+            } else {
+                ChangeKind::UserUnblocked(id)
+            };
+            let user = change_user(tx, id, at, kind, |user| user.blocked = blocked)?;
+            if user.is_some() && blocked {
+                end_all(tx, EndScope::User(id), at)?;
+            }
+            Ok(user)
+        };
+        self.writer.write(set).await
+    }
+
+    async fn set_metadata(
+        &self,
+        id: Uuid,
+        metadata: Map<String, Value>,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        let set = move |tx: &mut Transaction<'_>| {
+            change_user(tx, id, at, ChangeKind::UserChanged(id), |user| {
+                user.metadata = metadata.clone();
+            })
+        };
+        self.writer.write(set).await
+    }
+
+    async fn delete_user(
+        &self,
+        id: Uuid,
+        at: UnixTime,
+        until: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        self.writer.write(move |tx| delete(tx, id, at, until)).await
+    }
+}
+
+fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreError> {
+    let identity = identity_key(&request.iss, &request.sub);
+    let tombstone = Digest::of(&[&request.iss, &request.sub]);
+    let mut found = Found {
+        user: indexed_user(rows, Table::Identities, &identity)?,
+        tombstone: record(rows, Table::Tombstones, &tombstone.0)?,
+        session: record(rows, Table::Sessions, request.sid.as_bytes())?,
+        sequence: latest_change(rows)?,
+        ..Found::default()
+    };
+    if let Some(email) = &request.email {
+        found.email_holder = indexed_user(rows, Table::Emails, folded(email).as_bytes())?;
+    }
+    let users: Vec<_> = found
+        .user
+        .iter()
+        .chain(&found.email_holder)
+        .map(|user: &User| user.id)
+        .collect();
+    found.marks = marks(rows, &users, &request.iss)?;
+    if request.max_sessions.is_some() && found.session.is_none() {
+        for user in users {
+            found.sessions.extend(sessions_of(rows, user)?);
+        }
+    }
+    Ok(decide(request, found))
+}
+
+fn sign_in(tx: &mut Transaction<'_>, request: &SignIn) -> Result<SignInOutcome, StoreError> {
+    let decision = decided(tx, request)?;
+    if let Some(user) = &decision.user {
+        put_user(tx, user)?;
+    }
+    for session in &decision.sessions {
+        put_session(tx, session)?;
+    }
+    for change in decision.changes {
+        record_change(tx, request.now, change)?;
+    }
+    Ok(decision.outcome)
+}
+
+fn change_user(
+    tx: &mut Transaction<'_>,
+    id: Uuid,
+    at: UnixTime,
+    kind: ChangeKind,
+    change: impl FnOnce(&mut User),
+) -> Result<Option<User>, StoreError> {
+    let Some(mut user) = record::<User>(tx, Table::Users, id.as_bytes())? else {
+        return Ok(None);
+    };
+    change(&mut user);
+    put_record(tx, Table::Users, id.as_bytes(), &user)?;
+    record_change(tx, at, kind)?;
+    Ok(Some(user))
+}
+
+fn delete(
+    tx: &mut Transaction<'_>,
+    id: Uuid,
+    at: UnixTime,
+    mut until: UnixTime,
+) -> Result<Option<User>, StoreError> {
+    let Some(user) = record::<User>(tx, Table::Users, id.as_bytes())? else {
+        return Ok(None);
+    };
+    for session in sessions_of(tx, id)? {
+        until = until.max(session.remember_until);
+        remove_session(tx, &session)?;
+    }
+    let identities = user
+        .credentials
+        .iter()
+        .filter(|held| held.format == CredentialFormat::ExternalUser);
+    for identity in identities {
+        let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
+        put_record(tx, Table::Tombstones, &digest.0, &Tombstone { at, until })?;
+    }
+    let of_user = [&[OF_USER], id.as_bytes().as_slice()].concat();
+    let marks = Range {
+        prefix: &of_user,
+        ..Range::default()
+    };
+    for (key, _) in tx.scan(Table::EndMarks, marks, usize::MAX)? {
+        tx.remove(Table::EndMarks, &key)?;
+    }
+    remove_user(tx, &user)?;
+    record_change(tx, at, ChangeKind::UserDeleted(id))?;
+    Ok(Some(user))
+}

@@ -1,0 +1,255 @@
+//! The one thread that writes.
+//!
+//! Jobs come by a bounded queue. The thread takes whatever is queued, runs it in one transaction
+//! and commits once (group commit), then answers: who was answered is durable.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::file::StoreFile;
+use super::table::Transaction;
+use crate::store::StoreError;
+
+/// The way to the writing thread.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    failing: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(
+        file: Arc<StoreFile>,
+        latest_change: watch::Sender<u64>,
+    ) -> std::io::Result<Self> {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        let failing = Arc::new(AtomicBool::new(false));
+        let closers = Vec::new();
+        let thread = Thread {
+            file,
+            messages,
+            latest_change,
+            failing: failing.clone(),
+            closers,
+        };
+        thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || thread.run())?;
+        Ok(Self { queue, failing })
+    }
+
+    /// Runs `work` in a transaction, perhaps more than once; the answer comes after the commit.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Work {
+            work,
+            outcome: None,
+            reply: Some(reply),
+        })
+        .await?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// The same without waiting for the commit; waits for a place in the queue.
+    pub(super) async fn write_behind(
+        &self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.enqueue(Work {
+            work,
+            outcome: None,
+            reply: None,
+        })
+        .await
+    }
+
+    /// Whether the latest commit failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is queued, closes the file and stops the thread.
+    pub(super) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(reply)).await.is_ok() {
+            // An error says that the thread is gone already.
+            let _ = closed.await;
+        }
+    }
+
+    async fn enqueue(&self, job: impl Job + 'static) -> Result<(), StoreError> {
+        self.queue
+            .send(Message::Job(Box::new(job)))
+            .await
+            .map_err(|_| gone())
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the writing thread has stopped".to_owned())
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// One write, with its answer.
+trait Job: Send {
+    /// Runs in the transaction; may run again in another, when this one is taken back.
+    fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError>;
+
+    /// Tells the asker: what `run` made of it, if it was committed.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Work<F, T> {
+    work: F,
+    outcome: Option<T>,
+    /// `None`: nobody waits.
+    reply: Option<oneshot::Sender<Result<T, StoreError>>>,
+}
+
+impl<F, T> Job for Work<F, T>
+where
+    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError> {
+        self.outcome = Some((self.work)(tx)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self {
+            outcome,
+            reply: Some(reply),
+            ..
+        } = *self
+        else {
+            return;
+        };
+        let answer = committed.and_then(|()| outcome.ok_or_else(gone));
+        // Whoever asked may have gone away; the write stands.
+        let _ = reply.send(answer);
+    }
+}
+
+struct Thread {
+    file: Arc<StoreFile>,
+    messages: mpsc::Receiver<Message>,
+    latest_change: watch::Sender<u64>,
+    failing: Arc<AtomicBool>,
+    /// Who waits for the end.
+    closers: Vec<oneshot::Sender<()>>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut taken = Vec::with_capacity(BATCH);
+        // Ends when every sender is dropped, or after `close` once the queue is empty.
+        while self.messages.blocking_recv_many(&mut taken, BATCH) > 0 {
+            let mut jobs = Vec::with_capacity(taken.len());
+            for message in taken.drain(..) {
+                match message {
+                    Message::Job(job) => jobs.push(job),
+                    Message::Close(closed) => self.close(closed),
+                }
+            }
+            self.commit(jobs);
+        }
+        self.file.close();
+        for closed in self.closers {
+            let _ = closed.send(());
+        }
+    }
+
+    /// Runs the jobs in one transaction. A job that fails by itself is answered and left out, and
+    /// the others run again without it.
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        while !jobs.is_empty() {
+            let mut failed = None;
+            let run = || {
+                self.file.write(|tx| {
+                    for (index, job) in jobs.iter_mut().enumerate() {
+                        job.run(tx).inspect_err(|_| failed = Some(index))?;
+                    }
+                    Ok(tx.latest_change)
+                })
+            };
+            let committed = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                failed = None;
+                Err(StoreError::Unavailable("a write panicked".to_owned()))
+            });
+            match (committed, failed) {
+                (Err(error @ (StoreError::Conflict(_) | StoreError::Corrupt(_))), Some(index)) => {
+                    jobs.remove(index).answer(Err(error));
+                }
+                (Ok(latest_change), _) => {
+                    self.failing.store(false, Ordering::Relaxed);
+                    if let Some(latest) = latest_change {
+                        self.latest_change.send_replace(latest);
+                    }
+                    return answer_all(jobs, &Ok(()));
+                }
+                (Err(error), _) => {
+                    self.failing.store(true, Ordering::Relaxed);
+                    tracing::error!(%error, jobs = jobs.len(), "the store was not written");
+                    answer_all(jobs, &Err(error));
+                    return self.recover();
+                }
+            }
+        }
+    }
+
+    /// Opens the file again, however long that takes; jobs that come meanwhile are refused.
+    fn recover(&mut self) {
+        while let Err(error) = self.file.reopen() {
+            tracing::error!(%error, "the store can not be opened again yet");
+            while let Ok(message) = self.messages.try_recv() {
+                match message {
+                    Message::Job(job) => {
+                        job.answer(Err(StoreError::Unavailable(error.to_string())))
+                    }
+                    Message::Close(closed) => self.close(closed),
+                }
+            }
+            if self.messages.is_closed() {
+                return;
+            }
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "this thread has nothing else to do"
+            )]
+            thread::sleep(REOPEN_AFTER);
+        }
+    }
+
+    /// Takes no more messages; those that are queued are still worked off.
+    fn close(&mut self, closed: oneshot::Sender<()>) {
+        self.messages.close();
+        self.closers.push(closed);
+    }
+}
+
+fn answer_all(jobs: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {
+    for job in jobs {
+        job.answer(committed.clone());
+    }
+}
+
+/// Jobs that wait for the thread; whoever comes after them waits for a place.
+const QUEUE: usize = 4096;
+/// Jobs in one commit: its cost is spread over many, and nobody waits for long.
+const BATCH: usize = 512;
+/// Between attempts to open the file again.
+const REOPEN_AFTER: Duration = Duration::from_millis(500);

@@ -1,0 +1,40 @@
+//! What can be asked about what happened.
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::{AuditRecord, Change, Page, PageRequest, StoreError};
+use crate::clock::UnixTime;
+
+/// Changes for gateways, the audit, and what may happen once.
+#[async_trait]
+pub trait Ledger {
+    /// The number of the latest change that this process heard of; grows when there is more to
+    /// ask for. With several gateways on one store it is a hint: ask from time to time, too.
+    fn latest_change(&self) -> watch::Receiver<u64>;
+
+    /// The changes after number `sequence`, at most `limit`, in their order.
+    async fn changes_since(&self, sequence: u64, limit: usize) -> Result<Changes, StoreError>;
+
+    /// Uses up `id` within `scope`; false when it was used before. It is forgotten some time
+    /// after `until`, when whatever it came with is no longer accepted anyway.
+    async fn spend(&self, scope: &str, id: &str, until: UnixTime) -> Result<bool, StoreError>;
+
+    /// Adds a record to the audit.
+    async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError>;
+
+    /// The audit, the newest first.
+    async fn audit(&self, page: PageRequest) -> Result<Page<AuditRecord>, StoreError>;
+}
+
+/// An answer of [`Ledger::changes_since`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// Some that were asked for are no longer known: whatever is held in memory must be looked at
+    /// anew.
+    pub lost: bool,
+    /// The number of the latest change there is.
+    pub latest: u64,
+}

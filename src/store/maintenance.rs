@@ -1,0 +1,62 @@
+//! What keeps a store small, and what carries it elsewhere.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AuditRecord, Digest, EndMark, LoginCookie, Page, PageRequest, SessionRecord, SigningKeyRecord,
+    StoreError, Tombstone, User,
+};
+use crate::clock::UnixTime;
+
+/// Sweeping, and records as they leave and enter.
+#[async_trait]
+pub trait Maintenance {
+    /// Takes out some rows that nobody asks for any more: sessions, cookies, tombstones and spent
+    /// ids long past their time, old changes, and the audit before `audit_from`. One call is one
+    /// small batch.
+    async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError>;
+
+    /// Some records, whatever they are. Follow the cursor to have all.
+    async fn export(&self, page: PageRequest) -> Result<Page<Exported>, StoreError>;
+
+    /// Writes records that another store exported, in one transaction. `Conflict`: an identity or
+    /// an address belongs to another user.
+    async fn import(&self, records: Vec<Exported>) -> Result<(), StoreError>;
+}
+
+/// What one batch of a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Rows that were taken out.
+    pub removed: usize,
+    /// All tables were gone through; the next call starts again.
+    pub finished: bool,
+}
+
+/// A record on its way to another store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is the record of that name")]
+pub enum Exported {
+    /// The number of the latest change: marks and sessions refer to it.
+    Sequence(u64),
+    User(User),
+    Session(SessionRecord),
+    EndMark(EndMark),
+    Tombstone(Digest, Tombstone),
+    LoginCookie(Digest, LoginCookie),
+    /// Until when an id is spent.
+    Spent(Digest, UnixTime),
+    SigningKey(SigningKeyRecord),
+    Setting(String, String),
+    Audit(AuditRecord),
+}
+
+/// How much longer than its time a row is kept: a clock that was stepped forward takes nothing out
+/// that a clock stepped back would ask for.
+pub(super) const GRACE: Duration = Duration::from_secs(2 * 3600);
+/// How long changes are kept for gateways that were away.
+pub(super) const CHANGES_KEPT: Duration = Duration::from_secs(24 * 3600);

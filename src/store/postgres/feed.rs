@@ -1,0 +1,120 @@
+//! News of changes: the counter, and the notices that it moved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::GenericClient;
+use futures::stream::{StreamExt, poll_fn};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_postgres::AsyncMessage;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::connection::{Connector, Database, Failure, described, execute, rows};
+use super::row::unsigned;
+use crate::store::StoreError;
+
+/// The number of the latest change.
+pub(super) async fn latest(database: &Database) -> Result<u64, StoreError> {
+    database.read(&(), |on, ()| Box::pin(read_latest(on))).await
+}
+
+/// Whether this database takes writes, unlike a standby.
+pub(super) async fn is_writable(on: &impl GenericClient) -> Result<bool, Failure> {
+    let mode = rows(
+        on,
+        "SELECT current_setting('transaction_read_only') = 'off'",
+        &[],
+    )
+    .await?;
+    Ok(mode.first().is_some_and(|row| row.get(0)))
+}
+
+/// Tells other gateways that there is something to ask for. A notice that is lost costs them the
+/// time until they look by themselves, so an error is none; nor is a database without notices.
+pub(super) async fn notify(database: &Database, latest: u64) {
+    let Ok(client) = database.client().await else {
+        return;
+    };
+    let text = latest.to_string();
+    let notify = async {
+        let sql = "SELECT pg_notify('vestibule_changes', $1::text)";
+        execute(&client, sql, &[&text]).await
+    };
+    if let Ok(Err(Failure::Store(error))) = timeout(NOTICE, notify).await {
+        tracing::debug!(%error, "no notice of a change");
+    }
+}
+
+/// Follows the counter until `stop`: by notices, and by looking.
+pub(super) async fn follow(connector: Connector, shared: Arc<Shared>, stop: CancellationToken) {
+    let mut failing = false;
+    while !stop.is_cancelled() {
+        let listening = stop
+            .run_until_cancelled(listen(&connector, &shared, &mut failing))
+            .await;
+        let Some(Err(error)) = listening else { return };
+        if !failing {
+            tracing::warn!(
+                error = described(&error),
+                "changes can not be followed for now"
+            );
+            failing = true;
+        }
+        stop.run_until_cancelled(sleep(LOOK)).await;
+    }
+}
+
+async fn listen(
+    connector: &Connector,
+    shared: &Shared,
+    failing: &mut bool,
+) -> Result<(), tokio_postgres::Error> {
+    let (client, mut connection) = connector.config.connect(connector.tls.clone()).await?;
+    let (notices, mut noticed) = mpsc::channel(16);
+    // Ends with the connection, and that with `client`.
+    tokio::spawn(async move {
+        let mut messages = poll_fn(move |cx| connection.poll_message(cx));
+        while let Some(Ok(message)) = messages.next().await {
+            if let AsyncMessage::Notification(notice) = message {
+                // A full channel says that somebody will look anyway.
+                let _ = notices.try_send(notice.payload().parse::<u64>().unwrap_or(0));
+            }
+        }
+    });
+    // A database without notices is looked at alone.
+    if let Err(error) = client.batch_execute("LISTEN vestibule_changes").await {
+        tracing::debug!(error = described(&error), "no notices of changes");
+    }
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            notice = noticed.recv() => match notice {
+                Some(latest) => shared.publish(latest),
+                // The connection is gone; the look says why.
+                None => looks.reset_immediately(),
+            },
+            _ = looks.tick() => {}
+        }
+        let row = client.query_one(LATEST, &[]).await?;
+        if std::mem::take(failing) {
+            tracing::info!("changes are followed again");
+        }
+        shared.publish(unsigned(row.get(0)));
+    }
+}
+
+/// The number of the latest change, as a statement among others.
+pub(super) async fn read_latest(on: &impl GenericClient) -> Result<u64, Failure> {
+    let found = rows(on, LATEST, &[]).await?;
+    let row = found.first().ok_or(StoreError::Corrupt("change_counter"))?;
+    Ok(unsigned(row.get(0)))
+}
+
+const LATEST: &str = "SELECT latest FROM vestibule.change_counter";
+/// Between looks at the counter, and between attempts to connect again.
+const LOOK: Duration = Duration::from_millis(500);
+/// Bound on giving notice.
+const NOTICE: Duration = Duration::from_secs(1);

@@ -1,0 +1,298 @@
+//! Sweeping the database, and records as they leave and enter it.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
+
+use super::Postgres;
+use super::connection::{Failure, Tx, execute, rows};
+use super::feed::read_latest;
+use super::ledger::{put_audit, put_spent};
+use super::row::{
+    encoded, locked_user, put_mark, put_session, put_user, record, signed, user_keys,
+};
+use super::sessions::put_cookie;
+use super::settings::{put_key, put_setting};
+use crate::clock::UnixTime;
+use crate::store::maintenance::{CHANGES_KEPT, GRACE};
+use crate::store::sign_in::Replaced;
+use crate::store::{
+    Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept, Tombstone, User,
+};
+
+#[async_trait]
+impl Maintenance for Postgres {
+    async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError> {
+        let table = self.sweep.load(Ordering::Relaxed) % SWEPT.len();
+        let removed = self
+            .write((table, now, audit_from), |tx, &(table, now, audit_from)| {
+                Box::pin(sweep(tx, table, now, audit_from))
+            })
+            .await?;
+        let next = if removed < SWEEP_ROWS {
+            (table + 1) % SWEPT.len()
+        } else {
+            table
+        };
+        self.sweep.store(next, Ordering::Relaxed);
+        Ok(Swept {
+            removed,
+            finished: next == 0 && table != next,
+        })
+    }
+
+    async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
+        self.read(request, |on, request| Box::pin(export(on, request)))
+            .await
+    }
+
+    async fn import(&self, records: Vec<Exported>) -> Result<(), StoreError> {
+        self.write(records, |tx, records| {
+            Box::pin(async move {
+                for record in records {
+                    import(tx, record).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// Takes rows out of one table. Those that another gateway is sweeping are left to it.
+async fn sweep(
+    tx: &Tx<'_>,
+    table: usize,
+    now: UnixTime,
+    audit_from: UnixTime,
+) -> Result<usize, Failure> {
+    let Some(&(table, key, time)) = SWEPT.get(table) else {
+        return Ok(0);
+    };
+    let before = match table {
+        "changes" => now.minus(CHANGES_KEPT),
+        "audit" => audit_from,
+        _ => now.minus(GRACE),
+    };
+    let sql = format!(
+        "DELETE FROM vestibule.{table} WHERE {key} IN \
+         (SELECT {key} FROM vestibule.{table} WHERE {time} < $1 \
+          ORDER BY {time} LIMIT {SWEEP_ROWS} FOR UPDATE SKIP LOCKED) RETURNING {key}"
+    );
+    let removed = rows(tx.on(), &sql, &[&signed(before.0)]).await?;
+    if table == "changes"
+        && let Some(last) = removed.iter().map(|row| row.get::<_, i64>(0)).max()
+    {
+        let sql = "UPDATE vestibule.change_counter SET swept = greatest(swept, $1)";
+        execute(tx.on(), sql, &[&last]).await?;
+    }
+    Ok(removed.len())
+}
+
+async fn export(on: &impl GenericClient, request: &PageRequest) -> Result<Page<Exported>, Failure> {
+    let limit = request.bounded();
+    let mut items = Vec::new();
+    let (mut index, mut after): (usize, Option<String>) = match &request.after {
+        None => {
+            items.push(Exported::Sequence(read_latest(on).await?));
+            (0, None)
+        }
+        Some(cursor) => {
+            let (index, key) = cursor.split_once('.').ok_or(StoreError::InvalidCursor)?;
+            let index = index.parse().map_err(|_| StoreError::InvalidCursor)?;
+            let key = BASE64URL
+                .decode(key)
+                .ok()
+                .and_then(|key| String::from_utf8(key).ok());
+            (index, Some(key.ok_or(StoreError::InvalidCursor)?))
+        }
+    };
+    while let Some(table) = EXPORTED.get(index) {
+        let room = signed(limit.saturating_sub(items.len()) as u64);
+        let start = after.as_deref().unwrap_or(table.start);
+        let found = rows(on, table.sql, &[&start, &room]).await?;
+        for row in &found {
+            items.push((table.read)(row)?);
+        }
+        if items.len() >= limit {
+            let last = found.last().map(|row| row.get::<_, String>(0));
+            let last = last.or(after).unwrap_or_else(|| table.start.to_owned());
+            return Ok(Page {
+                items,
+                next: Some(format!("{index}.{}", BASE64URL.encode(last))),
+            });
+        }
+        (index, after) = (index + 1, None);
+    }
+    Ok(Page { items, next: None })
+}
+
+async fn import(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
+    match record {
+        Exported::Sequence(sequence) => {
+            // Nobody can ask for what the other store forgot.
+            let sql = "UPDATE vestibule.change_counter \
+                 SET latest = greatest(latest, $1), swept = greatest(latest, $1)";
+            execute(tx.on(), sql, &[&signed(*sequence)]).await?;
+            tx.note_change(*sequence);
+            Ok(())
+        }
+        Exported::User(user) => import_user(tx, user).await,
+        Exported::Session(session) => {
+            let sql = "DELETE FROM vestibule.sessions WHERE sid = $1";
+            execute(tx.on(), sql, &[&session.sid]).await?;
+            put_session(
+                tx,
+                &Replaced {
+                    old: None,
+                    new: session.clone(),
+                },
+            )
+            .await
+        }
+        Exported::EndMark(mark) => put_mark(tx, mark).await,
+        Exported::Tombstone(identity, tombstone) => put_tombstone(tx, *identity, tombstone).await,
+        Exported::LoginCookie(digest, cookie) => put_cookie(tx, *digest, cookie).await,
+        Exported::Spent(id, until) => put_spent(tx, *id, *until).await.map(drop),
+        Exported::SigningKey(key) => put_key(tx, key).await,
+        Exported::Setting(name, value) => put_setting(tx, name, value).await,
+        Exported::Audit(record) => put_audit(tx, record).await,
+    }
+}
+
+/// Writes a tombstone over the one before.
+pub(super) async fn put_tombstone(
+    tx: &Tx<'_>,
+    identity: Digest,
+    tombstone: &Tombstone,
+) -> Result<(), Failure> {
+    let sql = "INSERT INTO vestibule.tombstones (identity, until, record) \
+         VALUES ($1, $2, $3::text::json) \
+         ON CONFLICT (identity) DO UPDATE SET until = excluded.until, record = excluded.record";
+    let until = signed(tombstone.until.0);
+    execute(
+        tx.on(),
+        sql,
+        &[&identity.0.as_slice(), &until, &encoded(tombstone)?],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn import_user(tx: &Tx<'_>, user: &User) -> Result<(), Failure> {
+    let (keys, _) = user_keys(user);
+    let sql = "SELECT 1 FROM vestibule.user_keys WHERE key = ANY($1) AND user_id <> $2";
+    if !rows(tx.on(), sql, &[&keys, &user.id]).await?.is_empty() {
+        return Err(StoreError::Conflict("an identity or an address").into());
+    }
+    let old = locked_user(tx, user.id).await?;
+    put_user(
+        tx,
+        &Replaced {
+            old,
+            new: user.clone(),
+        },
+    )
+    .await
+}
+
+/// A table that is carried over, page by page in the order of its key.
+struct Carried {
+    /// Key as text and record as text, after `$1`, at most `$2`.
+    sql: &'static str,
+    /// What is before all keys.
+    start: &'static str,
+    read: fn(&Row) -> Result<Exported, Failure>,
+}
+
+fn digest(row: &Row) -> Result<Digest, Failure> {
+    let bytes: &[u8] = row.get(2);
+    bytes
+        .try_into()
+        .map(Digest)
+        .map_err(|_| Failure::Store(StoreError::Corrupt("digest")))
+}
+
+/// Users come before sessions, and those before cookies, so that no record refers to a later one.
+const EXPORTED: [Carried; 9] = [
+    Carried {
+        sql: "SELECT id::text, record::text FROM vestibule.users \
+              WHERE id > $1::text::uuid ORDER BY id LIMIT $2",
+        start: NIL,
+        read: |row| record(row, 1, "users").map(Exported::User),
+    },
+    Carried {
+        sql: "SELECT encode(scope, 'hex'), record::text FROM vestibule.end_marks \
+              WHERE scope > decode($1, 'hex') ORDER BY scope LIMIT $2",
+        start: "",
+        read: |row| record(row, 1, "end_marks").map(Exported::EndMark),
+    },
+    Carried {
+        sql: "SELECT sid::text, record::text FROM vestibule.sessions \
+              WHERE sid > $1::text::uuid ORDER BY sid LIMIT $2",
+        start: NIL,
+        read: |row| record(row, 1, "sessions").map(Exported::Session),
+    },
+    Carried {
+        sql: "SELECT encode(cookie, 'hex'), record::text, cookie FROM vestibule.login_cookies \
+              WHERE cookie > decode($1, 'hex') ORDER BY cookie LIMIT $2",
+        start: "",
+        read: |row| {
+            Ok(Exported::LoginCookie(
+                digest(row)?,
+                record(row, 1, "login_cookies")?,
+            ))
+        },
+    },
+    Carried {
+        sql: "SELECT encode(identity, 'hex'), record::text, identity FROM vestibule.tombstones \
+              WHERE identity > decode($1, 'hex') ORDER BY identity LIMIT $2",
+        start: "",
+        read: |row| {
+            Ok(Exported::Tombstone(
+                digest(row)?,
+                record(row, 1, "tombstones")?,
+            ))
+        },
+    },
+    Carried {
+        sql: "SELECT encode(id, 'hex'), until::text, id FROM vestibule.spent \
+              WHERE id > decode($1, 'hex') ORDER BY id LIMIT $2",
+        start: "",
+        read: |row| Ok(Exported::Spent(digest(row)?, record(row, 1, "spent")?)),
+    },
+    Carried {
+        sql: "SELECT kid, record::text FROM vestibule.signing_keys \
+              WHERE kid > $1 ORDER BY kid LIMIT $2",
+        start: "",
+        read: |row| record(row, 1, "signing_keys").map(Exported::SigningKey),
+    },
+    Carried {
+        sql: "SELECT name, value FROM vestibule.settings WHERE name > $1 ORDER BY name LIMIT $2",
+        start: "",
+        read: |row| Ok(Exported::Setting(row.get(0), row.get(1))),
+    },
+    Carried {
+        sql: "SELECT id::text, record::text FROM vestibule.audit \
+              WHERE id > $1::text::uuid ORDER BY id LIMIT $2",
+        start: NIL,
+        read: |row| record(row, 1, "audit").map(Exported::Audit),
+    },
+];
+/// The least id, which nothing has.
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+/// Tables whose rows have an end: name, key, and the column with the end.
+const SWEPT: [(&str, &str, &str); 6] = [
+    ("sessions", "sid", "remember_until"),
+    ("login_cookies", "cookie", "until"),
+    ("tombstones", "identity", "until"),
+    ("spent", "id", "until"),
+    ("changes", "sequence", "at"),
+    ("audit", "id", "at"),
+];
+/// Rows that one batch takes out.
+const SWEEP_ROWS: usize = 1000;

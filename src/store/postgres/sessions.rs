@@ -1,0 +1,267 @@
+//! Sessions in PostgreSQL.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
+use uuid::Uuid;
+
+use super::Postgres;
+use super::connection::{Failure, Tx, execute, rows};
+use super::row::{SESSION, encoded, put_mark, put_session, record, record_change, session, signed};
+use crate::clock::UnixTime;
+use crate::store::sign_in::Replaced;
+use crate::store::{
+    Activity, ChangeKind, Digest, EndCause, EndMark, EndScope, Ended, LoginCookie, Page,
+    PageRequest, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+};
+
+#[async_trait]
+impl Sessions for Postgres {
+    async fn session(&self, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+        self.read(sid, |on, sid| Box::pin(find(on, *sid))).await
+    }
+
+    async fn sessions(
+        &self,
+        user: Option<Uuid>,
+        request: PageRequest,
+    ) -> Result<Page<SessionRecord>, StoreError> {
+        self.read((user, request), |on, (user, request)| {
+            Box::pin(page(on, *user, request))
+        })
+        .await
+    }
+
+    async fn end_session(
+        &self,
+        sid: Uuid,
+        cause: EndCause,
+        at: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.write((sid, cause, at), |tx, &(sid, cause, at)| {
+            Box::pin(end(tx, sid, cause, at))
+        })
+        .await
+    }
+
+    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError> {
+        self.write((scope, at), |tx, (scope, at)| {
+            Box::pin(end_all(tx, scope, *at))
+        })
+        .await
+    }
+
+    async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError> {
+        for some in activities.chunks(256) {
+            self.write(some.to_vec(), |tx, some| Box::pin(touch(tx, some)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn put_login_cookie(
+        &self,
+        cookie: Digest,
+        sid: Uuid,
+        until: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.write((cookie, LoginCookie { sid, until }), |tx, (cookie, row)| {
+            Box::pin(put_cookie(tx, *cookie, row))
+        })
+        .await
+    }
+
+    async fn login_cookie(
+        &self,
+        cookie: Digest,
+        now: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.read((cookie, now), |on, (cookie, now)| {
+            Box::pin(async move {
+                let sql = "SELECT record::text FROM vestibule.login_cookies \
+                           WHERE cookie = $1 AND $2 < until";
+                let found = rows(on, sql, &[&cookie.0.as_slice(), &signed(now.0)]).await?;
+                let Some(row) = found.first() else {
+                    return Ok(None);
+                };
+                find(on, record::<LoginCookie>(row, 0, "login_cookies")?.sid).await
+            })
+        })
+        .await
+    }
+}
+
+/// Marks all sessions of a scope as ended.
+pub(super) async fn end_all(tx: &Tx<'_>, scope: &EndScope, at: UnixTime) -> Result<(), Failure> {
+    let signed = match scope {
+        EndScope::SigningKey(kid) => {
+            let sql = "SELECT record::text FROM vestibule.signing_keys WHERE kid = $1";
+            let found = rows(tx.on(), sql, &[kid]).await?;
+            let row = found
+                .first()
+                .ok_or(StoreError::Conflict("no such signing key"))?;
+            Some(record::<SigningKeyRecord>(row, 0, "signing_keys")?.signed(at))
+        }
+        _ => None,
+    };
+    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.clone())).await?;
+    put_mark(
+        tx,
+        &EndMark {
+            scope: scope.clone(),
+            at,
+            sequence,
+            signed,
+        },
+    )
+    .await
+}
+
+/// Writes a cookie's row over the one before.
+pub(super) async fn put_cookie(
+    tx: &Tx<'_>,
+    cookie: Digest,
+    row: &LoginCookie,
+) -> Result<(), Failure> {
+    let sql = "INSERT INTO vestibule.login_cookies (cookie, until, record) \
+         VALUES ($1, $2, $3::text::json) \
+         ON CONFLICT (cookie) DO UPDATE SET until = excluded.until, record = excluded.record";
+    let until = signed(row.until.0);
+    execute(
+        tx.on(),
+        sql,
+        &[&cookie.0.as_slice(), &until, &encoded(row)?],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn find(on: &impl GenericClient, sid: Uuid) -> Result<Option<SessionRecord>, Failure> {
+    let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1");
+    rows(on, &sql, &[&sid])
+        .await?
+        .first()
+        .map(session)
+        .transpose()
+}
+
+async fn page(
+    on: &impl GenericClient,
+    user: Option<Uuid>,
+    request: &PageRequest,
+) -> Result<Page<SessionRecord>, Failure> {
+    let (opened_at, sid): (i64, Uuid) = match &request.after {
+        None => (i64::MAX, Uuid::max()),
+        Some(cursor) => {
+            let (opened_at, sid) = cursor.split_once('.').ok_or(StoreError::InvalidCursor)?;
+            let opened_at = opened_at.parse().map_err(|_| StoreError::InvalidCursor)?;
+            (
+                opened_at,
+                sid.parse().map_err(|_| StoreError::InvalidCursor)?,
+            )
+        }
+    };
+    let limit = request.bounded();
+    let one_more = signed(limit as u64 + 1);
+    let sql = |of_user| {
+        format!(
+            "SELECT {SESSION} FROM vestibule.sessions s \
+             WHERE {of_user} (s.opened_at, s.sid) < ($1, $2) \
+             ORDER BY s.opened_at DESC, s.sid DESC LIMIT $3"
+        )
+    };
+    let found = match user {
+        None => rows(on, &sql(""), &[&opened_at, &sid, &one_more]).await?,
+        Some(user) => {
+            rows(
+                on,
+                &sql("s.user_id = $4 AND"),
+                &[&opened_at, &sid, &one_more, &user],
+            )
+            .await?
+        }
+    };
+    let items = found
+        .iter()
+        .take(limit)
+        .map(session)
+        .collect::<Result<Vec<_>, _>>()?;
+    let more = found.len() > limit;
+    let next = items.last().filter(|_| more);
+    let next = next.map(|last| format!("{}.{}", last.opened_at.0, last.sid));
+    Ok(Page { items, next })
+}
+
+async fn end(
+    tx: &Tx<'_>,
+    sid: Uuid,
+    cause: EndCause,
+    at: UnixTime,
+) -> Result<Option<SessionRecord>, Failure> {
+    let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1 FOR UPDATE");
+    let found = rows(tx.on(), &sql, &[&sid]).await?;
+    let old = found.first().map(session).transpose()?;
+    if old.as_ref().is_some_and(|old| old.ended.is_some()) {
+        return Ok(old);
+    }
+    let known = old.is_some();
+    let mut new = old
+        .clone()
+        .unwrap_or_else(|| SessionRecord::unknown(sid, at));
+    new.ended = Some(Ended { at, cause });
+    put_session(
+        tx,
+        &Replaced {
+            old,
+            new: new.clone(),
+        },
+    )
+    .await?;
+    record_change(tx, at, ChangeKind::SessionEnded(sid)).await?;
+    Ok(known.then_some(new))
+}
+
+async fn touch(tx: &Tx<'_>, activities: &[Activity]) -> Result<(), Failure> {
+    let mut latest: BTreeMap<Uuid, UnixTime> = BTreeMap::new();
+    for &Activity { sid, at } in activities {
+        let known = latest.entry(sid).or_insert(at);
+        *known = at.max(*known);
+    }
+    let sids: Vec<Uuid> = latest.keys().copied().collect();
+    // Users before sessions, each in order: as everywhere, so that nobody waits in a circle.
+    let sql = "SELECT record::text FROM vestibule.users WHERE id IN \
+         (SELECT user_id FROM vestibule.sessions WHERE sid = ANY($1)) ORDER BY id FOR UPDATE";
+    let mut users = BTreeMap::new();
+    for row in rows(tx.on(), sql, &[&sids]).await? {
+        let user: User = record(&row, 0, "users")?;
+        users.insert(user.id, user);
+    }
+    let sql = "SELECT record::text FROM vestibule.sessions WHERE sid = ANY($1) \
+               ORDER BY sid FOR UPDATE";
+    let mut sessions = Vec::new();
+    for row in rows(tx.on(), sql, &[&sids]).await? {
+        let mut session: SessionRecord = record(&row, 0, "sessions")?;
+        let at = latest.get(&session.sid).copied().unwrap_or_default();
+        session.last_seen = session.last_seen.max(at);
+        if let Some(user) = users.get_mut(&session.user_id) {
+            user.last_visit = user.last_visit.max(Some(at));
+        }
+        sessions.push((session.sid, encoded(&session)?));
+    }
+    let users = users
+        .into_values()
+        .map(|user| Ok((user.id, encoded(&user)?)));
+    let (ids, texts): (Vec<_>, Vec<_>) = users
+        .collect::<Result<Vec<_>, Failure>>()?
+        .into_iter()
+        .unzip();
+    let sql = "UPDATE vestibule.users u SET record = new.record::json \
+         FROM unnest($1::uuid[], $2::text[]) AS new (id, record) WHERE u.id = new.id";
+    execute(tx.on(), sql, &[&ids, &texts]).await?;
+    let (ids, texts): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
+    let sql = "UPDATE vestibule.sessions s SET record = new.record::json \
+         FROM unnest($1::uuid[], $2::text[]) AS new (sid, record) WHERE s.sid = new.sid";
+    execute(tx.on(), sql, &[&ids, &texts]).await?;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! The store on a real server, made for the test and gone with it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::join_all;
+use futures::stream::{self, StreamExt};
+use uuid::Uuid;
+
+use super::*;
+use crate::clock::UnixTime;
+use crate::store::conformance::{self, CASES, Engine};
+use crate::store::{
+    ChangeKind, EndCause, Ledger, Sessions, Settings, SignIn, SignInOutcome, Users,
+};
+
+mod server;
+mod tls;
+
+use server::Server;
+
+/// Databases of a server for one case.
+pub(super) struct InDatabases<'s> {
+    server: &'s Server,
+    number: usize,
+}
+
+impl<'s> InDatabases<'s> {
+    async fn new(server: &'s Server) -> Self {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        server.create_database(&format!("case_{number}")).await;
+        Self { server, number }
+    }
+
+    fn url(&self) -> String {
+        self.server.url(&format!("case_{}", self.number))
+    }
+
+    async fn connect(&self) -> Postgres {
+        connect(self.url()).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Engine for InDatabases<'_> {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.connect().await)
+    }
+
+    async fn open_another(&self) -> Arc<dyn Store> {
+        let name = format!("other_{}", self.number);
+        self.server.create_database(&name).await;
+        Arc::new(connect(self.server.url(&name)).await.unwrap())
+    }
+}
+
+async fn connect(url: String) -> Result<Postgres, ConnectError> {
+    Postgres::connect(&PostgresSettings {
+        url,
+        root_certificates: None,
+        connections: 8,
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_does_what_every_engine_does() {
+    let server = Server::start(&[]).await;
+    // Side by side: each waits for the server most of the time.
+    stream::iter(CASES)
+        .for_each_concurrent(4, |(_, case)| {
+            let server = &server;
+            async move {
+                case(&InDatabases::new(server).await).await;
+            }
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_share_a_database() {
+    let server = Server::start(&[]).await;
+    let cases = [
+        InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
+    ];
+    two_gateways_make_one_user(&cases[0]).await;
+    an_end_reaches_the_other_gateway(&cases[1]).await;
+    a_change_that_commits_late_is_not_skipped(&cases[2]).await;
+    a_newer_schema_is_refused(&cases[3]).await;
+}
+
+async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
+    // Both find no schema and make it.
+    let (one, other) = tokio::join!(databases.connect(), databases.connect());
+    let gateways = [Arc::new(one), Arc::new(other)];
+    let requests = (0..1000).map(|n| {
+        let gateway = gateways[n % 2].clone();
+        tokio::spawn(async move { signed_in(&gateway, conformance::token("ada")).await })
+    });
+    let answers: Vec<_> = join_all(requests)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.user.id == answers[0].user.id)
+    );
+    assert_eq!(
+        answers.iter().filter(|answer| answer.user_created).count(),
+        1
+    );
+    for gateway in &gateways {
+        gateway.close().await;
+    }
+}
+
+async fn an_end_reaches_the_other_gateway(databases: &InDatabases<'_>) {
+    let (one, other) = (databases.connect().await, databases.connect().await);
+    let behind = SignIn {
+        durable_session: false,
+        ..conformance::token("ada")
+    };
+    let sid = signed_in(&one, behind.clone()).await.session.sid;
+    // A known user's row follows behind, and the end that overtakes it holds.
+    let second = SignIn {
+        sid: Uuid::now_v7(),
+        ..behind.clone()
+    };
+    signed_in(&one, second.clone()).await;
+    other
+        .end_session(second.sid, EndCause::Logout, NOW)
+        .await
+        .unwrap();
+    other.end_session(sid, EndCause::Logout, NOW).await.unwrap();
+
+    let mut heard = one.latest_change();
+    heard.wait_for(|&latest| latest >= 2).await.unwrap();
+    let changes = one.changes_since(0, 10).await.unwrap().changes;
+    let kinds: Vec<_> = changes.into_iter().map(|change| change.kind).collect();
+    for sid in [sid, second.sid] {
+        assert!(kinds.contains(&ChangeKind::SessionEnded(sid)));
+        assert!(one.session(sid).await.unwrap().unwrap().ended.is_some());
+    }
+    for request in [behind, second] {
+        let outcome = one.sign_in(request).await.unwrap();
+        assert!(matches!(outcome, SignInOutcome::Refused(_)), "{outcome:?}");
+    }
+    one.close().await;
+    other.close().await;
+}
+
+async fn a_change_that_commits_late_is_not_skipped(databases: &InDatabases<'_>) {
+    let store = Arc::new(databases.connect().await);
+    let mut client = databases
+        .server
+        .client(&format!("case_{}", databases.number))
+        .await;
+    let late = client.transaction().await.unwrap();
+    let counted = "UPDATE vestibule.change_counter SET latest = latest + 1";
+    let text = r#"{"sequence":1,"at":0,"kind":"signing_keys_changed"}"#;
+    late.batch_execute(counted).await.unwrap();
+    let change = format!("INSERT INTO vestibule.changes VALUES (1, 0, '{text}')");
+    late.batch_execute(&change).await.unwrap();
+
+    let ending = tokio::spawn({
+        let store = store.clone();
+        async move {
+            store
+                .end_session(Uuid::now_v7(), EndCause::Logout, NOW)
+                .await
+        }
+    });
+    // It waits for the number before its own: until then nobody sees a second change.
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                   AND datname = current_database()";
+    let watcher = databases
+        .server
+        .client(&format!("case_{}", databases.number))
+        .await;
+    while watcher
+        .query_one(waiting, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.changes_since(0, 10).await.unwrap().changes, []);
+    late.commit().await.unwrap();
+    ending.await.unwrap().unwrap();
+    let changes = store.changes_since(0, 10).await.unwrap();
+    let numbers: Vec<_> = changes
+        .changes
+        .iter()
+        .map(|change| change.sequence)
+        .collect();
+    assert_eq!((numbers, changes.latest), (vec![1, 2], 2));
+    store.close().await;
+}
+
+async fn a_newer_schema_is_refused(databases: &InDatabases<'_>) {
+    let store = databases.connect().await;
+    store.close().await;
+    let client = databases
+        .server
+        .client(&format!("case_{}", databases.number))
+        .await;
+    client
+        .batch_execute("UPDATE vestibule.schema_version SET version = 1000")
+        .await
+        .unwrap();
+    let error = connect(databases.url()).await.err().unwrap();
+    assert!(
+        matches!(error, ConnectError::NewerSchema { found: 1000, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_and_comes_is_found_again() {
+    let mut server = Server::start(&[]).await;
+    let url = server.url("postgres");
+    let store = connect(url).await.unwrap();
+    let ada = signed_in(&store, conformance::token("ada")).await;
+    store.health().await.unwrap();
+
+    server.stop().await;
+    let error = store.health().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    let error = store
+        .end_session(ada.session.sid, EndCause::Logout, NOW)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(store.put_setting("name", "value").await.is_err());
+
+    server.start_again().await;
+    store.health().await.unwrap();
+    let again = signed_in(&store, conformance::token("ada")).await;
+    assert_eq!((again.user, again.session), (ada.user, ada.session));
+    assert_eq!(store.setting("name").await.unwrap(), None);
+
+    // Changes are followed again, too: the row of another gateway is heard of.
+    let mut heard = store.latest_change();
+    let other = connect(server.url("postgres")).await.unwrap();
+    other
+        .end_session(conformance::token("ada").sid, EndCause::Logout, NOW)
+        .await
+        .unwrap();
+    heard.wait_for(|&latest| latest == 1).await.unwrap();
+    store.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn no_error_shows_the_password() {
+    let urls = [
+        "postgres://user:hunter2@[bad/vestibule",
+        "host=127.0.0.1 password=hunter2 prot=1",
+        "postgres://user:hunter2@127.0.0.1:1/vestibule",
+    ];
+    for url in urls {
+        let error = connect(url.to_owned()).await.err().unwrap();
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
+    }
+}
+
+async fn signed_in(store: &Postgres, request: SignIn) -> crate::store::SignedIn {
+    match store.sign_in(request).await.unwrap() {
+        SignInOutcome::Live(signed_in) => *signed_in,
+        SignInOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+const NOW: UnixTime = UnixTime(1_800_000_000);

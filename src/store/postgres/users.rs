@@ -1,0 +1,330 @@
+//! Users in PostgreSQL.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Postgres;
+use super::connection::{Failure, Tx, execute, rows};
+use super::maintenance::put_tombstone;
+use super::row::{
+    column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
+    scope_key, signed, subject_key, unsigned, user_by_key, user_keys,
+};
+use super::sessions::end_all;
+use crate::clock::UnixTime;
+use crate::store::sign_in::{Decision, Found, Replaced, decide};
+use crate::store::{
+    ChangeKind, CredentialFormat, Digest, EndScope, NewUser, Page, PageRequest, SessionRecord,
+    SignIn, SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
+};
+
+#[async_trait]
+impl Users for Postgres {
+    async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        let decision = self
+            .read(request.clone(), |on, request| {
+                Box::pin(decided(on, request))
+            })
+            .await?;
+        if decision.is_settled() {
+            return Ok(decision.outcome);
+        }
+        // While writes fail, waiting tells the caller so.
+        let failing = self.shared.failing.load(Ordering::Relaxed);
+        if decision.must_wait || request.durable_session || failing {
+            let outcome = self
+                .write(request, |tx, request| Box::pin(sign_in(tx, request)))
+                .await;
+            self.shared
+                .failing
+                .fetch_and(outcome.is_err(), Ordering::Relaxed);
+            return outcome;
+        }
+        self.write_behind(request, |tx, request| Box::pin(sign_in(tx, request)))?;
+        Ok(decision.outcome)
+    }
+
+    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        self.read(id, |on, id| {
+            Box::pin(async move {
+                let sql = "SELECT record::text FROM vestibule.users WHERE id = $1";
+                let found = rows(on, sql, &[id]).await?;
+                found.first().map(|row| record(row, 0, "users")).transpose()
+            })
+        })
+        .await
+    }
+
+    async fn user_by_identity(&self, iss: &str, sub: &str) -> Result<Option<User>, StoreError> {
+        self.read(identity_key(iss, sub), |on, key| {
+            Box::pin(user_by_key(on, key))
+        })
+        .await
+    }
+
+    async fn users(
+        &self,
+        filter: UserFilter,
+        request: PageRequest,
+    ) -> Result<Page<User>, StoreError> {
+        self.read((filter, request), |on, (filter, request)| {
+            Box::pin(async move {
+                match filter {
+                    UserFilter::All => {
+                        let sql = "SELECT record::text FROM vestibule.users WHERE id < $1 \
+                                   ORDER BY id DESC LIMIT $2";
+                        page_of_users(on, sql, None, request).await
+                    }
+                    UserFilter::ExternalId(sub) => {
+                        let sql = "SELECT u.record::text FROM vestibule.users u \
+                             JOIN vestibule.user_subjects s ON s.user_id = u.id \
+                             WHERE s.user_id < $1 AND s.subject = $3 \
+                             ORDER BY s.user_id DESC LIMIT $2";
+                        page_of_users(on, sql, Some(subject_key(sub)), request).await
+                    }
+                    UserFilter::Email(email) => {
+                        let holder = user_by_key(on, &email_key(email)).await?;
+                        Ok(Page {
+                            items: holder.into_iter().collect(),
+                            next: None,
+                        })
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    async fn create_user(&self, user: NewUser) -> Result<User, StoreError> {
+        self.write(user.into_user(), |tx, user| {
+            Box::pin(async move {
+                let (keys, _) = user_keys(user);
+                let sql = "SELECT 1 FROM vestibule.user_keys WHERE key = ANY($1)";
+                if !rows(tx.on(), sql, &[&keys]).await?.is_empty() {
+                    return Err(StoreError::Conflict("the identity or the address").into());
+                }
+                put_user(
+                    tx,
+                    &Replaced {
+                        old: None,
+                        new: user.clone(),
+                    },
+                )
+                .await?;
+                Ok(user.clone())
+            })
+        })
+        .await
+    }
+
+    async fn set_blocked(
+        &self,
+        id: Uuid,
+        blocked: bool,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        self.write((id, blocked, at), |tx, &(id, blocked, at)| {
+            Box::pin(async move {
+                let Some(old) = locked_user(tx, id).await? else {
+                    return Ok(None);
+                };
+                let new = User {
+                    blocked,
+                    ..old.clone()
+                };
+                put_user(
+                    tx,
+                    &Replaced {
+                        old: Some(old),
+                        new: new.clone(),
+                    },
+                )
+                .await?;
+                if !blocked {
+                    record_change(tx, at, ChangeKind::UserUnblocked(id)).await?;
+                    return Ok(Some(new));
+                }
+                record_change(tx, at, ChangeKind::UserBlocked(id)).await?;
+                end_all(tx, &EndScope::User(id), at).await?;
+                Ok(Some(new))
+            })
+        })
+        .await
+    }
+
+    async fn set_metadata(
+        &self,
+        id: Uuid,
+        metadata: Map<String, Value>,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        self.write((id, metadata, at), |tx, (id, metadata, at)| {
+            Box::pin(async move {
+                let Some(old) = locked_user(tx, *id).await? else {
+                    return Ok(None);
+                };
+                let new = User {
+                    metadata: metadata.clone(),
+                    ..old.clone()
+                };
+                put_user(
+                    tx,
+                    &Replaced {
+                        old: Some(old),
+                        new: new.clone(),
+                    },
+                )
+                .await?;
+                record_change(tx, *at, ChangeKind::UserChanged(*id)).await?;
+                Ok(Some(new))
+            })
+        })
+        .await
+    }
+
+    async fn delete_user(
+        &self,
+        id: Uuid,
+        at: UnixTime,
+        until: UnixTime,
+    ) -> Result<Option<User>, StoreError> {
+        self.write((id, at, until), |tx, &(id, at, until)| {
+            Box::pin(delete(tx, id, at, until))
+        })
+        .await
+    }
+}
+
+async fn page_of_users(
+    on: &impl GenericClient,
+    sql: &str,
+    subject: Option<Vec<u8>>,
+    request: &PageRequest,
+) -> Result<Page<User>, Failure> {
+    let before = match &request.after {
+        Some(cursor) => cursor.parse().map_err(|_| StoreError::InvalidCursor)?,
+        None => Uuid::max(),
+    };
+    let limit = request.bounded();
+    let one_more = signed(limit as u64 + 1);
+    let found = match &subject {
+        Some(subject) => rows(on, sql, &[&before, &one_more, subject]).await?,
+        None => rows(on, sql, &[&before, &one_more]).await?,
+    };
+    let items = found.iter().take(limit).map(|row| record(row, 0, "users"));
+    let items = items.collect::<Result<Vec<User>, _>>()?;
+    let more = found.len() > limit;
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|user| user.id.to_string());
+    Ok(Page { items, next })
+}
+
+/// All that there is about a sign-in, in one statement: as of one moment, and one round trip.
+const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHERE key IN ($1, $2)) \
+     SELECT \
+     (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $1), \
+     (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $2), \
+     (SELECT record::text FROM vestibule.tombstones WHERE identity = $3), \
+     (SELECT record::text FROM vestibule.sessions WHERE sid = $4), \
+     (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.end_marks \
+      WHERE scope = $5 OR of_signing_key OR user_id IN (SELECT user_id FROM k)), \
+     (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.sessions \
+      WHERE $6 AND user_id IN (SELECT user_id FROM k)), \
+     (SELECT latest FROM vestibule.change_counter)";
+
+async fn decided(on: &impl GenericClient, request: &SignIn) -> Result<Decision, Failure> {
+    let identity = identity_key(&request.iss, &request.sub);
+    let email = request.email.as_deref().map(email_key);
+    let tombstone = Digest::of(&[&request.iss, &request.sub]).0.to_vec();
+    let issuer = scope_key(&EndScope::Issuer(request.iss.clone()));
+    let counted = request.max_sessions.is_some();
+    let found = rows(
+        on,
+        FOUND,
+        &[
+            &identity,
+            &email,
+            &tombstone,
+            &request.sid,
+            &issuer,
+            &counted,
+        ],
+    )
+    .await?;
+    let row = found.first().ok_or(StoreError::Corrupt("sign-in"))?;
+    let found = Found {
+        user: column(row, 0, "users")?,
+        email_holder: column(row, 1, "users")?,
+        tombstone: column(row, 2, "tombstones")?,
+        session: column(row, 3, "sessions")?,
+        marks: record(row, 4, "end_marks")?,
+        sessions: record(row, 5, "sessions")?,
+        sequence: unsigned(row.get(6)),
+    };
+    Ok(decide(request, found))
+}
+
+async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure> {
+    // Whoever may be changed is locked before it is looked at; the order of ids keeps two
+    // sign-ins from waiting for each other.
+    let lock = "WITH u AS (SELECT id FROM vestibule.users WHERE id IN \
+             (SELECT user_id FROM vestibule.user_keys WHERE key = ANY($1)) \
+             ORDER BY id FOR UPDATE), \
+         s AS (SELECT sid FROM vestibule.sessions WHERE sid = $2 FOR UPDATE) \
+         SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM s)";
+    let mut keys = vec![identity_key(&request.iss, &request.sub)];
+    if !request.link_by_email.is_empty() {
+        keys.extend(request.email.as_deref().map(email_key));
+    }
+    rows(tx.on(), lock, &[&keys, &request.sid]).await?;
+
+    let decision = decided(tx.on(), request).await?;
+    if let Some(user) = &decision.user {
+        put_user(tx, user).await?;
+    }
+    for session in &decision.sessions {
+        put_session(tx, session).await?;
+    }
+    for change in decision.changes {
+        record_change(tx, request.now, change).await?;
+    }
+    Ok(decision.outcome)
+}
+
+async fn delete(
+    tx: &Tx<'_>,
+    id: Uuid,
+    at: UnixTime,
+    mut until: UnixTime,
+) -> Result<Option<User>, Failure> {
+    let Some(user) = locked_user(tx, id).await? else {
+        return Ok(None);
+    };
+    let sql = "DELETE FROM vestibule.sessions WHERE user_id = $1 RETURNING record::text";
+    for row in rows(tx.on(), sql, &[&id]).await? {
+        until = until.max(record::<SessionRecord>(&row, 0, "sessions")?.remember_until);
+    }
+    let identities = user
+        .credentials
+        .iter()
+        .filter(|held| held.format == CredentialFormat::ExternalUser);
+    for identity in identities {
+        let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
+        put_tombstone(tx, digest, &Tombstone { at, until }).await?;
+    }
+    execute(
+        tx.on(),
+        "DELETE FROM vestibule.end_marks WHERE user_id = $1",
+        &[&id],
+    )
+    .await?;
+    execute(tx.on(), "DELETE FROM vestibule.users WHERE id = $1", &[&id]).await?;
+    record_change(tx, at, ChangeKind::UserDeleted(id)).await?;
+    Ok(Some(user))
+}

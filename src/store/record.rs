@@ -1,0 +1,14 @@
+//! What the store keeps, in the words of the design.
+//!
+//! Every record is one JSON object. An unknown member is ignored and a new one has a default, so
+//! that a gateway reads what an older one wrote.
+
+mod ledger;
+mod session;
+mod signing_key;
+mod user;
+
+pub use ledger::{AuditRecord, Change, ChangeKind, Digest, LoginCookie, Tombstone};
+pub use session::{EndCause, EndMark, EndScope, Ended, SessionRecord};
+pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
+pub use user::{Credential, CredentialFormat, User};

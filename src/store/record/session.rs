@@ -1,0 +1,175 @@
+//! Sessions and their ends.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+
+/// One login of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// The login's id, the same for every token of that login.
+    pub sid: Uuid,
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// The issuer's `iss`.
+    pub iss: String,
+    /// The issuer's name in the configuration when the session was opened.
+    pub issuer: String,
+    /// When the login was first seen.
+    pub opened_at: UnixTime,
+    /// The latest change that was known then (see [`super::Change`]): what ended many sessions at
+    /// once after it ended this one, whatever the clocks say.
+    #[serde(default)]
+    pub opened_after: u64,
+    /// When the session ends by itself.
+    pub expires_at: UnixTime,
+    /// The latest activity that was written down.
+    pub last_seen: UnixTime,
+    /// The row is kept until then, because an external token of this login may come back.
+    pub remember_until: UnixTime,
+    /// Set once, never taken back.
+    #[serde(default)]
+    pub ended: Option<Ended>,
+    /// The client's address at the opening.
+    #[serde(default)]
+    pub client_address: Option<IpAddr>,
+    /// The client's `User-Agent` at the opening.
+    #[serde(default)]
+    pub user_agent: Option<String>,
+}
+
+impl SessionRecord {
+    /// A row for a login of which nothing is known but that it has ended.
+    pub(in crate::store) fn unknown(sid: Uuid, now: UnixTime) -> Self {
+        Self {
+            sid,
+            user_id: Uuid::nil(),
+            iss: String::new(),
+            issuer: String::new(),
+            opened_at: now,
+            opened_after: 0,
+            expires_at: now,
+            last_seen: now,
+            remember_until: now.plus(UNKNOWN_LOGIN),
+            ended: None,
+            client_address: None,
+            user_agent: None,
+        }
+    }
+}
+
+/// That a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: UnixTime,
+    /// Why.
+    pub cause: EndCause,
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// The user signed out here.
+    Logout,
+    /// The issuer said so (OpenID Connect Back-Channel Logout 1.0).
+    BackchannelLogout,
+    /// The client gave its token back (RFC 7009).
+    Revoked,
+    /// An operator ended it.
+    Operator,
+    /// All sessions of the user were ended.
+    UserSignedOut,
+    /// All sessions of the issuer were ended.
+    IssuerSignedOut,
+    /// The issuer took back the key that had signed the login's token.
+    IssuerKeyRemoved,
+    /// All sessions under a signing key were ended.
+    SigningKeyRevoked,
+    /// The user was blocked or deleted.
+    UserRemoved,
+    /// It reached `session.max_age`.
+    MaxAge,
+    /// It was idle for longer than `session.idle_timeout`.
+    Idle,
+    /// The user opened more sessions than are allowed; this was the oldest.
+    Displaced,
+}
+
+/// Sessions that are ended together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndScope {
+    /// All of a user: signed out everywhere.
+    User(Uuid),
+    /// All of a user that one issuer, by its `iss`, vouched for.
+    UserAtIssuer(Uuid, String),
+    /// All of an issuer, by its `iss`.
+    Issuer(String),
+    /// All that may have a token signed by a key, by its `kid`.
+    SigningKey(String),
+}
+
+/// That the sessions of a scope are over: those which were open when the mark was made. It stands
+/// for their rows, so that ending a million is one write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndMark {
+    /// Which sessions.
+    pub scope: EndScope,
+    /// When.
+    pub at: UnixTime,
+    /// The change that this was (see [`super::Change`]).
+    pub sequence: u64,
+    /// Of a signing key: from when until when it signed.
+    #[serde(default)]
+    pub signed: Option<(UnixTime, UnixTime)>,
+}
+
+impl EndMark {
+    /// How it ends a session, if it does.
+    pub(in crate::store) fn ends(&self, session: &SessionRecord) -> Option<Ended> {
+        let cause = match &self.scope {
+            EndScope::SigningKey(_) => EndCause::SigningKeyRevoked,
+            EndScope::Issuer(_) => EndCause::IssuerSignedOut,
+            EndScope::User(_) | EndScope::UserAtIssuer(..) => EndCause::UserSignedOut,
+        };
+        let alive = self
+            .signed
+            .is_none_or(|(from, until)| session.opened_at <= until && from <= session.expires_at);
+        let open = session.opened_after < self.sequence;
+        let over = open && alive && self.covers(session.user_id, &session.iss);
+        over.then_some(Ended { at: self.at, cause })
+    }
+
+    /// Whether it refuses a token that was issued at `issued_at`, which then is of a login that it
+    /// ended, seen or not. A token that does not say is refused.
+    pub(in crate::store) fn refuses(
+        &self,
+        user_id: Uuid,
+        iss: &str,
+        issued_at: Option<UnixTime>,
+    ) -> bool {
+        // A key of the gateway says nothing about the issuer's tokens.
+        let about_tokens = !matches!(self.scope, EndScope::SigningKey(_));
+        about_tokens
+            && self.covers(user_id, iss)
+            && issued_at.is_none_or(|issued_at| issued_at <= self.at)
+    }
+
+    fn covers(&self, user_id: Uuid, iss: &str) -> bool {
+        match &self.scope {
+            EndScope::User(user) => *user == user_id,
+            EndScope::UserAtIssuer(user, issuer) => *user == user_id && issuer == iss,
+            EndScope::Issuer(issuer) => issuer == iss,
+            EndScope::SigningKey(_) => true,
+        }
+    }
+}
+
+/// How long the end of an unknown login is remembered: longer than external tokens live.
+const UNKNOWN_LOGIN: Duration = Duration::from_secs(30 * 24 * 3600);

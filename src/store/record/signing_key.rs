@@ -1,0 +1,99 @@
+//! The gateway's own keys.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use zeroize::Zeroizing;
+
+use crate::clock::UnixTime;
+use crate::config::session::SigningAlgorithm;
+
+/// A signing key of the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeyRecord {
+    /// The `kid` in tokens and in the published set.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// Where it is in its life.
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: UnixTime,
+    /// When it starts to sign.
+    pub activates_at: UnixTime,
+    /// When it stopped or will stop to sign.
+    #[serde(default)]
+    pub retires_at: Option<UnixTime>,
+    /// Until when a retired key stays published.
+    #[serde(default)]
+    pub published_until: Option<UnixTime>,
+    /// The name of the key-encryption key that `private_key` is sealed with; absent when it is
+    /// plain PKCS#8 DER.
+    #[serde(default)]
+    pub sealed_with: Option<String>,
+    /// PKCS#8 DER (RFC 5958), sealed or not.
+    pub private_key: PrivateKeyBytes,
+}
+
+impl SigningKeyRecord {
+    /// From when until when it signs, as known at the time `now`.
+    pub(in crate::store) fn signed(&self, now: UnixTime) -> (UnixTime, UnixTime) {
+        let until = self
+            .retires_at
+            .map_or(now, |retires_at| retires_at.min(now));
+        (self.activates_at, until)
+    }
+}
+
+/// The life of a signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// Published, does not sign yet.
+    Next,
+    /// Signs.
+    Current,
+    /// Published for the tokens it signed.
+    Retired,
+}
+
+/// The private half of a key. Wiped from memory when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateKeyBytes(Zeroizing<Vec<u8>>);
+
+impl PrivateKeyBytes {
+    /// Takes the bytes over.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes themselves.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivateKeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKeyBytes(..)")
+    }
+}
+
+impl Serialize for PrivateKeyBytes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&Zeroizing::new(BASE64.encode(&*self.0)))
+    }
+}
+
+impl<'de> Deserialize<'de> for PrivateKeyBytes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(from)?);
+        // The decoder's error names the offending byte, which would be a part of the key.
+        let bytes = BASE64
+            .decode(&*text)
+            .map_err(|_| de::Error::custom("a private key is not Base64"))?;
+        Ok(Self::new(bytes))
+    }
+}

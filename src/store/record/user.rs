@@ -1,0 +1,79 @@
+//! Users and what proves them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+
+/// A user of the platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// UUIDv7: users sort by creation.
+    pub id: Uuid,
+    /// What proves the user. One `externalUser` for each external identity, `(iss, sub)`, which
+    /// no two users share; at most one `email` from each issuer.
+    pub credentials: Vec<Credential>,
+    /// When the record was made.
+    pub created_at: UnixTime,
+    /// The first sign-in; absent for a user made by an operator who has not come yet.
+    #[serde(default)]
+    pub first_visit: Option<UnixTime>,
+    /// The latest sign-in or activity that was written down.
+    #[serde(default)]
+    pub last_visit: Option<UnixTime>,
+    /// A blocked user is refused everywhere.
+    #[serde(default)]
+    pub blocked: bool,
+    /// What the operator keeps with the user; never read by the gateway.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+impl User {
+    /// The `externalUser` credential of an issuer, by its `iss`.
+    pub fn external_credential(&self, iss: &str) -> Option<&Credential> {
+        self.credentials
+            .iter()
+            .find(|held| held.format == CredentialFormat::ExternalUser && held.iss == iss)
+    }
+
+    /// The address of an `email` credential, preferably the one that `iss` verified.
+    pub fn email(&self, iss: &str) -> Option<&str> {
+        let emails = || self.credentials.iter().filter(|held| held.email.is_some());
+        let own = emails()
+            .find(|held| held.iss == iss)
+            .or_else(|| emails().next())?;
+        own.email.as_deref()
+    }
+}
+
+/// What proves a user: a verified credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The id in session tokens and the API.
+    pub id: Uuid,
+    /// What it is.
+    pub format: CredentialFormat,
+    /// The issuer, by its `iss`, that vouched for it.
+    pub iss: String,
+    /// The token's `sub`, or the address.
+    pub public_identifier: String,
+    /// The address, as the issuer spells it; of an `email` credential only.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// When the issuer's token first said so.
+    pub verified_at: UnixTime,
+    /// Whether it may sign the user in.
+    pub sign_in_enabled: bool,
+}
+
+/// The kinds of verified credentials, by their names on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CredentialFormat {
+    /// `(iss, sub)` of an external token.
+    ExternalUser,
+    /// An address that the issuer calls verified.
+    Email,
+}

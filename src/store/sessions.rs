@@ -1,0 +1,63 @@
+//! What can be asked about sessions.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{Digest, EndCause, EndScope, Page, PageRequest, SessionRecord, StoreError};
+use crate::clock::UnixTime;
+
+/// Sessions and their ends.
+#[async_trait]
+pub trait Sessions {
+    /// A session by id, ended or not.
+    async fn session(&self, sid: Uuid) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Sessions, ended or not, of one user or of all, the newest first.
+    async fn sessions(
+        &self,
+        user: Option<Uuid>,
+        page: PageRequest,
+    ) -> Result<Page<SessionRecord>, StoreError>;
+
+    /// Ends a session for ever; the first cause stays. `None`: the session is not known, and its
+    /// id is remembered as ended nevertheless, because a row that was to follow behind may have
+    /// been lost in a crash.
+    async fn end_session(
+        &self,
+        sid: Uuid,
+        cause: EndCause,
+        at: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Ends all sessions of a scope that are open, in one write however many they are. Tokens of
+    /// these logins that were issued up to `at` open no other, seen before or not. `Conflict`:
+    /// there is no such signing key.
+    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError>;
+
+    /// Writes down when sessions and their users were last active.
+    async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError>;
+
+    /// Remembers which session a cookie of the gateway stands for, by the cookie's hash.
+    async fn put_login_cookie(
+        &self,
+        cookie: Digest,
+        sid: Uuid,
+        until: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// The session that a cookie stands for at the time `now`, ended or not.
+    async fn login_cookie(
+        &self,
+        cookie: Digest,
+        now: UnixTime,
+    ) -> Result<Option<SessionRecord>, StoreError>;
+}
+
+/// That a session was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// The session.
+    pub sid: Uuid,
+    /// When.
+    pub at: UnixTime,
+}

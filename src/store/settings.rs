@@ -1,0 +1,60 @@
+//! What can be asked about settings and signing keys: few records that all gateways share.
+
+use async_trait::async_trait;
+
+use super::{SigningKeyRecord, StoreError};
+use crate::clock::UnixTime;
+
+/// Signing keys.
+#[async_trait]
+pub trait SigningKeys {
+    /// All signing keys, oldest first.
+    async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError>;
+
+    /// Adds the key when there is none at all; the keys that are there afterwards, oldest first.
+    /// Of gateways that start at once, one wins and all get its key.
+    async fn insert_signing_key_if_none(
+        &self,
+        key: SigningKeyRecord,
+    ) -> Result<Vec<SigningKeyRecord>, StoreError>;
+
+    /// Writes a key over whatever has its `kid`.
+    async fn put_signing_key(&self, key: SigningKeyRecord) -> Result<(), StoreError>;
+
+    /// Puts `keys` in the place of all that are there, if those are still `seen`, and tells all
+    /// gateways. `Conflict`: another gateway was faster; look again.
+    async fn replace_signing_keys(
+        &self,
+        seen: Vec<SigningKeyRecord>,
+        keys: Vec<SigningKeyRecord>,
+        at: UnixTime,
+    ) -> Result<(), StoreError>;
+}
+
+/// Settings: text by name.
+#[async_trait]
+pub trait Settings {
+    /// A setting by name.
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// All settings whose name starts with `prefix`, by name.
+    async fn settings(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// The setting, which is `value` when there was none: of concurrent callers one wins and all
+    /// get its value.
+    async fn setting_or_insert(&self, name: &str, value: &str) -> Result<String, StoreError>;
+
+    /// Writes a setting over whatever has its name. Other gateways are not told: for what each
+    /// keeps for its own next start.
+    async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Sets a setting, or takes it out, if it is still what was `seen`, and tells all gateways.
+    /// `Conflict`: it is something else by now.
+    async fn replace_setting(
+        &self,
+        name: &str,
+        seen: Option<&str>,
+        value: Option<&str>,
+        at: UnixTime,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,109 @@
+//! The main job: from a verified external token to a user with a live session.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{Ended, SessionRecord, User};
+use crate::clock::UnixTime;
+
+mod email;
+mod rules;
+
+pub(super) use email::folded;
+pub(super) use rules::{Decision, Found, Replaced, decide, session_as_it_is};
+
+/// What an external token, already verified, asks of the store.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The token's `iss`.
+    pub iss: String,
+    /// The issuer's name in the configuration.
+    pub issuer_name: String,
+    /// The token's `sub`.
+    pub sub: String,
+    /// The token's address, when the issuer calls it verified.
+    pub email: Option<String>,
+    /// The `iss` of all issuers between which accounts are linked by a verified address; empty
+    /// for none. Both sides must be in it.
+    pub link_by_email: Vec<String>,
+    /// Whether an unknown user is made.
+    pub provisioning: Provisioning,
+    /// The token's `iat`.
+    pub issued_at: Option<UnixTime>,
+    /// Until when the token is accepted.
+    pub token_end: UnixTime,
+    /// The login's id.
+    pub sid: Uuid,
+    /// The longest life of a session.
+    pub max_age: Duration,
+    /// The longest time without activity; `None` for no bound.
+    pub idle_timeout: Option<Duration>,
+    /// How many live sessions a user may have, the oldest making room; `None` for no bound.
+    pub max_sessions: Option<usize>,
+    /// The client's address.
+    pub client_address: Option<IpAddr>,
+    /// The client's `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The time now.
+    pub now: UnixTime,
+    /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
+    /// after a crash, and a session whose row was lost is opened again by the same token.
+    pub durable_session: bool,
+}
+
+/// Whether users are made on first sight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provisioning {
+    /// An unknown user is made.
+    #[default]
+    Auto,
+    /// An unknown user is refused; an operator makes users.
+    ExistingOnly,
+}
+
+/// What became of a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInOutcome {
+    /// There is a live session.
+    Live(Box<SignedIn>),
+    /// There is none, and this token does not open one.
+    Refused(SignInRefusal),
+}
+
+/// A live session and its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The user, not blocked.
+    pub user: User,
+    /// The session, not ended.
+    pub session: SessionRecord,
+    /// The user was made now.
+    pub user_created: bool,
+    /// The session was opened now.
+    pub session_created: bool,
+    /// The token's address belongs to another user and was not taken over.
+    pub email_taken: bool,
+    /// The identity was added to a user who holds the same address.
+    pub linked: bool,
+    /// Sessions of the user that were ended to make room.
+    pub displaced: Vec<Uuid>,
+    /// The latest change that the answer knows of: a later one may concern it.
+    pub as_of: u64,
+}
+
+/// Why a verified token opens no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInRefusal {
+    /// This login has ended, or has reached `max_age`.
+    SessionEnded(Ended),
+    /// The user, or the whole issuer, was signed out at or after the token's `iat`.
+    SignedOut,
+    /// The user is blocked.
+    UserBlocked,
+    /// The user was deleted at or after the token's `iat`.
+    UserDeleted,
+    /// Nobody made this user, and provisioning is `existing_only`.
+    UserUnknown,
+}

@@ -1,0 +1,329 @@
+//! The rules of a sign-in, apart from any engine.
+//!
+//! An engine reads what it has about the request ([`Found`]), asks [`decide`], and writes what
+//! the [`Decision`] says, all in one transaction.
+
+use uuid::Uuid;
+
+use super::email::{follow_email, linkable};
+use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+use crate::clock::UnixTime;
+use crate::store::{
+    ChangeKind, Credential, CredentialFormat, EndCause, EndMark, Ended, SessionRecord, Tombstone,
+    User,
+};
+
+/// What an engine has about a request.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Found {
+    /// The user of `(iss, sub)`.
+    pub(in crate::store) user: Option<User>,
+    /// Whoever holds the request's address.
+    pub(in crate::store) email_holder: Option<User>,
+    /// That the identity was deleted.
+    pub(in crate::store) tombstone: Option<Tombstone>,
+    /// All marks about the issuer, these users and signing keys.
+    pub(in crate::store) marks: Vec<EndMark>,
+    /// The row of the request's `sid`.
+    pub(in crate::store) session: Option<SessionRecord>,
+    /// All rows of these users, when there is a greatest number of sessions.
+    pub(in crate::store) sessions: Vec<SessionRecord>,
+    /// The number of the latest change.
+    pub(in crate::store) sequence: u64,
+}
+
+/// What to write and to answer.
+#[derive(Debug)]
+pub(in crate::store) struct Decision {
+    /// The answer, true once the writes are done.
+    pub(in crate::store) outcome: SignInOutcome,
+    /// The user's record, when it changes.
+    pub(in crate::store) user: Option<Replaced<User>>,
+    /// Session rows that change.
+    pub(in crate::store) sessions: Vec<Replaced<SessionRecord>>,
+    /// What gateways must learn.
+    pub(in crate::store) changes: Vec<ChangeKind>,
+    /// The answer must not be given before the writes are durable.
+    pub(in crate::store) must_wait: bool,
+}
+
+/// A record before and after.
+#[derive(Debug)]
+pub(in crate::store) struct Replaced<T> {
+    /// `None`: it is new.
+    pub(in crate::store) old: Option<T>,
+    pub(in crate::store) new: T,
+}
+
+impl Decision {
+    /// Whether there is nothing to write.
+    pub(in crate::store) fn is_settled(&self) -> bool {
+        self.user.is_none() && self.sessions.is_empty()
+    }
+
+    fn refuse(refusal: SignInRefusal) -> Self {
+        Self {
+            outcome: SignInOutcome::Refused(refusal),
+            user: None,
+            sessions: Vec::new(),
+            changes: Vec::new(),
+            must_wait: true,
+        }
+    }
+}
+
+/// Decides a sign-in. Does no I/O; asked again inside the writing transaction, it sees what
+/// others wrote meanwhile.
+pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
+    let Found {
+        user,
+        email_holder,
+        tombstone,
+        marks,
+        session,
+        sessions,
+        sequence,
+    } = found;
+    let known = user.is_some();
+    let mergeable = if known {
+        None
+    } else {
+        linkable(request, email_holder.as_ref())
+    };
+    let linked = mergeable.is_some();
+    let old_user = user.or(mergeable);
+    if let Some(refusal) = refusal(request, old_user.as_ref(), tombstone.as_ref(), &marks) {
+        return Decision::refuse(refusal);
+    }
+
+    let mut user = old_user.clone().unwrap_or_else(|| new_user(request.now));
+    if !known {
+        user.credentials.push(external_credential(request));
+    }
+    let email_taken = follow_email(&mut user, request, email_holder.as_ref());
+    let proven = old_user
+        .as_ref()
+        .is_some_and(|old| old.credentials == user.credentials);
+
+    let old_session = session.map(|row| (session_as_it_is(row.clone(), &marks), row));
+    let session = match &old_session {
+        None => opened(request, user.id, sequence),
+        Some((as_it_is, row)) => {
+            let session = continued(request, user.id, as_it_is);
+            if let Some(ended) = session.ended {
+                return refuse_ended(ended, row, session);
+            }
+            session
+        }
+    };
+    let session_created = old_session.is_none();
+    if session_created {
+        user.first_visit.get_or_insert(request.now);
+        user.last_visit = user.last_visit.max(Some(request.now));
+    }
+
+    let mut changes = Vec::new();
+    if old_user.is_some() && !proven {
+        changes.push(ChangeKind::UserChanged(user.id));
+    }
+    let mut rows = Vec::new();
+    let old_row = old_session.map(|(_, row)| row);
+    if old_row.as_ref() != Some(&session) {
+        rows.push(Replaced {
+            old: old_row,
+            new: session.clone(),
+        });
+    }
+    let mut displaced = Vec::new();
+    if session_created {
+        let open = sessions.into_iter().filter(|row| row.user_id == user.id);
+        for row in surplus(request, open, &marks) {
+            let ended = Some(Ended {
+                at: request.now,
+                cause: EndCause::Displaced,
+            });
+            displaced.push(row.sid);
+            changes.push(ChangeKind::SessionEnded(row.sid));
+            rows.push(Replaced {
+                new: SessionRecord {
+                    ended,
+                    ..row.clone()
+                },
+                old: Some(row),
+            });
+        }
+    }
+    let user_row = (old_user.as_ref() != Some(&user)).then(|| Replaced {
+        old: old_user.clone(),
+        new: user.clone(),
+    });
+    Decision {
+        must_wait: !proven || !displaced.is_empty(),
+        outcome: SignInOutcome::Live(Box::new(SignedIn {
+            user,
+            session,
+            user_created: old_user.is_none(),
+            session_created,
+            email_taken,
+            linked,
+            displaced,
+            as_of: sequence,
+        })),
+        user: user_row,
+        sessions: rows,
+        changes,
+    }
+}
+
+/// The session as the marks leave it.
+pub(in crate::store) fn session_as_it_is(
+    mut session: SessionRecord,
+    marks: &[EndMark],
+) -> SessionRecord {
+    if session.ended.is_none() {
+        session.ended = marks.iter().find_map(|mark| mark.ends(&session));
+    }
+    session
+}
+
+fn refusal(
+    request: &SignIn,
+    user: Option<&User>,
+    tombstone: Option<&Tombstone>,
+    marks: &[EndMark],
+) -> Option<SignInRefusal> {
+    let deleted = tombstone.is_some_and(|tombstone| {
+        request.now < tombstone.until
+            && request
+                .issued_at
+                .is_none_or(|issued_at| issued_at <= tombstone.at)
+    });
+    if deleted {
+        return Some(SignInRefusal::UserDeleted);
+    }
+    if user.is_some_and(|user| user.blocked) {
+        return Some(SignInRefusal::UserBlocked);
+    }
+    let id = user.map_or(Uuid::nil(), |user| user.id);
+    if marks
+        .iter()
+        .any(|mark| mark.refuses(id, &request.iss, request.issued_at))
+    {
+        return Some(SignInRefusal::SignedOut);
+    }
+    let must_exist = request.provisioning == Provisioning::ExistingOnly;
+    (must_exist && user.is_none()).then_some(SignInRefusal::UserUnknown)
+}
+
+fn new_user(now: UnixTime) -> User {
+    User {
+        id: Uuid::now_v7(),
+        credentials: Vec::new(),
+        created_at: now,
+        first_visit: None,
+        last_visit: None,
+        blocked: false,
+        metadata: serde_json::Map::new(),
+    }
+}
+
+fn external_credential(request: &SignIn) -> Credential {
+    Credential {
+        id: Uuid::now_v7(),
+        format: CredentialFormat::ExternalUser,
+        iss: request.iss.clone(),
+        public_identifier: request.sub.clone(),
+        email: None,
+        verified_at: request.now,
+        sign_in_enabled: true,
+    }
+}
+
+fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
+    let greatest_age = request.now.plus(request.max_age);
+    SessionRecord {
+        sid: request.sid,
+        user_id,
+        iss: request.iss.clone(),
+        issuer: request.issuer_name.clone(),
+        opened_at: request.now,
+        opened_after: sequence,
+        expires_at: greatest_age.min(request.token_end),
+        last_seen: request.now,
+        remember_until: greatest_age.max(request.token_end),
+        ended: None,
+        client_address: request.client_address,
+        user_agent: request.user_agent.clone(),
+    }
+}
+
+/// The session under one more token of its login, which may be its end.
+fn continued(request: &SignIn, user_id: Uuid, session: &SessionRecord) -> SessionRecord {
+    let greatest_age = session.opened_at.plus(request.max_age);
+    let mut session = SessionRecord {
+        // A fresh token of the login extends the session, an older one does not shorten it.
+        expires_at: greatest_age.min(session.expires_at.max(request.token_end)),
+        remember_until: session
+            .remember_until
+            .max(request.token_end)
+            .max(greatest_age),
+        ..session.clone()
+    };
+    let last_seen = session.last_seen;
+    let idle = |timeout| last_seen.plus(timeout) <= request.now;
+    let cause = if greatest_age <= request.now {
+        Some(EndCause::MaxAge)
+    } else if session.user_id != user_id {
+        // `sid` comes from the identity, so this is an heir of a user who is gone.
+        Some(EndCause::UserRemoved)
+    } else if request.idle_timeout.is_some_and(idle) {
+        Some(EndCause::Idle)
+    } else {
+        None
+    };
+    let now = cause.map(|cause| Ended {
+        at: request.now,
+        cause,
+    });
+    session.ended = session.ended.or(now);
+    // Where idleness ends sessions, a sign-in is activity; now and then is often enough.
+    if request
+        .idle_timeout
+        .is_some_and(|timeout| idle(timeout / 4))
+    {
+        session.last_seen = session.last_seen.max(request.now);
+    }
+    session
+}
+
+fn refuse_ended(ended: Ended, row: &SessionRecord, over: SessionRecord) -> Decision {
+    let mut decision = Decision::refuse(SignInRefusal::SessionEnded(ended));
+    if row.ended.is_none() {
+        decision.changes.push(ChangeKind::SessionEnded(row.sid));
+    }
+    if *row != over {
+        decision.sessions.push(Replaced {
+            old: Some(row.clone()),
+            new: over,
+        });
+    }
+    decision
+}
+
+/// The oldest sessions, so many that one more may be opened.
+fn surplus(
+    request: &SignIn,
+    rows: impl Iterator<Item = SessionRecord>,
+    marks: &[EndMark],
+) -> Vec<SessionRecord> {
+    let Some(greatest) = request.max_sessions else {
+        return Vec::new();
+    };
+    let mut live: Vec<_> = rows
+        .filter(|row| row.expires_at > request.now)
+        .filter(|row| session_as_it_is(row.clone(), marks).ended.is_none())
+        .collect();
+    live.sort_by_key(|row| (row.opened_at, row.sid));
+    live.truncate((live.len() + 1).saturating_sub(greatest.max(1)));
+    live
+}

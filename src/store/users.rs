@@ -1,0 +1,118 @@
+//! What can be asked about users.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Page, PageRequest, SignIn, SignInOutcome, StoreError, User};
+use crate::clock::UnixTime;
+
+/// Users and their credentials.
+#[async_trait]
+pub trait Users {
+    /// Finds or creates the user of `(iss, sub)` and opens or continues the session `sid`, in one
+    /// transaction. Concurrent first sights of one identity make one user.
+    async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError>;
+
+    /// A user by id.
+    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError>;
+
+    /// The user of an external identity.
+    async fn user_by_identity(&self, iss: &str, sub: &str) -> Result<Option<User>, StoreError>;
+
+    /// Users, the newest first.
+    async fn users(&self, filter: UserFilter, page: PageRequest) -> Result<Page<User>, StoreError>;
+
+    /// Makes a user before the first sign-in. `Conflict`: the identity, or the address, belongs
+    /// to another.
+    async fn create_user(&self, user: NewUser) -> Result<User, StoreError>;
+
+    /// Blocks a user and ends all sessions, or lets the user sign in anew; the user afterwards.
+    async fn set_blocked(
+        &self,
+        id: Uuid,
+        blocked: bool,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Writes a user's metadata over; the user afterwards.
+    async fn set_metadata(
+        &self,
+        id: Uuid,
+        metadata: Map<String, Value>,
+        at: UnixTime,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Takes out a user with all credentials, sessions and marks; the user who was. What stays is
+    /// a hash of each identity, so that no token issued up to `at` makes the user again before
+    /// `until` (later when a token that lives longer was seen).
+    async fn delete_user(
+        &self,
+        id: Uuid,
+        at: UnixTime,
+        until: UnixTime,
+    ) -> Result<Option<User>, StoreError>;
+}
+
+/// Which users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UserFilter {
+    /// All.
+    #[default]
+    All,
+    /// Who holds this address, letters of ASCII in any case.
+    Email(String),
+    /// Who has this `sub` at any issuer.
+    ExternalId(String),
+}
+
+/// A user whom an operator makes.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The `iss` of the issuer that the user will come from.
+    pub iss: String,
+    /// The `sub` that the issuer knows the user by.
+    pub sub: String,
+    /// An address that the operator vouches for.
+    pub email: Option<String>,
+    /// What the operator keeps with the user.
+    pub metadata: Map<String, Value>,
+    /// The time now.
+    pub now: UnixTime,
+}
+
+impl NewUser {
+    /// The record to write.
+    pub(super) fn into_user(self) -> User {
+        use super::{Credential, CredentialFormat};
+        let Self {
+            iss,
+            sub,
+            email,
+            metadata,
+            now,
+        } = self;
+        let credential = |format, public_identifier, email| Credential {
+            id: Uuid::now_v7(),
+            format,
+            iss: iss.clone(),
+            public_identifier,
+            email,
+            verified_at: now,
+            sign_in_enabled: format == CredentialFormat::ExternalUser,
+        };
+        let mut credentials = vec![credential(CredentialFormat::ExternalUser, sub, None)];
+        credentials.extend(
+            email.map(|email| credential(CredentialFormat::Email, email.clone(), Some(email))),
+        );
+        User {
+            id: Uuid::now_v7(),
+            credentials,
+            created_at: now,
+            first_visit: None,
+            last_visit: None,
+            blocked: false,
+            metadata,
+        }
+    }
+}

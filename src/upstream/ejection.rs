@@ -1,0 +1,213 @@
+//! Leaves out servers that fail, as seen by the requests that they get.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::config::upstream::Ejection;
+
+/// The recent record of each server. Times are durations since any one moment.
+#[derive(Debug)]
+pub(super) struct Ejections {
+    settings: Ejection,
+    records: ArcSwap<HashMap<SocketAddr, Arc<Record>>>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    failures_in_a_row: AtomicU32,
+    /// How often it was left out without an answer in between.
+    ejections_in_a_row: AtomicU32,
+    /// Milliseconds; 0 when it was never left out, or answered since.
+    ejected_until: AtomicU64,
+}
+
+impl Ejections {
+    pub(super) fn new(settings: Ejection) -> Self {
+        Self {
+            settings,
+            records: ArcSwap::default(),
+        }
+    }
+
+    /// Keeps the records of servers that stay, and begins those of new ones.
+    pub(super) fn set_servers(&self, servers: impl Iterator<Item = SocketAddr>) {
+        let known = self.records.load();
+        let kept = |server| (server, known.get(&server).cloned().unwrap_or_default());
+        self.records.store(Arc::new(servers.map(kept).collect()));
+    }
+
+    /// Whether a server is left out.
+    pub(super) fn is_ejected(&self, server: &SocketAddr, now: Duration) -> bool {
+        self.records
+            .load()
+            .get(server)
+            .is_some_and(|record| record.ejected_until.load(Relaxed) > millis(now))
+    }
+
+    /// A server answered; true when it had been left out.
+    pub(super) fn answered(&self, server: &SocketAddr) -> bool {
+        let records = self.records.load();
+        let Some(record) = records.get(server) else {
+            return false;
+        };
+        // Written only when there is something to forget: every request comes by here.
+        if record.failures_in_a_row.load(Relaxed) != 0 {
+            record.failures_in_a_row.store(0, Relaxed);
+        }
+        if record.ejections_in_a_row.load(Relaxed) == 0 {
+            return false;
+        }
+        record.ejections_in_a_row.store(0, Relaxed);
+        record.ejected_until.swap(0, Relaxed) != 0
+    }
+
+    /// A server failed; true when that leaves it out.
+    pub(super) fn failed(&self, server: &SocketAddr, now: Duration) -> bool {
+        let records = self.records.load();
+        let Some(record) = records.get(server) else {
+            return false;
+        };
+        let failures = record
+            .failures_in_a_row
+            .fetch_add(1, Relaxed)
+            .saturating_add(1);
+        let ejections = record.ejections_in_a_row.load(Relaxed);
+        // A server that is back on trial has one try.
+        let allowed = if ejections == 0 {
+            self.settings.failures
+        } else {
+            1
+        };
+        let is_out = record.ejected_until.load(Relaxed) > millis(now);
+        if self.settings.failures == 0 || failures < allowed || is_out {
+            return false;
+        }
+        let out = records
+            .values()
+            .filter(|other| other.ejected_until.load(Relaxed) > millis(now));
+        if (out.count() + 1) * 100 > records.len() * usize::from(self.settings.max_percent) {
+            return false;
+        }
+        let factor = 1u32
+            .checked_shl(ejections)
+            .unwrap_or(u32::MAX)
+            .min(LONGEST_FACTOR);
+        let until = now.saturating_add(self.settings.duration.saturating_mul(factor));
+        record.failures_in_a_row.store(0, Relaxed);
+        record
+            .ejections_in_a_row
+            .store(ejections.saturating_add(1), Relaxed);
+        record.ejected_until.store(millis(until), Relaxed);
+        true
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How many times the first duration a server is left out at most.
+const LONGEST_FACTOR: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn ejections(failures: u32, max_percent: u8, servers: u16) -> Ejections {
+        let duration = Duration::from_secs(10);
+        let ejections = Ejections::new(Ejection {
+            failures,
+            duration,
+            max_percent,
+        });
+        ejections.set_servers((1..=servers).map(server));
+        ejections
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn failures_in_a_row_leave_a_server_out_for_a_while() {
+        let ejections = ejections(3, 100, 2);
+        assert!(!ejections.failed(&server(1), at(0)));
+        assert!(!ejections.failed(&server(1), at(0)));
+        assert!(!ejections.is_ejected(&server(1), at(0)));
+        assert!(ejections.failed(&server(1), at(0)));
+        assert!(ejections.is_ejected(&server(1), at(9)));
+        assert!(!ejections.is_ejected(&server(1), at(10)));
+        assert!(!ejections.is_ejected(&server(2), at(0)));
+    }
+
+    #[test]
+    fn an_answer_in_between_starts_the_count_anew() {
+        let ejections = ejections(2, 100, 1);
+        assert!(!ejections.failed(&server(1), at(0)));
+        assert!(!ejections.answered(&server(1)));
+        assert!(!ejections.failed(&server(1), at(0)));
+        assert!(ejections.failed(&server(1), at(0)));
+    }
+
+    #[test]
+    fn on_trial_one_failure_doubles_the_time_and_an_answer_forgives() {
+        let ejections = ejections(2, 100, 1);
+        ejections.failed(&server(1), at(0));
+        assert!(ejections.failed(&server(1), at(0)));
+        assert!(ejections.failed(&server(1), at(10)));
+        assert!(ejections.is_ejected(&server(1), at(29)));
+        assert!(!ejections.is_ejected(&server(1), at(30)));
+        let mut now = at(30);
+        for _ in 0..40 {
+            assert!(ejections.failed(&server(1), now));
+            assert!(!ejections.is_ejected(&server(1), now + at(100)));
+            now += at(100);
+        }
+        assert!(ejections.answered(&server(1)));
+        assert!(!ejections.failed(&server(1), now));
+    }
+
+    /// Requests that were under way when it was left out fail too.
+    #[test]
+    fn late_failures_do_not_lengthen_the_time() {
+        let ejections = ejections(1, 100, 4);
+        assert!(ejections.failed(&server(1), at(0)));
+        assert!(!ejections.failed(&server(1), at(5)));
+        assert!(!ejections.is_ejected(&server(1), at(10)));
+    }
+
+    #[test]
+    fn never_more_than_the_configured_part() {
+        let ejections = ejections(1, 50, 4);
+        assert!(ejections.failed(&server(1), at(0)));
+        assert!(ejections.failed(&server(2), at(0)));
+        assert!(!ejections.failed(&server(3), at(0)));
+        assert!(ejections.failed(&server(3), at(10)));
+    }
+
+    #[test]
+    fn a_single_server_stays_at_half_and_nothing_is_ejected_at_zero() {
+        assert!(!ejections(1, 50, 1).failed(&server(1), at(0)));
+        assert!(ejections(1, 100, 1).failed(&server(1), at(0)));
+        assert!(!ejections(0, 100, 1).failed(&server(1), at(0)));
+    }
+
+    #[test]
+    fn records_stay_when_servers_change() {
+        let ejections = ejections(1, 100, 2);
+        ejections.failed(&server(1), at(0));
+        ejections.set_servers([server(1), server(3)].into_iter());
+        assert!(ejections.is_ejected(&server(1), at(1)));
+        assert!(!ejections.failed(&server(2), at(1)));
+        assert!(ejections.failed(&server(3), at(1)));
+    }
+}

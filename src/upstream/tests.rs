@@ -1,0 +1,251 @@
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+fn upstream(settings: Value) -> Result<Arc<Upstream>, UpstreamError> {
+    Upstream::new("up", &serde_json::from_value(settings).unwrap())
+}
+
+fn three(balance: &str) -> Arc<Upstream> {
+    upstream(json!({
+        "servers": ["127.0.0.1:1", { "address": "127.0.0.1:2", "weight": 3 }, "[::1]:3"],
+        "balance": balance,
+        "ejection": { "failures": 2 },
+    }))
+    .unwrap()
+}
+
+fn shares(upstream: &Upstream, count: usize) -> HashMap<u16, usize> {
+    let mut shares = HashMap::new();
+    for _ in 0..count {
+        *shares
+            .entry(upstream.pick_for(None, &[]).unwrap().port())
+            .or_default() += 1;
+    }
+    shares
+}
+
+#[test]
+fn servers_take_turns_by_their_weight() {
+    let shares = shares(&three("round_robin"), 500);
+    assert_eq!(shares, HashMap::from([(1, 100), (2, 300), (3, 100)]));
+}
+
+#[test]
+fn every_server_has_its_share_by_lot_and_by_hash() {
+    for balance in ["random", "consistent_hash"] {
+        let shares = shares(&three(balance), 1000);
+        assert_eq!(shares.len(), 3, "{balance}: {shares:?}");
+        assert!(
+            shares[&2] > shares[&1] && shares[&2] > shares[&3],
+            "{balance}: {shares:?}"
+        );
+    }
+}
+
+#[test]
+fn a_user_stays_on_a_server_and_moves_only_when_it_is_gone() {
+    let upstream = three("consistent_hash");
+    let users: Vec<[u8; 4]> = (0u32..200).map(u32::to_be_bytes).collect();
+    let place =
+        |user: &[u8; 4], tried: &[SocketAddr]| upstream.pick_for(Some(user), tried).unwrap();
+    let gone: SocketAddr = "127.0.0.1:2".parse().unwrap();
+    let mut moved = 0;
+    for user in &users {
+        let first = place(user, &[]);
+        assert_eq!(place(user, &[]), first);
+        let second = place(user, &[gone]);
+        if first == gone {
+            moved += 1;
+            assert_ne!(second, gone);
+        } else {
+            assert_eq!(second, first);
+        }
+    }
+    assert!(moved > 0 && moved < users.len());
+}
+
+#[test]
+fn a_server_that_was_tried_is_not_picked_again() {
+    for balance in ["round_robin", "random", "consistent_hash"] {
+        let upstream = three(balance);
+        let mut tried = Vec::new();
+        while let Some(next) = upstream.pick_for(Some(b"user"), &tried) {
+            assert!(!tried.contains(&next), "{balance}");
+            tried.push(next);
+        }
+        assert_eq!(tried.len(), 3, "{balance}");
+    }
+}
+
+#[test]
+fn a_server_that_keeps_failing_is_left_out_until_no_other_is_left() {
+    for balance in ["round_robin", "random", "consistent_hash"] {
+        let upstream = three(balance);
+        let failing: SocketAddr = "127.0.0.1:2".parse().unwrap();
+        upstream.report(&failing, Outcome::Failed);
+        assert!(shares(&upstream, 100).contains_key(&2), "{balance}");
+        upstream.report(&failing, Outcome::Failed);
+        assert!(!shares(&upstream, 100).contains_key(&2), "{balance}");
+        let others = ["127.0.0.1:1".parse().unwrap(), "[::1]:3".parse().unwrap()];
+        assert_eq!(upstream.pick_for(None, &others), Some(failing), "{balance}");
+        upstream.report(&failing, Outcome::Answered);
+        assert!(shares(&upstream, 100).contains_key(&2), "{balance}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_resolved_in_the_background() {
+    let upstream = upstream(json!({ "servers": ["127.0.0.1:1", "localhost:2"] })).unwrap();
+    assert_eq!(upstream.addresses().len(), 1);
+    assert_eq!(shares(&upstream, 10), HashMap::from([(1, 10)]));
+    Resolver::new([Arc::clone(&upstream)]).resolve_all().await;
+    let addresses = upstream.addresses();
+    assert!(
+        addresses
+            .iter()
+            .any(|address| address.port() == 2 && address.ip().is_loopback())
+    );
+    assert_eq!(shares(&upstream, 30).len(), 2);
+}
+
+#[tokio::test]
+async fn without_an_address_nothing_is_picked() {
+    for balance in ["round_robin", "random", "consistent_hash"] {
+        let settings = json!({ "servers": ["no-such-name.invalid:1"], "balance": balance });
+        let upstream = upstream(settings).unwrap();
+        assert_eq!(upstream.pick_for(None, &[]), None);
+        Resolver::new([Arc::clone(&upstream)]).resolve_all().await;
+        assert_eq!(upstream.pick_for(None, &[]), None);
+    }
+}
+
+#[tokio::test]
+async fn background_services_stop_when_told() {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let settings = json!({ "servers": ["localhost:1"], "health_check": {} });
+    let upstream = upstream(settings).unwrap();
+    let resolver = tokio::spawn(Resolver::new([Arc::clone(&upstream)]).run(stopped.clone()));
+    let checks = tokio::spawn(HealthChecks::new([upstream]).run(stopped));
+    stop.send(true).unwrap();
+    resolver.await.unwrap();
+    checks.await.unwrap();
+}
+
+/// Answers each connection with one status.
+async fn server(status: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+/// An address where nothing listens.
+async fn nowhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+async fn picked_after_probes(servers: &[SocketAddr], probe: Value, probes: usize) -> Vec<u16> {
+    let settings = json!({ "servers": servers, "health_check": probe });
+    let upstream = upstream(settings).unwrap();
+    let checks = HealthChecks::new([Arc::clone(&upstream)]);
+    for _ in 0..probes {
+        checks.probe_all().await;
+    }
+    let mut ports: Vec<u16> = (0..20)
+        .filter_map(|_| upstream.pick_for(None, &[]))
+        .map(|a| a.port())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+#[tokio::test]
+async fn probes_leave_out_what_does_not_connect() {
+    let (good, bad) = (server("500 No").await, nowhere().await);
+    let tcp = json!({ "unhealthy_after": 2 });
+    assert_eq!(
+        picked_after_probes(&[good, bad], tcp.clone(), 1)
+            .await
+            .len(),
+        2
+    );
+    assert_eq!(
+        picked_after_probes(&[good, bad], tcp.clone(), 2).await,
+        [good.port()]
+    );
+    // Unlike an ejected server, one known to be down is not tried for want of others.
+    assert!(picked_after_probes(&[bad], tcp, 2).await.is_empty());
+}
+
+#[tokio::test]
+async fn probes_leave_out_what_answers_badly() {
+    let (good, moved) = (server("204 Yes").await, server("302 There").await);
+    let bad = server("500 No").await;
+    let http = json!({ "path": "/health", "unhealthy_after": 1 });
+    let mut expected = [good.port(), moved.port()];
+    expected.sort_unstable();
+    assert_eq!(
+        picked_after_probes(&[good, moved, bad], http, 1).await,
+        expected
+    );
+}
+
+#[test]
+fn refuses_what_is_no_upstream() {
+    let with = |server: &str| upstream(json!({ "servers": [server] })).map(|_| ());
+    for text in [
+        "",
+        "a",
+        "a:",
+        ":1",
+        "a:0",
+        "a:65536",
+        "http://a:1",
+        "a b:1",
+        "::1:80",
+    ] {
+        assert_eq!(with(text), Err(UpstreamError::Server(text.to_owned())));
+    }
+    assert_eq!(with("app.internal:80"), Ok(()));
+    let empty = upstream(json!({ "servers": [] })).unwrap_err();
+    assert_eq!(empty, UpstreamError::Empty("up".to_owned()));
+    let probe = |probe: Value| {
+        upstream(json!({ "servers": ["127.0.0.1:1"], "health_check": probe })).map(|_| ())
+    };
+    assert_eq!(probe(json!({ "path": "/ok" })), Ok(()));
+    assert!(probe(json!({ "path": "ok" })).is_err());
+    assert_eq!(
+        probe(json!({ "interval": "0s" })),
+        Err(UpstreamError::ProbeInterval)
+    );
+    assert!(probe(json!({ "path": "/ok", "host": "a\nb" })).is_err());
+}
+
+#[test]
+fn refuses_settings_that_can_not_be_meant() {
+    let is_config = |server: Value| {
+        serde_json::from_value::<config::Upstream>(json!({ "servers": [server] })).is_ok()
+    };
+    assert!(is_config(json!({ "address": "a:1" })));
+    assert!(is_config(json!({ "address": "a:1", "weight": 255 })));
+    assert!(!is_config(json!({ "address": "a:1", "weight": 0 })));
+    assert!(!is_config(json!({ "address": "a:1", "weight": 256 })));
+    assert!(!is_config(json!({ "address": "a:1", "wieght": 2 })));
+}

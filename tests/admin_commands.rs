@@ -1,0 +1,109 @@
+//! `vestibule issuers` and `vestibule jwks`, which ask the running gateway.
+
+use serde_json::json;
+
+use crate::support::{Key, Site, run};
+
+#[tokio::test]
+async fn issuers_are_listed_and_switched() {
+    let site = Site::start().await;
+    let token = site.acme.token().sign();
+    site.passes(&token).await;
+    let (code, output, errors) = command(&site, &["issuers", "list"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        output
+            .lines()
+            .any(|line| has(line, &["acme", "on", &site.acme.iss])),
+        "{output}"
+    );
+
+    let (code, output, errors) = command(&site, &["issuers", "disable", "acme"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(has(&output, &["acme", "off"]), "{output}");
+    site.refuses(&token, "issuer_disabled").await;
+
+    let (code, ..) = command(&site, &["issuers", "enable", "acme"]).await;
+    assert_eq!(code, 0);
+    site.passes(&token).await;
+
+    let (code, _, errors) = command(&site, &["issuers", "disable", "initech"]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("no such issuer"), "{errors}");
+}
+
+#[tokio::test]
+async fn keys_are_shown_and_fetched() {
+    let site = Site::start().await;
+    let (code, output, errors) = command(&site, &["jwks", "show"]).await;
+    assert_eq!(code, 0, "{errors}");
+    for part in [
+        "acme: http",
+        "key acme-1",
+        "globex: http",
+        "key globex-1",
+        "ES256",
+        "next refresh",
+    ] {
+        assert!(output.contains(part), "no {part:?} in:\n{output}");
+    }
+
+    site.acme.publish(&[Key::p256("acme-2").jwk()]);
+    let (code, output, errors) = command(&site, &["jwks", "refresh", "acme"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        output.contains("key acme-2") && !output.contains("globex"),
+        "{output}"
+    );
+
+    site.acme.reply(500, "");
+    let (code, output, _) = command(&site, &["jwks", "refresh"]).await;
+    assert_eq!(code, 1, "{output}");
+    assert!(
+        output.contains("last error") && output.contains("500"),
+        "{output}"
+    );
+    assert!(
+        output.contains("key acme-2"),
+        "the last good keys serve on:\n{output}"
+    );
+    let (_, output, _) = command(&site, &["jwks", "show", "acme", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(shown[0]["keys"]["degraded"], true);
+}
+
+#[tokio::test]
+async fn the_gateway_is_found_by_address_and_token_file() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let (right, wrong) = (dir.path().join("right"), dir.path().join("wrong"));
+    std::fs::write(&right, "operators-only\n").unwrap();
+    std::fs::write(&wrong, "operators-onlx\n").unwrap();
+    let site = Site::with(|config| {
+        config["admin"] = json!({"token": format!("file:{}", right.display())});
+    })
+    .await;
+    let url = format!("http://{}/", site.gateway.admin);
+    for (file, expected) in [(&right, 0), (&wrong, 1)] {
+        let file = file.to_str().unwrap();
+        let arguments = ["issuers", "list", "--admin", &url, "--token-file", file];
+        let (code, _, errors) = run(dir.path(), &arguments, "").await;
+        assert_eq!(code, expected, "{errors}");
+        assert!(!errors.contains("operators-onl"), "{errors}");
+    }
+    // The configuration names both.
+    assert_eq!(command(&site, &["issuers", "list"]).await.0, 0);
+    let arguments = ["issuers", "list", "--admin", "http://127.0.0.1:1"];
+    let (code, _, errors) = run(dir.path(), &arguments, "").await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("does not answer"), "{errors}");
+    let (code, ..) = run(dir.path(), &["issuers", "list"], "").await;
+    assert_eq!(code, 64, "no configuration file, no address");
+}
+
+async fn command(site: &Site, arguments: &[&str]) -> (i32, String, String) {
+    run(site.gateway.dir(), arguments, "").await
+}
+
+fn has(line: &str, parts: &[&str]) -> bool {
+    parts.iter().all(|part| line.contains(part))
+}

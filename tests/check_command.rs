@@ -1,0 +1,204 @@
+//! `vestibule check`: where a configuration is wrong, and what was meant.
+
+use tempfile::TempDir;
+
+use crate::support::run;
+
+#[tokio::test]
+async fn a_good_file_is_good() {
+    let (code, output, errors) = check(GOOD).await;
+    assert_eq!((code, &*errors), (0, ""), "{output}");
+    // The platform's own spelling of two keys.
+    let aliased = GOOD
+        .replace("jwks_url", "jwksUrl")
+        .replace("cookie_name", "cookieName");
+    assert_ne!(aliased, GOOD);
+    assert_eq!(check(&aliased).await.0, 0);
+}
+
+#[tokio::test]
+async fn each_fault_is_told_with_its_place() {
+    for (from, to, expected) in [
+        // What is changed in the good file, what it becomes, what is said.
+        (
+            "leeway: 10s",
+            "leewy: 10s",
+            &[
+                "config.yaml:8:5: issuers[0].leewy",
+                "did you mean `leeway`?",
+            ][..],
+        ),
+        (
+            "leeway: 10s",
+            "leeway: 10",
+            &["config.yaml:8:13: issuers[0].leeway", "duration"],
+        ),
+        (
+            "leeway: 10s",
+            "iss: https://twice.test",
+            &["config.yaml:8:5: issuers[0].iss", "duplicate key"],
+        ),
+        (
+            "auth: optional",
+            "auth: optionl",
+            &["config.yaml:16:11: routes[1].auth", "`optional`"],
+        ),
+        (
+            "upstream: web",
+            "upstream: webb",
+            &[
+                "config.yaml:14:15: routes[0].upstream",
+                "did you mean `web`?",
+            ],
+        ),
+        (
+            "127.0.0.1:8080",
+            "127.0.0.1:port",
+            &["config.yaml:2:14: listeners[0].address"],
+        ),
+        (
+            "listeners:",
+            "listenrs:",
+            &["config.yaml:1:1: listenrs", "did you mean `listeners`?"],
+        ),
+        (
+            "  - name: acme",
+            "  - nam: acme",
+            &["config.yaml:4:5: issuers[0].nam", "did you mean `name`?"],
+        ),
+        (
+            "https://acme.test/jwks",
+            "http://acme.test/jwks",
+            &["config.yaml:4:5: issuers[0]", "insecure_http"],
+        ),
+        (
+            "path: /api",
+            "path: /api//x",
+            &["config.yaml:13:11: routes[0].path"],
+        ),
+        (
+            "path: /api",
+            "path: /_vestibule/x",
+            &["config.yaml:13:11: routes[0].path"],
+        ),
+        ("path: /api", "path: /", &["routes[1].path", "routes[0]"]),
+        (
+            "leeway: 10s",
+            "algorithms: [none]",
+            &["config.yaml:8:18: issuers[0].algorithms[0]"],
+        ),
+        (
+            "leeway: 10s",
+            "hs256_secret: in the file",
+            &["issuers[0].hs256_secret", "`env:NAME` or `file:PATH`"],
+        ),
+        ("leeway: 10s", "leeway: [", &["config.yaml:9"]),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let (code, output, errors) = check(&GOOD.replacen(from, to, 1)).await;
+        assert_eq!(code, 64, "{to}: {output}{errors}");
+        for part in expected {
+            assert!(
+                errors.contains(part),
+                "{part:?} is not said of {to:?}:\n{errors}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_endangers_the_gateway_is_refused() {
+    for (more, expected) in [
+        ("admin: {address: \"0.0.0.0:9901\"}", "admin.address"),
+        ("trusted_proxies: [\"0.0.0.0/0\"]", "trusted_proxies[0]"),
+        ("forward: {header: Content-Length}", "forward.header"),
+        ("forward: {header: X-Acme-Token}", "X-Acme-Token"),
+    ] {
+        let text = GOOD.replace("leeway: 10s", "header: X-Acme-Token");
+        assert_eq!(check(&text).await.0, 0);
+        let (code, output, errors) = check(&format!("{text}{more}\n")).await;
+        assert_eq!(code, 64, "{more}: {output}");
+        let said = errors.contains(expected) || errors.contains("forward.header");
+        assert!(said, "{expected:?} is not said of {more}:\n{errors}");
+    }
+    // The gateway's own `iss` can not be an issuer: its session tokens would be logins.
+    let own = GOOD.replace("https://acme.test\n", "http://127.0.0.1:8080/_vestibule\n");
+    let (code, _, errors) = check(&own).await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("issuers[0].iss"), "{errors}");
+}
+
+#[tokio::test]
+async fn all_faults_are_told_at_once_and_values_are_not_repeated() {
+    let text = GOOD
+        .replace("leeway: 10s", "leewy: 10s")
+        .replace("auth: optional", "auth: hunter2")
+        .replace("upstream: web\n", "upstram: web\n");
+    let (code, _, errors) = check(&text).await;
+    assert_eq!(code, 64);
+    assert!(errors.lines().count() >= 3, "{errors}");
+    assert!(!errors.contains("hunter2"), "{errors}");
+}
+
+#[tokio::test]
+async fn serve_refuses_what_check_refuses() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(
+        dir.path().join("config.yaml"),
+        GOOD.replace("leeway", "leewy"),
+    )
+    .unwrap();
+    let (code, _, errors) = run(dir.path(), &["serve", "--config", "config.yaml"], "").await;
+    assert_eq!(code, 64);
+    assert!(
+        errors.contains("config.yaml:8:5: issuers[0].leewy"),
+        "{errors}"
+    );
+    assert!(
+        !dir.path().join("vestibule.redb").exists(),
+        "nothing is made for a bad file"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_file_and_a_wrong_command_are_usage_errors() {
+    let dir = TempDir::new().unwrap();
+    for arguments in [
+        &["check", "--config", "none.yaml"][..],
+        &["chek"],
+        &["check", "--wrong"],
+    ] {
+        let (code, _, errors) = run(dir.path(), arguments, "").await;
+        assert_eq!(code, 64, "{arguments:?}");
+        assert!(!errors.is_empty());
+    }
+    for arguments in [&["--help"][..], &["--version"], &["check", "--help"]] {
+        assert_eq!(run(dir.path(), arguments, "").await.0, 0, "{arguments:?}");
+    }
+}
+
+async fn check(text: &str) -> (i32, String, String) {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("config.yaml"), text).unwrap();
+    run(dir.path(), &["check", "--config", "config.yaml"], "").await
+}
+
+const GOOD: &str = "\
+listeners:
+  - address: 127.0.0.1:8080
+issuers:
+  - name: acme
+    iss: https://acme.test
+    jwks_url: https://acme.test/jwks
+    cookie_name: acme_token
+    leeway: 10s
+upstreams:
+  web:
+    servers: [127.0.0.1:3000]
+routes:
+  - path: /api
+    upstream: web
+  - path: /
+    auth: optional
+    upstream: web
+";

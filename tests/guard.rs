@@ -1,0 +1,166 @@
+//! The guard before the proxy: how many connections, and how long a header may take.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Reply, Site, now, refusal_id};
+
+#[tokio::test]
+async fn connections_over_the_cap_are_not_served_until_one_ends() {
+    let site = Site::with(|config| config["limits"] = json!({"connections": 3})).await;
+    let request = site.gateway.bytes("GET", "/open", &[]);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut wire = site.gateway.connect().await;
+        wire.write(&request).await;
+        assert_eq!(
+            wire.read_response("GET").await.expect("an answer").status(),
+            200
+        );
+        open.push(wire);
+    }
+    let over = site.gateway.try_send(&request).await;
+    assert!(
+        over.is_none_or(|answer| answer.status() == 503),
+        "a fourth connection was served"
+    );
+    assert_eq!(site.upstream.count(), 3);
+
+    open.pop();
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    while !matches!(site.gateway.try_send(&request).await, Some(answer) if answer.status() == 200) {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the place is not given back"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_drips_is_cut() {
+    let site = Site::with(|config| config["limits"] = json!({"header_timeout": "300ms"})).await;
+    let mut wire = site.gateway.connect().await;
+    wire.write("GET /open HTTP/1.1\r\nHost: x\r\n").await;
+    // A byte now and then: each read makes progress, the whole must end all the same.
+    let mut dripping = site.gateway.connect().await;
+    dripping.write("GET /open HTTP/1.1\r\nX: ").await;
+    let drip = async {
+        loop {
+            dripping.write("x").await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if site
+                .gateway
+                .metrics()
+                .await
+                .sum("vestibule_connections_cut_total", &[])
+                >= 2.0
+            {
+                return;
+            }
+        }
+    };
+    let closed = tokio::time::timeout(crate::support::PATIENCE, async {
+        let (bytes, ()) = tokio::join!(wire.read_to_end(), drip);
+        bytes
+    })
+    .await
+    .expect("cut in time");
+    let text = String::from_utf8_lossy(&closed);
+    assert!(
+        text.is_empty() || text.starts_with("HTTP/1.1 408"),
+        "{text}"
+    );
+    assert_eq!(site.upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn the_deadline_is_for_the_header_not_for_the_body() {
+    let site = Site::with(|config| config["limits"] = json!({"header_timeout": "300ms"})).await;
+    let mut wire = site.gateway.connect().await;
+    wire.write(
+        site.gateway
+            .bytes("POST", "/open", &[("Content-Length", "5")]),
+    )
+    .await;
+    for byte in ["h", "e", "l", "l", "o"] {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        wire.write(byte).await;
+    }
+    assert_eq!(
+        wire.read_response("POST")
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+    assert_eq!(site.upstream.last().text(), "hello");
+    // And a connection may rest longer than that between requests.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    wire.write(site.gateway.bytes("GET", "/open", &[])).await;
+    assert_eq!(
+        wire.read_response("GET").await.expect("an answer").status(),
+        200
+    );
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_the_keepalive_timeout() {
+    let site = Site::with(|config| config["limits"] = json!({"keepalive_timeout": "1s"})).await;
+    let mut wire = site.gateway.connect().await;
+    wire.write(site.gateway.bytes("GET", "/", &[])).await;
+    let answer = wire.read_response("GET").await.expect("an answer");
+    refusal_id(&answer, "token_missing");
+    assert_eq!(wire.read_to_end().await, b"", "closed without a word");
+}
+
+#[tokio::test]
+async fn slow_connections_do_not_keep_others_waiting() {
+    let site = Site::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..200 {
+        let mut wire = site.gateway.connect().await;
+        wire.write("GET / HTTP/1.1\r\nHost").await;
+        slow.push(wire);
+    }
+    site.passes(&site.acme.token().sign()).await;
+}
+
+/// Filters never run on an idle tunnel, so only the guard can end it.
+#[tokio::test]
+async fn an_idle_websocket_ends_with_its_session() {
+    let site = Site::with(|config| config["issuers"][0]["leeway"] = json!("0s")).await;
+    site.upstream.reply(Reply::Echo);
+    let exp = now() + 3;
+    let mut tunnels = Vec::new();
+    for token in [site.acme.token().claim("exp", exp), site.acme.token()] {
+        let bearer = format!("Bearer {}", token.sign());
+        let upgrade = [
+            ("Authorization", &*bearer),
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let mut wire = site.gateway.connect().await;
+        wire.write(site.gateway.bytes("GET", "/", &upgrade)).await;
+        let answer = wire.read_response("GET").await.expect("an answer");
+        assert_eq!(answer.status(), 101);
+        tunnels.push(wire);
+    }
+    let [short, long] = &mut tunnels[..] else {
+        panic!("two tunnels")
+    };
+    assert_eq!(short.read_to_end().await, b"", "closed by the gateway");
+    assert!(now() >= exp, "closed too early");
+    long.write("ping").await;
+    assert_eq!(
+        long.read_exactly(4).await,
+        b"ping",
+        "the other session goes on"
+    );
+    let metrics = site.gateway.metrics().await;
+    let ended = [("cause", "session_ended")];
+    assert_eq!(metrics.sum("vestibule_connections_cut_total", &ended), 1.0);
+}

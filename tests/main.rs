@@ -1,0 +1,60 @@
+//! Black-box tests: the real binary between real issuers and a real upstream, over TCP.
+//!
+//! One module a subject. Each negative stands beside a positive that differs in one thing, and
+//! [`support`] adds what holds for every test: no panic and no token in the log, no external
+//! token upstream.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "nothing depends on this crate"
+)]
+
+mod support;
+
+mod admin;
+mod admin_api;
+mod admin_commands;
+mod admin_users;
+mod answers;
+mod bearer;
+mod check_command;
+mod claims;
+mod cookie;
+mod dashboard;
+mod forgery;
+mod forward;
+mod guard;
+mod h2c;
+mod header_source;
+mod herd;
+mod identity;
+mod jwks;
+mod keys;
+mod logout;
+mod logs;
+mod monitoring;
+mod oauth;
+mod optional_and_none;
+mod origin;
+mod postgres;
+mod request;
+mod restart;
+mod revocation;
+mod sdk;
+mod session_cookie;
+mod session_token;
+mod signing_keys;
+mod step_up;
+mod strip;
+mod token_test_command;
+mod trust;

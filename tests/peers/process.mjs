@@ -1,0 +1,87 @@
+// Starts and stops the processes that the tests talk to.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const ATTEMPTS = 300;
+const PAUSE_MS = 100;
+const STOP_MS = 40_000;
+
+/** The binary under test. */
+export function vestibule() {
+  const path = process.env.VESTIBULE_BIN;
+  if (!path) throw new Error('VESTIBULE_BIN names the vestibule binary');
+  return path;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A child process whose standard error is kept for the message of a failure. */
+export class Child {
+  constructor(command, args, { env } = {}) {
+    this.name = command;
+    this.errors = '';
+    this.process = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    this.process.stderr.on('data', (chunk) => (this.errors += chunk));
+    this.output = '';
+    this.process.stdout.on('data', (chunk) => (this.output += chunk));
+    this.exited = new Promise((resolve, reject) => {
+      this.process.once('error', reject);
+      this.process.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    // Awaited where it matters; a failure elsewhere must not end the runner.
+    this.exited.catch(() => {});
+  }
+
+  get ended() {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  /** Waits until standard output holds `text`. */
+  async prints(text) {
+    while (!this.output.includes(text)) {
+      const more = once(this.process.stdout, 'data').then(() => true);
+      const alive = await Promise.race([more, this.exited.then(() => false)]);
+      if (!alive && !this.output.includes(text)) throw this.failure(`ended before "${text}"`);
+    }
+  }
+
+  /** Waits until a GET of `url` is answered with 200, in a bounded number of attempts. */
+  async answers(url) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (this.ended) throw this.failure('ended while starting');
+      const status = await fetch(url).then((response) => response.status, () => 0);
+      if (status === 200) return;
+      await pause(PAUSE_MS);
+    }
+    throw this.failure(`${url} did not answer`);
+  }
+
+  /** Sends `signal` and waits for the end; kills what does not end. */
+  async stop(signal = 'SIGTERM') {
+    if (this.ended) return this.exited;
+    this.process.kill(signal);
+    const kill = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS);
+    try {
+      return await this.exited;
+    } finally {
+      clearTimeout(kill);
+    }
+  }
+
+  failure(what) {
+    return new Error(`${this.name}: ${what}\n${this.errors}`);
+  }
+}

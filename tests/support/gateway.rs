@@ -1,0 +1,413 @@
+//! The real binary: started, asked, killed and started again.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::metrics::Metrics;
+use super::token;
+use super::wire::{Message, PATIENCE, Wire};
+
+/// A running gateway in a folder of its own. Dropped, it is killed, and its log is searched for
+/// tokens and panics.
+pub struct Gateway {
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+    dir: Arc<TempDir>,
+    process: Child,
+    log: watch::Receiver<String>,
+    earlier_log: String,
+}
+
+impl Gateway {
+    /// Starts the binary with this configuration, to which listeners, store and log are added
+    /// where it says nothing, and waits until it is ready.
+    pub async fn start(config: Value) -> Self {
+        let dir = Arc::new(TempDir::new().unwrap());
+        for _ in 0..3 {
+            match Self::start_in(dir.clone(), config.clone()).await {
+                Ok(gateway) => return gateway,
+                // Another process may take a port between our look and the bind.
+                Err(log) if log.to_lowercase().contains("in use") => continue,
+                Err(log) => panic!("the gateway did not start:\n{log}"),
+            }
+        }
+        panic!("no free port in three tries");
+    }
+
+    /// Starts the binary once. The error is its log.
+    pub async fn start_in(dir: Arc<TempDir>, mut config: Value) -> Result<Self, String> {
+        let (public, admin) = (free_port(), free_port());
+        default(&mut config, "listeners", json!([{}]));
+        default(&mut config["listeners"][0], "address", json!(public));
+        default(&mut config, "admin", json!({}));
+        default(&mut config["admin"], "address", json!(admin));
+        default(
+            &mut config,
+            "store",
+            json!({ "path": dir.path().join("vestibule.redb") }),
+        );
+        default(&mut config, "log", json!({}));
+        default(&mut config["log"], "format", json!("json"));
+        default(&mut config["log"], "level", json!("debug"));
+        // JSON is YAML.
+        let text = serde_json::to_string_pretty(&config).unwrap();
+        std::fs::write(dir.path().join(CONFIG), text).unwrap();
+        Self::spawn(dir, public, admin, String::new()).await
+    }
+
+    async fn spawn(
+        dir: Arc<TempDir>,
+        public: SocketAddr,
+        admin: SocketAddr,
+        earlier_log: String,
+    ) -> Result<Self, String> {
+        let mut process = binary()
+            .args(["serve", "--config", CONFIG])
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = follow(process.stderr.take().unwrap());
+        let mut gateway = Self {
+            public,
+            admin,
+            dir,
+            process,
+            log,
+            earlier_log,
+        };
+        gateway.wait_until_ready().await?;
+        Ok(gateway)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.process.try_wait().unwrap().is_some() {
+                self.log_ended().await;
+                return Err(self.log());
+            }
+            if let Some(answer) = self.ask_admin("/ready", "").await
+                && answer.status() == 200
+            {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        Err(format!("not ready in time:\n{}", self.log()))
+    }
+
+    /// Waits until `/ready` says that nothing is degraded: all issuers have keys.
+    pub async fn wait_until_whole(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self
+                .ask_admin("/ready", "")
+                .await
+                .expect("the admin listener answers");
+            if answer.status() == 200 && answer.json()["degraded"] == json!([]) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still degraded: {}",
+                answer.text()
+            );
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A connection to the public listener.
+    pub async fn connect(&self) -> Wire {
+        Wire::new(
+            TcpStream::connect(self.public)
+                .await
+                .expect("the gateway accepts"),
+        )
+    }
+
+    /// Sends these bytes on a connection of their own and reads one response.
+    pub async fn send(&self, request: impl AsRef<[u8]>) -> Message {
+        self.try_send(request).await.expect("the gateway answers")
+    }
+
+    /// The same; `None` when there was no whole answer.
+    pub async fn try_send(&self, request: impl AsRef<[u8]>) -> Option<Message> {
+        let request = request.as_ref();
+        let method = request
+            .split(|byte| *byte == b' ')
+            .next()
+            .unwrap_or_default();
+        let method = String::from_utf8_lossy(method);
+        let mut wire = Wire::new(TcpStream::connect(self.public).await.ok()?);
+        wire.write(request).await;
+        wire.read_response(&method).await
+    }
+
+    /// A request without content.
+    pub async fn request(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Message {
+        self.send(self.bytes(method, path, fields)).await
+    }
+
+    /// A GET.
+    pub async fn get(&self, path: &str, fields: &[(&str, &str)]) -> Message {
+        self.request("GET", path, fields).await
+    }
+
+    /// The bytes of a request without content.
+    pub fn bytes(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.public);
+        for (name, value) in fields {
+            text += &format!("{name}: {value}\r\n");
+        }
+        (text + "\r\n").into_bytes()
+    }
+
+    /// A GET on the admin listener.
+    pub async fn admin(&self, path: &str) -> Message {
+        self.ask_admin(path, "")
+            .await
+            .expect("the admin listener answers")
+    }
+
+    /// The same with this value in `Authorization`.
+    pub async fn admin_with(&self, path: &str, authorization: &str) -> Message {
+        let field = format!("Authorization: {authorization}\r\n");
+        self.ask_admin(path, &field)
+            .await
+            .expect("the admin listener answers")
+    }
+
+    /// A request with a JSON body to the admin listener; these fields come after the usual ones.
+    pub async fn admin_send(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &Value,
+    ) -> Message {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let json = [("Content-Type", "application/json")];
+        self.admin_bytes(method, path, &[&json, fields].concat(), &body)
+            .await
+    }
+
+    /// A request to the admin listener with these fields, `Host` and `Content-Length` only added.
+    pub async fn admin_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Message {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !fields.iter().any(|(name, _)| *name == "Host") {
+            head += &format!("Host: {}\r\n", self.admin);
+        }
+        for (name, value) in fields {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let mut wire = Wire::new(TcpStream::connect(self.admin).await.unwrap());
+        wire.write(head).await;
+        wire.read_response(method)
+            .await
+            .expect("the admin listener answers")
+    }
+
+    async fn ask_admin(&self, path: &str, fields: &str) -> Option<Message> {
+        let mut wire = Wire::new(TcpStream::connect(self.admin).await.ok()?);
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n", self.admin);
+        wire.write(format!("{head}Connection: close\r\n{fields}\r\n"))
+            .await;
+        wire.read_response("GET").await
+    }
+
+    /// All metrics, as they are now.
+    pub async fn metrics(&self) -> Metrics {
+        let answer = self.admin("/metrics").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        Metrics::parse(&answer.text())
+    }
+
+    /// Everything logged until now, the runs before a restart included.
+    pub fn log(&self) -> String {
+        format!("{}{}", self.earlier_log, *self.log.borrow())
+    }
+
+    /// Waits for a log line that has all of these in it.
+    pub async fn logged(&self, parts: &[&str]) -> String {
+        let find = |log: &str| {
+            log.lines()
+                .find(|line| parts.iter().all(|part| line.contains(part)))
+                .map(str::to_owned)
+        };
+        let mut log = self.log.clone();
+        let found = timeout(PATIENCE, log.wait_for(|log| find(log).is_some())).await;
+        match found {
+            Ok(Ok(log)) => find(&log).unwrap(),
+            _ => panic!("no log line with {parts:?} in:\n{}", self.log()),
+        }
+    }
+
+    /// Where configuration and store are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// SIGKILL, and the end of the process.
+    pub async fn kill9(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// SIGTERM.
+    pub fn sigterm(&self) {
+        let id = self.process.id().expect("the gateway runs");
+        // The shell's own `kill`: a crate for one signal is not worth its compile time.
+        let mut kill = std::process::Command::new("sh");
+        assert!(
+            kill.arg("-c")
+                .arg(format!("kill -TERM {id}"))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let status = timeout(PATIENCE, self.process.wait()).await;
+        let status = status.unwrap_or_else(|_| panic!("the gateway runs on:\n{}", self.log()));
+        self.log_ended().await;
+        status.unwrap()
+    }
+
+    /// Starts an ended gateway again: same folder, same addresses.
+    pub async fn restart(mut self) -> Self {
+        self.kill9().await;
+        self.log_ended().await;
+        self.check_log();
+        let (dir, log) = (self.dir.clone(), self.log());
+        let started = Self::spawn(dir, self.public, self.admin, log).await;
+        started.unwrap_or_else(|log| panic!("the gateway did not start again:\n{log}"))
+    }
+
+    async fn log_ended(&mut self) {
+        // The sender goes away with the pipe.
+        let mut log = self.log.clone();
+        let _ = timeout(PATIENCE, log.wait_for(|_| false)).await;
+    }
+
+    fn check_log(&self) {
+        let log = self.log();
+        assert!(!log.contains("panicked at"), "the gateway panicked:\n{log}");
+        for secret in [token::external_secrets(), token::session_secrets()].concat() {
+            let line = log.lines().find(|line| line.contains(&secret));
+            assert!(
+                line.is_none(),
+                "a token is in the log: {}",
+                line.unwrap_or_default()
+            );
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- log of the gateway ---\n{}", self.log());
+        } else {
+            self.check_log();
+        }
+    }
+}
+
+/// The binary under test, with nothing in its environment that could change its mind.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// Runs the binary to its end and returns status, standard output and standard error.
+pub async fn run(dir: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
+    use tokio::io::AsyncWriteExt;
+    let mut process = binary()
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    // A command that reads no input may be gone already.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = timeout(PATIENCE, process.wait_with_output()).await;
+    let output = output.expect("the command takes too long").unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("an exit code");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+/// A loopback address that nobody listened on a moment ago. Pingora can not tell which port it
+/// got for 0.
+pub fn free_port() -> SocketAddr {
+    let mut random = [0; 2];
+    loop {
+        aws_lc_rs::rand::fill(&mut random).unwrap();
+        // Below the ports that systems hand out by themselves: neither a connection nor a
+        // listener on port 0 of another test can take it meanwhile.
+        let port = 10_000 + u16::from_be_bytes(random) % 20_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+fn default(object: &mut Value, name: &str, value: Value) {
+    let object = object
+        .as_object_mut()
+        .expect("an object of the configuration");
+    object.entry(name).or_insert(value);
+}
+
+fn follow(mut stderr: tokio::process::ChildStderr) -> watch::Receiver<String> {
+    let (sender, receiver) = watch::channel(String::new());
+    tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        while let Ok(1..) = stderr.read_buf(&mut bytes).await {
+            // Whole characters only; the rest waits for the next read.
+            let whole = bytes
+                .utf8_chunks()
+                .next()
+                .map_or(0, |chunk| chunk.valid().len());
+            let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
+            bytes.drain(..whole);
+            sender.send_modify(|log| log.push_str(&text));
+        }
+    });
+    receiver
+}
+
+const CONFIG: &str = "config.yaml";
