@@ -37,6 +37,7 @@ mod guard;
 mod h2c;
 mod header_source;
 mod herd;
+mod hygiene;
 mod identity;
 mod jwks;
 mod keys;
