@@ -40,9 +40,12 @@ pub use step_up::StepUp;
 pub use upstream::Upstream;
 
 /// The whole file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where it was read from, for another look while the gateway runs. `None`: from no file.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The origin under which browsers and clients reach the gateway, such as
     /// `https://app.example.com`; no path. [`load()`] sets it to the first listener's address when
     /// the file has none and that listens on loopback.
@@ -126,7 +129,7 @@ impl Config {
 }
 
 /// One public listening address.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// `IP:PORT`.
@@ -137,7 +140,7 @@ pub struct Listener {
 }
 
 /// How the session token reaches upstreams.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Forward {
     /// The header field that carries the session token.
@@ -156,7 +159,7 @@ impl Default for Forward {
 }
 
 /// Where records are kept: in PostgreSQL when that is set, else in the embedded store's file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
     /// A connection URI as libpq reads it. Without `sslmode` in it the connection is encrypted
@@ -186,7 +189,7 @@ impl Default for Store {
 }
 
 /// The operators' listener: metrics, health.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// `IP:PORT`, a loopback address unless `token` is set.
@@ -205,7 +208,7 @@ impl Default for Admin {
 }
 
 /// The log, on standard error.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// `text` for a terminal, `json` for a collector.
@@ -237,7 +240,7 @@ pub enum LogFormat {
 }
 
 /// Threads and the stop.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Worker threads of the proxy; 0 for one per core.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::secret::Secret;
 
 /// One OAuth client (RFC 6749 section 2): it may ask about session tokens and give them back.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// Its `client_id`.

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 /// Sizes, counts and times.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Open public connections.

@@ -94,9 +94,15 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLarge(path.to_owned()));
     }
-    parse(&bytes).map_err(|problems| ConfigError::Invalid {
+    let config = parse(&bytes).map_err(|problems| ConfigError::Invalid {
         file: path.to_owned(),
         problems,
+    })?;
+    // Whatever the working directory is by then.
+    let file = std::path::absolute(path).map_err(unreadable)?;
+    Ok(Config {
+        file: Some(file),
+        ..config
     })
 }
 

@@ -8,7 +8,7 @@ use super::origin::Origin;
 
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The name in logs and metrics; host and path by default.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// The SDK protocol under `{api}/api/v0/sdk`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sdk {
     /// The name of the issuer whose settings SDKs see; the only issuer by default.

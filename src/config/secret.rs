@@ -33,6 +33,14 @@ impl Secret {
     }
 }
 
+impl PartialEq for Secret {
+    /// In constant time: whoever compares secrets learns whether they are equal, no more.
+    fn eq(&self, other: &Self) -> bool {
+        let (own, other) = (self.expose().as_bytes(), other.expose().as_bytes());
+        aws_lc_rs::constant_time::verify_slices_are_equal(own, other).is_ok()
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")

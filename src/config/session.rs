@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::secret::Secret;
 
 /// How long a session lasts, and what its token says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
     /// The longest life of a session, capped by the external token's `exp`.
@@ -37,7 +37,7 @@ pub struct SessionSettings {
 }
 
 /// The life of signing keys.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SigningKeySettings {
     /// How long a key signs; `None` for ever.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// Step-up by assertions of the issuers.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepUp {
     /// The scopes that an assertion may ask for, and routes may demand.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 /// Servers that answer alike.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// `HOST:PORT` of each, or `{ address, weight }`; names are resolved in the background.
@@ -58,7 +58,7 @@ pub enum Balance {
 }
 
 /// When a server that fails is left out, as seen by the requests that it gets.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
     /// Failures in a row (no connection, no answer, an answer cut off) until it is left out; 0
@@ -83,7 +83,7 @@ impl Default for Ejection {
 }
 
 /// How servers are probed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The path of a GET that is answered 2xx or 3xx; absent for a TCP connection alone.
