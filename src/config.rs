@@ -20,6 +20,7 @@ pub mod limits;
 pub mod load;
 pub mod locate;
 pub mod origin;
+pub mod resolver;
 pub mod route;
 pub mod sdk;
 pub mod secret;
@@ -32,6 +33,7 @@ pub use issuer::Issuer;
 pub use limits::Limits;
 pub use load::{ConfigError, load};
 pub use origin::Origin;
+pub use resolver::Resolver;
 pub use route::{Access, Route};
 pub use sdk::Sdk;
 pub use secret::Secret;
@@ -65,6 +67,9 @@ pub struct Config {
     /// The servers behind the gateway, by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, Upstream>,
+    /// How their names are resolved.
+    #[serde(default)]
+    pub resolver: Resolver,
     /// What is forwarded where, and who may pass.
     #[serde(default)]
     pub routes: Vec<Route>,

@@ -24,6 +24,14 @@ pub struct Metrics {
     pub requests: IntCounterVec,
     /// From the request's header to its last byte, by `route`.
     pub request_duration: HistogramVec,
+    /// From choosing a server to the head of its answer, by `upstream`.
+    pub upstream_duration: HistogramVec,
+    /// Requests that servers failed, by `upstream` and `kind`.
+    pub upstream_failures: IntCounterVec,
+    /// Requests sent anew, by `upstream`.
+    pub upstream_retries: IntCounterVec,
+    /// Addresses that take requests, by `upstream` and `server`.
+    pub upstream_healthy: IntGaugeVec,
     /// Verifications of external tokens, in seconds.
     pub verify_duration: Histogram,
     /// Exchanges that were not in the cache, in seconds.
@@ -84,6 +92,26 @@ const REQUEST_DURATION: Description = (
     "vestibule_request_duration_seconds",
     "Time to answer a request.",
     &["route"],
+);
+const UPSTREAM_DURATION: Description = (
+    "vestibule_upstream_duration_seconds",
+    "Time from choosing a server to the head of its answer.",
+    &["upstream"],
+);
+const UPSTREAM_FAILURES: Description = (
+    "vestibule_upstream_failures_total",
+    "Requests that servers failed, by kind.",
+    &["upstream", "kind"],
+);
+const UPSTREAM_RETRIES: Description = (
+    "vestibule_upstream_retries_total",
+    "Requests sent anew after a failure.",
+    &["upstream"],
+);
+const UPSTREAM_HEALTHY: Description = (
+    "vestibule_upstream_healthy",
+    "Addresses of a configured server that take requests.",
+    &["upstream", "server"],
 );
 const VERIFY_DURATION: Description = (
     "vestibule_verify_duration_seconds",
@@ -201,6 +229,10 @@ impl Metrics {
             decisions: counters(&registry, DECISIONS)?,
             requests: counters(&registry, REQUESTS)?,
             request_duration: histograms(&registry, REQUEST_DURATION)?,
+            upstream_duration: histograms(&registry, UPSTREAM_DURATION)?,
+            upstream_failures: counters(&registry, UPSTREAM_FAILURES)?,
+            upstream_retries: counters(&registry, UPSTREAM_RETRIES)?,
+            upstream_healthy: gauges(&registry, UPSTREAM_HEALTHY)?,
             verify_duration: histograms(&registry, VERIFY_DURATION)?.with_label_values::<&str>(&[]),
             exchange_duration: histograms(&registry, EXCHANGE_DURATION)?
                 .with_label_values::<&str>(&[]),

@@ -5,16 +5,17 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
+use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
-use pingora::{Error, ErrorType, Result};
+use pingora::{Error, ErrorSource, ErrorType, Result};
 
 pub mod access_log;
 pub mod answer;
@@ -145,31 +146,27 @@ impl ProxyHttp for Gateway {
         let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
             return Err(no_pass());
         };
-        let upstream = &route.upstream;
+        let upstream = Arc::clone(&route.upstream);
         let user = ctx.session().map(|session| session.user());
         let key = user.as_ref().map(|user| user.as_bytes().as_slice());
-        // Asked again when a reused connection turned out closed: that server did not fail.
-        let address = upstream
-            .pick_for(key, &ctx.tried)
-            .or_else(|| ctx.tried.last().copied());
-        let Some(address) = address else {
+        let again = ctx.tried.last().filter(|_| ctx.asks_again).cloned();
+        let next = || {
+            let address = upstream.pick_for(key, &ctx.tried);
+            // All were tried: once more the one that failed last.
+            let address = address.or_else(|| ctx.tried.last().cloned())?;
+            Some((upstream.peer(&address)?, address))
+        };
+        let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
+        // A server that has just left its upstream has no peer; the next pick knows of that.
+        let Some((peer, address)) = again.or_else(next).or_else(next) else {
             let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
             ctx.refused = Some(rejection);
             return Err(answer::as_error(&rejection));
         };
+        ctx.asks_again = false;
         ctx.tried.push(address);
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "an address, which needs no resolution"
-        )]
-        let mut peer = Box::new(HttpPeer::new(address, false, String::new()));
-        let timeouts = upstream.timeouts();
-        peer.options.connection_timeout = Some(timeouts.connect);
-        peer.options.total_connection_timeout = Some(timeouts.connect);
-        peer.options.read_timeout = Some(timeouts.read);
-        peer.options.write_timeout = Some(timeouts.write);
-        peer.options.idle_timeout = Some(timeouts.idle);
-        Ok(peer)
+        ctx.asked = Instant::now();
+        Ok(Box::new(peer))
     }
 
     /// Runs after the framework's hop-by-hop policy, so that no `Connection` field can take out
@@ -209,13 +206,18 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        if let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) {
-            route.upstream.report(address, Outcome::Answered);
+        if let Some(route) = &ctx.route
+            && ctx.upstream_status.is_none()
+            && !is_interim(response.status)
+        {
+            ctx.upstream_status = Some(response.status);
+            route.upstream.answered_after(ctx.asked.elapsed());
         }
         set_cookie::keep_ours(response, ctx.set_cookie.take())?;
         response.insert_header(answer::REQUEST_ID, ctx.id.header())
     }
 
+    /// Nothing was sent, so another server may be tried whatever the method.
     fn fail_to_connect(
         &self,
         _session: &mut Session,
@@ -226,9 +228,43 @@ impl ProxyHttp for Gateway {
         let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
             return error;
         };
-        route.upstream.report(address, Outcome::Failed);
-        // Nothing was sent, so another server may be tried whatever the method.
-        error.set_retry(ctx.tried.len() < route.upstream.addresses().len());
+        // A kept connection that takes no more streams is no failure of the server.
+        ctx.asks_again = *error.etype() == ErrorType::H2Error;
+        let failure = upstream_error::connecting(&error);
+        if !ctx.asks_again {
+            route.upstream.report(address, Outcome::Failed(failure));
+        }
+        let is_left = ctx.asks_again || ctx.tried.len() < route.upstream.addresses().len();
+        error.set_retry(is_left && route.upstream.grant_retry(ctx.tried.len()));
+        error
+    }
+
+    /// What was sent is sent again only when that changes nothing: the method is idempotent, all
+    /// of the body is still there, and the server closed a kept connection, as it may at any time.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        ctx: &mut Self::CTX,
+        client_reused: bool,
+    ) -> Box<Error> {
+        let is_safe = session.req_header().method.is_idempotent()
+            && !session.as_ref().retry_buffer_truncated()
+            && session.response_written().is_none();
+        error.retry.decide_reuse(client_reused);
+        let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+            error.set_retry(false);
+            return error;
+        };
+        let may_retry = error.retry() && is_safe && route.upstream.grant_retry(ctx.tried.len());
+        error.set_retry(may_retry);
+        ctx.asks_again = may_retry;
+        if !may_retry && *error.esource() == ErrorSource::Upstream {
+            let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
+            route.upstream.report(address, Outcome::Failed(failure));
+            ctx.upstream_status = None;
+        }
         error
     }
 
@@ -260,6 +296,11 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
+        if let (Some(route), Some(address), Some(status)) =
+            (&ctx.route, ctx.tried.last(), ctx.upstream_status)
+        {
+            route.upstream.report(address, Outcome::Answered(status));
+        }
         let status = session
             .response_written()
             .map(|response| response.status)
@@ -291,6 +332,11 @@ impl ProxyHttp for Gateway {
     fn request_summary(&self, session: &Session, ctx: &Self::CTX) -> String {
         format!("{} {}", session.req_header().method, ctx.id)
     }
+}
+
+/// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// The state that the types should make impossible: a request without a right to pass. Answered

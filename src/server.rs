@@ -77,7 +77,7 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
     background.spawn(key_sets.run(stopped.clone()));
     background.spawn(state.switches.clone().follow(stopped.clone()));
-    let mut resolver = Resolver::new(state.site.load().upstreams().cloned());
+    let mut resolver = Resolver::new(&config.resolver, state.site.load().upstreams().cloned());
     background.block_on(resolver.resolve_all());
     background.spawn(resolver.run(stopped.clone()));
     background.spawn(HealthChecks::new(state.site.load().upstreams().cloned()).run(stopped));

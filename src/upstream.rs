@@ -1,47 +1,79 @@
 //! The servers behind the gateway.
 //!
-//! Requests take an address from a published list and never resolve a name. In the background,
+//! Requests take a server from a published list and never resolve a name. In the background,
 //! [`Resolver`] resolves names and [`HealthChecks`] probes servers; requests themselves report
 //! how servers answer, and one that keeps failing is left out for a while.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
+pub use pingora::protocols::l4::socket::SocketAddr as Address;
+use pingora::upstreams::peer::HttpPeer;
 
 use crate::config;
+use crate::metrics::Metrics;
 
 mod balance;
+mod counters;
 mod ejection;
+mod failure;
 pub mod health;
+mod peers;
+mod probe;
 pub mod resolver;
+mod server;
+mod tls;
 
+pub use failure::Failure;
 pub use health::HealthChecks;
 pub use resolver::Resolver;
+pub use tls::TlsError;
 
 use balance::Balancer;
+use counters::Counters;
 use ejection::Ejections;
+use peers::Peers;
+use server::{Place, Server};
 
 /// Servers that answer alike.
 #[derive(Debug)]
 pub struct Upstream {
     name: Arc<str>,
+    settings: config::Upstream,
     servers: Vec<Server>,
-    timeouts: Timeouts,
-    addresses: ArcSwap<BTreeMap<SocketAddr, NonZeroU8>>,
+    peers: Peers,
+    members: Arc<ArcSwap<Members>>,
     balancer: Balancer,
     ejections: Ejections,
+    counters: Counters,
     started: Instant,
     turn: AtomicU64,
 }
 
+/// The servers at their addresses of now.
+type Members = BTreeMap<Address, Member>;
+
+/// One address of a server.
+#[derive(Clone, Debug)]
+struct Member {
+    /// Which of [`Upstream::servers`].
+    server: usize,
+    weight: NonZeroU8,
+    peer: HttpPeer,
+}
+
 impl Upstream {
     /// From the configuration. Literal addresses serve at once, names after the first resolution.
-    pub fn new(name: &str, settings: &config::Upstream) -> Result<Arc<Self>, UpstreamError> {
+    pub fn new(
+        name: &str,
+        settings: &config::Upstream,
+        metrics: &Metrics,
+    ) -> Result<Arc<Self>, UpstreamError> {
         let servers: Vec<Server> = settings
             .servers
             .iter()
@@ -50,27 +82,40 @@ impl Upstream {
         if servers.is_empty() {
             return Err(UpstreamError::Empty(name.to_owned()));
         }
-        let literals = servers
-            .iter()
-            .filter_map(|server| server.literal().map(|address| (address, server.weight)))
-            .collect();
+        let tls_error = |error| UpstreamError::Tls(name.to_owned(), error);
+        let members = Arc::default();
         let upstream = Arc::new(Self {
             name: name.into(),
+            peers: Peers::new(name, settings).map_err(tls_error)?,
+            balancer: Balancer::new(settings, Arc::clone(&members))?,
+            members,
             servers,
-            timeouts: Timeouts {
-                connect: settings.connect_timeout,
-                read: settings.read_timeout,
-                write: settings.write_timeout,
-                idle: settings.idle_timeout,
-            },
-            addresses: ArcSwap::default(),
-            balancer: Balancer::new(settings)?,
             ejections: Ejections::new(settings.ejection.clone()),
+            counters: Counters::new(metrics, name),
             started: Instant::now(),
             turn: AtomicU64::new(0),
+            settings: settings.clone(),
         });
-        upstream.publish(literals);
+        upstream.publish_resolved(|_, _| Vec::new());
         Ok(upstream)
+    }
+
+    /// The same after a change of the configuration: `previous` itself when nothing of it changed,
+    /// certificates included, so that its connections, its health and its turn stay. Otherwise a
+    /// new one, which starts with the addresses that the names resolved to last.
+    pub fn renewed(
+        previous: &Arc<Self>,
+        settings: &config::Upstream,
+        metrics: &Metrics,
+    ) -> Result<Arc<Self>, UpstreamError> {
+        let renewed = Self::new(&previous.name, settings, metrics)?;
+        let is_same = renewed.settings == previous.settings
+            && renewed.peers.group() == previous.peers.group();
+        if is_same {
+            return Ok(Arc::clone(previous));
+        }
+        renewed.publish_resolved(|host, port| previous.known(host, port));
+        Ok(renewed)
     }
 
     /// The name in the configuration.
@@ -78,16 +123,11 @@ impl Upstream {
         &self.name
     }
 
-    /// Bounds on talking to a server.
-    pub fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
-    }
-
     /// The server for a request: of `key`, such as the user's id, when requests are shared out by
     /// consistent hashing. Servers in `tried` failed this request already. Servers that keep
     /// failing are passed over unless no other is left. `None`: no name is resolved, none is
     /// healthy, or all were tried.
-    pub fn pick_for(&self, key: Option<&[u8]>, tried: &[SocketAddr]) -> Option<SocketAddr> {
+    pub fn pick_for(&self, key: Option<&[u8]>, tried: &[Address]) -> Option<Address> {
         let turn;
         let key = match key {
             Some(key) => key,
@@ -97,7 +137,7 @@ impl Upstream {
             }
         };
         let now = self.started.elapsed();
-        let is_new = |server: &SocketAddr| !tried.contains(server);
+        let is_new = |server: &Address| !tried.contains(server);
         self.balancer
             .select(key, |server| {
                 is_new(server) && !self.ejections.is_ejected(server, now)
@@ -105,55 +145,148 @@ impl Upstream {
             .or_else(|| self.balancer.select(key, is_new))
     }
 
+    /// How a picked server is connected to; `None` when it has just left.
+    pub fn peer(&self, address: &Address) -> Option<HttpPeer> {
+        let members = self.members.load();
+        members.get(address).map(|member| member.peer.clone())
+    }
+
     /// Tells how a server dealt with a request.
-    pub fn report(&self, server: &SocketAddr, outcome: Outcome) {
-        match outcome {
-            Outcome::Answered if self.ejections.answered(server) => {
-                tracing::info!(upstream = %self.name, %server, "a server answers again");
+    pub fn report(&self, server: &Address, outcome: Outcome) {
+        let failure = match outcome {
+            Outcome::Failed(failure) => failure,
+            Outcome::Answered(status) if self.is_failure(status) => Failure::Status,
+            Outcome::Answered(_) => {
+                if self.ejections.answered(server) {
+                    tracing::info!(upstream = %self.name, %server, "a server answers again");
+                }
+                return;
             }
-            Outcome::Failed if self.ejections.failed(server, self.started.elapsed()) => {
-                tracing::warn!(upstream = %self.name, %server, "a server keeps failing, left out");
-            }
-            Outcome::Answered | Outcome::Failed => {}
+        };
+        self.counters.failed(failure);
+        if self.ejections.failed(server, self.started.elapsed()) {
+            let kind = failure.label();
+            tracing::warn!(
+                upstream = %self.name, %server, kind, "a server keeps failing, left out"
+            );
         }
     }
 
+    /// Counts how long a server took for the head of its answer.
+    pub fn answered_after(&self, time: Duration) {
+        self.counters.duration.observe(time.as_secs_f64());
+    }
+
+    /// Whether a request that was sent so often may be sent anew. Counts it when it may.
+    pub fn grant_retry(&self, sent: usize) -> bool {
+        let is_granted = sent <= self.settings.retries;
+        if is_granted {
+            self.counters.retries.inc();
+        }
+        is_granted
+    }
+
     /// All addresses of its servers now.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.addresses.load().keys().copied().collect()
+    pub fn addresses(&self) -> Vec<Address> {
+        self.members.load().keys().cloned().collect()
     }
 
-    fn needs_resolution(&self) -> bool {
-        self.servers.iter().any(|server| server.literal().is_none())
+    /// How many addresses of each server, by its text in the configuration, take requests now.
+    pub fn healthy(&self) -> Vec<(&str, u64)> {
+        let mut counts: Vec<(&str, u64)> = self
+            .servers
+            .iter()
+            .map(|server| (server.text.as_str(), 0))
+            .collect();
+        let now = self.started.elapsed();
+        for (address, member) in self.members.load().iter() {
+            let takes_requests =
+                self.balancer.is_healthy(address) && !self.ejections.is_ejected(address, now);
+            if let (true, Some((_, count))) = (takes_requests, counts.get_mut(member.server)) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
-    fn publish(&self, addresses: BTreeMap<SocketAddr, NonZeroU8>) {
-        self.ejections.set_servers(addresses.keys().copied());
-        self.balancer.publish(&addresses);
-        self.addresses.store(Arc::new(addresses));
+    fn is_failure(&self, status: StatusCode) -> bool {
+        self.settings.ejection.statuses.contains(&status.as_u16())
+    }
+
+    /// Names of servers that have to be resolved.
+    fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.servers
+            .iter()
+            .filter_map(|server| match &server.place {
+                Place::Literal(_) => None,
+                Place::Name { host, .. } => Some(host.as_str()),
+            })
+    }
+
+    /// The addresses of a named server now.
+    fn known(&self, host: &str, port: u16) -> Vec<Address> {
+        let is_meant = |server: &Server| match &server.place {
+            Place::Name {
+                host: name,
+                port: at,
+            } => name == host && *at == port,
+            Place::Literal(_) => false,
+        };
+        let at = self.servers.iter().position(is_meant);
+        let members = self.members.load();
+        let of_server = members
+            .iter()
+            .filter(|(_, member)| Some(member.server) == at);
+        of_server.map(|(address, _)| address.clone()).collect()
+    }
+
+    /// Takes the addresses that `resolve` knows for each name in place of all before.
+    fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
+        let mut members = Members::new();
+        for (number, server) in self.servers.iter().enumerate() {
+            let addresses = match &server.place {
+                Place::Literal(address) => vec![address.clone()],
+                Place::Name { host, port } => resolve(host, *port),
+            };
+            for address in addresses {
+                let peer = self.peers.peer(&address, server);
+                let member = Member {
+                    server: number,
+                    weight: server.weight,
+                    peer,
+                };
+                members.insert(address, member);
+            }
+        }
+        let shape = |members: &Members| -> Vec<(Address, usize)> {
+            let places = members.iter();
+            places
+                .map(|(address, member)| (address.clone(), member.server))
+                .collect()
+        };
+        if shape(&members) == shape(&self.members.load()) {
+            return;
+        }
+        let found: Vec<_> = members.keys().map(ToString::to_string).collect();
+        tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
+        // Requests pick by the balancer and then look here: what they may still pick stays until
+        // they no longer can.
+        let mut both = Members::clone(&self.members.load());
+        both.extend(members.clone());
+        self.members.store(Arc::new(both));
+        self.ejections.set_servers(members.keys().cloned());
+        self.balancer.publish(&members);
+        self.members.store(Arc::new(members));
     }
 }
 
 /// How a server dealt with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It answered, with whatever status.
-    Answered,
-    /// No connection, no answer in time, or an answer that breaks off.
-    Failed,
-}
-
-/// Bounds on talking to a server.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// On connecting.
-    pub connect: Duration,
-    /// On each read.
-    pub read: Duration,
-    /// On each write.
-    pub write: Duration,
-    /// How long an unused connection is kept.
-    pub idle: Duration,
+    /// It answered to the end.
+    Answered(StatusCode),
+    /// It did not.
+    Failed(Failure),
 }
 
 /// Why the configuration is no upstream.
@@ -162,60 +295,18 @@ pub enum UpstreamError {
     /// No server.
     #[error("the upstream `{0}` has no servers")]
     Empty(String),
-    /// Not `HOST:PORT`.
-    #[error("`{0}` is not `HOST:PORT`")]
+    /// Neither `HOST:PORT` nor `unix:/PATH`.
+    #[error("`{0}` is neither `HOST:PORT` nor `unix:/PATH`")]
     Server(String),
+    /// Certificates or keys.
+    #[error("the upstream `{0}`: {1}")]
+    Tls(String, #[source] TlsError),
     /// The probe is no request.
     #[error("`{0}` is not a path to probe, or its `host` is not a host")]
     HealthCheck(String),
     /// Probes without a pause.
     #[error("the `interval` of a health check is not zero")]
     ProbeInterval,
-}
-
-/// A configured server.
-#[derive(Debug)]
-struct Server {
-    place: Place,
-    weight: NonZeroU8,
-}
-
-#[derive(Debug)]
-enum Place {
-    Literal(SocketAddr),
-    Name { host: String, port: u16 },
-}
-
-impl Server {
-    fn parse(settings: &config::upstream::Server) -> Result<Self, UpstreamError> {
-        let (text, weight) = (settings.address.as_str(), settings.weight);
-        if let Ok(address) = text.parse() {
-            return Ok(Self {
-                place: Place::Literal(address),
-                weight,
-            });
-        }
-        let invalid = || UpstreamError::Server(text.to_owned());
-        let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        match port.parse() {
-            Ok(port) if port != 0 && !host.is_empty() && host.bytes().all(is_name) => Ok(Self {
-                place: Place::Name {
-                    host: host.to_owned(),
-                    port,
-                },
-                weight,
-            }),
-            _ => Err(invalid()),
-        }
-    }
-
-    fn literal(&self) -> Option<SocketAddr> {
-        match &self.place {
-            Place::Literal(address) => Some(*address),
-            Place::Name { .. } => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
                 .set(as_gauge(age));
         }
     }
+    let healthy = &state.metrics.upstream_healthy;
+    // Servers that a reload took away have no health.
+    healthy.reset();
+    for upstream in state.site.load().upstreams() {
+        for (server, addresses) in upstream.healthy() {
+            healthy
+                .with_label_values(&[upstream.name().as_ref(), server])
+                .set(as_gauge(addresses));
+        }
+    }
     match state.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -18,6 +18,7 @@ mod message;
 mod names;
 mod routes;
 mod types;
+mod upstreams;
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;

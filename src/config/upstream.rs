@@ -1,19 +1,35 @@
 //! The servers behind the gateway.
 
 use std::num::{NonZeroU8, NonZeroU32};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 /// Servers that answer alike.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// `HOST:PORT` of each, or `{ address, weight }`; names are resolved in the background.
+    /// `HOST:PORT` or `unix:/PATH` of each, or `{ address, weight }`; names are resolved in the
+    /// background.
     pub servers: Vec<Server>,
+    /// TLS to the servers; absent for plain connections.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// The version of HTTP that servers are spoken to in.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Concurrent requests on one HTTP/2 connection.
+    #[serde(default = "a_hundred")]
+    pub max_h2_streams: NonZeroU32,
     /// How requests are shared out.
     #[serde(default)]
     pub balance: Balance,
+    /// How often a request is sent anew after a failure, when that is safe: no connection came
+    /// about, or the method is idempotent (RFC 9110 section 9.2.2) and a kept connection turned
+    /// out closed.
+    #[serde(default = "two_times")]
+    pub retries: usize,
     /// When a server that fails is left out.
     #[serde(default)]
     pub ejection: Ejection,
@@ -34,14 +50,52 @@ pub struct Upstream {
     pub idle_timeout: Duration,
 }
 
+/// TLS to servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The authorities, as a PEM file, that vouch for the servers' certificates; those of the
+    /// system by default.
+    pub ca: Option<PathBuf>,
+    /// The name that is asked for (SNI) and that the certificate must be for; by default the
+    /// server's own host.
+    pub server_name: Option<String>,
+    /// The certificate, as a PEM file with its chain, that servers are shown.
+    pub client_certificate: Option<PathBuf>,
+    /// Its private key, as a PEM file.
+    pub client_key: Option<PathBuf>,
+    /// Take any certificate: whoever is on the way to the server reads and changes everything.
+    pub insecure_skip_verification: bool,
+}
+
+/// The version of HTTP that servers are spoken to in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2; without TLS by prior knowledge.
+    Http2,
+    /// Whichever the server prefers (ALPN); needs TLS.
+    Negotiated,
+}
+
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "RawServer")]
 pub struct Server {
-    /// `HOST:PORT`.
+    /// `HOST:PORT` or `unix:/PATH`.
     pub address: String,
     /// Its share of the requests beside the others', 1 to 255.
     pub weight: NonZeroU8,
+}
+
+impl Server {
+    /// Whether it is a Unix socket.
+    pub fn is_unix(&self) -> bool {
+        self.address.starts_with(UNIX)
+    }
 }
 
 /// How requests are shared out.
@@ -58,12 +112,14 @@ pub enum Balance {
 }
 
 /// When a server that fails is left out, as seen by the requests that it gets.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
     /// Failures in a row (no connection, no answer, an answer cut off) until it is left out; 0
     /// for never.
     pub failures: u32,
+    /// Statuses, of 500 to 599, with which an answer is a failure too.
+    pub statuses: Vec<u16>,
     /// For how long, at first. Each time that it fails again at once, the time doubles, up to
     /// ten times this.
     #[serde(with = "humantime_serde")]
@@ -76,6 +132,7 @@ impl Default for Ejection {
     fn default() -> Self {
         Self {
             failures: 5,
+            statuses: Vec::new(),
             duration: Duration::from_secs(10),
             max_percent: 50,
         }
@@ -83,7 +140,7 @@ impl Default for Ejection {
 }
 
 /// How servers are probed.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The path of a GET that is answered 2xx or 3xx; absent for a TCP connection alone.
@@ -109,7 +166,7 @@ pub struct HealthCheck {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "a server is `HOST:PORT` or `{ address: HOST:PORT, weight: 1..255 }`"
+    expecting = "a server is `HOST:PORT`, `unix:/PATH` or `{ address: HOST:PORT, weight: 1..255 }`"
 )]
 enum RawServer {
     Address(String),
@@ -140,6 +197,14 @@ fn weight_one() -> NonZeroU8 {
     NonZeroU8::MIN
 }
 
+fn a_hundred() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(99)
+}
+
+fn two_times() -> usize {
+    2
+}
+
 fn one() -> NonZeroU32 {
     NonZeroU32::MIN
 }
@@ -163,3 +228,6 @@ fn ten_seconds() -> Duration {
 fn a_minute() -> Duration {
     Duration::from_secs(60)
 }
+
+/// What the address of a Unix socket starts with.
+pub const UNIX: &str = "unix:";

@@ -1,6 +1,5 @@
 //! What one request carries from phase to phase.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use super::site::Site;
 use crate::exchange::Session;
 use crate::rejection::Rejection;
 use crate::route::Route;
+use crate::upstream::Address;
 
 /// The right to be forwarded. Without one no upstream request is built.
 #[derive(Clone, Debug)]
@@ -41,7 +41,13 @@ pub struct RequestContext {
     /// Where its credential was found; `none` without one.
     pub source: &'static str,
     /// The servers that were asked, the one that is being asked last.
-    pub tried: Vec<SocketAddr>,
+    pub tried: Vec<Address>,
+    /// The last of these is asked again: not it failed, but a kept connection to it.
+    pub asks_again: bool,
+    /// When it was asked.
+    pub asked: Instant,
+    /// The status that it answered with.
+    pub upstream_status: Option<StatusCode>,
     /// A `Set-Cookie` field for the answer.
     pub set_cookie: Option<HeaderValue>,
     /// Bytes of the body received so far.
@@ -53,16 +59,20 @@ pub struct RequestContext {
 impl RequestContext {
     /// Of a request that has just arrived.
     pub fn new(site: Arc<Site>, id: RequestId) -> Self {
+        let now = Instant::now();
         Self {
             site,
             id,
-            started: Instant::now(),
+            started: now,
             route: None,
             target: None,
             pass: None,
             refused: None,
             source: "none",
             tried: Vec::new(),
+            asks_again: false,
+            asked: now,
+            upstream_status: None,
             set_cookie: None,
             body_received: 0,
             answered: None,

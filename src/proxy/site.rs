@@ -69,7 +69,7 @@ impl Site {
     pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, SiteError> {
         let mut upstreams = BTreeMap::new();
         for (name, settings) in &config.upstreams {
-            upstreams.insert(name.clone(), Upstream::new(name, settings)?);
+            upstreams.insert(name.clone(), Upstream::new(name, settings, metrics)?);
         }
         let routes = RouteTable::new(config, &upstreams)?;
         let counters = routes

@@ -4,29 +4,13 @@ use http::StatusCode;
 use pingora::{Error, ErrorSource, ErrorType};
 
 use crate::rejection::{Code, Rejection};
+use crate::upstream::Failure;
 
 /// 502, 503 and 504 told apart (RFC 9110 section 15.6); `None` when the client is gone and
 /// nobody is there to be told.
 pub(super) fn rejection(error: &Error) -> Option<Rejection> {
     match (error.esource(), error.etype()) {
-        (ErrorSource::Upstream, ErrorType::ConnectTimedout) => Some(Rejection::new(
-            Code::UpstreamTimeout,
-            "upstream_connect_timeout",
-        )),
-        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => {
-            Some(Rejection::new(Code::UpstreamTimeout, "upstream_timeout"))
-        }
-        (
-            ErrorSource::Upstream,
-            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError,
-        ) => Some(Rejection::new(
-            Code::UpstreamFailed,
-            "upstream_connect_failed",
-        )),
-        (ErrorSource::Upstream, _) => Some(Rejection::new(
-            Code::UpstreamFailed,
-            "upstream_protocol_error",
-        )),
+        (ErrorSource::Upstream, _) => Some(told(failure(error, false))),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => {
             Some(Rejection::new(Code::Timeout, "request_body_timeout"))
         }
@@ -44,5 +28,48 @@ pub(super) fn rejection(error: &Error) -> Option<Rejection> {
                 .map(|status| rejection.with_status(status))
         }
         _ => Some(Rejection::new(Code::Internal, "proxy_failed")),
+    }
+}
+
+/// How a server failed, by an error from it. `has_answered`: the head of its answer had come.
+pub(super) fn failure(error: &Error, has_answered: bool) -> Failure {
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Failure::Timeout,
+        ErrorType::ConnectTimedout
+        | ErrorType::ConnectRefused
+        | ErrorType::ConnectNoRoute
+        | ErrorType::ConnectError
+        | ErrorType::ConnectProxyFailure
+        | ErrorType::BindError
+        | ErrorType::SocketError
+        | ErrorType::TLSHandshakeFailure
+        | ErrorType::TLSHandshakeTimedout
+        | ErrorType::InvalidCert => connecting(error),
+        _ if has_answered => Failure::CutOff,
+        _ => Failure::Protocol,
+    }
+}
+
+/// How a server failed that no connection came about to.
+pub(super) fn connecting(error: &Error) -> Failure {
+    match error.etype() {
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Failure::ConnectTimeout,
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert => Failure::Tls,
+        ErrorType::HandshakeError | ErrorType::H2Error => Failure::Protocol,
+        _ => Failure::Connect,
+    }
+}
+
+fn told(failure: Failure) -> Rejection {
+    match failure {
+        Failure::Connect => Rejection::new(Code::UpstreamFailed, "upstream_connect_failed"),
+        Failure::ConnectTimeout => {
+            Rejection::new(Code::UpstreamTimeout, "upstream_connect_timeout")
+        }
+        Failure::Tls => Rejection::new(Code::UpstreamFailed, "upstream_tls_failed"),
+        Failure::Timeout => Rejection::new(Code::UpstreamTimeout, "upstream_timeout"),
+        Failure::Protocol | Failure::CutOff | Failure::Status => {
+            Rejection::new(Code::UpstreamFailed, "upstream_protocol_error")
+        }
     }
 }

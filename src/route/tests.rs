@@ -11,10 +11,16 @@ fn table(routes: Value) -> Result<RouteTable, RouteTableError> {
         "routes": routes,
     }))
     .unwrap();
+    let metrics = crate::metrics::Metrics::new().unwrap();
     let upstreams = config
         .upstreams
         .iter()
-        .map(|(name, settings)| (name.clone(), Upstream::new(name, settings).unwrap()))
+        .map(|(name, settings)| {
+            (
+                name.clone(),
+                Upstream::new(name, settings, &metrics).unwrap(),
+            )
+        })
         .collect();
     RouteTable::new(&config, &upstreams)
 }

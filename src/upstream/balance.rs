@@ -1,37 +1,25 @@
-//! Shares requests out among servers, by Pingora's selection algorithms and health checks.
+//! Shares requests out among servers, by Pingora's selection algorithms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
-use std::num::NonZeroU8;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures::FutureExt;
-use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::lb::discovery::ServiceDiscovery;
-use pingora::lb::health_check::{HealthCheck, HttpHealthCheck, TcpHealthCheck};
 use pingora::lb::selection::{Consistent, Random, RoundRobin};
 use pingora::lb::{Backend, Backends, LoadBalancer};
 
-use super::UpstreamError;
+use super::probe::Probe;
+use super::{Address, Members, UpstreamError};
 use crate::config::upstream as config;
 
 /// The servers of one upstream that have an address, and which is next.
 pub(super) struct Balancer {
     algorithm: Algorithm,
     published: Published,
-    probe: Option<Probe>,
-}
-
-/// The pace of health checks.
-#[derive(Clone, Copy)]
-pub(super) struct Probe {
-    /// Time between them; not zero.
-    pub(super) interval: Duration,
-    /// Bound on all of one, since Pingora bounds each read only.
-    limit: Duration,
+    probe_every: Option<Duration>,
 }
 
 enum Algorithm {
@@ -52,20 +40,15 @@ macro_rules! on {
 }
 
 impl Balancer {
-    /// Without servers; [`Balancer::publish`] gives it some.
-    pub(super) fn new(settings: &config::Upstream) -> Result<Self, UpstreamError> {
+    /// Without servers; [`Balancer::publish`] gives it some. Those in `members` are probed.
+    pub(super) fn new(
+        settings: &config::Upstream,
+        members: Arc<ArcSwap<Members>>,
+    ) -> Result<Self, UpstreamError> {
         let published = Published::default();
         let mut backends = Backends::new(Box::new(published.clone()));
-        let mut probe = None;
         if let Some(settings) = &settings.health_check {
-            if settings.interval.is_zero() {
-                return Err(UpstreamError::ProbeInterval);
-            }
-            backends.set_health_check(health_check(settings)?);
-            probe = Some(Probe {
-                interval: settings.interval,
-                limit: settings.timeout.saturating_mul(3),
-            });
+            backends.set_health_check(Box::new(Probe::new(settings, members)?));
         }
         let algorithm = match settings.balance {
             config::Balance::RoundRobin => {
@@ -79,59 +62,54 @@ impl Balancer {
         Ok(Self {
             algorithm,
             published,
-            probe,
+            probe_every: settings.health_check.as_ref().map(|check| check.interval),
         })
     }
 
     /// Takes these servers in place of all before. Those that stay keep their health.
-    pub(super) fn publish(&self, servers: &BTreeMap<SocketAddr, NonZeroU8>) {
-        let backend = |(address, weight): (&SocketAddr, &NonZeroU8)| Backend {
-            addr: (*address).into(),
-            weight: usize::from(weight.get()),
+    pub(super) fn publish(&self, servers: &Members) {
+        let backends = servers.iter().map(|(address, member)| Backend {
+            addr: address.clone(),
+            weight: usize::from(member.weight.get()),
             ext: Default::default(),
-        };
-        self.published
-            .0
-            .store(Arc::new(servers.iter().map(backend).collect()));
+        });
+        self.published.0.store(Arc::new(backends.collect()));
         // Our discovery answers at once, so the update is done after one poll.
         let updated = on!(&self.algorithm, balancer => balancer.update().now_or_never());
         debug_assert!(matches!(updated, Some(Ok(()))));
     }
 
     /// The next healthy server that `accepts` takes. `key` decides under consistent hashing.
-    pub(super) fn select(
-        &self,
-        key: &[u8],
-        accepts: impl Fn(&SocketAddr) -> bool,
-    ) -> Option<SocketAddr> {
-        let is_fit = |backend: &Backend, is_healthy: bool| {
-            is_healthy && backend.addr.as_inet().is_some_and(&accepts)
-        };
+    pub(super) fn select(&self, key: &[u8], accepts: impl Fn(&Address) -> bool) -> Option<Address> {
+        let is_fit = |backend: &Backend, is_healthy: bool| is_healthy && accepts(&backend.addr);
         on!(&self.algorithm, balancer => {
             let chosen = balancer.select_with(key, MOST_STEPS, is_fit);
             // The algorithms may step past a lone fit server; then any fit one is right.
-            chosen.and_then(|backend| backend.addr.as_inet().copied()).or_else(|| {
+            chosen.map(|backend| backend.addr).or_else(|| {
                 let all = balancer.backends().get_backend();
                 let fit = all.iter().find(|one| is_fit(one, balancer.backends().ready(one)));
-                fit.and_then(|backend| backend.addr.as_inet().copied())
+                fit.map(|backend| backend.addr.clone())
             })
         })
     }
 
-    /// The pace of health checks; `None` when servers are not probed.
-    pub(super) fn probe(&self) -> Option<Probe> {
-        self.probe
+    /// Whether the probes of a server go well, or nobody probes it.
+    pub(super) fn is_healthy(&self, address: &Address) -> bool {
+        let backends = on!(&self.algorithm, balancer => balancer.backends());
+        let all = backends.get_backend();
+        let mut named = all.iter().filter(|backend| backend.addr == *address);
+        named.any(|backend| backends.ready(backend))
     }
 
-    /// Probes all servers at once. One that does not come to an end in time stays what it was.
-    pub(super) async fn run_probe(&self, probe: Probe) {
+    /// Time between probes; `None` when servers are not probed.
+    pub(super) fn probe_every(&self) -> Option<Duration> {
+        self.probe_every
+    }
+
+    /// Probes all servers at once.
+    pub(super) async fn probe(&self) {
         let checks = on!(&self.algorithm, balancer => balancer.backends());
-        if tokio::time::timeout(probe.limit, checks.run_health_check(true))
-            .await
-            .is_err()
-        {
-            tracing::warn!("a health check does not come to an end");
-        }
+        checks.run_health_check(true).await;
     }
 }
 
@@ -152,53 +130,6 @@ impl ServiceDiscovery for Published {
     async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
         Ok((BTreeSet::clone(&self.0.load()), HashMap::new()))
     }
-}
-
-fn health_check(
-    probe: &config::HealthCheck,
-) -> Result<Box<dyn HealthCheck + Send + Sync>, UpstreamError> {
-    let (unhealthy_after, healthy_after) =
-        (count(probe.unhealthy_after), count(probe.healthy_after));
-    let Some(path) = &probe.path else {
-        let mut check = TcpHealthCheck::new();
-        check.consecutive_failure = unhealthy_after;
-        check.consecutive_success = healthy_after;
-        check.peer_template.options.connection_timeout = Some(probe.timeout);
-        return Ok(check);
-    };
-    let invalid = || UpstreamError::HealthCheck(path.clone());
-    let mut request = RequestHeader::build("GET", path.as_bytes(), None).map_err(|_| invalid())?;
-    if !path.starts_with('/') {
-        return Err(invalid());
-    }
-    let mut check = HttpHealthCheck::new("localhost", false);
-    request
-        .insert_header("Host", probe.host.as_str())
-        .map_err(|_| invalid())?;
-    request
-        .insert_header("User-Agent", "vestibule")
-        .map_err(|_| invalid())?;
-    check.req = request;
-    check.consecutive_failure = unhealthy_after;
-    check.consecutive_success = healthy_after;
-    check.peer_template.options.connection_timeout = Some(probe.timeout);
-    check.peer_template.options.read_timeout = Some(probe.timeout);
-    check.validator = Some(Box::new(answers_well));
-    Ok(Box::new(check))
-}
-
-fn answers_well(response: &ResponseHeader) -> pingora::Result<()> {
-    if response.status.is_success() || response.status.is_redirection() {
-        return Ok(());
-    }
-    pingora::Error::e_explain(
-        pingora::ErrorType::CustomCode("health check", response.status.as_u16()),
-        "neither 2xx nor 3xx",
-    )
-}
-
-fn count(number: std::num::NonZeroU32) -> usize {
-    usize::try_from(number.get()).unwrap_or(usize::MAX)
 }
 
 /// How far an algorithm searches for a fit server.

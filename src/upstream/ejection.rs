@@ -1,20 +1,20 @@
 //! Leaves out servers that fail, as seen by the requests that they get.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::Address;
 use crate::config::upstream::Ejection;
 
 /// The recent record of each server. Times are durations since any one moment.
 #[derive(Debug)]
 pub(super) struct Ejections {
     settings: Ejection,
-    records: ArcSwap<HashMap<SocketAddr, Arc<Record>>>,
+    records: ArcSwap<HashMap<Address, Arc<Record>>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,14 +35,17 @@ impl Ejections {
     }
 
     /// Keeps the records of servers that stay, and begins those of new ones.
-    pub(super) fn set_servers(&self, servers: impl Iterator<Item = SocketAddr>) {
+    pub(super) fn set_servers(&self, servers: impl Iterator<Item = Address>) {
         let known = self.records.load();
-        let kept = |server| (server, known.get(&server).cloned().unwrap_or_default());
+        let kept = |server: Address| {
+            let record = known.get(&server).cloned().unwrap_or_default();
+            (server, record)
+        };
         self.records.store(Arc::new(servers.map(kept).collect()));
     }
 
     /// Whether a server is left out.
-    pub(super) fn is_ejected(&self, server: &SocketAddr, now: Duration) -> bool {
+    pub(super) fn is_ejected(&self, server: &Address, now: Duration) -> bool {
         self.records
             .load()
             .get(server)
@@ -50,7 +53,7 @@ impl Ejections {
     }
 
     /// A server answered; true when it had been left out.
-    pub(super) fn answered(&self, server: &SocketAddr) -> bool {
+    pub(super) fn answered(&self, server: &Address) -> bool {
         let records = self.records.load();
         let Some(record) = records.get(server) else {
             return false;
@@ -67,7 +70,7 @@ impl Ejections {
     }
 
     /// A server failed; true when that leaves it out.
-    pub(super) fn failed(&self, server: &SocketAddr, now: Duration) -> bool {
+    pub(super) fn failed(&self, server: &Address, now: Duration) -> bool {
         let records = self.records.load();
         let Some(record) = records.get(server) else {
             return false;
@@ -118,14 +121,15 @@ const LONGEST_FACTOR: u32 = 10;
 mod tests {
     use super::*;
 
-    fn server(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
+    fn server(port: u16) -> Address {
+        Address::Inet(([127, 0, 0, 1], port).into())
     }
 
     fn ejections(failures: u32, max_percent: u8, servers: u16) -> Ejections {
         let duration = Duration::from_secs(10);
         let ejections = Ejections::new(Ejection {
             failures,
+            statuses: Vec::new(),
             duration,
             max_percent,
         });

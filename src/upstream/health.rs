@@ -17,7 +17,7 @@ pub struct HealthChecks {
 impl HealthChecks {
     /// Takes the upstreams whose servers are probed.
     pub fn new(upstreams: impl IntoIterator<Item = Arc<Upstream>>) -> Self {
-        let is_probed = |upstream: &Arc<Upstream>| upstream.balancer.probe().is_some();
+        let is_probed = |upstream: &Arc<Upstream>| upstream.balancer.probe_every().is_some();
         Self {
             upstreams: upstreams.into_iter().filter(is_probed).collect(),
         }
@@ -28,14 +28,14 @@ impl HealthChecks {
         let mut probes = JoinSet::new();
         for upstream in self.upstreams {
             probes.spawn(async move {
-                let Some(probe) = upstream.balancer.probe() else {
+                let Some(interval) = upstream.balancer.probe_every() else {
                     return;
                 };
-                let mut ticks = tokio::time::interval(probe.interval);
+                let mut ticks = tokio::time::interval(interval);
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 loop {
                     ticks.tick().await;
-                    upstream.balancer.run_probe(probe).await;
+                    upstream.balancer.probe().await;
                 }
             });
         }
@@ -46,9 +46,7 @@ impl HealthChecks {
     /// Probes each server once.
     pub async fn probe_all(&self) {
         for upstream in &self.upstreams {
-            if let Some(probe) = upstream.balancer.probe() {
-                upstream.balancer.run_probe(probe).await;
-            }
+            upstream.balancer.probe().await;
         }
     }
 }

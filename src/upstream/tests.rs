@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,7 +8,16 @@ use tokio::net::TcpListener;
 use super::*;
 
 fn upstream(settings: Value) -> Result<Arc<Upstream>, UpstreamError> {
-    Upstream::new("up", &serde_json::from_value(settings).unwrap())
+    let metrics = Metrics::new().unwrap();
+    Upstream::new("up", &serde_json::from_value(settings).unwrap(), &metrics)
+}
+
+fn inet(address: &str) -> Address {
+    Address::Inet(address.parse().unwrap())
+}
+
+fn port(address: &Address) -> u16 {
+    address.as_inet().unwrap().port()
 }
 
 fn three(balance: &str) -> Arc<Upstream> {
@@ -23,7 +33,7 @@ fn shares(upstream: &Upstream, count: usize) -> HashMap<u16, usize> {
     let mut shares = HashMap::new();
     for _ in 0..count {
         *shares
-            .entry(upstream.pick_for(None, &[]).unwrap().port())
+            .entry(port(&upstream.pick_for(None, &[]).unwrap()))
             .or_default() += 1;
     }
     shares
@@ -51,14 +61,13 @@ fn every_server_has_its_share_by_lot_and_by_hash() {
 fn a_user_stays_on_a_server_and_moves_only_when_it_is_gone() {
     let upstream = three("consistent_hash");
     let users: Vec<[u8; 4]> = (0u32..200).map(u32::to_be_bytes).collect();
-    let place =
-        |user: &[u8; 4], tried: &[SocketAddr]| upstream.pick_for(Some(user), tried).unwrap();
-    let gone: SocketAddr = "127.0.0.1:2".parse().unwrap();
+    let place = |user: &[u8; 4], tried: &[Address]| upstream.pick_for(Some(user), tried).unwrap();
+    let gone = inet("127.0.0.1:2");
     let mut moved = 0;
     for user in &users {
         let first = place(user, &[]);
         assert_eq!(place(user, &[]), first);
-        let second = place(user, &[gone]);
+        let second = place(user, std::slice::from_ref(&gone));
         if first == gone {
             moved += 1;
             assert_ne!(second, gone);
@@ -86,14 +95,16 @@ fn a_server_that_was_tried_is_not_picked_again() {
 fn a_server_that_keeps_failing_is_left_out_until_no_other_is_left() {
     for balance in ["round_robin", "random", "consistent_hash"] {
         let upstream = three(balance);
-        let failing: SocketAddr = "127.0.0.1:2".parse().unwrap();
-        upstream.report(&failing, Outcome::Failed);
+        let failing = inet("127.0.0.1:2");
+        let failed = Outcome::Failed(Failure::Connect);
+        upstream.report(&failing, failed);
         assert!(shares(&upstream, 100).contains_key(&2), "{balance}");
-        upstream.report(&failing, Outcome::Failed);
+        upstream.report(&failing, failed);
         assert!(!shares(&upstream, 100).contains_key(&2), "{balance}");
-        let others = ["127.0.0.1:1".parse().unwrap(), "[::1]:3".parse().unwrap()];
-        assert_eq!(upstream.pick_for(None, &others), Some(failing), "{balance}");
-        upstream.report(&failing, Outcome::Answered);
+        let others = [inet("127.0.0.1:1"), inet("[::1]:3")];
+        let last = upstream.pick_for(None, &others);
+        assert_eq!(last.as_ref(), Some(&failing), "{balance}");
+        upstream.report(&failing, Outcome::Answered(StatusCode::OK));
         assert!(shares(&upstream, 100).contains_key(&2), "{balance}");
     }
 }
@@ -103,11 +114,12 @@ async fn names_are_resolved_in_the_background() {
     let upstream = upstream(json!({ "servers": ["127.0.0.1:1", "localhost:2"] })).unwrap();
     assert_eq!(upstream.addresses().len(), 1);
     assert_eq!(shares(&upstream, 10), HashMap::from([(1, 10)]));
-    Resolver::new([Arc::clone(&upstream)]).resolve_all().await;
+    resolver(&upstream).resolve_all().await;
     let addresses = upstream.addresses();
     assert!(
         addresses
             .iter()
+            .filter_map(Address::as_inet)
             .any(|address| address.port() == 2 && address.ip().is_loopback())
     );
     assert_eq!(shares(&upstream, 30).len(), 2);
@@ -119,7 +131,7 @@ async fn without_an_address_nothing_is_picked() {
         let settings = json!({ "servers": ["no-such-name.invalid:1"], "balance": balance });
         let upstream = upstream(settings).unwrap();
         assert_eq!(upstream.pick_for(None, &[]), None);
-        Resolver::new([Arc::clone(&upstream)]).resolve_all().await;
+        resolver(&upstream).resolve_all().await;
         assert_eq!(upstream.pick_for(None, &[]), None);
     }
 }
@@ -129,11 +141,15 @@ async fn background_services_stop_when_told() {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let settings = json!({ "servers": ["localhost:1"], "health_check": {} });
     let upstream = upstream(settings).unwrap();
-    let resolver = tokio::spawn(Resolver::new([Arc::clone(&upstream)]).run(stopped.clone()));
+    let resolver = tokio::spawn(resolver(&upstream).run(stopped.clone()));
     let checks = tokio::spawn(HealthChecks::new([upstream]).run(stopped));
     stop.send(true).unwrap();
     resolver.await.unwrap();
     checks.await.unwrap();
+}
+
+fn resolver(upstream: &Arc<Upstream>) -> Resolver {
+    Resolver::new(&config::Resolver::default(), [Arc::clone(upstream)])
 }
 
 /// Answers each connection with one status.
@@ -169,7 +185,7 @@ async fn picked_after_probes(servers: &[SocketAddr], probe: Value, probes: usize
     }
     let mut ports: Vec<u16> = (0..20)
         .filter_map(|_| upstream.pick_for(None, &[]))
-        .map(|a| a.port())
+        .map(|address| port(&address))
         .collect();
     ports.sort_unstable();
     ports.dedup();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
-use super::{Finding, issuers, routes};
+use super::{Finding, issuers, routes, upstreams};
 use crate::config::{Config, Limits};
 
 /// Everything that is wrong with a configuration whose types are right.
@@ -12,6 +12,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = listening(config);
     findings.extend(own_paths(config));
     findings.extend(issuers::findings(config));
+    findings.extend(upstreams::findings(config));
     findings.extend(routes::findings(config));
     findings.extend(session(config));
     findings.extend(linking(config));

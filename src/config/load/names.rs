@@ -89,8 +89,13 @@ fn is_canonical_segment(segment: &str) -> bool {
         })
 }
 
-/// `HOST:PORT` of a server; IPv6 addresses in brackets.
+/// `HOST:PORT` of a server, IPv6 addresses in brackets, or `unix:/PATH`.
 pub(super) fn server_fault(server: &str) -> Option<&'static str> {
+    if let Some(path) = server.strip_prefix("unix:") {
+        let fits = (2..=MAX_SOCKET_PATH).contains(&path.len()) && !path.contains('\0');
+        return (!path.starts_with('/') || !fits)
+            .then_some("expected `unix:` and an absolute path");
+    }
     let Some((host, port)) = server.rsplit_once(':') else {
         return Some("expected `HOST:PORT`");
     };
@@ -114,6 +119,8 @@ pub(super) fn host_fault(host: &str) -> Option<&'static str> {
 }
 
 const MAX_LABEL: usize = 64;
+/// `sun_path` of Linux, without the zero at its end.
+const MAX_SOCKET_PATH: usize = 107;
 
 /// RFC 9110 section 7.6.1, and what older proxies take for such.
 const HOP_BY_HOP: [&str; 9] = [
@@ -218,6 +225,7 @@ mod tests {
             "app.internal:8080",
             "[::1]:443",
             "localhost:1",
+            "unix:/run/app.sock",
         ] {
             assert_eq!(server_fault(server), None, "{server}");
         }
@@ -231,6 +239,10 @@ mod tests {
             "::1:80",
             "http://a:80",
             "a b:1",
+            "unix:",
+            "unix:/",
+            "unix:run/app.sock",
+            &format!("unix:/{}", "a".repeat(107)),
         ] {
             assert!(server_fault(server).is_some(), "{server}");
         }

@@ -4,17 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::Finding;
 use super::message::choice;
-use super::names::{host_fault, label_fault, path_fault, server_fault};
+use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
-use crate::config::upstream::HealthCheck;
-use crate::config::{Access, Config, Route, Upstream};
+use crate::config::{Access, Config, Route};
 
-/// Checks `routes` and `upstreams`.
+/// Checks `routes`.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, upstream) in &config.upstreams {
-        check_upstream(name, upstream, &mut findings);
-    }
     let mut served = HashMap::new();
     let mut named = HashMap::new();
     for (number, route) in config.routes.iter().enumerate() {
@@ -37,73 +33,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn check_upstream(name: &str, upstream: &Upstream, findings: &mut Vec<Finding>) {
-    let path = format!("upstreams.{name}");
-    if let Some(fault) = label_fault(name) {
-        findings.push(Finding::new(path.clone(), fault));
-    }
-    if upstream.servers.is_empty() {
-        findings.push(Finding::new(
-            format!("{path}.servers"),
-            "at least one server is needed",
-        ));
-    }
-    for (position, server) in upstream.servers.iter().enumerate() {
-        if let Some(fault) = server_fault(&server.address) {
-            findings.push(Finding::new(format!("{path}.servers[{position}]"), fault));
-        }
-    }
-    if upstream.ejection.max_percent > 100 {
-        let message = "more than all servers";
-        findings.push(Finding::new(
-            format!("{path}.ejection.max_percent"),
-            message,
-        ));
-    }
-    if upstream.ejection.failures > 0 && upstream.ejection.duration.is_zero() {
-        let message = "must be more than zero";
-        findings.push(Finding::new(format!("{path}.ejection.duration"), message));
-    }
-    if let Some(check) = &upstream.health_check {
-        check_health(&format!("{path}.health_check"), check, findings);
-    }
-    let times = [
-        ("connect_timeout", upstream.connect_timeout),
-        ("read_timeout", upstream.read_timeout),
-        ("write_timeout", upstream.write_timeout),
-        ("idle_timeout", upstream.idle_timeout),
-    ];
-    for (key, time) in times {
-        if time.is_zero() {
-            findings.push(Finding::new(
-                format!("{path}.{key}"),
-                "must be more than zero",
-            ));
-        }
-    }
-}
-
-fn check_health(path: &str, check: &HealthCheck, findings: &mut Vec<Finding>) {
-    for (key, time) in [("interval", check.interval), ("timeout", check.timeout)] {
-        if time.is_zero() {
-            findings.push(Finding::new(
-                format!("{path}.{key}"),
-                "must be more than zero",
-            ));
-        }
-    }
-    if check
-        .path
-        .as_ref()
-        .is_some_and(|probed| !probed.starts_with('/'))
-    {
-        findings.push(Finding::new(
-            format!("{path}.path"),
-            "a path starts with `/`",
-        ));
-    }
 }
 
 fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec<Finding>) {

@@ -41,6 +41,7 @@ fn shows_defaults() {
     same(&example.forward, &config::Forward::default());
     same(&example.store, &config::Store::default());
     same(&example.limits, &limits::Limits::default());
+    same(&example.resolver, &config::Resolver::default());
     same(&example.admin, &config::Admin::default());
     same(&example.log, &config::Log::default());
     same(&example.server, &config::Server::default());
@@ -50,6 +51,8 @@ fn shows_defaults() {
     same(&example.upstreams["app"], &minimal.upstreams["app"]);
     let check = |config: &Config| config.upstreams["assets"].health_check.clone();
     same(&check(&example), &check(&minimal));
+    let tls = |config: &Config| config.upstreams["assets"].tls.clone();
+    same(&tls(&example), &tls(&minimal));
     same(&example.listeners, &minimal.listeners);
     same(&example.issuers[0], &minimal.issuers[0]);
     same(&example.routes[0], &minimal.routes[0]);
@@ -72,6 +75,7 @@ upstreams:
     servers: [app.internal:3000]
   assets:
     servers: [assets.internal:80]
+    tls: {}
     health_check: {path: /healthz}
 routes:
   - name: site

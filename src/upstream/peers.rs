@@ -1,0 +1,110 @@
+//! How a server is connected to, in the framework's terms.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use pingora::protocols::ALPN;
+use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
+
+use super::tls::{Tls, TlsError};
+use super::{Address, Server};
+use crate::config::upstream::{Protocol, Upstream};
+
+/// Makes the peers of one upstream.
+#[derive(Debug)]
+pub(super) struct Peers {
+    tls: Option<Tls>,
+    options: PeerOptions,
+    group: u64,
+}
+
+impl Peers {
+    pub(super) fn new(name: &str, settings: &Upstream) -> Result<Self, TlsError> {
+        let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
+        let mut options = PeerOptions::new();
+        options.connection_timeout = Some(settings.connect_timeout);
+        options.total_connection_timeout = Some(settings.connect_timeout);
+        options.read_timeout = Some(settings.read_timeout);
+        options.write_timeout = Some(settings.write_timeout);
+        options.idle_timeout = Some(settings.idle_timeout);
+        options.alpn = match settings.protocol {
+            Protocol::Http1 => ALPN::H1,
+            Protocol::Http2 => ALPN::H2,
+            Protocol::Negotiated => ALPN::H2H1,
+        };
+        let streams = settings.max_h2_streams.get();
+        options.max_h2_streams = usize::try_from(streams).unwrap_or(usize::MAX);
+        // A client that does not read holds back one stream's window. The connection's holds all
+        // of them, or such clients would hold back everyone.
+        options.h2_stream_window_size = Some(STREAM_WINDOW);
+        options.h2_connection_window_size =
+            Some(STREAM_WINDOW.saturating_mul(streams).min(LARGEST_WINDOW));
+        options.h2_ping_interval = Some(PING);
+        if let Some(tls) = &tls {
+            options.ca = tls.ca.clone();
+            options.verify_cert = tls.is_verified;
+            options.verify_hostname = tls.is_verified;
+        }
+        let group = group(name, settings, tls.as_ref());
+        Ok(Self {
+            tls,
+            options,
+            group,
+        })
+    }
+
+    /// The same for the same configuration and the same certificates.
+    pub(super) fn group(&self) -> u64 {
+        self.group
+    }
+
+    /// The peer at one address of a server.
+    pub(super) fn peer(&self, address: &Address, server: &Server) -> HttpPeer {
+        let name = |tls: &Tls| tls.server_name.clone().or_else(|| server.host());
+        HttpPeer {
+            _address: address.clone(),
+            scheme: Scheme::from_tls_bool(self.tls.is_some()),
+            // Without a name the framework would verify nothing.
+            sni: self
+                .tls
+                .as_ref()
+                .map(|tls| name(tls).unwrap_or_else(|| NO_NAME.to_owned()))
+                .unwrap_or_default(),
+            proxy: None,
+            client_cert_key: self.tls.as_ref().and_then(|tls| tls.client.clone()),
+            group_key: self.group,
+            options: self.options.clone(),
+        }
+    }
+}
+
+/// Keeps connections of one upstream from those of every other. The framework's own key for reuse
+/// leaves out which authorities were asked, which key was shown and which protocol was allowed.
+fn group(name: &str, settings: &Upstream, tls: Option<&Tls>) -> u64 {
+    let mut digest = Context::new(&SHA256);
+    let mut add = |bytes: &[u8]| {
+        digest.update(&(bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    };
+    add(name.as_bytes());
+    add(format!("{:?}", settings.protocol).as_bytes());
+    add(format!("{:?}", settings.tls).as_bytes());
+    for certificate in tls.iter().flat_map(|tls| tls.certificates()) {
+        add(certificate);
+    }
+    let digest = digest.finish();
+    let mut first = [0; 8];
+    for (to, from) in first.iter_mut().zip(digest.as_ref()) {
+        *to = *from;
+    }
+    u64::from_be_bytes(first)
+}
+
+/// What one HTTP/2 stream may have under way to the gateway: enough for 250 MB/s at 1 ms.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// RFC 9113 section 6.9.1.
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+/// Between signs of life on an HTTP/2 connection.
+const PING: Duration = Duration::from_secs(30);
+/// A name for which no certificate is (RFC 2606 section 2).
+const NO_NAME: &str = "unnamed.invalid";
