@@ -77,8 +77,10 @@ image-check: build ## Replay the Dockerfile's last stage in a fresh Debian folde
 	tests/image/check Dockerfile "$(VESTIBULE_BIN)"
 
 .PHONY: bench
-bench: ## Measure exchanges, paths and header rewriting
-	cargo bench --locked
+bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="--quick")
+	@.ci/packages build
+	cargo bench --locked --bench exchange --bench request
+	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: soak
 soak: nextest ## Repeat the tests of herds, restarts and connections for SOAK (10m)

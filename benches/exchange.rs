@@ -17,17 +17,15 @@
 use std::cell::Cell;
 use std::hint::black_box;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use futures::FutureExt;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use serde_json::json;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use vestibule::config;
-use vestibule::credential;
-use vestibule::server::state::State;
+use http::header::HeaderMap;
 
+#[path = "desk.rs"]
+mod desk;
 #[path = "../tests/support/key.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod key;
@@ -35,8 +33,9 @@ mod key;
 #[allow(dead_code, reason = "shared with the tests")]
 mod token;
 
+use desk::{Desk, ISS, bearer};
 use key::Key;
-use token::TokenBuilder;
+use token::{TokenBuilder, decode};
 
 fn exchange(criterion: &mut Criterion) {
     let keys = [Key::rsa("rsa"), Key::p256("p256"), Key::ed25519("ed")];
@@ -71,68 +70,25 @@ fn exchange(criterion: &mut Criterion) {
     });
 }
 
-/// The gateway's state without its listeners.
-struct Desk {
-    runtime: Runtime,
-    state: State,
-    _dir: TempDir,
-    _stop: watch::Sender<bool>,
-}
-
-impl Desk {
-    fn new(keys: &[std::sync::Arc<Key>]) -> Self {
-        let dir = TempDir::new().unwrap();
-        let jwks = dir.path().join("keys.json");
-        let published: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
-        std::fs::write(&jwks, json!({ "keys": published }).to_string()).unwrap();
-        let file = dir.path().join("config.yaml");
-        let text = json!({
-            "listeners": [{"address": "127.0.0.1:8080"}],
-            "issuers": [{"name": "bench", "iss": ISS, "jwks_file": jwks}],
-            "store": {"path": dir.path().join("vestibule.redb")},
+/// What a first sight can not do without: a verification and a signature, both by held keys.
+fn cryptography(criterion: &mut Criterion) {
+    let key = Key::rsa("rsa");
+    let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_der()).unwrap();
+    let token = decode(&TokenBuilder::new(ISS, &key).sign());
+    let signed = token.signed_part.as_bytes();
+    criterion.bench_function("cryptography/verify/RS256", |bencher| {
+        bencher.iter(|| {
+            public
+                .verify_sig(black_box(signed), &token.signature)
+                .unwrap()
         });
-        std::fs::write(&file, text.to_string()).unwrap();
-        let config = config::load(&file).unwrap();
-        let runtime = Runtime::new().unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let (state, jwks) = runtime.block_on(State::build(&config)).unwrap();
-        runtime.spawn(jwks.run(stopped));
-        runtime.block_on(state.first_keys());
-        Self {
-            runtime,
-            state,
-            _dir: dir,
-            _stop: stop,
-        }
-    }
-
-    fn exchange(&self, headers: &HeaderMap) {
-        let site = self.state.site.load();
-        let presented = credential::find(headers, &site.places).unwrap().unwrap();
-        self.runtime
-            .block_on(self.state.exchange.session(&presented))
-            .unwrap();
-    }
-
-    /// A hit awaits nothing, so one poll is all of it.
-    fn exchange_remembered(&self, headers: &HeaderMap) {
-        let site = self.state.site.load();
-        let presented = credential::find(headers, &site.places).unwrap().unwrap();
-        self.state
-            .exchange
-            .session(&presented)
-            .now_or_never()
-            .unwrap()
-            .unwrap();
-    }
+    });
+    let private = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let random = SystemRandom::new();
+    criterion.bench_function("cryptography/sign/ES256", |bencher| {
+        bencher.iter(|| private.sign(&random, black_box(signed)).unwrap());
+    });
 }
 
-fn bearer(token: &str) -> HeaderMap {
-    let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
-    HeaderMap::from_iter([(AUTHORIZATION, value)])
-}
-
-const ISS: &str = "https://bench.test";
-
-criterion_group!(benches, exchange);
+criterion_group!(benches, cryptography, exchange);
 criterion_main!(benches);

@@ -1,0 +1,119 @@
+//! Runs one part so many times, for `benches/instructions` to count the instructions of.
+//!
+//! A count does not depend on how busy a machine is. What is the same for every number of turns,
+//! starting and stopping, goes out in the difference between two numbers of turns.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a benchmark ends by panicking"
+)]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "nothing depends on this crate"
+)]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::header::HeaderMap;
+use pingora::http::RequestHeader;
+use vestibule::config::Access;
+use vestibule::proxy::forwarded::Peer;
+
+#[path = "desk.rs"]
+#[allow(dead_code, reason = "shared with other benchmarks")]
+mod desk;
+#[path = "../tests/support/key.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod key;
+#[path = "../tests/support/token.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod token;
+
+use desk::{Desk, ISS, bearer};
+use key::Key;
+use token::TokenBuilder;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [part, turns] = words[..] else {
+        // Run by `cargo bench` for the sake of completeness.
+        return;
+    };
+    let turns: u64 = turns.parse().unwrap();
+    let key = Key::p256("p256");
+    let desk = Desk::new(std::slice::from_ref(&key));
+    let token = |turn: u64| {
+        let token = TokenBuilder::new(ISS, &key).foreign();
+        bearer(&token.claim("jti", 1_000_000 + turn).sign())
+    };
+    match part {
+        "hit" => hits(&desk, &token(0), turns),
+        "miss" => misses(&desk, token, turns),
+        // What a miss's turn has beside the exchange.
+        "tokens" => (0..turns).for_each(|turn| drop(black_box(token(turn)))),
+        "rewrite" => rewrites(&desk, turns),
+        other => panic!("there is no part `{other}`"),
+    }
+}
+
+/// Tokens whose session is remembered.
+fn hits(desk: &Desk, headers: &HeaderMap, turns: u64) {
+    desk.exchange(headers);
+    (0..turns).for_each(|_| desk.exchange_remembered(black_box(headers)));
+}
+
+/// Tokens that are verified, whose session is opened and for which a session token is signed.
+fn misses(desk: &Desk, token: impl Fn(u64) -> HeaderMap, turns: u64) {
+    (0..turns).for_each(|turn| desk.exchange(&token(turn)));
+}
+
+/// A browser's header, from which the issuer's cookie goes and into which ours come.
+fn rewrites(desk: &Desk, turns: u64) {
+    let site = desk.state.site.load();
+    let request = browser_request();
+    let value = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
+    let peer = Peer {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        is_https: true,
+        trusted_proxies: &[],
+    };
+    for _ in 0..turns {
+        let mut request = request.clone();
+        site.rewrite
+            .strip(&mut request, Access::Required, |_| false);
+        peer.rewrite(&mut request, "app.test", None);
+        site.rewrite.inject(&mut request, value.clone());
+        black_box(&request);
+    }
+}
+
+fn browser_request() -> RequestHeader {
+    let mut request = RequestHeader::build("GET", b"/api/v1/users", None).unwrap();
+    for (name, value) in [
+        ("Host", "app.test"),
+        (
+            "User-Agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        ),
+        ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+        ("Accept-Language", "en-US,en;q=0.5"),
+        ("Accept-Encoding", "gzip, deflate, br, zstd"),
+        (
+            "Cookie",
+            "theme=dark; bench_token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln; lang=en",
+        ),
+        ("Sec-Fetch-Site", "same-origin"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Cache-Control", "max-age=0"),
+    ] {
+        request.append_header(name, value).unwrap();
+    }
+    request
+}

@@ -1,0 +1,161 @@
+//! Asks over raw connections that are kept open, one thread each.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What was answered.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// How many, by status.
+    pub by_status: BTreeMap<u16, usize>,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+    /// How long each answer took, sorted; only of paced requests.
+    pub latencies: Vec<Duration>,
+}
+
+impl Answers {
+    pub fn count(&self) -> usize {
+        self.by_status.values().sum()
+    }
+}
+
+/// Sends `count` requests, those of the list in turn, as fast as they are answered.
+pub fn saturate(address: SocketAddr, requests: &[Vec<u8>], count: usize) -> Answers {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        (index < count).then_some(index)
+    };
+    run(CONNECTIONS, |_| {
+        let mut connection = Connection::new(address);
+        let mut answers = Answers::default();
+        while let Some(index) = take() {
+            let status = connection.ask(&requests[index % requests.len()]);
+            *answers.by_status.entry(status).or_default() += 1;
+        }
+        answers
+    })
+}
+
+/// Sends `per_second` requests a second for that long, whether or not others are answered: each
+/// connection has its moments, and time that a request waits for its connection counts.
+pub fn pace(
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+    per_second: f64,
+    duration: Duration,
+) -> Answers {
+    let interval = Duration::from_secs_f64(CONNECTIONS_PACED as f64 / per_second);
+    let start = Instant::now() + Duration::from_millis(20);
+    let mut answers = run(CONNECTIONS_PACED, |index| {
+        let mut connection = Connection::new(address);
+        let mut answers = Answers::default();
+        let mut due = start + interval.mul_f64(index as f64 / CONNECTIONS_PACED as f64);
+        let mut turn = index;
+        while due < start + duration {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            let status = connection.ask(&requests[turn % requests.len()]);
+            answers.latencies.push(due.elapsed());
+            *answers.by_status.entry(status).or_default() += 1;
+            due += interval;
+            turn += CONNECTIONS_PACED;
+        }
+        answers
+    });
+    answers.latencies.sort_unstable();
+    answers
+}
+
+fn run(connections: usize, ask: impl Fn(usize) -> Answers + Sync) -> Answers {
+    let start = Instant::now();
+    let mut all = Answers::default();
+    thread::scope(|scope| {
+        let ask = &ask;
+        let threads: Vec<_> = (0..connections)
+            .map(|index| scope.spawn(move || ask(index)))
+            .collect();
+        for thread in threads {
+            let some = thread.join().unwrap();
+            for (status, count) in some.by_status {
+                *all.by_status.entry(status).or_default() += count;
+            }
+            all.latencies.extend(some.latencies);
+        }
+    });
+    all.elapsed = start.elapsed();
+    all
+}
+
+struct Connection {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            stream: None,
+            received: vec![0; 16 * 1024],
+        }
+    }
+
+    /// Sends a request and reads its answer; the status.
+    fn ask(&mut self, request: &[u8]) -> u16 {
+        let stream = self.stream.get_or_insert_with(|| {
+            let stream = TcpStream::connect(self.address).expect("the proxy accepts");
+            stream.set_nodelay(true).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream
+        });
+        stream.write_all(request).expect("the proxy reads");
+        let mut length = 0;
+        loop {
+            let read = stream.read(&mut self.received[length..]);
+            let read = read.expect("the proxy answers in time");
+            assert!(read > 0, "the proxy closed a connection without an answer");
+            length += read;
+            let text = &self.received[..length];
+            let Some(header) = text.windows(4).position(|end| end == b"\r\n\r\n") else {
+                continue;
+            };
+            let (header, body) = text.split_at(header + 4);
+            if body.len() < content_length(header) {
+                continue;
+            }
+            let status = std::str::from_utf8(&header[9..12]).unwrap();
+            let status = status.parse().unwrap();
+            if field(header, b"connection: close") {
+                self.stream = None;
+            }
+            return status;
+        }
+    }
+}
+
+fn content_length(header: &[u8]) -> usize {
+    let lines = header.split(|byte| *byte == b'\n');
+    let name = b"content-length:";
+    let value = lines
+        .filter_map(|line| line.split_at_checked(name.len()))
+        .find(|(start, _)| start.eq_ignore_ascii_case(name))
+        .map(|(_, value)| std::str::from_utf8(value.trim_ascii()).unwrap());
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+fn field(header: &[u8], line: &[u8]) -> bool {
+    let mut lines = header.split(|byte| *byte == b'\n');
+    lines.any(|found| found.trim_ascii().eq_ignore_ascii_case(line))
+}
+
+/// Enough that the proxy never waits for the asking side.
+const CONNECTIONS: usize = 16;
+/// Enough that few requests find theirs busy.
+const CONNECTIONS_PACED: usize = 48;
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,159 @@
+//! The gateway's binary and its issuer.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::key::Key;
+use crate::machine;
+use crate::process::{Process, free_address};
+use crate::requests::COOKIE;
+use crate::token::TokenBuilder;
+
+/// A gateway between an upstream and one or more issuers.
+pub struct Gateway {
+    pub public: SocketAddr,
+    pub process: Process,
+    _directory: TempDir,
+}
+
+impl Gateway {
+    /// Starts the binary on the core of the processes under test. `change` may change what it is
+    /// configured by.
+    pub fn start(issuer: &Issuer, upstream: SocketAddr, change: impl FnOnce(&mut Value)) -> Self {
+        Self::start_on(machine::core(), issuer, upstream, change)
+    }
+
+    /// The same on these cores.
+    pub fn start_on(
+        cores: &str,
+        issuer: &Issuer,
+        upstream: SocketAddr,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
+        let directory = TempDir::new().unwrap();
+        let (public, admin) = (free_address(), free_address());
+        let mut config = json!({
+            "public_url": "http://127.0.0.1",
+            "listeners": [{"address": public}],
+            "admin": {"address": admin},
+            "issuers": [issuer.config(directory.path())],
+            "upstreams": {"app": {"servers": [upstream]}},
+            "routes": [
+                {"path": "/open", "auth": "none", "upstream": "app"},
+                {"path": "/auth", "auth": "required", "upstream": "app"},
+            ],
+            // The bare proxy has no bound on these.
+            "limits": {"keepalive_requests": 100_000_000},
+            "log": {"access": false, "level": "warn"},
+            "server": {"threads": 1},
+        });
+        change(&mut config);
+        std::fs::write(directory.path().join("config.yaml"), config.to_string()).unwrap();
+        let command = [env!("CARGO_BIN_EXE_vestibule"), "serve"];
+        let mut process = Process::start(cores, &command, directory.path(), "log");
+        process.wait_for(admin);
+        process.wait_for(public);
+        // Beyond listening there is the first look at the keys, which are in the file.
+        std::thread::sleep(Duration::from_millis(300));
+        Self {
+            public,
+            process,
+            _directory: directory,
+        }
+    }
+}
+
+/// Who signs the external tokens.
+pub struct Issuer {
+    key: Arc<Key>,
+    by_secret: bool,
+}
+
+impl Issuer {
+    /// With an RSA key of 2048 bits, as most have.
+    pub fn new() -> Self {
+        Self {
+            key: Key::rsa("bench-2026"),
+            by_secret: false,
+        }
+    }
+
+    /// With a shared secret: a million of its tokens are signed and verified in little time.
+    pub fn fast() -> Self {
+        Self {
+            by_secret: true,
+            ..Self::new()
+        }
+    }
+
+    /// Its key pair.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// What a gateway is told about it.
+    fn config(&self, directory: &Path) -> Value {
+        let mut config = json!({"name": "bench", "iss": ISS, "cookie_name": COOKIE});
+        if self.by_secret {
+            let file = directory.join("secret");
+            std::fs::write(&file, SECRET).unwrap();
+            config["hs256_secret"] = json!(format!("file:{}", file.display()));
+        } else {
+            config["keys"] = json!([self.key.jwk()]);
+        }
+        config
+    }
+
+    /// The token of the user of that number, good for longer than any run.
+    pub fn token(&self, user: usize) -> String {
+        let token = self.unsigned(user);
+        if self.by_secret {
+            let token = token.header("alg", "HS256").without_header("kid");
+            return token.sign_hs256(SECRET);
+        }
+        token.sign()
+    }
+
+    /// Many, with as many threads as there are cores.
+    pub fn tokens(&self, users: std::ops::Range<usize>) -> Vec<String> {
+        let users: Vec<usize> = users.collect();
+        let share = users.len().div_ceil(machine::cores()).max(1);
+        let sign = |users: &[usize]| users.iter().map(|user| self.token(*user)).collect();
+        std::thread::scope(|scope| {
+            let shares = users.chunks(share);
+            let threads: Vec<_> = shares
+                .map(|users| scope.spawn(move || sign(users)))
+                .collect();
+            let signed = threads.into_iter().map(|thread| thread.join().unwrap());
+            signed.flat_map(|signed: Vec<String>| signed).collect()
+        })
+    }
+
+    /// As good as a token of this user, but for its signature, which is another token's.
+    pub fn forged(&self, user: usize, signature: &[u8]) -> String {
+        self.unsigned(user).with_signature(signature)
+    }
+
+    fn unsigned(&self, user: usize) -> TokenBuilder {
+        let id = format!("0192b1c4-7a1e-7c3d-9f00-{user:012x}");
+        TokenBuilder::new(ISS, &self.key)
+            .foreign()
+            .sub(&id)
+            .expires_in(12 * 3600)
+            .claim("aud", "https://app.example.com")
+            .claim("email", format!("user-{user}@example.com"))
+            .claim("email_verified", true)
+            .claim("name", format!("User Number {user}"))
+            .claim("jti", id)
+            .claim("scope", "openid profile email offline_access")
+    }
+}
+
+/// The issuer of all tokens.
+pub const ISS: &str = "https://id.example.com";
+const SECRET: &[u8] = b"a secret that is no secret, of more than 32 bytes";

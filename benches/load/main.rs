@@ -1,0 +1,126 @@
+//! What a request costs a whole gateway, beside the same proxy without one.
+//!
+//! `make bench` runs it after the benchmarks of the parts. The processes under test have a core of
+//! their own; this one, which asks, and the upstream share the other. What is trusted is the CPU
+//! time of the process under test over the requests that it answered, and of that the ratios within
+//! one round: each round measures everything once, in another order, so that a busy moment of the
+//! machine harms all alike.
+//!
+//! The bare proxy and the upstream are parts of this executable, started again with another
+//! argument, so that they are built with the gateway's profile.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a benchmark ends by panicking, prints its findings, and its threads may sleep"
+)]
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    reason = "nothing depends on this crate"
+)]
+
+use std::net::SocketAddr;
+
+mod bare;
+mod client;
+mod gateway;
+mod growth;
+mod latency;
+mod machine;
+mod memory;
+mod parts;
+mod process;
+mod report;
+mod requests;
+mod rounds;
+mod upstream;
+mod work;
+
+#[path = "../../tests/support/key.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod key;
+#[path = "../../tests/support/token.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod token;
+
+fn main() {
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    match words.as_slice() {
+        ["bare", listen, upstream, threads] => bare::run(
+            address(listen),
+            address(upstream),
+            threads.parse().expect("a number of threads"),
+        ),
+        ["upstream", listen] => upstream::run(address(listen)),
+        _ => measure(&words),
+    }
+}
+
+/// What is measured, all of it unless names are given: `work`, `latency`, `growth`, `memory`. For a
+/// profile of one kind of work, `--only=NAME` leaves out the others.
+fn measure(words: &[&str]) {
+    let quick = words.contains(&"--quick");
+    let named: Vec<_> = words
+        .iter()
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let only = words.iter().find_map(|word| word.strip_prefix("--only="));
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|word| **word == name);
+    machine::stay_on_the_first_core();
+    println!("{}", machine::describe(quick));
+    let scale = if quick { &QUICK } else { &WHOLE };
+    if wanted("work") {
+        println!("{}", work::measure(scale, only));
+    }
+    if wanted("latency") {
+        println!("{}", latency::measure(scale));
+    }
+    if wanted("growth") {
+        println!("{}", growth::measure(scale));
+    }
+    if wanted("memory") {
+        println!("{}", memory::measure(scale));
+    }
+}
+
+/// How much of everything.
+pub struct Scale {
+    /// How often everything is measured.
+    pub rounds: usize,
+    /// Requests in one measurement.
+    pub requests: usize,
+    /// Tokens seen for the first time, in all rounds together.
+    pub first_sights: usize,
+    /// Live sessions.
+    pub sessions: usize,
+    /// Seconds of one measurement of latency.
+    pub seconds: u64,
+}
+
+const WHOLE: Scale = Scale {
+    rounds: 7,
+    requests: 30_000,
+    first_sights: 50_000,
+    sessions: 1_000_000,
+    seconds: 5,
+};
+const QUICK: Scale = Scale {
+    rounds: 3,
+    requests: 8_000,
+    first_sights: 6_000,
+    sessions: 50_000,
+    seconds: 2,
+};

@@ -1,0 +1,81 @@
+//! A process under test: on its own core, with its CPU time and memory.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Stopped when dropped.
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a program on these cores (`taskset` syntax); its errors go to a file there, or
+    /// nowhere.
+    pub fn start(cores: &str, command: &[&str], directory: &Path, log: &str) -> Self {
+        let log = std::fs::File::create(directory.join(log)).unwrap();
+        let child = Command::new("taskset")
+            .args(["--cpu-list", cores])
+            .args(command)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("taskset of util-linux runs");
+        Self { child }
+    }
+
+    /// CPU time of all its threads, user and system.
+    pub fn cpu(&self) -> Duration {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = std::fs::read_dir(tasks).unwrap();
+        let nanoseconds: u64 = tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+            .map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum();
+        Duration::from_nanos(nanoseconds)
+    }
+
+    /// Memory that it holds.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+        let kilobytes = line
+            .and_then(|line| line.split_whitespace().nth(1))
+            .unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Waits until something listens there.
+    pub fn wait_for(&mut self, address: SocketAddr) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(address).is_err() {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "a process under test ended: {ended:?}");
+            assert!(Instant::now() < deadline, "nothing listens on {address}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address that nothing listens on.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// This executable, to be started in another part.
+pub fn this() -> String {
+    let path = std::env::current_exe().unwrap();
+    path.to_str().unwrap().to_owned()
+}

@@ -1,0 +1,304 @@
+//! CPU time per request of the gateway's work, beside the bare proxy's.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use tempfile::TempDir;
+
+use crate::Scale;
+use crate::client;
+use crate::gateway::{Gateway, Issuer};
+use crate::machine;
+use crate::parts::Parts;
+use crate::process::{Process, free_address, this};
+use crate::report::{self, Target, cells};
+use crate::requests::{CLOSED, OPEN, bearer, cookie};
+use crate::rounds::{Series, turned};
+use crate::token::decode;
+
+/// One kind of work: what is asked, of whom, and what is to be answered.
+struct Work {
+    name: &'static str,
+    side: Side,
+    requests: Requests,
+    status: u16,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Bare,
+    Quiet,
+    Logging,
+}
+
+enum Requests {
+    /// These in turn.
+    Turn(Vec<Vec<u8>>),
+    /// Each of these once in all rounds together.
+    Once(Vec<Vec<u8>>),
+}
+
+/// Runs all rounds; the tables.
+pub fn measure(scale: &Scale, only: Option<&str>) -> String {
+    let issuer = Issuer::new();
+    let sides = Sides::start(&issuer, 1);
+    let mut works = works(&issuer, scale);
+    works.retain(|work| only.is_none_or(|name| work.name == name));
+    let parts = Parts::new(&issuer);
+    let mut series: BTreeMap<&str, Series> = BTreeMap::new();
+    // What each connection and cache pays once is not measured.
+    for work in &works {
+        if let Requests::Turn(requests) = &work.requests {
+            client::saturate(sides.address(work.side), requests, 2000);
+        }
+    }
+    for round in 0..scale.rounds {
+        for index in turned(works.len(), round) {
+            let work = &works[index];
+            let microseconds = sides.run(work, round, scale);
+            eprintln!("round {round}: {}: {microseconds:.1} µs", work.name);
+            series.entry(work.name).or_default().0.push(microseconds);
+        }
+        series
+            .entry(VERIFY)
+            .or_default()
+            .0
+            .push(parts.verification());
+        series.entry(SIGN).or_default().0.push(parts.signing());
+    }
+    if only.is_some() {
+        return format!("{series:#?}");
+    }
+    render(&works, &series)
+}
+
+fn works(issuer: &Issuer, scale: &Scale) -> Vec<Work> {
+    let known = issuer.token(0);
+    let thousand = issuer.tokens(1..1001);
+    let signature = decode(&known).signature;
+    let once = |tokens: Vec<String>| {
+        Requests::Once(tokens.iter().map(|token| bearer(CLOSED, token)).collect())
+    };
+    let turn = |request: Vec<u8>| Requests::Turn(vec![request]);
+    let floods = scale.rounds * scale.requests;
+    let forged = (0..floods).map(|user| issuer.forged(FIRST_FORGED + user, &signature));
+    let work = |name, side, status, requests| Work {
+        name,
+        side,
+        requests,
+        status,
+    };
+    vec![
+        work(BARE, Side::Bare, 200, turn(bearer(CLOSED, &known))),
+        work(NONE, Side::Quiet, 200, turn(bearer(OPEN, &known))),
+        work(SAME, Side::Quiet, 200, turn(bearer(CLOSED, &known))),
+        work(NONE_LOGGED, Side::Logging, 200, turn(bearer(OPEN, &known))),
+        work(
+            SAME_LOGGED,
+            Side::Logging,
+            200,
+            turn(bearer(CLOSED, &known)),
+        ),
+        work(COOKIE, Side::Quiet, 200, turn(cookie(CLOSED, &known, 0))),
+        work(
+            COOKIE_BEHIND,
+            Side::Quiet,
+            200,
+            turn(cookie(CLOSED, &known, 8 * 1024)),
+        ),
+        work(
+            THOUSAND,
+            Side::Quiet,
+            200,
+            Requests::Turn(thousand.iter().map(|token| bearer(CLOSED, token)).collect()),
+        ),
+        work(
+            FIRST,
+            Side::Quiet,
+            200,
+            once(issuer.tokens(FIRST_STRANGER..FIRST_STRANGER + scale.first_sights)),
+        ),
+        work(FORGED, Side::Quiet, 401, once(forged.collect())),
+        work(
+            FORGED_AGAIN,
+            Side::Quiet,
+            401,
+            turn(bearer(CLOSED, &issuer.forged(FIRST_FORGED - 1, &signature))),
+        ),
+    ]
+}
+
+/// The processes under test and what they stand before.
+pub struct Sides {
+    pub bare: SocketAddr,
+    pub quiet: Gateway,
+    pub logging: Gateway,
+    pub bare_process: Process,
+    _upstream: Process,
+    _directory: TempDir,
+}
+
+impl Sides {
+    /// All of them, each with so many threads.
+    pub fn start(issuer: &Issuer, threads: usize) -> Self {
+        let directory = TempDir::new().unwrap();
+        let (upstream, process) = start_upstream(&directory);
+        let (bare, bare_process) = start_bare(machine::core(), upstream, threads, &directory);
+        let quiet = Gateway::start(issuer, upstream, |config| {
+            config["server"]["threads"] = threads.into();
+        });
+        let logging = Gateway::start(issuer, upstream, |config| {
+            config["server"]["threads"] = threads.into();
+            config["log"] = serde_json::json!({"access": true, "format": "json", "level": "info"});
+        });
+        Self {
+            bare,
+            quiet,
+            logging,
+            bare_process,
+            _upstream: process,
+            _directory: directory,
+        }
+    }
+
+    fn address(&self, side: Side) -> SocketAddr {
+        match side {
+            Side::Bare => self.bare,
+            Side::Quiet => self.quiet.public,
+            Side::Logging => self.logging.public,
+        }
+    }
+
+    /// Microseconds of CPU per request.
+    fn run(&self, work: &Work, round: usize, scale: &Scale) -> f64 {
+        let process = match work.side {
+            Side::Bare => &self.bare_process,
+            Side::Quiet => &self.quiet.process,
+            Side::Logging => &self.logging.process,
+        };
+        let (requests, count) = match &work.requests {
+            Requests::Turn(requests) => (requests.as_slice(), scale.requests),
+            Requests::Once(requests) => {
+                let share = requests.len() / scale.rounds;
+                (&requests[round * share..(round + 1) * share], share)
+            }
+        };
+        let before = process.cpu();
+        let answers = client::saturate(self.address(work.side), requests, count);
+        let spent = process.cpu() - before;
+        assert_eq!(
+            answers.by_status.get(&work.status),
+            Some(&count),
+            "{}: {answers:?}",
+            work.name
+        );
+        spent.as_secs_f64() * 1e6 / count as f64
+    }
+}
+
+/// The upstream, beside the asking side.
+pub fn start_upstream(directory: &TempDir) -> (SocketAddr, Process) {
+    let address = free_address();
+    let command = [&*this(), "upstream", &address.to_string()];
+    let mut process = Process::start("0", &command, directory.path(), "upstream.log");
+    process.wait_for(address);
+    (address, process)
+}
+
+/// The bare proxy.
+pub fn start_bare(
+    cores: &str,
+    upstream: SocketAddr,
+    threads: usize,
+    directory: &TempDir,
+) -> (SocketAddr, Process) {
+    let address = free_address();
+    let (listen, upstream) = (address.to_string(), upstream.to_string());
+    let command = [&*this(), "bare", &listen, &upstream, &threads.to_string()];
+    let mut process = Process::start(cores, &command, directory.path(), "bare.log");
+    process.wait_for(address);
+    (address, process)
+}
+
+fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
+    let bare = &series[BARE];
+    let mut rows = vec![cells([
+        "work",
+        "CPU per request, µs",
+        "spread",
+        "× bare",
+        "spread",
+    ])];
+    for name in works.iter().map(|work| work.name).chain([VERIFY, SIGN]) {
+        let mut row = vec![name.to_owned()];
+        row.extend(report::with_spread(&series[name], 1));
+        row.extend(report::with_spread(&series[name].over(bare), 2));
+        rows.push(row);
+    }
+    let ratio = |name: &str, other: &str| series[name].over(&series[other]).median();
+    // What a first sight or a forgery costs beyond a request that needs no decision.
+    let above = |name: &str, other: &Series| series[name].above(&series[NONE]).over(other).median();
+    let both = series[VERIFY].plus(&series[SIGN]);
+    let target = |what: &str, figure, at_most| Target {
+        what: what.to_owned(),
+        figure,
+        at_most,
+    };
+    let targets = [
+        target("`none` route / bare", ratio(NONE, BARE), 1.10),
+        target("same token / `none`, log off", ratio(SAME, NONE), 1.05),
+        target("same token / bare, log off", ratio(SAME, BARE), 1.15),
+        target(
+            "same token / `none`, log on",
+            ratio(SAME_LOGGED, NONE_LOGGED),
+            1.10,
+        ),
+        target("same token / bare, log on", ratio(SAME_LOGGED, BARE), 1.15),
+        target("cookie / header", ratio(COOKIE, SAME), 1.05),
+        target(
+            "cookie behind 8 KB / header",
+            ratio(COOKIE_BEHIND, SAME),
+            1.20,
+        ),
+        target("1,000 tokens / same token", ratio(THOUSAND, SAME), 1.05),
+        target(
+            "first sight above `none` / (verify + sign)",
+            above(FIRST, &both),
+            2.5,
+        ),
+        target(
+            "bad signature above `none` / verify",
+            above(FORGED, &series[VERIFY]),
+            1.3,
+        ),
+        target(
+            "bad token again above `none` / verify",
+            above(FORGED_AGAIN, &series[VERIFY]),
+            0.3,
+        ),
+    ];
+    format!(
+        "## Work\n\n{}\n{}",
+        report::table(&rows),
+        report::targets(&targets)
+    )
+}
+
+const BARE: &str = "bare proxy";
+const NONE: &str = "`none` route";
+const SAME: &str = "same token";
+const NONE_LOGGED: &str = "`none` route, access log";
+const SAME_LOGGED: &str = "same token, access log";
+const COOKIE: &str = "token in a cookie";
+const COOKIE_BEHIND: &str = "token in a cookie behind 8 KB";
+const THOUSAND: &str = "1,000 tokens in turn";
+const FIRST: &str = "first sights";
+const FORGED: &str = "bad signatures, each once";
+const FORGED_AGAIN: &str = "a bad signature again";
+const VERIFY: &str = "part: RS256 verification";
+const SIGN: &str = "part: ES256 signature";
+
+/// The users of first sights, beyond those of the other tokens.
+const FIRST_STRANGER: usize = 10_000;
+/// The users of forged tokens.
+const FIRST_FORGED: usize = 10_000_000;
