@@ -19,7 +19,7 @@
 //!
 //! Dependencies run one way: `server` knows `proxy`, `api` and `admin`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
-//! and the leaves ([`clock`], [`metrics`], [`rejection`], [`telemetry`]).
+//! and the leaves ([`clock`], [`limit`], [`metrics`], [`rejection`], [`telemetry`]).
 
 pub mod admin;
 pub mod api;
@@ -33,6 +33,7 @@ pub mod exchange;
 pub mod identity;
 pub mod jwks;
 pub mod jwt;
+pub mod limit;
 pub mod metrics;
 pub mod origin;
 pub mod proxy;

@@ -153,6 +153,14 @@ impl Rejection {
         Self { status, ..self }
     }
 
+    /// A 429 that says when to come back.
+    pub fn too_often(reason: &'static str, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(Code::TooManyRequests, reason)
+        }
+    }
+
     /// A 503 that says when to come back.
     pub fn unavailable(reason: &'static str, retry_after: Duration) -> Self {
         Self {

@@ -1,9 +1,12 @@
 //! Bounds on what a client may cost.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+
+use crate::limit::Rate;
 
 /// Sizes, counts and times.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -41,6 +44,41 @@ pub struct Limits {
     pub token_cache: usize,
     /// Digests of refused tokens that are remembered.
     pub refused_cache: usize,
+    /// How often one may sign in and fail.
+    pub rates: Rates,
+}
+
+/// How often things may happen. A client is counted by its address, of which IPv6 has one for
+/// each network; behind a proxy that is not in `trusted_proxies` all clients are one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Sign-ins and token exchanges by the API from one client.
+    pub sign_in_per_client: Rate,
+    /// The same of one user.
+    pub sign_in_per_user: Rate,
+    /// Step-ups from one client.
+    pub step_up_per_client: Rate,
+    /// The same of one user.
+    pub step_up_per_user: Rate,
+    /// Tokens, and credentials of programs, that do not verify, from one client; after that many
+    /// the gateway does not look at new ones of that client for a while.
+    pub failed_per_client: Rate,
+    /// Clients, and users, that are remembered for each of these.
+    pub tracked: usize,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            sign_in_per_client: per_minute(300),
+            sign_in_per_user: per_minute(30),
+            step_up_per_client: per_minute(300),
+            step_up_per_user: per_minute(30),
+            failed_per_client: per_minute(300),
+            tracked: 100_000,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -60,6 +98,14 @@ impl Default for Limits {
             h2_streams: 100,
             token_cache: 100_000,
             refused_cache: 10_000,
+            rates: Rates::default(),
         }
+    }
+}
+
+const fn per_minute(count: u32) -> Rate {
+    match NonZeroU32::new(count) {
+        Some(count) => Rate::per_minute(count),
+        None => Rate::OFF,
     }
 }

@@ -218,6 +218,7 @@ fn limits(limits: &Limits) -> Vec<Finding> {
         ("h2_streams", limits.h2_streams.into()),
         ("token_cache", limits.token_cache as u64),
         ("refused_cache", limits.refused_cache as u64),
+        ("rates.tracked", limits.rates.tracked as u64),
         (
             "header_timeout",
             u64::from(!limits.header_timeout.is_zero()),

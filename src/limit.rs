@@ -1,0 +1,269 @@
+//! How often something may happen, for each of many keys.
+//!
+//! The arithmetic is governor's (GCRA: a bucket that refills evenly); what is kept of the keys is
+//! bounded: a flood of new keys evicts keys that are seen once before those that are seen often,
+//! and an evicted key starts with a full bucket.
+
+use std::fmt;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Deserializer, de};
+
+/// `60/1m`: 60 at once, and one more for each second since. `off`: as often as one likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(Option<Quota>);
+
+impl Rate {
+    /// As often as one likes.
+    pub const OFF: Self = Self(None);
+
+    /// `count` at once, refilled evenly within a minute.
+    pub const fn per_minute(count: NonZeroU32) -> Self {
+        Self(Some(Quota::per_minute(count)))
+    }
+
+    /// Whether there is no bound.
+    pub fn is_off(self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// The text is not a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a rate: expected a count and a time, such as `60/1m`, or `off`")]
+pub struct RateError;
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::OFF);
+        }
+        let (count, period) = text.split_once('/').ok_or(RateError)?;
+        let count: NonZeroU32 = count.parse().map_err(|_| RateError)?;
+        let period = humantime::parse_duration(period).map_err(|_| RateError)?;
+        let quota = Quota::with_period(period / count.get()).ok_or(RateError)?;
+        Ok(Self(Some(quota.allow_burst(count))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// Refuses what happens too often for one key. Costs no I/O, and no lock that all keys share.
+pub struct Limiter<K, C = MonotonicClock>
+where
+    K: Eq + Hash + Clone,
+    C: Clock,
+{
+    /// `None`: it refuses nothing.
+    limiter: Option<Governor<K, C>>,
+}
+
+/// It happened too often; how long until it may again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooOften(pub Duration);
+
+impl<K: Eq + Hash + Clone> Limiter<K> {
+    /// A limiter that remembers about `keys` keys.
+    pub fn new(rate: Rate, keys: usize) -> Self {
+        Self::with_clock(rate, keys, MonotonicClock)
+    }
+}
+
+impl<K: Eq + Hash + Clone, C: Clock> Limiter<K, C> {
+    fn with_clock(rate: Rate, keys: usize, clock: C) -> Self {
+        let limiter = rate
+            .0
+            .map(|quota| RateLimiter::new(quota, Buckets(Cache::new(keys)), clock));
+        Self { limiter }
+    }
+
+    /// Counts that it happens now.
+    ///
+    /// # Errors
+    ///
+    /// It happened too often; then it is not counted.
+    pub fn take(&self, key: K) -> Result<(), TooOften> {
+        self.attempt(&Attempt::Take(key))
+    }
+
+    /// Whether it might happen now; counts nothing. For what is only counted once it went wrong.
+    ///
+    /// # Errors
+    ///
+    /// It happened too often.
+    pub fn look(&self, key: K) -> Result<(), TooOften> {
+        self.attempt(&Attempt::Look(key))
+    }
+
+    fn attempt(&self, attempt: &Attempt<K>) -> Result<(), TooOften> {
+        let Some(limiter) = &self.limiter else {
+            return Ok(());
+        };
+        limiter
+            .check_key(attempt)
+            .map_err(|refusal| TooOften(refusal.wait_time_from(limiter.clock().now())))
+    }
+}
+
+impl<K: Eq + Hash + Clone, C: Clock> fmt::Debug for Limiter<K, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter")
+            .field("is_off", &self.limiter.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a client is counted by: its IPv4 address, or the network of its IPv6 address, of which
+/// one household has 2^64.
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & NETWORK_BITS;
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    }
+}
+
+type Governor<K, C> = RateLimiter<Attempt<K>, Buckets<K>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Attempt<K> {
+    Take(K),
+    Look(K),
+}
+
+/// A bucket for each key that is remembered.
+struct Buckets<K>(Cache<K, Arc<InMemoryState>>);
+
+impl<K: Eq + Hash + Clone> StateStore for Buckets<K> {
+    type Key = Attempt<K>;
+
+    fn measure_and_replace<T, F, E>(&self, attempt: &Attempt<K>, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        match attempt {
+            Attempt::Take(key) => match self
+                .0
+                .get_or_insert_with(key, || Ok::<_, E>(Arc::default()))
+            {
+                Ok(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, decide),
+                Err(error) => Err(error),
+            },
+            Attempt::Look(key) => match self.0.get(key) {
+                // Puts back what was there.
+                Some(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, |level| {
+                    decide(level).map(|(outcome, _)| (outcome, level.unwrap_or_default()))
+                }),
+                None => decide(None).map(|(outcome, _)| outcome),
+            },
+        }
+    }
+}
+
+const NETWORK_BITS: u128 = !0 << 64;
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        text.parse().unwrap()
+    }
+
+    fn limiter(text: &str, keys: usize) -> (Limiter<u32, FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::with_clock(rate(text), keys, clock.clone());
+        (limiter, clock)
+    }
+
+    #[test]
+    fn reads_rates() {
+        assert_eq!(rate("off"), Rate::OFF);
+        assert_eq!(
+            rate("60/1m"),
+            Rate::per_minute(NonZeroU32::new(60).unwrap())
+        );
+        for wrong in [
+            "", "60", "0/1m", "60/", "60/0s", "-1/1s", "off/1s", "1/1", "2/1ns",
+        ] {
+            assert_eq!(wrong.parse::<Rate>(), Err(RateError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_too_often_and_says_how_long() {
+        let (limiter, clock) = limiter("3/3s", 10);
+        for _ in 0..3 {
+            assert_eq!(limiter.take(1), Ok(()));
+        }
+        assert_eq!(limiter.take(1), Err(TooOften(Duration::from_secs(1))));
+        assert_eq!(limiter.take(2), Ok(()), "another key has its own bucket");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(limiter.take(1), Ok(()));
+        assert_eq!(limiter.take(1), Err(TooOften(Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn a_look_counts_nothing() {
+        let (limiter, clock) = limiter("1/1s", 10);
+        for _ in 0..3 {
+            assert_eq!(limiter.look(1), Ok(()));
+        }
+        assert_eq!(limiter.take(1), Ok(()));
+        assert_eq!(limiter.look(1), Err(TooOften(Duration::from_secs(1))));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(limiter.look(1), Ok(()));
+        assert_eq!(limiter.take(1), Ok(()));
+    }
+
+    #[test]
+    fn an_endless_flood_of_keys_is_bounded_and_evicts_no_busy_key() {
+        let (limiter, _clock) = limiter("2/1h", 1_000);
+        let _ = limiter.take(0);
+        let _ = limiter.take(0);
+        for key in 1..100_000 {
+            let _ = limiter.take(key);
+            assert!(limiter.take(0).is_err(), "evicted by {key}");
+        }
+        let buckets = limiter.limiter.unwrap().into_state_store();
+        assert!(buckets.0.len() <= 1_100, "{}", buckets.0.len());
+    }
+
+    #[test]
+    fn off_refuses_nothing() {
+        let (limiter, _clock) = limiter("off", 10);
+        assert!((0..1_000).all(|_| limiter.take(1).is_ok()));
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let network = |text: &str| client_network(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}
