@@ -19,7 +19,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 pub mod access;
 pub mod audit;
@@ -36,6 +36,7 @@ mod scrape;
 pub mod sessions;
 pub mod switches;
 pub mod token_test;
+pub mod tokens;
 pub mod users;
 
 use crate::exchange::Exchange;
@@ -91,6 +92,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/api/keys", get(keys::list))
         .route("/admin/api/keys/rotate", post(keys::rotate))
         .route("/admin/api/keys/{kid}/revoke", post(keys::revoke))
+        .route("/admin/api/tokens", get(tokens::list).post(tokens::create))
+        .route("/admin/api/tokens/{name}", delete(tokens::delete))
         .route("/admin/api/audit", get(audit::list))
         .route("/admin/api/openapi.json", get(openapi::show))
         .route(

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use uuid::Uuid;
 
+pub mod admin;
 pub mod client;
 pub mod issuer;
 pub mod limits;
@@ -28,6 +29,7 @@ pub mod session;
 pub mod step_up;
 pub mod upstream;
 
+pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
 pub use issuer::Issuer;
 pub use limits::Limits;
@@ -189,25 +191,6 @@ impl Default for Store {
             postgres_connections: 8,
             path: PathBuf::from("vestibule.redb"),
             cache_size: ByteSize::mib(64),
-        }
-    }
-}
-
-/// The operators' listener: metrics, health.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admin {
-    /// `IP:PORT`, a loopback address unless `token` is set.
-    pub address: SocketAddr,
-    /// Bearer token that `/metrics` and the admin API require; `/live` and `/ready` never do.
-    pub token: Option<Secret>,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 9901)),
-            token: None,
         }
     }
 }

@@ -139,7 +139,7 @@ fn serve_admin(
         store: Arc::clone(&state.store),
         switches: state.switches.clone(),
         site: Arc::clone(&state.site),
-        access: Arc::new(Access::new(&config.admin)),
+        access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
         browsers: Arc::default(),
     });
     background.spawn(async move {

@@ -24,6 +24,7 @@ mod support;
 mod admin;
 mod admin_api;
 mod admin_commands;
+mod admin_tokens;
 mod admin_users;
 mod answers;
 mod bearer;

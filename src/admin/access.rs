@@ -1,15 +1,16 @@
-//! Who may use the operators' listener, and from where.
+//! Who may use the operators' listener, for what, and from where.
 //!
-//! With a token, whoever presents it. Without one, which only a loopback address allows, whoever
-//! is on the machine: there a page of another site, open in the operator's browser, must not be
-//! taken for the operator. `Host` tells a name that was bound to loopback behind the browser's
-//! back (DNS rebinding), `Origin` and `Sec-Fetch-Site` tell a page of another origin.
+//! With a token, whoever presents it, as far as its role goes ([`role_for`]). Without one, which
+//! only a loopback address allows, whoever is on the machine: there a page of another site, open
+//! in the operator's browser, must not be taken for the operator. `Host` tells a name that was
+//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Site` tell
+//! a page of another origin.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -18,13 +19,17 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::fault::Fault;
-use crate::config;
+use super::tokens::{self, Held};
+use crate::clock::UnixTime;
+use crate::config::{self, Role};
+use crate::store::Store;
 
 /// The rules of one listener.
-#[derive(Debug)]
 pub struct Access {
     address: SocketAddr,
-    token: Option<config::Secret>,
+    configured: Vec<Held>,
+    /// Tokens that operators made.
+    store: Arc<dyn Store>,
     /// Wrong tokens are answered one after the other, each after a pause: guessing is slow, and
     /// the right token never waits.
     wrong: Semaphore,
@@ -35,30 +40,43 @@ pub struct Access {
 pub struct Operator {
     /// The name.
     pub name: Arc<str>,
+    /// What they may do.
+    pub role: Role,
+    /// What they proved themselves by; `None` where no token is asked for.
+    held: Option<Held>,
 }
 
 impl Access {
-    /// The rules that the configuration asks for.
-    pub fn new(settings: &config::Admin) -> Self {
+    /// The rules that the configuration asks for. Tokens are kept as digests.
+    pub fn new(settings: &config::Admin, store: Arc<dyn Store>) -> Self {
         Self {
             address: settings.address,
-            token: settings.token.clone(),
+            configured: settings.all_tokens().iter().map(Held::of_file).collect(),
+            store,
             wrong: Semaphore::new(1),
         }
     }
 
     /// Whether a token is needed.
     pub fn needs_token(&self) -> bool {
-        self.token.is_some()
+        !self.configured.is_empty()
+    }
+
+    /// The tokens of the configuration file.
+    pub fn configured(&self) -> &[Held] {
+        &self.configured
     }
 
     /// The operator behind a request for a program: by bearer token.
     ///
     /// # Errors
     ///
-    /// 401 without the right token, 403 from another site, 415 for a change that is not JSON,
-    /// 421 under a name that is not this machine's.
-    pub async fn operator(&self, method: &Method, headers: &HeaderMap) -> Result<Operator, Fault> {
+    /// 401 without the right token, 403 from another site or beyond the token's role, 415 for a
+    /// change that is not JSON, 421 under a name that is not this machine's.
+    pub async fn operator(&self, request: &Asked<'_>) -> Result<Operator, Fault> {
+        let Asked {
+            method, headers, ..
+        } = request;
         self.check_host(headers)?;
         let operator = if self.needs_token() {
             let bearer = headers
@@ -72,6 +90,7 @@ impl Access {
             check_same_origin(headers)?;
             check_json(headers)?;
         }
+        operator.check(request)?;
         Ok(operator)
     }
 
@@ -79,20 +98,17 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 401 for a wrong token, 429 when many wrong ones wait for their answer.
+    /// 401 for a wrong or expired token, 429 when many wrong ones wait for their answer, 503 when
+    /// the store is needed and does not answer.
     pub async fn holder(&self, presented: &[u8]) -> Result<Operator, Fault> {
-        let right = self.token.as_ref().is_some_and(|token| {
-            // In constant time, so that a token can not be found byte by byte.
-            let expected = token.expose().as_bytes();
-            aws_lc_rs::constant_time::verify_slices_are_equal(presented, expected).is_ok()
-        });
-        if right {
-            return Ok(Operator {
-                name: TOKEN_HOLDER.into(),
-            });
-        }
         if presented.is_empty() {
             return Err(Fault::unauthorized());
+        }
+        let presented = std::str::from_utf8(presented).unwrap_or_default();
+        match self.held(presented).await? {
+            Some(held) if held.lasts_at(UnixTime::now()) => return Ok(Operator::holding(held)),
+            Some(_) => return Err(Fault::expired()),
+            None => {}
         }
         let Ok(_turn) = self.wrong.try_acquire() else {
             return Err(Fault::new(
@@ -103,6 +119,25 @@ impl Access {
         };
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
         Err(Fault::unauthorized())
+    }
+
+    /// Whether the token by which an operator logged in is still good.
+    ///
+    /// # Errors
+    ///
+    /// 503 when the store is needed and does not answer.
+    pub async fn still_holds(&self, operator: &Operator) -> Result<bool, Fault> {
+        let Some(held) = &operator.held else {
+            return Ok(!self.needs_token());
+        };
+        if !held.lasts_at(UnixTime::now()) {
+            return Ok(false);
+        }
+        if self.configured.contains(held) {
+            return Ok(true);
+        }
+        let kept = tokens::kept(&*self.store, &held.name).await?;
+        Ok(kept.as_ref() == Some(held))
     }
 
     /// Refuses, where no token protects, a name that is not this machine's own.
@@ -116,6 +151,19 @@ impl Access {
             "host_not_allowed",
             "without `admin.token` this listener answers to loopback names only",
         ))
+    }
+
+    async fn held(&self, presented: &str) -> Result<Option<Held>, Fault> {
+        let configured = self.configured.iter().find(|held| held.is(presented));
+        if let Some(held) = configured {
+            return Ok(Some(held.clone()));
+        }
+        // Only what looks like a token that was made here is worth a look at the store.
+        let Some(name) = tokens::name_in(presented) else {
+            return Ok(None);
+        };
+        let kept = tokens::kept(&*self.store, name).await?;
+        Ok(kept.filter(|held| held.is(presented)))
     }
 
     fn is_own(&self, host: &str) -> bool {
@@ -139,7 +187,37 @@ impl Operator {
     pub fn local() -> Self {
         Self {
             name: LOCAL_USER.into(),
+            role: Role::Admin,
+            held: None,
         }
+    }
+
+    fn holding(held: Held) -> Self {
+        Self {
+            name: held.name.as_str().into(),
+            role: held.role,
+            held: Some(held),
+        }
+    }
+
+    /// Until when their token is good.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.held.as_ref().and_then(|held| held.expires_at)
+    }
+
+    /// Refuses what is beyond the operator's role.
+    ///
+    /// # Errors
+    ///
+    /// 403.
+    pub fn check(&self, request: &Asked<'_>) -> Result<(), Fault> {
+        if self.role >= role_for(request.method, request.route) {
+            return Ok(());
+        }
+        Err(Fault::forbidden(
+            "role_insufficient",
+            "this token may look, and change nothing",
+        ))
     }
 }
 
@@ -156,13 +234,44 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
     }
 }
 
+/// What decides about a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    /// The path of its route, parameters as they are named there.
+    route: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// By a request that was matched to a route.
+    pub fn by(request: &'a Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
+        Self {
+            method: request.method(),
+            headers: request.headers(),
+            route: route.map_or("", MatchedPath::as_str),
+        }
+    }
+}
+
+/// The role that a request needs, for programs and pages alike: whoever looks may be a viewer;
+/// what may change something is for admins, unless it is one of the few that only ask.
+pub fn role_for(method: &Method, route: &str) -> Role {
+    if method.is_safe() || ONLY_ASK.contains(&route) {
+        Role::Viewer
+    } else {
+        Role::Admin
+    }
+}
+
 /// Lets programs in that [`Access::operator`] knows.
 pub async fn guard(
     State(access): State<Arc<Access>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match access.operator(request.method(), request.headers()).await {
+    match access.operator(&Asked::by(&request)).await {
         Ok(operator) => {
             request.extensions_mut().insert(operator);
             next.run(request).await
@@ -209,8 +318,13 @@ fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
     ))
 }
 
-/// How the audit names the holder of `admin.token`.
-const TOKEN_HOLDER: &str = "admin";
+/// Routes with a method that might change something, and does not.
+const ONLY_ASK: [&str; 4] = [
+    "/admin/api/token/test",
+    "/api/v0/environments/{environment}/externalJwt/check",
+    "/dashboard/external/test",
+    "/dashboard/logout",
+];
 /// How the audit names whoever is on the machine.
 const LOCAL_USER: &str = "loopback";
 const WRONG_TOKEN_PAUSE: Duration = Duration::from_millis(250);

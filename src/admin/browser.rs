@@ -63,7 +63,10 @@ impl Browsers {
         };
         let mut open = self.open();
         open.retain(|_, session| now < session.until);
-        let until = now.plus(SESSION_AGE);
+        let mut until = now.plus(SESSION_AGE);
+        if let Some(end) = visitor.operator.expires_at() {
+            until = until.min(end);
+        }
         open.insert(Digest::of(&[&id]), Open { visitor, until });
         set_cookie(id, cookie::time::Duration::HOUR)
     }
@@ -82,6 +85,12 @@ impl Browsers {
             self.open().remove(&Digest::of(&[&id]));
         }
         set_cookie(String::new(), cookie::time::Duration::ZERO)
+    }
+
+    /// Closes all sessions of an operator whose token is no longer good.
+    pub fn forget(&self, operator: &Operator) {
+        self.open()
+            .retain(|_, session| session.visitor.operator != *operator);
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Digest, Open>> {

@@ -44,6 +44,15 @@ impl Fault {
         )
     }
 
+    /// 401: the token was good, once.
+    pub fn expired() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "token_expired",
+            "this admin token has expired",
+        )
+    }
+
     /// 403: who asks may not.
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, message)

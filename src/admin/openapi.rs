@@ -16,17 +16,65 @@ mod tests {
 
     use serde_json::Value;
 
-    #[test]
-    fn describes_every_path_and_no_other() {
+    /// Method and path of each operation that the document has.
+    fn described() -> BTreeSet<String> {
         let document: Value = serde_json::from_str(super::DOCUMENT).unwrap();
-        let described: BTreeSet<_> = document["paths"].as_object().unwrap().keys().collect();
+        let paths = document["paths"].as_object().unwrap().iter();
+        let operations = paths.flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(move |method| format!("{method} {path}"))
+        });
+        operations.collect()
+    }
+
+    #[test]
+    fn describes_every_operation_and_no_other() {
         let router = include_str!("../admin.rs");
-        let routed: BTreeSet<String> = router
-            .split('"')
-            .filter(|text| text.starts_with("/admin/api/") || text.starts_with("/api/v0/"))
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(described, routed.iter().collect());
+        let mut routed = BTreeSet::new();
+        for route in router.split(".route(").skip(1) {
+            let path = route.split('"').nth(1).unwrap_or_default();
+            if !path.starts_with("/admin/api/") && !path.starts_with("/api/v0/") {
+                continue;
+            }
+            let handlers = route.split(".layer(").next().unwrap();
+            for method in ["get", "post", "put", "patch", "delete"] {
+                if handlers.contains(&format!("{method}(")) {
+                    routed.insert(format!("{method} {path}"));
+                }
+            }
+        }
+        assert!(routed.len() > 20, "{routed:?}");
+        assert_eq!(described(), routed);
+    }
+
+    /// Each operation says what it answers when all is good, what it refuses, and the role.
+    #[test]
+    fn every_operation_tells_its_statuses() {
+        let document: Value = serde_json::from_str(super::DOCUMENT).unwrap();
+        for operation in described() {
+            let (method, path) = operation.split_once(' ').unwrap();
+            let answers = &document["paths"][path][method]["responses"];
+            let answers: BTreeSet<&str> = answers
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            assert!(
+                answers.iter().any(|status| status.starts_with('2')),
+                "{operation}"
+            );
+            let mut refusals = vec!["401", "421"];
+            if method != "get" {
+                refusals.extend(["403", "415"]);
+            }
+            if path.contains('{') {
+                refusals.push("404");
+            }
+            for status in refusals {
+                assert!(answers.contains(status), "{operation} has no {status}");
+            }
+        }
     }
 
     #[test]

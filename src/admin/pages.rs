@@ -26,10 +26,11 @@ mod sessions;
 mod users;
 
 use super::AdminState;
-use super::access::{self, Operator};
+use super::access::{self, Asked, Operator};
 use super::browser::Visitor;
 use super::fault::Fault;
 use crate::clock::UnixTime;
+use crate::config::Role;
 
 /// All pages, under `/dashboard`.
 pub(super) fn router(state: &AdminState) -> Router<AdminState> {
@@ -83,6 +84,11 @@ impl Frame {
     /// What each form repeats.
     fn csrf(&self) -> &str {
         &self.visitor.csrf
+    }
+
+    /// Whether forms that change something are shown.
+    fn may_change(&self) -> bool {
+        self.visitor.operator.role == Role::Admin
     }
 
     /// The menu: address and title.
@@ -173,8 +179,22 @@ async fn only_visitors(
     } else {
         Some(state.browsers.local())
     };
+    let visitor = match visitor {
+        Some(visitor) => match state.access.still_holds(&visitor.operator).await {
+            Ok(true) => Some(visitor),
+            Ok(false) => {
+                state.browsers.forget(&visitor.operator);
+                None
+            }
+            Err(fault) => return fault.into_response(),
+        },
+        None => None,
+    };
     match visitor {
         Some(visitor) => {
+            if let Err(fault) = visitor.operator.check(&Asked::by(&request)) {
+                return fault.into_response();
+            }
             request
                 .extensions_mut()
                 .insert::<Operator>(visitor.operator.clone());

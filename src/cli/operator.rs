@@ -10,6 +10,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 use super::{WRONG_USAGE, fail};
+use crate::clock::UnixTime;
 use crate::config::{self, ConfigError};
 
 /// Where the gateway's admin listener is, and how the command proves itself there.
@@ -108,7 +109,8 @@ impl Connection {
                     }
                     _ => {}
                 }
-                let token = admin.token.map(|token| token.expose().to_owned());
+                let token = admin.strongest_token(UnixTime::now());
+                let token = token.map(|token| token.expose().to_owned());
                 (format!("http://{address}"), token)
             }
         };

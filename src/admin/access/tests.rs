@@ -1,7 +1,37 @@
+use tempfile::TempDir;
+
 use super::*;
+use crate::store::Embedded;
 
 fn access() -> Access {
-    Access::new(&config::Admin::default())
+    let dir = TempDir::new().unwrap();
+    let settings = config::Store {
+        path: dir.path().join("store.redb"),
+        ..config::Store::default()
+    };
+    let store = Embedded::open(&settings).unwrap();
+    Access::new(&config::Admin::default(), Arc::new(store))
+}
+
+#[test]
+fn whoever_looks_may_be_a_viewer_and_the_rest_is_for_admins() {
+    for (method, route) in [
+        (Method::GET, "/admin/api/users"),
+        (Method::GET, "/metrics"),
+        (Method::POST, "/admin/api/token/test"),
+        (Method::POST, "/dashboard/logout"),
+    ] {
+        assert_eq!(role_for(&method, route), Role::Viewer, "{method} {route}");
+    }
+    for (method, route) in [
+        (Method::POST, "/admin/api/keys/rotate"),
+        (Method::PUT, "/admin/api/issuers/{name}/enabled"),
+        (Method::DELETE, "/admin/api/users/{id}"),
+        (Method::POST, "/admin/api/something/new"),
+        (Method::POST, ""),
+    ] {
+        assert_eq!(role_for(&method, route), Role::Admin, "{method} {route}");
+    }
 }
 
 fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {

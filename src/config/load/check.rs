@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
 use super::{Finding, issuers, routes, upstreams};
+use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::{Config, Limits};
 
 /// Everything that is wrong with a configuration whose types are right.
@@ -247,11 +248,26 @@ fn limits(limits: &Limits) -> Vec<Finding> {
 
 fn operators(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !config.admin.address.ip().is_loopback() && config.admin.token.is_none() {
+    if !config.admin.address.ip().is_loopback() && !config.admin.needs_token() {
         findings.push(
             Finding::new("admin.address", "beyond loopback without a token")
                 .hint("set `admin.token`"),
         );
+    }
+    let mut named = HashSet::new();
+    if config.admin.token.is_some() {
+        named.insert(ADMIN);
+    }
+    for (number, token) in config.admin.tokens.iter().enumerate() {
+        let mut refuse = |message: &str| {
+            let path = format!("admin.tokens[{number}].name");
+            findings.push(Finding::new(path, message));
+        };
+        if !is_token_name(&token.name) {
+            refuse("a name is of lower-case letters, digits, `-` and `.`, at most 64");
+        } else if !named.insert(&token.name) {
+            refuse("another token has this name");
+        }
     }
     // `EnvFilter` would take a misspelt level for the name of a module and log nothing.
     for directive in config.log.level.split(',') {

@@ -1,0 +1,295 @@
+//! Admin tokens: those of the configuration file, and those that operators make, which the store
+//! keeps as digests for all gateways.
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::audit;
+use super::body::Body;
+use super::fault::Fault;
+use crate::clock::UnixTime;
+use crate::config::Role;
+use crate::config::admin::{AdminToken, is_token_name};
+use crate::store::{Digest, Store};
+
+/// What a token proves. Of the token itself only the digest is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Its holder, as the audit names them.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// When it was made; `None` for one of the configuration file.
+    pub created_at: Option<UnixTime>,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// From when on it is refused.
+    pub expires_at: Option<UnixTime>,
+    digest: Digest,
+}
+
+impl Held {
+    /// A token of the configuration file.
+    pub fn of_file(token: &AdminToken) -> Self {
+        Self {
+            name: token.name.clone(),
+            role: token.role,
+            created_at: None,
+            created_by: None,
+            expires_at: token.expires,
+            digest: digest(token.token.expose()),
+        }
+    }
+
+    /// Whether it is this token.
+    pub fn is(&self, presented: &str) -> bool {
+        // In constant time, so that a token can not be found byte by byte.
+        verify_slices_are_equal(&self.digest.0, &digest(presented).0).is_ok()
+    }
+
+    /// Whether its time has not come.
+    pub fn lasts_at(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Serialize)]
+pub struct TokenList {
+    /// Those of the file first.
+    pub tokens: Vec<TokenRow>,
+}
+
+/// One token, without what proves it.
+#[derive(Debug, Serialize)]
+pub struct TokenRow {
+    /// Its holder, as the audit names them.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// `file` or `store`; those of the file are changed there.
+    pub origin: &'static str,
+    /// When it was made.
+    pub created_at: Option<UnixTime>,
+    /// Who made it.
+    pub created_by: Option<String>,
+    /// From when on it is refused.
+    pub expires_at: Option<UnixTime>,
+    /// Whether that is past.
+    pub expired: bool,
+}
+
+impl TokenRow {
+    fn new(held: Held, origin: &'static str) -> Self {
+        Self {
+            expired: !held.lasts_at(UnixTime::now()),
+            name: held.name,
+            role: held.role,
+            origin,
+            created_at: held.created_at,
+            created_by: held.created_by,
+            expires_at: held.expires_at,
+        }
+    }
+}
+
+/// A token to be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// Its holder: lower-case letters, digits, `-` and `.`.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// How long it is good.
+    #[serde(default = "default_days")]
+    pub expires_in_days: u32,
+}
+
+/// A token that was made.
+#[derive(Serialize)]
+pub struct Created {
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub row: TokenRow,
+    /// The token, told this once.
+    pub token: String,
+}
+
+/// `GET /admin/api/tokens`.
+pub async fn list(State(state): State<AdminState>) -> Result<Json<TokenList>, Fault> {
+    rows(&state).await.map(|tokens| Json(TokenList { tokens }))
+}
+
+/// `POST /admin/api/tokens`.
+pub async fn create(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Body(wanted): Body<Create>,
+) -> Result<(StatusCode, Json<Created>), Fault> {
+    let created = make(&state, &operator, wanted).await?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// `DELETE /admin/api/tokens/{name}`.
+pub async fn delete(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Fault> {
+    revoke(&state, &operator, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All tokens, those of the file first.
+pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, Fault> {
+    let of_file = state.access.configured().iter().cloned();
+    let mut rows: Vec<_> = of_file.map(|held| TokenRow::new(held, "file")).collect();
+    for (name, text) in state.store.settings(PREFIX).await? {
+        match read(&text) {
+            Some(held) => rows.push(TokenRow::new(held, "store")),
+            None => tracing::warn!(name, "a setting is no admin token"),
+        }
+    }
+    Ok(rows)
+}
+
+/// Makes a token and keeps its digest.
+///
+/// # Errors
+///
+/// 422 for a name that is none or a life of nothing, 409 when another token has the name.
+pub async fn make(
+    state: &AdminState,
+    operator: &Operator,
+    wanted: Create,
+) -> Result<Created, Fault> {
+    let unprocessable = |message| {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Err(Fault::new(status, "unprocessable", message))
+    };
+    if !is_token_name(&wanted.name) {
+        return unprocessable("a name is of lower-case letters, digits, `-` and `.`, at most 64");
+    }
+    if !(1..=MOST_DAYS).contains(&wanted.expires_in_days) {
+        return unprocessable("a token is good for 1 to 3650 days");
+    }
+    let configured = state.access.configured();
+    if configured.iter().any(|held| held.name == wanted.name) {
+        return Err(taken());
+    }
+    let (one, two) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let token = format!("{MARK}{}_{one}{two}", wanted.name);
+    let now = UnixTime::now();
+    let life = Duration::from_secs(u64::from(wanted.expires_in_days) * 24 * 3600);
+    let held = Held {
+        role: wanted.role,
+        created_at: Some(now),
+        created_by: Some(operator.name.to_string()),
+        expires_at: Some(now.plus(life)),
+        digest: digest(&token),
+        name: wanted.name,
+    };
+    let setting = format!("{PREFIX}{}", held.name);
+    let text = json!(held).to_string();
+    let kept = state
+        .store
+        .replace_setting(&setting, None, Some(&text), now)
+        .await;
+    match kept {
+        Err(crate::store::StoreError::Conflict(_)) => return Err(taken()),
+        kept => kept?,
+    }
+    let detail = Map::from_iter([
+        ("role".to_owned(), json!(held.role)),
+        ("expires_at".to_owned(), json!(held.expires_at)),
+    ]);
+    audit::note(&*state.store, operator, "token.create", &held.name, detail).await;
+    Ok(Created {
+        row: TokenRow::new(held, "store"),
+        token,
+    })
+}
+
+/// Takes a token back: it is refused from the next request on, by every gateway.
+///
+/// # Errors
+///
+/// 404 when there is none, 409 for one of the file.
+pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Result<(), Fault> {
+    if state
+        .access
+        .configured()
+        .iter()
+        .any(|held| held.name == name)
+    {
+        return Err(Fault::new(
+            StatusCode::CONFLICT,
+            "read_only",
+            "this token is in the configuration file; take it out there",
+        ));
+    }
+    let setting = format!("{PREFIX}{name}");
+    let seen = state.store.setting(&setting).await?;
+    let seen = seen.ok_or_else(|| Fault::not_found("token"))?;
+    let now = UnixTime::now();
+    state
+        .store
+        .replace_setting(&setting, Some(&seen), None, now)
+        .await?;
+    audit::note(&*state.store, operator, "token.revoke", name, Map::new()).await;
+    Ok(())
+}
+
+/// The token of that name in the store.
+///
+/// # Errors
+///
+/// 503 when the store does not answer.
+pub async fn kept(store: &dyn Store, name: &str) -> Result<Option<Held>, Fault> {
+    let text = store.setting(&format!("{PREFIX}{name}")).await?;
+    Ok(text.and_then(|text| read(&text)))
+}
+
+/// The name in a token that was made here.
+pub fn name_in(token: &str) -> Option<&str> {
+    let (name, secret) = token.strip_prefix(MARK)?.rsplit_once('_')?;
+    (is_token_name(name) && secret.len() == SECRET_LENGTH).then_some(name)
+}
+
+fn read(text: &str) -> Option<Held> {
+    serde_json::from_str(text).ok()
+}
+
+fn digest(token: &str) -> Digest {
+    Digest::of(&["admin token", token])
+}
+
+fn taken() -> Fault {
+    Fault::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "another token has this name",
+    )
+}
+
+fn default_days() -> u32 {
+    90
+}
+
+/// What the settings' names start with.
+const PREFIX: &str = "admin.token/";
+/// By which a scanner of leaked secrets knows them.
+const MARK: &str = "vestibule_";
+/// 244 random bits in hexadecimal.
+const SECRET_LENGTH: usize = 64;
+const MOST_DAYS: u32 = 3650;

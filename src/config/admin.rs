@@ -1,0 +1,169 @@
+//! The operators' listener, and who may use it.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::secret::Secret;
+use crate::clock::UnixTime;
+
+/// The operators' listener: dashboard, admin API, metrics, health.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// `IP:PORT`, a loopback address unless there is a token.
+    pub address: SocketAddr,
+    /// The token of an operator named `admin` who may do everything. `/live` and `/ready` never
+    /// ask for one.
+    pub token: Option<Secret>,
+    /// Tokens of operators by name. With them, as with `token`, every request needs one.
+    pub tokens: Vec<AdminToken>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 9901)),
+            token: None,
+            tokens: Vec::new(),
+        }
+    }
+}
+
+impl Admin {
+    /// Whether every request needs a token.
+    pub fn needs_token(&self) -> bool {
+        self.token.is_some() || !self.tokens.is_empty()
+    }
+
+    /// All tokens, `token` as the one of [`ADMIN`].
+    pub fn all_tokens(&self) -> Vec<AdminToken> {
+        let single = self.token.clone().map(|token| AdminToken {
+            name: ADMIN.to_owned(),
+            role: Role::Admin,
+            token,
+            expires: None,
+        });
+        single.into_iter().chain(self.tokens.clone()).collect()
+    }
+
+    /// The token by which commands on this machine ask: of the highest role, not expired.
+    pub fn strongest_token(&self, now: UnixTime) -> Option<Secret> {
+        let tokens = self.all_tokens().into_iter();
+        let good = tokens.filter(|token| token.expires.is_none_or(|end| now < end));
+        // Of equals the first one.
+        let best = good.min_by_key(|token| std::cmp::Reverse(token.role));
+        best.map(|token| token.token)
+    }
+}
+
+/// One operator's token.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminToken {
+    /// How the audit names its holder: lower-case letters, digits, `-` and `.`.
+    pub name: String,
+    /// What its holder may do.
+    #[serde(default)]
+    pub role: Role,
+    /// The token.
+    pub token: Secret,
+    /// From when on it is refused, as RFC 3339 writes it (`2027-01-31`, `2027-01-31T12:00:00Z`).
+    #[serde(default, deserialize_with = "moment")]
+    pub expires: Option<UnixTime>,
+}
+
+/// What an operator may do. The later includes the earlier.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// See everything and change nothing.
+    #[default]
+    Viewer,
+    /// Change everything.
+    Admin,
+}
+
+impl Role {
+    /// Its word in the configuration and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Whether a token may have this name, which stands in the token itself, the audit and URLs.
+pub fn is_token_name(name: &str) -> bool {
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(fits)
+}
+
+fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UnixTime>, D::Error> {
+    let text = String::deserialize(from)?;
+    let whole = match text.contains('T') {
+        true => text.clone(),
+        false => format!("{text}T00:00:00Z"),
+    };
+    let moment = humantime::parse_rfc3339(&whole).ok();
+    let since = moment.and_then(|moment| moment.duration_since(std::time::UNIX_EPOCH).ok());
+    let invalid = || de::Error::custom(format!("`{text}` is no date such as `2027-01-31`"));
+    since
+        .map(|since| Some(UnixTime(since.as_secs())))
+        .ok_or_else(invalid)
+}
+
+/// The name of the holder of `admin.token`.
+pub const ADMIN: &str = "admin";
+const LONGEST_NAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn expiry_is_a_date_or_a_moment() {
+        let token = |expires| {
+            let token = json!({"name": "ops", "token": "env:PATH", "expires": expires});
+            serde_json::from_value::<AdminToken>(token)
+        };
+        for (text, at) in [
+            ("2027-01-31", 1_801_353_600),
+            ("2027-01-31T12:00:00Z", 1_801_396_800),
+        ] {
+            assert_eq!(token(text).unwrap().expires, Some(UnixTime(at)), "{text}");
+        }
+        for text in ["tomorrow", "2027-02-30", "2027-01-31T12:00", ""] {
+            assert!(token(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_use_the_strongest_token_that_is_good() {
+        let admin: Admin = serde_json::from_value(json!({"tokens": [
+            {"name": "grafana", "token": "env:PATH"},
+            {"name": "old", "role": "admin", "token": "env:HOME", "expires": "2020-01-01"},
+            {"name": "ops", "role": "admin", "token": "env:CARGO_PKG_NAME"},
+        ]}))
+        .unwrap();
+        let held = admin.strongest_token(UnixTime::now()).unwrap();
+        assert_eq!(held.expose(), env!("CARGO_PKG_NAME"));
+        assert!(admin.needs_token() && !Admin::default().needs_token());
+    }
+
+    #[test]
+    fn names_are_short_words() {
+        for name in ["ops", "grafana-2", "ada.lovelace"] {
+            assert!(is_token_name(name), "{name}");
+        }
+        for name in ["", "Ops", "a b", "a_b", "a/b", &"x".repeat(65)] {
+            assert!(!is_token_name(name), "{name}");
+        }
+    }
+}
