@@ -1,0 +1,107 @@
+"""The documents are a book, their links lead somewhere, and their code blocks are good."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md")) + [ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")]
+
+# What a block leaves out of a configuration.
+REST = {
+    "public_url": "https://app.example.com",
+    "listeners": [{"address": "127.0.0.1:8080"}],
+    "upstreams": {"app": {"servers": ["127.0.0.1:3000"]}},
+    "routes": [{"upstream": "app"}],
+}
+
+
+def blocks(language):
+    found = []
+    for page in PAGES:
+        fenced = re.finditer(r"^```(\w+)[^\n]*\n(.*?)^```$", page.read_text(), re.M | re.S)
+        for number, block in enumerate(fenced):
+            if block.group(1) == language:
+                found.append(pytest.param(block.group(2), id=f"{page.name}-{number}"))
+    return found
+
+
+def is_configuration(block):
+    return yaml.safe_load(block).keys() <= top_level_keys()
+
+
+def top_level_keys():
+    return yaml.safe_load((ROOT / "config.example.yaml").read_text()).keys() | {"environment_id"}
+
+
+def anchors(page):
+    titles = re.findall(r"^#+ +(.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("yaml") if is_configuration(one.values[0])])
+def test_configurations_are_good(block, tmp_path):
+    # A secret is of Base64, and long enough for what asks for length.
+    secrets = {name: "q" * 43 + "=" for name in re.findall(r"env:(\w+)", block)}
+    for path in re.findall(r"file:([^\"\s\]]+)", block):
+        (tmp_path / Path(path).name).write_text(secrets.setdefault("", "q" * 43 + "="))
+        block = block.replace(path, str(tmp_path / Path(path).name))
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(REST | yaml.safe_load(block)))
+    command = [os.environ["VESTIBULE_BIN"], "check", "--config", config]
+    checked = subprocess.run(command, capture_output=True, text=True, env=secrets)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("block", blocks("json"))
+def test_documents_in_json_are_json(block):
+    json.loads(block)
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_commands_are_commands(block):
+    assert subprocess.run(["bash", "-n"], input=block, text=True).returncode == 0
+    for line in block.splitlines():
+        words = line.split("#")[0].split()
+        if words[:1] == ["make"]:
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M), line
+        if words[:1] == ["vestibule"]:
+            command = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
+            asked = [os.environ["VESTIBULE_BIN"], *command, "--help"]
+            assert subprocess.run(asked, capture_output=True).returncode == 0, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(linked), f"{page.name}: {target}"
+
+
+def test_the_book_has_every_page():
+    summary = (DOCS / "SUMMARY.md").read_text()
+    listed = set(re.findall(r"\]\(([^)]+)\)", summary))
+    written = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"SUMMARY.md"}
+    assert listed == written
+
+
+def test_the_book_is_built(tmp_path):
+    mdbook = Path(sys.executable).with_name("mdbook")
+    command = [mdbook, "build", DOCS, "--dest-dir", tmp_path / "book"]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert not re.search(r"\b(WARN|ERROR)\b", built.stderr), built.stderr
+    assert "What is defended" in (tmp_path / "book/security.html").read_text()
