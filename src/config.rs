@@ -5,7 +5,6 @@
 //! references, `env:NAME` or `file:PATH`. Whatever is unsafe has a name that says so.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ pub mod admin;
 pub mod client;
 pub mod issuer;
 pub mod limits;
+pub mod listener;
 pub mod load;
 pub mod locate;
 pub mod origin;
@@ -33,6 +33,7 @@ pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
 pub use issuer::Issuer;
 pub use limits::Limits;
+pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
 pub use origin::Origin;
 pub use resolver::Resolver;
@@ -133,17 +134,6 @@ impl Config {
         let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
         self.sdk.cookie || issuer_cookie == Some(true)
     }
-}
-
-/// One public listening address.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listener {
-    /// `IP:PORT`.
-    pub address: SocketAddr,
-    /// Accept HTTP/2 with prior knowledge on this plaintext listener.
-    #[serde(default)]
-    pub h2c: bool,
 }
 
 /// How the session token reaches upstreams.

@@ -73,6 +73,11 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Connections closed by the guard, by `cause`.
     pub connections_cut: IntCounterVec,
+    /// When a certificate stops to be valid, in seconds since 1970, by `listener` and
+    /// `certificate`.
+    pub certificate_expiry: IntGaugeVec,
+    /// Changes found in certificates' files, by `listener` and `result`.
+    pub certificate_reloads: IntCounterVec,
 }
 
 /// One metric: its name, what it says, its labels.
@@ -210,6 +215,17 @@ const CONNECTIONS_CUT: Description = (
     &["cause"],
 );
 
+const CERTIFICATE_EXPIRY: Description = (
+    "vestibule_certificate_expiry_timestamp_seconds",
+    "When the certificate that is shown stops to be valid.",
+    &["listener", "certificate"],
+);
+const CERTIFICATE_RELOADS: Description = (
+    "vestibule_certificate_reloads_total",
+    "Changes found in the files of certificates, by whether they could be used.",
+    &["listener", "result"],
+);
+
 /// Buckets from 5 microseconds to 10 seconds: a verification takes tens of microseconds, a slow
 /// upstream seconds.
 const BUCKETS: [f64; 16] = [
@@ -254,6 +270,8 @@ impl Metrics {
             store_sweeps: counters(&registry, STORE_SWEEPS)?.with_label_values::<&str>(&[]),
             connections: gauge(&registry, CONNECTIONS)?,
             connections_cut: counters(&registry, CONNECTIONS_CUT)?,
+            certificate_expiry: gauges(&registry, CERTIFICATE_EXPIRY)?,
+            certificate_reloads: counters(&registry, CERTIFICATE_RELOADS)?,
             registry,
         };
         let build = gauges(

@@ -19,6 +19,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 pub mod access_log;
 pub mod answer;
+pub mod connection;
 pub mod context;
 pub mod counters;
 pub mod cut;
@@ -95,7 +96,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
         let site = Arc::clone(&ctx.site);
-        let peer = site.peer(session.client_addr());
+        let peer = site.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
         match decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await {
             Ok(Decision::Forward) => {
@@ -191,8 +192,11 @@ impl ProxyHttp for Gateway {
         });
         let host =
             inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
-        site.peer(session.client_addr())
-            .rewrite(request, host.authority(), host.port());
+        site.peer(session.client_addr(), &ctx.connection).rewrite(
+            request,
+            host.authority(),
+            host.port(),
+        );
         if let Pass::Session(session) = pass {
             site.rewrite.inject(request, session.forwarded().clone());
         }

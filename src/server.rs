@@ -6,18 +6,17 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pingora::apps::HttpServerOptions;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use pingora::services::listening::Service;
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 pub mod drain;
@@ -25,25 +24,35 @@ pub mod guard;
 mod housekeeping;
 mod key_events;
 mod last_good;
+mod listening;
+mod sockets;
 pub mod state;
+pub mod tls;
 
 use crate::admin;
 use crate::admin::access::Access;
 use crate::api;
-use crate::config::{Config, Limits, Listener};
+use crate::config::{Config, Limits, ListenAddress, Listener};
+use crate::metrics::Metrics;
 use crate::proxy::Gateway;
 use crate::upstream::{HealthChecks, Resolver};
 use drain::InFlight;
-use guard::{Bounds, Guard};
+use guard::{Bounds, Guard, Rules, Shared};
+use listening::{Listening, Progress};
+use sockets::Sockets;
 use state::State;
-pub use state::{StateError, check};
+pub use state::StateError;
+use tls::{Certificates, TlsError};
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address can not be listened on.
     #[error("cannot listen on {0}: {1}")]
-    Bind(SocketAddr, io::Error),
+    Bind(ListenAddress, io::Error),
+    /// A listener's certificates.
+    #[error("listener `{0}`: {1}")]
+    Tls(String, TlsError),
     /// The background runtime could not be made.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
@@ -55,13 +64,17 @@ pub enum ServeError {
     Proxy,
 }
 
+/// Builds what needs neither store nor sockets, to find what only building finds.
+pub fn check(config: &Config) -> Result<(), ServeError> {
+    state::check(config)?;
+    let metrics = Metrics::new().map_err(StateError::from)?;
+    Certificates::load(config, &Arc::new(metrics))?;
+    Ok(())
+}
+
 /// Serves until a signal stops it: SIGTERM drains, SIGINT stops at once.
 pub fn run(config: &Config) -> Result<(), ServeError> {
-    let admin_socket = bind(config.admin.address)?;
-    for listener in &config.listeners {
-        // The framework retries a taken port for half a minute and then lives on without it.
-        drop(bind(listener.address)?);
-    }
+    let sockets = Sockets::bind(config)?;
     let background = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("background")
@@ -70,22 +83,32 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         .map_err(ServeError::Runtime)?;
     let (stop, stopped) = watch::channel(false);
     let (state, key_sets) = background.block_on(State::build(config))?;
-    let in_flight = InFlight::default();
+    let certificates = Certificates::load(config, &state.metrics)?;
+    let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
     serve_admin(&background, admin_socket, config, &state, stopped.clone());
     background.spawn(housekeeping::keep_house(state.clone(), stopped.clone()));
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
     background.spawn(key_sets.run(stopped.clone()));
     background.spawn(state.switches.clone().follow(stopped.clone()));
+    background.spawn(certificates.clone().watch(stopped.clone()));
     let mut resolver = Resolver::new(&config.resolver, state.site.load().upstreams().cloned());
     background.block_on(resolver.resolve_all());
     background.spawn(resolver.run(stopped.clone()));
     background.spawn(HealthChecks::new(state.site.load().upstreams().cloned()).run(stopped));
-    background.spawn(announce_ready(state.clone(), listening_addresses(config)));
 
-    let proxy = proxy_server(config, &state, &in_flight);
-    let (signal, mut signalled) = watch::channel(None);
-    let proxy = std::thread::Builder::new()
+    let shared = Arc::new(shared(config, &state));
+    let listeners = listeners(config, &certificates, &shared);
+    let (listening, progress) = Listening::new(listeners, Arc::new(sockets));
+    background.spawn(announce_ready(
+        state.clone(),
+        config.clone(),
+        progress.clone(),
+    ));
+    let mut proxy = framework(config);
+    proxy.add_service(listening);
+    let (signal, signalled) = watch::channel(None);
+    std::thread::Builder::new()
         .name("proxy".to_owned())
         .spawn(move || {
             proxy.run(RunArgs {
@@ -94,35 +117,52 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         })
         .map_err(ServeError::Runtime)?;
 
-    let asked =
-        background.block_on(async { signalled.wait_for(Option::is_some).await.map(|s| *s) });
-    match asked {
-        Ok(Some(Stop::Drain)) => {
-            state.health.draining();
-            info!("draining");
-            let limit = config.server.drain_timeout;
-            let drained = async { tokio::time::timeout(limit, in_flight.none()).await };
-            if background.block_on(drained).is_err() {
-                warn!("requests still in flight at the end of server.drain_timeout are cut");
-            }
-        }
-        Ok(_) => {}
-        Err(_) => {
-            // The proxy dropped the sender: it ended without a signal, and says why in the log.
-            let _ = proxy.join();
-            return Err(ServeError::Proxy);
-        }
-    }
+    let ended = background.block_on(served(config, &state, &shared, signalled, progress));
     stop.send_replace(true);
     background.block_on(housekeeping::write_activity(&state));
     background.block_on(state.store.close());
     info!("stopped");
     // The proxy's thread still sleeps through its fixed grace period; the process ends without it.
-    Ok(())
+    ended
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).map_err(|error| ServeError::Bind(address, error))
+/// Returns when nothing is served any more: after a signal, and after the drain that it asked
+/// for.
+async fn served(
+    config: &Config,
+    state: &State,
+    shared: &Shared,
+    mut signalled: watch::Receiver<Option<Stop>>,
+    mut progress: watch::Receiver<Progress>,
+) -> Result<(), ServeError> {
+    let asked = tokio::select! {
+        biased;
+        // A sender that is gone: the proxy ended without a signal, and says why in the log.
+        asked = signalled.wait_for(Option::is_some) => asked.ok().and_then(|stop| *stop),
+        _ = progress.wait_for(|progress| *progress == Progress::Ended) => None,
+    };
+    match asked {
+        Some(Stop::AtOnce) => return Ok(()),
+        Some(Stop::Drain) => {}
+        None => return Err(ServeError::Proxy),
+    }
+    state.health.draining();
+    info!("draining");
+    let drained = async {
+        // Until then a connection may be taken that nobody has counted yet. A sender that is gone
+        // takes none either.
+        let _ = progress
+            .wait_for(|progress| *progress == Progress::Ended)
+            .await;
+        shared.in_flight.none().await;
+    };
+    if timeout(config.server.drain_timeout, drained).await.is_err() {
+        warn!("requests still in flight at the end of server.drain_timeout are cut");
+        return Ok(());
+    }
+    // What was answered last may still be on its way out of an HTTP/2 connection.
+    let _ = timeout(LAST_WORDS, shared.open.none()).await;
+    Ok(())
 }
 
 fn serve_admin(
@@ -160,7 +200,7 @@ fn serve_admin(
     });
 }
 
-fn proxy_server(config: &Config, state: &State, in_flight: &InFlight) -> Server {
+fn framework(config: &Config) -> Server {
     let threads = match config.server.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -175,77 +215,67 @@ fn proxy_server(config: &Config, state: &State, in_flight: &InFlight) -> Server 
     };
     let mut server = Server::new_with_opt_and_conf(None, settings);
     server.bootstrap();
-
-    let permits = Arc::new(Semaphore::new(config.limits.connections));
-    for h2c in [false, true] {
-        let of_kind: Vec<&Listener> = config
-            .listeners
-            .iter()
-            .filter(|listener| listener.h2c == h2c)
-            .collect();
-        if of_kind.is_empty() {
-            continue;
-        }
-        let router = api::router(&config.api_prefix, state.api.clone());
-        let gateway = Gateway::new(
-            Arc::clone(&state.site),
-            Arc::clone(&state.exchange),
-            router,
-            Arc::clone(&state.metrics),
-        );
-        let guard = Guard::new(
-            Arc::new(http_proxy(&server.configuration, gateway)),
-            bounds(&config.limits, h2c),
-            Arc::clone(&permits),
-            in_flight.clone(),
-            Arc::clone(&state.metrics),
-        );
-        let name = if h2c { "public (h2c)" } else { "public" };
-        let mut service = Service::new(name.to_owned(), guard);
-        for listener in of_kind {
-            service.add_tcp(&listener.address.to_string());
-        }
-        server.add_service(service);
-    }
     server
 }
 
-fn bounds(limits: &Limits, h2c: bool) -> Bounds {
-    let mut options = HttpServerOptions::default();
-    options.h2c = h2c;
-    options.keepalive_request_limit = Some(limits.keepalive_requests);
-    options.h2_idle_timeout = Some(limits.keepalive_timeout);
+/// The one proxy behind all listeners, and what bounds them together.
+fn shared(config: &Config, state: &State) -> Shared {
+    let gateway = Gateway::new(
+        Arc::clone(&state.site),
+        Arc::clone(&state.exchange),
+        api::router(&config.api_prefix, state.api.clone()),
+        Arc::clone(&state.metrics),
+    );
+    let settings = Arc::new(ServerConf {
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        ..ServerConf::default()
+    });
+    Shared {
+        proxy: Arc::new(http_proxy(&settings, gateway)),
+        bounds: bounds(&config.limits),
+        permits: Semaphore::new(config.limits.connections),
+        in_flight: InFlight::default(),
+        open: InFlight::default(),
+        metrics: Arc::clone(&state.metrics),
+    }
+}
+
+fn bounds(limits: &Limits) -> Bounds {
     Bounds {
         header_timeout: limits.header_timeout,
         keepalive_timeout: limits.keepalive_timeout,
-        options,
+        keepalive_requests: limits.keepalive_requests,
         h2_streams: limits.h2_streams,
     }
 }
 
-fn listening_addresses(config: &Config) -> Vec<SocketAddr> {
-    config
-        .listeners
-        .iter()
-        .map(|listener| listener.address)
-        .collect()
+fn listeners(
+    config: &Config,
+    certificates: &Certificates,
+    shared: &Arc<Shared>,
+) -> Vec<Service<Guard>> {
+    let one = |listener: &Listener| {
+        let rules = Rules {
+            name: listener.name(),
+            h2c: listener.h2c,
+            tls: certificates.of(&listener.name()),
+        };
+        let guard = Guard::new(rules, Arc::clone(shared));
+        let mut service = Service::new(listener.name(), guard);
+        service.add_tcp(&listener.address.to_string());
+        service
+    };
+    config.listeners.iter().map(one).collect()
 }
 
-/// Says that the gateway is ready once it can connect to itself: the framework has no word for
-/// that.
-async fn announce_ready(state: State, addresses: Vec<SocketAddr>) {
-    for address in addresses {
-        let mut reachable = address;
-        if address.ip().is_unspecified() {
-            reachable.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        while TcpStream::connect(reachable).await.is_err() {
-            tokio::time::sleep(CONNECT_PAUSE).await;
-        }
-        info!(%address, "listening");
+/// Says that the gateway is ready once connections are taken.
+async fn announce_ready(state: State, config: Config, mut progress: watch::Receiver<Progress>) {
+    let accepting = progress.wait_for(|progress| *progress != Progress::Starting);
+    if accepting.await.is_err() {
+        return;
+    }
+    for listener in &config.listeners {
+        info!(listener = listener.name(), address = %listener.address, "listening");
     }
     state.first_keys().await;
     state.health.listening();
@@ -291,5 +321,5 @@ impl ShutdownSignalWatch for Signals {
 
 /// Idle connections to upstreams that are kept for reuse.
 const UPSTREAM_POOL: usize = 1024;
-/// Between attempts to connect to ourselves.
-const CONNECT_PAUSE: Duration = Duration::from_millis(10);
+/// How long connections are waited for that have nothing in flight any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);

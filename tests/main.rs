@@ -58,5 +58,6 @@ mod session_token;
 mod signing_keys;
 mod step_up;
 mod strip;
+mod tls;
 mod token_test_command;
 mod trust;

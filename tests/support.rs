@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: issuers, an upstream and the gateway's binary, each a real
 //! TCP peer of the others.
 
+pub mod certificate;
 pub mod gateway;
 pub mod issuer;
 pub mod key;

@@ -14,6 +14,7 @@ use super::locate::{Fault, Index, Position};
 
 mod check;
 mod issuers;
+mod listeners;
 mod message;
 mod names;
 mod routes;

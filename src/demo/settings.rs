@@ -71,7 +71,7 @@ mod tests {
         };
         let text = yaml(&places, Path::new("/a folder/\"odd\": name.redb"), false);
         let config: Config = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(config.listeners[0].address, at(1));
+        assert_eq!(config.listeners[0].address.inet(), Some(at(1)));
         assert_eq!(config.issuers[0].iss, "http://127.0.0.1:3");
         assert_eq!(config.issuers[0].aud, [AUDIENCE]);
         assert_eq!(config.upstreams["app"].servers[0].address, "127.0.0.1:4");

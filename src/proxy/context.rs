@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use http::{HeaderValue, StatusCode};
 
+use super::connection::Connection;
+use super::cut;
 use super::request_id::RequestId;
 use super::site::Site;
 use crate::exchange::Session;
@@ -26,6 +28,8 @@ pub enum Pass {
 pub struct RequestContext {
     /// The configuration under which the whole request is served.
     pub site: Arc<Site>,
+    /// What it came on.
+    pub connection: Arc<Connection>,
     /// Told to the client and the log.
     pub id: RequestId,
     /// When the header was complete.
@@ -62,6 +66,7 @@ impl RequestContext {
         let now = Instant::now();
         Self {
             site,
+            connection: cut::connection(),
             id,
             started: now,
             route: None,
@@ -77,6 +82,11 @@ impl RequestContext {
             body_received: 0,
             answered: None,
         }
+    }
+
+    /// Whether the client came by `https`: to the gateway, or to what stands before it.
+    pub fn is_https(&self) -> bool {
+        self.connection.is_tls || self.site.is_https
     }
 
     /// The route's name for logs and metrics.

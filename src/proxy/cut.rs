@@ -1,5 +1,8 @@
 //! The thread between a request and the guard around it.
 //!
+//! From the guard the request learns about its connection. The other way round, the guard learns
+//! how far the request is.
+//!
 //! Filters run only when data moves, so nothing in them can end an idle WebSocket or a header
 //! that never completes. The guard can, because it polls the request's future; this slot tells
 //! it how far the request is. Everything here happens inside that one task: the guard looks at
@@ -9,6 +12,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::connection::Connection;
 use crate::exchange::Session;
 
 tokio::task_local! {
@@ -16,13 +20,23 @@ tokio::task_local! {
 }
 
 /// How far a request is, for the guard that may cut it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cut {
+    connection: Arc<Connection>,
     header_arrived: AtomicBool,
     session: OnceLock<Arc<Session>>,
 }
 
 impl Cut {
+    /// The slot of a request on this connection.
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            header_arrived: AtomicBool::new(false),
+            session: OnceLock::new(),
+        }
+    }
+
     /// Runs a request with this slot.
     pub fn scope<F: Future>(self: &Arc<Self>, request: F) -> impl Future<Output = F::Output> {
         SLOT.scope(Arc::clone(self), request)
@@ -37,6 +51,12 @@ impl Cut {
     pub fn session(&self) -> Option<&Arc<Session>> {
         self.session.get()
     }
+}
+
+/// The running request's connection; a plain one without a guard.
+pub fn connection() -> Arc<Connection> {
+    SLOT.try_with(|slot| Arc::clone(&slot.connection))
+        .unwrap_or_default()
 }
 
 /// Says that the running request's header is complete.

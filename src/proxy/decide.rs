@@ -171,7 +171,7 @@ fn origin_allows(
         return Ok(());
     }
     let own = origin::OwnOrigin {
-        is_https: ctx.site.is_https,
+        is_https: ctx.is_https(),
         host: inspected.host,
     };
     let websocket = inspect::is_websocket(request);

@@ -46,7 +46,8 @@ pub async fn serve(
     if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
         request.headers_mut().entry(HOST).or_insert(host);
     }
-    let client = ctx.site.peer(session.client_addr()).client(&header.headers);
+    let peer = ctx.site.peer(session.client_addr(), &ctx.connection);
+    let client = peer.client(&header.headers);
     request
         .extensions_mut()
         .insert(ConnectInfo(ClientAddress(client.address)));

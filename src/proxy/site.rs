@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use pingora::protocols::l4::socket::SocketAddr;
 
+use super::connection::Connection;
 use super::counters::{Granted, RouteCounters};
 use super::decide::OWN;
 use super::forwarded::Peer;
@@ -30,7 +31,7 @@ pub struct Site {
     pub rewrite: Rewrite,
     /// Sizes and times.
     pub limits: Limits,
-    /// Whether clients come by `https`.
+    /// Whether clients come by `https`, whatever the listener speaks.
     pub is_https: bool,
     /// One line for each request.
     pub access_log: bool,
@@ -116,13 +117,13 @@ impl Site {
     }
 
     /// The far end of a connection. An end without an address is a peer on the same machine.
-    pub fn peer(&self, address: Option<&SocketAddr>) -> Peer<'_> {
+    pub fn peer(&self, address: Option<&SocketAddr>, connection: &Connection) -> Peer<'_> {
         let address = address
             .and_then(SocketAddr::as_inet)
             .map(|inet| inet.ip().to_canonical());
         Peer {
             address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            is_https: self.is_https,
+            is_https: connection.is_tls || self.is_https,
             trusted_proxies: &self.trusted_proxies,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -91,9 +91,14 @@ impl Message {
     }
 }
 
-/// A TCP connection with what was read ahead.
+/// What bytes go over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection with what was read ahead.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     buffer: Vec<u8>,
     patience: Duration,
 }
@@ -102,8 +107,13 @@ impl Wire {
     /// A client's end: an answer that does not come fails the test.
     pub fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).ok();
+        Self::over(stream)
+    }
+
+    /// The same over something else than bare TCP.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self {
-            stream,
+            stream: Box::new(stream),
             buffer: Vec::new(),
             patience: PATIENCE,
         }

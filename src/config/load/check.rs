@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
-use super::{Finding, issuers, routes, upstreams};
+use super::{Finding, issuers, listeners, routes, upstreams};
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::{Config, Limits};
 
 /// Everything that is wrong with a configuration whose types are right.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = listening(config);
+    let mut findings = listeners::findings(config);
     findings.extend(own_paths(config));
     findings.extend(issuers::findings(config));
     findings.extend(upstreams::findings(config));
@@ -23,31 +23,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend(forward(config));
     findings.extend(limits(&config.limits));
     findings.extend(operators(config));
-    findings
-}
-
-fn listening(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if config.listeners.is_empty() {
-        findings.push(Finding::new("listeners", "at least one listener is needed"));
-    }
-    let mut taken = HashSet::from([config.admin.address]);
-    for (number, listener) in config.listeners.iter().enumerate() {
-        // Port 0 is another port each time.
-        if !taken.insert(listener.address) && listener.address.port() != 0 {
-            let path = format!("listeners[{number}].address");
-            findings.push(Finding::new(
-                path,
-                "another listener, or `admin`, has this address",
-            ));
-        }
-    }
-    for (number, proxies) in config.trusted_proxies.iter().enumerate() {
-        if proxies.prefix_len() == 0 {
-            let path = format!("trusted_proxies[{number}]");
-            findings.push(Finding::new(path, "everybody would be a trusted proxy"));
-        }
-    }
     findings
 }
 

@@ -82,19 +82,22 @@ fn finding(path: String, said: Said, index: &Index) -> Finding {
 /// The address that a browser on this machine would use, when that is the only one there is.
 /// Otherwise the key is missed once, and a stand-in lets the rest be read.
 fn fill_public_url(document: &mut Value) -> Option<Finding> {
-    let first: Option<SocketAddr> = document
+    let listener = document
         .get("listeners")
-        .and_then(|listeners| listeners.get(0))
+        .and_then(|listeners| listeners.get(0));
+    let first: Option<SocketAddr> = listener
         .and_then(|listener| listener.get("address"))
         .and_then(Value::as_str)
         .and_then(|address| address.parse().ok());
+    let is_tls = listener.is_some_and(|listener| listener.get("tls").is_some());
+    let scheme = if is_tls { "https" } else { "http" };
     let fields = document.as_mapping_mut()?;
     if fields.contains_key("public_url") {
         return None;
     }
     let own = first.filter(|address| address.ip().is_loopback() && address.port() != 0);
     let origin = own.map_or("http://localhost".to_owned(), |address| {
-        format!("http://{address}")
+        format!("{scheme}://{address}")
     });
     fields.insert("public_url".into(), origin.into());
     match (first, own) {

@@ -53,7 +53,12 @@ fn shows_defaults() {
     same(&check(&example), &check(&minimal));
     let tls = |config: &Config| config.upstreams["assets"].tls.clone();
     same(&tls(&example), &tls(&minimal));
-    same(&example.listeners, &minimal.listeners);
+    same(&example.listeners[0], &minimal.listeners[0]);
+    let settings = |config: &Config| {
+        let tls = config.listeners[1].tls.clone().unwrap();
+        (tls.min_version, tls.http2, tls.check_interval)
+    };
+    same(&settings(&example), &settings(&minimal));
     same(&example.issuers[0], &minimal.issuers[0]);
     same(&example.routes[0], &minimal.routes[0]);
 }
@@ -63,6 +68,8 @@ const MINIMAL: &str = "\
 public_url: https://app.example.com
 listeners:
   - address: 0.0.0.0:8080
+  - address: 0.0.0.0:8443
+    tls: {certificates: [{cert: app-chain.pem, key: app-key.pem}]}
 issuers:
   - name: acme
     iss: https://id.acme.example

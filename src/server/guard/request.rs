@@ -1,0 +1,127 @@
+//! One request: the time that its header may take, and the end of its session.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::server::ShutdownWatch;
+use tokio::sync::Notify;
+use tokio::time::{Duration, sleep, timeout};
+use tracing::debug;
+
+use super::{Cause, Shared};
+use crate::clock::UnixTime;
+use crate::exchange::Session;
+use crate::proxy::connection::Connection;
+use crate::proxy::cut::Cut;
+
+/// The requests of one connection.
+pub(super) struct Requests {
+    shared: Arc<Shared>,
+    options: HttpServerOptions,
+    connection: Arc<Connection>,
+    /// Told when a request begins; over HTTP/2 that is when its header is complete.
+    pub(super) begun: Notify,
+}
+
+impl Requests {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        options: HttpServerOptions,
+        connection: Connection,
+    ) -> Self {
+        Self {
+            shared,
+            options,
+            connection: Arc::new(connection),
+            begun: Notify::new(),
+        }
+    }
+
+    /// Polls the request; while its header is incomplete also the deadline, and once it is bound
+    /// to a session also that session's end.
+    async fn run<F: Future>(
+        &self,
+        cut: &Cut,
+        request: F,
+        allowed: Duration,
+    ) -> Result<F::Output, Cause> {
+        let mut request = pin!(request);
+        let mut deadline = pin!(sleep(allowed));
+        let mut counted = None;
+        let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+        poll_fn(|context: &mut Context<'_>| {
+            if let Poll::Ready(output) = request.as_mut().poll(context) {
+                return Poll::Ready(Ok(output));
+            }
+            if !cut.header_arrived() {
+                return deadline
+                    .as_mut()
+                    .poll(context)
+                    .map(|()| Err(Cause::HeaderTimeout));
+            }
+            counted.get_or_insert_with(|| self.shared.in_flight.enter());
+            let Some(session) = cut.session() else {
+                return Poll::Pending;
+            };
+            let end = end.get_or_insert_with(|| Box::pin(end_of(Arc::clone(session))));
+            end.as_mut()
+                .poll(context)
+                .map(|()| Err(Cause::SessionEnded))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Requests {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        self.begun.notify_one();
+        let bounds = &self.shared.bounds;
+        // The proxy leaves a mark on connections that it hands back for another request.
+        let reused = session.take_connection_user_context().is_some();
+        let allowed = match reused {
+            true => bounds.keepalive_timeout + bounds.header_timeout,
+            false => bounds.header_timeout,
+        };
+        if reused {
+            session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
+        }
+        let cut = Arc::new(Cut::new(Arc::clone(&self.connection)));
+        let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
+        match self.run(&cut, request, allowed).await {
+            Ok(connection) => connection,
+            Err(cause) => {
+                debug!(cause = cause.label(), "connection cut");
+                self.shared.count(cause);
+                None
+            }
+        }
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        let mut options = H2Options::default();
+        options.max_concurrent_streams(self.shared.bounds.h2_streams);
+        Some(options)
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+}
+
+/// Returns when the session is ended or its time has come.
+async fn end_of(session: Arc<Session>) {
+    let left = UnixTime::now().until(session.expires_at());
+    // An elapsed timeout is the other way for a session to be over.
+    let _ = timeout(left, session.life().over()).await;
+}

@@ -1,0 +1,75 @@
+//! The public listeners as one service of the framework: one runtime, one pool of connections to
+//! upstreams, and for each listener its own guard.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::services::Service as FrameworkService;
+use pingora::services::listening::Service;
+use tokio::sync::watch;
+use tracing::error;
+
+use super::guard::Guard;
+use super::sockets::Sockets;
+
+/// All public listeners.
+pub(super) struct Listening {
+    listeners: Vec<Service<Guard>>,
+    sockets: Arc<Sockets>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far the listeners are. A sender that is gone before they ended means that they failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Connections wait.
+    Starting,
+    /// Connections are taken.
+    Accepting,
+    /// No further connection is taken.
+    Ended,
+}
+
+impl Listening {
+    pub(super) fn new(
+        listeners: Vec<Service<Guard>>,
+        sockets: Arc<Sockets>,
+    ) -> (Self, watch::Receiver<Progress>) {
+        let (progress, watched) = watch::channel(Progress::Starting);
+        let listening = Self {
+            listeners,
+            sockets,
+            progress,
+        };
+        (listening, watched)
+    }
+}
+
+#[async_trait]
+impl FrameworkService for Listening {
+    async fn start_service(
+        &mut self,
+        table: Option<ListenFds>,
+        shutdown: ShutdownWatch,
+        listeners_per_fd: usize,
+    ) {
+        // The framework would bind the addresses itself, and fail, without the sockets.
+        let given = table.as_ref().map(|table| self.sockets.give(table));
+        if let Some(Err(error)) = given {
+            error!(%error, "the sockets can not be listened on");
+            return;
+        }
+        self.progress.send_replace(Progress::Accepting);
+        let started = self.listeners.iter_mut().map(|listener| {
+            listener.start_service(table.clone(), shutdown.clone(), listeners_per_fd)
+        });
+        join_all(started).await;
+        self.progress.send_replace(Progress::Ended);
+    }
+
+    fn name(&self) -> &str {
+        "public"
+    }
+}

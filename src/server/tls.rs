@@ -1,0 +1,211 @@
+//! TLS of a listener: what it is made of, and how that is replaced while connections come in.
+//!
+//! The files are read and built into a whole configuration, which takes the place of the one
+//! before at once. What can not be built leaves the old one in place.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use pingora::listeners::tls::Acceptor;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::server::ProducesTickets;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+mod by_name;
+mod files;
+
+use super::ServeError;
+use crate::config::Config;
+use crate::config::listener::{Tls, TlsVersion};
+use crate::metrics::Metrics;
+use by_name::ByName;
+pub use files::CertificateError;
+use files::Files;
+
+/// The TLS of all listeners that speak it.
+#[derive(Clone)]
+pub struct Certificates(Arc<[Arc<ListenerTls>]>);
+
+impl Certificates {
+    /// Reads all files.
+    pub fn load(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, ServeError> {
+        let mut listeners = Vec::new();
+        for listener in &config.listeners {
+            let Some(tls) = &listener.tls else {
+                continue;
+            };
+            let loaded = ListenerTls::load(listener.name(), tls, Arc::clone(metrics))
+                .map_err(|error| ServeError::Tls(listener.name(), error))?;
+            listeners.push(Arc::new(loaded));
+        }
+        Ok(Self(listeners.into()))
+    }
+
+    /// That of one listener.
+    pub fn of(&self, listener: &str) -> Option<Arc<ListenerTls>> {
+        self.0.iter().find(|tls| tls.listener == listener).cloned()
+    }
+
+    /// Looks at all files now. Reads the disk.
+    pub fn reload(&self) {
+        self.0.iter().for_each(|tls| tls.reload());
+    }
+
+    /// Looks at all files at their intervals until `stopped`.
+    pub async fn watch(self, stopped: watch::Receiver<bool>) {
+        let watched = self
+            .0
+            .iter()
+            .map(|tls| Arc::clone(tls).watch(stopped.clone()));
+        join_all(watched).await;
+    }
+}
+
+/// One listener's TLS.
+pub struct ListenerTls {
+    listener: String,
+    settings: Tls,
+    metrics: Arc<Metrics>,
+    provider: Arc<CryptoProvider>,
+    /// Kept, so that clients resume their sessions whatever is replaced.
+    ticketer: Arc<dyn ProducesTickets>,
+    acceptor: ArcSwap<Acceptor>,
+    /// What was read last, good or not.
+    read: Mutex<Seen>,
+}
+
+/// Why a listener has no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// Of one of its certificates.
+    #[error("certificate `{0}`: {1}")]
+    Certificate(String, CertificateError),
+    /// The parts do not make a whole.
+    #[error("{0}")]
+    Config(#[from] rustls::Error),
+}
+
+#[derive(PartialEq, Eq)]
+enum Seen {
+    Files(Box<[u8]>),
+    /// What was wrong: told once, not at each look.
+    Fault(String),
+}
+
+impl ListenerTls {
+    /// Reads the files of `listener`.
+    fn load(listener: String, settings: &Tls, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+        let provider = Arc::new(default_provider());
+        let ticketer = Ticketer::new()?;
+        let files = Files::read(settings)?;
+        let config = server_config(settings, &files, &provider, &ticketer)?;
+        let read = Mutex::new(Seen::Files(files.digest()));
+        let tls = Self {
+            listener,
+            settings: settings.clone(),
+            metrics,
+            provider,
+            ticketer,
+            acceptor: ArcSwap::from_pointee(Acceptor::from_server_config(Arc::new(config))),
+            read,
+        };
+        tls.show_expiry(&files);
+        Ok(tls)
+    }
+
+    /// What new connections are accepted with.
+    pub fn acceptor(&self) -> Arc<Acceptor> {
+        self.acceptor.load_full()
+    }
+
+    /// Looks at the files, and takes what has changed in them. Reads the disk.
+    fn reload(&self) {
+        let outcome = Files::read(&self.settings).and_then(|files| {
+            let seen = Seen::Files(files.digest());
+            if *self.read.lock().unwrap_or_else(PoisonError::into_inner) == seen {
+                return Ok(None);
+            }
+            let config = server_config(&self.settings, &files, &self.provider, &self.ticketer)?;
+            Ok(Some((files, config, seen)))
+        });
+        let (seen, result) = match outcome {
+            Ok(None) => return,
+            Ok(Some((files, config, seen))) => {
+                let acceptor = Acceptor::from_server_config(Arc::new(config));
+                self.acceptor.store(Arc::new(acceptor));
+                self.show_expiry(&files);
+                info!(listener = self.listener, "certificates replaced");
+                (seen, "ok")
+            }
+            Err(error) => (Seen::Fault(error.to_string()), "failed"),
+        };
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if *read == seen {
+            return;
+        }
+        if let Seen::Fault(error) = &seen {
+            let listener = &self.listener;
+            warn!(listener, %error, "certificates not replaced, the last good ones serve");
+        }
+        *read = seen;
+        let reloads = &self.metrics.certificate_reloads;
+        reloads.with_label_values(&[&self.listener, result]).inc();
+    }
+
+    /// Looks at the files at intervals until `stopped`.
+    async fn watch(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut ticks = interval(self.settings.check_interval.max(SHORTEST_INTERVAL));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // A sender that is gone means the same as a stop.
+                _ = stopped.wait_for(|stop| *stop) => return,
+                _ = ticks.tick() => {}
+            }
+            let tls = Arc::clone(&self);
+            // A panic would be in the log; the next look may do better.
+            let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+        }
+    }
+
+    fn show_expiry(&self, files: &Files) {
+        for certificate in &files.certificates {
+            let expiry = &self.metrics.certificate_expiry;
+            expiry
+                .with_label_values(&[&self.listener, &certificate.name])
+                .set(certificate.expires_at);
+        }
+    }
+}
+
+fn server_config(
+    settings: &Tls,
+    files: &Files,
+    provider: &Arc<CryptoProvider>,
+    ticketer: &Arc<dyn ProducesTickets>,
+) -> Result<ServerConfig, TlsError> {
+    let versions: &[&SupportedProtocolVersion] = match settings.min_version {
+        TlsVersion::V1_2 => &[&TLS13, &TLS12],
+        TlsVersion::V1_3 => &[&TLS13],
+    };
+    let by_name = ByName::new(files, provider)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(by_name));
+    config.ticketer = Arc::clone(ticketer);
+    config.alpn_protocols = match settings.http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
+    Ok(config)
+}
+
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,0 +1,117 @@
+//! The files of a listener's certificates, read and parsed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use zeroize::Zeroizing;
+
+use super::TlsError;
+use crate::config::listener::Tls;
+
+/// Everything that was read at one time.
+pub(super) struct Files {
+    pub(super) certificates: Vec<CertificateFile>,
+    digest: Box<[u8]>,
+}
+
+/// A certificate with its key.
+pub(super) struct CertificateFile {
+    pub(super) name: String,
+    /// Never empty.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
+    /// Seconds since 1970.
+    pub(super) expires_at: i64,
+}
+
+/// Why a certificate can not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// A file can not be read.
+    #[error("`{path}` can not be read: {cause}", path = .0.display(), cause = .1)]
+    Read(PathBuf, io::Error),
+    /// No certificate in PEM.
+    #[error("`{}` holds no certificate in PEM", .0.display())]
+    NoCertificate(PathBuf),
+    /// No private key in PEM.
+    #[error("`{}` holds no private key in PEM", .0.display())]
+    NoKey(PathBuf),
+    /// Not X.509.
+    #[error("the first certificate can not be read: {0}")]
+    NotX509(String),
+    /// The key is not the certificate's, or of no use.
+    #[error("key and certificate do not go together: {0}")]
+    Mismatch(rustls::Error),
+}
+
+impl Files {
+    /// Reads all of them.
+    pub(super) fn read(settings: &Tls) -> Result<Self, TlsError> {
+        let mut seen = Context::new(&SHA256);
+        let mut certificates = Vec::with_capacity(settings.certificates.len());
+        for certificate in &settings.certificates {
+            let name = certificate.name();
+            let read =
+                certificate_file(name.clone(), &certificate.cert, &certificate.key, &mut seen)
+                    .map_err(|error| TlsError::Certificate(name, error))?;
+            certificates.push(read);
+        }
+        let digest = seen.finish().as_ref().into();
+        Ok(Self {
+            certificates,
+            digest,
+        })
+    }
+
+    /// By which a change is seen.
+    pub(super) fn digest(&self) -> Box<[u8]> {
+        self.digest.clone()
+    }
+}
+
+fn certificate_file(
+    name: String,
+    cert: &Path,
+    key: &Path,
+    seen: &mut Context,
+) -> Result<CertificateFile, CertificateError> {
+    let cert_pem = read(cert, seen)?;
+    let key_pem = read(key, seen)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&cert_pem)
+        .collect::<Result<_, _>>()
+        .map_err(|_| CertificateError::NoCertificate(cert.to_owned()))?;
+    let first = chain
+        .first()
+        .ok_or_else(|| CertificateError::NoCertificate(cert.to_owned()))?;
+    let key = PrivateKeyDer::from_pem_slice(&key_pem)
+        .map_err(|_| CertificateError::NoKey(key.to_owned()))?;
+    let expires_at = expiry(first)?;
+    Ok(CertificateFile {
+        name,
+        chain,
+        key,
+        expires_at,
+    })
+}
+
+fn read(path: &Path, seen: &mut Context) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
+    let bytes = std::fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|error| CertificateError::Read(path.to_owned(), error))?;
+    seen.update(&(bytes.len() as u64).to_be_bytes());
+    seen.update(&bytes);
+    Ok(bytes)
+}
+
+fn expiry(certificate: &CertificateDer<'_>) -> Result<i64, CertificateError> {
+    let parsed = Certificate::from_der(certificate)
+        .map_err(|error| CertificateError::NotX509(error.to_string()))?;
+    let not_after = parsed.tbs_certificate.validity.not_after;
+    let seconds = not_after.to_unix_duration().as_secs();
+    Ok(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
