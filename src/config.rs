@@ -15,11 +15,13 @@ use uuid::Uuid;
 
 pub mod admin;
 pub mod client;
+pub mod edits;
 pub mod issuer;
 pub mod limits;
 pub mod listener;
 pub mod load;
 pub mod locate;
+pub mod login_url;
 pub mod origin;
 pub mod resolver;
 pub mod route;
@@ -27,14 +29,17 @@ pub mod sdk;
 pub mod secret;
 pub mod session;
 pub mod step_up;
+pub mod template;
 pub mod upstream;
 
 pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
+pub use edits::HeaderEdits;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
+pub use login_url::LoginUrl;
 pub use origin::Origin;
 pub use resolver::Resolver;
 pub use route::{Access, Route};
@@ -42,6 +47,7 @@ pub use sdk::Sdk;
 pub use secret::Secret;
 pub use session::SessionSettings;
 pub use step_up::StepUp;
+pub use template::Template;
 pub use upstream::Upstream;
 
 /// The whole file.
@@ -104,6 +110,14 @@ pub struct Config {
     /// Origins of browsers, beside the gateway's own, that may send cookie-borne credentials.
     #[serde(default)]
     pub allowed_origins: Vec<Origin>,
+    /// Where browsers that navigate without a session are sent instead of being refused; routes
+    /// may have their own.
+    #[serde(default)]
+    pub login_url: Option<LoginUrl>,
+    /// A file with the page that people see when a request is refused or fails. Absent for a
+    /// plain one.
+    #[serde(default)]
+    pub error_page: Option<PathBuf>,
     /// Peers whose `X-Forwarded-*` fields are believed. None by default.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
@@ -128,6 +142,18 @@ impl Config {
         }
     }
 
+    /// Whether anything asks for claims of external tokens, so that sessions keep them.
+    pub fn reads_claims(&self) -> bool {
+        let of_route = |route: &Route| {
+            let incoming = [&route.request_headers, &route.response_headers]
+                .into_iter()
+                .flat_map(HeaderEdits::incoming);
+            !route.require.is_empty() || incoming.into_iter().any(|(_, text)| text.reads_claims())
+        };
+        self.routes.iter().any(of_route)
+            || self.forward.identity.values().any(Template::reads_claims)
+    }
+
     /// Whether SDKs keep their token in a cookie, by which it then comes: because the gateway
     /// sets that cookie, or because they do themselves when the issuer's token is in one.
     pub fn reads_sdk_cookie(&self) -> bool {
@@ -144,6 +170,9 @@ pub struct Forward {
     pub header: String,
     /// What precedes the token in that field; empty for the bare token.
     pub scheme: String,
+    /// Fields by which upstreams learn who the user is without reading the token, such as
+    /// `X-User-Id: "{user.id}"`. Clients' own leave on every route, in every spelling.
+    pub identity: BTreeMap<String, Template>,
 }
 
 impl Default for Forward {
@@ -151,6 +180,7 @@ impl Default for Forward {
         Self {
             header: "Authorization".to_owned(),
             scheme: "Bearer".to_owned(),
+            identity: BTreeMap::new(),
         }
     }
 }

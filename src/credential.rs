@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Config;
 use crate::config::issuer::CookieFormat;
@@ -32,6 +32,8 @@ pub struct Places {
     cookies: Vec<Place<CookiePlace>>,
     session_cookie: &'static str,
     sdk_cookie: Option<&'static str>,
+    /// The cookies that nobody but the gateway sets.
+    own_cookies: Vec<&'static str>,
     longest_token: usize,
 }
 
@@ -66,6 +68,10 @@ impl Places {
             } else {
                 INSECURE_SESSION_COOKIE
             },
+            own_cookies: [SESSION_COOKIE, INSECURE_SESSION_COOKIE]
+                .into_iter()
+                .chain(config.sdk.cookie.then_some(SDK_COOKIE))
+                .collect(),
             sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
             longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
         })
@@ -76,9 +82,21 @@ impl Places {
         self.session_cookie
     }
 
+    /// The names of the cookies that nobody but the gateway sets.
+    pub fn own_cookies(&self) -> &[&'static str] {
+        &self.own_cookies
+    }
+
     /// Issuers' header fields.
     pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.headers.iter().map(|place| &place.name)
+    }
+
+    /// The fields by which requests present credentials.
+    pub fn fields(&self) -> Vec<HeaderName> {
+        let mut fields = vec![AUTHORIZATION, COOKIE];
+        fields.extend(self.headers().cloned());
+        fields
     }
 
     /// The names of all cookies that hold credentials, used here or not. Those in chunks are

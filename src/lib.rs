@@ -19,7 +19,8 @@
 //!
 //! Dependencies run one way: `server` knows `proxy`, `api` and `admin`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
-//! and the leaves ([`clock`], [`limit`], [`metrics`], [`rejection`], [`telemetry`]).
+//! and the leaves ([`clock`], [`field_name`], [`limit`], [`metrics`], [`rejection`],
+//! [`telemetry`]).
 
 pub mod admin;
 pub mod api;
@@ -30,6 +31,7 @@ pub mod config;
 pub mod credential;
 pub mod demo;
 pub mod exchange;
+pub mod field_name;
 pub mod identity;
 pub mod jwks;
 pub mod jwt;

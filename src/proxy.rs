@@ -24,24 +24,32 @@ pub mod context;
 pub mod counters;
 pub mod cut;
 pub mod decide;
+pub mod edits;
 pub mod endpoint;
+pub mod error_page;
 pub mod forwarded;
 pub mod headers;
 pub mod inspect;
+pub mod login;
+pub mod negotiation;
 pub mod request_id;
+mod response;
 mod set_cookie;
 pub mod site;
 mod upstream_error;
 
 use context::{Pass, RequestContext};
 use decide::Decision;
+use edits::Sources;
 use request_id::RequestIds;
 pub use site::{Site, SiteError};
 
+use crate::config::Access;
 use crate::exchange::Exchange;
 use crate::jwt;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
+use crate::route::Timeouts;
 use crate::upstream::Outcome;
 
 /// The proxy's application.
@@ -111,9 +119,14 @@ impl ProxyHttp for Gateway {
             }
             Err(rejection) => {
                 ctx.refused = Some(rejection);
-                ctx.answered = Some(rejection.status);
-                let cookie = ctx.set_cookie.take();
-                answer::refuse_with(session, &rejection, ctx.id, cookie).await?;
+                let is_https = peer.client(&request.headers).is_https;
+                if let Some(location) = login::location(request, &rejection, is_https, ctx) {
+                    ctx.answered = Some(StatusCode::FOUND);
+                    answer::redirect(session, &location, ctx).await?;
+                } else {
+                    ctx.answered = Some(rejection.status);
+                    answer::refuse_proxied(session, &rejection, ctx).await?;
+                }
                 Ok(true)
             }
         }
@@ -126,11 +139,14 @@ impl ProxyHttp for Gateway {
         _end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        let Some(most) = ctx.site.limits.body_size else {
-            return Ok(());
+        let most = match (&ctx.pass, &ctx.route) {
+            (Some(Pass::Preflight), _) => 0,
+            (_, Some(route)) => route.body_size.unwrap_or(u64::MAX),
+            (_, None) => return Err(no_pass()),
         };
-        ctx.body_received += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        if ctx.body_received <= most.as_u64() {
+        let received = body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        ctx.body_received = ctx.body_received.saturating_add(received);
+        if ctx.body_received <= most {
             return Ok(());
         }
         // A body without an announced length is only known to be too large once it is.
@@ -159,7 +175,7 @@ impl ProxyHttp for Gateway {
         };
         let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
         // A server that has just left its upstream has no peer; the next pick knows of that.
-        let Some((peer, address)) = again.or_else(next).or_else(next) else {
+        let Some((mut peer, address)) = again.or_else(next).or_else(next) else {
             let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
             ctx.refused = Some(rejection);
             return Err(answer::as_error(&rejection));
@@ -167,6 +183,7 @@ impl ProxyHttp for Gateway {
         ctx.asks_again = false;
         ctx.tried.push(address);
         ctx.asked = Instant::now();
+        overrule(&mut peer, &route.timeouts);
         Ok(Box::new(peer))
     }
 
@@ -197,6 +214,15 @@ impl ProxyHttp for Gateway {
             host.authority(),
             host.port(),
         );
+        if matches!(pass, Pass::Preflight) {
+            headers::strip_all_credentials(request);
+        }
+        if route.decides_by_method || request.method.is_safe() {
+            headers::strip_method_overrides(request);
+        }
+        let sources = Sources::of(ctx);
+        edits::put_all(site.rewrite.identity(), request, sources)?;
+        edits::apply(&route.request_headers, request, sources)?;
         if let Pass::Session(session) = pass {
             site.rewrite.inject(request, session.forwarded().clone());
         }
@@ -206,18 +232,28 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        if let Some(route) = &ctx.route
-            && ctx.upstream_status.is_none()
-            && !is_interim(response.status)
-        {
-            ctx.upstream_status = Some(response.status);
-            route.upstream.answered_after(ctx.asked.elapsed());
+        if is_interim(response.status) {
+            return response.insert_header(answer::REQUEST_ID, ctx.id.header());
         }
-        set_cookie::keep_ours(response, ctx.set_cookie.take())?;
+        if let Some(route) = &ctx.route {
+            if ctx.upstream_status.is_none() {
+                ctx.upstream_status = Some(response.status);
+                route.upstream.answered_after(ctx.asked.elapsed());
+            }
+            response::end_hop(response);
+            edits::apply(&route.response_headers, response, Sources::of(ctx))?;
+            if route.access != Access::None {
+                let method = &session.req_header().method;
+                let is_for_user = ctx.session().is_some();
+                ctx.site.varying.mark(response, method, is_for_user)?;
+            }
+        }
+        let own_cookies = ctx.site.places.own_cookies();
+        set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
         response.insert_header(answer::REQUEST_ID, ctx.id.header())
     }
 
@@ -291,7 +327,7 @@ impl ProxyHttp for Gateway {
             ctx.answered = Some(rejection.status);
             session.set_keepalive(None);
             // A client that does not take the answer is gone, too.
-            let _ = answer::refuse(session, &rejection, ctx.id).await;
+            let _ = answer::refuse_proxied(session, &rejection, ctx).await;
         }
         FailToProxy {
             error_code: rejection.status.as_u16(),
@@ -336,6 +372,17 @@ impl ProxyHttp for Gateway {
     fn request_summary(&self, session: &Session, ctx: &Self::CTX) -> String {
         format!("{} {}", session.req_header().method, ctx.id)
     }
+}
+
+/// Puts a route's bounds in place of its upstream's.
+fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
+    let options = &mut peer.options;
+    if let Some(connect) = timeouts.connect {
+        options.connection_timeout = Some(connect);
+        options.total_connection_timeout = Some(connect);
+    }
+    options.read_timeout = timeouts.read.or(options.read_timeout);
+    options.write_timeout = timeouts.write.or(options.write_timeout);
 }
 
 /// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.

@@ -3,18 +3,25 @@
 //! The most specific route wins: an exact host before the longest wildcard before any host, then
 //! an exact path before the longest prefix of whole segments, then named methods before all.
 //! Finding it costs a binary search for the host and one for each segment, whatever the number of
-//! routes, and allocates nothing.
+//! routes, and allocates nothing. A path that servers read in several ways must lead to one route
+//! in all of them.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
+use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
-use crate::config::{self, Access, Config, Origin};
+use crate::config::{self, Access, Config, LoginUrl, Origin};
+use crate::limit::{Limiter, Rate};
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
+pub mod edits;
 pub mod host;
 pub mod methods;
 pub mod path;
@@ -24,7 +31,8 @@ pub use host::{Host, HostError};
 pub use methods::Methods;
 pub use path::{CanonicalPath, PathError, PathPrefix};
 
-use path::Parameters;
+use edits::{Edits, FieldError};
+use path::Reading;
 use tree::{Tree, by_key, by_key_or_insert};
 
 /// Where a request goes, and who may pass.
@@ -43,6 +51,25 @@ pub struct Route {
     pub rules: ClaimRules,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<Box<str>>,
+    /// The largest request body in bytes; `None` for no bound.
+    pub body_size: Option<u64>,
+    /// Bounds on talking to a server that are not the upstream's.
+    pub timeouts: Timeouts,
+    /// How often one client may ask; `None` for any.
+    pub client_rate: Option<Limiter<IpAddr>>,
+    /// How often one user may ask; `None` for any.
+    pub user_rate: Option<Limiter<Uuid>>,
+    /// Edits of the request's header.
+    pub request_headers: Edits,
+    /// Edits of the header of the upstream's answer.
+    pub response_headers: Edits,
+    /// Where browsers without a session are sent.
+    pub login: Option<LoginUrl>,
+    /// Whether its host is configured, and not any.
+    pub names_host: bool,
+    /// Whether another method would be on another route, or on none.
+    pub decides_by_method: bool,
+    allows_escaped_slash: bool,
     rewrite: Option<PrefixRewrite>,
 }
 
@@ -58,6 +85,17 @@ impl Route {
             rewritten
         })
     }
+}
+
+/// Bounds on talking to a server; those of the upstream where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// On connecting.
+    pub connect: Option<Duration>,
+    /// On each read.
+    pub read: Option<Duration>,
+    /// On each write.
+    pub write: Option<Duration>,
 }
 
 /// How a path changes on its way.
@@ -127,6 +165,27 @@ impl RouteTable {
                     .collect(),
                 rules,
                 step_up: settings.step_up.as_deref().map(Box::from),
+                body_size: settings
+                    .body_size
+                    .or(config.limits.body_size)
+                    .map(|size| size.as_u64()),
+                client_rate: limiter(settings.rate_per_client, config),
+                user_rate: limiter(settings.rate_per_user, config),
+                timeouts: Timeouts {
+                    connect: settings.connect_timeout,
+                    read: settings.read_timeout,
+                    write: settings.write_timeout,
+                },
+                request_headers: Edits::new(&settings.request_headers)?,
+                response_headers: Edits::new(&settings.response_headers)?,
+                login: settings
+                    .login_url
+                    .as_ref()
+                    .or(config.login_url.as_ref())
+                    .cloned(),
+                names_host: settings.host.is_some(),
+                decides_by_method: decides_by_method(settings, &config.routes),
+                allows_escaped_slash: settings.allow_encoded_slash,
                 rewrite,
             });
             let methods = Methods::new(&settings.methods);
@@ -147,16 +206,18 @@ impl RouteTable {
         path: &CanonicalPath<'_>,
         method: &Method,
     ) -> Result<&Arc<Route>, RouteMiss> {
-        let found = self.find_reading(host, path, method, Parameters::Kept);
-        if path.has_parameters() {
-            let other = self.find_reading(host, path, method, Parameters::Cut);
-            let agree = match (&found, &other) {
-                (Ok(found), Ok(other)) => Arc::ptr_eq(found, other),
-                (found, other) => found.is_err() && other.is_err(),
-            };
-            if !agree {
-                return Err(RouteMiss::Ambiguous);
-            }
+        let mut readings = path.readings();
+        let found = self.find_reading(host, path, method, Reading::PLAIN);
+        let agrees = |reading| match (&found, self.find_reading(host, path, method, reading)) {
+            (Ok(found), Ok(other)) => Arc::ptr_eq(found, other),
+            (found, other) => found.is_err() && other.is_err(),
+        };
+        if !readings.all(agrees) {
+            return Err(RouteMiss::Ambiguous);
+        }
+        let allows = |route: &&Arc<Route>| route.allows_escaped_slash;
+        if path.has_escaped_slash() && !found.as_ref().is_ok_and(allows) {
+            return Err(RouteMiss::EscapedSlash);
         }
         found
     }
@@ -179,18 +240,24 @@ impl RouteTable {
         host: &Host<'_>,
         path: &CanonicalPath<'_>,
         method: &Method,
-        parameters: Parameters,
+        reading: Reading,
     ) -> Result<&Arc<Route>, RouteMiss> {
         let exact = by_key(&self.hosts, host.folded());
         let wildcards = host
             .parents()
             .filter_map(|parent| by_key(&self.wildcards, parent));
+        let mut is_served = !self.any_host.is_empty();
         let found = exact
             .into_iter()
             .chain(wildcards)
+            .inspect(|_| is_served = true)
             .chain([&self.any_host])
-            .find_map(|tree| tree.find(path.segments(), parameters, method));
-        found.ok_or(RouteMiss::Nowhere)?.map_err(RouteMiss::Method)
+            .find_map(|tree| tree.find(path.segments(reading), method));
+        match found {
+            Some(found) => found.map_err(RouteMiss::Method),
+            None if is_served => Err(RouteMiss::Nowhere),
+            None => Err(RouteMiss::Misdirected),
+        }
     }
 
     fn tree_of(&mut self, settings: &config::Route) -> Result<&mut Tree, RouteTableError> {
@@ -213,12 +280,19 @@ impl RouteTable {
 /// Why a request has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteMiss {
-    /// Nothing is configured for its host and path.
-    #[error("nothing is configured for this host and path")]
+    /// Nothing is configured for its host.
+    #[error("nothing is configured for this host")]
+    Misdirected,
+    /// Nothing is configured for its path.
+    #[error("nothing is configured for this path")]
     Nowhere,
-    /// The path leads to another route when its parameters (`;`) are cut off, as some servers do.
+    /// The path leads to another route when its parameters (`;`) are cut off, as some servers do,
+    /// or when `%2F` is read as `/`.
     #[error("the path leads to two routes")]
     Ambiguous,
+    /// The path has `%2F`, and no route there allows it.
+    #[error("the path has an escaped slash")]
+    EscapedSlash,
     /// What is configured there serves these methods only.
     #[error("the method is not served here, but {0}")]
     Method(Methods),
@@ -227,7 +301,11 @@ pub enum RouteMiss {
 impl From<RouteMiss> for Rejection {
     fn from(miss: RouteMiss) -> Self {
         match miss {
+            // RFC 9110 section 15.5.20.
+            RouteMiss::Misdirected => Self::new(Code::NotFound, "host_unknown")
+                .with_status(StatusCode::MISDIRECTED_REQUEST),
             RouteMiss::Nowhere => Self::new(Code::NotFound, "no_route"),
+            RouteMiss::EscapedSlash => PathError::EscapedSlash.into(),
             RouteMiss::Ambiguous => Self::new(Code::NotFound, "route_ambiguous"),
             RouteMiss::Method(_) => Self::new(Code::InvalidRequest, "method_not_served")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED),
@@ -258,9 +336,23 @@ pub enum RouteTableError {
     /// Claim rules that a request without a session would pass by.
     #[error("the route `{0}` has claim rules (`require`), so it needs `auth: required`")]
     RulesWithoutSession(String),
+    /// A header field that can not be sent.
+    #[error(transparent)]
+    Field(#[from] FieldError),
     /// Two routes match the same requests.
     #[error("the routes `{0}` and `{1}` match the same requests")]
     Ambiguous(Arc<str>, Arc<str>),
+}
+
+fn limiter<K: Eq + Hash + Clone>(rate: Rate, config: &Config) -> Option<Limiter<K>> {
+    (!rate.is_off()).then(|| Limiter::new(rate, config.limits.rates.tracked))
+}
+
+fn decides_by_method(settings: &config::Route, all: &[config::Route]) -> bool {
+    let same_place = all.iter().filter(|other| {
+        other.host == settings.host && other.path == settings.path && other.exact == settings.exact
+    });
+    !settings.methods.is_empty() || same_place.count() > 1
 }
 
 fn display_name(settings: &config::Route) -> String {

@@ -13,6 +13,7 @@ use super::Config;
 use super::locate::{Fault, Index, Position};
 
 mod check;
+mod edits;
 mod issuers;
 mod listeners;
 mod message;

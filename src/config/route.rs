@@ -1,10 +1,14 @@
 //! Which requests go where, and who may pass.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::origin::Origin;
+use super::{HeaderEdits, LoginUrl};
+use crate::limit::Rate;
 
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.
@@ -44,6 +48,37 @@ pub struct Route {
     /// Origins beside the gateway's `allowed_origins`.
     #[serde(default)]
     pub allowed_origins: Vec<Origin>,
+    /// Where browsers without a session are sent, instead of the gateway's `login_url`.
+    #[serde(default)]
+    pub login_url: Option<LoginUrl>,
+    /// Let `%2F` pass within a segment below `path`, as the same bytes. The upstream must not
+    /// read it as `/`: what it would lead to then is not looked at beyond this gateway's routes.
+    #[serde(default)]
+    pub allow_encoded_slash: bool,
+    /// A request body, instead of `limits.body_size`.
+    #[serde(default)]
+    pub body_size: Option<ByteSize>,
+    /// How often one client may ask. A client is counted as in `limits.rates`.
+    #[serde(default = "off")]
+    pub rate_per_client: Rate,
+    /// How often one user may ask.
+    #[serde(default = "off")]
+    pub rate_per_user: Rate,
+    /// Bound on connecting, instead of the upstream's.
+    #[serde(default, with = "humantime_serde")]
+    pub connect_timeout: Option<Duration>,
+    /// Bound on each read, instead of the upstream's.
+    #[serde(default, with = "humantime_serde")]
+    pub read_timeout: Option<Duration>,
+    /// Bound on each write, instead of the upstream's.
+    #[serde(default, with = "humantime_serde")]
+    pub write_timeout: Option<Duration>,
+    /// Edits of the request's header, after everything else but the session token.
+    #[serde(default)]
+    pub request_headers: HeaderEdits,
+    /// Edits of the header of the upstream's answer.
+    #[serde(default)]
+    pub response_headers: HeaderEdits,
 }
 
 /// Who may pass a route.
@@ -133,6 +168,10 @@ impl TryFrom<RawSetRule> for SetRule {
             none_of: raw.none_of,
         })
     }
+}
+
+fn off() -> Rate {
+    Rate::OFF
 }
 
 fn root() -> String {

@@ -23,6 +23,7 @@ pub struct Session {
     life: Arc<Life>,
     sid: Uuid,
     user: Uuid,
+    email: Option<Box<str>>,
     forwarded: HeaderValue,
     fresh_until: UnixTime,
     expires_at: UnixTime,
@@ -68,6 +69,7 @@ impl Session {
             life,
             sid: record.sid,
             user: user.id,
+            email: user.email(&record.iss).map(Box::from),
             forwarded,
             fresh_until: token.expires_at,
             expires_at: record.expires_at,
@@ -105,6 +107,11 @@ impl Session {
     /// The user's id.
     pub fn user(&self) -> Uuid {
         self.user
+    }
+
+    /// The address of the user's own verified email credential, when the session began.
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_deref()
     }
 
     /// The value of the header field that carries the session token upstream.

@@ -1,9 +1,9 @@
-//! Answers of the gateway itself: refusals as problem details (RFC 9457).
+//! Answers of the gateway itself: refusals as problem details (RFC 9457) or, for people, a page.
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SET_COOKIE,
-    WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
 use pingora::http::ResponseHeader;
@@ -11,43 +11,101 @@ use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
 use serde_json::json;
 
+use super::context::RequestContext;
+use super::error_page;
+use super::negotiation;
 use super::request_id::RequestId;
 use crate::rejection::{Code, Rejection};
+use crate::route::Methods;
 
-/// Writes a refusal. Says nothing of the token: one coarse code, one sentence, the request's id.
+/// Writes a refusal to a program. Says nothing of the token: one coarse code, one sentence, the
+/// request's id.
 pub async fn refuse(session: &mut Session, rejection: &Rejection, id: RequestId) -> Result<()> {
-    refuse_with(session, rejection, id, None).await
+    let body = problem(rejection, id);
+    write_refusal(session, rejection, id, Methods::ALL, body, |response| {
+        response.insert_header(CONTENT_TYPE, "application/problem+json")
+    })
+    .await
 }
 
-/// The same, and sets or takes away a cookie.
-pub async fn refuse_with(
+/// Writes a refusal of a request that was to be forwarded, for whoever asked: problem details or
+/// a page.
+pub async fn refuse_proxied(
     session: &mut Session,
     rejection: &Rejection,
-    id: RequestId,
-    set_cookie: Option<HeaderValue>,
+    ctx: &mut RequestContext,
 ) -> Result<()> {
+    let is_for_person = negotiation::prefers_html(session.req_header().headers.get_all(ACCEPT));
+    let body = match is_for_person {
+        true => ctx.site.error_page.render(rejection, ctx.id),
+        false => problem(rejection, ctx.id),
+    };
+    let set_cookie = ctx.set_cookie.take();
+    write_refusal(session, rejection, ctx.id, ctx.methods, body, |response| {
+        if is_for_person {
+            response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
+            response.insert_header(CONTENT_SECURITY_POLICY, PAGE_POLICY)?;
+            response.insert_header(X_CONTENT_TYPE_OPTIONS, "nosniff")?;
+        } else {
+            response.insert_header(CONTENT_TYPE, "application/problem+json")?;
+        }
+        match set_cookie {
+            Some(field) => response.insert_header(SET_COOKIE, field),
+            None => Ok(()),
+        }
+    })
+    .await
+}
+
+/// Sends a browser elsewhere.
+pub async fn redirect(
+    session: &mut Session,
+    location: &str,
+    ctx: &mut RequestContext,
+) -> Result<()> {
+    let mut response = ResponseHeader::build(StatusCode::FOUND, Some(5))?;
+    response.insert_header(LOCATION, location)?;
+    response.insert_header(CONTENT_LENGTH, 0)?;
+    response.insert_header(CACHE_CONTROL, "no-store")?;
+    response.insert_header(REQUEST_ID, ctx.id.header())?;
+    if let Some(field) = ctx.set_cookie.take() {
+        response.insert_header(SET_COOKIE, field)?;
+    }
+    session
+        .write_response_header(Box::new(response), true)
+        .await
+}
+
+fn problem(rejection: &Rejection, id: RequestId) -> String {
     let body = json!({
         "type": "about:blank",
-        "title": rejection.status.canonical_reason().unwrap_or("Refused"),
+        "title": error_page::title(rejection),
         "status": rejection.status.as_u16(),
         "detail": rejection.code.text(),
         "code": rejection.code.as_str(),
         "request_id": id.to_string(),
     });
-    let body = Bytes::from(body.to_string());
+    body.to_string()
+}
+
+async fn write_refusal(
+    session: &mut Session,
+    rejection: &Rejection,
+    id: RequestId,
+    methods: Methods,
+    body: String,
+    describe: impl FnOnce(&mut ResponseHeader) -> Result<()>,
+) -> Result<()> {
     let mut response = ResponseHeader::build(rejection.status, Some(8))?;
-    response.insert_header(CONTENT_TYPE, "application/problem+json")?;
+    describe(&mut response)?;
     response.insert_header(CONTENT_LENGTH, body.len())?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, id.header())?;
-    if let Some(field) = set_cookie {
-        response.insert_header(SET_COOKIE, field)?;
-    }
     if let Some(challenge) = challenge(rejection) {
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
-        response.insert_header(http::header::ALLOW, ALLOWED_METHODS)?;
+        response.insert_header(ALLOW, methods.to_string())?;
     }
     if let Some(wait) = rejection.retry_after {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -61,7 +119,9 @@ pub async fn refuse_with(
         .write_response_header(Box::new(response), head)
         .await?;
     if !head {
-        session.write_response_body(Some(body), true).await?;
+        session
+            .write_response_body(Some(Bytes::from(body)), true)
+            .await?;
     }
     Ok(())
 }
@@ -105,7 +165,9 @@ pub fn as_error(rejection: &Rejection) -> Box<pingora::Error> {
 
 /// The field that tells a client its request's id.
 pub const REQUEST_ID: &str = "x-request-id";
-const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+/// A page may look nice, and do nothing.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Reads a whole request body of at most `limit` bytes; `None` when it is larger.
 pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Bytes>> {

@@ -11,7 +11,7 @@ use super::request_id::RequestId;
 use super::site::Site;
 use crate::exchange::Session;
 use crate::rejection::Rejection;
-use crate::route::Route;
+use crate::route::{Methods, Route};
 use crate::upstream::Address;
 
 /// The right to be forwarded. Without one no upstream request is built.
@@ -21,6 +21,8 @@ pub enum Pass {
     Session(Arc<Session>),
     /// As nobody, on a route that says so.
     Anonymous,
+    /// As a browser's question whether another origin may ask, which has no credential.
+    Preflight,
 }
 
 /// One request's state. Retries use it again.
@@ -42,6 +44,8 @@ pub struct RequestContext {
     pub pass: Option<Pass>,
     /// Why it was refused.
     pub refused: Option<Rejection>,
+    /// The methods that would be served.
+    pub methods: Methods,
     /// Where its credential was found; `none` without one.
     pub source: &'static str,
     /// The servers that were asked, the one that is being asked last.
@@ -73,6 +77,7 @@ impl RequestContext {
             target: None,
             pass: None,
             refused: None,
+            methods: Methods::ALL,
             source: "none",
             tried: Vec::new(),
             asks_again: false,

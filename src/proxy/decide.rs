@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, RequestContext};
@@ -14,10 +15,11 @@ use crate::config::Access;
 use crate::credential::{self, Presented, Source};
 use crate::exchange::{Exchange, Session};
 use crate::identity::Client;
+use crate::limit::{self, TooOften};
 use crate::metrics::{Metrics, OTHER};
 use crate::origin;
 use crate::rejection::{Code, Rejection};
-use crate::route::Route;
+use crate::route::{PathError, Route, RouteMiss};
 use crate::session::cookie;
 use crate::stepup::{self, ELEVATED_FIELD};
 
@@ -41,15 +43,39 @@ pub async fn decide(
     let site = Arc::clone(&ctx.site);
     let inspected = inspect::inspect(request, &site.limits)?;
     if site.reserves(&inspected.path) {
+        if inspected.path.has_escaped_slash() {
+            return Err(PathError::EscapedSlash.into());
+        }
         return Ok(Decision::Own);
     }
-    let route = site
+    let found = site
         .routes
-        .find(&inspected.host, &inspected.path, &request.method)?;
+        .find(&inspected.host, &inspected.path, &request.method);
+    if let Err(RouteMiss::Method(served)) = found {
+        ctx.methods = served;
+    }
+    let route = found?;
     ctx.target = upstream_target(route, &inspected);
     ctx.route = Some(Arc::clone(route));
+    let announced = inspected.content_length.unwrap_or(0);
+    if route.body_size.is_some_and(|most| announced > most) {
+        return Err(Rejection::new(Code::TooLarge, "body_too_large"));
+    }
+    if let Some(rate) = &route.client_rate {
+        let client = limit::client_network(peer.client(&request.headers).address);
+        rate.take(client)
+            .map_err(|TooOften(wait)| Rejection::too_often("client_too_often", wait))?;
+    }
     if route.access == Access::None {
         ctx.pass = Some(Pass::Anonymous);
+        return Ok(Decision::Forward);
+    }
+    if is_preflight(request) {
+        metrics
+            .decisions
+            .with_label_values(&[OTHER, "none", "anonymous", "preflight"])
+            .inc();
+        ctx.pass = Some(Pass::Preflight);
         return Ok(Decision::Forward);
     }
 
@@ -64,6 +90,12 @@ pub async fn decide(
     match exchange.session_of(&presented, client).await {
         Ok(session) => {
             let issuer = session.issuer().unwrap_or(OWN);
+            if let Some(rate) = &route.user_rate {
+                rate.take(session.user()).map_err(|TooOften(wait)| {
+                    let often = Rejection::too_often("user_too_often", wait);
+                    counted(metrics, issuer, source, often)
+                })?;
+            }
             route
                 .rules
                 .check(session.claims())
@@ -183,6 +215,14 @@ fn origin_allows(
         &route.allowed_origins,
     )?;
     Ok(())
+}
+
+/// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
+/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on.
+fn is_preflight(request: &RequestHeader) -> bool {
+    request.method == Method::OPTIONS
+        && request.headers.contains_key(ORIGIN)
+        && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn is_stale(presented: &Presented<'_>, rejection: &Rejection) -> bool {

@@ -11,7 +11,8 @@ use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 
-use super::headers::{folded, insert};
+use super::headers::insert;
+use crate::field_name::folded;
 
 /// The client as far as it is known for sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Which header fields leave a request before it is forwarded, and what comes in.
 //!
 //! On every route, whatever its policy, these leave: issuers' cookies and header fields, the
-//! gateway's cookies, and the gateway's own field names in any spelling. Servers that map fields
-//! to environment variables (CGI and its heirs) turn every byte but letters and digits into `_`,
-//! so `X_Platform_Session` and `x.platform.session` are spellings of `X-Platform-Session`.
+//! gateway's cookies, and in any spelling the gateway's own field names and those in which any
+//! route tells who the user is: `X_Platform_Session` and `x.platform.session` are spellings of
+//! `X-Platform-Session`.
 //!
 //! `Authorization` leaves when
 //! - it is `Bearer`, on a route that takes credentials;
@@ -18,6 +18,8 @@ use pingora::http::RequestHeader;
 use crate::config::{Access, Config};
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{Places, bearer, supabase};
+use crate::field_name::folded;
+use crate::route::edits::{Field, FieldError};
 use crate::stepup::ELEVATED_FIELD;
 
 /// What leaves a request, and under which name the session token comes in.
@@ -33,6 +35,7 @@ pub struct Rewrite {
     /// As configured, since some upstreams are particular about case.
     field_text: String,
     scheme: String,
+    identity: Vec<Field>,
 }
 
 impl Rewrite {
@@ -46,13 +49,13 @@ impl Rewrite {
         let scheme = config.forward.scheme.trim().to_owned();
         HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
 
-        let own = OWN_FIELDS.iter().map(|name| HeaderName::from_static(name));
         let mut names: Vec<Box<[u8]>> = places
             .headers()
-            .cloned()
-            .chain(own)
-            .chain((field != AUTHORIZATION).then(|| field.clone()))
-            .map(|name| folded(name.as_str()).collect())
+            .map(HeaderName::as_str)
+            .chain(OWN_FIELDS.iter().copied())
+            .chain((field != AUTHORIZATION).then_some(field.as_str()))
+            .chain(identity_names(config))
+            .map(|name| folded(name).collect())
             .collect();
         names.sort_unstable();
         names.dedup();
@@ -66,7 +69,18 @@ impl Rewrite {
             field,
             field_text: config.forward.header.clone(),
             scheme,
+            identity: config
+                .forward
+                .identity
+                .iter()
+                .map(|(name, text)| Field::new(name, text))
+                .collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The fields that tell upstreams who the user is.
+    pub fn identity(&self) -> &[Field] {
+        &self.identity
     }
 
     /// Takes out what must not go further. `is_known` says whether a text is a token, verified or
@@ -149,17 +163,21 @@ pub enum RewriteError {
     /// Not text for a field.
     #[error("`{0}` is not an authentication scheme")]
     Scheme(String),
+    /// Of a field that tells who the user is.
+    #[error(transparent)]
+    Identity(#[from] FieldError),
 }
 
-/// The bytes that field names are compared by: every byte but letters and digits is one.
-pub(super) fn folded(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
-    name.bytes().map(|byte| {
-        if byte.is_ascii_alphanumeric() {
-            byte.to_ascii_lowercase()
-        } else {
-            b'-'
-        }
-    })
+/// The fields in which some route tells of a session, so that upstreams believe them.
+fn identity_names(config: &Config) -> impl Iterator<Item = &str> {
+    let of_routes = config
+        .routes
+        .iter()
+        .flat_map(|route| route.request_headers.incoming())
+        .filter(|(_, text)| text.needs_session());
+    of_routes
+        .chain(&config.forward.identity)
+        .map(|(name, _)| name.as_str())
 }
 
 /// Sets one field, keeping its name's case on the wire.
@@ -167,6 +185,26 @@ pub(super) fn insert(request: &mut RequestHeader, name: String, value: HeaderVal
     // The name is a checked one and the value is made, so this can not fail.
     let inserted = request.insert_header(name, value);
     debug_assert!(inserted.is_ok());
+}
+
+/// Takes out what a browser never sends with a preflight (Fetch standard, section 4.8): every
+/// credential, of whomever.
+pub(super) fn strip_all_credentials(request: &mut RequestHeader) {
+    request.remove_header(&COOKIE);
+    request.remove_header(&AUTHORIZATION);
+}
+
+/// Takes out fields by which some servers take another method than the request's.
+pub(super) fn strip_method_overrides(request: &mut RequestHeader) {
+    let overrides = |name: &&HeaderName| {
+        METHOD_OVERRIDES
+            .iter()
+            .any(|known| folded(name.as_str()).eq(known.bytes()))
+    };
+    let leaving: Vec<HeaderName> = request.headers.keys().filter(overrides).cloned().collect();
+    for name in &leaving {
+        request.remove_header(name);
+    }
 }
 
 fn has_scheme(field: &[u8], scheme: &str) -> bool {
@@ -188,6 +226,13 @@ fn token_like_parts(field: &[u8]) -> impl Iterator<Item = &str> {
 
 /// Fields that only the gateway may set, whether it does under this configuration or not.
 const OWN_FIELDS: &[&str] = &["x-platform-session", ELEVATED_FIELD];
+
+/// Folded names.
+const METHOD_OVERRIDES: &[&str] = &[
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
 
 /// Fields that say how the message is delimited and where it goes.
 const FRAMING_FIELDS: &[&str] = &[

@@ -9,8 +9,8 @@ use http::{StatusCode, Version};
 use pingora::http::RequestHeader;
 use pingora::http::authority::{RawTargetAuthority, raw_target_authority};
 
-use super::headers::folded;
 use crate::config::Limits;
+use crate::field_name::folded;
 use crate::rejection::{Code, Rejection};
 use crate::route::{CanonicalPath, Host, HostError, Methods, PathError};
 
@@ -19,7 +19,7 @@ use crate::route::{CanonicalPath, Host, HostError, Methods, PathError};
 pub struct Inspected<'a> {
     /// The host that it is for.
     pub host: Host<'a>,
-    /// The path, to be matched.
+    /// The path, to be matched. An escaped slash in it is the route's business.
     pub path: CanonicalPath<'a>,
     /// What follows `?`, when there is one.
     pub query: Option<&'a str>,
@@ -48,7 +48,7 @@ pub fn inspect<'a>(
     ) {
         return Err(InspectError::Version);
     }
-    let content_length = check_framing(request, limits)?;
+    let content_length = check_framing(request)?;
     if request.headers.keys().any(imitates_framing) {
         return Err(InspectError::FieldName);
     }
@@ -83,7 +83,7 @@ pub fn inspect<'a>(
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    let path = CanonicalPath::parse(path)?;
+    let path = CanonicalPath::parse_with_escaped_slashes(path)?;
     if query.is_some_and(|query| query.bytes().any(|byte| !byte.is_ascii_graphic())) {
         return Err(InspectError::Query);
     }
@@ -130,9 +130,6 @@ pub enum InspectError {
     /// A larger header than `limits.header_size`.
     #[error("the header is too large")]
     HeaderTooLarge,
-    /// A larger announced body than `limits.body_size`.
-    #[error("the body is too large")]
-    BodyTooLarge,
     /// Not one of [`Methods::ALL`], which the answer's `Allow` lists. TRACE reflects credentials,
     /// CONNECT tunnels.
     #[error("the method is not supported")]
@@ -179,7 +176,6 @@ impl From<InspectError> for Rejection {
                 .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             InspectError::HeaderTooLarge => too_large("header_too_large")
                 .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-            InspectError::BodyTooLarge => too_large("body_too_large"),
             InspectError::Method => {
                 invalid("method_not_supported").with_status(StatusCode::METHOD_NOT_ALLOWED)
             }
@@ -228,7 +224,7 @@ fn exceeds(length: usize, limit: bytesize::ByteSize) -> bool {
 
 /// RFC 9112 sections 6.1 and 6.3. Equal duplicates of a length are refused too, since they would
 /// be forwarded; so is every coding but `chunked`, and any coding of another version.
-fn check_framing(request: &RequestHeader, limits: &Limits) -> Result<Option<u64>, InspectError> {
+fn check_framing(request: &RequestHeader) -> Result<Option<u64>, InspectError> {
     let mut lengths = request.headers.get_all(CONTENT_LENGTH).iter();
     let mut codings = request.headers.get_all(TRANSFER_ENCODING).iter();
     let (length, coding) = (lengths.next(), codings.next());
@@ -257,11 +253,7 @@ fn check_framing(request: &RequestHeader, limits: &Limits) -> Result<Option<u64>
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(InspectError::Framing);
     }
-    let length = digits.parse().map_err(|_| InspectError::Framing)?;
-    if limits.body_size.is_some_and(|most| length > most.as_u64()) {
-        return Err(InspectError::BodyTooLarge);
-    }
-    Ok(Some(length))
+    digits.parse().map(Some).map_err(|_| InspectError::Framing)
 }
 
 fn imitates_framing(name: &HeaderName) -> bool {

@@ -4,11 +4,15 @@ use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
-use crate::credential::{INSECURE_SESSION_COOKIE, SESSION_COOKIE};
-
-/// Takes out fields by which the upstream would set our session cookie, and puts in `ours`.
-pub(super) fn keep_ours(response: &mut ResponseHeader, ours: Option<HeaderValue>) -> Result<()> {
+/// Takes out fields by which the upstream would set a cookie of these `names`, the gateway's own,
+/// and puts in `ours`.
+pub(super) fn keep_ours(
+    response: &mut ResponseHeader,
+    names: &[&str],
+    ours: Option<HeaderValue>,
+) -> Result<()> {
     let fields = response.headers.get_all(SET_COOKIE);
+    let sets_ours = |field: &HeaderValue| sets_any(field, names);
     if fields.iter().any(sets_ours) {
         let kept: Vec<HeaderValue> = fields
             .iter()
@@ -36,20 +40,27 @@ pub(super) fn keep_ours(response: &mut ResponseHeader, ours: Option<HeaderValue>
     Ok(())
 }
 
-/// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7).
-fn sets_ours(field: &HeaderValue) -> bool {
+/// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7). A
+/// cookie without a name goes back as its bare value, so `=vestibule=x` sets ours too.
+fn sets_any(field: &HeaderValue, names: &[&str]) -> bool {
     let pair = field.as_bytes().split(|byte| *byte == b';').next();
-    let name = pair.and_then(|pair| pair.split(|byte| *byte == b'=').next());
+    let mut parts = pair.unwrap_or_default().split(|byte| *byte == b'=');
+    let name = parts
+        .by_ref()
+        .map(<[u8]>::trim_ascii)
+        .find(|part| !part.is_empty());
     name.is_some_and(|name| {
-        [SESSION_COOKIE, INSECURE_SESSION_COOKIE]
+        names
             .iter()
-            .any(|own| name.trim_ascii().eq_ignore_ascii_case(own.as_bytes()))
+            .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OURS: &[&str] = &["vestibule", "__Host-vestibule"];
 
     #[test]
     fn an_upstream_sets_its_own_cookies_only() {
@@ -59,12 +70,15 @@ mod tests {
             "vestibule=x",
             "__Host-vestibule=x; Secure",
             " __host-VESTIBULE =x",
+            "=vestibule=x",
+            " = =vestibule=x",
             "b=vestibule=2",
         ] {
             response.append_header("Set-Cookie", field).unwrap();
         }
         keep_ours(
             &mut response,
+            OURS,
             Some(HeaderValue::from_static("vestibule=ours")),
         )
         .unwrap();
@@ -77,10 +91,11 @@ mod tests {
     fn without_a_cookie_of_ours_caching_is_the_upstreams() {
         let mut response = ResponseHeader::build(200, None).unwrap();
         response.append_header("Cache-Control", "public").unwrap();
-        keep_ours(&mut response, None).unwrap();
+        keep_ours(&mut response, OURS, None).unwrap();
         assert_eq!(response.headers["cache-control"], "public");
         keep_ours(
             &mut response,
+            OURS,
             Some(HeaderValue::from_static("vestibule=ours")),
         )
         .unwrap();

@@ -10,14 +10,16 @@ use pingora::protocols::l4::socket::SocketAddr;
 use super::connection::Connection;
 use super::counters::{Granted, RouteCounters};
 use super::decide::OWN;
+use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::Peer;
 use super::headers::{Rewrite, RewriteError};
+use super::response::Varying;
 use crate::api::discovery::authorization_server_path;
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::metrics::Metrics;
 use crate::route::path::{CanonicalPath, PathError, PathPrefix};
-use crate::route::{RouteTable, RouteTableError};
+use crate::route::{Host, RouteTable, RouteTableError};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// Everything that requests read of the configuration.
@@ -29,6 +31,10 @@ pub struct Site {
     pub places: Places,
     /// What leaves a request, and what comes in.
     pub rewrite: Rewrite,
+    /// What answers depend on.
+    pub varying: Varying,
+    /// What people see of refusals.
+    pub error_page: ErrorPage,
     /// Sizes and times.
     pub limits: Limits,
     /// Whether clients come by `https`, whatever the listener speaks.
@@ -39,6 +45,7 @@ pub struct Site {
     /// Where RFC 8414 looks for the gateway's metadata.
     metadata: PathPrefix,
     trusted_proxies: Vec<IpNet>,
+    public_url: Origin,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     counters: HashMap<Arc<str>, RouteCounters>,
     unrouted: RouteCounters,
@@ -60,6 +67,9 @@ pub enum SiteError {
     /// Of the way the session token is forwarded.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
+    /// Of the error page.
+    #[error(transparent)]
+    ErrorPage(#[from] ErrorPageError),
     /// Of the API prefix.
     #[error("`api_prefix` can not be matched: {0}")]
     ApiPrefix(PathError),
@@ -90,6 +100,8 @@ impl Site {
         let places = Places::new(config)?;
         Ok(Self {
             rewrite: Rewrite::new(config, &places)?,
+            varying: Varying::new(places.fields()),
+            error_page: ErrorPage::load(config.error_page.as_deref())?,
             places,
             counters,
             unrouted: RouteCounters::new(metrics, "none"),
@@ -101,6 +113,7 @@ impl Site {
             metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
                 .map_err(SiteError::ApiPrefix)?,
             trusted_proxies: config.trusted_proxies.clone(),
+            public_url: config.public_url.clone(),
             routes,
             upstreams,
         })
@@ -114,6 +127,15 @@ impl Site {
     /// Whether the path belongs to the gateway itself.
     pub fn reserves(&self, path: &CanonicalPath<'_>) -> bool {
         self.api_prefix.contains(path) || self.metadata.contains(path)
+    }
+
+    /// Whether `public_url` names this host.
+    pub fn is_public_host(&self, host: &Host<'_>) -> bool {
+        self.public_url
+            .as_str()
+            .split_once("://")
+            .and_then(|(_, authority)| Host::parse(authority).ok())
+            .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
     }
 
     /// The far end of a connection. An end without an address is a peer on the same machine.

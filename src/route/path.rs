@@ -12,25 +12,40 @@ use crate::rejection::{Code, Rejection};
 pub struct CanonicalPath<'a> {
     raw: &'a str,
     has_parameters: bool,
+    has_escaped_slash: bool,
 }
 
 impl<'a> CanonicalPath<'a> {
     /// Checks the path of a request target in origin-form (RFC 9112 section 3.2.1), without its
     /// query.
     pub fn parse(raw: &'a str) -> Result<Self, PathError> {
+        let path = Self::parse_with_escaped_slashes(raw)?;
+        if path.has_escaped_slash {
+            return Err(PathError::EscapedSlash);
+        }
+        Ok(path)
+    }
+
+    /// The same, but for `%2F`, which [`Self::has_escaped_slash`] tells of: only a route that
+    /// allows it may serve such a path. Between escaped slashes, too, dot segments and empty ones
+    /// are refused.
+    pub fn parse_with_escaped_slashes(raw: &'a str) -> Result<Self, PathError> {
         let relative = raw.strip_prefix('/').ok_or(PathError::NotOriginForm)?;
-        let mut has_parameters = false;
+        let mut path = Self {
+            raw,
+            has_parameters: false,
+            has_escaped_slash: false,
+        };
         let mut segments = relative.split('/').peekable();
         while let Some(segment) = segments.next() {
             if segment.is_empty() && segments.peek().is_none() {
                 break;
             }
-            has_parameters |= check_segment(segment)?;
+            let found = check_segment(segment)?;
+            path.has_parameters |= found.parameters;
+            path.has_escaped_slash |= found.escaped_slash;
         }
-        Ok(Self {
-            raw,
-            has_parameters,
-        })
+        Ok(path)
     }
 
     /// The bytes as they came, which are the bytes that are forwarded.
@@ -45,6 +60,20 @@ impl<'a> CanonicalPath<'a> {
         self.has_parameters
     }
 
+    /// Whether a segment has a `%2F`. Some servers read it as `/`, others as a letter, and both
+    /// readings must lead to the same route.
+    pub fn has_escaped_slash(&self) -> bool {
+        self.has_escaped_slash
+    }
+
+    /// How servers may read it: first as it stands.
+    pub(super) fn readings(&self) -> impl Iterator<Item = Reading> + use<> {
+        let (cuts, splits) = (self.has_parameters, self.has_escaped_slash);
+        Reading::ALL.into_iter().filter(move |reading| {
+            (cuts || !reading.cuts_parameters) && (splits || !reading.splits_at_escapes)
+        })
+    }
+
     /// What follows the first `count` segments, with its leading slash; empty when nothing does.
     pub(super) fn after(&self, count: usize) -> &'a str {
         let slashes = self.raw.match_indices('/');
@@ -55,38 +84,59 @@ impl<'a> CanonicalPath<'a> {
             .unwrap_or_default()
     }
 
-    /// The segments; a trailing slash adds none.
-    pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'a>> + use<'a> {
+    /// The segments in one reading; a trailing slash adds none.
+    pub(super) fn segments(&self, reading: Reading) -> impl Iterator<Item = Segment<'a>> + use<'a> {
         self.raw
             .split('/')
             .filter(|segment| !segment.is_empty())
-            .map(Segment)
+            .flat_map(move |segment| parts(segment, reading.splits_at_escapes))
+            .map(move |text| Segment {
+                text,
+                cuts_parameters: reading.cuts_parameters,
+            })
     }
 }
 
 /// One segment of a [`CanonicalPath`].
 #[derive(Clone, Copy)]
-pub(super) struct Segment<'a>(&'a str);
+pub(super) struct Segment<'a> {
+    text: &'a str,
+    cuts_parameters: bool,
+}
 
 impl<'a> Segment<'a> {
-    /// Its bytes with percent-escapes decoded, cut at the first `;` when `parameters` is not
-    /// [`Parameters::Kept`].
-    pub(super) fn decoded(
-        self,
-        parameters: Parameters,
-    ) -> impl Iterator<Item = u8> + Clone + use<'a> {
-        Decoded(self.0.bytes())
-            .take_while(move |byte| parameters == Parameters::Kept || *byte != b';')
+    /// Its bytes with percent-escapes decoded.
+    pub(super) fn decoded(self) -> impl Iterator<Item = u8> + Clone + use<'a> {
+        Decoded(self.text.bytes()).take_while(move |byte| !self.cuts_parameters || *byte != b';')
     }
 }
 
-/// How path parameters (`;` and what follows in a segment) are read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parameters {
-    /// As part of the segment.
-    Kept,
-    /// As no part of it.
-    Cut,
+/// How a server reads what standards leave open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// A segment ends at its parameters, `;` and what follows.
+    cuts_parameters: bool,
+    /// `%2F` is `/`.
+    splits_at_escapes: bool,
+}
+
+impl Reading {
+    /// Every byte is part of its segment.
+    pub(super) const PLAIN: Self = Self::new(false, false);
+
+    const ALL: [Self; 4] = [
+        Self::PLAIN,
+        Self::new(true, false),
+        Self::new(false, true),
+        Self::new(true, true),
+    ];
+
+    const fn new(cuts_parameters: bool, splits_at_escapes: bool) -> Self {
+        Self {
+            cuts_parameters,
+            splits_at_escapes,
+        }
+    }
 }
 
 /// A path prefix of the configuration, compared by whole decoded segments.
@@ -101,22 +151,21 @@ impl PathPrefix {
             return Err(PathError::NotAPrefix);
         }
         let decoded = path
-            .segments()
-            .map(|segment| segment.decoded(Parameters::Kept).collect());
+            .segments(Reading::PLAIN)
+            .map(|segment| segment.decoded().collect());
         Ok(Self(decoded.collect()))
     }
 
-    /// Whether `path` is at or under this prefix in either reading of its parameters.
+    /// Whether `path` is at or under this prefix in any reading.
     pub fn contains(&self, path: &CanonicalPath<'_>) -> bool {
-        let starts_with = |parameters| {
-            let mut segments = path.segments();
+        path.readings().any(|reading| {
+            let mut segments = path.segments(reading);
             self.0.iter().all(|wanted| {
                 segments
                     .next()
-                    .is_some_and(|found| found.decoded(parameters).eq(wanted.iter().copied()))
+                    .is_some_and(|found| found.decoded().eq(wanted.iter().copied()))
             })
-        };
-        starts_with(Parameters::Kept) || path.has_parameters && starts_with(Parameters::Cut)
+        })
     }
 
     /// Whether everything under `other` is under this prefix too.
@@ -145,7 +194,8 @@ pub enum PathError {
     /// `\` or `%5C`, which some servers read as `/`.
     #[error("a path has no backslash")]
     Backslash,
-    /// `%2F`, which some servers read as `/` and some as a letter.
+    /// `%2F`, which some servers read as `/` and some as a letter, on a route that does not allow
+    /// it.
     #[error("a path has no escaped slash")]
     EscapedSlash,
     /// A control character or a space, or an escaped control character.
@@ -188,12 +238,46 @@ impl From<PathError> for Rejection {
     }
 }
 
-/// Checks one segment; true when it has parameters.
-fn check_segment(segment: &str) -> Result<bool, PathError> {
+/// The parts of a segment between its escaped slashes, or all of it.
+fn parts(segment: &str, splits: bool) -> impl Iterator<Item = &str> {
+    let mut rest = Some(segment);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let at = if splits { escaped_slash(text) } else { None };
+        let cut = at.and_then(|at| Some((text.get(..at)?, text.get(at + ESCAPE..)?)));
+        let Some((part, after)) = cut else {
+            return Some(text);
+        };
+        rest = Some(after);
+        Some(part)
+    })
+}
+
+fn escaped_slash(text: &str) -> Option<usize> {
+    let is_slash = |at: &usize| {
+        text.get(*at..at + ESCAPE)
+            .is_some_and(|escape| escape.eq_ignore_ascii_case("%2F"))
+    };
+    text.match_indices('%').map(|(at, _)| at).find(is_slash)
+}
+
+/// What is found in a segment.
+struct Found {
+    parameters: bool,
+    escaped_slash: bool,
+}
+
+/// Checks one segment.
+fn check_segment(segment: &str) -> Result<Found, PathError> {
     let mut bytes = segment.bytes();
     let mut sequence = Utf8Sequence::default();
     let mut name = Name::Empty;
-    let mut has_parameters = false;
+    let mut found = Found {
+        parameters: false,
+        escaped_slash: false,
+    };
+    // Since the last escaped slash.
+    let mut in_parameters = false;
     while let Some(raw) = bytes.next() {
         let byte = match raw {
             b'%' => {
@@ -205,10 +289,7 @@ fn check_segment(segment: &str) -> Result<bool, PathError> {
                     .next()
                     .and_then(hex_value)
                     .ok_or(PathError::BadEscape)?;
-                match high << 4 | low {
-                    b'/' => return Err(PathError::EscapedSlash),
-                    decoded => decoded,
-                }
+                high << 4 | low
             }
             b'#' => return Err(PathError::Fragment),
             b' ' => return Err(PathError::Control),
@@ -217,21 +298,27 @@ fn check_segment(segment: &str) -> Result<bool, PathError> {
         };
         match byte {
             b'\\' => return Err(PathError::Backslash),
+            // A segment's own bytes have none: it is an escaped one.
+            b'/' => {
+                sequence.end()?;
+                name.check()?;
+                (name, in_parameters) = (Name::Empty, false);
+                found.escaped_slash = true;
+                continue;
+            }
             byte if byte.is_ascii_control() => return Err(PathError::Control),
             _ => {}
         }
         sequence.push(byte)?;
-        has_parameters |= byte == b';';
-        if !has_parameters {
+        in_parameters |= byte == b';';
+        found.parameters |= in_parameters;
+        if !in_parameters {
             name = name.then(byte);
         }
     }
     sequence.end()?;
-    match name {
-        Name::Empty => Err(PathError::EmptySegment),
-        Name::Dot | Name::DotDot => Err(PathError::DotSegment),
-        Name::Other => Ok(has_parameters),
-    }
+    name.check()?;
+    Ok(found)
 }
 
 /// What a segment is so far, its parameters left out.
@@ -249,6 +336,14 @@ impl Name {
             (Self::Empty, b'.') => Self::Dot,
             (Self::Dot, b'.') => Self::DotDot,
             _ => Self::Other,
+        }
+    }
+
+    fn check(self) -> Result<(), PathError> {
+        match self {
+            Self::Empty => Err(PathError::EmptySegment),
+            Self::Dot | Self::DotDot => Err(PathError::DotSegment),
+            Self::Other => Ok(()),
         }
     }
 }
@@ -311,6 +406,9 @@ fn hex_value(digit: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+/// The length of a percent-escape.
+const ESCAPE: usize = "%2F".len();
 
 #[cfg(test)]
 mod tests;

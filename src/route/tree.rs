@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::path::{Parameters, PathPrefix, Segment};
+use super::path::{PathPrefix, Segment};
 use super::{Methods, Route};
 
 /// The tree of path segments.
@@ -23,13 +23,12 @@ impl Tree {
     pub(super) fn find<'a>(
         &self,
         segments: impl Iterator<Item = Segment<'a>>,
-        parameters: Parameters,
         method: &Method,
     ) -> Option<Result<&Arc<Route>, Methods>> {
         let mut node = self;
         let mut best = &node.prefix;
         for segment in segments {
-            let Some(next) = by_key(&node.children, segment.decoded(parameters)) else {
+            let Some(next) = by_key(&node.children, segment.decoded()) else {
                 return best.choose(method);
             };
             node = next;
@@ -41,6 +40,11 @@ impl Tree {
             best = &node.exact;
         }
         best.choose(method)
+    }
+
+    /// Whether it has no routes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.prefix.is_empty() && self.exact.is_empty()
     }
 
     /// Adds a route. The error is the one that serves the same requests.

@@ -111,7 +111,7 @@ impl State {
                 policy: Policy::new(config),
                 session_cookie: config.session.cookie,
                 forward: config.forward.clone(),
-                keep_claims: config.routes.iter().any(|route| !route.require.is_empty()),
+                keep_claims: config.reads_claims(),
                 cached_sessions: config.limits.token_cache,
                 cached_refusals: config.limits.refused_cache,
             },

@@ -6,6 +6,7 @@ use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
 use super::{Finding, issuers, listeners, routes, upstreams};
 use crate::config::admin::{ADMIN, is_token_name};
+use crate::config::locate::member;
 use crate::config::{Config, Limits};
 
 /// Everything that is wrong with a configuration whose types are right.
@@ -166,6 +167,18 @@ fn forward(config: &Config) -> Vec<Finding> {
             "forward.scheme",
             "expected one word, such as `Bearer`, or ``",
         ));
+    }
+    for (name, text) in &config.forward.identity {
+        let path = member("forward.identity", name);
+        let is_taken = spelling(name) == spelling(&config.forward.header);
+        if let Some(fault) = header_fault(name) {
+            findings.push(Finding::new(path, fault));
+        } else if is_taken || spelling(name) == "authorization" {
+            findings.push(Finding::new(path, "this field carries the session token"));
+        } else if !text.needs_session() {
+            let message = "says nothing of the user; `request_headers` sets what is fixed";
+            findings.push(Finding::new(path, message));
+        }
     }
     if config.forward.scheme.is_empty() && spelling(&config.forward.header) == "authorization" {
         findings.push(

@@ -40,6 +40,18 @@ pub(super) fn header_fault(name: &str) -> Option<&'static str> {
     is_taken.then_some("this field has a meaning of its own and can not carry a token")
 }
 
+/// A header field that the configuration may edit.
+pub(super) fn edited_fault(name: &str) -> Option<&'static str> {
+    if !is_token(name) {
+        return Some("not a header field name (RFC 9110 section 5.1)");
+    }
+    let name = spelling(name);
+    if HOP_BY_HOP.contains(&name.as_str()) || name == "content-length" {
+        return Some("this field frames a message or is about one connection");
+    }
+    (name == "x-request-id").then_some("this field carries the request's id")
+}
+
 /// Header fields that applications take for the same: case and `-`/`_` do not count.
 pub(super) fn spelling(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")

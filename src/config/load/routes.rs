@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Finding;
+use super::edits;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
@@ -70,6 +71,34 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
         let message = "rules on claims need a session, so they need `auth: required`";
         findings.push(Finding::new(at("require"), message));
     }
+    if route.body_size.is_some_and(|size| size.as_u64() == 0) {
+        findings.push(Finding::new(at("body_size"), "must be more than zero"));
+    }
+    for (key, time) in [
+        ("connect_timeout", route.connect_timeout),
+        ("read_timeout", route.read_timeout),
+        ("write_timeout", route.write_timeout),
+    ] {
+        if time.is_some_and(|time| time.is_zero()) {
+            findings.push(Finding::new(at(key), "must be more than zero"));
+        }
+    }
+    let has_session = route.auth != Access::None;
+    if !has_session && !route.rate_per_user.is_off() {
+        let message = "counts users, whom `auth: none` never knows";
+        findings.push(Finding::new(at("rate_per_user"), message));
+    }
+    findings.extend(edits::of_request(
+        &at("request_headers"),
+        &route.request_headers,
+        has_session,
+        &config.forward.header,
+    ));
+    findings.extend(edits::of_response(
+        &at("response_headers"),
+        &route.response_headers,
+        has_session,
+    ));
     if !config.upstreams.contains_key(&route.upstream) {
         let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
         let hint = choice(&route.upstream, &known);

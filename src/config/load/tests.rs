@@ -561,6 +561,68 @@ fn routes_lead_somewhere_and_are_one_each() {
         ),
         ("    auth: none", "    require: {role: admin}", &[]),
     ]);
+    let route = |settings: &str| with(&format!("  - {{path: /x, upstream: app, {settings}}}"));
+    for (settings, told) in [
+        (
+            "request_headers: {set: {X-A: '{user.id}'}, remove: [Cookie]}",
+            "",
+        ),
+        (
+            "auth: none, request_headers: {set: {X-A: '{request.id}'}}",
+            "",
+        ),
+        (
+            "request_headers: {set: {X-A: '{user.name}'}}",
+            "request_headers.set.X-A: unknown placeholder",
+        ),
+        (
+            "auth: none, request_headers: {set: {X-A: '{user.id}'}}",
+            "request_headers.set.X-A: speaks of a session",
+        ),
+        (
+            "request_headers: {add: {authorization: x}}",
+            "add.authorization: this field carries",
+        ),
+        (
+            "request_headers: {add: {Cookie: x}}",
+            "add.Cookie: cookies are the client's",
+        ),
+        (
+            "request_headers: {set: {Content-Length: '1'}}",
+            "this field frames a message",
+        ),
+        (
+            "request_headers: {remove: ['X Y']}",
+            "remove[0]: not a header field name",
+        ),
+        (
+            "response_headers: {set: {X-A: a, x_a: b}}",
+            "another spelling of a field",
+        ),
+        (
+            "response_headers: {remove: [Transfer-Encoding]}",
+            "this field frames a message",
+        ),
+        ("login_url: //evil.test", "login_url: expected a path"),
+        ("login_url: /login", ""),
+        ("body_size: 0", "body_size: must be more than zero"),
+        ("read_timeout: 0s", "read_timeout: must be more than zero"),
+        ("rate_per_client: 10/1s", ""),
+        ("rate_per_client: 10", "rate_per_client: "),
+        (
+            "auth: none, rate_per_user: 10/1s",
+            "rate_per_user: counts users",
+        ),
+    ] {
+        let found = route(settings);
+        match told {
+            "" => assert_eq!(found, [""; 0], "{settings}"),
+            told => assert!(
+                found.len() == 1 && found[0].contains(told),
+                "{settings}: {found:?}"
+            ),
+        }
+    }
     let methods = |one: &str, other: &str| {
         let route = |methods| format!("  - {{path: /, methods: [{methods}], upstream: app}}\n");
         with(&format!("{}{}", route(one), route(other)))

@@ -1,0 +1,169 @@
+//! Where people sign in.
+
+use std::str::FromStr;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Deserializer, de};
+use url::Url;
+
+/// The address of a page that signs people in and sends them back: an `http` or `https` URL, or a
+/// path on the same host. `{return_to}` in its query is the place to say where to; without it,
+/// the parameter `return_to` is added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginUrl {
+    before: String,
+    after: String,
+    authority: Option<String>,
+    path: String,
+}
+
+impl LoginUrl {
+    /// The address to send somebody to who shall come back to `return_to`, which is encoded.
+    pub fn returning_to(&self, return_to: &str) -> String {
+        let encoded = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
+        format!("{}{encoded}{}", self.before, self.after)
+    }
+
+    /// Host and port; `None` for the host of the request.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// The text is no such address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginUrlError {
+    /// Not a URL, or not one that a browser can be sent to.
+    #[error("expected a path, or an http or https URL without user and fragment")]
+    Form,
+    /// A placeholder outside of the query, where it could change where the address leads.
+    #[error("`{{return_to}}` stands once, in the query")]
+    Placeholder,
+}
+
+impl FromStr for LoginUrl {
+    type Err = LoginUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Else a parser would drop or turn what browsers read in ways of their own.
+        let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && !matches!(byte, b'\\' | b'#');
+        if !text.bytes().all(is_plain) || text.starts_with("//") {
+            return Err(LoginUrlError::Form);
+        }
+        let (before, after) = match text.split_once(PLACEHOLDER) {
+            Some((before, _)) if !before.contains('?') => return Err(LoginUrlError::Placeholder),
+            Some((before, after)) => (before.to_owned(), after.to_owned()),
+            None if text.contains('?') => (format!("{text}&return_to="), String::new()),
+            None => (format!("{text}?return_to="), String::new()),
+        };
+        if before.contains(['{', '}']) || after.contains(['{', '}']) {
+            return Err(LoginUrlError::Placeholder);
+        }
+        if text.starts_with('/') {
+            let path = before.split('?').next().unwrap_or_default();
+            return Ok(Self {
+                path: path.to_owned(),
+                before,
+                after,
+                authority: None,
+            });
+        }
+        let url = Url::parse(&before).map_err(|_| LoginUrlError::Form)?;
+        let is_web = matches!(url.scheme(), "http" | "https");
+        if !is_web || !url.username().is_empty() || url.password().is_some() {
+            return Err(LoginUrlError::Form);
+        }
+        Ok(Self {
+            authority: Some(url.authority().to_owned()),
+            path: url.path().to_owned(),
+            before,
+            after,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for LoginUrl {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+const PLACEHOLDER: &str = "{return_to}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_where_to_come_back_to() {
+        for (login, to, location) in [
+            ("/login", "/a?b=1&c", "/login?return_to=%2Fa%3Fb%3D1%26c"),
+            ("/login?x=1", "/", "/login?x=1&return_to=%2F"),
+            ("/login?to={return_to}&x=1", "/", "/login?to=%2F&x=1"),
+            (
+                "https://id.test/login",
+                "https://a.test/",
+                "https://id.test/login?return_to=https%3A%2F%2Fa%2Etest%2F",
+            ),
+        ] {
+            let login: LoginUrl = login.parse().unwrap();
+            assert_eq!(login.returning_to(to), location);
+        }
+    }
+
+    #[test]
+    fn knows_its_host_and_path() {
+        let parts = |text: &str| {
+            let login: LoginUrl = text.parse().unwrap();
+            (
+                login.authority().map(str::to_owned),
+                login.path().to_owned(),
+            )
+        };
+        assert_eq!(parts("/login?x"), (None, "/login".to_owned()));
+        let there = Some("id.test:8443".to_owned());
+        assert_eq!(
+            parts("https://id.test:8443/in?x"),
+            (there, "/in".to_owned())
+        );
+    }
+
+    #[test]
+    fn refuses_what_leads_elsewhere() {
+        for text in [
+            "",
+            "login",
+            "//evil.test/login",
+            "/\\evil.test",
+            "javascript:alert(1)",
+            "ftp://id.test/",
+            "https://user@id.test/",
+            "https://id.test/#x",
+            "/a b",
+            "/a\r\nX: y",
+        ] {
+            assert_eq!(
+                text.parse::<LoginUrl>(),
+                Err(LoginUrlError::Form),
+                "{text:?}"
+            );
+        }
+        for text in [
+            "{return_to}",
+            "/{return_to}",
+            "https://{return_to}/login",
+            "/login?a={return_to}&b={return_to}",
+            "/login?a={other}",
+        ] {
+            let refused = text.parse::<LoginUrl>();
+            assert_eq!(refused, Err(LoginUrlError::Placeholder), "{text:?}");
+        }
+    }
+}
