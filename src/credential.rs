@@ -467,10 +467,14 @@ fn unquoted(value: &[u8]) -> &[u8] {
 /// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`.
 fn token68(value: &[u8]) -> Option<&str> {
     let end = value.iter().rposition(|byte| *byte != b'=')?;
-    let allowed = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-    };
-    if !value.get(..=end)?.iter().all(allowed) {
+    let allowed =
+        |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-'..=b'9' | b'_' | b'~' | b'+');
+    // Without an early end, so that many bytes are looked at together.
+    let all = value
+        .get(..=end)?
+        .iter()
+        .fold(true, |all, byte| all & allowed(byte));
+    if !all {
         return None;
     }
     std::str::from_utf8(value).ok()

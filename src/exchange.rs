@@ -168,6 +168,12 @@ impl Exchange {
         &self.minter
     }
 
+    /// Whether this text is a token whose session is remembered, dead or alive: cheaper to know than
+    /// what the token says.
+    pub fn remembers(&self, token: &str) -> bool {
+        self.sessions.holds(&TokenDigest::of(token))
+    }
+
     /// Whether `iss` is the gateway's own.
     pub fn is_own(&self, iss: &str) -> bool {
         iss == self.minter.iss

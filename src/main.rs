@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use vestibule::cli::{Cli, WRONG_USAGE};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything that may use TLS: two providers are compiled in, and the process default
     // decides which one all of them use.

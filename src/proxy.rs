@@ -204,8 +204,9 @@ impl ProxyHttp for Gateway {
         }
         let issuers = self.exchange.issuers();
         site.rewrite.strip(request, route.access, |token| {
-            jwt::unverified_issuer(token)
-                .is_some_and(|iss| self.exchange.is_own(&iss) || issuers.get(&iss).is_some())
+            self.exchange.remembers(token)
+                || jwt::unverified_issuer(token)
+                    .is_some_and(|iss| self.exchange.is_own(&iss) || issuers.get(&iss).is_some())
         });
         let host =
             inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;

@@ -155,7 +155,7 @@ fn field(header: &[u8], line: &[u8]) -> bool {
 }
 
 /// Enough that the proxy never waits for the asking side.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 64;
 /// Enough that few requests find theirs busy.
 const CONNECTIONS_PACED: usize = 48;
 const PATIENCE: Duration = Duration::from_secs(30);

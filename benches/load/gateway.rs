@@ -37,21 +37,9 @@ impl Gateway {
     ) -> Self {
         let directory = TempDir::new().unwrap();
         let (public, admin) = (free_address(), free_address());
-        let mut config = json!({
-            "public_url": "http://127.0.0.1",
-            "listeners": [{"address": public}],
-            "admin": {"address": admin},
-            "issuers": [issuer.config(directory.path())],
-            "upstreams": {"app": {"servers": [upstream]}},
-            "routes": [
-                {"path": "/open", "auth": "none", "upstream": "app"},
-                {"path": "/auth", "auth": "required", "upstream": "app"},
-            ],
-            // The bare proxy has no bound on these.
-            "limits": {"keepalive_requests": 100_000_000},
-            "log": {"access": false, "level": "warn"},
-            "server": {"threads": 1},
-        });
+        let mut config = config(issuer, upstream, directory.path());
+        config["listeners"] = json!([{"address": public}]);
+        config["admin"] = json!({"address": admin});
         change(&mut config);
         std::fs::write(directory.path().join("config.yaml"), config.to_string()).unwrap();
         let command = [env!("CARGO_BIN_EXE_vestibule"), "serve"];
@@ -66,6 +54,24 @@ impl Gateway {
             _directory: directory,
         }
     }
+}
+
+/// What a gateway is configured by, with its files in that folder.
+pub fn config(issuer: &Issuer, upstream: SocketAddr, directory: &Path) -> Value {
+    json!({
+        "public_url": "http://127.0.0.1",
+        "listeners": [{"address": "127.0.0.1:8080"}],
+        "issuers": [issuer.config(directory)],
+        "upstreams": {"app": {"servers": [upstream]}},
+        "routes": [
+            {"path": "/open", "auth": "none", "upstream": "app"},
+            {"path": "/auth", "auth": "required", "upstream": "app"},
+        ],
+        // The bare proxy has no bound on these.
+        "limits": {"keepalive_requests": 100_000_000},
+        "log": {"access": false, "level": "warn"},
+        "server": {"threads": 1},
+    })
 }
 
 /// Who signs the external tokens.

@@ -36,10 +36,12 @@ mod latency;
 mod machine;
 mod memory;
 mod parts;
+mod peers;
 mod process;
 mod report;
 mod requests;
 mod rounds;
+mod swap;
 mod upstream;
 mod work;
 
@@ -49,6 +51,10 @@ mod key;
 #[path = "../../tests/support/token.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod token;
+
+// The gateway's, so that the bare proxy has it, too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     // Cargo adds `--bench`.
@@ -65,12 +71,14 @@ fn main() {
             threads.parse().expect("a number of threads"),
         ),
         ["upstream", listen] => upstream::run(address(listen)),
+        ["swap", listen, config] => swap::run(address(listen), config.as_ref()),
         _ => measure(&words),
     }
 }
 
 /// What is measured, all of it unless names are given: `work`, `latency`, `growth`, `memory`. For a
-/// profile of one kind of work, `--only=NAME` leaves out the others.
+/// profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
+/// proxies that are measured.
 fn measure(words: &[&str]) {
     let quick = words.contains(&"--quick");
     let named: Vec<_> = words
@@ -78,10 +86,15 @@ fn measure(words: &[&str]) {
         .filter(|word| !word.starts_with("--"))
         .collect();
     let only = words.iter().find_map(|word| word.strip_prefix("--only="));
+    let envoy = words.iter().find_map(|word| word.strip_prefix("--envoy="));
     let wanted = |name: &str| named.is_empty() || named.iter().any(|word| **word == name);
     machine::stay_on_the_first_core();
     println!("{}", machine::describe(quick));
     let scale = if quick { &QUICK } else { &WHOLE };
+    if let Some(envoy) = envoy {
+        println!("{}", peers::measure(scale, envoy));
+        return;
+    }
     if wanted("work") {
         println!("{}", work::measure(scale, only));
     }

@@ -29,13 +29,18 @@ impl Process {
 
     /// CPU time of all its threads, user and system.
     pub fn cpu(&self) -> Duration {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let tasks = std::fs::read_dir(tasks).unwrap();
-        let nanoseconds: u64 = tasks
-            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-            .map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
-            .sum();
-        Duration::from_nanos(nanoseconds)
+        cpu(self.child.id())
+    }
+
+    /// The same with that of the processes that it started, which share its work.
+    pub fn family_cpu(&self) -> Duration {
+        let own = self.child.id();
+        let children = format!("/proc/{own}/task/{own}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let children = children
+            .split_whitespace()
+            .map(|id| cpu(id.parse().unwrap()));
+        self.cpu() + children.sum::<Duration>()
     }
 
     /// Memory that it holds.
@@ -66,6 +71,15 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn cpu(process: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let nanoseconds: u64 = tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+        .map(|text| text.split(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    Duration::from_nanos(nanoseconds)
 }
 
 /// An address that nothing listens on.

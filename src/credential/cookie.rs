@@ -5,7 +5,9 @@
 //! of a name; a pair without `=` has no name. What is not taken out stays as it came, byte for
 //! byte, in whatever encoding.
 
+use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
+use memchr::memchr;
 
 /// The values of the cookies called exactly `name`, in order.
 pub fn values<'a, 'n>(
@@ -15,7 +17,7 @@ pub fn values<'a, 'n>(
     headers
         .get_all(COOKIE)
         .into_iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .flat_map(|field| split(field.as_bytes()))
         .filter_map(named_value)
         .filter_map(move |(found, value)| (found == name).then_some(value))
 }
@@ -37,13 +39,21 @@ pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8]) -> bool) -> Remaini
     let fields = headers.get_all(COOKIE);
     let takes = |pair: &[u8]| named_value(pair).is_some_and(|(name, _)| is_taken(name));
     let mut pairs = fields.iter().flat_map(|field| split(field.as_bytes()));
-    if fields.iter().nth(1).is_none() && !pairs.any(takes) {
+    let first_taken = pairs.position(takes);
+    if fields.iter().nth(1).is_none() && first_taken.is_none() {
         return Remaining::Unchanged;
     }
 
-    let mut joined = Vec::new();
+    let mut joined = Vec::with_capacity(fields.iter().map(|field| field.len() + 2).sum());
+    // What was looked at above is not looked at again.
+    let mut known_to_stay = first_taken.unwrap_or(usize::MAX);
+    let mut stays = |pair: &&[u8]| {
+        let is_known = known_to_stay > 0;
+        known_to_stay = known_to_stay.saturating_sub(1);
+        is_known || !takes(pair)
+    };
     for field in fields {
-        let mut kept = split(field.as_bytes()).filter(|pair| !takes(pair));
+        let mut kept = split(field.as_bytes()).filter(&mut stays);
         let Some(first) = kept.next() else { continue };
         if !joined.is_empty() {
             joined.extend_from_slice(b"; ");
@@ -62,15 +72,23 @@ pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8]) -> bool) -> Remaini
         return Remaining::Nothing;
     }
     // Parts of valid field values, joined by valid bytes.
-    HeaderValue::from_bytes(&joined).map_or(Remaining::Nothing, Remaining::Joined)
+    HeaderValue::from_maybe_shared(Bytes::from(joined))
+        .map_or(Remaining::Nothing, Remaining::Joined)
 }
 
 fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
-    field.split(|byte| *byte == b';')
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let field = rest?;
+        let end = memchr(b';', field);
+        let (pair, after) = field.split_at_checked(end.unwrap_or(field.len()))?;
+        rest = end.and_then(|_| after.get(1..));
+        Some(pair)
+    })
 }
 
 fn named_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = pair.iter().position(|byte| *byte == b'=')?;
+    let at = memchr(b'=', pair)?;
     let (name, value) = pair.split_at_checked(at)?;
     Some((trim(name), trim(value.get(1..)?)))
 }

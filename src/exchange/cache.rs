@@ -39,6 +39,11 @@ impl SessionCache {
         None
     }
 
+    /// Whether there is one, whatever has become of it.
+    pub fn holds(&self, digest: &TokenDigest) -> bool {
+        self.sessions.peek(digest).is_some()
+    }
+
     /// Remembers a session.
     pub fn insert(&self, digest: TokenDigest, session: Arc<Session>) {
         self.sessions.insert(digest, session);

@@ -16,19 +16,19 @@ use crate::store::StoreError;
 
 impl Exchange {
     /// The value to set for a browser that came by an issuer's cookie and sent `own` as the
-    /// gateway's. `None`: what it has will do, or there are no session cookies, or the store can
+    /// gateway's, which is looked for only when it matters. `None`: what it has will do, or there are no session cookies, or the store can
     /// not keep one now.
-    pub async fn cookie_to_set(
+    pub async fn cookie_to_set<'a>(
         &self,
         session: &Session,
-        own: Option<&Presented<'_>>,
+        own: impl FnOnce() -> Option<Presented<'a>> + Send,
     ) -> Option<CookieValue> {
         if !self.settings.session_cookie {
             return None;
         }
-        if let Some(own) = own {
+        if let Some(own) = own() {
             // In a box: an exchange of one credential asks for that of another.
-            match Box::pin(self.session(own)).await {
+            match Box::pin(self.session(&own)).await {
                 Ok(held) if held.sid() == session.sid() => return None,
                 Err(rejection) if rejection.code == Code::Unavailable => return None,
                 _ => {}

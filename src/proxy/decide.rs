@@ -159,8 +159,8 @@ async fn cookie_to_set(
     session: &Session,
 ) -> Option<HeaderValue> {
     // Two different ones are no cookie.
-    let own = credential::session_cookie(&request.headers, &site.places).unwrap_or(None);
-    let value = exchange.cookie_to_set(session, own.as_ref()).await?;
+    let own = || credential::session_cookie(&request.headers, &site.places).unwrap_or(None);
+    let value = exchange.cookie_to_set(session, own).await?;
     let name = site.places.session_cookie();
     let now = UnixTime::now();
     Some(cookie::set(name, &value, now, session.expires_at()))

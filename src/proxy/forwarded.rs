@@ -5,8 +5,10 @@
 //! and with them the fields by which some servers take another address or path than the
 //! request's (`X-Real-IP`, `X-Original-URL`, `X-Rewrite-URL` and their like).
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
@@ -80,29 +82,27 @@ impl Peer<'_> {
         }
 
         let scheme = if client.is_https { "https" } else { "http" };
-        let port = port.unwrap_or(if client.is_https { 443 } else { 80 });
-        let node = match self.address {
-            IpAddr::V4(address) => address.to_string(),
-            // RFC 7239 section 6: an IPv6 address is bracketed and quoted.
-            IpAddr::V6(address) => format!("\"[{address}]\""),
-        };
-        let element = format!("for={node};proto={scheme};host=\"{host}\"");
+        let written = Written::new(self.address, scheme, host);
         append(
             request,
             "X-Forwarded-For",
             &X_FORWARDED_FOR,
-            &self.address.to_string(),
+            written.address,
         );
-        append(request, "Forwarded", &FORWARDED, &element);
-        for (text, name, value) in [
-            ("X-Forwarded-Proto", X_FORWARDED_PROTO, scheme),
-            ("X-Forwarded-Host", X_FORWARDED_HOST, host),
-            ("X-Forwarded-Port", X_FORWARDED_PORT, &port.to_string()),
-        ] {
-            if !request.headers.contains_key(&name) {
-                set(request, text, value);
-            }
-        }
+        append(request, "Forwarded", &FORWARDED, written.element);
+        set(request, "X-Forwarded-Proto", &X_FORWARDED_PROTO, || {
+            Some(HeaderValue::from_static(scheme))
+        });
+        set(request, "X-Forwarded-Host", &X_FORWARDED_HOST, || {
+            HeaderValue::from_maybe_shared(written.host).ok()
+        });
+        set(request, "X-Forwarded-Port", &X_FORWARDED_PORT, || {
+            Some(match port {
+                None if client.is_https => HeaderValue::from_static("443"),
+                None => HeaderValue::from_static("80"),
+                Some(port) => port.into(),
+            })
+        });
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {
@@ -113,22 +113,70 @@ impl Peer<'_> {
     }
 }
 
-/// Adds to what a trusted proxy said; the field of any other peer is gone already.
-fn append(request: &mut RequestHeader, text: &str, name: &HeaderName, item: &str) {
-    let mut joined = Vec::new();
-    for field in request.headers.get_all(name) {
-        joined.extend_from_slice(field.as_bytes());
-        joined.extend_from_slice(b", ");
-    }
-    joined.extend_from_slice(item.as_bytes());
-    if let Ok(value) = HeaderValue::from_bytes(&joined) {
-        insert(request, text.to_owned(), value);
+/// The text of `Forwarded`, and those parts of it that are the text of other fields, too: written
+/// once and shared by their values.
+struct Written {
+    element: Bytes,
+    address: Bytes,
+    host: Bytes,
+}
+
+impl Written {
+    fn new(address: IpAddr, scheme: &str, host: &str) -> Self {
+        let mut text = String::with_capacity(96 + host.len());
+        // RFC 7239 section 6: an IPv6 address is bracketed and quoted.
+        let (before, after) = match address {
+            IpAddr::V4(_) => ("for=", ";proto="),
+            IpAddr::V6(_) => ("for=\"[", "]\";proto="),
+        };
+        text.push_str(before);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{address}");
+        let address = before.len()..text.len();
+        for part in [after, scheme, ";host=\"", host, "\""] {
+            text.push_str(part);
+        }
+        let end = text.len() - 1;
+        let element = Bytes::from(text);
+        Self {
+            address: element.slice(address),
+            host: element.slice(end - host.len()..end),
+            element,
+        }
     }
 }
 
-fn set(request: &mut RequestHeader, text: &str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        insert(request, text.to_owned(), value);
+/// Adds to what a trusted proxy said; the field of any other peer is gone already.
+fn append(request: &mut RequestHeader, text: &'static str, name: &HeaderName, item: Bytes) {
+    let mut fields = request.headers.get_all(name).iter().peekable();
+    let value = if fields.peek().is_none() {
+        item
+    } else {
+        let mut joined = Vec::new();
+        for field in fields {
+            joined.extend_from_slice(field.as_bytes());
+            joined.extend_from_slice(b", ");
+        }
+        joined.extend_from_slice(&item);
+        joined.into()
+    };
+    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+        insert(request, text, value);
+    }
+}
+
+/// Sets what no trusted proxy said.
+fn set(
+    request: &mut RequestHeader,
+    text: &'static str,
+    name: &HeaderName,
+    value: impl FnOnce() -> Option<HeaderValue>,
+) {
+    if request.headers.contains_key(name) {
+        return;
+    }
+    if let Some(value) = value() {
+        insert(request, text, value);
     }
 }
 
@@ -143,7 +191,11 @@ fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'-');
         return !is_plain && (starts("x-forwarded-") || DROPPED.iter().any(|n| is_spelling(n)));
     }
-    is_spelling("forwarded") || starts("x-forwarded-") || DROPPED.iter().any(|n| is_spelling(n))
+    // Few fields begin like one of these, and every field of every request comes by here.
+    matches!(name.as_str().as_bytes(), [b'c' | b'f' | b't' | b'x', ..])
+        && (is_spelling("forwarded")
+            || starts("x-forwarded-")
+            || DROPPED.iter().any(|n| is_spelling(n)))
 }
 
 fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

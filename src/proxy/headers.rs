@@ -12,8 +12,9 @@
 //!
 //! Other cookies and fields stay as they came, byte for byte; several `Cookie` fields become one.
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
-use pingora::http::RequestHeader;
+use pingora::http::{IntoCaseHeaderName, RequestHeader};
 
 use crate::config::{Access, Config};
 use crate::credential::cookie::{self, Remaining};
@@ -33,7 +34,7 @@ pub struct Rewrite {
     chunked: Vec<Box<str>>,
     field: HeaderName,
     /// As configured, since some upstreams are particular about case.
-    field_text: String,
+    field_text: Bytes,
     scheme: String,
     identity: Vec<Field>,
 }
@@ -67,7 +68,7 @@ impl Rewrite {
             cookies,
             chunked: places.chunked_cookies().map(Box::from).collect(),
             field,
-            field_text: config.forward.header.clone(),
+            field_text: config.forward.header.clone().into(),
             scheme,
             identity: config
                 .forward
@@ -105,10 +106,10 @@ impl Rewrite {
             request.remove_header(&AUTHORIZATION);
         }
         let is_chunk = |name: &[u8]| {
-            let name = std::str::from_utf8(name).unwrap_or_default();
-            self.chunked
-                .iter()
-                .any(|whole| supabase::is_part(whole, name))
+            self.chunked.iter().any(|whole| {
+                let name = std::str::from_utf8(name).unwrap_or_default();
+                supabase::is_part(whole, name)
+            })
         };
         let is_taken = |name: &[u8]| {
             let named = self.cookies.binary_search_by(|own| (**own).cmp(name));
@@ -119,7 +120,7 @@ impl Rewrite {
             Remaining::Nothing => {
                 request.remove_header(&COOKIE);
             }
-            Remaining::Joined(value) => insert(request, "Cookie".to_owned(), value),
+            Remaining::Joined(value) => insert(request, "Cookie", value),
         }
     }
 
@@ -181,7 +182,11 @@ fn identity_names(config: &Config) -> impl Iterator<Item = &str> {
 }
 
 /// Sets one field, keeping its name's case on the wire.
-pub(super) fn insert(request: &mut RequestHeader, name: String, value: HeaderValue) {
+pub(super) fn insert(
+    request: &mut RequestHeader,
+    name: impl IntoCaseHeaderName,
+    value: HeaderValue,
+) {
     // The name is a checked one and the value is made, so this can not fail.
     let inserted = request.insert_header(name, value);
     debug_assert!(inserted.is_ok());

@@ -1,6 +1,6 @@
 //! What a configuration means to a request; replaced as a whole by a reload.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -47,9 +47,9 @@ pub struct Site {
     trusted_proxies: Vec<IpNet>,
     public_url: Origin,
     upstreams: BTreeMap<String, Arc<Upstream>>,
-    counters: HashMap<Arc<str>, RouteCounters>,
+    counters: BTreeMap<Arc<str>, RouteCounters>,
     unrouted: RouteCounters,
-    granted: HashMap<String, Granted>,
+    granted: BTreeMap<String, Granted>,
 }
 
 /// Why a configuration can not be served.

@@ -1,6 +1,6 @@
 //! Leaves out servers that fail, as seen by the requests that they get.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::config::upstream::Ejection;
 #[derive(Debug)]
 pub(super) struct Ejections {
     settings: Ejection,
-    records: ArcSwap<HashMap<Address, Arc<Record>>>,
+    records: ArcSwap<BTreeMap<Address, Arc<Record>>>,
 }
 
 #[derive(Debug, Default)]
