@@ -7,7 +7,6 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use vestibule::config;
 use vestibule::credential;
 use vestibule::server::state::State;
@@ -19,7 +18,6 @@ pub struct Desk {
     runtime: Runtime,
     pub state: State,
     _dir: TempDir,
-    _stop: watch::Sender<bool>,
 }
 
 impl Desk {
@@ -42,15 +40,12 @@ impl Desk {
         std::fs::write(&file, text.to_string()).unwrap();
         let config = config::load(&file).unwrap();
         let runtime = Runtime::new().unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let (state, jwks) = runtime.block_on(State::build(&config)).unwrap();
-        runtime.spawn(jwks.run(stopped));
+        let state = runtime.block_on(State::build(&config)).unwrap();
         runtime.block_on(state.first_keys());
         Self {
             runtime,
             state,
             _dir: dir,
-            _stop: stop,
         }
     }
 

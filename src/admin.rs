@@ -25,6 +25,8 @@ pub mod access;
 pub mod audit;
 pub mod body;
 pub mod browser;
+pub mod config;
+pub mod environment;
 pub mod fault;
 pub mod health;
 pub mod issuers;
@@ -34,7 +36,6 @@ pub mod page;
 mod pages;
 mod scrape;
 pub mod sessions;
-pub mod switches;
 pub mod token_test;
 pub mod tokens;
 pub mod users;
@@ -42,12 +43,12 @@ pub mod users;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::proxy::Site;
+use crate::runtime::RuntimeConfig;
 use crate::store::Store;
 use access::Access;
 use browser::Browsers;
 use fault::Fault;
 use health::Health;
-use switches::Switches;
 
 /// What the endpoints answer from.
 #[derive(Clone)]
@@ -60,8 +61,8 @@ pub struct AdminState {
     pub exchange: Arc<Exchange>,
     /// Records.
     pub store: Arc<dyn Store>,
-    /// Issuers on and off.
-    pub switches: Switches,
+    /// The configuration in force.
+    pub runtime: Arc<RuntimeConfig>,
     /// Routes and upstreams.
     pub site: Arc<ArcSwap<Site>>,
     /// Who may ask.
@@ -74,8 +75,16 @@ pub struct AdminState {
 pub fn router(state: AdminState) -> Router {
     let api = Router::new()
         .route("/admin/api/token/test", post(token_test::test))
-        .route("/admin/api/issuers", get(issuers::list))
-        .route("/admin/api/issuers/{name}", get(issuers::show))
+        .route(
+            "/admin/api/issuers",
+            get(issuers::list).post(issuers::create),
+        )
+        .route(
+            "/admin/api/issuers/{name}",
+            get(issuers::show)
+                .put(issuers::replace)
+                .delete(issuers::delete),
+        )
         .route("/admin/api/issuers/{name}/refresh", post(issuers::refresh))
         .route("/admin/api/issuers/{name}/enabled", put(issuers::switch))
         .route("/admin/api/users", get(users::list).post(users::create))
@@ -95,6 +104,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/api/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/api/tokens/{name}", delete(tokens::delete))
         .route("/admin/api/audit", get(audit::list))
+        .route("/admin/api/config", get(config::show))
+        .route("/admin/api/config/reload", post(config::reload))
         .route("/admin/api/openapi.json", get(openapi::show))
         .route(
             "/api/v0/sessions/{sid}/revoke",
@@ -107,6 +118,10 @@ pub fn router(state: AdminState) -> Router {
         .route(
             "/api/v0/environments/{environment}/externalJwt/check",
             post(token_test::check),
+        )
+        .route(
+            "/api/v0/environments/{environment}",
+            get(environment::show).put(environment::replace),
         )
         .layer(DefaultBodyLimit::max(LARGEST_BODY));
     let guarded = Router::new()

@@ -19,6 +19,7 @@ mod issuers;
 mod jwks;
 mod keys;
 mod operator;
+mod reload;
 mod sessions;
 mod token_test;
 mod users;
@@ -46,7 +47,9 @@ enum Command {
     /// See and fetch the issuers' keys of the running gateway.
     #[command(subcommand)]
     Jwks(jwks::Command),
-    /// See and switch the issuers of the running gateway.
+    /// Have the running gateway read its configuration file again.
+    Reload(#[command(flatten)] operator::Gateway),
+    /// See, make and switch the issuers of the running gateway.
     #[command(subcommand)]
     Issuers(issuers::Command),
     /// Find, make, block and delete users of the running gateway.
@@ -86,6 +89,7 @@ impl Cli {
             Command::Check(file) => check(&file.config),
             Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
             Command::Jwks(command) => command.run(),
+            Command::Reload(gateway) => reload::reload(&gateway),
             Command::Issuers(command) => command.run(),
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),

@@ -253,6 +253,8 @@ pub enum LogFormat {
 pub struct Server {
     /// Worker threads of the proxy; 0 for one per core.
     pub threads: usize,
+    /// Reload this file when it is another one; off, only SIGHUP and operators do.
+    pub reload_on_change: bool,
     /// How long requests in flight may take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     pub drain_timeout: Duration,
@@ -262,6 +264,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             threads: 0,
+            reload_on_change: true,
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -20,6 +20,7 @@ mod activity;
 mod admit;
 mod backchannel;
 pub mod cache;
+mod configure;
 mod cookie;
 pub mod digest;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod step_up;
 
 use admit::{Admitted, Durable};
 use cache::{RefusedTokens, SessionCache};
+pub use configure::Settings;
 use digest::TokenDigest;
 use flight::{Flights, Join};
 pub use life::{Life, LiveSessions};
@@ -44,9 +46,8 @@ use session::Vouched;
 pub use sign_in::{Account, Granted};
 
 use crate::clock::UnixTime;
-use crate::config::Forward;
 use crate::credential::Presented;
-use crate::identity::{Client, Policy};
+use crate::identity::Client;
 use crate::jwt::{self, Issuers, Refusal, Verified};
 use crate::metrics::{Metrics, OTHER};
 use crate::rejection::{Code, Rejection};
@@ -60,7 +61,7 @@ pub struct Exchange {
     store: Arc<dyn Store>,
     minter: Minter,
     sid_key: SidKey,
-    settings: Settings,
+    settings: ArcSwap<Settings>,
     sessions: SessionCache,
     refused: RefusedTokens,
     flights: Flights,
@@ -69,23 +70,6 @@ pub struct Exchange {
     changes_from: u64,
     setting_changes: watch::Sender<u64>,
     metrics: Arc<Metrics>,
-}
-
-/// What an exchange is configured by.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long sessions last, and whose they are.
-    pub policy: Policy,
-    /// Set session cookies, and take them.
-    pub session_cookie: bool,
-    /// How session tokens reach upstreams.
-    pub forward: Forward,
-    /// Keep the claims of external tokens, because a route has rules about them.
-    pub keep_claims: bool,
-    /// Digests whose session is remembered.
-    pub cached_sessions: usize,
-    /// Digests of refused tokens that are remembered.
-    pub cached_refusals: usize,
 }
 
 impl Exchange {
@@ -109,7 +93,7 @@ impl Exchange {
             refused: RefusedTokens::new(settings.cached_refusals),
             flights: Flights::default(),
             live: LiveSessions::new(settings.policy.idle_timeout),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             metrics,
         }
     }
@@ -215,6 +199,7 @@ impl Exchange {
                         return outcome;
                     }
                     self.metrics.token_cache.with_label_values(&["miss"]).inc();
+                    let epoch = self.sessions.epoch();
                     let timer = self.metrics.exchange_duration.start_timer();
                     let outcome = if self.is_cookie(presented) {
                         self.open_cookie(token, digest, now).await
@@ -225,7 +210,7 @@ impl Exchange {
                     };
                     timer.observe_duration();
                     if let Ok(session) = &outcome {
-                        self.sessions.insert(digest, Arc::clone(session));
+                        self.sessions.insert(digest, Arc::clone(session), epoch);
                     }
                     lead.land(outcome.clone());
                     return outcome;
@@ -278,20 +263,14 @@ impl Exchange {
             issuer: Arc::clone(verified.issuer()),
             trust: verified.trust().clone(),
         };
-        let claims = match self.settings.keep_claims {
+        let settings = self.settings.load();
+        let claims = match settings.keep_claims {
             true => verified.claims().as_map().clone(),
             false => Map::new(),
         };
-        Session::new(
-            vouched,
-            &user,
-            &record,
-            minted,
-            life,
-            &self.settings.forward,
-        )
-        .map(|session| Arc::new(session.with_claims(claims)))
-        .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+        Session::new(vouched, &user, &record, minted, life, &settings.forward)
+            .map(|session| Arc::new(session.with_claims(claims)))
+            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
     /// A token that claims to be of one issuer is not looked at in another one's place.
@@ -310,23 +289,31 @@ impl Exchange {
         self.with_keys(token, verify).await
     }
 
-    /// Tries, and once more when the token's key was unknown and a fetch brought news.
+    /// Tries, and once more when the token's key was unknown and a fetch brought news, or when
+    /// other issuers were put in force meanwhile.
     async fn with_keys<T>(
         &self,
         token: &str,
         attempt: impl Fn(&Issuers) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let issuers = self.issuers.load_full();
-        let refusal = match attempt(&issuers) {
-            Err(refusal) if refusal.needs_keys() => refusal,
-            decided => return decided,
+        let mut issuers = self.issuers.load_full();
+        let refusal = loop {
+            let decided = attempt(&issuers);
+            let in_force = self.issuers.load_full();
+            match decided {
+                Err(_) if !Arc::ptr_eq(&issuers, &in_force) => issuers = in_force,
+                Err(refusal) if refusal.needs_keys() => break refusal,
+                decided => return decided,
+            }
         };
         let Some(issuer) = refusal.issuer().cloned() else {
             return Err(refusal);
         };
         let kid = jwt::unverified_kid(token);
-        if issuer.keys().refetch_for(kid.as_deref()).await {
-            attempt(&issuers)
+        let has_news = issuer.keys().refetch_for(kid.as_deref()).await;
+        let in_force = self.issuers.load_full();
+        if has_news || !Arc::ptr_eq(&issuers, &in_force) {
+            attempt(&in_force)
         } else {
             Err(refusal)
         }

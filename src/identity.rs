@@ -19,7 +19,7 @@ use crate::rejection::{Code, Rejection};
 use crate::store::{Provisioning, SignIn, SignInRefusal};
 
 /// What the configuration says about sessions and whose they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// The longest life of a session.
     pub max_age: Duration,

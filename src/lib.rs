@@ -17,7 +17,8 @@
 //!    token in, and streams to a server of [`upstream`].
 //! 6. **Log and count** once: [`metrics`], [`telemetry`].
 //!
-//! Dependencies run one way: `server` knows `proxy`, `api` and `admin`; these know `exchange`; it
+//! Dependencies run one way: `server` knows `admin`, that knows `runtime` (the configuration in
+//! force), that knows `proxy` and `api`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
 //! and the leaves ([`clock`], [`field_name`], [`limit`], [`metrics`], [`rejection`],
 //! [`telemetry`]).
@@ -41,6 +42,7 @@ pub mod origin;
 pub mod proxy;
 pub mod rejection;
 pub mod route;
+pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod stepup;

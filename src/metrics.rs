@@ -69,6 +69,12 @@ pub struct Metrics {
     pub store_swept: IntCounter,
     /// Sweeps that went through the whole store.
     pub store_sweeps: IntCounter,
+    /// Whether the latest reload of the configuration succeeded.
+    pub config_last_reload_success: IntGauge,
+    /// When the configuration in force was read, in seconds of Unix time.
+    pub config_last_reload_success_timestamp: IntGauge,
+    /// Reloads, by `trigger` and `result`.
+    pub config_reloads: IntCounterVec,
     /// Open public connections.
     pub connections: IntGauge,
     /// Connections closed by the guard, by `cause`.
@@ -208,6 +214,21 @@ const STORE_SWEEPS: Description = (
     "Sweeps that went through the whole store.",
     &[],
 );
+const CONFIG_LAST_RELOAD_SUCCESS: Description = (
+    "vestibule_config_last_reload_success",
+    "Whether the latest reload of the configuration succeeded.",
+    &[],
+);
+const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP: Description = (
+    "vestibule_config_last_reload_success_timestamp_seconds",
+    "When the configuration in force was read.",
+    &[],
+);
+const CONFIG_RELOADS: Description = (
+    "vestibule_config_reloads_total",
+    "Reloads of the configuration, by what asked for them and how they ended.",
+    &["trigger", "result"],
+);
 const CONNECTIONS: Description = ("vestibule_connections", "Open public connections.", &[]);
 const CONNECTIONS_CUT: Description = (
     "vestibule_connections_cut_total",
@@ -268,6 +289,12 @@ impl Metrics {
             store_feed_lag: gauge(&registry, STORE_FEED_LAG)?,
             store_swept: counters(&registry, STORE_SWEPT)?.with_label_values::<&str>(&[]),
             store_sweeps: counters(&registry, STORE_SWEEPS)?.with_label_values::<&str>(&[]),
+            config_last_reload_success: gauge(&registry, CONFIG_LAST_RELOAD_SUCCESS)?,
+            config_last_reload_success_timestamp: gauge(
+                &registry,
+                CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP,
+            )?,
+            config_reloads: counters(&registry, CONFIG_RELOADS)?,
             connections: gauge(&registry, CONNECTIONS)?,
             connections_cut: counters(&registry, CONNECTIONS_CUT)?,
             certificate_expiry: gauges(&registry, CERTIFICATE_EXPIRY)?,
@@ -284,6 +311,14 @@ impl Metrics {
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(metrics)
+    }
+
+    /// Takes out what is measured of an issuer that is no more. What was counted stays counted.
+    pub fn forget_issuer(&self, name: &str) {
+        for gauge in [&self.jwks_age, &self.jwks_keys] {
+            // An error says that it never was measured.
+            let _ = gauge.remove_label_values(&[name]);
+        }
     }
 
     /// All metrics in the text format, version 0.0.4.

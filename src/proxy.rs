@@ -56,17 +56,17 @@ use crate::upstream::Outcome;
 pub struct Gateway {
     site: Arc<ArcSwap<Site>>,
     exchange: Arc<Exchange>,
-    api: Router,
+    api: Arc<ArcSwap<Router>>,
     metrics: Arc<Metrics>,
     ids: RequestIds,
 }
 
 impl Gateway {
-    /// A proxy for `site`, which a reload may replace; `api` answers under the API prefix.
+    /// A proxy for `site`; `api` answers under the API prefix. A reload may replace both.
     pub fn new(
         site: Arc<ArcSwap<Site>>,
         exchange: Arc<Exchange>,
-        api: Router,
+        api: Arc<ArcSwap<Router>>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -114,7 +114,8 @@ impl ProxyHttp for Gateway {
                 Ok(false)
             }
             Ok(Decision::Own) => {
-                ctx.answered = Some(endpoint::serve(&self.api, session, ctx).await?);
+                let api = self.api.load_full();
+                ctx.answered = Some(endpoint::serve(&api, session, ctx).await?);
                 Ok(true)
             }
             Err(rejection) => {

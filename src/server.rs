@@ -31,11 +31,10 @@ pub mod tls;
 
 use crate::admin;
 use crate::admin::access::Access;
-use crate::api;
 use crate::config::{Config, Limits, ListenAddress, Listener};
 use crate::metrics::Metrics;
 use crate::proxy::Gateway;
-use crate::upstream::{HealthChecks, Resolver};
+use crate::runtime;
 use drain::InFlight;
 use guard::{Bounds, Guard, Rules, Shared};
 use listening::{Listening, Progress};
@@ -82,20 +81,20 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         .build()
         .map_err(ServeError::Runtime)?;
     let (stop, stopped) = watch::channel(false);
-    let (state, key_sets) = background.block_on(State::build(config))?;
+    let state = background.block_on(State::build(config))?;
     let certificates = Certificates::load(config, &state.metrics)?;
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
     serve_admin(&background, admin_socket, config, &state, stopped.clone());
     background.spawn(housekeeping::keep_house(state.clone(), stopped.clone()));
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
-    background.spawn(key_sets.run(stopped.clone()));
-    background.spawn(state.switches.clone().follow(stopped.clone()));
+    background.spawn(Arc::clone(&state.runtime).follow(stopped.clone()));
+    background.spawn(runtime::on_hangup(
+        Arc::clone(&state.runtime),
+        stopped.clone(),
+    ));
     background.spawn(certificates.clone().watch(stopped.clone()));
-    let mut resolver = Resolver::new(&config.resolver, state.site.load().upstreams().cloned());
-    background.block_on(resolver.resolve_all());
-    background.spawn(resolver.run(stopped.clone()));
-    background.spawn(HealthChecks::new(state.site.load().upstreams().cloned()).run(stopped));
+    background.spawn(runtime::watch_file(Arc::clone(&state.runtime), stopped));
 
     let shared = Arc::new(shared(config, &state));
     let listeners = listeners(config, &certificates, &shared);
@@ -177,7 +176,7 @@ fn serve_admin(
         health: Arc::clone(&state.health),
         exchange: Arc::clone(&state.exchange),
         store: Arc::clone(&state.store),
-        switches: state.switches.clone(),
+        runtime: Arc::clone(&state.runtime),
         site: Arc::clone(&state.site),
         access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
         browsers: Arc::default(),
@@ -223,7 +222,7 @@ fn shared(config: &Config, state: &State) -> Shared {
     let gateway = Gateway::new(
         Arc::clone(&state.site),
         Arc::clone(&state.exchange),
-        api::router(&config.api_prefix, state.api.clone()),
+        Arc::clone(&state.router),
         Arc::clone(&state.metrics),
     );
     let settings = Arc::new(ServerConf {

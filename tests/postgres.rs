@@ -109,6 +109,44 @@ async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
     }
 }
 
+#[tokio::test]
+async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes() {
+    let pair = Pair::start().await;
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let token = initech.token().sign();
+    assert_eq!(present(&pair.two, &token).await, 401);
+    let entry = json!({"name": "initech", "iss": initech.iss, "jwks_url": initech.jwks_url()});
+    let path = "/admin/api/issuers";
+    let made = pair.one.admin_send("POST", path, &[], &entry).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    assert_eq!(present(&pair.one, &token).await, 200);
+    let follows = async |status: u16| {
+        let deadline = Instant::now() + PATIENCE;
+        while present(&pair.two, &token).await != status {
+            assert!(Instant::now() < deadline, "the other never hears of it");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    follows(200).await;
+    // The other may change it, too, and the first follows.
+    let path = "/admin/api/issuers/initech";
+    let mut stricter = entry;
+    stricter["aud"] = json!("app");
+    let changed = pair.two.admin_send("PUT", path, &[], &stricter).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    follows(401).await;
+    let gone = pair.one.admin_send("DELETE", path, &[], &Value::Null).await;
+    assert_eq!(gone.status(), 204, "{}", gone.text());
+    let deadline = Instant::now() + PATIENCE;
+    while pair.two.admin(path).await.status() != 404 {
+        assert!(
+            Instant::now() < deadline,
+            "the other never hears of the end"
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Two gateways that differ in nothing but their addresses.
 struct Pair {
     one: Gateway,

@@ -11,7 +11,6 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use vestibule::server::state::State;
 use vestibule::{config, credential};
 
@@ -29,9 +28,7 @@ pub fn run(listen: SocketAddr, config: &Path) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (state, key_sets) = State::build(&config).await.unwrap();
-        let (_stop, stopped) = watch::channel(false);
-        tokio::spawn(key_sets.run(stopped));
+        let state = State::build(&config).await.unwrap();
         state.first_keys().await;
         let router = Router::new().fallback(answer).with_state(Arc::new(state));
         let listener = TcpListener::bind(listen).await.unwrap();

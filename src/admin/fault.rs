@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tracing::warn;
 
+use crate::config::load::made::Objection;
+use crate::runtime::ChangeError;
 use crate::store::StoreError;
 
 /// Why an operator did not get what was asked for.
@@ -18,6 +20,8 @@ pub struct Fault {
     pub code: &'static str,
     /// A sentence for people.
     pub message: String,
+    /// What is wrong with what was sent, key by key.
+    pub problems: Vec<Objection>,
 }
 
 impl Fault {
@@ -27,6 +31,7 @@ impl Fault {
             status,
             code,
             message: message.into(),
+            problems: Vec::new(),
         }
     }
 
@@ -68,6 +73,39 @@ impl Fault {
     }
 }
 
+impl From<Vec<Objection>> for Fault {
+    /// 422: what was sent is not what it should be.
+    fn from(problems: Vec<Objection>) -> Self {
+        let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Self {
+            problems,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unprocessable",
+                said.join("; "),
+            )
+        }
+    }
+}
+
+impl From<ChangeError> for Fault {
+    fn from(error: ChangeError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeError::FromFile(_) => {
+                Self::new(StatusCode::CONFLICT, "issuer_from_file", message)
+            }
+            ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
+            ChangeError::Unknown => Self::not_found("issuer"),
+            ChangeError::Objections(problems) => problems.into(),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Build(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
@@ -91,7 +129,11 @@ impl From<StoreError> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let body = Json(json!({"error": self.message, "code": self.code}));
+        let (error, code) = (self.message, self.code);
+        let body = Json(match self.problems.as_slice() {
+            [] => json!({"error": error, "code": code}),
+            problems => json!({"error": error, "code": code, "problems": problems}),
+        });
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         match self.status {

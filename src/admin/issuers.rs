@@ -1,9 +1,11 @@
-//! Issuers as operators see and switch them.
+//! Issuers as operators see, make and switch them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -12,8 +14,10 @@ use super::access::Operator;
 use super::audit;
 use super::body::Body;
 use super::fault::Fault;
+use crate::config::issuer::Provisioning;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
+use crate::runtime::{Document, SetAside, View};
 
 /// One issuer.
 #[derive(Debug, Serialize)]
@@ -24,10 +28,12 @@ pub struct IssuerRow {
     pub iss: String,
     /// Whether its tokens are accepted now.
     pub enabled: bool,
-    /// Whether the file says so; the switch was turned where it differs from `enabled`.
+    /// Whether its settings say so; the switch was turned where it differs from `enabled`.
     pub enabled_in_file: bool,
-    /// Where the settings come from.
+    /// Where the settings come from: `file`, which is read-only here, or `store`.
     pub origin: &'static str,
+    /// The settings as an operator wrote them; null for an issuer of the file.
+    pub settings: Option<Document>,
     /// Accepted audiences; empty for any.
     pub aud: Vec<String>,
     /// The cookie that carries its token.
@@ -36,24 +42,32 @@ pub struct IssuerRow {
     pub header: Option<String>,
     /// Accepted algorithms.
     pub algorithms: Vec<&'static str>,
+    /// Whether users are made on first sight (`auto`) or by operators only (`existing_only`).
+    pub provisioning: Provisioning,
+    /// Whether an address counts as verified when no claim says so.
+    pub assume_email_verified: bool,
     /// Its keys.
     pub keys: KeysStatus,
 }
 
 impl IssuerRow {
     /// What is known of it now.
-    pub fn of(issuer: &Issuer) -> Self {
+    pub fn of(issuer: &Issuer, view: &View) -> Self {
         let settings = issuer.settings();
+        let written = view.made.get(&**issuer.name());
         Self {
             name: issuer.name().to_string(),
             iss: issuer.iss().to_owned(),
             enabled: issuer.enabled(),
             enabled_in_file: settings.enabled,
-            origin: "file",
+            origin: if written.is_some() { "store" } else { "file" },
+            settings: written.cloned(),
             aud: settings.aud.clone(),
             cookie_name: settings.cookie_name.clone(),
             header: settings.header.clone(),
             algorithms: settings.algorithms.iter().map(|it| it.name()).collect(),
+            provisioning: settings.provisioning,
+            assume_email_verified: settings.assume_email_verified,
             keys: issuer.keys().status(),
         }
     }
@@ -62,8 +76,10 @@ impl IssuerRow {
 /// All of them.
 #[derive(Debug, Serialize)]
 pub struct IssuerList {
-    /// In the order of the file.
+    /// The file's in its order, then those that operators made, by name.
     pub issuers: Vec<IssuerRow>,
+    /// Made ones that are not in force, and why.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// What a fetch on request came to.
@@ -86,6 +102,7 @@ pub struct Switch {
 pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
     Json(IssuerList {
         issuers: rows(&state),
+        set_aside: state.runtime.view().set_aside.clone(),
     })
 }
 
@@ -94,7 +111,38 @@ pub async fn show(
     State(state): State<AdminState>,
     Path(name): Path<String>,
 ) -> Result<Json<IssuerRow>, Fault> {
-    Ok(Json(IssuerRow::of(&*find(&state, &name)?)))
+    row(&state, &name).map(Json)
+}
+
+/// `POST /admin/api/issuers`: an entry of `issuers` as in the file, but without references to the
+/// gateway's machine.
+pub async fn create(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Body(document): Body<Document>,
+) -> Result<(StatusCode, Json<IssuerRow>), Fault> {
+    let row = make(&state, &operator, document).await?;
+    Ok((StatusCode::CREATED, Json(row)))
+}
+
+/// `PUT /admin/api/issuers/{name}`.
+pub async fn replace(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(name): Path<String>,
+    Body(document): Body<Document>,
+) -> Result<Json<IssuerRow>, Fault> {
+    remake(&state, &operator, &name, document).await.map(Json)
+}
+
+/// `DELETE /admin/api/issuers/{name}`.
+pub async fn delete(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Fault> {
+    unmake(&state, &operator, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/api/issuers/{name}/refresh`.
@@ -116,10 +164,44 @@ pub async fn switch(
     turn(&state, &operator, &name, enabled).await.map(Json)
 }
 
-/// All issuers in the order of the file.
+/// All issuers: the file's in its order, then those that operators made, by name.
 pub fn rows(state: &AdminState) -> Vec<IssuerRow> {
-    let issuers = state.exchange.issuers();
-    issuers.iter().map(|issuer| IssuerRow::of(issuer)).collect()
+    let (issuers, view) = (state.exchange.issuers(), state.runtime.view());
+    let row = |issuer: &Arc<Issuer>| IssuerRow::of(issuer, &view);
+    issuers.iter().map(row).collect()
+}
+
+/// Makes an issuer, for this gateway and all others on the store. Its first keys, or why there
+/// are none, are in the answer unless they are late.
+pub async fn make(
+    state: &AdminState,
+    operator: &Operator,
+    document: Document,
+) -> Result<IssuerRow, Fault> {
+    let name = state.runtime.make(document.clone()).await?;
+    audit::note(&*state.store, operator, "issuer.create", &name, document).await;
+    first_keys(state, &name).await;
+    row(state, &name)
+}
+
+/// Writes a made issuer anew.
+pub async fn remake(
+    state: &AdminState,
+    operator: &Operator,
+    name: &str,
+    document: Document,
+) -> Result<IssuerRow, Fault> {
+    state.runtime.remake(name, document.clone()).await?;
+    audit::note(&*state.store, operator, "issuer.change", name, document).await;
+    first_keys(state, name).await;
+    row(state, name)
+}
+
+/// Takes a made issuer out; its tokens are refused from the next request on.
+pub async fn unmake(state: &AdminState, operator: &Operator, name: &str) -> Result<(), Fault> {
+    state.runtime.unmake(name).await?;
+    audit::note(&*state.store, operator, "issuer.delete", name, Map::new()).await;
+    Ok(())
 }
 
 /// Fetches an issuer's keys now, whatever the interval, and waits for the end.
@@ -144,15 +226,27 @@ pub async fn turn(
     name: &str,
     enabled: bool,
 ) -> Result<IssuerRow, Fault> {
-    let issuer = find(state, name)?;
-    state.switches.turn(&issuer, enabled).await?;
+    state.runtime.turn(name, enabled).await?;
     let action = if enabled {
         "issuer.enable"
     } else {
         "issuer.disable"
     };
     audit::note(&*state.store, operator, action, name, Map::new()).await;
-    Ok(IssuerRow::of(&issuer))
+    row(state, name)
+}
+
+fn row(state: &AdminState, name: &str) -> Result<IssuerRow, Fault> {
+    let issuer = find(state, name)?;
+    Ok(IssuerRow::of(&issuer, &state.runtime.view()))
+}
+
+async fn first_keys(state: &AdminState, name: &str) {
+    let Ok(issuer) = find(state, name) else {
+        return;
+    };
+    // Late ones are in a later answer.
+    let _ = tokio::time::timeout(PATIENCE_FOR_KEYS, issuer.keys().first_fetch()).await;
 }
 
 fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, Fault> {
@@ -162,3 +256,6 @@ fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, Fault> {
         .cloned()
         .ok_or_else(|| Fault::not_found("issuer"))
 }
+
+/// How long an answer waits for the first keys of an issuer that was made.
+const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(2);

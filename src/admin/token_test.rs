@@ -1,22 +1,43 @@
 //! Why a token is accepted or refused, told by the proxy's own checks.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::AdminState;
 use super::body::Body;
+use super::environment;
 use super::fault::Fault;
 use crate::clock::UnixTime;
-use crate::jwt::{self, Explanation};
+use crate::config::{self, load::made};
+use crate::jwks::KeysStatus;
+use crate::jwt::{self, Explanation, Issuer, Issuers};
+use crate::runtime::Document;
 
 /// The body of a test. Never logged and never kept.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     token: String,
+    /// Settings of an issuer that are not in force: the token is tested as if they were, in place
+    /// of those of the same name.
+    #[serde(default)]
+    issuer: Option<Document>,
+}
+
+/// The answer to it.
+#[derive(Debug, Serialize)]
+pub struct Tested {
+    /// Every check.
+    #[serde(flatten)]
+    pub explanation: Explanation,
+    /// The keys of the settings that came with the token; null without.
+    pub keys: Option<KeysStatus>,
 }
 
 /// The body of the platform's check (`ExternalJwtCheckRequest`).
@@ -39,9 +60,15 @@ pub struct Checked {
 /// `POST /admin/api/token/test`.
 pub async fn test(
     State(state): State<AdminState>,
-    Body(Test { token }): Body<Test>,
-) -> Json<Explanation> {
-    Json(explain(&state, &token).await)
+    Body(Test { token, issuer }): Body<Test>,
+) -> Result<Json<Tested>, Fault> {
+    match issuer {
+        Some(settings) => explain_unsaved(&state, &token, settings).await.map(Json),
+        None => Ok(Json(Tested {
+            explanation: explain(&state, &token).await,
+            keys: None,
+        })),
+    }
 }
 
 /// `POST /api/v0/environments/{env}/externalJwt/check`.
@@ -50,13 +77,7 @@ pub async fn check(
     Path(environment): Path<Uuid>,
     Body(Check { encoded_jwt }): Body<Check>,
 ) -> Result<Json<Checked>, Fault> {
-    if environment != state.exchange.minter().environment_id {
-        return Err(Fault::new(
-            StatusCode::NOT_FOUND,
-            "environment_not_found",
-            "there is no such environment",
-        ));
-    }
+    environment::check(&state, environment)?;
     let explanation = explain(&state, &encoded_jwt).await;
     Ok(Json(Checked {
         valid: explanation.valid,
@@ -84,5 +105,68 @@ pub async fn explain(state: &AdminState, token: &str) -> Explanation {
     explanation
 }
 
+/// Explains a token as if an issuer had these settings. Its keys are those in force where they
+/// come from the same place, else they are fetched once; nothing is kept.
+///
+/// # Errors
+///
+/// The settings are no issuer beside the others.
+pub async fn explain_unsaved(
+    state: &AdminState,
+    token: &str,
+    mut settings: Document,
+) -> Result<Tested, Fault> {
+    settings
+        .entry("name")
+        .or_insert_with(|| Value::from(UNNAMED));
+    let view = state.runtime.view().clone();
+    let mut others = view.config.clone();
+    let name = settings.get("name").cloned();
+    others
+        .issuers
+        .retain(|issuer| Some(&issuer.name.as_str().into()) != name.as_ref());
+    let tried = made::issuer(&settings, &others)?;
+    let in_force = state.exchange.issuers().clone();
+    let running = in_force.by_name(&tried.name);
+    let keys = match running.filter(|running| running.settings().has_keys_of(&tried)) {
+        Some(running) => Arc::clone(running.keys()),
+        None => state
+            .runtime
+            .jwks()
+            .try_out(&tried)
+            .await
+            .map_err(|error| {
+                Fault::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    error.to_string(),
+                )
+            })?,
+    };
+    // What is tried is tried as if it were on.
+    let tried = Arc::new(Issuer::new(
+        config::Issuer {
+            enabled: true,
+            ..tried
+        },
+        Arc::clone(&keys),
+    ));
+    let mut all: Vec<_> = in_force
+        .iter()
+        .filter(|issuer| issuer.name() != tried.name())
+        .cloned()
+        .collect();
+    all.push(tried);
+    let issuers = Issuers::from_issuers(all)
+        .map_err(|error| Fault::bad_request(error.to_string()))?
+        .with_max_token_size(in_force.max_token_size());
+    Ok(Tested {
+        explanation: jwt::explain(token.trim(), &issuers, UnixTime::now()),
+        keys: Some(keys.status()),
+    })
+}
+
+/// The name of settings that came without one.
+const UNNAMED: &str = "unsaved";
 /// Codes of refusals that a fetch may mend.
 const KEY_MISSING: [&str; 2] = ["kid_unknown", "no_keys"];

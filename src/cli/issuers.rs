@@ -1,10 +1,15 @@
-//! `vestibule issuers`: see and switch the issuers of the running gateway.
+//! `vestibule issuers`: see, make and switch the issuers of the running gateway.
 
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::config::load::made;
+use crate::runtime::Document;
 
 use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
 
@@ -12,6 +17,12 @@ use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
 pub(super) enum Command {
     /// List the issuers.
     List(#[command(flatten)] Gateway),
+    /// Make an issuer, for all gateways on the store.
+    Create(Written),
+    /// Write an issuer that was made anew, as a whole.
+    Replace(Written),
+    /// Take out an issuer that was made; its tokens are refused from the next request on.
+    Delete(Named),
     /// Accept an issuer's tokens.
     Enable(Named),
     /// Refuse an issuer's tokens, from the next request on.
@@ -27,17 +38,73 @@ pub(super) struct Named {
     gateway: Gateway,
 }
 
+/// What to write, and where.
+#[derive(Debug, Args)]
+pub(super) struct Written {
+    /// A file with one entry of `issuers`, as YAML or JSON; `-` reads standard input.
+    file: PathBuf,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
 impl Command {
     pub(super) fn run(&self) -> ExitCode {
         match self {
             Self::List(gateway) => run(gateway, |api| list(api, gateway.json)),
+            Self::Create(written) => written.send(false),
+            Self::Replace(written) => written.send(true),
+            Self::Delete(named) => named.delete(),
             Self::Enable(named) => named.switch(true),
             Self::Disable(named) => named.switch(false),
         }
     }
 }
 
+impl Written {
+    fn send(&self, replaces: bool) -> ExitCode {
+        run(&self.gateway, async |api: Connection| {
+            let document = self.read()?;
+            let sent = match document.get("name").and_then(Value::as_str) {
+                Some(name) if replaces => {
+                    let path = ["issuers", name];
+                    api.send(Method::PUT, &path, json!(document)).await
+                }
+                _ => api.send(Method::POST, &["issuers"], json!(document)).await,
+            };
+            let row = sent?;
+            if self.gateway.json {
+                print_json(&row);
+            } else {
+                print_row(&row);
+            }
+            Ok(true)
+        })
+    }
+
+    fn read(&self) -> Result<Document, CommandError> {
+        let unreadable = |cause: String| CommandError::Settings {
+            file: self.file.clone(),
+            cause,
+        };
+        let text = if self.file.as_os_str() == "-" {
+            io::read_to_string(io::stdin())
+        } else {
+            std::fs::read_to_string(&self.file)
+        };
+        let text = text.map_err(|error| unreadable(error.to_string()))?;
+        made::document(&text).map_err(unreadable)
+    }
+}
+
 impl Named {
+    fn delete(&self) -> ExitCode {
+        run(&self.gateway, async |api: Connection| {
+            let path = ["issuers", &self.name];
+            api.send(Method::DELETE, &path, Value::Null).await?;
+            Ok(true)
+        })
+    }
+
     fn switch(&self, enabled: bool) -> ExitCode {
         run(&self.gateway, async |api: Connection| {
             let path = ["issuers", &self.name, "enabled"];

@@ -39,6 +39,14 @@ pub(super) enum CommandError {
     /// The token's file can not be read.
     #[error("the token's file can not be read: {0}")]
     TokenFile(std::io::Error),
+    /// What is to be sent can not be read.
+    #[error("{}: {cause}", file.display())]
+    Settings {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// The gateway can not be asked.
     #[error("{url} does not answer: {cause}")]
     Unreachable {

@@ -6,12 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::watch;
 
 use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
 use crate::config::Config;
-use crate::jwks::{JwksService, NoEvents};
+use crate::jwks::{JwksService, NoEvents, SourceError};
 use crate::jwt::{self, Explanation, Issuers};
 
 /// What to test, and against which configuration.
@@ -63,15 +62,14 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let service = JwksService::new(issuers.key_sets(), Arc::new(NoEvents), None)?;
-    let (_stop, stopped) = watch::channel(false);
+    let service = JwksService::new(Arc::new(NoEvents), None);
     runtime.block_on(async {
-        let fetching = tokio::spawn(service.run(stopped));
+        service.start(issuers.key_sets())?;
         for issuer in issuers.iter() {
             issuer.keys().first_fetch().await;
         }
-        fetching.abort();
-    });
+        Ok::<_, SourceError>(())
+    })?;
     Ok(jwt::explain(token, &issuers, UnixTime::now()))
 }
 

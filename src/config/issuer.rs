@@ -86,6 +86,19 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// Whether its keys are the other's: had from the same place, in the same way, under the same
+    /// name.
+    pub fn has_keys_of(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.source == other.source
+            && self.key_format == other.key_format
+            && self.insecure_http == other.insecure_http
+            && self.deny_private_networks == other.deny_private_networks
+            && self.hs256_secret == other.hs256_secret
+            && self.revoke_on_key_removal == other.revoke_on_key_removal
+            && self.jwks == other.jwks
+    }
+
     /// Every `iss` that its tokens may carry, each with the tenant that it stands for.
     pub fn accepted_iss(&self) -> Vec<(String, Option<String>)> {
         if self.tenants.is_empty() {
@@ -152,7 +165,7 @@ pub enum CookieFormat {
 }
 
 /// Whether a user is made for an unknown identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provisioning {
     /// On first sight.

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::Config;
 use super::locate::{Fault, Index, Position};
 
@@ -16,6 +18,7 @@ mod check;
 mod edits;
 mod issuers;
 mod listeners;
+pub mod made;
 mod message;
 mod names;
 mod routes;
@@ -50,7 +53,7 @@ pub enum ConfigError {
 }
 
 /// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The line, from 1.
     pub line: usize,
@@ -139,6 +142,16 @@ pub fn parse(text: &[u8]) -> Result<Config, Vec<Problem>> {
     } else {
         Err(located(findings, &index))
     }
+}
+
+/// What is wrong with a configuration that was put together, in no file: paths and what is said
+/// of them.
+pub fn disagreements(config: &Config) -> Vec<String> {
+    let found = check::findings(config);
+    found
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.path, finding.message))
+        .collect()
 }
 
 /// A problem before its place is known.

@@ -13,7 +13,7 @@ impl Exchange {
     /// How often [`Self::write_activity`] is to be called: often enough that another gateway does
     /// not take a busy session for an idle one.
     pub fn activity_interval(&self) -> Duration {
-        let timeout = self.settings.policy.idle_timeout;
+        let timeout = self.settings.load().policy.idle_timeout;
         timeout.map_or(LONGEST_INTERVAL, |timeout| {
             (timeout / 4).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
         })
@@ -43,7 +43,7 @@ impl Exchange {
         sid: Uuid,
         life: &Arc<Life>,
     ) -> Result<(), Rejection> {
-        let at = match (self.settings.policy.idle_timeout, life.unwritten()) {
+        let at = match (self.settings.load().policy.idle_timeout, life.unwritten()) {
             (Some(_), Some(at)) => at,
             _ => return Ok(()),
         };

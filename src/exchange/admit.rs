@@ -56,7 +56,7 @@ impl Exchange {
         };
         let sid = self.sid_of(&verified);
         let token_end = end_of(&verified, now);
-        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
+        let asked = identity::sign_in(&verified, sid, &self.settings.load().policy, token_end, now);
         let request = SignIn {
             client_address: client.address,
             user_agent: client.user_agent,

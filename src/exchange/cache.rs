@@ -1,6 +1,7 @@
 //! What is remembered of tokens: sessions for good ones, refusals for hopeless ones.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::IntCounter;
 use quick_cache::sync::Cache;
@@ -15,6 +16,7 @@ use crate::rejection::Rejection;
 /// Sessions by token digest: bounded, sharded, read without a lock shared by all requests.
 pub struct SessionCache {
     sessions: Cache<TokenDigest, Arc<Session>>,
+    epoch: AtomicU64,
     hits: IntCounter,
 }
 
@@ -24,6 +26,7 @@ impl SessionCache {
         let hits = metrics.token_cache.with_label_values(&["hit"]);
         Self {
             sessions: Cache::new(capacity),
+            epoch: AtomicU64::new(0),
             hits,
         }
     }
@@ -44,9 +47,24 @@ impl SessionCache {
         self.sessions.peek(digest).is_some()
     }
 
-    /// Remembers a session.
-    pub fn insert(&self, digest: TokenDigest, session: Arc<Session>) {
+    /// Grows each time that all are forgotten.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Remembers a session that was begun in this epoch.
+    pub fn insert(&self, digest: TokenDigest, session: Arc<Session>, epoch: u64) {
         self.sessions.insert(digest, session);
+        // Looked at after the insertion, so that a forgetting that passed it by is seen here.
+        if self.epoch() != epoch {
+            self.sessions.remove(&digest);
+        }
+    }
+
+    /// Forgets all, and what is being made.
+    pub fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.sessions.clear();
     }
 
     /// How many are remembered.
@@ -89,6 +107,11 @@ impl RefusedTokens {
             .under
             .is_none_or(|under| under.generations == Generations::of(&under.issuer));
         if same { Some(refused.rejection) } else { None }
+    }
+
+    /// Forgets all.
+    pub fn forget_all(&self) {
+        self.refused.clear();
     }
 
     /// Remembers a permanent refusal; one that no issuer's rules decided stands by itself.

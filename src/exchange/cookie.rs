@@ -23,7 +23,7 @@ impl Exchange {
         session: &Session,
         own: impl FnOnce() -> Option<Presented<'a>> + Send,
     ) -> Option<CookieValue> {
-        if !self.settings.session_cookie {
+        if !self.settings.load().session_cookie {
             return None;
         }
         if let Some(own) = own() {
@@ -51,7 +51,7 @@ impl Exchange {
 
     /// Whether a presented value is to be looked up as a session cookie.
     pub(super) fn is_cookie(&self, presented: &Presented<'_>) -> bool {
-        self.settings.session_cookie
+        self.settings.load().session_cookie
             && presented.source == Source::SessionCookie
             && cookie::is_opaque(presented.token.expose())
     }

@@ -52,8 +52,8 @@ impl Exchange {
         token: SessionToken,
         life: Arc<Life>,
     ) -> Result<Arc<Session>, Rejection> {
-        let forward = &self.settings.forward;
-        Session::new(Vouched::Own, user, record, token, life, forward)
+        let settings = self.settings.load();
+        Session::new(Vouched::Own, user, record, token, life, &settings.forward)
             .map(Arc::new)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }

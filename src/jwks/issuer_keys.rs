@@ -49,6 +49,8 @@ pub(super) struct Progress {
     pub(super) permitted_at: Option<Instant>,
     /// A request has asked for one since the last fetch began.
     pub(super) asked: bool,
+    /// Nobody fetches any more: there is nothing to wait for.
+    pub(super) over: bool,
 }
 
 impl Progress {
@@ -160,6 +162,9 @@ impl IssuerKeys {
             if found {
                 return UnknownKidAction::Found;
             }
+            if now.over {
+                return UnknownKidAction::Absent;
+            }
             // A fetch that began before the question may have been answered before the key was
             // published; one that began after it settles the matter.
             if asked_after.is_some_and(|asked_after| now.finished > asked_after) {
@@ -201,7 +206,9 @@ impl IssuerKeys {
         let mut changes = self.progress.subscribe();
         let begun = changes.borrow_and_update().started;
         self.asked_for_refresh.notify_one();
-        let ended = changes.wait_for(|now| now.finished > begun).await;
+        let ended = changes
+            .wait_for(|now| now.finished > begun || now.over)
+            .await;
         ended.is_ok_and(|now| now.last_good > begun)
     }
 
@@ -212,7 +219,7 @@ impl IssuerKeys {
             let _ = self
                 .progress
                 .subscribe()
-                .wait_for(|now| now.finished > 0)
+                .wait_for(|now| now.finished > 0 || now.over)
                 .await;
         }
     }
@@ -263,6 +270,11 @@ impl IssuerKeys {
 
     pub(super) fn progress(&self) -> &watch::Sender<Progress> {
         &self.progress
+    }
+
+    /// Frees those who wait for a fetch that will not come.
+    pub(super) fn no_longer_fetched(&self) {
+        self.progress.send_modify(|now| now.over = true);
     }
 
     pub(super) fn tell(&self, events: Arc<dyn JwksEvents>) {

@@ -1,10 +1,9 @@
 //! Keeps every issuer's keys fresh in the background.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::events::JwksEvents;
@@ -17,49 +16,99 @@ use crate::clock::UnixTime;
 use crate::config;
 use crate::config::issuer::KeyFormat;
 
-/// One task per issuer that fetches, so that an issuer that hangs delays nobody else.
+/// One task per issuer that fetches, so that an issuer that hangs delays nobody else. Issuers come
+/// and go while it runs.
 pub struct JwksService {
-    tasks: Vec<Task>,
+    clients: Clients,
+    events: Arc<dyn JwksEvents>,
+    last_good: Option<Arc<dyn LastGood>>,
+    running: Mutex<Vec<Running>>,
+}
+
+/// The task of one issuer's keys.
+struct Running {
+    keys: Arc<IssuerKeys>,
+    task: AbortHandle,
 }
 
 impl JwksService {
-    /// A service for those of the issuers whose keys are fetched. `last_good` is where answers
-    /// are kept over a restart.
-    pub fn new<'a>(
-        issuers: impl IntoIterator<Item = (&'a config::Issuer, &'a Arc<IssuerKeys>)>,
-        events: Arc<dyn JwksEvents>,
-        last_good: Option<Arc<dyn LastGood>>,
-    ) -> Result<Self, SourceError> {
-        let clients = Clients::default();
-        let mut tasks = Vec::new();
-        for (settings, keys) in issuers {
-            keys.tell(Arc::clone(&events));
-            if let Some(source) = source::of(settings, &clients)? {
-                let keys = Arc::clone(keys);
-                tasks.push(Task::new(
-                    keys,
-                    source,
-                    settings.key_format,
-                    last_good.clone(),
-                ));
-            }
+    /// A service that fetches for nobody yet. `last_good` is where answers are kept over a
+    /// restart.
+    pub fn new(events: Arc<dyn JwksEvents>, last_good: Option<Arc<dyn LastGood>>) -> Self {
+        Self {
+            clients: Clients::default(),
+            events,
+            last_good,
+            running: Mutex::default(),
         }
-        Ok(Self { tasks })
     }
 
-    /// Fetches and refreshes until `shutdown` turns true or its sender is gone.
-    pub async fn run(self, shutdown: watch::Receiver<bool>) {
-        let mut running = JoinSet::new();
-        for task in self.tasks {
-            let mut shutdown = shutdown.clone();
-            running.spawn(async move {
-                tokio::select! {
-                    () = task.run() => {}
-                    _ = shutdown.wait_for(|stop| *stop) => {}
-                }
-            });
+    /// Fetches and refreshes from now on for these, too, as far as their keys are fetched. What
+    /// is fetched for already goes on undisturbed. To be called within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// There is no way to fetch for one of them; then nothing new is fetched.
+    pub fn start<'a>(
+        &self,
+        issuers: impl IntoIterator<Item = (&'a config::Issuer, &'a Arc<IssuerKeys>)>,
+    ) -> Result<(), SourceError> {
+        let mut running = self.running();
+        let mut tasks = Vec::new();
+        for (settings, keys) in issuers {
+            if running.iter().any(|one| Arc::ptr_eq(&one.keys, keys)) {
+                continue;
+            }
+            keys.tell(Arc::clone(&self.events));
+            if let Some(source) = source::of(settings, &self.clients)? {
+                let (keys, format) = (Arc::clone(keys), settings.key_format);
+                tasks.push(Task::new(keys, source, format, self.last_good.clone()));
+            }
         }
-        while running.join_next().await.is_some() {}
+        running.extend(tasks.into_iter().map(|task| Running {
+            keys: Arc::clone(&task.keys),
+            task: tokio::spawn(task.run()).abort_handle(),
+        }));
+        Ok(())
+    }
+
+    /// Fetches for no others any more.
+    pub fn keep_only<'a>(&self, keys: impl IntoIterator<Item = &'a Arc<IssuerKeys>>) {
+        let kept: Vec<_> = keys.into_iter().collect();
+        self.running().retain(|one| {
+            let stays = kept.iter().any(|kept| Arc::ptr_eq(kept, &one.keys));
+            if !stays {
+                one.task.abort();
+                one.keys.no_longer_fetched();
+            }
+            stays
+        });
+    }
+
+    /// The keys of an issuer that is only being tried: fetched once, told to nobody, kept
+    /// nowhere.
+    ///
+    /// # Errors
+    ///
+    /// There is no way to fetch. A fetch that failed is in the keys' status.
+    pub async fn try_out(&self, settings: &config::Issuer) -> Result<Arc<IssuerKeys>, SourceError> {
+        let keys = Arc::new(IssuerKeys::new(settings));
+        if let Some(source) = source::of(settings, &self.clients)? {
+            let mut task = Task::new(Arc::clone(&keys), source, settings.key_format, None);
+            task.fetch(None).await;
+            keys.no_longer_fetched();
+        }
+        Ok(keys)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for JwksService {
+    fn drop(&mut self) {
+        self.keep_only([]);
     }
 }
 

@@ -67,6 +67,12 @@ impl Issuer {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// Puts it out of force for good: whoever still holds it has it refuse, and what it vouched
+    /// for no longer stands.
+    pub fn retire(&self) {
+        self.set_enabled(false);
+    }
+
     /// Voids every verdict reached so far.
     pub fn invalidate(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
@@ -107,6 +113,24 @@ impl Issuers {
             ))
         };
         Self::from_issuers(settings.iter().map(with_keys).collect())
+    }
+
+    /// Issuers for other settings. One whose settings are the same is the same: it keeps its keys,
+    /// its switch and what it vouches for. One whose keys come from the same place keeps those,
+    /// and nothing else.
+    pub fn succeeding(settings: &[config::Issuer], earlier: &Self) -> Result<Self, IssuersError> {
+        let issuer = |settings: &config::Issuer| {
+            let before = earlier.by_name(&settings.name);
+            if let Some(before) = before.filter(|before| before.settings == *settings) {
+                return Arc::clone(before);
+            }
+            let keys = match before {
+                Some(before) if before.settings.has_keys_of(settings) => Arc::clone(&before.keys),
+                _ => Arc::new(IssuerKeys::new(settings)),
+            };
+            Arc::new(Issuer::new(settings.clone(), keys))
+        };
+        Self::from_issuers(settings.iter().map(issuer).collect())
     }
 
     /// Issuers that exist already, such as those that a reload leaves as they are.
@@ -176,13 +200,6 @@ impl Issuers {
     /// All, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
         self.all.iter()
-    }
-
-    /// Settings and keys of each, as [`crate::jwks::JwksService::new`] takes them.
-    pub fn key_sources(&self) -> impl Iterator<Item = (&config::Issuer, &Arc<IssuerKeys>)> {
-        self.all
-            .iter()
-            .map(|issuer| (&issuer.settings, &issuer.keys))
     }
 
     /// Each one's settings and keys, for the service that fetches.

@@ -15,7 +15,7 @@ use super::forwarded::Peer;
 use super::headers::{Rewrite, RewriteError};
 use super::response::Varying;
 use crate::api::discovery::authorization_server_path;
-use crate::config::{Config, Limits, Origin};
+use crate::config::{self, Config, Limits, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::metrics::Metrics;
 use crate::route::path::{CanonicalPath, PathError, PathPrefix};
@@ -46,10 +46,17 @@ pub struct Site {
     metadata: PathPrefix,
     trusted_proxies: Vec<IpNet>,
     public_url: Origin,
-    upstreams: BTreeMap<String, Arc<Upstream>>,
+    upstreams: BTreeMap<String, Served>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
     unrouted: RouteCounters,
     granted: BTreeMap<String, Granted>,
+}
+
+/// An upstream, and what it was made from.
+#[derive(Debug)]
+struct Served {
+    settings: config::Upstream,
+    upstream: Arc<Upstream>,
 }
 
 /// Why a configuration can not be served.
@@ -78,9 +85,29 @@ pub enum SiteError {
 impl Site {
     /// Builds everything or nothing.
     pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, SiteError> {
+        Self::succeeding(config, metrics, None)
+    }
+
+    /// The same after another one, from which upstreams that stay the same are taken, with what
+    /// is known of their servers.
+    pub fn succeeding(
+        config: &Config,
+        metrics: &Metrics,
+        earlier: Option<&Self>,
+    ) -> Result<Self, SiteError> {
+        let mut served = BTreeMap::new();
         let mut upstreams = BTreeMap::new();
         for (name, settings) in &config.upstreams {
-            upstreams.insert(name.clone(), Upstream::new(name, settings, metrics)?);
+            let same = earlier
+                .and_then(|site| site.upstreams.get(name))
+                .filter(|served| served.settings == *settings);
+            let upstream = match same {
+                Some(served) => Arc::clone(&served.upstream),
+                None => Upstream::new(name, settings, metrics)?,
+            };
+            upstreams.insert(name.clone(), Arc::clone(&upstream));
+            let settings = settings.clone();
+            served.insert(name.clone(), Served { settings, upstream });
         }
         let routes = RouteTable::new(config, &upstreams)?;
         let counters = routes
@@ -115,13 +142,13 @@ impl Site {
             trusted_proxies: config.trusted_proxies.clone(),
             public_url: config.public_url.clone(),
             routes,
-            upstreams,
+            upstreams: served,
         })
     }
 
     /// The servers behind the gateway.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
-        self.upstreams.values()
+        self.upstreams.values().map(|served| &served.upstream)
     }
 
     /// Whether the path belongs to the gateway itself.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::runtime::Handle;
@@ -12,16 +13,15 @@ use uuid::Uuid;
 use super::key_events::KeyEvents;
 use super::last_good::StoredKeySets;
 use crate::admin::health::Health;
-use crate::admin::switches::Switches;
 use crate::api::sdk::nonce::Nonces;
-use crate::api::{ApiSettings, ApiState, Browsers};
+use crate::api::{self, ApiState};
 use crate::config::{self, Config};
-use crate::exchange::{self, Exchange};
-use crate::identity::Policy;
-use crate::jwks::{JwksService, SourceError};
-use crate::jwt::{Issuers, IssuersError};
+use crate::exchange::Exchange;
+use crate::jwks::JwksService;
+use crate::jwt::IssuersError;
 use crate::metrics::Metrics;
-use crate::proxy::{Site, SiteError};
+use crate::proxy::Site;
+use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
 use crate::session::keys::{KeyRules, KeysError};
 use crate::session::{Minter, SidKey, SigningKeys};
 use crate::store::{
@@ -39,12 +39,12 @@ pub struct State {
     pub store: Arc<dyn Store>,
     /// Tokens to sessions.
     pub exchange: Arc<Exchange>,
-    /// Issuers that operators turned on or off.
-    pub switches: Switches,
-    /// What a reload replaces.
+    /// What of the configuration requests read. A reload replaces it.
     pub site: Arc<ArcSwap<Site>>,
-    /// What the gateway's own endpoints answer from.
-    pub api: ApiState,
+    /// The gateway's own endpoints. A reload replaces them.
+    pub router: Arc<ArcSwap<Router>>,
+    /// The configuration in force.
+    pub runtime: Arc<RuntimeConfig>,
 }
 
 /// Why the state can not be built.
@@ -68,22 +68,24 @@ pub enum StateError {
     /// The gateway's signing keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// The issuers.
+    /// Issuers, routes, upstreams, header rules.
     #[error(transparent)]
-    Issuers(#[from] IssuersError),
-    /// Fetching of key sets.
-    #[error("key sets can not be fetched: {0}")]
-    Jwks(#[from] SourceError),
-    /// Routes, upstreams, header rules.
-    #[error(transparent)]
-    Site(#[from] SiteError),
+    Build(#[from] BuildError),
+}
+
+impl From<IssuersError> for StateError {
+    fn from(error: IssuersError) -> Self {
+        Self::Build(error.into())
+    }
 }
 
 impl State {
-    /// Opens the store and builds what stands on it, beside the service that fetches key sets.
-    pub async fn build(config: &Config) -> Result<(Self, JwksService), StateError> {
+    /// Opens the store, builds what stands on it, and starts what fetches keys and looks after
+    /// upstreams.
+    pub async fn build(config: &Config) -> Result<Self, StateError> {
         let metrics = Arc::new(Metrics::new()?);
-        let site = Site::new(config, &metrics)?;
+        // What is wrong with the file is found before a store is touched.
+        check(config)?;
         let store = open_store(&config.store).await?;
         let environment_id = environment_id(&*store, config).await?;
         let keys = SigningKeys::load(&*store, KeyRules::new(config, environment_id)?).await?;
@@ -100,47 +102,56 @@ impl State {
             token_ttl: config.session.token_ttl,
             claims: config.session.claims,
         };
-        let token_size = usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX);
-        let issuers = Arc::new(Issuers::build(&config.issuers)?.with_max_token_size(token_size));
+        let start = runtime::Start::read(config, &*store).await?;
+        let Built {
+            issuers,
+            site,
+            settings,
+            browsers,
+            api: api_settings,
+        } = runtime::build(start.config(), &metrics, None)?;
+        issuers.refuse_own(&minter.iss)?;
+        start.switch(&issuers);
         let exchange = Exchange::new(
-            Arc::clone(&issuers),
+            Arc::new(issuers),
             Arc::clone(&store),
             minter,
             SidKey::new(&secret(&*store, "sid_key").await?),
-            exchange::Settings {
-                policy: Policy::new(config),
-                session_cookie: config.session.cookie,
-                forward: config.forward.clone(),
-                keep_claims: config.reads_claims(),
-                cached_sessions: config.limits.token_cache,
-                cached_refusals: config.limits.refused_cache,
-            },
+            settings,
             Arc::clone(&metrics),
         );
         let exchange = Arc::new(exchange);
         let runtime = Handle::current();
         let events = KeyEvents::new(Arc::clone(&metrics), Arc::clone(&exchange), runtime.clone());
         let last_good = StoredKeySets::new(Arc::clone(&store), runtime);
-        let key_sets = issuers.key_sets();
-        let jwks = JwksService::new(key_sets, Arc::new(events), Some(Arc::new(last_good)))?;
-        let switches = Switches::new(Arc::clone(&store), Arc::clone(&exchange));
-        switches.apply().await?;
+        let jwks = JwksService::new(Arc::new(events), Some(Arc::new(last_good)));
         let api = ApiState {
             exchange: Arc::clone(&exchange),
-            browsers: Arc::new(Browsers::new(config).map_err(SiteError::from)?),
-            settings: Arc::new(ApiSettings::new(config).map_err(SiteError::from)?),
+            browsers: Arc::new(browsers),
+            settings: Arc::new(api_settings),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
-        let state = Self {
+        let router = api::router(&config.api_prefix, api.clone());
+        let router = Arc::new(ArcSwap::from_pointee(router));
+        let site = Arc::new(ArcSwap::from_pointee(site));
+        let parts = Parts {
+            store: Arc::clone(&store),
+            exchange: Arc::clone(&exchange),
+            site: Arc::clone(&site),
             api,
+            router: Arc::clone(&router),
+            jwks,
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self {
             metrics,
             health: Arc::new(Health::default()),
             store,
             exchange,
-            switches,
-            site: Arc::new(ArcSwap::from_pointee(site)),
-        };
-        Ok((state, jwks))
+            site,
+            router,
+            runtime: Arc::new(RuntimeConfig::start(parts, start).await?),
+        })
     }
 
     /// Waits until each enabled issuer's first fetch has come to something, good or bad.
@@ -154,8 +165,7 @@ impl State {
 
 /// Builds what needs no store, to find what only building finds.
 pub fn check(config: &Config) -> Result<(), StateError> {
-    Site::new(config, &Metrics::new()?)?;
-    Issuers::build(&config.issuers)?;
+    runtime::build(config, &Metrics::new()?, None)?;
     Ok(())
 }
 

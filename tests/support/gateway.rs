@@ -279,12 +279,17 @@ impl Gateway {
 
     /// SIGTERM.
     pub fn sigterm(&self) {
+        self.signal("TERM");
+    }
+
+    /// A signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.process.id().expect("the gateway runs");
         // The shell's own `kill`: a crate for one signal is not worth its compile time.
         let mut kill = std::process::Command::new("sh");
         assert!(
             kill.arg("-c")
-                .arg(format!("kill -TERM {id}"))
+                .arg(format!("kill -{name} {id}"))
                 .status()
                 .unwrap()
                 .success()

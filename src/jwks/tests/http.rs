@@ -7,7 +7,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use super::*;
 use crate::config;
@@ -259,19 +258,13 @@ async fn outcome(fault: &str) -> &'static str {
     let jwks = json!({ "timeout": if silent { "500ms" } else { "20s" } });
     let issuers = Issuers::build(&[settings(json!({ "jwks_url": url, "jwks": jwks }))]).unwrap();
     let told = Arc::new(Told::default());
-    let service = JwksService::new(
-        issuers.key_sources(),
-        Arc::clone(&told) as Arc<dyn JwksEvents>,
-        None,
-    );
-    let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(service.unwrap().run(stopped));
+    let service = JwksService::new(Arc::clone(&told) as Arc<dyn JwksEvents>, None);
+    service.start(issuers.key_sets()).unwrap();
     let keys = issuers.by_name("idp").unwrap().keys();
     keys.first_fetch().await;
     assert!(!keys.snapshot().is_known(), "{fault}");
     assert!(keys.status().last_error.is_some(), "{fault}");
-    stop.send(true).unwrap();
-    running.await.unwrap();
+    drop(service);
     assert!(elsewhere.requests().is_empty(), "{fault}");
     told.outcomes.lock().unwrap()[0]
 }
@@ -358,9 +351,8 @@ async fn an_entity_tag_saves_the_body() {
     install_crypto();
     let server = Server::start(Mode::ETag).await;
     let issuers = Issuers::build(&[settings(json!({ "jwks_url": server.url("/keys") }))]).unwrap();
-    let service = JwksService::new(issuers.key_sources(), Arc::new(NoEvents), None).unwrap();
-    let (_stop, stopped) = watch::channel(false);
-    tokio::spawn(service.run(stopped));
+    let service = JwksService::new(Arc::new(NoEvents), None);
+    service.start(issuers.key_sets()).unwrap();
     let keys = issuers.by_name("idp").unwrap().keys();
     keys.first_fetch().await;
     assert!(keys.refresh().await);

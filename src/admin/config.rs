@@ -1,0 +1,56 @@
+//! The configuration in force, and another look at its file.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::Map;
+
+use super::AdminState;
+use super::access::Operator;
+use super::audit;
+use crate::runtime::{Attempt, SetAside, Trigger};
+
+/// Where the configuration comes from, and how far it is in force.
+#[derive(Debug, Serialize)]
+pub struct ConfigStatus {
+    /// The file; null when there is none.
+    pub file: Option<String>,
+    /// The latest reload; null when there was none since the start.
+    pub last_reload: Option<Attempt>,
+    /// Keys that the file says otherwise, and that take effect only by a restart.
+    pub needs_restart: Vec<&'static str>,
+    /// Issuers that operators made and that are not in force.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// `GET /admin/api/config`.
+pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
+    let view = state.runtime.view();
+    let file = state.runtime.file();
+    let last = state.runtime.last_attempt();
+    Json(ConfigStatus {
+        file: file.map(|file| file.display().to_string()),
+        last_reload: last.map(|attempt| Attempt::clone(&attempt)),
+        needs_restart: view.needs_restart.clone(),
+        set_aside: view.set_aside.clone(),
+    })
+}
+
+/// `POST /admin/api/config/reload`: 200 when the file is in force, 422 when the last good one goes
+/// on.
+pub async fn reload(
+    State(state): State<AdminState>,
+    operator: Operator,
+) -> (StatusCode, Json<Attempt>) {
+    let attempt = state.runtime.reload(Trigger::Api).await;
+    let mut detail = Map::new();
+    detail.insert("succeeded".to_owned(), attempt.succeeded.into());
+    audit::note(&*state.store, &operator, "config.reload", "file", detail).await;
+    let status = if attempt.succeeded {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    (status, Json(Attempt::clone(&attempt)))
+}

@@ -1,0 +1,210 @@
+//! The environment's settings in the shape of the platform's own admin API (`ProjectSettings`).
+//!
+//! What this gateway has of them is `security.externalAuth`: the issuer whose settings SDKs see.
+//! Other members are taken, since clients send whole objects, and not kept.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::body::Body;
+use super::fault::Fault;
+use super::issuers;
+use crate::config::load::made::Objection;
+use crate::runtime::{Document, View};
+
+/// `GET /api/v0/environments/{environment}`.
+pub async fn show(
+    State(state): State<AdminState>,
+    Path(environment): Path<Uuid>,
+) -> Result<Json<Value>, Fault> {
+    check(&state, environment)?;
+    Ok(Json(settings(&state)))
+}
+
+/// `PUT /api/v0/environments/{environment}`.
+pub async fn replace(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(environment): Path<Uuid>,
+    Body(sent): Body<Document>,
+) -> Result<Json<Value>, Fault> {
+    check(&state, environment)?;
+    let external = sent
+        .get("security")
+        .and_then(|security| security.get("externalAuth"));
+    match external {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(wanted)) => write(&state, &operator, wanted).await?,
+        Some(_) => return Err(objection("", "expected an object").into()),
+    }
+    Ok(Json(settings(&state)))
+}
+
+/// 404 for an environment that is not this gateway's.
+pub fn check(state: &AdminState, environment: Uuid) -> Result<(), Fault> {
+    if environment == state.exchange.minter().environment_id {
+        return Ok(());
+    }
+    Err(Fault::new(
+        StatusCode::NOT_FOUND,
+        "environment_not_found",
+        "there is no such environment",
+    ))
+}
+
+/// Writes the members that differ from what is shown, so that an object that was read and is sent
+/// back changes nothing.
+async fn write(
+    state: &AdminState,
+    operator: &Operator,
+    wanted: &Map<String, Value>,
+) -> Result<(), Fault> {
+    let view = state.runtime.view().clone();
+    let issuer = view.config.sdk_issuer();
+    let Some(issuer) = issuer else {
+        if !view.config.issuers.is_empty() {
+            return Err(Fault::new(
+                StatusCode::CONFLICT,
+                "issuer_ambiguous",
+                "`sdk.issuer` in the configuration file does not say which of the issuers is meant",
+            ));
+        }
+        let mut document = Document::new();
+        document.insert("name".to_owned(), NAME.into());
+        apply(&mut document, wanted, &Map::new());
+        let made = issuers::make(state, operator, document).await;
+        return made.map(drop).map_err(renamed);
+    };
+    let Some(written) = view.made.get(&issuer.name) else {
+        return Err(Fault::new(
+            StatusCode::CONFLICT,
+            "issuer_from_file",
+            format!(
+                "the issuer `{}` comes from the configuration file, which alone can change it",
+                issuer.name
+            ),
+        ));
+    };
+    let mut document = written.clone();
+    apply(&mut document, wanted, &shown(state, &view));
+    if document == *written {
+        return Ok(());
+    }
+    let remade = issuers::remake(state, operator, &issuer.name, document).await;
+    remade.map(drop).map_err(renamed)
+}
+
+fn settings(state: &AdminState) -> Value {
+    let view = state.runtime.view();
+    let sets_cookie = view.config.sdk.cookie;
+    let storage = if sets_cookie {
+        "cookie"
+    } else {
+        "localstorage"
+    };
+    json!({
+        "chains": [],
+        "kyc": [],
+        "design": {},
+        "general": {},
+        "privacy": {},
+        "sdk": {},
+        "security": {
+            "auth": { "storage": [storage] },
+            "externalAuth": shown(state, &view),
+        },
+    })
+}
+
+/// `security.externalAuth` as it is now.
+fn shown(state: &AdminState, view: &View) -> Map<String, Value> {
+    let mut shown = Map::new();
+    let mut show = |member: &str, value: Value| shown.insert(member.to_owned(), value);
+    let Some(issuer) = view.config.sdk_issuer() else {
+        show("enabled", false.into());
+        return shown;
+    };
+    let running = state.exchange.issuers();
+    let enabled = running.by_name(&issuer.name).map(|issuer| issuer.enabled());
+    show("enabled", enabled.unwrap_or(issuer.enabled).into());
+    show("iss", issuer.iss.as_str().into());
+    show("aud", issuer.aud.first().map(String::as_str).into());
+    let url = match &issuer.source {
+        crate::config::issuer::KeySource::Url(url) => Some(url.as_str()),
+        _ => None,
+    };
+    show("jwksUrl", url.into());
+    show("cookieName", issuer.cookie_name.as_deref().into());
+    show("assumeEmailVerified", issuer.assume_email_verified.into());
+    shown
+}
+
+/// Puts what is wanted and not shown already into an issuer's settings.
+fn apply(document: &mut Document, wanted: &Map<String, Value>, shown: &Map<String, Value>) {
+    for (member, key, alias) in MEMBERS {
+        let Some(value) = wanted
+            .get(member)
+            .filter(|value| shown.get(member) != Some(value))
+        else {
+            continue;
+        };
+        document.remove(alias);
+        match value {
+            Value::Null => document.remove(key),
+            value => document.insert(key.to_owned(), value.clone()),
+        };
+    }
+}
+
+/// The same fault with the members' names.
+fn renamed(fault: Fault) -> Fault {
+    if fault.problems.is_empty() {
+        return fault;
+    }
+    let rename = |problem: Objection| {
+        let member = MEMBERS
+            .iter()
+            .find(|(_, key, alias)| [*key, *alias].contains(&problem.field.as_str()))
+            .map_or(problem.field.as_str(), |(member, _, _)| member);
+        objection_at(&format!("security.externalAuth.{member}"), problem.message)
+    };
+    let problems: Vec<_> = fault.problems.into_iter().map(rename).collect();
+    problems.into()
+}
+
+fn objection(field: &str, message: &str) -> Vec<Objection> {
+    let field = format!("security.externalAuth.{field}");
+    vec![objection_at(
+        field.trim_end_matches('.'),
+        message.to_owned(),
+    )]
+}
+
+fn objection_at(field: &str, message: String) -> Objection {
+    Objection {
+        field: field.to_owned(),
+        message,
+        hint: None,
+    }
+}
+
+/// What `externalAuth` calls what, and the issuer's key and its other name.
+const MEMBERS: [(&str, &str, &str); 6] = [
+    ("enabled", "enabled", ""),
+    ("iss", "iss", ""),
+    ("aud", "aud", ""),
+    ("jwksUrl", "jwks_url", "jwksUrl"),
+    ("cookieName", "cookie_name", "cookieName"),
+    (
+        "assumeEmailVerified",
+        "assume_email_verified",
+        "assumeEmailVerified",
+    ),
+];
+/// The name of an issuer that is made this way.
+const NAME: &str = "external";

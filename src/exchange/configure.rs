@@ -1,0 +1,64 @@
+//! What an exchange is configured by, and the change of it while requests come.
+
+use std::sync::Arc;
+
+use super::Exchange;
+use crate::config::{Config, Forward};
+use crate::identity::Policy;
+use crate::jwt::Issuers;
+
+/// What an exchange is configured by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How long sessions last, and whose they are.
+    pub policy: Policy,
+    /// Set session cookies, and take them.
+    pub session_cookie: bool,
+    /// How session tokens reach upstreams.
+    pub forward: Forward,
+    /// Keep the claims of external tokens, because a route has rules about them.
+    pub keep_claims: bool,
+    /// Digests whose session is remembered. Taken at the start only.
+    pub cached_sessions: usize,
+    /// Digests of refused tokens that are remembered. Taken at the start only.
+    pub cached_refusals: usize,
+}
+
+impl Settings {
+    /// From the configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            policy: Policy::new(config),
+            session_cookie: config.session.cookie,
+            forward: config.forward.clone(),
+            keep_claims: config.reads_claims(),
+            cached_sessions: config.limits.token_cache,
+            cached_refusals: config.limits.refused_cache,
+        }
+    }
+
+    /// Whether a session made under these is as it would be under the others.
+    fn make_sessions_of(&self, other: &Self) -> bool {
+        self.forward == other.forward && self.keep_claims == other.keep_claims
+    }
+}
+
+impl Exchange {
+    /// Puts other issuers and settings in force, from the next request on. Issuers that are in
+    /// both keep what they vouch for; others are retired, and their tokens, cached or not, are
+    /// judged anew.
+    pub fn reconfigure(&self, issuers: Arc<Issuers>, settings: Settings) {
+        let earlier = self.issuers.swap(Arc::clone(&issuers));
+        let before = self.settings.swap(Arc::new(settings));
+        for issuer in earlier.iter() {
+            if !issuers.iter().any(|other| Arc::ptr_eq(other, issuer)) {
+                issuer.retire();
+            }
+        }
+        if !before.make_sessions_of(&self.settings.load()) {
+            self.sessions.forget_all();
+        }
+        // What was refused by its form alone was so within bounds that may be others now.
+        self.refused.forget_all();
+    }
+}
