@@ -119,7 +119,7 @@ async fn an_idle_connection_is_closed_after_the_keepalive_timeout() {
 async fn slow_connections_do_not_keep_others_waiting() {
     let site = Site::start().await;
     let mut slow = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let mut wire = site.gateway.connect().await;
         wire.write("GET / HTTP/1.1\r\nHost").await;
         slow.push(wire);

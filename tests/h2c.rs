@@ -80,6 +80,34 @@ async fn crumbs_count_against_the_limits() {
     assert_eq!(site.upstream.last().all("cookie").len(), 1);
 }
 
+/// What is refused of HTTP/1 has no second way in.
+#[tokio::test]
+async fn a_path_has_one_reading_here_too() {
+    let site = Site::with(|config| config["listeners"] = serde_json::json!([{"h2c": true}])).await;
+    for path in ["/open/a.b", "/open/%61", "/open/a;v=1?x=%2F"] {
+        assert_eq!(get(&site, path, &[]).await, 200, "{path}");
+        let seen = site.upstream.last().start_line();
+        assert_eq!(seen, format!("GET {path} HTTP/1.1"));
+    }
+    let passed = site.upstream.count();
+    for path in [
+        "/open/../admin",
+        "/open/%2e%2e/admin",
+        "/open/..;x/admin",
+        "/open//admin",
+        "/open/%2fadmin",
+        "/open/%5cadmin",
+        "/open/%00",
+        "/open/%zz",
+    ] {
+        assert_eq!(get(&site, path, &[]).await, 400, "{path}");
+    }
+    for name in ["content_length", "transfer_encoding"] {
+        assert_eq!(get(&site, "/open", &[(name, "5")]).await, 400, "{name}");
+    }
+    assert_eq!(site.upstream.count(), passed);
+}
+
 #[tokio::test]
 async fn host_and_authority_must_agree() {
     let site = Site::with(|config| config["listeners"] = serde_json::json!([{"h2c": true}])).await;

@@ -49,6 +49,20 @@ async fn an_unsafe_method_with_a_cookie_needs_an_origin_of_the_site() {
     assert_eq!(site.upstream.count(), passed);
 }
 
+/// The site's own origin has the scheme by which the client came, as far as that is known.
+#[tokio::test]
+async fn a_trusted_proxy_says_by_which_scheme_the_site_was_reached() {
+    for (trusted, status) in [(json!(["127.0.0.0/8"]), 200), (json!([]), 403)] {
+        let site = Site::with(|config| config["trusted_proxies"] = trusted).await;
+        let own = format!("https://{}", site.gateway.public);
+        let fields = [("Origin", &*own), ("X-Forwarded-Proto", "https")];
+        let answer = by_cookie(&site, "POST", "/", &fields).await;
+        assert_eq!(answer.status(), status);
+        let answer = by_cookie(&site, "POST", "/", &fields[..1]).await;
+        assert_eq!(answer.status(), 403);
+    }
+}
+
 #[tokio::test]
 async fn a_safe_method_or_a_bearer_needs_none() {
     let site = Site::start().await;

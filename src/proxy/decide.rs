@@ -100,7 +100,7 @@ pub async fn decide(
                 .rules
                 .check(session.claims())
                 .map_err(|refusal| counted(metrics, issuer, source, refusal.into()))?;
-            origin_allows(request, &inspected, &presented, route, ctx)
+            origin_allows(request, &inspected, &presented, route, peer)
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             if let Some(scope) = &route.step_up {
                 let shown = request.headers.get(ELEVATED_FIELD);
@@ -197,13 +197,13 @@ fn origin_allows(
     inspected: &Inspected<'_>,
     presented: &Presented<'_>,
     route: &Route,
-    ctx: &RequestContext,
+    peer: Peer<'_>,
 ) -> Result<(), Rejection> {
     if !presented.source.is_cookie() {
         return Ok(());
     }
     let own = origin::OwnOrigin {
-        is_https: ctx.is_https(),
+        is_https: peer.client(&request.headers).is_https,
         host: inspected.host,
     };
     let websocket = inspect::is_websocket(request);

@@ -38,7 +38,7 @@ def is_configuration(block):
 
 
 def top_level_keys():
-    return yaml.safe_load((ROOT / "config.example.yaml").read_text()).keys() | {"environment_id"}
+    return yaml.safe_load((ROOT / "config.example.yaml").read_text()).keys() | {"environment_id", "error_page", "login_url"}
 
 
 def anchors(page):
