@@ -15,10 +15,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod generate;
 mod issuers;
 mod jwks;
 mod keys;
 mod operator;
+mod ready;
 mod reload;
 mod sessions;
 mod token_test;
@@ -41,6 +43,8 @@ enum Command {
     Serve(ConfigFile),
     /// Check a configuration file and say where it is wrong.
     Check(ConfigFile),
+    /// Say whether the running gateway serves, and what is degraded.
+    Ready(operator::Gateway),
     /// Look at external tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -63,6 +67,9 @@ enum Command {
     Keys(keys::Command),
     /// Run an issuer with a login page, an upstream and the gateway between them, on loopback.
     Demo(demo::Options),
+    /// Write what packages and editors need: completions, man pages.
+    #[command(subcommand)]
+    Generate(generate::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +94,7 @@ impl Cli {
         match self.command {
             Command::Serve(file) => serve(&file.config),
             Command::Check(file) => check(&file.config),
+            Command::Ready(gateway) => ready::ask(&gateway),
             Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
             Command::Jwks(command) => command.run(),
             Command::Reload(gateway) => reload::reload(&gateway),
@@ -95,6 +103,7 @@ impl Cli {
             Command::Sessions(command) => command.run(),
             Command::Keys(command) => command.run(),
             Command::Demo(options) => demonstrate(&options),
+            Command::Generate(command) => command.run(),
         }
     }
 }

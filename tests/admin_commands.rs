@@ -73,6 +73,29 @@ async fn keys_are_shown_and_fetched() {
 }
 
 #[tokio::test]
+async fn a_probe_learns_whether_the_gateway_serves() {
+    let site = Site::start().await;
+    let (code, output, errors) = command(&site, &["ready"]).await;
+    assert_eq!((code, &*output), (0, "ready\n"), "{errors}");
+
+    // An issuer without keys degrades the gateway; one that must have them stops it.
+    for (is_required, code, status) in [(false, 0, "degraded"), (true, 1, "waiting for keys")] {
+        let site = Site::with(|config| {
+            let globex = &mut config["issuers"][1];
+            globex["jwks_url"] = json!("http://127.0.0.1:1/jwks.json");
+            globex["enabled"] = json!(false);
+            globex["required_for_ready"] = json!(is_required);
+        })
+        .await;
+        assert_eq!(command(&site, &["ready"]).await.0, 0);
+        assert_eq!(command(&site, &["issuers", "enable", "globex"]).await.0, 0);
+        let (exit, output, errors) = command(&site, &["ready"]).await;
+        let expected = format!("{status}\n  issuer globex has no keys\n");
+        assert_eq!((exit, output), (code, expected), "{errors}");
+    }
+}
+
+#[tokio::test]
 async fn the_gateway_is_found_by_address_and_token_file() {
     let dir = tempfile::TempDir::new().unwrap();
     let (right, wrong) = (dir.path().join("right"), dir.path().join("wrong"));

@@ -36,6 +36,7 @@ mod dashboard;
 mod environment;
 mod forgery;
 mod forward;
+mod generate_command;
 mod guard;
 mod h2c;
 mod header_source;

@@ -138,6 +138,24 @@ impl Connection {
         })
     }
 
+    /// `/ready`: whether the gateway serves, and what it says.
+    pub(super) async fn ready(&self) -> Result<(bool, Value), CommandError> {
+        let unreachable = |error: reqwest::Error| CommandError::Unreachable {
+            url: self.base.clone(),
+            cause: innermost(&error),
+        };
+        let request = self.client.get(format!("{}/ready", self.base));
+        let answer = request.send().await.map_err(unreachable)?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(unreachable)?;
+        let body = serde_json::from_slice(&body).map_err(|_| CommandError::Foreign(status))?;
+        match status {
+            StatusCode::OK => Ok((true, body)),
+            StatusCode::SERVICE_UNAVAILABLE => Ok((false, body)),
+            other => Err(CommandError::Foreign(other)),
+        }
+    }
+
     /// GET.
     pub(super) async fn get(&self, path: &[&str]) -> Result<Value, CommandError> {
         self.send(Method::GET, path, Value::Null).await

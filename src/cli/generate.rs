@@ -1,0 +1,57 @@
+//! `vestibule generate`: what packages and editors take from the program itself.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Subcommand};
+use clap_complete::Shell;
+
+use super::{Cli, fail};
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// The man page, in roff: of `vestibule`, or of one of its commands.
+    Man {
+        /// The command, such as `token test`.
+        command: Vec<String>,
+    },
+}
+
+impl Command {
+    /// Writes it to standard output.
+    pub(super) fn run(&self) -> ExitCode {
+        let mut text = Vec::new();
+        let made = match self {
+            Self::Completions { shell } => {
+                clap_complete::generate(*shell, &mut Cli::command(), NAME, &mut text);
+                Ok(())
+            }
+            Self::Man { command } => page(command).and_then(|page| page.render(&mut text)),
+        };
+        match made.and_then(|()| io::stdout().write_all(&text)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, ExitCode::FAILURE),
+        }
+    }
+}
+
+fn page(path: &[String]) -> io::Result<clap_mangen::Man> {
+    let mut command = Cli::command();
+    // Gives each command its full name, `vestibule-token-test`.
+    command.build();
+    for name in path {
+        let unknown = || io::Error::other(format!("there is no command `{}`", path.join(" ")));
+        command = command.find_subcommand(name).ok_or_else(unknown)?.clone();
+    }
+    let name = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    Ok(clap_mangen::Man::new(command.name(name)))
+}
+
+const NAME: &str = "vestibule";
