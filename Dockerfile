@@ -31,5 +31,9 @@ WORKDIR /var/lib/vestibule
 VOLUME /var/lib/vestibule
 EXPOSE 8080
 
+# Asks the admin listener that the configuration names; clusters use their own probes instead.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+    CMD ["/usr/local/bin/vestibule", "ready", "--config", "/etc/vestibule/config.yaml"]
+
 ENTRYPOINT ["/usr/local/bin/vestibule"]
 CMD ["serve", "--config", "/etc/vestibule/config.yaml"]

@@ -76,6 +76,14 @@ image-check: build ## Replay the Dockerfile's last stage in a fresh Debian folde
 	@.ci/packages image
 	tests/image/check Dockerfile "$(VESTIBULE_BIN)"
 
+.PHONY: deb
+deb: ## Build a Debian package, with its man pages, completions and service
+	@.ci/packages build
+	@cargo deb --version > /dev/null 2>&1 || cargo install --locked cargo-deb
+	cargo build --locked --release --bin vestibule
+	packaging/debian/generate "$(CARGO_TARGET_DIR)/release/vestibule" "$(CARGO_TARGET_DIR)/package"
+	cargo deb --locked --no-build
+
 .PHONY: bench
 bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="--quick")
 	@.ci/packages build
