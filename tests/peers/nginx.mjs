@@ -15,13 +15,13 @@ export async function startNginx() {
   await child.answers(`http://127.0.0.1:${port}/up`);
   return {
     server: `127.0.0.1:${port}`,
-    /** Ends nginx, which writes what it has not written yet; the log's lines, by request target. */
+    /** Ends nginx, which writes what it has not written yet; the log's lines, by request target and all. */
     async finish() {
       await child.stop('SIGQUIT');
       const text = await readFile(log, 'utf8');
       await rm(folder, { recursive: true, force: true });
       const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line));
-      return { text, lines: new Map(lines.map((line) => [line.target, line])) };
+      return { text, all: lines, lines: new Map(lines.map((line) => [line.target, line])) };
     },
   };
 }
@@ -42,6 +42,7 @@ http {
   scgi_temp_path ${folder}/scgi;
   server {
     listen 127.0.0.1:${port};
+    add_header X-Seen $request_uri always;
     location / { return 200 "nginx\\n"; }
   }
 }

@@ -1,0 +1,50 @@
+// Two more real upstreams that tell what they saw: Node's HTTP server and Python's.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+
+import { Child } from './process.mjs';
+
+/** Node's server with its lenient parser: the more it takes, the more a gateway has to refuse. */
+export async function startNode() {
+  const seen = [];
+  const server = createServer({ insecureHTTPParser: true }, async (request, response) => {
+    const entry = { target: request.url, method: request.method, body: '',
+      authorization: request.headers.authorization };
+    seen.push(entry);
+    request.setEncoding('latin1');
+    request.on('error', () => {});
+    request.on('data', (data) => (entry.body += data));
+    request.on('end', () => response.writeHead(200, { 'x-seen': request.url }).end(request.url));
+  });
+  server.on('upgrade', (request, socket) => {
+    seen.push({ target: request.url, method: request.method, body: '' });
+    socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    server: `127.0.0.1:${server.address().port}`,
+    async finish() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+      return seen;
+    },
+  };
+}
+
+/** Python's `http.server`. */
+export async function startPython() {
+  const python = process.env.VESTIBULE_VENV ? join(process.env.VESTIBULE_VENV, 'bin/python3') : 'python3';
+  const child = new Child(python, ['upstream.py']);
+  await child.prints('\n');
+  const [port] = child.output.split('\n');
+  return {
+    server: `127.0.0.1:${port}`,
+    async finish() {
+      await child.stop('SIGINT');
+      return child.output.trim().split('\n').slice(1).map((line) => JSON.parse(line));
+    },
+  };
+}
