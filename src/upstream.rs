@@ -268,7 +268,6 @@ impl Upstream {
             return;
         }
         let found: Vec<_> = members.keys().map(ToString::to_string).collect();
-        tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
         // Requests pick by the balancer and then look here: what they may still pick stays until
         // they no longer can.
         let mut both = Members::clone(&self.members.load());
@@ -277,6 +276,7 @@ impl Upstream {
         self.ejections.set_servers(members.keys().cloned());
         self.balancer.publish(&members);
         self.members.store(Arc::new(members));
+        tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
     }
 }
 

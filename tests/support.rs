@@ -2,7 +2,10 @@
 //! TCP peer of the others.
 
 pub mod certificate;
+pub mod dns;
+pub mod front;
 pub mod gateway;
+pub mod h2_upstream;
 pub mod issuer;
 pub mod key;
 pub mod metrics;

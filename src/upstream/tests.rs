@@ -265,3 +265,69 @@ fn refuses_settings_that_can_not_be_meant() {
     assert!(!is_config(json!({ "address": "a:1", "weight": 256 })));
     assert!(!is_config(json!({ "address": "a:1", "wieght": 2 })));
 }
+
+#[tokio::test]
+async fn an_upstream_outlives_a_change_that_is_not_of_it() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let ca = dir.path().join("ca.pem");
+    let write_ca = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["ca.test".to_owned()]).unwrap();
+        std::fs::write(&ca, params.self_signed(&key).unwrap().pem()).unwrap();
+    };
+    write_ca();
+    let settings = |retries: usize| -> config::Upstream {
+        let servers = ["localhost:2", "127.0.0.1:1"];
+        let settings = json!({ "servers": servers, "tls": { "ca": ca }, "retries": retries });
+        serde_json::from_value(settings).unwrap()
+    };
+    let metrics = Metrics::new().unwrap();
+    let first = Upstream::new("up", &settings(1), &metrics).unwrap();
+    resolver(&first).resolve_all().await;
+    assert_eq!(first.addresses().len(), 2);
+
+    let same = Upstream::renewed(&first, &settings(1), &metrics).unwrap();
+    assert!(Arc::ptr_eq(&first, &same));
+    let changed = Upstream::renewed(&first, &settings(2), &metrics).unwrap();
+    assert!(!Arc::ptr_eq(&first, &changed));
+    assert_eq!(changed.addresses(), first.addresses());
+    assert_eq!(changed.peers.group(), first.peers.group());
+
+    write_ca();
+    let renewed = Upstream::renewed(&first, &settings(1), &metrics).unwrap();
+    assert!(!Arc::ptr_eq(&first, &renewed));
+    assert_ne!(renewed.peers.group(), first.peers.group());
+    assert_eq!(renewed.addresses(), first.addresses());
+}
+
+/// What Pingora reuses a connection by.
+#[test]
+fn peers_of_different_upstreams_share_no_connection() {
+    use pingora::upstreams::peer::Peer;
+    let hash = |name: &str, more: Value| {
+        let mut settings = json!({ "servers": ["127.0.0.1:1"] });
+        settings
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let settings = serde_json::from_value(settings).unwrap();
+        let upstream = Upstream::new(name, &settings, &Metrics::new().unwrap()).unwrap();
+        upstream.peer(&inet("127.0.0.1:1")).unwrap().reuse_hash()
+    };
+    let tls = |more: Value| json!({ "tls": more });
+    let hashes = [
+        hash("a", json!({})),
+        hash("b", json!({})),
+        hash("a", json!({ "protocol": "http2" })),
+        hash("a", tls(json!({}))),
+        hash("b", tls(json!({}))),
+        hash("a", tls(json!({ "server_name": "a.test" }))),
+        hash("a", tls(json!({ "insecure_skip_verification": true }))),
+    ];
+    let distinct: std::collections::HashSet<_> = hashes.iter().collect();
+    assert_eq!(distinct.len(), hashes.len());
+    assert_eq!(
+        hash("a", tls(json!({}))),
+        hash("a", json!({ "tls": {}, "retries": 5 }))
+    );
+}

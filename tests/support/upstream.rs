@@ -20,6 +20,8 @@ pub enum Reply {
     Halves(watch::Receiver<bool>, Vec<u8>, Vec<u8>),
     /// Switches protocols and sends back whatever comes.
     Echo,
+    /// Writes these bytes and closes.
+    BytesAndClose(Vec<u8>),
     /// Closes without an answer.
     Close,
     /// Closes without an answer this time, and writes these bytes to each later request.
@@ -50,7 +52,11 @@ pub struct RawUpstream {
 
 impl RawUpstream {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let reply = Arc::new(Mutex::new(Reply::ok("hello")));
         let (record, seen) = watch::channel(Vec::new());
@@ -149,6 +155,7 @@ async fn serve(
                     }
                     Reply::Echo if upgrade => return echo(wire).await,
                     Reply::Echo => wire.write(ok("no upgrade")).await,
+                    Reply::BytesAndClose(bytes) => return wire.write(bytes).await,
                     Reply::Close => return,
                     Reply::CloseOnce(bytes) => {
                         *reply.lock().unwrap() = Reply::Bytes(bytes);

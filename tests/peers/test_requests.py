@@ -1,0 +1,145 @@
+"""Python's `requests` through the gateway to Python's own HTTP server."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import ec
+
+
+class Issuer(BaseHTTPRequestHandler):
+    key = ec.generate_private_key(ec.SECP256R1())
+
+    def do_GET(self):
+        jwk = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        body = json.dumps({"keys": [{**jwk, "kid": "one", "alg": "ES256"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Site:
+    def __init__(self, folder):
+        self.issuer = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
+        threading.Thread(target=self.issuer.serve_forever, daemon=True).start()
+        self.iss = f"http://127.0.0.1:{self.issuer.server_port}"
+        self.upstream = subprocess.Popen(
+            [sys.executable, "upstream.py"], stdout=subprocess.PIPE, text=True
+        )
+        server = f"127.0.0.1:{int(self.upstream.stdout.readline())}"
+        self.url, admin = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        config = {
+            "listeners": [{"address": self.url.removeprefix("http://")}],
+            "admin": {"address": admin.removeprefix("http://")},
+            "store": {"path": str(folder / "vestibule.redb")},
+            "issuers": [
+                {
+                    "name": "acme",
+                    "iss": self.iss,
+                    "jwks_url": self.iss,
+                    "cookie_name": "acme_token",
+                    "required_for_ready": True,
+                }
+            ],
+            "upstreams": {"app": {"servers": [server]}},
+            "routes": [{"path": "/", "upstream": "app"}],
+        }
+        file = folder / "config.yaml"
+        file.write_text(json.dumps(config))
+        self.gateway = subprocess.Popen(
+            [os.environ["VESTIBULE_BIN"], "serve", "--config", str(file)],
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until_ready(admin + "/ready")
+
+    def token(self, subject="ada"):
+        now = int(time.time())
+        claims = {"iss": self.iss, "sub": subject, "iat": now, "exp": now + 600}
+        return jwt.encode(claims, Issuer.key, algorithm="ES256", headers={"kid": "one"})
+
+    def seen(self):
+        """The next request that the upstream saw."""
+        return json.loads(self.upstream.stdout.readline())
+
+    def stop(self):
+        self.gateway.terminate()
+        ended = self.gateway.wait(60)
+        self.upstream.kill()
+        self.upstream.communicate()
+        self.issuer.shutdown()
+        self.issuer.server_close()
+        assert ended == 0
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("requests"))
+    yield site
+    site.stop()
+
+
+def test_a_session_of_requests_keeps_its_connection_and_its_user(site):
+    external = site.token()
+    with requests.Session() as client:
+        client.headers["Authorization"] = f"Bearer {external}"
+        subjects = set()
+        for number in range(3):
+            answer = client.get(f"{site.url}/page/{number}", params={"q": "ä b"})
+            assert answer.status_code == 200
+            seen = site.seen()
+            assert seen["target"] == f"/page/{number}?q=%C3%A4+b"
+            session = seen["authorization"].removeprefix("Bearer ")
+            assert session != external
+            subjects.add(jwt.decode(session, options={"verify_signature": False})["sub"])
+        assert len(subjects) == 1
+
+
+def test_a_cookie_is_a_credential(site):
+    with requests.Session() as client:
+        client.cookies.set("acme_token", site.token("grace"))
+        assert client.get(f"{site.url}/cookie").status_code == 200
+        assert site.seen()["authorization"].startswith("Bearer ")
+
+
+def test_bodies_of_both_framings_arrive_whole(site):
+    headers = {"Authorization": f"Bearer {site.token()}"}
+    pieces = [b"piece %d " % number for number in range(1000)]
+    for body in (b"".join(pieces), iter(pieces)):
+        answer = requests.post(f"{site.url}/body", data=body, headers=headers)
+        assert answer.status_code == 200
+        assert site.seen()["body"].encode() == b"".join(pieces)
+
+
+def test_without_a_credential_it_is_refused(site):
+    answer = requests.get(f"{site.url}/page")
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "token_missing"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_ready(url):
+    for _ in range(300):
+        try:
+            if requests.get(url, timeout=5).status_code == 200:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the gateway is not ready in time")
