@@ -11,7 +11,8 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::TRANSFER_ENCODING;
+use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -253,6 +254,10 @@ impl ProxyHttp for Gateway {
                 let is_for_user = ctx.session().is_some();
                 ctx.site.varying.mark(response, method, is_for_user)?;
             }
+        }
+        if session.req_header().version == Version::HTTP_10 {
+            // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
+            response.remove_header(&TRANSFER_ENCODING);
         }
         let own_cookies = ctx.site.places.own_cookies();
         set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;

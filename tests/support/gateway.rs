@@ -247,6 +247,31 @@ impl Gateway {
         Metrics::parse(&answer.text())
     }
 
+    /// Waits until a metric, summed over the series with these labels, has that value.
+    pub async fn metric_becomes(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.metrics().await.sum(name, labels);
+            if now == value {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{name} {labels:?} is {now}, not {value}"
+            );
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What the process holds in memory now, in bytes.
+    pub fn resident(&self) -> u64 {
+        let id = self.process.id().expect("the gateway runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+        kibibytes.unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     /// Everything logged until now, the runs before a restart included.
     pub fn log(&self) -> String {
         format!("{}{}", self.earlier_log, *self.log.borrow())
