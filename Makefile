@@ -104,7 +104,9 @@ count: ## Compare the instructions of the hot parts with those written down (COU
 	    sed -n 's/.*"executable":"\([^"]*instructions[^"]*\)".*/\1/p')" $(COUNT)
 
 .PHONY: soak
-soak: nextest ## Repeat the tests of herds, restarts and connections for SOAK (10m)
+soak: nextest ## Kill the gateway 100 times, then repeat herds, restarts, connections for SOAK (10m)
+	KILLS=100 cargo nextest run --locked --profile soak \
+	    -E 'binary(vestibule) & test(/^crash::/)'
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
 	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart)::/)'
 

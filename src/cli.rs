@@ -23,6 +23,7 @@ mod operator;
 mod ready;
 mod reload;
 mod sessions;
+mod store;
 mod token_test;
 mod users;
 
@@ -65,6 +66,9 @@ enum Command {
     /// See, rotate and revoke the running gateway's signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Export and import the whole store.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Run an issuer with a login page, an upstream and the gateway between them, on loopback.
     Demo(demo::Options),
     /// Write what packages and editors need: completions, man pages.
@@ -102,6 +106,7 @@ impl Cli {
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Keys(command) => command.run(),
+            Command::Store(command) => command.run(),
             Command::Demo(options) => demonstrate(&options),
             Command::Generate(command) => command.run(),
         }

@@ -15,10 +15,7 @@ impl UnixTime {
     /// The time now. A clock set before 1970 reads as 0, at which every token is refused as
     /// issued in the future.
     pub fn now() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self(since_epoch.as_secs())
+        SystemTime::now().into()
     }
 
     /// Later by the whole seconds of `duration`; saturates.
@@ -41,6 +38,14 @@ impl UnixTime {
     /// How long until `later`; zero when that is past.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_secs(later.0.saturating_sub(self.0))
+    }
+}
+
+impl From<SystemTime> for UnixTime {
+    /// A time before 1970 reads as 0.
+    fn from(time: SystemTime) -> Self {
+        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(since_epoch.as_secs())
     }
 }
 

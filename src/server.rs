@@ -40,7 +40,7 @@ use guard::{Bounds, Guard, Rules, Shared};
 use listening::{Listening, Progress};
 use sockets::Sockets;
 use state::State;
-pub use state::StateError;
+pub use state::{StateError, open_store};
 use tls::{Certificates, TlsError};
 
 /// Why the gateway does not run.

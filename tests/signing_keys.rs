@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::support::{Gateway, PATIENCE, Site};
+use crate::support::{Gateway, PATIENCE, Site, run};
 
 #[tokio::test]
 async fn keys_rotate_on_schedule_and_nobody_is_refused() {
@@ -105,6 +105,70 @@ async fn private_keys_are_encrypted_at_rest() {
         let log = start(keys).await.err().expect("it must not start");
         assert!(log.contains(said), "{log}");
     }
+}
+
+/// As an operator has them: made by OpenSSL, rotated by moving files.
+#[tokio::test]
+async fn keys_in_files_rotate_and_nobody_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let make = |name: &str| {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["genpkey", "-algorithm", "EC", "-pkeyopt"]);
+        openssl
+            .args(["ec_paramgen_curve:P-256", "-out"])
+            .arg(path(name));
+        assert!(openssl.output().unwrap().status.success());
+    };
+    make("signs.pem");
+    std::fs::copy(path("signs.pem"), path("other.pem")).unwrap();
+    let site = Site::with(|config| {
+        config["session"] = json!({"signing_keys": {
+            "files": [path("signs.pem"), path("other.pem")],
+            // How often the files are read follows from this.
+            "publish_ahead": "1s",
+        }});
+    })
+    .await;
+    let first = site.acme.token().sign();
+    let kid = site.passes(&first).await.header["kid"].clone();
+    let own = site.upstream.last().bearer().unwrap();
+    assert_eq!(published(&site).await.len(), 1, "the same key twice is one");
+    let refused = site
+        .gateway
+        .admin_send("POST", "/admin/api/keys/rotate", &[], &json!({}))
+        .await;
+    assert_eq!(refused.status(), 409, "{}", refused.text());
+    let listed = site.gateway.admin("/admin/api/keys").await.json();
+    assert_eq!(listed["keys"][0]["kid"], kid);
+
+    make("new.pem");
+    std::fs::rename(path("new.pem"), path("signs.pem")).unwrap();
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let mut login = 0;
+    loop {
+        login += 1;
+        let token = site.acme.token().claim("sid", login.to_string()).sign();
+        let session = site.passes(&token).await;
+        site.passes(&first).await;
+        site.passes(&own).await;
+        if session.header["kid"] != kid {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the new file is not read");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(published(&site).await.len(), 2);
+    assert!(published(&site).await.contains(kid.as_str().unwrap()));
+
+    let config = site.gateway.dir().join("config.yaml");
+    let arguments = ["check", "--config", config.to_str().unwrap()];
+    assert_eq!(run(site.gateway.dir(), &arguments, "").await.0, 0);
+    std::fs::write(path("signs.pem"), "").unwrap();
+    let (code, _, errors) = run(site.gateway.dir(), &arguments, "").await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("signs.pem"), "{errors}");
+    site.passes(&first).await;
 }
 
 async fn published(site: &Site) -> BTreeSet<String> {

@@ -124,13 +124,17 @@ pub async fn revoke_one(state: &AdminState, operator: &Operator, kid: &str) -> R
 
 /// All keys that are known, the oldest first.
 pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, Fault> {
-    let records = state.store.signing_keys().await?;
+    let records = state.exchange.signing_keys().await;
+    let records = records.map_err(keys_failed)?;
     Ok(records.into_iter().map(KeyRow::from).collect())
 }
 
 fn keys_failed(error: KeysError) -> Fault {
     match error {
         KeysError::Store(error) => error.into(),
+        error @ KeysError::InFiles => {
+            Fault::new(StatusCode::CONFLICT, "conflict", error.to_string())
+        }
         error => {
             warn!(%error, "signing keys failed");
             let message = "the signing keys can not be changed; the log says why";

@@ -1,5 +1,6 @@
 //! Sessions and the tokens minted for them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -16,6 +17,10 @@ pub struct SessionSettings {
     /// The longest time between two requests of a session; `None` for no bound.
     #[serde(with = "humantime_serde")]
     pub idle_timeout: Option<Duration>,
+    /// How long sessions are trusted while the store's changes can not be followed, so that ends
+    /// by other gateways are not heard of; `None` for no bound.
+    #[serde(with = "humantime_serde")]
+    pub revocation_max_staleness: Option<Duration>,
     /// How many sessions a user may have at once, the oldest making room; `None` for no bound.
     pub max_sessions_per_user: Option<usize>,
     /// Give browsers that came by an issuer's cookie a session cookie of the gateway.
@@ -48,6 +53,9 @@ pub struct SigningKeySettings {
     pub publish_ahead: Duration,
     /// Which keys are published.
     pub publish: Published,
+    /// PEM files with a private key each, instead of keys in the store: the first signs, all are
+    /// published. None of the above applies then, but for `publish`.
+    pub files: Vec<PathBuf>,
 }
 
 impl Default for SigningKeySettings {
@@ -56,6 +64,7 @@ impl Default for SigningKeySettings {
             rotate_every: Some(30 * DAY),
             publish_ahead: DAY,
             publish: Published::All,
+            files: Vec::new(),
         }
     }
 }
@@ -75,6 +84,7 @@ impl Default for SessionSettings {
         Self {
             max_age: Duration::from_secs(24 * 3600),
             idle_timeout: None,
+            revocation_max_staleness: None,
             max_sessions_per_user: None,
             cookie: false,
             token_ttl: Duration::from_secs(2 * 3600),

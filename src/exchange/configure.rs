@@ -1,6 +1,7 @@
 //! What an exchange is configured by, and the change of it while requests come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Exchange;
 use crate::config::{Config, Forward};
@@ -14,6 +15,9 @@ pub struct Settings {
     pub policy: Policy,
     /// Set session cookies, and take them.
     pub session_cookie: bool,
+    /// How long sessions are trusted while the store's changes can not be followed; `None` for no
+    /// bound.
+    pub max_staleness: Option<Duration>,
     /// How session tokens reach upstreams.
     pub forward: Forward,
     /// Keep the claims of external tokens, because a route has rules about them.
@@ -30,6 +34,7 @@ impl Settings {
         Self {
             policy: Policy::new(config),
             session_cookie: config.session.cookie,
+            max_staleness: config.session.revocation_max_staleness,
             forward: config.forward.clone(),
             keep_claims: config.reads_claims(),
             cached_sessions: config.limits.token_cache,

@@ -120,6 +120,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
     let settings = Settings {
         policy: policy.clone(),
         session_cookie: false,
+        max_staleness: None,
         forward: config::Forward::default(),
         keep_claims: false,
         cached_sessions: 100,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::Exchange;
@@ -21,7 +21,7 @@ impl Exchange {
         let mut failing = false;
         let mut current_at = Instant::now();
         loop {
-            match self.catch_up(&mut seen).await {
+            match self.catch_up_in_time(&mut seen).await {
                 Ok(()) => {
                     current_at = Instant::now();
                     if std::mem::take(&mut failing) {
@@ -35,9 +35,17 @@ impl Exchange {
                     }
                 }
             }
-            let lag = current_at.elapsed().as_secs();
-            let lag = i64::try_from(lag).unwrap_or(i64::MAX);
-            self.metrics.store_feed_lag.set(lag);
+            let lag = current_at.elapsed();
+            let seconds = i64::try_from(lag.as_secs()).unwrap_or(i64::MAX);
+            self.metrics.store_feed_lag.set(seconds);
+            if self
+                .settings
+                .load()
+                .max_staleness
+                .is_some_and(|most| lag >= most)
+            {
+                self.distrust();
+            }
             tokio::select! {
                 _ = &mut stop => return,
                 // A store that is closed has no more hints; the pause still applies.
@@ -50,6 +58,28 @@ impl Exchange {
     /// Told each time that a setting of the store has another value, at this gateway or another.
     pub fn setting_changes(&self) -> watch::Receiver<u64> {
         self.setting_changes.subscribe()
+    }
+
+    /// Within the time that sessions may be trusted without it: a store that hangs is as silent as
+    /// one that fails.
+    async fn catch_up_in_time(&self, seen: &mut u64) -> Result<(), StoreError> {
+        let Some(most) = self.settings.load().max_staleness else {
+            return self.catch_up(seen).await;
+        };
+        let caught_up = timeout(most, self.catch_up(seen)).await;
+        caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+    }
+
+    /// Ends every session here, and here alone: the next request of each asks the store again.
+    pub(super) fn distrust(&self) {
+        let sessions = self.live.end_all();
+        if sessions > 0 {
+            warn!(
+                sessions,
+                "ends by other gateways were not heard of for session.revocation_max_staleness; \
+                 sessions are looked up anew"
+            );
+        }
     }
 
     async fn catch_up(&self, seen: &mut u64) -> Result<(), StoreError> {

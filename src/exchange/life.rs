@@ -147,15 +147,22 @@ impl LiveSessions {
     /// The life of the session, shared with all who ask for the same `sid`.
     pub fn register(&self, sid: Uuid) -> Arc<Life> {
         let mut entry = self.by_sid.entry(sid).or_default();
+        let earlier = entry.upgrade();
         // An ended life stays with those who hold it; whether a session of this `sid` may live
         // again is for the store to say.
-        if let Some(life) = entry.upgrade().filter(|life| life.lasts()) {
-            return life;
+        if let Some(life) = earlier.as_ref().filter(|life| life.lasts()) {
+            return Arc::clone(life);
         }
-        let life = Arc::new(Life {
+        let mut life = Life {
             idle_timeout: self.idle_timeout,
             ..Life::default()
-        });
+        };
+        if let Some(earlier) = earlier {
+            // What it was seen at is still to be written down.
+            life.last_seen = earlier.last_seen.load(Ordering::Relaxed).into();
+            life.written = earlier.written.load(Ordering::Relaxed).into();
+        }
+        let life = Arc::new(life);
         *entry = Arc::downgrade(&life);
         life
     }
@@ -225,6 +232,19 @@ impl LiveSessions {
             }
         };
         // No table is locked here, so whoever wakes up may register at once.
+        lives.iter().for_each(|life| life.end());
+        lives.len()
+    }
+
+    /// Ends all of them here, and says how many.
+    pub fn end_all(&self) -> usize {
+        // Before the look at the table; see `mass_ends`.
+        self.mass_ends.fetch_add(1, Ordering::SeqCst);
+        let all = self.by_sid.iter();
+        let lives: Vec<_> = all
+            .filter_map(|life| life.upgrade())
+            .filter(|life| life.lasts())
+            .collect();
         lives.iter().for_each(|life| life.end());
         lives.len()
     }

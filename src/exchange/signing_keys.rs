@@ -4,7 +4,7 @@ use tracing::warn;
 
 use super::Exchange;
 use crate::session::keys::KeysError;
-use crate::store::{EndScope, KeyState};
+use crate::store::{EndScope, KeyState, SigningKeyRecord};
 
 impl Exchange {
     /// Does what the schedule asks for and takes over what other gateways did. What fails is
@@ -13,6 +13,15 @@ impl Exchange {
         if let Err(error) = self.minter.keys.tend(&*self.store).await {
             warn!(%error, "the signing keys stay as they are");
         }
+    }
+
+    /// The signing keys as they are kept, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The store did not answer, or a file of theirs can not be read.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        self.minter.keys.records(&*self.store).await
     }
 
     /// Lets the next signing key sign once it has been published for long enough, or `at_once`,
@@ -33,6 +42,10 @@ impl Exchange {
     /// As [`Self::rotate_signing_keys`]; `Conflict` of the store: there is no such key.
     pub async fn revoke_signing_key(&self, kid: &str) -> Result<(), KeysError> {
         let keys = &self.minter.keys;
+        if keys.are_files() {
+            // Nothing is ended before it is known that the key goes.
+            return Err(KeysError::InFiles);
+        }
         keys.tend(&*self.store).await?;
         let signs = keys
             .ring()

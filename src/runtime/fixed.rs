@@ -94,6 +94,7 @@ fn changeable_session(
         max_age: file.max_age,
         max_sessions_per_user: file.max_sessions_per_user,
         cookie: file.cookie,
+        revocation_max_staleness: file.revocation_max_staleness,
         ..running.clone()
     };
     let fixed = [

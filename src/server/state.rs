@@ -22,7 +22,7 @@ use crate::jwt::IssuersError;
 use crate::metrics::Metrics;
 use crate::proxy::Site;
 use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
-use crate::session::keys::{KeyRules, KeysError};
+use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, SidKey, SigningKeys};
 use crate::store::{
     ConnectError, Embedded, OpenError, Postgres, PostgresSettings, Store, StoreError,
@@ -166,10 +166,17 @@ impl State {
 /// Builds what needs no store, to find what only building finds.
 pub fn check(config: &Config) -> Result<(), StateError> {
     runtime::build(config, &Metrics::new()?, None)?;
+    let keys = &config.session.signing_keys.files;
+    key_files::read(keys, config.session.algorithm).map_err(KeysError::from)?;
     Ok(())
 }
 
-async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, StateError> {
+/// Opens the store that is configured.
+///
+/// # Errors
+///
+/// The file or the database can not be used.
+pub async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, StateError> {
     let Some(url) = &settings.postgres else {
         return Ok(Arc::new(Embedded::open(settings)?));
     };

@@ -1,8 +1,9 @@
 //! The gateway's signing keys: which one signs, which are published.
 //!
-//! All gateways on a store share its keys. Who finds that the [`rotation`] is due writes the set
+//! All gateways on a store share its keys, unless they are given [`files`]. Who finds that the [`rotation`] is due writes the set
 //! anew, if nobody was faster; the others learn of it by the store's feed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,10 +11,12 @@ use arc_swap::ArcSwap;
 use tracing::info;
 use uuid::Uuid;
 
+pub mod files;
 pub mod ring;
 pub mod rotation;
 pub mod sealing;
 
+pub use files::KeyFileError;
 pub use ring::{KeyStatus, Ring, TokenTrust};
 use rotation::{Due, Schedule};
 use sealing::{SealError, Sealing};
@@ -40,6 +43,8 @@ pub struct KeyRules {
     pub sealing: Sealing,
     /// Publish the key that signs alone, for verifiers that ignore `kid`.
     pub current_only: bool,
+    /// Where the keys are instead of in the store.
+    pub files: Option<Vec<PathBuf>>,
 }
 
 /// Why the gateway has no signing key.
@@ -54,6 +59,12 @@ pub enum KeysError {
     /// A key could not be sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A file with a key is not as it should be.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The keys are files, which only who keeps them changes.
+    #[error("the signing keys are those of `session.signing_keys.files`: change the files")]
+    InFiles,
     /// Other gateways changed the keys each time that this one tried.
     #[error("other gateways go on changing the signing keys")]
     Contended,
@@ -63,7 +74,7 @@ impl SigningKeys {
     /// Reads the keys from the store, making the first one where the configured algorithm has
     /// none. Gateways that start together agree on one.
     pub async fn load(store: &dyn Store, rules: KeyRules) -> Result<Self, KeysError> {
-        let records = rules.change(store, |_| Ok(false)).await?;
+        let records = rules.settled(store).await?;
         let ring = Ring::new(&records, &rules, UnixTime::now())?;
         Ok(Self {
             rules,
@@ -96,14 +107,31 @@ impl SigningKeys {
         &self.rules.schedule
     }
 
+    /// Whether the keys are files, which are not the gateway's to change.
+    pub fn are_files(&self) -> bool {
+        self.rules.files.is_some()
+    }
+
     /// Does what is due and takes over what the store has.
     ///
     /// # Errors
     ///
     /// The store did not answer, or a key can not be used; the keys stay as they were.
     pub async fn tend(&self, store: &dyn Store) -> Result<(), KeysError> {
-        let records = self.rules.change(store, |_| Ok(false)).await?;
+        let records = self.rules.settled(store).await?;
         self.install(&records)
+    }
+
+    /// The keys as they are kept, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tend`].
+    pub async fn records(&self, store: &dyn Store) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        match &self.rules.files {
+            Some(_) => self.rules.settled(store).await,
+            None => Ok(store.signing_keys().await?),
+        }
     }
 
     /// Lets the next key sign as soon as it has been published for long enough, or at once.
@@ -173,6 +201,10 @@ impl KeyRules {
             },
             sealing: Sealing::new(&session.key_encryption_keys, environment)?,
             current_only: session.signing_keys.publish == Published::CurrentOnly,
+            files: match session.signing_keys.files.as_slice() {
+                [] => None,
+                files => Some(files.to_vec()),
+            },
         })
     }
 
@@ -187,7 +219,18 @@ impl KeyRules {
             },
             sealing: Sealing::new(&[], Uuid::nil())?,
             current_only: false,
+            files: None,
         })
+    }
+
+    /// The set after what is due has been done.
+    async fn settled(&self, store: &dyn Store) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        let Some(paths) = self.files.clone() else {
+            return self.change(store, |_| Ok(false)).await;
+        };
+        let algorithm = self.schedule.algorithm;
+        let read = tokio::task::spawn_blocking(move || files::read(&paths, algorithm)).await;
+        Ok(read.map_err(|_| SignerError::Read)??)
     }
 
     /// Writes the set as `edit` and the schedule want it; the set afterwards.
@@ -196,6 +239,9 @@ impl KeyRules {
         store: &dyn Store,
         edit: impl Fn(&mut Vec<SigningKeyRecord>) -> Result<bool, KeysError> + Send + Sync,
     ) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        if self.files.is_some() {
+            return Err(KeysError::InFiles);
+        }
         for _ in 0..ATTEMPTS {
             let seen = store.signing_keys().await?;
             let now = UnixTime::now();

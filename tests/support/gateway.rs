@@ -24,6 +24,7 @@ pub struct Gateway {
     pub public: SocketAddr,
     pub admin: SocketAddr,
     dir: Arc<TempDir>,
+    launcher: Vec<String>,
     process: Child,
     log: watch::Receiver<String>,
     earlier_log: String,
@@ -33,9 +34,14 @@ impl Gateway {
     /// Starts the binary with this configuration, to which listeners, store and log are added
     /// where it says nothing, and waits until it is ready.
     pub async fn start(config: Value) -> Self {
+        Self::start_by(&[], config).await
+    }
+
+    /// The same by another program, such as `env NAME=VALUE`, that becomes the gateway.
+    pub async fn start_by(launcher: &[String], config: Value) -> Self {
         let dir = Arc::new(TempDir::new().unwrap());
         for _ in 0..3 {
-            match Self::start_in(dir.clone(), config.clone()).await {
+            match Self::start_by_in(launcher, dir.clone(), config.clone()).await {
                 Ok(gateway) => return gateway,
                 // Another process may take a port between our look and the bind.
                 Err(log) if log.to_lowercase().contains("in use") => continue,
@@ -46,7 +52,15 @@ impl Gateway {
     }
 
     /// Starts the binary once. The error is its log.
-    pub async fn start_in(dir: Arc<TempDir>, mut config: Value) -> Result<Self, String> {
+    pub async fn start_in(dir: Arc<TempDir>, config: Value) -> Result<Self, String> {
+        Self::start_by_in(&[], dir, config).await
+    }
+
+    async fn start_by_in(
+        launcher: &[String],
+        dir: Arc<TempDir>,
+        mut config: Value,
+    ) -> Result<Self, String> {
         let (public, admin) = (free_port(), free_port());
         default(&mut config, "listeners", json!([{}]));
         default(&mut config["listeners"][0], "address", json!(public));
@@ -63,16 +77,17 @@ impl Gateway {
         // JSON is YAML.
         let text = serde_json::to_string_pretty(&config).unwrap();
         std::fs::write(dir.path().join(CONFIG), text).unwrap();
-        Self::spawn(dir, public, admin, String::new()).await
+        Self::spawn(launcher, dir, public, admin, String::new()).await
     }
 
     async fn spawn(
+        launcher: &[String],
         dir: Arc<TempDir>,
         public: SocketAddr,
         admin: SocketAddr,
         earlier_log: String,
     ) -> Result<Self, String> {
-        let mut process = binary()
+        let mut process = binary_by(launcher)
             .args(["serve", "--config", CONFIG])
             .current_dir(dir.path())
             .stdin(Stdio::null())
@@ -86,6 +101,7 @@ impl Gateway {
             public,
             admin,
             dir,
+            launcher: launcher.to_vec(),
             process,
             log,
             earlier_log,
@@ -297,6 +313,11 @@ impl Gateway {
         self.dir.path()
     }
 
+    /// The running process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id().expect("the gateway runs")
+    }
+
     /// SIGKILL, and the end of the process.
     pub async fn kill9(&mut self) {
         self.process.kill().await.unwrap();
@@ -309,7 +330,7 @@ impl Gateway {
 
     /// A signal by its name.
     pub fn signal(&self, name: &str) {
-        let id = self.process.id().expect("the gateway runs");
+        let id = self.process_id();
         // The shell's own `kill`: a crate for one signal is not worth its compile time.
         let mut kill = std::process::Command::new("sh");
         assert!(
@@ -335,7 +356,7 @@ impl Gateway {
         self.log_ended().await;
         self.check_log();
         let (dir, log) = (self.dir.clone(), self.log());
-        let started = Self::spawn(dir, self.public, self.admin, log).await;
+        let started = Self::spawn(&self.launcher, dir, self.public, self.admin, log).await;
         started.unwrap_or_else(|log| panic!("the gateway did not start again:\n{log}"))
     }
 
@@ -371,8 +392,16 @@ impl Drop for Gateway {
 
 /// The binary under test, with nothing in its environment that could change its mind.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-    command.env_remove("RUST_LOG");
+    binary_by(&[])
+}
+
+fn binary_by(launcher: &[String]) -> Command {
+    let mut words = launcher
+        .iter()
+        .map(String::as_str)
+        .chain([env!("CARGO_BIN_EXE_vestibule")]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).env_remove("RUST_LOG");
     command
 }
 

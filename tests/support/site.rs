@@ -36,8 +36,24 @@ impl Site {
         Self::publishing(key, &jwks, change).await
     }
 
+    /// With a gateway that another program becomes, such as `env NAME=VALUE`.
+    pub async fn by(launcher: &[String], change: impl FnOnce(&mut Value)) -> Self {
+        let key = Key::p256("acme-1");
+        let jwks = [key.jwk()];
+        Self::build(launcher, key, &jwks, change).await
+    }
+
     /// With this key at `acme`, this key set, and a changed configuration.
     pub async fn publishing(
+        key: Arc<Key>,
+        jwks: &[Value],
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
+        Self::build(&[], key, jwks, change).await
+    }
+
+    async fn build(
+        launcher: &[String],
         key: Arc<Key>,
         jwks: &[Value],
         change: impl FnOnce(&mut Value),
@@ -48,7 +64,7 @@ impl Site {
         let upstream = RawUpstream::start().await;
         let mut config = config(&acme, &globex, &upstream);
         change(&mut config);
-        let gateway = Gateway::start(config).await;
+        let gateway = Gateway::start_by(launcher, config).await;
         gateway.wait_until_whole().await;
         Self {
             gateway,

@@ -44,6 +44,7 @@ fn session(config: &Config) -> Vec<Finding> {
         ("max_age", Some(session.max_age)),
         ("token_ttl", Some(session.token_ttl)),
         ("idle_timeout", session.idle_timeout),
+        ("revocation_max_staleness", session.revocation_max_staleness),
         (
             "signing_keys.rotate_every",
             session.signing_keys.rotate_every,
@@ -80,13 +81,14 @@ fn session(config: &Config) -> Vec<Finding> {
     if session.audience.as_deref() == Some("") {
         findings.push(Finding::new("session.audience", "empty"));
     }
-    if config.store.postgres.is_some() && session.key_encryption_keys.is_empty() {
+    let keeps_keys = session.signing_keys.files.is_empty();
+    if config.store.postgres.is_some() && keeps_keys && session.key_encryption_keys.is_empty() {
         findings.push(
             Finding::new(
                 "session.key_encryption_keys",
                 "missing key: who reads the database could sign",
             )
-            .hint("`openssl rand -base64 32` makes one"),
+            .hint("`openssl rand -base64 32` makes one; or keep the keys in `signing_keys.files`"),
         );
     }
     if config.store.postgres_connections == 0 {

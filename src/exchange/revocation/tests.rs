@@ -120,3 +120,28 @@ async fn an_end_that_is_not_written_down_is_no_end() {
     assert!(session.life().lasts());
     assert!(desk.present(&token).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_gateway_that_hears_nothing_asks_the_store_again() {
+    let desk = Desk::new();
+    let (ended, going_on) = (desk.token("alice", "1"), desk.token("alice", "2"));
+    let there = desk.present_at(&desk.there, &ended).await.unwrap();
+    let other = desk.present_at(&desk.there, &going_on).await.unwrap();
+    desk.here
+        .end_session(there.sid(), EndCause::Logout)
+        .await
+        .unwrap();
+    assert!(there.life().lasts(), "nobody follows");
+
+    desk.there.distrust();
+    assert!(!there.life().lasts() && !other.life().lasts());
+    let refused = desk.present_at(&desk.there, &ended).await.unwrap_err();
+    assert_eq!(refused.reason, "session_ended");
+    let again = desk.present_at(&desk.there, &going_on).await.unwrap();
+    assert_eq!(again.sid(), other.sid(), "it was not ended, only asked for");
+
+    desk.there.distrust();
+    desk.store.close().await;
+    let refused = desk.present_at(&desk.there, &going_on).await.unwrap_err();
+    assert_eq!(refused.code, crate::rejection::Code::Unavailable);
+}

@@ -95,3 +95,79 @@ async fn a_forgotten_key_verifies_nothing() {
     assert!(keys.ring().by_kid(&kid).is_none());
     assert!(!trust.holds());
 }
+
+#[tokio::test]
+async fn keys_in_files_sign_in_their_order() {
+    let desk = Desk::new();
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let put = |name: &str, algorithm| {
+        let der = Signer::generate(algorithm).unwrap();
+        std::fs::write(path(name), pem("PRIVATE KEY", &der)).unwrap();
+    };
+    put("one", SigningAlgorithm::ES256);
+    put("two", SigningAlgorithm::EdDSA);
+    let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
+    rules.files = Some(vec![path("one"), path("two")]);
+    let keys = SigningKeys::load(&desk.store, rules).await.unwrap();
+    assert_eq!(states(&keys), [KeyState::Current, KeyState::Retired]);
+    assert_eq!(keys.ring().current().algorithm(), "ES256");
+    assert!(
+        crate::store::SigningKeys::signing_keys(&desk.store)
+            .await
+            .unwrap()
+            .is_empty(),
+        "the store has none"
+    );
+    for refused in [
+        keys.rotate(&desk.store, true).await,
+        keys.forget(&desk.store, "kid").await,
+    ] {
+        assert!(matches!(refused, Err(KeysError::InFiles)), "{refused:?}");
+    }
+
+    // A rotation: the old key goes to the second place before a new one takes the first.
+    let (trust, first) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    std::fs::copy(path("one"), path("two")).unwrap();
+    put("one", SigningAlgorithm::ES256);
+    keys.tend(&desk.store).await.unwrap();
+    assert_ne!(keys.ring().current().kid(), first);
+    assert!(keys.ring().by_kid(&first).is_some());
+    assert!(
+        !trust.holds(),
+        "the key that `two` was is published no more"
+    );
+
+    // What can not be read changes nothing.
+    let now = keys.ring().current().kid().to_owned();
+    let ec = pem("EC PRIVATE KEY", b"SEC 1");
+    for (text, said) in [
+        (ec.as_str(), "openssl pkcs8"),
+        (&pem("PRIVATE KEY", b"no key"), "not a key"),
+        ("", "PRIVATE KEY"),
+    ] {
+        std::fs::write(path("one"), text).unwrap();
+        let error = keys.tend(&desk.store).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(keys.ring().current().kid(), now);
+    }
+    put("one", SigningAlgorithm::EdDSA);
+    let error = keys.tend(&desk.store).await.unwrap_err();
+    assert!(error.to_string().contains("session.algorithm"), "{error}");
+    std::fs::remove_file(path("one")).unwrap();
+    assert!(keys.tend(&desk.store).await.is_err());
+    put("one", SigningAlgorithm::ES256);
+    keys.tend(&desk.store).await.unwrap();
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let lines = lines.join("\n");
+    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
+}

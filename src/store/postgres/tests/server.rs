@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls};
 
 /// A running server; it is stopped with the test.
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: tempfile::TempDir,
     port: u16,
     options: Vec<String>,
@@ -19,12 +19,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Makes a cluster and starts it; each of `options` is `name=value`.
-    pub(super) async fn start(options: &[&str]) -> Self {
+    pub(crate) async fn start(options: &[&str]) -> Self {
         Self::start_with(|_| options.iter().map(|&option| option.to_owned()).collect()).await
     }
 
     /// The same, with options that depend on the folder, whose files are the server's.
-    pub(super) async fn start_with(options: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    pub(crate) async fn start_with(options: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
         let options = options(folder.path());
         own(folder.path()).await;
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Starts the server; back when it takes connections.
-    pub(super) async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         let mut command = as_server("postgres", self.folder.path());
         command.arg("-D").arg(self.folder.path().join("data"));
         // The machine does not crash in a test; the server may be killed.
@@ -92,7 +92,7 @@ impl Server {
     }
 
     /// Stops the server as a crash would: whoever is connected is cut off, nothing is tidied up.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.pg_ctl_stop();
         self.child.take().unwrap().wait().await.unwrap();
     }
@@ -110,17 +110,17 @@ impl Server {
     }
 
     /// Where a database is.
-    pub(super) fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The port on the loopback address.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Makes an empty database.
-    pub(super) async fn create_database(&self, name: &str) {
+    pub(crate) async fn create_database(&self, name: &str) {
         let client = self.client("postgres").await;
         // Copying the template's few files without logging them is the faster way.
         let sql = format!("CREATE DATABASE {name} STRATEGY file_copy");
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// A connection beside the store's.
-    pub(super) async fn client(&self, database: &str) -> Client {
+    pub(crate) async fn client(&self, database: &str) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
             .await
             .unwrap();

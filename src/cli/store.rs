@@ -1,0 +1,136 @@
+//! `vestibule store`: every record of a store as JSON lines, for copies and for the way from the
+//! embedded store to PostgreSQL. It opens the store itself, so a gateway that owns the file has to
+//! be stopped first.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use tokio::fs::{File, OpenOptions};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, BufWriter, stdin, stdout};
+
+use super::{ConfigFile, WRONG_USAGE, fail};
+use crate::config::{self, ConfigError};
+use crate::server::{self, StateError};
+use crate::store::transfer::{self, PrivateKeys, TransferError};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write every record as a line of JSON. The lines are as secret as the store.
+    Export(Export),
+    /// Fill an empty store with the lines of an export. No gateway may run on it meanwhile.
+    Import(Import),
+}
+
+/// From where to where.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The file to make, readable by its owner alone; standard output by default.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// With the private halves of signing keys, by which session tokens made before are good
+    /// after an import. They are written as the store has them, encrypted or not.
+    #[arg(long)]
+    private_keys: bool,
+}
+
+/// From where to where.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The file to read; standard input by default.
+    #[arg(long, short, value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+/// Why nothing, or not everything, was carried over.
+#[derive(Debug, thiserror::Error)]
+enum StoreCommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{}: {cause}", path.display())]
+    File {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
+    #[error("there is no store at {}", .0.display())]
+    NoStore(PathBuf),
+    #[error(transparent)]
+    Open(#[from] StateError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error("no runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+impl Command {
+    pub(super) fn run(self) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let done = runtime
+            .map_err(StoreCommandError::Runtime)
+            .and_then(|runtime| match self {
+                Self::Export(arguments) => runtime.block_on(export(&arguments)),
+                Self::Import(arguments) => runtime.block_on(import(&arguments)),
+            });
+        match done {
+            Ok(summary) => {
+                // Standard output may be the export itself.
+                eprintln!("{summary}");
+                ExitCode::SUCCESS
+            }
+            Err(error @ StoreCommandError::Config(_)) => fail(&error, ExitCode::from(WRONG_USAGE)),
+            Err(error) => fail(&error, ExitCode::FAILURE),
+        }
+    }
+}
+
+async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
+    let settings = config::load(&arguments.config.config)?.store;
+    if settings.postgres.is_none() && !settings.path.exists() {
+        // Opening it would make it.
+        return Err(StoreCommandError::NoStore(settings.path));
+    }
+    let private_keys = match arguments.private_keys {
+        true => PrivateKeys::Included,
+        false => PrivateKeys::LeftOut,
+    };
+    let store = server::open_store(&settings).await?;
+    let to: Box<dyn AsyncWrite + Unpin> = match &arguments.output {
+        Some(path) => Box::new(new_private_file(path).await?),
+        None => Box::new(stdout()),
+    };
+    let written = transfer::export(&*store, &mut BufWriter::new(to), private_keys).await;
+    store.close().await;
+    Ok(format!("{} records exported", written?))
+}
+
+async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
+    let settings = config::load(&arguments.config.config)?.store;
+    let from: Box<dyn AsyncRead + Unpin> = match &arguments.input {
+        Some(path) => Box::new(File::open(path).await.map_err(at(path))?),
+        None => Box::new(stdin()),
+    };
+    let store = server::open_store(&settings).await?;
+    let read = transfer::import(&*store, BufReader::new(from)).await;
+    store.close().await;
+    Ok(format!("{} records imported", read?))
+}
+
+/// A file that was not there before: an export overwrites nothing.
+async fn new_private_file(path: &Path) -> Result<File, StoreCommandError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await.map_err(at(path))
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreCommandError {
+    let path = path.to_owned();
+    move |cause| StoreCommandError::File { path, cause }
+}
