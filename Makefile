@@ -107,8 +107,8 @@ count: ## Compare the instructions of the hot parts with those written down (COU
 soak: nextest ## Kill the gateway 100 times, then repeat herds, restarts, connections for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
 	    -E 'binary(vestibule) & test(/^crash::/)'
-	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
-	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart)::/)'
+	VESTIBULE_CROWD=10 cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
+	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart|upgrade)::/)'
 
 .PHONY: fuzz
 fuzz: nextest ## Try CASES (100000) made-up inputs for each property

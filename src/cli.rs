@@ -41,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway.
-    Serve(ConfigFile),
+    Serve(ServeOptions),
     /// Check a configuration file and say where it is wrong.
     Check(ConfigFile),
     /// Say whether the running gateway serves, and what is degraded.
@@ -89,6 +89,16 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct ServeOptions {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Take over from the gateway that runs with this configuration's `server.runtime_dir`; when
+    /// none does, just start.
+    #[arg(long)]
+    upgrade: bool,
+}
+
 /// `EX_USAGE` of sysexits(3).
 pub const WRONG_USAGE: u8 = 64;
 
@@ -96,7 +106,7 @@ impl Cli {
     /// Does what was asked.
     pub fn run(self) -> ExitCode {
         match self.command {
-            Command::Serve(file) => serve(&file.config),
+            Command::Serve(options) => serve(&options),
             Command::Check(file) => check(&file.config),
             Command::Ready(gateway) => ready::ask(&gateway),
             Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
@@ -113,15 +123,19 @@ impl Cli {
     }
 }
 
-fn serve(file: &Path) -> ExitCode {
-    let config = match load(file) {
+fn serve(options: &ServeOptions) -> ExitCode {
+    let config = match load(&options.file.config) {
         Ok(config) => config,
         Err(code) => return code,
     };
     if let Err(error) = log_as(&config) {
         return fail(&error, ExitCode::from(WRONG_USAGE));
     }
-    match server::run(&config) {
+    let start = match options.upgrade {
+        true => server::Start::Upgrade,
+        false => server::Start::Fresh,
+    };
+    match server::run(&config, start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
@@ -143,7 +157,7 @@ fn demonstrate(options: &demo::Options) -> ExitCode {
     let demo = demo::run(options, |config| {
         // A log that can not be set up is not worth failing the demo for.
         let _ = log_as(&config);
-        server::run(&config)
+        server::run(&config, server::Start::Fresh)
     });
     match demo {
         Ok(()) => ExitCode::SUCCESS,

@@ -258,6 +258,9 @@ pub struct Server {
     /// How long requests in flight may take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     pub drain_timeout: Duration,
+    /// A folder for the socket by which a new process takes over, made with mode 0700. Without it
+    /// none can.
+    pub runtime_dir: Option<PathBuf>,
 }
 
 impl Default for Server {
@@ -266,6 +269,7 @@ impl Default for Server {
             threads: 0,
             reload_on_change: true,
             drain_timeout: Duration::from_secs(30),
+            runtime_dir: None,
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod headers;
 pub mod inspect;
 pub mod login;
 pub mod negotiation;
+mod redirect;
 pub mod request_id;
 mod response;
 mod set_cookie;
@@ -117,6 +118,10 @@ impl ProxyHttp for Gateway {
             Ok(Decision::Own) => {
                 let api = self.api.load_full();
                 ctx.answered = Some(endpoint::serve(&api, session, ctx).await?);
+                Ok(true)
+            }
+            Ok(Decision::Elsewhere(location)) => {
+                ctx.answered = Some(redirect::answer(session, &location, ctx).await?);
                 Ok(true)
             }
             Err(rejection) => {
@@ -229,6 +234,9 @@ impl ProxyHttp for Gateway {
         if let Pass::Session(session) = pass {
             site.rewrite.inject(request, session.forwarded().clone());
         }
+        if let Some(client) = &ctx.connection.client {
+            client.forward(request)?;
+        }
         request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
         Ok(())
     }
@@ -261,6 +269,7 @@ impl ProxyHttp for Gateway {
         }
         let own_cookies = ctx.site.places.own_cookies();
         set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
+        connection::stamp(response)?;
         response.insert_header(answer::REQUEST_ID, ctx.id.header())
     }
 
@@ -352,12 +361,17 @@ impl ProxyHttp for Gateway {
             .response_written()
             .map(|response| response.status)
             .or(ctx.answered);
+        if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
+            cut::client_left();
+        }
         let elapsed = ctx.started.elapsed();
         let counters = ctx.site.route_counters(ctx.route_name());
         let method = &session.req_header().method;
         counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
         if ctx.site.access_log {
-            access_log::write(session.req_header(), status, elapsed, error, ctx);
+            let peer = ctx.site.peer(session.client_addr(), &ctx.connection);
+            let client = peer.client(&session.req_header().headers).address;
+            access_log::write(session.req_header(), client, status, elapsed, error, ctx);
         }
     }
 

@@ -5,42 +5,53 @@
 //! last.
 
 use std::convert::Infallible;
+use std::fs::Permissions;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use pingora::services::listening::Service;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 pub mod drain;
 pub mod guard;
+mod handover;
 mod housekeeping;
 mod key_events;
 mod last_good;
 mod listening;
+mod open_files;
 mod sockets;
 pub mod state;
+mod succession;
+mod successor;
 pub mod tls;
 
 use crate::admin;
 use crate::admin::access::Access;
+use crate::config::listener::Hsts;
 use crate::config::{Config, Limits, ListenAddress, Listener};
 use crate::metrics::Metrics;
 use crate::proxy::Gateway;
 use crate::runtime;
 use drain::InFlight;
-use guard::{Bounds, Guard, Rules, Shared};
+use guard::{Bounds, Clients, Guard, Rules, Shared};
+use handover::{Door, Predecessor};
 use listening::{Listening, Progress};
 use sockets::Sockets;
 use state::State;
 pub use state::{StateError, open_store};
+use succession::Succession;
+use successor::Successor;
 use tls::{Certificates, TlsError};
 
 /// Why the gateway does not run.
@@ -58,6 +69,9 @@ pub enum ServeError {
     /// Store, keys, issuers or site.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Another process can not take over from this one, or this one from another.
+    #[error("`server.runtime_dir`: {0}")]
+    Handover(io::Error),
     /// The proxy's thread is gone.
     #[error("the proxy ended unexpectedly")]
     Proxy,
@@ -71,9 +85,40 @@ pub fn check(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Serves until a signal stops it: SIGTERM drains, SIGINT stops at once.
-pub fn run(config: &Config) -> Result<(), ServeError> {
-    let sockets = Sockets::bind(config)?;
+/// How the gateway comes to its sockets and its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// By itself.
+    Fresh,
+    /// From the gateway that runs, when one does.
+    Upgrade,
+}
+
+/// Serves until a signal stops it: SIGTERM drains, SIGINT stops at once, SIGUSR2 starts a process
+/// that takes over.
+pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
+    open_files::raise(config);
+    let successor = Successor::of_this_process().map_err(ServeError::Handover)?;
+    let runtime_dir = config.server.runtime_dir.as_deref();
+    let mut predecessor = match (start, runtime_dir) {
+        (Start::Upgrade, Some(folder)) => {
+            Predecessor::find(folder).map_err(ServeError::Handover)?
+        }
+        _ => None,
+    };
+    let door = match (runtime_dir, &predecessor) {
+        (Some(folder), None) => Some(Door::open(folder).map_err(ServeError::Handover)?),
+        _ => None,
+    };
+    let inherited = predecessor
+        .as_mut()
+        .map(|predecessor| std::mem::take(&mut predecessor.sockets));
+    let sockets = Arc::new(Sockets::open(config, inherited.unwrap_or_default())?);
+    if let Some(predecessor) = &mut predecessor {
+        // The running gateway goes on undisturbed until this one is known to be good.
+        check(config)?;
+        predecessor.release_store().map_err(ServeError::Handover)?;
+    }
     let background = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("background")
@@ -85,7 +130,8 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
     let certificates = Certificates::load(config, &state.metrics)?;
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
-    serve_admin(&background, admin_socket, config, &state, stopped.clone());
+    let (stop_admin, admin_stopped) = watch::channel(false);
+    serve_admin(&background, admin_socket, config, &state, admin_stopped);
     background.spawn(housekeeping::keep_house(state.clone(), stopped.clone()));
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
     background.spawn(Arc::clone(&state.runtime).follow(stopped.clone()));
@@ -98,26 +144,56 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
 
     let shared = Arc::new(shared(config, &state));
     let listeners = listeners(config, &certificates, &shared);
-    let (listening, progress) = Listening::new(listeners, Arc::new(sockets));
+    let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets));
     background.spawn(announce_ready(
         state.clone(),
         config.clone(),
         progress.clone(),
     ));
+    if predecessor.is_some() {
+        // It answers meanwhile; without keys this one could not.
+        let known = async { timeout(FIRST_KEYS, state.first_keys()).await };
+        if background.block_on(known).is_err() {
+            warn!("an issuer's keys are still missing");
+        }
+    }
     let mut proxy = framework(config);
     proxy.add_service(listening);
     let (signal, signalled) = watch::channel(None);
+    let handed_over = Arc::new(Notify::new());
+    let signals = Signals {
+        asked: signal,
+        handed_over: Arc::clone(&handed_over),
+        successor: runtime_dir.map(|_| successor),
+    };
     std::thread::Builder::new()
         .name("proxy".to_owned())
         .spawn(move || {
             proxy.run(RunArgs {
-                shutdown_signal: Box::new(Signals(signal)),
+                shutdown_signal: Box::new(signals),
             })
         })
         .map_err(ServeError::Runtime)?;
 
+    if let Some(folder) = runtime_dir {
+        let succession = Succession {
+            state: state.clone(),
+            runtime: background.handle().clone(),
+            sockets,
+            progress: progress.clone(),
+            stop_admin: stop_admin.clone(),
+            handed_over,
+        };
+        let folder = folder.to_owned();
+        std::thread::Builder::new()
+            .name("handover".to_owned())
+            .spawn(move || succession.run(&folder, predecessor, door))
+            .map_err(ServeError::Runtime)?;
+    }
+
     let ended = background.block_on(served(config, &state, &shared, signalled, progress));
     stop.send_replace(true);
+    stop_admin.send_replace(true);
     background.block_on(housekeeping::write_activity(&state));
     background.block_on(state.store.close());
     info!("stopped");
@@ -233,6 +309,9 @@ fn shared(config: &Config, state: &State) -> Shared {
         proxy: Arc::new(http_proxy(&settings, gateway)),
         bounds: bounds(&config.limits),
         permits: Semaphore::new(config.limits.connections),
+        clients: Clients::new(config.limits.connections_per_client),
+        told: Semaphore::new(Shared::TOLD_AT_ONCE),
+        site: Arc::clone(&state.site),
         in_flight: InFlight::default(),
         open: InFlight::default(),
         metrics: Arc::clone(&state.metrics),
@@ -245,7 +324,32 @@ fn bounds(limits: &Limits) -> Bounds {
         keepalive_timeout: limits.keepalive_timeout,
         keepalive_requests: limits.keepalive_requests,
         h2_streams: limits.h2_streams,
+        h2_resets: limits.h2_resets,
+        h2_header_list: h2_header_list(limits),
     }
+}
+
+/// A field costs 32 bytes beside its own in HTTP/2's count.
+fn h2_header_list(limits: &Limits) -> u32 {
+    let fields = u64::try_from(limits.header_count).unwrap_or(u64::MAX);
+    let most = fields
+        .saturating_mul(32)
+        .saturating_add(limits.header_size.as_u64());
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
+fn hsts(hsts: &Hsts) -> HeaderValue {
+    let mut text = format!("max-age={}", hsts.max_age.as_secs());
+    for (said, directive) in [
+        (hsts.include_subdomains, "; includeSubDomains"),
+        (hsts.preload, "; preload"),
+    ] {
+        if said {
+            text.push_str(directive);
+        }
+    }
+    // Made of visible ASCII.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
 fn listeners(
@@ -258,10 +362,19 @@ fn listeners(
             name: listener.name(),
             h2c: listener.h2c,
             tls: certificates.of(&listener.name()),
+            proxy_protocol: listener.proxy_protocol,
+            redirects_to: listener.redirect_to_https.then(|| config.public_url.port()),
+            hsts: listener.hsts.as_ref().map(hsts),
         };
         let guard = Guard::new(rules, Arc::clone(shared));
         let mut service = Service::new(listener.name(), guard);
-        service.add_tcp(&listener.address.to_string());
+        match &listener.address {
+            ListenAddress::Inet(address) => service.add_tcp(&address.to_string()),
+            ListenAddress::Unix(path) => {
+                let mode = Permissions::from_mode(listener.mode.0);
+                service.add_uds(&path.to_string_lossy(), Some(mode));
+            }
+        }
         service
     };
     config.listeners.iter().map(one).collect()
@@ -289,20 +402,34 @@ enum Stop {
 }
 
 /// Tells both the framework, which closes the listeners, and [`run`], which drains.
-struct Signals(watch::Sender<Option<Stop>>);
+struct Signals {
+    asked: watch::Sender<Option<Stop>>,
+    /// A successor serves: this process drains.
+    handed_over: Arc<Notify>,
+    /// `None` where none can take over.
+    successor: Option<Successor>,
+}
 
 #[async_trait::async_trait]
 impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
         use tokio::signal::unix::{SignalKind, signal};
-        let (terminate, interrupt) = (
+        let (terminate, interrupt, upgrade) = (
             signal(SignalKind::terminate()),
             signal(SignalKind::interrupt()),
+            signal(SignalKind::user_defined2()),
         );
-        let stop = match (terminate, interrupt) {
-            (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-                _ = terminate.recv() => Stop::Drain,
-                _ = interrupt.recv() => Stop::AtOnce,
+        let stop = match (terminate, interrupt, upgrade) {
+            (Ok(mut terminate), Ok(mut interrupt), Ok(mut upgrade)) => loop {
+                tokio::select! {
+                    _ = terminate.recv() => break Stop::Drain,
+                    _ = interrupt.recv() => break Stop::AtOnce,
+                    () = self.handed_over.notified() => break Stop::Drain,
+                    _ = upgrade.recv() => match &self.successor {
+                        Some(successor) => successor.start(),
+                        None => warn!("SIGUSR2 does nothing without server.runtime_dir"),
+                    },
+                }
             },
             _ => {
                 warn!("signals cannot be received; only SIGKILL stops this process");
@@ -310,7 +437,7 @@ impl ShutdownSignalWatch for Signals {
                 Stop::AtOnce
             }
         };
-        self.0.send_replace(Some(stop));
+        self.asked.send_replace(Some(stop));
         match stop {
             Stop::Drain => ShutdownSignal::GracefulTerminate,
             Stop::AtOnce => ShutdownSignal::FastShutdown,
@@ -320,5 +447,7 @@ impl ShutdownSignalWatch for Signals {
 
 /// Idle connections to upstreams that are kept for reuse.
 const UPSTREAM_POOL: usize = 1024;
+/// How long the issuers' keys are waited for before a predecessor is relieved.
+const FIRST_KEYS: Duration = Duration::from_secs(10);
 /// How long connections are waited for that have nothing in flight any more.
 const LAST_WORDS: Duration = Duration::from_secs(2);

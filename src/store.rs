@@ -54,6 +54,12 @@ pub trait Store:
 
     /// Writes what is queued and lets go of the store. Operations after that are `Unavailable`.
     async fn close(&self);
+
+    /// The same for a while, for another process of this gateway, where only one can have it.
+    async fn lend(&self) {}
+
+    /// Has the store again after [`Store::lend`], however long that takes.
+    async fn take_back(&self) {}
 }
 
 /// Why the store did not do what was asked.

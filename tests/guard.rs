@@ -20,11 +20,9 @@ async fn connections_over_the_cap_are_not_served_until_one_ends() {
         );
         open.push(wire);
     }
-    let over = site.gateway.try_send(&request).await;
-    assert!(
-        over.is_none_or(|answer| answer.status() == 503),
-        "a fourth connection was served"
-    );
+    let over = site.gateway.send(&request).await;
+    assert_eq!(over.status(), 503, "a fourth connection was served");
+    assert_eq!(over.field("retry-after").as_deref(), Some("1"));
     assert_eq!(site.upstream.count(), 3);
 
     open.pop();
@@ -163,4 +161,136 @@ async fn an_idle_websocket_ends_with_its_session() {
     let metrics = site.gateway.metrics().await;
     let ended = [("cause", "session_ended")];
     assert_eq!(metrics.sum("vestibule_connections_cut_total", &ended), 1.0);
+}
+
+#[tokio::test]
+async fn a_client_has_so_many_connections_and_others_have_theirs() {
+    let site = Site::with(|config| {
+        config["limits"] = json!({"connections_per_client": 2});
+        config["listeners"] = json!([{}, {"address": "127.0.0.1:0", "proxy_protocol": true}]);
+        config["trusted_proxies"] = json!(["192.0.2.0/24"]);
+    })
+    .await;
+    let request = site.gateway.bytes("GET", "/open", &[]);
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut wire = site.gateway.connect().await;
+        wire.write(&request).await;
+        assert_eq!(
+            wire.read_response("GET").await.expect("an answer").status(),
+            200
+        );
+        open.push(wire);
+    }
+    assert_eq!(site.gateway.send(&request).await.status(), 429);
+    // Another loopback address is another client.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(site.gateway.public).await.unwrap();
+    let mut other = crate::support::Wire::new(stream);
+    other.write(&request).await;
+    assert_eq!(
+        other
+            .read_response("GET")
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+    let metrics = site.gateway.metrics().await;
+    let cause = [("cause", "client_connection_limit")];
+    assert_eq!(metrics.sum("vestibule_connections_cut_total", &cause), 1.0);
+}
+
+/// Idle connections, headers that do not end and WebSockets: good requests are served beside them.
+#[tokio::test]
+async fn a_crowd_keeps_nobody_waiting() {
+    let crowd: usize = std::env::var("VESTIBULE_CROWD").map_or(1, |times| times.parse().unwrap());
+    crate::support::open_files(65_536);
+    let site = Site::with(|config| {
+        config["limits"] = json!({"connections_per_client": 0, "connections": 40_000});
+    })
+    .await;
+    let request = site.gateway.bytes("GET", "/open", &[]);
+    let mut open = Vec::new();
+    for _ in 0..1000 * crowd {
+        let mut wire = site.gateway.connect().await;
+        wire.write(&request).await;
+        assert_eq!(
+            wire.read_response("GET").await.expect("an answer").status(),
+            200
+        );
+        open.push(wire);
+    }
+    for _ in 0..400 * crowd {
+        let mut wire = site.gateway.connect().await;
+        wire.write("GET /open HTTP/1.1\r\nHost: slow").await;
+        open.push(wire);
+    }
+    site.upstream.reply(Reply::Echo);
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let upgrade = site.gateway.bytes("GET", "/open", &upgrade);
+    for _ in 0..200 * crowd {
+        let mut wire = site.gateway.connect().await;
+        wire.write(&upgrade).await;
+        assert_eq!(
+            wire.read_response("GET").await.expect("an answer").status(),
+            101
+        );
+        open.push(wire);
+    }
+    site.passes(&site.acme.token().sign()).await;
+    let tunnel = open.last_mut().unwrap();
+    tunnel.write("ping").await;
+    assert_eq!(tunnel.read_exactly(4).await, b"ping");
+}
+
+/// CVE-2023-44487: a client that opens streams and gives them up loses its connection, others go
+/// on.
+#[tokio::test]
+async fn a_flood_of_resets_ends_the_connection() {
+    let site = Site::with(|config| {
+        config["listeners"] = json!([{"h2c": true}]);
+        config["limits"] = json!({"h2_resets": 20});
+    })
+    .await;
+    let (_never, gate) = tokio::sync::watch::channel(false);
+    site.upstream.reply(Reply::Gated(gate, vec![]));
+    let stream = tokio::net::TcpStream::connect(site.gateway.public)
+        .await
+        .unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let mut client = client;
+    let flood = async {
+        for sent in 0..1000 {
+            let Ok(mut ready) = client.ready().await else {
+                return sent;
+            };
+            let uri = format!("http://{}/open", site.gateway.public);
+            let request = http::Request::get(uri).body(()).unwrap();
+            let Ok((response, mut stream)) = ready.send_request(request, true) else {
+                return sent;
+            };
+            site.upstream.reached(site.upstream.count().max(1)).await;
+            stream.send_reset(h2::Reason::CANCEL);
+            drop(response);
+            client = ready;
+            tokio::task::yield_now().await;
+        }
+        1000
+    };
+    let sent = tokio::time::timeout(crate::support::PATIENCE, flood)
+        .await
+        .unwrap();
+    assert!(sent < 1000, "nothing ended the flood");
+    driver.abort();
+    site.upstream.reply(Reply::ok("hello"));
+    let answered = crate::h2c::get(&site, "/open", &[]).await;
+    assert_eq!(answered, 200);
 }

@@ -8,11 +8,27 @@ pub mod gateway;
 pub mod h2_upstream;
 pub mod issuer;
 pub mod key;
+pub mod load;
 pub mod metrics;
 pub mod site;
 pub mod token;
 pub mod upstream;
 pub mod wire;
+
+/// Lets this process, and those that it starts, have so many files and sockets open, where the
+/// system allows it.
+pub fn open_files(count: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(count).min(count);
+    if limit.current.is_some_and(|current| current < most) {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        };
+        setrlimit(Resource::Nofile, raised).unwrap();
+    }
+}
 
 pub use gateway::{Gateway, run};
 pub use issuer::TestIssuer;

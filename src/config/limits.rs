@@ -14,7 +14,11 @@ use crate::limit::Rate;
 pub struct Limits {
     /// Open public connections.
     pub connections: usize,
-    /// How long a request's header may take to arrive.
+    /// Open connections of one client's address (of IPv6 its /64 network); 0 for no bound. Peers
+    /// in `trusted_proxies` and on Unix sockets are not counted, but the clients that they name
+    /// by the PROXY protocol are.
+    pub connections_per_client: u32,
+    /// How long a request's header may take to arrive, and a TLS handshake.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
     /// How long a request's body may pause.
@@ -40,6 +44,8 @@ pub struct Limits {
     pub body_size: Option<ByteSize>,
     /// Concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
+    /// Streams of one HTTP/2 connection that its client may give up before they are answered.
+    pub h2_resets: u32,
     /// Token digests whose session is remembered.
     pub token_cache: usize,
     /// Digests of refused tokens that are remembered.
@@ -85,6 +91,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            connections_per_client: 1024,
             header_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(60),
             response_write_timeout: Duration::from_secs(60),
@@ -96,6 +103,7 @@ impl Default for Limits {
             token_size: ByteSize::kib(8),
             body_size: None,
             h2_streams: 100,
+            h2_resets: 1000,
             token_cache: 100_000,
             refused_cache: 10_000,
             rates: Rates::default(),

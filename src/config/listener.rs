@@ -14,14 +14,27 @@ pub struct Listener {
     /// Its name in logs and metrics; its address by default.
     #[serde(default)]
     pub name: Option<String>,
-    /// `IP:PORT`.
+    /// `IP:PORT`, or `unix:/PATH`.
     pub address: ListenAddress,
+    /// Who may connect to a Unix socket: the mode of its file.
+    #[serde(default)]
+    pub mode: SocketMode,
     /// Accept HTTP/2 with prior knowledge on this plaintext listener.
     #[serde(default)]
     pub h2c: bool,
     /// Speak TLS. Without it the listener is plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// Take the client's address from the PROXY protocol, version 1 or 2, that every peer in
+    /// `trusted_proxies` then has to speak. Others are served as themselves.
+    #[serde(default)]
+    pub proxy_protocol: bool,
+    /// Answer every request with its address at `https`.
+    #[serde(default)]
+    pub redirect_to_https: bool,
+    /// Tell browsers to come by `https` only (RFC 6797).
+    #[serde(default)]
+    pub hsts: Option<Hsts>,
 }
 
 impl Listener {
@@ -37,6 +50,8 @@ impl Listener {
 pub enum ListenAddress {
     /// A TCP port.
     Inet(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
 }
 
 impl ListenAddress {
@@ -44,6 +59,7 @@ impl ListenAddress {
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(address) => Some(*address),
+            Self::Unix(_) => None,
         }
     }
 }
@@ -52,13 +68,65 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for ListenAddress {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        SocketAddr::deserialize(from).map(Self::Inet)
+        let text = String::deserialize(from)?;
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = PathBuf::from(path);
+            return match path.is_absolute() {
+                true => Ok(Self::Unix(path)),
+                false => Err(de::Error::custom("expected `unix:` and an absolute path")),
+            };
+        }
+        text.parse().map(Self::Inet).map_err(de::Error::custom)
+    }
+}
+
+/// The mode of a Unix socket's file, written in octal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketMode(pub u32);
+
+impl Default for SocketMode {
+    fn default() -> Self {
+        Self(0o660)
+    }
+}
+
+impl<'de> Deserialize<'de> for SocketMode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let mode = u32::from_str_radix(&text, 8).ok();
+        mode.filter(|mode| *mode <= 0o777)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("expected a quoted octal mode such as \"0660\""))
+    }
+}
+
+/// What `Strict-Transport-Security` says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hsts {
+    /// How long browsers remember it.
+    #[serde(with = "humantime_serde")]
+    pub max_age: Duration,
+    /// Hosts below this one, too.
+    pub include_subdomains: bool,
+    /// Consent to be built into browsers.
+    pub preload: bool,
+}
+
+impl Default for Hsts {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(365 * 24 * 3600),
+            include_subdomains: false,
+            preload: false,
+        }
     }
 }
 
@@ -75,6 +143,9 @@ pub struct Tls {
     /// Offer HTTP/2 beside HTTP/1.1 (ALPN).
     #[serde(default = "yes")]
     pub http2: bool,
+    /// Ask clients for a certificate of theirs.
+    #[serde(default)]
+    pub client_auth: Option<ClientAuth>,
     /// How often the files are looked at for changes.
     #[serde(default = "default_check_interval", with = "humantime_serde")]
     pub check_interval: Duration,
@@ -99,6 +170,28 @@ impl Certificate {
         let named = self.name.clone();
         named.unwrap_or_else(|| self.cert.display().to_string())
     }
+}
+
+/// Certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientAuth {
+    /// The authorities, as PEM, that vouch for them.
+    pub authorities: PathBuf,
+    /// Whether clients may come without.
+    #[serde(default)]
+    pub mode: ClientAuthMode,
+}
+
+/// Whether clients may come without a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthMode {
+    /// Without one there is no connection.
+    #[default]
+    Required,
+    /// Without one they are nobody; a bad one is refused all the same.
+    Optional,
 }
 
 /// A version of TLS.

@@ -31,6 +31,15 @@ impl Origin {
         &self.0
     }
 
+    /// The port, named or the scheme's own.
+    pub fn port(&self) -> u16 {
+        let known = Url::parse(&self.0).ok();
+        let default = if self.is_https() { 443 } else { 80 };
+        known
+            .and_then(|url| url.port_or_known_default())
+            .unwrap_or(default)
+    }
+
     /// Whether the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")

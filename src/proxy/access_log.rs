@@ -1,5 +1,6 @@
 //! One line for each request: no query, no field, no token.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -12,6 +13,7 @@ use super::context::RequestContext;
 /// Writes the line.
 pub fn write(
     request: &RequestHeader,
+    client: IpAddr,
     status: Option<StatusCode>,
     elapsed: Duration,
     error: Option<&Error>,
@@ -22,6 +24,7 @@ pub fn write(
         target: "vestibule::access",
         request_id = %ctx.id,
         method = %request.method,
+        client = %client,
         path = request.uri.path(),
         status = status.map(|status| status.as_u16()),
         route = ctx.route_name(),

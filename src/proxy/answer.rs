@@ -11,6 +11,7 @@ use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
 use serde_json::json;
 
+use super::connection::stamp;
 use super::context::RequestContext;
 use super::error_page;
 use super::negotiation;
@@ -65,6 +66,7 @@ pub async fn redirect(
 ) -> Result<()> {
     let mut response = ResponseHeader::build(StatusCode::FOUND, Some(5))?;
     response.insert_header(LOCATION, location)?;
+    stamp(&mut response)?;
     response.insert_header(CONTENT_LENGTH, 0)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;
@@ -101,6 +103,7 @@ async fn write_refusal(
     response.insert_header(CONTENT_LENGTH, body.len())?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, id.header())?;
+    stamp(&mut response)?;
     if let Some(challenge) = challenge(rejection) {
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
@@ -151,7 +154,12 @@ fn challenge(rejection: &Rejection) -> Option<HeaderValue> {
 fn keeps_connection(rejection: &Rejection) -> bool {
     !matches!(
         rejection.code,
-        Code::InvalidRequest | Code::TooLarge | Code::Timeout | Code::Internal
+        Code::InvalidRequest
+            | Code::TooLarge
+            | Code::Timeout
+            | Code::Internal
+            // Another connection may reach a process that can decide.
+            | Code::Unavailable
     )
 }
 
@@ -197,6 +205,7 @@ pub async fn relay(
         header.append_header(name, value)?;
     }
     header.insert_header(CONTENT_LENGTH, body.len())?;
+    stamp(&mut header)?;
     header.insert_header(REQUEST_ID, id.header())?;
     let bodiless = session.req_header().method == Method::HEAD
         || parts.status == StatusCode::NOT_MODIFIED

@@ -1,5 +1,12 @@
 //! What a request has to know of the connection that it came on.
 
+use http::HeaderValue;
+use http::header::STRICT_TRANSPORT_SECURITY;
+use pingora::Result;
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use super::cut;
+
 /// One accepted connection, on its listener.
 #[derive(Debug, Default)]
 pub struct Connection {
@@ -7,4 +14,47 @@ pub struct Connection {
     pub listener: String,
     /// Whether the gateway itself speaks TLS on it.
     pub is_tls: bool,
+    /// Every request is answered with its address at `https`, at this port.
+    pub redirects_to: Option<u16>,
+    /// What browsers are told in `Strict-Transport-Security`.
+    pub hsts: Option<HeaderValue>,
+    /// The certificate that the client proved to own.
+    pub client: Option<ClientCertificate>,
 }
+
+/// A client's certificate, as upstreams see it.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    /// The certificate itself, as RFC 9440 section 2.2 writes it.
+    pub certificate: HeaderValue,
+    /// Whose it is (RFC 4514), with `%` before what is no visible ASCII.
+    pub subject: HeaderValue,
+    /// The digest of the certificate, in hexadecimal.
+    pub sha256: HeaderValue,
+}
+
+impl ClientCertificate {
+    /// Tells an upstream, in fields that clients can not set.
+    pub(super) fn forward(&self, request: &mut RequestHeader) -> Result<()> {
+        request.insert_header("X-Client-Cert", self.certificate.clone())?;
+        request.insert_header("X-Client-Cert-Subject", self.subject.clone())?;
+        request.insert_header("X-Client-Cert-Sha256", self.sha256.clone())
+    }
+}
+
+/// Tells the browser, where the running request's listener is told so.
+pub(super) fn stamp(response: &mut ResponseHeader) -> Result<()> {
+    match &cut::connection().hsts {
+        Some(hsts) => response.insert_header(STRICT_TRANSPORT_SECURITY, hsts.clone()),
+        None => Ok(()),
+    }
+}
+
+/// Fields in which upstreams look for a client's certificate: ours, and those of RFC 9440.
+pub(super) const CLIENT_FIELDS: [&str; 5] = [
+    "x-client-cert",
+    "x-client-cert-subject",
+    "x-client-cert-sha256",
+    "client-cert",
+    "client-cert-chain",
+];

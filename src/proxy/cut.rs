@@ -24,6 +24,7 @@ tokio::task_local! {
 pub struct Cut {
     connection: Arc<Connection>,
     header_arrived: AtomicBool,
+    client_left: AtomicBool,
     session: OnceLock<Arc<Session>>,
 }
 
@@ -33,6 +34,7 @@ impl Cut {
         Self {
             connection,
             header_arrived: AtomicBool::new(false),
+            client_left: AtomicBool::new(false),
             session: OnceLock::new(),
         }
     }
@@ -45,6 +47,11 @@ impl Cut {
     /// Whether the request's whole header has arrived.
     pub fn header_arrived(&self) -> bool {
         self.header_arrived.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client gave the request up.
+    pub fn client_left(&self) -> bool {
+        self.client_left.load(Ordering::Relaxed)
     }
 
     /// The session whose end ends the request.
@@ -63,6 +70,11 @@ pub fn connection() -> Arc<Connection> {
 pub fn header_arrived() {
     // Without a guard there is nobody to tell.
     let _ = SLOT.try_with(|slot| slot.header_arrived.store(true, Ordering::Relaxed));
+}
+
+/// Says that the running request's client gave it up.
+pub fn client_left() {
+    let _ = SLOT.try_with(|slot| slot.client_left.store(true, Ordering::Relaxed));
 }
 
 /// Ties the running request to its session's life.

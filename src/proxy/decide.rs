@@ -9,6 +9,7 @@ use pingora::http::RequestHeader;
 use super::context::{Pass, RequestContext};
 use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
+use super::redirect;
 use super::site::Site;
 use crate::clock::UnixTime;
 use crate::config::Access;
@@ -24,12 +25,14 @@ use crate::session::cookie;
 use crate::stepup::{self, ELEVATED_FIELD};
 
 /// Where an accepted request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// To its route's upstream; the context holds the pass.
     Forward,
     /// To the gateway's own endpoints.
     Own,
+    /// Nowhere: the client is told this address.
+    Elsewhere(String),
 }
 
 /// Decides, and leaves route, pass and source in the context.
@@ -42,6 +45,9 @@ pub async fn decide(
 ) -> Result<Decision, Rejection> {
     let site = Arc::clone(&ctx.site);
     let inspected = inspect::inspect(request, &site.limits)?;
+    if let Some(port) = ctx.connection.redirects_to {
+        return Ok(Decision::Elsewhere(redirect::location(&inspected, port)));
+    }
     if site.reserves(&inspected.path) {
         if inspected.path.has_escaped_slash() {
             return Err(PathError::EscapedSlash.into());

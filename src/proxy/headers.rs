@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{IntoCaseHeaderName, RequestHeader};
 
+use super::connection::CLIENT_FIELDS;
 use crate::config::{Access, Config};
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{Places, bearer, supabase};
@@ -54,6 +55,7 @@ impl Rewrite {
             .headers()
             .map(HeaderName::as_str)
             .chain(OWN_FIELDS.iter().copied())
+            .chain(CLIENT_FIELDS)
             .chain((field != AUTHORIZATION).then_some(field.as_str()))
             .chain(identity_names(config))
             .map(|name| folded(name).collect())

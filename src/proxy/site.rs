@@ -177,6 +177,14 @@ impl Site {
         }
     }
 
+    /// Whether it is a peer whose word is taken.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+
     /// The counters of a route; of requests without one for any other name.
     pub fn route_counters(&self, route: &str) -> &RouteCounters {
         self.counters.get(route).unwrap_or(&self.unrouted)

@@ -6,26 +6,37 @@
 //! holds a permit and does what comes before HTTP, and the request ([`request`]), whose future it
 //! polls beside a deadline and the session's end.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use http::HeaderValue;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ServerApp};
-use pingora::protocols::Stream;
 use pingora::protocols::l4::stream::Stream as Socket;
+use pingora::protocols::tls::TlsRef;
+use pingora::protocols::{GetSocketDigest, Ssl, Stream};
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::debug;
 
+mod client_certificate;
+mod clients;
+mod proxy_protocol;
+mod refusal;
 mod request;
 
 use super::drain::InFlight;
 use super::tls::ListenerTls;
 use crate::metrics::Metrics;
 use crate::proxy::Gateway;
+use crate::proxy::Site;
 use crate::proxy::connection::Connection;
+use clients::Client;
+pub use clients::Clients;
 use request::Requests;
 
 /// One listener's application.
@@ -42,6 +53,12 @@ pub struct Rules {
     pub h2c: bool,
     /// Certificates, when it speaks TLS.
     pub tls: Option<Arc<ListenerTls>>,
+    /// Whether proxies say by the PROXY protocol who their client is.
+    pub proxy_protocol: bool,
+    /// Where at `https` requests are sent instead of being served.
+    pub redirects_to: Option<u16>,
+    /// What browsers are told in `Strict-Transport-Security`.
+    pub hsts: Option<HeaderValue>,
 }
 
 /// What all listeners share.
@@ -52,6 +69,12 @@ pub struct Shared {
     pub bounds: Bounds,
     /// One for each connection.
     pub permits: Semaphore,
+    /// Those of each client.
+    pub clients: Clients,
+    /// One for each connection that is told why it is refused.
+    pub told: Semaphore,
+    /// Whose word is taken.
+    pub site: Arc<ArcSwap<Site>>,
     /// Those that are being answered.
     pub in_flight: InFlight,
     /// Connections that are open.
@@ -71,6 +94,10 @@ pub struct Bounds {
     pub keepalive_requests: u32,
     /// Concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
+    /// Streams of one HTTP/2 connection that its client may give up.
+    pub h2_resets: u32,
+    /// All fields of an HTTP/2 request, as RFC 9113 section 10.5.1 counts them.
+    pub h2_header_list: u32,
 }
 
 impl Guard {
@@ -79,21 +106,57 @@ impl Guard {
         Self { listener, shared }
     }
 
-    /// What comes before HTTP.
-    async fn open(&self, socket: Socket) -> Result<(Stream, Connection), Cause> {
-        let connection = Connection {
+    /// What comes before HTTP: who the client is, and TLS.
+    async fn open(&self, mut socket: Socket) -> Result<Opened, Cause> {
+        let mut peer = address(&socket);
+        // Who may open a Unix socket was decided by its mode.
+        let trusts =
+            |peer: Option<IpAddr>| peer.is_none_or(|peer| self.shared.site.load().trusts(peer));
+        let mut is_proxy = trusts(peer);
+        if self.listener.proxy_protocol && is_proxy {
+            proxy_protocol::accept(&mut socket).await.map_err(|error| {
+                debug!(listener = self.listener.name, %error, "no client named");
+                Cause::ProxyProtocol
+            })?;
+            peer = address(&socket);
+            is_proxy = trusts(peer);
+        }
+        let client = match peer {
+            Some(peer) if !is_proxy => match self.shared.clients.enter(peer) {
+                Some(client) => Some(client),
+                None => {
+                    self.refuse(&mut socket, Cause::ClientConnectionLimit).await;
+                    return Err(Cause::ClientConnectionLimit);
+                }
+            },
+            _ => None,
+        };
+        let mut connection = Connection {
             listener: self.listener.name.clone(),
             is_tls: self.listener.tls.is_some(),
+            redirects_to: self.listener.redirects_to,
+            hsts: self.listener.hsts.clone(),
+            client: None,
         };
         let Some(tls) = &self.listener.tls else {
-            return Ok((Box::new(socket), connection));
+            let stream: Stream = Box::new(socket);
+            return Ok((stream, connection, client));
         };
         let stream = tls.acceptor().tls_handshake(socket).await;
         let stream = stream.map_err(|error| {
             debug!(listener = self.listener.name, %error, "TLS handshake failed");
             Cause::TlsHandshake
         })?;
-        Ok((Box::new(stream), connection))
+        let certificate = stream.get_ssl().and_then(TlsRef::peer_certificate_der);
+        connection.client = certificate.and_then(client_certificate::read);
+        let stream: Stream = Box::new(stream);
+        Ok((stream, connection, client))
+    }
+
+    async fn refuse(&self, socket: &mut Socket, cause: Cause) {
+        if self.listener.tls.is_none() {
+            refusal::tell(socket, cause, &self.shared.told).await;
+        }
     }
 
     /// Serves the requests of one connection, the first of which has to begin until `deadline`.
@@ -104,7 +167,7 @@ impl Guard {
         shutdown: &ShutdownWatch,
     ) -> Result<(), Cause> {
         let opened = timeout_at(deadline, self.open(socket)).await;
-        let (stream, connection) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
+        let (stream, connection, _client) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
         let bounds = &self.shared.bounds;
         let mut options = HttpServerOptions::default();
         options.h2c = self.listener.h2c;
@@ -122,6 +185,7 @@ impl Guard {
             biased;
             _ = requests.process_new(stream, shutdown) => Ok(()),
             () = silent => Err(Cause::HeaderTimeout),
+            () = requests.flooded.notified() => Err(Cause::H2Resets),
         }
     }
 }
@@ -135,9 +199,10 @@ impl ServerApp for Guard {
     ) -> Option<Stream> {
         let _open = self.shared.open.enter();
         // All of these listeners are plain to the framework: what comes is a bare socket.
-        let socket = stream.into_any().downcast::<Socket>().ok()?;
+        let mut socket = stream.into_any().downcast::<Socket>().ok()?;
         let Ok(_permit) = self.shared.permits.try_acquire() else {
             self.shared.count(Cause::ConnectionLimit);
+            self.refuse(&mut socket, Cause::ConnectionLimit).await;
             return None;
         };
         self.shared.metrics.connections.inc();
@@ -160,16 +225,31 @@ impl ServerApp for Guard {
 }
 
 impl Shared {
+    /// How many refused connections are told why at the same time.
+    pub const TOLD_AT_ONCE: usize = refusal::TOLD_AT_ONCE;
+
     fn count(&self, cause: Cause) {
         let cut = &self.metrics.connections_cut;
         cut.with_label_values(&[cause.label()]).inc();
     }
 }
 
+/// A connection that is ready for HTTP, and its place among its client's.
+type Opened = (Stream, Connection, Option<Client>);
+
+/// The far end's address; none on a Unix socket.
+fn address(socket: &Socket) -> Option<IpAddr> {
+    let digest = socket.get_socket_digest()?;
+    Some(digest.peer_addr()?.as_inet()?.ip())
+}
+
 /// Why a connection, or one request of it, was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     ConnectionLimit,
+    ClientConnectionLimit,
+    ProxyProtocol,
+    H2Resets,
     HeaderTimeout,
     SessionEnded,
     TlsHandshake,
@@ -179,6 +259,9 @@ impl Cause {
     fn label(self) -> &'static str {
         match self {
             Self::ConnectionLimit => "connection_limit",
+            Self::ClientConnectionLimit => "client_connection_limit",
+            Self::ProxyProtocol => "proxy_protocol",
+            Self::H2Resets => "h2_resets",
             Self::HeaderTimeout => "header_timeout",
             Self::SessionEnded => "session_ended",
             Self::TlsHandshake => "tls_handshake",

@@ -1,11 +1,18 @@
 //! The sockets that are listened on: bound before anything else is done, so that an address that
 //! is taken is an error at once, and handed to the framework open.
 
+use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 use pingora::server::ListenFds;
+use rustix::net::Shutdown;
+use tracing::warn;
 
 use super::ServeError;
 use crate::config::{Config, ListenAddress};
@@ -14,40 +21,73 @@ use crate::config::{Config, ListenAddress};
 pub(super) struct Sockets {
     /// Of the public listeners, in the order of the configuration.
     public: Vec<(ListenAddress, OwnedFd)>,
-    admin: TcpListener,
+    admin: (ListenAddress, TcpListener),
+    /// Of listeners that a predecessor had and the configuration has no more.
+    removed: Vec<OwnedFd>,
 }
 
 impl Sockets {
-    /// Binds them.
-    pub(super) fn bind(config: &Config) -> Result<Self, ServeError> {
-        let admin = ListenAddress::Inet(config.admin.address);
-        let admin = TcpListener::from(open(&admin)?);
+    /// Takes those that a predecessor had, and binds the others.
+    pub(super) fn open(
+        config: &Config,
+        mut inherited: HashMap<String, OwnedFd>,
+    ) -> Result<Self, ServeError> {
+        let mut open = |address: &ListenAddress, name: &str| match inherited.remove(name) {
+            Some(socket) => Ok(socket),
+            None => bind(address).map_err(|error| ServeError::Bind(address.clone(), error)),
+        };
+        let address = ListenAddress::Inet(config.admin.address);
+        let admin = TcpListener::from(open(&address, &of_admin(&address))?);
         let mut public = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
             let address = listener.address.clone();
-            let socket = open(&address)?;
+            let socket = open(&address, &key(&address))?;
+            if let ListenAddress::Unix(path) = &address {
+                let mode = Permissions::from_mode(listener.mode.0);
+                std::fs::set_permissions(path, mode)
+                    .map_err(|error| ServeError::Bind(address.clone(), error))?;
+            }
             public.push((address, socket));
         }
-        Ok(Self { public, admin })
+        Ok(Self {
+            public,
+            admin: (address, admin),
+            removed: inherited.into_values().collect(),
+        })
     }
 
     /// That of the operators' listener.
     pub(super) fn admin(&self) -> io::Result<TcpListener> {
-        self.admin.try_clone()
+        self.admin.1.try_clone()
+    }
+
+    /// All of them with their names, for a successor.
+    pub(super) fn named(&self) -> Vec<(String, BorrowedFd<'_>)> {
+        let (address, admin) = &self.admin;
+        let public = self.public.iter();
+        public
+            .map(|(address, socket)| (key(address), socket.as_fd()))
+            .chain([(of_admin(address), admin.as_fd())])
+            .collect()
+    }
+
+    /// Stops listening, in all processes, where the configuration does not any more.
+    pub(super) fn close_removed(&self) {
+        for socket in &self.removed {
+            if let Err(error) = rustix::net::shutdown(socket, Shutdown::Both) {
+                warn!(%error, "a removed listener is open until the process before has ended");
+            }
+        }
     }
 
     /// Puts the public ones where the framework looks for sockets that are open already.
     pub(super) fn give(&self, table: &ListenFds) -> io::Result<()> {
         let mut table = table.lock();
         for (address, socket) in &self.public {
-            table.add(address.to_string(), socket.try_clone()?.into_raw_fd());
+            table.add(key(address), socket.try_clone()?.into_raw_fd());
         }
         Ok(())
     }
-}
-
-fn open(address: &ListenAddress) -> Result<OwnedFd, ServeError> {
-    bind(address).map_err(|error| ServeError::Bind(address.clone(), error))
 }
 
 fn bind(address: &ListenAddress) -> io::Result<OwnedFd> {
@@ -57,5 +97,35 @@ fn bind(address: &ListenAddress) -> io::Result<OwnedFd> {
             socket.set_nonblocking(true)?;
             Ok(socket.into())
         }
+        ListenAddress::Unix(path) => {
+            remove_stale(path)?;
+            let socket = UnixListener::bind(path)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket.into())
+        }
+    }
+}
+
+/// A socket that nobody listens on any more stays as a file. Whatever else is there stays.
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) if UnixStream::connect(path).is_ok() => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) => std::fs::remove_file(path),
+    }
+}
+
+/// The operators' listener is no public one's heir.
+fn of_admin(address: &ListenAddress) -> String {
+    format!("admin {}", key(address))
+}
+
+/// What the framework calls a socket.
+fn key(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Inet(address) => address.to_string(),
+        ListenAddress::Unix(path) => path.to_string_lossy().into_owned(),
     }
 }

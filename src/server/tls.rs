@@ -11,9 +11,13 @@ use futures::future::join_all;
 use pingora::listeners::tls::Acceptor;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
-use rustls::server::ProducesTickets;
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    NoServerSessionStorage, ProducesTickets, VerifierBuilderError, WebPkiClientVerifier,
+};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
@@ -23,7 +27,7 @@ mod files;
 
 use super::ServeError;
 use crate::config::Config;
-use crate::config::listener::{Tls, TlsVersion};
+use crate::config::listener::{ClientAuthMode, Tls, TlsVersion};
 use crate::metrics::Metrics;
 use by_name::ByName;
 pub use files::CertificateError;
@@ -87,6 +91,12 @@ pub enum TlsError {
     /// Of one of its certificates.
     #[error("certificate `{0}`: {1}")]
     Certificate(String, CertificateError),
+    /// Of those who vouch for clients.
+    #[error("client_auth.authorities: {0}")]
+    ClientAuthorities(CertificateError),
+    /// They vouch for nobody.
+    #[error("client_auth.authorities: {0}")]
+    ClientVerifier(#[from] VerifierBuilderError),
     /// The parts do not make a whole.
     #[error("{0}")]
     Config(#[from] rustls::Error),
@@ -196,16 +206,49 @@ fn server_config(
         TlsVersion::V1_3 => &[&TLS13],
     };
     let by_name = ByName::new(files, provider)?;
-    let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(versions)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(by_name));
-    config.ticketer = Arc::clone(ticketer);
+    let config = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)?;
+    let mut config = match &settings.client_auth {
+        None => {
+            let mut config = config
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(by_name));
+            config.ticketer = Arc::clone(ticketer);
+            config
+        }
+        Some(auth) => {
+            let verifier = client_verifier(auth.mode, &files.authorities, provider)?;
+            let mut config = config
+                .with_client_cert_verifier(verifier)
+                .with_cert_resolver(Arc::new(by_name));
+            // A session that is resumed would not be asked again whether its certificate is good.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config
+        }
+    };
     config.alpn_protocols = match settings.http2 {
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
     Ok(config)
+}
+
+fn client_verifier(
+    mode: ClientAuthMode,
+    authorities: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone())?;
+    }
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let verifier = match mode {
+        ClientAuthMode::Required => verifier,
+        ClientAuthMode::Optional => verifier.allow_unauthenticated(),
+    };
+    Ok(verifier.build()?)
 }
 
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);

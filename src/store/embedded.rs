@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -96,7 +97,21 @@ impl Store for Embedded {
     async fn close(&self) {
         self.writer.close().await;
     }
+
+    async fn lend(&self) {
+        self.writer.lend().await;
+    }
+
+    async fn take_back(&self) {
+        self.file.take_back();
+        while self.writer.write(|_| Ok(())).await.is_err() {
+            tokio::time::sleep(TAKE_BACK_PAUSE).await;
+        }
+    }
 }
+
+/// Between looks whether the writing thread has the file again.
+const TAKE_BACK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A page of the entries under `prefix`, from the greatest key down.
 fn page<R: Read, T>(

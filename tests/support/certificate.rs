@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
@@ -32,6 +35,13 @@ impl Authority {
         }
     }
 
+    /// The authority's own certificate, as a file.
+    pub fn file(&self) -> PathBuf {
+        let path = self.folder.path().join("authority.pem");
+        std::fs::write(&path, self.issuer.pem()).unwrap();
+        path
+    }
+
     /// Writes a server's certificate for these names, valid until that year, and its key.
     pub fn server(&self, file: &str, names: &[&str], until: i32) -> Value {
         let names = names.iter().map(|name| (*name).to_owned());
@@ -43,6 +53,19 @@ impl Authority {
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
         std::fs::write(&cert, certificate.pem()).unwrap();
         json!({"name": file, "cert": cert, "key": key_file})
+    }
+
+    /// A client's certificate with this common name, and its key.
+    pub fn client(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (
+            certificate.der().clone(),
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
     }
 
     /// A client that trusts this authority and offers these protocols.
@@ -90,6 +113,15 @@ impl Connector {
         name: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
         let socket = TcpStream::connect(address).await.unwrap();
+        self.over(socket, name).await
+    }
+
+    /// The same over an open connection.
+    pub async fn over(
+        &self,
+        socket: TcpStream,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         self.0.connect(name, socket).await
     }

@@ -77,7 +77,7 @@ impl Gateway {
         // JSON is YAML.
         let text = serde_json::to_string_pretty(&config).unwrap();
         std::fs::write(dir.path().join(CONFIG), text).unwrap();
-        Self::spawn(launcher, dir, public, admin, String::new()).await
+        Self::spawn(launcher, dir, public, admin, String::new(), &[]).await
     }
 
     async fn spawn(
@@ -86,9 +86,11 @@ impl Gateway {
         public: SocketAddr,
         admin: SocketAddr,
         earlier_log: String,
+        arguments: &[&str],
     ) -> Result<Self, String> {
         let mut process = binary_by(launcher)
             .args(["serve", "--config", CONFIG])
+            .args(arguments)
             .current_dir(dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -356,11 +358,39 @@ impl Gateway {
         self.log_ended().await;
         self.check_log();
         let (dir, log) = (self.dir.clone(), self.log());
-        let started = Self::spawn(&self.launcher, dir, self.public, self.admin, log).await;
+        let started = Self::spawn(&self.launcher, dir, self.public, self.admin, log, &[]).await;
         started.unwrap_or_else(|log| panic!("the gateway did not start again:\n{log}"))
     }
 
-    async fn log_ended(&mut self) {
+    /// Starts the process that takes over, and returns when it has; what is returned ends with the
+    /// process before.
+    pub async fn successor(&mut self) -> impl Future<Output = ()> + use<> {
+        let (dir, log) = (self.dir.clone(), self.log());
+        let started = Self::spawn(dir, self.public, self.admin, log, &["--upgrade"]).await;
+        let mut other = started.unwrap_or_else(|log| panic!("the successor did not start:\n{log}"));
+        other.logged(&["taken over"]).await;
+        std::mem::swap(self, &mut other);
+        async move { assert!(other.ended().await.success()) }
+    }
+
+    /// Changes the configuration file.
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.dir.path().join(CONFIG);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut config = serde_json::from_str(&text).unwrap();
+        change(&mut config);
+        std::fs::write(path, serde_json::to_string_pretty(&config).unwrap()).unwrap();
+    }
+
+    /// Waits for the end of the process that was started first; others may go on.
+    pub async fn first_process_ended(&mut self) {
+        let ended = timeout(PATIENCE, self.process.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("it runs on:\n{}", self.log()));
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits until nobody writes the log any more.
+    pub async fn log_ended(&mut self) {
         // The sender goes away with the pipe.
         let mut log = self.log.clone();
         let _ = timeout(PATIENCE, log.wait_for(|_| false)).await;

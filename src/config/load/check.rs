@@ -207,6 +207,7 @@ fn limits(limits: &Limits) -> Vec<Finding> {
             limits.body_size.map_or(1, |size| size.as_u64()),
         ),
         ("h2_streams", limits.h2_streams.into()),
+        ("h2_resets", limits.h2_resets.into()),
         ("token_cache", limits.token_cache as u64),
         ("refused_cache", limits.refused_cache as u64),
         ("rates.tracked", limits.rates.tracked as u64),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Finding;
-use crate::config::listener::Tls;
+use crate::config::listener::{SocketMode, Tls};
 use crate::config::{Config, ListenAddress, Listener};
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -28,7 +28,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
                 "another listener has this name",
             ));
         }
-        findings.extend(one(&path, listener));
+        findings.extend(one(&path, listener, config));
     }
     for (number, proxies) in config.trusted_proxies.iter().enumerate() {
         if proxies.prefix_len() == 0 {
@@ -39,8 +39,31 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn one(path: &str, listener: &Listener) -> Vec<Finding> {
+fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let is_inet = listener.address.inet().is_some();
+    if is_inet && listener.mode != SocketMode::default() {
+        findings.push(Finding::new(format!("{path}.mode"), "is for Unix sockets"));
+    }
+    if listener.proxy_protocol && is_inet && config.trusted_proxies.is_empty() {
+        findings.push(
+            Finding::new(format!("{path}.proxy_protocol"), "nobody may speak it")
+                .hint("name the proxies in `trusted_proxies`"),
+        );
+    }
+    let is_https = config.public_url.is_https();
+    if listener.redirect_to_https && (listener.tls.is_some() || !is_https) {
+        findings.push(
+            Finding::new(format!("{path}.redirect_to_https"), "leads nowhere")
+                .hint("it is for plaintext listeners beside a `public_url` at `https`"),
+        );
+    }
+    if listener.hsts.is_some() && listener.tls.is_none() && !is_https {
+        findings.push(Finding::new(
+            format!("{path}.hsts"),
+            "clients do not come by `https`",
+        ));
+    }
     if let Some(tls) = &listener.tls {
         if listener.h2c {
             findings.push(

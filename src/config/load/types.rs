@@ -85,10 +85,11 @@ fn fill_public_url(document: &mut Value) -> Option<Finding> {
     let listener = document
         .get("listeners")
         .and_then(|listeners| listeners.get(0));
-    let first: Option<SocketAddr> = listener
+    let address = listener
         .and_then(|listener| listener.get("address"))
-        .and_then(Value::as_str)
-        .and_then(|address| address.parse().ok());
+        .and_then(Value::as_str);
+    let first: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+    let is_unix = address.is_some_and(|address| address.starts_with("unix:"));
     let is_tls = listener.is_some_and(|listener| listener.get("tls").is_some());
     let scheme = if is_tls { "https" } else { "http" };
     let fields = document.as_mapping_mut()?;
@@ -100,13 +101,11 @@ fn fill_public_url(document: &mut Value) -> Option<Finding> {
         format!("{scheme}://{address}")
     });
     fields.insert("public_url".into(), origin.into());
-    match (first, own) {
-        (Some(_), None) => Some(
-            Finding::new("public_url", "missing key")
-                .hint("it has a default only while the first listener is a loopback port"),
-        ),
-        _ => None,
-    }
+    let is_missing = own.is_none() && (first.is_some() || is_unix);
+    is_missing.then(|| {
+        Finding::new("public_url", "missing key")
+            .hint("it has a default only while the first listener is a loopback port")
+    })
 }
 
 /// What was taken out of the document.

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -27,6 +28,9 @@ pub(super) struct Requests {
     connection: Arc<Connection>,
     /// Told when a request begins; over HTTP/2 that is when its header is complete.
     pub(super) begun: Notify,
+    /// Told when the client has given up too many of its streams.
+    pub(super) flooded: Notify,
+    given_up: AtomicU32,
 }
 
 impl Requests {
@@ -40,6 +44,8 @@ impl Requests {
             options,
             connection: Arc::new(connection),
             begun: Notify::new(),
+            flooded: Notify::new(),
+            given_up: AtomicU32::new(0),
         }
     }
 
@@ -96,9 +102,18 @@ impl HttpServerApp for Requests {
         if reused {
             session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
         }
+        let is_stream = session.is_http2();
         let cut = Arc::new(Cut::new(Arc::clone(&self.connection)));
         let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
-        match self.run(&cut, request, allowed).await {
+        let outcome = self.run(&cut, request, allowed).await;
+        // CVE-2023-44487: streams are opened and reset faster than they can be served.
+        if is_stream && cut.client_left() {
+            let given_up = 1 + self.given_up.fetch_add(1, Ordering::Relaxed);
+            if given_up > bounds.h2_resets {
+                self.flooded.notify_one();
+            }
+        }
+        match outcome {
             Ok(connection) => connection,
             Err(cause) => {
                 debug!(cause = cause.label(), "connection cut");
@@ -111,6 +126,7 @@ impl HttpServerApp for Requests {
     fn h2_options(&self) -> Option<H2Options> {
         let mut options = H2Options::default();
         options.max_concurrent_streams(self.shared.bounds.h2_streams);
+        options.max_header_list_size(self.shared.bounds.h2_header_list);
         Some(options)
     }
 

@@ -16,6 +16,8 @@ use crate::config::listener::Tls;
 /// Everything that was read at one time.
 pub(super) struct Files {
     pub(super) certificates: Vec<CertificateFile>,
+    /// Who vouches for clients.
+    pub(super) authorities: Vec<CertificateDer<'static>>,
     digest: Box<[u8]>,
 }
 
@@ -61,9 +63,16 @@ impl Files {
                     .map_err(|error| TlsError::Certificate(name, error))?;
             certificates.push(read);
         }
+        let authorities = match &settings.client_auth {
+            Some(auth) => read(&auth.authorities, &mut seen)
+                .and_then(|pem| chain(&auth.authorities, &pem))
+                .map_err(TlsError::ClientAuthorities)?,
+            None => Vec::new(),
+        };
         let digest = seen.finish().as_ref().into();
         Ok(Self {
             certificates,
+            authorities,
             digest,
         })
     }
@@ -82,9 +91,7 @@ fn certificate_file(
 ) -> Result<CertificateFile, CertificateError> {
     let cert_pem = read(cert, seen)?;
     let key_pem = read(key, seen)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&cert_pem)
-        .collect::<Result<_, _>>()
-        .map_err(|_| CertificateError::NoCertificate(cert.to_owned()))?;
+    let chain = chain(cert, &cert_pem)?;
     let first = chain
         .first()
         .ok_or_else(|| CertificateError::NoCertificate(cert.to_owned()))?;
@@ -97,6 +104,18 @@ fn certificate_file(
         key,
         expires_at,
     })
+}
+
+/// The certificates of one file, at least one.
+fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let none = || CertificateError::NoCertificate(path.to_owned());
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|_| none())?;
+    match chain.is_empty() {
+        true => Err(none()),
+        false => Ok(chain),
+    }
 }
 
 fn read(path: &Path, seen: &mut Context) -> Result<Zeroizing<Vec<u8>>, CertificateError> {

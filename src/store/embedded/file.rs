@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use redb::backends::FileBackend;
@@ -59,13 +60,19 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sy
 pub(super) struct StoreFile {
     open: Opener,
     database: RwLock<Option<Database>>,
+    lent: AtomicBool,
 }
 
 impl StoreFile {
     /// Opens the database.
     pub(super) fn open(open: Opener) -> Result<Self, OpenError> {
         let database = RwLock::new(Some(open()?));
-        Ok(Self { open, database })
+        let lent = AtomicBool::new(false);
+        Ok(Self {
+            open,
+            database,
+            lent,
+        })
     }
 
     /// Runs `work` on what is committed now.
@@ -98,6 +105,22 @@ impl StoreFile {
         drop(database.take());
         *database = Some((self.open)()?);
         Ok(())
+    }
+
+    /// Closes the file for another process.
+    pub(super) fn lend(&self) {
+        self.lent.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Says that the file may be opened again; the writing thread does.
+    pub(super) fn take_back(&self) {
+        self.lent.store(false, Ordering::Release);
+    }
+
+    /// Whether another process has it.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
     }
 
     /// Closes the file for good.

@@ -86,6 +86,15 @@ impl Writer {
         }
     }
 
+    /// Writes what is queued and closes the file; jobs after that fail.
+    pub(super) async fn lend(&self) {
+        let (reply, lent) = oneshot::channel();
+        if self.queue.send(Message::Lend(reply)).await.is_ok() {
+            // An error says that the thread is gone, and the file closed.
+            let _ = lent.await;
+        }
+    }
+
     async fn enqueue(&self, job: impl Job + 'static) -> Result<(), StoreError> {
         self.queue
             .send(Message::Job(Box::new(job)))
@@ -101,6 +110,7 @@ fn gone() -> StoreError {
 enum Message {
     Job(Box<dyn Job>),
     Close(oneshot::Sender<()>),
+    Lend(oneshot::Sender<()>),
 }
 
 /// One write, with its answer.
@@ -159,13 +169,21 @@ impl Thread {
         // Ends when every sender is dropped, or after `close` once the queue is empty.
         while self.messages.blocking_recv_many(&mut taken, BATCH) > 0 {
             let mut jobs = Vec::with_capacity(taken.len());
+            let mut borrowers = Vec::new();
             for message in taken.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
                     Message::Close(closed) => self.close(closed),
+                    Message::Lend(lent) => borrowers.push(lent),
                 }
             }
             self.commit(jobs);
+            if !borrowers.is_empty() {
+                self.file.lend();
+            }
+            for lent in borrowers {
+                let _ = lent.send(());
+            }
         }
         self.file.close();
         for closed in self.closers {
@@ -201,6 +219,9 @@ impl Thread {
                     }
                     return answer_all(jobs, &Ok(()));
                 }
+                (Err(error), _) if self.file.is_lent() => {
+                    return answer_all(jobs, &Err(error));
+                }
                 (Err(error), _) => {
                     self.failing.store(true, Ordering::Relaxed);
                     tracing::error!(%error, jobs = jobs.len(), "the store was not written");
@@ -221,6 +242,10 @@ impl Thread {
                         job.answer(Err(StoreError::Unavailable(error.to_string())))
                     }
                     Message::Close(closed) => self.close(closed),
+                    Message::Lend(lent) => {
+                        self.file.lend();
+                        let _ = lent.send(());
+                    }
                 }
             }
             if self.messages.is_closed() {

@@ -56,7 +56,9 @@ fn shows_defaults() {
     same(&example.listeners[0], &minimal.listeners[0]);
     let settings = |config: &Config| {
         let tls = config.listeners[1].tls.clone().unwrap();
-        (tls.min_version, tls.http2, tls.check_interval)
+        let auth = tls.client_auth.map(|auth| auth.mode);
+        let hsts = config.listeners[1].hsts.clone();
+        (tls.min_version, tls.http2, tls.check_interval, auth, hsts)
     };
     same(&settings(&example), &settings(&minimal));
     same(&example.issuers[0], &minimal.issuers[0]);
@@ -69,7 +71,10 @@ public_url: https://app.example.com
 listeners:
   - address: 0.0.0.0:8080
   - address: 0.0.0.0:8443
-    tls: {certificates: [{cert: app-chain.pem, key: app-key.pem}]}
+    hsts: {}
+    tls:
+      certificates: [{cert: app-chain.pem, key: app-key.pem}]
+      client_auth: {authorities: client-authorities.pem}
 issuers:
   - name: acme
     iss: https://id.acme.example

@@ -1,0 +1,46 @@
+//! What a client hears whose connection is one too many.
+
+use std::time::Duration;
+
+use pingora::protocols::l4::stream::Stream as Socket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::Cause;
+
+/// Tells a plaintext client with an HTTP answer, when few others are being told; else, and before
+/// a TLS handshake, the connection is closed without a word.
+pub(super) async fn tell(socket: &mut Socket, cause: Cause, told: &Semaphore) {
+    let Ok(_permit) = told.try_acquire() else {
+        return;
+    };
+    let status = match cause {
+        Cause::ClientConnectionLimit => "429 Too Many Requests",
+        _ => "503 Service Unavailable",
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    // A client that is slow even in being refused is not waited for.
+    let _ = timeout(PATIENCE, async {
+        socket.write_all(answer.as_bytes()).await?;
+        socket.shutdown().await?;
+        // What is unread when a socket is closed resets the connection, and the answer is lost.
+        let mut unread = [0; 1024];
+        let mut left = MOST_UNREAD;
+        while left > 0 {
+            match socket.read(&mut unread).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        std::io::Result::Ok(())
+    })
+    .await;
+}
+
+/// How many are told at the same time.
+pub(super) const TOLD_AT_ONCE: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(1);
+const MOST_UNREAD: usize = 64 << 10;
