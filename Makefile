@@ -13,9 +13,11 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # The binary that `test-peers` and `image-check` look at.
 VESTIBULE_BIN ?= $(CARGO_TARGET_DIR)/debug/vestibule
-# How long `soak` runs, and how many cases `fuzz` makes up for each property.
+# How long `soak` runs, how many cases `fuzz` makes up for each property, and
+# for how many seconds it then runs each target.
 SOAK ?= 10m
 CASES ?= 100000
+FUZZ ?= 60
 
 .PHONY: help
 help: ## List the targets
@@ -88,6 +90,7 @@ deb: ## Build a Debian package, with its man pages, completions and service
 bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="--quick")
 	@.ci/packages build
 	cargo bench --locked --bench exchange --bench request
+	cargo bench --locked --bench store
 	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: bench-peers
@@ -111,8 +114,11 @@ soak: nextest ## Kill the gateway 100 times, then repeat herds, restarts, connec
 	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart|upgrade)::/)'
 
 .PHONY: fuzz
-fuzz: nextest ## Try CASES (100000) made-up inputs for each property
-	PROPTEST_CASES=$(CASES) cargo nextest run --locked --profile soak --lib
+fuzz: nextest ## Try CASES (100000) inputs for each property, then libFuzzer for FUZZ (60) seconds each
+	PROPTEST_CASES=$(CASES) cargo nextest run --locked --profile soak \
+	    -E 'kind(lib) + (binary(vestibule) & test(/^fuzz::/))'
+	@.ci/packages build
+	fuzz/run $(FUZZ)
 
 .PHONY: clean
 clean: ## Remove what was built and installed

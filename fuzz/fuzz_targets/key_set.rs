@@ -1,19 +1,6 @@
-//! Any bytes as a published key set, in either shape.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use vestibule::config::issuer::{Algorithm, KeyFormat};
-use vestibule::jwks::KeySet;
+#[path = "../checks/key_set.rs"]
+mod key_set;
 
-fuzz_target!(|bytes: &[u8]| {
-    for format in [KeyFormat::Jwks, KeyFormat::PemMap] {
-        let Ok(set) = KeySet::parse_as(format, bytes, 100) else { continue };
-        for algorithm in Algorithm::ASYMMETRIC {
-            let _ = set.find(None, algorithm);
-            for key in set.iter() {
-                let _ = set.find(key.kid(), algorithm);
-                assert!(!key.verify(algorithm, b"message", &vec![0; 64]));
-            }
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| key_set::check(input));

@@ -1,7 +1,7 @@
 //! One bounded HTTP fetch of a key set.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -31,8 +31,12 @@ pub(super) struct HttpSource {
 }
 
 /// The `jwks_uri` that discovery led to, and when.
-#[derive(Debug, Default)]
-pub(super) struct Discovered(Mutex<Option<(Url, Instant)>>);
+#[derive(Debug)]
+pub(super) struct Discovered {
+    address: Mutex<Option<(Url, Instant)>>,
+    /// How long it is used before it is looked up again.
+    good_for: Duration,
+}
 
 /// What makes the next fetch conditional (RFC 9110 section 13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,21 +228,30 @@ impl Source for HttpSource {
 }
 
 impl Discovered {
+    pub(super) fn new(good_for: Duration) -> Self {
+        Self {
+            address: Mutex::new(None),
+            good_for,
+        }
+    }
+
     fn fresh(&self) -> Option<Url> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
+        self.known()
             .as_ref()
-            .filter(|(_, at)| at.elapsed() < REDISCOVER_AFTER)
+            .filter(|(_, at)| at.elapsed() < self.good_for)
             .map(|(url, _)| url.clone())
     }
 
     fn remember(&self, url: &Url) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((url.clone(), Instant::now()));
+        *self.known() = Some((url.clone(), Instant::now()));
     }
 
     fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.known() = None;
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<(Url, Instant)>> {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -282,6 +295,3 @@ fn freshness(headers: &HeaderMap) -> Option<Duration> {
     // says of its age, which an issuer could make overflow.
     Some(policy.time_to_live(now))
 }
-
-/// How long a discovered address is used before it is looked up again.
-const REDISCOVER_AFTER: Duration = Duration::from_secs(3600);

@@ -50,7 +50,9 @@ pub(super) fn of(
     };
     match &issuer.source {
         KeySource::Url(url) => http(None, url),
-        KeySource::Discovery(url) => http(Some(Discovered::default()), url),
+        KeySource::Discovery(url) => {
+            http(Some(Discovered::new(issuer.jwks.rediscover_interval)), url)
+        }
         KeySource::File(path) => Ok(Some(Arc::new(FileSource {
             path: path.clone(),
             max_body,

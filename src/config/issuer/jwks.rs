@@ -27,6 +27,10 @@ pub struct JwksSettings {
     /// The longest pause after a failed fetch while there are no keys at all.
     #[serde(with = "humantime_serde")]
     pub max_retry_interval_without_keys: Duration,
+    /// How long the address that discovery led to is used before it is looked up again; a failed
+    /// fetch looks it up at once.
+    #[serde(with = "humantime_serde")]
+    pub rediscover_interval: Duration,
     /// The least time between fetches for unknown `kid`s, failed fetches counted.
     #[serde(with = "humantime_serde")]
     pub unknown_kid_cooldown: Duration,
@@ -56,6 +60,7 @@ impl Default for JwksSettings {
             min_retry_interval: Duration::from_millis(500),
             max_retry_interval: Duration::from_secs(60),
             max_retry_interval_without_keys: Duration::from_secs(5),
+            rediscover_interval: Duration::from_secs(3600),
             unknown_kid_cooldown: Duration::from_secs(10),
             unknown_kid_wait: Duration::from_secs(1),
             unknown_kid_memory: 1024,

@@ -120,16 +120,22 @@ impl Resolve for PublicResolver {
         Box::pin(async move {
             let resolved: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let any = !resolved.is_empty();
-            let public: Vec<SocketAddr> = resolved
-                .into_iter()
-                .filter(|address| is_public(address.ip()))
-                .collect();
-            if any && public.is_empty() {
-                return Err(PrivateAddress.into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(Box::new(only_public(resolved)?.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Leaves private addresses out. The client connects to one of the others, whatever the name
+/// resolves to by then: a name that is bound anew gains nothing.
+fn only_public(resolved: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, PrivateAddress> {
+    let any = !resolved.is_empty();
+    let public: Vec<SocketAddr> = resolved
+        .into_iter()
+        .filter(|address| is_public(address.ip()))
+        .collect();
+    match any && public.is_empty() {
+        true => Err(PrivateAddress),
+        false => Ok(public),
     }
 }
 
@@ -200,7 +206,20 @@ const MAX_REDIRECTS: usize = 5;
 mod tests {
     use url::Url;
 
-    use super::{is_public, is_same_origin};
+    use super::{is_public, is_same_origin, only_public};
+
+    #[test]
+    fn of_a_names_addresses_only_public_ones_are_connected_to() {
+        let addresses = |list: &[&str]| {
+            let socket = |text: &&str| std::net::SocketAddr::new(text.parse().unwrap(), 0);
+            list.iter().map(socket).collect::<Vec<_>>()
+        };
+        let bound_anew = addresses(&["1.1.1.1", "127.0.0.1", "10.0.0.1", "::1"]);
+        assert_eq!(only_public(bound_anew).unwrap(), addresses(&["1.1.1.1"]));
+        assert!(only_public(addresses(&["169.254.169.254"])).is_err());
+        assert!(only_public(addresses(&["127.0.0.1", "fd00::1"])).is_err());
+        assert!(only_public(Vec::new()).unwrap().is_empty());
+    }
 
     #[test]
     fn a_redirect_stays_on_scheme_host_and_port() {

@@ -1,180 +1,19 @@
-//! A faulty provider on a loopback socket, and what a fetch makes of each fault.
+//! What a fetch makes of each fault of a provider.
 
-use std::io::Write;
-use std::net::SocketAddr;
+use tokio::net::TcpListener;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
+use super::faulty::{Mode, Server};
 use super::*;
 use crate::config;
 use crate::jwks::fetch::Clients;
 use crate::jwks::source;
 use crate::jwt::Issuers;
 
-/// How the provider answers.
-#[derive(Clone)]
-enum Mode {
-    Good,
-    Close,
-    Status500,
-    Hang,
-    HangInBody,
-    Garbage,
-    Truncated,
-    Html,
-    GzipBomb,
-    Gzip,
-    Redirect(String),
-    TenMegabytes,
-    Endless,
-    FiveThousandKeys,
-    ETag,
-    Raw(String),
-}
-
-struct Server {
-    address: SocketAddr,
-    mode: Arc<Mutex<Mode>>,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
 impl Server {
-    async fn start(mode: Mode) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mode = Arc::new(Mutex::new(mode));
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let (modes, heard) = (Arc::clone(&mode), Arc::clone(&requests));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(
-                    stream,
-                    address,
-                    Arc::clone(&modes),
-                    Arc::clone(&heard),
-                ));
-            }
-        });
-        Self {
-            address,
-            mode,
-            requests,
-        }
+    async fn publishing(mode: Mode) -> Self {
+        let keys = json!({ "keys": [{ "kty": "EC" }, fixture::rsa().jwk("k")] });
+        Self::start(mode, fixture::ISS, &keys.to_string()).await
     }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn set(&self, mode: Mode) {
-        *self.mode.lock().unwrap() = mode;
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-async fn serve(
-    mut stream: TcpStream,
-    address: SocketAddr,
-    mode: Arc<Mutex<Mode>>,
-    requests: Arc<Mutex<Vec<String>>>,
-) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    let head = String::from_utf8(head).unwrap();
-    let path = head.split(' ').nth(1).unwrap().to_owned();
-    requests.lock().unwrap().push(head.clone());
-    if path.starts_with("/.well-known/") {
-        let issuer = if path.ends_with("other") {
-            "other"
-        } else {
-            fixture::ISS
-        };
-        let document = json!({ "issuer": issuer, "jwks_uri": format!("http://{address}/keys") });
-        let _ = stream
-            .write_all(&ok("", document.to_string().as_bytes()))
-            .await;
-        return;
-    }
-    let mode = mode.lock().unwrap().clone();
-    let keys = json!({ "keys": [{ "kty": "EC" }, fixture::rsa().jwk("k")] }).to_string();
-    let answer = match mode {
-        Mode::Good => ok("Cache-Control: max-age=300\r\n", keys.as_bytes()),
-        Mode::Close => return,
-        Mode::Status500 => raw("500 Oops", "", b"{\"keys\":[]}"),
-        Mode::Hang => std::future::pending().await,
-        Mode::HangInBody => {
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\"")
-                .await;
-            std::future::pending().await
-        }
-        Mode::Garbage => b"\x16\x03\x01 garbage \xff\xfe\r\n\r\n".to_vec(),
-        Mode::Truncated => {
-            let whole = ok("", keys.as_bytes());
-            whole[..whole.len() - 40].to_vec()
-        }
-        Mode::Html => ok(
-            "Content-Type: text/html\r\n",
-            b"<!doctype html><title>Login</title>",
-        ),
-        Mode::GzipBomb => ok("Content-Encoding: gzip\r\n", &gzip(&vec![b' '; 64 << 20])),
-        Mode::Gzip => ok("Content-Encoding: gzip\r\n", &gzip(keys.as_bytes())),
-        Mode::Redirect(to) if path == "/keys" => {
-            raw("302 Found", &format!("Location: {to}\r\n"), b"")
-        }
-        Mode::Redirect(_) => ok("", keys.as_bytes()),
-        Mode::TenMegabytes => ok("", &vec![b' '; 10 << 20]),
-        Mode::Endless => {
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-                .await;
-            while stream.write_all(&[b' '; 16384]).await.is_ok() {}
-            return;
-        }
-        Mode::FiveThousandKeys => ok(
-            "",
-            json!({ "keys": vec![json!({ "kty": "EC" }); 5000] })
-                .to_string()
-                .as_bytes(),
-        ),
-        Mode::ETag if head.to_ascii_lowercase().contains("if-none-match: \"v1\"") => {
-            raw("304 Not Modified", "ETag: \"v1\"\r\n", b"")
-        }
-        Mode::ETag => ok("ETag: \"v1\"\r\n", keys.as_bytes()),
-        Mode::Raw(headers) => ok(&headers, keys.as_bytes()),
-    };
-    let _ = stream.write_all(&answer).await;
-}
-
-fn ok(headers: &str, body: &[u8]) -> Vec<u8> {
-    raw("200 OK", headers, body)
-}
-
-fn raw(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let length = body.len();
-    let mut answer = format!(
-        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
-    )
-    .into_bytes();
-    answer.extend_from_slice(body);
-    answer
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// reqwest finds its crypto in the process, as `main` installs it.
@@ -219,37 +58,13 @@ const FAULTS: [(&str, &str); 15] = [
 ];
 
 async fn outcome(fault: &str) -> &'static str {
-    let elsewhere = Server::start(Mode::Good).await;
-    let mode = match fault {
-        "The connection is refused" | "The connection is closed without an answer" => Mode::Close,
-        "The answer's status is 500" => Mode::Status500,
-        "No answer comes" => Mode::Hang,
-        "The body stops coming" => Mode::HangInBody,
-        "The answer is not HTTP" => Mode::Garbage,
-        "The body is cut off" => Mode::Truncated,
-        "The body is HTML" => Mode::Html,
-        "The body is JSON of another shape" => Mode::Good,
-        "The body is 64 MB under gzip" => Mode::GzipBomb,
-        "The body is 10 MB" => Mode::TenMegabytes,
-        "The body has no end" => Mode::Endless,
-        "The set has 5,000 keys" => Mode::FiveThousandKeys,
-        "A redirect leads to another host" => {
-            let to = elsewhere.url("/keys").replace("127.0.0.1", "localhost");
-            Mode::Redirect(to)
-        }
-        "A redirect leads from https to http, or to another port" => {
-            Mode::Redirect(elsewhere.url("/keys"))
-        }
-        other => panic!("{other}"),
-    };
-    let server = Server::start(mode).await;
+    let elsewhere = Server::publishing(Mode::Good).await;
+    let mode = Mode::of(fault, &elsewhere);
+    let server = Server::publishing(mode).await;
     let mut url = server.url("/keys");
     if fault == "The connection is refused" {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         url = format!("http://{}/keys", listener.local_addr().unwrap());
-    }
-    if fault == "The body is JSON of another shape" {
-        url = server.url("/.well-known/document");
     }
     // Through the whole task, parsing included.
     install_crypto();
@@ -298,7 +113,7 @@ fn the_documented_faults_are_the_tested_ones() {
 
 #[tokio::test]
 async fn a_good_answer_is_taken_with_its_freshness() {
-    let server = Server::start(Mode::Good).await;
+    let server = Server::publishing(Mode::Good).await;
     let settings = settings(json!({ "jwks_url": server.url("/keys") }));
     for (mode, expected) in [
         (Mode::Good, Some(300)),
@@ -336,7 +151,7 @@ async fn a_good_answer_is_taken_with_its_freshness() {
 
 #[tokio::test]
 async fn a_redirect_on_the_same_host_is_followed() {
-    let server = Server::start(Mode::Redirect("/moved".to_owned())).await;
+    let server = Server::publishing(Mode::Redirect("/moved".to_owned())).await;
     let settings = settings(json!({ "jwks_url": server.url("/keys") }));
     assert!(fetch(&settings).await.is_ok());
     assert_eq!(server.requests().len(), 2);
@@ -349,7 +164,7 @@ async fn a_redirect_on_the_same_host_is_followed() {
 #[tokio::test]
 async fn an_entity_tag_saves_the_body() {
     install_crypto();
-    let server = Server::start(Mode::ETag).await;
+    let server = Server::publishing(Mode::ETag).await;
     let issuers = Issuers::build(&[settings(json!({ "jwks_url": server.url("/keys") }))]).unwrap();
     let service = JwksService::new(Arc::new(NoEvents), None);
     service.start(issuers.key_sets()).unwrap();
@@ -369,7 +184,7 @@ async fn an_entity_tag_saves_the_body() {
 
 #[tokio::test]
 async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
-    let server = Server::start(Mode::Good).await;
+    let server = Server::publishing(Mode::Good).await;
     let at = |path: &str| {
         let mut settings = settings(json!({}));
         let url = url::Url::parse(&server.url(path)).unwrap();
@@ -382,6 +197,22 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
             .is_ok()
     );
     assert!(server.requests()[1].starts_with("GET /keys "));
+    // The address is looked up again after a while that may be short.
+    for (interval, asked) in [("1h", 1), ("1ns", 3)] {
+        let mut settings = at("/.well-known/openid-configuration");
+        settings.jwks.rediscover_interval = humantime::parse_duration(interval).unwrap();
+        install_crypto();
+        let source = source::of(&settings, &Clients::default()).unwrap().unwrap();
+        let before = server.requests().len();
+        for _ in 0..3 {
+            source.fetch(&Validators::default()).await.unwrap();
+        }
+        let discoveries = server.requests().split_off(before);
+        let discoveries = discoveries
+            .iter()
+            .filter(|head| head.contains("/.well-known/"));
+        assert_eq!(discoveries.count(), asked, "{interval}");
+    }
     let other = fetch(&at("/.well-known/other")).await.unwrap_err();
     assert!(matches!(other, FetchError::DiscoveryIssuer(_)), "{other}");
     let no_document = fetch(&at("/keys")).await.unwrap_err();
@@ -393,7 +224,7 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
 
 #[tokio::test]
 async fn private_networks_are_refused_when_told() {
-    let server = Server::start(Mode::Good).await;
+    let server = Server::publishing(Mode::Good).await;
     for host in ["127.0.0.1", "localhost"] {
         let url = server.url("/keys").replace("127.0.0.1", host);
         let at = |deny: bool| settings(json!({ "jwks_url": url, "deny_private_networks": deny }));

@@ -1,0 +1,19 @@
+//! Any bytes as a published key set, in either shape.
+
+use vestibule::config::issuer::{Algorithm, KeyFormat};
+use vestibule::jwks::KeySet;
+
+pub fn check(bytes: &[u8]) {
+    for format in [KeyFormat::Jwks, KeyFormat::PemMap] {
+        let Ok(set) = KeySet::parse_as(format, bytes, 100) else {
+            continue;
+        };
+        for algorithm in Algorithm::ASYMMETRIC {
+            let _ = set.find(None, algorithm);
+            for key in set.iter() {
+                let _ = set.find(key.kid(), algorithm);
+                assert!(!key.verify(algorithm, b"message", &[0; 64]));
+            }
+        }
+    }
+}
