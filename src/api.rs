@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 pub mod discovery;
+pub mod limits;
 pub mod logout;
 pub mod oauth;
 pub mod sdk;
@@ -20,6 +21,7 @@ use crate::config::{Config, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::exchange::Exchange;
 use crate::rejection::Rejection;
+pub use limits::ApiLimits;
 use sdk::nonce::Nonces;
 pub use settings::ApiSettings;
 
@@ -36,6 +38,8 @@ pub struct ApiState {
     pub browsers: Arc<Browsers>,
     /// What the configuration says.
     pub settings: Arc<ApiSettings>,
+    /// How often clients may sign in.
+    pub limits: Arc<ApiLimits>,
     /// Proofs that a signature is fresh.
     pub nonces: Arc<Nonces>,
 }

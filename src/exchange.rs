@@ -29,6 +29,7 @@ pub mod flight;
 mod follow;
 pub mod life;
 mod own;
+pub mod rates;
 mod revocation;
 pub mod session;
 pub mod sign_in;
@@ -41,6 +42,7 @@ pub use configure::Settings;
 use digest::TokenDigest;
 use flight::{Flights, Join};
 pub use life::{Life, LiveSessions};
+use rates::Rates;
 pub use session::Session;
 use session::Vouched;
 pub use sign_in::{Account, Granted};
@@ -66,6 +68,7 @@ pub struct Exchange {
     refused: RefusedTokens,
     flights: Flights,
     live: LiveSessions,
+    rates: Rates,
     /// The store's changes up to here were made before anything was held in memory.
     changes_from: u64,
     setting_changes: watch::Sender<u64>,
@@ -93,6 +96,7 @@ impl Exchange {
             refused: RefusedTokens::new(settings.cached_refusals),
             flights: Flights::default(),
             live: LiveSessions::new(settings.policy.idle_timeout),
+            rates: Rates::new(&settings.rates),
             settings: ArcSwap::from_pointee(settings),
             metrics,
         }
@@ -121,7 +125,14 @@ impl Exchange {
         let now = UnixTime::now();
         let session = match self.sessions.get(&digest, now) {
             Some(session) => session,
-            None => self.first_sight(presented, digest, client(), now).await?,
+            None => {
+                let client = client();
+                let address = client.address;
+                self.rates.may_try(address)?;
+                self.first_sight(presented, digest, client, now)
+                    .await
+                    .inspect_err(|rejection| self.rates.count(address, rejection))?
+            }
         };
         session.life().see(now);
         // The digest does not say where the token was, so this is checked on every hit, too.
@@ -161,6 +172,17 @@ impl Exchange {
     /// Whether `iss` is the gateway's own.
     pub fn is_own(&self, iss: &str) -> bool {
         iss == self.minter.iss
+    }
+
+    /// Whether a text is a token, verified or not, of a configured issuer or our own.
+    pub fn is_of_known_issuer(&self, token: &str) -> bool {
+        jwt::unverified_issuer(token)
+            .is_some_and(|iss| self.is_own(&iss) || self.issuers.load().get(&iss).is_some())
+    }
+
+    /// How often clients may fail.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// Forgets what no longer lives. Called at intervals.

@@ -28,6 +28,7 @@ pub mod decide;
 pub mod edits;
 pub mod endpoint;
 pub mod error_page;
+pub mod forward_auth;
 pub mod forwarded;
 pub mod headers;
 pub mod inspect;
@@ -48,7 +49,6 @@ pub use site::{Site, SiteError};
 
 use crate::config::Access;
 use crate::exchange::Exchange;
-use crate::jwt;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::route::Timeouts;
@@ -116,8 +116,14 @@ impl ProxyHttp for Gateway {
                 Ok(false)
             }
             Ok(Decision::Own) => {
-                let api = self.api.load_full();
-                ctx.answered = Some(endpoint::serve(&api, session, ctx).await?);
+                let path = session.req_header().uri.path();
+                let status = if site.is_question(path) {
+                    forward_auth::serve(&self.exchange, &self.metrics, session, ctx).await?
+                } else {
+                    let api = self.api.load_full();
+                    endpoint::serve(&api, session, ctx).await?
+                };
+                ctx.answered = Some(status);
                 Ok(true)
             }
             Ok(Decision::Elsewhere(location)) => {
@@ -209,11 +215,8 @@ impl ProxyHttp for Gateway {
         if let Some(target) = &ctx.target {
             request.set_raw_path(target.as_bytes())?;
         }
-        let issuers = self.exchange.issuers();
         site.rewrite.strip(request, route.access, |token| {
-            self.exchange.remembers(token)
-                || jwt::unverified_issuer(token)
-                    .is_some_and(|iss| self.exchange.is_own(&iss) || issuers.get(&iss).is_some())
+            self.exchange.remembers(token) || self.exchange.is_of_known_issuer(token)
         });
         let host =
             inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;

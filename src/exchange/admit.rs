@@ -35,7 +35,7 @@ pub(super) enum Durable {
 }
 
 impl Exchange {
-    /// Verifies an external token, finds or creates its user, opens or continues its session.
+    /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or continues its session.
     pub(super) async fn admit(
         &self,
         token: &str,
@@ -54,6 +54,9 @@ impl Exchange {
                 return Err(rejection);
             }
         };
+        if durable == Durable::Session {
+            self.rates.sign_in(&verified)?;
+        }
         let sid = self.sid_of(&verified);
         let token_end = end_of(&verified, now);
         let asked = identity::sign_in(&verified, sid, &self.settings.load().policy, token_end, now);

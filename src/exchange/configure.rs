@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Exchange;
-use crate::config::{Config, Forward};
+use crate::config::{Config, Forward, limits};
 use crate::identity::Policy;
 use crate::jwt::Issuers;
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub cached_sessions: usize,
     /// Digests of refused tokens that are remembered. Taken at the start only.
     pub cached_refusals: usize,
+    /// How often clients may fail, and users sign in. Taken at the start only.
+    pub rates: limits::Rates,
 }
 
 impl Settings {
@@ -39,6 +41,7 @@ impl Settings {
             keep_claims: config.reads_claims(),
             cached_sessions: config.limits.token_cache,
             cached_refusals: config.limits.refused_cache,
+            rates: config.limits.rates.clone(),
         }
     }
 

@@ -124,6 +124,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         forward: config::Forward::default(),
         keep_claims: false,
         cached_sessions: 100,
+        rates: config::limits::Rates::default(),
         cached_refusals: 100,
     };
     Arc::new(Exchange::new(

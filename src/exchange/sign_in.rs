@@ -41,8 +41,21 @@ impl Exchange {
         presented: &Presented<'_>,
         client: Client,
     ) -> Result<Granted, Rejection> {
+        let digest = TokenDigest::of(presented.token.expose());
+        let address = client.address;
+        self.rates.may_try(address)?;
+        self.try_grant(presented, digest, client)
+            .await
+            .inspect_err(|rejection| self.rates.count(address, rejection))
+    }
+
+    async fn try_grant(
+        &self,
+        presented: &Presented<'_>,
+        digest: TokenDigest,
+        client: Client,
+    ) -> Result<Granted, Rejection> {
         let token = presented.token.expose();
-        let digest = TokenDigest::of(token);
         if let Some(rejection) = self.refused.get(&digest) {
             return Err(rejection);
         }

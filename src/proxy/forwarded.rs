@@ -105,6 +105,11 @@ impl Peer<'_> {
         });
     }
 
+    /// Whether what it says of clients is believed.
+    pub fn is_trusted_proxy(&self) -> bool {
+        self.is_trusted(self.address)
+    }
+
     fn is_trusted(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies

@@ -132,6 +132,11 @@ impl Rewrite {
         insert(request, self.field_text.clone(), session_value);
     }
 
+    /// The field that carries the session token.
+    pub fn field(&self) -> &HeaderName {
+        &self.field
+    }
+
     fn takes(&self, name: &HeaderName) -> bool {
         let key = folded(name.as_str());
         self.names
@@ -232,7 +237,17 @@ fn token_like_parts(field: &[u8]) -> impl Iterator<Item = &str> {
 }
 
 /// Fields that only the gateway may set, whether it does under this configuration or not.
-const OWN_FIELDS: &[&str] = &["x-platform-session", ELEVATED_FIELD];
+const OWN_FIELDS: &[&str] = &[
+    "x-platform-session",
+    "x-vestibule-session",
+    "x-vestibule-user",
+    ELEVATED_FIELD,
+];
+
+/// The user's id, as other proxies are told it.
+pub(super) const USER_FIELD: HeaderName = HeaderName::from_static("x-vestibule-user");
+/// The session's id, as other proxies are told it.
+pub(super) const SESSION_FIELD: HeaderName = HeaderName::from_static("x-vestibule-session");
 
 /// Folded names.
 const METHOD_OVERRIDES: &[&str] = &[

@@ -42,6 +42,8 @@ pub struct Site {
     /// One line for each request.
     pub access_log: bool,
     api_prefix: PathPrefix,
+    /// Where other proxies ask: `{api}/check`.
+    check: String,
     /// Where RFC 8414 looks for the gateway's metadata.
     metadata: PathPrefix,
     trusted_proxies: Vec<IpNet>,
@@ -137,6 +139,7 @@ impl Site {
             is_https: config.public_url.is_https(),
             access_log: config.log.access,
             api_prefix: PathPrefix::parse(&config.api_prefix).map_err(SiteError::ApiPrefix)?,
+            check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
             metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
                 .map_err(SiteError::ApiPrefix)?,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -163,6 +166,18 @@ impl Site {
             .split_once("://")
             .and_then(|(_, authority)| Host::parse(authority).ok())
             .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
+    }
+
+    /// Whether a path is one by which another proxy asks about a request.
+    pub fn is_question(&self, path: &str) -> bool {
+        path == self.check || self.asked_path(path).is_some()
+    }
+
+    /// What a proxy appended to the path by which it asks, the query with it.
+    pub fn asked_path<'a>(&self, target: &'a str) -> Option<&'a str> {
+        target
+            .strip_prefix(&*self.check)
+            .filter(|rest| rest.starts_with('/'))
     }
 
     /// The far end of a connection. An end without an address is a peer on the same machine.

@@ -14,7 +14,7 @@ use super::key_events::KeyEvents;
 use super::last_good::StoredKeySets;
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiLimits, ApiState};
 use crate::config::{self, Config};
 use crate::exchange::Exchange;
 use crate::jwks::JwksService;
@@ -129,6 +129,7 @@ impl State {
             exchange: Arc::clone(&exchange),
             browsers: Arc::new(browsers),
             settings: Arc::new(api_settings),
+            limits: Arc::new(ApiLimits::new(&config.limits.rates)),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
         let router = api::router(&config.api_prefix, api.clone());

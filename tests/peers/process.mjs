@@ -1,7 +1,7 @@
 // Starts and stops the processes that the tests talk to.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const ATTEMPTS = 300;
@@ -67,6 +67,19 @@ export class Child {
       await pause(PAUSE_MS);
     }
     throw this.failure(`${url} did not answer`);
+  }
+
+  /** Waits until something accepts connections at `port`, in a bounded number of attempts. */
+  async listens(port) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (this.ended) throw this.failure('ended while starting');
+      const socket = connect(port, '127.0.0.1');
+      const accepted = await once(socket, 'connect').then(() => true, () => false);
+      socket.destroy();
+      if (accepted) return;
+      await pause(PAUSE_MS);
+    }
+    throw this.failure(`nothing listens at ${port}`);
   }
 
   /** Sends `signal` and waits for the end; kills what does not end. */

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use url::form_urlencoded;
 
 use super::{OAuthError, Parameters};
+use crate::api::{ApiState, ClientAddress};
 use crate::config;
 
 /// The clients of the configuration.
@@ -36,7 +37,7 @@ impl Clients {
     /// # Errors
     ///
     /// Credentials that are not good, or in both places.
-    pub fn authenticate(
+    fn authenticate(
         &self,
         headers: &HeaderMap,
         parameters: &Parameters,
@@ -68,16 +69,37 @@ impl Clients {
             .map(|known| Some(known.id.as_str()))
             .ok_or(OAuthError::invalid_client())
     }
+}
 
-    /// The same for endpoints that only known clients may use.
-    pub fn require(
-        &self,
-        headers: &HeaderMap,
-        parameters: &Parameters,
-    ) -> Result<&str, OAuthError> {
-        self.authenticate(headers, parameters)?
-            .ok_or(OAuthError::invalid_client())
-    }
+/// The client that asks, as [`Clients`] know it; wrong credentials count against its address.
+///
+/// # Errors
+///
+/// Its credentials are not good, or too many of that address were not.
+pub fn authenticate<'a>(
+    api: &'a ApiState,
+    ClientAddress(address): ClientAddress,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Option<&'a str>, OAuthError> {
+    let rates = api.exchange.rates();
+    rates.may_try(Some(address))?;
+    let known = api.settings.clients.authenticate(headers, parameters);
+    known.inspect_err(|error| rates.count(Some(address), error.rejection()))
+}
+
+/// The same for endpoints that only known clients may use.
+///
+/// # Errors
+///
+/// As above, or it names none.
+pub fn require<'a>(
+    api: &'a ApiState,
+    address: ClientAddress,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<&'a str, OAuthError> {
+    authenticate(api, address, headers, parameters)?.ok_or(OAuthError::invalid_client())
 }
 
 impl std::fmt::Debug for Clients {

@@ -93,6 +93,11 @@ impl OAuthError {
         }
     }
 
+    /// For the log and the limits.
+    pub fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
     fn refused(error: &'static str, description: &'static str, reason: &'static str) -> Self {
         Self {
             rejection: Rejection::new(Code::InvalidRequest, reason),

@@ -2,23 +2,24 @@
 //! with credentials.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{OAuthError, Parameters};
-use crate::api::ApiState;
+use super::{OAuthError, Parameters, client};
+use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 
 /// The handler. Of a token that is not good, nothing is said but that.
 pub async fn introspect(
     State(api): State<ApiState>,
+    ConnectInfo(address): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Value>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    api.settings.clients.require(&headers, &parameters)?;
+    client::require(&api, address, &headers, &parameters)?;
     let token = parameters.required("token")?;
     let inactive = Json(json!({ "active": false }));
     let Ok(given) = api.settings.places.given(token) else {

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{OAuthError, Parameters};
+use super::{OAuthError, Parameters, client};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 use crate::credential::Presented;
@@ -28,12 +28,12 @@ pub struct Granted {
 /// The handler.
 pub async fn exchange(
     State(api): State<ApiState>,
-    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+    ConnectInfo(address): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Granted>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    api.settings.clients.authenticate(&headers, &parameters)?;
+    client::authenticate(&api, address, &headers, &parameters)?;
     if parameters.required("grant_type")? != GRANT {
         return Err(OAuthError::unsupported_grant_type());
     }
@@ -53,11 +53,13 @@ pub async fn exchange(
     }
 
     let subject = parameters.required("subject_token")?;
+    api.limits.sign_in(address.0)?;
+    let client = Client::new(address.0, &headers);
     let given = api.settings.places.given(subject);
     let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
     let (account, terms) = match is_own(&api, subject) {
-        true => narrowed(&api, &given).await,
-        false => opened(&api, &given, Client::new(address, &headers)).await,
+        true => narrowed(&api, &given, client).await,
+        false => opened(&api, &given, client).await,
     }
     .map_err(OAuthError::subject_refused)?;
     let token = api.exchange.mint(&account, &terms)?;
@@ -91,8 +93,12 @@ fn is_own(api: &ApiState, token: &str) -> bool {
 }
 
 /// A token of ours only narrows: the same session, the same end, for the same audience.
-async fn narrowed(api: &ApiState, given: &Presented<'_>) -> Result<(Account, Terms), Rejection> {
-    let session = api.exchange.session(given).await?;
+async fn narrowed(
+    api: &ApiState,
+    given: &Presented<'_>,
+    client: Client,
+) -> Result<(Account, Terms), Rejection> {
+    let session = api.exchange.session_of(given, || client).await?;
     let old = api
         .exchange
         .minter()

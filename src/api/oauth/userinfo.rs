@@ -1,18 +1,20 @@
 //! `GET {api}/userinfo`: the user of a session token (OpenID Connect Core section 5.3).
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::OAuthError;
-use crate::api::ApiState;
+use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Source};
+use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 
 /// The handler. Takes a bearer token only: no page reads it by a cookie.
 pub async fn userinfo(
     State(api): State<ApiState>,
+    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Json<Map<String, Value>>, OAuthError> {
     let missing = Rejection::new(Code::TokenMissing, "token_missing");
@@ -20,7 +22,8 @@ pub async fn userinfo(
         let presented = credential::find_own(&headers, &api.settings.places)?
             .filter(|presented| presented.source == Source::Authorization)
             .ok_or(missing)?;
-        api.exchange.session(&presented).await
+        let client = || Client::new(address, &headers);
+        api.exchange.session_of(&presented, client).await
     };
     let session = session.await.map_err(OAuthError::bearer_refused)?;
     let account = api.exchange.account(&session).await;

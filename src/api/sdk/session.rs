@@ -1,16 +1,19 @@
 //! What a signed-in client asks: a fresh token, its user, whether it still is, and the end.
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::user::SdkUser;
 use super::{SdkError, cookie, device, sign_in};
-use crate::api::ApiState;
+use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Presented};
 use crate::exchange::Session;
+use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 use crate::store::EndCause;
@@ -19,6 +22,7 @@ use crate::store::EndCause;
 /// ends when it would have ended.
 pub async fn refresh(
     State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
     let presented = presented(&api, &Method::POST, &headers)?;
@@ -26,7 +30,7 @@ pub async fn refresh(
         api.settings.check_cookie_use(&Method::POST, &headers)?;
     }
     device::check_signature(&api, &headers).await?;
-    let session = api.exchange.session(&presented).await?;
+    let session = session_of(&api, client, &headers, &presented).await?;
     let account = api.exchange.account(&session).await?;
     // An external token signs in; only a session token has terms to keep.
     let old = api
@@ -43,8 +47,12 @@ pub async fn refresh(
 }
 
 /// `GET users`: the signed-in user.
-pub async fn user(State(api): State<ApiState>, headers: HeaderMap) -> Result<Response, SdkError> {
-    let session = of_request(&api, &Method::GET, &headers).await?;
+pub async fn user(
+    State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    headers: HeaderMap,
+) -> Result<Response, SdkError> {
+    let session = of_request(&api, client, &Method::GET, &headers).await?;
     let account = api.exchange.account(&session).await?;
     let environment_id = api.exchange.minter().environment_id;
     Ok(Json(SdkUser::new(&account, environment_id, false)).into_response())
@@ -53,20 +61,25 @@ pub async fn user(State(api): State<ApiState>, headers: HeaderMap) -> Result<Res
 /// `GET session`: whether the session lives.
 pub async fn check(
     State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<StatusCode, SdkError> {
-    of_request(&api, &Method::GET, &headers).await?;
+    of_request(&api, client, &Method::GET, &headers).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST revoke`: signs out. A token that has just expired will do: clients sign out by it, and
 /// the session that it names may have some time left.
-pub async fn revoke(State(api): State<ApiState>, headers: HeaderMap) -> Result<Response, SdkError> {
+pub async fn revoke(
+    State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    headers: HeaderMap,
+) -> Result<Response, SdkError> {
     let presented = presented(&api, &Method::POST, &headers)?;
     let own = api.exchange.minter().read_past(presented.token.expose());
     let sid = match own {
         Ok(claims) => claims.sid,
-        Err(_) => api.exchange.session(&presented).await?.sid(),
+        Err(_) => session_of(&api, client, &headers, &presented).await?.sid(),
     };
     let ended = api.exchange.end_session(sid, EndCause::Logout).await;
     ended.map_err(|error| api.exchange.store_failed(&error))?;
@@ -82,11 +95,22 @@ pub async fn revoke(State(api): State<ApiState>, headers: HeaderMap) -> Result<R
 /// The session of a request, by whatever credential of ours it has.
 pub async fn of_request(
     api: &ApiState,
+    client: ClientAddress,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<std::sync::Arc<Session>, SdkError> {
+) -> Result<Arc<Session>, SdkError> {
     let presented = presented(api, method, headers)?;
-    Ok(api.exchange.session(&presented).await?)
+    Ok(session_of(api, client, headers, &presented).await?)
+}
+
+async fn session_of(
+    api: &ApiState,
+    ClientAddress(address): ClientAddress,
+    headers: &HeaderMap,
+    presented: &Presented<'_>,
+) -> Result<Arc<Session>, Rejection> {
+    let client = || Client::new(address, headers);
+    api.exchange.session_of(presented, client).await
 }
 
 /// The credential of a request: our own by preference, for an issuer's cookie stays in the

@@ -49,6 +49,7 @@ pub async fn sign_in(
         .map_err(Rejection::from)
         .and_then(|found| found.ok_or(Rejection::new(Code::TokenMissing, "token_missing")))
         .map_err(SdkError::invalid_external_auth)?;
+    api.limits.sign_in(address)?;
     device::check_signature(&api, &headers).await?;
     let Granted {
         account,

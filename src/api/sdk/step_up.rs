@@ -1,7 +1,7 @@
 //! `POST externalAuth/verify` and `POST stepUp/check`: more rights for a signed-in user.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{SdkError, body, session};
-use crate::api::ApiState;
+use crate::api::{ApiState, ClientAddress};
 use crate::rejection::{Code, Rejection};
 use crate::store::CredentialFormat;
 
@@ -35,11 +35,13 @@ struct Way {
 /// An elevated token for an assertion of the session's issuer.
 pub async fn verify(
     State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Value>, SdkError> {
-    let session = session::of_request(&api, &Method::POST, &headers).await?;
+    let session = session::of_request(&api, client, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
+    api.limits.step_up(client.0, session.user())?;
     let account = api.exchange.account(&session).await?;
     let given = api.settings.places.given(&jwt);
     let given = given.map_err(|error| SdkError::invalid_external_auth(error.into()))?;
@@ -55,10 +57,11 @@ pub async fn verify(
 /// Whether a scope needs an elevated token, and by which credentials it is had.
 pub async fn check(
     State(api): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Value>, SdkError> {
-    let session = session::of_request(&api, &Method::POST, &headers).await?;
+    let session = session::of_request(&api, client, &Method::POST, &headers).await?;
     let Wanted { scope } = body::read(&content)?;
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());

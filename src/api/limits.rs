@@ -1,0 +1,51 @@
+//! How often a client may sign in, and a client or a user step up.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use crate::config::limits::Rates;
+use crate::limit::{Limiter, TooOften, client_network};
+use crate::rejection::Rejection;
+
+/// The limits of the endpoints.
+#[derive(Debug)]
+pub struct ApiLimits {
+    sign_ins: Limiter<IpAddr>,
+    step_ups: Limiter<IpAddr>,
+    step_ups_of_user: Limiter<Uuid>,
+}
+
+impl ApiLimits {
+    /// From the configuration.
+    pub fn new(settings: &Rates) -> Self {
+        let tracked = settings.tracked;
+        Self {
+            sign_ins: Limiter::new(settings.sign_in_per_client, tracked),
+            step_ups: Limiter::new(settings.step_up_per_client, tracked),
+            step_ups_of_user: Limiter::new(settings.step_up_per_user, tracked),
+        }
+    }
+
+    /// Counts a sign-in, good or bad.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub fn sign_in(&self, client: IpAddr) -> Result<(), Rejection> {
+        let taken = self.sign_ins.take(client_network(client));
+        taken.map_err(|TooOften(wait)| Rejection::too_often("client_signs_in_too_often", wait))
+    }
+
+    /// Counts a step-up, good or bad.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub fn step_up(&self, client: IpAddr, user: Uuid) -> Result<(), Rejection> {
+        let taken = self.step_ups.take(client_network(client));
+        taken
+            .and_then(|()| self.step_ups_of_user.take(user))
+            .map_err(|TooOften(wait)| Rejection::too_often("steps_up_too_often", wait))
+    }
+}

@@ -1,0 +1,169 @@
+//! Forward auth: another proxy asks whether a request of its own may pass.
+//!
+//! `{api}/check` rebuilds that request from what the other proxy says of it and decides it as if
+//! it had come here: the same route, credential, rules, origin and step-up, by the same code. A
+//! grant is a 200 with the fields that the upstream is to see in place of the client's; a refusal
+//! is answered like any other.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
+
+use super::answer;
+use super::context::RequestContext;
+use super::decide::{self, Decision};
+use super::forwarded::Peer;
+use super::headers::{SESSION_FIELD, USER_FIELD};
+use super::login;
+use crate::config::Access;
+use crate::exchange::Exchange;
+use crate::metrics::Metrics;
+use crate::rejection::{Code, Rejection};
+
+mod original;
+
+/// Answers a request under `{api}/check`, and says with which status.
+pub async fn serve(
+    exchange: &Exchange,
+    metrics: &Metrics,
+    session: &mut Session,
+    ctx: &mut RequestContext,
+) -> pingora::Result<StatusCode> {
+    let site = Arc::clone(&ctx.site);
+    let peer = site.peer(session.client_addr(), &ctx.connection);
+    let asked = session.req_header();
+    let outcome = decide(exchange, metrics, asked, peer, ctx).await;
+    match outcome {
+        Ok(fields) => {
+            let cookie = ctx.set_cookie.take();
+            grant(session, &fields, ctx, cookie).await?;
+            Ok(StatusCode::OK)
+        }
+        Err(Denied {
+            rejection,
+            login: Some(location),
+        }) => {
+            ctx.refused = Some(rejection);
+            answer::redirect(session, &location, ctx).await?;
+            Ok(StatusCode::FOUND)
+        }
+        Err(Denied { rejection, .. }) => {
+            ctx.refused = Some(rejection);
+            answer::refuse_proxied(session, &rejection, ctx).await?;
+            Ok(rejection.status)
+        }
+    }
+}
+
+/// A refusal, and where the browser is sent instead of being told.
+struct Denied {
+    rejection: Rejection,
+    login: Option<String>,
+}
+
+impl From<Rejection> for Denied {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            login: None,
+        }
+    }
+}
+
+async fn decide(
+    exchange: &Exchange,
+    metrics: &Metrics,
+    asked: &RequestHeader,
+    peer: Peer<'_>,
+    ctx: &mut RequestContext,
+) -> Result<HeaderMap, Denied> {
+    if !peer.is_trusted_proxy() {
+        return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
+    }
+    let original = original::of(asked, &ctx.site)?;
+    let request = &original.request;
+    match decide::decide(exchange, metrics, request, peer, ctx).await {
+        Ok(Decision::Forward) => Ok(granted(exchange, request, ctx)),
+        // The gateway's own paths go to the gateway, and are not asked about.
+        Ok(Decision::Own) => Err(Rejection::new(Code::Forbidden, "check_of_own_path").into()),
+        Err(rejection) => {
+            let is_https = peer.client(&request.headers).is_https;
+            let login = login::location(request, &rejection, is_https, ctx);
+            Err(Denied {
+                rejection: original.answerable(rejection),
+                // nginx takes a redirect for a failure.
+                login: login.filter(|_| !original.only_401_and_403),
+            })
+        }
+    }
+}
+
+/// The fields of a grant. Those that carry credentials are always there, if only empty: a proxy
+/// that copies them by name then takes the client's away.
+fn granted(exchange: &Exchange, original: &RequestHeader, ctx: &RequestContext) -> HeaderMap {
+    let site = &ctx.site;
+    let access = ctx
+        .route
+        .as_ref()
+        .map_or(Access::Required, |route| route.access);
+    let mut upstream = original.clone();
+    site.rewrite.strip(&mut upstream, access, |token| {
+        exchange.is_of_known_issuer(token)
+    });
+    let session = ctx.session();
+    if let Some(session) = session {
+        site.rewrite
+            .inject(&mut upstream, session.forwarded().clone());
+    }
+    let mut fields = HeaderMap::new();
+    for name in [&AUTHORIZATION, &COOKIE, site.rewrite.field()] {
+        let value = upstream.headers.get(name).cloned();
+        fields.insert(name, value.unwrap_or(EMPTY));
+    }
+    let text = |id: Option<uuid::Uuid>| {
+        id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok())
+            .unwrap_or(EMPTY)
+    };
+    fields.insert(USER_FIELD, text(session.map(|session| session.user())));
+    fields.insert(SESSION_FIELD, text(session.map(|session| session.sid())));
+    let gone: Vec<&str> = original
+        .headers
+        .keys()
+        .filter(|name| !upstream.headers.contains_key(*name) && !fields.contains_key(*name))
+        .map(HeaderName::as_str)
+        .collect();
+    if let Ok(gone) = HeaderValue::from_str(&gone.join(","))
+        && !gone.is_empty()
+    {
+        fields.insert(ENVOY_REMOVES, gone);
+    }
+    fields
+}
+
+async fn grant(
+    session: &mut Session,
+    fields: &HeaderMap,
+    ctx: &RequestContext,
+    cookie: Option<HeaderValue>,
+) -> pingora::Result<()> {
+    let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 4))?;
+    for (name, value) in fields {
+        response.insert_header(name, value)?;
+    }
+    if let Some(cookie) = cookie {
+        response.insert_header(SET_COOKIE, cookie)?;
+    }
+    response.insert_header(CACHE_CONTROL, "no-store")?;
+    response.insert_header(CONTENT_LENGTH, 0)?;
+    response.insert_header(answer::REQUEST_ID, ctx.id.header())?;
+    session
+        .write_response_header(Box::new(response), true)
+        .await
+}
+
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+/// Envoy takes the fields that it lists out of the request.
+const ENVOY_REMOVES: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");

@@ -1,0 +1,227 @@
+// Real proxies ask the gateway about each request, by the recipes of docs/forward-auth.md as they
+// stand there.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { createRemoteJWKSet, jwtVerify } from 'jose';
+
+import { startGateway } from './gateway.mjs';
+import { startIssuer } from './issuer.mjs';
+import { Child, freePort } from './process.mjs';
+
+const PAGE = 'https://page.example';
+const docs = await readFile(new URL('../../docs/forward-auth.md', import.meta.url), 'utf8');
+const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy };
+
+let issuer, gateway, app, folder;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vestibule-forward-auth-'));
+  issuer = await startIssuer();
+  app = await startApp();
+  const { iss, jwks_url } = issuer;
+  gateway = await startGateway({
+    trusted_proxies: ['127.0.0.1/32'],
+    allowed_origins: [PAGE],
+    issuers: [{
+      name: 'acme', iss, jwks_url, cookie_name: 'acme_token', header: 'X-Acme-Token', required_for_ready: true,
+    }],
+    upstreams: { app: { servers: [app.address] } },
+    routes: [
+      { path: '/', upstream: 'app' },
+      { path: '/admins', upstream: 'app', require: { role: 'admin' } },
+      { path: '/open', upstream: 'app', auth: 'none' },
+    ],
+  });
+});
+
+after(async () => {
+  await gateway?.stop();
+  await app?.stop();
+  await issuer?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+for (const [name, start] of Object.entries(PROXIES)) {
+  test(`${name} asks, and passes on what it is told`, async (t) => {
+    const port = await freePort();
+    const child = await start(port);
+    t.after(() => child.stop());
+    const url = `http://127.0.0.1:${port}`;
+    await child.answers(`${url}/open`);
+    app.seen.length = 0;
+
+    const external = await issuer.token({ sub: `ada by ${name}` });
+    const nobody = await fetch(`${url}/page`);
+    assert.equal(nobody.status, 401);
+    const forged = await fetch(`${url}/page`, bearer(`${external.slice(0, -8)}AAAAAAAA`));
+    assert.equal(forged.status, 401);
+    assert.equal(app.seen.length, 0, 'what is refused does not get there');
+
+    const spoofed = { 'x-vestibule-user': 'root', 'x-vestibule-session': 'none' };
+    for (const headers of [
+      { cookie: `a=1; acme_token=${external}; b=2`, ...spoofed },
+      { 'x-acme-token': external, cookie: 'a=1; b=2', ...spoofed },
+      { authorization: `Bearer ${external}`, cookie: 'a=1; b=2', ...spoofed },
+    ]) {
+      const passed = await fetch(`${url}/page?q=1`, { headers });
+      assert.equal(passed.status, 200, await passed.text());
+      const { target, headers: seen } = app.seen.pop();
+      assert.equal(target, '/page?q=1');
+      assert.ok(!JSON.stringify(seen).includes(external), 'the external token goes no further');
+      assert.equal(seen.cookie, 'a=1; b=2');
+      assert.match(seen.authorization, /^Bearer /);
+      const { payload } = await verified(seen.authorization.slice('Bearer '.length));
+      assert.equal(seen['x-vestibule-user'], payload.sub);
+      assert.equal(seen['x-vestibule-session'], payload.sid);
+    }
+
+    const admin = await issuer.token({ sub: 'grace', role: 'admin' });
+    assert.equal((await fetch(`${url}/admins`, bearer(external))).status, 403);
+    assert.equal((await fetch(`${url}/admins`, bearer(admin))).status, 200);
+
+    const post = (origin) => fetch(`${url}/page`, {
+      method: 'POST', body: 'x', headers: { cookie: `acme_token=${external}`, origin },
+    });
+    assert.equal((await post('https://evil.example')).status, 403);
+    assert.equal((await post(PAGE)).status, 200);
+
+    app.seen.length = 0;
+    const open = await fetch(`${url}/open`, { headers: { cookie: `acme_token=${external}`, ...spoofed } });
+    assert.equal(open.status, 200);
+    const [{ headers: seen }] = app.seen;
+    assert.ok(!JSON.stringify(seen).includes(external));
+    for (const field of ['authorization', 'cookie', 'x-vestibule-user', 'x-vestibule-session']) {
+      assert.ok(!seen[field], `${field}: ${seen[field]}`);
+    }
+
+    // The question is the proxy's own; other paths of the gateway are everybody's.
+    const question = await fetch(`${url}/_vestibule/check/page`, bearer(external));
+    assert.ok([403, 404].includes(question.status), `${question.status}`);
+    assert.equal(question.headers.get('authorization'), null);
+    assert.equal((await fetch(`${url}/_vestibule/.well-known/jwks.json`)).status, 200);
+    assert.equal((await fetch(`${url}/_vestibule/userinfo`, bearer(external))).status, 200);
+
+    // Whoever says what is asked about, it is not the client.
+    for (const lie of [
+      { 'x-original-uri': '/open', 'x-original-method': 'GET' },
+      { 'x-original-url': 'http://x/open' },
+      { 'x-forwarded-uri': '/open', 'x-forwarded-method': 'GET' },
+    ]) {
+      const { status } = await fetch(`${url}/page`, { headers: lie });
+      assert.ok([401, 403].includes(status), `${JSON.stringify(lie)}: ${status}`);
+    }
+  });
+}
+
+test('a gateway that is gone lets nobody pass', async (t) => {
+  const gone = `127.0.0.1:${await freePort()}`;
+  for (const [name, start] of Object.entries(PROXIES)) {
+    const port = await freePort();
+    const child = await start(port, gone);
+    t.after(() => child.stop());
+    await child.listens(port);
+    const { status } = await fetch(`http://127.0.0.1:${port}/page`);
+    assert.ok(status === 403 || status >= 500, `${name}: ${status}`);
+  }
+});
+
+async function nginx(port, at) {
+  const file = join(folder, `nginx-${port}.conf`);
+  await writeFile(file, `
+daemon off;
+master_process off;
+pid ${folder}/nginx-${port}.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  ${recipe('nginx', port, at)}
+}`);
+  return new Child('nginx', ['-p', folder, '-c', file, '-e', 'stderr']);
+}
+
+async function caddy(port, at) {
+  const file = join(folder, `Caddyfile-${port}`);
+  await writeFile(file, `{\n\tadmin off\n\tauto_https off\n}\n${recipe('caddyfile', port, at)}`);
+  const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+  return new Child('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], { env });
+}
+
+async function traefik(port, at) {
+  const dynamic = join(folder, `dynamic-${port}.yaml`);
+  await writeFile(dynamic, recipe('# dynamic.yaml', port, at));
+  const file = join(folder, `traefik-${port}.yaml`);
+  const settings = recipe('# traefik.yaml', port, at).replace('dynamic.yaml', dynamic);
+  await writeFile(file, `${settings}\nglobal: {checkNewVersion: false, sendAnonymousUsage: false}\n`);
+  return new Child(venv('traefik'), [`--configFile=${file}`]);
+}
+
+async function envoy(port, at) {
+  const file = join(folder, `envoy-${port}.yaml`);
+  await writeFile(file, recipe('# envoy.yaml', port, at));
+  const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
+  return new Child(venv('envoy'), ['-c', file, ...more]);
+}
+
+/** The recipe that begins so, with the addresses of this test. */
+function recipe(beginning, port, at = new URL(gateway.url).host) {
+  const blocks = docs.split('```').filter((_, number) => number % 2 === 1);
+  const found = blocks.filter((block) => block.startsWith(beginning) || block.startsWith(`yaml\n${beginning}`));
+  assert.equal(found.length, 1, `one recipe for ${beginning}`);
+  const [, gatewayPort] = at.split(':');
+  const [, appPort] = app.address.split(':');
+  return found[0]
+    .replace(/^\w+\n/, '')
+    .replaceAll('127.0.0.1:8080', at)
+    .replaceAll('127.0.0.1:3000', app.address)
+    .replaceAll('port_value: 8080', `port_value: ${gatewayPort}`)
+    .replaceAll('port_value: 3000', `port_value: ${appPort}`)
+    .replace('port_value: 8000', `port_value: ${port}`)
+    .replace('listen 8000', `listen 127.0.0.1:${port}`)
+    .replace('":8000"', `"127.0.0.1:${port}"`)
+    .replace(/^:8000 \{/m, `http://127.0.0.1:${port} {`)
+    .replace('address: 0.0.0.0', 'address: 127.0.0.1');
+}
+
+function venv(command) {
+  assert.ok(process.env.VESTIBULE_VENV, 'VESTIBULE_VENV names the Python environment');
+  return join(process.env.VESTIBULE_VENV, 'bin', command);
+}
+
+function bearer(token) {
+  return { headers: { authorization: `Bearer ${token}` } };
+}
+
+function verified(token) {
+  const keys = createRemoteJWKSet(new URL(`${gateway.issuer}/.well-known/jwks.json`));
+  return jwtVerify(token, keys, { issuer: gateway.issuer, typ: 'JWT' });
+}
+
+/** An app that keeps what it is sent. */
+async function startApp() {
+  const seen = [];
+  const server = createServer((request, response) => {
+    seen.push({ target: request.url, headers: request.headers });
+    request.resume().on('end', () => response.end('app\n'));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    seen,
+    address: `127.0.0.1:${server.address().port}`,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
