@@ -12,7 +12,7 @@ pub fn check(bytes: &[u8]) {
             let _ = set.find(None, algorithm);
             for key in set.iter() {
                 let _ = set.find(key.kid(), algorithm);
-                assert!(!key.verify(algorithm, b"message", &[0; 64]));
+                assert!(!key.verify(algorithm, b"message", &vec![0; 64]));
             }
         }
     }

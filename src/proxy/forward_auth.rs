@@ -87,8 +87,11 @@ async fn decide(
     let request = &original.request;
     match decide::decide(exchange, metrics, request, peer, ctx).await {
         Ok(Decision::Forward) => Ok(granted(exchange, request, ctx)),
-        // The gateway's own paths go to the gateway, and are not asked about.
-        Ok(Decision::Own) => Err(Rejection::new(Code::Forbidden, "check_of_own_path").into()),
+        // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
+        // to grant at a listener that sends everybody elsewhere.
+        Ok(Decision::Own | Decision::Elsewhere(_)) => {
+            Err(Rejection::new(Code::Forbidden, "check_of_own_path").into())
+        }
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
             let login = login::location(request, &rejection, is_https, ctx);

@@ -366,7 +366,8 @@ impl Gateway {
     /// process before.
     pub async fn successor(&mut self) -> impl Future<Output = ()> + use<> {
         let (dir, log) = (self.dir.clone(), self.log());
-        let started = Self::spawn(dir, self.public, self.admin, log, &["--upgrade"]).await;
+        let upgrade = &["--upgrade"];
+        let started = Self::spawn(&self.launcher, dir, self.public, self.admin, log, upgrade).await;
         let mut other = started.unwrap_or_else(|log| panic!("the successor did not start:\n{log}"));
         other.logged(&["taken over"]).await;
         std::mem::swap(self, &mut other);
