@@ -35,7 +35,7 @@ async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
     assert_eq!(logout(&site, &ended).await.status(), 204);
 
     // The third and the fourth step are of an hour, too; the last comes back to the truth.
-    for offset in [hour, 0, -hour, 0] {
+    for (step, offset) in [hour, 0, -hour, 0].into_iter().enumerate() {
         clock.step(&site, offset).await;
         let again = site.passes(&known).await;
         assert_eq!(again.claims["sid"], session.claims["sid"], "{offset}");
@@ -46,7 +46,7 @@ async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
         assert_eq!(status, if offset > 0 { 401 } else { 200 }, "{offset}");
         assert_eq!(site.present(&ended).await.status(), 401, "{offset}");
         // Newcomers, in and out.
-        let newcomer = token(&format!("newcomer {offset}"), offset, HOUR);
+        let newcomer = token(&format!("newcomer {step}"), offset, HOUR);
         site.passes(&newcomer).await;
         assert_eq!(logout(&site, &newcomer).await.status(), 204);
         assert_eq!(site.present(&newcomer).await.status(), 401, "{offset}");

@@ -28,10 +28,15 @@ async fn what_the_proxy_would_refuse_is_refused() {
     let site = start(|config| {
         let routes = config["routes"].as_array_mut().unwrap();
         routes.push(json!({
-            "path": "/admins", "upstream": "app", "require": { "role": "admin" },
+            "host": "app.test", "path": "/admins", "upstream": "app",
+            "require": { "role": "admin" },
         }));
-        routes.push(json!({ "path": "/reads", "methods": ["GET"], "upstream": "app" }));
-        routes.push(json!({ "path": "/guarded", "upstream": "app", "step_up": "user:delete" }));
+        routes.push(json!({
+            "host": "app.test", "path": "/reads", "methods": ["GET"], "upstream": "app",
+        }));
+        routes.push(json!({
+            "host": "app.test", "path": "/guarded", "upstream": "app", "step_up": "user:delete",
+        }));
         config["step_up"] = json!({ "scopes": ["user:delete"] });
         config["routes"][0]["host"] = json!("app.test");
     })

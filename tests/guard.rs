@@ -267,29 +267,24 @@ async fn a_flood_of_resets_ends_the_connection() {
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let driver = tokio::spawn(connection);
     let mut client = client;
-    let flood = async {
-        for sent in 0..1000 {
-            let Ok(mut ready) = client.ready().await else {
-                return sent;
-            };
-            let uri = format!("http://{}/open", site.gateway.public);
-            let request = http::Request::get(uri).body(()).unwrap();
-            let Ok((response, mut stream)) = ready.send_request(request, true) else {
-                return sent;
-            };
-            site.upstream.reached(site.upstream.count().max(1)).await;
-            stream.send_reset(h2::Reason::CANCEL);
-            drop(response);
-            client = ready;
-            tokio::task::yield_now().await;
-        }
-        1000
-    };
-    let sent = tokio::time::timeout(crate::support::PATIENCE, flood)
-        .await
-        .unwrap();
-    assert!(sent < 1000, "nothing ended the flood");
-    driver.abort();
+    // Many more than are allowed; the end of the connection may be heard of a little later.
+    for _ in 0..1000 {
+        let Ok(mut ready) = client.ready().await else {
+            break;
+        };
+        let uri = format!("http://{}/open", site.gateway.public);
+        let request = http::Request::get(uri).body(()).unwrap();
+        let Ok((response, mut stream)) = ready.send_request(request, true) else {
+            break;
+        };
+        site.upstream.reached(site.upstream.count().max(1)).await;
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(response);
+        client = ready;
+        tokio::task::yield_now().await;
+    }
+    let ended = tokio::time::timeout(crate::support::PATIENCE, driver).await;
+    assert!(ended.is_ok(), "nothing ended the flood");
     site.upstream.reply(Reply::ok("hello"));
     let answered = crate::h2c::get(&site, "/open", &[]).await;
     assert_eq!(answered, 200);
