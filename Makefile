@@ -94,17 +94,10 @@ bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="
 	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: bench-peers
-bench-peers: ## Measure HAProxy, nginx and Envoy at the same work (BENCH="--quick")
+bench-peers: ## Measure HAProxy and Envoy at the same work (BENCH="--quick")
 	@.ci/packages build peers
 	cargo bench --locked --bench load -- $(BENCH) \
 	    --envoy="$$(echo "$$(.ci/venv benches/peers/requirements.txt)"/lib/python3*/site-packages/envoy/_bin/envoy)"
-
-.PHONY: count
-count: ## Compare the instructions of the hot parts with those written down (COUNT="--write")
-	@.ci/packages build count
-	benches/count "$$(cargo build --locked --profile count --bench instructions \
-	    --message-format=json-render-diagnostics | \
-	    sed -n 's/.*"executable":"\([^"]*instructions[^"]*\)".*/\1/p')" $(COUNT)
 
 .PHONY: soak
 soak: nextest ## Kill the gateway 100 times, then repeat herds, restarts, connections for SOAK (10m)

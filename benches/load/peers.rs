@@ -1,6 +1,6 @@
 //! Other proxies at the same work, as far as they do it.
 //!
-//! HAProxy verifies a token (`jwt_verify`); nginx verifies it in njs; Envoy verifies it with its
+//! HAProxy verifies a token (`jwt_verify`); Envoy verifies it with its
 //! cache, or asks an authorization service by ext_authz and lets its answer replace the token. That
 //! last one alone does what the gateway does, and its service is the gateway's own exchange. The
 //! others make no users and no tokens.
@@ -44,7 +44,6 @@ pub fn measure(scale: &Scale, envoy: &str) -> String {
         upstream,
     };
     peers.push(places.haproxy(&issuer));
-    peers.push(places.nginx(&issuer));
     peers.push(places.envoy(envoy, ENVOY_CACHED, &places.envoy_jwt(&issuer)));
     let (service, process) = places.swap_service(&issuer);
     let mut swap = places.envoy(envoy, ENVOY_SWAP, &places.envoy_swap(service));
@@ -141,37 +140,6 @@ impl Places<'_> {
         );
         let file = self.write("haproxy.cfg", &config);
         self.start(HAPROXY, address, &["haproxy", "-db", "-f", &file])
-    }
-
-    fn nginx(&self, issuer: &Issuer) -> Peer {
-        let address = free_address();
-        let spki = base64_lines(&issuer.key().public_pem());
-        self.write(
-            "auth.js",
-            &NGINX_SCRIPT.replace("SPKI", &spki).replace("ISSUER", ISS),
-        );
-        let folder = self.directory.display();
-        let config = format!(
-            "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;\n\
-             worker_processes 1;\ndaemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.err;\n\
-             events {{ worker_connections 4096; }}\n\
-             http {{\n  access_log off;\n  js_path {folder}/;\n  js_import auth from auth.js;\n  \
-             client_body_temp_path {folder}/b;\n  proxy_temp_path {folder}/p;\n  \
-             fastcgi_temp_path {folder}/f;\n  uwsgi_temp_path {folder}/u;\n  scgi_temp_path {folder}/s;\n  \
-             keepalive_requests 100000000;\n  large_client_header_buffers 8 32k;\n  \
-             upstream app {{ server {}; keepalive 256; keepalive_requests 100000000; }}\n  \
-             server {{\n    listen {address};\n    \
-             location = /_auth {{ internal; js_content auth.check; }}\n    \
-             location / {{\n      auth_request /_auth;\n      proxy_pass http://app;\n      \
-             proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n    }}\n  }}\n}}\n",
-            self.upstream,
-        );
-        let file = self.write("nginx.conf", &config);
-        self.start(
-            NGINX,
-            address,
-            &["nginx", "-p", &folder.to_string(), "-c", &file],
-        )
     }
 
     /// The filter that verifies, with its cache of verified tokens.
@@ -310,11 +278,6 @@ fn socket(address: &SocketAddr) -> serde_json::Value {
     }})
 }
 
-/// The Base64 of a PEM text on one line.
-fn base64_lines(pem: &str) -> String {
-    pem.lines().filter(|line| !line.starts_with('-')).collect()
-}
-
 fn render(peers: &[Peer], series: &BTreeMap<(usize, usize), Series>) -> String {
     let mut rows = vec![cells([
         "proxy",
@@ -363,9 +326,5 @@ fn render(peers: &[Peer], series: &BTreeMap<(usize, usize), Series>) -> String {
 
 const GATEWAY: &str = "Vestibule";
 const HAPROXY: &str = "HAProxy, `jwt_verify`";
-const NGINX: &str = "nginx, njs";
 const ENVOY_CACHED: &str = "Envoy, `jwt_authn` with its cache";
 const ENVOY_SWAP: &str = "Envoy, ext_authz token swap";
-
-/// Verifies a token as njs can: by WebCrypto, in a subrequest.
-const NGINX_SCRIPT: &str = include_str!("../peers/auth.js");

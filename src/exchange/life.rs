@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -131,6 +131,8 @@ pub struct MassEnd<'a> {
 pub struct LiveSessions {
     by_sid: DashMap<Uuid, Weak<Life>>,
     by_user: DashMap<Uuid, Vec<Weak<Life>>>,
+    /// The `iss` of all owners, each once: there are few, and many sessions.
+    issuers: DashSet<Arc<str>>,
     mass_ends: AtomicU64,
     idle_timeout: u64,
 }
@@ -184,14 +186,25 @@ impl LiveSessions {
             is_first = true;
             Owner {
                 user: session.user_id,
-                iss: session.iss.as_str().into(),
+                iss: self.shared(&session.iss),
                 opened_after: session.opened_after,
             }
         });
         if is_first {
             let mut lives = self.by_user.entry(session.user_id).or_default();
+            // Most users have one session.
+            lives.reserve_exact(1);
             lives.push(Arc::downgrade(life));
         }
+    }
+
+    fn shared(&self, iss: &str) -> Arc<str> {
+        if let Some(known) = self.issuers.get(iss) {
+            return Arc::clone(known.key());
+        }
+        let iss: Arc<str> = iss.into();
+        self.issuers.insert(Arc::clone(&iss));
+        iss
     }
 
     /// The sessions that tokens under this key opened here.
