@@ -3,7 +3,7 @@
 //!
 //! The framework has no cap on connections, its read timeout is per read, and its filters cannot
 //! wake an idle stream. The guard wraps its application at two levels: the connection, where it
-//! holds a permit and does what comes before HTTP, and the request ([`request`]), whose future it
+//! holds a permit and does what comes before HTTP, and the request (`request`), whose future it
 //! polls beside a deadline and the session's end.
 
 use std::net::IpAddr;
