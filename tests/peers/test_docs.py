@@ -46,6 +46,13 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def make_certificate(cert, key):
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=app.example.com"]
+    command += ["-addext", "subjectAltName=DNS:app.example.com", "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("block", [one for one in blocks("yaml") if is_configuration(one.values[0])])
 def test_configurations_are_good(block, tmp_path):
     # A secret is of Base64, and long enough for what asks for length.
@@ -53,6 +60,10 @@ def test_configurations_are_good(block, tmp_path):
     for path in re.findall(r"file:([^\"\s\]]+)", block):
         (tmp_path / Path(path).name).write_text(secrets.setdefault("", "q" * 43 + "="))
         block = block.replace(path, str(tmp_path / Path(path).name))
+    for cert, key in re.findall(r"cert: ([^\s,}]+), key: ([^\s,}]+)", block):
+        made = [str(tmp_path / Path(path).name) for path in (cert, key)]
+        make_certificate(*made)
+        block = block.replace(cert, made[0]).replace(key, made[1])
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps(REST | yaml.safe_load(block)))
     command = [os.environ["VESTIBULE_BIN"], "check", "--config", config]

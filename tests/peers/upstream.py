@@ -5,6 +5,7 @@ to its handlers.
 """
 
 import json
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -48,7 +49,6 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_port, flush=True)
-try:
-    server.serve_forever()
-except KeyboardInterrupt:
-    sys.exit(0)
+# SIGINT is ignored in what a script runs in its background; this ends it wherever it runs.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server.serve_forever()

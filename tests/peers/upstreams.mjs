@@ -43,7 +43,7 @@ export async function startPython() {
   return {
     server: `127.0.0.1:${port}`,
     async finish() {
-      await child.stop('SIGINT');
+      await child.stop('SIGTERM');
       return child.output.trim().split('\n').slice(1).map((line) => JSON.parse(line));
     },
   };
