@@ -126,7 +126,12 @@ test('a gateway that is gone lets nobody pass', async (t) => {
     const child = await start(port, gone);
     t.after(() => child.stop());
     await child.listens(port);
-    const { status } = await fetch(`http://127.0.0.1:${port}/page`);
+    let status;
+    const deadline = Date.now() + 10_000;
+    do {
+      ({ status } = await fetch(`http://127.0.0.1:${port}/page`));
+      // Traefik listens before it knows its routes.
+    } while (status === 404 && Date.now() < deadline);
     assert.ok(status === 403 || status >= 500, `${name}: ${status}`);
   }
 });

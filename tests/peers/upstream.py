@@ -7,7 +7,11 @@ to its handlers.
 import json
 import signal
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# Two requests must not write into one line.
+ONE_AT_A_TIME = threading.Lock()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -21,7 +25,8 @@ class Handler(BaseHTTPRequestHandler):
             "authorization": self.headers.get("Authorization"),
             "body": body.decode("latin-1"),
         }
-        print(json.dumps(seen), flush=True)
+        with ONE_AT_A_TIME:
+            print(json.dumps(seen), flush=True)
         text = self.path.encode("latin-1")
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
