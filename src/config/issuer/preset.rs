@@ -180,7 +180,10 @@ pub(super) fn fill(written: &mut Written) -> Result<(), IssuerError> {
         }
         Preset::Workos => {
             let client_id = word(written.client_id.take(), "client_id")?;
-            iss(written, "https://api.workos.com".to_owned());
+            iss(
+                written,
+                format!("https://api.workos.com/user_management/{client_id}"),
+            );
             keys(
                 written,
                 format!("https://api.workos.com/sso/jwks/{client_id}"),

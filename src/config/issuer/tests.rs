@@ -301,6 +301,10 @@ fn presets_fill_what_is_absent() {
     );
 
     let workos = preset(json!({ "preset": "workos", "client_id": "client_1" }));
+    assert_eq!(
+        workos.iss,
+        "https://api.workos.com/user_management/client_1"
+    );
     assert_eq!(url(&workos), "https://api.workos.com/sso/jwks/client_1");
 
     let access = preset(json!({ "preset": "cloudflare_access", "team": "t", "aud": "tag" }));
