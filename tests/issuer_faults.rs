@@ -7,7 +7,7 @@ use crate::support::{Gateway, Key, RawUpstream, TokenBuilder, refusal_id};
 
 #[path = "../src/jwks/tests/faulty.rs"]
 #[allow(dead_code, reason = "shared with the tests of key sets")]
-mod faulty;
+pub mod faulty;
 
 use faulty::{Mode, Server};
 

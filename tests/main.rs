@@ -49,6 +49,7 @@ mod herd;
 mod hygiene;
 mod identity;
 mod issuer_faults;
+mod issuer_tls;
 mod jwks;
 mod keys;
 mod listeners;
