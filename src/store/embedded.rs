@@ -28,7 +28,7 @@ pub use file::OpenError;
 
 use file::{Opener, StoreFile, open_database, open_file};
 use maintenance::SweepPosition;
-use table::{Range, Read, Row, Snapshot, Table};
+use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
 use writer::Writer;
 
 use super::{Page, PageRequest, Store, StoreError};
@@ -88,8 +88,12 @@ impl Store for Embedded {
     async fn health(&self) -> Result<(), StoreError> {
         self.read(row::latest_change)?;
         if self.writer.is_failing() {
-            // Only another commit shows that the cause is gone.
-            self.writer.write(|_| Ok(())).await?;
+            // Only a commit shows that the cause is gone, and only one that needs space: a small
+            // one may fit between the pages of a file that can not grow.
+            let occupy = |tx: &mut Transaction<'_>| tx.put(Table::Meta, PROBE, &[0; PROBE_SIZE]);
+            self.writer.write(occupy).await?;
+            let free = |tx: &mut Transaction<'_>| tx.remove(Table::Meta, PROBE);
+            self.writer.write(free).await?;
         }
         Ok(())
     }
@@ -110,6 +114,10 @@ impl Store for Embedded {
     }
 }
 
+/// What is written to see whether there is space, and taken out again.
+const PROBE: &[u8] = b"probe";
+/// Room for the commits of the next moments.
+const PROBE_SIZE: usize = 1 << 20;
 /// Between looks whether the writing thread has the file again.
 const TAKE_BACK_PAUSE: Duration = Duration::from_millis(50);
 
