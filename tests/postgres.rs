@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep};
 
+use crate::support::load::Load;
 use crate::support::site::config;
 use crate::support::{
     ACME, GLOBEX, Gateway, Key, Message, PATIENCE, RawUpstream, Reply, TestIssuer, TokenBuilder,
@@ -313,6 +315,26 @@ async fn nobody_is_trusted_for_longer_than_configured_without_news() {
     }
     let after = pair.passes(&pair.one, &known).await;
     assert_eq!(after.claims["sid"], before.claims["sid"]);
+}
+
+// With a shared store there is no file to hand over, so that nobody is refused, strangers included.
+#[tokio::test]
+async fn an_upgrade_refuses_nobody_who_is_new() {
+    let mut pair = Pair::with(|config| config["server"]["runtime_dir"] = json!("run")).await;
+    let acme = pair.acme.token();
+    let (public, number) = (pair.one.public, AtomicUsize::new(0));
+    let load = Load::start(40, move || {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        let token = acme.clone().sub(&format!("newcomer-{number}")).sign();
+        async move { ask(public, "GET", "/", &token).await.to_string() }
+    });
+    for _ in 0..2 {
+        pair.one.successor().await.await;
+    }
+    let outcomes = load.outcomes().await;
+    assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["200"], "{outcomes:?}");
+    pair.passes(&pair.two, &pair.token("newcomer-0", "elsewhere"))
+        .await;
 }
 
 /// Two gateways that differ in nothing but their addresses.
