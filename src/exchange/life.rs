@@ -1,6 +1,6 @@
 //! Whether a session still lives, told to everything that runs under it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use crate::store::{Activity, EndScope, SessionRecord};
 #[derive(Debug, Default)]
 pub struct Life {
     ended: AtomicBool,
-    end: Notify,
+    /// Made when the first waits for the end: most sessions have no stream.
+    end: OnceLock<Box<Notify>>,
     owner: OnceLock<Owner>,
     opened_by: OnceLock<Trust>,
     /// Seconds since 1970; the latest request, here or as the store told.
@@ -86,14 +87,20 @@ impl Life {
     /// Ends it for every holder, at once and for ever.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
-        self.end.notify_waiters();
+        // With its like in `over`: either this sees who waits, or the waiter sees the flag.
+        fence(Ordering::SeqCst);
+        if let Some(end) = self.end.get() {
+            end.notify_waiters();
+        }
     }
 
     /// Waits for the end.
     pub async fn over(&self) {
+        let notice = self.end.get_or_init(Box::default);
+        fence(Ordering::SeqCst);
         loop {
             // Registered before the flag is read, so an end between the two is not missed.
-            let end = self.end.notified();
+            let end = notice.notified();
             if !self.lasts() {
                 return;
             }
@@ -130,7 +137,7 @@ pub struct MassEnd<'a> {
 #[derive(Default)]
 pub struct LiveSessions {
     by_sid: DashMap<Uuid, Weak<Life>>,
-    by_user: DashMap<Uuid, Vec<Weak<Life>>>,
+    by_user: DashMap<Uuid, OfUser>,
     /// The `iss` of all owners, each once: there are few, and many sessions.
     issuers: DashSet<Arc<str>>,
     mass_ends: AtomicU64,
@@ -191,10 +198,8 @@ impl LiveSessions {
             }
         });
         if is_first {
-            let mut lives = self.by_user.entry(session.user_id).or_default();
-            // Most users have one session.
-            lives.reserve_exact(1);
-            lives.push(Arc::downgrade(life));
+            let mut of_user = self.by_user.entry(session.user_id).or_default();
+            of_user.add(Arc::downgrade(life));
         }
     }
 
@@ -234,7 +239,7 @@ impl LiveSessions {
         let lives: Vec<_> = match end.scope {
             EndScope::User(user) | EndScope::UserAtIssuer(user, _) => {
                 let of_user = self.by_user.get(user);
-                let of_user = of_user.iter().flat_map(|lives| lives.iter());
+                let of_user = of_user.iter().flat_map(|of_user| of_user.lives());
                 of_user.filter_map(Weak::upgrade).filter(is_meant).collect()
             }
             EndScope::Issuer(_) | EndScope::SigningKey(_) => {
@@ -287,15 +292,60 @@ impl LiveSessions {
     /// Forgets those that nothing holds.
     pub fn sweep(&self) {
         self.by_sid.retain(|_, life| life.strong_count() > 0);
-        self.by_user.retain(|_, lives| {
-            lives.retain(|life| life.strong_count() > 0);
-            !lives.is_empty()
-        });
+        self.by_user.retain(|_, of_user| of_user.sweep());
     }
 
     /// How many are known, swept or not.
     pub fn count(&self) -> usize {
         self.by_sid.len()
+    }
+}
+
+/// The sessions of one user. Most have one, so that is what takes little room.
+#[derive(Debug)]
+enum OfUser {
+    One(Weak<Life>),
+    #[allow(
+        clippy::box_collection,
+        reason = "two words less for each user with one session"
+    )]
+    Several(Box<Vec<Weak<Life>>>),
+}
+
+impl Default for OfUser {
+    fn default() -> Self {
+        Self::One(Weak::new())
+    }
+}
+
+impl OfUser {
+    fn lives(&self) -> &[Weak<Life>] {
+        match self {
+            Self::One(life) => std::slice::from_ref(life),
+            Self::Several(lives) => lives,
+        }
+    }
+
+    fn add(&mut self, life: Weak<Life>) {
+        match self {
+            Self::One(earlier) if earlier.strong_count() == 0 => *self = Self::One(life),
+            Self::One(earlier) => {
+                let both = vec![std::mem::take(earlier), life];
+                *self = Self::Several(Box::new(both));
+            }
+            Self::Several(lives) => lives.push(life),
+        }
+    }
+
+    /// Forgets those that nothing holds; whether any are left.
+    fn sweep(&mut self) -> bool {
+        match self {
+            Self::One(life) => life.strong_count() > 0,
+            Self::Several(lives) => {
+                lives.retain(|life| life.strong_count() > 0);
+                !lives.is_empty()
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The proof that a request may pass as a user.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use http::HeaderValue;
 use serde_json::{Map, Value};
@@ -27,8 +27,9 @@ pub struct Session {
     forwarded: HeaderValue,
     fresh_until: UnixTime,
     expires_at: UnixTime,
-    claims: Map<String, Value>,
-    cookie: OnceLock<CookieValue>,
+    /// Boxed, like the cookie, because few configurations need them.
+    claims: Option<Box<Map<String, Value>>>,
+    cookie: OnceLock<Box<CookieValue>>,
 }
 
 /// On whose word the session was granted.
@@ -73,14 +74,17 @@ impl Session {
             forwarded,
             fresh_until: token.expires_at,
             expires_at: record.expires_at,
-            claims: Map::new(),
+            claims: None,
             cookie: OnceLock::new(),
         })
     }
 
     /// The same with the claims that routes' rules are checked against.
     pub(super) fn with_claims(self, claims: Map<String, Value>) -> Self {
-        Self { claims, ..self }
+        Self {
+            claims: Some(Box::new(claims)),
+            ..self
+        }
     }
 
     /// Whether everything that it was granted on still stands.
@@ -127,17 +131,18 @@ impl Session {
     /// What the external token said. Empty, so that every rule fails, for a token of our own and
     /// where no route has rules.
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.claims
+        static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+        self.claims.as_deref().unwrap_or(&NONE)
     }
 
     /// The session cookie that was made for it.
     pub(super) fn cookie(&self) -> Option<&CookieValue> {
-        self.cookie.get()
+        self.cookie.get().map(|value| &**value)
     }
 
     /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
     pub(super) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
-        self.cookie.get_or_init(|| value).clone()
+        CookieValue::clone(self.cookie.get_or_init(|| Box::new(value)))
     }
 
     /// Its life, for streams that must not outlast it.
