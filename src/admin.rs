@@ -29,11 +29,14 @@ pub mod config;
 pub mod environment;
 pub mod fault;
 pub mod health;
+pub mod history;
 pub mod issuers;
 pub mod keys;
 mod openapi;
+pub mod overview;
 pub mod page;
 mod pages;
+pub mod routing;
 mod scrape;
 pub mod sessions;
 pub mod token_test;
@@ -49,6 +52,7 @@ use access::Access;
 use browser::Browsers;
 use fault::Fault;
 use health::Health;
+use history::History;
 
 /// What the endpoints answer from.
 #[derive(Clone)]
@@ -65,6 +69,8 @@ pub struct AdminState {
     pub runtime: Arc<RuntimeConfig>,
     /// Routes and upstreams.
     pub site: Arc<ArcSwap<Site>>,
+    /// What was counted over the last hour.
+    pub history: Arc<History>,
     /// Who may ask.
     pub access: Arc<Access>,
     /// Who logged in to the dashboard.
@@ -104,6 +110,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/api/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/api/tokens/{name}", delete(tokens::delete))
         .route("/admin/api/audit", get(audit::list))
+        .route("/admin/api/overview", get(overview::show))
+        .route("/admin/api/routes", get(routing::list))
         .route("/admin/api/config", get(config::show))
         .route("/admin/api/config/reload", post(config::reload))
         .route("/admin/api/openapi.json", get(openapi::show))

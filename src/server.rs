@@ -38,6 +38,7 @@ pub mod tls;
 
 use crate::admin;
 use crate::admin::access::Access;
+use crate::admin::history::History;
 use crate::config::listener::Hsts;
 use crate::config::{Config, Limits, ListenAddress, Listener};
 use crate::metrics::Metrics;
@@ -247,6 +248,7 @@ fn serve_admin(
     state: &State,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let history = Arc::new(History::new());
     let router = admin::router(admin::AdminState {
         metrics: Arc::clone(&state.metrics),
         health: Arc::clone(&state.health),
@@ -254,9 +256,12 @@ fn serve_admin(
         store: Arc::clone(&state.store),
         runtime: Arc::clone(&state.runtime),
         site: Arc::clone(&state.site),
+        history: Arc::clone(&history),
         access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
         browsers: Arc::default(),
     });
+    let metrics = Arc::clone(&state.metrics);
+    background.spawn(async move { history.follow(&metrics).await });
     background.spawn(async move {
         let served = async {
             socket.set_nonblocking(true)?;

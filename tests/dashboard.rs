@@ -2,19 +2,27 @@
 
 use serde_json::json;
 
-use crate::support::{Gateway, Message, Site};
+use crate::support::{Gateway, Message, Pages, Site};
+
+mod issuers;
+mod overview;
+mod tokens;
 
 #[tokio::test]
 async fn every_page_is_served_with_a_strict_policy() {
     let site = Site::start().await;
     site.passes(&site.acme.token().sign()).await;
     for (path, part) in [
-        ("/dashboard", "Degraded"),
+        ("/dashboard", "All is well"),
         ("/dashboard/external", "https://acme.test"),
+        ("/dashboard/external/issuer/acme", "acme-1"),
+        ("/dashboard/external/new", "Add issuer"),
+        ("/dashboard/external/new?preset=keycloak", "Realm"),
         ("/dashboard/users", "Search"),
         ("/dashboard/sessions", "Revoke"),
         ("/dashboard/keys", "current"),
         ("/dashboard/routes", "/optional"),
+        ("/dashboard/tokens", "Make a token"),
         ("/dashboard/audit", "Nothing yet"),
     ] {
         let answer = site.gateway.admin(path).await;
@@ -40,7 +48,8 @@ async fn every_page_is_served_with_a_strict_policy() {
         site.gateway.admin("/").await.field("location").as_deref(),
         Some("/dashboard")
     );
-    for asset in ["/dashboard/style.css", "/dashboard/page.js"] {
+    for asset in ["style.css", "page.js", "mark.svg"] {
+        let asset = &format!("/dashboard/{asset}");
         assert_eq!(site.gateway.admin(asset).await.status(), 200);
     }
 }
@@ -50,8 +59,8 @@ async fn a_form_works_only_from_its_own_page() {
     let site = Site::start().await;
     let token = site.acme.token().sign();
     site.passes(&token).await;
-    let path = "/dashboard/external/acme/enabled";
-    let csrf = csrf(&site.gateway.admin("/dashboard/external").await);
+    let path = "/dashboard/external/issuer/acme/enabled";
+    let csrf = csrf(&site.gateway.admin("/dashboard/external/issuer/acme").await);
     let own = format!("http://{}", site.gateway.admin);
     let good = format!("csrf={csrf}&enabled=false");
     let origin = ("Origin", own.as_str());
@@ -158,6 +167,31 @@ async fn what_tokens_say_is_shown_as_text() {
         users.text()
     );
     assert!(!users.contains(markup));
+}
+
+/// What a program is told in JSON, people are told in a page; the status and the policy are there,
+/// too.
+#[tokio::test]
+async fn a_fault_is_a_page() {
+    let site = Site::start().await;
+    let pages = Pages::of(&site.gateway);
+    let unknown = pages.get("/dashboard/external/issuer/nobody").await;
+    assert_eq!(unknown.status(), 404);
+    assert_eq!(
+        unknown.field("content-type").as_deref(),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(unknown.field("content-security-policy").is_some());
+    assert!(unknown.contains("there is no such issuer"));
+    let path = "/dashboard/external/issuer/acme/refresh";
+    let stale = pages.send(path, &[("csrf", "of yesterday")]).await;
+    assert_eq!(stale.status(), 403);
+    assert!(stale.contains("this form is too old"), "{}", stale.text());
+    let api = site.gateway.admin("/admin/api/issuers/nobody").await;
+    assert_eq!(
+        api.field("content-type").as_deref(),
+        Some("application/json")
+    );
 }
 
 fn csrf(page: &Message) -> String {

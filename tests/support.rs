@@ -10,6 +10,7 @@ pub mod issuer;
 pub mod key;
 pub mod load;
 pub mod metrics;
+pub mod pages;
 pub mod site;
 pub mod token;
 pub mod upstream;
@@ -33,6 +34,7 @@ pub fn open_files(count: u64) {
 pub use gateway::{Gateway, run};
 pub use issuer::TestIssuer;
 pub use key::Key;
+pub use pages::Pages;
 pub use site::{ACME, GLOBEX, Site, refusal_id};
 pub use token::{
     Decoded, TokenBuilder, base64url, decode, from_base64url, now, remember_session_token,

@@ -1,5 +1,7 @@
 //! The configuration in force, and another look at its file.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -43,14 +45,20 @@ pub async fn reload(
     State(state): State<AdminState>,
     operator: Operator,
 ) -> (StatusCode, Json<Attempt>) {
-    let attempt = state.runtime.reload(Trigger::Api).await;
-    let mut detail = Map::new();
-    detail.insert("succeeded".to_owned(), attempt.succeeded.into());
-    audit::note(&*state.store, &operator, "config.reload", "file", detail).await;
+    let attempt = reload_now(&state, &operator).await;
     let status = if attempt.succeeded {
         StatusCode::OK
     } else {
         StatusCode::UNPROCESSABLE_ENTITY
     };
     (status, Json(Attempt::clone(&attempt)))
+}
+
+/// Reads the file again.
+pub async fn reload_now(state: &AdminState, operator: &Operator) -> Arc<Attempt> {
+    let attempt = state.runtime.reload(Trigger::Api).await;
+    let mut detail = Map::new();
+    detail.insert("succeeded".to_owned(), attempt.succeeded.into());
+    audit::note(&*state.store, operator, "config.reload", "file", detail).await;
+    attempt
 }

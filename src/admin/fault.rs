@@ -129,7 +129,7 @@ impl From<StoreError> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let (error, code) = (self.message, self.code);
+        let (error, code) = (&self.message, self.code);
         let body = Json(match self.problems.as_slice() {
             [] => json!({"error": error, "code": code}),
             problems => json!({"error": error, "code": code, "problems": problems}),
@@ -145,6 +145,8 @@ impl IntoResponse for Fault {
             }
             _ => {}
         }
+        // For pages, which say the same to people.
+        response.extensions_mut().insert(self);
         response
     }
 }

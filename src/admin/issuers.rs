@@ -236,7 +236,12 @@ pub async fn turn(
     row(state, name)
 }
 
-fn row(state: &AdminState, name: &str) -> Result<IssuerRow, Fault> {
+/// One issuer by its name.
+///
+/// # Errors
+///
+/// 404.
+pub fn row(state: &AdminState, name: &str) -> Result<IssuerRow, Fault> {
     let issuer = find(state, name)?;
     Ok(IssuerRow::of(&issuer, &state.runtime.view()))
 }

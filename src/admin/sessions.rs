@@ -22,11 +22,16 @@ use crate::store::{EndCause, Ended, PageRequest, SessionRecord};
 pub struct Search {
     /// Of this user; of all without it.
     #[serde(default)]
-    user: Option<Uuid>,
+    pub user: Option<Uuid>,
+    /// In this state; in any without it.
     #[serde(default)]
-    after: Option<String>,
+    pub state: Option<SessionState>,
+    /// The `next` of the page before.
     #[serde(default)]
-    limit: Option<usize>,
+    pub after: Option<String>,
+    /// How many.
+    #[serde(default)]
+    pub limit: Option<usize>,
 }
 
 /// A part of the sessions.
@@ -64,7 +69,7 @@ pub struct SessionRow {
 }
 
 /// Whether a session is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// Its tokens are accepted.
@@ -104,15 +109,7 @@ pub async fn list(
     State(state): State<AdminState>,
     Asked(search): Asked<Search>,
 ) -> Result<Json<SessionPage>, Fault> {
-    let page = PageRequest::from(Paging {
-        after: search.after,
-        limit: search.limit,
-    });
-    let page = state.store.sessions(search.user, page).await?;
-    Ok(Json(SessionPage {
-        sessions: rows(page.items),
-        next: page.next,
-    }))
+    find(&state, search).await.map(Json)
 }
 
 /// `GET /admin/api/sessions/{sid}`.
@@ -157,6 +154,33 @@ pub async fn revoke_all_as_platform(
     Ok(StatusCode::OK)
 }
 
+/// The sessions that a search means. Of a state, a page may be shorter than asked for and have a
+/// next one: at most [`LOOKED_AT`] parts of the list are looked through for it.
+pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Fault> {
+    let mut page = PageRequest::from(Paging {
+        after: search.after,
+        limit: search.limit,
+    });
+    let wanted = page.limit;
+    let mut found = SessionPage {
+        sessions: Vec::new(),
+        next: None,
+    };
+    for _ in 0..LOOKED_AT {
+        let part = state.store.sessions(search.user, page.clone()).await?;
+        let rows = rows(part.items).into_iter();
+        let is_wanted = |row: &SessionRow| search.state.is_none_or(|state| row.state == state);
+        found.sessions.extend(rows.filter(is_wanted));
+        found.next = part.next;
+        if found.next.is_none() || found.sessions.len() >= wanted {
+            break;
+        }
+        page.after.clone_from(&found.next);
+        page.limit = wanted - found.sessions.len();
+    }
+    Ok(found)
+}
+
 /// Ends a session for ever, from the very next request on.
 pub async fn end(state: &AdminState, operator: &Operator, sid: Uuid) -> Result<SessionRow, Fault> {
     // An id that nobody has seen is more likely a typing error than a session to prevent.
@@ -174,3 +198,6 @@ pub async fn end(state: &AdminState, operator: &Operator, sid: Uuid) -> Result<S
 pub fn rows(records: Vec<SessionRecord>) -> Vec<SessionRow> {
     records.into_iter().map(SessionRow::from).collect()
 }
+
+/// Parts of the list of sessions that one answer reads.
+const LOOKED_AT: usize = 20;

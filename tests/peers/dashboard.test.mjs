@@ -1,34 +1,39 @@
-// The dashboard in headless Chromium: an operator switches an issuer, tests tokens, finds the user
-// and revokes the session, and the next request through the proxy tells.
+// The dashboard in headless Chromium. The walk of an operator: an issuer is added, a good and a bad
+// token are tested, it is turned on, somebody signs in through the proxy, is found among the users,
+// the session is revoked, and the next request is refused. Then every page, as axe-core, a phone
+// and whoever has no mouse or no script see it.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import axe from 'axe-core';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { chromium } from 'playwright-core';
 
 import { startGateway } from './gateway.mjs';
+import { startIssuer } from './issuer.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
-const ISS = 'https://issuer.example';
 
-let key, upstream, gateway, browser, page;
+let acme, initech, upstream, gateway, browser, page;
 const violations = [];
 
+// Every page, with what is on it only after the walk.
+const PAGES = [
+  '', '/external', '/external/new', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
+  '/external/issuer/initech/edit', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
+];
+
 before(async () => {
-  const pair = await generateKeyPair('ES256', { extractable: true });
-  key = pair.privateKey;
-  const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'ES256', use: 'sig' };
+  [acme, initech] = await Promise.all([startIssuer(), startIssuer()]);
   upstream = createServer((_, response) => response.end('inside')).listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   gateway = await startGateway({
-    issuers: [{ name: 'acme', iss: ISS, keys: [jwk] }],
+    issuers: [{ name: 'acme', iss: acme.iss, jwks_url: acme.jwks_url }],
     upstreams: { app: { servers: [`127.0.0.1:${upstream.address().port}`] } },
     routes: [{ path: '/', upstream: 'app' }],
   });
@@ -44,92 +49,178 @@ after(async () => {
   await browser?.close();
   await gateway?.stop();
   upstream?.close();
+  await acme?.stop();
+  await initech?.stop();
 });
 
-const token = (sub, life = 600) => new SignJWT({ email: `${sub}@example.com`, email_verified: true })
-  .setProtectedHeader({ alg: 'ES256', kid: 'one' })
-  .setIssuer(ISS).setSubject(sub).setIssuedAt()
-  .setExpirationTime(Math.floor(Date.now() / 1000) + life)
-  .sign(key);
+const token = (sub, { issuer = acme, life = 600 } = {}) => issuer.token({
+  sub, aud: 'app', email: `${sub}@example.com`, email_verified: true,
+  exp: Math.floor(Date.now() / 1000) + life,
+});
 
 const status = async (bearer) =>
   (await fetch(gateway.url, { headers: { authorization: `Bearer ${bearer}` } })).status;
 
-test('an issuer that is turned off is refused on the next request', async () => {
-  const ada = await token('ada');
-  assert.equal(await status(ada), 200);
-  await page.goto(`${gateway.admin}/`);
-  assert.match(await page.title(), /Overview/);
-  await page.click('nav >> text=External authentication');
-  await page.click('text=Turn acme off');
-  await page.waitForSelector('text=Turn acme on');
-  assert.equal(await status(ada), 401);
-  await page.click('text=Turn acme on');
-  await page.waitForSelector('text=Turn acme off');
-  assert.equal(await status(ada), 200);
-});
+const verdict = () => page.textContent('#verdict');
 
-test('a good and a bad token are told apart, with the reason', async () => {
-  await page.goto(`${gateway.admin}/dashboard/external`);
-  const good = await token('bob');
+test('an issuer is added, tested, turned on; its user is found and the session revoked', async () => {
+  const good = await token('ada', { issuer: initech });
+  const bad = await token('ada', { issuer: initech, life: -90 });
+  assert.equal(await status(good), 401);
+
+  await page.goto(`${gateway.admin}/`);
+  assert.match(await page.title(), /^Overview/);
+  await page.click('nav >> text=External authentication');
+  await page.click('text=Add an issuer');
+  await page.fill('#name', 'initech');
+  await page.fill('#iss', initech.iss);
+  await page.check('text=At an address');
+  // Refused first: what was typed is kept, and the field that is wrong is led to.
+  await page.fill('#jwks_url', 'http://keys.example/jwks.json');
+  await page.click('button:text-is("Add issuer")');
+  await page.waitForSelector('#problems:focus');
+  assert.match(await page.title(), /^Error: /);
+  assert.match(await page.textContent('#problems'), /not https/);
+  assert.equal(await page.inputValue('#name'), 'initech');
+  await page.fill('#jwks_url', initech.jwks_url);
+  await page.fill('#aud', 'app');
+
+  // The settings are tested before they are saved.
   await page.fill('#token', good);
-  await page.click('main button:text-is("Test")');
-  assert.equal(await page.textContent('#verdict'), 'accepted');
+  await page.click('button:text-is("Test")');
+  assert.equal(await verdict(), 'accepted');
+  assert.equal(await page.inputValue('#aud'), 'app');
+  await page.fill('#token', bad);
+  await page.click('button:text-is("Test")');
+  assert.equal(await verdict(), 'refused');
+  assert.match(await page.textContent('#result'), /expired/);
+  await page.click('button:text-is("Add issuer")');
+  await page.waitForURL(/issuer\/initech\?done=made/);
+
+  // And after: a token that only waits for the switch, and one that is bad.
+  await page.fill('#token', good);
+  await page.click('button:text-is("Test")');
+  assert.equal(await verdict(), 'accepted once the issuer is on');
   assert.ok(!(await page.content()).includes(good), 'the page repeats the token');
   assert.ok(!page.url().includes(good));
+  await page.fill('#token', bad);
+  await page.click('button:text-is("Test")');
+  assert.equal(await verdict(), 'refused');
+  assert.equal(await status(good), 401);
 
-  await page.fill('#token', await token('bob', -90));
-  await page.click('main button:text-is("Test")');
-  assert.equal(await page.textContent('#verdict'), 'refused');
-  assert.match(await page.textContent('#result'), /expired/);
-});
+  await page.click('text=Turn initech on');
+  await page.waitForSelector('text=Turn initech off');
+  assert.equal(await status(good), 200);
+  assert.equal(await status(bad), 401);
 
-test('a user is found, and the session revoked', async () => {
-  const eve = await token('eve');
-  assert.equal(await status(eve), 200);
-  await page.goto(`${gateway.admin}/dashboard/users`);
+  await page.click('nav >> text=Users');
   // By the keyboard alone.
   await page.focus('#q');
-  await page.keyboard.type('eve@example.com');
+  await page.keyboard.type('ada@example.com');
   await page.keyboard.press('Enter');
-  await page.waitForURL(/q=eve/);
+  await page.waitForURL(/q=ada/);
   assert.equal(await page.locator('tbody tr').count(), 1);
-  await page.click('tbody a');
+  await page.focus('tbody a');
+  await page.keyboard.press('Enter');
   await page.waitForSelector('#user');
   assert.match(await page.textContent('main'), /externalUser/);
-  await page.click('button:text-is("Revoke")');
-  await page.waitForSelector('td:text-is("ended")');
-  assert.equal(await status(eve), 401);
+  await page.focus('button:text-is("Revoke")');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.state:text-is("ended")');
+  assert.equal(await status(good), 401);
 
-  await page.click('nav >> text=Audit');
-  await page.waitForURL(/audit/);
-  assert.match(await page.textContent('tbody tr'), /session\.revoke/);
+  await page.click('nav >> text=Audit log');
+  const newest = page.locator('tbody tr');
+  assert.match(await newest.nth(0).textContent(), /session\.revoke/);
+  assert.match(await newest.nth(1).textContent(), /issuer\.enable/);
+  assert.match(await newest.nth(2).textContent(), /issuer\.create/);
 });
 
-test('axe-core finds nothing serious on any page, in light and dark', async () => {
+test('an issuer that is turned off is refused on the next request', async () => {
+  const bob = await token('bob');
+  assert.equal(await status(bob), 200);
+  await page.goto(`${gateway.admin}/dashboard/external`);
+  await page.click('a:text-is("acme")');
+  await page.click('text=Turn acme off');
+  await page.waitForSelector('text=Turn acme on');
+  assert.equal(await status(bob), 401);
+  await page.click('text=Turn acme on');
+  await page.waitForSelector('text=Turn acme off');
+  assert.equal(await status(bob), 200);
+});
+
+test('sessions that are opened come into the list by themselves', async () => {
+  await page.goto(`${gateway.admin}/dashboard/sessions`);
+  const before = await page.locator('tbody tr').count();
+  assert.equal(await status(await token('grace')), 200);
+  await page.waitForFunction((count) => document.querySelectorAll('tbody tr').length > count, before);
+});
+
+test('without script an issuer is changed and deleted', async () => {
+  const brief = await startIssuer();
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  try {
+    const plain = await context.newPage();
+    await plain.goto(`${gateway.admin}/dashboard/external/new`);
+    await plain.fill('#name', 'brief');
+    await plain.fill('#iss', brief.iss);
+    await plain.check('text=At an address');
+    await plain.fill('#jwks_url', brief.jwks_url);
+    await plain.click('button:text-is("Add issuer")');
+    await plain.click('text=Change settings');
+    await plain.check('#enabled');
+    await plain.click('button:text-is("Save settings")');
+    assert.match(await plain.textContent('main'), /saved and are in force/);
+    assert.equal(await status(await token('eve', { issuer: brief })), 200);
+    await plain.click('summary:has-text("Delete brief")');
+    await plain.click('text=Delete brief now');
+    assert.equal(await status(await token('eve', { issuer: brief })), 401);
+  } finally {
+    await context.close();
+    await brief.stop();
+  }
+});
+
+test('axe-core finds nothing on any page, in light and dark, on a desk and on a phone', async () => {
   assert.equal(await status(await token('mallory')), 200);
   await page.goto(`${gateway.admin}/dashboard/users?q=mallory`);
   const one = await page.getAttribute('tbody a', 'href');
-  const paths = ['', '/external', '/users', '/sessions', '/keys', '/routes', '/audit'];
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    for (const path of [...paths.map((path) => `/dashboard${path}`), one]) {
-      await page.goto(`${gateway.admin}${path}`);
-      await page.evaluate(axe.source);
-      const { violations: found, passes } = await page.evaluate(() => window.axe.run());
-      assert.ok(passes.length > 10, 'axe-core looked at the page');
-      const told = found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`);
-      assert.deepEqual(told, [], `${path} in ${colorScheme}`);
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      for (const path of [...PAGES.map((path) => `/dashboard${path}`), one, '/dashboard/external/issuer/nobody']) {
+        await page.goto(`${gateway.admin}${path}`);
+        await axeFindsNothing(`${path} in ${colorScheme} at ${width}`);
+      }
     }
   }
 });
 
-test('pages fit a phone, in light and dark, and break no policy', async () => {
+test('axe-core finds nothing where a form was refused and a token tested', async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${gateway.admin}/dashboard/external/new`);
+    await page.click('button:text-is("Add issuer")');
+    await axeFindsNothing(`a refused form in ${colorScheme}`);
+    for (const life of [600, -90]) {
+      await page.goto(`${gateway.admin}/dashboard/external`);
+      await page.fill('#token', await token('bob', { life }));
+      await page.click('button:text-is("Test")');
+      await axeFindsNothing(`a test in ${colorScheme}`);
+    }
+    await page.goto(`${gateway.admin}/dashboard/tokens`);
+    await page.fill('#name', `ada-${colorScheme}`);
+    await page.click('text=Make a token');
+    await axeFindsNothing(`a new token in ${colorScheme}`);
+  }
+});
+
+test('pages fit a phone, are read easily in light and dark, and break no policy', async () => {
   await page.setViewportSize({ width: 360, height: 740 });
-  const paths = ['', '/external', '/users', '/sessions', '/keys', '/routes', '/audit'];
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });
-    for (const path of paths) {
+    for (const path of PAGES) {
       await page.goto(`${gateway.admin}/dashboard${path}`);
       const overflow = await page.evaluate(() =>
         document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -143,6 +234,14 @@ test('pages fit a phone, in light and dark, and break no policy', async () => {
   }
   assert.deepEqual(violations, []);
 });
+
+async function axeFindsNothing(where) {
+  await page.evaluate(axe.source);
+  const { violations: found, passes } = await page.evaluate(() => window.axe.run());
+  assert.ok(passes.length > 10, 'axe-core looked at the page');
+  const told = found.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`);
+  assert.deepEqual(told, [], where);
+}
 
 /** WCAG 2.2, contrast ratio of two CSS colours. */
 function contrast(one, other) {

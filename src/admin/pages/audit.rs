@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{Frame, moment, page};
+use super::{AUDIT, Frame, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::body::Asked;
 use crate::admin::browser::Visitor;
@@ -28,7 +28,7 @@ pub(super) async fn show(
 ) -> Result<Response, Fault> {
     let found = state.store.audit(paging.into()).await?;
     Ok(page(&Page {
-        frame: Frame::new("Audit", visitor),
+        frame: Frame::new(AUDIT, "Audit log", visitor),
         records: found.items,
         next: found.next,
     }))

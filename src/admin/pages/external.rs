@@ -1,52 +1,35 @@
-//! External authentication: the issuers, their switches and keys, and the test of a token.
+//! External authentication: all issuers, and the test of a token of any of them.
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, Sent, page, seconds};
+use super::token::TestResult;
+use super::{EXTERNAL, Frame, page, seconds};
 use crate::admin::AdminState;
 use crate::admin::browser::Visitor;
 use crate::admin::fault::Fault;
 use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::token_test;
-use crate::jwt::{Explanation, Verdict};
+use crate::runtime::SetAside;
 
 #[derive(Template)]
 #[template(path = "dashboard/external.html")]
 struct Page {
     frame: Frame,
     issuers: Vec<IssuerRow>,
-    explanation: Option<Explanation>,
-}
-
-impl Page {
-    fn age(&self, issuer: &IssuerRow) -> String {
-        let ago = |age| format!("{} ago", seconds(age));
-        issuer.keys.age.map_or_else(|| "never".to_owned(), ago)
-    }
-
-    fn verdict(&self, verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "fail",
-            Verdict::Skipped => "skipped",
-        }
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct Switch {
-    csrf: String,
-    enabled: bool,
+    set_aside: Vec<SetAside>,
+    /// Where the test of a token is sent.
+    test_at: &'static str,
+    result: Option<TestResult>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Test {
-    csrf: String,
-    token: String,
+    pub(super) csrf: String,
+    pub(super) token: String,
 }
 
 /// `GET /dashboard/external`.
@@ -62,41 +45,28 @@ pub(super) async fn test(
 ) -> Result<Response, Fault> {
     visitor.check(&sent.csrf)?;
     let explanation = token_test::explain(&state, &sent.token).await;
-    Ok(render(&state, visitor, Some(explanation)))
+    let result = TestResult::new(explanation, None);
+    Ok(render(&state, visitor, Some(result)))
 }
 
-/// `POST /dashboard/external/{name}/enabled`.
-pub(super) async fn turn(
-    State(state): State<AdminState>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-    Form(sent): Form<Switch>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    issuers::turn(&state, &visitor.operator, &name, sent.enabled).await?;
-    Ok(back())
+/// How the keys of an issuer are: a tone and a few words.
+pub(super) fn state_of_keys(issuer: &IssuerRow) -> (&'static str, String) {
+    let keys = &issuer.keys;
+    let age = keys.age.map(seconds).unwrap_or_default();
+    match (keys.has_keys, keys.degraded) {
+        (false, _) => ("bad", "no keys".to_owned()),
+        (true, true) => ("warn", format!("last good keys serve, {age} old")),
+        (true, false) if keys.next_refresh.is_none() => ("good", "fixed keys".to_owned()),
+        (true, false) => ("good", format!("confirmed {age} ago")),
+    }
 }
 
-/// `POST /dashboard/external/{name}/refresh`.
-pub(super) async fn refresh(
-    State(state): State<AdminState>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    issuers::fetch_now(&state, &visitor.operator, &name).await?;
-    Ok(back())
-}
-
-fn render(state: &AdminState, visitor: Visitor, explanation: Option<Explanation>) -> Response {
+fn render(state: &AdminState, visitor: Visitor, result: Option<TestResult>) -> Response {
     page(&Page {
-        frame: Frame::new("External authentication", visitor),
+        frame: Frame::new(EXTERNAL, "External authentication", visitor),
         issuers: issuers::rows(state),
-        explanation,
+        set_aside: state.runtime.view().set_aside.clone(),
+        test_at: "/dashboard/external/test#result",
+        result,
     })
-}
-
-fn back() -> Response {
-    Redirect::to("/dashboard/external").into_response()
 }

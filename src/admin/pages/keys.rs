@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::{Frame, Sent, moment, page};
+use super::{Frame, KEYS, Sent, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::browser::Visitor;
 use crate::admin::fault::Fault;
@@ -28,6 +28,14 @@ impl Page {
             KeyState::Retired => "retired",
         }
     }
+
+    fn tone(&self, state: &KeyState) -> &'static str {
+        match state {
+            KeyState::Next => "warn",
+            KeyState::Current => "good",
+            KeyState::Retired => "off",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -42,7 +50,7 @@ pub(super) async fn show(
     visitor: Visitor,
 ) -> Result<Response, Fault> {
     Ok(page(&Page {
-        frame: Frame::new("Signing keys", visitor),
+        frame: Frame::new(KEYS, "Signing keys", visitor),
         keys: keys::rows(&state).await?,
     }))
 }

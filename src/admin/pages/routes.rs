@@ -1,55 +1,52 @@
-//! Routes and upstreams, as the running configuration has them.
+//! Routes and upstreams, as the running configuration has them, and where that comes from.
 
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
-use super::{Frame, page};
+use super::{Frame, ROUTES, Sent, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::browser::Visitor;
-use crate::config::Access;
-use crate::route::Route;
-use crate::upstream::Upstream;
+use crate::admin::config;
+use crate::admin::fault::Fault;
+use crate::admin::routing::{self, RouteRow, UpstreamRow};
+use crate::runtime::Attempt;
 
 #[derive(Template)]
 #[template(path = "dashboard/routes.html")]
 struct Page {
     frame: Frame,
-    routes: Vec<Arc<Route>>,
-    upstreams: Vec<Arc<Upstream>>,
-}
-
-impl Page {
-    fn access(&self, route: &Route) -> &'static str {
-        match route.access {
-            Access::Required => "required",
-            Access::Optional => "optional",
-            Access::None => "none",
-        }
-    }
-
-    /// Whether a request sent now would find a server.
-    fn is_up(&self, upstream: &Upstream) -> bool {
-        upstream.pick_for(None, &[]).is_some()
-    }
-
-    fn servers(&self, upstream: &Upstream) -> String {
-        let addresses = upstream.addresses().into_iter();
-        let addresses = addresses.map(|address| address.to_string());
-        addresses.collect::<Vec<_>>().join(", ")
-    }
+    routes: Vec<RouteRow>,
+    upstreams: Vec<UpstreamRow>,
+    /// The configuration's file.
+    file: Option<String>,
+    last: Option<Arc<Attempt>>,
+    needs_restart: Vec<&'static str>,
 }
 
 /// `GET /dashboard/routes`.
 pub(super) async fn show(State(state): State<AdminState>, visitor: Visitor) -> Response {
-    let site = state.site.load();
-    let mut routes: Vec<_> = site.routes.routes().into_iter().cloned().collect();
-    routes.sort_by(|one, other| one.name.cmp(&other.name));
+    let file = state.runtime.file();
     page(&Page {
-        frame: Frame::new("Routes and upstreams", visitor),
-        routes,
-        upstreams: site.upstreams().cloned().collect(),
+        frame: Frame::new(ROUTES, "Routes and upstreams", visitor),
+        routes: routing::routes(&state),
+        upstreams: routing::upstreams(&state),
+        file: file.map(|file| file.display().to_string()),
+        last: state.runtime.last_attempt(),
+        needs_restart: state.runtime.view().needs_restart.clone(),
     })
+}
+
+/// `POST /dashboard/routes/reload`. What came of it is on the page.
+pub(super) async fn reload(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    config::reload_now(&state, &visitor.operator).await;
+    Ok(Redirect::to(ROUTES).into_response())
 }

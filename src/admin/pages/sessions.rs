@@ -1,24 +1,26 @@
-//! Sessions, the newest first.
+//! Sessions, the newest first: those that are open, or all.
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Frame, Sent, moment, page};
+use super::{Frame, SESSIONS, Sent, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::body::Asked;
 use crate::admin::browser::Visitor;
 use crate::admin::fault::Fault;
-use crate::admin::page::Paging;
-use crate::admin::sessions::{self, SessionRow, SessionState};
+use crate::admin::sessions::{self, Search, SessionRow, SessionState};
 
 #[derive(Template)]
 #[template(path = "dashboard/sessions.html")]
 struct Page {
     frame: Frame,
     sessions: Vec<SessionRow>,
+    /// Whether sessions that are over are listed, too.
+    all: bool,
     next: Option<String>,
 }
 
@@ -28,16 +30,30 @@ impl Page {
     }
 }
 
+#[derive(Deserialize)]
+pub(super) struct Which {
+    #[serde(default)]
+    all: bool,
+    #[serde(default)]
+    after: Option<String>,
+}
+
 /// `GET /dashboard/sessions`.
 pub(super) async fn list(
     State(state): State<AdminState>,
     visitor: Visitor,
-    Asked(paging): Asked<Paging>,
+    Asked(Which { all, after }): Asked<Which>,
 ) -> Result<Response, Fault> {
-    let found = state.store.sessions(None, paging.into()).await?;
+    let search = Search {
+        state: (!all).then_some(SessionState::Open),
+        after,
+        ..Search::default()
+    };
+    let found = sessions::find(&state, search).await?;
     Ok(page(&Page {
-        frame: Frame::new("Sessions", visitor),
-        sessions: sessions::rows(found.items),
+        frame: Frame::new(SESSIONS, "Sessions", visitor),
+        sessions: found.sessions,
+        all,
         next: found.next,
     }))
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Frame, Sent, moment, page};
+use super::{Frame, Sent, USERS, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::body::Asked;
 use crate::admin::browser::Visitor;
@@ -61,7 +61,7 @@ pub(super) async fn list(
     let query = search.q.clone().unwrap_or_default();
     let found = users::find(&state, search).await?;
     Ok(page(&List {
-        frame: Frame::new("Users", visitor),
+        frame: Frame::new(USERS, "Users", visitor),
         query,
         users: found.items,
         next: found.next,
@@ -76,7 +76,7 @@ pub(super) async fn show(
 ) -> Result<Response, Fault> {
     let found = users::one(&state, id).await?;
     Ok(page(&One {
-        frame: Frame::new("User", visitor),
+        frame: Frame::new(USERS, "User", visitor),
         user: found.user,
         sessions: found.sessions,
     }))

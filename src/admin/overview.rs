@@ -1,0 +1,185 @@
+//! How the gateway is: what is degraded first, then what was counted.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::AdminState;
+use super::history::Minute;
+use super::issuers::{self, IssuerRow};
+use super::routing::{self, UpstreamRow};
+use crate::metrics::sums;
+
+/// The gateway at a glance.
+#[derive(Debug, Serialize)]
+pub struct Overview {
+    /// What is not as it should be, the worst first.
+    pub complaints: Vec<Complaint>,
+    /// Requests answered since the start.
+    pub requests: u64,
+    /// Requests refused for their credential since the start, by reason, the most frequent first.
+    pub refusals: Vec<Counted>,
+    /// Sessions opened since the start.
+    pub sign_ins: u64,
+    /// Users created since the start.
+    pub users_created: u64,
+    /// Sessions with a cached token at this gateway.
+    pub sessions_live: i64,
+    /// Which part of look-ups of tokens found one that is remembered, 0 to 1; null without any.
+    pub cache_hit_ratio: Option<f64>,
+    /// The last hour, the oldest minute first.
+    pub minutes: Vec<Minute>,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Complaint {
+    /// Whether requests suffer.
+    pub severity: Severity,
+    /// What it is.
+    pub text: String,
+    /// The page that shows more of it.
+    pub page: String,
+}
+
+/// How bad a complaint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Some requests fail.
+    Bad,
+    /// None fails yet, or as somebody wanted it.
+    Warning,
+}
+
+/// How often something was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// What.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// `GET /admin/api/overview`.
+pub async fn show(State(state): State<AdminState>) -> Json<Overview> {
+    Json(look(&state).await)
+}
+
+/// All of it, now.
+pub async fn look(state: &AdminState) -> Overview {
+    let metrics = &state.metrics;
+    let total = |by: Vec<(String, u64)>| by.into_iter().map(|(_, count)| count).sum();
+    let mut refusals = sums(&metrics.decisions, "reason");
+    refusals.retain(|(reason, count)| reason != "ok" && *count > 0);
+    refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Overview {
+        complaints: complaints(state).await,
+        requests: total(sums(&metrics.requests, "route")),
+        refusals: refusals
+            .into_iter()
+            .map(|(reason, count)| Counted { reason, count })
+            .collect(),
+        sign_ins: total(sums(&metrics.sessions_created, "issuer")),
+        users_created: total(sums(&metrics.users_created, "issuer")),
+        sessions_live: metrics.sessions_live.get(),
+        cache_hit_ratio: hit_ratio(&sums(&metrics.token_cache, "result")),
+        minutes: state.history.minutes(metrics),
+    }
+}
+
+async fn complaints(state: &AdminState) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    if state.store.health().await.is_err() {
+        found.push(Complaint {
+            severity: Severity::Bad,
+            text: "the store does not answer: known sessions go on, new sign-ins are refused"
+                .to_owned(),
+            page: "/dashboard/sessions".to_owned(),
+        });
+    }
+    found.extend(issuers::rows(state).iter().filter_map(of_issuer));
+    found.extend(routing::upstreams(state).iter().filter_map(of_upstream));
+    found.extend(of_configuration(state));
+    found.sort_by_key(|complaint| complaint.severity);
+    found
+}
+
+fn of_issuer(issuer: &IssuerRow) -> Option<Complaint> {
+    let name = &issuer.name;
+    let last = issuer.keys.last_error.as_ref();
+    let because = last.map_or(String::new(), |error| format!(": {error}"));
+    let (severity, text) = if !issuer.enabled {
+        (Severity::Warning, format!("the issuer {name} is off"))
+    } else if !issuer.keys.has_keys {
+        let text = format!("the issuer {name} has no keys{because}");
+        (Severity::Bad, text)
+    } else if issuer.keys.degraded {
+        let text = format!("the last good keys of the issuer {name} serve{because}");
+        (Severity::Warning, text)
+    } else {
+        return None;
+    };
+    Some(Complaint {
+        severity,
+        text,
+        page: format!("/dashboard/external/issuer/{name}"),
+    })
+}
+
+fn of_upstream(upstream: &UpstreamRow) -> Option<Complaint> {
+    let down: Vec<_> = upstream
+        .servers
+        .iter()
+        .filter(|server| server.healthy_addresses == 0)
+        .map(|server| server.server.as_str())
+        .collect();
+    let name = &upstream.name;
+    let (severity, text) = if down.is_empty() {
+        return None;
+    } else if down.len() == upstream.servers.len() {
+        let text = format!("no server of the upstream {name} takes requests");
+        (Severity::Bad, text)
+    } else {
+        let down = down.join(", ");
+        let text = format!("of the upstream {name}, {down} takes no requests");
+        (Severity::Warning, text)
+    };
+    Some(Complaint {
+        severity,
+        text,
+        page: "/dashboard/routes".to_owned(),
+    })
+}
+
+fn of_configuration(state: &AdminState) -> Vec<Complaint> {
+    let warn = |text: String, page: &str| Complaint {
+        severity: Severity::Warning,
+        text,
+        page: page.to_owned(),
+    };
+    let mut found = Vec::new();
+    let last = state.runtime.last_attempt();
+    if last.is_some_and(|attempt| !attempt.succeeded) {
+        let text = "the configuration file was not taken; the last good one is in force";
+        found.push(warn(text.to_owned(), "/dashboard/routes"));
+    }
+    let view = state.runtime.view();
+    if !view.needs_restart.is_empty() {
+        let keys = view.needs_restart.join(", ");
+        let text = format!("changes of {keys} in the file take effect by a restart");
+        found.push(warn(text, "/dashboard/routes"));
+    }
+    for aside in &view.set_aside {
+        let text = format!("the issuer {} is set aside: {}", aside.name, aside.reason);
+        found.push(warn(text, "/dashboard/external"));
+    }
+    found
+}
+
+fn hit_ratio(results: &[(String, u64)]) -> Option<f64> {
+    let all: u64 = results.iter().map(|(_, count)| count).sum();
+    let hits = results.iter().find(|(result, _)| result == "hit");
+    let hits = hits.map_or(0, |(_, count)| *count);
+    (all > 0).then(|| hits as f64 / all as f64)
+}

@@ -1,0 +1,191 @@
+//! One issuer: its settings, keys and switch, and the test of a token against them.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(super) mod edit;
+pub(super) mod form;
+mod preset;
+
+use super::external::{Test, state_of_keys};
+use super::token::TestResult;
+use super::{EXTERNAL, Frame, Sent, ahead, moment, page};
+use crate::admin::AdminState;
+use crate::admin::browser::Visitor;
+use crate::admin::fault::Fault;
+use crate::admin::issuers::{self, IssuerRow};
+use crate::admin::token_test;
+use crate::config::issuer::Provisioning;
+
+#[derive(Template)]
+#[template(path = "dashboard/issuer.html")]
+struct Page {
+    frame: Frame,
+    issuer: IssuerRow,
+    /// What was just done.
+    done: Option<&'static str>,
+    test_at: String,
+    result: Option<TestResult>,
+}
+
+impl Page {
+    fn is_made(&self) -> bool {
+        self.issuer.settings.is_some()
+    }
+
+    fn provisioning(&self) -> &'static str {
+        match self.issuer.provisioning {
+            Provisioning::Auto => "made on first sight",
+            Provisioning::ExistingOnly => "made by operators only",
+        }
+    }
+
+    /// Settings as they were written that have no row of their own.
+    fn written(&self) -> Vec<(String, String)> {
+        let settings = self.issuer.settings.iter().flatten();
+        let others = settings.filter(|(key, _)| !SHOWN.contains(&key.as_str()));
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        others
+            .map(|(key, value)| (key.clone(), text(value)))
+            .collect()
+    }
+
+    /// Fetches that succeeded.
+    fn good_fetches(&self) -> u64 {
+        let fetches = self.issuer.keys.fetches;
+        fetches.changed + fetches.unchanged
+    }
+}
+
+/// What a redirect says of the form before it.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Switch {
+    csrf: String,
+    enabled: bool,
+}
+
+/// `GET /dashboard/external/issuer/{name}`.
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Query(Done { done }): Query<Done>,
+) -> Result<Response, Fault> {
+    let done = SAID.into_iter().find(|(word, _)| *word == done);
+    render(&state, visitor, &name, done.map(|(_, text)| text), None)
+}
+
+/// `POST /dashboard/external/issuer/{name}/test`. The token is in the body, and in no answer.
+pub(super) async fn test(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(sent): Form<Test>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    let explanation = token_test::explain(&state, &sent.token).await;
+    let result = TestResult::new(explanation, None);
+    render(&state, visitor, &name, None, Some(result))
+}
+
+/// `POST /dashboard/external/issuer/{name}/enabled`.
+pub(super) async fn turn(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(sent): Form<Switch>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    issuers::turn(&state, &visitor.operator, &name, sent.enabled).await?;
+    Ok(to_issuer(&name, if sent.enabled { "on" } else { "off" }))
+}
+
+/// `POST /dashboard/external/issuer/{name}/refresh`.
+pub(super) async fn refresh(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    let fetched = issuers::fetch_now(&state, &visitor.operator, &name).await?;
+    let done = if fetched.refreshed { "fetched" } else { "" };
+    Ok(to_issuer(&name, done))
+}
+
+/// `POST /dashboard/external/issuer/{name}/delete`.
+pub(super) async fn delete(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    issuers::unmake(&state, &visitor.operator, &name).await?;
+    Ok(Redirect::to(EXTERNAL).into_response())
+}
+
+/// The page of an issuer, with a word of [`SAID`].
+pub(super) fn to_issuer(name: &str, done: &str) -> Response {
+    // A name is of letters, digits, `.`, `_` and `-`: a path segment as it is.
+    let query = if done.is_empty() {
+        String::new()
+    } else {
+        format!("?done={done}")
+    };
+    Redirect::to(&format!("{EXTERNAL}/issuer/{name}{query}")).into_response()
+}
+
+fn render(
+    state: &AdminState,
+    visitor: Visitor,
+    name: &str,
+    done: Option<&'static str>,
+    result: Option<TestResult>,
+) -> Result<Response, Fault> {
+    let issuer = issuers::row(state, name)?;
+    Ok(page(&Page {
+        frame: Frame::new(EXTERNAL, issuer.name.clone(), visitor),
+        test_at: format!("{EXTERNAL}/issuer/{}/test#result", issuer.name),
+        issuer,
+        done,
+        result,
+    }))
+}
+
+/// What can have been done.
+const SAID: [(&str, &str); 5] = [
+    ("made", "The issuer was added."),
+    ("changed", "The settings were saved and are in force."),
+    ("on", "The issuer is on: its tokens are accepted."),
+    ("off", "The issuer is off: its tokens are refused."),
+    ("fetched", "The keys were fetched."),
+];
+/// Keys of the settings that are shown by what came of them.
+const SHOWN: [&str; 12] = [
+    "name",
+    "iss",
+    "aud",
+    "cookie_name",
+    "cookieName",
+    "header",
+    "algorithms",
+    "provisioning",
+    "jwks_url",
+    "jwksUrl",
+    "enabled",
+    "keys",
+];

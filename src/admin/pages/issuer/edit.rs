@@ -1,0 +1,331 @@
+//! Making an issuer and changing one, by a form; and the test of a token against what is typed.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use serde::Deserialize;
+
+use super::form::{self, Field, IssuerForm, Kind};
+use super::preset::{PRESETS, Preset};
+use super::to_issuer;
+use crate::admin::AdminState;
+use crate::admin::browser::Visitor;
+use crate::admin::fault::Fault;
+use crate::admin::issuers;
+use crate::admin::pages::token::TestResult;
+use crate::admin::pages::{EXTERNAL, Frame, page};
+use crate::admin::token_test;
+use crate::config::issuer::Algorithm;
+use crate::runtime::Document;
+use crate::store::Digest;
+
+#[derive(Template)]
+#[template(path = "dashboard/issuer_form.html")]
+struct Page {
+    frame: Frame,
+    form: IssuerForm,
+    /// The name of the issuer that is changed; `None` for a new one.
+    changes: Option<String>,
+    /// Which settings the form was made from.
+    version: String,
+    problems: Problems,
+    result: Option<TestResult>,
+}
+
+/// What is wrong with what was typed.
+#[derive(Default)]
+struct Problems {
+    /// With no input in particular.
+    whole: Vec<String>,
+    by_input: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// One input as the page shows it.
+struct Input<'a> {
+    field: Field,
+    value: &'a str,
+    problems: &'a [String],
+    is_fixed: bool,
+}
+
+#[derive(Deserialize)]
+pub(in crate::admin::pages) struct Choice {
+    #[serde(default)]
+    preset: String,
+}
+
+/// `GET /dashboard/external/new`.
+pub(in crate::admin::pages) async fn blank(
+    visitor: Visitor,
+    Query(Choice { preset }): Query<Choice>,
+) -> Response {
+    page(&Page::new(visitor, IssuerForm::blank(&preset), None))
+}
+
+/// `POST /dashboard/external/new`.
+pub(in crate::admin::pages) async fn create(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
+    visitor.check(field(&fields, "csrf"))?;
+    let form = IssuerForm::sent(&fields);
+    let made = match form.document() {
+        Ok(settings) => issuers::make(&state, &visitor.operator, settings).await,
+        Err(objections) => Err(objections.into()),
+    };
+    Ok(match made {
+        Ok(row) => to_issuer(&row.name, "made"),
+        Err(fault) => Page::new(visitor, form, None).refused(fault),
+    })
+}
+
+/// `GET /dashboard/external/issuer/{name}/edit`.
+pub(in crate::admin::pages) async fn written(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+) -> Result<Response, Fault> {
+    let settings = settings(&state, &name)?;
+    let mut shown = Page::new(visitor, IssuerForm::of(&settings), Some(name));
+    shown.version = version(&settings);
+    Ok(page(&shown))
+}
+
+/// `POST /dashboard/external/issuer/{name}/edit`.
+pub(in crate::admin::pages) async fn replace(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
+    visitor.check(field(&fields, "csrf"))?;
+    let form = IssuerForm::sent(&fields);
+    let now = version(&settings(&state, &name)?);
+    let written = match form.document() {
+        _ if now != field(&fields, "version") => Err(changed_meanwhile()),
+        Ok(settings) => issuers::remake(&state, &visitor.operator, &name, settings).await,
+        Err(objections) => Err(objections.into()),
+    };
+    Ok(match written {
+        Ok(row) => to_issuer(&row.name, "changed"),
+        Err(fault) => {
+            let mut shown = Page::new(visitor, form, Some(name));
+            shown.version = now;
+            shown.refused(fault)
+        }
+    })
+}
+
+/// `POST /dashboard/external/try`. The token is in the body, and in no answer.
+pub(in crate::admin::pages) async fn try_out(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
+    tested(&state, visitor, None, &fields).await
+}
+
+/// `POST /dashboard/external/issuer/{name}/try`. The token is in the body, and in no answer.
+pub(in crate::admin::pages) async fn try_change(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
+    settings(&state, &name)?;
+    tested(&state, visitor, Some(name), &fields).await
+}
+
+async fn tested(
+    state: &AdminState,
+    visitor: Visitor,
+    changes: Option<String>,
+    fields: &[(String, String)],
+) -> Result<Response, Fault> {
+    visitor.check(field(fields, "csrf"))?;
+    let form = IssuerForm::sent(fields);
+    let tested = match form.document() {
+        Ok(mut settings) => {
+            // A name is not needed for a test.
+            settings.retain(|key, value| key != "name" || value != "");
+            token_test::explain_unsaved(state, field(fields, "token"), settings).await
+        }
+        Err(objections) => Err(objections.into()),
+    };
+    let mut shown = Page::new(visitor, form, changes);
+    field(fields, "version").clone_into(&mut shown.version);
+    Ok(match tested {
+        Ok(tested) => {
+            shown.result = Some(TestResult::new(tested.explanation, tested.keys));
+            page(&shown)
+        }
+        Err(fault) => shown.refused(fault),
+    })
+}
+
+impl Page {
+    fn new(visitor: Visitor, form: IssuerForm, changes: Option<String>) -> Self {
+        let title = match &changes {
+            Some(name) => format!("Change {name}"),
+            None => "Add an issuer".to_owned(),
+        };
+        Self {
+            frame: Frame::new(EXTERNAL, title, visitor),
+            form,
+            changes,
+            version: String::new(),
+            problems: Problems::default(),
+            result: None,
+        }
+    }
+
+    /// The page again, with what is wrong; what was typed is kept.
+    fn refused(mut self, fault: Fault) -> Response {
+        let status = fault.status;
+        self.problems = Problems::of(fault);
+        (status, page(&self)).into_response()
+    }
+
+    /// Where the form is sent to be saved.
+    fn save_at(&self) -> String {
+        match &self.changes {
+            Some(name) => format!("{EXTERNAL}/issuer/{name}/edit"),
+            None => format!("{EXTERNAL}/new"),
+        }
+    }
+
+    /// Where it is sent to test a token.
+    fn try_at(&self) -> String {
+        match &self.changes {
+            Some(name) => format!("{EXTERNAL}/issuer/{name}/try#result"),
+            None => format!("{EXTERNAL}/try#result"),
+        }
+    }
+
+    /// Where whoever changes their mind goes.
+    fn back_at(&self) -> String {
+        match &self.changes {
+            Some(name) => format!("{EXTERNAL}/issuer/{name}"),
+            None => EXTERNAL.to_owned(),
+        }
+    }
+
+    fn presets(&self) -> &'static [Preset] {
+        &PRESETS
+    }
+
+    fn input(&self, field: Field) -> Input<'_> {
+        Input {
+            field,
+            value: self.form.text(field.key),
+            problems: self.problems.at(field.key),
+            is_fixed: field.key == "name" && self.changes.is_some(),
+        }
+    }
+
+    fn inputs(&self, fields: &[Field]) -> Vec<Input<'_>> {
+        fields.iter().map(|field| self.input(*field)).collect()
+    }
+
+    fn parameters(&self) -> Vec<Input<'_>> {
+        let preset = self.form.preset();
+        self.inputs(preset.map_or(&[], |preset| preset.parameters))
+    }
+
+    fn algorithms(&self) -> impl Iterator<Item = &'static str> {
+        Algorithm::ASYMMETRIC.into_iter().map(Algorithm::name)
+    }
+
+    /// Whether the part of what few need is to be seen at once.
+    fn opens_special(&self) -> bool {
+        let wrong = |field: &Field| !self.problems.at(field.key).is_empty();
+        self.form.is_special()
+            || form::SPECIAL.iter().any(wrong)
+            || !self.problems.at(form::OTHERS).is_empty()
+    }
+}
+
+impl Problems {
+    fn of(fault: Fault) -> Self {
+        let mut problems = Self::default();
+        if fault.code == "issuer_exists" {
+            problems.by_input.insert("name", vec![fault.message]);
+            return problems;
+        }
+        if fault.problems.is_empty() {
+            problems.whole.push(fault.message);
+        }
+        for objection in fault.problems {
+            let input = form::input_of(&objection.field);
+            let mut said = objection.message;
+            // A text of several settings has to say which one is meant.
+            if input == form::OTHERS && objection.field != form::OTHERS {
+                said = format!("{}: {said}", objection.field);
+            }
+            if let Some(hint) = objection.hint {
+                said = format!("{said}; {hint}");
+            }
+            match input {
+                "" => problems.whole.push(said),
+                input => problems.by_input.entry(input).or_default().push(said),
+            }
+        }
+        problems
+    }
+
+    fn at(&self, input: &str) -> &[String] {
+        self.by_input.get(input).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.by_input.is_empty()
+    }
+}
+
+impl Input<'_> {
+    fn is_lines(&self) -> bool {
+        self.field.kind == Kind::Lines
+    }
+
+    fn is_switch(&self) -> bool {
+        self.field.kind == Kind::Switch
+    }
+}
+
+/// The settings of an issuer that operators made.
+fn settings(state: &AdminState, name: &str) -> Result<Document, Fault> {
+    let row = issuers::row(state, name)?;
+    row.settings.ok_or_else(|| {
+        Fault::new(
+            StatusCode::CONFLICT,
+            "issuer_from_file",
+            "this issuer comes from the configuration file, which alone can change it",
+        )
+    })
+}
+
+/// Tells settings from others.
+fn version(settings: &Document) -> String {
+    let text = serde_json::Value::Object(settings.clone()).to_string();
+    BASE64URL.encode(Digest::of(&["issuer settings", &text]).0)
+}
+
+fn changed_meanwhile() -> Fault {
+    Fault::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        "somebody else changed this issuer since the form was loaded; to save now replaces that",
+    )
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    let found = fields.iter().find(|(key, _)| key == name);
+    found.map_or("", |(_, value)| value)
+}

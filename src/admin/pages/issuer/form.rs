@@ -1,0 +1,456 @@
+//! The form of an issuer: settings as fields of a page, there and back.
+//!
+//! Settings without a field of their own, and values that a field can not show, stand in
+//! [`OTHERS`] as text, so that nothing is lost on the way.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::preset::{self, Preset};
+use crate::config::issuer::Algorithm;
+use crate::config::load::made::{self, Objection};
+use crate::runtime::Document;
+
+/// One input.
+#[derive(Clone, Copy)]
+pub(in crate::admin::pages) struct Field {
+    /// The key in the configuration, and the input's name and id.
+    pub(in crate::admin::pages) key: &'static str,
+    /// What it is.
+    pub(in crate::admin::pages) label: &'static str,
+    /// What to know about it.
+    pub(in crate::admin::pages) note: &'static str,
+    /// How it is written.
+    pub(in crate::admin::pages) kind: Kind,
+}
+
+/// How a setting is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::admin::pages) enum Kind {
+    /// On one line; empty for none.
+    Text,
+    /// Several texts, one on each line.
+    Lines,
+    /// Yes or no; no by default.
+    Switch,
+}
+
+impl Field {
+    pub(super) const fn text(key: &'static str, label: &'static str, note: &'static str) -> Self {
+        let kind = Kind::Text;
+        Self {
+            key,
+            label,
+            note,
+            kind,
+        }
+    }
+
+    const fn lines(key: &'static str, label: &'static str, note: &'static str) -> Self {
+        let kind = Kind::Lines;
+        Self {
+            key,
+            label,
+            note,
+            kind,
+        }
+    }
+
+    const fn switch(key: &'static str, label: &'static str, note: &'static str) -> Self {
+        let kind = Kind::Switch;
+        Self {
+            key,
+            label,
+            note,
+            kind,
+        }
+    }
+}
+
+/// What was typed, or what there is to change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::admin::pages) struct IssuerForm {
+    /// By the input's name.
+    typed: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl IssuerForm {
+    /// A new issuer's, off until somebody says otherwise; of a provider that is known by name, or
+    /// of another.
+    pub(super) fn blank(preset: &str) -> Self {
+        let mut form = Self::default();
+        let keys_from = match preset::find(preset) {
+            Some(preset) => {
+                form.put(PRESET, preset.word);
+                ELSEWHERE
+            }
+            None => DISCOVERY,
+        };
+        form.put(KEYS_FROM, keys_from);
+        form.put("provisioning", "auto");
+        form
+    }
+
+    /// What a browser sent. Inputs that are none of this form's are left out.
+    pub(super) fn sent(fields: &[(String, String)]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in fields {
+            if let Some(name) = input(name) {
+                form.put(name, value);
+            }
+        }
+        form
+    }
+
+    /// An issuer's settings.
+    pub(super) fn of(document: &Document) -> Self {
+        let mut form = Self::default();
+        let mut others = Document::new();
+        form.put(KEYS_FROM, ELSEWHERE);
+        for (key, value) in document {
+            let key = match key.as_str() {
+                "jwksUrl" => "jwks_url",
+                "cookieName" => "cookie_name",
+                "assumeEmailVerified" => "assume_email_verified",
+                key => key,
+            };
+            if !form.takes(key, value) {
+                others.insert(key.to_owned(), value.clone());
+            }
+        }
+        if !document.contains_key("enabled") {
+            form.put("enabled", "true");
+        }
+        if !document.contains_key("provisioning") {
+            form.put("provisioning", "auto");
+        }
+        if !others.is_empty() {
+            // The pretty form of an object does not fail.
+            form.put(
+                OTHERS,
+                &serde_json::to_string_pretty(&others).unwrap_or_default(),
+            );
+        }
+        form
+    }
+
+    /// The settings that it says.
+    pub(super) fn document(&self) -> Result<Document, Vec<Objection>> {
+        let mut document = self.others()?;
+        let mut twice = Vec::new();
+        let mut set = |key: &str, value: Value| {
+            if document.insert(key.to_owned(), value).is_some() {
+                twice.push(objection(
+                    OTHERS,
+                    format!("`{key}` has a field of its own above"),
+                ));
+            }
+        };
+        set("name", json!(self.text("name").trim()));
+        set("enabled", json!(self.has("enabled", "true")));
+        if let Some(preset) = self.preset() {
+            set(PRESET, json!(preset.word));
+        }
+        for field in self.fields() {
+            if field.key == "name" || (field.key == JWKS_URL && !self.has(KEYS_FROM, ADDRESS)) {
+                continue;
+            }
+            let text = self.text(field.key).trim();
+            match field.kind {
+                Kind::Text if !text.is_empty() => set(field.key, json!(text)),
+                Kind::Lines if !text.is_empty() => {
+                    let lines = text.lines().map(str::trim);
+                    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+                    set(field.key, json!(lines));
+                }
+                Kind::Switch if self.has(field.key, "true") => set(field.key, json!(true)),
+                Kind::Text | Kind::Lines | Kind::Switch => {}
+            }
+        }
+        if self.has(KEYS_FROM, DISCOVERY) {
+            set(DISCOVERY, json!(true));
+        }
+        if self.has("provisioning", "existing_only") {
+            set("provisioning", json!("existing_only"));
+        }
+        if let Some(algorithms) = self.typed.get(ALGORITHMS) {
+            set(ALGORITHMS, json!(algorithms));
+        }
+        if twice.is_empty() {
+            Ok(document)
+        } else {
+            Err(twice)
+        }
+    }
+
+    /// What was typed into an input of one value.
+    pub(in crate::admin::pages) fn text(&self, name: &str) -> &str {
+        let values = self.typed.get(name);
+        values
+            .and_then(|values| values.first())
+            .map_or("", String::as_str)
+    }
+
+    /// Whether a choice is ticked.
+    pub(in crate::admin::pages) fn has(&self, name: &str, value: &str) -> bool {
+        let values = self.typed.get(name).into_iter().flatten();
+        values.into_iter().any(|one| one == value)
+    }
+
+    /// The provider that is known by name.
+    pub(in crate::admin::pages) fn preset(&self) -> Option<&'static Preset> {
+        preset::find(self.text(PRESET))
+    }
+
+    /// Whether anything beyond the usual is set.
+    pub(in crate::admin::pages) fn is_special(&self) -> bool {
+        let set = |name| !self.text(name).trim().is_empty();
+        set(OTHERS) || SPECIAL.iter().any(|field| set(field.key))
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        let parameters = self.preset().map_or(&[][..], |preset| preset.parameters);
+        parameters.iter().chain(USUAL).chain(SPECIAL)
+    }
+
+    fn put(&mut self, name: &'static str, value: &str) {
+        self.typed.entry(name).or_default().push(value.to_owned());
+    }
+
+    /// Puts a setting into its field; false when there is none, or it can not show the value.
+    fn takes(&mut self, key: &str, value: &Value) -> bool {
+        match (key, value) {
+            ("enabled", Value::Bool(enabled)) => {
+                if *enabled {
+                    self.put("enabled", "true");
+                }
+                return true;
+            }
+            (PRESET, Value::String(word)) if preset::find(word).is_some() => {
+                self.put(PRESET, word);
+                return true;
+            }
+            (DISCOVERY, Value::Bool(discovery)) => {
+                if *discovery {
+                    self.typed.insert(KEYS_FROM, vec![DISCOVERY.to_owned()]);
+                }
+                return true;
+            }
+            ("provisioning", Value::String(word)) if PROVISIONINGS.contains(&word.as_str()) => {
+                self.put("provisioning", word);
+                return true;
+            }
+            (ALGORITHMS, Value::Array(names)) => {
+                let known = |name: &Value| Algorithm::from_name(name.as_str().unwrap_or_default());
+                let known: Option<Vec<_>> = names.iter().map(known).collect();
+                for algorithm in known.iter().flatten() {
+                    self.put(ALGORITHMS, algorithm.name());
+                }
+                return known.is_some();
+            }
+            _ => {}
+        }
+        let Some(field) = known_field(key) else {
+            return false;
+        };
+        let text = match (field.kind, value) {
+            (Kind::Text, Value::String(text)) if !text.is_empty() => text.clone(),
+            (Kind::Lines, Value::String(line)) if is_line(line) => line.clone(),
+            (Kind::Lines, Value::Array(lines)) if lines.iter().all(is_line_value) => {
+                let lines: Vec<_> = lines.iter().filter_map(Value::as_str).collect();
+                lines.join("\n")
+            }
+            (Kind::Switch, Value::Bool(true)) => "true".to_owned(),
+            (Kind::Switch, Value::Bool(false)) => return true,
+            _ => return false,
+        };
+        if key == JWKS_URL {
+            self.typed.insert(KEYS_FROM, vec![ADDRESS.to_owned()]);
+        }
+        self.put(field.key, &text);
+        true
+    }
+
+    fn others(&self) -> Result<Document, Vec<Objection>> {
+        let text = self.text(OTHERS).trim();
+        if text.is_empty() {
+            return Ok(Document::new());
+        }
+        made::document(text).map_err(|error| vec![objection(OTHERS, error)])
+    }
+}
+
+/// The input that an objection to `field` is shown at.
+pub(super) fn input_of(field: &str) -> &'static str {
+    let key = field.split(['.', '[']).next().unwrap_or_default();
+    match key {
+        "" => "",
+        JWKS_URL | DISCOVERY | "keys" => KEYS_FROM,
+        key => input(key).unwrap_or(OTHERS),
+    }
+}
+
+fn objection(field: &str, message: String) -> Objection {
+    Objection {
+        field: field.to_owned(),
+        message,
+        hint: None,
+    }
+}
+
+/// The input of this name.
+fn input(name: &str) -> Option<&'static str> {
+    let choices = CHOICES.iter().find(|choice| **choice == name).copied();
+    choices.or_else(|| known_field(name).map(|field| field.key))
+}
+
+fn known_field(key: &str) -> Option<&'static Field> {
+    let parameters = preset::PRESETS.iter().flat_map(|preset| preset.parameters);
+    let mut all = USUAL.iter().chain(SPECIAL).chain(parameters);
+    all.find(|field| field.key == key)
+}
+
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && text.trim() == text && !text.contains(['\n', '\r'])
+}
+
+fn is_line_value(value: &Value) -> bool {
+    value.as_str().is_some_and(is_line)
+}
+
+/// Where keys come from.
+pub(in crate::admin::pages) const KEYS_FROM: &str = "keys_from";
+/// By OpenID Connect Discovery.
+pub(in crate::admin::pages) const DISCOVERY: &str = "discovery";
+/// From the address of [`JWKS_URL`].
+pub(in crate::admin::pages) const ADDRESS: &str = "address";
+/// From where the preset or the other settings say.
+pub(in crate::admin::pages) const ELSEWHERE: &str = "elsewhere";
+/// Settings as text.
+pub(in crate::admin::pages) const OTHERS: &str = "others";
+const JWKS_URL: &str = "jwks_url";
+const ALGORITHMS: &str = "algorithms";
+const PRESET: &str = "preset";
+const PROVISIONINGS: [&str; 2] = ["auto", "existing_only"];
+
+/// Inputs that are no [`Field`].
+const CHOICES: [&str; 6] = [
+    PRESET,
+    KEYS_FROM,
+    ALGORITHMS,
+    "provisioning",
+    "enabled",
+    OTHERS,
+];
+
+pub(in crate::admin::pages) const NAME: Field = Field::text(
+    "name",
+    "Name",
+    "How logs, metrics and this dashboard call it: letters, digits, `.`, `_` and `-`. \
+     It does not change later.",
+);
+pub(in crate::admin::pages) const ISS: Field = Field::text(
+    "iss",
+    "Issuer (`iss`)",
+    "The exact `iss` of its tokens, such as `https://login.example.com`.",
+);
+pub(in crate::admin::pages) const KEYS_AT: Field = Field::text(
+    JWKS_URL,
+    "Address of the keys (`jwks_url`)",
+    "Answers with a JWK set, such as `https://login.example.com/.well-known/jwks.json`.",
+);
+pub(in crate::admin::pages) const COOKIE: Field = Field::text(
+    "cookie_name",
+    "Cookie",
+    "The cookie in which browsers bring its token.",
+);
+pub(in crate::admin::pages) const HEADER: Field = Field::text(
+    "header",
+    "Header field",
+    "A field, beside `Authorization: Bearer`, that carries its bare token.",
+);
+pub(in crate::admin::pages) const AUDIENCE: Field = Field::lines(
+    "aud",
+    "Audience (`aud`)",
+    "A token is accepted when it names one of these, one on each line. Empty: none is asked for.",
+);
+pub(in crate::admin::pages) const ASSUME_VERIFIED: Field = Field::switch(
+    "assume_email_verified",
+    "Take addresses for verified",
+    "When no claim says whether an address is verified.",
+);
+pub(in crate::admin::pages) const EMAIL_TRUSTED: Field = Field::switch(
+    "email_trusted",
+    "Link accounts by its verified addresses",
+    "Only where `link_by_verified_email` is on.",
+);
+
+const USUAL: &[Field] = &[
+    NAME,
+    ISS,
+    KEYS_AT,
+    COOKIE,
+    HEADER,
+    AUDIENCE,
+    ASSUME_VERIFIED,
+    EMAIL_TRUSTED,
+];
+
+/// What few need.
+pub(in crate::admin::pages) const SPECIAL: &[Field] = &[
+    Field::lines(
+        "azp",
+        "Authorized parties (`azp`)",
+        "One on each line. Empty: ignored.",
+    ),
+    Field::lines(
+        "logout_audience",
+        "Audience of logout tokens",
+        "One on each line. Empty: the audience above.",
+    ),
+    Field::text(
+        "leeway",
+        "Leeway",
+        "The tolerated difference of clocks, such as `30s`, which is the default.",
+    ),
+    Field::text(
+        "max_token_age",
+        "Greatest age",
+        "Of a token since its `iat`, such as `1h`.",
+    ),
+    Field::text(
+        "sid_claim",
+        "Claim of the login",
+        "Names the login at the provider; `sid` by default.",
+    ),
+    Field::text("email_claim", "Claim of the address", "`email` by default."),
+    Field::text(
+        "email_verified_claim",
+        "Claim that verifies the address",
+        "`email_verified` or `emailVerified` by default.",
+    ),
+    Field::switch(
+        "required_for_ready",
+        "Not ready without its keys",
+        "`/ready` answers 503 while this issuer has no keys.",
+    ),
+    Field::switch(
+        "revoke_on_key_removal",
+        "End sessions with a key",
+        "When a key leaves the key set, so do the sessions that it vouched for.",
+    ),
+    Field::switch(
+        "deny_private_networks",
+        "Refuse private networks",
+        "Key-set addresses may not lead to loopback, private or link-local ranges.",
+    ),
+    Field::switch(
+        "insecure_http",
+        "Allow plain HTTP for keys",
+        "Whoever is on the way can then make keys, and with them tokens.",
+    ),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Providers that the form of an issuer knows by name, and what each wants to know.
+
+use super::form::{Field, Kind};
+
+/// One provider.
+pub(in crate::admin::pages) struct Preset {
+    /// Its word in the configuration.
+    pub(in crate::admin::pages) word: &'static str,
+    /// Its name.
+    pub(in crate::admin::pages) title: &'static str,
+    /// What differs between its customers.
+    pub(super) parameters: &'static [Field],
+}
+
+/// The provider of that word.
+pub(super) fn find(word: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.word == word)
+}
+
+pub(in crate::admin::pages) const PRESETS: [Preset; 10] = [
+    Preset {
+        word: "auth0",
+        title: "Auth0",
+        parameters: &[Field::text(
+            "domain",
+            "Domain",
+            "The tenant's or the custom domain, such as `acme.eu.auth0.com`.",
+        )],
+    },
+    Preset {
+        word: "clerk",
+        title: "Clerk",
+        parameters: &[Field::text(
+            "domain",
+            "Domain",
+            "The frontend API's host, such as `clerk.example.com`.",
+        )],
+    },
+    Preset {
+        word: "cloudflare_access",
+        title: "Cloudflare Access",
+        parameters: &[Field::text(
+            "team",
+            "Team",
+            "What precedes `.cloudflareaccess.com`. The audience below is the application's tag.",
+        )],
+    },
+    Preset {
+        word: "cognito",
+        title: "Amazon Cognito",
+        parameters: &[Field::text(
+            "user_pool",
+            "User pool",
+            "Such as `eu-central-1_AbCdEfGhI`. The audience below is the app client's id.",
+        )],
+    },
+    Preset {
+        word: "entra",
+        title: "Microsoft Entra ID",
+        parameters: &[
+            Field::text("tenant", "Tenant", "The directory's id."),
+            Field {
+                key: "tenants",
+                label: "Tenants",
+                note: "In place of one tenant: the ids of all that are trusted, one on each line.",
+                kind: Kind::Lines,
+            },
+        ],
+    },
+    Preset {
+        word: "firebase",
+        title: "Firebase",
+        parameters: &[
+            Field::text("project", "Project", "The project's id."),
+            Field {
+                key: "session_cookie",
+                label: "Session cookies",
+                note: "Tokens are the session cookies of its admin SDKs, not ID tokens.",
+                kind: Kind::Switch,
+            },
+        ],
+    },
+    Preset {
+        word: "google_iap",
+        title: "Google IAP",
+        parameters: &[],
+    },
+    Preset {
+        word: "keycloak",
+        title: "Keycloak",
+        parameters: &[
+            Field::text("url", "Server", "Such as `https://sso.example.com`."),
+            Field::text("realm", "Realm", ""),
+        ],
+    },
+    Preset {
+        word: "supabase",
+        title: "Supabase",
+        parameters: &[Field::text(
+            "project",
+            "Project",
+            "The project's reference.",
+        )],
+    },
+    Preset {
+        word: "workos",
+        title: "WorkOS",
+        parameters: &[Field::text("client_id", "Client id", "")],
+    },
+];

@@ -1,0 +1,73 @@
+//! Times as operators read them.
+
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+
+/// A moment in UTC, to the second.
+pub(super) fn moment(at: &UnixTime) -> String {
+    if at.0 > LAST_MOMENT {
+        return "never".to_owned();
+    }
+    at.rfc3339().replace('T', " ").replace('Z', " UTC")
+}
+
+/// How far a moment is from now, in its largest unit.
+pub(super) fn ago(at: &UnixTime) -> String {
+    let now = UnixTime::now();
+    if at.0 > LAST_MOMENT {
+        return "never".to_owned();
+    }
+    match (at.0.cmp(&now.0), at.0.abs_diff(now.0)) {
+        (_, 0) => "now".to_owned(),
+        (std::cmp::Ordering::Greater, ahead) => format!("in {}", largest_unit(ahead)),
+        (_, past) => format!("{} ago", largest_unit(past)),
+    }
+}
+
+/// A length of time, exactly.
+pub(super) fn seconds(count: u64) -> String {
+    humantime::format_duration(Duration::from_secs(count)).to_string()
+}
+
+/// How far ahead something is, in whole seconds.
+pub(super) fn ahead(count: &f64) -> String {
+    // Less than a second is now; what is negative saturates to that.
+    format!("in {}", seconds(*count as u64))
+}
+
+fn largest_unit(seconds: u64) -> String {
+    let unit = UNITS.into_iter().find(|(from, _, _)| seconds >= *from);
+    let (_, size, name) = unit.unwrap_or((0, 1, "s"));
+    format!("{} {name}", seconds / size)
+}
+
+/// From how many seconds on, how many of them, by which name.
+const UNITS: [(u64, u64, &str); 3] = [
+    (2 * DAY, DAY, "d"),
+    (2 * HOUR, HOUR, "h"),
+    (MINUTE, MINUTE, "min"),
+];
+const DAY: u64 = 24 * HOUR;
+const HOUR: u64 = 60 * MINUTE;
+const MINUTE: u64 = 60;
+/// 9999-12-31T23:59:59Z: the last that RFC 3339 can name.
+const LAST_MOMENT: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_exactly_and_roughly() {
+        assert_eq!(moment(&UnixTime(1_800_000_000)), "2027-01-15 08:00:00 UTC");
+        assert_eq!(moment(&UnixTime(u64::MAX)), "never");
+        let now = UnixTime::now();
+        assert_eq!(
+            ago(&now.minus(Duration::from_secs(3 * 86_400 + 5))),
+            "3 d ago"
+        );
+        assert_eq!(ago(&now.minus(Duration::from_secs(90_000))), "25 h ago");
+        assert_eq!(ago(&now.plus(Duration::from_secs(7230))), "in 2 h");
+    }
+}

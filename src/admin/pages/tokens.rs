@@ -1,0 +1,101 @@
+//! Admin tokens: who has one, and giving and taking them.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{Frame, Sent, TOKENS, ago, moment, page};
+use crate::admin::AdminState;
+use crate::admin::browser::Visitor;
+use crate::admin::fault::Fault;
+use crate::admin::tokens::{self, Create, TokenRow};
+use crate::config::Role;
+
+#[derive(Template)]
+#[template(path = "dashboard/tokens.html")]
+struct Page {
+    frame: Frame,
+    tokens: Vec<TokenRow>,
+    /// Whether the listener asks for any.
+    asked_for: bool,
+    /// The name and the text of a token that was just made.
+    made: Option<(String, String)>,
+    /// What was typed, and why it was refused.
+    name: String,
+    problem: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    csrf: String,
+    name: String,
+    role: Role,
+    days: u32,
+}
+
+/// `GET /dashboard/tokens`.
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+) -> Result<Response, Fault> {
+    Ok(page(&Page::new(&state, visitor).await?))
+}
+
+/// `POST /dashboard/tokens`. The answer is the only one that has the token.
+pub(super) async fn create(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Form(sent): Form<Wanted>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    let name = sent.name.trim().to_owned();
+    let wanted = Create {
+        name: name.clone(),
+        role: sent.role,
+        expires_in_days: sent.days,
+    };
+    match tokens::make(&state, &visitor.operator, wanted).await {
+        Ok(created) => {
+            let made = Some((created.row.name, created.token));
+            let shown = Page::new(&state, visitor).await?;
+            Ok(page(&Page { made, ..shown }))
+        }
+        Err(fault) => {
+            let (status, problem) = (fault.status, Some(fault.message));
+            let shown = Page::new(&state, visitor).await?;
+            let shown = Page {
+                name,
+                problem,
+                ..shown
+            };
+            Ok((status, page(&shown)).into_response())
+        }
+    }
+}
+
+/// `POST /dashboard/tokens/{name}/revoke`.
+pub(super) async fn revoke(
+    State(state): State<AdminState>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
+    visitor.check(&sent.csrf)?;
+    tokens::revoke(&state, &visitor.operator, &name).await?;
+    Ok(Redirect::to(TOKENS).into_response())
+}
+
+impl Page {
+    async fn new(state: &AdminState, visitor: Visitor) -> Result<Self, Fault> {
+        Ok(Self {
+            frame: Frame::new(TOKENS, "Admin tokens", visitor),
+            tokens: tokens::rows(state).await?,
+            asked_for: state.access.needs_token(),
+            made: None,
+            name: String::new(),
+            problem: None,
+        })
+    }
+}

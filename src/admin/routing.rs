@@ -1,0 +1,88 @@
+//! Routes and upstreams as the running configuration has them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::AdminState;
+use crate::config::Access;
+
+/// All of them.
+#[derive(Debug, Serialize)]
+pub struct Routing {
+    /// By name.
+    pub routes: Vec<RouteRow>,
+    /// By name.
+    pub upstreams: Vec<UpstreamRow>,
+}
+
+/// One route.
+#[derive(Debug, Serialize)]
+pub struct RouteRow {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// Whether a session is `required`, `optional`, or `none` is made.
+    pub auth: &'static str,
+    /// The servers behind it.
+    pub upstream: String,
+    /// The scope that requests must show an elevated token for.
+    pub step_up: Option<String>,
+}
+
+/// Servers that answer alike.
+#[derive(Debug, Serialize)]
+pub struct UpstreamRow {
+    /// The name in the configuration.
+    pub name: String,
+    /// Its servers, in the order of the configuration.
+    pub servers: Vec<ServerRow>,
+}
+
+/// One server.
+#[derive(Debug, Serialize)]
+pub struct ServerRow {
+    /// As the configuration has it.
+    pub server: String,
+    /// How many of its addresses take requests. None: it fails, or its name is not resolved.
+    pub healthy_addresses: u64,
+}
+
+/// `GET /admin/api/routes`.
+pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
+    Json(Routing {
+        routes: routes(&state),
+        upstreams: upstreams(&state),
+    })
+}
+
+/// The routes, by name.
+pub fn routes(state: &AdminState) -> Vec<RouteRow> {
+    let site = state.site.load();
+    let mut routes = site.routes.routes();
+    routes.sort_by(|one, other| one.name.cmp(&other.name));
+    let row = |route: &crate::route::Route| RouteRow {
+        name: route.name.to_string(),
+        auth: match route.access {
+            Access::Required => "required",
+            Access::Optional => "optional",
+            Access::None => "none",
+        },
+        upstream: route.upstream.name().to_string(),
+        step_up: route.step_up.as_deref().map(str::to_owned),
+    };
+    routes.into_iter().map(|route| row(route)).collect()
+}
+
+/// The upstreams, by name.
+pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
+    let site = state.site.load();
+    let server = |(server, healthy): (&str, u64)| ServerRow {
+        server: server.to_owned(),
+        healthy_addresses: healthy,
+    };
+    let row = |upstream: &std::sync::Arc<crate::upstream::Upstream>| UpstreamRow {
+        name: upstream.name().to_string(),
+        servers: upstream.healthy().into_iter().map(server).collect(),
+    };
+    site.upstreams().map(row).collect()
+}

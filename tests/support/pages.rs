@@ -1,0 +1,78 @@
+//! A browser without script at the dashboard: pages, and the forms on them.
+
+use super::gateway::Gateway;
+use super::wire::Message;
+
+/// One browser, logged in or where no login is needed.
+pub struct Pages<'a> {
+    gateway: &'a Gateway,
+    origin: String,
+    cookie: Option<String>,
+}
+
+impl<'a> Pages<'a> {
+    /// On the gateway's machine.
+    pub fn of(gateway: &'a Gateway) -> Self {
+        Self {
+            gateway,
+            origin: format!("http://{}", gateway.admin),
+            cookie: None,
+        }
+    }
+
+    /// Logged in with this token.
+    pub async fn logged_in(gateway: &'a Gateway, token: &str) -> Self {
+        let mut pages = Self::of(gateway);
+        let answer = pages.send("/dashboard/login", &[("token", token)]).await;
+        assert_eq!(answer.status(), 303, "{}", answer.text());
+        let cookie = answer.field("set-cookie").unwrap();
+        pages.cookie = Some(cookie.split(';').next().unwrap().to_owned());
+        pages
+    }
+
+    /// A page.
+    pub async fn get(&self, path: &str) -> Message {
+        let cookie = self.cookie.iter().map(|cookie| ("Cookie", cookie.as_str()));
+        let fields: Vec<_> = cookie.collect();
+        self.gateway.admin_bytes("GET", path, &fields, "").await
+    }
+
+    /// A form as the page at `on` has it, filled in and sent to `to`.
+    pub async fn submit(&self, on: &str, to: &str, filled: &[(&str, &str)]) -> Message {
+        let page = self.get(on).await;
+        let text = page.text();
+        let mut all: Vec<(&str, &str)> = Vec::new();
+        for name in ["csrf", "version", "preset"] {
+            let mark = format!("name=\"{name}\" value=\"");
+            if let Some(rest) = text.split(&mark).nth(1) {
+                all.push((name, rest.split('"').next().unwrap()));
+            }
+        }
+        all.extend(filled);
+        self.send(to, &all).await
+    }
+
+    /// Sends these fields as a form of this origin.
+    pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Message {
+        let encode = |text: &str| {
+            let byte = |byte: u8| match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                    char::from(byte).to_string()
+                }
+                other => format!("%{other:02X}"),
+            };
+            text.bytes().map(byte).collect::<String>()
+        };
+        let pairs = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        let cookie = self.cookie.iter().map(|cookie| ("Cookie", cookie.as_str()));
+        let mut head = vec![
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", self.origin.as_str()),
+        ];
+        head.extend(cookie);
+        self.gateway.admin_bytes("POST", path, &head, &body).await
+    }
+}
