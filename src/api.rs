@@ -1,26 +1,39 @@
 //! The platform's own endpoints, under the API prefix of every host.
 //!
-//! One router behind the proxy's listener. Nothing here changes settings.
+//! One router behind the proxy's listener. Nothing here changes settings. Each endpoint describes
+//! itself, with all of its answers; [`document`] is what comes of that.
+
+#![allow(
+    unused_qualifications,
+    reason = "the attributes that describe endpoints make such code"
+)]
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::{Extension, Router};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+pub mod bounds;
 pub mod discovery;
+pub mod document;
 pub mod limits;
 pub mod logout;
 pub mod oauth;
+pub mod refusals;
 pub mod sdk;
 pub mod settings;
 
 use crate::config::{Config, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::exchange::Exchange;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
+use document::Document;
 pub use limits::ApiLimits;
 use sdk::nonce::Nonces;
 pub use settings::ApiSettings;
@@ -70,6 +83,12 @@ impl Browsers {
 #[derive(Clone, Copy, Debug)]
 pub struct Refused(pub Rejection);
 
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self(rejection)
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();
@@ -78,29 +97,39 @@ impl IntoResponse for Refused {
     }
 }
 
-/// All endpoints, with paths below `prefix`.
-pub fn router(prefix: &str, state: ApiState) -> Router {
-    let endpoints = Router::new()
-        .route("/.well-known/jwks.json", get(discovery::jwks))
-        .route(
-            "/.well-known/openid-configuration",
-            get(discovery::openid_configuration),
-        )
-        .route("/logout", post(logout::logout))
-        .route("/backchannel-logout", post(logout::backchannel))
-        .route(
-            "/.well-known/oauth-authorization-server",
-            get(discovery::openid_configuration),
-        )
+/// All endpoints, with paths below `prefix`. The document tells of those in `beside`, too, which
+/// the proxy itself answers.
+pub fn router(prefix: &str, state: ApiState, beside: OpenApi) -> Router {
+    let mut told_by_problems = OpenApiRouter::new()
+        .merge(discovery::router())
+        .merge(logout::router())
+        .routes(routes!(document::openapi));
+    told_by_problems.get_openapi_mut().merge(beside);
+    let below = told_by_problems
+        .layer(from_fn(bounds::keep::<Refused>))
         .merge(oauth::router(&state))
-        .nest("/api/v0/sdk/{environment}", sdk::router(&state));
-    Router::new()
-        .nest(prefix, endpoints)
-        // RFC 8414 section 3.1: an issuer's path comes after the well-known part.
-        .route(
-            &discovery::authorization_server_path(prefix),
-            get(discovery::openid_configuration),
-        )
-        .fallback(|| async { StatusCode::NOT_FOUND })
+        .merge(sdk::router(&state));
+    let (endpoints, described) = OpenApiRouter::with_openapi(document::frame(&state))
+        .nest(prefix, below)
+        .merge(discovery::outer_router(prefix))
+        .split_for_parts();
+    let public_url = state.settings.public_url().as_str();
+    let document = Document::new(described, public_url);
+    endpoints
+        .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED) })
+        .fallback(|| async { refuse(StatusCode::NOT_FOUND) })
+        .layer(Extension(document))
         .with_state(state)
 }
+
+/// A refusal of what no endpoint is there for.
+fn refuse(status: StatusCode) -> Refused {
+    let rejection = match status {
+        StatusCode::NOT_FOUND => Rejection::new(Code::NotFound, "endpoint_unknown"),
+        status => Rejection::new(Code::InvalidRequest, "method_not_allowed").with_status(status),
+    };
+    Refused(rejection)
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ mod configure;
 mod cookie;
 pub mod digest;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod flight;
 mod follow;
 pub mod life;

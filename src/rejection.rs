@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+mod problem;
+
+pub use problem::Problem;
+
 /// What the client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -145,6 +149,29 @@ impl Rejection {
             code,
             reason,
             retry_after: None,
+        }
+    }
+
+    /// What the status is called.
+    pub fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Refused")
+    }
+
+    /// What `WWW-Authenticate` asks for (RFC 6750 section 3): a 401 always names the scheme, and an
+    /// error only when a credential was presented.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match (self.status, self.code.bearer_error()) {
+            (StatusCode::UNAUTHORIZED, None) => Some(r#"Bearer realm="vestibule""#),
+            (_, Some("invalid_token")) => {
+                Some(r#"Bearer realm="vestibule", error="invalid_token""#)
+            }
+            (_, Some("insufficient_user_authentication")) => {
+                Some(r#"Bearer realm="vestibule", error="insufficient_user_authentication""#)
+            }
+            (_, Some("invalid_request")) => {
+                Some(r#"Bearer realm="vestibule", error="invalid_request""#)
+            }
+            _ => None,
         }
     }
 

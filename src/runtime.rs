@@ -37,7 +37,7 @@ use crate::exchange::Exchange;
 use crate::jwks::JwksService;
 use crate::jwt::Issuers;
 use crate::metrics::Metrics;
-use crate::proxy::Site;
+use crate::proxy::{Site, forward_auth};
 use crate::store::{Store, StoreError};
 use stored::{Joined, Stored};
 use upstreams::Tended;
@@ -243,7 +243,7 @@ impl RuntimeConfig {
             settings: Arc::new(built.api),
             ..parts.api.clone()
         };
-        let router = api::router(&joined.config.api_prefix, api);
+        let router = api::router(&joined.config.api_prefix, api, forward_auth::described());
         parts.router.store(Arc::new(router));
         parts
             .jwks

@@ -32,6 +32,7 @@ mod browser;
 mod check_command;
 mod claims;
 mod clock;
+mod contract;
 mod cookie;
 mod crash;
 mod dashboard;

@@ -13,7 +13,7 @@ use crate::support::load::Load;
 use crate::support::site::config;
 use crate::support::{
     ACME, GLOBEX, Gateway, Key, Message, PATIENCE, RawUpstream, Reply, TestIssuer, TokenBuilder,
-    Wire, decode,
+    Wire, decode, remember_session_token,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -100,6 +100,51 @@ async fn a_logout_token_counts_once_at_all_gateways() {
     assert_eq!(send(&pair.one, &first).await, 200);
     assert_eq!(send(&pair.two, &first).await, 400, "replayed at the other");
     assert_eq!(send(&pair.two, &second).await, 200);
+}
+
+#[tokio::test]
+async fn an_assertion_counts_once_at_all_gateways() {
+    let environment = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
+    let pair = Pair::with(|config| {
+        config["environment_id"] = json!(environment);
+        config["step_up"] = json!({"scopes": ["user:delete"]});
+    })
+    .await;
+    let call = async |gateway: &Gateway, endpoint: &str, session: &str, jwt: &str| {
+        let body = json!({ "jwt": jwt }).to_string();
+        let path = format!("/_vestibule/api/v0/sdk/{environment}/externalAuth/{endpoint}");
+        let length = body.len().to_string();
+        let bearer = format!("Bearer {session}");
+        let fields = [
+            ("Authorization", &*bearer),
+            ("Content-Type", "application/json"),
+            ("Content-Length", &*length),
+        ];
+        let mut bytes = gateway.bytes("POST", &path, &fields);
+        bytes.extend(body.as_bytes());
+        gateway.send(bytes).await
+    };
+    let signed_in = call(&pair.one, "signin", "", &pair.token("alice", "1")).await;
+    let session = signed_in.json()["minifiedJwt"].as_str().unwrap().to_owned();
+    for token in [&session, signed_in.json()["jwt"].as_str().unwrap()] {
+        remember_session_token(token);
+    }
+    let assertion = |jti: &str| {
+        let token = pair.acme.token().expires_in(300).claim("jti", jti);
+        token.claim("scope", "user:delete").sign()
+    };
+    let (first, second) = (assertion("1"), assertion("2"));
+    let answer = call(&pair.one, "verify", &session, &first).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    remember_session_token(answer.json()["elevatedAccessToken"].as_str().unwrap());
+    for gateway in [&pair.two, &pair.one] {
+        let replayed = call(gateway, "verify", &session, &first).await;
+        assert_eq!(replayed.status(), 422, "{}", replayed.text());
+        assert_eq!(replayed.json()["code"], "invalid_external_auth");
+    }
+    let answer = call(&pair.two, "verify", &session, &second).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    remember_session_token(answer.json()["elevatedAccessToken"].as_str().unwrap());
 }
 
 #[tokio::test]
@@ -389,7 +434,7 @@ impl Pair {
     async fn passes(&self, gateway: &Gateway, token: &str) -> crate::support::Decoded {
         assert_eq!(present(gateway, token).await, 200, "{}", gateway.log());
         let own = self.upstream.last().bearer().expect("a session token");
-        crate::support::remember_session_token(&own);
+        remember_session_token(&own);
         decode(&own)
     }
 }

@@ -2,6 +2,7 @@
 //! TCP peer of the others.
 
 pub mod certificate;
+pub mod contract;
 pub mod dns;
 pub mod front;
 pub mod gateway;
@@ -31,6 +32,7 @@ pub fn open_files(count: u64) {
     }
 }
 
+pub use contract::Contract;
 pub use gateway::{Gateway, run};
 pub use issuer::TestIssuer;
 pub use key::Key;

@@ -1,36 +1,69 @@
 //! How others learn to verify session tokens, and to get them: the key set (RFC 7517) and the
 //! issuer's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
 };
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::json;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{self, ContentBuilder, RefOr};
+use utoipa::{IntoResponses, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ApiState;
 use super::oauth::token;
+use super::refusals::Public;
+
+/// The endpoints below the API prefix.
+pub fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(jwks))
+        .routes(routes!(openid_configuration))
+        .routes(routes!(authorization_server))
+}
+
+/// The endpoint that is not below it: RFC 8414 section 3.1 puts an issuer's path after the
+/// well-known part.
+pub fn outer_router(prefix: &str) -> OpenApiRouter<ApiState> {
+    let at = authorization_server_path(prefix);
+    OpenApiRouter::new().nest(&at, OpenApiRouter::new().routes(routes!(issuers_metadata)))
+}
 
 /// Metadata of the gateway as an issuer. It has no login page, so no authorization endpoint.
-#[derive(Debug, Serialize)]
-struct Metadata<'a> {
-    issuer: &'a str,
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Metadata {
+    issuer: String,
     jwks_uri: String,
     token_endpoint: String,
     introspection_endpoint: String,
     revocation_endpoint: String,
     userinfo_endpoint: String,
+    #[schema(value_type = Vec<String>)]
     grant_types_supported: [&'static str; 1],
+    #[schema(value_type = Vec<String>)]
     scopes_supported: [&'static str; 1],
+    #[schema(value_type = Vec<String>)]
     token_endpoint_auth_methods_supported: [&'static str; 3],
+    #[schema(value_type = Vec<String>)]
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(value_type = Vec<String>)]
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(value_type = Vec<String>)]
     response_types_supported: [&'static str; 1],
+    #[schema(value_type = Vec<String>)]
     subject_types_supported: [&'static str; 1],
+    #[schema(value_type = Vec<String>)]
     id_token_signing_alg_values_supported: [&'static str; 1],
+    #[schema(value_type = Vec<String>)]
     claims_supported: [&'static str; 10],
 }
 
@@ -39,8 +72,20 @@ pub fn authorization_server_path(prefix: &str) -> String {
     format!("/.well-known/oauth-authorization-server{prefix}")
 }
 
-/// `GET {api}/.well-known/jwks.json`
+/// The keys that verify session tokens (RFC 7517).
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    operation_id = "jwks",
+    tag = "discovery",
+    responses(KeySet, Public)
+)]
 pub async fn jwks(State(api): State<ApiState>, request: HeaderMap) -> Response {
+    key_set(&api, &request)
+}
+
+/// The key set, unless the client has it.
+pub fn key_set(api: &ApiState, request: &HeaderMap) -> Response {
     let ring = api.exchange.minter().keys.ring();
     let etag = ring.etag();
     let headers = [
@@ -54,11 +99,153 @@ pub async fn jwks(State(api): State<ApiState>, request: HeaderMap) -> Response {
     (headers, [(CONTENT_TYPE, JWK_SET)], ring.jwks()).into_response()
 }
 
-/// `GET {api}/.well-known/openid-configuration`
-pub async fn openid_configuration(State(api): State<ApiState>) -> impl IntoResponse + use<> {
+/// What [`key_set`] answers, for the document.
+#[derive(Debug)]
+pub struct KeySet;
+
+impl IntoResponses for KeySet {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let content = ContentBuilder::new()
+            .schema(Some(Object::with_type(Type::Object)))
+            .example(Some(json!({ "keys": [{
+                "kty": "EC",
+                "crv": "P-256",
+                "use": "sig",
+                "alg": "ES256",
+                "kid": "l7Nct0ZsYt2XZxuV3GYSAg",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            }] })));
+        let mut told = openapi::Response::new("The key set.");
+        let known = openapi::Response::new("The client has it, by `If-None-Match`.");
+        told.content.insert(
+            "application/jwk-set+json".to_owned(),
+            content.build().into(),
+        );
+        let responses = [("200", told), ("304", known)];
+        let with_fields = |(status, mut response): (&str, openapi::Response)| {
+            for name in ["ETag", "Cache-Control", "Access-Control-Allow-Origin"] {
+                let field = Header::default().into();
+                response.headers.insert(name.to_owned(), field);
+            }
+            (status.to_owned(), response.into())
+        };
+        responses.into_iter().map(with_fields).collect()
+    }
+}
+
+/// Metadata of the gateway as an issuer (OpenID Connect Discovery 1.0 section 3).
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    operation_id = "openidConfiguration",
+    tag = "discovery",
+    responses(
+        (
+            status = 200,
+            description = "The metadata.",
+            body = Metadata,
+            example = json!({
+                "issuer": "https://app.example.com/_vestibule",
+                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
+                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
+                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
+                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
+                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
+                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+                "scopes_supported": ["user:basic"],
+                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
+                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "response_types_supported": ["none"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
+                "claims_supported": ["iss", "sub", "sid", "exp"],
+            })
+        ),
+        Public
+    )
+)]
+pub async fn openid_configuration(State(api): State<ApiState>) -> Response {
+    metadata(&api)
+}
+
+/// The same under the name of RFC 8414, where many clients look.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    operation_id = "authorizationServer",
+    tag = "discovery",
+    responses(
+        (
+            status = 200,
+            description = "The metadata.",
+            body = Metadata,
+            example = json!({
+                "issuer": "https://app.example.com/_vestibule",
+                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
+                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
+                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
+                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
+                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
+                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+                "scopes_supported": ["user:basic"],
+                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
+                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "response_types_supported": ["none"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
+                "claims_supported": ["iss", "sub", "sid", "exp"],
+            })
+        ),
+        Public
+    )
+)]
+pub async fn authorization_server(State(api): State<ApiState>) -> Response {
+    metadata(&api)
+}
+
+/// The same where RFC 8414 section 3.1 has it for an issuer with a path.
+#[utoipa::path(
+    get,
+    path = "",
+    operation_id = "issuersMetadata",
+    tag = "discovery",
+    responses(
+        (
+            status = 200,
+            description = "The metadata.",
+            body = Metadata,
+            example = json!({
+                "issuer": "https://app.example.com/_vestibule",
+                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
+                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
+                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
+                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
+                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
+                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+                "scopes_supported": ["user:basic"],
+                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
+                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "response_types_supported": ["none"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
+                "claims_supported": ["iss", "sub", "sid", "exp"],
+            })
+        ),
+        Public
+    )
+)]
+pub async fn issuers_metadata(State(api): State<ApiState>) -> Response {
+    metadata(&api)
+}
+
+fn metadata(api: &ApiState) -> Response {
     let issuer = &api.exchange.minter().iss;
     let metadata = Metadata {
-        issuer,
+        issuer: issuer.clone(),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         token_endpoint: format!("{issuer}/oauth/token"),
         introspection_endpoint: format!("{issuer}/oauth/introspect"),

@@ -6,8 +6,11 @@ use axum::http::header::{CACHE_CONTROL, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{ApiState, Browsers, Refused};
+use super::{ApiState, Browsers, Refused, refusals};
 use crate::credential::{self, Presented};
 use crate::exchange::Exchange;
 use crate::origin::{self, OwnOrigin};
@@ -16,8 +19,30 @@ use crate::route::Host;
 use crate::session::cookie;
 use crate::store::EndCause;
 
-/// `POST {api}/logout`: ends the session of the request's credential and takes the gateway's
-/// cookie away. 204 also when there was no session any more, so that a page can always call it.
+/// The endpoints below the API prefix.
+pub fn router() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(logout))
+        .routes(routes!(backchannel))
+}
+
+/// Ends the session of the request's credential and takes the gateway's cookie away. 204 also when
+/// there was no session any more, so that a page can always call it.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    operation_id = "logout",
+    tag = "logout",
+    security((), ("session_token" = []), ("session_cookie" = [])),
+    responses(
+        (
+            status = 204,
+            description = "There is no session any more.",
+            headers(("set-cookie" = String))
+        ),
+        refusals::Logout
+    )
+)]
 pub async fn logout(State(state): State<ApiState>, method: Method, headers: HeaderMap) -> Response {
     let ended = end_sessions(&state.exchange, &state.browsers, &method, &headers).await;
     match ended {
@@ -34,12 +59,25 @@ pub async fn logout(State(state): State<ApiState>, method: Method, headers: Head
 }
 
 /// The content of a back-channel logout request (section 2.5).
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct BackchannelRequest {
+    /// A logout token of the issuer (section 2.4).
     logout_token: String,
 }
 
-/// `POST {api}/backchannel-logout` (OpenID Connect Back-Channel Logout 1.0).
+/// The issuer ends sessions (OpenID Connect Back-Channel Logout 1.0).
+#[utoipa::path(
+    post,
+    path = "/backchannel-logout",
+    operation_id = "backchannelLogout",
+    tag = "logout",
+    request_body(
+        content = BackchannelRequest,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({ "logout_token": "header.payload.signature" })
+    ),
+    responses((status = 200, description = "They are over."), refusals::Backchannel)
+)]
 pub async fn backchannel(
     State(state): State<ApiState>,
     request: Result<Form<BackchannelRequest>, axum::extract::rejection::FormRejection>,

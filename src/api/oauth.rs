@@ -3,31 +3,41 @@
 //!
 //! What any OAuth client library can do by discovery alone, without the platform's SDKs.
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub mod client;
 pub mod error;
 pub mod introspect;
 pub mod parameters;
+pub mod refusals;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
-use super::ApiState;
+use super::document::preflight;
 use super::sdk::cors;
+use super::{ApiState, bounds};
 pub use client::Clients;
 pub use error::OAuthError;
 pub use parameters::Parameters;
 
 /// All endpoints, below the API prefix.
-pub fn router(state: &ApiState) -> Router<ApiState> {
-    Router::new()
-        .route("/oauth/token", post(token::exchange))
-        .route("/oauth/introspect", post(introspect::introspect))
-        .route("/oauth/revoke", post(revoke::revoke))
-        .route("/userinfo", get(userinfo::userinfo))
-        .layer(axum::middleware::from_fn(cors::no_store))
-        .layer(from_fn_with_state(state.clone(), cors::allow))
+pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let mut endpoints = OpenApiRouter::new()
+        .routes(routes!(token::exchange))
+        .routes(routes!(introspect::introspect))
+        .routes(routes!(revoke::revoke))
+        .routes(routes!(userinfo::userinfo));
+    preflight::add(endpoints.get_openapi_mut());
+    let (endpoints, document) = endpoints.split_for_parts();
+    let endpoints = endpoints
+        .method_not_allowed_fallback(|| async { OAuthError::method_not_allowed() })
+        .layer(from_fn(bounds::keep::<OAuthError>))
+        .layer(from_fn(cors::no_store))
+        .layer(from_fn_with_state(state.clone(), cors::allow));
+    let mut endpoints = OpenApiRouter::from(endpoints);
+    *endpoints.get_openapi_mut() = document;
+    endpoints
 }

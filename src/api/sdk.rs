@@ -7,7 +7,9 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::any;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub mod body;
 pub mod cookie;
@@ -15,39 +17,63 @@ pub mod cors;
 pub mod device;
 pub mod environment;
 pub mod error;
+pub mod keys;
 pub mod nonce;
+pub mod refusals;
 pub mod session;
 pub mod sign_in;
 pub mod step_up;
 pub mod user;
 
-use super::{ApiState, discovery};
+use super::document::preflight;
+use super::{ApiState, bounds};
 pub use error::SdkError;
 pub use user::SdkUser;
 
-/// All endpoints of the protocol.
-pub fn router(state: &ApiState) -> Router<ApiState> {
-    let answers = Router::new()
-        .route("/settings", get(environment::settings))
-        .route("/nonces", get(nonce::nonces))
-        .route("/nonce", get(nonce::nonce))
-        .route("/externalAuth/signin", post(sign_in::sign_in))
-        .route("/externalAuth/verify", post(step_up::verify))
-        .route("/stepUp/check", post(step_up::check))
-        .route("/refresh", post(session::refresh))
-        .route("/users", get(session::user))
-        .route("/session", get(session::check))
-        .route("/revoke", post(session::revoke))
+/// All endpoints of the protocol, below the API prefix.
+pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let (answers, mut document) = OpenApiRouter::new()
+        .routes(routes!(environment::settings))
+        .routes(routes!(nonce::nonces))
+        .routes(routes!(nonce::nonce))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(step_up::verify))
+        .routes(routes!(step_up::check))
+        .routes(routes!(session::refresh))
+        .routes(routes!(session::user))
+        .routes(routes!(session::check))
+        .routes(routes!(session::revoke))
+        .split_for_parts();
+    preflight::add(&mut document);
+    let answers = answers
         .method_not_allowed_fallback(|| async { SdkError::method_not_allowed() })
         // Not a fallback: those of nested routers are left without their layers.
         .route("/{*unknown}", any(|| async { SdkError::not_found() }))
-        .layer(from_fn_with_state(state.clone(), environment::check))
-        .layer(from_fn(cors::no_store))
-        .layer(from_fn_with_state(state.clone(), cors::allow));
+        .layer(from_fn_with_state(state.clone(), environment::check));
     // Public documents, which any page may read: without the rule of the others.
-    Router::new()
-        .route("/.well-known/jwks", get(discovery::jwks))
-        .route("/.well-known/jwks.json", get(discovery::jwks))
-        .route_layer(from_fn_with_state(state.clone(), environment::check))
-        .merge(answers)
+    let (keys, documented_keys) = OpenApiRouter::new()
+        .routes(routes!(keys::jwks))
+        .routes(routes!(keys::jwks_json))
+        .split_for_parts();
+    let keys = keys
+        .method_not_allowed_fallback(|| async { SdkError::method_not_allowed() })
+        .layer(from_fn_with_state(state.clone(), environment::check))
+        .layer(from_fn(bounds::keep::<SdkError>));
+    document.merge(documented_keys);
+    let mut protocol = OpenApiRouter::from(may_be_called(answers, state).merge(keys));
+    *protocol.get_openapi_mut() = document;
+    let elsewhere = Router::new().route("/{*unknown}", any(|| async { SdkError::not_found() }));
+    OpenApiRouter::new()
+        .nest("/api/v0/sdk/{environment}", protocol)
+        .merge(OpenApiRouter::from(
+            Router::new().nest("/api/v0", may_be_called(elsewhere, state)),
+        ))
+}
+
+/// What answers whom, and how: pages of listed origins, nothing of it stored, content bounded.
+fn may_be_called(answers: Router<ApiState>, state: &ApiState) -> Router<ApiState> {
+    answers
+        .layer(from_fn(bounds::keep::<SdkError>))
+        .layer(from_fn(cors::no_store))
+        .layer(from_fn_with_state(state.clone(), cors::allow))
 }

@@ -61,6 +61,11 @@ impl ApiSettings {
         })
     }
 
+    /// The address of the gateway.
+    pub fn public_url(&self) -> &Origin {
+        &self.public_url
+    }
+
     /// The `Origin` field of a page that may call the endpoints. `None`: another page, or no page.
     pub fn page<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut fields = headers.get_all(http::header::ORIGIN).iter();

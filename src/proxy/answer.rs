@@ -2,28 +2,34 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
-use serde_json::json;
 
 use super::connection::stamp;
 use super::context::RequestContext;
-use super::error_page;
 use super::negotiation;
 use super::request_id::RequestId;
-use crate::rejection::{Code, Rejection};
+use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
 
-/// Writes a refusal to a program. Says nothing of the token: one coarse code, one sentence, the
-/// request's id.
-pub async fn refuse(session: &mut Session, rejection: &Rejection, id: RequestId) -> Result<()> {
+/// Writes a refusal by one of the gateway's endpoints, with `fields` beside its own. Says nothing
+/// of the token: one coarse code, one sentence, the request's id.
+pub async fn refuse(
+    session: &mut Session,
+    rejection: &Rejection,
+    id: RequestId,
+    fields: &HeaderMap,
+) -> Result<()> {
     let body = problem(rejection, id);
     write_refusal(session, rejection, id, Methods::ALL, body, |response| {
+        for (name, value) in fields {
+            response.append_header(name, value)?;
+        }
         response.insert_header(CONTENT_TYPE, "application/problem+json")
     })
     .await
@@ -79,15 +85,9 @@ pub async fn redirect(
 }
 
 fn problem(rejection: &Rejection, id: RequestId) -> String {
-    let body = json!({
-        "type": "about:blank",
-        "title": error_page::title(rejection),
-        "status": rejection.status.as_u16(),
-        "detail": rejection.code.text(),
-        "code": rejection.code.as_str(),
-        "request_id": id.to_string(),
-    });
-    body.to_string()
+    let id = id.to_string();
+    // Of strings and a number: this can not fail.
+    serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default()
 }
 
 async fn write_refusal(
@@ -104,10 +104,10 @@ async fn write_refusal(
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, id.header())?;
     stamp(&mut response)?;
-    if let Some(challenge) = challenge(rejection) {
+    if let Some(challenge) = rejection.challenge() {
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
-    if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
+    if rejection.status == StatusCode::METHOD_NOT_ALLOWED && !response.headers.contains_key(ALLOW) {
         response.insert_header(ALLOW, methods.to_string())?;
     }
     if let Some(wait) = rejection.retry_after {
@@ -127,27 +127,6 @@ async fn write_refusal(
             .await?;
     }
     Ok(())
-}
-
-/// RFC 6750 section 3: a 401 always names the scheme, and an error only when a credential was
-/// presented.
-fn challenge(rejection: &Rejection) -> Option<HeaderValue> {
-    let error = rejection.code.bearer_error();
-    match (rejection.status, error) {
-        (StatusCode::UNAUTHORIZED, None) => {
-            Some(HeaderValue::from_static(r#"Bearer realm="vestibule""#))
-        }
-        (_, Some("invalid_token")) => Some(HeaderValue::from_static(
-            r#"Bearer realm="vestibule", error="invalid_token""#,
-        )),
-        (_, Some("insufficient_user_authentication")) => Some(HeaderValue::from_static(
-            r#"Bearer realm="vestibule", error="insufficient_user_authentication""#,
-        )),
-        (_, Some("invalid_request")) => Some(HeaderValue::from_static(
-            r#"Bearer realm="vestibule", error="invalid_request""#,
-        )),
-        _ => None,
-    }
 }
 
 /// A request that could not be read for certain leaves the connection in doubt.

@@ -3,7 +3,6 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use futures::FutureExt;
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Request, StatusCode};
 use pingora::proxy::Session;
@@ -12,8 +11,8 @@ use tower::ServiceExt;
 
 use super::answer;
 use super::context::RequestContext;
+use crate::api::bounds::{ContentTooLarge, MAX_CONTENT};
 use crate::api::{ClientAddress, Refused};
-use crate::rejection::{Code, Rejection};
 
 /// Serves the request and says with which status.
 pub async fn serve(
@@ -25,14 +24,17 @@ pub async fn serve(
         // Else the client waits for a second before it sends the body.
         session.as_mut().write_continue_response().await?;
     }
-    let Some(body) = answer::read_body(session, MAX_BODY).await? else {
-        let rejection = Rejection::new(Code::TooLarge, "body_too_large");
-        ctx.refused = Some(rejection);
-        answer::refuse(session, &rejection, ctx.id).await?;
-        return Ok(rejection.status);
-    };
+    let body = answer::read_body(session, MAX_CONTENT).await?;
+    if body.is_none() {
+        // What is left of it stays unread.
+        session.set_keepalive(None);
+    }
     let header = session.req_header();
-    let mut request = Request::new(Body::from(body));
+    let mut request = Request::new(Body::empty());
+    match body {
+        Some(body) => *request.body_mut() = Body::from(body),
+        None => drop(request.extensions_mut().insert(ContentTooLarge)),
+    }
     *request.method_mut() = header.method.clone();
     *request.uri_mut() = header
         .uri
@@ -51,23 +53,13 @@ pub async fn serve(
     request
         .extensions_mut()
         .insert(ConnectInfo(ClientAddress(client.address)));
-    // The framework would drop the connection on a panic; an endpoint's is a 500 like others'.
-    let response = std::panic::AssertUnwindSafe(api.clone().oneshot(request))
-        .catch_unwind()
-        .await;
-    let response = match response {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
-        Err(_panic) => {
-            let rejection = Rejection::new(Code::Internal, "endpoint_panicked");
-            ctx.refused = Some(rejection);
-            answer::refuse(session, &rejection, ctx.id).await?;
-            return Ok(rejection.status);
-        }
+    let response = match api.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     };
     if let Some(Refused(rejection)) = response.extensions().get().copied() {
         ctx.refused = Some(rejection);
-        answer::refuse(session, &rejection, ctx.id).await?;
+        answer::refuse(session, &rejection, ctx.id, response.headers()).await?;
         return Ok(rejection.status);
     }
     // For the log, which tells operators what the client is not told.
@@ -76,6 +68,3 @@ pub async fn serve(
         .await
         .or_err(ErrorType::WriteError, "own response")
 }
-
-/// The largest body that an endpoint takes.
-const MAX_BODY: usize = 64 << 10;

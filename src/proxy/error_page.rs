@@ -48,7 +48,7 @@ impl ErrorPage {
             match part {
                 Part::Html(html) => page.push_str(html),
                 Part::Told(Told::Status) => page.push_str(rejection.status.as_str()),
-                Part::Told(Told::Title) => escape(title(rejection), &mut page),
+                Part::Told(Told::Title) => escape(rejection.title(), &mut page),
                 Part::Told(Told::Detail) => escape(rejection.code.text(), &mut page),
                 Part::Told(Told::Code) => escape(rejection.code.as_str(), &mut page),
                 Part::Told(Told::RequestId) => escape(&id.to_string(), &mut page),
@@ -78,11 +78,6 @@ impl ErrorPage {
         parts.push(Part::Html(rest.to_owned()));
         Ok(Self(parts))
     }
-}
-
-/// What a status is called.
-pub(super) fn title(rejection: &Rejection) -> &'static str {
-    rejection.status.canonical_reason().unwrap_or("Refused")
 }
 
 /// Why a file is no error page.

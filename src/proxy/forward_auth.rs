@@ -23,9 +23,46 @@ use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 
+mod described;
 mod original;
 
-/// Answers a request under `{api}/check`, and says with which status.
+pub use described::described;
+
+/// Answers a request under `{api}/check`, and says with which status. It decides a request that
+/// another proxy describes, as if it had come here. Answered are those of `trusted_proxies` only.
+#[utoipa::path(
+    method(get, head, post, put, patch, delete, options),
+    path = "/check",
+    operation_id = "check",
+    tag = "forward auth",
+    params(
+        ("x-forwarded-method" = Option<String>, Header, description = "The request's method, as Traefik and Caddy say it."),
+        ("x-forwarded-host" = Option<String>, Header, description = "Its host."),
+        ("x-forwarded-uri" = Option<String>, Header, description = "Its path and query."),
+        ("x-original-method" = Option<String>, Header, description = "The request's method, as nginx says it."),
+        ("x-original-uri" = Option<String>, Header, description = "Its path and query."),
+        ("x-original-url" = Option<String>, Header, description = "The whole of its address, instead."),
+    ),
+    security((), ("session_token" = []), ("session_cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "It may pass, with these fields in place of its own.",
+            headers(
+                ("authorization" = String, description = "The session token; empty without one."),
+                ("cookie" = String, description = "What of its cookies is not the gateway's."),
+                ("x-vestibule-user" = String, description = "The user's id, or empty."),
+                ("x-vestibule-session" = String, description = "The session's id, or empty."),
+            )
+        ),
+        (
+            status = 302,
+            description = "A person without a session: sent to the route's `login_url`.",
+            headers(("location" = String))
+        ),
+        described::Refusals
+    )
+)]
 pub async fn serve(
     exchange: &Exchange,
     metrics: &Metrics,

@@ -20,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
 use crate::metrics::Metrics;
-use crate::proxy::Site;
+use crate::proxy::{Site, forward_auth};
 use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, SidKey, SigningKeys};
@@ -132,7 +132,7 @@ impl State {
             limits: Arc::new(ApiLimits::new(&config.limits.rates)),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
-        let router = api::router(&config.api_prefix, api.clone());
+        let router = api::router(&config.api_prefix, api.clone(), forward_auth::described());
         let router = Arc::new(ArcSwap::from_pointee(router));
         let site = Arc::new(ArcSwap::from_pointee(site));
         let parts = Parts {

@@ -4,6 +4,7 @@
 //! adds the verified credentials. Names are the platform's, hence the mix of cases.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
@@ -64,9 +65,10 @@ pub struct FullClaims<'a> {
 }
 
 /// One verified credential, as the platform writes it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct VerifiedCredential<'a> {
     id: Uuid,
+    #[schema(value_type = String)]
     format: CredentialFormat,
     public_identifier: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::contract::Contract;
 use super::metrics::Metrics;
 use super::token;
 use super::wire::{Message, PATIENCE, Wire};
@@ -28,6 +29,7 @@ pub struct Gateway {
     process: Child,
     log: watch::Receiver<String>,
     earlier_log: String,
+    contract: OnceCell<Contract>,
 }
 
 impl Gateway {
@@ -107,6 +109,7 @@ impl Gateway {
             process,
             log,
             earlier_log,
+            contract: OnceCell::new(),
         };
         gateway.wait_until_ready().await?;
         Ok(gateway)
@@ -163,17 +166,34 @@ impl Gateway {
         self.try_send(request).await.expect("the gateway answers")
     }
 
-    /// The same; `None` when there was no whole answer.
+    /// The same; `None` when there was no whole answer. What the gateway's own endpoints answer
+    /// has to stand in their document.
     pub async fn try_send(&self, request: impl AsRef<[u8]>) -> Option<Message> {
         let request = request.as_ref();
-        let method = request
-            .split(|byte| *byte == b' ')
-            .next()
-            .unwrap_or_default();
-        let method = String::from_utf8_lossy(method);
+        let head = String::from_utf8_lossy(request);
+        let mut words = head.split_whitespace();
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let answer = self.exchange(method, request).await?;
+        if target.starts_with(API) {
+            self.contract().await?.check(method, target, &answer);
+        }
+        Some(answer)
+    }
+
+    async fn contract(&self) -> Option<&Contract> {
+        let ask = async || {
+            let request = self.bytes("GET", &format!("{API}openapi.json"), &[]);
+            let document = self.exchange("GET", &request).await.ok_or(())?;
+            Ok::<_, ()>(Contract::parse(&document.text()))
+        };
+        self.contract.get_or_try_init(ask).await.ok()
+    }
+
+    async fn exchange(&self, method: &str, request: &[u8]) -> Option<Message> {
         let mut wire = Wire::new(TcpStream::connect(self.public).await.ok()?);
         wire.write(request).await;
-        wire.read_response(&method).await
+        wire.read_response(method).await
     }
 
     /// A request without content.
@@ -501,3 +521,5 @@ fn follow(mut stderr: tokio::process::ChildStderr) -> watch::Receiver<String> {
 }
 
 const CONFIG: &str = "config.yaml";
+/// Below the default `api_prefix`.
+const API: &str = "/_vestibule/";

@@ -4,8 +4,11 @@ use axum::Json;
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use crate::api::document::refusals::Shown;
 use crate::rejection::{Code, Rejection};
 
 /// A refusal with a registered `error`. Beside the answer it carries the rejection, for the log.
@@ -19,7 +22,25 @@ pub struct OAuthError {
     challenge: Option<&'static str>,
 }
 
+/// A refusal as OAuth clients read it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OAuthFailure {
+    /// A registered word, where there is one.
+    #[schema(value_type = String)]
+    error: &'static str,
+    /// One sentence for a person.
+    #[schema(value_type = String)]
+    error_description: &'static str,
+}
+
 impl OAuthError {
+    /// The endpoint has other methods.
+    pub fn method_not_allowed() -> Self {
+        Rejection::new(Code::InvalidRequest, "method_not_allowed")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            .into()
+    }
+
     /// The request is not well formed.
     pub fn invalid_request(description: &'static str) -> Self {
         Self::refused("invalid_request", description, "oauth_request_invalid")
@@ -98,6 +119,13 @@ impl OAuthError {
         &self.rejection
     }
 
+    fn failure(&self) -> OAuthFailure {
+        OAuthFailure {
+            error: self.error,
+            error_description: self.description,
+        }
+    }
+
     fn refused(error: &'static str, description: &'static str, reason: &'static str) -> Self {
         Self {
             rejection: Rejection::new(Code::InvalidRequest, reason),
@@ -106,6 +134,31 @@ impl OAuthError {
             description,
             challenge: None,
         }
+    }
+}
+
+impl Shown for OAuthError {
+    const SCHEMA: &'static str = "OAuthFailure";
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn code(&self) -> &str {
+        self.error
+    }
+
+    fn content(&self) -> Value {
+        json!(self.failure())
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        self.challenge
+    }
+
+    fn rejection(&self) -> &Rejection {
+        &self.rejection
     }
 }
 
@@ -126,8 +179,7 @@ impl From<Rejection> for OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.error, "error_description": self.description });
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.failure())).into_response();
         let mut add = |name: HeaderName, value| {
             response.headers_mut().insert(name, value);
         };

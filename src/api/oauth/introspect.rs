@@ -5,43 +5,108 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{OAuthError, Parameters, client};
+use super::parameters::GivenToken;
+use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 
-/// The handler. Of a token that is not good, nothing is said but that.
+/// What a session token is good for now. Of one that is not good, nothing is said but that.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Introspection {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<Uuid>,
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
+    /// What it allows, words apart by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    iat: Option<UnixTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    exp: Option<UnixTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    token_type: Option<&'static str>,
+}
+
+/// Whether a session token is good now (RFC 7662). For clients with credentials.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    operation_id = "introspectToken",
+    tag = "oauth",
+    request_body(
+        content = GivenToken,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({ "token": "header.payload.signature" })
+    ),
+    security(("client" = [])),
+    responses(
+        (
+            status = 200,
+            description = "What is known of it.",
+            body = Introspection,
+            examples(
+                ("good" = (value = json!({
+                    "active": true,
+                    "iss": "https://app.example.com/_vestibule",
+                    "sub": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
+                    "sid": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
+                    "aud": "https://app.example.com",
+                    "scope": "user:basic",
+                    "iat": 1772366400,
+                    "exp": 1772373600,
+                    "token_type": "Bearer",
+                }))),
+                ("not" = (value = json!({ "active": false })))
+            )
+        ),
+        refusals::Known
+    )
+)]
 pub async fn introspect(
     State(api): State<ApiState>,
     ConnectInfo(address): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
-) -> Result<Json<Value>, OAuthError> {
+) -> Result<Json<Introspection>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
     client::require(&api, address, &headers, &parameters)?;
     let token = parameters.required("token")?;
-    let inactive = Json(json!({ "active": false }));
+    let inactive = || Ok(Json(Introspection::default()));
     let Ok(given) = api.settings.places.given(token) else {
-        return Ok(inactive);
+        return inactive();
     };
     // An external token would open a session; asking about one must not.
     let Ok(claims) = api.exchange.minter().read(token, UnixTime::now()) else {
-        return Ok(inactive);
+        return inactive();
     };
     match api.exchange.session(&given).await {
-        Ok(_) => Ok(Json(json!({
-            "active": true,
-            "iss": api.exchange.minter().iss,
-            "sub": claims.sub,
-            "sid": claims.sid,
-            "aud": claims.aud,
-            "scope": claims.scope,
-            "iat": claims.iat,
-            "exp": claims.exp,
-            "token_type": "Bearer",
-        }))),
+        Ok(_) => Ok(Json(Introspection {
+            active: true,
+            iss: Some(api.exchange.minter().iss.clone()),
+            sub: Some(claims.sub),
+            sid: Some(claims.sid),
+            aud: Some(claims.aud),
+            scope: Some(claims.scope),
+            iat: Some(claims.iat),
+            exp: Some(claims.exp),
+            token_type: Some("Bearer"),
+        })),
         Err(rejection) if rejection.status.is_server_error() => Err(rejection.into()),
-        Err(_) => Ok(inactive),
+        Err(_) => inactive(),
     }
 }

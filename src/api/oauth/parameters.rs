@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use url::form_urlencoded;
+use utoipa::ToSchema;
 
 use super::OAuthError;
 
@@ -49,6 +50,20 @@ impl Parameters {
     pub fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.get(name).ok_or(OAuthError::missing(name))
     }
+}
+
+/// The form of introspection and revocation. [`Parameters`] reads it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the document")]
+pub struct GivenToken {
+    /// A session token.
+    token: String,
+    /// Ignored: there is one kind of token.
+    token_type_hint: Option<String>,
+    /// Of a client that does not authenticate by `Authorization`.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<String>,
 }
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";

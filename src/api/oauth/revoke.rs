@@ -5,11 +5,26 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 
-use super::{OAuthError, Parameters, client};
+use super::parameters::GivenToken;
+use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::store::EndCause;
 
-/// The handler. Section 2.2: a token that is not ours was given back as well as can be.
+/// Gives a session token back, which ends its session (RFC 7009). For clients with credentials.
+/// A token that is not ours was given back as well as can be (section 2.2).
+#[utoipa::path(
+    post,
+    path = "/oauth/revoke",
+    operation_id = "revokeToken",
+    tag = "oauth",
+    request_body(
+        content = GivenToken,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({ "token": "header.payload.signature" })
+    ),
+    security(("client" = [])),
+    responses((status = 200, description = "It is good for nothing any more."), refusals::Known)
+)]
 pub async fn revoke(
     State(api): State<ApiState>,
     ConnectInfo(address): ConnectInfo<ClientAddress>,

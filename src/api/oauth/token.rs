@@ -5,8 +5,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{OAuthError, Parameters, client};
+use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 use crate::credential::Presented;
@@ -16,16 +17,78 @@ use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
 /// A granted exchange (RFC 8693 section 2.2.1).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Granted {
+    /// A session token.
     access_token: String,
+    #[schema(value_type = String)]
     issued_token_type: &'static str,
+    #[schema(value_type = String)]
     token_type: &'static str,
+    /// In seconds.
     expires_in: u64,
+    /// What it allows, words apart by spaces.
+    #[schema(value_type = String)]
     scope: &'static str,
 }
 
-/// The handler.
+/// The form of a token exchange (RFC 8693 section 2.1). [`Parameters`] reads it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the document")]
+pub struct TokenRequest {
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    grant_type: String,
+    /// A token of a configured issuer, or a session token.
+    subject_token: String,
+    /// `urn:ietf:params:oauth:token-type:` and `jwt`, `id_token` or `access_token`.
+    subject_token_type: String,
+    /// `urn:ietf:params:oauth:token-type:` and `access_token`, the default, or `jwt`.
+    requested_token_type: Option<String>,
+    /// Scopes of the subject, apart by spaces; all of them by default.
+    scope: Option<String>,
+    /// The audience of session tokens.
+    audience: Option<String>,
+    /// The same as an address.
+    resource: Option<String>,
+    /// Of a client that does not authenticate by `Authorization`.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<String>,
+}
+
+/// A token of an issuer, or of ours, for a session token (RFC 8693). A token of ours only narrows:
+/// the same session, the same end.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "exchangeToken",
+    tag = "oauth",
+    request_body(
+        content = TokenRequest,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": "header.payload.signature",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        })
+    ),
+    security((), ("client" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The session token.",
+            body = Granted,
+            example = json!({
+                "access_token": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln",
+                "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+                "token_type": "Bearer",
+                "expires_in": 7200,
+                "scope": "user:basic",
+            })
+        ),
+        refusals::Token
+    )
+)]
 pub async fn exchange(
     State(api): State<ApiState>,
     ConnectInfo(address): ConnectInfo<ClientAddress>,

@@ -3,20 +3,55 @@
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::OAuthError;
+use super::{OAuthError, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Source};
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 
-/// The handler. Takes a bearer token only: no page reads it by a cookie.
+/// The user of a session token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserInfo {
+    sub: Uuid,
+    /// The address of the user's own verified email credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// True when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+}
+
+/// The user of a session token (OpenID Connect Core section 5.3). Takes a bearer token only: no
+/// page reads it by a cookie.
+#[utoipa::path(
+    get,
+    path = "/userinfo",
+    operation_id = "userinfo",
+    tag = "oauth",
+    security(("session_token" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The user.",
+            body = UserInfo,
+            example = json!({
+                "sub": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
+                "email": "alice@example.com",
+                "email_verified": true,
+            })
+        ),
+        refusals::UserInfo
+    )
+)]
 pub async fn userinfo(
     State(api): State<ApiState>,
     ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
-) -> Result<Json<Map<String, Value>>, OAuthError> {
+) -> Result<Json<UserInfo>, OAuthError> {
     let missing = Rejection::new(Code::TokenMissing, "token_missing");
     let session = async {
         let presented = credential::find_own(&headers, &api.settings.places)?
@@ -28,10 +63,10 @@ pub async fn userinfo(
     let session = session.await.map_err(OAuthError::bearer_refused)?;
     let account = api.exchange.account(&session).await;
     let account = account.map_err(OAuthError::bearer_refused)?;
-    let mut told = Map::from_iter([("sub".to_owned(), json!(account.user.id))]);
-    if let Some(email) = account.user.email(&account.session.iss) {
-        told.insert("email".to_owned(), json!(email));
-        told.insert("email_verified".to_owned(), json!(true));
-    }
-    Ok(Json(told))
+    let email = account.user.email(&account.session.iss);
+    Ok(Json(UserInfo {
+        sub: account.user.id,
+        email: email.map(str::to_owned),
+        email_verified: email.map(|_| true),
+    }))
 }

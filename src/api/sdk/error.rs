@@ -5,7 +5,10 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use crate::api::document::refusals::Shown;
 use crate::credential::CredentialError;
 use crate::rejection::{Code, Rejection};
 
@@ -18,10 +21,14 @@ pub struct SdkError {
     error: String,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    error: &'a str,
-    code: &'a str,
+/// A refusal as the SDKs read it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SdkFailure {
+    /// One sentence for a person.
+    error: String,
+    /// One of few words for a program.
+    #[schema(value_type = String)]
+    code: &'static str,
 }
 
 impl SdkError {
@@ -64,6 +71,11 @@ impl SdkError {
         }
     }
 
+    /// The query can not be read.
+    pub fn query() -> Self {
+        Rejection::new(Code::InvalidRequest, "query_invalid").into()
+    }
+
     /// No such endpoint, or another environment's.
     pub fn not_found() -> Self {
         Rejection::new(Code::NotFound, "endpoint_unknown").into()
@@ -74,6 +86,40 @@ impl SdkError {
         Rejection::new(Code::InvalidRequest, "method_not_allowed")
             .with_status(StatusCode::METHOD_NOT_ALLOWED)
             .into()
+    }
+}
+
+impl SdkError {
+    fn failure(&self) -> SdkFailure {
+        SdkFailure {
+            error: self.error.clone(),
+            code: self.code,
+        }
+    }
+}
+
+impl Shown for SdkError {
+    const SCHEMA: &'static str = "SdkFailure";
+    const MEDIA_TYPE: &'static str = "application/json";
+
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn code(&self) -> &str {
+        self.code
+    }
+
+    fn content(&self) -> Value {
+        json!(self.failure())
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn rejection(&self) -> &Rejection {
+        &self.rejection
     }
 }
 
@@ -96,11 +142,7 @@ impl From<CredentialError> for SdkError {
 
 impl IntoResponse for SdkError {
     fn into_response(self) -> Response {
-        let body = Body {
-            error: &self.error,
-            code: self.code,
-        };
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.failure())).into_response();
         if let Some(wait) = self.rejection.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use aws_lc_rs::{hmac, rand};
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::SdkError;
+use super::environment::Environment;
+use super::{SdkError, refusals};
 use crate::api::ApiState;
 use crate::clock::UnixTime;
 use crate::rejection::{Code, Rejection};
@@ -56,24 +58,76 @@ impl Nonces {
 pub struct NonceError;
 
 /// The query of [`nonces`].
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Count {
+    /// How many, 1 to 50. What is no number counts as 1.
     count: Option<String>,
 }
 
-/// `GET nonces?count=5`: at least one, because clients ask again for ever when there is none.
-pub async fn nonces(
-    State(api): State<ApiState>,
-    Query(Count { count }): Query<Count>,
-) -> Result<Json<Value>, SdkError> {
-    let wanted = count.and_then(|count| count.parse().ok()).unwrap_or(1);
-    let made: Result<Vec<_>, _> = (0..wanted.clamp(1, MOST)).map(|_| fresh(&api)).collect();
-    Ok(Json(json!({ "nonces": made? })))
+/// Nonces to sign.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NonceList {
+    #[schema(min_items = 1, max_items = 50)]
+    nonces: Vec<String>,
 }
 
-/// `GET nonce`: as older clients ask for one.
-pub async fn nonce(State(api): State<ApiState>) -> Result<Json<Value>, SdkError> {
-    Ok(Json(json!({ "nonce": fresh(&api)? })))
+/// A nonce to sign.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OneNonce {
+    nonce: String,
+}
+
+/// Nonces for a device's signatures, good for 24 hours: at least one, because clients ask again
+/// for ever when there is none.
+#[utoipa::path(
+    get,
+    path = "/nonces",
+    operation_id = "getNonces",
+    tag = "sdk",
+    params(Environment, Count),
+    responses(
+        (
+            status = 200,
+            description = "Fresh nonces.",
+            body = NonceList,
+            example = json!({ "nonces": ["c2l4dGVlbiByYW5kb20gYnl0ZXM"] })
+        ),
+        refusals::Nonces
+    )
+)]
+pub async fn nonces(
+    State(api): State<ApiState>,
+    query: Result<Query<Count>, QueryRejection>,
+) -> Result<Json<NonceList>, SdkError> {
+    let Ok(Query(Count { count })) = query else {
+        return Err(SdkError::query());
+    };
+    let wanted = count.and_then(|count| count.parse().ok()).unwrap_or(1);
+    let made: Result<Vec<_>, _> = (0..wanted.clamp(1, MOST)).map(|_| fresh(&api)).collect();
+    Ok(Json(NonceList { nonces: made? }))
+}
+
+/// One nonce, as older clients ask for it.
+#[utoipa::path(
+    get,
+    path = "/nonce",
+    operation_id = "getNonce",
+    tag = "sdk",
+    params(Environment),
+    responses(
+        (
+            status = 200,
+            description = "A fresh nonce.",
+            body = OneNonce,
+            example = json!({ "nonce": "c2l4dGVlbiByYW5kb20gYnl0ZXM" })
+        ),
+        refusals::Public
+    )
+)]
+pub async fn nonce(State(api): State<ApiState>) -> Result<Json<OneNonce>, SdkError> {
+    let nonce = fresh(&api)?;
+    Ok(Json(OneNonce { nonce }))
 }
 
 fn fresh(api: &ApiState) -> Result<String, SdkError> {

@@ -8,8 +8,9 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::user::SdkUser;
-use super::{SdkError, cookie, device, sign_in};
+use super::environment::Environment;
+use super::user::{SdkUser, VerifyResponse};
+use super::{SdkError, cookie, device, refusals, sign_in};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Presented};
 use crate::exchange::Session;
@@ -18,8 +19,46 @@ use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 use crate::store::EndCause;
 
-/// `POST refresh`: a new token for the same session, on the terms of the old one. The session
-/// ends when it would have ended.
+/// A new token for the same session, on the terms of the old one. The session ends when it would
+/// have ended.
+#[utoipa::path(
+    post,
+    path = "/refresh",
+    operation_id = "refreshAuth",
+    tag = "sdk",
+    params(Environment),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The user and a new session token, as at sign-in.",
+            body = VerifyResponse<'static>,
+            headers(("set-cookie" = String)),
+            example = json!({
+                "user": {
+                    "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
+                    "projectEnvironmentId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f50",
+                    "verifiedCredentials": [{
+                        "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
+                        "format": "externalUser",
+                        "public_identifier": "alice",
+                        "signInEnabled": true,
+                        "verifiedAt": "2026-03-01T12:00:00Z",
+                    }],
+                    "sessionId": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
+                    "newUser": true,
+                    "scope": "user:basic",
+                    "missingFields": [],
+                    "metadata": {},
+                },
+                "expiresAt": 1772373600,
+                "minifiedJwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln",
+                "jwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImlkK2p3dCJ9.e30.c2ln",
+            })
+        ),
+        refusals::Signed
+    )
+)]
 pub async fn refresh(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,
@@ -46,7 +85,39 @@ pub async fn refresh(
     sign_in::answer(&api, &account, &terms)
 }
 
-/// `GET users`: the signed-in user.
+/// The signed-in user.
+#[utoipa::path(
+    get,
+    path = "/users",
+    operation_id = "getAuthenticatedUser",
+    tag = "sdk",
+    params(Environment),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The user.",
+            body = SdkUser<'static>,
+            example = json!({
+                "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
+                "projectEnvironmentId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f50",
+                "verifiedCredentials": [{
+                    "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
+                    "format": "externalUser",
+                    "public_identifier": "alice",
+                    "signInEnabled": true,
+                    "verifiedAt": "2026-03-01T12:00:00Z",
+                }],
+                "sessionId": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
+                "newUser": true,
+                "scope": "user:basic",
+                "missingFields": [],
+                "metadata": {},
+            })
+        ),
+        refusals::Read
+    )
+)]
 pub async fn user(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,
@@ -58,7 +129,16 @@ pub async fn user(
     Ok(Json(SdkUser::new(&account, environment_id, false)).into_response())
 }
 
-/// `GET session`: whether the session lives.
+/// Whether the session lives.
+#[utoipa::path(
+    get,
+    path = "/session",
+    operation_id = "checkSession",
+    tag = "sdk",
+    params(Environment),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses((status = 204, description = "It does."), refusals::Read)
+)]
 pub async fn check(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,
@@ -68,8 +148,24 @@ pub async fn check(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST revoke`: signs out. A token that has just expired will do: clients sign out by it, and
+/// Signs out. A token that has just expired will do: clients sign out by it, and
 /// the session that it names may have some time left.
+#[utoipa::path(
+    post,
+    path = "/revoke",
+    operation_id = "revokeSession",
+    tag = "sdk",
+    params(Environment),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses(
+        (
+            status = 204,
+            description = "The session is over, and the SDK's cookie is taken away.",
+            headers(("set-cookie" = String))
+        ),
+        refusals::Signed
+    )
+)]
 pub async fn revoke(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,

@@ -7,9 +7,11 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
+use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
-use super::{SdkError, body, cookie, device};
+use super::{SdkError, body, cookie, device, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential;
 use crate::exchange::{Account, Granted};
@@ -18,16 +20,57 @@ use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
 /// What a client sends: its token, or nothing when the token is in the issuer's cookie.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+pub struct SignInRequest {
+    /// The external token.
     #[serde(default)]
     jwt: Option<String>,
+    /// A compressed point of P-256 in hexadecimal digits, to be bound into the session token.
     #[serde(default)]
     session_public_key: Option<String>,
 }
 
-/// The handler.
+/// An external token, given here or in the issuer's cookie, opens a session for the client itself.
+#[utoipa::path(
+    post,
+    path = "/externalAuth/signin",
+    operation_id = "externalAuthSignin",
+    tag = "sdk",
+    params(Environment),
+    request_body(content = SignInRequest, example = json!({ "jwt": "header.payload.signature" })),
+    responses(
+        (
+            status = 200,
+            description = "The user and the session token, the token in the SDK's cookie where the \
+                gateway keeps it there.",
+            body = VerifyResponse<'static>,
+            headers(("set-cookie" = String)),
+            example = json!({
+                "user": {
+                    "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
+                    "projectEnvironmentId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f50",
+                    "verifiedCredentials": [{
+                        "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
+                        "format": "externalUser",
+                        "public_identifier": "alice",
+                        "signInEnabled": true,
+                        "verifiedAt": "2026-03-01T12:00:00Z",
+                    }],
+                    "sessionId": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
+                    "newUser": true,
+                    "scope": "user:basic",
+                    "missingFields": [],
+                    "metadata": {},
+                },
+                "expiresAt": 1772373600,
+                "minifiedJwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln",
+                "jwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImlkK2p3dCJ9.e30.c2ln",
+            })
+        ),
+        refusals::SignIn
+    )
+)]
 pub async fn sign_in(
     State(api): State<ApiState>,
     ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
@@ -36,7 +79,7 @@ pub async fn sign_in(
 ) -> Result<Response, SdkError> {
     let settings = &api.settings;
     settings.check_page(&headers)?;
-    let request: Request = body::read(&content)?;
+    let request: SignInRequest = body::read(&content)?;
     if request.jwt.is_none() || settings.sdk.sets_cookie {
         settings.check_cookie_use(&Method::POST, &headers)?;
     }

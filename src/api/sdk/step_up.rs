@@ -5,40 +5,84 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{SdkError, body, session};
+use super::environment::Environment;
+use super::{SdkError, body, refusals, session};
 use crate::api::{ApiState, ClientAddress};
 use crate::rejection::{Code, Rejection};
 use crate::store::CredentialFormat;
 
 /// The content of [`verify`].
-#[derive(Debug, Deserialize)]
-struct Assertion {
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Assertion {
+    /// A token of the session's issuer with `jti`, `scope`, and an `exp` at most 10 minutes away.
     jwt: String,
 }
 
 /// The content of [`check`].
-#[derive(Debug, Deserialize)]
-struct Wanted {
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct WantedScope {
+    /// One scope.
+    #[schema(min_length = 1)]
     scope: String,
 }
 
 /// By what a user may step up.
-#[derive(Debug, Serialize)]
-struct Way {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Way {
     id: Uuid,
+    #[schema(value_type = String)]
     format: CredentialFormat,
 }
 
-/// An elevated token for an assertion of the session's issuer.
+/// More rights for a short time.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Elevation {
+    /// To be shown in `X-Dyn-Elevated-Access-Token`.
+    elevated_access_token: String,
+}
+
+/// Whether and how a user steps up.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepUpNeed {
+    /// The scope needs an elevated token.
+    is_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_credential_id: Option<Uuid>,
+    credentials: Vec<Way>,
+}
+
+/// An elevated token for an assertion of the session's issuer. An assertion works once.
+#[utoipa::path(
+    post,
+    path = "/externalAuth/verify",
+    operation_id = "externalAuthVerify",
+    tag = "sdk",
+    params(Environment),
+    request_body(content = Assertion, example = json!({ "jwt": "header.payload.signature" })),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The elevated token.",
+            body = Elevation,
+            example = json!({
+                "elevatedAccessToken": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImVsZXZhdGVkK2p3dCJ9.e30.c2ln"
+            })
+        ),
+        refusals::Verify
+    )
+)]
 pub async fn verify(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
-) -> Result<Json<Value>, SdkError> {
+) -> Result<Json<Elevation>, SdkError> {
     let session = session::of_request(&api, client, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
     api.limits.step_up(client.0, session.user())?;
@@ -51,18 +95,44 @@ pub async fn verify(
         .elevate(&api.exchange, &account, given.token.expose())
         .await
         .map_err(SdkError::invalid_external_auth)?;
-    Ok(Json(json!({ "elevatedAccessToken": elevated })))
+    Ok(Json(Elevation {
+        elevated_access_token: elevated,
+    }))
 }
 
 /// Whether a scope needs an elevated token, and by which credentials it is had.
+#[utoipa::path(
+    post,
+    path = "/stepUp/check",
+    operation_id = "stepUpCheck",
+    tag = "sdk",
+    params(Environment),
+    request_body(content = WantedScope, example = json!({ "scope": "wallet:export" })),
+    security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
+    responses(
+        (
+            status = 200,
+            description = "Whether it does.",
+            body = StepUpNeed,
+            example = json!({
+                "isRequired": true,
+                "defaultCredentialId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
+                "credentials": [
+                    { "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52", "format": "externalUser" },
+                ],
+            })
+        ),
+        refusals::StepUpCheck
+    )
+)]
 pub async fn check(
     State(api): State<ApiState>,
     ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
     content: Bytes,
-) -> Result<Json<Value>, SdkError> {
+) -> Result<Json<StepUpNeed>, SdkError> {
     let session = session::of_request(&api, client, &Method::POST, &headers).await?;
-    let Wanted { scope } = body::read(&content)?;
+    let WantedScope { scope } = body::read(&content)?;
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());
     }
@@ -75,9 +145,9 @@ pub async fn check(
         })
         .into_iter()
         .collect();
-    Ok(Json(json!({
-        "isRequired": api.settings.step_up.guards(&scope),
-        "defaultCredentialId": own.map(|own| own.id),
-        "credentials": ways,
-    })))
+    Ok(Json(StepUpNeed {
+        is_required: api.settings.step_up.guards(&scope),
+        default_credential_id: own.map(|own| own.id),
+        credentials: ways,
+    }))
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
@@ -10,12 +11,13 @@ use crate::exchange::Account;
 use crate::session::claims::VerifiedCredential;
 
 /// The answer to a sign-in and to a refresh.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifyResponse<'a> {
     /// Who signed in.
     pub user: SdkUser<'a>,
     /// When the client signs out, in seconds since 1970: with its token.
+    #[schema(value_type = u64)]
     pub expires_at: UnixTime,
     /// The session token. Absent where the gateway keeps it in a cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +28,7 @@ pub struct VerifyResponse<'a> {
 }
 
 /// A user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SdkUser<'a> {
     id: Uuid,
@@ -43,8 +45,11 @@ pub struct SdkUser<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_visit: Option<String>,
     /// A whole sign-in, nothing pending.
+    #[schema(value_type = String)]
     scope: &'static str,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     missing_fields: [(); 0],
+    #[schema(value_type = Object)]
     metadata: &'a Map<String, Value>,
 }
 

@@ -1,0 +1,176 @@
+//! The public API as an OpenAPI 3.1 document, made of the handlers that answer.
+//!
+//! Successes are described where they are made. Refusals are shown by the very values that are
+//! answered with ([`refusals`]), so that statuses, codes and examples are not written down twice.
+
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HeaderValue};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi, PathItem, RefOr, Response, Server};
+
+use super::oauth::error::OAuthFailure;
+use super::sdk::error::SdkFailure;
+use super::{ApiState, Refused};
+use crate::credential::SDK_COOKIE;
+use crate::rejection::{Code, Problem, Rejection};
+
+pub mod preflight;
+pub mod refusals;
+
+use refusals::responses;
+
+/// The finished document, as it is served.
+#[derive(Clone, Debug)]
+pub struct Document(Bytes);
+
+impl Document {
+    /// Of the documented endpoints; the paths are those of the gateway at `public_url`.
+    pub fn new(endpoints: OpenApi, public_url: &str) -> Self {
+        let mut document = endpoints;
+        document.servers = Some(vec![Server::new(public_url)]);
+        for item in document.paths.paths.values_mut() {
+            for operation in operations(item) {
+                add_everywhere(operation);
+            }
+        }
+        // Of texts, numbers and lists of them: this can not fail.
+        Self(serde_json::to_vec(&document).unwrap_or_default().into())
+    }
+}
+
+/// What the document begins with: all but the endpoints.
+pub fn frame(api: &ApiState) -> OpenApi {
+    let mut frame = Frame::openapi();
+    let own_cookie = api.settings.places.session_cookie();
+    let schemes = [
+        (
+            "session_token",
+            http(HttpAuthScheme::Bearer, "A session token."),
+        ),
+        (
+            "client",
+            http(
+                HttpAuthScheme::Basic,
+                "Id and secret of a configured client.",
+            ),
+        ),
+        ("session_cookie", cookie(own_cookie)),
+        ("sdk_cookie", cookie(SDK_COOKIE)),
+    ];
+    let components = frame.components.get_or_insert_default();
+    for (name, scheme) in schemes {
+        components
+            .security_schemes
+            .insert(name.to_owned(), scheme.into());
+    }
+    frame
+}
+
+/// `GET {api}/openapi.json`: this document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "discovery",
+    responses(
+        (
+            status = 200,
+            description = "The OpenAPI document of the gateway's public API.",
+            content_type = "application/json",
+            body = Object,
+            headers(("access-control-allow-origin" = String)),
+            example = json!({ "openapi": "3.1.0", "info": { "title": "Vestibule" }, "paths": {} })
+        ),
+        crate::api::refusals::Public
+    )
+)]
+pub async fn openapi(Extension(Document(text)): Extension<Document>) -> impl IntoResponse {
+    let fields = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    ];
+    (fields, text)
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Vestibule",
+        description = "A token of your own auth provider goes in, a session of the platform comes \
+            out. A path that is none of these is answered 404, and a method that a path does not \
+            have 405 with `Allow`. Content is at most 64 KiB; unknown members are ignored.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "sdk", description = "The sign-in protocol of the platform's SDKs."),
+        (name = "oauth", description = "RFC 8693, RFC 7662, RFC 7009 and OpenID Connect's userinfo."),
+        (name = "logout", description = "The end of a session, by the browser or by its issuer."),
+        (name = "forward auth", description = "For other proxies, which ask before they forward."),
+        (name = "discovery", description = "Keys and metadata."),
+    ),
+    components(schemas(Problem<'static>, SdkFailure, OAuthFailure)),
+)]
+struct Frame;
+
+fn http(scheme: HttpAuthScheme, description: &str) -> SecurityScheme {
+    let mut http = Http::new(scheme);
+    http.description = Some(description.to_owned());
+    SecurityScheme::Http(http)
+}
+
+fn cookie(name: &str) -> SecurityScheme {
+    let description = "From a page of a listed origin only.";
+    let value = ApiKeyValue::with_description(name, description);
+    SecurityScheme::ApiKey(ApiKey::Cookie(value))
+}
+
+/// All operations of a path.
+pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.options,
+        &mut item.head,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Adds what any request may meet before it reaches an endpoint.
+fn add_everywhere(operation: &mut Operation) {
+    let met = [
+        Rejection::new(Code::InvalidRequest, ""),
+        Rejection::new(Code::Timeout, ""),
+        Rejection::new(Code::TooLarge, "").with_status(StatusCode::URI_TOO_LONG),
+        Rejection::new(Code::TooLarge, "").with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Rejection::new(Code::Internal, ""),
+        Rejection::new(Code::InvalidRequest, "")
+            .with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED),
+    ];
+    let all = &mut operation.responses.responses;
+    for (status, response) in responses(met.map(Refused)) {
+        let response = match (all.get_mut(&status), response) {
+            (Some(RefOr::T(there)), RefOr::T(response)) => {
+                refusals::merge(there, response);
+                continue;
+            }
+            (_, response) => response,
+        };
+        all.insert(status, response);
+    }
+    for (status, why) in [
+        ("429", "The client has too many connections."),
+        ("503", "The gateway has too many connections."),
+    ] {
+        let full = || Response::new(why).into();
+        all.entry(status.to_owned()).or_insert_with(full);
+    }
+}

@@ -1,0 +1,71 @@
+//! What endpoints that answer with problem details refuse with, for the document.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Refused;
+use super::document::refusals::{Shown, refusals};
+use crate::rejection::{Code, Problem, Rejection};
+
+refusals! {
+    Refused;
+    /// Of public documents.
+    pub Public: endpoint();
+    /// Of `logout`.
+    pub Logout: endpoint(), [Rejection::new(Code::InvalidRequest, "")], credential(), decision();
+    /// Of `backchannel-logout`.
+    pub Backchannel: endpoint(), [Rejection::new(Code::InvalidRequest, "")], decision();
+}
+
+/// What any endpoint refuses with.
+pub fn endpoint() -> [Rejection; 2] {
+    [Code::TooLarge, Code::Internal].map(|code| Rejection::new(code, ""))
+}
+
+/// What an endpoint refuses with that takes a credential.
+pub fn credential() -> [Rejection; 5] {
+    [
+        Code::Conflict,
+        Code::TokenMissing,
+        Code::TokenInvalid,
+        Code::TokenExpired,
+        Code::LoginRequired,
+    ]
+    .map(|code| Rejection::new(code, ""))
+}
+
+/// What an endpoint refuses with that decides who may do what.
+pub fn decision() -> [Rejection; 3] {
+    [
+        Rejection::new(Code::Forbidden, ""),
+        Rejection::too_often("", Duration::from_secs(10)),
+        Rejection::unavailable("", Duration::from_secs(5)),
+    ]
+}
+
+impl Shown for Refused {
+    const SCHEMA: &'static str = "Problem";
+    const MEDIA_TYPE: &'static str = "application/problem+json";
+
+    fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    fn code(&self) -> &str {
+        self.0.code.as_str()
+    }
+
+    fn content(&self) -> Value {
+        json!(Problem::new(&self.0, "019a5c0f6e7d7c3b8a1f2e3d4c5b6a79"))
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        self.0.challenge()
+    }
+
+    fn rejection(&self) -> &Rejection {
+        &self.0
+    }
+}
