@@ -23,7 +23,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::header::HeaderMap;
 use pingora::http::RequestHeader;
 use vestibule::config::Access;
-use vestibule::proxy::forwarded::Peer;
+use vestibule::proxy::forwarded::{Peer, TrustedProxies};
 
 #[path = "desk.rs"]
 #[allow(dead_code, reason = "shared with other benchmarks")]
@@ -79,10 +79,11 @@ fn rewrites(desk: &Desk, turns: u64) {
     let site = desk.state.site.load();
     let request = browser_request();
     let value = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
+    let nobody = TrustedProxies::default();
     let peer = Peer {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         is_https: true,
-        trusted_proxies: &[],
+        trusted_proxies: &nobody,
     };
     for _ in 0..turns {
         let mut request = request.clone();

@@ -5,14 +5,13 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
-use http::header::TRANSFER_ENCODING;
-use http::{StatusCode, Version};
+use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -20,6 +19,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 pub mod access_log;
 pub mod answer;
+mod attempt;
 pub mod connection;
 pub mod context;
 pub mod counters;
@@ -40,18 +40,16 @@ mod response;
 mod set_cookie;
 pub mod site;
 mod upstream_error;
+mod upstream_request;
 
 use context::{Pass, RequestContext};
 use decide::Decision;
-use edits::Sources;
 use request_id::RequestIds;
 pub use site::{Site, SiteError};
 
-use crate::config::Access;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
-use crate::route::Timeouts;
 use crate::upstream::Outcome;
 
 /// The proxy's application.
@@ -173,75 +171,16 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
-        let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
-            return Err(no_pass());
-        };
-        let upstream = Arc::clone(&route.upstream);
-        let user = ctx.session().map(|session| session.user());
-        let key = user.as_ref().map(|user| user.as_bytes().as_slice());
-        let again = ctx.tried.last().filter(|_| ctx.asks_again).cloned();
-        let next = || {
-            let address = upstream.pick_for(key, &ctx.tried);
-            // All were tried: once more the one that failed last.
-            let address = address.or_else(|| ctx.tried.last().cloned())?;
-            Some((upstream.peer(&address)?, address))
-        };
-        let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
-        // A server that has just left its upstream has no peer; the next pick knows of that.
-        let Some((mut peer, address)) = again.or_else(next).or_else(next) else {
-            let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
-            ctx.refused = Some(rejection);
-            return Err(answer::as_error(&rejection));
-        };
-        ctx.asks_again = false;
-        ctx.tried.push(address);
-        ctx.asked = Instant::now();
-        overrule(&mut peer, &route.timeouts);
-        Ok(Box::new(peer))
+        attempt::next(ctx)
     }
 
-    /// Runs after the framework's hop-by-hop policy, so that no `Connection` field can take out
-    /// what is put in here; runs again on each retry.
     async fn upstream_request_filter(
         &self,
         session: &mut Session,
         request: &mut RequestHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        let (Some(route), Some(pass)) = (&ctx.route, &ctx.pass) else {
-            return Err(no_pass());
-        };
-        let site = &ctx.site;
-        if let Some(target) = &ctx.target {
-            request.set_raw_path(target.as_bytes())?;
-        }
-        site.rewrite.strip(request, route.access, |token| {
-            self.exchange.remembers(token) || self.exchange.is_of_known_issuer(token)
-        });
-        let host =
-            inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
-        site.peer(session.client_addr(), &ctx.connection).rewrite(
-            request,
-            host.authority(),
-            host.port(),
-        );
-        if matches!(pass, Pass::Preflight) {
-            headers::strip_all_credentials(request);
-        }
-        if route.decides_by_method || request.method.is_safe() {
-            headers::strip_method_overrides(request);
-        }
-        let sources = Sources::of(ctx);
-        edits::put_all(site.rewrite.identity(), request, sources)?;
-        edits::apply(&route.request_headers, request, sources)?;
-        if let Pass::Session(session) = pass {
-            site.rewrite.inject(request, session.forwarded().clone());
-        }
-        if let Some(client) = &ctx.connection.client {
-            client.forward(request)?;
-        }
-        request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
-        Ok(())
+        upstream_request::rewrite(&self.exchange, session, request, ctx)
     }
 
     async fn response_filter(
@@ -250,81 +189,28 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        if is_interim(response.status) {
-            return response.insert_header(answer::REQUEST_ID, ctx.id.header());
-        }
-        if let Some(route) = &ctx.route {
-            if ctx.upstream_status.is_none() {
-                ctx.upstream_status = Some(response.status);
-                route.upstream.answered_after(ctx.asked.elapsed());
-            }
-            response::end_hop(response);
-            edits::apply(&route.response_headers, response, Sources::of(ctx))?;
-            if route.access != Access::None {
-                let method = &session.req_header().method;
-                let is_for_user = ctx.session().is_some();
-                ctx.site.varying.mark(response, method, is_for_user)?;
-            }
-        }
-        if session.req_header().version == Version::HTTP_10 {
-            // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
-            response.remove_header(&TRANSFER_ENCODING);
-        }
-        let own_cookies = ctx.site.places.own_cookies();
-        set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
-        connection::stamp(response)?;
-        response.insert_header(answer::REQUEST_ID, ctx.id.header())
+        response::rewrite(session.req_header(), response, ctx)
     }
 
-    /// Nothing was sent, so another server may be tried whatever the method.
     fn fail_to_connect(
         &self,
         _session: &mut Session,
         _peer: &HttpPeer,
         ctx: &mut Self::CTX,
-        mut error: Box<Error>,
+        error: Box<Error>,
     ) -> Box<Error> {
-        let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
-            return error;
-        };
-        // A kept connection that takes no more streams is no failure of the server.
-        ctx.asks_again = *error.etype() == ErrorType::H2Error;
-        let failure = upstream_error::connecting(&error);
-        if !ctx.asks_again {
-            route.upstream.report(address, Outcome::Failed(failure));
-        }
-        let is_left = ctx.asks_again || ctx.tried.len() < route.upstream.addresses().len();
-        error.set_retry(is_left && route.upstream.grant_retry(ctx.tried.len()));
-        error
+        attempt::not_connected(ctx, error)
     }
 
-    /// What was sent is sent again only when that changes nothing: the method is idempotent, all
-    /// of the body is still there, and the server closed a kept connection, as it may at any time.
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         ctx: &mut Self::CTX,
         client_reused: bool,
     ) -> Box<Error> {
-        let is_safe = session.req_header().method.is_idempotent()
-            && !session.as_ref().retry_buffer_truncated()
-            && session.response_written().is_none();
-        error.retry.decide_reuse(client_reused);
-        let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
-            error.set_retry(false);
-            return error;
-        };
-        let may_retry = error.retry() && is_safe && route.upstream.grant_retry(ctx.tried.len());
-        error.set_retry(may_retry);
-        ctx.asks_again = may_retry;
-        if !may_retry && *error.esource() == ErrorSource::Upstream {
-            let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
-            route.upstream.report(address, Outcome::Failed(failure));
-            ctx.upstream_status = None;
-        }
-        error
+        attempt::broken_off(session, ctx, error, client_reused)
     }
 
     async fn fail_to_proxy(
@@ -398,22 +284,6 @@ impl ProxyHttp for Gateway {
     }
 }
 
-/// Puts a route's bounds in place of its upstream's.
-fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
-    let options = &mut peer.options;
-    if let Some(connect) = timeouts.connect {
-        options.connection_timeout = Some(connect);
-        options.total_connection_timeout = Some(connect);
-    }
-    options.read_timeout = timeouts.read.or(options.read_timeout);
-    options.write_timeout = timeouts.write.or(options.write_timeout);
-}
-
-/// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.
-fn is_interim(status: StatusCode) -> bool {
-    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
-}
-
 /// The state that the types should make impossible: a request without a right to pass. Answered
 /// with 500, forwarded never.
 fn no_pass() -> Box<Error> {
@@ -422,5 +292,3 @@ fn no_pass() -> Box<Error> {
 
 /// How long the rest of a refused request's body is read, so that its connection can be kept.
 const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);
-/// How long clients are told to wait for an upstream whose name does not resolve.
-const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

@@ -25,6 +25,23 @@ pub struct Client {
     pub is_https: bool,
 }
 
+/// Peers whose word on where a request came from is taken.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Those in these networks.
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    /// Whether the address is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
 /// The connection that a request arrived on.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
@@ -33,7 +50,7 @@ pub struct Peer<'a> {
     /// The scheme of `public_url` or of the listener.
     pub is_https: bool,
     /// Peers whose word is taken.
-    pub trusted_proxies: &'a [IpNet],
+    pub trusted_proxies: &'a TrustedProxies,
 }
 
 impl Peer<'_> {
@@ -43,7 +60,7 @@ impl Peer<'_> {
             address: self.address,
             is_https: self.is_https,
         };
-        if !self.is_trusted(self.address) {
+        if !self.is_trusted_proxy() {
             return peer;
         }
         let is_https = match last_item(headers, &X_FORWARDED_PROTO) {
@@ -59,7 +76,7 @@ impl Peer<'_> {
                 break;
             };
             address = parsed;
-            if !self.is_trusted(address) {
+            if !self.trusted_proxies.contains(address) {
                 break;
             }
         }
@@ -68,7 +85,7 @@ impl Peer<'_> {
 
     /// Tells the upstream where the request came from. `host` is the checked `Host`.
     pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
-        let is_trusted = self.is_trusted(self.address);
+        let is_trusted = self.is_trusted_proxy();
         let client = self.client(&request.headers);
         let kept = |name: &HeaderName| is_trusted && APPENDED.contains(&name.as_str());
         let leaving: Vec<HeaderName> = request
@@ -107,14 +124,7 @@ impl Peer<'_> {
 
     /// Whether what it says of clients is believed.
     pub fn is_trusted_proxy(&self) -> bool {
-        self.is_trusted(self.address)
-    }
-
-    fn is_trusted(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.trusted_proxies
-            .iter()
-            .any(|network| network.contains(&address))
+        self.trusted_proxies.contains(self.address)
     }
 }
 

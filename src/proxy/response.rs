@@ -5,13 +5,55 @@ use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 use pingora::Result;
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use super::context::RequestContext;
+use super::edits::{self, Sources};
+use super::{answer, connection, set_cookie};
+use crate::config::Access;
+
+/// Takes out what ends here, and puts in what the client is told.
+pub(super) fn rewrite(
+    request: &RequestHeader,
+    response: &mut ResponseHeader,
+    ctx: &mut RequestContext,
+) -> Result<()> {
+    if is_interim(response.status) {
+        return response.insert_header(answer::REQUEST_ID, ctx.id.header());
+    }
+    if let Some(route) = &ctx.route {
+        if ctx.upstream_status.is_none() {
+            ctx.upstream_status = Some(response.status);
+            route.upstream.answered_after(ctx.asked.elapsed());
+        }
+        end_hop(response);
+        edits::apply(&route.response_headers, response, Sources::of(ctx))?;
+        if route.access != Access::None {
+            let method = &request.method;
+            let is_for_user = ctx.session().is_some();
+            ctx.site.varying.mark(response, method, is_for_user)?;
+        }
+    }
+    if request.version == Version::HTTP_10 {
+        // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
+        response.remove_header(&TRANSFER_ENCODING);
+    }
+    let own_cookies = ctx.site.places.own_cookies();
+    set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
+    connection::stamp(response)?;
+    response.insert_header(answer::REQUEST_ID, ctx.id.header())
+}
+
+/// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
 
 /// Takes out the fields that are about the connection to the upstream (RFC 9110 section 7.6.1),
 /// those that `Connection` nominates among them. Framing is the proxy's own.
-pub(super) fn end_hop(response: &mut ResponseHeader) {
+fn end_hop(response: &mut ResponseHeader) {
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
@@ -60,7 +102,7 @@ impl Varying {
     /// Tells caches that the answer to a request depends on its credential: one that says nothing
     /// of caching is kept by the client alone when it was made for a user, and whatever is kept
     /// is for those who present the same.
-    pub(super) fn mark(
+    fn mark(
         &self,
         response: &mut ResponseHeader,
         method: &Method,

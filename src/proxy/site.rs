@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use pingora::protocols::l4::socket::SocketAddr;
 
 use super::connection::Connection;
 use super::counters::{Granted, RouteCounters};
 use super::decide::OWN;
 use super::error_page::{ErrorPage, ErrorPageError};
-use super::forwarded::Peer;
+use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
 use super::response::Varying;
 use crate::api::discovery::authorization_server_path;
@@ -41,12 +40,13 @@ pub struct Site {
     pub is_https: bool,
     /// One line for each request.
     pub access_log: bool,
+    /// Whose word on clients is taken.
+    pub trusted_proxies: TrustedProxies,
     api_prefix: PathPrefix,
     /// Where other proxies ask: `{api}/check`.
     check: String,
     /// Where RFC 8414 looks for the gateway's metadata.
     metadata: PathPrefix,
-    trusted_proxies: Vec<IpNet>,
     public_url: Origin,
     upstreams: BTreeMap<String, Served>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
@@ -142,7 +142,7 @@ impl Site {
             check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
             metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
                 .map_err(SiteError::ApiPrefix)?,
-            trusted_proxies: config.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
             public_url: config.public_url.clone(),
             routes,
             upstreams: served,
@@ -190,14 +190,6 @@ impl Site {
             is_https: connection.is_tls || self.is_https,
             trusted_proxies: &self.trusted_proxies,
         }
-    }
-
-    /// Whether it is a peer whose word is taken.
-    pub fn trusts(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.trusted_proxies
-            .iter()
-            .any(|network| network.contains(&address))
     }
 
     /// The counters of a route; of requests without one for any other name.

@@ -110,8 +110,9 @@ impl Guard {
     async fn open(&self, mut socket: Socket) -> Result<Opened, Cause> {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
-        let trusts =
-            |peer: Option<IpAddr>| peer.is_none_or(|peer| self.shared.site.load().trusts(peer));
+        let trusts = |peer: Option<IpAddr>| {
+            peer.is_none_or(|peer| self.shared.site.load().trusted_proxies.contains(peer))
+        };
         let mut is_proxy = trusts(peer);
         if self.listener.proxy_protocol && is_proxy {
             proxy_protocol::accept(&mut socket).await.map_err(|error| {

@@ -9,10 +9,12 @@ use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service as FrameworkService;
 use pingora::services::listening::Service;
 use tokio::sync::watch;
-use tracing::error;
+use tracing::{error, info};
 
 use super::guard::Guard;
 use super::sockets::Sockets;
+use super::state::State;
+use crate::config::Config;
 
 /// All public listeners.
 pub(super) struct Listening {
@@ -72,4 +74,22 @@ impl FrameworkService for Listening {
     fn name(&self) -> &str {
         "public"
     }
+}
+
+/// Says that the gateway is ready once connections are taken.
+pub(super) async fn announce_ready(
+    state: State,
+    config: Config,
+    mut progress: watch::Receiver<Progress>,
+) {
+    let accepting = progress.wait_for(|progress| *progress != Progress::Starting);
+    if accepting.await.is_err() {
+        return;
+    }
+    for listener in &config.listeners {
+        info!(listener = listener.name(), address = %listener.address, "listening");
+    }
+    state.first_keys().await;
+    state.health.listening();
+    info!("ready");
 }

@@ -11,7 +11,7 @@ fn request(fields: &[(&str, &str)]) -> RequestHeader {
     request
 }
 
-fn peer<'a>(address: &str, trusted_proxies: &'a [IpNet]) -> Peer<'a> {
+fn peer<'a>(address: &str, trusted_proxies: &'a TrustedProxies) -> Peer<'a> {
     Peer {
         address: address.parse().unwrap(),
         is_https: false,
@@ -19,8 +19,11 @@ fn peer<'a>(address: &str, trusted_proxies: &'a [IpNet]) -> Peer<'a> {
     }
 }
 
-fn trusted() -> Vec<IpNet> {
-    vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]
+fn trusted() -> TrustedProxies {
+    TrustedProxies::new(vec![
+        "10.0.0.0/8".parse().unwrap(),
+        "fd00::/8".parse().unwrap(),
+    ])
 }
 
 fn field<'a>(request: &'a RequestHeader, name: &str) -> Vec<&'a str> {
@@ -97,7 +100,8 @@ fn a_trusted_peer_is_added_to() {
 #[test]
 fn an_ipv6_node_is_quoted() {
     let mut request = request(&[]);
-    peer("2001:db8::1", &[]).rewrite(&mut request, "a.example", None);
+    let nobody = TrustedProxies::default();
+    peer("2001:db8::1", &nobody).rewrite(&mut request, "a.example", None);
     assert_eq!(field(&request, "x-forwarded-for"), ["2001:db8::1"]);
     assert_eq!(
         field(&request, "forwarded"),
@@ -158,10 +162,11 @@ fn the_scheme_is_a_trusted_proxys_or_ours() {
     let claim = request(&[("X-Forwarded-Proto", "https")]);
     assert!(peer(PROXY, &trusted()).client(&claim.headers).is_https);
     assert!(!peer(CLIENT, &trusted()).client(&claim.headers).is_https);
-    assert!(!peer(PROXY, &[]).client(&claim.headers).is_https);
+    let nobody = TrustedProxies::default();
+    assert!(!peer(PROXY, &nobody).client(&claim.headers).is_https);
     let secure = Peer {
         is_https: true,
-        ..peer(PROXY, &[])
+        ..peer(PROXY, &nobody)
     };
     assert!(secure.client(&claim.headers).is_https);
     let down = request(&[("X-Forwarded-Proto", "https, http")]);

@@ -1,0 +1,102 @@
+//! Which server a request is sent to, and whether it is sent again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pingora::proxy::Session;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::context::RequestContext;
+use super::{answer, no_pass, upstream_error};
+use crate::rejection::Rejection;
+use crate::route::Timeouts;
+use crate::upstream::Outcome;
+
+/// The server that is asked next.
+pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
+        return Err(no_pass());
+    };
+    let upstream = Arc::clone(&route.upstream);
+    let user = ctx.session().map(|session| session.user());
+    let key = user.as_ref().map(|user| user.as_bytes().as_slice());
+    let again = ctx.tried.last().filter(|_| ctx.asks_again).cloned();
+    let next = || {
+        let address = upstream.pick_for(key, &ctx.tried);
+        // All were tried: once more the one that failed last.
+        let address = address.or_else(|| ctx.tried.last().cloned())?;
+        Some((upstream.peer(&address)?, address))
+    };
+    let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
+    // A server that has just left its upstream has no peer; the next pick knows of that.
+    let Some((mut peer, address)) = again.or_else(next).or_else(next) else {
+        let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
+        ctx.refused = Some(rejection);
+        return Err(answer::as_error(&rejection));
+    };
+    ctx.asks_again = false;
+    ctx.tried.push(address);
+    ctx.asked = Instant::now();
+    overrule(&mut peer, &route.timeouts);
+    Ok(Box::new(peer))
+}
+
+/// After a connection that did not come about. Nothing was sent, so another server may be tried
+/// whatever the method.
+pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> Box<Error> {
+    let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+        return error;
+    };
+    // A kept connection that takes no more streams is no failure of the server.
+    ctx.asks_again = *error.etype() == ErrorType::H2Error;
+    let failure = upstream_error::connecting(&error);
+    if !ctx.asks_again {
+        route.upstream.report(address, Outcome::Failed(failure));
+    }
+    let is_left = ctx.asks_again || ctx.tried.len() < route.upstream.addresses().len();
+    error.set_retry(is_left && route.upstream.grant_retry(ctx.tried.len()));
+    error
+}
+
+/// After a request that broke off. What was sent is sent again only when that changes nothing: the
+/// method is idempotent, all of the body is still there, and the server closed a kept connection,
+/// as it may at any time.
+pub(super) fn broken_off(
+    session: &Session,
+    ctx: &mut RequestContext,
+    mut error: Box<Error>,
+    client_reused: bool,
+) -> Box<Error> {
+    let is_safe = session.req_header().method.is_idempotent()
+        && !session.as_ref().retry_buffer_truncated()
+        && session.response_written().is_none();
+    error.retry.decide_reuse(client_reused);
+    let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+        error.set_retry(false);
+        return error;
+    };
+    let may_retry = error.retry() && is_safe && route.upstream.grant_retry(ctx.tried.len());
+    error.set_retry(may_retry);
+    ctx.asks_again = may_retry;
+    if !may_retry && *error.esource() == ErrorSource::Upstream {
+        let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
+        route.upstream.report(address, Outcome::Failed(failure));
+        ctx.upstream_status = None;
+    }
+    error
+}
+
+/// Puts a route's bounds in place of its upstream's.
+fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
+    let options = &mut peer.options;
+    if let Some(connect) = timeouts.connect {
+        options.connection_timeout = Some(connect);
+        options.total_connection_timeout = Some(connect);
+    }
+    options.read_timeout = timeouts.read.or(options.read_timeout);
+    options.write_timeout = timeouts.write.or(options.write_timeout);
+}
+
+/// How long clients are told to wait for an upstream whose name does not resolve.
+const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

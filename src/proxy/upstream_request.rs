@@ -1,0 +1,56 @@
+//! A request as its upstream sees it.
+
+use pingora::Result;
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+
+use super::context::{Pass, RequestContext};
+use super::edits::{self, Sources};
+use super::{answer, headers, inspect, no_pass};
+use crate::exchange::Exchange;
+
+/// Takes out what may not pass, and puts in what the upstream is told.
+///
+/// Runs after the framework's hop-by-hop policy, so that no `Connection` field can take out
+/// what is put in here; runs again on each retry.
+pub(super) fn rewrite(
+    exchange: &Exchange,
+    session: &Session,
+    request: &mut RequestHeader,
+    ctx: &RequestContext,
+) -> Result<()> {
+    let (Some(route), Some(pass)) = (&ctx.route, &ctx.pass) else {
+        return Err(no_pass());
+    };
+    let site = &ctx.site;
+    if let Some(target) = &ctx.target {
+        request.set_raw_path(target.as_bytes())?;
+    }
+    site.rewrite.strip(request, route.access, |token| {
+        exchange.remembers(token) || exchange.is_of_known_issuer(token)
+    });
+    let host =
+        inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
+    site.peer(session.client_addr(), &ctx.connection).rewrite(
+        request,
+        host.authority(),
+        host.port(),
+    );
+    if matches!(pass, Pass::Preflight) {
+        headers::strip_all_credentials(request);
+    }
+    if route.decides_by_method || request.method.is_safe() {
+        headers::strip_method_overrides(request);
+    }
+    let sources = Sources::of(ctx);
+    edits::put_all(site.rewrite.identity(), request, sources)?;
+    edits::apply(&route.request_headers, request, sources)?;
+    if let Pass::Session(session) = pass {
+        site.rewrite.inject(request, session.forwarded().clone());
+    }
+    if let Some(client) = &ctx.connection.client {
+        client.forward(request)?;
+    }
+    request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The public side in the framework's terms: its server, and a service for each listener.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use pingora::proxy::http_proxy;
+use pingora::server::Server;
+use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
+use tokio::sync::Semaphore;
+
+use super::drain::InFlight;
+use super::guard::{Bounds, Clients, Guard, Rules, Shared};
+use super::state::State;
+use super::tls::Certificates;
+use crate::config::listener::Hsts;
+use crate::config::{Config, Limits, ListenAddress, Listener};
+use crate::proxy::Gateway;
+
+/// The framework, set up and without services.
+pub(super) fn server(config: &Config) -> Server {
+    let threads = match config.server.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let settings = ServerConf {
+        threads,
+        work_stealing: false,
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        grace_period_seconds: Some(config.server.drain_timeout.as_secs() + 1),
+        graceful_shutdown_timeout_seconds: Some(1),
+        ..ServerConf::default()
+    };
+    let mut server = Server::new_with_opt_and_conf(None, settings);
+    server.bootstrap();
+    server
+}
+
+/// The one proxy behind all listeners, and what bounds them together.
+pub(super) fn shared(config: &Config, state: &State) -> Shared {
+    let gateway = Gateway::new(
+        Arc::clone(&state.site),
+        Arc::clone(&state.exchange),
+        Arc::clone(&state.router),
+        Arc::clone(&state.metrics),
+    );
+    let settings = Arc::new(ServerConf {
+        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        ..ServerConf::default()
+    });
+    Shared {
+        proxy: Arc::new(http_proxy(&settings, gateway)),
+        bounds: bounds(&config.limits),
+        permits: Semaphore::new(config.limits.connections),
+        clients: Clients::new(config.limits.connections_per_client),
+        told: Semaphore::new(Shared::TOLD_AT_ONCE),
+        site: Arc::clone(&state.site),
+        in_flight: InFlight::default(),
+        open: InFlight::default(),
+        metrics: Arc::clone(&state.metrics),
+    }
+}
+
+fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        header_timeout: limits.header_timeout,
+        keepalive_timeout: limits.keepalive_timeout,
+        keepalive_requests: limits.keepalive_requests,
+        h2_streams: limits.h2_streams,
+        h2_resets: limits.h2_resets,
+        h2_header_list: h2_header_list(limits),
+    }
+}
+
+/// A field costs 32 bytes beside its own in HTTP/2's count.
+fn h2_header_list(limits: &Limits) -> u32 {
+    let fields = u64::try_from(limits.header_count).unwrap_or(u64::MAX);
+    let most = fields
+        .saturating_mul(32)
+        .saturating_add(limits.header_size.as_u64());
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
+fn hsts(hsts: &Hsts) -> HeaderValue {
+    let mut text = format!("max-age={}", hsts.max_age.as_secs());
+    for (said, directive) in [
+        (hsts.include_subdomains, "; includeSubDomains"),
+        (hsts.preload, "; preload"),
+    ] {
+        if said {
+            text.push_str(directive);
+        }
+    }
+    // Made of visible ASCII.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("max-age=0"))
+}
+
+/// A guarded service for each listener.
+pub(super) fn listeners(
+    config: &Config,
+    certificates: &Certificates,
+    shared: &Arc<Shared>,
+) -> Vec<Service<Guard>> {
+    let one = |listener: &Listener| {
+        let rules = Rules {
+            name: listener.name(),
+            h2c: listener.h2c,
+            tls: certificates.of(&listener.name()),
+            proxy_protocol: listener.proxy_protocol,
+            redirects_to: listener.redirect_to_https.then(|| config.public_url.port()),
+            hsts: listener.hsts.as_ref().map(hsts),
+        };
+        let guard = Guard::new(rules, Arc::clone(shared));
+        let mut service = Service::new(listener.name(), guard);
+        match &listener.address {
+            ListenAddress::Inet(address) => service.add_tcp(&address.to_string()),
+            ListenAddress::Unix(path) => {
+                let mode = Permissions::from_mode(listener.mode.0);
+                service.add_uds(&path.to_string_lossy(), Some(mode));
+            }
+        }
+        service
+    };
+    config.listeners.iter().map(one).collect()
+}
+
+/// Idle connections to upstreams that are kept for reuse.
+const UPSTREAM_POOL: usize = 1024;

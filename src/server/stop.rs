@@ -1,0 +1,110 @@
+//! What ends the process: a signal, or a successor that serves; and the drain before it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::ServeError;
+use super::guard::Shared;
+use super::listening::Progress;
+use super::state::State;
+use super::successor::Successor;
+use crate::config::Config;
+
+/// Returns when nothing is served any more: after a signal, and after the drain that it asked
+/// for.
+pub(super) async fn served(
+    config: &Config,
+    state: &State,
+    shared: &Shared,
+    mut signalled: watch::Receiver<Option<Stop>>,
+    mut progress: watch::Receiver<Progress>,
+) -> Result<(), ServeError> {
+    let asked = tokio::select! {
+        biased;
+        // A sender that is gone: the proxy ended without a signal, and says why in the log.
+        asked = signalled.wait_for(Option::is_some) => asked.ok().and_then(|stop| *stop),
+        _ = progress.wait_for(|progress| *progress == Progress::Ended) => None,
+    };
+    match asked {
+        Some(Stop::AtOnce) => return Ok(()),
+        Some(Stop::Drain) => {}
+        None => return Err(ServeError::Proxy),
+    }
+    state.health.draining();
+    info!("draining");
+    let drained = async {
+        // Until then a connection may be taken that nobody has counted yet. A sender that is gone
+        // takes none either.
+        let _ = progress
+            .wait_for(|progress| *progress == Progress::Ended)
+            .await;
+        shared.in_flight.none().await;
+    };
+    if timeout(config.server.drain_timeout, drained).await.is_err() {
+        warn!("requests still in flight at the end of server.drain_timeout are cut");
+        return Ok(());
+    }
+    // What was answered last may still be on its way out of an HTTP/2 connection.
+    let _ = timeout(LAST_WORDS, shared.open.none()).await;
+    Ok(())
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Drain,
+    AtOnce,
+}
+
+/// Tells both the framework, which closes the listeners, and [`served`], which drains.
+pub(super) struct Signals {
+    pub(super) asked: watch::Sender<Option<Stop>>,
+    /// A successor serves: this process drains.
+    pub(super) handed_over: Arc<Notify>,
+    /// `None` where none can take over.
+    pub(super) successor: Option<Successor>,
+}
+
+#[async_trait::async_trait]
+impl ShutdownSignalWatch for Signals {
+    async fn recv(&self) -> ShutdownSignal {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (terminate, interrupt, upgrade) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::user_defined2()),
+        );
+        let stop = match (terminate, interrupt, upgrade) {
+            (Ok(mut terminate), Ok(mut interrupt), Ok(mut upgrade)) => loop {
+                tokio::select! {
+                    _ = terminate.recv() => break Stop::Drain,
+                    _ = interrupt.recv() => break Stop::AtOnce,
+                    () = self.handed_over.notified() => break Stop::Drain,
+                    _ = upgrade.recv() => match &self.successor {
+                        Some(successor) => successor.start(),
+                        None => warn!("SIGUSR2 does nothing without server.runtime_dir"),
+                    },
+                }
+            },
+            _ => {
+                warn!("signals cannot be received; only SIGKILL stops this process");
+                std::future::pending::<Infallible>().await;
+                Stop::AtOnce
+            }
+        };
+        self.asked.send_replace(Some(stop));
+        match stop {
+            Stop::Drain => ShutdownSignal::GracefulTerminate,
+            Stop::AtOnce => ShutdownSignal::FastShutdown,
+        }
+    }
+}
+
+/// How long connections are waited for that have nothing in flight any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
