@@ -18,6 +18,7 @@ use tracing::warn;
 
 mod activity;
 mod admit;
+mod audience;
 mod backchannel;
 pub mod cache;
 mod configure;

@@ -49,6 +49,8 @@ pub struct Route {
     pub allowed_origins: Vec<Origin>,
     /// What a session's claims must say. Only a route that requires a session has any.
     pub rules: ClaimRules,
+    /// `aud` of the session tokens that go upstream; `None` for the gateway's usual one.
+    pub audience: Option<Arc<str>>,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<Box<str>>,
     /// The largest request body in bytes; `None` for no bound.
@@ -164,6 +166,7 @@ impl RouteTable {
                     .cloned()
                     .collect(),
                 rules,
+                audience: settings.audience.as_deref().map(Arc::from),
                 step_up: settings.step_up.as_deref().map(Box::from),
                 body_size: settings
                     .body_size

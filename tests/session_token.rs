@@ -181,6 +181,54 @@ async fn its_life_and_audience_are_configurable() {
     assert_eq!(life, 300, "no token outlives its session");
 }
 
+/// Two routes with audiences beside the usual one: each upstream gets a token for itself, of the
+/// one session, whichever of them the client presents.
+#[tokio::test]
+async fn a_route_has_an_audience_of_its_own() {
+    let audiences = ["https://billing.test", "https://mail.test"];
+    let site = Site::with(|config| {
+        let routes = config["routes"].as_array_mut().unwrap();
+        for (path, audience) in ["/billing", "/mail"].into_iter().zip(audiences) {
+            routes.push(json!({"path": path, "upstream": "app", "audience": audience}));
+        }
+    })
+    .await;
+    let public = format!("http://{}", site.gateway.public);
+    let places = ["/", "/billing", "/mail"];
+    let expected = [&*public, audiences[0], audiences[1]];
+    let external = site.acme.token().sign();
+    let at = async |path: &str, token: &str| {
+        let bearer = format!("Bearer {token}");
+        let answer = site.gateway.get(path, &[("Authorization", &bearer)]).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
+        let text = site.upstream.last().bearer().expect("a session token");
+        (text, site.session())
+    };
+    let mut own = Vec::new();
+    let first = at("/", &external).await.1;
+    for (path, audience) in places.into_iter().zip(expected) {
+        let (text, session) = at(path, &external).await;
+        assert_eq!(session.claims["aud"], audience);
+        for claim in ["sid", "sub", "exp", "iat", "scope"] {
+            assert_eq!(session.claims[claim], first.claims[claim], "{claim}");
+        }
+        let jwk = published_key(&site, &session).await;
+        assert!(verifies(&jwk, &session), "{path}");
+        assert_eq!(at(path, &external).await.0, text, "signed once");
+        own.push(text);
+    }
+    for token in &own {
+        for (path, audience) in places.into_iter().zip(expected) {
+            let (_, session) = at(path, token).await;
+            assert_eq!(session.claims["aud"], audience);
+            assert_eq!(session.claims["sid"], first.claims["sid"]);
+            assert_eq!(session.claims["exp"], first.claims["exp"]);
+        }
+    }
+    let metrics = site.gateway.metrics().await;
+    assert_eq!(metrics.sum("vestibule_sessions_created_total", &[]), 1.0);
+}
+
 #[tokio::test]
 async fn email_only_when_the_issuer_vouches_for_it() {
     let site = Site::start().await;

@@ -42,6 +42,9 @@ pub struct Route {
     pub step_up: Option<String>,
     /// The name of the upstream.
     pub upstream: String,
+    /// `aud` of the session tokens that go to the upstream, instead of `session.audience`.
+    #[serde(default)]
+    pub audience: Option<String>,
     /// What upstreams see instead of `path`; `/` takes it off.
     #[serde(default)]
     pub replace_prefix: Option<String>,

@@ -1,5 +1,6 @@
 //! What an exchange is configured by, and the change of it while requests come.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub forward: Forward,
     /// Keep the claims of external tokens, because a route has rules about them.
     pub keep_claims: bool,
+    /// The audiences of routes that have one of their own.
+    pub audiences: BTreeSet<String>,
     /// Digests whose session is remembered. Taken at the start only.
     pub cached_sessions: usize,
     /// Digests of refused tokens that are remembered. Taken at the start only.
@@ -39,6 +42,11 @@ impl Settings {
             max_staleness: config.session.revocation_max_staleness,
             forward: config.forward.clone(),
             keep_claims: config.reads_claims(),
+            audiences: config
+                .routes
+                .iter()
+                .filter_map(|route| route.audience.clone())
+                .collect(),
             cached_sessions: config.limits.token_cache,
             cached_refusals: config.limits.refused_cache,
             rates: config.limits.rates.clone(),
@@ -47,7 +55,9 @@ impl Settings {
 
     /// Whether a session made under these is as it would be under the others.
     fn make_sessions_of(&self, other: &Self) -> bool {
-        self.forward == other.forward && self.keep_claims == other.keep_claims
+        self.forward == other.forward
+            && self.keep_claims == other.keep_claims
+            && self.audiences == other.audiences
     }
 }
 

@@ -41,6 +41,9 @@ impl Exchange {
             expires_at: claims.exp.min(record.expires_at),
             trust,
         };
+        let token = self
+            .unaddressed(token, &claims.aud)
+            .map_err(super::mint_failed)?;
         self.on_our_word(&user, &record, token, life)
     }
 

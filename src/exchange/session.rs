@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -30,6 +31,16 @@ pub struct Session {
     /// Boxed, like the cookie, because few configurations need them.
     claims: Option<Box<Map<String, Value>>>,
     cookie: OnceLock<Box<CookieValue>>,
+    /// Its token for audiences of routes, as far as it was asked for.
+    addressed: ArcSwapOption<Vec<Addressed>>,
+}
+
+/// The session token for one audience.
+#[derive(Clone, Debug)]
+struct Addressed {
+    audience: Arc<str>,
+    forwarded: HeaderValue,
+    trust: TokenTrust,
 }
 
 /// On whose word the session was granted.
@@ -58,12 +69,7 @@ impl Session {
         life: Arc<Life>,
         forward: &Forward,
     ) -> Option<Self> {
-        let text = match forward.scheme.as_str() {
-            "" => token.text,
-            scheme => format!("{scheme} {}", token.text),
-        };
-        let mut forwarded = HeaderValue::from_str(&text).ok()?;
-        forwarded.set_sensitive(true);
+        let forwarded = field(&forward.scheme, &token.text)?;
         Some(Self {
             vouched,
             minted: token.trust,
@@ -76,6 +82,7 @@ impl Session {
             expires_at: record.expires_at,
             claims: None,
             cookie: OnceLock::new(),
+            addressed: ArcSwapOption::empty(),
         })
     }
 
@@ -123,6 +130,45 @@ impl Session {
         &self.forwarded
     }
 
+    /// The same for this audience, when it was made and can still be verified.
+    pub(super) fn forwarded_to(&self, audience: &str) -> Option<HeaderValue> {
+        let addressed = self.addressed.load();
+        let mut addressed = addressed.iter().flat_map(|all| all.iter());
+        let found = addressed.find(|one| &*one.audience == audience)?;
+        found.trust.holds().then(|| found.forwarded.clone())
+    }
+
+    /// Keeps the session's token for this audience; the value of the header field that carries it.
+    pub(super) fn keep_for(&self, audience: &Arc<str>, token: SessionToken) -> Option<HeaderValue> {
+        let scheme = self.scheme().to_owned();
+        let kept = Addressed {
+            audience: Arc::clone(audience),
+            forwarded: field(&scheme, &token.text)?,
+            trust: token.trust,
+        };
+        self.addressed.rcu(|all| {
+            let others = all.iter().flat_map(|all| all.iter());
+            let others = others.filter(|one| one.audience != *audience);
+            Some(Arc::new(others.cloned().chain([kept.clone()]).collect()))
+        });
+        Some(kept.forwarded)
+    }
+
+    /// The session token itself.
+    pub(super) fn token(&self) -> &str {
+        self.parts().1
+    }
+
+    fn scheme(&self) -> &str {
+        self.parts().0
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        // Made of text.
+        let text = self.forwarded.to_str().unwrap_or_default();
+        text.rsplit_once(' ').unwrap_or(("", text))
+    }
+
     /// When the session ends.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
@@ -149,6 +195,17 @@ impl Session {
     pub fn life(&self) -> &Arc<Life> {
         &self.life
     }
+}
+
+/// A scheme and a token as a field's value.
+fn field(scheme: &str, token: &str) -> Option<HeaderValue> {
+    let text = match scheme {
+        "" => token.to_owned(),
+        scheme => format!("{scheme} {token}"),
+    };
+    let mut field = HeaderValue::from_str(&text).ok()?;
+    field.set_sensitive(true);
+    Some(field)
 }
 
 impl Vouched {

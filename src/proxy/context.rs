@@ -17,8 +17,8 @@ use crate::upstream::Address;
 /// The right to be forwarded. Without one no upstream request is built.
 #[derive(Clone, Debug)]
 pub enum Pass {
-    /// As a user.
-    Session(Arc<Session>),
+    /// As a user, by the session token that the upstream is to see.
+    Session(Arc<Session>, HeaderValue),
     /// As nobody, on a route that says so.
     Anonymous,
     /// As a browser's question whether another origin may ask, which has no credential.
@@ -102,7 +102,7 @@ impl RequestContext {
     /// The session, when the request passes as a user.
     pub fn session(&self) -> Option<&Arc<Session>> {
         match &self.pass {
-            Some(Pass::Session(session)) => Some(session),
+            Some(Pass::Session(session, _)) => Some(session),
             _ => None,
         }
     }

@@ -119,11 +119,14 @@ pub async fn decide(
                 .await
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             }
+            let forwarded = exchange
+                .forwarded(&session, route.audience.as_ref())
+                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             site.count_granted(metrics, issuer, source);
             if presented.source == Source::Cookie {
                 ctx.set_cookie = cookie_to_set(exchange, &site, request, &session).await;
             }
-            ctx.pass = Some(Pass::Session(session));
+            ctx.pass = Some(Pass::Session(session, forwarded));
             Ok(Decision::Forward)
         }
         Err(rejection) => {

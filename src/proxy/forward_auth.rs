@@ -13,7 +13,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
-use super::context::RequestContext;
+use super::context::{Pass, RequestContext};
 use super::decide::{self, Decision};
 use super::forwarded::Peer;
 use super::headers::{SESSION_FIELD, USER_FIELD};
@@ -154,9 +154,8 @@ fn granted(exchange: &Exchange, original: &RequestHeader, ctx: &RequestContext) 
         exchange.is_of_known_issuer(token)
     });
     let session = ctx.session();
-    if let Some(session) = session {
-        site.rewrite
-            .inject(&mut upstream, session.forwarded().clone());
+    if let Some(Pass::Session(_, forwarded)) = &ctx.pass {
+        site.rewrite.inject(&mut upstream, forwarded.clone());
     }
     let mut fields = HeaderMap::new();
     for name in [&AUTHORIZATION, &COOKIE, site.rewrite.field()] {

@@ -45,8 +45,8 @@ pub(super) fn rewrite(
     let sources = Sources::of(ctx);
     edits::put_all(site.rewrite.identity(), request, sources)?;
     edits::apply(&route.request_headers, request, sources)?;
-    if let Pass::Session(session) = pass {
-        site.rewrite.inject(request, session.forwarded().clone());
+    if let Pass::Session(_, forwarded) = pass {
+        site.rewrite.inject(request, forwarded.clone());
     }
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::claims::{Claims, Common};
@@ -143,6 +143,22 @@ impl Minter {
         terms: &Terms,
     ) -> Result<SessionToken, SignerError> {
         self.mint_kind(ACCOUNT_TYPE, ClaimSet::Full, user, session, now, terms)
+    }
+
+    /// The same session token for another audience, signed by the current key. `token` is one of
+    /// ours whose signature is known to be good.
+    pub fn readdress(&self, token: &str, audience: &str) -> Result<SessionToken, SignerError> {
+        let payload = token.split('.').nth(1).unwrap_or_default();
+        let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
+        let exp = claims.get("exp").and_then(Value::as_u64);
+        let ring = self.keys.ring();
+        claims.insert("aud".to_owned(), audience.into());
+        claims.insert("kid".to_owned(), ring.current().kid().into());
+        Ok(SessionToken {
+            text: sign_with(&ring, SESSION_TYPE, &claims)?,
+            expires_at: exp.map(UnixTime).ok_or(SignerError::Sign)?,
+            trust: ring.trust(),
+        })
     }
 
     /// Signs claims as a token of the kind `typ` with the current key.

@@ -71,6 +71,15 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
         let message = "rules on claims need a session, so they need `auth: required`";
         findings.push(Finding::new(at("require"), message));
     }
+    if let Some(audience) = &route.audience {
+        if route.auth == Access::None {
+            let message = "`auth: none` sends no session token, so none for an audience";
+            findings.push(Finding::new(at("audience"), message));
+        }
+        if audience.is_empty() {
+            findings.push(Finding::new(at("audience"), "empty"));
+        }
+    }
     if route.body_size.is_some_and(|size| size.as_u64() == 0) {
         findings.push(Finding::new(at("body_size"), "must be more than zero"));
     }

@@ -605,6 +605,12 @@ fn routes_lead_somewhere_and_are_one_each() {
         ),
         ("login_url: //evil.test", "login_url: expected a path"),
         ("login_url: /login", ""),
+        ("audience: https://billing.test", ""),
+        ("audience: ''", "audience: empty"),
+        (
+            "audience: https://billing.test, auth: none",
+            "audience: `auth: none` sends no session token",
+        ),
         ("body_size: 0", "body_size: must be more than zero"),
         ("read_timeout: 0s", "read_timeout: must be more than zero"),
         ("rate_per_client: 10/1s", ""),

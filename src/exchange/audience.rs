@@ -1,0 +1,112 @@
+//! Session tokens for the audience of one route.
+//!
+//! A session's token says for whom it is. Where a route names an audience of its own, its upstream
+//! gets the same token (session, scope, end) for that audience instead, made once for each session
+//! and audience and kept beside the usual one.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::{Exchange, Session, mint_failed};
+use crate::rejection::{Code, Rejection};
+use crate::session::SessionToken;
+use crate::session::signer::SignerError;
+
+impl Exchange {
+    /// The value of the header field by which a session's requests go upstream on a route with
+    /// this audience, or with none of its own.
+    ///
+    /// # Errors
+    ///
+    /// The token can not be signed.
+    pub fn forwarded(
+        &self,
+        session: &Session,
+        audience: Option<&Arc<str>>,
+    ) -> Result<HeaderValue, Rejection> {
+        let Some(audience) = audience else {
+            return Ok(session.forwarded().clone());
+        };
+        if let Some(forwarded) = session.forwarded_to(audience) {
+            return Ok(forwarded);
+        }
+        let token = self.minter.readdress(session.token(), audience);
+        session
+            .keep_for(audience, token.map_err(mint_failed)?)
+            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+    }
+
+    /// What a session has of a token of our own that says `audience`: the very token, unless it
+    /// was made for one route. Another route's upstream is not shown that.
+    pub(super) fn unaddressed(
+        &self,
+        token: SessionToken,
+        audience: &str,
+    ) -> Result<SessionToken, SignerError> {
+        let usual = &self.minter.audience;
+        if audience == usual || !self.settings.load().audiences.contains(audience) {
+            return Ok(token);
+        }
+        let SessionToken { text, trust, .. } = self.minter.readdress(&token.text, usual)?;
+        Ok(SessionToken {
+            text,
+            trust,
+            ..token
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixTime;
+    use crate::exchange::fixture::Desk;
+
+    fn bearer(forwarded: &HeaderValue) -> &str {
+        let text = forwarded.to_str().unwrap();
+        text.strip_prefix("Bearer ").unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_audience_has_its_token_of_the_same_session() {
+        let desk = Desk::new();
+        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
+        let minter = desk.here.minter();
+        let read = |forwarded: &HeaderValue| minter.read(bearer(forwarded), UnixTime::now());
+        let usual = desk.here.forwarded(&session, None).unwrap();
+        let audiences: [Arc<str>; 2] = ["https://billing.example".into(), "mail".into()];
+        for audience in &audiences {
+            let forwarded = desk.here.forwarded(&session, Some(audience)).unwrap();
+            let again = desk.here.forwarded(&session, Some(audience)).unwrap();
+            assert_eq!(forwarded, again, "made once");
+            let (own, usual) = (read(&forwarded).unwrap(), read(&usual).unwrap());
+            assert_eq!(*own.aud, **audience);
+            assert_eq!(usual.aud, minter.audience);
+            assert_eq!((own.sid, own.sub), (usual.sid, usual.sub));
+            assert_eq!((own.exp, own.iat), (usual.exp, usual.iat));
+            assert_eq!(own.scope, usual.scope);
+        }
+        assert_eq!(desk.here.forwarded(&session, None).unwrap(), usual);
+    }
+
+    #[tokio::test]
+    async fn the_token_of_one_route_is_not_shown_to_another() {
+        let desk = Desk::new();
+        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
+        for (audience, goes_on) in [("https://billing.example", false), ("https://page", true)] {
+            let audience = Arc::from(audience);
+            let token = desk.here.forwarded(&session, Some(&audience)).unwrap();
+            let presented = desk.present(bearer(&token)).await.unwrap();
+            assert_eq!(presented.sid(), session.sid());
+            let usual = desk.here.forwarded(&presented, None).unwrap();
+            assert_eq!(usual == token, goes_on, "{audience}");
+            let claims = desk.here.minter().read(bearer(&usual), UnixTime::now());
+            assert_eq!(claims.unwrap().aud == *audience, goes_on);
+            // On its own route it is what it was for.
+            let own = desk.here.forwarded(&presented, Some(&audience)).unwrap();
+            let claims = desk.here.minter().read(bearer(&own), UnixTime::now());
+            assert_eq!(claims.unwrap().aud, *audience);
+        }
+    }
+}
