@@ -37,6 +37,7 @@ pub mod negotiation;
 mod redirect;
 pub mod request_id;
 mod response;
+pub mod server_name;
 mod set_cookie;
 pub mod site;
 mod upstream_error;

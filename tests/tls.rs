@@ -99,6 +99,78 @@ async fn http2_is_offered_unless_turned_off() {
     }
 }
 
+/// A connection carries requests for the hosts of the certificate that its client was shown, and
+/// for hosts that no certificate is for; those of another certificate are sent elsewhere.
+#[tokio::test]
+async fn a_connection_carries_hosts_of_its_own_certificate() {
+    let authority = Authority::new();
+    let site = site(json!({"certificates": [
+        authority.server("first", &["a.test", "b.test", "127.0.0.1"], 2030),
+        authority.server("second", &["c.test"], 2031),
+    ]}))
+    .await;
+    let client = authority.connector(&["h2"]);
+    for (asked, host, status) in [
+        ("a.test", "a.test", 200),
+        // HTTP/2 clients use one connection for all hosts of a certificate.
+        ("a.test", "B.test", 200),
+        ("a.test", "c.test", 421),
+        ("c.test", "c.test", 200),
+        ("c.test", "a.test", 421),
+        ("c.test", "localhost", 200),
+        // By an address nothing is asked for (RFC 6066 section 3).
+        ("127.0.0.1", "a.test", 200),
+        ("127.0.0.1", "c.test", 200),
+    ] {
+        let stream = client.connect(site.gateway.public, asked).await.unwrap();
+        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        let driver = tokio::spawn(connection);
+        let mut client = client.ready().await.unwrap();
+        let before = site.upstream.count();
+        // The second request shows that the connection stays good.
+        for (host, status) in [(host, status), (asked, 200)] {
+            let port = site.gateway.public.port();
+            let request = http::Request::get(format!("https://{host}:{port}/open"));
+            let request = request.body(()).unwrap();
+            let (response, _) = client.send_request(request, true).unwrap();
+            let response = tokio::time::timeout(PATIENCE, response).await.unwrap();
+            assert_eq!(response.unwrap().status(), status, "{asked} then {host}");
+        }
+        let passed = 1 + usize::from(status == 200);
+        assert_eq!(
+            site.upstream.count(),
+            before + passed,
+            "{asked} then {host}"
+        );
+        driver.abort();
+    }
+    site.gateway.logged(&["host_of_another_certificate"]).await;
+}
+
+/// What a trusted proxy asks for is its own business.
+#[tokio::test]
+async fn a_trusted_proxy_asks_for_any_name() {
+    let authority = Authority::new();
+    let certificates = [
+        authority.server("first", &["gateway.test"], 2030),
+        authority.server("second", &["app.test"], 2031),
+    ];
+    for (trusted, status) in [(json!(["127.0.0.1/32"]), 200), (json!([]), 421)] {
+        let site = Site::with(|config| {
+            config["listeners"] = json!([{"tls": {"certificates": certificates}}]);
+            config["trusted_proxies"] = trusted;
+        })
+        .await;
+        let client = authority.connector(&["http/1.1"]);
+        let stream = client.connect(site.gateway.public, "gateway.test").await;
+        let mut wire = Wire::over(stream.unwrap());
+        wire.write("GET /open HTTP/1.1\r\nHost: app.test\r\n\r\n")
+            .await;
+        let answer = wire.read_response("GET").await.expect("an answer");
+        assert_eq!(answer.status(), status);
+    }
+}
+
 #[tokio::test]
 async fn old_versions_are_refused_when_told_so() {
     let authority = Authority::new();

@@ -6,6 +6,7 @@ use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::cut;
+use super::server_name::ServerName;
 
 /// One accepted connection, on its listener.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Connection {
     pub redirects_to: Option<u16>,
     /// What browsers are told in `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
+    /// The name that its client asked for by TLS, when it asked for one.
+    pub server_name: Option<ServerName>,
     /// The certificate that the client proved to own.
     pub client: Option<ClientCertificate>,
 }

@@ -45,6 +45,12 @@ pub async fn decide(
 ) -> Result<Decision, Rejection> {
     let site = Arc::clone(&ctx.site);
     let inspected = inspect::inspect(request, &site.limits)?;
+    // A trusted proxy asks for whatever name it knows this gateway by.
+    if let Some(asked_for) = &ctx.connection.server_name
+        && !peer.is_trusted_proxy()
+    {
+        asked_for.check(&inspected.host)?;
+    }
     if let Some(port) = ctx.connection.redirects_to {
         return Ok(Decision::Elsewhere(redirect::location(&inspected, port)));
     }

@@ -35,6 +35,7 @@ use crate::metrics::Metrics;
 use crate::proxy::Gateway;
 use crate::proxy::Site;
 use crate::proxy::connection::Connection;
+use crate::proxy::server_name::ServerName;
 use clients::Client;
 pub use clients::Clients;
 use request::Requests;
@@ -137,19 +138,24 @@ impl Guard {
             is_tls: self.listener.tls.is_some(),
             redirects_to: self.listener.redirects_to,
             hsts: self.listener.hsts.clone(),
+            server_name: None,
             client: None,
         };
         let Some(tls) = &self.listener.tls else {
             let stream: Stream = Box::new(socket);
             return Ok((stream, connection, client));
         };
-        let stream = tls.acceptor().tls_handshake(socket).await;
+        let presented = tls.presented();
+        let stream = presented.acceptor.tls_handshake(socket).await;
         let stream = stream.map_err(|error| {
             debug!(listener = self.listener.name, %error, "TLS handshake failed");
             Cause::TlsHandshake
         })?;
         let certificate = stream.get_ssl().and_then(TlsRef::peer_certificate_der);
         connection.client = certificate.and_then(client_certificate::read);
+        let asked_for = stream.get_ssl().and_then(TlsRef::server_name);
+        connection.server_name =
+            asked_for.map(|name| ServerName::new(name, Arc::clone(&presented.names)));
         let stream: Stream = Box::new(stream);
         Ok((stream, connection, client))
     }

@@ -29,6 +29,7 @@ use super::ServeError;
 use crate::config::Config;
 use crate::config::listener::{ClientAuthMode, Tls, TlsVersion};
 use crate::metrics::Metrics;
+use crate::proxy::server_name::CertificateNames;
 use by_name::ByName;
 pub use files::CertificateError;
 use files::Files;
@@ -80,9 +81,17 @@ pub struct ListenerTls {
     provider: Arc<CryptoProvider>,
     /// Kept, so that clients resume their sessions whatever is replaced.
     ticketer: Arc<dyn ProducesTickets>,
-    acceptor: ArcSwap<Acceptor>,
+    presented: ArcSwap<Presented>,
     /// What was read last, good or not.
     read: Mutex<Seen>,
+}
+
+/// What new connections are accepted with.
+pub struct Presented {
+    /// Does the handshake.
+    pub acceptor: Acceptor,
+    /// Which certificates it has.
+    pub names: Arc<CertificateNames>,
 }
 
 /// Why a listener has no TLS.
@@ -115,7 +124,7 @@ impl ListenerTls {
         let provider = Arc::new(default_provider());
         let ticketer = Ticketer::new()?;
         let files = Files::read(settings)?;
-        let config = server_config(settings, &files, &provider, &ticketer)?;
+        let presented = present(settings, &files, &provider, &ticketer)?;
         let read = Mutex::new(Seen::Files(files.digest()));
         let tls = Self {
             listener,
@@ -123,7 +132,7 @@ impl ListenerTls {
             metrics,
             provider,
             ticketer,
-            acceptor: ArcSwap::from_pointee(Acceptor::from_server_config(Arc::new(config))),
+            presented: ArcSwap::from_pointee(presented),
             read,
         };
         tls.show_expiry(&files);
@@ -131,8 +140,8 @@ impl ListenerTls {
     }
 
     /// What new connections are accepted with.
-    pub fn acceptor(&self) -> Arc<Acceptor> {
-        self.acceptor.load_full()
+    pub fn presented(&self) -> Arc<Presented> {
+        self.presented.load_full()
     }
 
     /// Looks at the files, and takes what has changed in them. Reads the disk.
@@ -142,14 +151,13 @@ impl ListenerTls {
             if *self.read.lock().unwrap_or_else(PoisonError::into_inner) == seen {
                 return Ok(None);
             }
-            let config = server_config(&self.settings, &files, &self.provider, &self.ticketer)?;
-            Ok(Some((files, config, seen)))
+            let presented = present(&self.settings, &files, &self.provider, &self.ticketer)?;
+            Ok(Some((files, presented, seen)))
         });
         let (seen, result) = match outcome {
             Ok(None) => return,
-            Ok(Some((files, config, seen))) => {
-                let acceptor = Acceptor::from_server_config(Arc::new(config));
-                self.acceptor.store(Arc::new(acceptor));
+            Ok(Some((files, presented, seen))) => {
+                self.presented.store(Arc::new(presented));
                 self.show_expiry(&files);
                 info!(listener = self.listener, "certificates replaced");
                 (seen, "ok")
@@ -195,17 +203,18 @@ impl ListenerTls {
     }
 }
 
-fn server_config(
+fn present(
     settings: &Tls,
     files: &Files,
     provider: &Arc<CryptoProvider>,
     ticketer: &Arc<dyn ProducesTickets>,
-) -> Result<ServerConfig, TlsError> {
+) -> Result<Presented, TlsError> {
     let versions: &[&SupportedProtocolVersion] = match settings.min_version {
         TlsVersion::V1_2 => &[&TLS13, &TLS12],
         TlsVersion::V1_3 => &[&TLS13],
     };
     let by_name = ByName::new(files, provider)?;
+    let names = by_name.names();
     let config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(versions)?;
     let mut config = match &settings.client_auth {
@@ -230,7 +239,10 @@ fn server_config(
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
-    Ok(config)
+    Ok(Presented {
+        acceptor: Acceptor::from_server_config(Arc::new(config)),
+        names,
+    })
 }
 
 fn client_verifier(
