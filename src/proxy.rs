@@ -40,6 +40,7 @@ mod response;
 pub mod server_name;
 mod set_cookie;
 pub mod site;
+pub mod time_limit;
 mod upstream_error;
 mod upstream_request;
 
@@ -47,6 +48,7 @@ use context::{Pass, RequestContext};
 use decide::Decision;
 use request_id::RequestIds;
 pub use site::{Site, SiteError};
+use time_limit::TimeLimit;
 
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
@@ -112,6 +114,14 @@ impl ProxyHttp for Gateway {
                 if let Some(session) = ctx.session() {
                     cut::bind(session);
                 }
+                // What becomes a WebSocket may be silent for longer than any request.
+                if !inspect::is_websocket(session.req_header()) {
+                    let whole = ctx.route.as_ref().and_then(|route| route.timeouts.whole);
+                    ctx.time = whole.map(TimeLimit::begin);
+                }
+                if let Some(time) = &ctx.time {
+                    time.bound_client(session, site.limits.body_read_timeout);
+                }
                 Ok(false)
             }
             Ok(Decision::Own) => {
@@ -146,9 +156,9 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
         let most = match (&ctx.pass, &ctx.route) {
@@ -159,6 +169,14 @@ impl ProxyHttp for Gateway {
         let received = body.as_ref().map_or(0, |chunk| chunk.len() as u64);
         ctx.body_received = ctx.body_received.saturating_add(received);
         if ctx.body_received <= most {
+            if let Some(time) = &mut ctx.time {
+                let in_time = time.received(end_of_stream);
+                time.bound_client(session, ctx.site.limits.body_read_timeout);
+                return in_time.map_err(|rejection| {
+                    ctx.refused = Some(rejection);
+                    answer::as_error(&rejection)
+                });
+            }
             return Ok(());
         }
         // A body without an announced length is only known to be too large once it is.

@@ -55,7 +55,7 @@ pub struct Route {
     pub step_up: Option<Box<str>>,
     /// The largest request body in bytes; `None` for no bound.
     pub body_size: Option<u64>,
-    /// Bounds on talking to a server that are not the upstream's.
+    /// Bounds on time.
     pub timeouts: Timeouts,
     /// How often one client may ask; `None` for any.
     pub client_rate: Option<Limiter<IpAddr>>,
@@ -89,9 +89,11 @@ impl Route {
     }
 }
 
-/// Bounds on talking to a server; those of the upstream where absent.
+/// Bounds on time; those on talking to a server are the upstream's where absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
+    /// On the arrival of the whole request, and then on its whole answer.
+    pub whole: Option<Duration>,
     /// On connecting.
     pub connect: Option<Duration>,
     /// On each read.
@@ -175,6 +177,7 @@ impl RouteTable {
                 client_rate: limiter(settings.rate_per_client, config),
                 user_rate: limiter(settings.rate_per_user, config),
                 timeouts: Timeouts {
+                    whole: settings.timeout,
                     connect: settings.connect_timeout,
                     read: settings.read_timeout,
                     write: settings.write_timeout,

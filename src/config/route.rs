@@ -67,6 +67,10 @@ pub struct Route {
     /// How often one user may ask.
     #[serde(default = "off")]
     pub rate_per_user: Rate,
+    /// Bound on the whole request: on its arrival, from the end of its header, and then on its
+    /// answer, from its own end. `None` for no bound. A WebSocket has none.
+    #[serde(default, with = "humantime_serde")]
+    pub timeout: Option<Duration>,
     /// Bound on connecting, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
     pub connect_timeout: Option<Duration>,

@@ -8,6 +8,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::context::RequestContext;
+use super::time_limit::TimeLimit;
 use super::{answer, no_pass, upstream_error};
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
@@ -39,6 +40,9 @@ pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
     ctx.tried.push(address);
     ctx.asked = Instant::now();
     overrule(&mut peer, &route.timeouts);
+    if let Some(time) = &ctx.time {
+        time.bound_server(&mut peer);
+    }
     Ok(Box::new(peer))
 }
 
@@ -72,6 +76,14 @@ pub(super) fn broken_off(
         && !session.as_ref().retry_buffer_truncated()
         && session.response_written().is_none();
     error.retry.decide_reuse(client_reused);
+    if *error.esource() == ErrorSource::Upstream
+        && *error.etype() == ErrorType::ReadTimedout
+        && ctx.time.is_some_and(|time| time.is_clients_fault())
+    {
+        ctx.refused = Some(TimeLimit::client_late());
+        error.set_retry(false);
+        return error;
+    }
     let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
         error.set_retry(false);
         return error;

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::cut;
 use super::request_id::RequestId;
 use super::site::Site;
+use super::time_limit::TimeLimit;
 use crate::exchange::Session;
 use crate::rejection::Rejection;
 use crate::route::{Methods, Route};
@@ -60,6 +61,8 @@ pub struct RequestContext {
     pub set_cookie: Option<HeaderValue>,
     /// Bytes of the body received so far.
     pub body_received: u64,
+    /// Until when the request has to arrive, and once it has, its answer to begin.
+    pub time: Option<TimeLimit>,
     /// What was answered, when the gateway itself answered.
     pub answered: Option<StatusCode>,
 }
@@ -85,6 +88,7 @@ impl RequestContext {
             upstream_status: None,
             set_cookie: None,
             body_received: 0,
+            time: None,
             answered: None,
         }
     }

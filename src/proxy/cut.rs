@@ -9,8 +9,9 @@
 //! the slot right after each poll of the request, so no wake-up is needed.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use crate::exchange::Session;
@@ -25,6 +26,9 @@ pub struct Cut {
     connection: Arc<Connection>,
     header_arrived: AtomicBool,
     client_left: AtomicBool,
+    /// The latest end, in milliseconds since `began`; 0 for none.
+    due: AtomicU64,
+    began: Instant,
     session: OnceLock<Arc<Session>>,
 }
 
@@ -35,6 +39,8 @@ impl Cut {
             connection,
             header_arrived: AtomicBool::new(false),
             client_left: AtomicBool::new(false),
+            due: AtomicU64::new(0),
+            began: Instant::now(),
             session: OnceLock::new(),
         }
     }
@@ -52,6 +58,14 @@ impl Cut {
     /// Whether the client gave the request up.
     pub fn client_left(&self) -> bool {
         self.client_left.load(Ordering::Relaxed)
+    }
+
+    /// When the request ends at the latest.
+    pub fn due(&self) -> Option<Instant> {
+        match self.due.load(Ordering::Relaxed) {
+            0 => None,
+            after => Some(self.began + Duration::from_millis(after)),
+        }
     }
 
     /// The session whose end ends the request.
@@ -75,6 +89,15 @@ pub fn header_arrived() {
 /// Says that the running request's client gave it up.
 pub fn client_left() {
     let _ = SLOT.try_with(|slot| slot.client_left.store(true, Ordering::Relaxed));
+}
+
+/// Says when the running request ends at the latest.
+pub fn ends_by(due: Instant) {
+    let _ = SLOT.try_with(|slot| {
+        let after = due.saturating_duration_since(slot.began).as_millis();
+        let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
+        slot.due.store(after, Ordering::Relaxed);
+    });
 }
 
 /// Ties the running request to its session's life.

@@ -23,6 +23,9 @@ pub(super) fn rewrite(
     if is_interim(response.status) {
         return response.insert_header(answer::REQUEST_ID, ctx.id.header());
     }
+    if let Some(time) = &ctx.time {
+        time.answered();
+    }
     if let Some(route) = &ctx.route {
         if ctx.upstream_status.is_none() {
             ctx.upstream_status = Some(response.status);

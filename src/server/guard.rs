@@ -258,6 +258,7 @@ enum Cause {
     ProxyProtocol,
     H2Resets,
     HeaderTimeout,
+    RequestTimeout,
     SessionEnded,
     TlsHandshake,
 }
@@ -270,6 +271,7 @@ impl Cause {
             Self::ProxyProtocol => "proxy_protocol",
             Self::H2Resets => "h2_resets",
             Self::HeaderTimeout => "header_timeout",
+            Self::RequestTimeout => "request_timeout",
             Self::SessionEnded => "session_ended",
             Self::TlsHandshake => "tls_handshake",
         }

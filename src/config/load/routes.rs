@@ -84,6 +84,7 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
         findings.push(Finding::new(at("body_size"), "must be more than zero"));
     }
     for (key, time) in [
+        ("timeout", route.timeout),
         ("connect_timeout", route.connect_timeout),
         ("read_timeout", route.read_timeout),
         ("write_timeout", route.write_timeout),

@@ -612,6 +612,8 @@ fn routes_lead_somewhere_and_are_one_each() {
             "audience: `auth: none` sends no session token",
         ),
         ("body_size: 0", "body_size: must be more than zero"),
+        ("timeout: 30s", ""),
+        ("timeout: 0s", "timeout: must be more than zero"),
         ("read_timeout: 0s", "read_timeout: must be more than zero"),
         ("rate_per_client: 10/1s", ""),
         ("rate_per_client: 10", "rate_per_client: "),

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
@@ -12,7 +13,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
-use tokio::time::{Duration, sleep, timeout};
+use tokio::time::{Duration, Sleep, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::{Cause, Shared};
@@ -49,8 +50,8 @@ impl Requests {
         }
     }
 
-    /// Polls the request; while its header is incomplete also the deadline, and once it is bound
-    /// to a session also that session's end.
+    /// Polls the request; while its header is incomplete also the deadline, then the time by which
+    /// its route wants it to end, and once it is bound to a session also that session's end.
     async fn run<F: Future>(
         &self,
         cut: &Cut,
@@ -59,6 +60,7 @@ impl Requests {
     ) -> Result<F::Output, Cause> {
         let mut request = pin!(request);
         let mut deadline = pin!(sleep(allowed));
+        let mut overdue = Overdue::default();
         let mut counted = None;
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         poll_fn(|context: &mut Context<'_>| {
@@ -72,6 +74,9 @@ impl Requests {
                     .map(|()| Err(Cause::HeaderTimeout));
             }
             counted.get_or_insert_with(|| self.shared.in_flight.enter());
+            if overdue.poll(cut.due(), context).is_ready() {
+                return Poll::Ready(Err(Cause::RequestTimeout));
+            }
             let Some(session) = cut.session() else {
                 return Poll::Pending;
             };
@@ -132,6 +137,26 @@ impl HttpServerApp for Requests {
 
     fn server_options(&self) -> Option<&HttpServerOptions> {
         Some(&self.options)
+    }
+}
+
+/// Waits for a time that may be set and moved meanwhile.
+#[derive(Default)]
+struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
+
+impl Overdue {
+    fn poll(&mut self, due: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = due else {
+            return Poll::Pending;
+        };
+        if self.0.as_ref().is_none_or(|(before, _)| *before != due) {
+            self.0 = Some((due, Box::pin(sleep_until(due.into()))));
+        }
+        let waiting = self
+            .0
+            .as_mut()
+            .map(|(_, sleep)| sleep.as_mut().poll(context));
+        waiting.unwrap_or(Poll::Pending)
     }
 }
 
