@@ -7,7 +7,6 @@
 //! in all of them.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
 use crate::config::{self, Access, Config, LoginUrl, Origin};
-use crate::limit::{Limiter, Rate};
+use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
@@ -25,6 +24,7 @@ pub mod edits;
 pub mod host;
 pub mod methods;
 pub mod path;
+mod rates;
 mod tree;
 
 pub use host::{Host, HostError};
@@ -33,6 +33,7 @@ pub use path::{CanonicalPath, PathError, PathPrefix};
 
 use edits::{Edits, FieldError};
 use path::Reading;
+use rates::Rates;
 use tree::{Tree, by_key, by_key_or_insert};
 
 /// Where a request goes, and who may pass.
@@ -58,9 +59,9 @@ pub struct Route {
     /// Bounds on time.
     pub timeouts: Timeouts,
     /// How often one client may ask; `None` for any.
-    pub client_rate: Option<Limiter<IpAddr>>,
+    pub client_rate: Option<Arc<Limiter<IpAddr>>>,
     /// How often one user may ask; `None` for any.
-    pub user_rate: Option<Limiter<Uuid>>,
+    pub user_rate: Option<Arc<Limiter<Uuid>>>,
     /// Edits of the request's header.
     pub request_headers: Edits,
     /// Edits of the header of the upstream's answer.
@@ -119,6 +120,7 @@ pub struct RouteTable {
     /// By what follows `*.`, sorted.
     wildcards: Vec<(Box<[u8]>, Tree)>,
     any_host: Tree,
+    rates: Rates,
 }
 
 impl RouteTable {
@@ -126,6 +128,16 @@ impl RouteTable {
     pub fn new(
         config: &Config,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
+    ) -> Result<Self, RouteTableError> {
+        Self::succeeding(config, upstreams, None)
+    }
+
+    /// The same after another one: a route with the same requests and the same rule goes on
+    /// counting how often it is asked.
+    pub fn succeeding(
+        config: &Config,
+        upstreams: &BTreeMap<String, Arc<Upstream>>,
+        earlier: Option<&Self>,
     ) -> Result<Self, RouteTableError> {
         let prefix = |text: &str| {
             PathPrefix::parse(text).map_err(|cause| RouteTableError::Path {
@@ -158,6 +170,8 @@ impl RouteTable {
             let upstream = upstreams
                 .get(&settings.upstream)
                 .ok_or_else(|| RouteTableError::Upstream(settings.upstream.clone()))?;
+            let earlier = earlier.map(|earlier| &earlier.rates);
+            let rates = table.rates.of(settings, config, earlier);
             let route = Arc::new(Route {
                 name: display_name(settings).into(),
                 access: settings.auth,
@@ -174,8 +188,8 @@ impl RouteTable {
                     .body_size
                     .or(config.limits.body_size)
                     .map(|size| size.as_u64()),
-                client_rate: limiter(settings.rate_per_client, config),
-                user_rate: limiter(settings.rate_per_user, config),
+                client_rate: rates.client.limiter(),
+                user_rate: rates.user.limiter(),
                 timeouts: Timeouts {
                     whole: settings.timeout,
                     connect: settings.connect_timeout,
@@ -348,10 +362,6 @@ pub enum RouteTableError {
     /// Two routes match the same requests.
     #[error("the routes `{0}` and `{1}` match the same requests")]
     Ambiguous(Arc<str>, Arc<str>),
-}
-
-fn limiter<K: Eq + Hash + Clone>(rate: Rate, config: &Config) -> Option<Limiter<K>> {
-    (!rate.is_off()).then(|| Limiter::new(rate, config.limits.rates.tracked))
 }
 
 fn decides_by_method(settings: &config::Route, all: &[config::Route]) -> bool {

@@ -195,11 +195,17 @@ impl RuntimeConfig {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
         let file = in_force.file.clone();
+        if stored.has_same_issuers(&in_force.stored) {
+            stored.switch(&self.parts.exchange.issuers(), &self.view().made);
+            in_force.stored = stored;
+            return Ok(());
+        }
         self.take(&mut in_force, file, stored).await?;
         Ok(())
     }
 
-    /// Puts a file and the store's settings in force. On an error everything is as before.
+    /// Puts a file and the store's settings in force, with what the files say that they name. On an
+    /// error everything is as before.
     async fn take(
         &self,
         in_force: &mut InForce,
@@ -207,11 +213,6 @@ impl RuntimeConfig {
         stored: Stored,
     ) -> Result<(), BuildError> {
         let parts = &self.parts;
-        if file == in_force.file && stored.has_same_issuers(&in_force.stored) {
-            stored.switch(&parts.exchange.issuers(), &self.view().made);
-            in_force.stored = stored;
-            return Ok(());
-        }
         let joined = stored.join(&file);
         let earlier = (
             Arc::clone(&parts.exchange.issuers()),

@@ -74,6 +74,16 @@ impl Upstream {
         settings: &config::Upstream,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
+        let upstream = Self::without_addresses(name, settings, metrics)?;
+        upstream.publish_resolved(|_, _| Vec::new());
+        Ok(Arc::new(upstream))
+    }
+
+    fn without_addresses(
+        name: &str,
+        settings: &config::Upstream,
+        metrics: &Metrics,
+    ) -> Result<Self, UpstreamError> {
         let servers: Vec<Server> = settings
             .servers
             .iter()
@@ -84,7 +94,7 @@ impl Upstream {
         }
         let tls_error = |error| UpstreamError::Tls(name.to_owned(), error);
         let members = Arc::default();
-        let upstream = Arc::new(Self {
+        Ok(Self {
             name: name.into(),
             peers: Peers::new(name, settings).map_err(tls_error)?,
             balancer: Balancer::new(settings, Arc::clone(&members))?,
@@ -95,9 +105,7 @@ impl Upstream {
             started: Instant::now(),
             turn: AtomicU64::new(0),
             settings: settings.clone(),
-        });
-        upstream.publish_resolved(|_, _| Vec::new());
-        Ok(upstream)
+        })
     }
 
     /// The same after a change of the configuration: `previous` itself when nothing of it changed,
@@ -108,14 +116,14 @@ impl Upstream {
         settings: &config::Upstream,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
-        let renewed = Self::new(&previous.name, settings, metrics)?;
+        let renewed = Self::without_addresses(&previous.name, settings, metrics)?;
         let is_same = renewed.settings == previous.settings
             && renewed.peers.group() == previous.peers.group();
         if is_same {
             return Ok(Arc::clone(previous));
         }
         renewed.publish_resolved(|host, port| previous.known(host, port));
-        Ok(renewed)
+        Ok(Arc::new(renewed))
     }
 
     /// The name in the configuration.

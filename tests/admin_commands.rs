@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Key, Site, run};
+use crate::support::{Key, Site, TestIssuer, run};
 
 #[tokio::test]
 async fn issuers_are_listed_and_switched() {
@@ -30,6 +30,103 @@ async fn issuers_are_listed_and_switched() {
     let (code, _, errors) = command(&site, &["issuers", "disable", "initech"]).await;
     assert_eq!(code, 1);
     assert!(errors.contains("no such issuer"), "{errors}");
+}
+
+#[tokio::test]
+async fn issuers_are_made_replaced_and_taken_out() {
+    let site = Site::start().await;
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let token = initech.token().claim("aud", "app").sign();
+    site.refuses(&token, "issuer_unknown").await;
+    let file = site.gateway.dir().join("initech.yaml");
+    let entry = |more: &str| {
+        let url = initech.jwks_url();
+        format!(
+            "name: initech\niss: {}\njwks_url: {url}\n{more}",
+            initech.iss
+        )
+    };
+    std::fs::write(&file, entry("")).unwrap();
+    let file = file.to_str().unwrap();
+
+    let (code, _, errors) = command(&site, &["issuers", "replace", file]).await;
+    assert_eq!(code, 1, "there is none to replace");
+    assert!(errors.contains("no such issuer"), "{errors}");
+    let (code, output, errors) = command(&site, &["issuers", "create", file]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(has(&output, &["initech", "on", &initech.iss]), "{output}");
+    site.passes(&token).await;
+    let (code, _, errors) = command(&site, &["issuers", "create", file]).await;
+    assert_eq!(code, 1, "it is there");
+    assert!(errors.contains("there is an issuer named"), "{errors}");
+
+    // From standard input, as JSON.
+    let other = json!({
+        "name": "initech", "iss": initech.iss, "jwks_url": initech.jwks_url(), "aud": "other",
+    });
+    let arguments = ["issuers", "replace", "-", "--json"];
+    let (code, output, errors) = run(site.gateway.dir(), &arguments, &other.to_string()).await;
+    assert_eq!(code, 0, "{errors}");
+    let row: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(row["name"], "initech");
+    site.refuses(&token, "aud_mismatch").await;
+
+    // What is no issuer changes nothing, and the command says why.
+    std::fs::write(file, entry("leewey: 5s\n")).unwrap();
+    let (code, _, errors) = command(&site, &["issuers", "replace", file]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("leewey"), "{errors}");
+    std::fs::write(file, entry("")).unwrap();
+    assert_eq!(command(&site, &["issuers", "replace", file]).await.0, 0);
+    site.passes(&token).await;
+
+    // The file's are the file's.
+    let (code, _, errors) = command(&site, &["issuers", "delete", "acme"]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("configuration file"), "{errors}");
+    let (code, _, errors) = command(&site, &["issuers", "delete", "initech"]).await;
+    assert_eq!(code, 0, "{errors}");
+    site.refuses(&token, "issuer_unknown").await;
+    let (code, _, errors) = command(&site, &["issuers", "delete", "initech"]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("no such issuer"), "{errors}");
+}
+
+#[tokio::test]
+async fn the_file_is_looked_at_again() {
+    let site = Site::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let (code, output, errors) = command(&site, &["reload"]).await;
+    assert_eq!(
+        (code, &*output),
+        (0, "reloaded; changed: nothing\n"),
+        "{errors}"
+    );
+
+    site.gateway.configure(|config| {
+        config["routes"][2]["path"] = json!("/later");
+        config["limits"] = json!({"connections": 7});
+    });
+    assert_eq!(site.gateway.get("/later", &[]).await.status(), 401);
+    let (code, output, errors) = command(&site, &["reload"]).await;
+    assert_eq!(code, 0, "{errors}");
+    let told = "reloaded; changed: routes\nonly after a restart: limits.connections\n";
+    assert_eq!(output, told);
+    assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
+    let (_, output, _) = command(&site, &["reload", "--json"]).await;
+    let attempt: serde_json::Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(attempt["succeeded"], true);
+    assert_eq!(attempt["needs_restart"], json!(["limits.connections"]));
+
+    // The command itself reads the file only for where the gateway is.
+    let address = format!("http://{}", site.gateway.admin);
+    let good = site.gateway.dir().join("config.yaml");
+    let good = std::fs::read_to_string(good).unwrap();
+    let broken = good.replace("\"/later\"", "\"later\"");
+    std::fs::write(site.gateway.dir().join("config.yaml"), broken).unwrap();
+    let (code, _, errors) = command(&site, &["reload", "--admin", &address]).await;
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("routes[2].path"), "{errors}");
+    assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
 }
 
 #[tokio::test]

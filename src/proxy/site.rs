@@ -14,7 +14,7 @@ use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
 use super::response::Varying;
 use crate::api::discovery::authorization_server_path;
-use crate::config::{self, Config, Limits, Origin};
+use crate::config::{Config, Limits, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::metrics::Metrics;
 use crate::route::path::{CanonicalPath, PathError, PathPrefix};
@@ -48,17 +48,10 @@ pub struct Site {
     /// Where RFC 8414 looks for the gateway's metadata.
     metadata: PathPrefix,
     public_url: Origin,
-    upstreams: BTreeMap<String, Served>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
     unrouted: RouteCounters,
     granted: BTreeMap<String, Granted>,
-}
-
-/// An upstream, and what it was made from.
-#[derive(Debug)]
-struct Served {
-    settings: config::Upstream,
-    upstream: Arc<Upstream>,
 }
 
 /// Why a configuration can not be served.
@@ -90,28 +83,22 @@ impl Site {
         Self::succeeding(config, metrics, None)
     }
 
-    /// The same after another one, from which upstreams that stay the same are taken, with what
-    /// is known of their servers.
+    /// The same after another one. Upstreams that stay the same, certificates included, are taken
+    /// from there with what is known of their servers, and so is how often routes were asked.
     pub fn succeeding(
         config: &Config,
         metrics: &Metrics,
         earlier: Option<&Self>,
     ) -> Result<Self, SiteError> {
-        let mut served = BTreeMap::new();
         let mut upstreams = BTreeMap::new();
         for (name, settings) in &config.upstreams {
-            let same = earlier
-                .and_then(|site| site.upstreams.get(name))
-                .filter(|served| served.settings == *settings);
-            let upstream = match same {
-                Some(served) => Arc::clone(&served.upstream),
+            let upstream = match earlier.and_then(|site| site.upstreams.get(name)) {
+                Some(previous) => Upstream::renewed(previous, settings, metrics)?,
                 None => Upstream::new(name, settings, metrics)?,
             };
-            upstreams.insert(name.clone(), Arc::clone(&upstream));
-            let settings = settings.clone();
-            served.insert(name.clone(), Served { settings, upstream });
+            upstreams.insert(name.clone(), upstream);
         }
-        let routes = RouteTable::new(config, &upstreams)?;
+        let routes = RouteTable::succeeding(config, &upstreams, earlier.map(|site| &site.routes))?;
         let counters = routes
             .routes()
             .into_iter()
@@ -145,13 +132,13 @@ impl Site {
             trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
             public_url: config.public_url.clone(),
             routes,
-            upstreams: served,
+            upstreams,
         })
     }
 
     /// The servers behind the gateway.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
-        self.upstreams.values().map(|served| &served.upstream)
+        self.upstreams.values()
     }
 
     /// Whether the path belongs to the gateway itself.

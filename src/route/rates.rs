@@ -1,0 +1,89 @@
+//! How often routes may be asked, counted on through changes of the configuration around them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::config::route::Method;
+use crate::config::{Config, Route};
+use crate::limit::{Limiter, Rate};
+
+/// The limiters of all routes, by the requests that a route serves.
+#[derive(Debug, Default)]
+pub(super) struct Rates(HashMap<Place, RouteRates>);
+
+/// The limiters of one route.
+#[derive(Clone, Debug)]
+pub(super) struct RouteRates {
+    pub(super) client: Counted<IpAddr>,
+    pub(super) user: Counted<Uuid>,
+}
+
+/// A limiter, and the rule that it counts by.
+#[derive(Clone, Debug)]
+pub(super) struct Counted<K: Eq + Hash + Clone> {
+    rate: Rate,
+    tracked: usize,
+    limiter: Option<Arc<Limiter<K>>>,
+}
+
+/// What no two routes have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Place {
+    host: Option<String>,
+    path: String,
+    exact: bool,
+    methods: Vec<Method>,
+}
+
+impl Rates {
+    /// The limiters of a route: `earlier` ones where the rule is the same.
+    pub(super) fn of(
+        &mut self,
+        route: &Route,
+        config: &Config,
+        earlier: Option<&Self>,
+    ) -> RouteRates {
+        let place = Place {
+            host: route.host.clone(),
+            path: route.path.clone(),
+            exact: route.exact,
+            methods: route.methods.clone(),
+        };
+        let earlier = earlier.and_then(|earlier| earlier.0.get(&place));
+        let tracked = config.limits.rates.tracked;
+        let rates = RouteRates {
+            client: Counted::after(
+                earlier.map(|earlier| &earlier.client),
+                route.rate_per_client,
+                tracked,
+            ),
+            user: Counted::after(
+                earlier.map(|earlier| &earlier.user),
+                route.rate_per_user,
+                tracked,
+            ),
+        };
+        self.0.insert(place, rates.clone());
+        rates
+    }
+}
+
+impl<K: Eq + Hash + Clone> Counted<K> {
+    fn after(earlier: Option<&Self>, rate: Rate, tracked: usize) -> Self {
+        let same = earlier.filter(|earlier| earlier.rate == rate && earlier.tracked == tracked);
+        same.cloned().unwrap_or_else(|| Self {
+            rate,
+            tracked,
+            limiter: (!rate.is_off()).then(|| Arc::new(Limiter::new(rate, tracked))),
+        })
+    }
+
+    /// `None` for no bound.
+    pub(super) fn limiter(&self) -> Option<Arc<Limiter<K>>> {
+        self.limiter.clone()
+    }
+}
