@@ -31,7 +31,7 @@ class Issuer(BaseHTTPRequestHandler):
 
 
 class Site:
-    def __init__(self, folder):
+    def __init__(self, folder, certificate=None):
         self.issuer = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
         threading.Thread(target=self.issuer.serve_forever, daemon=True).start()
         self.iss = f"http://127.0.0.1:{self.issuer.server_port}"
@@ -39,10 +39,13 @@ class Site:
             [sys.executable, "upstream.py"], stdout=subprocess.PIPE, text=True
         )
         server = f"127.0.0.1:{int(self.upstream.stdout.readline())}"
-        self.url, admin = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        address, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.url = f"{'https' if certificate else 'http'}://{address}"
+        tls = certificate and {"certificates": [certificate]}
         config = {
-            "listeners": [{"address": self.url.removeprefix("http://")}],
-            "admin": {"address": admin.removeprefix("http://")},
+            "public_url": self.url,
+            "listeners": [{"address": address, **({"tls": tls} if tls else {})}],
+            "admin": {"address": admin},
             "store": {"path": str(folder / "vestibule.redb")},
             "issuers": [
                 {
@@ -62,7 +65,7 @@ class Site:
             [os.environ["VESTIBULE_BIN"], "serve", "--config", str(file)],
             stderr=subprocess.DEVNULL,
         )
-        wait_until_ready(admin + "/ready")
+        wait_until_ready(f"http://{admin}/ready")
 
     def token(self, subject="ada"):
         now = int(time.time())
@@ -88,6 +91,38 @@ def site(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("requests"))
     yield site
     site.stop()
+
+
+@pytest.fixture(scope="module")
+def secure_site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("requests-tls")
+    names = {name: str(folder / f"site.{name}") for name in ("cert", "key")}
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=site", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-out", names["cert"], "-keyout", names["key"]]
+    subprocess.run(command, check=True, capture_output=True)
+    site = Site(folder, names)
+    site.authority = names["cert"]
+    yield site
+    site.stop()
+
+
+def test_a_session_of_requests_over_tls(secure_site):
+    site = secure_site
+    with requests.Session() as client:
+        # Else authorities that the environment names would take precedence.
+        client.trust_env = False
+        client.verify = site.authority
+        assert client.get(f"{site.url}/page").status_code == 401
+        client.headers["Authorization"] = f"Bearer {site.token()}"
+        pieces = [b"piece %d " % number for number in range(1000)]
+        for body in (b"".join(pieces), iter(pieces)):
+            assert client.post(f"{site.url}/page", data=body).status_code == 200
+            seen = site.seen()
+            assert seen["target"] == "/page"
+            assert seen["body"].encode() == b"".join(pieces)
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(f"{site.url}/page")
 
 
 def test_a_session_of_requests_keeps_its_connection_and_its_user(site):
