@@ -30,6 +30,8 @@ pub enum Code {
     StepUpRequired,
     /// A scope that can not be granted.
     ScopeInvalid,
+    /// The session is good; its token does not allow this (RFC 6750 section 3.1).
+    ScopeInsufficient,
     /// The credential is good, the request is not allowed.
     Forbidden,
     /// Two credentials that disagree.
@@ -63,6 +65,7 @@ impl Code {
             Self::LoginRequired => "login_required",
             Self::StepUpRequired => "step_up_required",
             Self::ScopeInvalid => "invalid_scopes",
+            Self::ScopeInsufficient => "insufficient_scope",
             Self::Forbidden => "forbidden",
             Self::Conflict => "conflict",
             Self::NotFound => "not_found",
@@ -86,6 +89,7 @@ impl Code {
             Self::LoginRequired => "The session has ended. Sign in again.",
             Self::StepUpRequired => "The request needs a fresh proof of the user.",
             Self::ScopeInvalid => "A scope is not known here.",
+            Self::ScopeInsufficient => "The credential does not allow this.",
             Self::Forbidden => "The request is not allowed.",
             Self::Conflict => "The request carries credentials that disagree.",
             Self::NotFound => "Nothing is served here.",
@@ -106,6 +110,7 @@ impl Code {
             Self::TokenInvalid | Self::TokenExpired | Self::LoginRequired => Some("invalid_token"),
             Self::Conflict => Some("invalid_request"),
             Self::StepUpRequired => Some("insufficient_user_authentication"),
+            Self::ScopeInsufficient => Some("insufficient_scope"),
             _ => None,
         }
     }
@@ -134,7 +139,7 @@ impl Rejection {
             }
             Code::StepUpRequired => StatusCode::UNAUTHORIZED,
             Code::ScopeInvalid => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::Forbidden | Code::ScopeInsufficient => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -167,6 +172,9 @@ impl Rejection {
             }
             (_, Some("insufficient_user_authentication")) => {
                 Some(r#"Bearer realm="vestibule", error="insufficient_user_authentication""#)
+            }
+            (_, Some("insufficient_scope")) => {
+                Some(r#"Bearer realm="vestibule", error="insufficient_scope""#)
             }
             (_, Some("invalid_request")) => {
                 Some(r#"Bearer realm="vestibule", error="invalid_request""#)

@@ -52,6 +52,8 @@ pub struct Route {
     pub rules: ClaimRules,
     /// `aud` of the session tokens that go upstream; `None` for the gateway's usual one.
     pub audience: Option<Arc<str>>,
+    /// Scopes that the session token must have. Only a route that requires a session has any.
+    pub scopes: Vec<Box<str>>,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<Box<str>>,
     /// The largest request body in bytes; `None` for no bound.
@@ -164,7 +166,8 @@ impl RouteTable {
                 }
             };
             let rules = ClaimRules::new(settings);
-            if !rules.is_empty() && settings.auth != Access::Required {
+            let has_rules = !rules.is_empty() || !settings.scopes.is_empty();
+            if has_rules && settings.auth != Access::Required {
                 return Err(RouteTableError::RulesWithoutSession(display_name(settings)));
             }
             let upstream = upstreams
@@ -183,6 +186,11 @@ impl RouteTable {
                     .collect(),
                 rules,
                 audience: settings.audience.as_deref().map(Arc::from),
+                scopes: settings
+                    .scopes
+                    .iter()
+                    .map(|scope| scope.as_str().into())
+                    .collect(),
                 step_up: settings.step_up.as_deref().map(Box::from),
                 body_size: settings
                     .body_size
@@ -354,7 +362,7 @@ pub enum RouteTableError {
     #[error("there is no upstream `{0}`")]
     Upstream(String),
     /// Claim rules that a request without a session would pass by.
-    #[error("the route `{0}` has claim rules (`require`), so it needs `auth: required`")]
+    #[error("the route `{0}` has rules (`require`, `scopes`), so it needs `auth: required`")]
     RulesWithoutSession(String),
     /// A header field that can not be sent.
     #[error(transparent)]

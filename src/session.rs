@@ -9,8 +9,10 @@ pub mod cookie;
 pub mod keys;
 pub mod login;
 pub mod minter;
+pub mod scope;
 pub mod signer;
 
 pub use keys::{SigningKeys, TokenTrust};
 pub use login::{Login, SidKey};
 pub use minter::{Minter, SessionToken, Terms};
+pub use scope::Scopes;

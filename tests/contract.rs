@@ -75,6 +75,27 @@ async fn every_answer_that_has_content_shows_an_example() {
 }
 
 #[tokio::test]
+async fn the_page_names_each_endpoint_and_each_code() {
+    let sdk = Sdk::start(|_| {}).await;
+    let page = include_str!("../docs/api.md");
+    let document = document(&sdk).await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let named = path.replace("/_vestibule/api/v0/sdk/{environment}", "{sdk}");
+        assert!(page.contains(&format!("{named}`")), "{named}");
+        let operations = item.as_object().unwrap().values();
+        let responses =
+            operations.flat_map(|operation| operation["responses"].as_object().unwrap());
+        for (status, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
+            let contents = response["content"].as_object().into_iter().flatten();
+            let examples = contents.filter_map(|(_, content)| content["examples"].as_object());
+            for code in examples.flat_map(|examples| examples.keys()) {
+                assert!(page.contains(&format!("`{code}`")), "{status} {code}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_gateways_own_refusals_are_for_the_page_to_read() {
     let sdk = Sdk::start(|config| {
         config["limits"] = json!({ "rates": { "sign_in_per_client": "1/1h" } });
@@ -86,7 +107,7 @@ async fn the_gateways_own_refusals_are_for_the_page_to_read() {
     let body = json!({ "jwt": sdk.site.acme.token().sign() });
     crate::sdk::seen(&sdk.post(sign_in, &[], &body).await);
     let page = ("Origin", PAGE);
-    let stranger = sdk.path(sign_in).replace("6f1d2c3b", "00000000");
+    let stranger = sdk.path("settings").replace("6f1d2c3b", "00000000");
     let answers = [
         (
             sdk.ask("POST", sign_in, &[page, json], &large).await,

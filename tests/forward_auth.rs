@@ -250,6 +250,92 @@ async fn only_trusted_proxies_may_ask_and_only_in_one_way() {
         .await;
 }
 
+#[tokio::test]
+async fn a_grant_tells_what_the_route_and_the_gateway_tell_upstreams() {
+    let site = start(|config| {
+        config["forward"] = json!({ "identity": { "X-User-Id": "{user.id}" } });
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/told", "upstream": "app", "auth": "optional",
+            "request_headers": {
+                "set": { "X-Role": "{claims.role}", "X-Area": "reports" },
+                "add": { "Accept-Language": "eo" },
+                "remove": ["X-Debug"],
+            },
+        }));
+    })
+    .await;
+    let token = site.acme.token().claim("role", "editor").sign();
+    let bearer = format!("Bearer {token}");
+    let own = [
+        ("X-Role", "admin"),
+        ("X-User-Id", "root"),
+        ("X-Debug", "1"),
+        ("Accept-Language", "en"),
+    ];
+    let known = [&own[..], &[("Authorization", &bearer)]].concat();
+    for way in WAYS {
+        let answer = ask(&site, way, "GET", "/told", &known).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        let session = answer.bearer().expect("a session token");
+        remember_session_token(&session);
+        let claims = decode(&session).claims;
+        assert_eq!(answer.field("x-user-id").unwrap(), claims["sub"]);
+        assert_eq!(answer.field("x-role").unwrap(), "editor");
+        assert_eq!(answer.field("x-area").unwrap(), "reports");
+        assert_eq!(answer.all("accept-language"), ["en", "eo"]);
+        let gone = answer.field("x-envoy-auth-headers-to-remove").unwrap();
+        assert_eq!(gone, "x-debug");
+
+        // Nobody: what a client says of itself goes all the same.
+        let answer = ask(&site, way, "GET", "/told", &own).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        assert_eq!(answer.field("x-user-id").unwrap(), "");
+        assert_eq!(answer.field("x-role").unwrap(), "");
+        assert_eq!(answer.field("x-area").unwrap(), "reports");
+    }
+    // As it is when the request comes here.
+    let answer = site.gateway.get("/told", &known).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let seen = site.upstream.last();
+    assert_eq!(seen.field("x-role").unwrap(), "editor");
+    assert_eq!(seen.all("accept-language"), ["en", "eo"]);
+    assert_eq!(seen.field("x-debug"), None);
+    remember_session_token(&seen.bearer().unwrap());
+}
+
+#[tokio::test]
+async fn a_person_without_a_session_is_sent_to_sign_in() {
+    let site = start(|config| {
+        config["login_url"] = json!("https://login.test/in?next={return_to}");
+        config["routes"][0]["host"] = json!("app.test");
+    })
+    .await;
+    let person = [("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate")];
+    let script = [("Accept", "text/html"), ("Sec-Fetch-Mode", "cors")];
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let known = [person[0], person[1], ("Authorization", &bearer)];
+    for way in WAYS {
+        let answer = ask(&site, way, "GET", "/page?q=1", &person).await;
+        match way {
+            // It takes a redirect for a failure, and has `error_page` for this.
+            Way::Nginx => assert_eq!(answer.status(), 401, "{}", answer.text()),
+            _ => {
+                assert_eq!(answer.status(), 302, "{way:?}: {}", answer.text());
+                let location = answer.field("location").unwrap();
+                let back = "http%3A%2F%2Fapp%2Etest%2Fpage%3Fq%3D1";
+                assert_eq!(location, format!("https://login.test/in?next={back}"));
+            }
+        }
+        let answer = ask(&site, way, "GET", "/page?q=1", &script).await;
+        assert_eq!(answer.status(), 401, "{way:?}: {}", answer.text());
+        let answer = ask(&site, way, "POST", "/page?q=1", &person).await;
+        assert_eq!(answer.status(), 401, "{way:?}: {}", answer.text());
+        let answer = ask(&site, way, "GET", "/page?q=1", &known).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        remember_session_token(&answer.bearer().unwrap());
+    }
+}
+
 /// How a proxy says what it asks about.
 #[derive(Clone, Copy, Debug)]
 enum Way {

@@ -39,6 +39,102 @@ async fn a_token_of_ours_only_narrows() {
 }
 
 #[tokio::test]
+async fn a_scope_narrows_and_nothing_widens_it() {
+    let site = with_scopes().await;
+    let external = site.acme.token().expires_in(600).sign();
+    let whole = granted(&exchange(&site, &external, &[]).await);
+    assert_eq!(whole["scope"], "user:basic reports:read reports:write");
+    let asked = [("scope", "reports:read user:basic")];
+    let narrow = granted(&exchange(&site, &external, &asked).await);
+    assert_eq!(narrow["scope"], "reports:read user:basic");
+    let [whole, narrow] =
+        [&whole, &narrow].map(|granted| granted["access_token"].as_str().unwrap());
+
+    let own = granted(&exchange(&site, whole, &[("scope", "reports:read")]).await);
+    let own = own["access_token"].as_str().unwrap();
+    let [claims, left] = [whole, own].map(|token| decode(token).claims);
+    assert_eq!(left["scope"], "reports:read");
+    for claim in ["sid", "sub", "aud", "exp"] {
+        assert_eq!(left[claim], claims[claim], "{claim}");
+    }
+    let again = granted(&exchange(&site, own, &[]).await);
+    assert_eq!(again["scope"], "reports:read", "all that is left");
+    for (subject, scope) in [
+        (own, "user:basic"),
+        (own, "reports:read reports:write"),
+        (narrow, "reports:write"),
+        (&*external, "root"),
+        (&external, "reports:read  user:basic"),
+    ] {
+        let answer = exchange(&site, subject, &[("scope", scope)]).await;
+        assert_eq!(answer.status(), 400, "{scope}: {}", answer.text());
+        assert_eq!(answer.json()["error"], "invalid_scope", "{scope}");
+    }
+    // The upstream sees the narrowed token itself.
+    assert_eq!(site.passes(own).await.claims["scope"], "reports:read");
+}
+
+#[tokio::test]
+async fn a_narrowed_token_opens_what_its_scope_does() {
+    let site = with_scopes().await;
+    let external = site.acme.token().sign();
+    let narrowed = async |scope: &str| {
+        let granted = granted(&exchange(&site, &external, &[("scope", scope)]).await);
+        format!("Bearer {}", granted["access_token"].as_str().unwrap())
+    };
+    let reads = narrowed("reports:read").await;
+    let basic = narrowed("user:basic").await;
+    let get =
+        async |path: &str, bearer: &str| site.gateway.get(path, &[("Authorization", bearer)]).await;
+    assert_eq!(get("/reports", &reads).await.status(), 200);
+    let answer = get("/reports", &basic).await;
+    let challenge = answer.field("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("error=\"insufficient_scope\""),
+        "{challenge}"
+    );
+    site.is_refusal(&answer, 403, "insufficient_scope", "scope_narrowed")
+        .await;
+    let whole = format!("Bearer {external}");
+    assert_eq!(get("/reports", &whole).await.status(), 200);
+
+    let answer = get("/_vestibule/userinfo", &reads).await;
+    assert_eq!(answer.status(), 403, "{}", answer.text());
+    assert_eq!(answer.json()["error"], "insufficient_scope");
+    let challenge = answer.field("www-authenticate").unwrap();
+    assert!(
+        challenge.contains("error=\"insufficient_scope\""),
+        "{challenge}"
+    );
+    assert_eq!(get("/_vestibule/userinfo", &basic).await.status(), 200);
+    let users = format!("/_vestibule/api/v0/sdk/{ENVIRONMENT}/users");
+    let answer = get(&users, &reads).await;
+    crate::sdk::is_error(&answer, 403, "insufficient_scope");
+    assert_eq!(get(&users, &basic).await.json()["scope"], "user:basic");
+    let refresh = format!("/_vestibule/api/v0/sdk/{ENVIRONMENT}/refresh");
+    for (bearer, status) in [(&reads, 403), (&basic, 200)] {
+        let fields = [("Authorization", &**bearer), ("Content-Length", "0")];
+        let answer = site.gateway.request("POST", &refresh, &fields).await;
+        assert_eq!(answer.status(), status, "{}", answer.text());
+        if status == 200 {
+            let renewed = crate::sdk::seen(&answer)["minifiedJwt"].clone();
+            let claims = decode(renewed.as_str().unwrap()).claims;
+            assert_eq!(claims["scope"], "user:basic");
+        }
+    }
+
+    // A cookie would be for the whole session.
+    let token = basic.strip_prefix("Bearer ").unwrap();
+    for (cookie, is_set) in [(token, false), (&*external, true)] {
+        let cookie = format!("acme_token={cookie}");
+        let answer = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(answer.field("set-cookie").is_some(), is_set);
+        remember_session_token(&site.upstream.last().bearer().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_granted() {
     let site = Site::start().await;
     let good = site.acme.token().sign();
@@ -162,9 +258,23 @@ async fn metadata_is_where_the_standards_look() {
     let issuer = metadata["issuer"].as_str().unwrap();
     assert_eq!(issuer, format!("http://{}{prefix}", site.gateway.public));
     assert_eq!(metadata["token_endpoint"], format!("{issuer}/oauth/token"));
+    assert_eq!(metadata["scopes_supported"], json!(["user:basic"]));
     let openid = format!("{prefix}/.well-known/openid-configuration");
     assert_eq!(site.gateway.get(&openid, &[]).await.json(), metadata);
     assert_eq!(site.upstream.count(), 0);
+}
+
+async fn with_scopes() -> Site {
+    Site::with(|config| {
+        config["environment_id"] = json!(ENVIRONMENT);
+        config["session"] = json!({
+            "cookie": true, "scopes": ["reports:read", "reports:write"],
+        });
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/reports", "upstream": "app", "scopes": ["reports:read"],
+        }));
+    })
+    .await
 }
 
 async fn with_client() -> (Site, tempfile::NamedTempFile) {
@@ -224,4 +334,5 @@ fn base64(text: &str) -> String {
     unpadded + &padding
 }
 
+const ENVIRONMENT: &str = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
 const SECRET: &str = "correct horse battery staple";

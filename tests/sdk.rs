@@ -95,6 +95,46 @@ async fn a_bad_token_is_an_invalid_external_auth() {
 }
 
 #[tokio::test]
+async fn a_member_of_the_wrong_type_is_named_and_unknown_ones_are_not_read() {
+    let sdk = Sdk::start(|config| config["step_up"] = json!({ "scopes": ["user:delete"] })).await;
+    let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;
+    let bearer = bearer(&signed_in);
+    let fields = [("Authorization", &*bearer)];
+    for (endpoint, body, member) in [
+        ("externalAuth/signin", json!({ "jwt": 7 }), "jwt"),
+        (
+            "externalAuth/signin",
+            json!({ "jwt": "a.b.c", "sessionPublicKey": [] }),
+            "sessionPublicKey",
+        ),
+        ("externalAuth/verify", json!({ "jwt": {} }), "jwt"),
+        ("stepUp/check", json!({ "scope": true }), "scope"),
+    ] {
+        let answer = sdk.post(endpoint, &fields, &body).await;
+        is_error(&answer, 400, "invalid_request");
+        let told = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(told, format!("`{member}` has the wrong type"), "{endpoint}");
+    }
+    for body in ["[]", "{", "{} {}", "7"] {
+        let own = [
+            ("Origin", PAGE),
+            ("Content-Type", "application/json"),
+            fields[0],
+        ];
+        let answer = sdk.ask("POST", "stepUp/check", &own, body).await;
+        is_error(&answer, 400, "invalid_request");
+    }
+    for (endpoint, member) in [("externalAuth/verify", "jwt"), ("stepUp/check", "scope")] {
+        let answer = sdk.post(endpoint, &fields, &json!({ "unheard": 7 })).await;
+        is_error(&answer, 400, "invalid_request");
+        assert_eq!(answer.json()["error"], format!("`{member}` is missing"));
+    }
+    let more = json!({ "scope": "user:delete", "unheard": { "of": 7 } });
+    let answer = sdk.post("stepUp/check", &fields, &more).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
+#[tokio::test]
 async fn a_refresh_mints_anew_and_never_extends() {
     let sdk = Sdk::start(|_| {}).await;
     let key = "02b4632d08485ff1df2db55b9dafd23347d1c47a457072a1e87be26896549a8737";

@@ -49,8 +49,7 @@ pub struct Metadata {
     userinfo_endpoint: String,
     #[schema(value_type = Vec<String>)]
     grant_types_supported: [&'static str; 1],
-    #[schema(value_type = Vec<String>)]
-    scopes_supported: [&'static str; 1],
+    scopes_supported: Vec<String>,
     #[schema(value_type = Vec<String>)]
     token_endpoint_auth_methods_supported: [&'static str; 3],
     #[schema(value_type = Vec<String>)]
@@ -252,7 +251,13 @@ fn metadata(api: &ApiState) -> Response {
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         userinfo_endpoint: format!("{issuer}/userinfo"),
         grant_types_supported: [token::GRANT],
-        scopes_supported: [token::SCOPE],
+        scopes_supported: api
+            .exchange
+            .minter()
+            .scopes
+            .words()
+            .map(str::to_owned)
+            .collect(),
         token_endpoint_auth_methods_supported: ["none", CLIENT_AUTH[0], CLIENT_AUTH[1]],
         introspection_endpoint_auth_methods_supported: CLIENT_AUTH,
         revocation_endpoint_auth_methods_supported: CLIENT_AUTH,

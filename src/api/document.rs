@@ -151,6 +151,7 @@ fn add_everywhere(operation: &mut Operation) {
         Rejection::new(Code::Timeout, ""),
         Rejection::new(Code::TooLarge, "").with_status(StatusCode::URI_TOO_LONG),
         Rejection::new(Code::TooLarge, "").with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Rejection::new(Code::NotFound, "").with_status(StatusCode::MISDIRECTED_REQUEST),
         Rejection::new(Code::Internal, ""),
         Rejection::new(Code::InvalidRequest, "")
             .with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED),

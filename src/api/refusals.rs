@@ -14,9 +14,9 @@ refusals! {
     /// Of public documents.
     pub Public: endpoint();
     /// Of `logout`.
-    pub Logout: endpoint(), [Rejection::new(Code::InvalidRequest, "")], credential(), decision();
+    pub Logout: endpoint(), credential(), [invalid(), Rejection::new(Code::Forbidden, ""), later()];
     /// Of `backchannel-logout`.
-    pub Backchannel: endpoint(), [Rejection::new(Code::InvalidRequest, "")], decision();
+    pub Backchannel: endpoint(), [invalid(), later()];
 }
 
 /// What any endpoint refuses with.
@@ -41,8 +41,21 @@ pub fn decision() -> [Rejection; 3] {
     [
         Rejection::new(Code::Forbidden, ""),
         Rejection::too_often("", Duration::from_secs(10)),
-        Rejection::unavailable("", Duration::from_secs(5)),
+        later(),
     ]
+}
+
+fn invalid() -> Rejection {
+    Rejection::new(Code::InvalidRequest, "")
+}
+
+fn later() -> Rejection {
+    Rejection::unavailable("", Duration::from_secs(5))
+}
+
+/// The session token was narrowed too far.
+pub fn narrow() -> Rejection {
+    Rejection::new(Code::ScopeInsufficient, "")
 }
 
 impl Shown for Refused {

@@ -37,6 +37,9 @@ pub struct Route {
     /// What the session's claims must say, by claim: `email_verified`, `realm_access.roles`.
     #[serde(default)]
     pub require: BTreeMap<String, ClaimRule>,
+    /// Scopes of `session.scopes`, all of which the session token must have.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// A scope of `step_up.scopes` that requests must show an elevated token for.
     #[serde(default)]
     pub step_up: Option<String>,

@@ -30,6 +30,9 @@ pub struct SessionSettings {
     pub token_ttl: Duration,
     /// `aud` of session tokens; `public_url` by default.
     pub audience: Option<String>,
+    /// What session tokens allow beside `user:basic`. A token exchange may narrow it, and routes
+    /// may demand it.
+    pub scopes: Vec<String>,
     /// The algorithm that signs session tokens.
     pub algorithm: SigningAlgorithm,
     /// The claim set.
@@ -89,6 +92,7 @@ impl Default for SessionSettings {
             cookie: false,
             token_ttl: Duration::from_secs(2 * 3600),
             audience: None,
+            scopes: Vec::new(),
             algorithm: SigningAlgorithm::ES256,
             claims: ClaimSet::Compact,
             signing_keys: SigningKeySettings::default(),
@@ -115,5 +119,9 @@ pub enum ClaimSet {
     /// That, and the verified credentials.
     Full,
 }
+
+/// The scope that every session has: a whole sign-in, nothing pending. The platform's verifiers ask
+/// for it, and so does the gateway where the account is read or renewed.
+pub const BASIC: &str = "user:basic";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

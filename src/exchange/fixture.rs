@@ -17,7 +17,7 @@ use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
-use crate::session::{Minter, SidKey, SigningKeys};
+use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{Embedded, Store};
 
 /// Two gateways on one store.
@@ -113,6 +113,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         keys: Arc::new(SigningKeys::ephemeral(SigningAlgorithm::ES256).unwrap()),
         iss: "https://app.example/_vestibule".to_owned(),
         audience: "https://app.example".to_owned(),
+        scopes: Arc::new(Scopes::all([])),
         environment_id: Uuid::nil(),
         token_ttl: Duration::from_secs(60),
         claims: ClaimSet::Compact,

@@ -39,6 +39,7 @@ impl Exchange {
         let token = SessionToken {
             text: token.to_owned(),
             expires_at: claims.exp.min(record.expires_at),
+            scopes: self.minter.scopes_of(&claims.scope),
             trust,
         };
         let token = self

@@ -12,8 +12,9 @@ use crate::clock::UnixTime;
 use crate::config::Forward;
 use crate::jwks::Trust;
 use crate::jwt::Issuer;
+use crate::rejection::{Code, Rejection};
 use crate::session::cookie::CookieValue;
-use crate::session::{SessionToken, TokenTrust};
+use crate::session::{Scopes, SessionToken, TokenTrust};
 use crate::store::{SessionRecord, User};
 
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
@@ -26,6 +27,7 @@ pub struct Session {
     user: Uuid,
     email: Option<Box<str>>,
     forwarded: HeaderValue,
+    scopes: Arc<Scopes>,
     fresh_until: UnixTime,
     expires_at: UnixTime,
     /// Boxed, like the cookie, because few configurations need them.
@@ -78,6 +80,7 @@ impl Session {
             user: user.id,
             email: user.email(&record.iss).map(Box::from),
             forwarded,
+            scopes: token.scopes,
             fresh_until: token.expires_at,
             expires_at: record.expires_at,
             claims: None,
@@ -167,6 +170,23 @@ impl Session {
         // Made of text.
         let text = self.forwarded.to_str().unwrap_or_default();
         text.rsplit_once(' ').unwrap_or(("", text))
+    }
+
+    /// What the session token allows.
+    pub fn scopes(&self) -> &Arc<Scopes> {
+        &self.scopes
+    }
+
+    /// Lets pass what the session token allows.
+    ///
+    /// # Errors
+    ///
+    /// It was narrowed, and this scope is not left.
+    pub fn require_scope(&self, scope: &str) -> Result<(), Rejection> {
+        if self.scopes.holds(scope) {
+            return Ok(());
+        }
+        Err(Rejection::new(Code::ScopeInsufficient, "scope_narrowed"))
     }
 
     /// When the session ends.

@@ -112,6 +112,11 @@ pub async fn decide(
                 .rules
                 .check(session.claims())
                 .map_err(|refusal| counted(metrics, issuer, source, refusal.into()))?;
+            for scope in &route.scopes {
+                session
+                    .require_scope(scope)
+                    .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
+            }
             origin_allows(request, &inspected, &presented, route, peer)
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             if let Some(scope) = &route.step_up {
@@ -129,7 +134,8 @@ pub async fn decide(
                 .forwarded(&session, route.audience.as_ref())
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             site.count_granted(metrics, issuer, source);
-            if presented.source == Source::Cookie {
+            // A token of ours may be narrowed, and ends before its session; a cookie is neither.
+            if presented.source == Source::Cookie && session.issuer().is_some() {
                 ctx.set_cookie = cookie_to_set(exchange, &site, request, &session).await;
             }
             ctx.pass = Some(Pass::Session(session, forwarded));

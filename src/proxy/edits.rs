@@ -14,12 +14,13 @@ use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use serde_json::Value;
 
-use super::context::RequestContext;
+use super::context::{Pass, RequestContext};
 use super::request_id::RequestId;
 use crate::authorize::claim_at;
 use crate::config::Template;
 use crate::config::template::{Part, Placeholder};
 use crate::exchange::Session;
+use crate::route::Route;
 use crate::route::edits::{Edits, Field, FieldValue};
 
 /// What placeholders are filled in from.
@@ -117,8 +118,27 @@ pub fn apply(edits: &Edits, header: &mut impl Header, sources: Sources<'_>) -> R
     put_all(edits.incoming(), header, sources)
 }
 
+/// Tells the upstream what the gateway and the route tell it: who the user is, the route's edits,
+/// and last, so that no edit stands in its place, the session token.
+pub fn tell(
+    request: &mut RequestHeader,
+    route: Option<&Route>,
+    ctx: &RequestContext,
+) -> Result<()> {
+    let sources = Sources::of(ctx);
+    let rewrite = &ctx.site.rewrite;
+    put_all(rewrite.identity(), request, sources)?;
+    if let Some(route) = route {
+        apply(&route.request_headers, request, sources)?;
+    }
+    if let Some(Pass::Session(_, forwarded)) = &ctx.pass {
+        rewrite.inject(request, forwarded.clone());
+    }
+    Ok(())
+}
+
 /// Puts in those fields whose values can be filled in.
-pub fn put_all(fields: &[Field], header: &mut impl Header, sources: Sources<'_>) -> Result<()> {
+fn put_all(fields: &[Field], header: &mut impl Header, sources: Sources<'_>) -> Result<()> {
     for field in fields {
         let value = match &field.value {
             FieldValue::Fixed(value) => Some(value.clone()),

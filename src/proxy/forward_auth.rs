@@ -13,8 +13,9 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
-use super::context::{Pass, RequestContext};
+use super::context::RequestContext;
 use super::decide::{self, Decision};
+use super::edits;
 use super::forwarded::Peer;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
@@ -123,7 +124,8 @@ async fn decide(
     let original = original::of(asked, &ctx.site)?;
     let request = &original.request;
     match decide::decide(exchange, metrics, request, peer, ctx).await {
-        Ok(Decision::Forward) => Ok(granted(exchange, request, ctx)),
+        Ok(Decision::Forward) => granted(exchange, request, ctx)
+            .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
         Ok(Decision::Own | Decision::Elsewhere(_)) => {
@@ -141,27 +143,36 @@ async fn decide(
     }
 }
 
-/// The fields of a grant. Those that carry credentials are always there, if only empty: a proxy
-/// that copies them by name then takes the client's away.
-fn granted(exchange: &Exchange, original: &RequestHeader, ctx: &RequestContext) -> HeaderMap {
-    let site = &ctx.site;
-    let access = ctx
-        .route
-        .as_ref()
-        .map_or(Access::Required, |route| route.access);
+/// The fields of a grant: what the upstream would see if the request came here, edits by the route
+/// among them. Those that the gateway may set are always there, if only empty: a proxy that copies
+/// them by name then takes the client's away.
+fn granted(
+    exchange: &Exchange,
+    original: &RequestHeader,
+    ctx: &RequestContext,
+) -> pingora::Result<HeaderMap> {
+    let rewrite = &ctx.site.rewrite;
+    let route = ctx.route.as_deref();
+    let access = route.map_or(Access::Required, |route| route.access);
     let mut upstream = original.clone();
-    site.rewrite.strip(&mut upstream, access, |token| {
+    rewrite.strip(&mut upstream, access, |token| {
         exchange.is_of_known_issuer(token)
     });
-    let session = ctx.session();
-    if let Some(Pass::Session(_, forwarded)) = &ctx.pass {
-        site.rewrite.inject(&mut upstream, forwarded.clone());
-    }
+    edits::tell(&mut upstream, route, ctx)?;
+
     let mut fields = HeaderMap::new();
-    for name in [&AUTHORIZATION, &COOKIE, site.rewrite.field()] {
-        let value = upstream.headers.get(name).cloned();
-        fields.insert(name, value.unwrap_or(EMPTY));
+    let edited = route.map_or(&[][..], |route| route.request_headers.incoming());
+    let told = rewrite.identity().iter().chain(edited);
+    let told = told.filter_map(|field| HeaderName::from_bytes(&field.name).ok());
+    let own = [AUTHORIZATION, COOKIE, rewrite.field().clone()];
+    for name in own.into_iter().chain(told) {
+        fields.remove(&name);
+        for value in upstream.headers.get_all(&name) {
+            fields.append(&name, value.clone());
+        }
+        fields.entry(name).or_insert(EMPTY);
     }
+    let session = ctx.session();
     let text = |id: Option<uuid::Uuid>| {
         id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok())
             .unwrap_or(EMPTY)
@@ -179,7 +190,7 @@ fn granted(exchange: &Exchange, original: &RequestHeader, ctx: &RequestContext) 
     {
         fields.insert(ENVOY_REMOVES, gone);
     }
-    fields
+    Ok(fields)
 }
 
 async fn grant(
@@ -190,7 +201,7 @@ async fn grant(
 ) -> pingora::Result<()> {
     let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 4))?;
     for (name, value) in fields {
-        response.insert_header(name, value)?;
+        response.append_header(name, value)?;
     }
     if let Some(cookie) = cookie {
         response.insert_header(SET_COOKIE, cookie)?;

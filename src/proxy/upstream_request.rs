@@ -5,8 +5,7 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
-use super::edits::{self, Sources};
-use super::{answer, headers, inspect, no_pass};
+use super::{answer, edits, headers, inspect, no_pass};
 use crate::exchange::Exchange;
 
 /// Takes out what may not pass, and puts in what the upstream is told.
@@ -42,12 +41,7 @@ pub(super) fn rewrite(
     if route.decides_by_method || request.method.is_safe() {
         headers::strip_method_overrides(request);
     }
-    let sources = Sources::of(ctx);
-    edits::put_all(site.rewrite.identity(), request, sources)?;
-    edits::apply(&route.request_headers, request, sources)?;
-    if let Pass::Session(_, forwarded) = pass {
-        site.rewrite.inject(request, forwarded.clone());
-    }
+    edits::tell(request, Some(route), ctx)?;
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;
     }

@@ -104,6 +104,7 @@ fn changeable_session(
         ),
         ("session.token_ttl", taken.token_ttl != file.token_ttl),
         ("session.audience", taken.audience != file.audience),
+        ("session.scopes", taken.scopes != file.scopes),
         ("session.algorithm", taken.algorithm != file.algorithm),
         ("session.claims", taken.claims != file.claims),
         (

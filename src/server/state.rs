@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::proxy::{Site, forward_auth};
 use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
-use crate::session::{Minter, SidKey, SigningKeys};
+use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
     ConnectError, Embedded, OpenError, Postgres, PostgresSettings, Store, StoreError,
 };
@@ -98,6 +98,9 @@ impl State {
                 .audience
                 .clone()
                 .unwrap_or_else(|| public_url.to_string()),
+            scopes: Arc::new(Scopes::all(
+                config.session.scopes.iter().map(String::as_str),
+            )),
             environment_id,
             token_ttl: config.session.token_ttl,
             claims: config.session.claims,

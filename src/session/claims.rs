@@ -30,8 +30,8 @@ pub struct Claims<'a> {
     pub exp: UnixTime,
     /// The environment of users and keys.
     pub environment_id: Uuid,
-    /// `user:basic`: a whole sign-in, nothing pending.
-    pub scope: &'static str,
+    /// What the token allows, words apart by spaces.
+    pub scope: &'a str,
     /// The credential that proved the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_verified_credential_id: Option<Uuid>,
@@ -88,6 +88,8 @@ pub struct Common<'a> {
     pub aud: &'a str,
     /// The gateway's issuer name.
     pub iss: &'a str,
+    /// What the token allows.
+    pub scope: &'a str,
     /// The environment's id.
     pub environment_id: Uuid,
     /// The key of the client's session.
@@ -117,7 +119,7 @@ impl<'a> Claims<'a> {
             iat,
             exp,
             environment_id: common.environment_id,
-            scope: "user:basic",
+            scope: common.scope,
             last_verified_credential_id: external.map(|credential| credential.id),
             email: user.email(&session.iss),
             session_public_key: common.session_public_key,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::Scopes;
 use super::claims::{Claims, Common};
 use super::keys::{Ring, SigningKeys, TokenTrust};
 use super::signer::SignerError;
@@ -25,6 +26,8 @@ pub struct Minter {
     pub iss: String,
     /// Their `aud`.
     pub audience: String,
+    /// Their `scope`, but for those that are narrowed.
+    pub scopes: Arc<Scopes>,
     /// Their `environment_id`.
     pub environment_id: Uuid,
     /// The longest life of one token.
@@ -40,6 +43,8 @@ pub struct SessionToken {
     pub text: String,
     /// Its `exp`.
     pub expires_at: UnixTime,
+    /// What it allows.
+    pub scopes: Arc<Scopes>,
     /// Whether those who read the key set can still verify it.
     pub trust: TokenTrust,
 }
@@ -51,6 +56,8 @@ pub struct Terms {
     pub not_after: UnixTime,
     /// Its `aud`; the minter's when absent.
     pub audience: Option<String>,
+    /// What it allows; all that sessions do when absent.
+    pub scopes: Option<Arc<Scopes>>,
     /// Bound into the token.
     pub session_public_key: Option<String>,
     /// The user was made by this sign-in.
@@ -63,6 +70,7 @@ impl Terms {
         Self {
             not_after,
             audience: None,
+            scopes: None,
             session_public_key: None,
             new_user: false,
         }
@@ -151,12 +159,15 @@ impl Minter {
         let payload = token.split('.').nth(1).unwrap_or_default();
         let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
         let exp = claims.get("exp").and_then(Value::as_u64);
+        let scope = claims.get("scope").and_then(Value::as_str);
+        let scopes = self.scopes_of(scope.unwrap_or_default());
         let ring = self.keys.ring();
         claims.insert("aud".to_owned(), audience.into());
         claims.insert("kid".to_owned(), ring.current().kid().into());
         Ok(SessionToken {
             text: sign_with(&ring, SESSION_TYPE, &claims)?,
             expires_at: exp.map(UnixTime).ok_or(SignerError::Sign)?,
+            scopes,
             trust: ring.trust(),
         })
     }
@@ -179,6 +190,14 @@ impl Minter {
     /// The same, whenever it expired: what it says of the past is still true.
     pub fn read_past(&self, token: &str) -> Result<OwnClaims, OwnTokenError> {
         self.open(SESSION_TYPE, token)
+    }
+
+    /// What a token of ours with this `scope` allows: nothing that sessions are not given any more.
+    pub fn scopes_of(&self, scope: &str) -> Arc<Scopes> {
+        match scope == self.scopes.as_str() {
+            true => Arc::clone(&self.scopes),
+            false => Arc::new(self.scopes.still_in(scope)),
+        }
     }
 
     /// The claims of one of our own tokens of the kind `typ`, once its signature is good. Its
@@ -224,10 +243,12 @@ impl Minter {
             .expires_at
             .min(now.plus(self.token_ttl))
             .min(terms.not_after);
+        let scopes = terms.scopes.as_ref().unwrap_or(&self.scopes);
         let common = Common {
             kid: signer.kid(),
             aud: terms.audience.as_deref().unwrap_or(&self.audience),
             iss: &self.iss,
+            scope: scopes.as_str(),
             environment_id: self.environment_id,
             session_public_key: terms.session_public_key.as_deref(),
             new_user: terms.new_user,
@@ -237,6 +258,7 @@ impl Minter {
         Ok(SessionToken {
             text: sign_with(&ring, typ, &claims)?,
             expires_at,
+            scopes: Arc::clone(scopes),
             trust: ring.trust(),
         })
     }

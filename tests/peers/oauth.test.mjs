@@ -23,6 +23,7 @@ before(async () => {
   const { iss, jwks_url } = issuer;
   gateway = await startGateway({
     issuers: [{ name: 'customer', iss, jwks_url, required_for_ready: true }],
+    session: { scopes: ['reports:read', 'reports:write'] },
     clients: [{ id: 'billing', secret: `file:${join(folder, 'secret')}` }],
   });
 });
@@ -44,13 +45,30 @@ for (const algorithm of ['oauth2', 'oidc']) {
     const form = new URLSearchParams({
       subject_token: await issuer.token({ sub: `ada by ${algorithm}`, email: `${algorithm}@b.c`, emailVerified: true }),
       subject_token_type: `${TYPE}id_token`,
-      scope: 'user:basic',
+      scope: 'user:basic reports:read',
     });
     const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
     const answer = await oauth.genericTokenEndpointRequest(server, client, auth, grant, form, http);
     const granted = await oauth.processGenericTokenEndpointResponse(server, client, answer);
     assert.equal(granted.issued_token_type, `${TYPE}access_token`);
+    assert.equal(granted.scope, 'user:basic reports:read');
     const token = granted.access_token;
+
+    // Our own token only narrows: the same session, the same end.
+    const exchange = async (fields) => oauth.processGenericTokenEndpointResponse(server, client,
+      await oauth.genericTokenEndpointRequest(server, client, auth, grant, fields, http));
+    const own = new URLSearchParams({
+      subject_token: token, subject_token_type: `${TYPE}access_token`, scope: 'user:basic',
+    });
+    const narrowed = await exchange(own);
+    assert.equal(narrowed.scope, 'user:basic');
+    const claims = ({ access_token }) =>
+      JSON.parse(Buffer.from(access_token.split('.')[1], 'base64url'));
+    for (const claim of ['sid', 'sub', 'exp']) {
+      assert.equal(claims(narrowed)[claim], claims(granted)[claim], claim);
+    }
+    own.set('scope', 'user:basic reports:write');
+    await assert.rejects(exchange(own), { error: 'invalid_scope', status: 400 });
 
     const told = async () => oauth.processIntrospectionResponse(server, client,
       await oauth.introspectionRequest(server, client, auth, token, http));

@@ -101,28 +101,36 @@ for (const mode of Object.keys(MODES)) {
   });
 }
 
-test('an assertion steps up, once', async () => {
-  localStorage.clear();
-  page.cookies.clear();
-  const client = await start(gateways.bearer);
-  await sdk.signInWithExternalJwt({ externalJwt: await issuer.token({ sub: 'ada' }) }, client);
-  const scope = 'wallet:export';
-  assert.equal((await sdk.checkStepUpAuth({ scope }, client)).isRequired, true);
+for (const mode of Object.keys(MODES)) {
+  test(`an assertion steps up, once: ${mode}`, async () => {
+    localStorage.clear();
+    page.cookies.clear();
+    const client = await start(gateways[mode]);
+    const sub = `ada who steps up by ${mode}`;
+    const login = await issuer.token({ sub });
+    const inCookie = mode === 'bring-your-own cookie';
+    if (inCookie) page.cookies.set(COOKIE, login);
+    await sdk.signInWithExternalJwt(inCookie ? {} : { externalJwt: login }, client);
+    const scope = 'wallet:export';
+    assert.equal((await sdk.checkStepUpAuth({ scope }, client)).isRequired, true);
 
-  const claims = { iss: undefined, sub: 'ada', scope, jti: 'one' };
-  const externalJwt = await issuer.token(claims);
-  await sdk.requestExternalAuthElevatedToken({ externalJwt }, client);
-  assert.equal((await sdk.checkStepUpAuth({ scope }, client)).isRequired, false);
-  const elevated = sdk.getElevatedAccessToken({ scope }, client);
-  assert.equal(elevated.split('.').length, 3);
+    const claims = { iss: undefined, sub, scope, jti: `one of ${mode}` };
+    const externalJwt = await issuer.token(claims);
+    await sdk.requestExternalAuthElevatedToken({ externalJwt }, client);
+    assert.equal((await sdk.checkStepUpAuth({ scope }, client)).isRequired, false);
+    const elevated = sdk.getElevatedAccessToken({ scope }, client);
+    assert.equal(elevated.split('.').length, 3);
 
-  await assert.rejects(sdk.requestExternalAuthElevatedToken({ externalJwt }, client),
-    (error) => error instanceof sdk.InvalidExternalAuthError);
-  const other = await issuer.token({ ...claims, sub: 'grace', jti: 'two' });
-  await assert.rejects(sdk.requestExternalAuthElevatedToken({ externalJwt: other }, client),
-    (error) => error instanceof sdk.InvalidExternalAuthError);
-  await sdk.logout(client);
-});
+    const other = { ...claims, sub: 'grace', jti: `two of ${mode}` };
+    for (const refused of [externalJwt, await issuer.token(other)]) {
+      await assert.rejects(
+        sdk.requestExternalAuthElevatedToken({ externalJwt: refused }, client),
+        (error) => error instanceof sdk.InvalidExternalAuthError,
+      );
+    }
+    await sdk.logout(client);
+  });
+}
 
 test('the generated API client signs in, too', async () => {
   const basePath = base(gateways.bearer);

@@ -115,45 +115,92 @@ for (const mode of Object.keys(MODES)) {
   });
 }
 
-test('the session ends in the page when the token does', async (t) => {
-  const { page, click } = await open(t, 'bearer');
-  await click('start');
-  const exp = Math.floor(Date.now() / 1000) + 4;
-  const signedIn = await click('sign-in', await issuer.token({ sub: 'brief', exp }));
-  assert.equal(signedIn.user.verifiedCredentials[0].publicIdentifier, 'brief');
-  await page.waitForFunction(() => {
-    const { last, user } = JSON.parse(document.getElementById('state').textContent);
-    return last === 'signed out' && user === null;
+for (const mode of Object.keys(MODES)) {
+  test(`the session ends in the page when the token does: ${mode}`, async (t) => {
+    const { context, page, click } = await open(t, mode);
+    await click('start');
+    const exp = Math.floor(Date.now() / 1000) + 5;
+    const token = await issuer.token({ sub: `brief by ${mode}`, exp });
+    const brings = mode === 'bring-your-own cookie';
+    if (brings) await setCookie(context, gateways[mode], token);
+    const signedIn = await click('sign-in', brings ? '' : token);
+    assert.equal(signedIn.user.verifiedCredentials[0].publicIdentifier, `brief by ${mode}`);
+    await page.waitForFunction(() => {
+      const { last, user } = JSON.parse(document.getElementById('state').textContent);
+      return last === 'signed out' && user === null;
+    });
+    assert.ok(Date.now() / 1000 >= exp, 'and not before');
   });
-  assert.ok(Date.now() / 1000 >= exp, 'and not before');
-});
+}
 
-test('a page that is not listed reads nothing and changes nothing', async (t) => {
-  const mode = 'cookie';
-  const { context, click, page } = await open(t, mode);
-  await click('start');
-  const token = await issuer.token({ sub: 'victim' });
-  const { user } = await click('sign-in', token);
-  const base = `${gateways[mode].issuer}/api/v0/sdk/${ENVIRONMENT}`;
-  const evil = await context.newPage();
-  await evil.goto(foreign.origin);
-  const attacker = await issuer.token({ sub: 'attacker' });
-  const outcomes = await evil.evaluate(async ([base, api, attacker]) => {
+for (const mode of ['cookie', 'bring-your-own cookie']) {
+  for (const where of ['on the same site', 'on another site']) {
+    test(`a page that is not listed, ${where}, reads and changes nothing: ${mode}`, async (t) => {
+      const { context, click } = await open(t, mode);
+      const gateway = gateways[mode];
+      await click('start');
+      const victim = await issuer.token({ sub: `victim ${where} of ${mode}` });
+      const brings = mode === 'bring-your-own cookie';
+      if (brings) await setCookie(context, gateway, victim);
+      const { user } = await click('sign-in', brings ? '' : victim);
+      const kept = await context.cookies();
+      const before = await records(gateway);
+
+      const evil = await context.newPage();
+      // Ports make no site, so cookies come along from the first; another name makes one.
+      const origin = where === 'on the same site'
+        ? foreign.origin : foreign.origin.replace('127.0.0.1', 'localhost');
+      await evil.goto(origin);
+      const attacker = await issuer.token({ sub: `attacker ${where} of ${mode}` });
+      for (const [name, outcome] of Object.entries(await attempts(evil, gateway, attacker))) {
+        assert.ok(['failed', 'opaque 0'].includes(outcome), `${name}: ${outcome}`);
+      }
+      // Forms are sent without a preflight, and their answers are pages of their own.
+      const base = `${gateway.issuer}/api/v0/sdk/${ENVIRONMENT}`;
+      for (const action of [
+        `${base}/externalAuth/signin`, `${base}/externalAuth/verify`, `${base}/refresh`,
+        `${base}/revoke`, `${base}/stepUp/check`, `${gateway.issuer}/logout`,
+      ]) {
+        const status = await submit(evil, action, attacker);
+        assert.ok([401, 403, 415].includes(status), `${action}: ${status}`);
+        await evil.goto(origin);
+      }
+
+      // Nobody signed in or out, and the cookies are those of before.
+      assert.deepEqual(await records(gateway), before);
+      assert.deepEqual(await context.cookies(), kept);
+      assert.equal((await click('refresh-user')).user.id, user.id);
+      assert.equal((await click('refresh-session')).user.id, user.id);
+    });
+  }
+}
+
+/** What a page tries by script, and how each ended for it. */
+function attempts(evil, gateway, attacker) {
+  return evil.evaluate(async ([base, api, attacker]) => {
     const json = { 'content-type': 'application/json' };
     const text = { 'content-type': 'text/plain' };
+    const simple = { method: 'POST', mode: 'no-cors', headers: text };
+    const asked = { method: 'POST', headers: json };
     const body = JSON.stringify({ jwt: attacker });
     const tries = {
       users: [`${base}/users`, {}],
       'users, simple': [`${base}/users`, { mode: 'no-cors' }],
-      refresh: [`${base}/refresh`, { method: 'POST', headers: json }],
-      'refresh, simple': [`${base}/refresh`, { method: 'POST', mode: 'no-cors' }],
-      revoke: [`${base}/revoke`, { method: 'POST', headers: json }],
-      'revoke, simple': [`${base}/revoke`, { method: 'POST', mode: 'no-cors' }],
-      'log-out, simple': [`${api}/logout`, { method: 'POST', mode: 'no-cors' }],
-      'sign in as another': [`${base}/externalAuth/signin`, { method: 'POST', headers: json, body }],
-      'sign in as another, simple': [
-        `${base}/externalAuth/signin`, { method: 'POST', mode: 'no-cors', headers: text, body },
-      ],
+      session: [`${base}/session`, {}],
+      settings: [`${base}/settings`, {}],
+      userinfo: [`${api}/userinfo`, {}],
+      refresh: [`${base}/refresh`, asked],
+      'refresh, simple': [`${base}/refresh`, simple],
+      revoke: [`${base}/revoke`, asked],
+      'revoke, simple': [`${base}/revoke`, simple],
+      'log-out': [`${api}/logout`, asked],
+      'log-out, simple': [`${api}/logout`, simple],
+      'sign in by the cookie': [`${base}/externalAuth/signin`, { ...asked, body: '{}' }],
+      'sign in by the cookie, simple': [`${base}/externalAuth/signin`, { ...simple, body: '{}' }],
+      'sign in as another': [`${base}/externalAuth/signin`, { ...asked, body }],
+      'sign in as another, simple': [`${base}/externalAuth/signin`, { ...simple, body }],
+      'step up': [`${base}/externalAuth/verify`, { ...asked, body }],
+      'step up, simple': [`${base}/externalAuth/verify`, { ...simple, body }],
     };
     const seen = {};
     for (const [name, [url, init]] of Object.entries(tries)) {
@@ -161,29 +208,37 @@ test('a page that is not listed reads nothing and changes nothing', async (t) =>
         .then(async (response) => `${response.type} ${(await response.text()).length}`, () => 'failed');
     }
     return seen;
-  }, [base, gateways[mode].issuer, attacker]);
-  for (const [name, outcome] of Object.entries(outcomes)) {
-    assert.ok(['failed', 'opaque 0'].includes(outcome), `${name}: ${outcome}`);
-  }
-  // A form is sent without a preflight, and its answer is a page of its own.
-  await evil.evaluate(([base, attacker]) => {
+  }, [`${gateway.issuer}/api/v0/sdk/${ENVIRONMENT}`, gateway.issuer, attacker]);
+}
+
+/** Sends a form whose content is JSON all the same; the answer's status. */
+async function submit(evil, action, attacker) {
+  const answered = evil.waitForResponse((response) => response.url() === action);
+  await evil.evaluate(([action, attacker]) => {
     const form = document.createElement('form');
     form.method = 'POST';
     form.enctype = 'text/plain';
-    form.action = `${base}/externalAuth/signin`;
+    form.action = action;
     const field = document.createElement('input');
-    [field.name, field.value] = [`{"jwt":"${attacker}","x":"`, '"}'];
+    [field.name, field.value] = [`{"jwt":"${attacker}","scope":"x","y":"`, '"}'];
     form.append(field);
     document.body.append(form);
     form.submit();
-  }, [base, attacker]);
-  await evil.waitForURL(/externalAuth\/signin/);
+  }, [action, attacker]);
+  const response = await answered;
+  await response.finished();
+  return response.status();
+}
 
-  // The session is the same, and the victim's.
-  assert.equal((await click('refresh-user')).user.id, user.id);
-  assert.equal((await click('refresh-session')).user.id, user.id);
-  assert.equal((await page.evaluate(() => document.cookie)).includes(SDK_COOKIE), false);
-});
+/** All users and sessions, as operators see them. */
+async function records(gateway) {
+  const read = async (path) => (await fetch(`${gateway.admin}/admin/api/${path}`)).json();
+  const [{ users }, { sessions }] = await Promise.all([read('users'), read('sessions')]);
+  return {
+    users: users.map(({ id }) => id).sort(),
+    sessions: sessions.map(({ sid, state }) => `${sid} ${state}`).sort(),
+  };
+}
 
 async function open(t, mode) {
   const context = await browser.newContext();

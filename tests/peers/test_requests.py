@@ -31,7 +31,7 @@ class Issuer(BaseHTTPRequestHandler):
 
 
 class Site:
-    def __init__(self, folder, certificate=None):
+    def __init__(self, folder, certificate=None, **settings):
         self.issuer = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
         threading.Thread(target=self.issuer.serve_forever, daemon=True).start()
         self.iss = f"http://127.0.0.1:{self.issuer.server_port}"
@@ -58,6 +58,7 @@ class Site:
             ],
             "upstreams": {"app": {"servers": [server]}},
             "routes": [{"path": "/", "upstream": "app"}],
+            **settings,
         }
         file = folder / "config.yaml"
         file.write_text(json.dumps(config))

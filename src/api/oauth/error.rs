@@ -103,6 +103,12 @@ impl OAuthError {
             Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired => {
                 r#"Bearer realm="vestibule", error="invalid_token""#
             }
+            Code::ScopeInsufficient => {
+                return Self {
+                    challenge: Some(r#"Bearer realm="vestibule", error="insufficient_scope""#),
+                    ..rejection.into()
+                };
+            }
             _ => return rejection.into(),
         };
         Self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::OAuthError;
 use crate::api::document::refusals::refusals;
-use crate::api::refusals::{credential, decision, endpoint};
+use crate::api::refusals::{credential, decision, endpoint, narrow};
 use crate::rejection::Rejection;
 
 refusals! {
@@ -18,7 +18,8 @@ refusals! {
     /// Of introspection and revocation.
     pub Known: endpoint(), client(), later();
     /// Of userinfo.
-    pub UserInfo: endpoint(), decision(), credential().map(OAuthError::bearer_refused);
+    pub UserInfo: endpoint(), decision(), credential().map(OAuthError::bearer_refused),
+        [OAuthError::bearer_refused(narrow())];
 }
 
 fn client() -> [OAuthError; 2] {

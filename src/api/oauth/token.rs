@@ -1,5 +1,7 @@
 //! `POST {api}/oauth/token`: a token of an issuer, or of ours, for a session token (RFC 8693).
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
@@ -14,7 +16,7 @@ use crate::credential::Presented;
 use crate::exchange::Account;
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
-use crate::session::Terms;
+use crate::session::{Scopes, Terms};
 
 /// A granted exchange (RFC 8693 section 2.2.1).
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,8 +30,7 @@ pub struct Granted {
     /// In seconds.
     expires_in: u64,
     /// What it allows, words apart by spaces.
-    #[schema(value_type = String)]
-    scope: &'static str,
+    scope: String,
 }
 
 /// The form of a token exchange (RFC 8693 section 2.1). [`Parameters`] reads it.
@@ -110,28 +111,23 @@ pub async fn exchange(
     {
         return Err(OAuthError::invalid_target());
     }
-    let asked = parameters.get("scope").unwrap_or(SCOPE);
-    if asked.split(' ').any(|scope| scope != SCOPE) {
-        return Err(OAuthError::invalid_scope());
-    }
-
+    let asked = parameters.get("scope");
     let subject = parameters.required("subject_token")?;
     api.limits.sign_in(address.0)?;
     let client = Client::new(address.0, &headers);
     let given = api.settings.places.given(subject);
     let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
     let (account, terms) = match is_own(&api, subject) {
-        true => narrowed(&api, &given, client).await,
-        false => opened(&api, &given, client).await,
-    }
-    .map_err(OAuthError::subject_refused)?;
+        true => narrowed(&api, &given, client, asked).await?,
+        false => opened(&api, &given, client, asked).await?,
+    };
     let token = api.exchange.mint(&account, &terms)?;
     Ok(Json(Granted {
         expires_in: UnixTime::now().until(token.expires_at).as_secs(),
         access_token: token.text,
         issued_token_type,
         token_type: "Bearer",
-        scope: SCOPE,
+        scope: token.scopes.to_string(),
     }))
 }
 
@@ -160,16 +156,22 @@ async fn narrowed(
     api: &ApiState,
     given: &Presented<'_>,
     client: Client,
-) -> Result<(Account, Terms), Rejection> {
-    let session = api.exchange.session_of(given, || client).await?;
+    asked: Option<&str>,
+) -> Result<(Account, Terms), OAuthError> {
+    let session = api.exchange.session_of(given, || client).await;
+    let session = session.map_err(OAuthError::subject_refused)?;
+    let scopes = part(session.scopes(), asked)?;
     let old = api
         .exchange
         .minter()
         .read(given.token.expose(), UnixTime::now())
-        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
-    let account = api.exchange.account(&session).await?;
+        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))
+        .map_err(OAuthError::subject_refused)?;
+    let account = api.exchange.account(&session).await;
+    let account = account.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         audience: Some(old.aud),
+        scopes: Some(scopes),
         session_public_key: old.session_public_key,
         ..Terms::until(old.exp)
     };
@@ -180,15 +182,32 @@ async fn opened(
     api: &ApiState,
     given: &Presented<'_>,
     client: Client,
-) -> Result<(Account, Terms), Rejection> {
-    let granted = api.exchange.grant(given, client).await?;
-    Ok((granted.account, Terms::until(granted.token_end)))
+    asked: Option<&str>,
+) -> Result<(Account, Terms), OAuthError> {
+    // First, since what is refused opens no session.
+    let scopes = part(&api.exchange.minter().scopes, asked)?;
+    let granted = api.exchange.grant(given, client).await;
+    let granted = granted.map_err(OAuthError::subject_refused)?;
+    let terms = Terms {
+        scopes: Some(scopes),
+        ..Terms::until(granted.token_end)
+    };
+    Ok((granted.account, terms))
+}
+
+/// What is asked for of the scopes that are held: all of them, when nothing is said.
+fn part(held: &Arc<Scopes>, asked: Option<&str>) -> Result<Arc<Scopes>, OAuthError> {
+    match asked {
+        None => Ok(Arc::clone(held)),
+        Some(asked) => held
+            .narrowed_to(asked)
+            .map(Arc::new)
+            .ok_or(OAuthError::invalid_scope()),
+    }
 }
 
 /// The grant that the endpoint has (RFC 8693 section 2.1).
 pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-/// All that a session token allows.
-pub const SCOPE: &str = "user:basic";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const TOKEN_TYPES: [&str; 3] = [

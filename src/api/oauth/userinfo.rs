@@ -12,6 +12,7 @@ use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Source};
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
+use crate::session::scope;
 
 /// The user of a session token.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,7 +59,9 @@ pub async fn userinfo(
             .filter(|presented| presented.source == Source::Authorization)
             .ok_or(missing)?;
         let client = || Client::new(address, &headers);
-        api.exchange.session_of(&presented, client).await
+        let session = api.exchange.session_of(&presented, client).await?;
+        session.require_scope(scope::BASIC)?;
+        Ok(session)
     };
     let session = session.await.map_err(OAuthError::bearer_refused)?;
     let account = api.exchange.account(&session).await;

@@ -13,9 +13,16 @@ pub fn read<T: DeserializeOwned>(content: &Bytes) -> Result<T, SdkError> {
         text => text,
     };
     let mut reader = serde_json::Deserializer::from_slice(text);
-    // The parser's own words could repeat the content, which may be a token.
-    let value = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| SdkError::wrong_type(&error.path().to_string()))?;
+    // The parser's own words could repeat the content, which may be a token; but the name of a
+    // member that is missing is ours.
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let words = error.inner().to_string();
+        let missing = words.strip_prefix("missing field `");
+        match missing.and_then(|rest| rest.split_once('`')) {
+            Some((member, _)) => SdkError::missing(member),
+            None => SdkError::wrong_type(&error.path().to_string()),
+        }
+    })?;
     reader.end().map_err(|_| SdkError::wrong_type(""))?;
     Ok(value)
 }

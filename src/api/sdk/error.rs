@@ -71,6 +71,14 @@ impl SdkError {
         }
     }
 
+    /// The content lacks a member.
+    pub fn missing(member: &str) -> Self {
+        Self {
+            error: format!("`{member}` is missing"),
+            ..Rejection::new(Code::InvalidRequest, "body_incomplete").into()
+        }
+    }
+
     /// The query can not be read.
     pub fn query() -> Self {
         Rejection::new(Code::InvalidRequest, "query_invalid").into()

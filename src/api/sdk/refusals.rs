@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::SdkError;
 use crate::api::document::refusals::refusals;
-use crate::api::refusals::{credential, decision, endpoint};
+use crate::api::refusals::{credential, decision, endpoint, narrow};
 use crate::rejection::{Code, Rejection};
 
 refusals! {
@@ -19,13 +19,17 @@ refusals! {
         [SdkError::invalid_session_public_key()];
     /// Of `externalAuth/verify`.
     pub Verify: endpoint(), environment(), credential(), decision(), content(), external(),
-        [Rejection::new(Code::ScopeInvalid, "")];
+        [narrow(), Rejection::new(Code::ScopeInvalid, "")];
     /// Of `stepUp/check`.
-    pub StepUpCheck: endpoint(), environment(), credential(), decision(), content();
-    /// Of `refresh` and `revoke`.
-    pub Signed: endpoint(), environment(), credential(), decision(), [not_json()];
-    /// Of `users` and `session`.
-    pub Read: endpoint(), environment(), credential(), decision();
+    pub StepUpCheck: endpoint(), environment(), credential(), decision(), content(), [narrow()];
+    /// Of `refresh`.
+    pub Refresh: endpoint(), environment(), credential(), decision(), [narrow(), not_json()];
+    /// Of `revoke`.
+    pub Revoke: endpoint(), environment(), credential(), decision(), [not_json()];
+    /// Of `users`.
+    pub User: endpoint(), environment(), credential(), decision(), [narrow()];
+    /// Of `session`.
+    pub Session: endpoint(), environment(), credential(), decision();
 }
 
 /// Another environment's path.

@@ -16,7 +16,7 @@ use crate::credential::{self, Presented};
 use crate::exchange::Session;
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
-use crate::session::Terms;
+use crate::session::{Terms, scope};
 use crate::store::EndCause;
 
 /// A new token for the same session, on the terms of the old one. The session ends when it would
@@ -56,7 +56,7 @@ use crate::store::EndCause;
                 "jwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImlkK2p3dCJ9.e30.c2ln",
             })
         ),
-        refusals::Signed
+        refusals::Refresh
     )
 )]
 pub async fn refresh(
@@ -70,6 +70,7 @@ pub async fn refresh(
     }
     device::check_signature(&api, &headers).await?;
     let session = session_of(&api, client, &headers, &presented).await?;
+    session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
     // An external token signs in; only a session token has terms to keep.
     let old = api
@@ -79,6 +80,7 @@ pub async fn refresh(
         .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
     let terms = Terms {
         audience: Some(old.aud),
+        scopes: Some(Arc::clone(session.scopes())),
         session_public_key: old.session_public_key,
         ..Terms::until(account.session.expires_at)
     };
@@ -115,7 +117,7 @@ pub async fn refresh(
                 "metadata": {},
             })
         ),
-        refusals::Read
+        refusals::User
     )
 )]
 pub async fn user(
@@ -123,10 +125,16 @@ pub async fn user(
     ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let session = of_request(&api, client, &Method::GET, &headers).await?;
+    let session = signed_in(&api, client, &Method::GET, &headers).await?;
     let account = api.exchange.account(&session).await?;
     let environment_id = api.exchange.minter().environment_id;
-    Ok(Json(SdkUser::new(&account, environment_id, false)).into_response())
+    Ok(Json(SdkUser::new(
+        &account,
+        environment_id,
+        false,
+        session.scopes().as_str(),
+    ))
+    .into_response())
 }
 
 /// Whether the session lives.
@@ -137,7 +145,7 @@ pub async fn user(
     tag = "sdk",
     params(Environment),
     security(("session_token" = []), ("session_cookie" = []), ("sdk_cookie" = [])),
-    responses((status = 204, description = "It does."), refusals::Read)
+    responses((status = 204, description = "It does."), refusals::Session)
 )]
 pub async fn check(
     State(api): State<ApiState>,
@@ -163,7 +171,7 @@ pub async fn check(
             description = "The session is over, and the SDK's cookie is taken away.",
             headers(("set-cookie" = String))
         ),
-        refusals::Signed
+        refusals::Revoke
     )
 )]
 pub async fn revoke(
@@ -188,8 +196,21 @@ pub async fn revoke(
     Ok(response)
 }
 
+/// The session of a request that may read and change what is the user's: not by a token that was
+/// narrowed to less.
+pub async fn signed_in(
+    api: &ApiState,
+    client: ClientAddress,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Arc<Session>, SdkError> {
+    let session = of_request(api, client, method, headers).await?;
+    session.require_scope(scope::BASIC)?;
+    Ok(session)
+}
+
 /// The session of a request, by whatever credential of ours it has.
-pub async fn of_request(
+async fn of_request(
     api: &ApiState,
     client: ClientAddress,
     method: &Method,

@@ -109,6 +109,7 @@ pub async fn sign_in(
             .get(ORIGIN)
             .and_then(|origin| origin.to_str().ok())
             .map(str::to_owned),
+        scopes: None,
         session_public_key,
         new_user: user_created,
         not_after: token_end,
@@ -121,7 +122,12 @@ pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Respon
     let token = api.exchange.mint(account, terms)?;
     let environment_id = api.exchange.minter().environment_id;
     let mut response = VerifyResponse {
-        user: SdkUser::new(account, environment_id, terms.new_user),
+        user: SdkUser::new(
+            account,
+            environment_id,
+            terms.new_user,
+            token.scopes.as_str(),
+        ),
         expires_at: token.expires_at,
         minified_jwt: None,
         jwt: None,

@@ -83,7 +83,7 @@ pub async fn verify(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Elevation>, SdkError> {
-    let session = session::of_request(&api, client, &Method::POST, &headers).await?;
+    let session = session::signed_in(&api, client, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
     api.limits.step_up(client.0, session.user())?;
     let account = api.exchange.account(&session).await?;
@@ -131,7 +131,7 @@ pub async fn check(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<StepUpNeed>, SdkError> {
-    let session = session::of_request(&api, client, &Method::POST, &headers).await?;
+    let session = session::signed_in(&api, client, &Method::POST, &headers).await?;
     let WantedScope { scope } = body::read(&content)?;
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());

@@ -44,9 +44,8 @@ pub struct SdkUser<'a> {
     first_visit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_visit: Option<String>,
-    /// A whole sign-in, nothing pending.
-    #[schema(value_type = String)]
-    scope: &'static str,
+    /// What the session token allows, words apart by spaces.
+    scope: &'a str,
     #[schema(value_type = Vec<String>, max_items = 0)]
     missing_fields: [(); 0],
     #[schema(value_type = Object)]
@@ -54,8 +53,8 @@ pub struct SdkUser<'a> {
 }
 
 impl<'a> SdkUser<'a> {
-    /// The user of an account; `new_user` when this sign-in made it.
-    pub fn new(account: &'a Account, environment_id: Uuid, new_user: bool) -> Self {
+    /// The user of an account, by a token for `scope`; `new_user` when this sign-in made it.
+    pub fn new(account: &'a Account, environment_id: Uuid, new_user: bool, scope: &'a str) -> Self {
         let Account { user, session } = account;
         let external = user.external_credential(&session.iss);
         Self {
@@ -72,7 +71,7 @@ impl<'a> SdkUser<'a> {
             new_user,
             first_visit: user.first_visit.map(UnixTime::rfc3339),
             last_visit: user.last_visit.map(UnixTime::rfc3339),
-            scope: "user:basic",
+            scope,
             missing_fields: [],
             metadata: &user.metadata,
         }

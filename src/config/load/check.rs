@@ -7,6 +7,7 @@ use super::names::{header_fault, is_token, path_fault, spelling};
 use super::{Finding, issuers, listeners, routes, upstreams};
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::locate::member;
+use crate::config::session::BASIC;
 use crate::config::{Config, Limits};
 
 /// Everything that is wrong with a configuration whose types are right.
@@ -19,6 +20,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend(session(config));
     findings.extend(linking(config));
     findings.extend(sdk(config));
+    findings.extend(session_scopes(config));
     findings.extend(step_up(config));
     findings.extend(clients(config));
     findings.extend(forward(config));
@@ -148,15 +150,49 @@ fn clients(config: &Config) -> Vec<Finding> {
     findings
 }
 
+fn session_scopes(config: &Config) -> Vec<Finding> {
+    let fault = |scope: &String| {
+        if let Some(fault) = scope_fault(scope) {
+            return Some(fault);
+        }
+        if scope == BASIC {
+            return Some("every session has this");
+        }
+        // The platform's clients take these for a sign-in that is not finished.
+        if ["requiresAdditionalAuth", "device:register"].contains(&scope.as_str()) {
+            return Some("clients take this for an unfinished sign-in");
+        }
+        let needs_more = config.step_up.scopes.contains(scope);
+        needs_more.then_some("this takes a step-up: it is in `step_up.scopes`")
+    };
+    let scopes = config.session.scopes.iter().enumerate();
+    scopes
+        .filter_map(|(number, scope)| {
+            Some(Finding::new(
+                format!("session.scopes[{number}]"),
+                fault(scope)?,
+            ))
+        })
+        .collect()
+}
+
 fn step_up(config: &Config) -> Vec<Finding> {
     let scopes = config.step_up.scopes.iter().enumerate();
     scopes
-        .filter(|(_, scope)| scope.is_empty() || scope.contains(char::is_whitespace))
-        .map(|(number, _)| {
-            let message = "a scope is one word";
-            Finding::new(format!("step_up.scopes[{number}]"), message)
+        .filter_map(|(number, scope)| {
+            Some(Finding::new(
+                format!("step_up.scopes[{number}]"),
+                scope_fault(scope)?,
+            ))
         })
         .collect()
+}
+
+/// RFC 6749 section 3.3.
+fn scope_fault(scope: &str) -> Option<&'static str> {
+    let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let fits = !scope.is_empty() && scope.bytes().all(is_word);
+    (!fits).then_some("a scope is one word")
 }
 
 fn forward(config: &Config) -> Vec<Finding> {

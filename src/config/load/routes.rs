@@ -7,6 +7,7 @@ use super::edits;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
+use crate::config::session::BASIC;
 use crate::config::{Access, Config, Route};
 
 /// Checks `routes`.
@@ -56,6 +57,16 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
     }
     if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
         findings.push(Finding::new(at("replace_prefix"), fault));
+    }
+    if !route.scopes.is_empty() && route.auth != Access::Required {
+        let message = "scopes need a session, so they need `auth: required`";
+        findings.push(Finding::new(at("scopes"), message));
+    }
+    for (place, scope) in route.scopes.iter().enumerate() {
+        if scope != BASIC && !config.session.scopes.contains(scope) {
+            let message = "no session has this: it is not in `session.scopes`";
+            findings.push(Finding::new(at(&format!("scopes[{place}]")), message));
+        }
     }
     if let Some(scope) = &route.step_up {
         if route.auth != Access::Required {

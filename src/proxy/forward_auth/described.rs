@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, RefOr, Required};
 use crate::api::Refused;
 use crate::api::document::operations;
 use crate::api::document::refusals::refusals;
-use crate::api::refusals::{credential, decision, endpoint};
+use crate::api::refusals::{credential, decision, endpoint, narrow};
 use crate::rejection::{Code, Rejection};
 
 refusals! {
@@ -18,6 +18,7 @@ refusals! {
     pub(super) Refusals: endpoint(), credential(), decision(), [
         Rejection::new(Code::InvalidRequest, ""),
         Rejection::new(Code::StepUpRequired, ""),
+        narrow(),
         Rejection::new(Code::NotFound, ""),
         Rejection::new(Code::NotFound, "").with_status(StatusCode::MISDIRECTED_REQUEST),
         Rejection::new(Code::InvalidRequest, "").with_status(StatusCode::METHOD_NOT_ALLOWED),
