@@ -28,6 +28,10 @@ build: ## Build the binary, for development
 	@.ci/packages build
 	cargo build --locked
 
+.PHONY: schema
+schema: build ## Write vestibule.schema.json, by which editors know the configuration
+	$(CARGO_TARGET_DIR)/debug/vestibule generate schema > vestibule.schema.json
+
 .PHONY: demo
 demo: build ## Run an issuer, an upstream and the gateway between them; prints what to open
 	@$(CARGO_TARGET_DIR)/debug/vestibule demo

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ pub mod login_url;
 pub mod origin;
 pub mod resolver;
 pub mod route;
+pub mod schema;
 pub mod sdk;
 pub mod secret;
 pub mod session;
@@ -50,8 +52,10 @@ pub use step_up::StepUp;
 pub use template::Template;
 pub use upstream::Upstream;
 
+use schema::{DurationText, NetworkText, SizeText};
+
 /// The whole file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where it was read from, for another look while the gateway runs. `None`: from no file.
@@ -120,6 +124,7 @@ pub struct Config {
     pub error_page: Option<PathBuf>,
     /// Peers whose `X-Forwarded-*` fields are believed. None by default.
     #[serde(default)]
+    #[schemars(with = "Vec<NetworkText>")]
     pub trusted_proxies: Vec<IpNet>,
     /// The listener for operators.
     #[serde(default)]
@@ -163,7 +168,7 @@ impl Config {
 }
 
 /// How the session token reaches upstreams.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Forward {
     /// The header field that carries the session token.
@@ -186,7 +191,7 @@ impl Default for Forward {
 }
 
 /// Where records are kept: in PostgreSQL when that is set, else in the embedded store's file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
     /// A connection URI as libpq reads it. Without `sslmode` in it the connection is encrypted
@@ -200,6 +205,7 @@ pub struct Store {
     /// The embedded store's file, created with mode 0600. One gateway owns it.
     pub path: PathBuf,
     /// The embedded store's page cache.
+    #[schemars(with = "SizeText")]
     pub cache_size: ByteSize,
 }
 
@@ -216,7 +222,7 @@ impl Default for Store {
 }
 
 /// The log, on standard error.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// `text` for a terminal, `json` for a collector.
@@ -238,7 +244,7 @@ impl Default for Log {
 }
 
 /// The shape of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people.
@@ -248,7 +254,7 @@ pub enum LogFormat {
 }
 
 /// Threads and the stop.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Worker threads of the proxy; 0 for one per core.
@@ -257,6 +263,7 @@ pub struct Server {
     pub reload_on_change: bool,
     /// How long requests in flight may take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub drain_timeout: Duration,
     /// A folder for the socket by which a new process takes over, made with mode 0700. Without it
     /// none can.

@@ -1,5 +1,6 @@
 //! `vestibule generate`: what packages and editors take from the program.
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::run;
@@ -31,6 +32,23 @@ async fn the_program_and_its_commands_have_man_pages() {
     let (code, _, errors) = run(dir.path(), &["generate", "man", "serv"], "").await;
     assert_eq!(code, 1);
     assert!(errors.contains("no command `serv`"), "{errors}");
+}
+
+/// tests/peers judges by it; here: it is one, and knows the keys.
+#[tokio::test]
+async fn the_configuration_has_a_schema() {
+    let schema: Value = serde_json::from_str(&generate(&["schema"]).await).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let issuer = &schema["definitions"]["Issuer"]["properties"];
+    assert_eq!(issuer["jwks_url"], issuer["jwksUrl"]);
+    assert!(issuer["jwks_url"]["description"].is_string());
+    let required = schema["required"].as_array().unwrap();
+    assert!(!required.contains(&json!("public_url")), "{required:?}");
+    for (name, definition) in schema["definitions"].as_object().unwrap() {
+        let closed = definition["additionalProperties"] == false;
+        let holds = definition.get("properties").is_some();
+        assert!(closed || !holds, "{name} lets any key in");
+    }
 }
 
 async fn generate(what: &[&str]) -> String {

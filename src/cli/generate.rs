@@ -7,6 +7,8 @@ use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
 use super::{Cli, fail};
+use crate::config::schema;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Completions for a shell.
@@ -19,6 +21,8 @@ pub(super) enum Command {
         /// The command, such as `token test`.
         command: Vec<String>,
     },
+    /// The JSON Schema of the configuration, for editors.
+    Schema,
 }
 
 impl Command {
@@ -30,6 +34,9 @@ impl Command {
                 clap_complete::generate(*shell, &mut Cli::command(), NAME, &mut text);
                 Ok(())
             }
+            Self::Schema => serde_json::to_writer_pretty(&mut text, &schema::of_config())
+                .map(|()| text.push(b'\n'))
+                .map_err(io::Error::from),
             Self::Man { command } => page(command).and_then(|page| page.render(&mut text)),
         };
         match made.and_then(|()| io::stdout().write_all(&text)) {

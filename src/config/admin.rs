@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::schema::DateText;
 use super::secret::Secret;
 use crate::clock::UnixTime;
 
 /// The operators' listener: dashboard, admin API, metrics, health.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// `IP:PORT`, a loopback address unless there is a token.
@@ -58,7 +60,7 @@ impl Admin {
 }
 
 /// One operator's token.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminToken {
     /// How the audit names its holder: lower-case letters, digits, `-` and `.`.
@@ -70,12 +72,24 @@ pub struct AdminToken {
     pub token: Secret,
     /// From when on it is refused, as RFC 3339 writes it (`2027-01-31`, `2027-01-31T12:00:00Z`).
     #[serde(default, deserialize_with = "moment")]
+    #[schemars(with = "Option<DateText>")]
     pub expires: Option<UnixTime>,
 }
 
 /// What an operator may do. The later includes the earlier.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

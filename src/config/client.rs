@@ -1,11 +1,12 @@
 //! Programs that the gateway knows by credentials of their own.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret::Secret;
 
 /// One OAuth client (RFC 6749 section 2): it may ask about session tokens and give them back.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// Its `client_id`.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -18,7 +19,7 @@ pub use jwks::JwksSettings;
 pub use written::IssuerError;
 
 /// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "written::Written")]
 pub struct Issuer {
     /// The name in logs, metrics and the dashboard.
@@ -143,7 +144,7 @@ impl KeySource {
 }
 
 /// The shape of published keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyFormat {
     /// A JWK Set (RFC 7517 section 5).
@@ -154,7 +155,7 @@ pub enum KeyFormat {
 }
 
 /// How a token lies in its cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CookieFormat {
     /// The cookie's value is the token.
@@ -165,7 +166,7 @@ pub enum CookieFormat {
 }
 
 /// Whether a user is made for an unknown identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Provisioning {
     /// On first sight.

@@ -4,12 +4,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema::{DurationText, SizeText};
 use crate::limit::Rate;
 
 /// Sizes, counts and times.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Open public connections.
@@ -20,27 +22,35 @@ pub struct Limits {
     pub connections_per_client: u32,
     /// How long a request's header may take to arrive, and a TLS handshake.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub header_timeout: Duration,
     /// How long a request's body may pause.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub body_read_timeout: Duration,
     /// How long a client may take to accept a part of a response.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub response_write_timeout: Duration,
     /// How long a connection may idle between requests.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub keepalive_timeout: Duration,
     /// Requests on one HTTP/1 connection.
     pub keepalive_requests: u32,
     /// Request line and header fields together.
+    #[schemars(with = "SizeText")]
     pub header_size: ByteSize,
     /// Header fields.
     pub header_count: usize,
     /// Path and query.
+    #[schemars(with = "SizeText")]
     pub uri_size: ByteSize,
     /// An external token.
+    #[schemars(with = "SizeText")]
     pub token_size: ByteSize,
     /// A forwarded request body; absent for no bound.
+    #[schemars(with = "Option<SizeText>")]
     pub body_size: Option<ByteSize>,
     /// Concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
@@ -56,7 +66,7 @@ pub struct Limits {
 
 /// How often things may happen. A client is counted by its address, of which IPv6 has one for
 /// each network; behind a proxy that is not in `trusted_proxies` all clients are one.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
     /// Sign-ins and token exchanges by the API from one client.

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::schema::DurationText;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 /// One public listening address.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// Its name in logs and metrics; its address by default.
@@ -108,11 +110,12 @@ impl<'de> Deserialize<'de> for SocketMode {
 }
 
 /// What `Strict-Transport-Security` says.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hsts {
     /// How long browsers remember it.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub max_age: Duration,
     /// Hosts below this one, too.
     pub include_subdomains: bool,
@@ -131,7 +134,7 @@ impl Default for Hsts {
 }
 
 /// TLS of one listener.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// Certificates with their keys. The client's server name (SNI) decides which one it is
@@ -148,11 +151,12 @@ pub struct Tls {
     pub client_auth: Option<ClientAuth>,
     /// How often the files are looked at for changes.
     #[serde(default = "default_check_interval", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub check_interval: Duration,
 }
 
 /// A certificate's files.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// Its name in logs and metrics; the path of `cert` by default.
@@ -173,7 +177,7 @@ impl Certificate {
 }
 
 /// Certificates of clients.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAuth {
     /// The authorities, as PEM, that vouch for them.
@@ -184,7 +188,7 @@ pub struct ClientAuth {
 }
 
 /// Whether clients may come without a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthMode {
     /// Without one there is no connection.

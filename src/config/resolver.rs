@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::schema::DurationText;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How servers' names are resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resolver {
     /// `IP:PORT` of the name servers to ask; empty for those of the system, with its search
@@ -14,12 +16,15 @@ pub struct Resolver {
     pub nameservers: Vec<SocketAddr>,
     /// A record's time to live counts as at least this.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub min_ttl: Duration,
     /// And as at most this.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub max_ttl: Duration,
     /// Bound on all of one look-up.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub timeout: Duration,
 }
 

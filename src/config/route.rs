@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::origin::Origin;
+use super::schema::{DurationText, SizeText};
 use super::{HeaderEdits, LoginUrl};
 use crate::limit::Rate;
 
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The name in logs and metrics; host and path by default.
@@ -63,6 +65,7 @@ pub struct Route {
     pub allow_encoded_slash: bool,
     /// A request body, instead of `limits.body_size`.
     #[serde(default)]
+    #[schemars(with = "Option<SizeText>")]
     pub body_size: Option<ByteSize>,
     /// How often one client may ask. A client is counted as in `limits.rates`.
     #[serde(default = "off")]
@@ -73,15 +76,19 @@ pub struct Route {
     /// Bound on the whole request: on its arrival, from the end of its header, and then on its
     /// answer, from its own end. `None` for no bound. A WebSocket has none.
     #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub timeout: Option<Duration>,
     /// Bound on connecting, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub connect_timeout: Option<Duration>,
     /// Bound on each read, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub read_timeout: Option<Duration>,
     /// Bound on each write, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub write_timeout: Option<Duration>,
     /// Edits of the request's header, after everything else but the session token.
     #[serde(default)]
@@ -92,7 +99,7 @@ pub struct Route {
 }
 
 /// Who may pass a route.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
     /// Only with a session.
@@ -105,7 +112,7 @@ pub enum Access {
 }
 
 /// A method that the gateway forwards (RFC 9110 section 9.3, RFC 5789).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "the names are the registered ones")]
 pub enum Method {
@@ -119,7 +126,7 @@ pub enum Method {
 }
 
 /// What one claim must say.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a rule is a value (true, 7, admin) or one or more of `any_of`, `all_of`, `none_of`"
@@ -132,7 +139,7 @@ pub enum ClaimRule {
 }
 
 /// Rules on a claim's values. At least one is named, and none is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "RawSetRule")]
 pub struct SetRule {
     /// One of these is among the values.
@@ -144,7 +151,7 @@ pub struct SetRule {
 }
 
 /// A value in a claim rule. Types count: `true` is not `"true"`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "the names are those of JSON")]
 pub enum Scalar {
@@ -153,7 +160,7 @@ pub enum Scalar {
     Text(String),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawSetRule {
     any_of: Option<Vec<Scalar>>,

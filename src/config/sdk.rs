@@ -1,9 +1,10 @@
 //! What the platform's SDKs are told.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The SDK protocol under `{api}/api/v0/sdk`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sdk {
     /// The name of the issuer whose settings SDKs see; the only issuer by default.

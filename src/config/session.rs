@@ -3,23 +3,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema::DurationText;
 use super::secret::Secret;
 
 /// How long a session lasts, and what its token says.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
     /// The longest life of a session, capped by the external token's `exp`.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub max_age: Duration,
     /// The longest time between two requests of a session; `None` for no bound.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub idle_timeout: Option<Duration>,
     /// How long sessions are trusted while the store's changes can not be followed, so that ends
     /// by other gateways are not heard of; `None` for no bound.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub revocation_max_staleness: Option<Duration>,
     /// How many sessions a user may have at once, the oldest making room; `None` for no bound.
     pub max_sessions_per_user: Option<usize>,
@@ -27,6 +32,7 @@ pub struct SessionSettings {
     pub cookie: bool,
     /// The longest life of one session token, within its session.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub token_ttl: Duration,
     /// `aud` of session tokens; `public_url` by default.
     pub audience: Option<String>,
@@ -45,14 +51,16 @@ pub struct SessionSettings {
 }
 
 /// The life of signing keys.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SigningKeySettings {
     /// How long a key signs; `None` for ever.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     pub rotate_every: Option<Duration>,
     /// How long a key is published before it signs: longer than any verifier caches the key set.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub publish_ahead: Duration,
     /// Which keys are published.
     pub publish: Published,
@@ -73,7 +81,7 @@ impl Default for SigningKeySettings {
 }
 
 /// Which signing keys are in the key set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Published {
     /// Those that sign, will sign, or signed what may still live.
@@ -102,7 +110,7 @@ impl Default for SessionSettings {
 }
 
 /// What the gateway signs with (RFC 7518 section 3.1, RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are the registered ones")]
 pub enum SigningAlgorithm {
     ES256,
@@ -111,7 +119,7 @@ pub enum SigningAlgorithm {
 }
 
 /// How much a session token says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimSet {
     /// Who, whose, for whom, until when.

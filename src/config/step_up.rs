@@ -1,9 +1,10 @@
 //! What a signed-in user may do only with a fresh assertion.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Step-up by assertions of the issuers.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepUp {
     /// The scopes that an assertion may ask for, and routes may demand.

@@ -4,10 +4,12 @@ use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::schema::DurationText;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Servers that answer alike.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// `HOST:PORT` or `unix:/PATH` of each, or `{ address, weight }`; names are resolved in the
@@ -38,20 +40,24 @@ pub struct Upstream {
     pub health_check: Option<HealthCheck>,
     /// Bound on connecting.
     #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub connect_timeout: Duration,
     /// Bound on each read.
     #[serde(default = "a_minute", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub read_timeout: Duration,
     /// Bound on each write.
     #[serde(default = "a_minute", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub write_timeout: Duration,
     /// How long an unused connection is kept.
     #[serde(default = "a_minute", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub idle_timeout: Duration,
 }
 
 /// TLS to servers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// The authorities, as a PEM file, that vouch for the servers' certificates; those of the
@@ -69,7 +75,7 @@ pub struct Tls {
 }
 
 /// The version of HTTP that servers are spoken to in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -82,7 +88,7 @@ pub enum Protocol {
 }
 
 /// One server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "RawServer")]
 pub struct Server {
     /// `HOST:PORT` or `unix:/PATH`.
@@ -99,7 +105,7 @@ impl Server {
 }
 
 /// How requests are shared out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// In turn.
@@ -112,7 +118,7 @@ pub enum Balance {
 }
 
 /// When a server that fails is left out, as seen by the requests that it gets.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
     /// Failures in a row (no connection, no answer, an answer cut off) until it is left out; 0
@@ -123,6 +129,7 @@ pub struct Ejection {
     /// For how long, at first. Each time that it fails again at once, the time doubles, up to
     /// ten times this.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub duration: Duration,
     /// The most of the servers, in percent, that are left out at once.
     pub max_percent: u8,
@@ -140,7 +147,7 @@ impl Default for Ejection {
 }
 
 /// How servers are probed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The path of a GET that is answered 2xx or 3xx; absent for a TCP connection alone.
@@ -151,9 +158,11 @@ pub struct HealthCheck {
     pub host: String,
     /// Time between probes.
     #[serde(default = "ten_seconds", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub interval: Duration,
     /// Bound on connecting and on the answer.
     #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     pub timeout: Duration,
     /// Failed probes in a row until a server is left out.
     #[serde(default = "three")]
@@ -163,7 +172,7 @@ pub struct HealthCheck {
     pub healthy_after: NonZeroU32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a server is `HOST:PORT`, `unix:/PATH` or `{ address: HOST:PORT, weight: 1..255 }`"
@@ -173,7 +182,7 @@ enum RawServer {
     Weighted(WeightedServer),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct WeightedServer {
     address: String,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -69,6 +70,71 @@ def test_configurations_are_good(block, tmp_path):
     command = [os.environ["VESTIBULE_BIN"], "check", "--config", config]
     checked = subprocess.run(command, capture_output=True, text=True, env=secrets)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """What editors complete and check configurations by."""
+    command = [os.environ["VESTIBULE_BIN"], "generate", "schema"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    schema = jsonschema.Draft7Validator(json.loads(made.stdout))
+    schema.check_schema(schema.schema)
+    return schema
+
+
+CONFIGURATIONS = [
+    pytest.param(path.read_text(), id=str(path.relative_to(ROOT)))
+    for path in [ROOT / "config.example.yaml", *sorted((ROOT / "packaging").glob("*/config.yaml"))]
+]
+
+
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_the_schema_describes_whole_configurations(text, schema):
+    assert [error.message for error in schema.iter_errors(yaml.safe_load(text))] == []
+
+
+@pytest.mark.parametrize("block", [one for one in blocks("yaml") if is_configuration(one.values[0])])
+def test_the_schema_describes_the_documents(block, schema):
+    config = REST | yaml.safe_load(block)
+    assert [error.message for error in schema.iter_errors(config)] == []
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (("issuers", 0, "jwks_ulr"), "https://login.example.com/jwks.json"),
+        (("issuers", 0, "leeway"), "30 parsecs"),
+        (("issuers", 0, "algorithms"), ["HS256"]),
+        (("session", "max_age"), 3600),
+        (("limits", "token_size"), "8 sacks"),
+        (("listeners", 0, "address"), 8080),
+        (("admin", "token"), "in the file itself"),
+        (("routes", 0, "auth"), "perhaps"),
+        (("upstreams", "app", "servers", 0), {"adress": "127.0.0.1:3000"}),
+        (("sesion",), {}),
+    ],
+    ids=lambda one: ".".join(map(str, one)) if isinstance(one, tuple) else "",
+)
+def test_the_schema_tells_what_is_wrong(path, value, schema):
+    config = yaml.safe_load((ROOT / "config.example.yaml").read_text())
+    assert schema.is_valid(config)
+    holder = config
+    for step in path[:-1]:
+        holder = holder.setdefault(step, {}) if isinstance(holder, dict) else holder[step]
+    holder[path[-1]] = value
+    assert not schema.is_valid(config)
+
+
+def test_the_schema_says_what_keys_are_for_and_by_default(schema):
+    limits = schema.schema["definitions"]["Limits"]["properties"]
+    assert limits["header_timeout"]["default"] == "10s"
+    assert limits["header_size"]["default"] == "32KiB"
+    assert "arrive" in limits["header_timeout"]["description"]
+
+
+def test_the_example_names_the_schema():
+    example = (ROOT / "config.example.yaml").read_text()
+    assert example.startswith("# yaml-language-server: $schema=vestibule.schema.json\n")
 
 
 @pytest.mark.parametrize("block", blocks("json"))

@@ -1,5 +1,6 @@
 //! What is the same for every customer of a provider, so that the file says only what differs.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::written::{OneOrMany, Written, WrittenClaims};
 use super::{Algorithm, CookieFormat, IssuerError, KeyFormat};
 
 /// A provider that is known by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Preset {
     /// `domain`: the tenant's or the custom domain.

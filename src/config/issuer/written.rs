@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
@@ -12,100 +13,149 @@ use super::{
     Algorithm, CookieFormat, Issuer, JwksSettings, KeyFormat, KeySource, Provisioning,
     RequiredClaim, TENANT_PLACEHOLDER, preset, preset::Preset,
 };
+use crate::config::schema::{self, DurationText};
 use crate::config::secret::Secret;
 
 /// The keys of one entry of `issuers`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Issuer", transform = schema::with_aliases)]
 pub(super) struct Written {
+    /// Its name in logs, metrics and the dashboard.
     name: String,
+    /// A provider that is known by name; what follows from it need not be written.
     #[serde(default)]
     pub(super) preset: Option<Preset>,
+    /// Auth0, Clerk: the domain.
     #[serde(default)]
     pub(super) domain: Option<String>,
+    /// Firebase: the project's id. Supabase: its reference.
     #[serde(default)]
     pub(super) project: Option<String>,
+    /// Firebase: the tokens are the session cookies of its admin SDKs.
     #[serde(default)]
     pub(super) session_cookie: Option<bool>,
+    /// Cognito: the user pool's id.
     #[serde(default)]
     pub(super) user_pool: Option<String>,
+    /// Entra: the directory's id.
     #[serde(default)]
     pub(super) tenant: Option<String>,
+    /// Keycloak: the server's address.
     #[serde(default)]
     pub(super) url: Option<String>,
+    /// Keycloak: the realm.
     #[serde(default)]
     pub(super) realm: Option<String>,
+    /// WorkOS: the client's id.
     #[serde(default)]
     pub(super) client_id: Option<String>,
+    /// Cloudflare Access: what precedes `.cloudflareaccess.com`.
     #[serde(default)]
     pub(super) team: Option<String>,
+    /// The exact `iss` of its tokens.
     #[serde(default)]
     pub(super) iss: Option<String>,
+    /// In place of `iss`: one that contains `{tenantid}` once.
     #[serde(default)]
     pub(super) iss_template: Option<String>,
+    /// The tenants whose tokens are accepted under a template.
     #[serde(default)]
     pub(super) tenants: Vec<String>,
+    /// The address of its key set.
     #[serde(default, alias = "jwksUrl")]
     pub(super) jwks_url: Option<String>,
+    /// Look the address up in `{iss}/.well-known/openid-configuration`.
     #[serde(default)]
     discovery: bool,
+    /// A file that holds the key set.
     #[serde(default)]
     jwks_file: Option<PathBuf>,
+    /// The keys themselves (RFC 7517 section 4).
     #[serde(default)]
     keys: Option<Vec<Value>>,
+    /// The shape of the published keys.
     #[serde(default)]
     pub(super) key_format: Option<KeyFormat>,
+    /// Allow `http` key-set addresses beyond loopback.
     #[serde(default)]
     insecure_http: bool,
+    /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
     #[serde(default)]
     deny_private_networks: bool,
+    /// Accepted audiences; one match is enough. Left out, none is asked for.
     #[serde(default)]
     pub(super) aud: Option<OneOrMany>,
+    /// The claim that carries the audience; `aud` by default.
     #[serde(default)]
     pub(super) aud_claim: Option<String>,
+    /// Accepted authorized parties. Left out, `azp` is ignored.
     #[serde(default)]
     azp: Option<OneOrMany>,
+    /// Claims that must be there, beside `iss`, `sub` and `exp`.
     #[serde(default)]
     pub(super) required_claims: Option<WrittenClaims>,
+    /// The cookie that carries its token.
     #[serde(default, alias = "cookieName")]
     pub(super) cookie_name: Option<String>,
+    /// How the token lies in that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
+    /// A header field, beside `Authorization`, that carries its bare token.
     #[serde(default)]
     pub(super) header: Option<String>,
+    /// Accepted signature algorithms; all of them by default.
     #[serde(default)]
     pub(super) algorithms: Option<Vec<Algorithm>>,
+    /// Tolerated difference of clocks.
     #[serde(default = "default_leeway", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
     leeway: Duration,
+    /// The greatest age of a token since its `iat`, which is required then.
     #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
     max_token_age: Option<Duration>,
+    /// The claim that names the login at the provider; `sid` by default.
     #[serde(default)]
     pub(super) sid_claim: Option<String>,
+    /// The claim that carries the email address; `email` by default.
     #[serde(default)]
     email_claim: Option<String>,
+    /// The claim that says whether the address is verified; `email_verified` and `emailVerified` by
+    /// default.
     #[serde(default)]
     pub(super) email_verified_claim: Option<String>,
+    /// Take an address for verified when no claim says whether it is.
     #[serde(default, alias = "assumeEmailVerified")]
     assume_email_verified: bool,
+    /// Whether its users are made on first sight.
     #[serde(default)]
     provisioning: Provisioning,
+    /// Its word about an address is good enough to link accounts by, where `link_by_verified_email`
+    /// is on.
     #[serde(default)]
     email_trusted: bool,
+    /// Accepted audiences of its logout tokens; those of `aud` by default.
     #[serde(default)]
     logout_audience: Option<OneOrMany>,
+    /// Off: its tokens are refused.
     #[serde(default = "yes")]
     enabled: bool,
+    /// Readiness fails while this issuer has no keys.
     #[serde(default)]
     required_for_ready: bool,
+    /// A shared secret for HS256, accepted from this issuer only.
     #[serde(default)]
     hs256_secret: Option<Secret>,
+    /// End the sessions that a key vouched for when it leaves the key set.
     #[serde(default)]
     revoke_on_key_removal: bool,
+    /// How its keys are fetched and kept.
     #[serde(default)]
     jwks: JwksSettings,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum OneOrMany {
     One(String),
@@ -122,7 +172,7 @@ impl OneOrMany {
 }
 
 /// Names alone, or names with the values that are accepted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum WrittenClaims {
     Names(Vec<String>),
