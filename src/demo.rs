@@ -222,7 +222,7 @@ and log in. Or try:
 
   issuer    http://{issuer}
   upstream  http://{upstream} (what the gateway forwards to)
-  admin     http://{admin}/metrics
+  admin     http://{admin}/dashboard
   config    {config}
 
 Ctrl-C ends it.

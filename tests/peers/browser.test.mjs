@@ -2,15 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
+import { launch } from './chromium.mjs';
 import { Child, vestibule } from './process.mjs';
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 
 let demo, browser, app;
 
@@ -18,7 +11,7 @@ before(async () => {
   demo = new Child(vestibule(), ['demo', '--port', '0']);
   await demo.prints('Ctrl-C ends it.');
   app = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output)[0];
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  browser = await launch();
 });
 
 after(async () => {

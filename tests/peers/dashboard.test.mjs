@@ -8,16 +8,10 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import axe from 'axe-core';
-import { chromium } from 'playwright-core';
 
+import { launch } from './chromium.mjs';
 import { startGateway } from './gateway.mjs';
 import { startIssuer } from './issuer.mjs';
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 
 let acme, initech, upstream, gateway, browser, page;
 const violations = [];
@@ -37,7 +31,7 @@ before(async () => {
     upstreams: { app: { servers: [`127.0.0.1:${upstream.address().port}`] } },
     routes: [{ path: '/', upstream: 'app' }],
   });
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  browser = await launch();
   page = await browser.newPage();
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) violations.push(message.text());

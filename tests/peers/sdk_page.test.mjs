@@ -8,19 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 
+import { launch } from './chromium.mjs';
 import { startGateway } from './gateway.mjs';
 import { startIssuer } from './issuer.mjs';
 
 const ENVIRONMENT = '6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d';
 const COOKIE = 'customer_token';
 const SDK_COOKIE = 'DYNAMIC_JWT_TOKEN';
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 const MODES = {
   bearer: {},
   cookie: { sdk: { cookie: true } },
@@ -58,7 +53,7 @@ before(async () => {
       ...settings,
     });
   }
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  browser = await launch();
 });
 
 after(async () => {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(super) mod edit;
-pub(super) mod form;
+mod field;
+mod form;
 mod preset;
 
 use super::external::{Test, state_of_keys};

@@ -11,7 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Deserialize;
 
-use super::form::{self, Field, IssuerForm, Kind};
+use super::field::{self, Field, Kind};
+use super::form::{self, IssuerForm};
 use super::preset::{PRESETS, Preset};
 use super::to_issuer;
 use crate::admin::AdminState;
@@ -74,7 +75,7 @@ pub(in crate::admin::pages) async fn create(
     visitor: Visitor,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Fault> {
-    visitor.check(field(&fields, "csrf"))?;
+    visitor.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
     let made = match form.document() {
         Ok(settings) => issuers::make(&state, &visitor.operator, settings).await,
@@ -105,11 +106,11 @@ pub(in crate::admin::pages) async fn replace(
     Path(name): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Fault> {
-    visitor.check(field(&fields, "csrf"))?;
+    visitor.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
     let now = version(&settings(&state, &name)?);
     let written = match form.document() {
-        _ if now != field(&fields, "version") => Err(changed_meanwhile()),
+        _ if now != value(&fields, "version") => Err(changed_meanwhile()),
         Ok(settings) => issuers::remake(&state, &visitor.operator, &name, settings).await,
         Err(objections) => Err(objections.into()),
     };
@@ -149,18 +150,18 @@ async fn tested(
     changes: Option<String>,
     fields: &[(String, String)],
 ) -> Result<Response, Fault> {
-    visitor.check(field(fields, "csrf"))?;
+    visitor.check(value(fields, "csrf"))?;
     let form = IssuerForm::sent(fields);
     let tested = match form.document() {
         Ok(mut settings) => {
             // A name is not needed for a test.
             settings.retain(|key, value| key != "name" || value != "");
-            token_test::explain_unsaved(state, field(fields, "token"), settings).await
+            token_test::explain_unsaved(state, value(fields, "token"), settings).await
         }
         Err(objections) => Err(objections.into()),
     };
     let mut shown = Page::new(visitor, form, changes);
-    field(fields, "version").clone_into(&mut shown.version);
+    value(fields, "version").clone_into(&mut shown.version);
     Ok(match tested {
         Ok(tested) => {
             shown.result = Some(TestResult::new(tested.explanation, tested.keys));
@@ -247,7 +248,7 @@ impl Page {
     fn opens_special(&self) -> bool {
         let wrong = |field: &Field| !self.problems.at(field.key).is_empty();
         self.form.is_special()
-            || form::SPECIAL.iter().any(wrong)
+            || field::SPECIAL.iter().any(wrong)
             || !self.problems.at(form::OTHERS).is_empty()
     }
 }
@@ -325,7 +326,7 @@ fn changed_meanwhile() -> Fault {
     )
 }
 
-fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
     let found = fields.iter().find(|(key, _)| key == name);
     found.map_or("", |(_, value)| value)
 }

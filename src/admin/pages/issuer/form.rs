@@ -7,70 +7,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::field::{Field, JWKS_URL, Kind, SPECIAL, USUAL};
 use super::preset::{self, Preset};
 use crate::config::issuer::Algorithm;
 use crate::config::load::made::{self, Objection};
 use crate::runtime::Document;
 
-/// One input.
-#[derive(Clone, Copy)]
-pub(in crate::admin::pages) struct Field {
-    /// The key in the configuration, and the input's name and id.
-    pub(in crate::admin::pages) key: &'static str,
-    /// What it is.
-    pub(in crate::admin::pages) label: &'static str,
-    /// What to know about it.
-    pub(in crate::admin::pages) note: &'static str,
-    /// How it is written.
-    pub(in crate::admin::pages) kind: Kind,
-}
-
-/// How a setting is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::admin::pages) enum Kind {
-    /// On one line; empty for none.
-    Text,
-    /// Several texts, one on each line.
-    Lines,
-    /// Yes or no; no by default.
-    Switch,
-}
-
-impl Field {
-    pub(super) const fn text(key: &'static str, label: &'static str, note: &'static str) -> Self {
-        let kind = Kind::Text;
-        Self {
-            key,
-            label,
-            note,
-            kind,
-        }
-    }
-
-    const fn lines(key: &'static str, label: &'static str, note: &'static str) -> Self {
-        let kind = Kind::Lines;
-        Self {
-            key,
-            label,
-            note,
-            kind,
-        }
-    }
-
-    const fn switch(key: &'static str, label: &'static str, note: &'static str) -> Self {
-        let kind = Kind::Switch;
-        Self {
-            key,
-            label,
-            note,
-            kind,
-        }
-    }
-}
-
 /// What was typed, or what there is to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::admin::pages) struct IssuerForm {
+pub(super) struct IssuerForm {
     /// By the input's name.
     typed: BTreeMap<&'static str, Vec<String>>,
 }
@@ -185,7 +130,7 @@ impl IssuerForm {
     }
 
     /// What was typed into an input of one value.
-    pub(in crate::admin::pages) fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         let values = self.typed.get(name);
         values
             .and_then(|values| values.first())
@@ -193,18 +138,18 @@ impl IssuerForm {
     }
 
     /// Whether a choice is ticked.
-    pub(in crate::admin::pages) fn has(&self, name: &str, value: &str) -> bool {
+    pub(super) fn has(&self, name: &str, value: &str) -> bool {
         let values = self.typed.get(name).into_iter().flatten();
         values.into_iter().any(|one| one == value)
     }
 
     /// The provider that is known by name.
-    pub(in crate::admin::pages) fn preset(&self) -> Option<&'static Preset> {
+    pub(super) fn preset(&self) -> Option<&'static Preset> {
         preset::find(self.text(PRESET))
     }
 
     /// Whether anything beyond the usual is set.
-    pub(in crate::admin::pages) fn is_special(&self) -> bool {
+    pub(super) fn is_special(&self) -> bool {
         let set = |name| !self.text(name).trim().is_empty();
         set(OTHERS) || SPECIAL.iter().any(|field| set(field.key))
     }
@@ -320,16 +265,15 @@ fn is_line_value(value: &Value) -> bool {
 }
 
 /// Where keys come from.
-pub(in crate::admin::pages) const KEYS_FROM: &str = "keys_from";
+pub(super) const KEYS_FROM: &str = "keys_from";
 /// By OpenID Connect Discovery.
-pub(in crate::admin::pages) const DISCOVERY: &str = "discovery";
+pub(super) const DISCOVERY: &str = "discovery";
 /// From the address of [`JWKS_URL`].
-pub(in crate::admin::pages) const ADDRESS: &str = "address";
+pub(super) const ADDRESS: &str = "address";
 /// From where the preset or the other settings say.
-pub(in crate::admin::pages) const ELSEWHERE: &str = "elsewhere";
+pub(super) const ELSEWHERE: &str = "elsewhere";
 /// Settings as text.
-pub(in crate::admin::pages) const OTHERS: &str = "others";
-const JWKS_URL: &str = "jwks_url";
+pub(super) const OTHERS: &str = "others";
 const ALGORITHMS: &str = "algorithms";
 const PRESET: &str = "preset";
 const PROVISIONINGS: [&str; 2] = ["auto", "existing_only"];
@@ -342,114 +286,6 @@ const CHOICES: [&str; 6] = [
     "provisioning",
     "enabled",
     OTHERS,
-];
-
-pub(in crate::admin::pages) const NAME: Field = Field::text(
-    "name",
-    "Name",
-    "How logs, metrics and this dashboard call it: letters, digits, `.`, `_` and `-`. \
-     It does not change later.",
-);
-pub(in crate::admin::pages) const ISS: Field = Field::text(
-    "iss",
-    "Issuer (`iss`)",
-    "The exact `iss` of its tokens, such as `https://login.example.com`.",
-);
-pub(in crate::admin::pages) const KEYS_AT: Field = Field::text(
-    JWKS_URL,
-    "Address of the keys (`jwks_url`)",
-    "Answers with a JWK set, such as `https://login.example.com/.well-known/jwks.json`.",
-);
-pub(in crate::admin::pages) const COOKIE: Field = Field::text(
-    "cookie_name",
-    "Cookie",
-    "The cookie in which browsers bring its token.",
-);
-pub(in crate::admin::pages) const HEADER: Field = Field::text(
-    "header",
-    "Header field",
-    "A field, beside `Authorization: Bearer`, that carries its bare token.",
-);
-pub(in crate::admin::pages) const AUDIENCE: Field = Field::lines(
-    "aud",
-    "Audience (`aud`)",
-    "A token is accepted when it names one of these, one on each line. Empty: none is asked for.",
-);
-pub(in crate::admin::pages) const ASSUME_VERIFIED: Field = Field::switch(
-    "assume_email_verified",
-    "Take addresses for verified",
-    "When no claim says whether an address is verified.",
-);
-pub(in crate::admin::pages) const EMAIL_TRUSTED: Field = Field::switch(
-    "email_trusted",
-    "Link accounts by its verified addresses",
-    "Only where `link_by_verified_email` is on.",
-);
-
-const USUAL: &[Field] = &[
-    NAME,
-    ISS,
-    KEYS_AT,
-    COOKIE,
-    HEADER,
-    AUDIENCE,
-    ASSUME_VERIFIED,
-    EMAIL_TRUSTED,
-];
-
-/// What few need.
-pub(in crate::admin::pages) const SPECIAL: &[Field] = &[
-    Field::lines(
-        "azp",
-        "Authorized parties (`azp`)",
-        "One on each line. Empty: ignored.",
-    ),
-    Field::lines(
-        "logout_audience",
-        "Audience of logout tokens",
-        "One on each line. Empty: the audience above.",
-    ),
-    Field::text(
-        "leeway",
-        "Leeway",
-        "The tolerated difference of clocks, such as `30s`, which is the default.",
-    ),
-    Field::text(
-        "max_token_age",
-        "Greatest age",
-        "Of a token since its `iat`, such as `1h`.",
-    ),
-    Field::text(
-        "sid_claim",
-        "Claim of the login",
-        "Names the login at the provider; `sid` by default.",
-    ),
-    Field::text("email_claim", "Claim of the address", "`email` by default."),
-    Field::text(
-        "email_verified_claim",
-        "Claim that verifies the address",
-        "`email_verified` or `emailVerified` by default.",
-    ),
-    Field::switch(
-        "required_for_ready",
-        "Not ready without its keys",
-        "`/ready` answers 503 while this issuer has no keys.",
-    ),
-    Field::switch(
-        "revoke_on_key_removal",
-        "End sessions with a key",
-        "When a key leaves the key set, so do the sessions that it vouched for.",
-    ),
-    Field::switch(
-        "deny_private_networks",
-        "Refuse private networks",
-        "Key-set addresses may not lead to loopback, private or link-local ranges.",
-    ),
-    Field::switch(
-        "insecure_http",
-        "Allow plain HTTP for keys",
-        "Whoever is on the way can then make keys, and with them tokens.",
-    ),
 ];
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Providers that the form of an issuer knows by name, and what each wants to know.
 
-use super::form::{Field, Kind};
+use super::field::Field;
 
 /// One provider.
-pub(in crate::admin::pages) struct Preset {
+pub(super) struct Preset {
     /// Its word in the configuration.
-    pub(in crate::admin::pages) word: &'static str,
+    pub(super) word: &'static str,
     /// Its name.
-    pub(in crate::admin::pages) title: &'static str,
+    pub(super) title: &'static str,
     /// What differs between its customers.
     pub(super) parameters: &'static [Field],
 }
@@ -17,7 +17,7 @@ pub(super) fn find(word: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.word == word)
 }
 
-pub(in crate::admin::pages) const PRESETS: [Preset; 10] = [
+pub(super) const PRESETS: [Preset; 10] = [
     Preset {
         word: "auth0",
         title: "Auth0",
@@ -59,12 +59,11 @@ pub(in crate::admin::pages) const PRESETS: [Preset; 10] = [
         title: "Microsoft Entra ID",
         parameters: &[
             Field::text("tenant", "Tenant", "The directory's id."),
-            Field {
-                key: "tenants",
-                label: "Tenants",
-                note: "In place of one tenant: the ids of all that are trusted, one on each line.",
-                kind: Kind::Lines,
-            },
+            Field::lines(
+                "tenants",
+                "Tenants",
+                "In place of one tenant: the ids of all that are trusted, one on each line.",
+            ),
         ],
     },
     Preset {
@@ -72,12 +71,11 @@ pub(in crate::admin::pages) const PRESETS: [Preset; 10] = [
         title: "Firebase",
         parameters: &[
             Field::text("project", "Project", "The project's id."),
-            Field {
-                key: "session_cookie",
-                label: "Session cookies",
-                note: "Tokens are the session cookies of its admin SDKs, not ID tokens.",
-                kind: Kind::Switch,
-            },
+            Field::switch(
+                "session_cookie",
+                "Session cookies",
+                "Tokens are the session cookies of its admin SDKs, not ID tokens.",
+            ),
         ],
     },
     Preset {
