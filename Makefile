@@ -104,11 +104,12 @@ bench-peers: ## Measure HAProxy and Envoy at the same work (BENCH="--quick")
 	    --envoy="$$(echo "$$(.ci/venv benches/peers/requirements.txt)"/lib/python3*/site-packages/envoy/_bin/envoy)"
 
 .PHONY: soak
-soak: nextest ## Kill the gateway 100 times, then repeat herds, restarts, connections for SOAK (10m)
+soak: nextest ## Kill the gateway 100 times, then repeat herds, changes, connections for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
 	    -E 'binary(vestibule) & test(/^crash::/)'
-	VESTIBULE_CROWD=10 cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
-	    -E 'binary(vestibule) & test(/^(guard|herd|keys|restart|upgrade)::/)'
+	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
+	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
+	    -E 'binary(vestibule) & test(/^(changes|guard|herd|keys|restart|upgrade)::/)'
 
 .PHONY: fuzz
 fuzz: nextest ## Try CASES (100000) inputs for each property, then libFuzzer for FUZZ (60) seconds each

@@ -29,6 +29,7 @@ mod admin_users;
 mod answers;
 mod bearer;
 mod browser;
+mod changes;
 mod check_command;
 mod claims;
 mod clock;

@@ -1,19 +1,17 @@
 //! A new process takes over: what is in flight ends well, and nothing in between fails.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use crate::support::certificate::{Authority, Connector};
 use crate::support::gateway::free_port;
-use crate::support::load::Load;
-use crate::support::{Key, PATIENCE, Reply, Site, Wire};
+use crate::support::load::{Load, once};
+use crate::support::{PATIENCE, Reply, Site};
 
 /// A site whose gateway can be relieved.
 async fn site() -> Site {
@@ -22,33 +20,6 @@ async fn site() -> Site {
         config["server"]["drain_timeout"] = json!("20s");
     })
     .await
-}
-
-/// One request on a connection of its own: its status.
-async fn once(public: SocketAddr, request: Arc<[u8]>) -> String {
-    let Ok(stream) = TcpStream::connect(public).await else {
-        return "no connection".to_owned();
-    };
-    let mut wire = Wire::new(stream);
-    wire.write(&request).await;
-    match wire.read_response("GET").await {
-        Some(answer) => answer.status().to_string(),
-        None => "no answer".to_owned(),
-    }
-}
-
-/// The same by TLS.
-async fn once_by_tls(client: Arc<Connector>, public: SocketAddr, request: Arc<[u8]>) -> String {
-    let stream = match client.connect(public, "localhost").await {
-        Ok(stream) => stream,
-        Err(error) => return error.to_string(),
-    };
-    let mut wire = Wire::over(stream);
-    wire.write(&request).await;
-    match wire.read_response("GET").await {
-        Some(answer) => answer.status().to_string(),
-        None => "no answer".to_owned(),
-    }
 }
 
 /// A load of requests that carry this token.
@@ -192,50 +163,4 @@ impl Drop for Process {
         // It may have ended by itself.
         let _ = kill.arg("-c").arg(format!("kill {}", self.0)).status();
     }
-}
-
-/// Certificates, keys and servers change under load by TLS: nothing fails that was not the
-/// upstream's own doing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_under_load_lose_nothing() {
-    let authority = Authority::new();
-    let certificate = authority.server("app", &["localhost"], 2030);
-    let mut site = Site::with(|config| {
-        config["server"]["runtime_dir"] = json!("run");
-        let tls = json!({"certificates": [certificate], "check_interval": "50ms"});
-        config["listeners"] = json!([{"tls": tls}]);
-        config["issuers"][0]["jwks"] = json!({"unknown_kid_cooldown": "100ms"});
-    })
-    .await;
-    let token = site.acme.token().sign();
-    let public = site.gateway.public;
-    let client = Arc::new(authority.connector(&["http/1.1"]));
-    let bearer = format!("Bearer {token}");
-    let fields = [("Authorization", bearer.as_str()), ("Connection", "close")];
-    let request: Arc<[u8]> = site.gateway.bytes("GET", "/", &fields).into();
-    let load = Load::start(50, {
-        let client = Arc::clone(&client);
-        move || once_by_tls(Arc::clone(&client), public, Arc::clone(&request))
-    });
-    for round in 0..2 {
-        authority.server("app", &["localhost"], 2040 + round);
-        let metric = "vestibule_certificate_reloads_total";
-        let result = [("result", "ok")];
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while site.gateway.metrics().await.sum(metric, &result) == 0.0 {
-            assert!(tokio::time::Instant::now() < deadline, "not replaced");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        // The issuer has a new key beside the old one, and signs with it.
-        let fresh = Key::p256(&format!("acme-next-{round}"));
-        site.acme.publish(&[site.acme.key.jwk(), fresh.jwk()]);
-        let bearer = format!("Bearer {}", site.acme.token().key(&fresh).sign());
-        let fields = [("Authorization", bearer.as_str()), ("Connection", "close")];
-        let rotated: Arc<[u8]> = site.gateway.bytes("GET", "/", &fields).into();
-        let outcome = once_by_tls(Arc::clone(&client), public, rotated).await;
-        assert_eq!(outcome, "200");
-        site.gateway.successor().await.await;
-    }
-    let outcomes = load.outcomes().await;
-    assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["200"], "{outcomes:?}");
 }

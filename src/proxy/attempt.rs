@@ -58,7 +58,9 @@ pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> 
     if !ctx.asks_again {
         route.upstream.report(address, Outcome::Failed(failure));
     }
-    let is_left = ctx.asks_again || ctx.tried.len() < route.upstream.addresses().len();
+    // One may have been asked twice, by a kept connection first.
+    let addresses = route.upstream.addresses();
+    let is_left = ctx.asks_again || addresses.iter().any(|other| !ctx.tried.contains(other));
     error.set_retry(is_left && route.upstream.grant_retry(ctx.tried.len()));
     error
 }

@@ -1,12 +1,52 @@
-//! Requests at a bounded rate while something changes.
+//! Requests at a bounded rate while something changes, each on a connection of its own.
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
+
+use super::certificate::Connector;
+use super::wire::Wire;
+
+/// How many requests in a second: `VESTIBULE_LOAD`, or as many as a debug build can answer beside
+/// other tests.
+pub fn rate() -> u64 {
+    std::env::var("VESTIBULE_LOAD").map_or(100, |rate| rate.parse().unwrap())
+}
+
+/// One request on a connection of its own: its status.
+pub async fn once(address: SocketAddr, request: Arc<[u8]>) -> String {
+    match TcpStream::connect(address).await {
+        Ok(stream) => status_of(Wire::new(stream), &request).await,
+        Err(_) => "no connection".to_owned(),
+    }
+}
+
+/// The same by TLS.
+pub async fn once_by_tls(
+    client: Arc<Connector>,
+    address: SocketAddr,
+    request: Arc<[u8]>,
+) -> String {
+    match client.connect(address, "localhost").await {
+        Ok(stream) => status_of(Wire::over(stream), &request).await,
+        Err(error) => error.to_string(),
+    }
+}
+
+async fn status_of(mut wire: Wire, request: &[u8]) -> String {
+    wire.write(request).await;
+    match wire.read_response("GET").await {
+        Some(answer) => answer.status().to_string(),
+        None => "no answer".to_owned(),
+    }
+}
 
 /// A running load.
 pub struct Load {

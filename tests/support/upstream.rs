@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::token;
 use super::wire::{Message, PATIENCE, Wire};
@@ -48,6 +49,8 @@ pub struct RawUpstream {
     reply: Arc<Mutex<Reply>>,
     seen: watch::Receiver<Vec<Message>>,
     record: watch::Sender<Vec<Message>>,
+    ended: watch::Sender<bool>,
+    listening: JoinHandle<()>,
 }
 
 impl RawUpstream {
@@ -60,12 +63,27 @@ impl RawUpstream {
         let address = listener.local_addr().unwrap();
         let reply = Arc::new(Mutex::new(Reply::ok("hello")));
         let (record, seen) = watch::channel(Vec::new());
-        tokio::spawn(serve(listener, reply.clone(), record.clone()));
+        let ended = watch::Sender::new(false);
+        let served = serve(listener, reply.clone(), record.clone(), ended.subscribe());
+        let listening = tokio::spawn(served);
         Self {
             address,
             reply,
             seen,
             record,
+            ended,
+            listening,
+        }
+    }
+
+    /// Ends as a server does that is told to: nothing is taken any more, what was asked is
+    /// answered, and connections that wait for a request are closed.
+    pub async fn end(self) {
+        self.ended.send_replace(true);
+        self.listening.abort();
+        // The listener is closed when its task is gone.
+        while !self.listening.is_finished() {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -133,12 +151,18 @@ async fn serve(
     listener: TcpListener,
     reply: Arc<Mutex<Reply>>,
     record: watch::Sender<Vec<Message>>,
+    ended: watch::Receiver<bool>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (reply, record) = (reply.clone(), record.clone());
+        let (reply, record, ended) = (reply.clone(), record.clone(), ended.clone());
         tokio::spawn(async move {
             let mut wire = Wire::accepted(stream);
-            while let Some(request) = wire.read_request().await {
+            loop {
+                let asked = tokio::select! {
+                    asked = wire.read_request() => asked,
+                    () = told(ended.clone()) => None,
+                };
+                let Some(request) = asked else { return };
                 let upgrade = request.field("sec-websocket-key").is_some();
                 record.send_modify(|seen| seen.push(request));
                 let now = reply.lock().unwrap().clone();
@@ -164,6 +188,13 @@ async fn serve(
                 }
             }
         });
+    }
+}
+
+/// Returns when it is so; never, when nobody can say so any more.
+async fn told(mut ended: watch::Receiver<bool>) {
+    if ended.wait_for(|ended| *ended).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
