@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 
 mod bare;
 mod client;
+mod connections;
 mod gateway;
 mod growth;
 mod latency;
@@ -76,8 +77,8 @@ fn main() {
     }
 }
 
-/// What is measured, all of it unless names are given: `work`, `latency`, `growth`, `memory`. For a
-/// profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
+/// What is measured, all of it unless names are given: `work`, `latency`, `growth`, `memory`,
+/// `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
 /// proxies that are measured.
 fn measure(words: &[&str]) {
     let quick = words.contains(&"--quick");
@@ -107,6 +108,9 @@ fn measure(words: &[&str]) {
     if wanted("memory") {
         println!("{}", memory::measure(scale));
     }
+    if wanted("connections") {
+        println!("{}", connections::measure(scale));
+    }
 }
 
 /// How much of everything.
@@ -119,6 +123,8 @@ pub struct Scale {
     pub first_sights: usize,
     /// Live sessions.
     pub sessions: usize,
+    /// Idle connections.
+    pub connections: usize,
     /// Seconds of one measurement of latency.
     pub seconds: u64,
 }
@@ -128,6 +134,7 @@ const WHOLE: Scale = Scale {
     requests: 30_000,
     first_sights: 50_000,
     sessions: 1_000_000,
+    connections: 10_000,
     seconds: 5,
 };
 const QUICK: Scale = Scale {
@@ -135,5 +142,6 @@ const QUICK: Scale = Scale {
     requests: 8_000,
     first_sights: 6_000,
     sessions: 50_000,
+    connections: 2_000,
     seconds: 2,
 };
