@@ -53,6 +53,61 @@ async fn answers_without_content_have_none() {
     }
 }
 
+/// Fields after the content are no part of the header that was looked at, so none goes on, to
+/// neither side; the same fields before it are the client's to send.
+#[tokio::test]
+async fn fields_after_the_content_end_here() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let site = Site::with(|config| config["upstreams"]["app"]["servers"] = json!([address])).await;
+    let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Late\r\n\r\n\
+                  2\r\nok\r\n0\r\nX-Late: answered\r\n\r\n";
+    let served = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(b"0\r\n\r\n") {
+                assert!(
+                    stream.read_buf(&mut bytes).await.unwrap() > 0,
+                    "it broke off"
+                );
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            requests.push(String::from_utf8(bytes).unwrap());
+        }
+        requests
+    });
+    let host = site.gateway.public;
+    let fields = "X-Late: smuggled\r\nX-Vestibule-User: admin\r\nAuthorization: Bearer forged\r\n";
+    let chunks = "4\r\nbody\r\n0\r\n";
+    let head = format!(
+        "POST /open HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+    );
+    for request in [
+        format!("{head}Trailer: X-Late\r\n\r\n{chunks}{fields}\r\n"),
+        format!("{head}X-Late: honest\r\n\r\n{chunks}\r\n"),
+    ] {
+        let mut wire = site.gateway.connect().await;
+        wire.write(request).await;
+        let answer = String::from_utf8(wire.read_to_end().await).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.ends_with("0\r\n\r\n"), "{answer}");
+        assert!(!answer.contains("answered"), "{answer}");
+    }
+    let requests = timeout(PATIENCE, served).await.unwrap().unwrap();
+    let late = requests[0].to_ascii_lowercase();
+    assert!(late.ends_with("\r\n4\r\nbody\r\n0\r\n\r\n"), "{late}");
+    for word in ["smuggled", "forged", "admin"] {
+        assert!(!late.contains(word), "{late}");
+    }
+    assert!(
+        requests[1]
+            .to_ascii_lowercase()
+            .contains("x-late: honest\r\n")
+    );
+}
+
 /// It is the server that asks: the gateway passes on both the expectation and the interim answer.
 #[tokio::test]
 async fn a_client_that_expects_to_be_asked_is_asked_once() {
