@@ -94,6 +94,35 @@ async fn unknown_kids_do_not_multiply_fetches() {
     assert_eq!((site.acme.fetches(), site.globex.fetches()), before);
 }
 
+/// Requests that find an issuer without keys wait for the one fetch that is under way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cold_herd_does_not_multiply_fetches() {
+    use crate::support::{ACME, GLOBEX, Gateway, RawUpstream, TestIssuer};
+    let acme = TestIssuer::start(ACME, Key::p256("acme-1")).await;
+    acme.hang();
+    let globex = TestIssuer::start(GLOBEX, Key::p256("globex-1")).await;
+    let upstream = RawUpstream::start().await;
+    let gateway = Gateway::start(crate::support::site::config(&acme, &globex, &upstream)).await;
+    let waiting = (0..30).map(|user| {
+        let bearer = format!(
+            "Bearer {}",
+            acme.token().sub(&format!("user-{user}")).sign()
+        );
+        let request = gateway.bytes("GET", "/", &[("Authorization", &bearer)]);
+        let public = gateway.public;
+        tokio::spawn(async move {
+            let stream = tokio::net::TcpStream::connect(public).await.unwrap();
+            let mut wire = crate::support::Wire::new(stream);
+            wire.write(request).await;
+            wire.read_response("GET").await.expect("an answer").status()
+        })
+    });
+    for answered in waiting.collect::<Vec<_>>() {
+        assert_eq!(answered.await.unwrap(), 503);
+    }
+    assert!(acme.fetches() <= 3, "{} fetches", acme.fetches());
+}
+
 #[tokio::test]
 async fn requests_never_fetch() {
     let site = Site::start().await;

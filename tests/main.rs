@@ -58,6 +58,7 @@ mod listeners;
 mod logout;
 mod logs;
 mod made_issuers;
+mod memory;
 mod monitoring;
 mod oauth;
 mod optional_and_none;
