@@ -22,12 +22,17 @@ impl InFlight {
         Counted(self.clone())
     }
 
+    /// Whether none is in flight now.
+    pub fn is_none(&self) -> bool {
+        self.0.count.load(Ordering::Acquire) == 0
+    }
+
     /// Waits until none is in flight.
     pub async fn none(&self) {
         loop {
             // Made before the count is read, so the last request's notice is not missed.
             let empty = self.0.empty.notified();
-            if self.0.count.load(Ordering::Acquire) == 0 {
+            if self.is_none() {
                 return;
             }
             empty.await;

@@ -29,7 +29,7 @@ mod proxy_protocol;
 mod refusal;
 mod request;
 
-use super::drain::InFlight;
+use super::drain::{Counted, InFlight};
 use super::tls::ListenerTls;
 use crate::metrics::Metrics;
 use crate::proxy::Gateway;
@@ -44,6 +44,9 @@ use request::Requests;
 pub struct Guard {
     listener: Rules,
     shared: Arc<Shared>,
+    /// The framework holds the guard for as long as it listens, and for each connection from the
+    /// moment that it is taken, which is before anybody could count it.
+    _open: Counted,
 }
 
 /// How one listener treats its connections.
@@ -78,7 +81,7 @@ pub struct Shared {
     pub site: Arc<ArcSwap<Site>>,
     /// Those that are being answered.
     pub in_flight: InFlight,
-    /// Connections that are open.
+    /// Listeners and connections that are open.
     pub open: InFlight,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -104,7 +107,12 @@ pub struct Bounds {
 impl Guard {
     /// Guards `listener`.
     pub fn new(listener: Rules, shared: Arc<Shared>) -> Self {
-        Self { listener, shared }
+        let _open = shared.open.enter();
+        Self {
+            listener,
+            shared,
+            _open,
+        }
     }
 
     /// What comes before HTTP: who the client is, and TLS.
@@ -204,7 +212,6 @@ impl ServerApp for Guard {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let _open = self.shared.open.enter();
         // All of these listeners are plain to the framework: what comes is a bare socket.
         let mut socket = stream.into_any().downcast::<Socket>().ok()?;
         let Ok(_permit) = self.shared.permits.try_acquire() else {

@@ -39,19 +39,24 @@ pub(super) async fn served(
     state.health.draining();
     info!("draining");
     let drained = async {
-        // Until then a connection may be taken that nobody has counted yet. A sender that is gone
-        // takes none either.
+        // Until then connections are taken. A sender that is gone takes none either.
         let _ = progress
             .wait_for(|progress| *progress == Progress::Ended)
             .await;
-        shared.in_flight.none().await;
+        loop {
+            shared.in_flight.none().await;
+            // A connection that was taken last may only now come to its request, and what was
+            // answered last may still be on its way out of an HTTP/2 connection.
+            let closed = timeout(LAST_WORDS, shared.open.none()).await;
+            if closed.is_ok() || shared.in_flight.is_none() {
+                return;
+            }
+        }
     };
-    if timeout(config.server.drain_timeout, drained).await.is_err() {
+    let drained = timeout(config.server.drain_timeout, drained).await;
+    if drained.is_err() && !shared.in_flight.is_none() {
         warn!("requests still in flight at the end of server.drain_timeout are cut");
-        return Ok(());
     }
-    // What was answered last may still be on its way out of an HTTP/2 connection.
-    let _ = timeout(LAST_WORDS, shared.open.none()).await;
     Ok(())
 }
 
