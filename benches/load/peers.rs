@@ -1,9 +1,9 @@
 //! Other proxies at the same work, as far as they do it.
 //!
-//! HAProxy verifies a token (`jwt_verify`); Envoy verifies it with its
-//! cache, or asks an authorization service by ext_authz and lets its answer replace the token. That
-//! last one alone does what the gateway does, and its service is the gateway's own exchange. The
-//! others make no users and no tokens.
+//! HAProxy verifies a token (`jwt_verify`), and so does nginx (njs); Envoy verifies it with its cache,
+//! or asks an authorization service by ext_authz and lets its answer replace the token. That last one
+//! alone does what the gateway does, and its service is the gateway's own exchange. The others make no
+//! users and no tokens.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,6 +44,7 @@ pub fn measure(scale: &Scale, envoy: &str) -> String {
         upstream,
     };
     peers.push(places.haproxy(&issuer));
+    peers.push(places.nginx(&issuer));
     peers.push(places.envoy(envoy, ENVOY_CACHED, &places.envoy_jwt(&issuer)));
     let (service, process) = places.swap_service(&issuer);
     let mut swap = places.envoy(envoy, ENVOY_SWAP, &places.envoy_swap(service));
@@ -140,6 +141,36 @@ impl Places<'_> {
         );
         let file = self.write("haproxy.cfg", &config);
         self.start(HAPROXY, address, &["haproxy", "-db", "-f", &file])
+    }
+
+    /// A subrequest to a script decides, as `auth_request` has it.
+    fn nginx(&self, issuer: &Issuer) -> Peer {
+        let address = free_address();
+        let key = self.write("nginx.pem", &issuer.key().public_pem());
+        let script = include_str!("../peers/verify.js")
+            .replace("@KEY@", &key)
+            .replace("@ISS@", ISS);
+        let script = self.write("verify.js", &script);
+        let directory = self.directory.display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {directory}/{kind};\n"))
+            .concat();
+        let config = format!(
+            "load_module modules/ngx_http_js_module.so;\n\
+             worker_processes 1; daemon off; pid {directory}/nginx.pid;\n\
+             error_log {directory}/nginx.log error;\n\
+             events {{ worker_connections 4096; }}\n\
+             http {{\n  access_log off; {temporary}  js_import jwt from {script};\n  \
+             keepalive_requests 1000000;\n  \
+             upstream app {{ server {}; keepalive 1024; keepalive_requests 1000000; }}\n  \
+             server {{\n    listen {address};\n    location / {{\n      \
+             auth_request /check; proxy_pass http://app;\n      \
+             proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $host;\n    \
+             }}\n    location = /check {{ internal; js_content jwt.check; }}\n  }}\n}}\n",
+            self.upstream,
+        );
+        let file = self.write("nginx.conf", &config);
+        self.start(NGINX, address, &["nginx", "-c", &file])
     }
 
     /// The filter that verifies, with its cache of verified tokens.
@@ -326,5 +357,6 @@ fn render(peers: &[Peer], series: &BTreeMap<(usize, usize), Series>) -> String {
 
 const GATEWAY: &str = "Vestibule";
 const HAPROXY: &str = "HAProxy, `jwt_verify`";
+const NGINX: &str = "nginx, `auth_request` to njs";
 const ENVOY_CACHED: &str = "Envoy, `jwt_authn` with its cache";
 const ENVOY_SWAP: &str = "Envoy, ext_authz token swap";
