@@ -1,8 +1,6 @@
 //! How others learn to verify session tokens, and to get them: the key set (RFC 7517) and the
 //! issuer's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{
@@ -11,17 +9,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
-use utoipa::openapi::header::Header;
-use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::{self, ContentBuilder, RefOr};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+mod described;
 
 use super::ApiState;
 use super::oauth::token;
 use super::refusals::Public;
+pub use described::KeySet;
 
 /// The endpoints below the API prefix.
 pub fn router() -> OpenApiRouter<ApiState> {
@@ -98,72 +95,13 @@ pub fn key_set(api: &ApiState, request: &HeaderMap) -> Response {
     (headers, [(CONTENT_TYPE, JWK_SET)], ring.jwks()).into_response()
 }
 
-/// What [`key_set`] answers, for the document.
-#[derive(Debug)]
-pub struct KeySet;
-
-impl IntoResponses for KeySet {
-    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        let content = ContentBuilder::new()
-            .schema(Some(Object::with_type(Type::Object)))
-            .example(Some(json!({ "keys": [{
-                "kty": "EC",
-                "crv": "P-256",
-                "use": "sig",
-                "alg": "ES256",
-                "kid": "l7Nct0ZsYt2XZxuV3GYSAg",
-                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-            }] })));
-        let mut told = openapi::Response::new("The key set.");
-        let known = openapi::Response::new("The client has it, by `If-None-Match`.");
-        told.content.insert(
-            "application/jwk-set+json".to_owned(),
-            content.build().into(),
-        );
-        let responses = [("200", told), ("304", known)];
-        let with_fields = |(status, mut response): (&str, openapi::Response)| {
-            for name in ["ETag", "Cache-Control", "Access-Control-Allow-Origin"] {
-                let field = Header::default().into();
-                response.headers.insert(name.to_owned(), field);
-            }
-            (status.to_owned(), response.into())
-        };
-        responses.into_iter().map(with_fields).collect()
-    }
-}
-
 /// Metadata of the gateway as an issuer (OpenID Connect Discovery 1.0 section 3).
 #[utoipa::path(
     get,
     path = "/.well-known/openid-configuration",
     operation_id = "openidConfiguration",
     tag = "discovery",
-    responses(
-        (
-            status = 200,
-            description = "The metadata.",
-            body = Metadata,
-            example = json!({
-                "issuer": "https://app.example.com/_vestibule",
-                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
-                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
-                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
-                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
-                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
-                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
-                "scopes_supported": ["user:basic"],
-                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
-                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "response_types_supported": ["none"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
-                "claims_supported": ["iss", "sub", "sid", "exp"],
-            })
-        ),
-        Public
-    )
+    responses(Metadata, Public)
 )]
 pub async fn openid_configuration(State(api): State<ApiState>) -> Response {
     metadata(&api)
@@ -175,31 +113,7 @@ pub async fn openid_configuration(State(api): State<ApiState>) -> Response {
     path = "/.well-known/oauth-authorization-server",
     operation_id = "authorizationServer",
     tag = "discovery",
-    responses(
-        (
-            status = 200,
-            description = "The metadata.",
-            body = Metadata,
-            example = json!({
-                "issuer": "https://app.example.com/_vestibule",
-                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
-                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
-                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
-                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
-                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
-                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
-                "scopes_supported": ["user:basic"],
-                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
-                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "response_types_supported": ["none"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
-                "claims_supported": ["iss", "sub", "sid", "exp"],
-            })
-        ),
-        Public
-    )
+    responses(Metadata, Public)
 )]
 pub async fn authorization_server(State(api): State<ApiState>) -> Response {
     metadata(&api)
@@ -211,31 +125,7 @@ pub async fn authorization_server(State(api): State<ApiState>) -> Response {
     path = "",
     operation_id = "issuersMetadata",
     tag = "discovery",
-    responses(
-        (
-            status = 200,
-            description = "The metadata.",
-            body = Metadata,
-            example = json!({
-                "issuer": "https://app.example.com/_vestibule",
-                "jwks_uri": "https://app.example.com/_vestibule/.well-known/jwks.json",
-                "token_endpoint": "https://app.example.com/_vestibule/oauth/token",
-                "introspection_endpoint": "https://app.example.com/_vestibule/oauth/introspect",
-                "revocation_endpoint": "https://app.example.com/_vestibule/oauth/revoke",
-                "userinfo_endpoint": "https://app.example.com/_vestibule/userinfo",
-                "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
-                "scopes_supported": ["user:basic"],
-                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic"],
-                "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
-                "response_types_supported": ["none"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
-                "claims_supported": ["iss", "sub", "sid", "exp"],
-            })
-        ),
-        Public
-    )
+    responses(Metadata, Public)
 )]
 pub async fn issuers_metadata(State(api): State<ApiState>) -> Response {
     metadata(&api)

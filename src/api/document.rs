@@ -13,6 +13,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi, PathItem, RefOr, Response, Server};
 
+use super::discovery::Metadata;
 use super::oauth::error::OAuthFailure;
 use super::sdk::error::SdkFailure;
 use super::{ApiState, Refused};
@@ -113,7 +114,7 @@ pub async fn openapi(Extension(Document(text)): Extension<Document>) -> impl Int
         (name = "forward auth", description = "For other proxies, which ask before they forward."),
         (name = "discovery", description = "Keys and metadata."),
     ),
-    components(schemas(Problem<'static>, SdkFailure, OAuthFailure)),
+    components(schemas(Problem<'static>, SdkFailure, OAuthFailure, Metadata)),
 )]
 struct Frame;
 
