@@ -19,7 +19,7 @@ pub use jwks::JwksSettings;
 pub use written::IssuerError;
 
 /// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "written::Written")]
 pub struct Issuer {
     /// The name in logs, metrics and the dashboard.

@@ -1,10 +1,11 @@
 //! An issuer as the file writes it, before it is checked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
@@ -19,7 +20,7 @@ use crate::config::secret::Secret;
 /// The keys of one entry of `issuers`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Issuer", transform = schema::with_aliases)]
+#[schemars(transform = schema::with_aliases)]
 pub(super) struct Written {
     /// Its name in logs, metrics and the dashboard.
     name: String,
@@ -201,6 +202,16 @@ impl WrittenClaims {
                 values.into_iter().map(one_of).collect()
             }
         }
+    }
+}
+
+impl JsonSchema for Issuer {
+    fn schema_name() -> Cow<'static, str> {
+        "Issuer".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Written::json_schema(generator)
     }
 }
 
