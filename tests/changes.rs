@@ -49,7 +49,7 @@ async fn every_kind_of_change_under_load_loses_nothing() {
     // Until here nobody was refused, newcomers included; a server that dies in the middle of a
     // request fails that request, and only that.
     let broken = site.gateway.metrics().await;
-    let broken = ["protocol", "cut_off"].map(|kind| {
+    let broken = ["connect", "protocol", "cut_off"].map(|kind| {
         let labels = [("upstream", "app"), ("kind", kind)];
         broken.sum("vestibule_upstream_failures_total", &labels)
     });

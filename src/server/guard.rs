@@ -13,7 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::HeaderValue;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ServerApp};
+use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::tls::TlsRef;
 use pingora::protocols::{GetSocketDigest, Ssl, Stream};
@@ -231,10 +231,6 @@ impl ServerApp for Guard {
             self.shared.count(cause);
         }
         None
-    }
-
-    async fn cleanup(&self) {
-        self.shared.proxy.http_cleanup().await;
     }
 }
 

@@ -110,7 +110,13 @@ impl HttpServerApp for Requests {
         let is_stream = session.is_http2();
         let cut = Arc::new(Cut::new(Arc::clone(&self.connection)));
         let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
-        let outcome = self.run(&cut, request, allowed).await;
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.run(&cut, request, allowed) => outcome,
+            // The framework's own way ends new connections as well, and those of the listeners that
+            // are still open; but each was taken for the request that it is about to bring.
+            () = stopped_before(&cut, shutdown), if reused => return None,
+        };
         // CVE-2023-44487: streams are opened and reset faster than they can be served.
         if is_stream && cut.client_left() {
             let given_up = 1 + self.given_up.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +143,16 @@ impl HttpServerApp for Requests {
 
     fn server_options(&self) -> Option<&HttpServerOptions> {
         Some(&self.options)
+    }
+}
+
+/// Returns when the listeners close before the request's header is there.
+async fn stopped_before(cut: &Cut, shutdown: &ShutdownWatch) {
+    let mut shutdown = shutdown.clone();
+    // A sender that is gone means the same as a stop.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+    if cut.header_arrived() {
+        std::future::pending().await
     }
 }
 
