@@ -209,6 +209,16 @@ pub struct Store {
     pub cache_size: ByteSize,
 }
 
+impl Store {
+    /// What keeps the records, as metrics call it.
+    pub fn engine(&self) -> &'static str {
+        match self.postgres {
+            Some(_) => "postgres",
+            None => "embedded",
+        }
+    }
+}
+
 impl Default for Store {
     fn default() -> Self {
         Self {

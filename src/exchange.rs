@@ -189,10 +189,17 @@ impl Exchange {
     /// Forgets what no longer lives. Called at intervals.
     pub fn sweep(&self) {
         self.live.sweep();
-        self.metrics.sessions_live.set(as_gauge(self.live.count()));
-        self.metrics
-            .token_cache_entries
-            .set(as_gauge(self.sessions.count()));
+        self.measure();
+    }
+
+    /// Measures what is held in memory, and the signing keys.
+    pub fn measure(&self) {
+        let metrics = &self.metrics;
+        metrics.sessions_live.set(as_gauge(self.live.count()));
+        metrics.users_live.set(as_gauge(self.live.users()));
+        let cached = self.sessions.count();
+        metrics.token_cache_entries.set(as_gauge(cached));
+        self.measure_keys();
     }
 
     async fn first_sight(
@@ -342,9 +349,8 @@ impl Exchange {
         }
     }
 
-    /// The refusal of a request for which the store was needed, counted and logged.
+    /// The refusal of a request for which the store was needed, logged.
     pub(crate) fn store_failed(&self, error: &StoreError) -> Rejection {
-        self.metrics.store_errors.inc();
         warn!(%error, "store failed");
         Rejection::unavailable("store_unavailable", RETRY_STORE)
     }

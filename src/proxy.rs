@@ -51,7 +51,7 @@ pub use site::{Site, SiteError};
 use time_limit::TimeLimit;
 
 use crate::exchange::Exchange;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Outcome;
 
@@ -208,6 +208,9 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            ctx.switched = Some(Open::new(&self.metrics.websockets));
+        }
         response::rewrite(session.req_header(), response, ctx)
     }
 

@@ -116,6 +116,8 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         .map_err(ServeError::Runtime)?;
     let (stop, stopped) = watch::channel(false);
     let state = background.block_on(State::build(config))?;
+    let runtime = background.handle().clone();
+    state.metrics.collect_runtime("background", runtime);
     let certificates = Certificates::load(config, &state.metrics)?;
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 

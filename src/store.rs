@@ -20,6 +20,7 @@ mod conformance;
 pub mod embedded;
 pub mod ledger;
 pub mod maintenance;
+mod metered;
 pub mod page;
 pub mod postgres;
 pub mod record;
@@ -32,6 +33,7 @@ pub mod users;
 pub use embedded::{Embedded, OpenError};
 pub use ledger::{Changes, Ledger};
 pub use maintenance::{Exported, Maintenance, Swept};
+pub use metered::Metered;
 pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{

@@ -59,6 +59,7 @@ mod logout;
 mod logs;
 mod made_issuers;
 mod memory;
+mod metrics;
 mod monitoring;
 mod oauth;
 mod optional_and_none;

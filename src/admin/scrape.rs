@@ -9,6 +9,7 @@ use super::AdminState;
 
 /// All metrics, with the gauges that are only read when somebody asks.
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    state.exchange.measure();
     for issuer in state.exchange.issuers().iter() {
         let keys = issuer.keys().status();
         let label = [issuer.name().as_ref()];

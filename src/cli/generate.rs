@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use super::{Cli, fail};
 use crate::config::schema;
+use crate::metrics::{Metrics, table};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -16,6 +17,8 @@ pub(super) enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// The metrics that a gateway has, as a table in Markdown.
+    Metrics,
     /// The man page, in roff: of `vestibule`, or of one of its commands.
     Man {
         /// The command, such as `token test`.
@@ -37,6 +40,9 @@ impl Command {
             Self::Schema => serde_json::to_writer_pretty(&mut text, &schema::of_config())
                 .map(|()| text.push(b'\n'))
                 .map_err(io::Error::from),
+            Self::Metrics => Metrics::new()
+                .map(|metrics| text = table(metrics.listed()).into_bytes())
+                .map_err(io::Error::other),
             Self::Man { command } => page(command).and_then(|page| page.render(&mut text)),
         };
         match made.and_then(|()| io::stdout().write_all(&text)) {

@@ -27,8 +27,7 @@ impl Exchange {
     pub async fn write_activity(&self) -> Result<(), StoreError> {
         for batch in self.live.unwritten().chunks(BATCH) {
             let activities: Vec<Activity> = batch.iter().map(|(activity, _)| *activity).collect();
-            let written = self.store.touch(activities).await;
-            written.inspect_err(|_| self.metrics.store_errors.inc())?;
+            self.store.touch(activities).await?;
             for (activity, life) in batch {
                 life.wrote(activity.at);
             }

@@ -14,7 +14,7 @@ use crate::jwt::Verified;
 use crate::rejection::Rejection;
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{Digest, SignIn, SignInOutcome, SignedIn};
+use crate::store::{Digest, EndCause, SignIn, SignInOutcome, SignedIn};
 
 /// An external token whose user has a live session.
 pub(super) struct Admitted {
@@ -117,6 +117,7 @@ impl Exchange {
             self.count_created(&request.issuer_name, &signed_in);
             for sid in &signed_in.displaced {
                 self.live.end(*sid);
+                self.count_end("session", EndCause::Displaced);
             }
             self.live.bind(&life, &signed_in.session);
             if life.lasts() && self.live.mass_ends() == mass_ends {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::IntCounter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 
 use super::digest::TokenDigest;
 use super::session::Session;
@@ -15,7 +16,7 @@ use crate::rejection::Rejection;
 
 /// Sessions by token digest: bounded, sharded, read without a lock shared by all requests.
 pub struct SessionCache {
-    sessions: Cache<TokenDigest, Arc<Session>>,
+    sessions: Cache<TokenDigest, Arc<Session>, UnitWeighter, DefaultHashBuilder, Evictions>,
     epoch: AtomicU64,
     hits: IntCounter,
 }
@@ -24,8 +25,18 @@ impl SessionCache {
     /// Room for `capacity` sessions.
     pub fn new(capacity: usize, metrics: &Metrics) -> Self {
         let hits = metrics.token_cache.with_label_values(&["hit"]);
+        let evictions = Evictions {
+            count: metrics.token_cache_evictions.clone(),
+            dropped: DefaultLifecycle::default(),
+        };
         Self {
-            sessions: Cache::new(capacity),
+            sessions: Cache::with(
+                capacity,
+                capacity as u64,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                evictions,
+            ),
             epoch: AtomicU64::new(0),
             hits,
         }
@@ -70,6 +81,25 @@ impl SessionCache {
     /// How many are remembered.
     pub fn count(&self) -> usize {
         self.sessions.len()
+    }
+}
+
+/// Counts what makes room for others, and drops it as the cache does by itself.
+#[derive(Clone)]
+struct Evictions {
+    count: IntCounter,
+    dropped: DefaultLifecycle<TokenDigest, Arc<Session>>,
+}
+
+impl Lifecycle<TokenDigest, Arc<Session>> for Evictions {
+    type RequestState = <DefaultLifecycle<TokenDigest, Arc<Session>> as Lifecycle<
+        TokenDigest,
+        Arc<Session>,
+    >>::RequestState;
+
+    fn on_evict(&self, state: &mut Self::RequestState, digest: TokenDigest, session: Arc<Session>) {
+        self.count.inc();
+        self.dropped.on_evict(state, digest, session);
     }
 }
 

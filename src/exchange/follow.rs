@@ -29,7 +29,6 @@ impl Exchange {
                     }
                 }
                 Err(error) => {
-                    self.metrics.store_errors.inc();
                     if !std::mem::replace(&mut failing, true) {
                         warn!(%error, "the store's changes can not be followed");
                     }

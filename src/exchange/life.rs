@@ -295,6 +295,11 @@ impl LiveSessions {
         self.by_user.retain(|_, of_user| of_user.sweep());
     }
 
+    /// How many users they are of, swept or not.
+    pub fn users(&self) -> usize {
+        self.by_user.len()
+    }
+
     /// How many are known, swept or not.
     pub fn count(&self) -> usize {
         self.by_sid.len()

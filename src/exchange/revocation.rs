@@ -25,10 +25,9 @@ impl Exchange {
         sid: Uuid,
         cause: EndCause,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let ended = self.store.end_session(sid, cause, UnixTime::now()).await;
-        let ended = ended.inspect_err(|_| self.metrics.store_errors.inc())?;
+        let ended = self.store.end_session(sid, cause, UnixTime::now()).await?;
         self.live.end(sid);
-        self.count_end("session");
+        self.count_end("session", cause);
         info!(%sid, ?cause, "session ended");
         Ok(ended)
     }
@@ -40,11 +39,9 @@ impl Exchange {
     ///
     /// The store did not write it down, or there is no such signing key.
     pub async fn end_sessions(&self, scope: EndScope) -> Result<(), StoreError> {
-        let ended = self
-            .store
-            .end_sessions(scope.clone(), UnixTime::now())
-            .await;
-        ended.inspect_err(|_| self.metrics.store_errors.inc())?;
+        let now = UnixTime::now();
+        self.store.end_sessions(scope.clone(), now).await?;
+        self.count_end(scope.label(), scope.cause());
         let sessions = self.end_many_here(&scope, u64::MAX);
         info!(?scope, sessions, "sessions ended");
         Ok(())
@@ -65,9 +62,10 @@ impl Exchange {
     /// Blocks a user, which ends all sessions, or lets the user sign in anew. The user
     /// afterwards, if there is one.
     pub async fn set_blocked(&self, id: Uuid, blocked: bool) -> Result<Option<User>, StoreError> {
-        let user = self.store.set_blocked(id, blocked, UnixTime::now()).await;
-        let user = user.inspect_err(|_| self.metrics.store_errors.inc())?;
+        let now = UnixTime::now();
+        let user = self.store.set_blocked(id, blocked, now).await?;
         if blocked {
+            self.count_end("user", EndCause::UserRemoved);
             self.end_many_here(&EndScope::User(id), u64::MAX);
         }
         Ok(user)
@@ -76,8 +74,9 @@ impl Exchange {
     /// Takes out a user with everything known of it. The user who was, if there was one.
     pub async fn delete_user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
-        let user = self.store.delete_user(id, now, now.plus(TOMBSTONE)).await;
-        let user = user.inspect_err(|_| self.metrics.store_errors.inc())?;
+        let until = now.plus(TOMBSTONE);
+        let user = self.store.delete_user(id, now, until).await?;
+        self.count_end("user", EndCause::UserRemoved);
         self.end_many_here(&EndScope::User(id), u64::MAX);
         Ok(user)
     }
@@ -114,19 +113,12 @@ impl Exchange {
     }
 
     fn end_many_here(&self, scope: &EndScope, sequence: u64) -> usize {
-        let label = match scope {
-            EndScope::User(_) => "user",
-            EndScope::UserAtIssuer(..) => "user_at_issuer",
-            EndScope::Issuer(_) => "issuer",
-            EndScope::SigningKey(_) => "signing_key",
-        };
-        self.count_end(label);
         self.live.end_many(&MassEnd { scope, sequence })
     }
 
-    fn count_end(&self, scope: &str) {
+    pub(super) fn count_end(&self, scope: &str, cause: EndCause) {
         let ends = &self.metrics.session_ends;
-        ends.with_label_values(&[scope]).inc();
+        ends.with_label_values(&[scope, cause.label()]).inc();
     }
 }
 

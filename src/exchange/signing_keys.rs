@@ -3,7 +3,8 @@
 use tracing::warn;
 
 use super::Exchange;
-use crate::session::keys::KeysError;
+use crate::clock::UnixTime;
+use crate::session::keys::{KeyStatus, KeysError};
 use crate::store::{EndScope, KeyState, SigningKeyRecord};
 
 impl Exchange {
@@ -12,6 +13,34 @@ impl Exchange {
     pub async fn tend_keys(&self) {
         if let Err(error) = self.minter.keys.tend(&*self.store).await {
             warn!(%error, "the signing keys stay as they are");
+        }
+    }
+
+    /// Measures how old they are.
+    pub(super) fn measure_keys(&self) {
+        let keys = &self.minter.keys;
+        let (ring, now) = (keys.ring(), UnixTime::now());
+        let ages = &self.metrics.signing_key_age;
+        ages.reset();
+        for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
+            // A current key that does not sign is one of a former algorithm.
+            let is_meant = |key: &&KeyStatus| {
+                key.state == state
+                    && (state != KeyState::Current || key.kid == ring.current().kid())
+            };
+            let of_state = ring.keys().filter(is_meant);
+            let began = of_state.map(|key| key.activates_at).min();
+            if let Some(began) = began {
+                let age = i128::from(now.0) - i128::from(began.0);
+                let age = i64::try_from(age).unwrap_or(i64::MAX);
+                ages.with_label_values(&[state.label()]).set(age);
+            }
+        }
+        let rotation = keys.schedule().rotate_every.filter(|_| !keys.are_files());
+        if let Some(rotation) = rotation {
+            let seconds = i64::try_from(rotation.as_secs()).unwrap_or(i64::MAX);
+            let gauge = &self.metrics.signing_key_rotation;
+            gauge.with_label_values::<&str>(&[]).set(seconds);
         }
     }
 

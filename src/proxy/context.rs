@@ -11,6 +11,7 @@ use super::request_id::RequestId;
 use super::site::Site;
 use super::time_limit::TimeLimit;
 use crate::exchange::Session;
+use crate::metrics::Open;
 use crate::rejection::Rejection;
 use crate::route::{Methods, Route};
 use crate::upstream::Address;
@@ -57,6 +58,8 @@ pub struct RequestContext {
     pub asked: Instant,
     /// The status that it answered with.
     pub upstream_status: Option<StatusCode>,
+    /// It became a connection of another protocol.
+    pub switched: Option<Open>,
     /// A `Set-Cookie` field for the answer.
     pub set_cookie: Option<HeaderValue>,
     /// Bytes of the body received so far.
@@ -86,6 +89,7 @@ impl RequestContext {
             asks_again: false,
             asked: now,
             upstream_status: None,
+            switched: None,
             set_cookie: None,
             body_received: 0,
             time: None,

@@ -205,10 +205,7 @@ fn anonymous(
         let missing = Rejection::new(Code::TokenMissing, "token_missing");
         return Err(counted(metrics, OTHER, "none", missing));
     }
-    metrics
-        .decisions
-        .with_label_values(&[OTHER, "none", "anonymous", "ok"])
-        .inc();
+    ctx.site.count_anonymous();
     ctx.pass = Some(Pass::Anonymous);
     Ok(Decision::Forward)
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use pingora::protocols::l4::socket::SocketAddr;
+use prometheus::IntCounter;
 
 use super::connection::Connection;
 use super::counters::{Granted, RouteCounters};
@@ -16,7 +17,7 @@ use super::response::Varying;
 use crate::api::discovery::authorization_server_path;
 use crate::config::{Config, Limits, Origin};
 use crate::credential::{Places, PlacesError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, OTHER};
 use crate::route::path::{CanonicalPath, PathError, PathPrefix};
 use crate::route::{Host, RouteTable, RouteTableError};
 use crate::upstream::{Upstream, UpstreamError};
@@ -52,6 +53,7 @@ pub struct Site {
     counters: BTreeMap<Arc<str>, RouteCounters>,
     unrouted: RouteCounters,
     granted: BTreeMap<String, Granted>,
+    anonymous: IntCounter,
 }
 
 /// Why a configuration can not be served.
@@ -122,6 +124,9 @@ impl Site {
             counters,
             unrouted: RouteCounters::new(metrics, "none"),
             granted: granted.collect(),
+            anonymous: metrics
+                .decisions
+                .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
             limits: config.limits.clone(),
             is_https: config.public_url.is_https(),
             access_log: config.log.access,
@@ -182,6 +187,11 @@ impl Site {
     /// The counters of a route; of requests without one for any other name.
     pub fn route_counters(&self, route: &str) -> &RouteCounters {
         self.counters.get(route).unwrap_or(&self.unrouted)
+    }
+
+    /// Counts a request that passes without a credential.
+    pub fn count_anonymous(&self) {
+        self.anonymous.inc();
     }
 
     /// Counts a granted request of an issuer.

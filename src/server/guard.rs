@@ -31,7 +31,7 @@ mod request;
 
 use super::drain::{Counted, InFlight};
 use super::tls::ListenerTls;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Open};
 use crate::proxy::Gateway;
 use crate::proxy::Site;
 use crate::proxy::connection::Connection;
@@ -219,8 +219,8 @@ impl ServerApp for Guard {
             self.refuse(&mut socket, Cause::ConnectionLimit).await;
             return None;
         };
-        self.shared.metrics.connections.inc();
-        let _counted = OpenConnection(&self.shared.metrics);
+        self.shared.metrics.collect_runtime_here("proxy");
+        let _counted = Open::new(&self.shared.metrics.connections);
         let deadline = Instant::now() + self.shared.bounds.header_timeout;
         if let Err(cause) = self.serve(*socket, deadline, shutdown).await {
             debug!(
@@ -278,13 +278,5 @@ impl Cause {
             Self::SessionEnded => "session_ended",
             Self::TlsHandshake => "tls_handshake",
         }
-    }
-}
-
-struct OpenConnection<'a>(&'a Metrics);
-
-impl Drop for OpenConnection<'_> {
-    fn drop(&mut self) {
-        self.0.connections.dec();
     }
 }

@@ -54,7 +54,6 @@ async fn sweep_store(state: &State) {
                 }
             }
             Err(error) => {
-                state.metrics.store_errors.inc();
                 warn!(%error, "the store was not swept");
                 return;
             }

@@ -25,7 +25,7 @@ use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
-    ConnectError, Embedded, OpenError, Postgres, PostgresSettings, Store, StoreError,
+    ConnectError, Embedded, Metered, OpenError, Postgres, PostgresSettings, Store, StoreError,
 };
 
 /// The parts that services share.
@@ -87,6 +87,7 @@ impl State {
         // What is wrong with the file is found before a store is touched.
         check(config)?;
         let store = open_store(&config.store).await?;
+        let store: Arc<dyn Store> = Arc::new(Metered::new(store, config.store.engine(), &metrics));
         let environment_id = environment_id(&*store, config).await?;
         let keys = SigningKeys::load(&*store, KeyRules::new(config, environment_id)?).await?;
         let public_url = &config.public_url;

@@ -101,6 +101,26 @@ pub enum EndCause {
     Displaced,
 }
 
+impl EndCause {
+    /// The word in metrics, which is that of its record.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::BackchannelLogout => "backchannel_logout",
+            Self::Revoked => "revoked",
+            Self::Operator => "operator",
+            Self::UserSignedOut => "user_signed_out",
+            Self::IssuerSignedOut => "issuer_signed_out",
+            Self::IssuerKeyRemoved => "issuer_key_removed",
+            Self::SigningKeyRevoked => "signing_key_revoked",
+            Self::UserRemoved => "user_removed",
+            Self::MaxAge => "max_age",
+            Self::Idle => "idle",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
 /// Sessions that are ended together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,6 +133,27 @@ pub enum EndScope {
     Issuer(String),
     /// All that may have a token signed by a key, by its `kid`.
     SigningKey(String),
+}
+
+impl EndScope {
+    /// The word in metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::UserAtIssuer(..) => "user_at_issuer",
+            Self::Issuer(_) => "issuer",
+            Self::SigningKey(_) => "signing_key",
+        }
+    }
+
+    /// What ends its sessions.
+    pub fn cause(&self) -> EndCause {
+        match self {
+            Self::SigningKey(_) => EndCause::SigningKeyRevoked,
+            Self::Issuer(_) => EndCause::IssuerSignedOut,
+            Self::User(_) | Self::UserAtIssuer(..) => EndCause::UserSignedOut,
+        }
+    }
 }
 
 /// That the sessions of a scope are over: those which were open when the mark was made. It stands
@@ -133,11 +174,7 @@ pub struct EndMark {
 impl EndMark {
     /// How it ends a session, if it does.
     pub(in crate::store) fn ends(&self, session: &SessionRecord) -> Option<Ended> {
-        let cause = match &self.scope {
-            EndScope::SigningKey(_) => EndCause::SigningKeyRevoked,
-            EndScope::Issuer(_) => EndCause::IssuerSignedOut,
-            EndScope::User(_) | EndScope::UserAtIssuer(..) => EndCause::UserSignedOut,
-        };
+        let cause = self.scope.cause();
         let alive = self
             .signed
             .is_none_or(|(from, until)| session.opened_at <= until && from <= session.expires_at);

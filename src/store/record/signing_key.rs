@@ -59,6 +59,17 @@ pub enum KeyState {
     Retired,
 }
 
+impl KeyState {
+    /// The word in metrics, which is that of its record.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Current => "current",
+            Self::Retired => "retired",
+        }
+    }
+}
+
 /// The private half of a key. Wiped from memory when dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PrivateKeyBytes(Zeroizing<Vec<u8>>);

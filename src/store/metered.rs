@@ -1,0 +1,219 @@
+//! A store whose operations are timed and whose failures are counted.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use prometheus::{Histogram, IntCounter};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{
+    Activity, AuditRecord, Changes, Digest, EndCause, EndScope, Exported, Ledger, Maintenance,
+    NewUser, Page, PageRequest, SessionRecord, Sessions, Settings, SignIn, SignInOutcome,
+    SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User, UserFilter, Users,
+};
+use crate::clock::UnixTime;
+use crate::metrics::Metrics;
+
+/// Any engine, with what is measured of it.
+pub struct Metered {
+    store: Arc<dyn Store>,
+    operations: Operations,
+}
+
+impl Metered {
+    /// Measures `store`; `engine` is its name in metrics.
+    pub fn new(store: Arc<dyn Store>, engine: &'static str, metrics: &Arc<Metrics>) -> Self {
+        Self {
+            store,
+            operations: Operations::new(engine, metrics),
+        }
+    }
+}
+
+/// What is measured of one operation.
+struct Operation {
+    labels: [&'static str; 2],
+    metrics: Arc<Metrics>,
+    /// Made when it is first used: most gateways never use most operations.
+    duration: OnceLock<Histogram>,
+    errors: IntCounter,
+}
+
+impl Operation {
+    fn new(engine: &'static str, name: &'static str, metrics: &Arc<Metrics>) -> Self {
+        let labels = [engine, name];
+        Self {
+            labels,
+            metrics: Arc::clone(metrics),
+            duration: OnceLock::new(),
+            errors: metrics.store_errors.with_label_values(&labels),
+        }
+    }
+
+    async fn measure<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let begun = Instant::now();
+        let outcome = operation.await;
+        let made = || self.metrics.store_duration.with_label_values(&self.labels);
+        let duration = self.duration.get_or_init(made);
+        duration.observe(begun.elapsed().as_secs_f64());
+        match &outcome {
+            Err(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => self.errors.inc(),
+            // Answers to what was asked.
+            Err(StoreError::Conflict(_) | StoreError::InvalidCursor) | Ok(_) => {}
+        }
+        outcome
+    }
+}
+
+/// Has each listed operation measured under its own name; what stands in brackets is passed on as
+/// it is.
+macro_rules! metered {
+    ($($trait:ident [$($plain:item)*] {
+        $(fn $operation:ident($($argument:ident: $type:ty),*) -> $output:ty;)*
+    })*) => {
+        struct Operations {
+            $($($operation: Operation,)*)*
+        }
+
+        impl Operations {
+            fn new(engine: &'static str, metrics: &Arc<Metrics>) -> Self {
+                Self {
+                    $($($operation: Operation::new(engine, stringify!($operation), metrics),)*)*
+                }
+            }
+        }
+
+        $(
+            #[async_trait]
+            impl $trait for Metered {
+                $($plain)*
+                $(
+                    async fn $operation(&self, $($argument: $type),*) -> Result<$output, StoreError> {
+                        let operation = self.store.$operation($($argument),*);
+                        self.operations.$operation.measure(operation).await
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+metered! {
+    Users [] {
+        fn sign_in(request: SignIn) -> SignInOutcome;
+        fn user(id: Uuid) -> Option<User>;
+        fn user_by_identity(iss: &str, sub: &str) -> Option<User>;
+        fn users(filter: UserFilter, page: PageRequest) -> Page<User>;
+        fn create_user(user: NewUser) -> User;
+        fn set_blocked(id: Uuid, blocked: bool, at: UnixTime) -> Option<User>;
+        fn set_metadata(id: Uuid, metadata: Map<String, Value>, at: UnixTime) -> Option<User>;
+        fn delete_user(id: Uuid, at: UnixTime, until: UnixTime) -> Option<User>;
+    }
+    Sessions [] {
+        fn session(sid: Uuid) -> Option<SessionRecord>;
+        fn sessions(user: Option<Uuid>, page: PageRequest) -> Page<SessionRecord>;
+        fn end_session(sid: Uuid, cause: EndCause, at: UnixTime) -> Option<SessionRecord>;
+        fn end_sessions(scope: EndScope, at: UnixTime) -> ();
+        fn touch(activities: Vec<Activity>) -> ();
+        fn put_login_cookie(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
+        fn login_cookie(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
+    }
+    SigningKeys [] {
+        fn signing_keys() -> Vec<SigningKeyRecord>;
+        fn insert_signing_key_if_none(key: SigningKeyRecord) -> Vec<SigningKeyRecord>;
+        fn put_signing_key(key: SigningKeyRecord) -> ();
+        fn replace_signing_keys(
+            seen: Vec<SigningKeyRecord>,
+            keys: Vec<SigningKeyRecord>,
+            at: UnixTime
+        ) -> ();
+    }
+    Settings [] {
+        fn setting(name: &str) -> Option<String>;
+        fn settings(prefix: &str) -> Vec<(String, String)>;
+        fn setting_or_insert(name: &str, value: &str) -> String;
+        fn put_setting(name: &str, value: &str) -> ();
+        fn replace_setting(
+            name: &str,
+            seen: Option<&str>,
+            value: Option<&str>,
+            at: UnixTime
+        ) -> ();
+    }
+    Ledger [
+        fn latest_change(&self) -> watch::Receiver<u64> {
+            self.store.latest_change()
+        }
+    ] {
+        fn changes_since(sequence: u64, limit: usize) -> Changes;
+        fn spend(scope: &str, id: &str, until: UnixTime) -> bool;
+        fn append_audit(record: AuditRecord) -> ();
+        fn audit(page: PageRequest) -> Page<AuditRecord>;
+    }
+    Maintenance [] {
+        fn sweep(now: UnixTime, audit_from: UnixTime) -> Swept;
+        fn export(page: PageRequest) -> Page<Exported>;
+        fn import(records: Vec<Exported>) -> ();
+    }
+    Store [
+        async fn close(&self) {
+            self.store.close().await;
+        }
+        async fn lend(&self) {
+            self.store.lend().await;
+        }
+        async fn take_back(&self) {
+            self.store.take_back().await;
+        }
+    ] {
+        fn health() -> ();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Embedded;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn failures_are_counted_and_answers_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::config::Store {
+            path: folder.path().join("store"),
+            ..Default::default()
+        };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let engine = Arc::new(Embedded::open(&settings).unwrap());
+        let store = Metered::new(engine, "embedded", &metrics);
+        let errors = |name| {
+            let labels = ["embedded", name];
+            metrics.store_errors.with_label_values(&labels).get()
+        };
+        let times = |name| {
+            let labels = ["embedded", name];
+            let times = metrics.store_duration.with_label_values(&labels);
+            times.get_sample_count()
+        };
+
+        let page = PageRequest {
+            after: Some("no cursor!".to_owned()),
+            ..PageRequest::default()
+        };
+        let refused = store.audit(page.clone()).await;
+        assert_eq!(refused.unwrap_err(), StoreError::InvalidCursor);
+        assert_eq!((errors("audit"), times("audit")), (0, 1));
+
+        store.put_setting("a", "b").await.unwrap();
+        assert_eq!(errors("put_setting"), 0);
+        store.close().await;
+        store.put_setting("a", "b").await.unwrap_err();
+        assert_eq!((errors("put_setting"), times("put_setting")), (1, 2));
+    }
+}
