@@ -22,6 +22,7 @@ pub mod limits;
 pub mod listener;
 pub mod load;
 pub mod locate;
+pub mod log;
 pub mod login_url;
 pub mod origin;
 pub mod resolver;
@@ -32,6 +33,7 @@ pub mod secret;
 pub mod session;
 pub mod step_up;
 pub mod template;
+pub mod traces;
 pub mod upstream;
 
 pub use admin::{Admin, AdminToken, Role};
@@ -41,6 +43,7 @@ pub use issuer::Issuer;
 pub use limits::Limits;
 pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
+pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
 pub use origin::Origin;
 pub use resolver::Resolver;
@@ -50,6 +53,7 @@ pub use secret::Secret;
 pub use session::SessionSettings;
 pub use step_up::StepUp;
 pub use template::Template;
+pub use traces::Traces;
 pub use upstream::Upstream;
 
 use schema::{DurationText, NetworkText, SizeText};
@@ -132,6 +136,9 @@ pub struct Config {
     /// What is logged, and how.
     #[serde(default)]
     pub log: Log,
+    /// How requests are told of in traces.
+    #[serde(default)]
+    pub traces: Traces,
     /// Threads and the stop.
     #[serde(default)]
     pub server: Server,
@@ -229,38 +236,6 @@ impl Default for Store {
             cache_size: ByteSize::mib(64),
         }
     }
-}
-
-/// The log, on standard error.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `text` for a terminal, `json` for a collector.
-    pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug`, or a filter such as `info,vestibule::jwks=debug`.
-    pub level: String,
-    /// One line for each request.
-    pub access: bool,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: "info".to_owned(),
-            access: true,
-        }
-    }
-}
-
-/// The shape of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One object a line.
-    Json,
 }
 
 /// Threads and the stop.

@@ -20,7 +20,7 @@
 //! Dependencies run one way: `server` knows `admin`, that knows `runtime` (the configuration in
 //! force), that knows `proxy` and `api`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
-//! and the leaves ([`clock`], [`field_name`], [`limit`], [`metrics`], [`rejection`],
+//! and the leaves ([`clock`], [`field_name`], [`hex`], [`limit`], [`metrics`], [`rejection`],
 //! [`telemetry`]).
 
 pub mod admin;
@@ -33,6 +33,7 @@ pub mod credential;
 pub mod demo;
 pub mod exchange;
 pub mod field_name;
+pub mod hex;
 pub mod identity;
 pub mod jwks;
 pub mod jwt;

@@ -103,6 +103,12 @@ pub struct Metrics {
     pub websockets: IntGauge,
     /// Connections closed by the guard, by `cause`.
     pub connections_cut: IntCounterVec,
+    /// Lines of the access log that were lost.
+    pub access_log_dropped: IntCounter,
+    /// Spans of sampled traces.
+    pub spans_recorded: IntCounter,
+    /// Spans sent to the collector, by `result`.
+    pub spans_exported: IntCounterVec,
     /// When a certificate stops to be valid, in seconds since 1970, by `listener` and
     /// `certificate`.
     pub certificate_expiry: IntGaugeVec,
@@ -158,6 +164,9 @@ impl Metrics {
             connections: new.gauge(described::CONNECTIONS)?,
             websockets: new.gauge(described::WEBSOCKETS)?,
             connections_cut: new.counters(described::CONNECTIONS_CUT)?,
+            access_log_dropped: new.counter(described::ACCESS_LOG_DROPPED)?,
+            spans_recorded: new.counter(described::SPANS_RECORDED)?,
+            spans_exported: new.counters(described::SPANS_EXPORTED)?,
             certificate_expiry: new.gauges(described::CERTIFICATE_EXPIRY)?,
             certificate_reloads: new.counters(described::CERTIFICATE_RELOADS)?,
             runtimes: new.runtimes()?,

@@ -40,10 +40,13 @@ mod response;
 pub mod server_name;
 mod set_cookie;
 pub mod site;
+pub mod spans;
 pub mod time_limit;
+pub mod trace;
 mod upstream_error;
 mod upstream_request;
 
+use access_log::Answered;
 use context::{Pass, RequestContext};
 use decide::Decision;
 use request_id::RequestIds;
@@ -53,6 +56,7 @@ use time_limit::TimeLimit;
 use crate::exchange::Exchange;
 use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Rejection};
+use crate::telemetry::{Lines, Spans};
 use crate::upstream::Outcome;
 
 /// The proxy's application.
@@ -61,22 +65,30 @@ pub struct Gateway {
     exchange: Arc<Exchange>,
     api: Arc<ArcSwap<Router>>,
     metrics: Arc<Metrics>,
+    access_log: Arc<Lines>,
+    spans: Option<Arc<Spans>>,
     ids: RequestIds,
 }
 
 impl Gateway {
     /// A proxy for `site`; `api` answers under the API prefix. A reload may replace both.
+    /// `access_log` gets a line for each request, where the site says so, and `spans` those of
+    /// requests whose traces are sampled.
     pub fn new(
         site: Arc<ArcSwap<Site>>,
         exchange: Arc<Exchange>,
         api: Arc<ArcSwap<Router>>,
         metrics: Arc<Metrics>,
+        access_log: Arc<Lines>,
+        spans: Option<Arc<Spans>>,
     ) -> Self {
         Self {
             site,
             exchange,
             api,
             metrics,
+            access_log,
+            spans,
             ids: RequestIds::new(),
         }
     }
@@ -109,6 +121,7 @@ impl ProxyHttp for Gateway {
         let site = Arc::clone(&ctx.site);
         let peer = site.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
+        ctx.trace = site.traces.place(&request.headers, peer.is_trusted_proxy());
         match decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await {
             Ok(Decision::Forward) => {
                 if let Some(session) = ctx.session() {
@@ -279,10 +292,25 @@ impl ProxyHttp for Gateway {
         let counters = ctx.site.route_counters(ctx.route_name());
         let method = &session.req_header().method;
         counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
-        if ctx.site.access_log {
-            let peer = ctx.site.peer(session.client_addr(), &ctx.connection);
-            let client = peer.client(&session.req_header().headers).address;
-            access_log::write(session.req_header(), client, status, elapsed, error, ctx);
+        if ctx.site.access_log.is_none() && self.spans.is_none() {
+            return;
+        }
+        let request = session.req_header();
+        let peer = ctx.site.peer(session.client_addr(), &ctx.connection);
+        let answered = Answered {
+            request,
+            client: peer.client(&request.headers).address,
+            status,
+            elapsed,
+            sent: session.as_ref().body_bytes_sent(),
+            error,
+        };
+        if let Some(fields) = &ctx.site.access_log {
+            let line = access_log::line(fields, &answered, ctx);
+            self.access_log.write(line);
+        }
+        if let Some(spans) = &self.spans {
+            spans::record(spans, &answered, ctx);
         }
     }
 

@@ -23,6 +23,8 @@ mod key_events;
 mod last_good;
 mod listening;
 mod open_files;
+mod records;
+mod reopening;
 mod sockets;
 pub mod state;
 mod stop;
@@ -33,8 +35,10 @@ pub mod tls;
 use crate::config::{Config, ListenAddress};
 use crate::metrics::Metrics;
 use crate::runtime;
+use crate::telemetry::otlp::OtlpError;
 use handover::{Door, Predecessor};
 use listening::Listening;
+use records::Records;
 use sockets::Sockets;
 use state::State;
 pub use state::{StateError, open_store};
@@ -52,6 +56,12 @@ pub enum ServeError {
     /// A listener's certificates.
     #[error("listener `{0}`: {1}")]
     Tls(String, TlsError),
+    /// The file of the access log can not be opened.
+    #[error("`log.access_file`: {0}")]
+    AccessLog(io::Error),
+    /// Traces can not be sent as configured.
+    #[error("`traces.otlp`: {0}")]
+    Otlp(#[from] OtlpError),
     /// The background runtime could not be made.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
@@ -131,9 +141,15 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         stopped.clone(),
     ));
     background.spawn(certificates.clone().watch(stopped.clone()));
-    background.spawn(runtime::watch_file(Arc::clone(&state.runtime), stopped));
+    background.spawn(runtime::watch_file(
+        Arc::clone(&state.runtime),
+        stopped.clone(),
+    ));
+    let records = Records::start(config, &state.metrics, background.handle())?;
+    let access_log = Arc::clone(&records.access_log);
+    background.spawn(reopening::at_signal(access_log, stopped));
 
-    let shared = Arc::new(framework::shared(config, &state));
+    let shared = Arc::new(framework::shared(config, &state, &records));
     let listeners = framework::listeners(config, &certificates, &shared);
     let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets));
     background.spawn(listening::announce_ready(
@@ -187,6 +203,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     stop_admin.send_replace(true);
     background.block_on(housekeeping::write_activity(&state));
     background.block_on(state.store.close());
+    records.close();
     info!("stopped");
     // The proxy's thread still sleeps through its fixed grace period; the process ends without it.
     ended

@@ -1,7 +1,20 @@
-//! The log: text for people, one JSON object a line for collectors, on standard error.
+//! What the gateway tells of itself, beside its metrics.
+//!
+//! Here is the log: text for people, one JSON object a line for collectors, on standard error. The
+//! access log goes through [`lines`]; [`trace_context`], [`span`] and [`otlp`] are about traces.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
+
+pub mod lines;
+pub mod otlp;
+pub mod span;
+pub mod trace_context;
+
+pub use lines::Lines;
+pub use otlp::Spans;
+pub use span::Span;
+pub use trace_context::TraceContext;
 
 /// The shape of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -81,6 +81,7 @@ mod store_command;
 mod strip;
 mod tls;
 mod token_test_command;
+mod traces;
 mod trust;
 mod upgrade;
 mod upstream_dns;

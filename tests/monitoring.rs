@@ -110,7 +110,10 @@ async fn alerts_board_and_runbook_name_metrics_that_exist() {
     let rules = std::fs::read_to_string(rules).unwrap();
     let board = std::fs::read_to_string(packaging("grafana").join("vestibule.json")).unwrap();
     let runbook = include_str!("../docs/runbook.md");
-    for name in [rules.as_str(), &board, runbook].into_iter().flat_map(names) {
+    for name in [rules.as_str(), &board, runbook]
+        .into_iter()
+        .flat_map(names)
+    {
         let of_histogram = ["_bucket", "_count", "_sum"]
             .iter()
             .find_map(|part| name.strip_suffix(part));

@@ -2,6 +2,7 @@
 //! TCP peer of the others.
 
 pub mod certificate;
+pub mod collector;
 pub mod contract;
 pub mod dns;
 pub mod front;

@@ -22,6 +22,7 @@ pub mod made;
 mod message;
 mod names;
 mod routes;
+mod telemetry;
 mod types;
 mod upstreams;
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::issuer::Algorithm;
 use super::listener::{ListenAddress, SocketMode, TlsVersion};
+use super::traces::Ratio;
 use super::{Config, LoginUrl, Origin, Secret, Template};
 use crate::limit::Rate;
 
@@ -83,6 +84,9 @@ pub(super) struct SizeText;
 /// A network such as `10.0.0.0/8`.
 pub(super) struct NetworkText;
 
+/// An address of the web.
+pub(super) struct HttpUrlText;
+
 /// A date or a moment of RFC 3339.
 pub(super) struct DateText;
 
@@ -104,6 +108,17 @@ shape!(NetworkText, "Network", {
     "description": "Such as `10.0.0.0/8`.",
     "type": "string",
     "pattern": "^[0-9A-Fa-f.:]+/[0-9]{1,3}$",
+});
+shape!(HttpUrlText, "HttpUrl", {
+    "description": "An http or https URL.",
+    "type": "string",
+    "pattern": "^https?://",
+});
+shape!(Ratio, "Ratio", {
+    "description": "From 0 to 1.",
+    "type": "number",
+    "minimum": 0,
+    "maximum": 1,
 });
 shape!(DateText, "Date", {
     "description": "Such as `2027-01-31` or `2027-01-31T12:00:00Z`.",

@@ -20,7 +20,11 @@ pub(super) fn yaml(places: &Places, store: &Path, quiet: bool) -> String {
         issuer,
         upstream,
     } = places;
-    let level = if quiet { "warn" } else { "info" };
+    let (level, access) = if quiet {
+        ("warn", false)
+    } else {
+        ("info", true)
+    };
     // A JSON string is a YAML string, whatever the path holds.
     let store = serde_json::Value::from(store.to_string_lossy());
     format!(
@@ -51,6 +55,7 @@ admin:
   address: {admin}
 log:
   level: {level}
+  access: {access}
 "
     )
 }

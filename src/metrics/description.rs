@@ -182,6 +182,21 @@ pub(super) const CONNECTIONS_CUT: Description = (
     "Connections closed by the gateway, by cause.",
     &["cause"],
 );
+pub(super) const ACCESS_LOG_DROPPED: Description = (
+    "vestibule_access_log_dropped_lines_total",
+    "Lines of the access log that were not written, because what takes them is too slow or fails.",
+    &[],
+);
+pub(super) const SPANS_RECORDED: Description = (
+    "vestibule_spans_recorded_total",
+    "Spans of sampled traces; those that found no place in the queue are among them.",
+    &[],
+);
+pub(super) const SPANS_EXPORTED: Description = (
+    "vestibule_spans_exported_total",
+    "Spans that were sent to the collector, by whether it took them.",
+    &["result"],
+);
 pub(super) const CERTIFICATE_EXPIRY: Description = (
     "vestibule_certificate_expiry_timestamp_seconds",
     "When the certificate that is shown stops to be valid.",

@@ -1,40 +1,130 @@
-//! One line for each request: no query, no field, no token.
+//! One line of JSON for each request: no query, no header field, no token.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use pingora::Error;
 use pingora::http::RequestHeader;
-use tracing::info;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::context::RequestContext;
+use crate::config::log::AccessField;
 
-/// Writes the line.
-pub fn write(
-    request: &RequestHeader,
-    client: IpAddr,
-    status: Option<StatusCode>,
-    elapsed: Duration,
-    error: Option<&Error>,
-    ctx: &RequestContext,
-) {
-    let session = ctx.session();
-    info!(
-        target: "vestibule::access",
-        request_id = %ctx.id,
-        method = %request.method,
-        client = %client,
-        path = request.uri.path(),
-        status = status.map(|status| status.as_u16()),
-        route = ctx.route_name(),
-        source = ctx.source,
-        issuer = session.and_then(|session| session.issuer()),
-        user = session.map(|session| tracing::field::display(session.user())),
-        sid = session.map(|session| tracing::field::display(session.sid())),
-        reason = ctx.refused.map(|rejection| rejection.reason),
-        failed = error.map(|error| error.etype().as_str()),
-        duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        "request",
-    );
+/// What is known of a request once it is answered, beside its context.
+pub struct Answered<'a> {
+    /// What was asked.
+    pub request: &'a RequestHeader,
+    /// Who asked.
+    pub client: IpAddr,
+    /// What was answered; `None` when nothing was.
+    pub status: Option<StatusCode>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Bytes of the answer's body.
+    pub sent: usize,
+    /// What broke off.
+    pub error: Option<&'a Error>,
 }
+
+/// The line, with its end.
+pub fn line(fields: &[AccessField], answered: &Answered<'_>, ctx: &RequestContext) -> Vec<u8> {
+    let line = Line {
+        fields,
+        answered,
+        ctx,
+    };
+    let mut text = Vec::with_capacity(LENGTH);
+    // Nothing here can fail to be written as JSON, and a vector takes what comes.
+    if serde_json::to_writer(&mut text, &line).is_err() {
+        text.clear();
+    }
+    text.push(b'\n');
+    text
+}
+
+struct Line<'a> {
+    fields: &'a [AccessField],
+    answered: &'a Answered<'a>,
+    ctx: &'a RequestContext,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for field in self.fields {
+            self.put(&mut map, *field)?;
+        }
+        map.end()
+    }
+}
+
+impl Line<'_> {
+    fn put<M: SerializeMap>(&self, map: &mut M, field: AccessField) -> Result<(), M::Error> {
+        let (answered, ctx) = (self.answered, self.ctx);
+        let session = ctx.session();
+        let name = field.name();
+        match field {
+            AccessField::Time => {
+                let time = humantime::format_rfc3339_micros(SystemTime::now());
+                map.serialize_entry(name, &format_args!("{time}"))
+            }
+            AccessField::RequestId => map.serialize_entry(name, &format_args!("{}", ctx.id)),
+            AccessField::TraceId => {
+                present(map, name, ctx.trace.map(|place| place.trace.to_string()))
+            }
+            AccessField::Client => map.serialize_entry(name, &answered.client),
+            AccessField::Method => map.serialize_entry(name, answered.request.method.as_str()),
+            AccessField::Path => map.serialize_entry(name, answered.request.uri.path()),
+            AccessField::Status => {
+                present(map, name, answered.status.map(|status| status.as_u16()))
+            }
+            AccessField::Route => map.serialize_entry(name, ctx.route_name()),
+            AccessField::Upstream => {
+                let upstream = ctx.route.as_ref().map(|route| route.upstream.name());
+                present(map, name, upstream.filter(|_| !ctx.tried.is_empty()))
+            }
+            AccessField::Source => map.serialize_entry(name, ctx.source),
+            AccessField::Issuer => present(map, name, ctx.issuer()),
+            AccessField::User => present(map, name, session.map(|session| session.user())),
+            AccessField::Sid => present(map, name, session.map(|session| session.sid())),
+            AccessField::Code => {
+                present(map, name, ctx.refused.map(|refused| refused.code.as_str()))
+            }
+            AccessField::Reason => present(map, name, ctx.refused.map(|refused| refused.reason)),
+            AccessField::Failed => present(
+                map,
+                name,
+                answered.error.map(|error| error.etype().as_str()),
+            ),
+            AccessField::ReceivedBytes => map.serialize_entry(name, &ctx.body_received),
+            AccessField::SentBytes => map.serialize_entry(name, &answered.sent),
+            AccessField::DurationUs => map.serialize_entry(name, &micros(answered.elapsed)),
+            AccessField::ExchangeUs => {
+                present(map, name, ctx.exchange.map(|phase| micros(phase.took)))
+            }
+            AccessField::UpstreamUs => {
+                present(map, name, ctx.upstream.map(|phase| micros(phase.took)))
+            }
+        }
+    }
+}
+
+/// What there is.
+fn present<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<impl Serialize>,
+) -> Result<(), M::Error> {
+    match value {
+        Some(value) => map.serialize_entry(name, &value),
+        None => Ok(()),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What most lines stay under.
+const LENGTH: usize = 640;

@@ -1,7 +1,7 @@
 //! What one request carries from phase to phase.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, StatusCode};
 
@@ -14,6 +14,7 @@ use crate::exchange::Session;
 use crate::metrics::Open;
 use crate::rejection::Rejection;
 use crate::route::{Methods, Route};
+use crate::telemetry::TraceContext;
 use crate::upstream::Address;
 
 /// The right to be forwarded. Without one no upstream request is built.
@@ -27,6 +28,25 @@ pub enum Pass {
     Preflight,
 }
 
+/// A part of the time that a request takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Phase {
+    /// When it began.
+    pub begun: Instant,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Phase {
+    /// What began then and ends now.
+    pub fn since(begun: Instant) -> Self {
+        Self {
+            begun,
+            took: begun.elapsed(),
+        }
+    }
+}
+
 /// One request's state. Retries use it again.
 #[derive(Debug)]
 pub struct RequestContext {
@@ -36,6 +56,8 @@ pub struct RequestContext {
     pub connection: Arc<Connection>,
     /// Told to the client and the log.
     pub id: RequestId,
+    /// Its place in its trace.
+    pub trace: Option<TraceContext>,
     /// When the header was complete.
     pub started: Instant,
     /// Where the request goes, once known.
@@ -50,12 +72,18 @@ pub struct RequestContext {
     pub methods: Methods,
     /// Where its credential was found; `none` without one.
     pub source: &'static str,
+    /// The issuer of a credential that was refused, as a label.
+    pub refused_issuer: Option<Arc<str>>,
+    /// From its credential to a session or a refusal.
+    pub exchange: Option<Phase>,
     /// The servers that were asked, the one that is being asked last.
     pub tried: Vec<Address>,
     /// The last of these is asked again: not it failed, but a kept connection to it.
     pub asks_again: bool,
     /// When it was asked.
     pub asked: Instant,
+    /// From then to the head of its answer.
+    pub upstream: Option<Phase>,
     /// The status that it answered with.
     pub upstream_status: Option<StatusCode>,
     /// It became a connection of another protocol.
@@ -78,6 +106,7 @@ impl RequestContext {
             site,
             connection: cut::connection(),
             id,
+            trace: None,
             started: now,
             route: None,
             target: None,
@@ -85,9 +114,12 @@ impl RequestContext {
             refused: None,
             methods: Methods::ALL,
             source: "none",
+            refused_issuer: None,
+            exchange: None,
             tried: Vec::new(),
             asks_again: false,
             asked: now,
+            upstream: None,
             upstream_status: None,
             switched: None,
             set_cookie: None,
@@ -105,6 +137,12 @@ impl RequestContext {
     /// The route's name for logs and metrics.
     pub fn route_name(&self) -> &str {
         self.route.as_ref().map_or("none", |route| &route.name)
+    }
+
+    /// The name of the issuer that vouches for the user, or whose credential was refused.
+    pub fn issuer(&self) -> Option<&str> {
+        let vouching = self.session().and_then(|session| session.issuer());
+        vouching.or(self.refused_issuer.as_deref())
     }
 
     /// The session, when the request passes as a user.

@@ -1,12 +1,13 @@
 //! What becomes of a request: forwarded with a pass, answered by the gateway, or refused.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 
-use super::context::{Pass, RequestContext};
+use super::context::{Pass, Phase, RequestContext};
 use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
 use super::redirect;
@@ -99,7 +100,10 @@ pub async fn decide(
     let source = presented.source.label();
     ctx.source = source;
     let client = || Client::new(peer.client(&request.headers).address, &request.headers);
-    match exchange.session_of(&presented, client).await {
+    let begun = Instant::now();
+    let outcome = exchange.session_of(&presented, client).await;
+    ctx.exchange = Some(Phase::since(begun));
+    match outcome {
         Ok(session) => {
             let issuer = session.issuer().unwrap_or(OWN);
             if let Some(rate) = &route.user_rate {
@@ -169,6 +173,7 @@ fn refused(
         return Ok(Decision::Forward);
     }
     let issuer = exchange.issuer_label(presented);
+    ctx.refused_issuer = Some(Arc::clone(&issuer));
     Err(counted(metrics, &issuer, source, rejection))
 }
 

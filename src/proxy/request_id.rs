@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
+use crate::hex;
+
 /// Unique among all gateways: random bits of the process, then a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId {
@@ -49,13 +51,13 @@ impl RequestId {
     pub fn header(&self) -> HeaderValue {
         let mut text = [b'0'; LONGEST];
         let (process, rest) = text.split_at_mut(DIGITS);
-        write_hex(self.process, process);
+        hex::write(self.process, process);
         let (hyphen, count) = rest.split_at_mut(1);
         hyphen.fill(b'-');
         let digits = DIGITS - (self.count.leading_zeros() / 4) as usize;
         let digits = digits.max(1);
         let (count, _) = count.split_at_mut(digits);
-        write_hex(self.count, count);
+        hex::write(self.count, count);
         let text = text.get(..DIGITS + 1 + digits).unwrap_or_default();
         // Hexadecimal digits and a hyphen are a header value.
         HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("-"))
@@ -65,20 +67,6 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}-{:x}", self.process, self.count)
-    }
-}
-
-/// The last digits of a number, as many as there is room for; the formatting of the standard library
-/// costs as much as the rest of a header's rewriting.
-fn write_hex(mut number: u64, digits: &mut [u8]) {
-    for digit in digits.iter_mut().rev() {
-        let value = (number & 0xf) as u8;
-        *digit = if value < 10 {
-            b'0' + value
-        } else {
-            b'a' + value - 10
-        };
-        number >>= 4;
     }
 }
 

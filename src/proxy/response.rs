@@ -9,7 +9,7 @@ use http::{Method, StatusCode, Version};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
-use super::context::RequestContext;
+use super::context::{Phase, RequestContext};
 use super::edits::{self, Sources};
 use super::{answer, connection, set_cookie};
 use crate::config::Access;
@@ -29,7 +29,9 @@ pub(super) fn rewrite(
     if let Some(route) = &ctx.route {
         if ctx.upstream_status.is_none() {
             ctx.upstream_status = Some(response.status);
-            route.upstream.answered_after(ctx.asked.elapsed());
+            let phase = Phase::since(ctx.asked);
+            route.upstream.answered_after(phase.took);
+            ctx.upstream = Some(phase);
         }
         end_hop(response);
         edits::apply(&route.response_headers, response, Sources::of(ctx))?;

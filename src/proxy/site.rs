@@ -14,7 +14,9 @@ use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
 use super::response::Varying;
+use super::trace::TraceRules;
 use crate::api::discovery::authorization_server_path;
+use crate::config::log::AccessField;
 use crate::config::{Config, Limits, Origin};
 use crate::credential::{Places, PlacesError};
 use crate::metrics::{Metrics, OTHER};
@@ -39,8 +41,10 @@ pub struct Site {
     pub limits: Limits,
     /// Whether clients come by `https`, whatever the listener speaks.
     pub is_https: bool,
-    /// One line for each request.
-    pub access_log: bool,
+    /// What each request's line has in it; `None`: there is none.
+    pub access_log: Option<Vec<AccessField>>,
+    /// Whose traces are continued.
+    pub traces: TraceRules,
     /// Whose word on clients is taken.
     pub trusted_proxies: TrustedProxies,
     api_prefix: PathPrefix,
@@ -129,7 +133,8 @@ impl Site {
                 .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
             limits: config.limits.clone(),
             is_https: config.public_url.is_https(),
-            access_log: config.log.access,
+            access_log: (config.log.access).then(|| config.log.access_fields.clone()),
+            traces: TraceRules::new(&config.traces),
             api_prefix: PathPrefix::parse(&config.api_prefix).map_err(SiteError::ApiPrefix)?,
             check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
             metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))

@@ -45,6 +45,7 @@ pub(super) fn rewrite(
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;
     }
+    site.traces.tell(ctx.trace.as_ref(), request)?;
     request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
     Ok(())
 }

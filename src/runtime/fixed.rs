@@ -42,6 +42,7 @@ pub(super) fn changeable(running: &Config, file: Config) -> Read {
         trusted_proxies,
         admin,
         log,
+        traces,
         server,
     } = file;
 
@@ -58,6 +59,7 @@ pub(super) fn changeable(running: &Config, file: Config) -> Read {
         resolver: resolver,
         store: store,
         admin: admin,
+        traces: traces,
         server: server,
     }
     let session = changeable_session(&running.session, session, &mut needs_restart);
@@ -164,11 +166,13 @@ fn changeable_limits(
 fn changeable_log(running: &Log, file: Log, needs_restart: &mut Vec<&'static str>) -> Log {
     let taken = Log {
         access: file.access,
+        access_fields: file.access_fields.clone(),
         ..running.clone()
     };
     let fixed = [
         ("log.format", taken.format != file.format),
         ("log.level", taken.level != file.level),
+        ("log.access_file", taken.access_file != file.access_file),
     ];
     name(needs_restart, &fixed, "log", taken != file);
     taken

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::drain::InFlight;
 use super::guard::{Bounds, Clients, Guard, Rules, Shared};
+use super::records::Records;
 use super::state::State;
 use super::tls::Certificates;
 use crate::config::listener::Hsts;
@@ -39,12 +40,14 @@ pub(super) fn server(config: &Config) -> Server {
 }
 
 /// The one proxy behind all listeners, and what bounds them together.
-pub(super) fn shared(config: &Config, state: &State) -> Shared {
+pub(super) fn shared(config: &Config, state: &State, records: &Records) -> Shared {
     let gateway = Gateway::new(
         Arc::clone(&state.site),
         Arc::clone(&state.exchange),
         Arc::clone(&state.router),
         Arc::clone(&state.metrics),
+        Arc::clone(&records.access_log),
+        records.spans.clone(),
     );
     let settings = Arc::new(ServerConf {
         upstream_keepalive_pool_size: UPSTREAM_POOL,

@@ -36,7 +36,7 @@ export async function startGateway(settings) {
     url: `http://${address}`,
     admin: `http://${admin}`,
     issuer: `http://${address}/_vestibule`,
-    log: () => child.errors,
+    log: () => child.errors + child.output,
     stop,
   };
 }

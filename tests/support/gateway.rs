@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -90,17 +91,19 @@ impl Gateway {
         earlier_log: String,
         arguments: &[&str],
     ) -> Result<Self, String> {
-        let mut process = binary_by(launcher)
+        // Log and access log, one beside the other as on a terminal.
+        let (written, writing) = std::io::pipe().unwrap();
+        let process = binary_by(launcher)
             .args(["serve", "--config", CONFIG])
             .args(arguments)
             .current_dir(dir.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(writing.try_clone().unwrap())
+            .stderr(writing)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let log = follow(process.stderr.take().unwrap());
+        let log = follow(written);
         let mut gateway = Self {
             public,
             admin,
@@ -502,11 +505,12 @@ fn default(object: &mut Value, name: &str, value: Value) {
     object.entry(name).or_insert(value);
 }
 
-fn follow(mut stderr: tokio::process::ChildStderr) -> watch::Receiver<String> {
+fn follow(written: std::io::PipeReader) -> watch::Receiver<String> {
+    let mut written = Receiver::from_owned_fd(written.into()).unwrap();
     let (sender, receiver) = watch::channel(String::new());
     tokio::spawn(async move {
         let mut bytes = Vec::new();
-        while let Ok(1..) = stderr.read_buf(&mut bytes).await {
+        while let Ok(1..) = written.read_buf(&mut bytes).await {
             // Whole characters only; the rest waits for the next read.
             let whole = bytes
                 .utf8_chunks()

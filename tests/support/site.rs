@@ -135,6 +135,13 @@ impl Site {
         self.gateway.logged(&[&id, &format!("\"{reason}\"")]).await;
     }
 
+    /// What the access log says of an answer's request.
+    pub async fn access_line(&self, answer: &Message) -> Value {
+        let id = answer.field("x-request-id").expect("a request id");
+        let line = self.gateway.logged(&[&id, "\"duration_us\""]).await;
+        serde_json::from_str(&line).expect("a JSON line")
+    }
+
     /// The log lines of an answer's request, for messages of failed assertions.
     fn why(&self, answer: &Message) -> String {
         let id = answer

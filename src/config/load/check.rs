@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
-use super::{Finding, issuers, listeners, routes, upstreams};
+use super::{Finding, issuers, listeners, routes, telemetry, upstreams};
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::locate::member;
 use crate::config::session::BASIC;
@@ -26,6 +26,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend(forward(config));
     findings.extend(limits(&config.limits));
     findings.extend(operators(config));
+    findings.extend(telemetry::findings(config));
     findings
 }
 
@@ -296,18 +297,5 @@ fn operators(config: &Config) -> Vec<Finding> {
             refuse("another token has this name");
         }
     }
-    // `EnvFilter` would take a misspelt level for the name of a module and log nothing.
-    for directive in config.log.level.split(',') {
-        let level = directive
-            .rsplit_once('=')
-            .map_or(directive, |(_module, level)| level);
-        if !LEVELS.contains(&level) {
-            let hint = choice(level, &LEVELS);
-            let finding = Finding::new("log.level", format!("`{level}` is no level"));
-            findings.push(Finding { hint, ..finding });
-        }
-    }
     findings
 }
-
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

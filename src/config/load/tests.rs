@@ -702,6 +702,22 @@ fn the_rest_of_the_file() {
             "log: {level: inof}",
             &["22:14: log.level: `inof` is no level; did you mean `info`?"],
         ),
+        ("log: {access_fields: [status, path]}", &[]),
+        (
+            "log: {access_fields: [status, path, status]}",
+            &["22:37: log.access_fields[2]: named twice"],
+        ),
+        (
+            "traces: {otlp: {endpoint: 'http://localhost:4318/v1/traces'}}",
+            &[],
+        ),
+        (
+            "traces: {otlp: {endpoint: 'ftp://localhost/', timeout: 0s}}",
+            &[
+                "22:27: traces.otlp.endpoint: not an `http` or `https` address",
+                "22:56: traces.otlp.timeout: must be more than zero",
+            ],
+        ),
     ]);
 }
 

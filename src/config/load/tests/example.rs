@@ -45,6 +45,11 @@ fn shows_defaults() {
     same(&example.admin, &config::Admin::default());
     same(&example.log, &config::Log::default());
     same(&example.server, &config::Server::default());
+    let traces = config::Traces {
+        otlp: None,
+        ..example.traces.clone()
+    };
+    same(&traces, &config::Traces::default());
 
     let minimal = parse(MINIMAL.as_bytes()).unwrap();
     same(&example.api_prefix, &minimal.api_prefix);
@@ -62,6 +67,7 @@ fn shows_defaults() {
     };
     same(&settings(&example), &settings(&minimal));
     same(&example.issuers[0], &minimal.issuers[0]);
+    same(&example.traces.otlp, &minimal.traces.otlp);
     same(&example.routes[0], &minimal.routes[0]);
 }
 
@@ -93,6 +99,8 @@ routes:
   - name: site
     host: app.example.com
     upstream: app
+traces:
+  otlp: {endpoint: \"http://127.0.0.1:4318/v1/traces\"}
 ";
 
 /// The keys that a kind of mapping may have, and those that the example shows.

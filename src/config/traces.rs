@@ -1,0 +1,119 @@
+//! Traces: whose are continued, and where the gateway's own parts are sent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use url::Url;
+
+use super::Secret;
+use super::schema::{DurationText, HttpUrlText};
+
+/// How requests are told of in traces (W3C Trace Context, OpenTelemetry).
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Traces {
+    /// Forward `traceparent`, made by the gateway where a request has none that is continued.
+    /// Off, both fields are forwarded as they came.
+    pub propagate: bool,
+    /// Whose traces are continued.
+    pub continue_from: ContinueFrom,
+    /// Where the gateway's parts of sampled traces are sent; absent, nowhere.
+    pub otlp: Option<Otlp>,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            propagate: true,
+            continue_from: ContinueFrom::TrustedProxies,
+            otlp: None,
+        }
+    }
+}
+
+/// Whose word about traces is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContinueFrom {
+    /// That of the peers in `trusted_proxies`.
+    TrustedProxies,
+    /// Every client's: it picks who is traced.
+    Everyone,
+}
+
+/// An OpenTelemetry collector, spoken to by OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// Where spans are posted, such as `http://127.0.0.1:4318/v1/traces`.
+    #[schemars(with = "HttpUrlText")]
+    pub endpoint: Url,
+    /// Header fields of these posts, such as `Authorization`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// The part of new traces that is sampled, from 0 to 1. Of those that are continued, the
+    /// client has decided.
+    #[serde(default = "default_sample_ratio")]
+    pub sample_ratio: Ratio,
+    /// How long a post may take.
+    #[serde(default = "default_timeout", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub timeout: Duration,
+    /// The name of the gateway in traces.
+    #[serde(default = "default_service_name")]
+    pub service_name: String,
+}
+
+/// From 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio(f64);
+
+impl Ratio {
+    /// Never.
+    pub const NONE: Self = Self(0.0);
+
+    /// True for this part of all calls, by chance.
+    pub fn picks(self) -> bool {
+        fastrand::f64() < self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ratio = f64::deserialize(from)?;
+        match (0.0..=1.0).contains(&ratio) {
+            true => Ok(Self(ratio)),
+            false => Err(de::Error::custom("not between 0 and 1")),
+        }
+    }
+}
+
+fn default_sample_ratio() -> Ratio {
+    Ratio(0.01)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn default_service_name() -> String {
+    "vestibule".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_between_none_and_all() {
+        for (ratio, picks) in [("0", false), ("0.0", false), ("1", true)] {
+            let ratio: Ratio = serde_yaml::from_str(ratio).unwrap();
+            assert!((0..1000).all(|_| ratio.picks() == picks));
+        }
+        for wrong in ["-0.1", "1.1", ".nan", "often"] {
+            assert!(serde_yaml::from_str::<Ratio>(wrong).is_err(), "{wrong}");
+        }
+    }
+}
