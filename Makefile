@@ -87,7 +87,7 @@ deb: ## Build a Debian package, with its man pages, completions and service
 	@.ci/packages build
 	@cargo deb --version > /dev/null 2>&1 || cargo install --locked cargo-deb
 	cargo build --locked --release --bin vestibule
-	packaging/debian/generate "$(CARGO_TARGET_DIR)/release/vestibule" "$(CARGO_TARGET_DIR)/package"
+	packaging/debian/generate "$(CARGO_TARGET_DIR)/release/vestibule" "$(CARGO_TARGET_DIR)/release/package"
 	cargo deb --locked --no-build
 
 .PHONY: bench
