@@ -190,7 +190,7 @@ mod tests {
             format!("{FIELD}-more"),
             format!("{later}more"),
             format!(" {FIELD}"),
-            FIELD[..54].to_owned(),
+            FIELD.get(..54).unwrap().to_owned(),
         ];
         for bad in bad {
             assert!(
