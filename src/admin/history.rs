@@ -53,7 +53,7 @@ impl History {
         }
     }
 
-    /// Takes a sample every [`INTERVAL`]. Never returns.
+    /// Takes a sample every few seconds. Never returns.
     pub async fn follow(&self, metrics: &Metrics) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

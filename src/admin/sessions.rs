@@ -155,7 +155,7 @@ pub async fn revoke_all_as_platform(
 }
 
 /// The sessions that a search means. Of a state, a page may be shorter than asked for and have a
-/// next one: at most [`LOOKED_AT`] parts of the list are looked through for it.
+/// next one: at most `LOOKED_AT` parts of the list are looked through for it.
 pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Fault> {
     let mut page = PageRequest::from(Paging {
         after: search.after,
