@@ -26,18 +26,18 @@ pub fn measure(scale: &Scale) -> String {
         each(&gateway, count, || asked(gateway.public, &request, "200"))
     };
     let (open, closed) = (kept(get(OPEN, &[])), kept(bearer(CLOSED, &issuer.token(0))));
-    let switching = start(&issuer, switching_upstream());
+    let switching = switching_upstream();
     let mut fields = vec![
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
+    // Each with a gateway of its own: what one set gives back, the next would take.
     let socket = |request: Vec<u8>| {
+        let gateway = start(&issuer, switching);
         let sockets = count / WEBSOCKETS;
-        each(&switching, sockets, || {
-            asked(switching.public, &request, "101")
-        })
+        each(&gateway, sockets, || asked(gateway.public, &request, "101"))
     };
     let anyones = socket(get(OPEN, &fields));
     let authorization = format!("Bearer {}", issuer.token(0));
