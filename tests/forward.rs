@@ -221,6 +221,24 @@ async fn hop_by_hop_fields_end_here() {
     assert_eq!(seen.field("x-stays").as_deref(), Some("1"));
 }
 
+/// A sender nominates the few fields that it adds; the framework takes nine of them at most.
+#[tokio::test]
+async fn too_many_nominations_are_refused() {
+    let site = Site::start().await;
+    let nominated = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("X-Hop-{number}")).collect();
+        names.join(", ")
+    };
+    let few = nominated(9);
+    let answer = site.gateway.get("/open", &[("Connection", &few)]).await;
+    assert_eq!(answer.status(), 200);
+    let seen = site.upstream.count();
+    let many = nominated(10);
+    let answer = site.gateway.get("/open", &[("Connection", &many)]).await;
+    assert_eq!(answer.status(), 400, "{}", answer.text());
+    assert_eq!(site.upstream.count(), seen);
+}
+
 #[tokio::test]
 async fn an_upstream_that_fails_is_502_one_that_is_slow_504() {
     let site = Site::with(|config| {
