@@ -5,15 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use crate::support::certificate::Authority;
 use crate::support::gateway::free_port;
 use crate::support::load::{Load, once, once_by_tls, rate};
-use crate::support::{Key, PATIENCE, RawUpstream, Site};
+use crate::support::{Key, RawUpstream, Site, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_change_under_load_loses_nothing() {
@@ -132,11 +130,7 @@ async fn dies_and_returns(site: &Site, mortal: RawUpstream) -> RawUpstream {
     site.gateway
         .metric_becomes("vestibule_upstream_healthy", &healthy, 1.0)
         .await;
-    let deadline = Instant::now() + PATIENCE;
-    while mortal.count() == 0 {
-        assert!(Instant::now() < deadline, "it gets no requests again");
-        sleep(Duration::from_millis(10)).await;
-    }
+    eventually("it gets no requests again", async || mortal.count() > 0).await;
     mortal
 }
 

@@ -1,11 +1,8 @@
 //! A clock that is stepped by an hour, either way, under the running gateway.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::json;
-use tokio::time::{Duration, Instant, sleep};
 
-use crate::support::{Message, PATIENCE, Site, now};
+use crate::support::{Clock, Message, Site, now};
 
 #[tokio::test]
 async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
@@ -60,63 +57,6 @@ async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
         assert_eq!(again.claims["sid"], session.claims["sid"], "{offset}");
         assert_eq!(site.present(&ended).await.status(), 401, "{offset}");
         assert_eq!(site.present(&newcomer).await.status(), 401, "{offset}");
-    }
-}
-
-/// The gateway's clock: libfaketime's, which reads its offset from a file each time.
-struct Clock {
-    file: PathBuf,
-}
-
-impl Clock {
-    fn new(folder: &Path) -> Self {
-        let clock = Self {
-            file: folder.join("offset"),
-        };
-        clock.set(0);
-        clock
-    }
-
-    fn launcher(&self) -> Vec<String> {
-        let library = std::fs::read_dir("/usr/lib")
-            .unwrap()
-            .flatten()
-            .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
-            .find(|library| library.exists())
-            .expect("libfaketime is needed: install faketime");
-        [
-            "env".to_owned(),
-            format!("LD_PRELOAD={}", library.display()),
-            format!("FAKETIME_TIMESTAMP_FILE={}", self.file.display()),
-            "FAKETIME_NO_CACHE=1".to_owned(),
-            // A step of the clock is none of the monotonic one.
-            "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
-        ]
-        .to_vec()
-    }
-
-    fn set(&self, offset: i64) {
-        // A reader sees the old file or the new one.
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, format!("{offset:+}\n")).unwrap();
-        std::fs::rename(new, &self.file).unwrap();
-    }
-
-    /// Steps the clock and waits until the gateway shows it.
-    async fn step(&self, site: &Site, offset: i64) {
-        self.set(offset);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            // A token that is good for a minute by the clock that it should be.
-            let iat = now().checked_add_signed(offset).unwrap();
-            let probe = site.acme.token().sub("probe").claim("iat", iat);
-            let probe = probe.claim("exp", iat + 60).sign();
-            if site.present(&probe).await.status() == 200 {
-                return;
-            }
-            assert!(Instant::now() < deadline, "the clock does not move");
-            sleep(Duration::from_millis(20)).await;
-        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! The guard before the proxy: how many connections, and how long a header may take.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::support::{Reply, Site, now, refusal_id};
+use crate::support::{Reply, Site, eventually, now, refusal_id};
 
 #[tokio::test]
 async fn connections_over_the_cap_are_not_served_until_one_ends() {
@@ -26,14 +24,11 @@ async fn connections_over_the_cap_are_not_served_until_one_ends() {
     assert_eq!(site.upstream.count(), 3);
 
     open.pop();
-    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
-    while !matches!(site.gateway.try_send(&request).await, Some(answer) if answer.status() == 200) {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "the place is not given back"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("the place is not given back", async || {
+        let answer = site.gateway.try_send(&request).await;
+        answer.is_some_and(|answer| answer.status() == 200)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -47,7 +42,6 @@ async fn a_header_that_drips_is_cut() {
     let drip = async {
         loop {
             dripping.write("x").await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
             if site
                 .gateway
                 .metrics()
@@ -82,10 +76,9 @@ async fn the_deadline_is_for_the_header_not_for_the_body() {
             .bytes("POST", "/open", &[("Content-Length", "5")]),
     )
     .await;
-    for byte in ["h", "e", "l", "l", "o"] {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        wire.write(byte).await;
-    }
+    wire.write("hel").await;
+    time_of_a_header(&site).await;
+    wire.write("lo").await;
     assert_eq!(
         wire.read_response("POST")
             .await
@@ -95,12 +88,19 @@ async fn the_deadline_is_for_the_header_not_for_the_body() {
     );
     assert_eq!(site.upstream.last().text(), "hello");
     // And a connection may rest longer than that between requests.
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    time_of_a_header(&site).await;
     wire.write(site.gateway.bytes("GET", "/open", &[])).await;
     assert_eq!(
         wire.read_response("GET").await.expect("an answer").status(),
         200
     );
+}
+
+/// Lets the time pass that a header may take: another connection, which never ends its own, is cut.
+async fn time_of_a_header(site: &Site) {
+    let mut witness = site.gateway.connect().await;
+    witness.write("GET /open HTTP/1.1\r\nHost: x\r\n").await;
+    witness.read_to_end().await;
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! Who becomes a user, and how long a session of one lasts.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use crate::support::{Site, refusal_id};
+use crate::support::{Clock, Site, eventually, now, refusal_id};
 
 #[tokio::test]
 async fn a_stranger_is_a_user_or_is_refused_as_the_issuer_is_configured() {
@@ -56,14 +54,19 @@ async fn accounts_are_linked_by_address_only_where_everybody_says_so() {
 
 #[tokio::test]
 async fn the_oldest_session_makes_room() {
-    let site = Site::with(|config| config["session"] = json!({"max_sessions_per_user": 2})).await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = Site::by(&clock.launcher(), |config| {
+        config["session"] = json!({"max_sessions_per_user": 2});
+    })
+    .await;
     let token = |sub: &str, login: &str| site.acme.token().sub(sub).claim("sid", login).sign();
     let neighbour = token("bob", "1");
     site.passes(&neighbour).await;
     let first = token("alice", "1");
     site.passes(&first).await;
     // Sessions of the same second have no order.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    clock.step(&site, 60).await;
     let (second, third) = (token("alice", "2"), token("alice", "3"));
     site.passes(&second).await;
     site.passes(&third).await;
@@ -77,18 +80,21 @@ async fn the_oldest_session_makes_room() {
 
 #[tokio::test]
 async fn an_idle_session_is_over() {
-    let site = Site::with(|config| config["session"] = json!({"idle_timeout": "3s"})).await;
-    let (idle, busy) = (
-        site.acme.token().sub("alice").sign(),
-        site.acme.token().sub("bob").sign(),
-    );
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = Site::by(&clock.launcher(), |config| {
+        config["session"] = json!({"idle_timeout": "10m"});
+    })
+    .await;
+    let token = |sub: &str| site.acme.token().sub(sub).claim("exp", now() + 3600).sign();
+    let (idle, busy) = (token("alice"), token("bob"));
     site.passes(&idle).await;
-    // Past the timeout in all, never past it at once.
-    for _ in 0..8 {
-        site.passes(&busy).await;
-        tokio::time::sleep(Duration::from_millis(600)).await;
-    }
     site.passes(&busy).await;
+    // Past the timeout in all, never past it at once.
+    for offset in [360, 720] {
+        clock.step(&site, offset).await;
+        site.passes(&busy).await;
+    }
     let answer = site.present(&idle).await;
     assert_eq!(answer.status(), 401);
     refusal_id(&answer, "login_required");
@@ -97,13 +103,9 @@ async fn an_idle_session_is_over() {
 #[tokio::test]
 async fn the_store_is_swept_in_the_background() {
     let site = Site::start().await;
-    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
-    loop {
+    eventually("never swept", async || {
         let metrics = site.gateway.metrics().await;
-        if metrics.sum("vestibule_store_sweeps_total", &[]) >= 1.0 {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "never swept");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        metrics.sum("vestibule_store_sweeps_total", &[]) >= 1.0
+    })
+    .await;
 }

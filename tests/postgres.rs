@@ -13,7 +13,7 @@ use crate::support::load::Load;
 use crate::support::site::config;
 use crate::support::{
     ACME, GLOBEX, Gateway, Key, Message, PATIENCE, RawUpstream, Reply, TestIssuer, TokenBuilder,
-    Wire, decode, remember_session_token,
+    Wire, decode, eventually, remember_session_token,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -158,11 +158,10 @@ async fn an_issuer_that_is_switched_off_at_one_is_off_at_both() {
         let answer = pair.one.admin_send("PUT", path, &[], &body).await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
         assert_eq!(present(&pair.one, &token).await, status, "{switch}");
-        let deadline = Instant::now() + PATIENCE;
-        while present(&pair.two, &token).await != status {
-            assert!(Instant::now() < deadline, "{switch}: never heard of");
-            sleep(Duration::from_millis(20)).await;
-        }
+        eventually(&format!("{switch}: never heard of"), async || {
+            present(&pair.two, &token).await == status
+        })
+        .await;
     }
 }
 
@@ -298,11 +297,10 @@ async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes
     assert_eq!(made.status(), 201, "{}", made.text());
     assert_eq!(present(&pair.one, &token).await, 200);
     let follows = async |status: u16| {
-        let deadline = Instant::now() + PATIENCE;
-        while present(&pair.two, &token).await != status {
-            assert!(Instant::now() < deadline, "the other never hears of it");
-            sleep(Duration::from_millis(20)).await;
-        }
+        eventually("the other never hears of it", async || {
+            present(&pair.two, &token).await == status
+        })
+        .await;
     };
     follows(200).await;
     // The other may change it, too, and the first follows.
@@ -314,14 +312,10 @@ async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes
     follows(401).await;
     let gone = pair.one.admin_send("DELETE", path, &[], &Value::Null).await;
     assert_eq!(gone.status(), 204, "{}", gone.text());
-    let deadline = Instant::now() + PATIENCE;
-    while pair.two.admin(path).await.status() != 404 {
-        assert!(
-            Instant::now() < deadline,
-            "the other never hears of the end"
-        );
-        sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the other never hears of the end", async || {
+        pair.two.admin(path).await.status() == 404
+    })
+    .await;
 }
 
 /// With a bound on staleness a gateway that hears nothing serves nobody, streams included, and

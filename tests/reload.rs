@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::support::front::{Authority, Front};
 use crate::support::gateway::free_port;
-use crate::support::{Gateway, Key, Message, PATIENCE, RawUpstream, Reply, Site, TestIssuer};
+use crate::support::{Gateway, Key, Message, RawUpstream, Reply, Site, TestIssuer, eventually};
 
 #[tokio::test]
 async fn an_unchanged_issuer_keeps_its_keys_and_sessions_and_a_removed_one_goes_at_once() {
@@ -439,11 +439,10 @@ async fn reload(gateway: &Gateway) -> Message {
 
 /// Waits until the path is on a route that anyone may take.
 async fn serves(gateway: &Gateway, path: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    while gateway.get(path, &[]).await.status() != 200 {
-        assert!(Instant::now() < deadline, "{path}: {}", gateway.log());
-        sleep(Duration::from_millis(20)).await;
-    }
+    eventually(&format!("{path} is not served"), async || {
+        gateway.get(path, &[]).await.status() == 200
+    })
+    .await;
 }
 
 async fn gauge(gateway: &Gateway, name: &str) -> f64 {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-use crate::support::{Reply, Site, Wire, decode, upstream};
+use crate::support::{Reply, Site, Wire, decode, eventually, upstream};
 
 #[tokio::test]
 async fn users_sessions_and_signing_keys_survive_a_restart() {
@@ -155,14 +155,10 @@ async fn sigterm_answers_what_is_in_flight_and_takes_nothing_new() {
     site.upstream.reached(IN_FLIGHT).await;
     site.gateway.sigterm();
     // Readiness says so before the end.
-    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
-    while site.gateway.admin("/ready").await.status() != 503 {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "still ready after SIGTERM"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    eventually("still ready after SIGTERM", async || {
+        site.gateway.admin("/ready").await.status() == 503
+    })
+    .await;
     open.send(true).unwrap();
     for mut wire in wires {
         let answer = wire.read_response("GET").await.expect("an answer");

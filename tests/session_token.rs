@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{
 use serde_json::{Value, json};
 
 use crate::support::key::p256_twin;
-use crate::support::{Decoded, Site, base64url, from_base64url, now};
+use crate::support::{Clock, Decoded, Site, base64url, from_base64url, now};
 
 #[tokio::test]
 async fn the_claims_are_the_compact_set() {
@@ -384,16 +384,19 @@ async fn one_token_is_minted_for_once() {
     );
 }
 
-/// Short waits for the end of a token: nothing else shows that a cached session ends in time.
 #[tokio::test]
 async fn a_cached_session_ends_with_its_token() {
-    let site = Site::with(|config| config["issuers"][0]["leeway"] = json!("0s")).await;
-    let exp = now() + 3;
-    let token = site.acme.token().claim("exp", exp).sign();
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = Site::by(&clock.launcher(), |config| {
+        config["issuers"][0]["leeway"] = json!("0s");
+    })
+    .await;
+    let token = site.acme.token().claim("exp", now() + 600).sign();
     site.passes(&token).await;
-    while now() <= exp {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    clock.step(&site, 300).await;
+    site.passes(&token).await;
+    clock.step(&site, 601).await;
     let answer = site.present(&token).await;
     site.is_refusal(&answer, 401, "token_expired", "expired")
         .await;

@@ -2,6 +2,7 @@
 //! TCP peer of the others.
 
 pub mod certificate;
+pub mod clock;
 pub mod collector;
 pub mod contract;
 pub mod dns;
@@ -33,6 +34,17 @@ pub fn open_files(count: u64) {
     }
 }
 
+/// Looks again and again until it holds: for what the gateway tells nobody when it comes about.
+/// `what` is said when it never does.
+pub async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+pub use clock::Clock;
 pub use contract::Contract;
 pub use gateway::{Gateway, run};
 pub use issuer::TestIssuer;

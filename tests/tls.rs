@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::certificate::Authority;
-use crate::support::{PATIENCE, Site, Wire};
+use crate::support::{PATIENCE, Site, Wire, eventually};
 
 /// A site with one TLS listener.
 async fn site(tls: Value) -> Site {
@@ -213,11 +213,10 @@ async fn certificates_are_replaced_when_their_files_change() {
     site.gateway.logged(&["certificates replaced"]).await;
 
     authority.server("app", &["localhost"], 2040);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while serial(&connect().await.unwrap()) == shown {
-        assert!(tokio::time::Instant::now() < deadline, "not replaced");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    eventually("not replaced", async || {
+        serial(&connect().await.unwrap()) != shown
+    })
+    .await;
     assert_eq!(expiry().await, 2_208_988_800.0, "2040-01-01");
     let mut old = Wire::over(old);
     old.write(site.gateway.bytes("GET", "/open", &[])).await;

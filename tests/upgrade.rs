@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -11,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::support::gateway::free_port;
 use crate::support::load::{Load, once};
-use crate::support::{PATIENCE, Reply, Site};
+use crate::support::{Reply, Site, eventually};
 
 /// A site whose gateway can be relieved.
 async fn site() -> Site {
@@ -102,14 +101,10 @@ async fn a_process_that_does_not_serve_changes_nothing() {
     assert_eq!(answer.field("connection").as_deref(), Some("close"));
     assert!(answer.field("retry-after").is_some());
     drop(successor);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while site.present(&stranger).await.status() != 200 {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "the store is not back"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually("the store is not back", async || {
+        site.present(&stranger).await.status() == 200
+    })
+    .await;
     // And the next one takes over all the same.
     site.gateway.successor().await.await;
     site.passes(&stranger).await;

@@ -14,7 +14,7 @@ use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 
-/// What a session token is good for now. Of one that is not good, nothing is said but that.
+/// What a session token is good for. Of one that is not good, nothing is said but that.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Introspection {
     active: bool,
