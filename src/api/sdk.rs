@@ -17,6 +17,7 @@ pub mod cors;
 pub mod device;
 pub mod environment;
 pub mod error;
+mod example;
 pub mod keys;
 pub mod nonce;
 pub mod refusals;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
-use super::{SdkError, cookie, device, refusals, sign_in};
+use super::{SdkError, cookie, device, example, refusals, sign_in};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Presented};
 use crate::exchange::Session;
@@ -34,27 +34,7 @@ use crate::store::EndCause;
             description = "The user and a new session token, as at sign-in.",
             body = VerifyResponse<'static>,
             headers(("set-cookie" = String)),
-            example = json!({
-                "user": {
-                    "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
-                    "projectEnvironmentId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f50",
-                    "verifiedCredentials": [{
-                        "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
-                        "format": "externalUser",
-                        "public_identifier": "alice",
-                        "signInEnabled": true,
-                        "verifiedAt": "2026-03-01T12:00:00Z",
-                    }],
-                    "sessionId": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
-                    "newUser": true,
-                    "scope": "user:basic",
-                    "missingFields": [],
-                    "metadata": {},
-                },
-                "expiresAt": 1772373600,
-                "minifiedJwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2ln",
-                "jwt": "eyJhbGciOiJFUzI1NiIsInR5cCI6ImlkK2p3dCJ9.e30.c2ln",
-            })
+            example = json!(example::signed_in())
         ),
         refusals::Refresh
     )
@@ -100,22 +80,7 @@ pub async fn refresh(
             status = 200,
             description = "The user.",
             body = SdkUser<'static>,
-            example = json!({
-                "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51",
-                "projectEnvironmentId": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f50",
-                "verifiedCredentials": [{
-                    "id": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f52",
-                    "format": "externalUser",
-                    "public_identifier": "alice",
-                    "signInEnabled": true,
-                    "verifiedAt": "2026-03-01T12:00:00Z",
-                }],
-                "sessionId": "0190a5e6-7c1b-8e2a-9d3f-2b6c8a1e4f53",
-                "newUser": true,
-                "scope": "user:basic",
-                "missingFields": [],
-                "metadata": {},
-            })
+            example = json!(example::user())
         ),
         refusals::User
     )
