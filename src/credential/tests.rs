@@ -2,6 +2,7 @@ use http::header::COOKIE;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::Config;
 
 const A: &str = "aaa.bbb.ccc";
 const B: &str = "ddd.eee.fff";
