@@ -35,7 +35,7 @@ impl Exchange {
             }
         }
         if let Some(value) = session.cookie() {
-            return Some(value.clone());
+            return Some(value);
         }
         let value = CookieValue::generate()?;
         let kept = self

@@ -1,6 +1,6 @@
 //! The proof that a request may pass as a user.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
@@ -22,19 +22,25 @@ use crate::store::{SessionRecord, User};
 pub struct Session {
     vouched: Vouched,
     minted: TokenTrust,
+    /// It knows the session's id and the user.
     life: Arc<Life>,
-    sid: Uuid,
-    user: Uuid,
     email: Option<Box<str>>,
     forwarded: HeaderValue,
     scopes: Arc<Scopes>,
     fresh_until: UnixTime,
     expires_at: UnixTime,
-    /// Boxed, like the cookie, because few configurations need them.
+    /// Boxed because few configurations need them.
     claims: Option<Box<Map<String, Value>>>,
-    cookie: OnceLock<Box<CookieValue>>,
+    more: ArcSwapOption<More>,
+}
+
+/// What was made for a session after it began. Few have any of it.
+#[derive(Clone, Debug, Default)]
+struct More {
+    /// The session cookie.
+    cookie: Option<CookieValue>,
     /// Its token for audiences of routes, as far as it was asked for.
-    addressed: ArcSwapOption<Vec<Addressed>>,
+    addressed: Vec<Addressed>,
 }
 
 /// The session token for one audience.
@@ -76,16 +82,13 @@ impl Session {
             vouched,
             minted: token.trust,
             life,
-            sid: record.sid,
-            user: user.id,
             email: user.email(&record.iss).map(Box::from),
             forwarded,
             scopes: token.scopes,
             fresh_until: token.expires_at,
             expires_at: record.expires_at,
             claims: None,
-            cookie: OnceLock::new(),
-            addressed: ArcSwapOption::empty(),
+            more: ArcSwapOption::empty(),
         })
     }
 
@@ -115,12 +118,13 @@ impl Session {
 
     /// The session's id.
     pub fn sid(&self) -> Uuid {
-        self.sid
+        self.life.sid()
     }
 
     /// The user's id.
     pub fn user(&self) -> Uuid {
-        self.user
+        // The store had told before the session was made; else it would be nobody's.
+        self.life.user().unwrap_or_default()
     }
 
     /// The address of the user's own verified email credential, when the session began.
@@ -135,8 +139,8 @@ impl Session {
 
     /// The same for this audience, when it was made and can still be verified.
     pub(super) fn forwarded_to(&self, audience: &str) -> Option<HeaderValue> {
-        let addressed = self.addressed.load();
-        let mut addressed = addressed.iter().flat_map(|all| all.iter());
+        let more = self.more.load();
+        let mut addressed = more.iter().flat_map(|more| &more.addressed);
         let found = addressed.find(|one| &*one.audience == audience)?;
         found.trust.holds().then(|| found.forwarded.clone())
     }
@@ -149,12 +153,20 @@ impl Session {
             forwarded: field(&scheme, &token.text)?,
             trust: token.trust,
         };
-        self.addressed.rcu(|all| {
-            let others = all.iter().flat_map(|all| all.iter());
-            let others = others.filter(|one| one.audience != *audience);
-            Some(Arc::new(others.cloned().chain([kept.clone()]).collect()))
+        self.keep(|more| {
+            more.addressed.retain(|one| one.audience != *audience);
+            more.addressed.push(kept.clone());
         });
         Some(kept.forwarded)
+    }
+
+    /// Changes what was made for it; perhaps more than once, when others do at the same time.
+    fn keep(&self, change: impl Fn(&mut More)) {
+        self.more.rcu(|more| {
+            let mut more = more.as_deref().cloned().unwrap_or_default();
+            change(&mut more);
+            Some(Arc::new(more))
+        });
     }
 
     /// The session token itself.
@@ -202,13 +214,16 @@ impl Session {
     }
 
     /// The session cookie that was made for it.
-    pub(super) fn cookie(&self) -> Option<&CookieValue> {
-        self.cookie.get().map(|value| &**value)
+    pub(super) fn cookie(&self) -> Option<CookieValue> {
+        self.more.load().as_ref()?.cookie.clone()
     }
 
     /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
     pub(super) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
-        CookieValue::clone(self.cookie.get_or_init(|| Box::new(value)))
+        self.keep(|more| {
+            more.cookie.get_or_insert_with(|| value.clone());
+        });
+        self.cookie().unwrap_or(value)
     }
 
     /// Its life, for streams that must not outlast it.

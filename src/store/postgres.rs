@@ -22,6 +22,7 @@ mod connection;
 mod feed;
 mod ledger;
 mod maintenance;
+mod newcomer;
 mod row;
 mod schema;
 mod sessions;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::UnixTime;
+use crate::store::{EndScope, SessionRecord};
 
 #[tokio::test]
 async fn an_end_reaches_every_holder_and_waiter() {
@@ -34,6 +34,59 @@ fn what_nothing_holds_is_swept() {
     lives.sweep();
     assert_eq!(lives.count(), 1);
     assert!(kept.lasts());
+}
+
+#[test]
+fn so_are_sessions_of_a_user_until_none_is_left() {
+    let lives = LiveSessions::default();
+    let user = Uuid::now_v7();
+    let open = || {
+        let life = lives.register(Uuid::now_v7());
+        lives.bind(&life, &session(user, A, 0));
+        life
+    };
+    let (kept, dropped) = (open(), open());
+    drop(dropped);
+    lives.sweep();
+    assert_eq!((lives.count(), lives.users()), (1, 1));
+    let all = MassEnd {
+        scope: &EndScope::User(user),
+        sequence: 1,
+    };
+    assert_eq!(lives.end_many(&all), 1);
+    drop(kept);
+    lives.sweep();
+    assert_eq!((lives.count(), lives.users()), (0, 0));
+}
+
+#[test]
+fn what_is_still_to_be_written_down_is_not_swept() {
+    let lives = LiveSessions::default();
+    let life = lives.register(Uuid::now_v7());
+    life.see(UnixTime(1_800_000_000));
+    drop(life);
+    lives.sweep();
+    let unwritten = lives.unwritten();
+    assert_eq!(unwritten.len(), 1);
+    for (activity, life) in unwritten {
+        life.wrote(activity.at);
+    }
+    lives.sweep();
+    assert_eq!(lives.count(), 0);
+}
+
+/// What it was seen at goes on to the session's next life.
+#[test]
+fn an_ended_life_is_followed_by_another() {
+    let lives = LiveSessions::default();
+    let sid = Uuid::now_v7();
+    let first = lives.register(sid);
+    first.see(UnixTime(1_800_000_000));
+    lives.end(sid);
+    let second = lives.register(sid);
+    assert!(!first.lasts() && second.lasts());
+    assert_eq!(second.unwritten(), first.unwritten());
+    assert_eq!(lives.count(), 1);
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub enum ConnectError {
     },
 }
 
-/// A read: one or more statements outside of a transaction.
+/// A read, or one statement that writes: it may run more than once, and nothing is published.
 pub(super) type Read<I, T> = for<'a> fn(&'a Client, &'a I) -> BoxFuture<'a, Result<T, Failure>>;
 
 /// A write, inside a transaction. It may run more than once.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::maintenance::put_tombstone;
+use super::newcomer::{self, Newcomer};
 use super::row::{
     column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
     scope_key, signed, subject_key, unsigned, user_by_key, user_keys,
@@ -36,9 +37,7 @@ impl Users for Postgres {
         // While writes fail, waiting tells the caller so.
         let failing = self.shared.failing.load(Ordering::Relaxed);
         if decision.must_wait || request.durable_session || failing {
-            let outcome = self
-                .write(request, |tx, request| Box::pin(sign_in(tx, request)))
-                .await;
+            let outcome = self.write_sign_in(request, decision).await;
             self.shared
                 .failing
                 .fetch_and(outcome.is_err(), Ordering::Relaxed);
@@ -196,6 +195,28 @@ impl Users for Postgres {
             Box::pin(delete(tx, id, at, until))
         })
         .await
+    }
+}
+
+impl Postgres {
+    /// Writes what was decided, or what is to be decided by then.
+    async fn write_sign_in(
+        &self,
+        request: SignIn,
+        decision: Decision,
+    ) -> Result<SignInOutcome, StoreError> {
+        let identity = Digest::of(&[&request.iss, &request.sub]);
+        if let Some(newcomer) = Newcomer::of(&decision, identity)
+            && self
+                .read(newcomer, |on, newcomer| {
+                    Box::pin(newcomer::put(on, newcomer))
+                })
+                .await?
+        {
+            return Ok(decision.outcome);
+        }
+        self.write(request, |tx, request| Box::pin(sign_in(tx, request)))
+            .await
     }
 }
 
