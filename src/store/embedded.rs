@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, watch};
 mod file;
 mod ledger;
 mod maintenance;
+mod newcomer;
 mod row;
 mod sessions;
 mod settings;

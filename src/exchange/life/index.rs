@@ -76,7 +76,10 @@ impl<T: Identified> Index<T> {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    #[allow(clippy::indexing_slicing, reason = "a remainder is less than its divisor")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a remainder is less than its divisor"
+    )]
     fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<T>> {
         // In the middle: the table itself uses the highest and the lowest bits of the hash.
         lock(&self.shards[(hash >> 32) as usize % SHARDS])

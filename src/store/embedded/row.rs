@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::table::{Range, Read, Table, Transaction, Write};
+use super::table::{Entry, Range, Read, Table, Transaction, Write};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Replaced, folded, session_as_it_is};
 use crate::store::{
@@ -31,8 +31,15 @@ pub(super) fn put_record<T: Serialize>(
     record: &T,
 ) -> Result<(), StoreError> {
     // A record may hold a private key; the file's pages do, too, but not this buffer.
-    let value = serde_json::to_vec(record).map_err(|_| StoreError::Corrupt(table.name()))?;
-    tx.put(table, key, &zeroize::Zeroizing::new(value))
+    tx.put(
+        table,
+        key,
+        &zeroize::Zeroizing::new(encoded(table, record)?),
+    )
+}
+
+fn encoded(table: Table, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(|_| StoreError::Corrupt(table.name()))
 }
 
 /// A record from its row.
@@ -69,6 +76,15 @@ pub(super) fn put_user(
         tx.put(*table, key, new.id.as_bytes())?;
     }
     put_record(tx, Table::Users, new.id.as_bytes(), new)
+}
+
+/// All rows of a user.
+pub(super) fn user_rows(user: &User) -> Result<Vec<Entry>, StoreError> {
+    let id = user.id.as_bytes();
+    let index = user_index(user).into_iter();
+    let index = index.map(|(table, key)| (table, key, id.to_vec()));
+    let own = (Table::Users, id.to_vec(), encoded(Table::Users, user)?);
+    Ok(index.chain([own]).collect())
 }
 
 /// Takes a user out with the index rows.
@@ -123,6 +139,15 @@ pub(super) fn put_session(
         }
     }
     put_record(tx, Table::Sessions, new.sid.as_bytes(), new)
+}
+
+/// All rows of a session.
+pub(super) fn session_rows(session: &SessionRecord) -> Result<Vec<Entry>, StoreError> {
+    let sid = session.sid.as_bytes().to_vec();
+    let index = session_index(session).into_iter();
+    let index = index.map(|(table, key)| (table, key, Vec::new()));
+    let own = (Table::Sessions, sid, encoded(Table::Sessions, session)?);
+    Ok(index.chain([own]).collect())
 }
 
 /// Takes a session out with the index rows.

@@ -3,7 +3,7 @@
 //! All tables map bytes to bytes: records are JSON under their id, indexes are bare keys.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
 use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
@@ -98,6 +98,9 @@ impl Table {
 /// A key and its value.
 pub(super) type Row = (Vec<u8>, Vec<u8>);
 
+/// A row and its table.
+pub(super) type Entry = (Table, Vec<u8>, Vec<u8>);
+
 /// Some entries of a table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Range<'a> {
@@ -151,8 +154,8 @@ impl Snapshot {
         table: Table,
     ) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
         Ok(match self.open.entry(table) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(closed) => {
+            hash_map::Entry::Occupied(open) => open.into_mut(),
+            hash_map::Entry::Vacant(closed) => {
                 closed.insert(self.transaction.open_table(table.definition())?)
             }
         })
@@ -205,8 +208,8 @@ impl<'txn> Transaction<'txn> {
         table: Table,
     ) -> Result<&mut redb::Table<'txn, &'static [u8], &'static [u8]>, StoreError> {
         Ok(match self.open.entry(table) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(closed) => {
+            hash_map::Entry::Occupied(open) => open.into_mut(),
+            hash_map::Entry::Vacant(closed) => {
                 closed.insert(self.transaction.open_table(table.definition())?)
             }
         })

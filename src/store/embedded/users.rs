@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::newcomer::Newcomer;
 use super::row::{
     OF_USER, identity_key, indexed_user, latest_change, marks, put_record, put_session, put_user,
     record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,
@@ -27,7 +28,15 @@ impl Users for Embedded {
         }
         // While commits fail, waiting tells the caller so.
         if decision.must_wait || request.durable_session || self.writer.is_failing() {
-            return self.writer.write(move |tx| sign_in(tx, &request)).await;
+            let newcomer = Newcomer::of(&decision)?;
+            let write = move |tx: &mut Transaction<'_>| {
+                let written = newcomer.as_ref().map(|newcomer| newcomer.put(tx));
+                match written.transpose()?.flatten() {
+                    Some(outcome) => Ok(outcome),
+                    None => sign_in(tx, &request),
+                }
+            };
+            return self.writer.write(write).await;
         }
         self.writer
             .write_behind(move |tx| sign_in(tx, &request).map(drop))

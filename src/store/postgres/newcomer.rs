@@ -4,7 +4,7 @@ use deadpool_postgres::Client;
 
 use super::connection::{Failure, execute};
 use super::row::{encoded, scope_key, signed, user_keys};
-use crate::store::sign_in::{Decision, Replaced};
+use crate::store::sign_in::Decision;
 use crate::store::{Digest, EndScope, SessionRecord, User};
 
 /// A user and a session, both new.
@@ -18,24 +18,9 @@ pub(super) struct Newcomer {
 impl Newcomer {
     /// The newcomer whom a decision is about; `None`: somebody is known, or more is to be done.
     pub(super) fn of(decision: &Decision, tombstone: Digest) -> Option<Self> {
-        let Decision {
-            user: Some(Replaced {
-                old: None,
-                new: user,
-            }),
-            sessions,
-            changes,
-            ..
-        } = decision
-        else {
-            return None;
-        };
-        let [Replaced { old: None, new }] = sessions.as_slice() else {
-            return None;
-        };
-        changes.is_empty().then(|| Self {
+        decision.newcomer().map(|(user, session)| Self {
             user: user.clone(),
-            session: new.clone(),
+            session: session.clone(),
             tombstone,
         })
     }

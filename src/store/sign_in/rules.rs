@@ -61,6 +61,20 @@ impl Decision {
         self.user.is_none() && self.sessions.is_empty()
     }
 
+    /// The user and the session, when both are new and nothing else is to be written.
+    pub(in crate::store) fn newcomer(&self) -> Option<(&User, &SessionRecord)> {
+        match (&self.user, self.sessions.as_slice()) {
+            (
+                Some(Replaced {
+                    old: None,
+                    new: user,
+                }),
+                [Replaced { old: None, new }],
+            ) if self.changes.is_empty() => Some((user, new)),
+            _ => None,
+        }
+    }
+
     fn refuse(refusal: SignInRefusal) -> Self {
         Self {
             outcome: SignInOutcome::Refused(refusal),
