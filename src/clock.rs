@@ -41,6 +41,23 @@ impl UnixTime {
     }
 }
 
+/// The same in 32 bits, for what memory holds a million of. They last until 2106; what is later reads
+/// as that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShortTime(pub u32);
+
+impl From<UnixTime> for ShortTime {
+    fn from(time: UnixTime) -> Self {
+        Self(u32::try_from(time.0).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<ShortTime> for UnixTime {
+    fn from(time: ShortTime) -> Self {
+        Self(time.0.into())
+    }
+}
+
 impl From<SystemTime> for UnixTime {
     /// A time before 1970 reads as 0.
     fn from(time: SystemTime) -> Self {

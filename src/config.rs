@@ -156,14 +156,23 @@ impl Config {
 
     /// Whether anything asks for claims of external tokens, so that sessions keep them.
     pub fn reads_claims(&self) -> bool {
-        let of_route = |route: &Route| {
-            let incoming = [&route.request_headers, &route.response_headers]
-                .into_iter()
-                .flat_map(HeaderEdits::incoming);
-            !route.require.is_empty() || incoming.into_iter().any(|(_, text)| text.reads_claims())
-        };
-        self.routes.iter().any(of_route)
-            || self.forward.identity.values().any(Template::reads_claims)
+        self.routes.iter().any(|route| !route.require.is_empty())
+            || self.templates().any(Template::reads_claims)
+    }
+
+    /// Whether anybody is told users' addresses, so that sessions keep them.
+    pub fn tells_email(&self) -> bool {
+        self.templates().any(Template::tells_email)
+    }
+
+    /// The texts of all fields that are put in.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let requests = self.routes.iter().map(|route| &route.request_headers);
+        let responses = self.routes.iter().map(|route| &route.response_headers);
+        let incoming = requests.chain(responses).flat_map(HeaderEdits::incoming);
+        incoming
+            .map(|(_, text)| text)
+            .chain(self.forward.identity.values())
     }
 
     /// Whether SDKs keep their token in a cookie, by which it then comes: because the gateway

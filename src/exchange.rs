@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serde_json::Map;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -294,13 +293,12 @@ impl Exchange {
             trust: verified.trust().clone(),
         };
         let settings = self.settings.load();
-        let claims = match settings.keep_claims {
-            true => verified.claims().as_map().clone(),
-            false => Map::new(),
-        };
-        Session::new(vouched, &user, &record, minted, life, &settings.forward)
-            .map(|session| Arc::new(session.with_claims(claims)))
-            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+        let session = Session::new(vouched, &user, &record, minted, life, &settings)
+            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))?;
+        Ok(Arc::new(match settings.keep_claims {
+            true => session.with_claims(verified.claims().as_map().clone()),
+            false => session,
+        }))
     }
 
     /// A token that claims to be of one issuer is not looked at in another one's place.

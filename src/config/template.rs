@@ -54,6 +54,11 @@ impl Template {
             .any(|value| matches!(value, Placeholder::Claim(_)))
     }
 
+    /// Whether a part is the user's address.
+    pub fn tells_email(&self) -> bool {
+        self.values().any(|value| *value == Placeholder::UserEmail)
+    }
+
     fn values(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|part| match part {
             Part::Value(value) => Some(value),

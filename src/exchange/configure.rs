@@ -23,6 +23,8 @@ pub struct Settings {
     pub forward: Forward,
     /// Keep the claims of external tokens, because a route has rules about them.
     pub keep_claims: bool,
+    /// Keep users' addresses, because upstreams or clients are told them.
+    pub keep_email: bool,
     /// The audiences of routes that have one of their own.
     pub audiences: BTreeSet<String>,
     /// Digests whose session is remembered. Taken at the start only.
@@ -42,6 +44,7 @@ impl Settings {
             max_staleness: config.session.revocation_max_staleness,
             forward: config.forward.clone(),
             keep_claims: config.reads_claims(),
+            keep_email: config.tells_email(),
             audiences: config
                 .routes
                 .iter()
@@ -57,6 +60,7 @@ impl Settings {
     fn make_sessions_of(&self, other: &Self) -> bool {
         self.forward == other.forward
             && self.keep_claims == other.keep_claims
+            && self.keep_email == other.keep_email
             && self.audiences == other.audiences
     }
 }

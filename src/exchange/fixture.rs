@@ -124,6 +124,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         max_staleness: None,
         forward: config::Forward::default(),
         keep_claims: false,
+        keep_email: false,
         audiences: ["https://billing.example".to_owned()].into(),
         cached_sessions: 100,
         rates: config::limits::Rates::default(),

@@ -57,7 +57,7 @@ impl Exchange {
         life: Arc<Life>,
     ) -> Result<Arc<Session>, Rejection> {
         let settings = self.settings.load();
-        Session::new(Vouched::Own, user, record, token, life, &settings.forward)
+        Session::new(Vouched::Own, user, record, token, life, &settings)
             .map(Arc::new)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
