@@ -117,6 +117,7 @@ impl Writer {
     fn run(mut self) {
         let mut batch = Vec::with_capacity(2 * BATCH);
         while let Ok(message) = self.queued.recv() {
+            self.gather();
             let mut lines = 0;
             let mut next = Some(message);
             // What is queued goes out together, a file's lines in one append each time.
@@ -138,6 +139,18 @@ impl Writer {
             if self.asked.close.load(Ordering::Acquire) {
                 return;
             }
+        }
+    }
+
+    /// Waits for lines that may go out with the first. To queue one costs a request next to nothing
+    /// while this thread does not wait for it; to wake it for each costs more than the request.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this thread has nothing else to do"
+    )]
+    fn gather(&self) {
+        if !self.asked.close.load(Ordering::Acquire) {
+            std::thread::sleep(GATHERED_FOR);
         }
     }
 
@@ -187,6 +200,8 @@ fn open(path: &std::path::Path) -> io::Result<File> {
 
 /// Lines that may wait.
 const QUEUED: usize = 16_384;
+/// How long a line waits for others. The queue holds those of a million requests a second for so long.
+const GATHERED_FOR: Duration = Duration::from_millis(10);
 /// Bytes after which a batch is written.
 const BATCH: usize = 64 << 10;
 /// How long a stop waits for the last lines.
