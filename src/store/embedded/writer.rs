@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -37,6 +37,7 @@ impl Writer {
             latest_change,
             failing: failing.clone(),
             closers,
+            shared_last: 0,
         };
         thread::Builder::new()
             .name("store-writer".to_owned())
@@ -161,6 +162,8 @@ struct Thread {
     failing: Arc<AtomicBool>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
+    /// How many jobs shared the last commit.
+    shared_last: usize,
 }
 
 impl Thread {
@@ -168,6 +171,8 @@ impl Thread {
         let mut taken = Vec::with_capacity(BATCH);
         // Ends when every sender is dropped, or after `close` once the queue is empty.
         while self.messages.blocking_recv_many(&mut taken, BATCH) > 0 {
+            self.gather(&mut taken);
+            self.shared_last = taken.len();
             let mut jobs = Vec::with_capacity(taken.len());
             let mut borrowers = Vec::new();
             for message in taken.drain(..) {
@@ -188,6 +193,33 @@ impl Thread {
         self.file.close();
         for closed in self.closers {
             let _ = closed.send(());
+        }
+    }
+
+    /// While many write at once, waits for those that are about to, as long as they keep coming: a
+    /// commit costs its pages and two waits for the disk, for however many share it. Whoever
+    /// writes alone waits for nobody.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this thread has nothing else to do"
+    )]
+    fn gather(&mut self, taken: &mut Vec<Message>) {
+        if taken.len().max(self.shared_last) < MANY {
+            return;
+        }
+        let until = Instant::now() + GATHERED_FOR;
+        loop {
+            let queued = self.messages.len();
+            thread::sleep(NEXT_COMES_WITHIN);
+            let is_last = self.messages.len() == queued || Instant::now() >= until;
+            if is_last || taken.len() + queued >= BATCH {
+                break;
+            }
+        }
+        while taken.len() < BATCH
+            && let Ok(message) = self.messages.try_recv()
+        {
+            taken.push(message);
         }
     }
 
@@ -276,5 +308,11 @@ fn answer_all(jobs: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {
 const QUEUE: usize = 4096;
 /// Jobs in one commit: its cost is spread over many, and nobody waits for long.
 const BATCH: usize = 512;
+/// Jobs in one commit from which on more are likely to come at once.
+const MANY: usize = 4;
+/// How long the first of many waits for the others at most.
+const GATHERED_FOR: Duration = Duration::from_millis(5);
+/// Who does not come within this of the one before is not waited for.
+const NEXT_COMES_WITHIN: Duration = Duration::from_micros(150);
 /// Between attempts to open the file again.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
