@@ -12,6 +12,8 @@
 //!
 //! Other cookies and fields stay as they came, byte for byte; several `Cookie` fields become one.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{IntoCaseHeaderName, RequestHeader};
@@ -20,17 +22,17 @@ use super::connection::CLIENT_FIELDS;
 use crate::config::{Access, Config};
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{Places, bearer, supabase};
-use crate::field_name::folded;
+use crate::field_name::{FieldNames, Lengths};
 use crate::route::edits::{Field, FieldError};
 use crate::stepup::ELEVATED_FIELD;
 
 /// What leaves a request, and under which name the session token comes in.
 #[derive(Debug)]
 pub struct Rewrite {
-    /// Folded names, sorted.
-    names: Vec<Box<[u8]>>,
+    names: FieldNames,
     /// Cookie names, sorted.
     cookies: Vec<Box<[u8]>>,
+    cookie_lengths: Lengths,
     /// Names of cookies that come in chunks.
     chunked: Vec<Box<str>>,
     field: HeaderName,
@@ -51,22 +53,20 @@ impl Rewrite {
         let scheme = config.forward.scheme.trim().to_owned();
         HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
 
-        let mut names: Vec<Box<[u8]>> = places
+        let names = places
             .headers()
             .map(HeaderName::as_str)
             .chain(OWN_FIELDS.iter().copied())
             .chain(CLIENT_FIELDS)
             .chain((field != AUTHORIZATION).then_some(field.as_str()))
             .chain(identity_names(config))
-            .map(|name| folded(name).collect())
             .collect();
-        names.sort_unstable();
-        names.dedup();
         let mut cookies: Vec<Box<[u8]>> = places.cookies().map(Box::from).collect();
         cookies.sort_unstable();
         cookies.dedup();
         Ok(Self {
             names,
+            cookie_lengths: cookies.iter().map(|name| name.len()).collect(),
             cookies,
             chunked: places.chunked_cookies().map(Box::from).collect(),
             field,
@@ -98,7 +98,7 @@ impl Rewrite {
         let leaving: Vec<HeaderName> = request
             .headers
             .keys()
-            .filter(|name| self.takes(name))
+            .filter(|name| self.names.contains(name.as_str()))
             .cloned()
             .collect();
         for name in &leaving {
@@ -114,8 +114,12 @@ impl Rewrite {
             })
         };
         let is_taken = |name: &[u8]| {
-            let named = self.cookies.binary_search_by(|own| (**own).cmp(name));
-            named.is_ok() || is_chunk(name)
+            let is_named = self.cookie_lengths.has(name.len())
+                && self
+                    .cookies
+                    .binary_search_by(|own| (**own).cmp(name))
+                    .is_ok();
+            is_named || is_chunk(name)
         };
         match cookie::without(&request.headers, is_taken) {
             Remaining::Unchanged => {}
@@ -135,13 +139,6 @@ impl Rewrite {
     /// The field that carries the session token.
     pub fn field(&self) -> &HeaderName {
         &self.field
-    }
-
-    fn takes(&self, name: &HeaderName) -> bool {
-        let key = folded(name.as_str());
-        self.names
-            .binary_search_by(|own| own.iter().copied().cmp(key.clone()))
-            .is_ok()
     }
 
     fn takes_authorization(
@@ -208,12 +205,11 @@ pub(super) fn strip_all_credentials(request: &mut RequestHeader) {
 
 /// Takes out fields by which some servers take another method than the request's.
 pub(super) fn strip_method_overrides(request: &mut RequestHeader) {
-    let overrides = |name: &&HeaderName| {
-        METHOD_OVERRIDES
-            .iter()
-            .any(|known| folded(name.as_str()).eq(known.bytes()))
-    };
-    let leaving: Vec<HeaderName> = request.headers.keys().filter(overrides).cloned().collect();
+    static OVERRIDES: LazyLock<FieldNames> =
+        LazyLock::new(|| METHOD_OVERRIDES.iter().copied().collect());
+    let names = request.headers.keys();
+    let overrides = |name: &&HeaderName| OVERRIDES.contains(name.as_str());
+    let leaving: Vec<HeaderName> = names.filter(overrides).cloned().collect();
     for name in &leaving {
         request.remove_header(name);
     }
@@ -249,7 +245,6 @@ pub(super) const USER_FIELD: HeaderName = HeaderName::from_static("x-vestibule-u
 /// The session's id, as other proxies are told it.
 pub(super) const SESSION_FIELD: HeaderName = HeaderName::from_static("x-vestibule-session");
 
-/// Folded names.
 const METHOD_OVERRIDES: &[&str] = &[
     "x-http-method",
     "x-http-method-override",

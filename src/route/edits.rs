@@ -5,13 +5,12 @@ use http::{HeaderName, HeaderValue};
 
 use crate::config::template::Part;
 use crate::config::{HeaderEdits, Template};
-use crate::field_name::folded;
+use crate::field_name::FieldNames;
 
 /// What a route changes about a header.
 #[derive(Debug, Default)]
 pub struct Edits {
-    /// Folded names of the fields that leave, sorted.
-    leaving: Vec<Box<[u8]>>,
+    leaving: FieldNames,
     incoming: Vec<Field>,
 }
 
@@ -37,9 +36,7 @@ impl Edits {
     /// From the configuration.
     pub fn new(settings: &HeaderEdits) -> Result<Self, FieldError> {
         let leaving = settings.remove.iter().chain(settings.set.keys());
-        let mut leaving: Vec<Box<[u8]>> = leaving.map(|name| folded(name).collect()).collect();
-        leaving.sort_unstable();
-        leaving.dedup();
+        let leaving = leaving.map(String::as_str).collect();
         let incoming = settings
             .incoming()
             .map(|(name, text)| Field::new(name, text))
@@ -54,10 +51,7 @@ impl Edits {
 
     /// Whether a field leaves.
     pub fn takes(&self, name: &HeaderName) -> bool {
-        let key = folded(name.as_str());
-        self.leaving
-            .binary_search_by(|own| own.iter().copied().cmp(key.clone()))
-            .is_ok()
+        self.leaving.contains(name.as_str())
     }
 
     /// What comes in once those have left.
