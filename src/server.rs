@@ -19,6 +19,7 @@ mod framework;
 pub mod guard;
 mod handover;
 mod housekeeping;
+mod huge_pages;
 mod key_events;
 mod last_good;
 mod listening;
@@ -96,6 +97,7 @@ pub enum Start {
 /// Serves until a signal stops it: SIGTERM drains, SIGINT stops at once, SIGUSR2 starts a process
 /// that takes over.
 pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
+    huge_pages::refuse();
     open_files::raise(config);
     let successor = Successor::of_this_process().map_err(ServeError::Handover)?;
     let runtime_dir = config.server.runtime_dir.as_deref();

@@ -24,6 +24,28 @@ async fn a_good_credential_gives_what_the_upstream_is_to_see() {
 }
 
 #[tokio::test]
+async fn a_route_has_an_audience_of_its_own_here_too() {
+    let site = start(|config| {
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(json!({
+            "path": "/billing", "upstream": "app", "audience": "https://billing.test",
+        }));
+    })
+    .await;
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let usual = format!("http://{}", site.gateway.public);
+    for (target, audience) in [("/page", &*usual), ("/billing", "https://billing.test")] {
+        for way in WAYS {
+            let answer = ask(&site, way, "GET", target, &[("Authorization", &bearer)]).await;
+            assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+            let session = answer.bearer().expect("a session token");
+            remember_session_token(&session);
+            assert_eq!(decode(&session).claims["aud"], audience, "{way:?} {target}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_the_proxy_would_refuse_is_refused() {
     let site = start(|config| {
         let routes = config["routes"].as_array_mut().unwrap();

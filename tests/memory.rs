@@ -61,6 +61,16 @@ async fn thousands_of_bad_tokens_leave_nothing() {
     assert_eq!(site.upstream.count(), 0);
 }
 
+/// With huge pages, two buffers of 64 KiB that a WebSocket hardly uses are resident.
+#[tokio::test]
+async fn huge_pages_are_refused() {
+    let enabled = site().await.gateway.process_status("THP_enabled:");
+    assert!(
+        matches!(enabled.as_deref(), Some("0") | None),
+        "{enabled:?}"
+    );
+}
+
 type Make = Box<dyn Fn(usize) -> TokenBuilder + Send + Sync>;
 
 /// A site that counts no failures, and waits for no key.

@@ -306,11 +306,16 @@ impl Gateway {
 
     /// What the process holds in memory now, in bytes.
     pub fn resident(&self) -> u64 {
+        let kibibytes = self.process_status("VmRSS:").unwrap();
+        kibibytes.parse::<u64>().unwrap() * 1024
+    }
+
+    /// What the system says of the process (proc_pid_status(5)); `None` where it has no such field.
+    pub fn process_status(&self, field: &str) -> Option<String> {
         let id = self.process.id().expect("the gateway runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
-        kibibytes.unwrap().parse::<u64>().unwrap() * 1024
+        let line = status.lines().find(|line| line.starts_with(field))?;
+        Some(line.split_whitespace().nth(1)?.to_owned())
     }
 
     /// Everything logged until now, the runs before a restart included.
