@@ -1,7 +1,9 @@
 //! Runs one part so many times, for `benches/instructions` to count the instructions of.
 //!
-//! A count does not depend on how busy a machine is. What is the same for every number of turns,
-//! starting and stopping, goes out in the difference between two numbers of turns.
+//! A count does not depend on how busy a machine is. Each part is a function of that name, within
+//! which it is counted; starting takes a number of instructions that differs each time, since
+//! the generator of random numbers waits for noise. What is the same for every number of turns goes
+//! out in the difference between two numbers of turns.
 
 #![allow(
     clippy::expect_used,
@@ -58,27 +60,35 @@ fn main() {
         bearer(&token.claim("jti", 1_000_000 + turn).sign())
     };
     match part {
-        "hit" => hits(&desk, &token(0), turns),
-        "miss" => misses(&desk, token, turns),
+        "hits" => hits(&desk, &token(0), turns),
+        "misses" => misses(&desk, token, turns),
         // What a miss's turn has beside the exchange.
-        "tokens" => (0..turns).for_each(|turn| drop(black_box(token(turn)))),
-        "rewrite" => rewrites(&desk, turns),
+        "tokens" => tokens(token, turns),
+        "rewrites" => rewrites(&desk, turns),
         other => panic!("there is no part `{other}`"),
     }
 }
 
 /// Tokens whose session is remembered.
+#[inline(never)]
 fn hits(desk: &Desk, headers: &HeaderMap, turns: u64) {
     desk.exchange(headers);
     (0..turns).for_each(|_| desk.exchange_remembered(black_box(headers)));
 }
 
+#[inline(never)]
+fn tokens(token: impl Fn(u64) -> HeaderMap, turns: u64) {
+    (0..turns).for_each(|turn| drop(black_box(token(turn))));
+}
+
 /// Tokens that are verified, whose session is opened and for which a session token is signed.
+#[inline(never)]
 fn misses(desk: &Desk, token: impl Fn(u64) -> HeaderMap, turns: u64) {
     (0..turns).for_each(|turn| desk.exchange(&token(turn)));
 }
 
 /// A browser's header, from which the issuer's cookie goes and into which ours come.
+#[inline(never)]
 fn rewrites(desk: &Desk, turns: u64) {
     let site = desk.state.site.load();
     let request = browser_request();

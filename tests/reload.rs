@@ -71,6 +71,30 @@ async fn a_changed_issuer_judges_anew() {
     assert_eq!(site.acme.fetches(), fetches);
 }
 
+/// A session holds no more of its user than is told to somebody.
+#[tokio::test]
+async fn what_upstreams_are_told_of_a_session_begins_and_ends_with_a_reload() {
+    let site = by_hand().await;
+    let token = site.acme.token();
+    let token = token
+        .claim("email", "ada@acme.test")
+        .claim("email_verified", true)
+        .sign();
+    let told = async || {
+        site.passes(&token).await;
+        site.upstream.last().field("x-email")
+    };
+    assert_eq!(told().await, None);
+    change(&site.gateway, |config| {
+        config["forward"] = json!({"identity": {"X-Email": "{user.email}"}});
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(told().await.as_deref(), Some("ada@acme.test"));
+    change(&site.gateway, |config| config["forward"] = json!({}));
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(told().await, None);
+}
+
 #[tokio::test]
 async fn the_last_good_configuration_goes_on_when_the_file_is_broken() {
     let site = by_hand().await;
