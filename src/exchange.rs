@@ -32,19 +32,20 @@ mod own;
 pub mod rates;
 mod revocation;
 pub mod session;
+mod settings;
 pub mod sign_in;
 mod signing_keys;
 mod step_up;
 
 use admit::{Admitted, Durable};
 use cache::{RefusedTokens, SessionCache};
-pub use configure::Settings;
 use digest::TokenDigest;
 use flight::{Flights, Join};
 pub use life::{Life, LiveSessions};
 use rates::Rates;
 pub use session::Session;
 use session::Vouched;
+pub use settings::Settings;
 pub use sign_in::{Account, Granted};
 
 use crate::clock::UnixTime;

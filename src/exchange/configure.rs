@@ -1,69 +1,9 @@
-//! What an exchange is configured by, and the change of it while requests come.
+//! The change of what an exchange is configured by, while requests come.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::Exchange;
-use crate::config::{Config, Forward, limits};
-use crate::identity::Policy;
+use super::{Exchange, Settings};
 use crate::jwt::Issuers;
-
-/// What an exchange is configured by.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// How long sessions last, and whose they are.
-    pub policy: Policy,
-    /// Set session cookies, and take them.
-    pub session_cookie: bool,
-    /// How long sessions are trusted while the store's changes can not be followed; `None` for no
-    /// bound.
-    pub max_staleness: Option<Duration>,
-    /// How session tokens reach upstreams.
-    pub forward: Forward,
-    /// Keep the claims of external tokens, because a route has rules about them.
-    pub keep_claims: bool,
-    /// Keep users' addresses, because upstreams or clients are told them.
-    pub keep_email: bool,
-    /// The audiences of routes that have one of their own.
-    pub audiences: BTreeSet<String>,
-    /// Digests whose session is remembered. Taken at the start only.
-    pub cached_sessions: usize,
-    /// Digests of refused tokens that are remembered. Taken at the start only.
-    pub cached_refusals: usize,
-    /// How often clients may fail, and users sign in. Taken at the start only.
-    pub rates: limits::Rates,
-}
-
-impl Settings {
-    /// From the configuration.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            policy: Policy::new(config),
-            session_cookie: config.session.cookie,
-            max_staleness: config.session.revocation_max_staleness,
-            forward: config.forward.clone(),
-            keep_claims: config.reads_claims(),
-            keep_email: config.tells_email(),
-            audiences: config
-                .routes
-                .iter()
-                .filter_map(|route| route.audience.clone())
-                .collect(),
-            cached_sessions: config.limits.token_cache,
-            cached_refusals: config.limits.refused_cache,
-            rates: config.limits.rates.clone(),
-        }
-    }
-
-    /// Whether a session made under these is as it would be under the others.
-    fn make_sessions_of(&self, other: &Self) -> bool {
-        self.forward == other.forward
-            && self.keep_claims == other.keep_claims
-            && self.keep_email == other.keep_email
-            && self.audiences == other.audiences
-    }
-}
 
 impl Exchange {
     /// Puts other issuers and settings in force, from the next request on. Issuers that are in

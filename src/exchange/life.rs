@@ -134,7 +134,6 @@ impl Life {
     /// Where its end is told, among others'.
     #[allow(
         clippy::indexing_slicing,
-        clippy::cast_possible_truncation,
         reason = "a remainder is less than its divisor"
     )]
     fn told(&self) -> &'static Notify {
@@ -142,13 +141,13 @@ impl Life {
     }
 }
 
-/// Where ends are told. Of a million sessions few have anybody who waits for the end, so places are
-/// shared: who is told looks whether it was the own session that ended.
-static ENDS: [Notify; 256] = [const { Notify::const_new() }; 256];
-
 fn seconds(time: UnixTime) -> u32 {
     ShortTime::from(time).0
 }
+
+/// Where ends are told. Of a million sessions few have anybody who waits for the end, so places are
+/// shared: who is told looks whether it was the own session that ended.
+static ENDS: [Notify; 256] = [const { Notify::const_new() }; 256];
 
 #[cfg(test)]
 mod tests;

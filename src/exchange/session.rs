@@ -7,8 +7,8 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::configure::Settings;
 use super::life::Life;
+use super::settings::Settings;
 use crate::clock::{ShortTime, UnixTime};
 use crate::jwks::Trust;
 use crate::jwt::Issuer;

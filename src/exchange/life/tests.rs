@@ -160,6 +160,12 @@ fn an_end_of_many_is_seen_by_whoever_was_asking_meanwhile() {
     assert_ne!(lives.mass_ends(), before, "but who opened it is told");
 }
 
+#[test]
+fn a_million_take_little_room() {
+    // With the two counts of its pointer, the class of 96 bytes of most allocators.
+    assert!(size_of::<Life>() + 2 * size_of::<usize>() <= 96);
+}
+
 fn session(user_id: Uuid, iss: &str, opened_after: u64) -> SessionRecord {
     let now = UnixTime::now();
     SessionRecord {
@@ -180,9 +186,3 @@ fn session(user_id: Uuid, iss: &str, opened_after: u64) -> SessionRecord {
 
 const A: &str = "https://a.example";
 const B: &str = "https://b.example";
-
-#[test]
-fn a_million_take_little_room() {
-    // With the two counts of its pointer, the class of 96 bytes of most allocators.
-    assert!(size_of::<Life>() + 2 * size_of::<usize>() <= 96);
-}
