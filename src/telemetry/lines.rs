@@ -118,28 +118,33 @@ impl Writer {
         let mut batch = Vec::with_capacity(2 * BATCH);
         while let Ok(message) = self.queued.recv() {
             self.gather();
-            let mut lines = 0;
-            let mut next = Some(message);
-            // What is queued goes out together, a file's lines in one append each time.
-            while let Some(message) = next {
-                if self.asked.reopen.swap(false, Ordering::AcqRel) {
-                    self.put(&mut batch, &mut lines);
-                    self.reopen();
-                }
-                if let Message::Line(line) = message {
-                    batch.extend_from_slice(&line);
-                    lines += 1;
-                }
-                if batch.len() >= BATCH {
-                    self.put(&mut batch, &mut lines);
-                }
-                next = self.queued.try_recv().ok();
-            }
-            self.put(&mut batch, &mut lines);
+            self.write_queued(Some(message), &mut batch);
             if self.asked.close.load(Ordering::Acquire) {
-                return;
+                // Lines may have been queued since the queue was empty, and before the close.
+                let next = self.queued.try_recv().ok();
+                return self.write_queued(next, &mut batch);
             }
         }
+    }
+
+    /// Writes what is queued together, a file's lines in one append each time.
+    fn write_queued(&mut self, mut next: Option<Message>, batch: &mut Vec<u8>) {
+        let mut lines = 0;
+        while let Some(message) = next {
+            if self.asked.reopen.swap(false, Ordering::AcqRel) {
+                self.put(batch, &mut lines);
+                self.reopen();
+            }
+            if let Message::Line(line) = message {
+                batch.extend_from_slice(&line);
+                lines += 1;
+            }
+            if batch.len() >= BATCH {
+                self.put(batch, &mut lines);
+            }
+            next = self.queued.try_recv().ok();
+        }
+        self.put(batch, &mut lines);
     }
 
     /// Waits for lines that may go out with the first. To queue one costs a request next to nothing
