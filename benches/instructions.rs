@@ -1,4 +1,4 @@
-//! Runs one part so many times, for `benches/instructions` to count the instructions of.
+//! Runs one part so many times, for `benches/count` to count the instructions of.
 //!
 //! A count does not depend on how busy a machine is. Each part is a function of that name, within
 //! which it is counted; starting takes a number of instructions that differs each time, since
