@@ -1,19 +1,19 @@
-# What there is to do with this repository; `make help` lists it.
+# The tasks of this repository; `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# What is built and installed for tests stays outside of the checkout, and serves several.
+# Build output and installed test tools stay outside the checkout, so that checkouts can share them.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vestibule
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export VESTIBULE_CACHE := $(CACHE)
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# The binary that `test-peers` and `image-check` look at.
+# The binary that `test-peers` and `image-check` test.
 VESTIBULE_BIN ?= $(CARGO_TARGET_DIR)/debug/vestibule
-# How long `soak` runs, how many cases `fuzz` makes up for each property, and
+# How long `soak` runs, how many cases `fuzz` generates for each property, and
 # for how many seconds it then runs each target.
 SOAK ?= 10m
 CASES ?= 100000
@@ -29,15 +29,15 @@ build: ## Build the binary, for development
 	cargo build --locked
 
 .PHONY: schema
-schema: build ## Write vestibule.schema.json, by which editors know the configuration
+schema: build ## Write vestibule.schema.json, the configuration's JSON Schema for editors
 	$(CARGO_TARGET_DIR)/debug/vestibule generate schema > vestibule.schema.json
 
 .PHONY: demo
-demo: build ## Run an issuer, an upstream and the gateway between them; prints what to open
+demo: build ## Run an issuer, an upstream and the gateway, and print the address to open
 	@$(CARGO_TARGET_DIR)/debug/vestibule demo
 
 .PHONY: test
-test: ## Install what tests need, then format, lints, unit, black-box and real-peer tests
+test: ## Install what the tests need, check format and lints, run all tests
 	@.ci/packages build test
 	@$(MAKE) fmt-check
 	@$(MAKE) lint
@@ -45,7 +45,7 @@ test: ## Install what tests need, then format, lints, unit, black-box and real-p
 	@$(MAKE) test-peers
 
 .PHONY: test-unit
-test-unit: nextest ## Run the unit tests and the black-box tests of the binary
+test-unit: nextest ## Run the unit tests and the binary's black-box tests
 	cargo nextest run --locked
 
 .PHONY: test-peers
@@ -67,7 +67,7 @@ fmt-check:
 	cargo fmt --check
 
 .PHONY: lint
-lint: ## Run clippy and rustdoc; a warning fails
+lint: ## Run clippy and rustdoc; warnings are errors
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
 
@@ -78,12 +78,12 @@ audit: ## Check licences, banned crates, sources and the Dockerfile
 	"$$(.ci/venv .ci/requirements.txt)/bin/hadolint" Dockerfile
 
 .PHONY: image-check
-image-check: build ## Replay the Dockerfile's last stage in a fresh Debian folder (as root, slow)
+image-check: build ## Replay the Dockerfile's last stage in a clean Debian root (as root, slow)
 	@.ci/packages image
 	tests/image/check Dockerfile "$(VESTIBULE_BIN)"
 
 .PHONY: deb
-deb: ## Build a Debian package, with its man pages, completions and service
+deb: ## Build a Debian package with man pages, completions and a systemd unit
 	@.ci/packages build
 	@cargo deb --version > /dev/null 2>&1 || cargo install --locked cargo-deb
 	cargo build --locked --release --bin vestibule
@@ -91,25 +91,25 @@ deb: ## Build a Debian package, with its man pages, completions and service
 	cargo deb --locked --no-build
 
 .PHONY: bench
-bench: ## Measure the parts, then the whole gateway beside a bare proxy (BENCH="--quick")
+bench: ## Benchmark the parts, then the gateway against a bare proxy (BENCH="--quick")
 	@.ci/packages build
 	cargo bench --locked --bench exchange --bench request
 	cargo bench --locked --bench store
 	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: bench-peers
-bench-peers: ## Measure HAProxy, nginx and Envoy at the same work (BENCH="--quick")
+bench-peers: ## Benchmark HAProxy, nginx and Envoy on the same workload (BENCH="--quick")
 	@.ci/packages build peers
 	cargo bench --locked --bench load -- $(BENCH) \
 	    --envoy="$$(echo "$$(.ci/venv benches/peers/requirements.txt)"/lib/python3*/site-packages/envoy/_bin/envoy)"
 
 .PHONY: count
-count: ## Count the instructions of the hot path's parts; more than is committed fails
+count: ## Count the hot path's instructions; fail if they exceed the committed counts
 	@.ci/packages build count
 	benches/count
 
 .PHONY: soak
-soak: nextest ## Kill the gateway 100 times, then repeat herds, changes, connections for SOAK (10m)
+soak: nextest ## Kill the gateway 100 times, then repeat load and change tests for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
 	    -E 'binary(vestibule) & test(/^crash::/)'
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
@@ -117,14 +117,14 @@ soak: nextest ## Kill the gateway 100 times, then repeat herds, changes, connect
 	    -E 'binary(vestibule) & test(/^(changes|guard|herd|keys|restart|upgrade)::/)'
 
 .PHONY: fuzz
-fuzz: nextest ## Try CASES (100000) inputs for each property, then libFuzzer for FUZZ (60) seconds each
+fuzz: nextest ## Test each property with CASES (100000) inputs, then fuzz each target for FUZZ (60) seconds
 	PROPTEST_CASES=$(CASES) cargo nextest run --locked --profile soak \
 	    -E 'kind(lib) + (binary(vestibule) & test(/^fuzz::/))'
 	@.ci/packages build
 	fuzz/run $(FUZZ)
 
 .PHONY: clean
-clean: ## Remove what was built and installed
+clean: ## Remove build output and installed tools
 	cargo clean
 	rm -rf "$(CACHE)" tests/peers/node_modules
 
