@@ -7,31 +7,31 @@ RUN apt-get update \
 
 WORKDIR /src
 COPY . .
-# The image has its toolchain; the file that asks for one is for working copies.
+# The image already has its toolchain; rust-toolchain.toml is for working copies.
 RUN rm rust-toolchain.toml \
     && cargo build --locked --release --bin vestibule \
     && strip target/release/vestibule
 
 FROM debian:12-slim
 
-# Certificate authorities, for issuers whose keys are fetched by https.
+# Certificate authorities, for fetching issuers' keys by https.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*
 
-# The user is a number, so that a cluster can see that it is not root; it needs no entry anywhere.
+# The user is a number, so that a cluster can see that it is not root; it needs no passwd entry.
 RUN install --directory --mode=0700 --owner=65532 --group=65532 /var/lib/vestibule
 
 COPY --from=build /src/target/release/vestibule /usr/local/bin/vestibule
 
 USER 65532:65532
-# The store's file is here unless `store.path` says otherwise.
+# The store's file is created here unless `store.path` says otherwise.
 WORKDIR /var/lib/vestibule
 VOLUME /var/lib/vestibule
 EXPOSE 8080
 
-# Asks the admin listener that the configuration names; clusters use their own probes instead.
+# Asks the admin listener from the configuration; clusters use their own probes instead.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     CMD ["/usr/local/bin/vestibule", "ready", "--config", "/etc/vestibule/config.yaml"]
 

@@ -54,8 +54,8 @@ pub fn measure(scale: &Scale) -> String {
         row("WebSocket, one session", count / WEBSOCKETS, users),
     ];
     format!(
-        "## Connections\n\nAnonymous memory of the gateway (`RssAnon`); the kernel's buffers are not in \
-         it. A WebSocket has its connection to the upstream beside it.\n\n{}",
+        "## Connections\n\nAnonymous memory of the gateway (`RssAnon`), without the kernel's buffers. A \
+         WebSocket includes its connection to the upstream.\n\n{}",
         report::table(&rows)
     )
 }

@@ -81,8 +81,8 @@ pub fn measure(scale: &Scale) -> String {
         rows.push(row);
     }
     format!(
-        "## Growth\n\n{}\nThe asking side and the upstream need a core of their own, so on a machine \
-         of two cores two threads can not answer twice as much.\n",
+        "## Growth\n\n{}\nThe load generator and the upstream need a core too, so on a machine with two cores, \
+         two threads cannot answer twice as many requests.\n",
         report::table(&rows),
     )
 }

@@ -64,7 +64,7 @@ pub fn measure(scale: &Scale) -> String {
         at_most,
     };
     let targets = [
-        target("bytes of a live session beside its token", each, 512.0),
+        target("bytes per live session, without its token", each, 512.0),
         target(
             "cost among many sessions / among 1,000",
             cost_of_many.median() / cost_of_few.median(),
@@ -77,8 +77,8 @@ pub fn measure(scale: &Scale) -> String {
         .map(|megabytes| format!("{megabytes:.0}"))
         .collect();
     format!(
-        "## Memory\n\n{}\nA flood of {} new tokens after another, {FLOODED_CACHE} remembered, in MB held \
-         after each: {}.\n\n{}",
+        "## Memory\n\n{}\nMemory in MB after each of several floods of {} new tokens, with a cache of \
+         {FLOODED_CACHE}: {}.\n\n{}",
         report::table(&rows),
         scale.first_sights,
         held.join(", "),
