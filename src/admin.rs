@@ -26,6 +26,7 @@ pub mod audit;
 pub mod body;
 pub mod browser;
 pub mod config;
+pub mod credential;
 pub mod environment;
 pub mod fault;
 pub mod health;
@@ -36,6 +37,7 @@ mod openapi;
 pub mod overview;
 pub mod page;
 mod pages;
+pub mod platform_sessions;
 pub mod routing;
 mod scrape;
 pub mod sessions;
@@ -117,11 +119,11 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/api/openapi.json", get(openapi::show))
         .route(
             "/api/v0/sessions/{sid}/revoke",
-            put(sessions::revoke_as_platform),
+            put(platform_sessions::revoke),
         )
         .route(
             "/api/v0/environments/{environment}/users/{user}/sessions/revoke",
-            post(sessions::revoke_all_as_platform),
+            post(platform_sessions::revoke_all),
         )
         .route(
             "/api/v0/environments/{environment}/externalJwt/check",

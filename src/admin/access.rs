@@ -18,8 +18,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+use super::credential::{self, Held};
 use super::fault::Fault;
-use super::tokens::{self, Held};
 use crate::clock::UnixTime;
 use crate::config::{self, Role};
 use crate::store::Store;
@@ -136,7 +136,7 @@ impl Access {
         if self.configured.contains(held) {
             return Ok(true);
         }
-        let kept = tokens::kept(&*self.store, &held.name).await?;
+        let kept = credential::kept(&*self.store, &held.name).await?;
         Ok(kept.as_ref() == Some(held))
     }
 
@@ -159,10 +159,10 @@ impl Access {
             return Ok(Some(held.clone()));
         }
         // Only what looks like a token that was made here is worth a look at the store.
-        let Some(name) = tokens::name_in(presented) else {
+        let Some(name) = credential::name_in(presented) else {
             return Ok(None);
         };
-        let kept = tokens::kept(&*self.store, name).await?;
+        let kept = credential::kept(&*self.store, name).await?;
         Ok(kept.filter(|held| held.is(presented)))
     }
 

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
@@ -13,7 +12,6 @@ use super::audit;
 use super::body::Asked;
 use super::fault::Fault;
 use super::page::Paging;
-use super::users;
 use crate::clock::UnixTime;
 use crate::store::{EndCause, Ended, PageRequest, SessionRecord};
 
@@ -129,29 +127,6 @@ pub async fn revoke(
     Path(sid): Path<Uuid>,
 ) -> Result<Json<SessionRow>, Fault> {
     end(&state, &operator, sid).await.map(Json)
-}
-
-/// `PUT /api/v0/sessions/{sid}/revoke`, the platform's own form of it.
-pub async fn revoke_as_platform(
-    State(state): State<AdminState>,
-    operator: Operator,
-    Path(sid): Path<Uuid>,
-) -> Result<StatusCode, Fault> {
-    end(&state, &operator, sid).await?;
-    Ok(StatusCode::OK)
-}
-
-/// `POST /api/v0/environments/{environment}/users/{user}/sessions/revoke`.
-pub async fn revoke_all_as_platform(
-    State(state): State<AdminState>,
-    operator: Operator,
-    Path((environment, user)): Path<(Uuid, Uuid)>,
-) -> Result<StatusCode, Fault> {
-    if environment != state.exchange.minter().environment_id {
-        return Err(Fault::not_found("environment"));
-    }
-    users::sign_out_everywhere(&state, &operator, user).await?;
-    Ok(StatusCode::OK)
 }
 
 /// The sessions that a search means. Of a state, a page may be shorter than asked for and have a

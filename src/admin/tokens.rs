@@ -1,9 +1,8 @@
-//! Admin tokens: those of the configuration file, and those that operators make, which the store
-//! keeps as digests for all gateways.
+//! Admin tokens as operators list, create and revoke them: those of the configuration file, and
+//! those of the store.
 
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,52 +14,11 @@ use super::AdminState;
 use super::access::Operator;
 use super::audit;
 use super::body::Body;
+use super::credential::{Held, MARK, PREFIX, digest, read};
 use super::fault::Fault;
 use crate::clock::UnixTime;
 use crate::config::Role;
-use crate::config::admin::{AdminToken, is_token_name};
-use crate::store::{Digest, Store};
-
-/// What a token proves. Of the token itself only the digest is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Its holder, as the audit names them.
-    pub name: String,
-    /// What its holder may do.
-    pub role: Role,
-    /// When it was made; `None` for one of the configuration file.
-    pub created_at: Option<UnixTime>,
-    /// Who made it.
-    pub created_by: Option<String>,
-    /// From when on it is refused.
-    pub expires_at: Option<UnixTime>,
-    digest: Digest,
-}
-
-impl Held {
-    /// A token of the configuration file.
-    pub fn of_file(token: &AdminToken) -> Self {
-        Self {
-            name: token.name.clone(),
-            role: token.role,
-            created_at: None,
-            created_by: None,
-            expires_at: token.expires,
-            digest: digest(token.token.expose()),
-        }
-    }
-
-    /// Whether it is this token.
-    pub fn is(&self, presented: &str) -> bool {
-        // In constant time, so that a token can not be found byte by byte.
-        verify_slices_are_equal(&self.digest.0, &digest(presented).0).is_ok()
-    }
-
-    /// Whether its time has not come.
-    pub fn lasts_at(&self, now: UnixTime) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
-    }
-}
+use crate::config::admin::is_token_name;
 
 /// All of them.
 #[derive(Debug, Serialize)]
@@ -250,30 +208,6 @@ pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Resu
     Ok(())
 }
 
-/// The token of that name in the store.
-///
-/// # Errors
-///
-/// 503 when the store does not answer.
-pub async fn kept(store: &dyn Store, name: &str) -> Result<Option<Held>, Fault> {
-    let text = store.setting(&format!("{PREFIX}{name}")).await?;
-    Ok(text.and_then(|text| read(&text)))
-}
-
-/// The name in a token that was made here.
-pub fn name_in(token: &str) -> Option<&str> {
-    let (name, secret) = token.strip_prefix(MARK)?.rsplit_once('_')?;
-    (is_token_name(name) && secret.len() == SECRET_LENGTH).then_some(name)
-}
-
-fn read(text: &str) -> Option<Held> {
-    serde_json::from_str(text).ok()
-}
-
-fn digest(token: &str) -> Digest {
-    Digest::of(&["admin token", token])
-}
-
 fn taken() -> Fault {
     Fault::new(
         StatusCode::CONFLICT,
@@ -286,10 +220,4 @@ fn default_days() -> u32 {
     90
 }
 
-/// What the settings' names start with.
-const PREFIX: &str = "admin.token/";
-/// By which a scanner of leaked secrets knows them.
-const MARK: &str = "vestibule_";
-/// 244 random bits in hexadecimal.
-const SECRET_LENGTH: usize = 64;
 const MOST_DAYS: u32 = 3650;
