@@ -45,6 +45,7 @@ pub mod time_limit;
 pub mod trace;
 mod upstream_error;
 mod upstream_request;
+mod vary;
 
 use access_log::Answered;
 use context::{Pass, RequestContext};

@@ -10,10 +10,9 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{ErrorType, OrErr, Result};
 
-use super::connection::stamp;
 use super::context::RequestContext;
 use super::negotiation;
-use super::request_id::RequestId;
+use super::request_id::{REQUEST_ID, RequestId};
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
 
@@ -22,11 +21,11 @@ use crate::route::Methods;
 pub async fn refuse(
     session: &mut Session,
     rejection: &Rejection,
-    id: RequestId,
     fields: &HeaderMap,
+    ctx: &RequestContext,
 ) -> Result<()> {
-    let body = problem(rejection, id);
-    write_refusal(session, rejection, id, Methods::ALL, body, |response| {
+    let body = problem(rejection, ctx.id);
+    write_refusal(session, rejection, ctx, Methods::ALL, body, |response| {
         for (name, value) in fields {
             response.append_header(name, value)?;
         }
@@ -48,7 +47,7 @@ pub async fn refuse_proxied(
         false => problem(rejection, ctx.id),
     };
     let set_cookie = ctx.set_cookie.take();
-    write_refusal(session, rejection, ctx.id, ctx.methods, body, |response| {
+    write_refusal(session, rejection, ctx, ctx.methods, body, |response| {
         if is_for_person {
             response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
             response.insert_header(CONTENT_SECURITY_POLICY, PAGE_POLICY)?;
@@ -72,7 +71,7 @@ pub async fn redirect(
 ) -> Result<()> {
     let mut response = ResponseHeader::build(StatusCode::FOUND, Some(5))?;
     response.insert_header(LOCATION, location)?;
-    stamp(&mut response)?;
+    ctx.connection.add_hsts(&mut response)?;
     response.insert_header(CONTENT_LENGTH, 0)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;
@@ -93,7 +92,7 @@ fn problem(rejection: &Rejection, id: RequestId) -> String {
 async fn write_refusal(
     session: &mut Session,
     rejection: &Rejection,
-    id: RequestId,
+    ctx: &RequestContext,
     methods: Methods,
     body: String,
     describe: impl FnOnce(&mut ResponseHeader) -> Result<()>,
@@ -102,8 +101,8 @@ async fn write_refusal(
     describe(&mut response)?;
     response.insert_header(CONTENT_LENGTH, body.len())?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
-    response.insert_header(REQUEST_ID, id.header())?;
-    stamp(&mut response)?;
+    response.insert_header(REQUEST_ID, ctx.id.header())?;
+    ctx.connection.add_hsts(&mut response)?;
     if let Some(challenge) = rejection.challenge() {
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
@@ -150,8 +149,6 @@ pub fn as_error(rejection: &Rejection) -> Box<pingora::Error> {
     )
 }
 
-/// The field that tells a client its request's id.
-pub const REQUEST_ID: &str = "x-request-id";
 /// A page may look nice, and do nothing.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -172,7 +169,7 @@ pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Byt
 pub async fn relay(
     session: &mut Session,
     response: axum::response::Response,
-    id: RequestId,
+    ctx: &RequestContext,
 ) -> Result<StatusCode> {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, MAX_OWN_BODY).await.or_err(
@@ -184,8 +181,8 @@ pub async fn relay(
         header.append_header(name, value)?;
     }
     header.insert_header(CONTENT_LENGTH, body.len())?;
-    stamp(&mut header)?;
-    header.insert_header(REQUEST_ID, id.header())?;
+    ctx.connection.add_hsts(&mut header)?;
+    header.insert_header(REQUEST_ID, ctx.id.header())?;
     let bodiless = session.req_header().method == Method::HEAD
         || parts.status == StatusCode::NOT_MODIFIED
         || parts.status == StatusCode::NO_CONTENT;

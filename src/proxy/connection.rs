@@ -5,7 +5,6 @@ use http::header::STRICT_TRANSPORT_SECURITY;
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
-use super::cut;
 use super::server_name::ServerName;
 
 /// One accepted connection, on its listener.
@@ -36,20 +35,22 @@ pub struct ClientCertificate {
     pub sha256: HeaderValue,
 }
 
+impl Connection {
+    /// Adds `Strict-Transport-Security` to an answer, where the listener has it.
+    pub(super) fn add_hsts(&self, response: &mut ResponseHeader) -> Result<()> {
+        match &self.hsts {
+            Some(hsts) => response.insert_header(STRICT_TRANSPORT_SECURITY, hsts.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ClientCertificate {
     /// Tells an upstream, in fields that clients can not set.
     pub(super) fn forward(&self, request: &mut RequestHeader) -> Result<()> {
         request.insert_header("X-Client-Cert", self.certificate.clone())?;
         request.insert_header("X-Client-Cert-Subject", self.subject.clone())?;
         request.insert_header("X-Client-Cert-Sha256", self.sha256.clone())
-    }
-}
-
-/// Tells the browser, where the running request's listener is told so.
-pub(super) fn stamp(response: &mut ResponseHeader) -> Result<()> {
-    match &cut::connection().hsts {
-        Some(hsts) => response.insert_header(STRICT_TRANSPORT_SECURITY, hsts.clone()),
-        None => Ok(()),
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Granted {
     by_source: [IntCounter; Source::LABELS.len()],
 }
 
+/// The issuer label of the gateway's own session tokens.
+pub const OWN: &str = "vestibule";
+
 const METHODS: [Method; 7] = [
     Method::GET,
     Method::HEAD,

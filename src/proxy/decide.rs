@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
+use super::counters::OWN;
 use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
 use super::redirect;
@@ -268,6 +269,3 @@ fn counted(metrics: &Metrics, issuer: &str, source: &str, rejection: Rejection) 
         .inc();
     rejection
 }
-
-/// The issuer label of the gateway's own session tokens.
-pub const OWN: &str = "vestibule";

@@ -59,12 +59,12 @@ pub async fn serve(
     };
     if let Some(Refused(rejection)) = response.extensions().get().copied() {
         ctx.refused = Some(rejection);
-        answer::refuse(session, &rejection, ctx.id, response.headers()).await?;
+        answer::refuse(session, &rejection, response.headers(), ctx).await?;
         return Ok(rejection.status);
     }
     // For the log, which tells operators what the client is not told.
     ctx.refused = response.extensions().get().copied();
-    answer::relay(session, response, ctx.id)
+    answer::relay(session, response, ctx)
         .await
         .or_err(ErrorType::WriteError, "own response")
 }

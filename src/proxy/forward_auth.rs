@@ -19,6 +19,7 @@ use super::edits;
 use super::forwarded::Peer;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
+use super::request_id::REQUEST_ID;
 use crate::config::Access;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
@@ -208,7 +209,7 @@ async fn grant(
     }
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(CONTENT_LENGTH, 0)?;
-    response.insert_header(answer::REQUEST_ID, ctx.id.header())?;
+    response.insert_header(REQUEST_ID, ctx.id.header())?;
     session
         .write_response_header(Box::new(response), true)
         .await

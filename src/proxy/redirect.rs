@@ -6,9 +6,9 @@ use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
-use super::answer::REQUEST_ID;
 use super::context::RequestContext;
 use super::inspect::Inspected;
+use super::request_id::REQUEST_ID;
 
 /// The address of a request at `https` on `port`.
 pub(super) fn location(inspected: &Inspected<'_>, port: u16) -> String {

@@ -70,6 +70,8 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The field that carries the id to the upstream and to the client.
+pub const REQUEST_ID: &str = "x-request-id";
 /// Of a whole number in hexadecimal.
 const DIGITS: usize = 16;
 /// Two numbers and a hyphen.

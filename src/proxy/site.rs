@@ -8,13 +8,12 @@ use pingora::protocols::l4::socket::SocketAddr;
 use prometheus::IntCounter;
 
 use super::connection::Connection;
-use super::counters::{Granted, RouteCounters};
-use super::decide::OWN;
+use super::counters::{Granted, OWN, RouteCounters};
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
-use super::response::Varying;
 use super::trace::TraceRules;
+use super::vary::Varying;
 use crate::api::discovery::authorization_server_path;
 use crate::config::log::AccessField;
 use crate::config::{Config, Limits, Origin};

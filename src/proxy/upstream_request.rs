@@ -5,6 +5,7 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
+use super::request_id::REQUEST_ID;
 use super::{answer, edits, headers, inspect, no_pass};
 use crate::exchange::Exchange;
 
@@ -46,6 +47,6 @@ pub(super) fn rewrite(
         client.forward(request)?;
     }
     site.traces.tell(ctx.trace.as_ref(), request)?;
-    request.insert_header(answer::REQUEST_ID, ctx.id.header())?;
+    request.insert_header(REQUEST_ID, ctx.id.header())?;
     Ok(())
 }
