@@ -4,8 +4,11 @@
 //! snapshot ([`IssuerKeys::snapshot`]) and never fetch. A key that left a successful fetch loses
 //! its [`Trust`] at once, and with it every cached result that it vouched for.
 
+mod configured;
+mod error;
 mod events;
 mod fetch;
+mod file;
 mod issuer_keys;
 mod key;
 mod last_good;
@@ -18,12 +21,11 @@ mod status;
 mod tests;
 mod unknown_kid;
 
+pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};
-pub use fetch::FetchError;
 pub use issuer_keys::IssuerKeys;
 pub use key::{SkipReason, Trust, VerifyingKey};
 pub use last_good::{LastGood, StoredKeySet};
 pub use service::JwksService;
 pub use set::{KeyMiss, KeySet, KeySetError};
-pub use source::SourceError;
 pub use status::{FetchCounts, KeyRow, KeysStatus};

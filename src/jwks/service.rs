@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
+use super::configured;
+use super::error::{FetchError, SourceError};
 use super::events::JwksEvents;
-use super::fetch::{Clients, FetchError, Validators};
+use super::fetch::Clients;
 use super::issuer_keys::IssuerKeys;
 use super::last_good::{LastGood, StoredKeySet};
 use super::set::KeySet;
-use super::source::{self, Answer, Source, SourceError};
+use super::source::{Answer, Source, Validators};
 use crate::clock::UnixTime;
 use crate::config;
 use crate::config::issuer::KeyFormat;
@@ -60,7 +62,7 @@ impl JwksService {
                 continue;
             }
             keys.tell(Arc::clone(&self.events));
-            if let Some(source) = source::of(settings, &self.clients)? {
+            if let Some(source) = configured::source(settings, &self.clients)? {
                 let (keys, format) = (Arc::clone(keys), settings.key_format);
                 tasks.push(Task::new(keys, source, format, self.last_good.clone()));
             }
@@ -93,7 +95,7 @@ impl JwksService {
     /// There is no way to fetch. A fetch that failed is in the keys' status.
     pub async fn try_out(&self, settings: &config::Issuer) -> Result<Arc<IssuerKeys>, SourceError> {
         let keys = Arc::new(IssuerKeys::new(settings));
-        if let Some(source) = source::of(settings, &self.clients)? {
+        if let Some(source) = configured::source(settings, &self.clients)? {
             let mut task = Task::new(Arc::clone(&keys), source, settings.key_format, None);
             task.fetch(None).await;
             keys.no_longer_fetched();

@@ -1,15 +1,11 @@
-//! Where an issuer's task gets its key set from.
+//! One way of getting an issuer's key set: what is asked, and what is answered.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::io::AsyncReadExt;
+use http::{HeaderMap, HeaderValue, header};
 
-use super::fetch::{Clients, Discovered, FetchError, HttpSource, Validators};
-use crate::config;
-use crate::config::issuer::KeySource;
+use super::error::FetchError;
 
 /// One way of getting a key set.
 #[async_trait]
@@ -32,60 +28,31 @@ pub(super) enum Answer {
     Unchanged { fresh_for: Option<Duration> },
 }
 
-/// Why nothing can be fetched for an issuer, ever.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for key sets can not be made: {0}")]
-pub struct SourceError(#[from] reqwest::Error);
+/// What makes the next fetch conditional (RFC 9110 section 13.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
 
-/// The source of an issuer; `None` when nothing is fetched.
-pub(super) fn of(
-    issuer: &config::Issuer,
-    clients: &Clients,
-) -> Result<Option<Arc<dyn Source>>, SourceError> {
-    let max_body = usize::try_from(issuer.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
-    let http = |discovery, url| -> Result<Option<Arc<dyn Source>>, SourceError> {
-        Ok(Some(Arc::new(HttpSource::new(
-            issuer, clients, discovery, url, max_body,
-        )?)))
-    };
-    match &issuer.source {
-        KeySource::Url(url) => http(None, url),
-        KeySource::Discovery(url) => {
-            http(Some(Discovered::new(issuer.jwks.rediscover_interval)), url)
+impl Validators {
+    /// Those of an answer.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            etag: headers.get(header::ETAG).cloned(),
+            last_modified: headers.get(header::LAST_MODIFIED).cloned(),
         }
-        KeySource::File(path) => Ok(Some(Arc::new(FileSource {
-            path: path.clone(),
-            max_body,
-        }))),
-        KeySource::Inline(_) | KeySource::SecretOnly => Ok(None),
     }
-}
 
-/// A file, read anew at each refresh.
-struct FileSource {
-    path: PathBuf,
-    max_body: usize,
-}
-
-#[async_trait]
-impl Source for FileSource {
-    async fn fetch(&self, _: &Validators) -> Result<Answer, FetchError> {
-        let file = tokio::fs::File::open(&self.path)
-            .await
-            .map_err(FetchError::File)?;
-        let mut body = Vec::new();
-        let bound = self.max_body as u64 + 1;
-        file.take(bound)
-            .read_to_end(&mut body)
-            .await
-            .map_err(FetchError::File)?;
-        if body.len() > self.max_body {
-            return Err(FetchError::TooLarge(self.max_body));
+    /// The fields of a request that asks for what is newer.
+    pub(super) fn conditions(&self) -> HeaderMap {
+        let mut conditions = HeaderMap::new();
+        // RFC 9110 section 13.1.3: a date is only looked at without an entity tag.
+        if let Some(etag) = &self.etag {
+            conditions.insert(header::IF_NONE_MATCH, etag.clone());
+        } else if let Some(date) = &self.last_modified {
+            conditions.insert(header::IF_MODIFIED_SINCE, date.clone());
         }
-        Ok(Answer::Body {
-            body,
-            validators: Validators::default(),
-            fresh_for: None,
-        })
+        conditions
     }
 }

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fetch::{FetchError, Validators};
+use super::error::FetchError;
 use super::service::Task;
-use super::source::{Answer, Source};
+use super::source::{Answer, Source, Validators};
 use super::*;
 use crate::clock::UnixTime;
 use crate::config::issuer::KeyFormat;

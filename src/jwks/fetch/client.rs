@@ -9,8 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use url::{Host, Url};
 
-use super::FetchError;
-use crate::jwks::source::SourceError;
+use crate::jwks::error::{FetchError, SourceError};
 
 /// Where fetches of an issuer may go.
 #[derive(Clone, Copy, Debug)]

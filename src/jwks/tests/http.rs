@@ -5,8 +5,8 @@ use tokio::net::TcpListener;
 use super::faulty::{Mode, Server};
 use super::*;
 use crate::config;
+use crate::jwks::configured;
 use crate::jwks::fetch::Clients;
-use crate::jwks::source;
 use crate::jwt::Issuers;
 
 impl Server {
@@ -31,7 +31,9 @@ fn settings(changes: Value) -> config::Issuer {
 
 async fn fetch(settings: &config::Issuer) -> Result<Answer, FetchError> {
     install_crypto();
-    let source = source::of(settings, &Clients::default()).unwrap().unwrap();
+    let source = configured::source(settings, &Clients::default())
+        .unwrap()
+        .unwrap();
     source.fetch(&Validators::default()).await
 }
 
@@ -202,7 +204,9 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
         let mut settings = at("/.well-known/openid-configuration");
         settings.jwks.rediscover_interval = humantime::parse_duration(interval).unwrap();
         install_crypto();
-        let source = source::of(&settings, &Clients::default()).unwrap().unwrap();
+        let source = configured::source(&settings, &Clients::default())
+            .unwrap()
+            .unwrap();
         let before = server.requests().len();
         for _ in 0..3 {
             source.fetch(&Validators::default()).await.unwrap();

@@ -1,0 +1,83 @@
+//! Why there is no key set.
+
+use std::io;
+use std::time::Duration;
+
+use super::set::KeySetError;
+
+/// Why a fetch failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// It took longer than `jwks.timeout`.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection failed or broke.
+    #[error("{0}")]
+    Connection(String),
+    /// The address, or what its name resolves to, is not one that may be asked.
+    #[error("the address is in a private network, which `deny_private_networks` refuses")]
+    PrivateNetwork,
+    /// Another status than 200, or 304 where it was asked for.
+    #[error("the answer's status is {0}")]
+    Status(u16),
+    /// A redirect to another host or scheme.
+    #[error("a redirect leads to another host or scheme")]
+    Redirect,
+    /// A body beyond the bound.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The discovery document is not one.
+    #[error("the discovery document is not a JSON object with `issuer` and `jwks_uri`")]
+    DiscoveryInvalid,
+    /// The discovery document is another issuer's (OpenID Connect Discovery section 4.3).
+    #[error("the discovery document's `issuer` is {0:?}")]
+    DiscoveryIssuer(String),
+    /// `jwks_uri` is plaintext beyond loopback, or no URL.
+    #[error("the discovery document's `jwks_uri` is not an https URL")]
+    DiscoveryUri,
+    /// The body is not a key set.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The file can not be read.
+    #[error("the file can not be read: {0}")]
+    File(io::Error),
+}
+
+impl FetchError {
+    /// Every code, for counters.
+    pub const CODES: [&'static str; 11] = [
+        "timeout",
+        "connection",
+        "private_network",
+        "status",
+        "redirect",
+        "too_large",
+        "discovery",
+        "not_json",
+        "not_a_key_set",
+        "too_many_keys",
+        "file",
+    ];
+
+    /// A stable word for metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Connection(_) => "connection",
+            Self::PrivateNetwork => "private_network",
+            Self::Status(_) => "status",
+            Self::Redirect => "redirect",
+            Self::TooLarge(_) => "too_large",
+            Self::DiscoveryInvalid | Self::DiscoveryIssuer(_) | Self::DiscoveryUri => "discovery",
+            Self::KeySet(KeySetError::NotJson(_)) => "not_json",
+            Self::KeySet(KeySetError::NotAKeySet) => "not_a_key_set",
+            Self::KeySet(KeySetError::TooManyKeys { .. }) => "too_many_keys",
+            Self::File(_) => "file",
+        }
+    }
+}
+
+/// Why nothing can be fetched for an issuer, ever.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client for key sets can not be made: {0}")]
+pub struct SourceError(#[from] reqwest::Error);
