@@ -19,6 +19,7 @@ use tracing::warn;
 
 mod build;
 mod fixed;
+mod look;
 mod operators;
 mod reload;
 mod stored;
@@ -39,9 +40,9 @@ use crate::jwt::Issuers;
 use crate::metrics::Metrics;
 use crate::proxy::{Site, forward_auth};
 use crate::store::{Store, StoreError};
+use look::Look;
 use stored::{Joined, Stored};
 use upstreams::Tended;
-use watch_file::Look;
 
 /// The configuration of a running gateway. One per process.
 pub struct RuntimeConfig {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tracing::{error, info, warn};
 
+use super::look::Look;
 use super::stored::Stored;
-use super::watch_file::Look;
 use super::{BuildError, RuntimeConfig, View, fixed};
 use crate::clock::UnixTime;
 use crate::config::load::{self, Problem};

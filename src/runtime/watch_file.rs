@@ -1,7 +1,5 @@
 //! What makes the gateway look at its file again: SIGHUP, and the file itself.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
+use super::look::Look;
 use super::{RuntimeConfig, Trigger};
 
 /// Reloads at each SIGHUP until `stopped`.
@@ -58,30 +57,6 @@ pub async fn watch_file(runtime: Arc<RuntimeConfig>, mut stopped: watch::Receive
             runtime.reload(Trigger::File).await;
         }
         last = now;
-    }
-}
-
-/// What tells one state of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Look {
-    /// At what the path leads to; `None` when that is nothing.
-    pub(super) fn at(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
     }
 }
 
