@@ -56,7 +56,7 @@ pub use template::Template;
 pub use traces::Traces;
 pub use upstream::Upstream;
 
-use schema::{DurationText, NetworkText, SizeText};
+use crate::text_schema::{DurationText, NetworkText, SizeText};
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

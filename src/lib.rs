@@ -21,7 +21,7 @@
 //! force), that knows `proxy` and `api`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
 //! and the leaves ([`clock`], [`field_name`], [`hex`], [`limit`], [`metrics`], [`rejection`],
-//! [`telemetry`]).
+//! [`telemetry`], [`text_schema`]).
 
 pub mod admin;
 pub mod api;
@@ -49,4 +49,5 @@ pub mod session;
 pub mod stepup;
 pub mod store;
 pub mod telemetry;
+pub mod text_schema;
 pub mod upstream;

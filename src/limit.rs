@@ -20,6 +20,8 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::text_schema::text_schema;
+
 /// `60/1m`: 60 at once, and one more for each second since. `off`: as often as one likes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(Option<Quota>);
@@ -66,6 +68,12 @@ impl<'de> Deserialize<'de> for Rate {
             .map_err(de::Error::custom)
     }
 }
+
+text_schema!(Rate, "Rate", {
+    "description": "`COUNT/PERIOD`, such as `300/1m`, or `off`.",
+    "type": "string",
+    "pattern": "^(off|[1-9][0-9]*/.+)$",
+});
 
 /// Refuses what happens too often for one key. Costs no I/O, and no lock that all keys share.
 pub struct Limiter<K, C = MonotonicClock>

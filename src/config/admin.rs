@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::schema::DateText;
 use super::secret::Secret;
 use crate::clock::UnixTime;
+use crate::text_schema::DateText;
 
 /// The operators' listener: dashboard, admin API, metrics, health.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

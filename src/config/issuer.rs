@@ -1,22 +1,25 @@
 //! One outside auth provider whose tokens are trusted.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::secret::Secret;
 
+mod error;
 pub mod jwks;
 mod preset;
+mod resolve;
 #[cfg(test)]
 mod tests;
 mod written;
 
+pub use error::IssuerError;
 pub use jwks::JwksSettings;
-pub use written::IssuerError;
 
 /// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -251,6 +254,19 @@ impl Algorithm {
             Self::EdDSA => "EdDSA",
             Self::HS256 => "HS256",
         }
+    }
+}
+
+impl JsonSchema for Algorithm {
+    fn schema_name() -> Cow<'static, str> {
+        "Algorithm".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = Self::ASYMMETRIC.into_iter().map(Self::name);
+        // RFC 9864's name of the same.
+        let names: Vec<_> = names.chain(["Ed25519"]).collect();
+        json_schema!({ "enum": names })
     }
 }
 

@@ -7,8 +7,8 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::{DurationText, SizeText};
 use crate::limit::Rate;
+use crate::text_schema::{DurationText, SizeText};
 
 /// Sizes, counts and times.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::schema::DurationText;
+use crate::text_schema::{DurationText, text_schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
@@ -89,6 +89,12 @@ impl<'de> Deserialize<'de> for ListenAddress {
     }
 }
 
+text_schema!(ListenAddress, "ListenAddress", {
+    "description": "`IP:PORT`, or `unix:/PATH`.",
+    "type": "string",
+    "pattern": "^(unix:/.+|.+:[0-9]{1,5})$",
+});
+
 /// The mode of a Unix socket's file, written in octal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
@@ -108,6 +114,12 @@ impl<'de> Deserialize<'de> for SocketMode {
             .ok_or_else(|| de::Error::custom("expected a quoted octal mode such as \"0660\""))
     }
 }
+
+text_schema!(SocketMode, "SocketMode", {
+    "description": "A quoted octal mode.",
+    "type": "string",
+    "pattern": "^0?[0-7]{1,3}$",
+});
 
 /// What `Strict-Transport-Security` says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -236,6 +248,10 @@ impl de::Visitor<'_> for Version {
         self.visit_str(&number.to_string())
     }
 }
+
+text_schema!(TlsVersion, "TlsVersion", {
+    "enum": ["1.2", "1.3", 1.2, 1.3],
+});
 
 fn yes() -> bool {
     true

@@ -6,6 +6,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use crate::text_schema::text_schema;
+
 /// The address of a page that signs people in and sends them back: an `http` or `https` URL, or a
 /// path on the same host. `{return_to}` in its query is the place to say where to; without it,
 /// the parameter `return_to` is added.
@@ -94,6 +96,12 @@ impl<'de> Deserialize<'de> for LoginUrl {
             .map_err(de::Error::custom)
     }
 }
+
+text_schema!(LoginUrl, "LoginUrl", {
+    "description": "A path, or an http or https URL; `{return_to}` in its query is the way back.",
+    "type": "string",
+    "pattern": "^(/|https?://)",
+});
 
 const PLACEHOLDER: &str = "{return_to}";
 

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use crate::text_schema::text_schema;
+
 /// An `http` or `https` origin in its ASCII serialization, without a default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(String);
@@ -62,3 +64,9 @@ impl<'de> Deserialize<'de> for Origin {
         Self::parse(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
+
+text_schema!(Origin, "Origin", {
+    "description": "Scheme, host and port, without a path: `https://app.example.com`.",
+    "type": "string",
+    "pattern": "^https?://[^/?#@]+/?$",
+});

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::schema::DurationText;
+use crate::text_schema::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::origin::Origin;
-use super::schema::{DurationText, SizeText};
 use super::{HeaderEdits, LoginUrl};
 use crate::limit::Rate;
+use crate::text_schema::{DurationText, SizeText};
 
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use zeroize::Zeroizing;
 
+use crate::text_schema::text_schema;
+
 /// A secret read from where `env:NAME` or `file:PATH` points. Never printed.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -52,6 +54,12 @@ impl<'de> Deserialize<'de> for Secret {
         Self::resolve(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
+
+text_schema!(Secret, "Secret", {
+    "description": "Where a secret is: `env:NAME` or `file:PATH`.",
+    "type": "string",
+    "pattern": "^(env|file):.+",
+});
 
 /// Why a secret could not be read. Names the place, never the value.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::schema::DurationText;
 use super::secret::Secret;
+use crate::text_schema::DurationText;
 
 /// How long a session lasts, and what its token says.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::text_schema::text_schema;
+
 /// A text, parts of which are filled in for each request. `{{` and `}}` are single braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
@@ -133,6 +135,11 @@ impl<'de> Deserialize<'de> for Template {
             .map_err(de::Error::custom)
     }
 }
+
+text_schema!(Template, "Template", {
+    "description": "A text with placeholders: `{user.id}`, `{user.email}`, `{session.id}`, `{issuer}`, `{request.id}`, `{claims.NAME}`.",
+    "type": "string",
+});
 
 fn placeholder(name: &str) -> Result<Placeholder, TemplateError> {
     match name {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use super::Secret;
-use super::schema::{DurationText, HttpUrlText};
+use crate::text_schema::{DurationText, HttpUrlText, text_schema};
 
 /// How requests are told of in traces (W3C Trace Context, OpenTelemetry).
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -89,6 +89,13 @@ impl<'de> Deserialize<'de> for Ratio {
         }
     }
 }
+
+text_schema!(Ratio, "Ratio", {
+    "description": "From 0 to 1.",
+    "type": "number",
+    "minimum": 0,
+    "maximum": 1,
+});
 
 fn default_sample_ratio() -> Ratio {
     Ratio(0.01)

@@ -4,7 +4,7 @@ use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::schema::DurationText;
+use crate::text_schema::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

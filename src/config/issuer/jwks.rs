@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::schema::{DurationText, SizeText};
+use crate::text_schema::{DurationText, SizeText};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,39 +1,10 @@
 //! What is the same for every customer of a provider, so that the file says only what differs.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::written::{OneOrMany, Written, WrittenClaims};
-use super::{Algorithm, CookieFormat, IssuerError, KeyFormat};
-
-/// A provider that is known by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Preset {
-    /// `domain`: the tenant's or the custom domain.
-    Auth0,
-    /// `project`; with `session_cookie: true` the cookies that its admin SDKs make, else ID
-    /// tokens.
-    Firebase,
-    /// `project`: the project's reference. With `hs256_secret` also tokens signed with the legacy
-    /// secret.
-    Supabase,
-    /// `domain`: the frontend API's host.
-    Clerk,
-    /// `user_pool`. Access tokens, whose audience is `client_id`; with `aud_claim: aud` ID tokens.
-    Cognito,
-    /// `tenant`, or `tenants` for several.
-    Entra,
-    /// `url` of the server and `realm`.
-    Keycloak,
-    /// `client_id`.
-    Workos,
-    /// `team`, and `aud`, the application's tag.
-    CloudflareAccess,
-    /// `aud`, the path of the backend: every customer of Google has the same issuer and keys.
-    GoogleIap,
-}
+use super::error::IssuerError;
+use super::written::{OneOrMany, Preset, Written, WrittenClaims};
+use super::{Algorithm, CookieFormat, KeyFormat};
 
 /// Every parameter that was given.
 fn given(written: &Written) -> impl Iterator<Item = &'static str> {

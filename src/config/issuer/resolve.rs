@@ -1,0 +1,195 @@
+//! From what the file says of an issuer to the issuer: presets filled in, then checked.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use url::{Host, Url};
+
+use super::error::IssuerError;
+use super::written::{OneOrMany, Written, WrittenClaims};
+use super::{Algorithm, Issuer, JwksSettings, KeySource, TENANT_PLACEHOLDER, preset};
+
+impl JsonSchema for Issuer {
+    fn schema_name() -> Cow<'static, str> {
+        "Issuer".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Written::json_schema(generator)
+    }
+}
+
+impl TryFrom<Written> for Issuer {
+    type Error = IssuerError;
+
+    fn try_from(mut written: Written) -> Result<Self, IssuerError> {
+        if written.name.is_empty() {
+            return Err(IssuerError::NoName);
+        }
+        preset::fill(&mut written)?;
+        written.check_names()?;
+        check_intervals(&written.jwks)?;
+        let (iss, tenants) = written.identity()?;
+        let source = written.key_source(&iss)?;
+        if let Some(secret) = &written.hs256_secret
+            && secret.expose().len() < MIN_HS256_SECRET
+        {
+            return Err(IssuerError::ShortSecret);
+        }
+        let email_verified_claims = match written.email_verified_claim {
+            Some(claim) => vec![claim],
+            None => vec!["emailVerified".to_owned(), "email_verified".to_owned()],
+        };
+        Ok(Self {
+            name: written.name,
+            iss,
+            tenants,
+            source,
+            key_format: written.key_format.unwrap_or_default(),
+            insecure_http: written.insecure_http,
+            deny_private_networks: written.deny_private_networks,
+            aud: written.aud.map(OneOrMany::into_vec).unwrap_or_default(),
+            aud_claim: written.aud_claim.unwrap_or_else(|| "aud".to_owned()),
+            azp: written.azp.map(OneOrMany::into_vec).unwrap_or_default(),
+            required_claims: written
+                .required_claims
+                .map(WrittenClaims::into_required)
+                .unwrap_or_default(),
+            cookie_name: written.cookie_name,
+            cookie_format: written.cookie_format.unwrap_or_default(),
+            header: written.header,
+            algorithms: written
+                .algorithms
+                .unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
+            leeway: written.leeway,
+            max_token_age: written.max_token_age,
+            sid_claim: written.sid_claim.unwrap_or_else(|| "sid".to_owned()),
+            email_claim: written.email_claim.unwrap_or_else(|| "email".to_owned()),
+            email_verified_claims,
+            assume_email_verified: written.assume_email_verified,
+            provisioning: written.provisioning,
+            email_trusted: written.email_trusted,
+            logout_audience: written
+                .logout_audience
+                .map(OneOrMany::into_vec)
+                .unwrap_or_default(),
+            enabled: written.enabled,
+            required_for_ready: written.required_for_ready,
+            hs256_secret: written.hs256_secret,
+            revoke_on_key_removal: written.revoke_on_key_removal,
+            jwks: written.jwks,
+        })
+    }
+}
+
+impl Written {
+    fn check_names(&self) -> Result<(), IssuerError> {
+        if let Some(header) = &self.header
+            && http::HeaderName::from_bytes(header.as_bytes()).is_err()
+        {
+            return Err(IssuerError::BadHeader);
+        }
+        // A cookie's name has the grammar of a field name (RFC 6265 section 4.1.1).
+        if let Some(cookie) = &self.cookie_name
+            && http::HeaderName::from_bytes(cookie.as_bytes()).is_err()
+        {
+            return Err(IssuerError::BadCookieName);
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> Result<(String, Vec<String>), IssuerError> {
+        match (&self.iss, &self.iss_template) {
+            (Some(_), Some(_)) => Err(IssuerError::IssTwice),
+            (None, None) => Err(IssuerError::NoIss),
+            (Some(iss), None) if iss.is_empty() => Err(IssuerError::NoIss),
+            (Some(_), None) if !self.tenants.is_empty() => Err(IssuerError::TenantsWithoutTemplate),
+            (Some(iss), None) => Ok((iss.clone(), Vec::new())),
+            (None, Some(template)) => {
+                if template.matches(TENANT_PLACEHOLDER).count() != 1 {
+                    return Err(IssuerError::TemplateWithoutPlace);
+                }
+                if self.tenants.is_empty() || self.tenants.iter().any(String::is_empty) {
+                    return Err(IssuerError::NoTenants);
+                }
+                Ok((template.clone(), self.tenants.clone()))
+            }
+        }
+    }
+
+    fn key_source(&self, iss: &str) -> Result<KeySource, IssuerError> {
+        let mut sources = Vec::with_capacity(1);
+        if let Some(url) = &self.jwks_url {
+            sources.push(KeySource::Url(self.allowed_url(url)?));
+        }
+        if self.discovery {
+            if !self.tenants.is_empty() {
+                return Err(IssuerError::DiscoveryOfTemplate);
+            }
+            let url = format!("{}{WELL_KNOWN}", iss.trim_end_matches('/'));
+            sources.push(KeySource::Discovery(self.allowed_url(&url)?));
+        }
+        if let Some(path) = &self.jwks_file {
+            sources.push(KeySource::File(path.clone()));
+        }
+        if let Some(keys) = &self.keys {
+            sources.push(KeySource::Inline(
+                serde_json::json!({ "keys": keys }).to_string(),
+            ));
+        }
+        match (sources.pop(), sources.is_empty()) {
+            (Some(source), true) => Ok(source),
+            (Some(_), false) => Err(IssuerError::KeysTwice),
+            (None, _) if self.hs256_secret.is_some() => Ok(KeySource::SecretOnly),
+            (None, _) => Err(IssuerError::NoKeys),
+        }
+    }
+
+    fn allowed_url(&self, text: &str) -> Result<Url, IssuerError> {
+        let url = Url::parse(text).map_err(|_| IssuerError::NoUrl(text.to_owned()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(IssuerError::UrlWithPassword);
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if self.insecure_http || is_loopback(&url) => Ok(url),
+            "http" => Err(IssuerError::PlainHttp(text.to_owned())),
+            _ => Err(IssuerError::NoUrl(text.to_owned())),
+        }
+    }
+}
+
+/// An interval of nothing would fetch without a pause.
+fn check_intervals(jwks: &JwksSettings) -> Result<(), IssuerError> {
+    let intervals = [
+        ("refresh_interval", jwks.refresh_interval),
+        ("min_refresh_interval", jwks.min_refresh_interval),
+        ("min_retry_interval", jwks.min_retry_interval),
+        ("max_retry_interval", jwks.max_retry_interval),
+        (
+            "max_retry_interval_without_keys",
+            jwks.max_retry_interval_without_keys,
+        ),
+        ("unknown_kid_cooldown", jwks.unknown_kid_cooldown),
+        ("timeout", jwks.timeout),
+    ];
+    match intervals
+        .into_iter()
+        .find(|(_, interval)| interval.is_zero())
+    {
+        Some((name, _)) => Err(IssuerError::NoInterval(name)),
+        None => Ok(()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+const WELL_KNOWN: &str = "/.well-known/openid-configuration";
+const MIN_HS256_SECRET: usize = 32;
