@@ -27,6 +27,7 @@ mod admin_commands;
 mod admin_tokens;
 mod admin_users;
 mod answers;
+mod architecture;
 mod bearer;
 mod browser;
 mod changes;
