@@ -111,15 +111,15 @@ count: ## Count the hot path's instructions; fail if they exceed the committed c
 .PHONY: soak
 soak: nextest ## Kill the gateway 100 times, then repeat load and change tests for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
-	    -E 'binary(vestibule) & test(/^crash::/)'
+	    -E 'binary(vestibule) & test(/^running::crash::/)'
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
-	    -E 'binary(vestibule) & test(/^(changes|guard|herd|keys|restart|upgrade)::/)'
+	    -E 'binary(vestibule) & test(/^(running::(changes|restart|upgrade)|listening::guard|sessions::herd|tokens::keys)::/)'
 
 .PHONY: fuzz
 fuzz: nextest ## Test each property with CASES (100000) inputs, then fuzz each target for FUZZ (60) seconds
 	PROPTEST_CASES=$(CASES) cargo nextest run --locked --profile soak \
-	    -E 'kind(lib) + (binary(vestibule) & test(/^fuzz::/))'
+	    -E 'kind(lib) + (binary(vestibule) & test(/^running::fuzz::/))'
 	@.ci/packages build
 	fuzz/run $(FUZZ)
 

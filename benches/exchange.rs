@@ -24,22 +24,22 @@ use aws_lc_rs::signature::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::header::HeaderMap;
 
-#[path = "desk.rs"]
-mod desk;
 #[path = "../tests/support/key.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod key;
+#[path = "test_gateway.rs"]
+mod test_gateway;
 #[path = "../tests/support/token.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod token;
 
-use desk::{Desk, ISS, bearer};
 use key::Key;
+use test_gateway::{ISS, TestGateway, bearer};
 use token::{TokenBuilder, decode};
 
 fn exchange(criterion: &mut Criterion) {
     let keys = [Key::rsa("rsa"), Key::p256("p256"), Key::ed25519("ed")];
-    let desk = Desk::new(&keys);
+    let desk = TestGateway::new(&keys);
 
     let known = bearer(&TokenBuilder::new(ISS, &keys[1]).sign());
     desk.exchange(&known);

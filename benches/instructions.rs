@@ -27,18 +27,18 @@ use pingora::http::RequestHeader;
 use vestibule::config::Access;
 use vestibule::proxy::forwarded::{Peer, TrustedProxies};
 
-#[path = "desk.rs"]
-#[allow(dead_code, reason = "shared with other benchmarks")]
-mod desk;
 #[path = "../tests/support/key.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod key;
+#[path = "test_gateway.rs"]
+#[allow(dead_code, reason = "shared with other benchmarks")]
+mod test_gateway;
 #[path = "../tests/support/token.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod token;
 
-use desk::{Desk, ISS, bearer};
 use key::Key;
+use test_gateway::{ISS, TestGateway, bearer};
 use token::TokenBuilder;
 
 // The gateway's. With another, how full the heap is after the start changes what a turn costs.
@@ -54,7 +54,7 @@ fn main() {
     };
     let turns: u64 = turns.parse().unwrap();
     let key = Key::p256("p256");
-    let desk = Desk::new(std::slice::from_ref(&key));
+    let desk = TestGateway::new(std::slice::from_ref(&key));
     let token = |turn: u64| {
         let token = TokenBuilder::new(ISS, &key).foreign();
         bearer(&token.claim("jti", 1_000_000 + turn).sign())
@@ -71,7 +71,7 @@ fn main() {
 
 /// Tokens whose session is remembered.
 #[inline(never)]
-fn hits(desk: &Desk, headers: &HeaderMap, turns: u64) {
+fn hits(desk: &TestGateway, headers: &HeaderMap, turns: u64) {
     desk.exchange(headers);
     (0..turns).for_each(|_| desk.exchange_remembered(black_box(headers)));
 }
@@ -83,14 +83,14 @@ fn tokens(token: impl Fn(u64) -> HeaderMap, turns: u64) {
 
 /// Tokens that are verified, whose session is opened and for which a session token is signed.
 #[inline(never)]
-fn misses(desk: &Desk, token: impl Fn(u64) -> HeaderMap, turns: u64) {
+fn misses(desk: &TestGateway, token: impl Fn(u64) -> HeaderMap, turns: u64) {
     (0..turns).for_each(|turn| desk.exchange(&token(turn)));
 }
 
 /// A browser's header, from which the issuer's cookie goes and into which ours come.
 #[inline(never)]
-fn rewrites(desk: &Desk, turns: u64) {
-    let site = desk.state.site.load();
+fn rewrites(desk: &TestGateway, turns: u64) {
+    let snapshot = desk.state.snapshot.load();
     let request = browser_request();
     let value = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     let nobody = TrustedProxies::default();
@@ -101,10 +101,11 @@ fn rewrites(desk: &Desk, turns: u64) {
     };
     for _ in 0..turns {
         let mut request = request.clone();
-        site.rewrite
+        snapshot
+            .rewrite
             .strip(&mut request, Access::Required, |_| false);
         peer.rewrite(&mut request, "app.test", None);
-        site.rewrite.inject(&mut request, value.clone());
+        snapshot.rewrite.inject(&mut request, value.clone());
         black_box(&request);
     }
 }
@@ -124,7 +125,7 @@ fn browser_request() -> RequestHeader {
             "Cookie",
             "theme=dark; bench_token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln; lang=en",
         ),
-        ("Sec-Fetch-Site", "same-origin"),
+        ("Sec-Fetch-Snapshot", "same-origin"),
         ("Sec-Fetch-Mode", "navigate"),
         ("Cache-Control", "max-age=0"),
     ] {

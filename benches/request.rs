@@ -24,7 +24,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use vestibule::config::{self, Access};
 use vestibule::metrics::Metrics;
-use vestibule::proxy::Site;
+use vestibule::proxy::Snapshot;
 use vestibule::route::{CanonicalPath, Host};
 
 fn paths(criterion: &mut Criterion) {
@@ -46,12 +46,13 @@ fn routes(criterion: &mut Criterion) {
     let routes: Vec<_> = (0..500)
         .map(|n| json!({"host": format!("host-{n}.test"), "path": "/api", "upstream": "app"}))
         .collect();
-    let site = site(json!(routes));
+    let snapshot = snapshot(json!(routes));
     let host = Host::parse("host-321.test:8080").unwrap();
     let path = CanonicalPath::parse("/api/v1/users").unwrap();
     criterion.bench_function("route/500_hosts", |bencher| {
         bencher.iter(|| {
-            site.routes
+            snapshot
+                .routes
                 .find(black_box(&host), black_box(&path), &Method::GET)
                 .is_ok()
         });
@@ -59,7 +60,7 @@ fn routes(criterion: &mut Criterion) {
 }
 
 fn headers(criterion: &mut Criterion) {
-    let site = site(json!([{"path": "/", "upstream": "app"}]));
+    let snapshot = snapshot(json!([{"path": "/", "upstream": "app"}]));
     let mut request = RequestHeader::build("GET", b"/api/v1/users", None).unwrap();
     for (name, value) in [
         ("Host", "app.test"),
@@ -77,7 +78,7 @@ fn headers(criterion: &mut Criterion) {
             "Cookie",
             "theme=dark; bench_token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln; lang=en",
         ),
-        ("Sec-Fetch-Site", "same-origin"),
+        ("Sec-Fetch-Snapshot", "same-origin"),
         ("Sec-Fetch-Mode", "navigate"),
         ("Cache-Control", "max-age=0"),
     ] {
@@ -86,16 +87,17 @@ fn headers(criterion: &mut Criterion) {
     let session = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     criterion.bench_function("headers/rewrite", |bencher| {
         let rewrite = |mut request: RequestHeader| {
-            site.rewrite
+            snapshot
+                .rewrite
                 .strip(&mut request, Access::Required, |_| false);
-            site.rewrite.inject(&mut request, session.clone());
+            snapshot.rewrite.inject(&mut request, session.clone());
             request
         };
         bencher.iter_batched(|| request.clone(), rewrite, BatchSize::SmallInput);
     });
 }
 
-fn site(routes: serde_json::Value) -> Arc<Site> {
+fn snapshot(routes: serde_json::Value) -> Arc<Snapshot> {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("keys.json"), r#"{"keys": []}"#).unwrap();
     let file = dir.path().join("config.yaml");
@@ -112,7 +114,7 @@ fn site(routes: serde_json::Value) -> Arc<Site> {
     });
     std::fs::write(&file, text.to_string()).unwrap();
     let config = config::load(&file).unwrap();
-    Arc::new(Site::new(&config, &Metrics::new().unwrap()).unwrap())
+    Arc::new(Snapshot::new(&config, &Metrics::new().unwrap()).unwrap())
 }
 
 criterion_group!(benches, paths, routes, headers);

@@ -28,8 +28,8 @@ use vestibule::clock::UnixTime;
 use vestibule::config;
 use vestibule::store::transfer::{PrivateKeys, export};
 use vestibule::store::{
-    Embedded, EndCause, Exported, PageRequest, Postgres, PostgresSettings, Provisioning, SignIn,
-    SignInOutcome, Store,
+    Embedded, Exported, PageRequest, Postgres, PostgresSettings, Provisioning, RevocationReason,
+    SignIn, SignInOutcome, Store,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -85,7 +85,7 @@ async fn first_sights(engine: &str, store: &Arc<dyn Store>, count: usize, aim: u
             let store = Arc::clone(store);
             tokio::spawn(async move {
                 let begun = Instant::now();
-                let outcome = store.sign_in(newcomer(number)).await.unwrap();
+                let outcome = store.sign_in(first_sign_in(number)).await.unwrap();
                 assert!(matches!(outcome, SignInOutcome::Live(_)));
                 begun.elapsed()
             })
@@ -148,8 +148,8 @@ async fn news_of_an_end(one: &Arc<dyn Store>, other: &Arc<dyn Store>) {
     for number in 0..ENDS {
         let mut news = other.latest_change();
         news.borrow_and_update();
-        let asked = newcomer(number);
-        one.end_session(asked.sid, EndCause::Logout, UnixTime::now())
+        let asked = first_sign_in(number);
+        one.end_session(asked.sid, RevocationReason::Logout, UnixTime::now())
             .await
             .unwrap();
         let answered = Instant::now();
@@ -165,7 +165,7 @@ async fn news_of_an_end(one: &Arc<dyn Store>, other: &Arc<dyn Store>) {
     }
 }
 
-fn newcomer(number: usize) -> SignIn {
+fn first_sign_in(number: usize) -> SignIn {
     let now = UnixTime::now();
     let mut sid = [0; 16];
     // Not where the version stands, or two numbers would have one id.

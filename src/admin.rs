@@ -22,13 +22,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 
 pub mod access;
+pub mod api_error;
 pub mod audit;
 pub mod body;
 pub mod browser;
 pub mod config;
 pub mod credential;
 pub mod environment;
-pub mod fault;
 pub mod health;
 pub mod history;
 pub mod issuers;
@@ -46,13 +46,13 @@ pub mod tokens;
 pub mod users;
 
 use crate::exchange::Exchange;
+use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
-use crate::proxy::Site;
-use crate::runtime::RuntimeConfig;
+use crate::proxy::Snapshot;
 use crate::store::Store;
 use access::Access;
-use browser::Browsers;
-use fault::Fault;
+use api_error::ApiError;
+use browser::DashboardSessions;
 use health::Health;
 use history::History;
 
@@ -68,15 +68,15 @@ pub struct AdminState {
     /// Records.
     pub store: Arc<dyn Store>,
     /// The configuration in force.
-    pub runtime: Arc<RuntimeConfig>,
+    pub live_config: Arc<LiveConfig>,
     /// Routes and upstreams.
-    pub site: Arc<ArcSwap<Site>>,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What was counted over the last hour.
     pub history: Arc<History>,
     /// Who may ask.
     pub access: Arc<Access>,
     /// Who logged in to the dashboard.
-    pub browsers: Arc<Browsers>,
+    pub dashboard_sessions: Arc<DashboardSessions>,
 }
 
 /// All endpoints.
@@ -138,7 +138,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/metrics", get(scrape::metrics))
         .merge(api)
         .method_not_allowed_fallback(|| async {
-            Fault::new(
+            ApiError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "this path has no such method",
@@ -153,7 +153,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/ready", get(health::ready))
         .merge(guarded)
         .merge(pages::router(&state))
-        .fallback(|| async { Fault::not_found("path").into_response() })
+        .fallback(|| async { ApiError::not_found("path").into_response() })
         .layer(middleware::map_response(guard_answer))
         .with_state(state)
 }

@@ -30,7 +30,7 @@ pub mod sdk;
 pub mod settings;
 
 use crate::config::{Config, Origin};
-use crate::credential::{Places, PlacesError};
+use crate::credential::{TokenSources, TokenSourcesError};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use document::Document;
@@ -48,7 +48,7 @@ pub struct ApiState {
     /// Tokens to sessions; whose keys and names are published.
     pub exchange: Arc<Exchange>,
     /// What browsers' requests are judged by.
-    pub browsers: Arc<Browsers>,
+    pub browser_policy: Arc<BrowserPolicy>,
     /// What the configuration says.
     pub settings: Arc<ApiSettings>,
     /// How often clients may sign in.
@@ -59,20 +59,20 @@ pub struct ApiState {
 
 /// What requests of browsers to the endpoints are judged by.
 #[derive(Debug)]
-pub struct Browsers {
+pub struct BrowserPolicy {
     /// Where credentials are looked for.
-    pub places: Places,
+    pub token_sources: TokenSources,
     /// Origins, beside the gateway's own, that may send cookies.
     pub allowed_origins: Vec<Origin>,
     /// Whether clients come by `https`.
     pub is_https: bool,
 }
 
-impl Browsers {
+impl BrowserPolicy {
     /// From the configuration.
-    pub fn new(config: &Config) -> Result<Self, PlacesError> {
+    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
         Ok(Self {
-            places: Places::new(config)?,
+            token_sources: TokenSources::new(config)?,
             allowed_origins: config.allowed_origins.clone(),
             is_https: config.public_url.is_https(),
         })

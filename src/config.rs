@@ -16,15 +16,15 @@ use uuid::Uuid;
 
 pub mod admin;
 pub mod client;
-pub mod edits;
+pub mod header_operations;
 pub mod issuer;
 pub mod limits;
 pub mod listener;
 pub mod load;
-pub mod locate;
 pub mod log;
 pub mod login_url;
 pub mod origin;
+pub mod positions;
 pub mod resolver;
 pub mod route;
 pub mod schema;
@@ -38,7 +38,7 @@ pub mod upstream;
 
 pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
-pub use edits::HeaderEdits;
+pub use header_operations::HeaderOperations;
 pub use issuer::Issuer;
 pub use limits::Limits;
 pub use listener::{ListenAddress, Listener};
@@ -169,7 +169,9 @@ impl Config {
     fn templates(&self) -> impl Iterator<Item = &Template> {
         let requests = self.routes.iter().map(|route| &route.request_headers);
         let responses = self.routes.iter().map(|route| &route.response_headers);
-        let incoming = requests.chain(responses).flat_map(HeaderEdits::incoming);
+        let incoming = requests
+            .chain(responses)
+            .flat_map(HeaderOperations::incoming);
         incoming
             .map(|(_, text)| text)
             .chain(self.forward.identity.values())

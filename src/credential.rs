@@ -15,18 +15,20 @@ use crate::config::issuer::CookieFormat;
 use crate::rejection::{Code, Rejection};
 
 pub mod cookie;
-mod places;
 pub mod supabase;
+mod token_sources;
 
-use places::Place;
-pub use places::{INSECURE_SESSION_COOKIE, Places, PlacesError, SDK_COOKIE, SESSION_COOKIE};
+use token_sources::Place;
+pub use token_sources::{
+    INSECURE_SESSION_COOKIE, SDK_COOKIE, SESSION_COOKIE, TokenSources, TokenSourcesError,
+};
 
-impl Places {
+impl TokenSources {
     /// A token that a request gives in its content, where any issuer's may be.
-    pub fn given<'a>(&self, text: &'a str) -> Result<Presented<'a>, CredentialError> {
+    pub fn given<'a>(&self, text: &'a str) -> Result<Credential<'a>, CredentialError> {
         let source = Source::Body;
         let token = Token(self.checked(text.as_bytes(), source)?.into());
-        Ok(Presented {
+        Ok(Credential {
             token,
             source,
             issuers: &[],
@@ -43,7 +45,7 @@ impl Places {
 
 /// A token that a request presents.
 #[derive(Clone, Debug)]
-pub struct Presented<'a> {
+pub struct Credential<'a> {
     /// The token, of RFC 6750's `b64token` characters, no longer than configured.
     pub token: Token<'a>,
     /// Where it was.
@@ -52,7 +54,7 @@ pub struct Presented<'a> {
     pub issuers: &'a [Arc<str>],
 }
 
-impl Presented<'_> {
+impl Credential<'_> {
     /// Whether an external token of this issuer may be in this place. Session tokens of our own
     /// may be anywhere.
     pub fn admits(&self, issuer_name: &str) -> bool {
@@ -116,43 +118,43 @@ impl Source {
 /// Finds the token of a request. `None`: it presents none.
 pub fn find<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
-    if let Some(explicit) = find_explicit(headers, places)? {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    if let Some(explicit) = find_explicit(headers, token_sources)? {
         return Ok(Some(explicit));
     }
-    if let Some(external) = find_in_issuers_cookies(headers, places)? {
+    if let Some(external) = find_in_issuers_cookies(headers, token_sources)? {
         return Ok(Some(external));
     }
-    find_own_cookie(headers, places)
+    find_own_cookie(headers, token_sources)
 }
 
 /// Finds the token of a request to the gateway's own endpoints: an explicit header field before
 /// the gateway's cookies, which issuers' cookies do not stand in front of.
 pub fn find_own<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
-    match find_explicit(headers, places)? {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    match find_explicit(headers, token_sources)? {
         Some(explicit) => Ok(Some(explicit)),
-        None => find_own_cookie(headers, places),
+        None => find_own_cookie(headers, token_sources),
     }
 }
 
 /// Finds the token in issuers' cookies alone.
 pub fn find_in_issuers_cookies<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
-    for Place { name, issuers } in &places.cookies {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    for Place { name, issuers } in &token_sources.cookies {
         let found = match name.format {
             CookieFormat::Token => {
-                find_cookie(headers, name.name.as_bytes(), places, Source::Cookie)?
+                find_cookie(headers, name.name.as_bytes(), token_sources, Source::Cookie)?
             }
-            CookieFormat::SupabaseSsr => find_supabase(headers, &name.name, places)?,
+            CookieFormat::SupabaseSsr => find_supabase(headers, &name.name, token_sources)?,
         };
         if let Some(token) = found {
-            return Ok(Some(Presented {
+            return Ok(Some(Credential {
                 token,
                 source: Source::Cookie,
                 issuers,
@@ -165,11 +167,11 @@ pub fn find_in_issuers_cookies<'a>(
 /// Finds what is in the gateway's session cookie alone.
 pub fn session_cookie<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
-    let name = places.session_cookie.as_bytes();
-    let token = find_cookie(headers, name, places, Source::SessionCookie)?;
-    Ok(token.map(|token| Presented {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    let name = token_sources.session_cookie.as_bytes();
+    let token = find_cookie(headers, name, token_sources, Source::SessionCookie)?;
+    Ok(token.map(|token| Credential {
         token,
         source: Source::SessionCookie,
         issuers: &[],
@@ -217,20 +219,20 @@ pub fn bearer(field: &[u8]) -> Option<&[u8]> {
 
 fn find_explicit<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
     let mut found = None;
     let authorization = single(headers, &AUTHORIZATION)?.map(HeaderValue::as_bytes);
     if let Some(token) = authorization.and_then(bearer) {
         let source = Source::Authorization;
-        let token = Token(places.checked(token, source)?.into());
-        found = Some(Presented {
+        let token = Token(token_sources.checked(token, source)?.into());
+        found = Some(Credential {
             token,
             source,
             issuers: &[],
         });
     }
-    for Place { name, issuers } in &places.headers {
+    for Place { name, issuers } in &token_sources.headers {
         let Some(value) = single(headers, name)? else {
             continue;
         };
@@ -238,10 +240,10 @@ fn find_explicit<'a>(
             continue;
         }
         let source = Source::Header;
-        let token = Token(places.checked(value.as_bytes(), source)?.into());
+        let token = Token(token_sources.checked(value.as_bytes(), source)?.into());
         match &mut found {
             None => {
-                found = Some(Presented {
+                found = Some(Credential {
                     token,
                     source,
                     issuers,
@@ -258,17 +260,17 @@ fn find_explicit<'a>(
 
 fn find_own_cookie<'a>(
     headers: &'a HeaderMap,
-    places: &'a Places,
-) -> Result<Option<Presented<'a>>, CredentialError> {
-    if let Some(session) = session_cookie(headers, places)? {
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    if let Some(session) = session_cookie(headers, token_sources)? {
         return Ok(Some(session));
     }
-    let Some(name) = places.sdk_cookie else {
+    let Some(name) = token_sources.sdk_cookie else {
         return Ok(None);
     };
     let source = Source::SessionCookie;
-    let token = find_cookie(headers, name.as_bytes(), places, source)?;
-    Ok(token.map(|token| Presented {
+    let token = find_cookie(headers, name.as_bytes(), token_sources, source)?;
+    Ok(token.map(|token| Credential {
         token,
         source,
         issuers: &[],
@@ -291,19 +293,19 @@ fn single<'a>(
 fn find_cookie<'a>(
     headers: &'a HeaderMap,
     name: &'a [u8],
-    places: &Places,
+    token_sources: &TokenSources,
     source: Source,
 ) -> Result<Option<Token<'a>>, CredentialError> {
     match single_cookie(headers, name)? {
         None => Ok(None),
-        Some(value) => Ok(Some(Token(places.checked(value, source)?.into()))),
+        Some(value) => Ok(Some(Token(token_sources.checked(value, source)?.into()))),
     }
 }
 
 fn find_supabase<'a>(
     headers: &'a HeaderMap,
     name: &str,
-    places: &Places,
+    token_sources: &TokenSources,
 ) -> Result<Option<Token<'a>>, CredentialError> {
     let source = Source::Cookie;
     let mut conflict = Ok(());
@@ -319,7 +321,7 @@ fn find_supabase<'a>(
     let Some(token) = found.map_err(|_| CredentialError::Malformed(source))? else {
         return Ok(None);
     };
-    places.checked(token.as_bytes(), source)?;
+    token_sources.checked(token.as_bytes(), source)?;
     Ok(Some(Token(token.into())))
 }
 

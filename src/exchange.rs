@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tracing::warn;
 
 mod activity;
-mod admit;
 mod audience;
+mod authenticate;
 mod backchannel;
 pub mod cache;
 mod configure;
@@ -25,31 +25,31 @@ mod cookie;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod flight;
 mod follow;
-pub mod life;
-mod own;
 pub mod rates;
 mod revocation;
+mod self_issued;
 pub mod session;
+pub mod session_handle;
 mod settings;
 pub mod sign_in;
 mod signing_keys;
+pub mod single_flight;
 mod step_up;
 
-use admit::{Admitted, Durable};
+use authenticate::{Authenticated, Durable};
 use cache::{RefusedTokens, SessionCache};
 use digest::TokenDigest;
-use flight::{Flights, Join};
-pub use life::{Life, LiveSessions};
 use rates::Rates;
+use session::Provenance;
 pub use session::Session;
-use session::Vouched;
+pub use session_handle::{SessionHandle, SessionRegistry};
 pub use settings::Settings;
 pub use sign_in::{Account, Granted};
+use single_flight::{Join, SingleFlight};
 
 use crate::clock::UnixTime;
-use crate::credential::Presented;
+use crate::credential::Credential;
 use crate::identity::Client;
 use crate::jwt::{self, Issuers, Refusal, Verified};
 use crate::metrics::{Metrics, OTHER};
@@ -67,8 +67,8 @@ pub struct Exchange {
     settings: ArcSwap<Settings>,
     sessions: SessionCache,
     refused: RefusedTokens,
-    flights: Flights,
-    live: LiveSessions,
+    single_flight: SingleFlight,
+    registry: SessionRegistry,
     rates: Rates,
     /// The store's changes up to here were made before anything was held in memory.
     changes_from: u64,
@@ -95,8 +95,8 @@ impl Exchange {
             sid_key,
             sessions: SessionCache::new(settings.cached_sessions, &metrics),
             refused: RefusedTokens::new(settings.cached_refusals),
-            flights: Flights::default(),
-            live: LiveSessions::new(settings.policy.idle_timeout),
+            single_flight: SingleFlight::default(),
+            registry: SessionRegistry::new(settings.policy.idle_timeout),
             rates: Rates::new(&settings.rates),
             settings: ArcSwap::from_pointee(settings),
             metrics,
@@ -108,18 +108,18 @@ impl Exchange {
     /// # Errors
     ///
     /// A [`Rejection`] that says why, in public and in private.
-    pub async fn session(&self, presented: &Presented<'_>) -> Result<Arc<Session>, Rejection> {
-        self.session_of(presented, Client::default).await
+    pub async fn session(&self, credential: &Credential<'_>) -> Result<Arc<Session>, Rejection> {
+        self.session_of(credential, Client::default).await
     }
 
     /// The same; should it open a session, `client` says what is written down about the client.
     pub async fn session_of(
         &self,
-        presented: &Presented<'_>,
+        credential: &Credential<'_>,
         client: impl FnOnce() -> Client + Send,
     ) -> Result<Arc<Session>, Rejection> {
-        let token = presented.token.expose();
-        let digest = match self.is_cookie(presented) {
+        let token = credential.token.expose();
+        let digest = match self.is_cookie(credential) {
             true => TokenDigest::of_cookie(token),
             false => TokenDigest::of(token),
         };
@@ -130,23 +130,23 @@ impl Exchange {
                 let client = client();
                 let address = client.address;
                 self.rates.may_try(address)?;
-                self.first_sight(presented, digest, client, now)
+                self.on_miss(credential, digest, client, now)
                     .await
                     .inspect_err(|rejection| self.rates.count(address, rejection))?
             }
         };
-        session.life().see(now);
+        session.handle().touch(now);
         // The digest does not say where the token was, so this is checked on every hit, too.
         match session.issuer() {
-            Some(issuer) if !presented.admits(issuer) => Err(wrong_place()),
+            Some(issuer) if !credential.admits(issuer) => Err(wrong_place()),
             _ => Ok(session),
         }
     }
 
     /// The configured issuer that a refused token names, as a label: verified or not, it is the
     /// one whose operators want to know.
-    pub fn issuer_label(&self, presented: &Presented<'_>) -> Arc<str> {
-        let named = jwt::unverified_issuer(presented.token.expose());
+    pub fn issuer_label(&self, credential: &Credential<'_>) -> Arc<str> {
+        let named = jwt::unverified_issuer(credential.token.expose());
         let issuers = self.issuers.load();
         match named.and_then(|iss| issuers.get(&iss).map(|issuer| Arc::clone(issuer.name()))) {
             Some(name) => name,
@@ -171,14 +171,14 @@ impl Exchange {
     }
 
     /// Whether `iss` is the gateway's own.
-    pub fn is_own(&self, iss: &str) -> bool {
+    pub fn is_self_issued(&self, iss: &str) -> bool {
         iss == self.minter.iss
     }
 
     /// Whether a text is a token, verified or not, of a configured issuer or our own.
     pub fn is_of_known_issuer(&self, token: &str) -> bool {
         jwt::unverified_issuer(token)
-            .is_some_and(|iss| self.is_own(&iss) || self.issuers.load().get(&iss).is_some())
+            .is_some_and(|iss| self.is_self_issued(&iss) || self.issuers.load().get(&iss).is_some())
     }
 
     /// How often clients may fail.
@@ -188,23 +188,23 @@ impl Exchange {
 
     /// Forgets what no longer lives. Called at intervals.
     pub fn sweep(&self) {
-        self.live.sweep();
+        self.registry.sweep();
         self.measure();
     }
 
     /// Measures what is held in memory, and the signing keys.
     pub fn measure(&self) {
         let metrics = &self.metrics;
-        metrics.sessions_live.set(as_gauge(self.live.count()));
-        metrics.users_live.set(as_gauge(self.live.users()));
+        metrics.sessions_live.set(as_gauge(self.registry.count()));
+        metrics.users_live.set(as_gauge(self.registry.users()));
         let cached = self.sessions.count();
         metrics.token_cache_entries.set(as_gauge(cached));
         self.measure_keys();
     }
 
-    async fn first_sight(
+    async fn on_miss(
         &self,
-        presented: &Presented<'_>,
+        credential: &Credential<'_>,
         digest: TokenDigest,
         client: Client,
         now: UnixTime,
@@ -216,44 +216,46 @@ impl Exchange {
                 .inc();
             return Err(rejection);
         }
-        let token = presented.token.expose();
+        let token = credential.token.expose();
         let iss = jwt::unverified_issuer(token).unwrap_or_default();
-        self.check_place(presented, &iss)?;
+        self.check_place(credential, &iss)?;
         loop {
-            match self.flights.join(digest) {
-                Join::Lead(lead) => {
+            match self.single_flight.join(digest) {
+                Join::Leader(leader) => {
                     // Another flight may have landed between the look-up and this one's start.
-                    let landed = self.sessions.get(&digest, now).map(Ok);
-                    if let Some(outcome) = landed.or_else(|| self.refused.get(&digest).map(Err)) {
-                        lead.land(outcome.clone());
+                    let completed = self.sessions.get(&digest, now).map(Ok);
+                    if let Some(outcome) = completed.or_else(|| self.refused.get(&digest).map(Err))
+                    {
+                        leader.complete(outcome.clone());
                         return outcome;
                     }
                     self.metrics.token_cache.with_label_values(&["miss"]).inc();
                     let epoch = self.sessions.epoch();
                     let timer = self.metrics.exchange_duration.start_timer();
-                    let outcome = if self.is_cookie(presented) {
-                        self.open_cookie(token, digest, now).await
-                    } else if self.is_own(&iss) {
-                        self.open_own(token, now).await
+                    let outcome = if self.is_cookie(credential) {
+                        self.exchange_cookie(token, digest, now).await
+                    } else if self.is_self_issued(&iss) {
+                        self.exchange_self_issued(token, now).await
                     } else {
-                        self.open(token, digest, client.clone(), now).await
+                        self.exchange_token(token, digest, client.clone(), now)
+                            .await
                     };
                     timer.observe_duration();
                     if let Ok(session) = &outcome {
                         self.sessions.insert(digest, Arc::clone(session), epoch);
                     }
-                    lead.land(outcome.clone());
+                    leader.complete(outcome.clone());
                     return outcome;
                 }
-                Join::Follow(flight) => {
+                Join::Follower(follower) => {
                     self.metrics
                         .token_cache
                         .with_label_values(&["joined"])
                         .inc();
                     // A leader whose client went away leaves no outcome, and a session that it
                     // opened may have ended since: fly again.
-                    match flight.outcome().await {
-                        Some(Ok(session)) if !session.life().lasts_at(now) => {}
+                    match follower.outcome().await {
+                        Some(Ok(session)) if !session.handle().is_valid_at(now) => {}
                         Some(outcome) => return outcome,
                         None => {}
                     }
@@ -263,22 +265,22 @@ impl Exchange {
     }
 
     /// Opens or continues the session of an external token and mints what is forwarded.
-    async fn open(
+    async fn exchange_token(
         &self,
         token: &str,
         digest: TokenDigest,
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        let admitted = self
-            .admit(token, digest, client, now, Durable::User)
+        let authenticated = self
+            .authenticate(token, digest, client, now, Durable::User)
             .await?;
-        let Admitted {
+        let Authenticated {
             verified,
             signed_in,
-            life,
+            handle,
             token_end,
-        } = admitted;
+        } = authenticated;
         let SignedIn {
             user,
             session: record,
@@ -288,13 +290,13 @@ impl Exchange {
             .minter
             .mint(&user, &record, now, token_end)
             .map_err(mint_failed)?;
-        let vouched = Vouched::Issuer {
+        let provenance = Provenance::Issuer {
             generation: verified.generations().settings,
             issuer: Arc::clone(verified.issuer()),
-            trust: verified.trust().clone(),
+            key_validity: verified.key_validity().clone(),
         };
         let settings = self.settings.load();
-        let session = Session::new(vouched, &user, &record, minted, life, &settings)
+        let session = Session::new(provenance, &user, &record, minted, handle, &settings)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))?;
         Ok(Arc::new(match settings.keep_claims {
             true => session.with_claims(verified.claims().as_map().clone()),
@@ -303,9 +305,9 @@ impl Exchange {
     }
 
     /// A token that claims to be of one issuer is not looked at in another one's place.
-    fn check_place(&self, presented: &Presented<'_>, iss: &str) -> Result<(), Rejection> {
+    fn check_place(&self, credential: &Credential<'_>, iss: &str) -> Result<(), Rejection> {
         match self.issuers.load().get(iss) {
-            Some(issuer) if !presented.admits(issuer.name()) => Err(wrong_place()),
+            Some(issuer) if !credential.admits(issuer.name()) => Err(wrong_place()),
             _ => Ok(()),
         }
     }

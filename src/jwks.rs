@@ -2,7 +2,7 @@
 //!
 //! One background task per issuer owns fetching ([`JwksService`]); requests read an atomic
 //! snapshot ([`IssuerKeys::snapshot`]) and never fetch. A key that left a successful fetch loses
-//! its [`Trust`] at once, and with it every cached result that it vouched for.
+//! its [`KeyValidity`] at once, and with it every cached result that it vouched for.
 
 mod configured;
 mod error;
@@ -24,7 +24,7 @@ mod unknown_kid;
 pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};
 pub use issuer_keys::IssuerKeys;
-pub use key::{SkipReason, Trust, VerifyingKey};
+pub use key::{KeyValidity, SkipReason, VerifyingKey};
 pub use last_good::{LastGood, StoredKeySet};
 pub use service::JwksService;
 pub use set::{KeyMiss, KeySet, KeySetError};

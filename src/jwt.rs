@@ -19,7 +19,7 @@ mod header;
 mod issuer;
 mod logout;
 mod refusal;
-mod strict;
+mod strict_json;
 #[cfg(test)]
 mod tests;
 mod token;

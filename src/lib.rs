@@ -5,7 +5,7 @@
 //! user, creating the user on first sight, and forwards the request with the platform's own
 //! *session token*. The external token never goes further.
 //!
-//! # Life of a request
+//! # SessionHandle of a request
 //!
 //! 1. **Accept**: [`server`] bounds connections and the time that a header may take.
 //! 2. **Check**: [`proxy`] refuses what has more than one reading; [`route`] matches the canonical
@@ -17,7 +17,7 @@
 //!    token in, and streams to a server of [`upstream`].
 //! 6. **Log and count** once: [`metrics`], [`telemetry`].
 //!
-//! Dependencies run one way: `server` knows `admin`, that knows `runtime` (the configuration in
+//! Dependencies run one way: `server` knows `admin`, that knows `live_config` (the configuration in
 //! force), that knows `proxy` and `api`; these know `exchange`; it
 //! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
 //! and the leaves ([`clock`], [`field_name`], [`hex`], [`limit`], [`metrics`], [`rejection`],
@@ -38,12 +38,12 @@ pub mod identity;
 pub mod jwks;
 pub mod jwt;
 pub mod limit;
+pub mod live_config;
 pub mod metrics;
 pub mod origin;
 pub mod proxy;
 pub mod rejection;
 pub mod route;
-pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod stepup;

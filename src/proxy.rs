@@ -23,23 +23,23 @@ mod attempt;
 pub mod connection;
 pub mod context;
 pub mod counters;
-pub mod cut;
 pub mod decide;
-pub mod edits;
 pub mod endpoint;
 pub mod error_page;
 pub mod forward_auth;
 pub mod forwarded;
+pub mod header_operations;
 pub mod headers;
 pub mod inspect;
 pub mod login;
 pub mod negotiation;
 mod redirect;
+pub mod request_guard;
 pub mod request_id;
 mod response;
 pub mod server_name;
 mod set_cookie;
-pub mod site;
+pub mod snapshot;
 pub mod spans;
 pub mod time_limit;
 pub mod trace;
@@ -51,22 +51,22 @@ use access_log::Answered;
 use context::{Pass, RequestContext};
 use decide::Decision;
 use request_id::RequestIds;
-pub use site::{Site, SiteError};
+pub use snapshot::{Snapshot, SnapshotError};
 use time_limit::TimeLimit;
 
 use crate::exchange::Exchange;
 use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Rejection};
-use crate::telemetry::{Lines, Spans};
+use crate::telemetry::{NonBlockingWriter, Spans};
 use crate::upstream::Outcome;
 
 /// The proxy's application.
 pub struct Gateway {
-    site: Arc<ArcSwap<Site>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
     exchange: Arc<Exchange>,
     api: Arc<ArcSwap<Router>>,
     metrics: Arc<Metrics>,
-    access_log: Arc<Lines>,
+    access_log: Arc<NonBlockingWriter>,
     spans: Option<Arc<Spans>>,
     ids: RequestIds,
 }
@@ -76,15 +76,15 @@ impl Gateway {
     /// `access_log` gets a line for each request, where the site says so, and `spans` those of
     /// requests whose traces are sampled.
     pub fn new(
-        site: Arc<ArcSwap<Site>>,
+        snapshot: Arc<ArcSwap<Snapshot>>,
         exchange: Arc<Exchange>,
         api: Arc<ArcSwap<Router>>,
         metrics: Arc<Metrics>,
-        access_log: Arc<Lines>,
+        access_log: Arc<NonBlockingWriter>,
         spans: Option<Arc<Spans>>,
     ) -> Self {
         Self {
-            site,
+            snapshot,
             exchange,
             api,
             metrics,
@@ -100,12 +100,12 @@ impl ProxyHttp for Gateway {
     type CTX = RequestContext;
 
     fn new_ctx(&self) -> Self::CTX {
-        RequestContext::new(self.site.load_full(), self.ids.next())
+        RequestContext::new(self.snapshot.load_full(), self.ids.next())
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
-        cut::header_arrived();
-        let limits = &ctx.site.limits;
+        request_guard::header_arrived();
+        let limits = &ctx.snapshot.limits;
         session.set_read_timeout(Some(limits.body_read_timeout));
         session.set_write_timeout(Some(limits.response_write_timeout));
         session
@@ -119,14 +119,16 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
-        let site = Arc::clone(&ctx.site);
-        let peer = site.peer(session.client_addr(), &ctx.connection);
+        let snapshot = Arc::clone(&ctx.snapshot);
+        let peer = snapshot.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
-        ctx.trace = site.traces.place(&request.headers, peer.is_trusted_proxy());
+        ctx.trace = snapshot
+            .traces
+            .place(&request.headers, peer.is_trusted_proxy());
         match decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await {
             Ok(Decision::Forward) => {
                 if let Some(session) = ctx.session() {
-                    cut::bind(session);
+                    request_guard::bind(session);
                 }
                 // What becomes a WebSocket may be silent for longer than any request.
                 if !inspect::is_websocket(session.req_header()) {
@@ -134,13 +136,13 @@ impl ProxyHttp for Gateway {
                     ctx.time = whole.map(TimeLimit::begin);
                 }
                 if let Some(time) = &ctx.time {
-                    time.bound_client(session, site.limits.body_read_timeout);
+                    time.bound_client(session, snapshot.limits.body_read_timeout);
                 }
                 Ok(false)
             }
             Ok(Decision::Own) => {
                 let path = session.req_header().uri.path();
-                let status = if site.is_question(path) {
+                let status = if snapshot.is_question(path) {
                     forward_auth::serve(&self.exchange, &self.metrics, session, ctx).await?
                 } else {
                     let api = self.api.load_full();
@@ -149,7 +151,7 @@ impl ProxyHttp for Gateway {
                 ctx.answered = Some(status);
                 Ok(true)
             }
-            Ok(Decision::Elsewhere(location)) => {
+            Ok(Decision::Redirect(location)) => {
                 ctx.answered = Some(redirect::answer(session, &location, ctx).await?);
                 Ok(true)
             }
@@ -185,7 +187,7 @@ impl ProxyHttp for Gateway {
         if ctx.body_received <= most {
             if let Some(time) = &mut ctx.time {
                 let in_time = time.received(end_of_stream);
-                time.bound_client(session, ctx.site.limits.body_read_timeout);
+                time.bound_client(session, ctx.snapshot.limits.body_read_timeout);
                 return in_time.map_err(|rejection| {
                     ctx.refused = Some(rejection);
                     answer::as_error(&rejection)
@@ -287,17 +289,17 @@ impl ProxyHttp for Gateway {
             .map(|response| response.status)
             .or(ctx.answered);
         if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
-            cut::client_left();
+            request_guard::client_left();
         }
         let elapsed = ctx.started.elapsed();
-        let counters = ctx.site.route_counters(ctx.route_name());
+        let counters = ctx.snapshot.route_counters(ctx.route_name());
         let method = &session.req_header().method;
         counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
-        if ctx.site.access_log.is_none() && self.spans.is_none() {
+        if ctx.snapshot.access_log.is_none() && self.spans.is_none() {
             return;
         }
         let request = session.req_header();
-        let peer = ctx.site.peer(session.client_addr(), &ctx.connection);
+        let peer = ctx.snapshot.peer(session.client_addr(), &ctx.connection);
         let answered = Answered {
             request,
             client: peer.client(&request.headers).address,
@@ -306,7 +308,7 @@ impl ProxyHttp for Gateway {
             sent: session.as_ref().body_bytes_sent(),
             error,
         };
-        if let Some(fields) = &ctx.site.access_log {
+        if let Some(fields) = &ctx.snapshot.access_log {
             let line = access_log::line(fields, &answered, ctx);
             self.access_log.write(line);
         }

@@ -20,7 +20,7 @@ use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
-pub mod edits;
+pub mod header_operations;
 pub mod host;
 pub mod methods;
 pub mod path;
@@ -31,7 +31,7 @@ pub use host::{Host, HostError};
 pub use methods::Methods;
 pub use path::{CanonicalPath, PathError, PathPrefix};
 
-use edits::{Edits, FieldError};
+use header_operations::{FieldError, PreparedOperations};
 use path::Reading;
 use rates::Rates;
 use tree::{Tree, by_key, by_key_or_insert};
@@ -65,9 +65,9 @@ pub struct Route {
     /// How often one user may ask; `None` for any.
     pub user_rate: Option<Arc<Limiter<Uuid>>>,
     /// Edits of the request's header.
-    pub request_headers: Edits,
+    pub request_headers: PreparedOperations,
     /// Edits of the header of the upstream's answer.
-    pub response_headers: Edits,
+    pub response_headers: PreparedOperations,
     /// Where browsers without a session are sent.
     pub login: Option<LoginUrl>,
     /// Whether its host is configured, and not any.
@@ -204,8 +204,8 @@ impl RouteTable {
                     read: settings.read_timeout,
                     write: settings.write_timeout,
                 },
-                request_headers: Edits::new(&settings.request_headers)?,
-                response_headers: Edits::new(&settings.response_headers)?,
+                request_headers: PreparedOperations::new(&settings.request_headers)?,
+                response_headers: PreparedOperations::new(&settings.response_headers)?,
                 login: settings
                     .login_url
                     .as_ref()

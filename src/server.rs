@@ -18,34 +18,34 @@ pub mod drain;
 mod framework;
 pub mod guard;
 mod handover;
-mod housekeeping;
+mod hot_upgrade;
 mod huge_pages;
 mod key_events;
 mod last_good;
 mod listening;
+mod log_reopen;
+mod maintenance;
+mod new_process;
 mod open_files;
-mod records;
-mod reopening;
 mod sockets;
 pub mod state;
 mod stop;
-mod succession;
-mod successor;
+mod telemetry_setup;
 pub mod tls;
 
 use crate::config::{Config, ListenAddress};
+use crate::live_config;
 use crate::metrics::Metrics;
-use crate::runtime;
 use crate::telemetry::otlp::OtlpError;
-use handover::{Door, Predecessor};
+use handover::{Predecessor, UpgradeSocket};
+use hot_upgrade::HotUpgrade;
 use listening::Listening;
-use records::Records;
+use new_process::NewProcess;
 use sockets::Sockets;
 use state::State;
 pub use state::{StateError, open_store};
 use stop::Signals;
-use succession::Succession;
-use successor::Successor;
+use telemetry_setup::Records;
 use tls::{Certificates, TlsError};
 
 /// Why the gateway does not run.
@@ -99,7 +99,7 @@ pub enum Start {
 pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     huge_pages::refuse();
     open_files::raise(config);
-    let successor = Successor::of_this_process().map_err(ServeError::Handover)?;
+    let successor = NewProcess::of_this_process().map_err(ServeError::Handover)?;
     let runtime_dir = config.server.runtime_dir.as_deref();
     let mut predecessor = match (start, runtime_dir) {
         (Start::Upgrade, Some(folder)) => {
@@ -107,8 +107,8 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         }
         _ => None,
     };
-    let door = match (runtime_dir, &predecessor) {
-        (Some(folder), None) => Some(Door::open(folder).map_err(ServeError::Handover)?),
+    let upgrade_socket = match (runtime_dir, &predecessor) {
+        (Some(folder), None) => Some(UpgradeSocket::open(folder).map_err(ServeError::Handover)?),
         _ => None,
     };
     let inherited = predecessor
@@ -135,21 +135,21 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
 
     let (stop_admin, admin_stopped) = watch::channel(false);
     admin_listener::start(&background, admin_socket, config, &state, admin_stopped);
-    background.spawn(housekeeping::keep_house(state.clone(), stopped.clone()));
+    background.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
-    background.spawn(Arc::clone(&state.runtime).follow(stopped.clone()));
-    background.spawn(runtime::on_hangup(
-        Arc::clone(&state.runtime),
+    background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
+    background.spawn(live_config::on_hangup(
+        Arc::clone(&state.live_config),
         stopped.clone(),
     ));
     background.spawn(certificates.clone().watch(stopped.clone()));
-    background.spawn(runtime::watch_file(
-        Arc::clone(&state.runtime),
+    background.spawn(live_config::watch_file(
+        Arc::clone(&state.live_config),
         stopped.clone(),
     ));
     let records = Records::start(config, &state.metrics, background.handle())?;
     let access_log = Arc::clone(&records.access_log);
-    background.spawn(reopening::at_signal(access_log, stopped));
+    background.spawn(log_reopen::at_signal(access_log, stopped));
 
     let shared = Arc::new(framework::shared(config, &state, &records));
     let listeners = framework::listeners(config, &certificates, &shared);
@@ -185,7 +185,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         .map_err(ServeError::Runtime)?;
 
     if let Some(folder) = runtime_dir {
-        let succession = Succession {
+        let hot_upgrade = HotUpgrade {
             state: state.clone(),
             runtime: background.handle().clone(),
             sockets,
@@ -196,14 +196,14 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         let folder = folder.to_owned();
         std::thread::Builder::new()
             .name("handover".to_owned())
-            .spawn(move || succession.run(&folder, predecessor, door))
+            .spawn(move || hot_upgrade.run(&folder, predecessor, upgrade_socket))
             .map_err(ServeError::Runtime)?;
     }
 
     let ended = background.block_on(stop::served(config, &state, &shared, signalled, progress));
     stop.send_replace(true);
     stop_admin.send_replace(true);
-    background.block_on(housekeeping::write_activity(&state));
+    background.block_on(maintenance::write_activity(&state));
     background.block_on(state.store.close());
     records.close();
     info!("stopped");

@@ -12,7 +12,7 @@ pub mod minter;
 pub mod scope;
 pub mod signer;
 
-pub use keys::{SigningKeys, TokenTrust};
+pub use keys::{SigningKeys, TokenKeyValidity};
 pub use login::{Login, SidKey};
 pub use minter::{Minter, SessionToken, Terms};
 pub use scope::Scopes;

@@ -88,10 +88,10 @@ impl StepUp {
                 "assertion_scope_unknown",
             ));
         }
-        if !spend(exchange, &verified).await? {
+        if !consume_once(exchange, &verified).await? {
             return Err(refused("assertion_replayed"));
         }
-        let life = if self.single_use {
+        let handle = if self.single_use {
             SINGLE_USE
         } else {
             MULTIPLE_USE
@@ -105,7 +105,7 @@ impl StepUp {
             jti: Uuid::new_v4(),
             scope: scope.to_owned(),
             iat: now,
-            exp: now.plus(life).min(session.expires_at),
+            exp: now.plus(handle).min(session.expires_at),
             single_use: self.single_use,
         };
         let token = minter.sign(ELEVATED_TYPE, &elevated);
@@ -146,7 +146,7 @@ pub async fn require(
     }
     if elevated.single_use {
         let id = elevated.jti.to_string();
-        if !exchange.spend("elevated", &id, elevated.exp).await? {
+        if !exchange.consume_once("elevated", &id, elevated.exp).await? {
             return Err(refused("elevated_used"));
         }
     }
@@ -154,14 +154,14 @@ pub async fn require(
 }
 
 /// Uses an assertion up; false when it was used before, as an assertion or to sign in.
-async fn spend(exchange: &Exchange, verified: &Verified) -> Result<bool, Rejection> {
+async fn consume_once(exchange: &Exchange, verified: &Verified) -> Result<bool, Rejection> {
     let jti = verified.claims().text("jti").filter(|jti| !jti.is_empty());
     let jti = jti.ok_or(Rejection::new(Code::TokenInvalid, "assertion_without_jti"))?;
     // A JSON list keeps the two apart, whatever characters they are of.
     let id = serde_json::json!([verified.iss(), jti]).to_string();
     let leeway = verified.issuer().settings().leeway;
     let until = verified.expires_at().plus(leeway);
-    exchange.spend("assertion", &id, until).await
+    exchange.consume_once("assertion", &id, until).await
 }
 
 /// The header field in which clients show an elevated token.

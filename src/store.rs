@@ -9,7 +9,7 @@
 //! (see [`SignIn::durable_session`]).
 //!
 //! What has ended stays ended: a session's row is kept until no token of its login is accepted
-//! any more. Ending many sessions at once writes a mark ([`EndMark`]) that is laid over their rows
+//! any more. Ending many sessions at once writes a mark ([`NotBefore`]) that is laid over their rows
 //! whenever they are read. Every end is a numbered [`Change`], by which gateways drop what they
 //! hold in memory.
 
@@ -37,9 +37,9 @@ pub use metered::Metered;
 pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
-    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, EndCause, EndMark,
-    EndScope, Ended, KeyState, LoginCookie, PrivateKeyBytes, SessionRecord, SigningKeyRecord,
-    Tombstone, User,
+    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
+    NotBefore, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias, SessionRecord,
+    SigningKeyRecord, Tombstone, User,
 };
 pub use sessions::{Activity, Sessions};
 pub use settings::{Settings, SigningKeys};
@@ -58,10 +58,10 @@ pub trait Store:
     async fn close(&self);
 
     /// The same for a while, for another process of this gateway, where only one can have it.
-    async fn lend(&self) {}
+    async fn release(&self) {}
 
     /// Has the store again after [`Store::lend`], however long that takes.
-    async fn take_back(&self) {}
+    async fn reacquire(&self) {}
 }
 
 /// Why the store did not do what was asked.

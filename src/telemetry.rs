@@ -6,12 +6,12 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
-pub mod lines;
+pub mod non_blocking_writer;
 pub mod otlp;
 pub mod span;
 pub mod trace_context;
 
-pub use lines::Lines;
+pub use non_blocking_writer::NonBlockingWriter;
 pub use otlp::Spans;
 pub use span::Span;
 pub use trace_context::TraceContext;

@@ -185,10 +185,10 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server runtime jwt demo jwks store config telemetry clock metrics
-server: admin runtime proxy api exchange jwt session jwks store config telemetry clock metrics
-admin: runtime proxy exchange jwt route session jwks store upstream config clock metrics
-runtime: proxy api exchange jwt credential jwks store upstream config clock metrics
+cli: server live_config jwt demo jwks store config telemetry clock metrics
+server: admin live_config proxy api exchange jwt session jwks store config telemetry clock metrics
+admin: live_config proxy exchange jwt route session jwks store upstream config clock metrics
+live_config: proxy api exchange jwt credential jwks store upstream config clock metrics
 proxy: api stepup exchange identity origin route session authorize credential upstream config
     limit telemetry clock field_name hex metrics rejection
 api: stepup exchange identity origin jwt route session credential store config limit clock

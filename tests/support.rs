@@ -14,7 +14,7 @@ pub mod key;
 pub mod load;
 pub mod metrics;
 pub mod pages;
-pub mod site;
+pub mod test_gateway;
 pub mod token;
 pub mod upstream;
 pub mod wire;
@@ -50,7 +50,7 @@ pub use gateway::{Gateway, run};
 pub use issuer::TestIssuer;
 pub use key::Key;
 pub use pages::Pages;
-pub use site::{ACME, GLOBEX, Site, refusal_id};
+pub use test_gateway::{ACME, GLOBEX, TestGateway, refusal_id};
 pub use token::{
     Decoded, TokenBuilder, base64url, decode, from_base64url, now, remember_session_token,
 };

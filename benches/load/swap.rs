@@ -37,11 +37,11 @@ pub fn run(listen: SocketAddr, config: &Path) {
 }
 
 async fn answer(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
-    let site = state.site.load_full();
-    let Ok(Some(presented)) = credential::find(&headers, &site.places) else {
+    let snapshot = state.snapshot.load_full();
+    let Ok(Some(credential)) = credential::find(&headers, &snapshot.token_sources) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    match state.exchange.session(&presented).await {
+    match state.exchange.session(&credential).await {
         Ok(session) => [(AUTHORIZATION, session.forwarded().clone())].into_response(),
         Err(_) => StatusCode::UNAUTHORIZED.into_response(),
     }

@@ -3,7 +3,7 @@
 //! With a token, whoever presents it, as far as its role goes ([`role_for`]). Without one, which
 //! only a loopback address allows, whoever is on the machine: there a page of another site, open
 //! in the operator's browser, must not be taken for the operator. `Host` tells a name that was
-//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Site` tell
+//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Snapshot` tell
 //! a page of another origin.
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,8 +18,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use super::credential::{self, Held};
-use super::fault::Fault;
+use super::api_error::ApiError;
+use super::credential::{self, AdminCredential};
 use crate::clock::UnixTime;
 use crate::config::{self, Role};
 use crate::store::Store;
@@ -27,7 +27,7 @@ use crate::store::Store;
 /// The rules of one listener.
 pub struct Access {
     address: SocketAddr,
-    configured: Vec<Held>,
+    configured: Vec<AdminCredential>,
     /// Tokens that operators made.
     store: Arc<dyn Store>,
     /// Wrong tokens are answered one after the other, each after a pause: guessing is slow, and
@@ -43,7 +43,7 @@ pub struct Operator {
     /// What they may do.
     pub role: Role,
     /// What they proved themselves by; `None` where no token is asked for.
-    held: Option<Held>,
+    stored: Option<AdminCredential>,
 }
 
 impl Access {
@@ -51,7 +51,11 @@ impl Access {
     pub fn new(settings: &config::Admin, store: Arc<dyn Store>) -> Self {
         Self {
             address: settings.address,
-            configured: settings.all_tokens().iter().map(Held::of_file).collect(),
+            configured: settings
+                .all_tokens()
+                .iter()
+                .map(AdminCredential::of_file)
+                .collect(),
             store,
             wrong: Semaphore::new(1),
         }
@@ -63,7 +67,7 @@ impl Access {
     }
 
     /// The tokens of the configuration file.
-    pub fn configured(&self) -> &[Held] {
+    pub fn configured(&self) -> &[AdminCredential] {
         &self.configured
     }
 
@@ -73,8 +77,8 @@ impl Access {
     ///
     /// 401 without the right token, 403 from another site or beyond the token's role, 415 for a
     /// change that is not JSON, 421 under a name that is not this machine's.
-    pub async fn operator(&self, request: &Asked<'_>) -> Result<Operator, Fault> {
-        let Asked {
+    pub async fn operator(&self, request: &AccessRequest<'_>) -> Result<Operator, ApiError> {
+        let AccessRequest {
             method, headers, ..
         } = request;
         self.check_host(headers)?;
@@ -100,25 +104,27 @@ impl Access {
     ///
     /// 401 for a wrong or expired token, 429 when many wrong ones wait for their answer, 503 when
     /// the store is needed and does not answer.
-    pub async fn holder(&self, presented: &[u8]) -> Result<Operator, Fault> {
-        if presented.is_empty() {
-            return Err(Fault::unauthorized());
+    pub async fn holder(&self, credential: &[u8]) -> Result<Operator, ApiError> {
+        if credential.is_empty() {
+            return Err(ApiError::unauthorized());
         }
-        let presented = std::str::from_utf8(presented).unwrap_or_default();
-        match self.held(presented).await? {
-            Some(held) if held.lasts_at(UnixTime::now()) => return Ok(Operator::holding(held)),
-            Some(_) => return Err(Fault::expired()),
+        let credential = std::str::from_utf8(credential).unwrap_or_default();
+        match self.stored(credential).await? {
+            Some(stored) if stored.is_valid_at(UnixTime::now()) => {
+                return Ok(Operator::holding(stored));
+            }
+            Some(_) => return Err(ApiError::expired()),
             None => {}
         }
         let Ok(_turn) = self.wrong.try_acquire() else {
-            return Err(Fault::new(
+            return Err(ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 "too many wrong tokens",
             ));
         };
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
-        Err(Fault::unauthorized())
+        Err(ApiError::unauthorized())
     }
 
     /// Whether the token by which an operator logged in is still good.
@@ -126,47 +132,47 @@ impl Access {
     /// # Errors
     ///
     /// 503 when the store is needed and does not answer.
-    pub async fn still_holds(&self, operator: &Operator) -> Result<bool, Fault> {
-        let Some(held) = &operator.held else {
+    pub async fn still_holds(&self, operator: &Operator) -> Result<bool, ApiError> {
+        let Some(stored) = &operator.stored else {
             return Ok(!self.needs_token());
         };
-        if !held.lasts_at(UnixTime::now()) {
+        if !stored.is_valid_at(UnixTime::now()) {
             return Ok(false);
         }
-        if self.configured.contains(held) {
+        if self.configured.contains(stored) {
             return Ok(true);
         }
-        let kept = credential::kept(&*self.store, &held.name).await?;
-        Ok(kept.as_ref() == Some(held))
+        let kept = credential::kept(&*self.store, &stored.name).await?;
+        Ok(kept.as_ref() == Some(stored))
     }
 
     /// Refuses, where no token protects, a name that is not this machine's own.
-    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), Fault> {
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok());
-        if self.needs_token() || host.is_some_and(|host| self.is_own(host)) {
+        if self.needs_token() || host.is_some_and(|host| self.is_self_issued(host)) {
             return Ok(());
         }
-        Err(Fault::new(
+        Err(ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "host_not_allowed",
             "without `admin.token` this listener answers to loopback names only",
         ))
     }
 
-    async fn held(&self, presented: &str) -> Result<Option<Held>, Fault> {
-        let configured = self.configured.iter().find(|held| held.is(presented));
-        if let Some(held) = configured {
-            return Ok(Some(held.clone()));
+    async fn stored(&self, credential: &str) -> Result<Option<AdminCredential>, ApiError> {
+        let configured = self.configured.iter().find(|stored| stored.is(credential));
+        if let Some(stored) = configured {
+            return Ok(Some(stored.clone()));
         }
         // Only what looks like a token that was made here is worth a look at the store.
-        let Some(name) = credential::name_in(presented) else {
+        let Some(name) = credential::name_in(credential) else {
             return Ok(None);
         };
         let kept = credential::kept(&*self.store, name).await?;
-        Ok(kept.filter(|held| held.is(presented)))
+        Ok(kept.filter(|stored| stored.is(credential)))
     }
 
-    fn is_own(&self, host: &str) -> bool {
+    fn is_self_issued(&self, host: &str) -> bool {
         if host == self.address.to_string() {
             return true;
         }
@@ -188,21 +194,21 @@ impl Operator {
         Self {
             name: LOCAL_USER.into(),
             role: Role::Admin,
-            held: None,
+            stored: None,
         }
     }
 
-    fn holding(held: Held) -> Self {
+    fn holding(stored: AdminCredential) -> Self {
         Self {
-            name: held.name.as_str().into(),
-            role: held.role,
-            held: Some(held),
+            name: stored.name.as_str().into(),
+            role: stored.role,
+            stored: Some(stored),
         }
     }
 
     /// Until when their token is good.
     pub fn expires_at(&self) -> Option<UnixTime> {
-        self.held.as_ref().and_then(|held| held.expires_at)
+        self.stored.as_ref().and_then(|stored| stored.expires_at)
     }
 
     /// Refuses what is beyond the operator's role.
@@ -210,11 +216,11 @@ impl Operator {
     /// # Errors
     ///
     /// 403.
-    pub fn check(&self, request: &Asked<'_>) -> Result<(), Fault> {
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<(), ApiError> {
         if self.role >= role_for(request.method, request.route) {
             return Ok(());
         }
-        Err(Fault::forbidden(
+        Err(ApiError::forbidden(
             "role_insufficient",
             "this token may look, and change nothing",
         ))
@@ -222,28 +228,28 @@ impl Operator {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Operator {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         // Absent only on a route that was left out of the guard: refused rather than let in.
         parts
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(Fault::unauthorized)
+            .ok_or_else(ApiError::unauthorized)
     }
 }
 
 /// What decides about a request.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct AccessRequest<'a> {
     method: &'a Method,
     headers: &'a HeaderMap,
     /// The path of its route, parameters as they are named there.
     route: &'a str,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AccessRequest<'a> {
     /// By a request that was matched to a route.
     pub fn by(request: &'a Request) -> Self {
         let route = request.extensions().get::<MatchedPath>();
@@ -271,7 +277,7 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match access.operator(&Asked::by(&request)).await {
+    match access.operator(&AccessRequest::by(&request)).await {
         Ok(operator) => {
             request.extensions_mut().insert(operator);
             next.run(request).await
@@ -282,7 +288,7 @@ pub async fn guard(
 
 /// Refuses what a browser sends for a page of another origin. Programs that are no browsers send
 /// neither field.
-pub fn check_same_origin(headers: &HeaderMap) -> Result<(), Fault> {
+pub fn check_same_origin(headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     let site = text("sec-fetch-site");
     let same_site = site.is_none_or(|site| site == "same-origin" || site == "none");
@@ -295,7 +301,7 @@ pub fn check_same_origin(headers: &HeaderMap) -> Result<(), Fault> {
     if same_site && same_origin {
         Ok(())
     } else {
-        Err(Fault::forbidden(
+        Err(ApiError::forbidden(
             "cross_origin",
             "a page of another origin asked",
         ))
@@ -303,7 +309,7 @@ pub fn check_same_origin(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 /// A form can not send this type, so a browser asks before it sends it for another origin.
-fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
+fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -311,7 +317,7 @@ fn check_json(headers: &HeaderMap) -> Result<(), Fault> {
     if essence.trim().eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
         "`Content-Type: application/json` is needed",

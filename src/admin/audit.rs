@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
-use super::body::Asked;
-use super::fault::Fault;
+use super::api_error::ApiError;
+use super::body::ValidQuery;
 use super::page::Paging;
 use crate::clock::UnixTime;
 use crate::store::{AuditRecord, Store};
@@ -27,8 +27,8 @@ pub struct AuditPage {
 /// `GET /admin/api/audit`.
 pub async fn list(
     State(state): State<AdminState>,
-    Asked(paging): Asked<Paging>,
-) -> Result<Json<AuditPage>, Fault> {
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Json<AuditPage>, ApiError> {
     let page = state.store.audit(paging.into()).await?;
     Ok(Json(AuditPage {
         records: page.items,
@@ -37,7 +37,7 @@ pub async fn list(
 }
 
 /// Writes down what an operator did. What is done is done: a store that fails here is logged.
-pub async fn note(
+pub async fn record(
     store: &dyn Store,
     operator: &Operator,
     action: &str,

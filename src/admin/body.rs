@@ -7,25 +7,25 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 
-/// A JSON body; what is wrong with it is told as a [`Fault`].
+/// A JSON body; what is wrong with it is told as a [`ApiError`].
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         match Json::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::JsonDataError(_)) => Err(Fault::new(
+            Err(JsonRejection::JsonDataError(_)) => Err(ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "unprocessable",
                 // The text of the error may quote the body, which may be a token.
                 "a member of the body is missing, unknown or of another type",
             )),
-            Err(rejection) => Err(Fault::new(
+            Err(rejection) => Err(ApiError::new(
                 rejection.status(),
                 "bad_request",
                 "the body is not a JSON object of the right size",
@@ -34,18 +34,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The query; what is wrong with it is told as a [`Fault`].
+/// The query; what is wrong with it is told as a [`ApiError`].
 #[derive(Debug)]
-pub struct Asked<T>(pub T);
+pub struct ValidQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Fault;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ValidQuery<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         match query {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(_) => Err(Fault::bad_request("the query can not be understood")),
+            Err(_) => Err(ApiError::bad_request("the query can not be understood")),
         }
     }
 }

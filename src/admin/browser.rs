@@ -1,4 +1,4 @@
-//! Browsers that logged in to the dashboard.
+//! DashboardSessions that logged in to the dashboard.
 //!
 //! A login with the admin token makes a session of this process: a random id in a cookie that no
 //! script reads and no other site sends, and a second random word that each form repeats, so that
@@ -14,12 +14,12 @@ use http::header::{COOKIE, HeaderMap};
 use uuid::Uuid;
 
 use super::access::Operator;
-use super::fault::Fault;
+use super::api_error::ApiError;
 use crate::clock::UnixTime;
 use crate::store::Digest;
 
 /// The open sessions of browsers.
-pub struct Browsers {
+pub struct DashboardSessions {
     open: Mutex<HashMap<Digest, Open>>,
     /// What forms repeat where nobody logs in.
     shared_csrf: String,
@@ -27,13 +27,13 @@ pub struct Browsers {
 
 #[derive(Clone)]
 struct Open {
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     until: UnixTime,
 }
 
 /// Who looks at a page.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct DashboardUser {
     /// The operator.
     pub operator: Operator,
     /// What forms repeat.
@@ -42,10 +42,10 @@ pub struct Visitor {
     pub logged_in: bool,
 }
 
-impl Browsers {
+impl DashboardSessions {
     /// Whoever is on the machine, where no token is asked for.
-    pub fn local(&self) -> Visitor {
-        Visitor {
+    pub fn local(&self) -> DashboardUser {
+        DashboardUser {
             operator: Operator::local(),
             csrf: self.shared_csrf.clone(),
             logged_in: false,
@@ -56,7 +56,7 @@ impl Browsers {
     pub fn log_in(&self, operator: Operator) -> String {
         let (id, csrf) = (random_word(), random_word());
         let now = UnixTime::now();
-        let visitor = Visitor {
+        let dashboard_user = DashboardUser {
             operator,
             csrf,
             logged_in: true,
@@ -64,19 +64,25 @@ impl Browsers {
         let mut open = self.open();
         open.retain(|_, session| now < session.until);
         let mut until = now.plus(SESSION_AGE);
-        if let Some(end) = visitor.operator.expires_at() {
+        if let Some(end) = dashboard_user.operator.expires_at() {
             until = until.min(end);
         }
-        open.insert(Digest::of(&[&id]), Open { visitor, until });
+        open.insert(
+            Digest::of(&[&id]),
+            Open {
+                dashboard_user,
+                until,
+            },
+        );
         set_cookie(id, cookie::time::Duration::HOUR)
     }
 
     /// Whose session a request's cookie names.
-    pub fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+    pub fn dashboard_user(&self, headers: &HeaderMap) -> Option<DashboardUser> {
         let id = session_id(headers)?;
         let open = self.open();
         let found = open.get(&Digest::of(&[&id]))?;
-        (UnixTime::now() < found.until).then(|| found.visitor.clone())
+        (UnixTime::now() < found.until).then(|| found.dashboard_user.clone())
     }
 
     /// Closes the session that a request's cookie names; the cookie to set.
@@ -90,7 +96,7 @@ impl Browsers {
     /// Closes all sessions of an operator whose token is no longer good.
     pub fn forget(&self, operator: &Operator) {
         self.open()
-            .retain(|_, session| session.visitor.operator != *operator);
+            .retain(|_, session| session.dashboard_user.operator != *operator);
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<Digest, Open>> {
@@ -98,18 +104,20 @@ impl Browsers {
     }
 }
 
-impl Visitor {
+impl DashboardUser {
     /// Refuses a form that was not made for this visitor.
-    pub fn check(&self, csrf: &str) -> Result<(), Fault> {
+    pub fn check(&self, csrf: &str) -> Result<(), ApiError> {
         let same = aws_lc_rs::constant_time::verify_slices_are_equal(
             csrf.as_bytes(),
             self.csrf.as_bytes(),
         );
-        same.map_err(|_| Fault::forbidden("csrf", "this form is too old; go back and load it anew"))
+        same.map_err(|_| {
+            ApiError::forbidden("csrf", "this form is too old; go back and load it anew")
+        })
     }
 }
 
-impl Default for Browsers {
+impl Default for DashboardSessions {
     fn default() -> Self {
         Self {
             open: Mutex::default(),
@@ -118,9 +126,9 @@ impl Default for Browsers {
     }
 }
 
-impl fmt::Debug for Browsers {
+impl fmt::Debug for DashboardSessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Browsers").finish_non_exhaustive()
+        f.debug_struct("DashboardSessions").finish_non_exhaustive()
     }
 }
 

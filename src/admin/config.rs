@@ -11,7 +11,7 @@ use serde_json::Map;
 use super::AdminState;
 use super::access::Operator;
 use super::audit;
-use crate::runtime::{Attempt, SetAside, Trigger};
+use crate::live_config::{Attempt, ConflictingIssuer, Trigger};
 
 /// Where the configuration comes from, and how far it is in force.
 #[derive(Debug, Serialize)]
@@ -23,19 +23,20 @@ pub struct ConfigStatus {
     /// Keys that the file says otherwise, and that take effect only by a restart.
     pub needs_restart: Vec<&'static str>,
     /// Issuers that operators made and that are not in force.
-    pub set_aside: Vec<SetAside>,
+    #[serde(rename = "set_aside")]
+    pub conflicting: Vec<ConflictingIssuer>,
 }
 
 /// `GET /admin/api/config`.
 pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
-    let view = state.runtime.view();
-    let file = state.runtime.file();
-    let last = state.runtime.last_attempt();
+    let view = state.live_config.view();
+    let file = state.live_config.file();
+    let last = state.live_config.last_attempt();
     Json(ConfigStatus {
         file: file.map(|file| file.display().to_string()),
         last_reload: last.map(|attempt| Attempt::clone(&attempt)),
         needs_restart: view.needs_restart.clone(),
-        set_aside: view.set_aside.clone(),
+        conflicting: view.conflicting.clone(),
     })
 }
 
@@ -56,9 +57,9 @@ pub async fn reload(
 
 /// Reads the file again.
 pub async fn reload_now(state: &AdminState, operator: &Operator) -> Arc<Attempt> {
-    let attempt = state.runtime.reload(Trigger::Api).await;
+    let attempt = state.live_config.reload(Trigger::Api).await;
     let mut detail = Map::new();
     detail.insert("succeeded".to_owned(), attempt.succeeded.into());
-    audit::note(&*state.store, operator, "config.reload", "file", detail).await;
+    audit::record(&*state.store, operator, "config.reload", "file", detail).await;
     attempt
 }

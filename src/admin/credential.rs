@@ -4,7 +4,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 use crate::clock::UnixTime;
 use crate::config::Role;
 use crate::config::admin::{AdminToken, is_token_name};
@@ -12,7 +12,7 @@ use crate::store::{Digest, Store};
 
 /// What a token proves. Of the token itself only the digest is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct AdminCredential {
     /// Its holder, as the audit names them.
     pub name: String,
     /// What its holder may do.
@@ -26,7 +26,7 @@ pub struct Held {
     pub(super) digest: Digest,
 }
 
-impl Held {
+impl AdminCredential {
     /// A token of the configuration file.
     pub fn of_file(token: &AdminToken) -> Self {
         Self {
@@ -40,13 +40,13 @@ impl Held {
     }
 
     /// Whether it is this token.
-    pub fn is(&self, presented: &str) -> bool {
+    pub fn is(&self, credential: &str) -> bool {
         // In constant time, so that a token can not be found byte by byte.
-        verify_slices_are_equal(&self.digest.0, &digest(presented).0).is_ok()
+        verify_slices_are_equal(&self.digest.0, &digest(credential).0).is_ok()
     }
 
     /// Whether its time has not come.
-    pub fn lasts_at(&self, now: UnixTime) -> bool {
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }
 }
@@ -56,7 +56,7 @@ impl Held {
 /// # Errors
 ///
 /// 503 when the store does not answer.
-pub async fn kept(store: &dyn Store, name: &str) -> Result<Option<Held>, Fault> {
+pub async fn kept(store: &dyn Store, name: &str) -> Result<Option<AdminCredential>, ApiError> {
     let text = store.setting(&format!("{PREFIX}{name}")).await?;
     Ok(text.and_then(|text| read(&text)))
 }
@@ -68,7 +68,7 @@ pub fn name_in(token: &str) -> Option<&str> {
 }
 
 /// What a setting of the store says of a token; `None` when it says nothing of one.
-pub(super) fn read(text: &str) -> Option<Held> {
+pub(super) fn read(text: &str) -> Option<AdminCredential> {
     serde_json::from_str(text).ok()
 }
 

@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::body::Body;
-use super::fault::Fault;
 use super::issuers;
 use crate::config::load::made::Objection;
-use crate::runtime::{Document, View};
+use crate::live_config::{Document, View};
 
 /// `GET /api/v0/environments/{environment}`.
 pub async fn show(
     State(state): State<AdminState>,
     Path(environment): Path<Uuid>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Value>, ApiError> {
     check(&state, environment)?;
     Ok(Json(settings(&state)))
 }
@@ -32,7 +32,7 @@ pub async fn replace(
     operator: Operator,
     Path(environment): Path<Uuid>,
     Body(sent): Body<Document>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Json<Value>, ApiError> {
     check(&state, environment)?;
     let external = sent
         .get("security")
@@ -46,11 +46,11 @@ pub async fn replace(
 }
 
 /// 404 for an environment that is not this gateway's.
-pub fn check(state: &AdminState, environment: Uuid) -> Result<(), Fault> {
+pub fn check(state: &AdminState, environment: Uuid) -> Result<(), ApiError> {
     if environment == state.exchange.minter().environment_id {
         return Ok(());
     }
-    Err(Fault::new(
+    Err(ApiError::new(
         StatusCode::NOT_FOUND,
         "environment_not_found",
         "there is no such environment",
@@ -63,12 +63,12 @@ async fn write(
     state: &AdminState,
     operator: &Operator,
     wanted: &Map<String, Value>,
-) -> Result<(), Fault> {
-    let view = state.runtime.view().clone();
+) -> Result<(), ApiError> {
+    let view = state.live_config.view().clone();
     let issuer = view.config.sdk_issuer();
     let Some(issuer) = issuer else {
         if !view.config.issuers.is_empty() {
-            return Err(Fault::new(
+            return Err(ApiError::new(
                 StatusCode::CONFLICT,
                 "issuer_ambiguous",
                 "`sdk.issuer` in the configuration file does not say which of the issuers is meant",
@@ -77,11 +77,11 @@ async fn write(
         let mut document = Document::new();
         document.insert("name".to_owned(), NAME.into());
         apply(&mut document, wanted, &Map::new());
-        let made = issuers::make(state, operator, document).await;
+        let made = issuers::create_issuer(state, operator, document).await;
         return made.map(drop).map_err(renamed);
     };
     let Some(written) = view.made.get(&issuer.name) else {
-        return Err(Fault::new(
+        return Err(ApiError::new(
             StatusCode::CONFLICT,
             "issuer_from_file",
             format!(
@@ -95,12 +95,12 @@ async fn write(
     if document == *written {
         return Ok(());
     }
-    let remade = issuers::remake(state, operator, &issuer.name, document).await;
+    let remade = issuers::replace_issuer(state, operator, &issuer.name, document).await;
     remade.map(drop).map_err(renamed)
 }
 
 fn settings(state: &AdminState) -> Value {
-    let view = state.runtime.view();
+    let view = state.live_config.view();
     let sets_cookie = view.config.sdk.cookie;
     let storage = if sets_cookie {
         "cookie"
@@ -162,7 +162,7 @@ fn apply(document: &mut Document, wanted: &Map<String, Value>, shown: &Map<Strin
 }
 
 /// The same fault with the members' names.
-fn renamed(fault: Fault) -> Fault {
+fn renamed(fault: ApiError) -> ApiError {
     if fault.problems.is_empty() {
         return fault;
     }

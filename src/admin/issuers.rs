@@ -11,13 +11,13 @@ use serde_json::Map;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
-use super::fault::Fault;
 use crate::config::issuer::Provisioning;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
-use crate::runtime::{Document, SetAside, View};
+use crate::live_config::{ConflictingIssuer, Document, View};
 
 /// One issuer.
 #[derive(Debug, Serialize)]
@@ -79,7 +79,8 @@ pub struct IssuerList {
     /// The file's in its order, then those that operators made, by name.
     pub issuers: Vec<IssuerRow>,
     /// Made ones that are not in force, and why.
-    pub set_aside: Vec<SetAside>,
+    #[serde(rename = "set_aside")]
+    pub conflicting: Vec<ConflictingIssuer>,
 }
 
 /// What a fetch on request came to.
@@ -102,7 +103,7 @@ pub struct Switch {
 pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
     Json(IssuerList {
         issuers: rows(&state),
-        set_aside: state.runtime.view().set_aside.clone(),
+        conflicting: state.live_config.view().conflicting.clone(),
     })
 }
 
@@ -110,7 +111,7 @@ pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
 pub async fn show(
     State(state): State<AdminState>,
     Path(name): Path<String>,
-) -> Result<Json<IssuerRow>, Fault> {
+) -> Result<Json<IssuerRow>, ApiError> {
     row(&state, &name).map(Json)
 }
 
@@ -120,8 +121,8 @@ pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
     Body(document): Body<Document>,
-) -> Result<(StatusCode, Json<IssuerRow>), Fault> {
-    let row = make(&state, &operator, document).await?;
+) -> Result<(StatusCode, Json<IssuerRow>), ApiError> {
+    let row = create_issuer(&state, &operator, document).await?;
     Ok((StatusCode::CREATED, Json(row)))
 }
 
@@ -131,8 +132,10 @@ pub async fn replace(
     operator: Operator,
     Path(name): Path<String>,
     Body(document): Body<Document>,
-) -> Result<Json<IssuerRow>, Fault> {
-    remake(&state, &operator, &name, document).await.map(Json)
+) -> Result<Json<IssuerRow>, ApiError> {
+    replace_issuer(&state, &operator, &name, document)
+        .await
+        .map(Json)
 }
 
 /// `DELETE /admin/api/issuers/{name}`.
@@ -140,8 +143,8 @@ pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
     Path(name): Path<String>,
-) -> Result<StatusCode, Fault> {
-    unmake(&state, &operator, &name).await?;
+) -> Result<StatusCode, ApiError> {
+    delete_issuer(&state, &operator, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -150,7 +153,7 @@ pub async fn refresh(
     State(state): State<AdminState>,
     operator: Operator,
     Path(name): Path<String>,
-) -> Result<Json<Refreshed>, Fault> {
+) -> Result<Json<Refreshed>, ApiError> {
     fetch_now(&state, &operator, &name).await.map(Json)
 }
 
@@ -160,47 +163,53 @@ pub async fn switch(
     operator: Operator,
     Path(name): Path<String>,
     Body(Switch { enabled }): Body<Switch>,
-) -> Result<Json<IssuerRow>, Fault> {
-    turn(&state, &operator, &name, enabled).await.map(Json)
+) -> Result<Json<IssuerRow>, ApiError> {
+    set_enabled(&state, &operator, &name, enabled)
+        .await
+        .map(Json)
 }
 
 /// All issuers: the file's in its order, then those that operators made, by name.
 pub fn rows(state: &AdminState) -> Vec<IssuerRow> {
-    let (issuers, view) = (state.exchange.issuers(), state.runtime.view());
+    let (issuers, view) = (state.exchange.issuers(), state.live_config.view());
     let row = |issuer: &Arc<Issuer>| IssuerRow::of(issuer, &view);
     issuers.iter().map(row).collect()
 }
 
 /// Makes an issuer, for this gateway and all others on the store. Its first keys, or why there
 /// are none, are in the answer unless they are late.
-pub async fn make(
+pub async fn create_issuer(
     state: &AdminState,
     operator: &Operator,
     document: Document,
-) -> Result<IssuerRow, Fault> {
-    let name = state.runtime.make(document.clone()).await?;
-    audit::note(&*state.store, operator, "issuer.create", &name, document).await;
+) -> Result<IssuerRow, ApiError> {
+    let name = state.live_config.create(document.clone()).await?;
+    audit::record(&*state.store, operator, "issuer.create", &name, document).await;
     first_keys(state, &name).await;
     row(state, &name)
 }
 
 /// Writes a made issuer anew.
-pub async fn remake(
+pub async fn replace_issuer(
     state: &AdminState,
     operator: &Operator,
     name: &str,
     document: Document,
-) -> Result<IssuerRow, Fault> {
-    state.runtime.remake(name, document.clone()).await?;
-    audit::note(&*state.store, operator, "issuer.change", name, document).await;
+) -> Result<IssuerRow, ApiError> {
+    state.live_config.replace(name, document.clone()).await?;
+    audit::record(&*state.store, operator, "issuer.change", name, document).await;
     first_keys(state, name).await;
     row(state, name)
 }
 
 /// Takes a made issuer out; its tokens are refused from the next request on.
-pub async fn unmake(state: &AdminState, operator: &Operator, name: &str) -> Result<(), Fault> {
-    state.runtime.unmake(name).await?;
-    audit::note(&*state.store, operator, "issuer.delete", name, Map::new()).await;
+pub async fn delete_issuer(
+    state: &AdminState,
+    operator: &Operator,
+    name: &str,
+) -> Result<(), ApiError> {
+    state.live_config.delete(name).await?;
+    audit::record(&*state.store, operator, "issuer.delete", name, Map::new()).await;
     Ok(())
 }
 
@@ -209,10 +218,10 @@ pub async fn fetch_now(
     state: &AdminState,
     operator: &Operator,
     name: &str,
-) -> Result<Refreshed, Fault> {
+) -> Result<Refreshed, ApiError> {
     let issuer = find(state, name)?;
     let refreshed = issuer.keys().refresh().await;
-    audit::note(&*state.store, operator, "issuer.refresh", name, Map::new()).await;
+    audit::record(&*state.store, operator, "issuer.refresh", name, Map::new()).await;
     Ok(Refreshed {
         refreshed,
         keys: issuer.keys().status(),
@@ -220,19 +229,19 @@ pub async fn fetch_now(
 }
 
 /// Switches an issuer on or off, from the very next request on.
-pub async fn turn(
+pub async fn set_enabled(
     state: &AdminState,
     operator: &Operator,
     name: &str,
     enabled: bool,
-) -> Result<IssuerRow, Fault> {
-    state.runtime.turn(name, enabled).await?;
+) -> Result<IssuerRow, ApiError> {
+    state.live_config.set_enabled(name, enabled).await?;
     let action = if enabled {
         "issuer.enable"
     } else {
         "issuer.disable"
     };
-    audit::note(&*state.store, operator, action, name, Map::new()).await;
+    audit::record(&*state.store, operator, action, name, Map::new()).await;
     row(state, name)
 }
 
@@ -241,9 +250,9 @@ pub async fn turn(
 /// # Errors
 ///
 /// 404.
-pub fn row(state: &AdminState, name: &str) -> Result<IssuerRow, Fault> {
+pub fn row(state: &AdminState, name: &str) -> Result<IssuerRow, ApiError> {
     let issuer = find(state, name)?;
-    Ok(IssuerRow::of(&issuer, &state.runtime.view()))
+    Ok(IssuerRow::of(&issuer, &state.live_config.view()))
 }
 
 async fn first_keys(state: &AdminState, name: &str) {
@@ -254,12 +263,12 @@ async fn first_keys(state: &AdminState, name: &str) {
     let _ = tokio::time::timeout(PATIENCE_FOR_KEYS, issuer.keys().first_fetch()).await;
 }
 
-fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, Fault> {
+fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, ApiError> {
     let issuers = state.exchange.issuers();
     issuers
         .by_name(name)
         .cloned()
-        .ok_or_else(|| Fault::not_found("issuer"))
+        .ok_or_else(|| ApiError::not_found("issuer"))
 }
 
 /// How long an answer waits for the first keys of an issuer that was made.

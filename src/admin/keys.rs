@@ -9,9 +9,9 @@ use tracing::warn;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
-use super::fault::Fault;
 use crate::clock::UnixTime;
 use crate::config::session::SigningAlgorithm;
 use crate::session::keys::KeysError;
@@ -58,7 +58,7 @@ impl From<SigningKeyRecord> for KeyRow {
 }
 
 /// `GET /admin/api/keys`.
-pub async fn list(State(state): State<AdminState>) -> Result<Json<KeyList>, Fault> {
+pub async fn list(State(state): State<AdminState>) -> Result<Json<KeyList>, ApiError> {
     rows(&state).await.map(|keys| Json(KeyList { keys }))
 }
 
@@ -76,7 +76,7 @@ pub async fn rotate(
     State(state): State<AdminState>,
     operator: Operator,
     Body(Rotate { at_once }): Body<Rotate>,
-) -> Result<Json<KeyList>, Fault> {
+) -> Result<Json<KeyList>, ApiError> {
     rotate_now(&state, &operator, at_once).await?;
     list(State(state)).await
 }
@@ -86,7 +86,7 @@ pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,
     Path(kid): Path<String>,
-) -> Result<Json<KeyList>, Fault> {
+) -> Result<Json<KeyList>, ApiError> {
     revoke_one(&state, &operator, &kid).await?;
     list(State(state)).await
 }
@@ -96,11 +96,11 @@ pub async fn rotate_now(
     state: &AdminState,
     operator: &Operator,
     at_once: bool,
-) -> Result<(), Fault> {
+) -> Result<(), ApiError> {
     let rotated = state.exchange.rotate_signing_keys(at_once).await;
     rotated.map_err(keys_failed)?;
     let detail = Map::from_iter([("at_once".to_owned(), json!(at_once))]);
-    audit::note(
+    audit::record(
         &*state.store,
         operator,
         "key.rotate",
@@ -112,33 +112,37 @@ pub async fn rotate_now(
 }
 
 /// Forgets a key that somebody else may have, and ends every session that may have a token by it.
-pub async fn revoke_one(state: &AdminState, operator: &Operator, kid: &str) -> Result<(), Fault> {
+pub async fn revoke_one(
+    state: &AdminState,
+    operator: &Operator,
+    kid: &str,
+) -> Result<(), ApiError> {
     if !rows(state).await?.iter().any(|key| key.kid == kid) {
-        return Err(Fault::not_found("signing key"));
+        return Err(ApiError::not_found("signing key"));
     }
     let revoked = state.exchange.revoke_signing_key(kid).await;
     revoked.map_err(keys_failed)?;
-    audit::note(&*state.store, operator, "key.revoke", kid, Map::new()).await;
+    audit::record(&*state.store, operator, "key.revoke", kid, Map::new()).await;
     Ok(())
 }
 
 /// All keys that are known, the oldest first.
-pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, Fault> {
+pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, ApiError> {
     let records = state.exchange.signing_keys().await;
     let records = records.map_err(keys_failed)?;
     Ok(records.into_iter().map(KeyRow::from).collect())
 }
 
-fn keys_failed(error: KeysError) -> Fault {
+fn keys_failed(error: KeysError) -> ApiError {
     match error {
         KeysError::Store(error) => error.into(),
         error @ KeysError::InFiles => {
-            Fault::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            ApiError::new(StatusCode::CONFLICT, "conflict", error.to_string())
         }
         error => {
             warn!(%error, "signing keys failed");
             let message = "the signing keys can not be changed; the log says why";
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
         }
     }
 }

@@ -17,7 +17,7 @@ mod tests {
     use serde_json::Value;
 
     /// Method and path of each operation that the document has.
-    fn described() -> BTreeSet<String> {
+    fn openapi() -> BTreeSet<String> {
         let document: Value = serde_json::from_str(super::DOCUMENT).unwrap();
         let paths = document["paths"].as_object().unwrap().iter();
         let operations = paths.flat_map(|(path, methods)| {
@@ -44,14 +44,14 @@ mod tests {
             }
         }
         assert!(routed.len() > 20, "{routed:?}");
-        assert_eq!(described(), routed);
+        assert_eq!(openapi(), routed);
     }
 
     /// Each operation says what it answers when all is good, what it refuses, and the role.
     #[test]
     fn every_operation_tells_its_statuses() {
         let document: Value = serde_json::from_str(super::DOCUMENT).unwrap();
-        for operation in described() {
+        for operation in openapi() {
             let (method, path) = operation.split_once(' ').unwrap();
             let answers = &document["paths"][path][method]["responses"];
             let answers: BTreeSet<&str> = answers

@@ -159,18 +159,18 @@ fn of_configuration(state: &AdminState) -> Vec<Complaint> {
         page: page.to_owned(),
     };
     let mut found = Vec::new();
-    let last = state.runtime.last_attempt();
+    let last = state.live_config.last_attempt();
     if last.is_some_and(|attempt| !attempt.succeeded) {
         let text = "the configuration file was not taken; the last good one is in force";
         found.push(warn(text.to_owned(), "/dashboard/routes"));
     }
-    let view = state.runtime.view();
+    let view = state.live_config.view();
     if !view.needs_restart.is_empty() {
         let keys = view.needs_restart.join(", ");
         let text = format!("changes of {keys} in the file take effect by a restart");
         found.push(warn(text, "/dashboard/routes"));
     }
-    for aside in &view.set_aside {
+    for aside in &view.conflicting {
         let text = format!("the issuer {} is set aside: {}", aside.name, aside.reason);
         found.push(warn(text, "/dashboard/external"));
     }

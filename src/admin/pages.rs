@@ -33,7 +33,7 @@ mod users;
 
 use super::AdminState;
 use super::access::Operator;
-use super::browser::Visitor;
+use super::browser::DashboardUser;
 use crate::config::Role;
 use issuer::edit;
 use text::{ago, ahead, moment, seconds};
@@ -45,7 +45,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/edit", get(edit::written).post(edit::replace))
         .route("/try", post(edit::try_change))
         .route("/test", post(issuer::test))
-        .route("/enabled", post(issuer::turn))
+        .route("/enabled", post(issuer::set_enabled))
         .route("/refresh", post(issuer::refresh))
         .route("/delete", post(issuer::delete));
     let inside = Router::new()
@@ -98,30 +98,34 @@ pub(super) struct Frame {
     /// The address of the menu's entry that the page belongs to.
     section: &'static str,
     title: Cow<'static, str>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
 }
 
 impl Frame {
-    fn new(section: &'static str, title: impl Into<Cow<'static, str>>, visitor: Visitor) -> Self {
+    fn new(
+        section: &'static str,
+        title: impl Into<Cow<'static, str>>,
+        dashboard_user: DashboardUser,
+    ) -> Self {
         Self {
             section,
             title: title.into(),
-            visitor,
+            dashboard_user,
         }
     }
 
     /// What each form repeats.
     fn csrf(&self) -> &str {
-        &self.visitor.csrf
+        &self.dashboard_user.csrf
     }
 
     fn operator(&self) -> &Operator {
-        &self.visitor.operator
+        &self.dashboard_user.operator
     }
 
     /// Whether forms that change something are shown.
     fn may_change(&self) -> bool {
-        self.visitor.operator.role == Role::Admin
+        self.dashboard_user.operator.role == Role::Admin
     }
 
     /// The menu: address and title.

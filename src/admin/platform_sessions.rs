@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::access::Operator;
-use super::fault::Fault;
+use super::api_error::ApiError;
 use super::{AdminState, sessions, users};
 
 /// `PUT /api/v0/sessions/{sid}/revoke`, the platform's own form of it.
@@ -13,7 +13,7 @@ pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,
     Path(sid): Path<Uuid>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, ApiError> {
     sessions::end(&state, &operator, sid).await?;
     Ok(StatusCode::OK)
 }
@@ -23,9 +23,9 @@ pub async fn revoke_all(
     State(state): State<AdminState>,
     operator: Operator,
     Path((environment, user)): Path<(Uuid, Uuid)>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, ApiError> {
     if environment != state.exchange.minter().environment_id {
-        return Err(Fault::not_found("environment"));
+        return Err(ApiError::not_found("environment"));
     }
     users::sign_out_everywhere(&state, &operator, user).await?;
     Ok(StatusCode::OK)

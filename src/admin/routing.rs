@@ -57,8 +57,8 @@ pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
 
 /// The routes, by name.
 pub fn routes(state: &AdminState) -> Vec<RouteRow> {
-    let site = state.site.load();
-    let mut routes = site.routes.routes();
+    let snapshot = state.snapshot.load();
+    let mut routes = snapshot.routes.routes();
     routes.sort_by(|one, other| one.name.cmp(&other.name));
     let row = |route: &crate::route::Route| RouteRow {
         name: route.name.to_string(),
@@ -75,7 +75,7 @@ pub fn routes(state: &AdminState) -> Vec<RouteRow> {
 
 /// The upstreams, by name.
 pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
-    let site = state.site.load();
+    let snapshot = state.snapshot.load();
     let server = |(server, healthy): (&str, u64)| ServerRow {
         server: server.to_owned(),
         healthy_addresses: healthy,
@@ -84,5 +84,5 @@ pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
         name: upstream.name().to_string(),
         servers: upstream.healthy().into_iter().map(server).collect(),
     };
-    site.upstreams().map(row).collect()
+    snapshot.upstreams().map(row).collect()
 }

@@ -29,7 +29,7 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     let healthy = &state.metrics.upstream_healthy;
     // Servers that a reload took away have no health.
     healthy.reset();
-    for upstream in state.site.load().upstreams() {
+    for upstream in state.snapshot.load().upstreams() {
         for (server, addresses) in upstream.healthy() {
             healthy
                 .with_label_values(&[upstream.name().as_ref(), server])

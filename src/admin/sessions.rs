@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::audit;
-use super::body::Asked;
-use super::fault::Fault;
+use super::body::ValidQuery;
 use super::page::Paging;
 use crate::clock::UnixTime;
-use crate::store::{EndCause, Ended, PageRequest, SessionRecord};
+use crate::store::{Ended, PageRequest, RevocationReason, SessionRecord};
 
 /// Which sessions to list.
 #[derive(Debug, Default, Deserialize)]
@@ -105,8 +105,8 @@ impl From<SessionRecord> for SessionRow {
 /// `GET /admin/api/sessions`.
 pub async fn list(
     State(state): State<AdminState>,
-    Asked(search): Asked<Search>,
-) -> Result<Json<SessionPage>, Fault> {
+    ValidQuery(search): ValidQuery<Search>,
+) -> Result<Json<SessionPage>, ApiError> {
     find(&state, search).await.map(Json)
 }
 
@@ -114,9 +114,9 @@ pub async fn list(
 pub async fn show(
     State(state): State<AdminState>,
     Path(sid): Path<Uuid>,
-) -> Result<Json<SessionRow>, Fault> {
+) -> Result<Json<SessionRow>, ApiError> {
     let found = state.store.session(sid).await?;
-    let record = found.ok_or_else(|| Fault::not_found("session"))?;
+    let record = found.ok_or_else(|| ApiError::not_found("session"))?;
     Ok(Json(record.into()))
 }
 
@@ -125,13 +125,13 @@ pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,
     Path(sid): Path<Uuid>,
-) -> Result<Json<SessionRow>, Fault> {
+) -> Result<Json<SessionRow>, ApiError> {
     end(&state, &operator, sid).await.map(Json)
 }
 
 /// The sessions that a search means. Of a state, a page may be shorter than asked for and have a
 /// next one: at most `LOOKED_AT` parts of the list are looked through for it.
-pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Fault> {
+pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, ApiError> {
     let mut page = PageRequest::from(Paging {
         after: search.after,
         limit: search.limit,
@@ -157,15 +157,22 @@ pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Fau
 }
 
 /// Ends a session for ever, from the very next request on.
-pub async fn end(state: &AdminState, operator: &Operator, sid: Uuid) -> Result<SessionRow, Fault> {
+pub async fn end(
+    state: &AdminState,
+    operator: &Operator,
+    sid: Uuid,
+) -> Result<SessionRow, ApiError> {
     // An id that nobody has seen is more likely a typing error than a session to prevent.
     let known = state.store.session(sid).await?;
-    known.ok_or_else(|| Fault::not_found("session"))?;
-    let ended = state.exchange.end_session(sid, EndCause::Operator).await?;
-    let record = ended.ok_or_else(|| Fault::not_found("session"))?;
+    known.ok_or_else(|| ApiError::not_found("session"))?;
+    let ended = state
+        .exchange
+        .end_session(sid, RevocationReason::Operator)
+        .await?;
+    let record = ended.ok_or_else(|| ApiError::not_found("session"))?;
     let detail = Map::from_iter([("user".to_owned(), json!(record.user_id))]);
     let target = sid.to_string();
-    audit::note(&*state.store, operator, "session.revoke", &target, detail).await;
+    audit::record(&*state.store, operator, "session.revoke", &target, detail).await;
     Ok(record.into())
 }
 

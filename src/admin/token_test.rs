@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::body::Body;
 use super::environment;
-use super::fault::Fault;
 use crate::clock::UnixTime;
 use crate::config::{self, Role, load::made};
 use crate::jwks::KeysStatus;
 use crate::jwt::{self, Explanation, Issuer, Issuers};
-use crate::runtime::Document;
+use crate::live_config::Document;
 
 /// The body of a test. Never logged and never kept.
 #[derive(Deserialize)]
@@ -64,9 +64,9 @@ pub async fn test(
     State(state): State<AdminState>,
     operator: Operator,
     Body(Test { token, issuer }): Body<Test>,
-) -> Result<Json<Tested>, Fault> {
+) -> Result<Json<Tested>, ApiError> {
     match issuer {
-        Some(_) if operator.role < Role::Admin => Err(Fault::forbidden(
+        Some(_) if operator.role < Role::Admin => Err(ApiError::forbidden(
             "role_insufficient",
             "this token may test the settings in force, and no others",
         )),
@@ -83,7 +83,7 @@ pub async fn check(
     State(state): State<AdminState>,
     Path(environment): Path<Uuid>,
     Body(Check { encoded_jwt }): Body<Check>,
-) -> Result<Json<Checked>, Fault> {
+) -> Result<Json<Checked>, ApiError> {
     environment::check(&state, environment)?;
     let explanation = explain(&state, &encoded_jwt).await;
     Ok(Json(Checked {
@@ -122,11 +122,11 @@ pub async fn explain_unsaved(
     state: &AdminState,
     token: &str,
     mut settings: Document,
-) -> Result<Tested, Fault> {
+) -> Result<Tested, ApiError> {
     settings
         .entry("name")
         .or_insert_with(|| Value::from(UNNAMED));
-    let view = state.runtime.view().clone();
+    let view = state.live_config.view().clone();
     let mut others = view.config.clone();
     let name = settings.get("name").cloned();
     others
@@ -138,12 +138,12 @@ pub async fn explain_unsaved(
     let keys = match running.filter(|running| running.settings().has_keys_of(&tried)) {
         Some(running) => Arc::clone(running.keys()),
         None => state
-            .runtime
+            .live_config
             .jwks()
             .try_out(&tried)
             .await
             .map_err(|error| {
-                Fault::new(
+                ApiError::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "unavailable",
                     error.to_string(),
@@ -165,7 +165,7 @@ pub async fn explain_unsaved(
         .collect();
     all.push(tried);
     let issuers = Issuers::from_issuers(all)
-        .map_err(|error| Fault::bad_request(error.to_string()))?
+        .map_err(|error| ApiError::bad_request(error.to_string()))?
         .with_max_token_size(in_force.max_token_size());
     Ok(Tested {
         explanation: jwt::explain(token.trim(), &issuers, UnixTime::now()),

@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
-use super::credential::{Held, MARK, PREFIX, digest, read};
-use super::fault::Fault;
+use super::credential::{AdminCredential, MARK, PREFIX, digest, read};
 use crate::clock::UnixTime;
 use crate::config::Role;
 use crate::config::admin::is_token_name;
@@ -47,15 +47,15 @@ pub struct TokenRow {
 }
 
 impl TokenRow {
-    fn new(held: Held, origin: &'static str) -> Self {
+    fn new(stored: AdminCredential, origin: &'static str) -> Self {
         Self {
-            expired: !held.lasts_at(UnixTime::now()),
-            name: held.name,
-            role: held.role,
+            expired: !stored.is_valid_at(UnixTime::now()),
+            name: stored.name,
+            role: stored.role,
             origin,
-            created_at: held.created_at,
-            created_by: held.created_by,
-            expires_at: held.expires_at,
+            created_at: stored.created_at,
+            created_by: stored.created_by,
+            expires_at: stored.expires_at,
         }
     }
 }
@@ -84,7 +84,7 @@ pub struct Created {
 }
 
 /// `GET /admin/api/tokens`.
-pub async fn list(State(state): State<AdminState>) -> Result<Json<TokenList>, Fault> {
+pub async fn list(State(state): State<AdminState>) -> Result<Json<TokenList>, ApiError> {
     rows(&state).await.map(|tokens| Json(TokenList { tokens }))
 }
 
@@ -93,8 +93,8 @@ pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
     Body(wanted): Body<Create>,
-) -> Result<(StatusCode, Json<Created>), Fault> {
-    let created = make(&state, &operator, wanted).await?;
+) -> Result<(StatusCode, Json<Created>), ApiError> {
+    let created = create_token(&state, &operator, wanted).await?;
     Ok((StatusCode::CREATED, Json(created)))
 }
 
@@ -103,18 +103,20 @@ pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
     Path(name): Path<String>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, ApiError> {
     revoke(&state, &operator, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// All tokens, those of the file first.
-pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, Fault> {
+pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, ApiError> {
     let of_file = state.access.configured().iter().cloned();
-    let mut rows: Vec<_> = of_file.map(|held| TokenRow::new(held, "file")).collect();
+    let mut rows: Vec<_> = of_file
+        .map(|stored| TokenRow::new(stored, "file"))
+        .collect();
     for (name, text) in state.store.settings(PREFIX).await? {
         match read(&text) {
-            Some(held) => rows.push(TokenRow::new(held, "store")),
+            Some(stored) => rows.push(TokenRow::new(stored, "store")),
             None => tracing::warn!(name, "a setting is no admin token"),
         }
     }
@@ -126,14 +128,14 @@ pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, Fault> {
 /// # Errors
 ///
 /// 422 for a name that is none or a life of nothing, 409 when another token has the name.
-pub async fn make(
+pub async fn create_token(
     state: &AdminState,
     operator: &Operator,
     wanted: Create,
-) -> Result<Created, Fault> {
+) -> Result<Created, ApiError> {
     let unprocessable = |message| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Err(Fault::new(status, "unprocessable", message))
+        Err(ApiError::new(status, "unprocessable", message))
     };
     if !is_token_name(&wanted.name) {
         return unprocessable("a name is of lower-case letters, digits, `-` and `.`, at most 64");
@@ -142,23 +144,23 @@ pub async fn make(
         return unprocessable("a token is good for 1 to 3650 days");
     }
     let configured = state.access.configured();
-    if configured.iter().any(|held| held.name == wanted.name) {
+    if configured.iter().any(|stored| stored.name == wanted.name) {
         return Err(taken());
     }
     let (one, two) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let token = format!("{MARK}{}_{one}{two}", wanted.name);
     let now = UnixTime::now();
-    let life = Duration::from_secs(u64::from(wanted.expires_in_days) * 24 * 3600);
-    let held = Held {
+    let handle = Duration::from_secs(u64::from(wanted.expires_in_days) * 24 * 3600);
+    let stored = AdminCredential {
         role: wanted.role,
         created_at: Some(now),
         created_by: Some(operator.name.to_string()),
-        expires_at: Some(now.plus(life)),
+        expires_at: Some(now.plus(handle)),
         digest: digest(&token),
         name: wanted.name,
     };
-    let setting = format!("{PREFIX}{}", held.name);
-    let text = json!(held).to_string();
+    let setting = format!("{PREFIX}{}", stored.name);
+    let text = json!(stored).to_string();
     let kept = state
         .store
         .replace_setting(&setting, None, Some(&text), now)
@@ -168,12 +170,19 @@ pub async fn make(
         kept => kept?,
     }
     let detail = Map::from_iter([
-        ("role".to_owned(), json!(held.role)),
-        ("expires_at".to_owned(), json!(held.expires_at)),
+        ("role".to_owned(), json!(stored.role)),
+        ("expires_at".to_owned(), json!(stored.expires_at)),
     ]);
-    audit::note(&*state.store, operator, "token.create", &held.name, detail).await;
+    audit::record(
+        &*state.store,
+        operator,
+        "token.create",
+        &stored.name,
+        detail,
+    )
+    .await;
     Ok(Created {
-        row: TokenRow::new(held, "store"),
+        row: TokenRow::new(stored, "store"),
         token,
     })
 }
@@ -183,14 +192,14 @@ pub async fn make(
 /// # Errors
 ///
 /// 404 when there is none, 409 for one of the file.
-pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Result<(), Fault> {
+pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Result<(), ApiError> {
     if state
         .access
         .configured()
         .iter()
-        .any(|held| held.name == name)
+        .any(|stored| stored.name == name)
     {
-        return Err(Fault::new(
+        return Err(ApiError::new(
             StatusCode::CONFLICT,
             "read_only",
             "this token is in the configuration file; take it out there",
@@ -198,18 +207,18 @@ pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Resu
     }
     let setting = format!("{PREFIX}{name}");
     let seen = state.store.setting(&setting).await?;
-    let seen = seen.ok_or_else(|| Fault::not_found("token"))?;
+    let seen = seen.ok_or_else(|| ApiError::not_found("token"))?;
     let now = UnixTime::now();
     state
         .store
         .replace_setting(&setting, Some(&seen), None, now)
         .await?;
-    audit::note(&*state.store, operator, "token.revoke", name, Map::new()).await;
+    audit::record(&*state.store, operator, "token.revoke", name, Map::new()).await;
     Ok(())
 }
 
-fn taken() -> Fault {
-    Fault::new(
+fn taken() -> ApiError {
+    ApiError::new(
         StatusCode::CONFLICT,
         "conflict",
         "another token has this name",

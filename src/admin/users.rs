@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::AdminState;
 use super::access::Operator;
+use super::api_error::ApiError;
 use super::audit;
-use super::body::{Asked, Body};
-use super::fault::Fault;
+use super::body::{Body, ValidQuery};
 use super::page::Paging;
 use super::sessions::{self, SessionRow};
 use crate::clock::UnixTime;
-use crate::store::{EndScope, NewUser, Page, PageRequest, User, UserFilter};
+use crate::store::{NewUser, Page, PageRequest, RevocationScope, User, UserFilter};
 
 /// Which users to list.
 #[derive(Debug, Default, Deserialize)]
@@ -75,8 +75,8 @@ pub struct Block {
 /// `GET /admin/api/users`.
 pub async fn list(
     State(state): State<AdminState>,
-    Asked(search): Asked<Search>,
-) -> Result<Json<UserPage>, Fault> {
+    ValidQuery(search): ValidQuery<Search>,
+) -> Result<Json<UserPage>, ApiError> {
     let page = find(&state, search).await?;
     Ok(Json(UserPage {
         users: page.items,
@@ -89,7 +89,7 @@ pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
     Body(wanted): Body<Create>,
-) -> Result<(StatusCode, Json<User>), Fault> {
+) -> Result<(StatusCode, Json<User>), ApiError> {
     let user = state
         .store
         .create_user(NewUser {
@@ -100,7 +100,7 @@ pub async fn create(
             now: UnixTime::now(),
         })
         .await?;
-    note(&state, &operator, "user.create", user.id).await;
+    record(&state, &operator, "user.create", user.id).await;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
@@ -108,7 +108,7 @@ pub async fn create(
 pub async fn show(
     State(state): State<AdminState>,
     Path(id): Path<Uuid>,
-) -> Result<Json<UserWithSessions>, Fault> {
+) -> Result<Json<UserWithSessions>, ApiError> {
     one(&state, id).await.map(Json)
 }
 
@@ -118,7 +118,7 @@ pub async fn block(
     operator: Operator,
     Path(id): Path<Uuid>,
     Body(Block { blocked }): Body<Block>,
-) -> Result<Json<User>, Fault> {
+) -> Result<Json<User>, ApiError> {
     set_blocked(&state, &operator, id, blocked).await.map(Json)
 }
 
@@ -128,11 +128,11 @@ pub async fn describe(
     operator: Operator,
     Path(id): Path<Uuid>,
     Body(metadata): Body<Map<String, Value>>,
-) -> Result<Json<User>, Fault> {
+) -> Result<Json<User>, ApiError> {
     let now = UnixTime::now();
     let user = state.store.set_metadata(id, metadata, now).await?;
-    let user = user.ok_or_else(|| Fault::not_found("user"))?;
-    note(&state, &operator, "user.metadata", id).await;
+    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
+    record(&state, &operator, "user.metadata", id).await;
     Ok(Json(user))
 }
 
@@ -141,7 +141,7 @@ pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
     Path(id): Path<Uuid>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, ApiError> {
     remove(&state, &operator, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -151,13 +151,13 @@ pub async fn sign_out(
     State(state): State<AdminState>,
     operator: Operator,
     Path(id): Path<Uuid>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, ApiError> {
     sign_out_everywhere(&state, &operator, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The users that a search means.
-pub async fn find(state: &AdminState, search: Search) -> Result<Page<User>, Fault> {
+pub async fn find(state: &AdminState, search: Search) -> Result<Page<User>, ApiError> {
     let page = PageRequest::from(Paging {
         after: search.after,
         limit: search.limit,
@@ -187,9 +187,9 @@ pub async fn find(state: &AdminState, search: Search) -> Result<Page<User>, Faul
 }
 
 /// A user with the newest sessions.
-pub async fn one(state: &AdminState, id: Uuid) -> Result<UserWithSessions, Fault> {
+pub async fn one(state: &AdminState, id: Uuid) -> Result<UserWithSessions, ApiError> {
     let user = state.store.user(id).await?;
-    let user = user.ok_or_else(|| Fault::not_found("user"))?;
+    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let sessions = state
         .store
         .sessions(Some(id), PageRequest::first(SHOWN_SESSIONS))
@@ -206,23 +206,23 @@ pub async fn set_blocked(
     operator: &Operator,
     id: Uuid,
     blocked: bool,
-) -> Result<User, Fault> {
+) -> Result<User, ApiError> {
     let user = state.exchange.set_blocked(id, blocked).await?;
-    let user = user.ok_or_else(|| Fault::not_found("user"))?;
+    let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let action = if blocked {
         "user.block"
     } else {
         "user.unblock"
     };
-    note(state, operator, action, id).await;
+    record(state, operator, action, id).await;
     Ok(user)
 }
 
 /// Takes a user out with everything known of them.
-pub async fn remove(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), Fault> {
+pub async fn remove(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), ApiError> {
     let user = state.exchange.delete_user(id).await?;
-    user.ok_or_else(|| Fault::not_found("user"))?;
-    note(state, operator, "user.delete", id).await;
+    user.ok_or_else(|| ApiError::not_found("user"))?;
+    record(state, operator, "user.delete", id).await;
     Ok(())
 }
 
@@ -231,16 +231,19 @@ pub async fn sign_out_everywhere(
     state: &AdminState,
     operator: &Operator,
     id: Uuid,
-) -> Result<(), Fault> {
+) -> Result<(), ApiError> {
     let user = state.store.user(id).await?;
-    user.ok_or_else(|| Fault::not_found("user"))?;
-    state.exchange.end_sessions(EndScope::User(id)).await?;
-    note(state, operator, "user.sign_out", id).await;
+    user.ok_or_else(|| ApiError::not_found("user"))?;
+    state
+        .exchange
+        .end_sessions(RevocationScope::User(id))
+        .await?;
+    record(state, operator, "user.sign_out", id).await;
     Ok(())
 }
 
 /// The `iss` that a name or an `iss` stands for, of an issuer that is configured.
-fn iss_of(state: &AdminState, issuer: &str) -> Result<String, Fault> {
+fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
     let issuers = state.exchange.issuers();
     let named = issuers
         .by_name(issuer)
@@ -251,7 +254,7 @@ fn iss_of(state: &AdminState, issuer: &str) -> Result<String, Fault> {
     // Under a template only the `iss` says which tenant is meant.
     match issuers.get(issuer) {
         Some(_) => Ok(issuer.to_owned()),
-        None => Err(Fault::new(
+        None => Err(ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "issuer_unknown",
             "no issuer has this name or `iss`",
@@ -259,8 +262,8 @@ fn iss_of(state: &AdminState, issuer: &str) -> Result<String, Fault> {
     }
 }
 
-async fn note(state: &AdminState, operator: &Operator, action: &str, id: Uuid) {
-    audit::note(&*state.store, operator, action, &id.to_string(), Map::new()).await;
+async fn record(state: &AdminState, operator: &Operator, action: &str, id: Uuid) {
+    audit::record(&*state.store, operator, action, &id.to_string(), Map::new()).await;
 }
 
 const SHOWN_SESSIONS: usize = 100;

@@ -13,12 +13,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-mod described;
+mod openapi;
 
 use super::ApiState;
 use super::oauth::token;
 use super::refusals::Public;
-pub use described::KeySet;
+pub use openapi::KeySet;
 
 /// The endpoints below the API prefix.
 pub fn router() -> OpenApiRouter<ApiState> {
@@ -82,8 +82,8 @@ pub async fn jwks(State(api): State<ApiState>, request: HeaderMap) -> Response {
 
 /// The key set, unless the client has it.
 pub fn key_set(api: &ApiState, request: &HeaderMap) -> Response {
-    let ring = api.exchange.minter().keys.ring();
-    let etag = ring.etag();
+    let keyring = api.exchange.minter().keys.keyring();
+    let etag = keyring.etag();
     let headers = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN),
         (CACHE_CONTROL, FIVE_MINUTES),
@@ -92,7 +92,7 @@ pub fn key_set(api: &ApiState, request: &HeaderMap) -> Response {
     if request.get(IF_NONE_MATCH) == Some(&etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    (headers, [(CONTENT_TYPE, JWK_SET)], ring.jwks()).into_response()
+    (headers, [(CONTENT_TYPE, JWK_SET)], keyring.jwks()).into_response()
 }
 
 /// Metadata of the gateway as an issuer (OpenID Connect Discovery 1.0 section 3).
@@ -157,7 +157,7 @@ fn metadata(api: &ApiState) -> Response {
             .exchange
             .minter()
             .keys
-            .ring()
+            .keyring()
             .current()
             .algorithm()],
         claims_supported: [

@@ -47,7 +47,7 @@ impl Document {
 /// What the document begins with: all but the endpoints.
 pub fn frame(api: &ApiState) -> OpenApi {
     let mut frame = Frame::openapi();
-    let own_cookie = api.settings.places.session_cookie();
+    let own_cookie = api.settings.token_sources.session_cookie();
     let schemes = [
         (
             "session_token",

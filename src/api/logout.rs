@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiState, Browsers, Refused, refusals};
-use crate::credential::{self, Presented};
+use super::{ApiState, BrowserPolicy, Refused, refusals};
+use crate::credential::{self, Credential};
 use crate::exchange::Exchange;
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::route::Host;
 use crate::session::cookie;
-use crate::store::EndCause;
+use crate::store::RevocationReason;
 
 /// The endpoints below the API prefix.
 pub fn router() -> OpenApiRouter<ApiState> {
@@ -44,10 +44,10 @@ pub fn router() -> OpenApiRouter<ApiState> {
     )
 )]
 pub async fn logout(State(state): State<ApiState>, method: Method, headers: HeaderMap) -> Response {
-    let ended = end_sessions(&state.exchange, &state.browsers, &method, &headers).await;
+    let ended = end_sessions(&state.exchange, &state.browser_policy, &method, &headers).await;
     match ended {
         Ok(()) => {
-            let gone = cookie::clear(state.browsers.places.session_cookie());
+            let gone = cookie::clear(state.browser_policy.token_sources.session_cookie());
             let fields = [
                 (SET_COOKIE, gone),
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -98,37 +98,37 @@ pub async fn backchannel(
 
 async fn end_sessions(
     exchange: &Exchange,
-    browsers: &Browsers,
+    browser_policy: &BrowserPolicy,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Rejection> {
-    let presented = credential::find(headers, &browsers.places)?;
-    let is_explicit = presented
+    let credential = credential::find(headers, &browser_policy.token_sources)?;
+    let is_explicit = credential
         .as_ref()
-        .is_some_and(|presented| !presented.source.is_cookie());
+        .is_some_and(|credential| !credential.source.is_cookie());
     if !is_explicit {
         // The answer takes a cookie away, whoever asked for it.
-        check_origin(browsers, method, headers)?;
+        check_origin(browser_policy, method, headers)?;
     }
-    if let Some(presented) = presented {
-        end_session(exchange, &presented).await?;
+    if let Some(credential) = credential {
+        end_session(exchange, &credential).await?;
     }
     // An issuer's cookie may have stood before the gateway's own, with another session.
-    if let Some(own) = credential::session_cookie(headers, &browsers.places)? {
+    if let Some(own) = credential::session_cookie(headers, &browser_policy.token_sources)? {
         end_session(exchange, &own).await?;
     }
     Ok(())
 }
 
-async fn end_session(exchange: &Exchange, presented: &Presented<'_>) -> Result<(), Rejection> {
-    let session = match exchange.session(presented).await {
+async fn end_session(exchange: &Exchange, credential: &Credential<'_>) -> Result<(), Rejection> {
+    let session = match exchange.session(credential).await {
         Ok(session) => session,
         // What a browser kept for too long is as good as logged out.
-        Err(rejection) if presented.source.is_cookie() && is_over(&rejection) => return Ok(()),
+        Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),
         Err(rejection) => return Err(rejection),
     };
     exchange
-        .end_session(session.sid(), EndCause::Logout)
+        .end_session(session.sid(), RevocationReason::Logout)
         .await
         .map(drop)
         .map_err(|error| exchange.store_failed(&error))
@@ -142,7 +142,7 @@ fn is_over(rejection: &Rejection) -> bool {
 }
 
 fn check_origin(
-    browsers: &Browsers,
+    browser_policy: &BrowserPolicy,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Rejection> {
@@ -151,9 +151,15 @@ fn check_origin(
     let host = host.and_then(|host| Host::parse(host).ok());
     let host = host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?;
     let own = OwnOrigin {
-        is_https: browsers.is_https,
+        is_https: browser_policy.is_https,
         host,
     };
-    origin::allows(method, false, headers, &own, &browsers.allowed_origins)?;
+    origin::allows(
+        method,
+        false,
+        headers,
+        &own,
+        &browser_policy.allowed_origins,
+    )?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 
 use super::oauth::Clients;
 use crate::config::{Config, Origin};
-use crate::credential::{Places, PlacesError};
+use crate::credential::{TokenSources, TokenSourcesError};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::route::Host;
@@ -14,7 +14,7 @@ use crate::stepup::StepUp;
 #[derive(Debug)]
 pub struct ApiSettings {
     /// Where tokens are looked for.
-    pub places: Places,
+    pub token_sources: TokenSources,
     /// What SDKs are told.
     pub sdk: SdkView,
     /// Programs with credentials of their own.
@@ -41,10 +41,10 @@ pub struct SdkView {
 
 impl ApiSettings {
     /// From the configuration.
-    pub fn new(config: &Config) -> Result<Self, PlacesError> {
+    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
         let issuer = config.sdk_issuer();
         Ok(Self {
-            places: Places::new(config)?,
+            token_sources: TokenSources::new(config)?,
             sdk: SdkView {
                 has_issuer: issuer.is_some(),
                 cookie_name: issuer.and_then(|issuer| issuer.cookie_name.clone()),

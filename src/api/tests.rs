@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::sdk::nonce::Nonces;
-use crate::exchange::fixture::Desk;
+use crate::exchange::fixture::TestExchange;
 use crate::proxy::forward_auth;
 
 #[tokio::test]
@@ -17,15 +17,15 @@ async fn each_route_stands_in_the_document_and_the_other_way_round() {
         "listeners": [{"address": "127.0.0.1:8080"}],
     });
     let config: Config = serde_json::from_value(config).unwrap();
-    let desk = Desk::new();
+    let gateway = TestExchange::new();
     let state = ApiState {
-        exchange: Arc::clone(&desk.here),
-        browsers: Arc::new(Browsers::new(&config).unwrap()),
+        exchange: Arc::clone(&gateway.here),
+        browser_policy: Arc::new(BrowserPolicy::new(&config).unwrap()),
         settings: Arc::new(ApiSettings::new(&config).unwrap()),
         limits: Arc::new(ApiLimits::new(&config.limits.rates)),
         nonces: Arc::new(Nonces::new(&[1; 32])),
     };
-    let router = router("/_vestibule", state, forward_auth::described());
+    let router = router("/_vestibule", state, forward_auth::openapi());
     let routed = paths_of(&router);
     let document = ask(router, "/_vestibule/openapi.json").await;
     let documented: BTreeSet<String> = document["paths"]

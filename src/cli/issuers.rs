@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::config::load::made;
-use crate::runtime::Document;
+use crate::live_config::Document;
 
 use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
 

@@ -13,17 +13,17 @@ use super::secret::Secret;
 mod error;
 pub mod jwks;
 mod preset;
+mod raw;
 mod resolve;
 #[cfg(test)]
 mod tests;
-mod written;
 
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
 
 /// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "written::Written")]
+#[serde(try_from = "raw::RawIssuer")]
 pub struct Issuer {
     /// The name in logs, metrics and the dashboard.
     pub name: String,

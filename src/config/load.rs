@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Config;
-use super::locate::{Fault, Index, Position};
+use super::positions::{Fault, Index, Position};
 
 mod check;
-mod edits;
+mod header_operations;
 mod issuers;
 mod listeners;
 pub mod made;
@@ -188,7 +188,7 @@ impl Finding {
         }
     }
 
-    fn locate(self, index: &Index) -> Problem {
+    fn position(self, index: &Index) -> Problem {
         let (at, path) = match index.find(&self.path) {
             Some(place) => {
                 let at = match self.aim {
@@ -234,7 +234,7 @@ impl From<Fault> for Problem {
 fn located(findings: Vec<Finding>, index: &Index) -> Vec<Problem> {
     let mut problems: Vec<_> = findings
         .into_iter()
-        .map(|found| found.locate(index))
+        .map(|found| found.position(index))
         .collect();
     problems.sort_by_key(|problem| (problem.line, problem.column));
     problems

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::origin::Origin;
-use super::{HeaderEdits, LoginUrl};
+use super::{HeaderOperations, LoginUrl};
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
 
@@ -92,10 +92,10 @@ pub struct Route {
     pub write_timeout: Option<Duration>,
     /// Edits of the request's header, after everything else but the session token.
     #[serde(default)]
-    pub request_headers: HeaderEdits,
+    pub request_headers: HeaderOperations,
     /// Edits of the header of the upstream's answer.
     #[serde(default)]
-    pub response_headers: HeaderEdits,
+    pub response_headers: HeaderOperations,
 }
 
 /// Who may pass a route.

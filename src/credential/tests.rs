@@ -17,8 +17,8 @@ fn config(issuers: Value) -> Config {
     .unwrap()
 }
 
-fn places() -> Places {
-    Places::new(&config(json!([
+fn token_sources() -> TokenSources {
+    TokenSources::new(&config(json!([
         { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys", "cookie_name": "tok1", "header": "X-Token" },
         { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys", "cookie_name": "tok2", "header": "X-Token-2" },
         { "name": "three", "iss": "https://three", "jwks_url": "https://three/keys", "cookie_name": "tok2" },
@@ -33,12 +33,12 @@ fn found(fields: &[(&'static str, &str)]) -> Found {
     for (name, value) in fields {
         headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    let places = places();
-    Ok(find(&headers, &places)?.map(|presented| {
+    let token_sources = token_sources();
+    Ok(find(&headers, &token_sources)?.map(|credential| {
         (
-            presented.token.expose().to_owned(),
-            presented.source.label(),
-            presented
+            credential.token.expose().to_owned(),
+            credential.source.label(),
+            credential
                 .issuers
                 .iter()
                 .map(|name| name.to_string())
@@ -263,12 +263,12 @@ fn the_session_cookie_has_its_prefix_under_https() {
     );
     let mut plain = config(json!([]));
     plain.public_url = crate::config::Origin::parse("http://localhost:8080").unwrap();
-    let places = Places::new(&plain).unwrap();
-    assert_eq!(places.session_cookie(), INSECURE_SESSION_COOKIE);
+    let token_sources = TokenSources::new(&plain).unwrap();
+    assert_eq!(token_sources.session_cookie(), INSECURE_SESSION_COOKIE);
     let mut headers = HeaderMap::new();
     headers.append(COOKIE, HeaderValue::from_static("vestibule=a.b.c"));
     assert_eq!(
-        find(&headers, &places).unwrap().unwrap().source,
+        find(&headers, &token_sources).unwrap().unwrap().source,
         Source::SessionCookie
     );
 }
@@ -277,12 +277,17 @@ fn the_session_cookie_has_its_prefix_under_https() {
 fn an_issuers_place_admits_its_issuers_only() {
     let mut headers = HeaderMap::new();
     headers.append(COOKIE, HeaderValue::from_static("tok2=a.b.c"));
-    let places = places();
-    let in_cookie = find(&headers, &places).unwrap().unwrap();
+    let token_sources = token_sources();
+    let in_cookie = find(&headers, &token_sources).unwrap().unwrap();
     assert!(in_cookie.admits("two") && in_cookie.admits("three"));
     assert!(!in_cookie.admits("one"));
     headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
-    assert!(find(&headers, &places).unwrap().unwrap().admits("one"));
+    assert!(
+        find(&headers, &token_sources)
+            .unwrap()
+            .unwrap()
+            .admits("one")
+    );
 }
 
 #[test]
@@ -291,22 +296,22 @@ fn refuses_places_that_can_not_be() {
         let mut issuer =
             json!({ "name": "one", "iss": "https://one", "jwks_url": "https://one/keys" });
         issuer[key] = json!(value);
-        Places::new(&config(json!([issuer]))).map(|_| ())
+        TokenSources::new(&config(json!([issuer]))).map(|_| ())
     };
     assert_eq!(one("header", "X-Token"), Ok(()));
     assert_eq!(
         one("header", "Authorization"),
-        Err(PlacesError::Header("Authorization".into()))
+        Err(TokenSourcesError::Header("Authorization".into()))
     );
     assert_eq!(
         one("header", "Host"),
-        Err(PlacesError::Header("Host".into()))
+        Err(TokenSourcesError::Header("Host".into()))
     );
     assert_eq!(one("cookie_name", "tok"), Ok(()));
     assert_eq!(one("cookie_name", SDK_COOKIE), Ok(()));
     assert_eq!(
         one("cookie_name", "vestibule"),
-        Err(PlacesError::ReservedCookie("vestibule".into()))
+        Err(TokenSourcesError::ReservedCookie("vestibule".into()))
     );
 }
 
@@ -328,7 +333,7 @@ fn a_session_of_supabase_is_joined_from_its_chunks() {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    let places = Places::new(&config(json!([{
+    let token_sources = TokenSources::new(&config(json!([{
         "name": "sb", "iss": "https://sb", "jwks_url": "https://sb/keys",
         "cookie_name": "sb-auth", "cookie_format": "supabase_ssr",
     }])))
@@ -336,25 +341,25 @@ fn a_session_of_supabase_is_joined_from_its_chunks() {
     let session = URL_SAFE_NO_PAD.encode(json!({ "access_token": A }).to_string());
     let whole = format!("base64-{session}");
     let (first, second) = whole.split_at(20);
-    let presented = |cookies: &str| {
+    let credential = |cookies: &str| {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_str(cookies).unwrap());
-        let found = find(&headers, &places)?;
-        Ok(found.map(|presented| presented.token.expose().to_owned()))
+        let found = find(&headers, &token_sources)?;
+        Ok(found.map(|credential| credential.token.expose().to_owned()))
     };
     let token = Ok(Some(A.to_owned()));
-    assert_eq!(presented(&format!("sb-auth={whole}")), token);
+    assert_eq!(credential(&format!("sb-auth={whole}")), token);
     assert_eq!(
-        presented(&format!("sb-auth.1={second}; sb-auth.0={first}")),
+        credential(&format!("sb-auth.1={second}; sb-auth.0={first}")),
         token
     );
-    assert_eq!(presented(&format!("sb-auth.1={second}")), Ok(None));
+    assert_eq!(credential(&format!("sb-auth.1={second}")), Ok(None));
     assert_eq!(
-        presented(&format!(
+        credential(&format!(
             "sb-auth.0={first}; sb-auth.0=x; sb-auth.1={second}"
         )),
         Err(CredentialError::Conflict)
     );
     let malformed = Err(CredentialError::Malformed(Source::Cookie));
-    assert_eq!(presented(&format!("sb-auth={session}")), malformed);
+    assert_eq!(credential(&format!("sb-auth={session}")), malformed);
 }

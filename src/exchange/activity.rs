@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Exchange, Life};
+use super::{Exchange, SessionHandle};
 use crate::rejection::Rejection;
 use crate::store::{Activity, StoreError};
 
@@ -25,11 +25,11 @@ impl Exchange {
     ///
     /// The store did not take all of it; the rest is tried again by the next call.
     pub async fn write_activity(&self) -> Result<(), StoreError> {
-        for batch in self.live.unwritten().chunks(BATCH) {
+        for batch in self.registry.unwritten().chunks(BATCH) {
             let activities: Vec<Activity> = batch.iter().map(|(activity, _)| *activity).collect();
             self.store.touch(activities).await?;
-            for (activity, life) in batch {
-                life.wrote(activity.at);
+            for (activity, handle) in batch {
+                handle.wrote(activity.at);
             }
         }
         Ok(())
@@ -40,15 +40,15 @@ impl Exchange {
     pub(super) async fn write_before_idle(
         &self,
         sid: Uuid,
-        life: &Arc<Life>,
+        handle: &Arc<SessionHandle>,
     ) -> Result<(), Rejection> {
-        let at = match (self.settings.load().policy.idle_timeout, life.unwritten()) {
+        let at = match (self.settings.load().policy.idle_timeout, handle.unwritten()) {
             (Some(_), Some(at)) => at,
             _ => return Ok(()),
         };
         let written = self.store.touch(vec![Activity { sid, at }]).await;
         written.map_err(|error| self.store_failed(&error))?;
-        life.wrote(at);
+        handle.wrote(at);
         Ok(())
     }
 }
@@ -62,58 +62,59 @@ const BATCH: usize = 1000;
 mod tests {
     use super::*;
     use crate::clock::UnixTime;
-    use crate::exchange::fixture::Desk;
+    use crate::exchange::fixture::TestExchange;
 
-    fn with_timeout(seconds: u64) -> Desk {
-        Desk::with(|policy| policy.idle_timeout = Some(Duration::from_secs(seconds)))
+    fn with_timeout(seconds: u64) -> TestExchange {
+        TestExchange::with(|policy| policy.idle_timeout = Some(Duration::from_secs(seconds)))
     }
 
     #[tokio::test]
     async fn the_client_is_written_down_at_the_opening() {
-        let desk = Desk::new();
-        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
-        let record = desk.store.session(session.sid()).await.unwrap().unwrap();
+        let gateway = TestExchange::new();
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+        let record = gateway.store.session(session.sid()).await.unwrap().unwrap();
         assert_eq!(record.client_address, Some([192, 0, 2, 1].into()));
         assert_eq!(record.user_agent.as_deref(), Some("Browser/1"));
     }
 
     #[tokio::test]
     async fn activity_is_written_down_once() {
-        let desk = Desk::new();
-        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
+        let gateway = TestExchange::new();
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
         let later = UnixTime::now().plus(Duration::from_secs(60));
-        session.life().see(later);
-        desk.here.write_activity().await.unwrap();
-        let record = desk.store.session(session.sid()).await.unwrap().unwrap();
+        session.handle().touch(later);
+        gateway.here.write_activity().await.unwrap();
+        let record = gateway.store.session(session.sid()).await.unwrap().unwrap();
         assert_eq!(record.last_seen, later);
-        let user = desk.store.user(session.user()).await.unwrap().unwrap();
+        let user = gateway.store.user(session.user()).await.unwrap().unwrap();
         assert_eq!(user.last_visit, Some(later));
-        assert_eq!(session.life().unwritten(), None);
+        assert_eq!(session.handle().unwritten(), None);
     }
 
     #[tokio::test]
     async fn an_idle_session_ends_and_a_busy_one_goes_on() {
         for (idle_for, goes_on) in [(59, true), (60, false)] {
-            let desk = with_timeout(60);
-            let session = desk.present(&desk.token("alice", "1")).await.unwrap();
+            let gateway = with_timeout(60);
+            let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
             let now = UnixTime::now().plus(Duration::from_secs(idle_for));
-            assert_eq!(session.stands(now), goes_on, "{idle_for}");
+            assert_eq!(session.is_valid(now), goes_on, "{idle_for}");
         }
     }
 
     /// What one gateway saw and had no time to write down counts when it asks the store.
     #[tokio::test]
     async fn the_store_is_told_before_it_is_asked() {
-        let desk = with_timeout(60);
-        let token = desk.token("alice", "1");
-        let session = desk.present(&token).await.unwrap();
+        let gateway = with_timeout(60);
+        let token = gateway.token("alice", "1");
+        let session = gateway.present(&token).await.unwrap();
         let seen = UnixTime::now().plus(Duration::from_secs(20));
-        session.life().see(seen);
+        session.handle().touch(seen);
         let another = UnixTime::now().minus(Duration::from_secs(1));
-        desk.present(&desk.token_issued("alice", "1", another))
+        gateway
+            .present(&gateway.token_issued("alice", "1", another))
             .await
             .unwrap();
-        let record = desk.store.session(session.sid()).await.unwrap().unwrap();
+        let record = gateway.store.session(session.sid()).await.unwrap().unwrap();
         assert_eq!(record.last_seen, seen);
     }
 }

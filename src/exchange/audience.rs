@@ -48,10 +48,12 @@ impl Exchange {
         if audience == usual || !self.settings.load().audiences.contains(audience) {
             return Ok(token);
         }
-        let SessionToken { text, trust, .. } = self.minter.readdress(&token.text, usual)?;
+        let SessionToken {
+            text, key_validity, ..
+        } = self.minter.readdress(&token.text, usual)?;
         Ok(SessionToken {
             text,
-            trust,
+            key_validity,
             ..token
         })
     }
@@ -61,7 +63,7 @@ impl Exchange {
 mod tests {
     use super::*;
     use crate::clock::UnixTime;
-    use crate::exchange::fixture::Desk;
+    use crate::exchange::fixture::TestExchange;
 
     fn bearer(forwarded: &HeaderValue) -> &str {
         let text = forwarded.to_str().unwrap();
@@ -70,15 +72,15 @@ mod tests {
 
     #[tokio::test]
     async fn each_audience_has_its_token_of_the_same_session() {
-        let desk = Desk::new();
-        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
-        let minter = desk.here.minter();
+        let gateway = TestExchange::new();
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+        let minter = gateway.here.minter();
         let read = |forwarded: &HeaderValue| minter.read(bearer(forwarded), UnixTime::now());
-        let usual = desk.here.forwarded(&session, None).unwrap();
+        let usual = gateway.here.forwarded(&session, None).unwrap();
         let audiences: [Arc<str>; 2] = ["https://billing.example".into(), "mail".into()];
         for audience in &audiences {
-            let forwarded = desk.here.forwarded(&session, Some(audience)).unwrap();
-            let again = desk.here.forwarded(&session, Some(audience)).unwrap();
+            let forwarded = gateway.here.forwarded(&session, Some(audience)).unwrap();
+            let again = gateway.here.forwarded(&session, Some(audience)).unwrap();
             assert_eq!(forwarded, again, "made once");
             let (own, usual) = (read(&forwarded).unwrap(), read(&usual).unwrap());
             assert_eq!(*own.aud, **audience);
@@ -87,25 +89,28 @@ mod tests {
             assert_eq!((own.exp, own.iat), (usual.exp, usual.iat));
             assert_eq!(own.scope, usual.scope);
         }
-        assert_eq!(desk.here.forwarded(&session, None).unwrap(), usual);
+        assert_eq!(gateway.here.forwarded(&session, None).unwrap(), usual);
     }
 
     #[tokio::test]
     async fn the_token_of_one_route_is_not_shown_to_another() {
-        let desk = Desk::new();
-        let session = desk.present(&desk.token("alice", "1")).await.unwrap();
+        let gateway = TestExchange::new();
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
         for (audience, goes_on) in [("https://billing.example", false), ("https://page", true)] {
             let audience = Arc::from(audience);
-            let token = desk.here.forwarded(&session, Some(&audience)).unwrap();
-            let presented = desk.present(bearer(&token)).await.unwrap();
-            assert_eq!(presented.sid(), session.sid());
-            let usual = desk.here.forwarded(&presented, None).unwrap();
+            let token = gateway.here.forwarded(&session, Some(&audience)).unwrap();
+            let credential = gateway.present(bearer(&token)).await.unwrap();
+            assert_eq!(credential.sid(), session.sid());
+            let usual = gateway.here.forwarded(&credential, None).unwrap();
             assert_eq!(usual == token, goes_on, "{audience}");
-            let claims = desk.here.minter().read(bearer(&usual), UnixTime::now());
+            let claims = gateway.here.minter().read(bearer(&usual), UnixTime::now());
             assert_eq!(claims.unwrap().aud == *audience, goes_on);
             // On its own route it is what it was for.
-            let own = desk.here.forwarded(&presented, Some(&audience)).unwrap();
-            let claims = desk.here.minter().read(bearer(&own), UnixTime::now());
+            let own = gateway
+                .here
+                .forwarded(&credential, Some(&audience))
+                .unwrap();
+            let claims = gateway.here.minter().read(bearer(&own), UnixTime::now());
             assert_eq!(claims.unwrap().aud, *audience);
         }
     }

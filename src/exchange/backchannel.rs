@@ -13,7 +13,7 @@ use crate::jwt::{self, Logout, LogoutToken, Refusal};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{Digest, EndCause, EndScope, StoreError};
+use crate::store::{Digest, RevocationReason, RevocationScope, StoreError};
 
 impl Exchange {
     /// Ends what a logout token says is over. Each token counts once, at whichever gateway.
@@ -36,7 +36,7 @@ impl Exchange {
         } = verified;
         // Before the end: a token that was used up must end nothing that began after it.
         let scope = format!("logout {iss}");
-        let spent = self.store.spend(&scope, &jti, accepted_until).await;
+        let spent = self.store.consume_once(&scope, &jti, accepted_until).await;
         if !spent.map_err(|error| self.store_failed(&error))? {
             let replayed = Rejection::new(Code::InvalidRequest, "logout_token_replayed");
             return Err(replayed);
@@ -54,7 +54,7 @@ impl Exchange {
                 mark: Mark::Claim(&login),
             }),
             Logout::Login(login) => {
-                let found = self.store.login_cookie(index(iss, &login), now).await?;
+                let found = self.store.session_alias(index(iss, &login), now).await?;
                 // A login that was never seen here has no session to end.
                 let Some(session) = found else {
                     return Ok(());
@@ -64,11 +64,12 @@ impl Exchange {
             Logout::Subject(subject) => {
                 let user = self.store.user_by_identity(iss, &subject).await?;
                 let Some(user) = user else { return Ok(()) };
-                let scope = EndScope::UserAtIssuer(user.id, iss.to_owned());
+                let scope = RevocationScope::UserAtIssuer(user.id, iss.to_owned());
                 return self.end_sessions(scope).await;
             }
         };
-        self.end_session(sid, EndCause::BackchannelLogout).await?;
+        self.end_session(sid, RevocationReason::BackchannelLogout)
+            .await?;
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl SessionCache {
     /// The session, if what it was granted on still stands.
     pub fn get(&self, digest: &TokenDigest, now: UnixTime) -> Option<Arc<Session>> {
         let session = self.sessions.get(digest)?;
-        if session.stands(now) {
+        if session.is_valid(now) {
             self.hits.inc();
             return Some(session);
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::digest::TokenDigest;
 use super::{Exchange, Session};
 use crate::clock::UnixTime;
-use crate::credential::{Presented, Source};
+use crate::credential::{Credential, Source};
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookieValue};
 use crate::store::StoreError;
@@ -21,7 +21,7 @@ impl Exchange {
     pub async fn cookie_to_set<'a>(
         &self,
         session: &Session,
-        own: impl FnOnce() -> Option<Presented<'a>> + Send,
+        own: impl FnOnce() -> Option<Credential<'a>> + Send,
     ) -> Option<CookieValue> {
         if !self.settings.load().session_cookie {
             return None;
@@ -40,7 +40,7 @@ impl Exchange {
         let value = CookieValue::generate()?;
         let kept = self
             .store
-            .put_login_cookie(value.digest(), session.sid(), session.expires_at())
+            .put_session_alias(value.digest(), session.sid(), session.expires_at())
             .await;
         kept.inspect_err(|error: &StoreError| {
             self.store_failed(error);
@@ -50,20 +50,20 @@ impl Exchange {
     }
 
     /// Whether a presented value is to be looked up as a session cookie.
-    pub(super) fn is_cookie(&self, presented: &Presented<'_>) -> bool {
+    pub(super) fn is_cookie(&self, credential: &Credential<'_>) -> bool {
         self.settings.load().session_cookie
-            && presented.source == Source::SessionCookie
-            && cookie::is_opaque(presented.token.expose())
+            && credential.source == Source::SessionCookie
+            && cookie::is_opaque(credential.token.expose())
     }
 
     /// The session that a cookie stands for.
-    pub(super) async fn open_cookie(
+    pub(super) async fn exchange_cookie(
         &self,
         value: &str,
         digest: TokenDigest,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        let found = self.store.login_cookie(cookie::digest(value), now).await;
+        let found = self.store.session_alias(cookie::digest(value), now).await;
         let found = found.map_err(|error| self.store_failed(&error))?;
         let live = match found {
             Some(session) => self.live_session(session.sid, now).await,
@@ -72,7 +72,7 @@ impl Exchange {
                 "session_cookie_unknown",
             )),
         };
-        let (record, life) = live.inspect_err(|rejection| {
+        let (record, handle) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin.
             if rejection.code == Code::LoginRequired {
                 self.refused.remember(digest, *rejection, None);
@@ -83,6 +83,6 @@ impl Exchange {
             .minter
             .mint(&user, &record, now, record.expires_at)
             .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, life)
+        self.on_our_word(&user, &record, token, handle)
     }
 }

@@ -11,7 +11,7 @@ use super::{Exchange, Session, Settings};
 use crate::clock::UnixTime;
 use crate::config::session::{ClaimSet, SigningAlgorithm};
 use crate::config::{self, Config};
-use crate::credential::{self, Places};
+use crate::credential::{self, TokenSources};
 use crate::identity::{Client, Policy};
 use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
@@ -21,16 +21,16 @@ use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{Embedded, Store};
 
 /// Two gateways on one store.
-pub(crate) struct Desk {
+pub(crate) struct TestExchange {
     pub(crate) here: Arc<Exchange>,
     pub(crate) there: Arc<Exchange>,
     pub(crate) store: Arc<dyn Store>,
-    places: Places,
+    token_sources: TokenSources,
     key: Signer,
     _dir: TempDir,
 }
 
-impl Desk {
+impl TestExchange {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -64,7 +64,7 @@ impl Desk {
             here: exchange(&issuers, &store, &policy),
             there: exchange(&issuers, &store, &policy),
             store,
-            places: Places::new(&config).unwrap(),
+            token_sources: TokenSources::new(&config).unwrap(),
             key,
             _dir: dir,
         }
@@ -93,12 +93,14 @@ impl Desk {
     ) -> Result<Arc<Session>, Rejection> {
         let mut headers = http::HeaderMap::new();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let presented = credential::find(&headers, &self.places).unwrap().unwrap();
+        let credential = credential::find(&headers, &self.token_sources)
+            .unwrap()
+            .unwrap();
         let client = || Client {
             address: Some([192, 0, 2, 1].into()),
             user_agent: Some("Browser/1".to_owned()),
         };
-        gateway.session_of(&presented, client).await
+        gateway.session_of(&credential, client).await
     }
 
     pub(crate) async fn is_over(&self, token: &str) {

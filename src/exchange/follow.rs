@@ -43,7 +43,7 @@ impl Exchange {
                 .max_staleness
                 .is_some_and(|most| lag >= most)
             {
-                self.distrust();
+                self.invalidate_all();
             }
             tokio::select! {
                 _ = &mut stop => return,
@@ -70,8 +70,8 @@ impl Exchange {
     }
 
     /// Ends every session here, and here alone: the next request of each asks the store again.
-    pub(super) fn distrust(&self) {
-        let sessions = self.live.end_all();
+    pub(super) fn invalidate_all(&self) {
+        let sessions = self.registry.end_all();
         if sessions > 0 {
             warn!(
                 sessions,
@@ -83,26 +83,26 @@ impl Exchange {
 
     async fn catch_up(&self, seen: &mut u64) -> Result<(), StoreError> {
         loop {
-            let news = self.store.changes_since(*seen, BATCH).await?;
-            if news.lost {
+            let batch = self.store.changes_since(*seen, BATCH).await?;
+            if batch.lost {
                 warn!("changes of the store were missed; all sessions are looked up anew");
-                self.look_anew().await?;
-                self.tend_keys().await;
+                self.look_up_again().await?;
+                self.maintain_keys().await;
                 self.setting_changes.send_modify(|count| *count += 1);
-                *seen = news.latest;
+                *seen = batch.latest;
                 continue;
             }
-            let Some(last) = news.changes.last() else {
+            let Some(last) = batch.changes.last() else {
                 return Ok(());
             };
-            if news
+            if batch
                 .changes
                 .iter()
                 .any(|change| change.kind == ChangeKind::SigningKeysChanged)
             {
-                self.tend_keys().await;
+                self.maintain_keys().await;
             }
-            for change in &news.changes {
+            for change in &batch.changes {
                 self.apply(change);
                 if matches!(change.kind, ChangeKind::SettingChanged(_)) {
                     self.setting_changes.send_modify(|count| *count += 1);

@@ -9,10 +9,12 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::Exchange;
-use super::life::MassEnd;
+use super::session_handle::MassEnd;
 use crate::clock::UnixTime;
-use crate::jwks::Trust;
-use crate::store::{Change, ChangeKind, EndCause, EndScope, SessionRecord, StoreError, User};
+use crate::jwks::KeyValidity;
+use crate::store::{
+    Change, ChangeKind, RevocationReason, RevocationScope, SessionRecord, StoreError, User,
+};
 
 impl Exchange {
     /// Ends one session for ever. `None`: nobody knew it, and its id will open none.
@@ -23,10 +25,10 @@ impl Exchange {
     pub async fn end_session(
         &self,
         sid: Uuid,
-        cause: EndCause,
+        cause: RevocationReason,
     ) -> Result<Option<SessionRecord>, StoreError> {
         let ended = self.store.end_session(sid, cause, UnixTime::now()).await?;
-        self.live.end(sid);
+        self.registry.end(sid);
         self.count_end("session", cause);
         info!(%sid, ?cause, "session ended");
         Ok(ended)
@@ -38,7 +40,7 @@ impl Exchange {
     /// # Errors
     ///
     /// The store did not write it down, or there is no such signing key.
-    pub async fn end_sessions(&self, scope: EndScope) -> Result<(), StoreError> {
+    pub async fn end_sessions(&self, scope: RevocationScope) -> Result<(), StoreError> {
         let now = UnixTime::now();
         self.store.end_sessions(scope.clone(), now).await?;
         self.count_end(scope.label(), scope.cause());
@@ -49,12 +51,15 @@ impl Exchange {
 
     /// Ends the sessions that tokens under an issuer's key opened here, because the issuer took
     /// the key back. Every gateway sees that by itself and ends its own.
-    pub async fn end_opened_under(&self, key: &Trust) {
-        for sid in self.live.opened_under(key) {
+    pub async fn end_opened_under(&self, key: &KeyValidity) {
+        for sid in self.registry.opened_under(key) {
             // One that can not be written down is at least over here.
-            if let Err(error) = self.end_session(sid, EndCause::IssuerKeyRemoved).await {
+            if let Err(error) = self
+                .end_session(sid, RevocationReason::IssuerKeyRemoved)
+                .await
+            {
                 warn!(%sid, %error, "the end of a session was not written down");
-                self.live.end(sid);
+                self.registry.end(sid);
             }
         }
     }
@@ -65,8 +70,8 @@ impl Exchange {
         let now = UnixTime::now();
         let user = self.store.set_blocked(id, blocked, now).await?;
         if blocked {
-            self.count_end("user", EndCause::UserRemoved);
-            self.end_many_here(&EndScope::User(id), u64::MAX);
+            self.count_end("user", RevocationReason::UserRemoved);
+            self.end_many_here(&RevocationScope::User(id), u64::MAX);
         }
         Ok(user)
     }
@@ -76,8 +81,8 @@ impl Exchange {
         let now = UnixTime::now();
         let until = now.plus(TOMBSTONE);
         let user = self.store.delete_user(id, now, until).await?;
-        self.count_end("user", EndCause::UserRemoved);
-        self.end_many_here(&EndScope::User(id), u64::MAX);
+        self.count_end("user", RevocationReason::UserRemoved);
+        self.end_many_here(&RevocationScope::User(id), u64::MAX);
         Ok(user)
     }
 
@@ -86,13 +91,13 @@ impl Exchange {
         let sequence = change.sequence;
         match &change.kind {
             ChangeKind::SessionEnded(sid) => {
-                self.live.end(*sid);
+                self.registry.end(*sid);
             }
             ChangeKind::SessionsEnded(scope) => {
                 self.end_many_here(scope, sequence);
             }
             ChangeKind::UserBlocked(user) | ChangeKind::UserDeleted(user) => {
-                self.end_many_here(&EndScope::User(*user), sequence);
+                self.end_many_here(&RevocationScope::User(*user), sequence);
             }
             // What a session token says of a user is renewed with the token.
             ChangeKind::UserChanged(_) | ChangeKind::UserUnblocked(_) => {}
@@ -101,22 +106,22 @@ impl Exchange {
     }
 
     /// Ends what the store no longer calls alive, for when changes were missed.
-    pub(super) async fn look_anew(&self) -> Result<(), StoreError> {
+    pub(super) async fn look_up_again(&self) -> Result<(), StoreError> {
         let now = UnixTime::now();
-        for sid in self.live.sids() {
+        for sid in self.registry.sids() {
             let session = self.store.session(sid).await?;
             if session.is_none_or(|session| session.ended.is_some() || session.expires_at <= now) {
-                self.live.end(sid);
+                self.registry.end(sid);
             }
         }
         Ok(())
     }
 
-    fn end_many_here(&self, scope: &EndScope, sequence: u64) -> usize {
-        self.live.end_many(&MassEnd { scope, sequence })
+    fn end_many_here(&self, scope: &RevocationScope, sequence: u64) -> usize {
+        self.registry.end_many(&MassEnd { scope, sequence })
     }
 
-    pub(super) fn count_end(&self, scope: &str, cause: EndCause) {
+    pub(super) fn count_end(&self, scope: &str, cause: RevocationReason) {
         let ends = &self.metrics.session_ends;
         ends.with_label_values(&[scope, cause.label()]).inc();
     }

@@ -7,23 +7,23 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::life::Life;
+use super::session_handle::SessionHandle;
 use super::settings::Settings;
 use crate::clock::{ShortTime, UnixTime};
-use crate::jwks::Trust;
+use crate::jwks::KeyValidity;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::CookieValue;
-use crate::session::{Scopes, SessionToken, TokenTrust};
+use crate::session::{Scopes, SessionToken, TokenKeyValidity};
 use crate::store::{SessionRecord, User};
 
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
 #[derive(Debug)]
 pub struct Session {
-    vouched: Vouched,
-    minted: TokenTrust,
+    provenance: Provenance,
+    minted: TokenKeyValidity,
     /// It knows the session's id and the user.
-    life: Arc<Life>,
+    handle: Arc<SessionHandle>,
     forwarded: HeaderValue,
     scopes: Arc<Scopes>,
     fresh_until: ShortTime,
@@ -54,12 +54,12 @@ struct More {
 struct Addressed {
     audience: Arc<str>,
     forwarded: HeaderValue,
-    trust: TokenTrust,
+    key_validity: TokenKeyValidity,
 }
 
 /// On whose word the session was granted.
 #[derive(Debug)]
-pub(super) enum Vouched {
+pub(super) enum Provenance {
     /// An issuer's key signed the external token under these settings.
     Issuer {
         /// The issuer.
@@ -67,7 +67,7 @@ pub(super) enum Vouched {
         /// Its settings when it was asked.
         generation: u64,
         /// The key that signed.
-        trust: Trust,
+        key_validity: KeyValidity,
     },
     /// The token is one of our own.
     Own,
@@ -76,18 +76,18 @@ pub(super) enum Vouched {
 impl Session {
     /// `None` only when the configured scheme and the token do not fit a header field.
     pub(super) fn new(
-        vouched: Vouched,
+        provenance: Provenance,
         user: &User,
         record: &SessionRecord,
         token: SessionToken,
-        life: Arc<Life>,
+        handle: Arc<SessionHandle>,
         settings: &Settings,
     ) -> Option<Self> {
         let forwarded = field(&settings.forward.scheme, &token.text)?;
         let mut session = Self {
-            vouched,
-            minted: token.trust,
-            life,
+            provenance,
+            minted: token.key_validity,
+            handle,
             forwarded,
             scopes: token.scopes,
             fresh_until: token.expires_at.into(),
@@ -112,30 +112,30 @@ impl Session {
     }
 
     /// Whether everything that it was granted on still stands.
-    pub fn stands(&self, now: UnixTime) -> bool {
+    pub fn is_valid(&self, now: UnixTime) -> bool {
         now < self.fresh_until.into()
-            && self.life.lasts_at(now)
-            && self.minted.holds()
-            && self.vouched.stands()
+            && self.handle.is_valid_at(now)
+            && self.minted.is_valid()
+            && self.provenance.is_valid()
     }
 
     /// The name of the issuer whose token opened it; `None` for a token of our own.
     pub fn issuer(&self) -> Option<&str> {
-        match &self.vouched {
-            Vouched::Issuer { issuer, .. } => Some(issuer.name()),
-            Vouched::Own => None,
+        match &self.provenance {
+            Provenance::Issuer { issuer, .. } => Some(issuer.name()),
+            Provenance::Own => None,
         }
     }
 
     /// The session's id.
     pub fn sid(&self) -> Uuid {
-        self.life.sid()
+        self.handle.sid()
     }
 
     /// The user's id.
     pub fn user(&self) -> Uuid {
         // The store had told before the session was made; else it would be nobody's.
-        self.life.user().unwrap_or_default()
+        self.handle.user().unwrap_or_default()
     }
 
     /// The address of the user's own verified email credential, when the session began. `None`, too,
@@ -154,7 +154,10 @@ impl Session {
         let more = self.more.load();
         let mut addressed = more.iter().flat_map(|more| &more.addressed);
         let found = addressed.find(|one| &*one.audience == audience)?;
-        found.trust.holds().then(|| found.forwarded.clone())
+        found
+            .key_validity
+            .is_valid()
+            .then(|| found.forwarded.clone())
     }
 
     /// Keeps the session's token for this audience; the value of the header field that carries it.
@@ -163,7 +166,7 @@ impl Session {
         let kept = Addressed {
             audience: Arc::clone(audience),
             forwarded: field(&scheme, &token.text)?,
-            trust: token.trust,
+            key_validity: token.key_validity,
         };
         self.keep(|more| {
             more.addressed.retain(|one| one.audience != *audience);
@@ -239,8 +242,8 @@ impl Session {
     }
 
     /// Its life, for streams that must not outlast it.
-    pub fn life(&self) -> &Arc<Life> {
-        &self.life
+    pub fn handle(&self) -> &Arc<SessionHandle> {
+        &self.handle
     }
 }
 
@@ -255,14 +258,14 @@ fn field(scheme: &str, token: &str) -> Option<HeaderValue> {
     Some(field)
 }
 
-impl Vouched {
-    fn stands(&self) -> bool {
+impl Provenance {
+    fn is_valid(&self) -> bool {
         match self {
             Self::Issuer {
                 issuer,
                 generation,
-                trust,
-            } => trust.holds() && issuer.enabled() && issuer.generation() == *generation,
+                key_validity,
+            } => key_validity.is_valid() && issuer.enabled() && issuer.generation() == *generation,
             Self::Own => true,
         }
     }

@@ -3,7 +3,7 @@
 use super::digest::TokenDigest;
 use super::{Durable, Exchange, Session, mint_failed};
 use crate::clock::UnixTime;
-use crate::credential::Presented;
+use crate::credential::Credential;
 use crate::identity::Client;
 use crate::jwt;
 use crate::rejection::{Code, Rejection};
@@ -38,41 +38,41 @@ impl Exchange {
     /// A [`Rejection`] as [`Exchange::session`] has them.
     pub async fn grant(
         &self,
-        presented: &Presented<'_>,
+        credential: &Credential<'_>,
         client: Client,
     ) -> Result<Granted, Rejection> {
-        let digest = TokenDigest::of(presented.token.expose());
+        let digest = TokenDigest::of(credential.token.expose());
         let address = client.address;
         self.rates.may_try(address)?;
-        self.try_grant(presented, digest, client)
+        self.try_grant(credential, digest, client)
             .await
             .inspect_err(|rejection| self.rates.count(address, rejection))
     }
 
     async fn try_grant(
         &self,
-        presented: &Presented<'_>,
+        credential: &Credential<'_>,
         digest: TokenDigest,
         client: Client,
     ) -> Result<Granted, Rejection> {
-        let token = presented.token.expose();
+        let token = credential.token.expose();
         if let Some(rejection) = self.refused.get(&digest) {
             return Err(rejection);
         }
         let iss = jwt::unverified_issuer(token).unwrap_or_default();
-        self.check_place(presented, &iss)?;
+        self.check_place(credential, &iss)?;
         let now = UnixTime::now();
-        let admitted = self
-            .admit(token, digest, client, now, Durable::Session)
+        let authenticated = self
+            .authenticate(token, digest, client, now, Durable::Session)
             .await?;
-        let signed_in = admitted.signed_in;
+        let signed_in = authenticated.signed_in;
         Ok(Granted {
             account: Account {
                 user: signed_in.user,
                 session: signed_in.session,
             },
             user_created: signed_in.user_created,
-            token_end: admitted.token_end,
+            token_end: authenticated.token_end,
         })
     }
 

@@ -5,12 +5,12 @@ use tracing::warn;
 use super::Exchange;
 use crate::clock::UnixTime;
 use crate::session::keys::{KeyStatus, KeysError};
-use crate::store::{EndScope, KeyState, SigningKeyRecord};
+use crate::store::{KeyState, RevocationScope, SigningKeyRecord};
 
 impl Exchange {
     /// Does what the schedule asks for and takes over what other gateways did. What fails is
     /// tried again by the next call; until then the keys stay as they are.
-    pub async fn tend_keys(&self) {
+    pub async fn maintain_keys(&self) {
         if let Err(error) = self.minter.keys.tend(&*self.store).await {
             warn!(%error, "the signing keys stay as they are");
         }
@@ -19,16 +19,16 @@ impl Exchange {
     /// Measures how old they are.
     pub(super) fn measure_keys(&self) {
         let keys = &self.minter.keys;
-        let (ring, now) = (keys.ring(), UnixTime::now());
+        let (keyring, now) = (keys.keyring(), UnixTime::now());
         let ages = &self.metrics.signing_key_age;
         ages.reset();
         for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
             // A current key that does not sign is one of a former algorithm.
             let is_meant = |key: &&KeyStatus| {
                 key.state == state
-                    && (state != KeyState::Current || key.kid == ring.current().kid())
+                    && (state != KeyState::Current || key.kid == keyring.current().kid())
             };
-            let of_state = ring.keys().filter(is_meant);
+            let of_state = keyring.keys().filter(is_meant);
             let began = of_state.map(|key| key.activates_at).min();
             if let Some(began) = began {
                 let age = i128::from(now.0) - i128::from(began.0);
@@ -77,13 +77,13 @@ impl Exchange {
         }
         keys.tend(&*self.store).await?;
         let signs = keys
-            .ring()
+            .keyring()
             .keys()
             .any(|key| key.kid == kid && key.state == KeyState::Current);
         if signs {
             keys.rotate(&*self.store, true).await?;
         }
-        self.end_sessions(EndScope::SigningKey(kid.to_owned()))
+        self.end_sessions(RevocationScope::SigningKey(kid.to_owned()))
             .await?;
         keys.forget(&*self.store, kid).await
     }

@@ -32,8 +32,13 @@ impl Exchange {
     /// # Errors
     ///
     /// The store did not answer.
-    pub async fn spend(&self, scope: &str, id: &str, until: UnixTime) -> Result<bool, Rejection> {
-        let spent = self.store.spend(scope, id, until).await;
+    pub async fn consume_once(
+        &self,
+        scope: &str,
+        id: &str,
+        until: UnixTime,
+    ) -> Result<bool, Rejection> {
+        let spent = self.store.consume_once(scope, id, until).await;
         spent.map_err(|error| self.store_failed(&error))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::key::Trust;
+use super::key::KeyValidity;
 use super::set::KeySet;
 
 /// Told of everything that happens to an issuer's keys. Calls come from background tasks, those
@@ -21,8 +21,14 @@ pub trait JwksEvents: Send + Sync {
 
     /// A key left the set and vouches for nothing any more. `revoke_sessions` is the issuer's
     /// `revoke_on_key_removal`; the trust is the one that cached results of this key hold.
-    fn key_removed(&self, issuer: &str, kid: Option<&str>, trust: &Trust, revoke_sessions: bool) {
-        let _ = (issuer, kid, trust, revoke_sessions);
+    fn key_removed(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        key_validity: &KeyValidity,
+        revoke_sessions: bool,
+    ) {
+        let _ = (issuer, kid, key_validity, revoke_sessions);
     }
 
     /// A request came with an unknown `kid`.

@@ -32,7 +32,7 @@ pub struct IssuerKeys {
     progress: watch::Sender<Progress>,
     pub(super) asked_for_refresh: Notify,
     unknown: UnknownKids,
-    ledger: Mutex<Ledger>,
+    fetch_state: Mutex<FetchState>,
     events: OnceLock<Arc<dyn JwksEvents>>,
 }
 
@@ -61,7 +61,7 @@ impl Progress {
 
 /// What only operators read.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct FetchState {
     pub(super) fetched_at: Option<UnixTime>,
     pub(super) next_refresh: Option<Instant>,
     pub(super) last_error: Option<String>,
@@ -110,7 +110,7 @@ impl IssuerKeys {
             fetched: false,
             progress: watch::Sender::default(),
             asked_for_refresh: Notify::new(),
-            ledger: Mutex::default(),
+            fetch_state: Mutex::default(),
             events: OnceLock::new(),
         }
     }
@@ -227,7 +227,7 @@ impl IssuerKeys {
     /// What operators see.
     pub fn status(&self) -> KeysStatus {
         let set = self.snapshot();
-        let ledger = self.ledger();
+        let fetch_state = self.fetch_state();
         let now = UnixTime::now();
         let row = |key: &Arc<VerifyingKey>| KeyRow {
             kid: key.kid().map(str::to_owned),
@@ -237,15 +237,15 @@ impl IssuerKeys {
         KeysStatus {
             source: self.source.clone(),
             has_keys: !set.is_empty() || self.secret.is_some(),
-            degraded: ledger.last_error.is_some(),
+            degraded: fetch_state.last_error.is_some(),
             generation: self.generation(),
-            fetched_at: ledger.fetched_at,
-            age: ledger.fetched_at.map(|at| at.until(now).as_secs()),
-            next_refresh: ledger
+            fetched_at: fetch_state.fetched_at,
+            age: fetch_state.fetched_at.map(|at| at.until(now).as_secs()),
+            next_refresh: fetch_state
                 .next_refresh
                 .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
-            last_error: ledger.last_error.clone(),
-            fetches: ledger.fetches,
+            last_error: fetch_state.last_error.clone(),
+            fetches: fetch_state.fetches,
             skipped: set
                 .skipped()
                 .iter()
@@ -286,8 +286,10 @@ impl IssuerKeys {
         self.events.get()
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn fetch_state(&self) -> MutexGuard<'_, FetchState> {
+        self.fetch_state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a fetched set in force. Keys that it lacks are distrusted before this returns. Only
@@ -306,7 +308,7 @@ impl IssuerKeys {
         let set = Arc::new(set.succeeding(&earlier));
         self.set.store(Arc::clone(&set));
         for key in earlier.missing_in(&set) {
-            key.trust().withdraw();
+            key.key_validity().revoke();
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
         let Some(events) = self.events.get() else {
@@ -314,7 +316,7 @@ impl IssuerKeys {
         };
         events.published(&self.name, &set);
         for key in earlier.missing_in(&set) {
-            events.key_removed(&self.name, key.kid(), key.trust(), revoke_sessions);
+            events.key_removed(&self.name, key.kid(), key.key_validity(), revoke_sessions);
         }
     }
 }

@@ -17,11 +17,11 @@ use crate::config::issuer::Algorithm;
 /// Whether a key is still its issuer's. Clones share the fact: they sit in cached results, which
 /// are void once it is false.
 #[derive(Clone, Debug)]
-pub struct Trust(Arc<AtomicBool>);
+pub struct KeyValidity(Arc<AtomicBool>);
 
-impl Trust {
+impl KeyValidity {
     /// False for ever once the key was missing from a successful fetch.
-    pub fn holds(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
@@ -34,7 +34,7 @@ impl Trust {
         Self(Arc::new(AtomicBool::new(true)))
     }
 
-    pub(super) fn withdraw(&self) {
+    pub(super) fn revoke(&self) {
         self.0.store(false, Ordering::Release);
     }
 }
@@ -49,7 +49,7 @@ pub struct VerifyingKey {
     /// the RSA family.
     algorithms: &'static [Algorithm],
     key: DecodingKey,
-    trust: Trust,
+    key_validity: KeyValidity,
 }
 
 /// What makes two keys the same, beside their `kid`.
@@ -160,7 +160,7 @@ impl VerifyingKey {
             material: Material::Secret,
             algorithms: &[Algorithm::HS256],
             key: DecodingKey::from_secret(secret),
-            trust: Trust::new(),
+            key_validity: KeyValidity::new(),
         }
     }
 
@@ -185,7 +185,7 @@ impl VerifyingKey {
             material,
             algorithms,
             key,
-            trust: Trust::new(),
+            key_validity: KeyValidity::new(),
         })
     }
 
@@ -227,8 +227,8 @@ impl VerifyingKey {
     }
 
     /// Whether it is still the issuer's.
-    pub fn trust(&self) -> &Trust {
-        &self.trust
+    pub fn key_validity(&self) -> &KeyValidity {
+        &self.key_validity
     }
 
     /// Whether this key made `signature` over `message`. False for an algorithm that it is not
@@ -251,7 +251,7 @@ impl VerifyingKey {
     /// The key with the trust of its earlier self.
     pub(super) fn trusted_as(self, earlier: &Self) -> Self {
         Self {
-            trust: earlier.trust.clone(),
+            key_validity: earlier.key_validity.clone(),
             ..self
         }
     }

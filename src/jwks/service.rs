@@ -160,7 +160,7 @@ impl Task {
         self.restore().await;
         let mut due = Instant::now();
         loop {
-            self.keys.ledger().next_refresh = Some(due);
+            self.keys.fetch_state().next_refresh = Some(due);
             let pause = match self.next_wake(due).await {
                 Wake::Stale => {
                     self.drop_stale();
@@ -227,7 +227,7 @@ impl Task {
             "kept keys serve until the first fetch"
         );
         self.stale_at = Some(Instant::now() + left);
-        self.keys.ledger().fetched_at = Some(kept.fetched_at);
+        self.keys.fetch_state().fetched_at = Some(kept.fetched_at);
         self.keys.publish(set);
     }
 
@@ -273,11 +273,11 @@ impl Task {
                     self.body = Some(body);
                 }
                 self.validators = validators;
-                self.keys.ledger().fetches.changed += 1;
+                self.keys.fetch_state().fetches.changed += 1;
                 Ok(("changed", fresh_for))
             }
             Answer::Unchanged { fresh_for } => {
-                self.keys.ledger().fetches.unchanged += 1;
+                self.keys.fetch_state().fetches.unchanged += 1;
                 Ok(("unchanged", fresh_for))
             }
         }
@@ -306,9 +306,9 @@ impl Task {
         self.stale_at = Some(Instant::now() + settings.max_stale);
         let fetched_at = UnixTime::now();
         {
-            let mut ledger = self.keys.ledger();
-            ledger.fetched_at = Some(fetched_at);
-            ledger.last_error = None;
+            let mut fetch_state = self.keys.fetch_state();
+            fetch_state.fetched_at = Some(fetched_at);
+            fetch_state.last_error = None;
         }
         self.keep(fetched_at);
         let wanted = fresh_for.unwrap_or(settings.refresh_interval);
@@ -342,9 +342,9 @@ impl Task {
             "the key set could not be fetched"
         );
         {
-            let mut ledger = self.keys.ledger();
-            ledger.last_error = Some(error.to_string());
-            ledger.fetches.failed += 1;
+            let mut fetch_state = self.keys.fetch_state();
+            fetch_state.last_error = Some(error.to_string());
+            fetch_state.fetches.failed += 1;
         }
         // Anything from half of it on, so that gateways do not retry in step.
         pause.mul_f64(1.0 - fastrand::f64() * 0.5)

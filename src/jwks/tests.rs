@@ -86,8 +86,14 @@ impl JwksEvents for Told {
         self.outcomes.lock().unwrap().push(outcome);
     }
 
-    fn key_removed(&self, _: &str, kid: Option<&str>, trust: &Trust, revoke_sessions: bool) {
-        assert!(!trust.holds());
+    fn key_removed(
+        &self,
+        _: &str,
+        kid: Option<&str>,
+        key_validity: &KeyValidity,
+        revoke_sessions: bool,
+    ) {
+        assert!(!key_validity.is_valid());
         self.removed
             .lock()
             .unwrap()
@@ -143,13 +149,13 @@ impl Scene {
             .collect()
     }
 
-    fn trust(&self, kid: &str) -> Trust {
+    fn key_validity(&self, kid: &str) -> KeyValidity {
         self.keys
             .snapshot()
             .iter()
             .find(|key| key.kid() == Some(kid))
             .unwrap()
-            .trust()
+            .key_validity()
             .clone()
     }
 
@@ -247,13 +253,13 @@ async fn a_key_gone_from_a_good_fetch_is_distrusted_at_once() {
         let keys = jwks(&["stays", "goes"]);
         let settings = json!({ "revoke_on_key_removal": revoke });
         let scene = Scene::fetched(settings, Said::Keys(keys.clone())).await;
-        let (stays, goes) = (scene.trust("stays"), scene.trust("goes"));
+        let (stays, goes) = (scene.key_validity("stays"), scene.key_validity("goes"));
         scene.provider.says(Said::Text("<html>"));
         assert!(!scene.keys.refresh().await);
-        assert!(stays.holds() && goes.holds());
+        assert!(stays.is_valid() && goes.is_valid());
         scene.provider.says(Said::Keys(json!([keys[0]])));
         assert!(scene.keys.refresh().await);
-        assert!(stays.holds() && !goes.holds());
+        assert!(stays.is_valid() && !goes.is_valid());
         assert_eq!(
             *scene.told.removed.lock().unwrap(),
             [("goes".to_owned(), revoke)]
@@ -262,7 +268,7 @@ async fn a_key_gone_from_a_good_fetch_is_distrusted_at_once() {
         // An issuer that publishes no key has taken all back.
         scene.provider.says(Said::Keys(json!([])));
         assert!(scene.keys.refresh().await);
-        assert!(!stays.holds());
+        assert!(!stays.is_valid());
         assert!(scene.keys.snapshot().is_known() && scene.keys.snapshot().is_empty());
     }
 }
@@ -272,7 +278,7 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
     let hour = Duration::from_secs(3600);
     let settings = json!({ "revoke_on_key_removal": true });
     let scene = Scene::fetched(settings, Said::Keys(jwks(&["a"]))).await;
-    let trust = scene.trust("a");
+    let key_validity = scene.key_validity("a");
     for (at, fault) in [Said::Refuse, Said::Hang, Said::Text(""), Said::Text("{}")]
         .iter()
         .enumerate()
@@ -280,13 +286,13 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
         scene.provider.says(fault.clone());
         sleep(hour * if at == 3 { 5 } else { 6 }).await;
         assert_eq!(scene.kids(), ["a"]);
-        assert!(trust.holds());
+        assert!(key_validity.is_valid());
         let status = scene.keys.status();
         assert!(status.degraded && status.has_keys && status.last_error.is_some());
     }
     sleep(hour * 2).await;
     assert!(!scene.keys.snapshot().is_known());
-    assert!(!trust.holds());
+    assert!(!key_validity.is_valid());
     // Too old is not taken back: sessions stay.
     assert_eq!(
         *scene.told.removed.lock().unwrap(),

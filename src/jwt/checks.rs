@@ -105,7 +105,7 @@ pub(super) fn signature(
     if !key.verify(header.algorithm, token.signed().as_bytes(), &signature) {
         return Err(Reason::SignatureInvalid);
     }
-    if key.trust().holds() {
+    if key.key_validity().is_valid() {
         Ok(())
     } else {
         Err(Reason::KidUnknown)

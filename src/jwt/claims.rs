@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Reason;
-use super::strict::{self, StrictError};
+use super::strict_json::{self, StrictError};
 use super::token::Token;
 use crate::clock::UnixTime;
 
@@ -19,10 +19,12 @@ impl Claims {
 
     /// From a claims set's JSON text.
     pub(super) fn from_json(json: &[u8]) -> Result<Self, Reason> {
-        strict::object(json).map(Self).map_err(|error| match error {
-            StrictError::NotAnObject => Reason::ClaimsInvalid,
-            StrictError::Duplicate => Reason::ClaimsDuplicate,
-        })
+        strict_json::object(json)
+            .map(Self)
+            .map_err(|error| match error {
+                StrictError::NotAnObject => Reason::ClaimsInvalid,
+                StrictError::Duplicate => Reason::ClaimsDuplicate,
+            })
     }
 
     /// A claim by its whole name.

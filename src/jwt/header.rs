@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Reason;
-use super::strict::{self, StrictError};
+use super::strict_json::{self, StrictError};
 use super::token::Token;
 use crate::config::issuer::Algorithm;
 
@@ -25,7 +25,7 @@ impl Header {
 
     /// Decodes and checks the header of a token of one of these types.
     pub(crate) fn parse_as(token: &Token<'_>, types: &[&str]) -> Result<Self, Reason> {
-        let members = strict::object(&token.header_json()?).map_err(|error| match error {
+        let members = strict_json::object(&token.header_json()?).map_err(|error| match error {
             StrictError::NotAnObject => Reason::HeaderInvalid,
             StrictError::Duplicate => Reason::HeaderDuplicate,
         })?;

@@ -10,14 +10,14 @@ use super::issuer::Issuer;
 use super::refusal::Generations;
 use crate::clock::UnixTime;
 use crate::config;
-use crate::jwks::Trust;
+use crate::jwks::KeyValidity;
 
 /// Proof that a token was verified: only [`super::verify`] makes one.
 #[derive(Clone)]
 pub struct Verified {
     pub(super) issuer: Arc<Issuer>,
     pub(super) generations: Generations,
-    pub(super) trust: Trust,
+    pub(super) key_validity: KeyValidity,
     pub(super) claims: Claims,
     pub(super) iss: String,
     pub(super) subject: String,
@@ -38,8 +38,8 @@ impl Verified {
     }
 
     /// Whether the key that signed it is still the issuer's.
-    pub fn trust(&self) -> &Trust {
-        &self.trust
+    pub fn key_validity(&self) -> &KeyValidity {
+        &self.key_validity
     }
 
     /// The token's `iss`. With the subject, what identifies a user.

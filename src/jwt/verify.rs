@@ -12,7 +12,7 @@ use super::refusal::{Generations, Reason, Refusal};
 use super::token::Token;
 use super::verified::Verified;
 use crate::clock::UnixTime;
-use crate::jwks::Trust;
+use crate::jwks::KeyValidity;
 
 /// Verifies a token by the rules and keys of the issuer that its `iss` names. Does no I/O.
 pub fn verify(token: &str, issuers: &Issuers, now: UnixTime) -> Result<Verified, Refusal> {
@@ -88,13 +88,21 @@ fn run(
     for (_, check) in checks {
         check(&subject).map_err(refuse)?;
     }
-    let trust = key.trust().clone();
+    let key_validity = key.key_validity().clone();
     let iss = match expected {
         Expected::Assertion(iss) => Some(iss),
         _ => claims.text("iss"),
     };
     let iss = iss.ok_or(Reason::IssMissing).map_err(refuse)?.to_owned();
-    prove(&token, Arc::clone(issuer), generations, trust, iss, claims).map_err(refuse)
+    prove(
+        &token,
+        Arc::clone(issuer),
+        generations,
+        key_validity,
+        iss,
+        claims,
+    )
+    .map_err(refuse)
 }
 
 /// Takes out of checked claims what every caller needs. Its errors repeat what the checks have
@@ -103,7 +111,7 @@ fn prove(
     token: &Token<'_>,
     issuer: Arc<Issuer>,
     generations: Generations,
-    trust: Trust,
+    key_validity: KeyValidity,
     iss: String,
     claims: Claims,
 ) -> Result<Verified, Reason> {
@@ -116,7 +124,7 @@ fn prove(
     Ok(Verified {
         issuer,
         generations,
-        trust,
+        key_validity,
         claims,
         iss,
         subject,

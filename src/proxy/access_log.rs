@@ -53,14 +53,14 @@ impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for field in self.fields {
-            self.put(&mut map, *field)?;
+            self.insert(&mut map, *field)?;
         }
         map.end()
     }
 }
 
 impl Line<'_> {
-    fn put<M: SerializeMap>(&self, map: &mut M, field: AccessField) -> Result<(), M::Error> {
+    fn insert<M: SerializeMap>(&self, map: &mut M, field: AccessField) -> Result<(), M::Error> {
         let (answered, ctx) = (self.answered, self.ctx);
         let session = ctx.session();
         let name = field.name();

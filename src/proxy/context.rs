@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, StatusCode};
 
 use super::connection::Connection;
-use super::cut;
+use super::request_guard;
 use super::request_id::RequestId;
-use super::site::Site;
+use super::snapshot::Snapshot;
 use super::time_limit::TimeLimit;
 use crate::exchange::Session;
 use crate::metrics::Open;
@@ -51,7 +51,7 @@ impl Phase {
 #[derive(Debug)]
 pub struct RequestContext {
     /// The configuration under which the whole request is served.
-    pub site: Arc<Site>,
+    pub snapshot: Arc<Snapshot>,
     /// What it came on.
     pub connection: Arc<Connection>,
     /// Told to the client and the log.
@@ -100,11 +100,11 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// Of a request that has just arrived.
-    pub fn new(site: Arc<Site>, id: RequestId) -> Self {
+    pub fn new(snapshot: Arc<Snapshot>, id: RequestId) -> Self {
         let now = Instant::now();
         Self {
-            site,
-            connection: cut::connection(),
+            snapshot,
+            connection: request_guard::connection(),
             id,
             trace: None,
             started: now,
@@ -131,7 +131,7 @@ impl RequestContext {
 
     /// Whether the client came by `https`: to the gateway, or to what stands before it.
     pub fn is_https(&self) -> bool {
-        self.connection.is_tls || self.site.is_https
+        self.connection.is_tls || self.snapshot.is_https
     }
 
     /// The route's name for logs and metrics.

@@ -23,7 +23,7 @@ pub struct Granted {
 }
 
 /// The issuer label of the gateway's own session tokens.
-pub const OWN: &str = "vestibule";
+pub const SELF_ISSUED: &str = "vestibule";
 
 const METHODS: [Method; 7] = [
     Method::GET,

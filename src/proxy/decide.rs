@@ -8,14 +8,14 @@ use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
-use super::counters::OWN;
+use super::counters::SELF_ISSUED;
 use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
 use super::redirect;
-use super::site::Site;
+use super::snapshot::Snapshot;
 use crate::clock::UnixTime;
 use crate::config::Access;
-use crate::credential::{self, Presented, Source};
+use crate::credential::{self, Credential, Source};
 use crate::exchange::{Exchange, Session};
 use crate::identity::Client;
 use crate::limit::{self, TooOften};
@@ -34,7 +34,7 @@ pub enum Decision {
     /// To the gateway's own endpoints.
     Own,
     /// Nowhere: the client is told this address.
-    Elsewhere(String),
+    Redirect(String),
 }
 
 /// Decides, and leaves route, pass and source in the context.
@@ -45,8 +45,8 @@ pub async fn decide(
     peer: Peer<'_>,
     ctx: &mut RequestContext,
 ) -> Result<Decision, Rejection> {
-    let site = Arc::clone(&ctx.site);
-    let inspected = inspect::inspect(request, &site.limits)?;
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let inspected = inspect::inspect(request, &snapshot.limits)?;
     // A trusted proxy asks for whatever name it knows this gateway by.
     if let Some(asked_for) = &ctx.connection.server_name
         && !peer.is_trusted_proxy()
@@ -54,15 +54,15 @@ pub async fn decide(
         asked_for.check(&inspected.host)?;
     }
     if let Some(port) = ctx.connection.redirects_to {
-        return Ok(Decision::Elsewhere(redirect::location(&inspected, port)));
+        return Ok(Decision::Redirect(redirect::location(&inspected, port)));
     }
-    if site.reserves(&inspected.path) {
+    if snapshot.reserves(&inspected.path) {
         if inspected.path.has_escaped_slash() {
             return Err(PathError::EscapedSlash.into());
         }
         return Ok(Decision::Own);
     }
-    let found = site
+    let found = snapshot
         .routes
         .find(&inspected.host, &inspected.path, &request.method);
     if let Err(RouteMiss::Method(served)) = found {
@@ -93,20 +93,20 @@ pub async fn decide(
         return Ok(Decision::Forward);
     }
 
-    let presented = credential::find(&request.headers, &site.places)
+    let credential = credential::find(&request.headers, &snapshot.token_sources)
         .map_err(|error| counted(metrics, OTHER, "none", error.into()))?;
-    let Some(presented) = presented else {
+    let Some(credential) = credential else {
         return anonymous(metrics, route, ctx);
     };
-    let source = presented.source.label();
+    let source = credential.source.label();
     ctx.source = source;
     let client = || Client::new(peer.client(&request.headers).address, &request.headers);
     let begun = Instant::now();
-    let outcome = exchange.session_of(&presented, client).await;
+    let outcome = exchange.session_of(&credential, client).await;
     ctx.exchange = Some(Phase::since(begun));
     match outcome {
         Ok(session) => {
-            let issuer = session.issuer().unwrap_or(OWN);
+            let issuer = session.issuer().unwrap_or(SELF_ISSUED);
             if let Some(rate) = &route.user_rate {
                 rate.take(session.user()).map_err(|TooOften(wait)| {
                     let often = Rejection::too_often("user_too_often", wait);
@@ -122,7 +122,7 @@ pub async fn decide(
                     .require_scope(scope)
                     .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             }
-            origin_allows(request, &inspected, &presented, route, peer)
+            origin_allows(request, &inspected, &credential, route, peer)
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
             if let Some(scope) = &route.step_up {
                 let shown = request.headers.get(ELEVATED_FIELD);
@@ -138,19 +138,19 @@ pub async fn decide(
             let forwarded = exchange
                 .forwarded(&session, route.audience.as_ref())
                 .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
-            site.count_granted(metrics, issuer, source);
+            snapshot.count_granted(metrics, issuer, source);
             // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-            if presented.source == Source::Cookie && session.issuer().is_some() {
-                ctx.set_cookie = cookie_to_set(exchange, &site, request, &session).await;
+            if credential.source == Source::Cookie && session.issuer().is_some() {
+                ctx.set_cookie = cookie_to_set(exchange, &snapshot, request, &session).await;
             }
             ctx.pass = Some(Pass::Session(session, forwarded));
             Ok(Decision::Forward)
         }
         Err(rejection) => {
-            if presented.source == Source::SessionCookie && is_dead(&rejection) {
-                ctx.set_cookie = Some(cookie::clear(site.places.session_cookie()));
+            if credential.source == Source::SessionCookie && is_dead(&rejection) {
+                ctx.set_cookie = Some(cookie::clear(snapshot.token_sources.session_cookie()));
             }
-            refused(exchange, metrics, &presented, rejection, route, ctx)
+            refused(exchange, metrics, &credential, rejection, route, ctx)
         }
     }
 }
@@ -158,14 +158,14 @@ pub async fn decide(
 fn refused(
     exchange: &Exchange,
     metrics: &Metrics,
-    presented: &Presented<'_>,
+    credential: &Credential<'_>,
     rejection: Rejection,
     route: &Route,
     ctx: &mut RequestContext,
 ) -> Result<Decision, Rejection> {
-    let source = presented.source.label();
+    let source = credential.source.label();
     // A browser can not help sending what it was once given.
-    if route.access == Access::Optional && is_stale(presented, &rejection) {
+    if route.access == Access::Optional && is_stale(credential, &rejection) {
         metrics
             .decisions
             .with_label_values(&[OTHER, source, "anonymous", rejection.reason])
@@ -173,7 +173,7 @@ fn refused(
         ctx.pass = Some(Pass::Anonymous);
         return Ok(Decision::Forward);
     }
-    let issuer = exchange.issuer_label(presented);
+    let issuer = exchange.issuer_label(credential);
     ctx.refused_issuer = Some(Arc::clone(&issuer));
     Err(counted(metrics, &issuer, source, rejection))
 }
@@ -181,14 +181,15 @@ fn refused(
 /// A session cookie for a browser that came by an issuer's cookie.
 async fn cookie_to_set(
     exchange: &Exchange,
-    site: &Site,
+    snapshot: &Snapshot,
     request: &RequestHeader,
     session: &Session,
 ) -> Option<HeaderValue> {
     // Two different ones are no cookie.
-    let own = || credential::session_cookie(&request.headers, &site.places).unwrap_or(None);
+    let own =
+        || credential::session_cookie(&request.headers, &snapshot.token_sources).unwrap_or(None);
     let value = exchange.cookie_to_set(session, own).await?;
-    let name = site.places.session_cookie();
+    let name = snapshot.token_sources.session_cookie();
     let now = UnixTime::now();
     Some(cookie::set(name, &value, now, session.expires_at()))
 }
@@ -211,7 +212,7 @@ fn anonymous(
         let missing = Rejection::new(Code::TokenMissing, "token_missing");
         return Err(counted(metrics, OTHER, "none", missing));
     }
-    ctx.site.count_anonymous();
+    ctx.snapshot.count_anonymous();
     ctx.pass = Some(Pass::Anonymous);
     Ok(Decision::Forward)
 }
@@ -219,11 +220,11 @@ fn anonymous(
 fn origin_allows(
     request: &RequestHeader,
     inspected: &Inspected<'_>,
-    presented: &Presented<'_>,
+    credential: &Credential<'_>,
     route: &Route,
     peer: Peer<'_>,
 ) -> Result<(), Rejection> {
-    if !presented.source.is_cookie() {
+    if !credential.source.is_cookie() {
         return Ok(());
     }
     let own = origin::OwnOrigin {
@@ -249,8 +250,8 @@ fn is_preflight(request: &RequestHeader) -> bool {
         && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn is_stale(presented: &Presented<'_>, rejection: &Rejection) -> bool {
-    presented.source.is_cookie()
+fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
+    credential.source.is_cookie()
         && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
 }
 

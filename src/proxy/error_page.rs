@@ -29,7 +29,7 @@ impl ErrorPage {
     /// Reads a file, or takes the gateway's own page.
     pub fn load(file: Option<&Path>) -> Result<Self, ErrorPageError> {
         let Some(file) = file else {
-            return Self::parse(OWN).map_err(|error| error.of(Path::new("error.html")));
+            return Self::parse(SELF_ISSUED).map_err(|error| error.of(Path::new("error.html")));
         };
         let text = std::fs::read_to_string(file).map_err(|error| ErrorPageError::Read {
             file: file.to_owned(),
@@ -132,7 +132,7 @@ fn escape(text: &str, page: &mut String) {
     }
 }
 
-const OWN: &str = include_str!("../../templates/error.html");
+const SELF_ISSUED: &str = include_str!("../../templates/error.html");
 /// Pages are sent for each refusal.
 const LARGEST: usize = 256 << 10;
 /// How much of an unknown name is repeated in a message.

@@ -15,8 +15,8 @@ use pingora::proxy::Session;
 use super::answer;
 use super::context::RequestContext;
 use super::decide::{self, Decision};
-use super::edits;
 use super::forwarded::Peer;
+use super::header_operations;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
@@ -25,10 +25,10 @@ use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 
-mod described;
+mod openapi;
 mod original;
 
-pub use described::described;
+pub use openapi::openapi;
 
 /// Answers a request under `{api}/check`, and says with which status. It decides a request that
 /// another proxy describes, as if it had come here. Answered are those of `trusted_proxies` only.
@@ -62,7 +62,7 @@ pub use described::described;
             description = "A person without a session: sent to the route's `login_url`.",
             headers(("location" = String))
         ),
-        described::Refusals
+        openapi::Refusals
     )
 )]
 pub async fn serve(
@@ -71,8 +71,8 @@ pub async fn serve(
     session: &mut Session,
     ctx: &mut RequestContext,
 ) -> pingora::Result<StatusCode> {
-    let site = Arc::clone(&ctx.site);
-    let peer = site.peer(session.client_addr(), &ctx.connection);
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let peer = snapshot.peer(session.client_addr(), &ctx.connection);
     let asked = session.req_header();
     let outcome = decide(exchange, metrics, asked, peer, ctx).await;
     match outcome {
@@ -122,14 +122,14 @@ async fn decide(
     if !peer.is_trusted_proxy() {
         return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
     }
-    let original = original::of(asked, &ctx.site)?;
+    let original = original::of(asked, &ctx.snapshot)?;
     let request = &original.request;
     match decide::decide(exchange, metrics, request, peer, ctx).await {
         Ok(Decision::Forward) => granted(exchange, request, ctx)
             .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
-        Ok(Decision::Own | Decision::Elsewhere(_)) => {
+        Ok(Decision::Own | Decision::Redirect(_)) => {
             Err(Rejection::new(Code::Forbidden, "check_of_own_path").into())
         }
         Err(rejection) => {
@@ -152,14 +152,14 @@ fn granted(
     original: &RequestHeader,
     ctx: &RequestContext,
 ) -> pingora::Result<HeaderMap> {
-    let rewrite = &ctx.site.rewrite;
+    let rewrite = &ctx.snapshot.rewrite;
     let route = ctx.route.as_deref();
     let access = route.map_or(Access::Required, |route| route.access);
     let mut upstream = original.clone();
     rewrite.strip(&mut upstream, access, |token| {
         exchange.is_of_known_issuer(token)
     });
-    edits::tell(&mut upstream, route, ctx)?;
+    header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();
     let edited = route.map_or(&[][..], |route| route.request_headers.incoming());

@@ -21,9 +21,9 @@ use pingora::http::{IntoCaseHeaderName, RequestHeader};
 use super::connection::CLIENT_FIELDS;
 use crate::config::{Access, Config};
 use crate::credential::cookie::{self, Remaining};
-use crate::credential::{Places, bearer, supabase};
+use crate::credential::{TokenSources, bearer, supabase};
 use crate::field_name::{FieldNames, Lengths};
-use crate::route::edits::{Field, FieldError};
+use crate::route::header_operations::{Field, FieldError};
 use crate::stepup::ELEVATED_FIELD;
 
 /// What leaves a request, and under which name the session token comes in.
@@ -44,7 +44,7 @@ pub struct Rewrite {
 
 impl Rewrite {
     /// From the configuration.
-    pub fn new(config: &Config, places: &Places) -> Result<Self, RewriteError> {
+    pub fn new(config: &Config, token_sources: &TokenSources) -> Result<Self, RewriteError> {
         let invalid_name = || RewriteError::Header(config.forward.header.clone());
         let field = HeaderName::from_bytes(config.forward.header.as_bytes())
             .ok()
@@ -53,7 +53,7 @@ impl Rewrite {
         let scheme = config.forward.scheme.trim().to_owned();
         HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
 
-        let names = places
+        let names = token_sources
             .headers()
             .map(HeaderName::as_str)
             .chain(OWN_FIELDS.iter().copied())
@@ -61,14 +61,14 @@ impl Rewrite {
             .chain((field != AUTHORIZATION).then_some(field.as_str()))
             .chain(identity_names(config))
             .collect();
-        let mut cookies: Vec<Box<[u8]>> = places.cookies().map(Box::from).collect();
+        let mut cookies: Vec<Box<[u8]>> = token_sources.cookies().map(Box::from).collect();
         cookies.sort_unstable();
         cookies.dedup();
         Ok(Self {
             names,
             cookie_lengths: cookies.iter().map(|name| name.len()).collect(),
             cookies,
-            chunked: places.chunked_cookies().map(Box::from).collect(),
+            chunked: token_sources.chunked_cookies().map(Box::from).collect(),
             field,
             field_text: config.forward.header.clone().into(),
             scheme,

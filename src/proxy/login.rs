@@ -36,7 +36,7 @@ pub fn location(
     if !mends || is_explicit || !is_navigation(request) {
         return None;
     }
-    let inspected = inspect::inspect(request, &ctx.site.limits).ok()?;
+    let inspected = inspect::inspect(request, &ctx.snapshot.limits).ok()?;
     if leads_back(login, &inspected, ctx) {
         return None;
     }
@@ -56,7 +56,7 @@ pub fn location(
     Some(login.returning_to(&return_to))
 }
 
-/// Whether somebody goes to a page. Browsers say so (Fetch Metadata); of older ones it is known
+/// Whether somebody goes to a page. BrowserPolicy say so (Fetch Metadata); of older ones it is known
 /// by what they accept.
 fn is_navigation(request: &RequestHeader) -> bool {
     if !matches!(request.method, Method::GET | Method::HEAD) || inspect::is_websocket(request) {
@@ -85,7 +85,7 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
     let Ok(path) = CanonicalPath::parse(login.path()) else {
         return true;
     };
-    ctx.site
+    ctx.snapshot
         .routes
         .find(&host, &path, &Method::GET)
         .is_ok_and(|route| route.access == Access::Required)
@@ -93,7 +93,7 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
 
 /// Whether the configuration names the host, so that a login page may send people there.
 fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
-    route.names_host || ctx.site.is_public_host(host)
+    route.names_host || ctx.snapshot.is_public_host(host)
 }
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -10,7 +10,7 @@ use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::context::{Phase, RequestContext};
-use super::edits::{self, Sources};
+use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
 use super::set_cookie;
 use crate::config::Access;
@@ -35,18 +35,18 @@ pub(super) fn rewrite(
             ctx.upstream = Some(phase);
         }
         end_hop(response);
-        edits::apply(&route.response_headers, response, Sources::of(ctx))?;
+        header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
         if route.access != Access::None {
             let method = &request.method;
             let is_for_user = ctx.session().is_some();
-            ctx.site.varying.mark(response, method, is_for_user)?;
+            ctx.snapshot.varying.mark(response, method, is_for_user)?;
         }
     }
     if request.version == Version::HTTP_10 {
         // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
         response.remove_header(&TRANSFER_ENCODING);
     }
-    let own_cookies = ctx.site.places.own_cookies();
+    let own_cookies = ctx.snapshot.token_sources.own_cookies();
     set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
     ctx.connection.add_hsts(response)?;
     response.insert_header(REQUEST_ID, ctx.id.header())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::cut;
+use super::request_guard;
 use crate::rejection::{Code, Rejection};
 
 /// What is left of a request's time.
@@ -80,7 +80,7 @@ impl TimeLimit {
 
     /// The head of the answer is there: the rest ends in time, or is cut.
     pub(super) fn answered(&self) {
-        cut::ends_by(self.due);
+        request_guard::ends_by(self.due);
     }
 
     /// What waited for a server while the client was still sending, and had run out of time.
@@ -98,7 +98,7 @@ impl TimeLimit {
     }
 
     fn tell_guard(&self) {
-        cut::ends_by(self.due + FOR_A_REFUSAL);
+        request_guard::ends_by(self.due + FOR_A_REFUSAL);
     }
 }
 

@@ -42,7 +42,7 @@ impl TraceRules {
     }
 
     /// Tells an upstream.
-    pub fn tell(&self, place: Option<&TraceContext>, request: &mut RequestHeader) -> Result<()> {
+    pub fn inject(&self, place: Option<&TraceContext>, request: &mut RequestHeader) -> Result<()> {
         let Some(place) = place.filter(|_| self.propagates) else {
             return Ok(());
         };

@@ -10,7 +10,7 @@ use crate::upstream::Failure;
 /// nobody is there to be told.
 pub(super) fn rejection(error: &Error) -> Option<Rejection> {
     match (error.esource(), error.etype()) {
-        (ErrorSource::Upstream, _) => Some(told(failure(error, false))),
+        (ErrorSource::Upstream, _) => Some(to_rejection(failure(error, false))),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => {
             Some(Rejection::new(Code::Timeout, "request_body_timeout"))
         }
@@ -60,7 +60,7 @@ pub(super) fn connecting(error: &Error) -> Failure {
     }
 }
 
-fn told(failure: Failure) -> Rejection {
+fn to_rejection(failure: Failure) -> Rejection {
     match failure {
         Failure::Connect => Rejection::new(Code::UpstreamFailed, "upstream_connect_failed"),
         Failure::ConnectTimeout => {

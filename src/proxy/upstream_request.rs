@@ -6,7 +6,7 @@ use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
 use super::request_id::REQUEST_ID;
-use super::{answer, edits, headers, inspect, no_pass};
+use super::{answer, header_operations, headers, inspect, no_pass};
 use crate::exchange::Exchange;
 
 /// Takes out what may not pass, and puts in what the upstream is told.
@@ -22,31 +22,29 @@ pub(super) fn rewrite(
     let (Some(route), Some(pass)) = (&ctx.route, &ctx.pass) else {
         return Err(no_pass());
     };
-    let site = &ctx.site;
+    let snapshot = &ctx.snapshot;
     if let Some(target) = &ctx.target {
         request.set_raw_path(target.as_bytes())?;
     }
-    site.rewrite.strip(request, route.access, |token| {
+    snapshot.rewrite.strip(request, route.access, |token| {
         exchange.remembers(token) || exchange.is_of_known_issuer(token)
     });
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
-    site.peer(session.client_addr(), &ctx.connection).rewrite(
-        request,
-        host.authority(),
-        host.port(),
-    );
+    snapshot
+        .peer(session.client_addr(), &ctx.connection)
+        .rewrite(request, host.authority(), host.port());
     if matches!(pass, Pass::Preflight) {
         headers::strip_all_credentials(request);
     }
     if route.decides_by_method || request.method.is_safe() {
         headers::strip_method_overrides(request);
     }
-    edits::tell(request, Some(route), ctx)?;
+    header_operations::inject(request, Some(route), ctx)?;
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;
     }
-    site.traces.tell(ctx.trace.as_ref(), request)?;
+    snapshot.traces.inject(ctx.trace.as_ref(), request)?;
     request.insert_header(REQUEST_ID, ctx.id.header())?;
     Ok(())
 }

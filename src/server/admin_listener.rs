@@ -28,11 +28,11 @@ pub(super) fn start(
         health: Arc::clone(&state.health),
         exchange: Arc::clone(&state.exchange),
         store: Arc::clone(&state.store),
-        runtime: Arc::clone(&state.runtime),
-        site: Arc::clone(&state.site),
+        live_config: Arc::clone(&state.live_config),
+        snapshot: Arc::clone(&state.snapshot),
         history: Arc::clone(&history),
         access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
-        browsers: Arc::default(),
+        dashboard_sessions: Arc::default(),
     });
     let metrics = Arc::clone(&state.metrics);
     background.spawn(async move { history.follow(&metrics).await });

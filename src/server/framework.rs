@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 
 use super::drain::InFlight;
 use super::guard::{Bounds, Clients, Guard, Rules, Shared};
-use super::records::Records;
 use super::state::State;
+use super::telemetry_setup::Records;
 use super::tls::Certificates;
 use crate::config::listener::Hsts;
 use crate::config::{Config, Limits, ListenAddress, Listener};
@@ -44,7 +44,7 @@ pub(super) fn server(config: &Config) -> Server {
 /// The one proxy behind all listeners, and what bounds them together.
 pub(super) fn shared(config: &Config, state: &State, records: &Records) -> Shared {
     let gateway = Gateway::new(
-        Arc::clone(&state.site),
+        Arc::clone(&state.snapshot),
         Arc::clone(&state.exchange),
         Arc::clone(&state.router),
         Arc::clone(&state.metrics),
@@ -61,7 +61,7 @@ pub(super) fn shared(config: &Config, state: &State, records: &Records) -> Share
         permits: Semaphore::new(config.limits.connections),
         clients: Clients::new(config.limits.connections_per_client),
         told: Semaphore::new(Shared::TOLD_AT_ONCE),
-        site: Arc::clone(&state.site),
+        snapshot: Arc::clone(&state.snapshot),
         in_flight: InFlight::default(),
         open: InFlight::default(),
         metrics: Arc::clone(&state.metrics),

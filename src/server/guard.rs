@@ -33,7 +33,7 @@ use super::drain::{Counted, InFlight};
 use super::tls::ListenerTls;
 use crate::metrics::{Metrics, Open};
 use crate::proxy::Gateway;
-use crate::proxy::Site;
+use crate::proxy::Snapshot;
 use crate::proxy::connection::Connection;
 use crate::proxy::server_name::ServerName;
 use clients::Client;
@@ -78,7 +78,7 @@ pub struct Shared {
     /// One for each connection that is told why it is refused.
     pub told: Semaphore,
     /// Whose word is taken.
-    pub site: Arc<ArcSwap<Site>>,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Those that are being answered.
     pub in_flight: InFlight,
     /// Listeners and connections that are open.
@@ -120,7 +120,7 @@ impl Guard {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
         let trusts = |peer: Option<IpAddr>| {
-            peer.is_none_or(|peer| self.shared.site.load().trusted_proxies.contains(peer))
+            peer.is_none_or(|peer| self.shared.snapshot.load().trusted_proxies.contains(peer))
         };
         let mut is_proxy = trusts(peer);
         if self.listener.proxy_protocol && is_proxy {

@@ -68,17 +68,17 @@ impl Predecessor {
 }
 
 /// The way in which a gateway lends what only one process can have.
-pub(super) trait Lend {
+pub(super) trait Release {
     /// Lets the store go.
-    fn lend(&self);
+    fn release(&self);
     /// Has it again.
-    fn take_back(&self);
+    fn reacquire(&self);
 }
 
 /// Where successors come.
-pub(super) struct Door(UnixListener);
+pub(super) struct UpgradeSocket(UnixListener);
 
-impl Door {
+impl UpgradeSocket {
     /// Opens it, in a folder that nobody else may enter.
     pub(super) fn open(runtime_dir: &Path) -> io::Result<Self> {
         let mut folder = DirBuilder::new();
@@ -105,7 +105,7 @@ impl Door {
     pub(super) fn hand_over(
         &self,
         sockets: &Sockets,
-        store: &impl Lend,
+        store: &impl Release,
         failed: impl Fn(&io::Error),
     ) {
         for stream in self.0.incoming() {
@@ -117,19 +117,19 @@ impl Door {
     }
 }
 
-fn converse(stream: UnixStream, sockets: &Sockets, store: &impl Lend) -> io::Result<()> {
+fn converse(stream: UnixStream, sockets: &Sockets, store: &impl Release) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new(stream);
     expect(&mut lines, HELLO)?;
     send(lines.get_ref(), &sockets.named())?;
     expect(&mut lines, READY)?;
-    store.lend();
+    store.release();
     let served = lines
         .get_mut()
         .write_all(GO)
         .and_then(|()| expect(&mut lines, SERVING));
     if served.is_err() {
-        store.take_back();
+        store.reacquire();
     }
     served
 }

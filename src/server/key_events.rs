@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tracing::info;
 
 use crate::exchange::Exchange;
-use crate::jwks::{JwksEvents, KeySet, Trust, UnknownKidAction};
+use crate::jwks::{JwksEvents, KeySet, KeyValidity, UnknownKidAction};
 use crate::metrics::Metrics;
 
 /// Counts by issuer, and ends sessions under keys that were taken back.
@@ -46,12 +46,18 @@ impl JwksEvents for KeyEvents {
         }
     }
 
-    fn key_removed(&self, issuer: &str, kid: Option<&str>, trust: &Trust, revoke_sessions: bool) {
+    fn key_removed(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        key_validity: &KeyValidity,
+        revoke_sessions: bool,
+    ) {
         info!(issuer, kid, "the issuer took a key back");
         if revoke_sessions {
-            let (exchange, trust) = (Arc::clone(&self.exchange), trust.clone());
+            let (exchange, key_validity) = (Arc::clone(&self.exchange), key_validity.clone());
             self.runtime
-                .spawn(async move { exchange.end_opened_under(&trust).await });
+                .spawn(async move { exchange.end_opened_under(&key_validity).await });
         }
     }
 

@@ -19,9 +19,9 @@ use crate::config::{self, Config};
 use crate::exchange::Exchange;
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
+use crate::live_config::{self, BuildError, Built, LiveConfig, Parts};
 use crate::metrics::Metrics;
-use crate::proxy::{Site, forward_auth};
-use crate::runtime::{self, BuildError, Built, Parts, RuntimeConfig};
+use crate::proxy::{Snapshot, forward_auth};
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
@@ -40,11 +40,11 @@ pub struct State {
     /// Tokens to sessions.
     pub exchange: Arc<Exchange>,
     /// What of the configuration requests read. A reload replaces it.
-    pub site: Arc<ArcSwap<Site>>,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// The gateway's own endpoints. A reload replaces them.
     pub router: Arc<ArcSwap<Router>>,
     /// The configuration in force.
-    pub runtime: Arc<RuntimeConfig>,
+    pub live_config: Arc<LiveConfig>,
 }
 
 /// Why the state can not be built.
@@ -106,14 +106,14 @@ impl State {
             token_ttl: config.session.token_ttl,
             claims: config.session.claims,
         };
-        let start = runtime::Start::read(config, &*store).await?;
+        let start = live_config::Start::read(config, &*store).await?;
         let Built {
             issuers,
-            site,
+            snapshot,
             settings,
-            browsers,
+            browser_policy,
             api: api_settings,
-        } = runtime::build(start.config(), &metrics, None)?;
+        } = live_config::build(start.config(), &metrics, None)?;
         issuers.refuse_own(&minter.iss)?;
         start.switch(&issuers);
         let exchange = Exchange::new(
@@ -131,18 +131,18 @@ impl State {
         let jwks = JwksService::new(Arc::new(events), Some(Arc::new(last_good)));
         let api = ApiState {
             exchange: Arc::clone(&exchange),
-            browsers: Arc::new(browsers),
+            browser_policy: Arc::new(browser_policy),
             settings: Arc::new(api_settings),
             limits: Arc::new(ApiLimits::new(&config.limits.rates)),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
-        let router = api::router(&config.api_prefix, api.clone(), forward_auth::described());
+        let router = api::router(&config.api_prefix, api.clone(), forward_auth::openapi());
         let router = Arc::new(ArcSwap::from_pointee(router));
-        let site = Arc::new(ArcSwap::from_pointee(site));
+        let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
         let parts = Parts {
             store: Arc::clone(&store),
             exchange: Arc::clone(&exchange),
-            site: Arc::clone(&site),
+            snapshot: Arc::clone(&snapshot),
             api,
             router: Arc::clone(&router),
             jwks,
@@ -153,9 +153,9 @@ impl State {
             health: Arc::new(Health::default()),
             store,
             exchange,
-            site,
+            snapshot,
             router,
-            runtime: Arc::new(RuntimeConfig::start(parts, start).await?),
+            live_config: Arc::new(LiveConfig::start(parts, start).await?),
         })
     }
 
@@ -170,7 +170,7 @@ impl State {
 
 /// Builds what needs no store, to find what only building finds.
 pub fn check(config: &Config) -> Result<(), StateError> {
-    runtime::build(config, &Metrics::new()?, None)?;
+    live_config::build(config, &Metrics::new()?, None)?;
     let keys = &config.session.signing_keys.files;
     key_files::read(keys, config.session.algorithm).map_err(KeysError::from)?;
     Ok(())

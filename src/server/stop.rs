@@ -12,8 +12,8 @@ use tracing::{info, warn};
 use super::ServeError;
 use super::guard::Shared;
 use super::listening::Progress;
+use super::new_process::NewProcess;
 use super::state::State;
-use super::successor::Successor;
 use crate::config::Config;
 
 /// Returns when nothing is served any more: after a signal, and after the drain that it asked
@@ -73,7 +73,7 @@ pub(super) struct Signals {
     /// A successor serves: this process drains.
     pub(super) handed_over: Arc<Notify>,
     /// `None` where none can take over.
-    pub(super) successor: Option<Successor>,
+    pub(super) successor: Option<NewProcess>,
 }
 
 #[async_trait::async_trait]

@@ -12,14 +12,14 @@ use tracing::info;
 use uuid::Uuid;
 
 pub mod files;
-pub mod ring;
+pub mod key_encryption;
+pub mod keyring;
 pub mod rotation;
-pub mod sealing;
 
 pub use files::KeyFileError;
-pub use ring::{KeyStatus, Ring, TokenTrust};
+use key_encryption::{KeyEncryption, KeyEncryptionError};
+pub use keyring::{KeyStatus, Keyring, TokenKeyValidity};
 use rotation::{Due, Schedule};
-use sealing::{SealError, Sealing};
 
 use super::signer::{Signer, SignerError};
 use crate::clock::UnixTime;
@@ -30,7 +30,7 @@ use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreErro
 /// The keys as every part of the gateway sees them; replaced as a whole.
 pub struct SigningKeys {
     rules: KeyRules,
-    ring: ArcSwap<Ring>,
+    keyring: ArcSwap<Keyring>,
     /// Second in which an unknown key last made us look at the store.
     looked_at: AtomicU64,
 }
@@ -40,7 +40,7 @@ pub struct KeyRules {
     /// When they change.
     pub schedule: Schedule,
     /// How they lie in the store.
-    pub sealing: Sealing,
+    pub key_encryption: KeyEncryption,
     /// Publish the key that signs alone, for verifiers that ignore `kid`.
     pub current_only: bool,
     /// Where the keys are instead of in the store.
@@ -58,7 +58,7 @@ pub enum KeysError {
     Signer(#[from] SignerError),
     /// A key could not be sealed or opened.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(#[from] KeyEncryptionError),
     /// A file with a key is not as it should be.
     #[error(transparent)]
     File(#[from] KeyFileError),
@@ -75,10 +75,10 @@ impl SigningKeys {
     /// none. Gateways that start together agree on one.
     pub async fn load(store: &dyn Store, rules: KeyRules) -> Result<Self, KeysError> {
         let records = rules.settled(store).await?;
-        let ring = Ring::new(&records, &rules, UnixTime::now())?;
+        let keyring = Keyring::new(&records, &rules, UnixTime::now())?;
         Ok(Self {
             rules,
-            ring: ArcSwap::from_pointee(ring),
+            keyring: ArcSwap::from_pointee(keyring),
             looked_at: AtomicU64::new(0),
         })
     }
@@ -89,17 +89,17 @@ impl SigningKeys {
         let now = UnixTime::now();
         let mut records = vec![rules.make(now, now)?];
         rules.settle(&mut records, now)?;
-        let ring = Ring::new(&records, &rules, now)?;
+        let keyring = Keyring::new(&records, &rules, now)?;
         Ok(Self {
             rules,
-            ring: ArcSwap::from_pointee(ring),
+            keyring: ArcSwap::from_pointee(keyring),
             looked_at: AtomicU64::new(0),
         })
     }
 
     /// The set in force.
-    pub fn ring(&self) -> arc_swap::Guard<Arc<Ring>> {
-        self.ring.load()
+    pub fn keyring(&self) -> arc_swap::Guard<Arc<Keyring>> {
+        self.keyring.load()
     }
 
     /// When keys change.
@@ -179,11 +179,11 @@ impl SigningKeys {
 
     fn install(&self, records: &[SigningKeyRecord]) -> Result<(), KeysError> {
         let now = UnixTime::now();
-        let ring = Ring::new(records, &self.rules, now)?;
+        let keyring = Keyring::new(records, &self.rules, now)?;
         // Of two at once, the later one may put the older set; the next look puts that right.
-        let former = self.ring.load_full();
-        self.ring.store(Arc::new(ring.after(&former, now)));
-        former.let_go_unless(&self.ring.load());
+        let former = self.keyring.load_full();
+        self.keyring.store(Arc::new(keyring.after(&former, now)));
+        former.let_go_unless(&self.keyring.load());
         Ok(())
     }
 }
@@ -199,7 +199,7 @@ impl KeyRules {
                 publish_ahead: session.signing_keys.publish_ahead,
                 keep: session.max_age.max(session.token_ttl),
             },
-            sealing: Sealing::new(&session.key_encryption_keys, environment)?,
+            key_encryption: KeyEncryption::new(&session.key_encryption_keys, environment)?,
             current_only: session.signing_keys.publish == Published::CurrentOnly,
             files: match session.signing_keys.files.as_slice() {
                 [] => None,
@@ -209,7 +209,7 @@ impl KeyRules {
     }
 
     /// One key for ever, in the plain.
-    fn unsealed(algorithm: SigningAlgorithm) -> Result<Self, SealError> {
+    fn unsealed(algorithm: SigningAlgorithm) -> Result<Self, KeyEncryptionError> {
         Ok(Self {
             schedule: Schedule {
                 algorithm,
@@ -217,7 +217,7 @@ impl KeyRules {
                 publish_ahead: std::time::Duration::ZERO,
                 keep: std::time::Duration::ZERO,
             },
-            sealing: Sealing::new(&[], Uuid::nil())?,
+            key_encryption: KeyEncryption::new(&[], Uuid::nil())?,
             current_only: false,
             files: None,
         })
@@ -267,9 +267,9 @@ impl KeyRules {
             keys.push(self.make(activates_at, now)?);
         }
         for key in keys.iter_mut() {
-            if !self.sealing.is_in_order(key) {
-                let plain = self.sealing.open(key)?;
-                self.sealing.seal(key, &plain)?;
+            if !self.key_encryption.is_in_order(key) {
+                let plain = self.key_encryption.open(key)?;
+                self.key_encryption.seal(key, &plain)?;
             }
         }
         Ok(*keys != before)
@@ -290,7 +290,7 @@ impl KeyRules {
             sealed_with: None,
             private_key: PrivateKeyBytes::new(Vec::new()),
         };
-        self.sealing.seal(&mut record, &private_key)?;
+        self.key_encryption.seal(&mut record, &private_key)?;
         Ok(record)
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Scopes;
 use super::claims::{Claims, Common};
-use super::keys::{Ring, SigningKeys, TokenTrust};
+use super::keys::{Keyring, SigningKeys, TokenKeyValidity};
 use super::signer::SignerError;
 use crate::clock::UnixTime;
 use crate::config::session::ClaimSet;
@@ -46,7 +46,7 @@ pub struct SessionToken {
     /// What it allows.
     pub scopes: Arc<Scopes>,
     /// Whether those who read the key set can still verify it.
-    pub trust: TokenTrust,
+    pub key_validity: TokenKeyValidity,
 }
 
 /// What a client may ask of a token, within what its session allows.
@@ -79,7 +79,7 @@ impl Terms {
 
 /// What one of our own tokens says, once its signature and time are good.
 #[derive(Debug, Deserialize)]
-pub struct OwnClaims {
+pub struct SessionTokenClaims {
     /// The user.
     pub sub: Uuid,
     /// The session.
@@ -100,7 +100,7 @@ pub struct OwnClaims {
 
 /// Why a token that names us as its issuer is not our session token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OwnTokenError {
+pub enum SelfIssuedError {
     /// Not three parts of base64url JSON with the members of a session token.
     #[error("malformed")]
     Malformed,
@@ -161,34 +161,34 @@ impl Minter {
         let exp = claims.get("exp").and_then(Value::as_u64);
         let scope = claims.get("scope").and_then(Value::as_str);
         let scopes = self.scopes_of(scope.unwrap_or_default());
-        let ring = self.keys.ring();
+        let keyring = self.keys.keyring();
         claims.insert("aud".to_owned(), audience.into());
-        claims.insert("kid".to_owned(), ring.current().kid().into());
+        claims.insert("kid".to_owned(), keyring.current().kid().into());
         Ok(SessionToken {
-            text: sign_with(&ring, SESSION_TYPE, &claims)?,
+            text: sign_with(&keyring, SESSION_TYPE, &claims)?,
             expires_at: exp.map(UnixTime).ok_or(SignerError::Sign)?,
             scopes,
-            trust: ring.trust(),
+            key_validity: keyring.key_validity(),
         })
     }
 
     /// Signs claims as a token of the kind `typ` with the current key.
     pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
-        sign_with(&self.keys.ring(), typ, claims)
+        sign_with(&self.keys.keyring(), typ, claims)
     }
 
     /// Reads one of our own session tokens. Whether its session still lives is the caller's
     /// question.
-    pub fn read(&self, token: &str, now: UnixTime) -> Result<OwnClaims, OwnTokenError> {
+    pub fn read(&self, token: &str, now: UnixTime) -> Result<SessionTokenClaims, SelfIssuedError> {
         let claims = self.read_past(token)?;
         if claims.exp <= now {
-            return Err(OwnTokenError::Expired);
+            return Err(SelfIssuedError::Expired);
         }
         Ok(claims)
     }
 
     /// The same, whenever it expired: what it says of the past is still true.
-    pub fn read_past(&self, token: &str) -> Result<OwnClaims, OwnTokenError> {
+    pub fn read_past(&self, token: &str) -> Result<SessionTokenClaims, SelfIssuedError> {
         self.open(SESSION_TYPE, token)
     }
 
@@ -202,28 +202,31 @@ impl Minter {
 
     /// The claims of one of our own tokens of the kind `typ`, once its signature is good. Its
     /// time is the caller's question.
-    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Result<T, OwnTokenError> {
+    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Result<T, SelfIssuedError> {
         #[derive(Deserialize)]
         struct Header {
             alg: String,
             kid: String,
             typ: String,
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(OwnTokenError::Malformed)?;
+        let (signing_input, signature) =
+            token.rsplit_once('.').ok_or(SelfIssuedError::Malformed)?;
         let (header, payload) = signing_input
             .split_once('.')
-            .ok_or(OwnTokenError::Malformed)?;
+            .ok_or(SelfIssuedError::Malformed)?;
         let header: Header = decode(header)?;
         if header.typ != typ {
-            return Err(OwnTokenError::WrongKind);
+            return Err(SelfIssuedError::WrongKind);
         }
-        let ring = self.keys.ring();
-        let signer = ring.by_kid(&header.kid).ok_or(OwnTokenError::UnknownKey)?;
+        let keyring = self.keys.keyring();
+        let signer = keyring
+            .by_kid(&header.kid)
+            .ok_or(SelfIssuedError::UnknownKey)?;
         let signature = URL_SAFE_NO_PAD
             .decode(signature)
-            .map_err(|_| OwnTokenError::Malformed)?;
+            .map_err(|_| SelfIssuedError::Malformed)?;
         if header.alg != signer.algorithm() || !signer.verifies(signing_input, &signature) {
-            return Err(OwnTokenError::Signature);
+            return Err(SelfIssuedError::Signature);
         }
         decode(payload)
     }
@@ -237,8 +240,8 @@ impl Minter {
         now: UnixTime,
         terms: &Terms,
     ) -> Result<SessionToken, SignerError> {
-        let ring = self.keys.ring();
-        let signer = ring.current();
+        let keyring = self.keys.keyring();
+        let signer = keyring.current();
         let expires_at = session
             .expires_at
             .min(now.plus(self.token_ttl))
@@ -256,16 +259,16 @@ impl Minter {
         };
         let claims = Claims::new(common, user, session, now, expires_at);
         Ok(SessionToken {
-            text: sign_with(&ring, typ, &claims)?,
+            text: sign_with(&keyring, typ, &claims)?,
             expires_at,
             scopes: Arc::clone(scopes),
-            trust: ring.trust(),
+            key_validity: keyring.key_validity(),
         })
     }
 }
 
-fn sign_with(ring: &Ring, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
-    let signer = ring.current();
+fn sign_with(keyring: &Keyring, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
+    let signer = keyring.current();
     let header = json!({ "alg": signer.algorithm(), "kid": signer.kid(), "typ": typ });
     let payload = serde_json::to_vec(claims).map_err(|_| SignerError::Sign)?;
     let mut text = URL_SAFE_NO_PAD.encode(header.to_string());
@@ -274,11 +277,11 @@ fn sign_with(ring: &Ring, typ: &str, claims: &impl Serialize) -> Result<String, 
     signer.sign(text)
 }
 
-fn decode<T: DeserializeOwned>(part: &str) -> Result<T, OwnTokenError> {
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, SelfIssuedError> {
     let bytes = URL_SAFE_NO_PAD
         .decode(part)
-        .map_err(|_| OwnTokenError::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| OwnTokenError::Malformed)
+        .map_err(|_| SelfIssuedError::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| SelfIssuedError::Malformed)
 }
 
 /// The `typ` of session tokens: the only kind that the proxy takes.

@@ -13,9 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use tokio::sync::{Mutex, watch};
 
 mod file;
+mod first_sign_in;
 mod ledger;
 mod maintenance;
-mod newcomer;
 mod row;
 mod sessions;
 mod settings;
@@ -103,12 +103,12 @@ impl Store for Embedded {
         self.writer.close().await;
     }
 
-    async fn lend(&self) {
-        self.writer.lend().await;
+    async fn release(&self) {
+        self.writer.release().await;
     }
 
-    async fn take_back(&self) {
-        self.file.take_back();
+    async fn reacquire(&self) {
+        self.file.reacquire();
         while self.writer.write(|_| Ok(())).await.is_err() {
             tokio::time::sleep(TAKE_BACK_PAUSE).await;
         }

@@ -18,7 +18,12 @@ pub trait Ledger {
 
     /// Uses up `id` within `scope`; false when it was used before. It is forgotten some time
     /// after `until`, when whatever it came with is no longer accepted anyway.
-    async fn spend(&self, scope: &str, id: &str, until: UnixTime) -> Result<bool, StoreError>;
+    async fn consume_once(
+        &self,
+        scope: &str,
+        id: &str,
+        until: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// Adds a record to the audit.
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError>;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditRecord, Digest, EndMark, LoginCookie, Page, PageRequest, SessionRecord, SigningKeyRecord,
-    StoreError, Tombstone, User,
+    AuditRecord, Digest, NotBefore, Page, PageRequest, SessionAlias, SessionRecord,
+    SigningKeyRecord, StoreError, Tombstone, User,
 };
 use crate::clock::UnixTime;
 
@@ -45,9 +45,11 @@ pub enum Exported {
     Sequence(u64),
     User(User),
     Session(SessionRecord),
-    EndMark(EndMark),
+    #[serde(rename = "end_mark")]
+    NotBefore(NotBefore),
     Tombstone(Digest, Tombstone),
-    LoginCookie(Digest, LoginCookie),
+    #[serde(rename = "login_cookie")]
+    SessionAlias(Digest, SessionAlias),
     /// Until when an id is spent.
     Spent(Digest, UnixTime),
     SigningKey(SigningKeyRecord),

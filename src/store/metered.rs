@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Activity, AuditRecord, Changes, Digest, EndCause, EndScope, Exported, Ledger, Maintenance,
-    NewUser, Page, PageRequest, SessionRecord, Sessions, Settings, SignIn, SignInOutcome,
-    SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User, UserFilter, Users,
+    Activity, AuditRecord, Changes, Digest, Exported, Ledger, Maintenance, NewUser, Page,
+    PageRequest, RevocationReason, RevocationScope, SessionRecord, Sessions, Settings, SignIn,
+    SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User, UserFilter,
+    Users,
 };
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
@@ -119,11 +120,11 @@ metered! {
     Sessions [] {
         fn session(sid: Uuid) -> Option<SessionRecord>;
         fn sessions(user: Option<Uuid>, page: PageRequest) -> Page<SessionRecord>;
-        fn end_session(sid: Uuid, cause: EndCause, at: UnixTime) -> Option<SessionRecord>;
-        fn end_sessions(scope: EndScope, at: UnixTime) -> ();
+        fn end_session(sid: Uuid, cause: RevocationReason, at: UnixTime) -> Option<SessionRecord>;
+        fn end_sessions(scope: RevocationScope, at: UnixTime) -> ();
         fn touch(activities: Vec<Activity>) -> ();
-        fn put_login_cookie(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
-        fn login_cookie(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
+        fn put_session_alias(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
+        fn session_alias(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
     }
     SigningKeys [] {
         fn signing_keys() -> Vec<SigningKeyRecord>;
@@ -153,7 +154,7 @@ metered! {
         }
     ] {
         fn changes_since(sequence: u64, limit: usize) -> Changes;
-        fn spend(scope: &str, id: &str, until: UnixTime) -> bool;
+        fn consume_once(scope: &str, id: &str, until: UnixTime) -> bool;
         fn append_audit(record: AuditRecord) -> ();
         fn audit(page: PageRequest) -> Page<AuditRecord>;
     }
@@ -166,11 +167,11 @@ metered! {
         async fn close(&self) {
             self.store.close().await;
         }
-        async fn lend(&self) {
-            self.store.lend().await;
+        async fn release(&self) {
+            self.store.release().await;
         }
-        async fn take_back(&self) {
-            self.store.take_back().await;
+        async fn reacquire(&self) {
+            self.store.reacquire().await;
         }
     ] {
         fn health() -> ();

@@ -20,9 +20,9 @@ use tokio_util::task::TaskTracker;
 
 mod connection;
 mod feed;
+mod first_sign_in;
 mod ledger;
 mod maintenance;
-mod newcomer;
 mod row;
 mod schema;
 mod sessions;

@@ -8,7 +8,7 @@ mod session;
 mod signing_key;
 mod user;
 
-pub use ledger::{AuditRecord, Change, ChangeKind, Digest, LoginCookie, Tombstone};
-pub use session::{EndCause, EndMark, EndScope, Ended, SessionRecord};
+pub use ledger::{AuditRecord, Change, ChangeKind, Digest, SessionAlias, Tombstone};
+pub use session::{Ended, NotBefore, RevocationReason, RevocationScope, SessionRecord};
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
 pub use user::{Credential, CredentialFormat, User};

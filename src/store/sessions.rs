@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Digest, EndCause, EndScope, Page, PageRequest, SessionRecord, StoreError};
+use super::{
+    Digest, Page, PageRequest, RevocationReason, RevocationScope, SessionRecord, StoreError,
+};
 use crate::clock::UnixTime;
 
 /// Sessions and their ends.
@@ -25,20 +27,20 @@ pub trait Sessions {
     async fn end_session(
         &self,
         sid: Uuid,
-        cause: EndCause,
+        cause: RevocationReason,
         at: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError>;
 
     /// Ends all sessions of a scope that are open, in one write however many they are. Tokens of
     /// these logins that were issued up to `at` open no other, seen before or not. `Conflict`:
     /// there is no such signing key.
-    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError>;
+    async fn end_sessions(&self, scope: RevocationScope, at: UnixTime) -> Result<(), StoreError>;
 
     /// Writes down when sessions and their users were last active.
     async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError>;
 
     /// Remembers which session a cookie of the gateway stands for, by the cookie's hash.
-    async fn put_login_cookie(
+    async fn put_session_alias(
         &self,
         cookie: Digest,
         sid: Uuid,
@@ -46,7 +48,7 @@ pub trait Sessions {
     ) -> Result<(), StoreError>;
 
     /// The session that a cookie stands for at the time `now`, ended or not.
-    async fn login_cookie(
+    async fn session_alias(
         &self,
         cookie: Digest,
         now: UnixTime,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Site, eventually, now};
+use super::{TestGateway, eventually, now};
 
 /// The gateway's clock: libfaketime's, which reads its offset from a file each time.
 pub struct Clock {
@@ -47,7 +47,7 @@ impl Clock {
 
     /// Steps the clock to so many seconds beside the truth, a minute at least from where it was, and
     /// waits until the gateway shows it.
-    pub async fn step(&self, site: &Site, offset: i64) {
+    pub async fn step(&self, site: &TestGateway, offset: i64) {
         self.set(offset);
         eventually("the clock does not move", async || {
             // A token that is good for a minute by the clock that it should be.

@@ -6,9 +6,9 @@ use axum::response::Response;
 
 use super::{AUDIT, Frame, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::body::Asked;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::body::ValidQuery;
+use crate::admin::browser::DashboardUser;
 use crate::admin::page::Paging;
 use crate::store::AuditRecord;
 
@@ -23,12 +23,12 @@ struct Page {
 /// `GET /dashboard/audit`.
 pub(super) async fn show(
     State(state): State<AdminState>,
-    visitor: Visitor,
-    Asked(paging): Asked<Paging>,
-) -> Result<Response, Fault> {
+    dashboard_user: DashboardUser,
+    ValidQuery(paging): ValidQuery<Paging>,
+) -> Result<Response, ApiError> {
     let found = state.store.audit(paging.into()).await?;
     Ok(page(&Page {
-        frame: Frame::new(AUDIT, "Audit log", visitor),
+        frame: Frame::new(AUDIT, "Audit log", dashboard_user),
         records: found.items,
         next: found.next,
     }))

@@ -9,18 +9,18 @@ use serde::Deserialize;
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, page, seconds};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::token_test;
-use crate::runtime::SetAside;
+use crate::live_config::ConflictingIssuer;
 
 #[derive(Template)]
 #[template(path = "dashboard/external.html")]
 struct Page {
     frame: Frame,
     issuers: Vec<IssuerRow>,
-    set_aside: Vec<SetAside>,
+    conflicting: Vec<ConflictingIssuer>,
     /// Where the test of a token is sent.
     test_at: &'static str,
     result: Option<TestResult>,
@@ -33,20 +33,23 @@ pub(super) struct Test {
 }
 
 /// `GET /dashboard/external`.
-pub(super) async fn show(State(state): State<AdminState>, visitor: Visitor) -> Response {
-    render(&state, visitor, None)
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+) -> Response {
+    render(&state, dashboard_user, None)
 }
 
 /// `POST /dashboard/external/test`. The token is in the body, and in no answer.
 pub(super) async fn test(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(sent): Form<Test>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
     let explanation = token_test::explain(&state, &sent.token).await;
     let result = TestResult::new(explanation, None);
-    Ok(render(&state, visitor, Some(result)))
+    Ok(render(&state, dashboard_user, Some(result)))
 }
 
 /// How the keys of an issuer are: a tone and a few words.
@@ -61,11 +64,15 @@ pub(super) fn state_of_keys(issuer: &IssuerRow) -> (&'static str, String) {
     }
 }
 
-fn render(state: &AdminState, visitor: Visitor, result: Option<TestResult>) -> Response {
+fn render(
+    state: &AdminState,
+    dashboard_user: DashboardUser,
+    result: Option<TestResult>,
+) -> Response {
     page(&Page {
-        frame: Frame::new(EXTERNAL, "External authentication", visitor),
+        frame: Frame::new(EXTERNAL, "External authentication", dashboard_user),
         issuers: issuers::rows(state),
-        set_aside: state.runtime.view().set_aside.clone(),
+        conflicting: state.live_config.view().conflicting.clone(),
         test_at: "/dashboard/external/test#result",
         result,
     })

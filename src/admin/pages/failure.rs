@@ -4,18 +4,18 @@ use askama::Template;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
 
 #[derive(Template)]
 #[template(path = "dashboard/failure.html")]
 struct Page {
     title: &'static str,
-    fault: Fault,
+    fault: ApiError,
 }
 
-/// Puts a page in the place of a [`Fault`]'s document, and leaves everything else of the answer.
+/// Puts a page in the place of a [`ApiError`]'s document, and leaves everything else of the answer.
 pub(super) async fn for_people(mut response: Response) -> Response {
-    let Some(fault) = response.extensions_mut().remove::<Fault>() else {
+    let Some(fault) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
     let title = fault.status.canonical_reason().unwrap_or("Failed");

@@ -10,19 +10,19 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::admin::AdminState;
-use crate::admin::access::{Access, Asked, Operator, check_same_origin};
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::access::{Access, AccessRequest, Operator, check_same_origin};
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 
-impl<S: Send + Sync> FromRequestParts<S> for Visitor {
-    type Rejection = Fault;
+impl<S: Send + Sync> FromRequestParts<S> for DashboardUser {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts
             .extensions
             .get::<Self>()
             .cloned()
-            .ok_or_else(Fault::unauthorized)
+            .ok_or_else(ApiError::unauthorized)
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn only_this_site(
     if !request.method().is_safe() {
         let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
         if !says {
-            let fault = Fault::forbidden("cross_origin", "no page of this dashboard asked");
+            let fault = ApiError::forbidden("cross_origin", "no page of this dashboard asked");
             return fault.into_response();
         }
         if let Err(fault) = check_same_origin(headers) {
@@ -56,31 +56,31 @@ pub(super) async fn only_visitors(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let visitor = if state.access.needs_token() {
-        state.browsers.visitor(request.headers())
+    let dashboard_user = if state.access.needs_token() {
+        state.dashboard_sessions.dashboard_user(request.headers())
     } else {
-        Some(state.browsers.local())
+        Some(state.dashboard_sessions.local())
     };
-    let visitor = match visitor {
-        Some(visitor) => match state.access.still_holds(&visitor.operator).await {
-            Ok(true) => Some(visitor),
+    let dashboard_user = match dashboard_user {
+        Some(dashboard_user) => match state.access.still_holds(&dashboard_user.operator).await {
+            Ok(true) => Some(dashboard_user),
             Ok(false) => {
-                state.browsers.forget(&visitor.operator);
+                state.dashboard_sessions.forget(&dashboard_user.operator);
                 None
             }
             Err(fault) => return fault.into_response(),
         },
         None => None,
     };
-    match visitor {
-        Some(visitor) => {
-            if let Err(fault) = visitor.operator.check(&Asked::by(&request)) {
+    match dashboard_user {
+        Some(dashboard_user) => {
+            if let Err(fault) = dashboard_user.operator.check(&AccessRequest::by(&request)) {
                 return fault.into_response();
             }
             request
                 .extensions_mut()
-                .insert::<Operator>(visitor.operator.clone());
-            request.extensions_mut().insert(visitor);
+                .insert::<Operator>(dashboard_user.operator.clone());
+            request.extensions_mut().insert(dashboard_user);
             next.run(request).await
         }
         None => Redirect::to("/dashboard/login").into_response(),

@@ -16,8 +16,8 @@ use super::external::{Test, state_of_keys};
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, Sent, ahead, moment, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::token_test;
 use crate::config::issuer::Provisioning;
@@ -81,48 +81,54 @@ pub(super) struct Switch {
 /// `GET /dashboard/external/issuer/{name}`.
 pub(super) async fn show(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Query(Done { done }): Query<Done>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let done = SAID.into_iter().find(|(word, _)| *word == done);
-    render(&state, visitor, &name, done.map(|(_, text)| text), None)
+    render(
+        &state,
+        dashboard_user,
+        &name,
+        done.map(|(_, text)| text),
+        None,
+    )
 }
 
 /// `POST /dashboard/external/issuer/{name}/test`. The token is in the body, and in no answer.
 pub(super) async fn test(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(sent): Form<Test>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
     let explanation = token_test::explain(&state, &sent.token).await;
     let result = TestResult::new(explanation, None);
-    render(&state, visitor, &name, None, Some(result))
+    render(&state, dashboard_user, &name, None, Some(result))
 }
 
 /// `POST /dashboard/external/issuer/{name}/enabled`.
-pub(super) async fn turn(
+pub(super) async fn set_enabled(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(sent): Form<Switch>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    issuers::turn(&state, &visitor.operator, &name, sent.enabled).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    issuers::set_enabled(&state, &dashboard_user.operator, &name, sent.enabled).await?;
     Ok(to_issuer(&name, if sent.enabled { "on" } else { "off" }))
 }
 
 /// `POST /dashboard/external/issuer/{name}/refresh`.
 pub(super) async fn refresh(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    let fetched = issuers::fetch_now(&state, &visitor.operator, &name).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let fetched = issuers::fetch_now(&state, &dashboard_user.operator, &name).await?;
     let done = if fetched.refreshed { "fetched" } else { "" };
     Ok(to_issuer(&name, done))
 }
@@ -130,12 +136,12 @@ pub(super) async fn refresh(
 /// `POST /dashboard/external/issuer/{name}/delete`.
 pub(super) async fn delete(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    issuers::unmake(&state, &visitor.operator, &name).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    issuers::delete_issuer(&state, &dashboard_user.operator, &name).await?;
     Ok(Redirect::to(EXTERNAL).into_response())
 }
 
@@ -152,14 +158,14 @@ pub(super) fn to_issuer(name: &str, done: &str) -> Response {
 
 fn render(
     state: &AdminState,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     name: &str,
     done: Option<&'static str>,
     result: Option<TestResult>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let issuer = issuers::row(state, name)?;
     Ok(page(&Page {
-        frame: Frame::new(EXTERNAL, issuer.name.clone(), visitor),
+        frame: Frame::new(EXTERNAL, issuer.name.clone(), dashboard_user),
         test_at: format!("{EXTERNAL}/issuer/{}/test#result", issuer.name),
         issuer,
         done,

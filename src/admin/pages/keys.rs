@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{Frame, KEYS, Sent, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::keys::{self, KeyRow};
 use crate::store::KeyState;
 
@@ -47,10 +47,10 @@ pub(super) struct Rotate {
 /// `GET /dashboard/keys`.
 pub(super) async fn show(
     State(state): State<AdminState>,
-    visitor: Visitor,
-) -> Result<Response, Fault> {
+    dashboard_user: DashboardUser,
+) -> Result<Response, ApiError> {
     Ok(page(&Page {
-        frame: Frame::new(KEYS, "Signing keys", visitor),
+        frame: Frame::new(KEYS, "Signing keys", dashboard_user),
         keys: keys::rows(&state).await?,
     }))
 }
@@ -58,22 +58,22 @@ pub(super) async fn show(
 /// `POST /dashboard/keys/rotate`.
 pub(super) async fn rotate(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(sent): Form<Rotate>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    keys::rotate_now(&state, &visitor.operator, sent.at_once).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    keys::rotate_now(&state, &dashboard_user.operator, sent.at_once).await?;
     Ok(Redirect::to("/dashboard/keys").into_response())
 }
 
 /// `POST /dashboard/keys/{kid}/revoke`.
 pub(super) async fn revoke(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(kid): Path<String>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    keys::revoke_one(&state, &visitor.operator, &kid).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    keys::revoke_one(&state, &dashboard_user.operator, &kid).await?;
     Ok(Redirect::to("/dashboard/keys").into_response())
 }

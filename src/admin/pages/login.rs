@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::{Sent, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 
 #[derive(Template)]
 #[template(path = "dashboard/login.html")]
@@ -37,10 +37,10 @@ pub(super) async fn show(State(state): State<AdminState>) -> Response {
 pub(super) async fn log_in(
     State(state): State<AdminState>,
     Form(Login { token }): Form<Login>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     match state.access.holder(token.trim().as_bytes()).await {
         Ok(operator) => {
-            let cookie = state.browsers.log_in(operator);
+            let cookie = state.dashboard_sessions.log_in(operator);
             Ok(([(SET_COOKIE, cookie)], Redirect::to("/dashboard")).into_response())
         }
         Err(fault) if fault.status == StatusCode::UNAUTHORIZED => {
@@ -54,11 +54,11 @@ pub(super) async fn log_in(
 /// `POST /dashboard/logout`.
 pub(super) async fn log_out(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     headers: HeaderMap,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    let cookie = state.browsers.log_out(&headers);
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let cookie = state.dashboard_sessions.log_out(&headers);
     Ok(([(SET_COOKIE, cookie)], Redirect::to("/dashboard/login")).into_response())
 }

@@ -8,7 +8,7 @@ use super::chart::{Bars, Line};
 use super::external::state_of_keys;
 use super::{Frame, OVERVIEW, ahead, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
+use crate::admin::browser::DashboardUser;
 use crate::admin::history::Minute;
 use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::overview::{self, Complaint, Overview, Severity};
@@ -74,9 +74,12 @@ impl Page {
 }
 
 /// `GET /dashboard`.
-pub(super) async fn show(State(state): State<AdminState>, visitor: Visitor) -> Response {
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+) -> Response {
     page(&Page {
-        frame: Frame::new(OVERVIEW, "Overview", visitor),
+        frame: Frame::new(OVERVIEW, "Overview", dashboard_user),
         now: overview::look(&state).await,
         issuers: issuers::rows(&state),
     })

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{Frame, ROUTES, Sent, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::config;
-use crate::admin::fault::Fault;
 use crate::admin::routing::{self, RouteRow, UpstreamRow};
-use crate::runtime::Attempt;
+use crate::live_config::Attempt;
 
 #[derive(Template)]
 #[template(path = "dashboard/routes.html")]
@@ -28,25 +28,28 @@ struct Page {
 }
 
 /// `GET /dashboard/routes`.
-pub(super) async fn show(State(state): State<AdminState>, visitor: Visitor) -> Response {
-    let file = state.runtime.file();
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+) -> Response {
+    let file = state.live_config.file();
     page(&Page {
-        frame: Frame::new(ROUTES, "Routes and upstreams", visitor),
+        frame: Frame::new(ROUTES, "Routes and upstreams", dashboard_user),
         routes: routing::routes(&state),
         upstreams: routing::upstreams(&state),
         file: file.map(|file| file.display().to_string()),
-        last: state.runtime.last_attempt(),
-        needs_restart: state.runtime.view().needs_restart.clone(),
+        last: state.live_config.last_attempt(),
+        needs_restart: state.live_config.view().needs_restart.clone(),
     })
 }
 
 /// `POST /dashboard/routes/reload`. What came of it is on the page.
 pub(super) async fn reload(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    config::reload_now(&state, &visitor.operator).await;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    config::reload_now(&state, &dashboard_user.operator).await;
     Ok(Redirect::to(ROUTES).into_response())
 }

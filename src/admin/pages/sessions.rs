@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{Frame, SESSIONS, Sent, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::body::Asked;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::body::ValidQuery;
+use crate::admin::browser::DashboardUser;
 use crate::admin::sessions::{self, Search, SessionRow, SessionState};
 
 #[derive(Template)]
@@ -41,9 +41,9 @@ pub(super) struct Which {
 /// `GET /dashboard/sessions`.
 pub(super) async fn list(
     State(state): State<AdminState>,
-    visitor: Visitor,
-    Asked(Which { all, after }): Asked<Which>,
-) -> Result<Response, Fault> {
+    dashboard_user: DashboardUser,
+    ValidQuery(Which { all, after }): ValidQuery<Which>,
+) -> Result<Response, ApiError> {
     let search = Search {
         state: (!all).then_some(SessionState::Open),
         after,
@@ -51,7 +51,7 @@ pub(super) async fn list(
     };
     let found = sessions::find(&state, search).await?;
     Ok(page(&Page {
-        frame: Frame::new(SESSIONS, "Sessions", visitor),
+        frame: Frame::new(SESSIONS, "Sessions", dashboard_user),
         sessions: found.sessions,
         all,
         next: found.next,
@@ -61,11 +61,11 @@ pub(super) async fn list(
 /// `POST /dashboard/sessions/{sid}/revoke`.
 pub(super) async fn revoke(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(sid): Path<Uuid>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    let ended = sessions::end(&state, &visitor.operator, sid).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let ended = sessions::end(&state, &dashboard_user.operator, sid).await?;
     Ok(Redirect::to(&format!("/dashboard/users/{}", ended.user_id)).into_response())
 }

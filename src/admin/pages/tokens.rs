@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{Frame, Sent, TOKENS, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::tokens::{self, Create, TokenRow};
 use crate::config::Role;
 
@@ -38,33 +38,33 @@ pub(super) struct Wanted {
 /// `GET /dashboard/tokens`.
 pub(super) async fn show(
     State(state): State<AdminState>,
-    visitor: Visitor,
-) -> Result<Response, Fault> {
-    Ok(page(&Page::new(&state, visitor).await?))
+    dashboard_user: DashboardUser,
+) -> Result<Response, ApiError> {
+    Ok(page(&Page::new(&state, dashboard_user).await?))
 }
 
 /// `POST /dashboard/tokens`. The answer is the only one that has the token.
 pub(super) async fn create(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(sent): Form<Wanted>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
     let name = sent.name.trim().to_owned();
     let wanted = Create {
         name: name.clone(),
         role: sent.role,
         expires_in_days: sent.days,
     };
-    match tokens::make(&state, &visitor.operator, wanted).await {
+    match tokens::create_token(&state, &dashboard_user.operator, wanted).await {
         Ok(created) => {
             let made = Some((created.row.name, created.token));
-            let shown = Page::new(&state, visitor).await?;
+            let shown = Page::new(&state, dashboard_user).await?;
             Ok(page(&Page { made, ..shown }))
         }
         Err(fault) => {
             let (status, problem) = (fault.status, Some(fault.message));
-            let shown = Page::new(&state, visitor).await?;
+            let shown = Page::new(&state, dashboard_user).await?;
             let shown = Page {
                 name,
                 problem,
@@ -78,19 +78,19 @@ pub(super) async fn create(
 /// `POST /dashboard/tokens/{name}/revoke`.
 pub(super) async fn revoke(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    tokens::revoke(&state, &visitor.operator, &name).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    tokens::revoke(&state, &dashboard_user.operator, &name).await?;
     Ok(Redirect::to(TOKENS).into_response())
 }
 
 impl Page {
-    async fn new(state: &AdminState, visitor: Visitor) -> Result<Self, Fault> {
+    async fn new(state: &AdminState, dashboard_user: DashboardUser) -> Result<Self, ApiError> {
         Ok(Self {
-            frame: Frame::new(TOKENS, "Admin tokens", visitor),
+            frame: Frame::new(TOKENS, "Admin tokens", dashboard_user),
             tokens: tokens::rows(state).await?,
             asked_for: state.access.needs_token(),
             made: None,

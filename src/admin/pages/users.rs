@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{Frame, Sent, USERS, ago, moment, page};
 use crate::admin::AdminState;
-use crate::admin::body::Asked;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::body::ValidQuery;
+use crate::admin::browser::DashboardUser;
 use crate::admin::sessions::{SessionRow, SessionState};
 use crate::admin::users::{self, Search};
 use crate::store::{CredentialFormat, User};
@@ -55,13 +55,13 @@ pub(super) struct Block {
 /// `GET /dashboard/users`.
 pub(super) async fn list(
     State(state): State<AdminState>,
-    visitor: Visitor,
-    Asked(search): Asked<Search>,
-) -> Result<Response, Fault> {
+    dashboard_user: DashboardUser,
+    ValidQuery(search): ValidQuery<Search>,
+) -> Result<Response, ApiError> {
     let query = search.q.clone().unwrap_or_default();
     let found = users::find(&state, search).await?;
     Ok(page(&List {
-        frame: Frame::new(USERS, "Users", visitor),
+        frame: Frame::new(USERS, "Users", dashboard_user),
         query,
         users: found.items,
         next: found.next,
@@ -71,12 +71,12 @@ pub(super) async fn list(
 /// `GET /dashboard/users/{id}`.
 pub(super) async fn show(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let found = users::one(&state, id).await?;
     Ok(page(&One {
-        frame: Frame::new(USERS, "User", visitor),
+        frame: Frame::new(USERS, "User", dashboard_user),
         user: found.user,
         sessions: found.sessions,
     }))
@@ -85,36 +85,36 @@ pub(super) async fn show(
 /// `POST /dashboard/users/{id}/blocked`.
 pub(super) async fn block(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
     Form(sent): Form<Block>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    users::set_blocked(&state, &visitor.operator, id, sent.blocked).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    users::set_blocked(&state, &dashboard_user.operator, id, sent.blocked).await?;
     Ok(to_user(id))
 }
 
 /// `POST /dashboard/users/{id}/sign-out`.
 pub(super) async fn sign_out(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    users::sign_out_everywhere(&state, &visitor.operator, id).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    users::sign_out_everywhere(&state, &dashboard_user.operator, id).await?;
     Ok(to_user(id))
 }
 
 /// `POST /dashboard/users/{id}/delete`.
 pub(super) async fn delete(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
     Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    visitor.check(&sent.csrf)?;
-    users::remove(&state, &visitor.operator, id).await?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    users::remove(&state, &dashboard_user.operator, id).await?;
     Ok(Redirect::to("/dashboard/users").into_response())
 }
 

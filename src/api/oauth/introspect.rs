@@ -87,7 +87,7 @@ pub async fn introspect(
     client::require(&api, address, &headers, &parameters)?;
     let token = parameters.required("token")?;
     let inactive = || Ok(Json(Introspection::default()));
-    let Ok(given) = api.settings.places.given(token) else {
+    let Ok(given) = api.settings.token_sources.given(token) else {
         return inactive();
     };
     // An external token would open a session; asking about one must not.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
-use crate::store::EndCause;
+use crate::store::RevocationReason;
 
 /// Gives a session token back, which ends its session (RFC 7009). For clients with credentials.
 /// A token that is not ours was given back as well as can be (section 2.2).
@@ -37,7 +37,7 @@ pub async fn revoke(
     if let Ok(claims) = api.exchange.minter().read_past(token) {
         let ended = api
             .exchange
-            .end_session(claims.sid, EndCause::Revoked)
+            .end_session(claims.sid, RevocationReason::Revoked)
             .await;
         ended.map_err(|error| api.exchange.store_failed(&error))?;
     }

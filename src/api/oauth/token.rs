@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
-use crate::credential::Presented;
+use crate::credential::Credential;
 use crate::exchange::Account;
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
@@ -115,9 +115,9 @@ pub async fn exchange(
     let subject = parameters.required("subject_token")?;
     api.limits.sign_in(address.0)?;
     let client = Client::new(address.0, &headers);
-    let given = api.settings.places.given(subject);
+    let given = api.settings.token_sources.given(subject);
     let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
-    let (account, terms) = match is_own(&api, subject) {
+    let (account, terms) = match is_self_issued(&api, subject) {
         true => narrowed(&api, &given, client, asked).await?,
         false => opened(&api, &given, client, asked).await?,
     };
@@ -147,14 +147,14 @@ fn check_types(parameters: &Parameters) -> Result<&'static str, OAuthError> {
     }
 }
 
-fn is_own(api: &ApiState, token: &str) -> bool {
-    crate::jwt::unverified_issuer(token).is_some_and(|iss| api.exchange.is_own(&iss))
+fn is_self_issued(api: &ApiState, token: &str) -> bool {
+    crate::jwt::unverified_issuer(token).is_some_and(|iss| api.exchange.is_self_issued(&iss))
 }
 
 /// A token of ours only narrows: the same session, the same end, for the same audience.
 async fn narrowed(
     api: &ApiState,
-    given: &Presented<'_>,
+    given: &Credential<'_>,
     client: Client,
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {
@@ -180,7 +180,7 @@ async fn narrowed(
 
 async fn opened(
     api: &ApiState,
-    given: &Presented<'_>,
+    given: &Credential<'_>,
     client: Client,
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {

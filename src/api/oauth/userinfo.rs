@@ -55,11 +55,11 @@ pub async fn userinfo(
 ) -> Result<Json<UserInfo>, OAuthError> {
     let missing = Rejection::new(Code::TokenMissing, "token_missing");
     let session = async {
-        let presented = credential::find_own(&headers, &api.settings.places)?
-            .filter(|presented| presented.source == Source::Authorization)
+        let credential = credential::find_own(&headers, &api.settings.token_sources)?
+            .filter(|credential| credential.source == Source::Authorization)
             .ok_or(missing)?;
         let client = || Client::new(address, &headers);
-        let session = api.exchange.session_of(&presented, client).await?;
+        let session = api.exchange.session_of(&credential, client).await?;
         session.require_scope(scope::BASIC)?;
         Ok(session)
     };

@@ -57,7 +57,7 @@ pub async fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<(), 
     if !verified {
         return Err(refused("device_signature_invalid"));
     }
-    if api.exchange.spend("nonce", &nonce, until).await? {
+    if api.exchange.consume_once("nonce", &nonce, until).await? {
         Ok(())
     } else {
         Err(refused("device_nonce_spent"))

@@ -12,12 +12,12 @@ use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, cookie, device, example, refusals, sign_in};
 use crate::api::{ApiState, ClientAddress};
-use crate::credential::{self, Presented};
+use crate::credential::{self, Credential};
 use crate::exchange::Session;
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::{Terms, scope};
-use crate::store::EndCause;
+use crate::store::RevocationReason;
 
 /// A new token for the same session, on the terms of the old one. The session ends when it would
 /// have ended.
@@ -44,19 +44,19 @@ pub async fn refresh(
     ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let presented = presented(&api, &Method::POST, &headers)?;
+    let credential = credential(&api, &Method::POST, &headers)?;
     if api.settings.sdk.sets_cookie {
         api.settings.check_cookie_use(&Method::POST, &headers)?;
     }
     device::check_signature(&api, &headers).await?;
-    let session = session_of(&api, client, &headers, &presented).await?;
+    let session = session_of(&api, client, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
     // An external token signs in; only a session token has terms to keep.
     let old = api
         .exchange
         .minter()
-        .read_past(presented.token.expose())
+        .read_past(credential.token.expose())
         .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
     let terms = Terms {
         audience: Some(old.aud),
@@ -144,13 +144,16 @@ pub async fn revoke(
     ConnectInfo(client): ConnectInfo<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let presented = presented(&api, &Method::POST, &headers)?;
-    let own = api.exchange.minter().read_past(presented.token.expose());
+    let credential = credential(&api, &Method::POST, &headers)?;
+    let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
         Ok(claims) => claims.sid,
-        Err(_) => session_of(&api, client, &headers, &presented).await?.sid(),
+        Err(_) => session_of(&api, client, &headers, &credential).await?.sid(),
     };
-    let ended = api.exchange.end_session(sid, EndCause::Logout).await;
+    let ended = api
+        .exchange
+        .end_session(sid, RevocationReason::Logout)
+        .await;
     ended.map_err(|error| api.exchange.store_failed(&error))?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie
@@ -181,35 +184,35 @@ async fn of_request(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Arc<Session>, SdkError> {
-    let presented = presented(api, method, headers)?;
-    Ok(session_of(api, client, headers, &presented).await?)
+    let credential = credential(api, method, headers)?;
+    Ok(session_of(api, client, headers, &credential).await?)
 }
 
 async fn session_of(
     api: &ApiState,
     ClientAddress(address): ClientAddress,
     headers: &HeaderMap,
-    presented: &Presented<'_>,
+    credential: &Credential<'_>,
 ) -> Result<Arc<Session>, Rejection> {
     let client = || Client::new(address, headers);
-    api.exchange.session_of(presented, client).await
+    api.exchange.session_of(credential, client).await
 }
 
 /// The credential of a request: our own by preference, for an issuer's cookie stays in the
 /// browser beside it.
-fn presented<'a>(
+fn credential<'a>(
     api: &'a ApiState,
     method: &Method,
     headers: &'a HeaderMap,
-) -> Result<Presented<'a>, SdkError> {
+) -> Result<Credential<'a>, SdkError> {
     let settings = &api.settings;
     if *method != Method::GET {
         settings.check_page(headers)?;
     }
-    let own = credential::find_own(headers, &settings.places)?;
-    let presented = own.ok_or_else(|| Rejection::new(Code::TokenMissing, "token_missing"))?;
-    if presented.source.is_cookie() {
+    let own = credential::find_own(headers, &settings.token_sources)?;
+    let credential = own.ok_or_else(|| Rejection::new(Code::TokenMissing, "token_missing"))?;
+    if credential.source.is_cookie() {
         settings.check_cookie_use(method, headers)?;
     }
-    Ok(presented)
+    Ok(credential)
 }

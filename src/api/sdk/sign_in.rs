@@ -64,11 +64,11 @@ pub async fn sign_in(
         settings.check_cookie_use(&Method::POST, &headers)?;
     }
     let session_public_key = device::session_key(request.session_public_key, &headers)?;
-    let presented = match &request.jwt {
-        Some(jwt) => settings.places.given(jwt).map(Some),
-        None => credential::find_in_issuers_cookies(&headers, &settings.places),
+    let credential = match &request.jwt {
+        Some(jwt) => settings.token_sources.given(jwt).map(Some),
+        None => credential::find_in_issuers_cookies(&headers, &settings.token_sources),
     };
-    let presented = presented
+    let credential = credential
         .map_err(Rejection::from)
         .and_then(|found| found.ok_or(Rejection::new(Code::TokenMissing, "token_missing")))
         .map_err(SdkError::invalid_external_auth)?;
@@ -80,7 +80,7 @@ pub async fn sign_in(
         token_end,
     } = api
         .exchange
-        .grant(&presented, Client::new(address, &headers))
+        .grant(&credential, Client::new(address, &headers))
         .await
         .map_err(SdkError::invalid_external_auth)?;
     let terms = Terms {

@@ -87,7 +87,7 @@ pub async fn verify(
     let Assertion { jwt } = body::read(&content)?;
     api.limits.step_up(client.0, session.user())?;
     let account = api.exchange.account(&session).await?;
-    let given = api.settings.places.given(&jwt);
+    let given = api.settings.token_sources.given(&jwt);
     let given = given.map_err(|error| SdkError::invalid_external_auth(error.into()))?;
     let elevated = api
         .settings

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use url::{Host, Url};
 
 use super::error::IssuerError;
-use super::written::{OneOrMany, Written, WrittenClaims};
+use super::raw::{OneOrMany, RawClaims, RawIssuer};
 use super::{Algorithm, Issuer, JwksSettings, KeySource, TENANT_PLACEHOLDER, preset};
 
 impl JsonSchema for Issuer {
@@ -15,74 +15,74 @@ impl JsonSchema for Issuer {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Written::json_schema(generator)
+        RawIssuer::json_schema(generator)
     }
 }
 
-impl TryFrom<Written> for Issuer {
+impl TryFrom<RawIssuer> for Issuer {
     type Error = IssuerError;
 
-    fn try_from(mut written: Written) -> Result<Self, IssuerError> {
-        if written.name.is_empty() {
+    fn try_from(mut raw: RawIssuer) -> Result<Self, IssuerError> {
+        if raw.name.is_empty() {
             return Err(IssuerError::NoName);
         }
-        preset::fill(&mut written)?;
-        written.check_names()?;
-        check_intervals(&written.jwks)?;
-        let (iss, tenants) = written.identity()?;
-        let source = written.key_source(&iss)?;
-        if let Some(secret) = &written.hs256_secret
+        preset::fill(&mut raw)?;
+        raw.check_names()?;
+        check_intervals(&raw.jwks)?;
+        let (iss, tenants) = raw.identity()?;
+        let source = raw.key_source(&iss)?;
+        if let Some(secret) = &raw.hs256_secret
             && secret.expose().len() < MIN_HS256_SECRET
         {
             return Err(IssuerError::ShortSecret);
         }
-        let email_verified_claims = match written.email_verified_claim {
+        let email_verified_claims = match raw.email_verified_claim {
             Some(claim) => vec![claim],
             None => vec!["emailVerified".to_owned(), "email_verified".to_owned()],
         };
         Ok(Self {
-            name: written.name,
+            name: raw.name,
             iss,
             tenants,
             source,
-            key_format: written.key_format.unwrap_or_default(),
-            insecure_http: written.insecure_http,
-            deny_private_networks: written.deny_private_networks,
-            aud: written.aud.map(OneOrMany::into_vec).unwrap_or_default(),
-            aud_claim: written.aud_claim.unwrap_or_else(|| "aud".to_owned()),
-            azp: written.azp.map(OneOrMany::into_vec).unwrap_or_default(),
-            required_claims: written
+            key_format: raw.key_format.unwrap_or_default(),
+            insecure_http: raw.insecure_http,
+            deny_private_networks: raw.deny_private_networks,
+            aud: raw.aud.map(OneOrMany::into_vec).unwrap_or_default(),
+            aud_claim: raw.aud_claim.unwrap_or_else(|| "aud".to_owned()),
+            azp: raw.azp.map(OneOrMany::into_vec).unwrap_or_default(),
+            required_claims: raw
                 .required_claims
-                .map(WrittenClaims::into_required)
+                .map(RawClaims::into_required)
                 .unwrap_or_default(),
-            cookie_name: written.cookie_name,
-            cookie_format: written.cookie_format.unwrap_or_default(),
-            header: written.header,
-            algorithms: written
+            cookie_name: raw.cookie_name,
+            cookie_format: raw.cookie_format.unwrap_or_default(),
+            header: raw.header,
+            algorithms: raw
                 .algorithms
                 .unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
-            leeway: written.leeway,
-            max_token_age: written.max_token_age,
-            sid_claim: written.sid_claim.unwrap_or_else(|| "sid".to_owned()),
-            email_claim: written.email_claim.unwrap_or_else(|| "email".to_owned()),
+            leeway: raw.leeway,
+            max_token_age: raw.max_token_age,
+            sid_claim: raw.sid_claim.unwrap_or_else(|| "sid".to_owned()),
+            email_claim: raw.email_claim.unwrap_or_else(|| "email".to_owned()),
             email_verified_claims,
-            assume_email_verified: written.assume_email_verified,
-            provisioning: written.provisioning,
-            email_trusted: written.email_trusted,
-            logout_audience: written
+            assume_email_verified: raw.assume_email_verified,
+            provisioning: raw.provisioning,
+            email_trusted: raw.email_trusted,
+            logout_audience: raw
                 .logout_audience
                 .map(OneOrMany::into_vec)
                 .unwrap_or_default(),
-            enabled: written.enabled,
-            required_for_ready: written.required_for_ready,
-            hs256_secret: written.hs256_secret,
-            revoke_on_key_removal: written.revoke_on_key_removal,
-            jwks: written.jwks,
+            enabled: raw.enabled,
+            required_for_ready: raw.required_for_ready,
+            hs256_secret: raw.hs256_secret,
+            revoke_on_key_removal: raw.revoke_on_key_removal,
+            jwks: raw.jwks,
         })
     }
 }
 
-impl Written {
+impl RawIssuer {
     fn check_names(&self) -> Result<(), IssuerError> {
         if let Some(header) = &self.header
             && http::HeaderName::from_bytes(header.as_bytes()).is_err()

@@ -2,13 +2,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn parse(written: Value) -> Result<Issuer, String> {
-    serde_json::from_value(written).map_err(|error| error.to_string())
+fn parse(raw: Value) -> Result<Issuer, String> {
+    serde_json::from_value(raw).map_err(|error| error.to_string())
 }
 
-fn preset(mut written: Value) -> Issuer {
-    written["name"] = json!("idp");
-    parse(written).unwrap()
+fn preset(mut raw: Value) -> Issuer {
+    raw["name"] = json!("idp");
+    parse(raw).unwrap()
 }
 
 fn url(issuer: &Issuer) -> &str {
@@ -51,11 +51,11 @@ fn what_makes_no_issuer_says_why() {
     let base =
         json!({ "name": "a", "iss": "https://a.example", "jwks_url": "https://a.example/k" });
     let with = |changes: Value| {
-        let mut written = base.clone();
+        let mut raw = base.clone();
         for (name, value) in changes.as_object().unwrap() {
-            written[name] = value.clone();
+            raw[name] = value.clone();
         }
-        parse(written)
+        parse(raw)
     };
     assert!(with(json!({})).is_ok());
     for (changes, error) in [
@@ -165,8 +165,8 @@ fn discovery_asks_below_the_iss() {
 #[test]
 fn required_claims_are_names_or_values() {
     let required = |claims: Value| {
-        let written = json!({ "name": "a", "iss": "i", "keys": [], "required_claims": claims });
-        parse(written).unwrap().required_claims
+        let raw = json!({ "name": "a", "iss": "i", "keys": [], "required_claims": claims });
+        parse(raw).unwrap().required_claims
     };
     let name = |name: &str, values: Vec<Value>| RequiredClaim {
         name: name.to_owned(),
@@ -228,10 +228,10 @@ fn a_template_stands_for_its_tenants() {
             IssuerError::NoTenants,
         ),
     ] {
-        let written = json!({
+        let raw = json!({
             "name": "a", "iss_template": template, "tenants": tenants, "keys": [],
         });
-        assert_eq!(parse(written).unwrap_err(), error.to_string());
+        assert_eq!(parse(raw).unwrap_err(), error.to_string());
     }
 }
 

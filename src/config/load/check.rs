@@ -6,7 +6,7 @@ use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
 use super::{Finding, issuers, listeners, routes, telemetry, upstreams};
 use crate::config::admin::{ADMIN, is_token_name};
-use crate::config::locate::member;
+use crate::config::positions::member;
 use crate::config::session::BASIC;
 use crate::config::{Config, Limits};
 

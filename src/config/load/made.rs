@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Finding, Problem, issuers, types};
 use crate::config::Config;
 use crate::config::issuer::Issuer;
-use crate::config::locate::Index;
+use crate::config::positions::Index;
 
 /// One thing that is wrong with an issuer that an operator made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

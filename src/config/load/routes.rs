@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Finding;
-use super::edits;
+use super::header_operations;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
@@ -109,13 +109,13 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
         let message = "counts users, whom `auth: none` never knows";
         findings.push(Finding::new(at("rate_per_user"), message));
     }
-    findings.extend(edits::of_request(
+    findings.extend(header_operations::of_request(
         &at("request_headers"),
         &route.request_headers,
         has_session,
         &config.forward.header,
     ));
-    findings.extend(edits::of_response(
+    findings.extend(header_operations::of_response(
         &at("response_headers"),
         &route.response_headers,
         has_session,

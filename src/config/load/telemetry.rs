@@ -6,8 +6,8 @@ use super::Finding;
 use super::message::choice;
 use super::names::is_token;
 use crate::config::Config;
-use crate::config::locate::member;
 use crate::config::log::Log;
+use crate::config::positions::member;
 use crate::config::traces::Otlp;
 
 /// Everything that is wrong with what the gateway tells of itself.

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 use super::message::{Key, Said, translate};
 use super::{Aim, Finding, Problem, located};
 use crate::config::Config;
-use crate::config::locate::{Index, Position, member};
+use crate::config::positions::{Index, Position, member};
 
 /// Reads the types.
 ///

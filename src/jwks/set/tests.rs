@@ -277,13 +277,13 @@ fn a_key_published_again_keeps_its_trust() {
         Signer::new("ES256"),
     );
     let first = parse(&[stays.jwk("stays"), goes.jwk("goes")]);
-    let trust = |set: &KeySet, kid| {
+    let key_validity = |set: &KeySet, kid| {
         set.find(Some(kid), Algorithm::ES256)
             .unwrap()
-            .trust()
+            .key_validity()
             .clone()
     };
-    let (kept, lost) = (trust(&first, "stays"), trust(&first, "goes"));
+    let (kept, lost) = (key_validity(&first, "stays"), key_validity(&first, "goes"));
     // A key is its `kid`, type and material: other members may change.
     let again = with(stays.jwk("stays"), "alg", json!("ES256"));
     // Another key under the same `kid` is another key.
@@ -294,11 +294,11 @@ fn a_key_published_again_keeps_its_trust() {
         .collect();
     assert_eq!(missing, ["goes"]);
     for key in first.missing_in(&second) {
-        key.trust().withdraw();
+        key.key_validity().revoke();
     }
-    assert!(kept.holds() && trust(&second, "stays").holds());
-    assert!(!lost.holds());
-    assert!(trust(&second, "goes").holds());
-    trust(&second, "stays").withdraw();
-    assert!(!kept.holds());
+    assert!(kept.is_valid() && key_validity(&second, "stays").is_valid());
+    assert!(!lost.is_valid());
+    assert!(key_validity(&second, "goes").is_valid());
+    key_validity(&second, "stays").revoke();
+    assert!(!kept.is_valid());
 }

@@ -15,7 +15,7 @@ fn rewrite(forward: Value) -> Result<Rewrite, RewriteError> {
         ],
     }))
     .unwrap();
-    Rewrite::new(&config, &Places::new(&config).unwrap())
+    Rewrite::new(&config, &TokenSources::new(&config).unwrap())
 }
 
 fn default() -> Rewrite {
@@ -291,7 +291,7 @@ fn chunks_of_a_credential_leave_and_their_like_stays() {
         }],
     }))
     .unwrap();
-    let rewrite = Rewrite::new(&config, &Places::new(&config).unwrap()).unwrap();
+    let rewrite = Rewrite::new(&config, &TokenSources::new(&config).unwrap()).unwrap();
     let cookies = "a=1; sb-auth.0=x; sb-auth.x=kept; sb-auth.1=y; sb-auth-2=kept; sb-auth=z";
     let left = stripped(&rewrite, Access::None, &[("Cookie", cookies)]);
     assert_eq!(left, "Cookie: a=1; sb-auth.x=kept; sb-auth-2=kept\n");

@@ -20,7 +20,7 @@ use super::{Cause, Shared};
 use crate::clock::UnixTime;
 use crate::exchange::Session;
 use crate::proxy::connection::Connection;
-use crate::proxy::cut::Cut;
+use crate::proxy::request_guard::RequestGuard;
 
 /// The requests of one connection.
 pub(super) struct Requests {
@@ -54,7 +54,7 @@ impl Requests {
     /// its route wants it to end, and once it is bound to a session also that session's end.
     async fn run<F: Future>(
         &self,
-        cut: &Cut,
+        cut: &RequestGuard,
         request: F,
         allowed: Duration,
     ) -> Result<F::Output, Cause> {
@@ -108,7 +108,7 @@ impl HttpServerApp for Requests {
             session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
         }
         let is_stream = session.is_http2();
-        let cut = Arc::new(Cut::new(Arc::clone(&self.connection)));
+        let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection)));
         let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
         let outcome = tokio::select! {
             biased;
@@ -147,7 +147,7 @@ impl HttpServerApp for Requests {
 }
 
 /// Returns when the listeners close before the request's header is there.
-async fn stopped_before(cut: &Cut, shutdown: &ShutdownWatch) {
+async fn stopped_before(cut: &RequestGuard, shutdown: &ShutdownWatch) {
     let mut shutdown = shutdown.clone();
     // A sender that is gone means the same as a stop.
     let _ = shutdown.wait_for(|stop| *stop).await;
@@ -180,5 +180,5 @@ impl Overdue {
 async fn end_of(session: Arc<Session>) {
     let left = UnixTime::now().until(session.expires_at());
     // An elapsed timeout is the other way for a session to be over.
-    let _ = timeout(left, session.life().over()).await;
+    let _ = timeout(left, session.handle().over()).await;
 }

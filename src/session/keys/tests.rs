@@ -4,12 +4,12 @@ use super::*;
 use crate::store::Embedded;
 
 /// A store in a folder, and gateways on it.
-struct Desk {
+struct TestKeys {
     store: Embedded,
     _dir: tempfile::TempDir,
 }
 
-impl Desk {
+impl TestKeys {
     fn new() -> Self {
         let dir = tempfile::TempDir::new().unwrap();
         let settings = crate::config::Store {
@@ -33,72 +33,84 @@ impl Desk {
 
 /// In the order of their first letters: keys of one second have no other.
 fn states(keys: &SigningKeys) -> Vec<KeyState> {
-    let mut states: Vec<_> = keys.ring().keys().map(|key| key.state).collect();
+    let mut states: Vec<_> = keys.keyring().keys().map(|key| key.state).collect();
     states.sort_by_key(|state| format!("{state:?}"));
     states
 }
 
 #[tokio::test]
 async fn gateways_share_keys_and_follow_a_rotation() {
-    let desk = Desk::new();
+    let desk = TestKeys::new();
     let (here, there) = (desk.gateway(false).await, desk.gateway(false).await);
-    let first = here.ring().current().kid().to_owned();
-    assert_eq!(there.ring().current().kid(), first);
+    let first = here.keyring().current().kid().to_owned();
+    assert_eq!(there.keyring().current().kid(), first);
 
     here.rotate(&desk.store, false).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Next]);
-    assert_eq!(here.ring().current().kid(), first, "published ahead");
+    assert_eq!(here.keyring().current().kid(), first, "published ahead");
     here.rotate(&desk.store, true).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Retired]);
-    let second = here.ring().current().kid().to_owned();
+    let second = here.keyring().current().kid().to_owned();
     assert_ne!(second, first);
 
-    assert_eq!(there.ring().current().kid(), first, "not heard of yet");
+    assert_eq!(there.keyring().current().kid(), first, "not heard of yet");
     there.tend(&desk.store).await.unwrap();
-    assert_eq!(there.ring().current().kid(), second);
-    assert!(there.ring().by_kid(&first).is_some());
+    assert_eq!(there.keyring().current().kid(), second);
+    assert!(there.keyring().by_kid(&first).is_some());
 }
 
 #[tokio::test]
 async fn tokens_stay_good_over_a_rotation() {
-    let desk = Desk::new();
+    let desk = TestKeys::new();
     let keys = desk.gateway(false).await;
-    let trust = keys.ring().trust();
+    let key_validity = keys.keyring().key_validity();
     keys.rotate(&desk.store, true).await.unwrap();
-    assert!(trust.holds() && keys.ring().trust().holds());
+    assert!(key_validity.is_valid() && keys.keyring().key_validity().is_valid());
 }
 
 #[tokio::test]
 async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
-    let desk = Desk::new();
+    let desk = TestKeys::new();
     let keys = desk.gateway(true).await;
-    let (trust, kid) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    let (key_validity, kid) = (
+        keys.keyring().key_validity(),
+        keys.keyring().current().kid().to_owned(),
+    );
     keys.rotate(&desk.store, true).await.unwrap();
-    assert!(!trust.holds());
-    assert!(keys.ring().trust().holds());
-    let published: serde_json::Value = serde_json::from_slice(&keys.ring().jwks()).unwrap();
+    assert!(!key_validity.is_valid());
+    assert!(keys.keyring().key_validity().is_valid());
+    let published: serde_json::Value = serde_json::from_slice(&keys.keyring().jwks()).unwrap();
     assert_eq!(published["keys"].as_array().unwrap().len(), 1);
     assert_ne!(published["keys"][0]["kid"], kid.as_str());
-    assert!(keys.ring().by_kid(&kid).is_some(), "we know it ourselves");
+    assert!(
+        keys.keyring().by_kid(&kid).is_some(),
+        "we know it ourselves"
+    );
 }
 
 #[tokio::test]
 async fn a_forgotten_key_verifies_nothing() {
-    let desk = Desk::new();
+    let desk = TestKeys::new();
     let keys = desk.gateway(false).await;
-    let (trust, kid) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    let (key_validity, kid) = (
+        keys.keyring().key_validity(),
+        keys.keyring().current().kid().to_owned(),
+    );
     keys.forget(&desk.store, &kid).await.unwrap();
-    assert!(keys.ring().by_kid(&kid).is_some(), "the current key stays");
+    assert!(
+        keys.keyring().by_kid(&kid).is_some(),
+        "the current key stays"
+    );
     keys.rotate(&desk.store, true).await.unwrap();
-    assert!(trust.holds());
+    assert!(key_validity.is_valid());
     keys.forget(&desk.store, &kid).await.unwrap();
-    assert!(keys.ring().by_kid(&kid).is_none());
-    assert!(!trust.holds());
+    assert!(keys.keyring().by_kid(&kid).is_none());
+    assert!(!key_validity.is_valid());
 }
 
 #[tokio::test]
 async fn keys_in_files_sign_in_their_order() {
-    let desk = Desk::new();
+    let desk = TestKeys::new();
     let folder = tempfile::TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     let put = |name: &str, algorithm| {
@@ -111,7 +123,7 @@ async fn keys_in_files_sign_in_their_order() {
     rules.files = Some(vec![path("one"), path("two")]);
     let keys = SigningKeys::load(&desk.store, rules).await.unwrap();
     assert_eq!(states(&keys), [KeyState::Current, KeyState::Retired]);
-    assert_eq!(keys.ring().current().algorithm(), "ES256");
+    assert_eq!(keys.keyring().current().algorithm(), "ES256");
     assert!(
         crate::store::SigningKeys::signing_keys(&desk.store)
             .await
@@ -127,19 +139,22 @@ async fn keys_in_files_sign_in_their_order() {
     }
 
     // A rotation: the old key goes to the second place before a new one takes the first.
-    let (trust, first) = (keys.ring().trust(), keys.ring().current().kid().to_owned());
+    let (key_validity, first) = (
+        keys.keyring().key_validity(),
+        keys.keyring().current().kid().to_owned(),
+    );
     std::fs::copy(path("one"), path("two")).unwrap();
     put("one", SigningAlgorithm::ES256);
     keys.tend(&desk.store).await.unwrap();
-    assert_ne!(keys.ring().current().kid(), first);
-    assert!(keys.ring().by_kid(&first).is_some());
+    assert_ne!(keys.keyring().current().kid(), first);
+    assert!(keys.keyring().by_kid(&first).is_some());
     assert!(
-        !trust.holds(),
+        !key_validity.is_valid(),
         "the key that `two` was is published no more"
     );
 
     // What can not be read changes nothing.
-    let now = keys.ring().current().kid().to_owned();
+    let now = keys.keyring().current().kid().to_owned();
     let ec = pem("EC PRIVATE KEY", b"SEC 1");
     for (text, said) in [
         (ec.as_str(), "openssl pkcs8"),
@@ -149,7 +164,7 @@ async fn keys_in_files_sign_in_their_order() {
         std::fs::write(path("one"), text).unwrap();
         let error = keys.tend(&desk.store).await.unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
-        assert_eq!(keys.ring().current().kid(), now);
+        assert_eq!(keys.keyring().current().kid(), now);
     }
     put("one", SigningAlgorithm::EdDSA);
     let error = keys.tend(&desk.store).await.unwrap_err();

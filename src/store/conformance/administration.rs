@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::store::{
-    EndCause, NewUser, PageRequest, Provisioning, SignIn, SignInRefusal, Store, StoreError, User,
-    UserFilter,
+    NewUser, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal, Store, StoreError,
+    User, UserFilter,
 };
 
 pub(super) async fn users_are_listed_in_pages(engine: &dyn Engine) {
@@ -251,7 +251,7 @@ pub(super) async fn an_heir_does_not_get_the_session_of_the_dead(engine: &dyn En
     store.delete_user(user.id, NOON, NOON).await.unwrap();
     // The login was ended by its id after its row was gone with the user.
     store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     let newer = SignIn {

@@ -4,8 +4,8 @@ use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::clock::UnixTime;
 use crate::store::{
-    Activity, Digest, EndCause, EndScope, PageRequest, SignIn, SignInRefusal, SigningKeyRecord,
-    Store, StoreError,
+    Activity, Digest, PageRequest, RevocationReason, RevocationScope, SignIn, SignInRefusal,
+    SigningKeyRecord, Store, StoreError,
 };
 
 pub(super) async fn sessions_are_listed_newest_first(engine: &dyn Engine) {
@@ -55,12 +55,15 @@ pub(super) async fn signing_out_everywhere_ends_what_was_open(engine: &dyn Engin
     .await;
     live(&*store, token("bob")).await;
     let at = NOON.plus(HOUR / 2);
-    store.end_sessions(EndScope::User(ada), at).await.unwrap();
+    store
+        .end_sessions(RevocationScope::User(ada), at)
+        .await
+        .unwrap();
 
     for login in ["ada", "second"] {
         assert_eq!(
             cause(&*store, login).await,
-            Some(EndCause::UserSignedOut),
+            Some(RevocationReason::UserSignedOut),
             "{login}"
         );
     }
@@ -112,7 +115,10 @@ pub(super) async fn signing_out_everywhere_ends_what_was_open(engine: &dyn Engin
 pub(super) async fn a_clock_that_steps_back_ends_no_later_session(engine: &dyn Engine) {
     let store = engine.open().await;
     let ada = live(&*store, token("ada")).await.user.id;
-    store.end_sessions(EndScope::User(ada), NOON).await.unwrap();
+    store
+        .end_sessions(RevocationScope::User(ada), NOON)
+        .await
+        .unwrap();
     let fresh = SignIn {
         sid: sid("fresh"),
         issued_at: Some(NOON.plus(HOUR / 60)),
@@ -134,11 +140,14 @@ pub(super) async fn an_issuer_is_signed_out_alone(engine: &dyn Engine) {
     };
     let bob = live(&*store, elsewhere.clone()).await.user.id;
     store
-        .end_sessions(EndScope::Issuer(ISSUER.to_owned()), NOON)
+        .end_sessions(RevocationScope::Issuer(ISSUER.to_owned()), NOON)
         .await
         .unwrap();
 
-    assert_eq!(cause(&*store, "ada").await, Some(EndCause::IssuerSignedOut));
+    assert_eq!(
+        cause(&*store, "ada").await,
+        Some(RevocationReason::IssuerSignedOut)
+    );
     assert_eq!(
         refused(&*store, token("ada")).await,
         SignInRefusal::SignedOut
@@ -150,12 +159,15 @@ pub(super) async fn an_issuer_is_signed_out_alone(engine: &dyn Engine) {
     assert_eq!(cause(&*store, "bob").await, None);
     live(&*store, elsewhere.clone()).await;
 
-    let here = EndScope::UserAtIssuer(bob, ISSUER.to_owned());
+    let here = RevocationScope::UserAtIssuer(bob, ISSUER.to_owned());
     store.end_sessions(here, NOON).await.unwrap();
     assert_eq!(cause(&*store, "bob").await, None);
-    let there = EndScope::UserAtIssuer(bob, OTHER_ISSUER.to_owned());
+    let there = RevocationScope::UserAtIssuer(bob, OTHER_ISSUER.to_owned());
     store.end_sessions(there, NOON).await.unwrap();
-    assert_eq!(cause(&*store, "bob").await, Some(EndCause::UserSignedOut));
+    assert_eq!(
+        cause(&*store, "bob").await,
+        Some(RevocationReason::UserSignedOut)
+    );
     assert_eq!(refused(&*store, elsewhere).await, SignInRefusal::SignedOut);
     store.close().await;
 }
@@ -176,18 +188,18 @@ pub(super) async fn sessions_under_a_signing_key_end_together(engine: &dyn Engin
     live(&*store, opened("under it", NOON)).await;
     live(&*store, opened("later", NOON.plus(2 * HOUR))).await;
     let at = NOON.plus(3 * HOUR);
-    let unknown = EndScope::SigningKey("unknown".to_owned());
+    let unknown = RevocationScope::SigningKey("unknown".to_owned());
     let error = store.end_sessions(unknown, at).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict(_)), "{error}");
     assert_eq!(cause(&*store, "under it").await, None);
 
     store
-        .end_sessions(EndScope::SigningKey("retired".to_owned()), at)
+        .end_sessions(RevocationScope::SigningKey("retired".to_owned()), at)
         .await
         .unwrap();
     assert_eq!(
         cause(&*store, "under it").await,
-        Some(EndCause::SigningKeyRevoked)
+        Some(RevocationReason::SigningKeyRevoked)
     );
     assert_eq!(cause(&*store, "later").await, None);
     // The issuer's tokens are as good as before: another login may be opened at once.
@@ -207,7 +219,7 @@ pub(super) async fn the_oldest_session_makes_room(engine: &dyn Engine) {
     live(&*store, opened("2", 2)).await;
     let third = live(&*store, opened("3", 3)).await;
     assert_eq!(third.displaced, [sid("1")]);
-    assert_eq!(cause(&*store, "1").await, Some(EndCause::Displaced));
+    assert_eq!(cause(&*store, "1").await, Some(RevocationReason::Displaced));
     assert_eq!(
         (cause(&*store, "2").await, cause(&*store, "3").await),
         (None, None)
@@ -215,7 +227,7 @@ pub(super) async fn the_oldest_session_makes_room(engine: &dyn Engine) {
     assert_eq!(live(&*store, opened("2", 4)).await.displaced, NOBODY);
 
     store
-        .end_session(sid("3"), EndCause::Logout, NOON)
+        .end_session(sid("3"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     assert_eq!(live(&*store, opened("4", 5)).await.displaced, NOBODY);
@@ -258,15 +270,15 @@ pub(super) async fn a_cookie_stands_for_a_session_until_its_time(engine: &dyn En
     live(&*store, token("ada")).await;
     let cookie = Digest([1; 32]);
     store
-        .put_login_cookie(cookie, sid("ada"), NOON.plus(HOUR))
+        .put_session_alias(cookie, sid("ada"), NOON.plus(HOUR))
         .await
         .unwrap();
-    let behind = |cookie, now| store.login_cookie(cookie, now);
+    let behind = |cookie, now| store.session_alias(cookie, now);
     assert_eq!(behind(cookie, NOON).await.unwrap().unwrap().sid, sid("ada"));
     assert_eq!(behind(cookie, NOON.plus(HOUR)).await.unwrap(), None);
     assert_eq!(behind(Digest([2; 32]), NOON).await.unwrap(), None);
     store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     assert!(behind(cookie, NOON).await.unwrap().unwrap().ended.is_some());
@@ -287,7 +299,7 @@ async fn pages(store: &dyn Store, user: Option<uuid::Uuid>) -> Vec<uuid::Uuid> {
     }
 }
 
-async fn cause(store: &dyn Store, login: &str) -> Option<EndCause> {
+async fn cause(store: &dyn Store, login: &str) -> Option<RevocationReason> {
     store
         .session(sid(login))
         .await

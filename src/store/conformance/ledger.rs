@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::keys::key;
 use super::{Engine, HOUR, NOON, live, sid, token};
-use crate::store::{AuditRecord, ChangeKind, EndCause, EndScope, PageRequest, SignIn, StoreError};
+use crate::store::{
+    AuditRecord, ChangeKind, PageRequest, RevocationReason, RevocationScope, SignIn, StoreError,
+};
 
 pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -20,16 +22,16 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
     );
 
     store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     heard.wait_for(|&latest| latest == 1).await.unwrap();
     store
-        .end_sessions(EndScope::User(user), NOON)
+        .end_sessions(RevocationScope::User(user), NOON)
         .await
         .unwrap();
     let email = Some("ada@example.com".to_owned());
@@ -60,10 +62,10 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
         .collect();
     let expected = [
         ChangeKind::SessionEnded(sid("ada")),
-        ChangeKind::SessionsEnded(EndScope::User(user)),
+        ChangeKind::SessionsEnded(RevocationScope::User(user)),
         ChangeKind::UserChanged(user),
         ChangeKind::UserBlocked(user),
-        ChangeKind::SessionsEnded(EndScope::User(user)),
+        ChangeKind::SessionsEnded(RevocationScope::User(user)),
         ChangeKind::UserUnblocked(user),
         ChangeKind::UserDeleted(user),
         ChangeKind::SigningKeysChanged,
@@ -91,7 +93,7 @@ pub(super) async fn an_id_is_spent_once(engine: &dyn Engine) {
     let store = engine.open().await;
     let spends = (0..50).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.spend("jti", "1", NOON).await.unwrap() })
+        tokio::spawn(async move { store.consume_once("jti", "1", NOON).await.unwrap() })
     });
     let spent: Vec<_> = join_all(spends)
         .await
@@ -99,13 +101,13 @@ pub(super) async fn an_id_is_spent_once(engine: &dyn Engine) {
         .map(Result::unwrap)
         .collect();
     assert_eq!(spent.into_iter().filter(|&first| first).count(), 1);
-    assert!(store.spend("jti", "2", NOON).await.unwrap());
-    assert!(store.spend("nonce", "1", NOON).await.unwrap());
+    assert!(store.consume_once("jti", "2", NOON).await.unwrap());
+    assert!(store.consume_once("nonce", "1", NOON).await.unwrap());
     // The same letters, parted elsewhere.
-    assert!(store.spend("jti1", "", NOON).await.unwrap());
+    assert!(store.consume_once("jti1", "", NOON).await.unwrap());
     store.close().await;
     let store = engine.open().await;
-    assert!(!store.spend("jti", "1", NOON).await.unwrap());
+    assert!(!store.consume_once("jti", "1", NOON).await.unwrap());
     store.close().await;
 }
 

@@ -6,7 +6,8 @@ use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOON, live, refused, sid, token};
 use crate::clock::UnixTime;
 use crate::store::{
-    AuditRecord, Digest, EndCause, EndScope, Exported, PageRequest, SignIn, SignInRefusal, Store,
+    AuditRecord, Digest, Exported, PageRequest, RevocationReason, RevocationScope, SignIn,
+    SignInRefusal, Store,
 };
 
 pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
@@ -20,21 +21,21 @@ pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
     let user = live(&*store, short("past", NOON)).await.user.id;
     live(&*store, short("ended", NOON)).await;
     store
-        .end_session(sid("ended"), EndCause::Logout, NOON)
+        .end_session(sid("ended"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     live(&*store, short("later", NOON.plus(HOUR))).await;
     store
-        .put_login_cookie(Digest([1; 32]), sid("later"), NOON)
+        .put_session_alias(Digest([1; 32]), sid("later"), NOON)
         .await
         .unwrap();
     store
-        .put_login_cookie(Digest([2; 32]), sid("later"), NOON.plus(2 * HOUR))
+        .put_session_alias(Digest([2; 32]), sid("later"), NOON.plus(2 * HOUR))
         .await
         .unwrap();
-    store.spend("jti", "past", NOON).await.unwrap();
+    store.consume_once("jti", "past", NOON).await.unwrap();
     store
-        .spend("jti", "later", NOON.plus(2 * HOUR))
+        .consume_once("jti", "later", NOON.plus(2 * HOUR))
         .await
         .unwrap();
 
@@ -48,8 +49,8 @@ pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
         store.user(user).await.unwrap().is_some(),
         "users are not swept"
     );
-    assert!(store.spend("jti", "past", NOON).await.unwrap());
-    assert!(!store.spend("jti", "later", NOON).await.unwrap());
+    assert!(store.consume_once("jti", "past", NOON).await.unwrap());
+    assert!(!store.consume_once("jti", "later", NOON).await.unwrap());
     let listed = store
         .sessions(None, PageRequest::first(9))
         .await
@@ -138,16 +139,16 @@ pub(super) async fn another_store_gets_everything(engine: &dyn Engine) {
     );
     let bob = live(&*store, token("bob")).await;
     assert!(!bob.user_created && !bob.session_created);
-    assert!(!store.spend("jti", "1", NOON).await.unwrap());
+    assert!(!store.consume_once("jti", "1", NOON).await.unwrap());
     let behind = store
-        .login_cookie(Digest([1; 32]), NOON)
+        .session_alias(Digest([1; 32]), NOON)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(behind.user_id, ada.id);
     let sequence = *store.latest_change().borrow();
     store
-        .end_session(sid("bob"), EndCause::Logout, NOON)
+        .end_session(sid("bob"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     let next = store.changes_since(sequence, 9).await.unwrap();
@@ -196,11 +197,14 @@ pub(super) async fn fill(store: &Arc<dyn Store>) {
         .await
         .unwrap();
     store
-        .put_login_cookie(Digest([1; 32]), sid("ada"), NOON.plus(HOUR))
+        .put_session_alias(Digest([1; 32]), sid("ada"), NOON.plus(HOUR))
         .await
         .unwrap();
-    store.end_sessions(EndScope::User(ada), NOON).await.unwrap();
-    store.spend("jti", "1", NOON).await.unwrap();
+    store
+        .end_sessions(RevocationScope::User(ada), NOON)
+        .await
+        .unwrap();
+    store.consume_once("jti", "1", NOON).await.unwrap();
     store.put_signing_key(key("a")).await.unwrap();
     store.put_setting("environment_id", "1").await.unwrap();
     let record = AuditRecord {

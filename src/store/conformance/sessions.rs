@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Engine, HOUR, NOON, live, refused, sid, token};
-use crate::store::{EndCause, Ended, SignIn, SignInRefusal};
+use crate::store::{Ended, RevocationReason, SignIn, SignInRefusal};
 
 pub(super) async fn a_fresh_token_extends_the_session_up_to_its_greatest_age(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -40,13 +40,13 @@ pub(super) async fn an_ended_session_is_not_opened_again(engine: &dyn Engine) {
     live(&*store, other.clone()).await;
 
     let row = store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap()
         .unwrap();
     let ended = Ended {
         at: NOON,
-        cause: EndCause::Logout,
+        cause: RevocationReason::Logout,
     };
     assert_eq!(row.ended, Some(ended));
     assert_eq!(
@@ -65,7 +65,7 @@ pub(super) async fn the_end_outlives_a_restart_and_a_later_token(engine: &dyn En
     let store = engine.open().await;
     live(&*store, token("ada")).await;
     store
-        .end_session(sid("ada"), EndCause::Operator, NOON)
+        .end_session(sid("ada"), RevocationReason::Operator, NOON)
         .await
         .unwrap();
     store.close().await;
@@ -87,7 +87,7 @@ pub(super) async fn the_end_outlives_a_restart_and_a_later_token(engine: &dyn En
 pub(super) async fn the_end_of_an_unknown_session_is_remembered(engine: &dyn Engine) {
     let store = engine.open().await;
     let unknown = store
-        .end_session(sid("ada"), EndCause::Revoked, NOON)
+        .end_session(sid("ada"), RevocationReason::Revoked, NOON)
         .await
         .unwrap();
     assert_eq!(unknown, None);
@@ -103,18 +103,18 @@ pub(super) async fn the_first_cause_of_an_end_stays(engine: &dyn Engine) {
     let store = engine.open().await;
     live(&*store, token("ada")).await;
     store
-        .end_session(sid("ada"), EndCause::Logout, NOON)
+        .end_session(sid("ada"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
     let again = store
-        .end_session(sid("ada"), EndCause::Operator, NOON.plus(HOUR))
+        .end_session(sid("ada"), RevocationReason::Operator, NOON.plus(HOUR))
         .await
         .unwrap();
     assert_eq!(
         again.unwrap().ended,
         Some(Ended {
             at: NOON,
-            cause: EndCause::Logout
+            cause: RevocationReason::Logout
         })
     );
     store.close().await;
@@ -133,7 +133,7 @@ pub(super) async fn a_session_ends_at_its_greatest_age(engine: &dyn Engine) {
 
     let ended = Ended {
         at: NOON.plus(24 * HOUR),
-        cause: EndCause::MaxAge,
+        cause: RevocationReason::MaxAge,
     };
     let refusal = refused(&*store, long(NOON.plus(24 * HOUR))).await;
     assert_eq!(refusal, SignInRefusal::SessionEnded(ended));
@@ -156,7 +156,7 @@ pub(super) async fn an_idle_session_ends(engine: &dyn Engine) {
     let refusal = refused(&*store, at(58)).await;
     let ended = Ended {
         at: NOON.plus(58 * HOUR / 60),
-        cause: EndCause::Idle,
+        cause: RevocationReason::Idle,
     };
     assert_eq!(refusal, SignInRefusal::SessionEnded(ended));
 

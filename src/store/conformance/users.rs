@@ -4,7 +4,8 @@ use futures::future::join_all;
 
 use super::{Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::store::{
-    CredentialFormat, EndCause, PageRequest, Provisioning, SignIn, SignInRefusal, UserFilter,
+    CredentialFormat, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal,
+    UserFilter,
 };
 
 pub(super) async fn the_first_sight_makes_a_user_and_a_session(engine: &dyn Engine) {
@@ -212,7 +213,7 @@ pub(super) async fn an_end_holds_against_a_row_that_follows_behind(engine: &dyn 
     };
     live(&*store, behind.clone()).await;
     store
-        .end_session(behind.sid, EndCause::Logout, NOON)
+        .end_session(behind.sid, RevocationReason::Logout, NOON)
         .await
         .unwrap();
     let refusal = refused(&*store, behind.clone()).await;

@@ -108,13 +108,13 @@ impl StoreFile {
     }
 
     /// Closes the file for another process.
-    pub(super) fn lend(&self) {
+    pub(super) fn release(&self) {
         self.lent.store(true, Ordering::Release);
         self.close();
     }
 
     /// Says that the file may be opened again; the writing thread does.
-    pub(super) fn take_back(&self) {
+    pub(super) fn reacquire(&self) {
         self.lent.store(false, Ordering::Release);
     }
 

@@ -34,16 +34,21 @@ impl Ledger for Embedded {
         })
     }
 
-    async fn spend(&self, scope: &str, id: &str, until: UnixTime) -> Result<bool, StoreError> {
+    async fn consume_once(
+        &self,
+        scope: &str,
+        id: &str,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
         let key = Digest::of(&[scope, id]);
-        let spend = move |tx: &mut Transaction<'_>| {
+        let consume_once = move |tx: &mut Transaction<'_>| {
             let unspent = tx.get(Table::Spent, &key.0)?.is_none();
             if unspent {
                 put_record(tx, Table::Spent, &key.0, &until)?;
             }
             Ok(unspent)
         };
-        self.writer.write(spend).await
+        self.writer.write(consume_once).await
     }
 
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError> {

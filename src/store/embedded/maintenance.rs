@@ -15,7 +15,7 @@ use crate::clock::UnixTime;
 use crate::store::maintenance::{CHANGES_KEPT, GRACE};
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Change, Digest, Exported, LoginCookie, Maintenance, Page, PageRequest, SessionRecord,
+    Change, Digest, Exported, Maintenance, Page, PageRequest, SessionAlias, SessionRecord,
     StoreError, Swept, Tombstone,
 };
 
@@ -144,7 +144,7 @@ fn is_outdated(
 ) -> Result<bool, StoreError> {
     let until = match table {
         Table::Sessions => decoded::<SessionRecord>(table, value)?.remember_until,
-        Table::LoginCookies => decoded::<LoginCookie>(table, value)?.until,
+        Table::SessionAliases => decoded::<SessionAlias>(table, value)?.until,
         Table::Tombstones => decoded::<Tombstone>(table, value)?.until,
         Table::Spent => decoded::<UnixTime>(table, value)?,
         Table::Changes => return Ok(decoded::<Change>(table, value)?.at.plus(CHANGES_KEPT) < now),
@@ -196,9 +196,9 @@ fn exported(table: Table, (key, value): &Row) -> Result<Exported, StoreError> {
     Ok(match table {
         Table::Users => Exported::User(decoded(table, value)?),
         Table::Sessions => Exported::Session(decoded(table, value)?),
-        Table::EndMarks => Exported::EndMark(decoded(table, value)?),
+        Table::EndMarks => Exported::NotBefore(decoded(table, value)?),
         Table::Tombstones => Exported::Tombstone(digest()?, decoded(table, value)?),
-        Table::LoginCookies => Exported::LoginCookie(digest()?, decoded(table, value)?),
+        Table::SessionAliases => Exported::SessionAlias(digest()?, decoded(table, value)?),
         Table::Spent => Exported::Spent(digest()?, decoded(table, value)?),
         Table::SigningKeys => Exported::SigningKey(decoded(table, value)?),
         Table::Settings => Exported::Setting(text(key)?, text(value)?),
@@ -240,12 +240,12 @@ fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError>
                 },
             )
         }
-        Exported::EndMark(mark) => put_record(tx, Table::EndMarks, &mark_key(&mark.scope), mark),
+        Exported::NotBefore(mark) => put_record(tx, Table::EndMarks, &mark_key(&mark.scope), mark),
         Exported::Tombstone(digest, tombstone) => {
             put_record(tx, Table::Tombstones, &digest.0, tombstone)
         }
-        Exported::LoginCookie(digest, cookie) => {
-            put_record(tx, Table::LoginCookies, &digest.0, cookie)
+        Exported::SessionAlias(digest, cookie) => {
+            put_record(tx, Table::SessionAliases, &digest.0, cookie)
         }
         Exported::Spent(digest, until) => put_record(tx, Table::Spent, &digest.0, until),
         Exported::SigningKey(key) => put_record(tx, Table::SigningKeys, key.kid.as_bytes(), key),
@@ -259,7 +259,7 @@ fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError>
 /// Tables whose rows have an end.
 const SWEPT: [Table; 6] = [
     Table::Sessions,
-    Table::LoginCookies,
+    Table::SessionAliases,
     Table::Tombstones,
     Table::Spent,
     Table::Changes,
@@ -272,7 +272,7 @@ const EXPORTED: [Table; 9] = [
     Table::Users,
     Table::EndMarks,
     Table::Sessions,
-    Table::LoginCookies,
+    Table::SessionAliases,
     Table::Tombstones,
     Table::Spent,
     Table::SigningKeys,

@@ -8,8 +8,8 @@ use super::table::{Entry, Range, Read, Table, Transaction, Write};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Replaced, folded, session_as_it_is};
 use crate::store::{
-    Change, ChangeKind, Credential, CredentialFormat, EndMark, EndScope, SessionRecord, StoreError,
-    User,
+    Change, ChangeKind, Credential, CredentialFormat, NotBefore, RevocationScope, SessionRecord,
+    StoreError, User,
 };
 
 /// The record under a key.
@@ -220,15 +220,15 @@ pub(super) fn marks(
     rows: &mut impl Read,
     users: &[Uuid],
     iss: &str,
-) -> Result<Vec<EndMark>, StoreError> {
+) -> Result<Vec<NotBefore>, StoreError> {
     let mut marks = Vec::new();
     let of_users = users.iter().flat_map(|&user| {
         [
-            EndScope::User(user),
-            EndScope::UserAtIssuer(user, iss.to_owned()),
+            RevocationScope::User(user),
+            RevocationScope::UserAtIssuer(user, iss.to_owned()),
         ]
     });
-    for scope in of_users.chain([EndScope::Issuer(iss.to_owned())]) {
+    for scope in of_users.chain([RevocationScope::Issuer(iss.to_owned())]) {
         marks.extend(record(rows, Table::EndMarks, &mark_key(&scope))?);
     }
     let of_keys = Range {
@@ -242,14 +242,14 @@ pub(super) fn marks(
 }
 
 /// Where the mark of a scope is.
-pub(super) fn mark_key(scope: &EndScope) -> Vec<u8> {
+pub(super) fn mark_key(scope: &RevocationScope) -> Vec<u8> {
     match scope {
-        EndScope::User(user) => [&[OF_USER], user.as_bytes().as_slice()].concat(),
-        EndScope::UserAtIssuer(user, iss) => {
+        RevocationScope::User(user) => [&[OF_USER], user.as_bytes().as_slice()].concat(),
+        RevocationScope::UserAtIssuer(user, iss) => {
             [&[OF_USER], user.as_bytes().as_slice(), iss.as_bytes()].concat()
         }
-        EndScope::Issuer(iss) => [&[OF_ISSUER], iss.as_bytes()].concat(),
-        EndScope::SigningKey(kid) => [&[OF_SIGNING_KEY], kid.as_bytes()].concat(),
+        RevocationScope::Issuer(iss) => [&[OF_ISSUER], iss.as_bytes()].concat(),
+        RevocationScope::SigningKey(kid) => [&[OF_SIGNING_KEY], kid.as_bytes()].concat(),
     }
 }
 

@@ -11,8 +11,8 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, EndCause, EndMark, EndScope, Ended, LoginCookie, Page,
-    PageRequest, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+    Activity, ChangeKind, Digest, Ended, NotBefore, Page, PageRequest, RevocationReason,
+    RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
 };
 
 #[async_trait]
@@ -45,13 +45,13 @@ impl Sessions for Embedded {
     async fn end_session(
         &self,
         sid: Uuid,
-        cause: EndCause,
+        cause: RevocationReason,
         at: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
         self.writer.write(move |tx| end(tx, sid, cause, at)).await
     }
 
-    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError> {
+    async fn end_sessions(&self, scope: RevocationScope, at: UnixTime) -> Result<(), StoreError> {
         self.writer
             .write(move |tx| end_all(tx, scope.clone(), at))
             .await
@@ -68,25 +68,25 @@ impl Sessions for Embedded {
         Ok(())
     }
 
-    async fn put_login_cookie(
+    async fn put_session_alias(
         &self,
         cookie: Digest,
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError> {
-        let row = LoginCookie { sid, until };
+        let row = SessionAlias { sid, until };
         self.writer
-            .write(move |tx| put_record(tx, Table::LoginCookies, &cookie.0, &row))
+            .write(move |tx| put_record(tx, Table::SessionAliases, &cookie.0, &row))
             .await
     }
 
-    async fn login_cookie(
+    async fn session_alias(
         &self,
         cookie: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
         self.read(|rows| {
-            let row: Option<LoginCookie> = record(rows, Table::LoginCookies, &cookie.0)?;
+            let row: Option<SessionAlias> = record(rows, Table::SessionAliases, &cookie.0)?;
             match row {
                 Some(row) if now < row.until => session(rows, row.sid),
                 _ => Ok(None),
@@ -98,11 +98,11 @@ impl Sessions for Embedded {
 /// Marks all sessions of a scope as ended.
 pub(super) fn end_all(
     tx: &mut Transaction<'_>,
-    scope: EndScope,
+    scope: RevocationScope,
     at: UnixTime,
 ) -> Result<(), StoreError> {
     let signed = match &scope {
-        EndScope::SigningKey(kid) => {
+        RevocationScope::SigningKey(kid) => {
             let key: Option<SigningKeyRecord> = record(tx, Table::SigningKeys, kid.as_bytes())?;
             Some(
                 key.ok_or(StoreError::Conflict("no such signing key"))?
@@ -117,7 +117,7 @@ pub(super) fn end_all(
         tx,
         Table::EndMarks,
         &key,
-        &EndMark {
+        &NotBefore {
             scope,
             at,
             sequence,
@@ -136,7 +136,7 @@ fn session(rows: &mut impl Read, sid: Uuid) -> Result<Option<SessionRecord>, Sto
 fn end(
     tx: &mut Transaction<'_>,
     sid: Uuid,
-    cause: EndCause,
+    cause: RevocationReason,
     at: UnixTime,
 ) -> Result<Option<SessionRecord>, StoreError> {
     let old: Option<SessionRecord> = record(tx, Table::Sessions, sid.as_bytes())?;

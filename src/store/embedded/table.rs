@@ -30,7 +30,7 @@ pub(super) enum Table {
     /// Time of opening, `sid` -> nothing.
     SessionsByTime,
     /// Hash of a cookie -> its session.
-    LoginCookies,
+    SessionAliases,
     /// Scope -> mark.
     EndMarks,
     /// Hash of an identity -> tombstone.
@@ -58,7 +58,7 @@ impl Table {
         Self::Sessions,
         Self::SessionsByUser,
         Self::SessionsByTime,
-        Self::LoginCookies,
+        Self::SessionAliases,
         Self::EndMarks,
         Self::Tombstones,
         Self::Spent,
@@ -83,7 +83,7 @@ impl Table {
             Self::Sessions => "sessions",
             Self::SessionsByUser => "sessions_by_user",
             Self::SessionsByTime => "sessions_by_time",
-            Self::LoginCookies => "login_cookies",
+            Self::SessionAliases => "login_cookies",
             Self::EndMarks => "end_marks",
             Self::Tombstones => "tombstones",
             Self::Spent => "spent",

@@ -13,7 +13,7 @@ use super::table::Write;
 use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::Engine;
-use crate::store::{EndCause, Sessions, Settings};
+use crate::store::{RevocationReason, Sessions, Settings};
 use uuid::Uuid;
 
 /// A file in a folder of its own, gone with the case.
@@ -120,7 +120,7 @@ async fn a_record_that_cannot_be_read_fails_alone() {
     let damaged = Uuid::from_bytes([1; 16]);
     let at = UnixTime(1);
     let (failed, written) = tokio::join!(
-        store.end_session(damaged, EndCause::Logout, at),
+        store.end_session(damaged, RevocationReason::Logout, at),
         store.put_setting("name", "value"),
     );
     assert_eq!(failed.unwrap_err(), StoreError::Corrupt("sessions"));

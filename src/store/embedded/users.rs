@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::newcomer::Newcomer;
+use super::first_sign_in::FirstSignIn;
 use super::row::{
     OF_USER, identity_key, indexed_user, latest_change, marks, put_record, put_session, put_user,
     record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,
@@ -15,7 +15,7 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
-    ChangeKind, CredentialFormat, Digest, EndScope, NewUser, Page, PageRequest, SignIn,
+    ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope, SignIn,
     SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
 };
 
@@ -28,9 +28,11 @@ impl Users for Embedded {
         }
         // While commits fail, waiting tells the caller so.
         if decision.must_wait || request.durable_session || self.writer.is_failing() {
-            let newcomer = Newcomer::of(&decision)?;
+            let first_sign_in = FirstSignIn::of(&decision)?;
             let write = move |tx: &mut Transaction<'_>| {
-                let written = newcomer.as_ref().map(|newcomer| newcomer.put(tx));
+                let written = first_sign_in
+                    .as_ref()
+                    .map(|first_sign_in| first_sign_in.put(tx));
                 match written.transpose()?.flatten() {
                     Some(outcome) => Ok(outcome),
                     None => sign_in(tx, &request),
@@ -117,7 +119,7 @@ impl Users for Embedded {
             };
             let user = change_user(tx, id, at, kind, |user| user.blocked = blocked)?;
             if user.is_some() && blocked {
-                end_all(tx, EndScope::User(id), at)?;
+                end_all(tx, RevocationScope::User(id), at)?;
             }
             Ok(user)
         };

@@ -88,9 +88,9 @@ impl Writer {
     }
 
     /// Writes what is queued and closes the file; jobs after that fail.
-    pub(super) async fn lend(&self) {
+    pub(super) async fn release(&self) {
         let (reply, lent) = oneshot::channel();
-        if self.queue.send(Message::Lend(reply)).await.is_ok() {
+        if self.queue.send(Message::Release(reply)).await.is_ok() {
             // An error says that the thread is gone, and the file closed.
             let _ = lent.await;
         }
@@ -111,7 +111,7 @@ fn gone() -> StoreError {
 enum Message {
     Job(Box<dyn Job>),
     Close(oneshot::Sender<()>),
-    Lend(oneshot::Sender<()>),
+    Release(oneshot::Sender<()>),
 }
 
 /// One write, with its answer.
@@ -179,12 +179,12 @@ impl Thread {
                 match message {
                     Message::Job(job) => jobs.push(job),
                     Message::Close(closed) => self.close(closed),
-                    Message::Lend(lent) => borrowers.push(lent),
+                    Message::Release(lent) => borrowers.push(lent),
                 }
             }
             self.commit(jobs);
             if !borrowers.is_empty() {
-                self.file.lend();
+                self.file.release();
             }
             for lent in borrowers {
                 let _ = lent.send(());
@@ -274,8 +274,8 @@ impl Thread {
                         job.answer(Err(StoreError::Unavailable(error.to_string())))
                     }
                     Message::Close(closed) => self.close(closed),
-                    Message::Lend(lent) => {
-                        self.file.lend();
+                    Message::Release(lent) => {
+                        self.file.release();
                         let _ = lent.send(());
                     }
                 }

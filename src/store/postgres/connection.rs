@@ -208,7 +208,7 @@ impl Database {
         self.pool.get().await.map_err(|error| {
             StoreError::Unavailable(match error {
                 PoolError::Timeout(_) => "no connection in time".to_owned(),
-                PoolError::Backend(error) => described(&error),
+                PoolError::Backend(error) => describe(&error),
                 PoolError::Closed => "the store is closed".to_owned(),
                 error => error.to_string(),
             })
@@ -263,7 +263,7 @@ impl From<tokio_postgres::Error> for Failure {
         match error.code() {
             Some(code) if races.contains(code) || ended.contains(code) => Self::Again,
             None if error.is_closed() => Self::Again,
-            _ => Self::Store(StoreError::Unavailable(described(&error))),
+            _ => Self::Store(StoreError::Unavailable(describe(&error))),
         }
     }
 }
@@ -275,7 +275,7 @@ impl From<StoreError> for Failure {
 }
 
 /// An error without what the statement was about: its detail may quote a row.
-pub(super) fn described(error: &tokio_postgres::Error) -> String {
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(database) => format!("{} ({})", database.message(), database.code().code()),
         None => match std::error::Error::source(error) {

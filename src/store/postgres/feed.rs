@@ -11,7 +11,7 @@ use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::connection::{Connector, Database, Failure, described, execute, rows};
+use super::connection::{Connector, Database, Failure, describe, execute, rows};
 use super::row::unsigned;
 use crate::store::StoreError;
 
@@ -57,7 +57,7 @@ pub(super) async fn follow(connector: Connector, shared: Arc<Shared>, stop: Canc
         let Some(Err(error)) = listening else { return };
         if !failing {
             tracing::warn!(
-                error = described(&error),
+                error = describe(&error),
                 "changes can not be followed for now"
             );
             failing = true;
@@ -85,7 +85,7 @@ async fn listen(
     });
     // A database without notices is looked at alone.
     if let Err(error) = client.batch_execute("LISTEN vestibule_changes").await {
-        tracing::debug!(error = described(&error), "no notices of changes");
+        tracing::debug!(error = describe(&error), "no notices of changes");
     }
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

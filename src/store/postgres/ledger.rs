@@ -39,7 +39,12 @@ impl Ledger for Postgres {
         .await
     }
 
-    async fn spend(&self, scope: &str, id: &str, until: UnixTime) -> Result<bool, StoreError> {
+    async fn consume_once(
+        &self,
+        scope: &str,
+        id: &str,
+        until: UnixTime,
+    ) -> Result<bool, StoreError> {
         self.write((Digest::of(&[scope, id]), until), |tx, (id, until)| {
             Box::pin(async move { put_spent(tx, *id, *until).await })
         })

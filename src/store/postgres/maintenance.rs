@@ -154,9 +154,9 @@ async fn import(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
             )
             .await
         }
-        Exported::EndMark(mark) => put_mark(tx, mark).await,
+        Exported::NotBefore(mark) => put_mark(tx, mark).await,
         Exported::Tombstone(identity, tombstone) => put_tombstone(tx, *identity, tombstone).await,
-        Exported::LoginCookie(digest, cookie) => put_cookie(tx, *digest, cookie).await,
+        Exported::SessionAlias(digest, cookie) => put_cookie(tx, *digest, cookie).await,
         Exported::Spent(id, until) => put_spent(tx, *id, *until).await.map(drop),
         Exported::SigningKey(key) => put_key(tx, key).await,
         Exported::Setting(name, value) => put_setting(tx, name, value).await,
@@ -229,7 +229,7 @@ const EXPORTED: [Carried; 9] = [
         sql: "SELECT encode(scope, 'hex'), record::text FROM vestibule.end_marks \
               WHERE scope > decode($1, 'hex') ORDER BY scope LIMIT $2",
         start: "",
-        read: |row| record(row, 1, "end_marks").map(Exported::EndMark),
+        read: |row| record(row, 1, "end_marks").map(Exported::NotBefore),
     },
     Carried {
         sql: "SELECT sid::text, record::text FROM vestibule.sessions \
@@ -242,7 +242,7 @@ const EXPORTED: [Carried; 9] = [
               WHERE cookie > decode($1, 'hex') ORDER BY cookie LIMIT $2",
         start: "",
         read: |row| {
-            Ok(Exported::LoginCookie(
+            Ok(Exported::SessionAlias(
                 digest(row)?,
                 record(row, 1, "login_cookies")?,
             ))

@@ -10,8 +10,8 @@ use super::connection::{Failure, Tx, execute, rows};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Replaced, folded, session_as_it_is};
 use crate::store::{
-    Change, ChangeKind, Credential, CredentialFormat, Digest, EndMark, EndScope, SessionRecord,
-    StoreError, User,
+    Change, ChangeKind, Credential, CredentialFormat, Digest, NotBefore, RevocationScope,
+    SessionRecord, StoreError, User,
 };
 
 /// A number as the database has it.
@@ -145,7 +145,7 @@ pub(super) async fn put_session(
     let sql = "INSERT INTO vestibule.sessions \
          (sid, user_id, issuer_scope, opened_at, remember_until, record) \
          VALUES ($1, $2, $3, $4, $5, $6::text::json)";
-    let scope = scope_key(&EndScope::Issuer(new.iss.clone()));
+    let scope = scope_key(&RevocationScope::Issuer(new.iss.clone()));
     let opened_at = signed(new.opened_at.0);
     execute(
         tx.on(),
@@ -165,7 +165,7 @@ pub(super) async fn put_session(
 
 /// A session under the marks, from a row that starts with [`SESSION`].
 pub(super) fn session(row: &Row) -> Result<SessionRecord, Failure> {
-    let marks: Vec<EndMark> = record(row, 1, "end_marks")?;
+    let marks: Vec<NotBefore> = record(row, 1, "end_marks")?;
     Ok(session_as_it_is(record(row, 0, "sessions")?, &marks))
 }
 
@@ -175,23 +175,23 @@ pub(super) const SESSION: &str = "s.record::text, \
       WHERE m.user_id = s.user_id OR m.scope = s.issuer_scope OR m.of_signing_key)";
 
 /// Where the mark of a scope is.
-pub(super) fn scope_key(scope: &EndScope) -> Vec<u8> {
+pub(super) fn scope_key(scope: &RevocationScope) -> Vec<u8> {
     let digest = match scope {
-        EndScope::User(user) => Digest::of(&["user", &user.to_string()]),
-        EndScope::UserAtIssuer(user, iss) => Digest::of(&["user", &user.to_string(), iss]),
-        EndScope::Issuer(iss) => Digest::of(&["issuer", iss]),
-        EndScope::SigningKey(kid) => Digest::of(&["signing key", kid]),
+        RevocationScope::User(user) => Digest::of(&["user", &user.to_string()]),
+        RevocationScope::UserAtIssuer(user, iss) => Digest::of(&["user", &user.to_string(), iss]),
+        RevocationScope::Issuer(iss) => Digest::of(&["issuer", iss]),
+        RevocationScope::SigningKey(kid) => Digest::of(&["signing key", kid]),
     };
     digest.0.to_vec()
 }
 
 /// Writes a mark over the one before.
-pub(super) async fn put_mark(tx: &Tx<'_>, mark: &EndMark) -> Result<(), Failure> {
+pub(super) async fn put_mark(tx: &Tx<'_>, mark: &NotBefore) -> Result<(), Failure> {
     let user: Option<Uuid> = match &mark.scope {
-        EndScope::User(user) | EndScope::UserAtIssuer(user, _) => Some(*user),
-        EndScope::Issuer(_) | EndScope::SigningKey(_) => None,
+        RevocationScope::User(user) | RevocationScope::UserAtIssuer(user, _) => Some(*user),
+        RevocationScope::Issuer(_) | RevocationScope::SigningKey(_) => None,
     };
-    let of_signing_key = matches!(mark.scope, EndScope::SigningKey(_));
+    let of_signing_key = matches!(mark.scope, RevocationScope::SigningKey(_));
     let sql = "INSERT INTO vestibule.end_marks (scope, user_id, of_signing_key, record) \
          VALUES ($1, $2, $3, $4::text::json) \
          ON CONFLICT (scope) DO UPDATE SET record = excluded.record";

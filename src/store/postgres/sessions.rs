@@ -12,8 +12,8 @@ use super::row::{SESSION, encoded, put_mark, put_session, record, record_change,
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, EndCause, EndMark, EndScope, Ended, LoginCookie, Page,
-    PageRequest, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+    Activity, ChangeKind, Digest, Ended, NotBefore, Page, PageRequest, RevocationReason,
+    RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
 };
 
 #[async_trait]
@@ -36,7 +36,7 @@ impl Sessions for Postgres {
     async fn end_session(
         &self,
         sid: Uuid,
-        cause: EndCause,
+        cause: RevocationReason,
         at: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
         self.write((sid, cause, at), |tx, &(sid, cause, at)| {
@@ -45,7 +45,7 @@ impl Sessions for Postgres {
         .await
     }
 
-    async fn end_sessions(&self, scope: EndScope, at: UnixTime) -> Result<(), StoreError> {
+    async fn end_sessions(&self, scope: RevocationScope, at: UnixTime) -> Result<(), StoreError> {
         self.write((scope, at), |tx, (scope, at)| {
             Box::pin(end_all(tx, scope, *at))
         })
@@ -60,19 +60,20 @@ impl Sessions for Postgres {
         Ok(())
     }
 
-    async fn put_login_cookie(
+    async fn put_session_alias(
         &self,
         cookie: Digest,
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError> {
-        self.write((cookie, LoginCookie { sid, until }), |tx, (cookie, row)| {
-            Box::pin(put_cookie(tx, *cookie, row))
-        })
+        self.write(
+            (cookie, SessionAlias { sid, until }),
+            |tx, (cookie, row)| Box::pin(put_cookie(tx, *cookie, row)),
+        )
         .await
     }
 
-    async fn login_cookie(
+    async fn session_alias(
         &self,
         cookie: Digest,
         now: UnixTime,
@@ -85,7 +86,7 @@ impl Sessions for Postgres {
                 let Some(row) = found.first() else {
                     return Ok(None);
                 };
-                find(on, record::<LoginCookie>(row, 0, "login_cookies")?.sid).await
+                find(on, record::<SessionAlias>(row, 0, "login_cookies")?.sid).await
             })
         })
         .await
@@ -93,9 +94,13 @@ impl Sessions for Postgres {
 }
 
 /// Marks all sessions of a scope as ended.
-pub(super) async fn end_all(tx: &Tx<'_>, scope: &EndScope, at: UnixTime) -> Result<(), Failure> {
+pub(super) async fn end_all(
+    tx: &Tx<'_>,
+    scope: &RevocationScope,
+    at: UnixTime,
+) -> Result<(), Failure> {
     let signed = match scope {
-        EndScope::SigningKey(kid) => {
+        RevocationScope::SigningKey(kid) => {
             let sql = "SELECT record::text FROM vestibule.signing_keys WHERE kid = $1";
             let found = rows(tx.on(), sql, &[kid]).await?;
             let row = found
@@ -108,7 +113,7 @@ pub(super) async fn end_all(tx: &Tx<'_>, scope: &EndScope, at: UnixTime) -> Resu
     let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.clone())).await?;
     put_mark(
         tx,
-        &EndMark {
+        &NotBefore {
             scope: scope.clone(),
             at,
             sequence,
@@ -122,7 +127,7 @@ pub(super) async fn end_all(tx: &Tx<'_>, scope: &EndScope, at: UnixTime) -> Resu
 pub(super) async fn put_cookie(
     tx: &Tx<'_>,
     cookie: Digest,
-    row: &LoginCookie,
+    row: &SessionAlias,
 ) -> Result<(), Failure> {
     let sql = "INSERT INTO vestibule.login_cookies (cookie, until, record) \
          VALUES ($1, $2, $3::text::json) \
@@ -196,7 +201,7 @@ async fn page(
 async fn end(
     tx: &Tx<'_>,
     sid: Uuid,
-    cause: EndCause,
+    cause: RevocationReason,
     at: UnixTime,
 ) -> Result<Option<SessionRecord>, Failure> {
     let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1 FOR UPDATE");

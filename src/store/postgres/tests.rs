@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::{self, CASES, Engine};
 use crate::store::{
-    ChangeKind, EndCause, Ledger, Sessions, Settings, SignIn, SignInOutcome, Users,
+    ChangeKind, Ledger, RevocationReason, Sessions, Settings, SignIn, SignInOutcome, Users,
 };
 
 mod server;
@@ -133,10 +133,13 @@ async fn an_end_reaches_the_other_gateway(databases: &InDatabases<'_>) {
     };
     signed_in(&one, second.clone()).await;
     other
-        .end_session(second.sid, EndCause::Logout, NOW)
+        .end_session(second.sid, RevocationReason::Logout, NOW)
         .await
         .unwrap();
-    other.end_session(sid, EndCause::Logout, NOW).await.unwrap();
+    other
+        .end_session(sid, RevocationReason::Logout, NOW)
+        .await
+        .unwrap();
 
     let mut heard = one.latest_change();
     heard.wait_for(|&latest| latest >= 2).await.unwrap();
@@ -171,7 +174,7 @@ async fn a_change_that_commits_late_is_not_skipped(databases: &InDatabases<'_>) 
         let store = store.clone();
         async move {
             store
-                .end_session(Uuid::now_v7(), EndCause::Logout, NOW)
+                .end_session(Uuid::now_v7(), RevocationReason::Logout, NOW)
                 .await
         }
     });
@@ -234,7 +237,7 @@ async fn a_server_that_goes_and_comes_is_found_again() {
     let error = store.health().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     let error = store
-        .end_session(ada.session.sid, EndCause::Logout, NOW)
+        .end_session(ada.session.sid, RevocationReason::Logout, NOW)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
@@ -250,7 +253,7 @@ async fn a_server_that_goes_and_comes_is_found_again() {
     let mut heard = store.latest_change();
     let other = connect(server.url("postgres")).await.unwrap();
     other
-        .end_session(conformance::token("ada").sid, EndCause::Logout, NOW)
+        .end_session(conformance::token("ada").sid, RevocationReason::Logout, NOW)
         .await
         .unwrap();
     heard.wait_for(|&latest| latest == 1).await.unwrap();

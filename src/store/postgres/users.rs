@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
+use super::first_sign_in::{self, FirstSignIn};
 use super::maintenance::put_tombstone;
-use super::newcomer::{self, Newcomer};
 use super::row::{
     column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
     scope_key, signed, subject_key, unsigned, user_by_key, user_keys,
@@ -19,8 +19,8 @@ use super::sessions::end_all;
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide};
 use crate::store::{
-    ChangeKind, CredentialFormat, Digest, EndScope, NewUser, Page, PageRequest, SessionRecord,
-    SignIn, SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
+    ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope,
+    SessionRecord, SignIn, SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -148,7 +148,7 @@ impl Users for Postgres {
                     return Ok(Some(new));
                 }
                 record_change(tx, at, ChangeKind::UserBlocked(id)).await?;
-                end_all(tx, &EndScope::User(id), at).await?;
+                end_all(tx, &RevocationScope::User(id), at).await?;
                 Ok(Some(new))
             })
         })
@@ -206,10 +206,10 @@ impl Postgres {
         decision: Decision,
     ) -> Result<SignInOutcome, StoreError> {
         let identity = Digest::of(&[&request.iss, &request.sub]);
-        if let Some(newcomer) = Newcomer::of(&decision, identity)
+        if let Some(first_sign_in) = FirstSignIn::of(&decision, identity)
             && self
-                .read(newcomer, |on, newcomer| {
-                    Box::pin(newcomer::put(on, newcomer))
+                .read(first_sign_in, |on, first_sign_in| {
+                    Box::pin(first_sign_in::put(on, first_sign_in))
                 })
                 .await?
         {
@@ -263,7 +263,7 @@ async fn decided(on: &impl GenericClient, request: &SignIn) -> Result<Decision, 
     let identity = identity_key(&request.iss, &request.sub);
     let email = request.email.as_deref().map(email_key);
     let tombstone = Digest::of(&[&request.iss, &request.sub]).0.to_vec();
-    let issuer = scope_key(&EndScope::Issuer(request.iss.clone()));
+    let issuer = scope_key(&RevocationScope::Issuer(request.iss.clone()));
     let counted = request.max_sessions.is_some();
     let found = rows(
         on,

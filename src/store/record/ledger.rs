@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::EndScope;
+use super::RevocationScope;
 use crate::clock::UnixTime;
 
 /// Something that gateways must learn about what they hold in memory. Changes are numbered in the
@@ -30,7 +30,7 @@ pub enum ChangeKind {
     /// A session is over.
     SessionEnded(Uuid),
     /// All sessions of a scope that were open are over.
-    SessionsEnded(EndScope),
+    SessionsEnded(RevocationScope),
     /// A user's credentials or metadata changed.
     UserChanged(Uuid),
     /// A user is blocked.
@@ -75,7 +75,7 @@ pub struct Tombstone {
 
 /// The session behind a cookie of the gateway, which is known by its hash alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginCookie {
+pub struct SessionAlias {
     /// The session.
     pub sid: Uuid,
     /// Until when the cookie is good.

@@ -68,13 +68,13 @@ pub struct Ended {
     /// When.
     pub at: UnixTime,
     /// Why.
-    pub cause: EndCause,
+    pub cause: RevocationReason,
 }
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum EndCause {
+pub enum RevocationReason {
     /// The user signed out here.
     Logout,
     /// The issuer said so (OpenID Connect Back-Channel Logout 1.0).
@@ -101,7 +101,7 @@ pub enum EndCause {
     Displaced,
 }
 
-impl EndCause {
+impl RevocationReason {
     /// The word in metrics, which is that of its record.
     pub fn label(self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl EndCause {
 /// Sessions that are ended together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum EndScope {
+pub enum RevocationScope {
     /// All of a user: signed out everywhere.
     User(Uuid),
     /// All of a user that one issuer, by its `iss`, vouched for.
@@ -135,7 +135,7 @@ pub enum EndScope {
     SigningKey(String),
 }
 
-impl EndScope {
+impl RevocationScope {
     /// The word in metrics.
     pub fn label(&self) -> &'static str {
         match self {
@@ -147,11 +147,11 @@ impl EndScope {
     }
 
     /// What ends its sessions.
-    pub fn cause(&self) -> EndCause {
+    pub fn cause(&self) -> RevocationReason {
         match self {
-            Self::SigningKey(_) => EndCause::SigningKeyRevoked,
-            Self::Issuer(_) => EndCause::IssuerSignedOut,
-            Self::User(_) | Self::UserAtIssuer(..) => EndCause::UserSignedOut,
+            Self::SigningKey(_) => RevocationReason::SigningKeyRevoked,
+            Self::Issuer(_) => RevocationReason::IssuerSignedOut,
+            Self::User(_) | Self::UserAtIssuer(..) => RevocationReason::UserSignedOut,
         }
     }
 }
@@ -159,9 +159,9 @@ impl EndScope {
 /// That the sessions of a scope are over: those which were open when the mark was made. It stands
 /// for their rows, so that ending a million is one write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndMark {
+pub struct NotBefore {
     /// Which sessions.
-    pub scope: EndScope,
+    pub scope: RevocationScope,
     /// When.
     pub at: UnixTime,
     /// The change that this was (see [`super::Change`]).
@@ -171,7 +171,7 @@ pub struct EndMark {
     pub signed: Option<(UnixTime, UnixTime)>,
 }
 
-impl EndMark {
+impl NotBefore {
     /// How it ends a session, if it does.
     pub(in crate::store) fn ends(&self, session: &SessionRecord) -> Option<Ended> {
         let cause = self.scope.cause();
@@ -192,7 +192,7 @@ impl EndMark {
         issued_at: Option<UnixTime>,
     ) -> bool {
         // A key of the gateway says nothing about the issuer's tokens.
-        let about_tokens = !matches!(self.scope, EndScope::SigningKey(_));
+        let about_tokens = !matches!(self.scope, RevocationScope::SigningKey(_));
         about_tokens
             && self.covers(user_id, iss)
             && issued_at.is_none_or(|issued_at| issued_at <= self.at)
@@ -200,10 +200,10 @@ impl EndMark {
 
     fn covers(&self, user_id: Uuid, iss: &str) -> bool {
         match &self.scope {
-            EndScope::User(user) => *user == user_id,
-            EndScope::UserAtIssuer(user, issuer) => *user == user_id && issuer == iss,
-            EndScope::Issuer(issuer) => issuer == iss,
-            EndScope::SigningKey(_) => true,
+            RevocationScope::User(user) => *user == user_id,
+            RevocationScope::UserAtIssuer(user, issuer) => *user == user_id && issuer == iss,
+            RevocationScope::Issuer(issuer) => issuer == iss,
+            RevocationScope::SigningKey(_) => true,
         }
     }
 }

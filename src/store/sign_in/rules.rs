@@ -9,8 +9,8 @@ use super::email::{follow_email, linkable};
 use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 use crate::clock::UnixTime;
 use crate::store::{
-    ChangeKind, Credential, CredentialFormat, EndCause, EndMark, Ended, SessionRecord, Tombstone,
-    User,
+    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, RevocationReason, SessionRecord,
+    Tombstone, User,
 };
 
 /// What an engine has about a request.
@@ -23,7 +23,7 @@ pub(in crate::store) struct Found {
     /// That the identity was deleted.
     pub(in crate::store) tombstone: Option<Tombstone>,
     /// All marks about the issuer, these users and signing keys.
-    pub(in crate::store) marks: Vec<EndMark>,
+    pub(in crate::store) marks: Vec<NotBefore>,
     /// The row of the request's `sid`.
     pub(in crate::store) session: Option<SessionRecord>,
     /// All rows of these users, when there is a greatest number of sessions.
@@ -62,7 +62,7 @@ impl Decision {
     }
 
     /// The user and the session, when both are new and nothing else is to be written.
-    pub(in crate::store) fn newcomer(&self) -> Option<(&User, &SessionRecord)> {
+    pub(in crate::store) fn first_sign_in(&self) -> Option<(&User, &SessionRecord)> {
         match (&self.user, self.sessions.as_slice()) {
             (
                 Some(Replaced {
@@ -154,7 +154,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         for row in surplus(request, open, &marks) {
             let ended = Some(Ended {
                 at: request.now,
-                cause: EndCause::Displaced,
+                cause: RevocationReason::Displaced,
             });
             displaced.push(row.sid);
             changes.push(ChangeKind::SessionEnded(row.sid));
@@ -192,7 +192,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
 /// The session as the marks leave it.
 pub(in crate::store) fn session_as_it_is(
     mut session: SessionRecord,
-    marks: &[EndMark],
+    marks: &[NotBefore],
 ) -> SessionRecord {
     if session.ended.is_none() {
         session.ended = marks.iter().find_map(|mark| mark.ends(&session));
@@ -204,7 +204,7 @@ fn refusal(
     request: &SignIn,
     user: Option<&User>,
     tombstone: Option<&Tombstone>,
-    marks: &[EndMark],
+    marks: &[NotBefore],
 ) -> Option<SignInRefusal> {
     let deleted = tombstone.is_some_and(|tombstone| {
         request.now < tombstone.until
@@ -286,12 +286,12 @@ fn continued(request: &SignIn, user_id: Uuid, session: &SessionRecord) -> Sessio
     let last_seen = session.last_seen;
     let idle = |timeout| last_seen.plus(timeout) <= request.now;
     let cause = if greatest_age <= request.now {
-        Some(EndCause::MaxAge)
+        Some(RevocationReason::MaxAge)
     } else if session.user_id != user_id {
         // `sid` comes from the identity, so this is an heir of a user who is gone.
-        Some(EndCause::UserRemoved)
+        Some(RevocationReason::UserRemoved)
     } else if request.idle_timeout.is_some_and(idle) {
-        Some(EndCause::Idle)
+        Some(RevocationReason::Idle)
     } else {
         None
     };
@@ -328,7 +328,7 @@ fn refuse_ended(ended: Ended, row: &SessionRecord, over: SessionRecord) -> Decis
 fn surplus(
     request: &SignIn,
     rows: impl Iterator<Item = SessionRecord>,
-    marks: &[EndMark],
+    marks: &[NotBefore],
 ) -> Vec<SessionRecord> {
     let Some(greatest) = request.max_sessions else {
         return Vec::new();

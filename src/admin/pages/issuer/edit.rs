@@ -16,14 +16,14 @@ use super::form::{self, IssuerForm};
 use super::preset::{PRESETS, Preset};
 use super::to_issuer;
 use crate::admin::AdminState;
-use crate::admin::browser::Visitor;
-use crate::admin::fault::Fault;
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
 use crate::admin::issuers;
 use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
 use crate::admin::token_test;
 use crate::config::issuer::Algorithm;
-use crate::runtime::Document;
+use crate::live_config::Document;
 use crate::store::Digest;
 
 #[derive(Template)]
@@ -63,38 +63,38 @@ pub(in crate::admin::pages) struct Choice {
 
 /// `GET /dashboard/external/new`.
 pub(in crate::admin::pages) async fn blank(
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Query(Choice { preset }): Query<Choice>,
 ) -> Response {
-    page(&Page::new(visitor, IssuerForm::blank(&preset), None))
+    page(&Page::new(dashboard_user, IssuerForm::blank(&preset), None))
 }
 
 /// `POST /dashboard/external/new`.
 pub(in crate::admin::pages) async fn create(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Response, Fault> {
-    visitor.check(value(&fields, "csrf"))?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
     let made = match form.document() {
-        Ok(settings) => issuers::make(&state, &visitor.operator, settings).await,
+        Ok(settings) => issuers::create_issuer(&state, &dashboard_user.operator, settings).await,
         Err(objections) => Err(objections.into()),
     };
     Ok(match made {
         Ok(row) => to_issuer(&row.name, "made"),
-        Err(fault) => Page::new(visitor, form, None).refused(fault),
+        Err(fault) => Page::new(dashboard_user, form, None).refused(fault),
     })
 }
 
 /// `GET /dashboard/external/issuer/{name}/edit`.
 pub(in crate::admin::pages) async fn written(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let settings = settings(&state, &name)?;
-    let mut shown = Page::new(visitor, IssuerForm::of(&settings), Some(name));
+    let mut shown = Page::new(dashboard_user, IssuerForm::of(&settings), Some(name));
     shown.version = version(&settings);
     Ok(page(&shown))
 }
@@ -102,22 +102,24 @@ pub(in crate::admin::pages) async fn written(
 /// `POST /dashboard/external/issuer/{name}/edit`.
 pub(in crate::admin::pages) async fn replace(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Response, Fault> {
-    visitor.check(value(&fields, "csrf"))?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
     let now = version(&settings(&state, &name)?);
     let written = match form.document() {
         _ if now != value(&fields, "version") => Err(changed_meanwhile()),
-        Ok(settings) => issuers::remake(&state, &visitor.operator, &name, settings).await,
+        Ok(settings) => {
+            issuers::replace_issuer(&state, &dashboard_user.operator, &name, settings).await
+        }
         Err(objections) => Err(objections.into()),
     };
     Ok(match written {
         Ok(row) => to_issuer(&row.name, "changed"),
         Err(fault) => {
-            let mut shown = Page::new(visitor, form, Some(name));
+            let mut shown = Page::new(dashboard_user, form, Some(name));
             shown.version = now;
             shown.refused(fault)
         }
@@ -127,30 +129,30 @@ pub(in crate::admin::pages) async fn replace(
 /// `POST /dashboard/external/try`. The token is in the body, and in no answer.
 pub(in crate::admin::pages) async fn try_out(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Response, Fault> {
-    tested(&state, visitor, None, &fields).await
+) -> Result<Response, ApiError> {
+    tested(&state, dashboard_user, None, &fields).await
 }
 
 /// `POST /dashboard/external/issuer/{name}/try`. The token is in the body, and in no answer.
 pub(in crate::admin::pages) async fn try_change(
     State(state): State<AdminState>,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     Path(name): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     settings(&state, &name)?;
-    tested(&state, visitor, Some(name), &fields).await
+    tested(&state, dashboard_user, Some(name), &fields).await
 }
 
 async fn tested(
     state: &AdminState,
-    visitor: Visitor,
+    dashboard_user: DashboardUser,
     changes: Option<String>,
     fields: &[(String, String)],
-) -> Result<Response, Fault> {
-    visitor.check(value(fields, "csrf"))?;
+) -> Result<Response, ApiError> {
+    dashboard_user.check(value(fields, "csrf"))?;
     let form = IssuerForm::sent(fields);
     let tested = match form.document() {
         Ok(mut settings) => {
@@ -160,7 +162,7 @@ async fn tested(
         }
         Err(objections) => Err(objections.into()),
     };
-    let mut shown = Page::new(visitor, form, changes);
+    let mut shown = Page::new(dashboard_user, form, changes);
     value(fields, "version").clone_into(&mut shown.version);
     Ok(match tested {
         Ok(tested) => {
@@ -172,13 +174,13 @@ async fn tested(
 }
 
 impl Page {
-    fn new(visitor: Visitor, form: IssuerForm, changes: Option<String>) -> Self {
+    fn new(dashboard_user: DashboardUser, form: IssuerForm, changes: Option<String>) -> Self {
         let title = match &changes {
             Some(name) => format!("Change {name}"),
             None => "Add an issuer".to_owned(),
         };
         Self {
-            frame: Frame::new(EXTERNAL, title, visitor),
+            frame: Frame::new(EXTERNAL, title, dashboard_user),
             form,
             changes,
             version: String::new(),
@@ -188,7 +190,7 @@ impl Page {
     }
 
     /// The page again, with what is wrong; what was typed is kept.
-    fn refused(mut self, fault: Fault) -> Response {
+    fn refused(mut self, fault: ApiError) -> Response {
         let status = fault.status;
         self.problems = Problems::of(fault);
         (status, page(&self)).into_response()
@@ -254,7 +256,7 @@ impl Page {
 }
 
 impl Problems {
-    fn of(fault: Fault) -> Self {
+    fn of(fault: ApiError) -> Self {
         let mut problems = Self::default();
         if fault.code == "issuer_exists" {
             problems.by_input.insert("name", vec![fault.message]);
@@ -301,10 +303,10 @@ impl Input<'_> {
 }
 
 /// The settings of an issuer that operators made.
-fn settings(state: &AdminState, name: &str) -> Result<Document, Fault> {
+fn settings(state: &AdminState, name: &str) -> Result<Document, ApiError> {
     let row = issuers::row(state, name)?;
     row.settings.ok_or_else(|| {
-        Fault::new(
+        ApiError::new(
             StatusCode::CONFLICT,
             "issuer_from_file",
             "this issuer comes from the configuration file, which alone can change it",
@@ -318,8 +320,8 @@ fn version(settings: &Document) -> String {
     BASE64URL.encode(Digest::of(&["issuer settings", &text]).0)
 }
 
-fn changed_meanwhile() -> Fault {
-    Fault::new(
+fn changed_meanwhile() -> ApiError {
+    ApiError::new(
         StatusCode::CONFLICT,
         "conflict",
         "somebody else changed this issuer since the form was loaded; to save now replaces that",

@@ -11,7 +11,7 @@ use super::field::{Field, JWKS_URL, Kind, SPECIAL, USUAL};
 use super::preset::{self, Preset};
 use crate::config::issuer::Algorithm;
 use crate::config::load::made::{self, Objection};
-use crate::runtime::Document;
+use crate::live_config::Document;
 
 /// What was typed, or what there is to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

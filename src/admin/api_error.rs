@@ -1,0 +1,152 @@
+//! Answers that say what went wrong: `{"error": "…", "code": "…"}`, as the platform's own API does.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tracing::warn;
+
+use crate::config::load::made::Objection;
+use crate::live_config::ChangeError;
+use crate::store::StoreError;
+
+/// Why an operator did not get what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub message: String,
+    /// What is wrong with what was sent, key by key.
+    pub problems: Vec<Objection>,
+}
+
+impl ApiError {
+    /// A fault of this kind.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// 400: the request can not be understood.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    /// 401: who asks is not known.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "an admin token is needed",
+        )
+    }
+
+    /// 401: the token was good, once.
+    pub fn expired() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "token_expired",
+            "this admin token has expired",
+        )
+    }
+
+    /// 403: who asks may not.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is no such {what}"),
+        )
+    }
+}
+
+impl From<Vec<Objection>> for ApiError {
+    /// 422: what was sent is not what it should be.
+    fn from(problems: Vec<Objection>) -> Self {
+        let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Self {
+            problems,
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unprocessable",
+                said.join("; "),
+            )
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeError::FromFile(_) => {
+                Self::new(StatusCode::CONFLICT, "issuer_from_file", message)
+            }
+            ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
+            ChangeError::Unknown => Self::not_found("issuer"),
+            ChangeError::Objections(problems) => problems.into(),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Build(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(what) => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                format!("in the way: {what}"),
+            ),
+            StoreError::InvalidCursor => Self::bad_request(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+                warn!(%error, "store failed");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "the store does not answer",
+                )
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (error, code) = (&self.message, self.code);
+        let body = Json(match self.problems.as_slice() {
+            [] => json!({"error": error, "code": code}),
+            problems => json!({"error": error, "code": code, "problems": problems}),
+        });
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        // For pages, which say the same to people.
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,263 @@
+//! An issuer as the file writes it, before it is checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Algorithm, CookieFormat, JwksSettings, KeyFormat, Provisioning, RequiredClaim};
+use crate::config::secret::Secret;
+use crate::text_schema::DurationText;
+
+/// The keys of one entry of `issuers`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = with_aliases)]
+pub(super) struct RawIssuer {
+    /// Its name in logs, metrics and the dashboard.
+    pub(super) name: String,
+    /// A provider that is known by name; what follows from it need not be written.
+    #[serde(default)]
+    pub(super) preset: Option<Preset>,
+    /// Auth0, Clerk: the domain.
+    #[serde(default)]
+    pub(super) domain: Option<String>,
+    /// Firebase: the project's id. Supabase: its reference.
+    #[serde(default)]
+    pub(super) project: Option<String>,
+    /// Firebase: the tokens are the session cookies of its admin SDKs.
+    #[serde(default)]
+    pub(super) session_cookie: Option<bool>,
+    /// Cognito: the user pool's id.
+    #[serde(default)]
+    pub(super) user_pool: Option<String>,
+    /// Entra: the directory's id.
+    #[serde(default)]
+    pub(super) tenant: Option<String>,
+    /// Keycloak: the server's address.
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    /// Keycloak: the realm.
+    #[serde(default)]
+    pub(super) realm: Option<String>,
+    /// WorkOS: the client's id.
+    #[serde(default)]
+    pub(super) client_id: Option<String>,
+    /// Cloudflare Access: what precedes `.cloudflareaccess.com`.
+    #[serde(default)]
+    pub(super) team: Option<String>,
+    /// The exact `iss` of its tokens.
+    #[serde(default)]
+    pub(super) iss: Option<String>,
+    /// In place of `iss`: one that contains `{tenantid}` once.
+    #[serde(default)]
+    pub(super) iss_template: Option<String>,
+    /// The tenants whose tokens are accepted under a template.
+    #[serde(default)]
+    pub(super) tenants: Vec<String>,
+    /// The address of its key set.
+    #[serde(default, alias = "jwksUrl")]
+    pub(super) jwks_url: Option<String>,
+    /// Look the address up in `{iss}/.well-known/openid-configuration`.
+    #[serde(default)]
+    pub(super) discovery: bool,
+    /// A file that holds the key set.
+    #[serde(default)]
+    pub(super) jwks_file: Option<PathBuf>,
+    /// The keys themselves (RFC 7517 section 4).
+    #[serde(default)]
+    pub(super) keys: Option<Vec<Value>>,
+    /// The shape of the published keys.
+    #[serde(default)]
+    pub(super) key_format: Option<KeyFormat>,
+    /// Allow `http` key-set addresses beyond loopback.
+    #[serde(default)]
+    pub(super) insecure_http: bool,
+    /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
+    #[serde(default)]
+    pub(super) deny_private_networks: bool,
+    /// Accepted audiences; one match is enough. Left out, none is asked for.
+    #[serde(default)]
+    pub(super) aud: Option<OneOrMany>,
+    /// The claim that carries the audience; `aud` by default.
+    #[serde(default)]
+    pub(super) aud_claim: Option<String>,
+    /// Accepted authorized parties. Left out, `azp` is ignored.
+    #[serde(default)]
+    pub(super) azp: Option<OneOrMany>,
+    /// Claims that must be there, beside `iss`, `sub` and `exp`.
+    #[serde(default)]
+    pub(super) required_claims: Option<RawClaims>,
+    /// The cookie that carries its token.
+    #[serde(default, alias = "cookieName")]
+    pub(super) cookie_name: Option<String>,
+    /// How the token lies in that cookie.
+    #[serde(default)]
+    pub(super) cookie_format: Option<CookieFormat>,
+    /// A header field, beside `Authorization`, that carries its bare token.
+    #[serde(default)]
+    pub(super) header: Option<String>,
+    /// Accepted signature algorithms; all of them by default.
+    #[serde(default)]
+    pub(super) algorithms: Option<Vec<Algorithm>>,
+    /// Tolerated difference of clocks.
+    #[serde(default = "default_leeway", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub(super) leeway: Duration,
+    /// The greatest age of a token since its `iat`, which is required then.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
+    pub(super) max_token_age: Option<Duration>,
+    /// The claim that names the login at the provider; `sid` by default.
+    #[serde(default)]
+    pub(super) sid_claim: Option<String>,
+    /// The claim that carries the email address; `email` by default.
+    #[serde(default)]
+    pub(super) email_claim: Option<String>,
+    /// The claim that says whether the address is verified; `email_verified` and `emailVerified` by
+    /// default.
+    #[serde(default)]
+    pub(super) email_verified_claim: Option<String>,
+    /// Take an address for verified when no claim says whether it is.
+    #[serde(default, alias = "assumeEmailVerified")]
+    pub(super) assume_email_verified: bool,
+    /// Whether its users are made on first sight.
+    #[serde(default)]
+    pub(super) provisioning: Provisioning,
+    /// Its word about an address is good enough to link accounts by, where `link_by_verified_email`
+    /// is on.
+    #[serde(default)]
+    pub(super) email_trusted: bool,
+    /// Accepted audiences of its logout tokens; those of `aud` by default.
+    #[serde(default)]
+    pub(super) logout_audience: Option<OneOrMany>,
+    /// Off: its tokens are refused.
+    #[serde(default = "yes")]
+    pub(super) enabled: bool,
+    /// Readiness fails while this issuer has no keys.
+    #[serde(default)]
+    pub(super) required_for_ready: bool,
+    /// A shared secret for HS256, accepted from this issuer only.
+    #[serde(default)]
+    pub(super) hs256_secret: Option<Secret>,
+    /// End the sessions that a key vouched for when it leaves the key set.
+    #[serde(default)]
+    pub(super) revoke_on_key_removal: bool,
+    /// How its keys are fetched and kept.
+    #[serde(default)]
+    pub(super) jwks: JwksSettings,
+}
+
+impl RawIssuer {
+    /// Whether the file says where keys come from.
+    pub(super) fn has_key_source(&self) -> bool {
+        self.jwks_url.is_some() || self.discovery || self.jwks_file.is_some() || self.keys.is_some()
+    }
+}
+
+/// A provider that is known by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Preset {
+    /// `domain`: the tenant's or the custom domain.
+    Auth0,
+    /// `project`; with `session_cookie: true` the cookies that its admin SDKs make, else ID
+    /// tokens.
+    Firebase,
+    /// `project`: the project's reference. With `hs256_secret` also tokens signed with the legacy
+    /// secret.
+    Supabase,
+    /// `domain`: the frontend API's host.
+    Clerk,
+    /// `user_pool`. Access tokens, whose audience is `client_id`; with `aud_claim: aud` ID tokens.
+    Cognito,
+    /// `tenant`, or `tenants` for several.
+    Entra,
+    /// `url` of the server and `realm`.
+    Keycloak,
+    /// `client_id`.
+    Workos,
+    /// `team`, and `aud`, the application's tag.
+    CloudflareAccess,
+    /// `aud`, the path of the backend: every customer of Google has the same issuer and keys.
+    GoogleIap,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// Names alone, or names with the values that are accepted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawClaims {
+    Names(Vec<String>),
+    Values(BTreeMap<String, Value>),
+}
+
+impl RawClaims {
+    pub(super) fn into_required(self) -> Vec<RequiredClaim> {
+        match self {
+            Self::Names(names) => {
+                let present = |name| RequiredClaim {
+                    name,
+                    values: Vec::new(),
+                };
+                names.into_iter().map(present).collect()
+            }
+            Self::Values(values) => {
+                let one_of = |(name, value)| {
+                    let values = match value {
+                        Value::Null => Vec::new(),
+                        Value::Array(many) => many,
+                        one => vec![one],
+                    };
+                    RequiredClaim { name, values }
+                };
+                values.into_iter().map(one_of).collect()
+            }
+        }
+    }
+}
+
+/// The platform's names for keys that have one of ours.
+fn with_aliases(schema: &mut Schema) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let Some(properties) = properties else {
+        return;
+    };
+    for (ours, theirs) in ALIASES {
+        if let Some(property) = properties.get(ours).cloned() {
+            properties.insert(theirs.to_owned(), property);
+        }
+    }
+}
+
+fn default_leeway() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn yes() -> bool {
+    true
+}
+
+const ALIASES: [(&str, &str); 3] = [
+    ("jwks_url", "jwksUrl"),
+    ("cookie_name", "cookieName"),
+    ("assume_email_verified", "assumeEmailVerified"),
+];

@@ -1,0 +1,156 @@
+//! Where tokens may stand in a request, by the configuration.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+
+use crate::config::Config;
+use crate::config::issuer::CookieFormat;
+
+/// The session cookie's name under `https`; the prefix keeps other origins from setting it.
+pub const SESSION_COOKIE: &str = "__Host-vestibule";
+/// The session cookie's name under plain `http`, where the prefix can not be used.
+pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
+/// The platform's SDK keeps its token in this cookie when asked to.
+pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
+
+/// Where tokens are looked for.
+#[derive(Debug)]
+pub struct TokenSources {
+    pub(super) headers: Vec<Place<HeaderName>>,
+    pub(super) cookies: Vec<Place<CookiePlace>>,
+    pub(super) session_cookie: &'static str,
+    pub(super) sdk_cookie: Option<&'static str>,
+    /// The cookies that nobody but the gateway sets.
+    own_cookies: Vec<&'static str>,
+    pub(super) longest_token: usize,
+}
+
+impl TokenSources {
+    /// From the configuration. Several issuers may share a header field or a cookie.
+    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
+        let (mut headers, mut cookies) = (Vec::new(), Vec::new());
+        for issuer in &config.issuers {
+            let owner: Arc<str> = issuer.name.as_str().into();
+            if let Some(text) = &issuer.header {
+                let name = HeaderName::from_bytes(text.as_bytes())
+                    .ok()
+                    .filter(|name| !RESERVED_FIELDS.contains(&name.as_str()))
+                    .ok_or_else(|| TokenSourcesError::Header(text.clone()))?;
+                add_owner(&mut headers, name, Arc::clone(&owner));
+            }
+            if let Some(text) = &issuer.cookie_name {
+                if [SESSION_COOKIE, INSECURE_SESSION_COOKIE].contains(&text.as_str()) {
+                    return Err(TokenSourcesError::ReservedCookie(text.clone()));
+                }
+                let format = issuer.cookie_format;
+                let name = text.as_str().into();
+                add_owner(&mut cookies, CookiePlace { name, format }, owner);
+            }
+        }
+        let secure = config.public_url.is_https();
+        Ok(Self {
+            headers,
+            cookies,
+            session_cookie: if secure {
+                SESSION_COOKIE
+            } else {
+                INSECURE_SESSION_COOKIE
+            },
+            own_cookies: [SESSION_COOKIE, INSECURE_SESSION_COOKIE]
+                .into_iter()
+                .chain(config.sdk.cookie.then_some(SDK_COOKIE))
+                .collect(),
+            sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
+            longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The name of the session cookie that this gateway reads and sets.
+    pub fn session_cookie(&self) -> &'static str {
+        self.session_cookie
+    }
+
+    /// The names of the cookies that nobody but the gateway sets.
+    pub fn own_cookies(&self) -> &[&'static str] {
+        &self.own_cookies
+    }
+
+    /// Issuers' header fields.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.headers.iter().map(|place| &place.name)
+    }
+
+    /// The fields by which requests present credentials.
+    pub fn fields(&self) -> Vec<HeaderName> {
+        let mut fields = vec![AUTHORIZATION, COOKIE];
+        fields.extend(self.headers().cloned());
+        fields
+    }
+
+    /// The names of all cookies that hold credentials, used here or not. Those in chunks are
+    /// named by [`Self::chunked_cookies`].
+    pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
+        let own = [SESSION_COOKIE, INSECURE_SESSION_COOKIE, SDK_COOKIE].map(str::as_bytes);
+        let issuers = self.cookies.iter().map(|place| place.name.name.as_bytes());
+        issuers.chain(own)
+    }
+
+    /// The names under which chunks of a credential are numbered: `NAME.0`, `NAME.1`.
+    pub fn chunked_cookies(&self) -> impl Iterator<Item = &str> {
+        let chunked = |place: &&Place<CookiePlace>| place.name.format == CookieFormat::SupabaseSsr;
+        self.cookies
+            .iter()
+            .filter(chunked)
+            .map(|place| &*place.name.name)
+    }
+}
+
+/// A field or cookie, and the names of the issuers whose tokens it carries.
+#[derive(Debug)]
+pub(super) struct Place<N> {
+    pub(super) name: N,
+    pub(super) issuers: Vec<Arc<str>>,
+}
+
+/// A cookie, and how it carries a token.
+#[derive(Debug, PartialEq)]
+pub(super) struct CookiePlace {
+    pub(super) name: Box<str>,
+    pub(super) format: CookieFormat,
+}
+
+/// Why the places of a configuration can not be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenSourcesError {
+    /// Not a field name, or one with another meaning.
+    #[error("`{0}` can not carry a token: not a field name, or one with a meaning of its own")]
+    Header(String),
+    /// The gateway's own cookie.
+    #[error("`{0}` is the gateway's own session cookie")]
+    ReservedCookie(String),
+}
+
+fn add_owner<N: PartialEq>(token_sources: &mut Vec<Place<N>>, name: N, issuer: Arc<str>) {
+    match token_sources.iter_mut().find(|place| place.name == name) {
+        Some(place) => place.issuers.push(issuer),
+        None => token_sources.push(Place {
+            name,
+            issuers: vec![issuer],
+        }),
+    }
+}
+
+/// Fields that an issuer's token can not be taken from, since it is taken out of the request.
+const RESERVED_FIELDS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];

@@ -1,0 +1,163 @@
+//! From a token that holds to a live session: its user found or created, its session opened or
+//! continued.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::digest::TokenDigest;
+use super::{Exchange, RETRY_STORE, SIGN_IN_ATTEMPTS, SessionHandle, backchannel};
+use crate::clock::UnixTime;
+use crate::identity::{self, Client};
+use crate::jwt::Verified;
+use crate::rejection::Rejection;
+use crate::session::Login;
+use crate::session::login::Mark;
+use crate::store::{Digest, RevocationReason, SignIn, SignInOutcome, SignedIn};
+
+/// An external token whose user has a live session.
+pub(super) struct Authenticated {
+    pub(super) verified: Verified,
+    pub(super) signed_in: SignedIn,
+    pub(super) handle: Arc<SessionHandle>,
+    /// When a session token made from it must end.
+    pub(super) token_end: UnixTime,
+}
+
+/// What is durable before a sign-in is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// The user; a lost session row is made again by the same token.
+    User,
+    /// The session's row, too.
+    Session,
+}
+
+impl Exchange {
+    /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or continues its session.
+    pub(super) async fn authenticate(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+        client: Client,
+        now: UnixTime,
+        durable: Durable,
+    ) -> Result<Authenticated, Rejection> {
+        let verified = match self.verify(token, now).await {
+            Ok(verified) => verified,
+            Err(refusal) => {
+                let rejection = Rejection::from(&refusal);
+                if refusal.is_permanent() {
+                    self.refused.remember(digest, rejection, Some(&refusal));
+                }
+                return Err(rejection);
+            }
+        };
+        if durable == Durable::Session {
+            self.rates.sign_in(&verified)?;
+        }
+        let sid = self.sid_of(&verified);
+        let token_end = end_of(&verified, now);
+        let asked = identity::sign_in(&verified, sid, &self.settings.load().policy, token_end, now);
+        let request = SignIn {
+            client_address: client.address,
+            user_agent: client.user_agent,
+            durable_session: asked.durable_session || durable == Durable::Session,
+            ..asked
+        };
+        let settings = verified.issuer().settings();
+        let index = backchannel::login_index(settings, verified.iss(), verified.login_claim());
+        let (signed_in, handle) = self.sign_in(request, index).await?;
+        handle.opened_by(verified.key_validity());
+        Ok(Authenticated {
+            verified,
+            signed_in,
+            handle,
+            token_end,
+        })
+    }
+
+    /// The session that a login token stands for.
+    pub(super) fn sid_of(&self, verified: &Verified) -> Uuid {
+        let signed_part = verified.signed_part_digest();
+        self.sid_key.sid(&Login {
+            iss: verified.iss(),
+            sub: verified.subject(),
+            mark: match verified.login_claim() {
+                Some(claim) => Mark::Claim(claim),
+                None => Mark::SignedPart(&signed_part),
+            },
+        })
+    }
+
+    /// Asks the store for the user and the session, whose life an end from now on ends.
+    /// `index` is a name under which the session is to be found, too.
+    pub(super) async fn sign_in(
+        &self,
+        request: SignIn,
+        index: Option<Digest>,
+    ) -> Result<(SignedIn, Arc<SessionHandle>), Rejection> {
+        for _ in 0..SIGN_IN_ATTEMPTS {
+            // Both before the store is asked: an end that comes between finds the life, or is
+            // counted.
+            let mass_ends = self.registry.mass_ends();
+            let handle = self.registry.register(request.sid);
+            self.write_before_idle(request.sid, &handle).await?;
+            if let Some(index) = index.filter(|_| !handle.is_known()) {
+                let until = request.now.plus(request.max_age).max(request.token_end);
+                let written = self
+                    .store
+                    .put_session_alias(index, request.sid, until)
+                    .await;
+                written.map_err(|e| self.store_failed(&e))?;
+            }
+            let outcome = self.store.sign_in(request.clone()).await;
+            let signed_in = match outcome.map_err(|e| self.store_failed(&e))? {
+                SignInOutcome::Live(signed_in) => signed_in,
+                SignInOutcome::Refused(refusal) => return Err(refusal.into()),
+            };
+            self.count_created(&request.issuer_name, &signed_in);
+            for sid in &signed_in.displaced {
+                self.registry.end(*sid);
+                self.count_end("session", RevocationReason::Displaced);
+            }
+            self.registry.bind(&handle, &signed_in.session);
+            if handle.is_valid() && self.registry.mass_ends() == mass_ends {
+                return Ok((*signed_in, handle));
+            }
+        }
+        Err(Rejection::unavailable("sessions_ending", RETRY_STORE))
+    }
+
+    fn count_created(&self, issuer: &str, signed_in: &SignedIn) {
+        if signed_in.user_created {
+            self.metrics
+                .users_created
+                .with_label_values(&[issuer])
+                .inc();
+            info!(issuer, user = %signed_in.user.id, "user created");
+        }
+        if signed_in.session_created {
+            self.metrics
+                .sessions_created
+                .with_label_values(&[issuer])
+                .inc();
+        }
+        if signed_in.email_taken {
+            self.metrics.emails_taken.with_label_values(&[issuer]).inc();
+            warn!(issuer, user = %signed_in.user.id, "verified email belongs to another user");
+        }
+    }
+}
+
+/// When a session token made from this external one must end: with it, or, when it is already
+/// past its `exp` and only alive by leeway, with its leeway.
+fn end_of(verified: &Verified, now: UnixTime) -> UnixTime {
+    let exp = verified.expires_at();
+    if now < exp {
+        exp
+    } else {
+        exp.plus(verified.issuer().settings().leeway)
+    }
+}

@@ -1,0 +1,110 @@
+//! Sessions that already are: by one of our own tokens, or by their id.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::session::Provenance;
+use super::{Exchange, RETRY_STORE, SIGN_IN_ATTEMPTS, Session, SessionHandle};
+use crate::clock::UnixTime;
+use crate::rejection::{Code, Rejection};
+use crate::session::SessionToken;
+use crate::session::minter::SelfIssuedError;
+use crate::store::{RevocationReason, SessionRecord, User};
+
+impl Exchange {
+    /// The session of one of our own tokens: the same session, with the token's own end.
+    pub(super) async fn exchange_self_issued(
+        &self,
+        token: &str,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, Rejection> {
+        // Before the token is read: a set of keys that is replaced in between is no longer trusted.
+        let mut key_validity = self.minter.keys.keyring().key_validity();
+        let claims = match self.minter.read(token, now) {
+            // Another gateway may have begun to sign with a key that we have not heard of.
+            Err(SelfIssuedError::UnknownKey) if self.minter.keys.may_look(now) => {
+                self.maintain_keys().await;
+                key_validity = self.minter.keys.keyring().key_validity();
+                self.minter.read(token, now)
+            }
+            decided => decided,
+        };
+        let claims = claims.map_err(own_refused)?;
+        let (record, handle) = self.live_session(claims.sid, now).await?;
+        if record.user_id != claims.sub {
+            return Err(Rejection::new(Code::TokenInvalid, "session_unknown"));
+        }
+        let user = self.user_of(&record).await?;
+        let token = SessionToken {
+            text: token.to_owned(),
+            expires_at: claims.exp.min(record.expires_at),
+            scopes: self.minter.scopes_of(&claims.scope),
+            key_validity,
+        };
+        let token = self
+            .unaddressed(token, &claims.aud)
+            .map_err(super::mint_failed)?;
+        self.on_our_word(&user, &record, token, handle)
+    }
+
+    /// A session that no issuer's key vouches for any more, only we.
+    pub(super) fn on_our_word(
+        &self,
+        user: &User,
+        record: &SessionRecord,
+        token: SessionToken,
+        handle: Arc<SessionHandle>,
+    ) -> Result<Arc<Session>, Rejection> {
+        let settings = self.settings.load();
+        Session::new(Provenance::Own, user, record, token, handle, &settings)
+            .map(Arc::new)
+            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+    }
+
+    /// The session of an id, and its life, which an end from now on ends.
+    pub(super) async fn live_session(
+        &self,
+        sid: Uuid,
+        now: UnixTime,
+    ) -> Result<(SessionRecord, Arc<SessionHandle>), Rejection> {
+        for _ in 0..SIGN_IN_ATTEMPTS {
+            let mass_ends = self.registry.mass_ends();
+            let handle = self.registry.register(sid);
+            let found = self.store.session(sid).await;
+            let record = found
+                .map_err(|e| self.store_failed(&e))?
+                .ok_or_else(|| Rejection::new(Code::TokenInvalid, "session_unknown"))?;
+            if record.ended.is_some() || record.expires_at <= now {
+                return Err(Rejection::new(Code::LoginRequired, "session_ended"));
+            }
+            self.registry.bind(&handle, &record);
+            if handle.is_idle(now) {
+                let ended = self.end_session(sid, RevocationReason::Idle).await;
+                ended.map_err(|e| self.store_failed(&e))?;
+                return Err(Rejection::new(Code::LoginRequired, "session_idle"));
+            }
+            if handle.is_valid() && self.registry.mass_ends() == mass_ends {
+                return Ok((record, handle));
+            }
+        }
+        Err(Rejection::unavailable("sessions_ending", RETRY_STORE))
+    }
+
+    pub(super) async fn user_of(&self, session: &SessionRecord) -> Result<User, Rejection> {
+        let user = self.store.user(session.user_id).await;
+        user.map_err(|e| self.store_failed(&e))?
+            .filter(|user| !user.blocked)
+            .ok_or_else(|| Rejection::new(Code::Forbidden, "user_blocked"))
+    }
+}
+
+fn own_refused(error: SelfIssuedError) -> Rejection {
+    match error {
+        SelfIssuedError::Malformed => Rejection::new(Code::TokenInvalid, "own_malformed"),
+        SelfIssuedError::WrongKind => Rejection::new(Code::TokenInvalid, "own_wrong_kind"),
+        SelfIssuedError::UnknownKey => Rejection::new(Code::TokenInvalid, "own_key_unknown"),
+        SelfIssuedError::Signature => Rejection::new(Code::TokenInvalid, "own_signature_invalid"),
+        SelfIssuedError::Expired => Rejection::new(Code::TokenExpired, "own_expired"),
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether a session still lives, told to everything that runs under it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+mod index;
+mod registry;
+
+pub use registry::{MassEnd, SessionRegistry};
+
+use crate::clock::{ShortTime, UnixTime};
+use crate::jwks::KeyValidity;
+
+/// The life of one session at this gateway. Cached sessions read it on each hit; open streams
+/// wait for its end.
+///
+/// There may be a million, so times are as short as [`ShortTime`].
+#[derive(Debug)]
+pub struct SessionHandle {
+    sid: Uuid,
+    owner: OnceLock<Owner>,
+    opened_by: OnceLock<KeyValidity>,
+    /// The latest request, here or as the store told.
+    last_seen: AtomicU32,
+    /// What of that is written down.
+    written: AtomicU32,
+    /// Seconds; 0 for no bound.
+    idle_timeout: u32,
+    ended: AtomicBool,
+}
+
+/// Whose session it is, as far as ends of many sessions at once ask. Packed, since eight bytes fewer
+/// fit a smaller class of the allocator's.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(4))]
+struct Owner {
+    user: Uuid,
+    opened_after: u64,
+    /// The number of its `iss` among [`SessionRegistry`].
+    issuer: u32,
+}
+
+impl SessionHandle {
+    fn new(sid: Uuid, idle_timeout: u32) -> Self {
+        Self {
+            sid,
+            owner: OnceLock::new(),
+            opened_by: OnceLock::new(),
+            last_seen: AtomicU32::new(0),
+            written: AtomicU32::new(0),
+            idle_timeout,
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The session's id.
+    pub fn sid(&self) -> Uuid {
+        self.sid
+    }
+
+    /// Whose session it is, once the store has told.
+    pub fn user(&self) -> Option<Uuid> {
+        self.owner.get().map(|owner| owner.user)
+    }
+
+    /// Says whose key signed the token that opened the session here; the first word stands.
+    pub fn opened_by(&self, key: &KeyValidity) {
+        self.opened_by.get_or_init(|| key.clone());
+    }
+
+    /// Whether the session may still be used.
+    pub fn is_valid(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether the session may be used at the time `now`: it has neither ended nor been idle for
+    /// too long.
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.is_valid() && !self.is_idle(now)
+    }
+
+    /// Whether nothing was heard of it for longer than allowed.
+    pub fn is_idle(&self, now: UnixTime) -> bool {
+        let last_seen = self.last_seen.load(Ordering::Relaxed);
+        self.idle_timeout > 0 && last_seen.saturating_add(self.idle_timeout) <= seconds(now)
+    }
+
+    /// Notes a request at the time `now`. Writes once a second at most, so that the requests of
+    /// one session do not wait for each other.
+    pub fn touch(&self, now: UnixTime) {
+        let now = seconds(now);
+        if self.last_seen.load(Ordering::Relaxed) < now {
+            self.last_seen.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When it was last seen, unless that is written down.
+    pub fn unwritten(&self) -> Option<UnixTime> {
+        let last_seen = self.last_seen.load(Ordering::Relaxed);
+        (self.written.load(Ordering::Relaxed) < last_seen).then(|| ShortTime(last_seen).into())
+    }
+
+    /// Notes that it is written down that it was seen at the time `at`.
+    pub fn wrote(&self, at: UnixTime) {
+        self.written.fetch_max(seconds(at), Ordering::Relaxed);
+    }
+
+    /// Whether the store told whose session it is.
+    pub fn is_known(&self) -> bool {
+        self.owner.get().is_some()
+    }
+
+    /// Ends it for every holder, at once and for ever.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.end_signal().notify_waiters();
+    }
+
+    /// Waits for the end.
+    pub async fn over(&self) {
+        loop {
+            // Registered before the flag is read, so an end between the two is not missed.
+            let notified = self.end_signal().notified();
+            if !self.is_valid() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Where its end is told, among others'.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "a remainder is less than its divisor"
+    )]
+    fn end_signal(&self) -> &'static Notify {
+        &ENDS[self.sid.as_u128() as usize % ENDS.len()]
+    }
+}
+
+fn seconds(time: UnixTime) -> u32 {
+    ShortTime::from(time).0
+}
+
+/// Where ends are told. Of a million sessions few have anybody who waits for the end, so places are
+/// shared: who is told looks whether it was the own session that ended.
+static ENDS: [Notify; 256] = [const { Notify::const_new() }; 256];
+
+#[cfg(test)]
+mod tests;

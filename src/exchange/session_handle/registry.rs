@@ -1,0 +1,268 @@
+//! The lives of all sessions at this gateway: found by session and by user.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use uuid::Uuid;
+
+use super::index::{Identified, Index};
+use super::{Owner, SessionHandle, seconds};
+use crate::jwks::KeyValidity;
+use crate::store::{Activity, RevocationScope, SessionRecord};
+
+/// That many sessions end at once.
+#[derive(Clone, Copy, Debug)]
+pub struct MassEnd<'a> {
+    /// Which.
+    pub scope: &'a RevocationScope,
+    /// The number of the change (see [`crate::store::Change`]): sessions opened after it are not
+    /// meant. `u64::MAX` when it is not known.
+    pub sequence: u64,
+}
+
+/// The sessions that something at this gateway holds, and until the next [`Self::sweep`] those
+/// that it held.
+#[derive(Default)]
+pub struct SessionRegistry {
+    by_sid: Index<Arc<SessionHandle>>,
+    by_user: Index<OfUser>,
+    /// The `iss` of all owners, numbered: there are few, and many sessions.
+    issuers: DashMap<String, u32>,
+    next_issuer: AtomicU32,
+    mass_ends: AtomicU64,
+    idle_timeout: u32,
+}
+
+impl SessionRegistry {
+    /// For sessions that last `idle_timeout` without a request; `None` for no bound.
+    pub fn new(idle_timeout: Option<Duration>) -> Self {
+        let seconds = |timeout: Duration| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
+        Self {
+            idle_timeout: idle_timeout.map_or(0, seconds),
+            ..Self::default()
+        }
+    }
+
+    /// The life of the session, shared with all who ask for the same `sid`.
+    pub fn register(&self, sid: Uuid) -> Arc<SessionHandle> {
+        let begin = || SessionHandle::new(sid, self.idle_timeout);
+        let join = |there: &mut Arc<SessionHandle>| {
+            // An ended life stays with those who hold it; whether a session of this `sid` may
+            // live again is for the store to say.
+            if !there.is_valid() {
+                let handle = begin();
+                // What it was seen at is still to be written down.
+                *there = Arc::new(SessionHandle {
+                    last_seen: there.last_seen.load(Ordering::Relaxed).into(),
+                    written: there.written.load(Ordering::Relaxed).into(),
+                    ..handle
+                });
+            }
+            Arc::clone(there)
+        };
+        let make = || {
+            let handle = Arc::new(begin());
+            (Arc::clone(&handle), handle)
+        };
+        self.by_sid.change(sid, join, make)
+    }
+
+    /// How often many sessions were ended at once. Whoever asks the store about a session reads
+    /// this before, and again after [`Self::bind`]: if it grew, the answer may be of before the
+    /// end, and the end may have come before the life could be found.
+    pub fn mass_ends(&self) -> u64 {
+        self.mass_ends.load(Ordering::SeqCst)
+    }
+
+    /// Says whose session a registered life is, so that ends of many find it.
+    pub fn bind(&self, handle: &Arc<SessionHandle>, session: &SessionRecord) {
+        handle
+            .last_seen
+            .fetch_max(seconds(session.last_seen), Ordering::Relaxed);
+        handle.wrote(session.last_seen);
+        // Made before it has an owner; see `is_held`.
+        let to_keep = Arc::clone(handle);
+        let mut is_first = false;
+        handle.owner.get_or_init(|| {
+            is_first = true;
+            Owner {
+                user: session.user_id,
+                opened_after: session.opened_after,
+                issuer: self.number(&session.iss),
+            }
+        });
+        if is_first {
+            let new = || (OfUser::One(Arc::clone(&to_keep)), ());
+            let add = |of_user: &mut OfUser| of_user.add(Arc::clone(&to_keep));
+            self.by_user.change(session.user_id, add, new);
+        }
+    }
+
+    /// The sessions that tokens under this key opened here.
+    pub fn opened_under(&self, key: &KeyValidity) -> Vec<Uuid> {
+        let under =
+            |handle: &SessionHandle| handle.opened_by.get().is_some_and(|opener| opener.is(key));
+        self.select(|handle| under(handle).then(|| handle.sid()))
+    }
+
+    /// Ends the session here. False when it was not known.
+    pub fn end(&self, sid: Uuid) -> bool {
+        // No table is locked when whoever waits for the end wakes up.
+        let handle = self.by_sid.look(sid, Arc::clone);
+        handle.inspect(|handle| handle.end()).is_some()
+    }
+
+    /// Ends many here, and says how many.
+    pub fn end_many(&self, end: &MassEnd<'_>) -> usize {
+        // Before the look at the tables; see `mass_ends`.
+        self.mass_ends.fetch_add(1, Ordering::SeqCst);
+        let is_meant = |handle: &SessionHandle, issuer: Option<u32>| {
+            let owner = handle.owner.get();
+            owner.is_some_and(|owner| {
+                owner.opened_after < end.sequence
+                    && issuer.is_none_or(|issuer| owner.issuer == issuer)
+            })
+        };
+        let of_user = |user: &Uuid, issuer: Option<u32>| {
+            let handles = self
+                .by_user
+                .look(*user, |of_user| of_user.handles().to_vec());
+            let handles = handles.into_iter().flatten();
+            handles.filter(|handle| is_meant(handle, issuer)).collect()
+        };
+        let of_all = |issuer: Option<u32>| {
+            self.select(|handle| is_meant(handle, issuer).then(|| Arc::clone(handle)))
+        };
+        let handles: Vec<Arc<SessionHandle>> = match end.scope {
+            RevocationScope::User(user) => of_user(user, None),
+            RevocationScope::UserAtIssuer(user, iss) => of_user(user, Some(self.number(iss))),
+            RevocationScope::Issuer(iss) => of_all(Some(self.number(iss))),
+            // Which sessions had a token by that key, only the store knows; the others are asked
+            // for again and found alive.
+            RevocationScope::SigningKey(_) => of_all(None),
+        };
+        end_all(&handles)
+    }
+
+    /// Ends all of them here, and says how many.
+    pub fn end_all(&self) -> usize {
+        // Before the look at the table; see `mass_ends`.
+        self.mass_ends.fetch_add(1, Ordering::SeqCst);
+        end_all(&self.select(|handle| Some(Arc::clone(handle))))
+    }
+
+    /// All that were seen since that was last written down.
+    pub fn unwritten(&self) -> Vec<(Activity, Arc<SessionHandle>)> {
+        self.select(|handle| {
+            let (sid, at) = (handle.sid(), handle.unwritten()?);
+            Some((Activity { sid, at }, Arc::clone(handle)))
+        })
+    }
+
+    /// All that live.
+    pub fn sids(&self) -> Vec<Uuid> {
+        self.select(|handle| handle.is_valid().then(|| handle.sid()))
+    }
+
+    /// Forgets those that nothing holds.
+    pub fn sweep(&self) {
+        self.by_sid.retain(|handle| is_held(handle));
+        self.by_user.retain(OfUser::sweep);
+    }
+
+    /// How many users they are of, swept or not.
+    pub fn users(&self) -> usize {
+        self.by_user.len()
+    }
+
+    /// How many are known, swept or not.
+    pub fn count(&self) -> usize {
+        self.by_sid.len()
+    }
+
+    fn select<T>(&self, choose: impl Fn(&Arc<SessionHandle>) -> Option<T>) -> Vec<T> {
+        let mut chosen = Vec::new();
+        self.by_sid.each(|handle| chosen.extend(choose(handle)));
+        chosen
+    }
+
+    fn number(&self, iss: &str) -> u32 {
+        if let Some(number) = self.issuers.get(iss) {
+            return *number;
+        }
+        let next = || self.next_issuer.fetch_add(1, Ordering::Relaxed);
+        *self.issuers.entry(iss.to_owned()).or_insert_with(next)
+    }
+}
+
+fn end_all(handles: &[Arc<SessionHandle>]) -> usize {
+    let lasting = handles.iter().filter(|handle| handle.is_valid());
+    lasting.inspect(|handle| handle.end()).count()
+}
+
+/// Whether anything but the tables holds it, or what it was seen at is still to be written down.
+///
+/// Asked under the lock of the table by session, without which nobody comes to hold what nothing
+/// holds. A life is in the table by user once it has an owner; until it is, [`SessionRegistry::bind`]
+/// holds it in the table's stead.
+fn is_held(handle: &Arc<SessionHandle>) -> bool {
+    let tables = if handle.owner.get().is_some() { 2 } else { 1 };
+    Arc::strong_count(handle) > tables || (handle.is_valid() && handle.unwritten().is_some())
+}
+
+impl Identified for Arc<SessionHandle> {
+    fn id(&self) -> Uuid {
+        self.sid
+    }
+}
+
+/// The sessions of one user. Most have one, so that is what takes little room.
+#[derive(Debug)]
+enum OfUser {
+    One(Arc<SessionHandle>),
+    #[allow(
+        clippy::box_collection,
+        reason = "two words less for each user with one session"
+    )]
+    Several(Box<Vec<Arc<SessionHandle>>>),
+}
+
+impl Identified for OfUser {
+    fn id(&self) -> Uuid {
+        // Never empty, and all in it have an owner.
+        let user = self.handles().first().and_then(|handle| handle.user());
+        user.unwrap_or_default()
+    }
+}
+
+impl OfUser {
+    fn handles(&self) -> &[Arc<SessionHandle>] {
+        match self {
+            Self::One(handle) => std::slice::from_ref(handle),
+            Self::Several(handles) => handles,
+        }
+    }
+
+    fn add(&mut self, handle: Arc<SessionHandle>) {
+        match self {
+            Self::One(earlier) => {
+                let both = vec![Arc::clone(earlier), handle];
+                *self = Self::Several(Box::new(both));
+            }
+            Self::Several(handles) => handles.push(handle),
+        }
+    }
+
+    /// Forgets those that are in no other table; whether any are left.
+    fn sweep(&mut self) -> bool {
+        match self {
+            Self::One(handle) => Arc::strong_count(handle) > 1,
+            Self::Several(handles) => {
+                handles.retain(|handle| Arc::strong_count(handle) > 1);
+                !handles.is_empty()
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The configuration in force: the file, together with the issuers that operators made.
+//!
+//! What a change asks for is built whole first and then swapped in; when it can not be built, the
+//! last good one goes on. What stays the same stays as it is: an issuer keeps its keys and the
+//! sessions that it vouches for, an upstream its health. All changes are made one after the
+//! other, wherever they come from: the file ([`LiveConfig::reload`]), an operator
+//! ([`LiveConfig::create`] and its kin), another gateway on the same store
+//! ([`LiveConfig::follow`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use axum::Router;
+use futures::future::join_all;
+use tokio::sync::{Mutex, watch};
+use tracing::warn;
+
+mod build;
+mod fixed;
+mod look;
+mod operators;
+mod reload;
+mod stored;
+mod upstream_tasks;
+mod watch_file;
+
+pub use build::{BuildError, Built, build};
+pub use operators::ChangeError;
+pub use reload::{Attempt, Trigger};
+pub use stored::{ConflictingIssuer, Document};
+pub use watch_file::{on_hangup, watch_file};
+
+use crate::api::{self, ApiState};
+use crate::config::Config;
+use crate::exchange::Exchange;
+use crate::jwks::JwksService;
+use crate::jwt::Issuers;
+use crate::metrics::Metrics;
+use crate::proxy::{Snapshot, forward_auth};
+use crate::store::{Store, StoreError};
+use look::Look;
+use stored::{Joined, Stored};
+use upstream_tasks::UpstreamTasks;
+
+/// The configuration of a running gateway. One per process.
+pub struct LiveConfig {
+    parts: Parts,
+    changes: Mutex<InForce>,
+    view: ArcSwap<View>,
+    last_attempt: ArcSwapOption<Attempt>,
+    /// The file as it was when it was last read.
+    looked: ArcSwapOption<Look>,
+}
+
+/// What a configuration is put in force at.
+pub struct Parts {
+    /// Where operators' settings are kept.
+    pub store: Arc<dyn Store>,
+    /// Whose issuers and settings are replaced.
+    pub exchange: Arc<Exchange>,
+    /// What requests read.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The state of the gateway's own endpoints, whose settings are replaced.
+    pub api: ApiState,
+    /// Those endpoints.
+    pub router: Arc<ArcSwap<Router>>,
+    /// What fetches issuers' keys.
+    pub jwks: JwksService,
+    /// Counts reloads.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What the next change starts from.
+struct InForce {
+    file: Config,
+    stored: Stored,
+    upstreams: UpstreamTasks,
+}
+
+/// What is in force, to be looked at.
+pub struct View {
+    /// The file's settings, and the issuers that operators made after the file's.
+    pub config: Config,
+    /// The made ones, by name, as they were written.
+    pub made: BTreeMap<String, Document>,
+    /// Made issuers that are not in force.
+    pub conflicting: Vec<ConflictingIssuer>,
+    /// What the file says otherwise than it is until a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// The file and what operators made of it, before anything is built.
+pub struct Start {
+    file: Config,
+    stored: Stored,
+    joined: Joined,
+}
+
+impl Start {
+    /// The file together with what the store has.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer.
+    pub async fn read(file: &Config, store: &dyn Store) -> Result<Self, StoreError> {
+        let stored = Stored::read(store).await?;
+        let joined = stored.join(file);
+        Ok(Self {
+            file: file.clone(),
+            stored,
+            joined,
+        })
+    }
+
+    /// What to build from.
+    pub fn config(&self) -> &Config {
+        &self.joined.config
+    }
+
+    /// Turns the issuers built from it on and off as operators want them.
+    pub fn switch(&self, issuers: &Issuers) {
+        self.stored.switch(issuers, &self.joined.made);
+    }
+}
+
+impl LiveConfig {
+    /// What was built from `start` and is in `parts`: starts what runs beside it. Upstreams have
+    /// their addresses when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Keys can not be fetched at all.
+    pub async fn start(parts: Parts, start: Start) -> Result<Self, BuildError> {
+        let Start {
+            file,
+            stored,
+            joined,
+        } = start;
+        parts.jwks.start(parts.exchange.issuers().key_sets())?;
+        let mut upstreams = UpstreamTasks::default();
+        let snapshot = parts.snapshot.load_full();
+        upstreams.start(&file.resolver, snapshot.upstreams()).await;
+        warn_of(&joined.conflicting);
+        let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
+        parts.metrics.config_last_reload_success.set(1);
+        reload::stamp(&parts.metrics);
+        Ok(Self {
+            parts,
+            changes: Mutex::new(InForce {
+                file,
+                stored,
+                upstreams,
+            }),
+            view: ArcSwap::from_pointee(View {
+                config: joined.config,
+                made: joined.made,
+                conflicting: joined.conflicting,
+                needs_restart: Vec::new(),
+            }),
+            last_attempt: ArcSwapOption::empty(),
+            looked: ArcSwapOption::from(looked),
+        })
+    }
+
+    /// What is in force.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// What fetches issuers' keys.
+    pub fn jwks(&self) -> &JwksService {
+        &self.parts.jwks
+    }
+
+    /// Follows what operators change at other gateways, until `stopped`.
+    pub async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
+        let mut changes = self.parts.exchange.setting_changes();
+        let stop = stopped.wait_for(|stop| *stop);
+        tokio::pin!(stop);
+        loop {
+            if let Err(error) = self.catch_up().await {
+                warn!(%error, "operators' settings can not be followed");
+            }
+            tokio::select! {
+                _ = &mut stop => return,
+                Ok(()) = changes.changed() => {}
+                () = tokio::time::sleep(BACKSTOP) => {}
+            }
+        }
+    }
+
+    /// Brings this gateway to what the store says.
+    async fn catch_up(&self) -> Result<(), ChangeError> {
+        let mut in_force = self.changes.lock().await;
+        let stored = Stored::read(&*self.parts.store).await?;
+        let file = in_force.file.clone();
+        if stored.has_same_issuers(&in_force.stored) {
+            stored.switch(&self.parts.exchange.issuers(), &self.view().made);
+            in_force.stored = stored;
+            return Ok(());
+        }
+        self.take(&mut in_force, file, stored).await?;
+        Ok(())
+    }
+
+    /// Puts a file and the store's settings in force, with what the files say that they name. On an
+    /// error everything is as before.
+    async fn take(
+        &self,
+        in_force: &mut InForce,
+        file: Config,
+        stored: Stored,
+    ) -> Result<(), BuildError> {
+        let parts = &self.parts;
+        let joined = stored.join(&file);
+        let earlier = (
+            Arc::clone(&parts.exchange.issuers()),
+            parts.snapshot.load_full(),
+        );
+        let built = build(
+            &joined.config,
+            &parts.metrics,
+            Some((&earlier.0, &earlier.1)),
+        )?;
+        built.issuers.refuse_own(&parts.exchange.minter().iss)?;
+        parts.jwks.start(built.issuers.key_sets())?;
+        in_force
+            .upstreams
+            .start(&file.resolver, built.snapshot.upstreams())
+            .await;
+        moved_keys(&built.issuers, &earlier.0).await;
+        stored.switch(&built.issuers, &joined.made);
+
+        // From here on nothing fails. The site goes first: what it takes out of requests, it
+        // takes out before the first token of a new issuer is accepted.
+        parts.snapshot.store(Arc::new(built.snapshot));
+        let (gone, issuers) = (earlier.0, Arc::new(built.issuers));
+        parts
+            .exchange
+            .reconfigure(Arc::clone(&issuers), built.settings);
+        let api = ApiState {
+            browser_policy: Arc::new(built.browser_policy),
+            settings: Arc::new(built.api),
+            ..parts.api.clone()
+        };
+        let router = api::router(&joined.config.api_prefix, api, forward_auth::openapi());
+        parts.router.store(Arc::new(router));
+        parts
+            .jwks
+            .keep_only(issuers.key_sets().map(|(_, keys)| keys));
+        let snapshot = parts.snapshot.load();
+        in_force.upstreams.keep_only(snapshot.upstreams());
+        for issuer in gone.iter() {
+            if issuers.by_name(issuer.name()).is_none() {
+                parts.metrics.forget_issuer(issuer.name());
+            }
+        }
+        warn_of(&joined.conflicting);
+        in_force.file = file;
+        in_force.stored = stored;
+        self.view.store(Arc::new(View {
+            config: joined.config,
+            made: joined.made,
+            conflicting: joined.conflicting,
+            needs_restart: self.view().needs_restart.clone(),
+        }));
+        Ok(())
+    }
+}
+
+/// Waits for the first keys of issuers that had some and now get them from elsewhere, so that
+/// their tokens go on being accepted; not for long, since they may not come.
+async fn moved_keys(issuers: &Issuers, earlier: &Issuers) {
+    let has_moved = |issuer: &&Arc<crate::jwt::Issuer>| {
+        let before = earlier.by_name(issuer.name());
+        before.is_some_and(|before| !Arc::ptr_eq(before.keys(), issuer.keys()))
+    };
+    let fetches = issuers.iter().filter(has_moved);
+    let fetched = join_all(fetches.map(|issuer| issuer.keys().first_fetch()));
+    // Without them requests wait for the fetch themselves.
+    let _ = tokio::time::timeout(PATIENCE_FOR_KEYS, fetched).await;
+}
+
+fn warn_of(conflicting: &[ConflictingIssuer]) {
+    for ConflictingIssuer { name, reason } in conflicting {
+        warn!(issuer = %name, reason, "an issuer that an operator made is set aside");
+    }
+}
+
+/// Between looks at the store when nothing was heard.
+const BACKSTOP: Duration = Duration::from_secs(30);
+const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(1);

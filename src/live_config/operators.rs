@@ -1,0 +1,193 @@
+//! What operators change: issuers that they make, and switches.
+//!
+//! A change is written down before it takes effect, so that one that was answered survives a
+//! restart and reaches every gateway. Turning off is the exception: it takes effect first.
+
+use serde_json::Value;
+
+use super::stored::{Document, Stored, setting_of, switch_of};
+use super::{BuildError, InForce, LiveConfig};
+use crate::clock::UnixTime;
+use crate::config::load::made::{self, Objection};
+use crate::store::StoreError;
+
+/// Why an operator's change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The issuer is the file's, which no operator writes from here.
+    #[error("the issuer `{0}` comes from the configuration file, which alone can change it")]
+    FromFile(String),
+    /// There is one of this name.
+    #[error("there is an issuer named `{0}`")]
+    Exists(String),
+    /// There is none of this name.
+    #[error("there is no such issuer")]
+    Unknown,
+    /// What was written is no issuer beside the others.
+    #[error("{}", said(.0))]
+    Objections(Vec<Objection>),
+    /// The store did not keep it, or another operator was faster.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It can not be put in force.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+fn said(objections: &[Objection]) -> String {
+    let lines: Vec<_> = objections.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+impl LiveConfig {
+    /// Makes an issuer. Its name, by which it is found.
+    ///
+    /// # Errors
+    ///
+    /// It is not one, its name is taken, or the store did not keep it.
+    pub async fn create(&self, document: Document) -> Result<String, ChangeError> {
+        let Some(Value::String(name)) = document.get("name").cloned() else {
+            let missing = objection("name", "missing key");
+            return Err(ChangeError::Objections(vec![missing]));
+        };
+        let mut in_force = self.changes.lock().await;
+        let stored = Stored::read(&*self.parts.store).await?;
+        if in_force.has_in_file(&name) || stored.text(&name).is_some() {
+            return Err(ChangeError::Exists(name));
+        }
+        self.write(&mut in_force, stored, &name, Some(document))
+            .await?;
+        Ok(name)
+    }
+
+    /// Writes a made issuer anew.
+    ///
+    /// # Errors
+    ///
+    /// It is not one, there is none of this name, it is the file's, or the store did not keep it.
+    pub async fn replace(&self, name: &str, mut document: Document) -> Result<(), ChangeError> {
+        let named = document
+            .entry("name")
+            .or_insert_with(|| Value::String(name.to_owned()));
+        if named != name {
+            let other = objection("name", "another name than that of the path");
+            return Err(ChangeError::Objections(vec![other]));
+        }
+        let mut in_force = self.changes.lock().await;
+        let stored = Stored::read(&*self.parts.store).await?;
+        if in_force.has_in_file(name) {
+            return Err(ChangeError::FromFile(name.to_owned()));
+        }
+        if stored.text(name).is_none() {
+            return Err(ChangeError::Unknown);
+        }
+        self.write(&mut in_force, stored, name, Some(document))
+            .await
+    }
+
+    /// Takes a made issuer out, in force or set aside.
+    ///
+    /// # Errors
+    ///
+    /// There is none of this name, it is the file's, or the store did not forget it.
+    pub async fn delete(&self, name: &str) -> Result<(), ChangeError> {
+        let mut in_force = self.changes.lock().await;
+        let stored = Stored::read(&*self.parts.store).await?;
+        if stored.text(name).is_none() {
+            return Err(if in_force.has_in_file(name) {
+                ChangeError::FromFile(name.to_owned())
+            } else {
+                ChangeError::Unknown
+            });
+        }
+        self.write(&mut in_force, stored, name, None).await
+    }
+
+    /// Turns an issuer on or off, for the next request and for later starts: a made one by what
+    /// is written of it, one of the file by a switch beside the file. A switch that says what the
+    /// file says is none, so that the file decides again.
+    ///
+    /// # Errors
+    ///
+    /// There is none of this name, or the store did not keep it. An issuer that was to be off is
+    /// off here nevertheless.
+    pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
+        let issuer = self.parts.exchange.issuers().by_name(name).cloned();
+        let issuer = issuer.ok_or(ChangeError::Unknown)?;
+        if !enabled && issuer.enabled() {
+            issuer.set_enabled(false);
+        }
+        if self.view().made.contains_key(name) {
+            return self.set_managed_enabled(name, enabled).await;
+        }
+        let setting = switch_of(name);
+        let value = (enabled != issuer.settings().enabled).then(|| enabled.to_string());
+        let store = &self.parts.store;
+        loop {
+            let seen = store.setting(&setting).await?;
+            if seen == value {
+                break;
+            }
+            let now = UnixTime::now();
+            let replaced = store
+                .replace_setting(&setting, seen.as_deref(), value.as_deref(), now)
+                .await;
+            match replaced {
+                Ok(()) => break,
+                // Another operator was faster; the last one to write wins.
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.catch_up().await
+    }
+
+    async fn set_managed_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
+        let mut in_force = self.changes.lock().await;
+        let stored = Stored::read(&*self.parts.store).await?;
+        let text = stored.text(name).ok_or(ChangeError::Unknown)?;
+        let document: Result<Document, _> = serde_json::from_str(text);
+        let mut document = document.map_err(|_| StoreError::Corrupt("settings"))?;
+        document.insert("enabled".to_owned(), Value::Bool(enabled));
+        self.write(&mut in_force, stored, name, Some(document))
+            .await
+    }
+
+    /// Checks what is written against what is in force, writes it down and puts it in force.
+    async fn write(
+        &self,
+        in_force: &mut InForce,
+        stored: Stored,
+        name: &str,
+        document: Option<Document>,
+    ) -> Result<(), ChangeError> {
+        if let Some(document) = &document {
+            let others = stored.join_without(&in_force.file, Some(name)).config;
+            made::issuer(document, &others).map_err(ChangeError::Objections)?;
+        }
+        let text = document.map(|document| Value::Object(document).to_string());
+        let (setting, now) = (setting_of(name), UnixTime::now());
+        let store = &self.parts.store;
+        store
+            .replace_setting(&setting, stored.text(name), text.as_deref(), now)
+            .await?;
+        let stored = Stored::read(&**store).await?;
+        let file = in_force.file.clone();
+        self.take(in_force, file, stored).await?;
+        Ok(())
+    }
+}
+
+impl InForce {
+    fn has_in_file(&self, name: &str) -> bool {
+        self.file.issuers.iter().any(|issuer| issuer.name == name)
+    }
+}
+
+fn objection(field: &str, message: &str) -> Objection {
+    Objection {
+        field: field.to_owned(),
+        message: message.to_owned(),
+        hint: None,
+    }
+}

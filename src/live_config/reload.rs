@@ -1,0 +1,202 @@
+//! Another look at the file while the gateway runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tracing::{error, info, warn};
+
+use super::look::Look;
+use super::stored::Stored;
+use super::{BuildError, LiveConfig, View, fixed};
+use crate::clock::UnixTime;
+use crate::config::load::{self, Problem};
+use crate::config::{Config, ConfigError};
+use crate::metrics::Metrics;
+
+/// What asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// SIGHUP.
+    Signal,
+    /// The file is another one.
+    File,
+    /// An operator.
+    Api,
+}
+
+/// What a reload came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attempt {
+    /// When.
+    pub at: UnixTime,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// Whether the file is in force. If not, everything is as before.
+    pub succeeded: bool,
+    /// Why not, in a word for programs.
+    pub code: Option<&'static str>,
+    /// Why not, one line for each problem.
+    pub error: Option<String>,
+    /// Where in the file.
+    pub problems: Vec<Problem>,
+    /// The keys whose values changed.
+    pub changed: Vec<&'static str>,
+    /// What the file says otherwise than it is until a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// Why the file is not in force.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error("this gateway was not started from a file")]
+    NoFile,
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the file does not agree with what only a restart changes: {0}")]
+    Disagrees(String),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl LiveConfig {
+    /// The file that is looked at.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.view().config.file.clone()
+    }
+
+    /// The latest reload, if there was any.
+    pub fn last_attempt(&self) -> Option<Arc<Attempt>> {
+        self.last_attempt.load_full()
+    }
+
+    pub(super) fn looked(&self) -> Option<Look> {
+        self.looked.load().as_deref().copied()
+    }
+
+    /// Reads the file, checks and builds all of it, and puts it in force; when anything is wrong,
+    /// the last good one goes on.
+    pub async fn reload(&self, trigger: Trigger) -> Arc<Attempt> {
+        let mut attempt = Attempt {
+            at: UnixTime::now(),
+            trigger,
+            succeeded: false,
+            code: None,
+            error: None,
+            problems: Vec::new(),
+            changed: Vec::new(),
+            needs_restart: self.view().needs_restart.clone(),
+        };
+        match self.try_reload().await {
+            Ok((changed, needs_restart)) => {
+                attempt.succeeded = true;
+                attempt.changed = changed;
+                attempt.needs_restart = needs_restart;
+            }
+            Err(error) => {
+                attempt.code = Some("config_invalid");
+                attempt.error = Some(error.to_string());
+                if let ReloadError::Config(ConfigError::Invalid { problems, .. }) = error {
+                    attempt.problems = problems;
+                }
+            }
+        }
+        attempt.tell(&self.parts.metrics);
+        let attempt = Arc::new(attempt);
+        self.last_attempt.store(Some(Arc::clone(&attempt)));
+        attempt
+    }
+
+    async fn try_reload(&self) -> Result<(Vec<&'static str>, Vec<&'static str>), ReloadError> {
+        let mut in_force = self.changes.lock().await;
+        let path = in_force.file.file.clone().ok_or(ReloadError::NoFile)?;
+        let unreadable = |error| ConfigError::Read {
+            file: path.clone(),
+            error: std::io::Error::other(error),
+        };
+        let reading = path.clone();
+        // The look comes first: what is written after it is news.
+        let read = tokio::task::spawn_blocking(move || (Look::at(&reading), load::load(&reading)));
+        let (look, file) = read.await.map_err(unreadable)?;
+        self.looked.store(look.map(Arc::new));
+        let file: Config = file?;
+        let read = fixed::changeable(&in_force.file, file);
+        let disagreements = load::disagreements(&read.config);
+        if !disagreements.is_empty() {
+            return Err(ReloadError::Disagrees(disagreements.join("; ")));
+        }
+        let stored = match Stored::read(&*self.parts.store).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                warn!(%error, "the file is reloaded with operators' settings as last known");
+                in_force.stored.clone()
+            }
+        };
+        self.take(&mut in_force, read.config, stored).await?;
+        let view = self.view.load_full();
+        self.view.store(Arc::new(View {
+            config: view.config.clone(),
+            made: view.made.clone(),
+            conflicting: view.conflicting.clone(),
+            needs_restart: read.needs_restart.clone(),
+        }));
+        Ok((read.changed, read.needs_restart))
+    }
+}
+
+impl Attempt {
+    /// Logs and counts it.
+    fn tell(&self, metrics: &Metrics) {
+        let trigger = self.trigger.label();
+        let (needs_restart, changed) = (self.needs_restart.join(", "), self.changed.join(", "));
+        if self.succeeded {
+            info!(trigger, changed, "the configuration is reloaded");
+            if !needs_restart.is_empty() {
+                warn!(
+                    keys = needs_restart,
+                    "changed in the file, but in force only after a restart"
+                );
+            }
+            stamp(metrics);
+        } else {
+            let reason = match self.problems.as_slice() {
+                [] => self.error.as_deref().unwrap_or_default(),
+                // A line each, below.
+                _ => "the file has problems",
+            };
+            error!(
+                trigger,
+                reason, "the configuration is not reloaded; the last good one goes on"
+            );
+            for problem in &self.problems {
+                error!(%problem, "in the configuration file");
+            }
+        }
+        metrics
+            .config_last_reload_success
+            .set(i64::from(self.succeeded));
+        let result = if self.succeeded { "success" } else { "failure" };
+        metrics
+            .config_reloads
+            .with_label_values(&[trigger, result])
+            .inc();
+    }
+}
+
+impl Trigger {
+    /// The word in logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::File => "file",
+            Self::Api => "api",
+        }
+    }
+}
+
+/// Notes that the configuration in force was read now.
+pub(super) fn stamp(metrics: &Metrics) {
+    let now = i64::try_from(UnixTime::now().0).unwrap_or(i64::MAX);
+    metrics.config_last_reload_success_timestamp.set(now);
+}

@@ -1,0 +1,212 @@
+//! What a configuration means to a request; replaced as a whole by a reload.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use pingora::protocols::l4::socket::SocketAddr;
+use prometheus::IntCounter;
+
+use super::connection::Connection;
+use super::counters::{Granted, RouteCounters, SELF_ISSUED};
+use super::error_page::{ErrorPage, ErrorPageError};
+use super::forwarded::{Peer, TrustedProxies};
+use super::headers::{Rewrite, RewriteError};
+use super::trace::TraceRules;
+use super::vary::Varying;
+use crate::api::discovery::authorization_server_path;
+use crate::config::log::AccessField;
+use crate::config::{Config, Limits, Origin};
+use crate::credential::{TokenSources, TokenSourcesError};
+use crate::metrics::{Metrics, OTHER};
+use crate::route::path::{CanonicalPath, PathError, PathPrefix};
+use crate::route::{Host, RouteTable, RouteTableError};
+use crate::upstream::{Upstream, UpstreamError};
+
+/// Everything that requests read of the configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Which route a request is on.
+    pub routes: RouteTable,
+    /// Where tokens are looked for.
+    pub token_sources: TokenSources,
+    /// What leaves a request, and what comes in.
+    pub rewrite: Rewrite,
+    /// What answers depend on.
+    pub varying: Varying,
+    /// What people see of refusals.
+    pub error_page: ErrorPage,
+    /// Sizes and times.
+    pub limits: Limits,
+    /// Whether clients come by `https`, whatever the listener speaks.
+    pub is_https: bool,
+    /// What each request's line has in it; `None`: there is none.
+    pub access_log: Option<Vec<AccessField>>,
+    /// Whose traces are continued.
+    pub traces: TraceRules,
+    /// Whose word on clients is taken.
+    pub trusted_proxies: TrustedProxies,
+    api_prefix: PathPrefix,
+    /// Where other proxies ask: `{api}/check`.
+    check: String,
+    /// Where RFC 8414 looks for the gateway's metadata.
+    metadata: PathPrefix,
+    public_url: Origin,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+    counters: BTreeMap<Arc<str>, RouteCounters>,
+    unrouted: RouteCounters,
+    granted: BTreeMap<String, Granted>,
+    anonymous: IntCounter,
+}
+
+/// Why a configuration can not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Of an upstream.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// Of the routes.
+    #[error(transparent)]
+    Routes(#[from] RouteTableError),
+    /// Of the places where tokens are looked for.
+    #[error(transparent)]
+    TokenSources(#[from] TokenSourcesError),
+    /// Of the way the session token is forwarded.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    /// Of the error page.
+    #[error(transparent)]
+    ErrorPage(#[from] ErrorPageError),
+    /// Of the API prefix.
+    #[error("`api_prefix` can not be matched: {0}")]
+    ApiPrefix(PathError),
+}
+
+impl Snapshot {
+    /// Builds everything or nothing.
+    pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, SnapshotError> {
+        Self::succeeding(config, metrics, None)
+    }
+
+    /// The same after another one. Upstreams that stay the same, certificates included, are taken
+    /// from there with what is known of their servers, and so is how often routes were asked.
+    pub fn succeeding(
+        config: &Config,
+        metrics: &Metrics,
+        earlier: Option<&Self>,
+    ) -> Result<Self, SnapshotError> {
+        let mut upstreams = BTreeMap::new();
+        for (name, settings) in &config.upstreams {
+            let upstream = match earlier.and_then(|snapshot| snapshot.upstreams.get(name)) {
+                Some(previous) => Upstream::renewed(previous, settings, metrics)?,
+                None => Upstream::new(name, settings, metrics)?,
+            };
+            upstreams.insert(name.clone(), upstream);
+        }
+        let routes =
+            RouteTable::succeeding(config, &upstreams, earlier.map(|snapshot| &snapshot.routes))?;
+        let counters = routes
+            .routes()
+            .into_iter()
+            .map(|route| {
+                (
+                    Arc::clone(&route.name),
+                    RouteCounters::new(metrics, &route.name),
+                )
+            })
+            .collect();
+        let issuers = config.issuers.iter().map(|issuer| issuer.name.as_str());
+        let granted = issuers
+            .chain([SELF_ISSUED])
+            .map(|name| (name.to_owned(), Granted::new(metrics, name)));
+        let token_sources = TokenSources::new(config)?;
+        Ok(Self {
+            rewrite: Rewrite::new(config, &token_sources)?,
+            varying: Varying::new(token_sources.fields()),
+            error_page: ErrorPage::load(config.error_page.as_deref())?,
+            token_sources,
+            counters,
+            unrouted: RouteCounters::new(metrics, "none"),
+            granted: granted.collect(),
+            anonymous: metrics
+                .decisions
+                .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
+            limits: config.limits.clone(),
+            is_https: config.public_url.is_https(),
+            access_log: (config.log.access).then(|| config.log.access_fields.clone()),
+            traces: TraceRules::new(&config.traces),
+            api_prefix: PathPrefix::parse(&config.api_prefix).map_err(SnapshotError::ApiPrefix)?,
+            check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
+            metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
+                .map_err(SnapshotError::ApiPrefix)?,
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            public_url: config.public_url.clone(),
+            routes,
+            upstreams,
+        })
+    }
+
+    /// The servers behind the gateway.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+
+    /// Whether the path belongs to the gateway itself.
+    pub fn reserves(&self, path: &CanonicalPath<'_>) -> bool {
+        self.api_prefix.contains(path) || self.metadata.contains(path)
+    }
+
+    /// Whether `public_url` names this host.
+    pub fn is_public_host(&self, host: &Host<'_>) -> bool {
+        self.public_url
+            .as_str()
+            .split_once("://")
+            .and_then(|(_, authority)| Host::parse(authority).ok())
+            .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
+    }
+
+    /// Whether a path is one by which another proxy asks about a request.
+    pub fn is_question(&self, path: &str) -> bool {
+        path == self.check || self.asked_path(path).is_some()
+    }
+
+    /// What a proxy appended to the path by which it asks, the query with it.
+    pub fn asked_path<'a>(&self, target: &'a str) -> Option<&'a str> {
+        target
+            .strip_prefix(&*self.check)
+            .filter(|rest| rest.starts_with('/'))
+    }
+
+    /// The far end of a connection. An end without an address is a peer on the same machine.
+    pub fn peer(&self, address: Option<&SocketAddr>, connection: &Connection) -> Peer<'_> {
+        let address = address
+            .and_then(SocketAddr::as_inet)
+            .map(|inet| inet.ip().to_canonical());
+        Peer {
+            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            is_https: connection.is_tls || self.is_https,
+            trusted_proxies: &self.trusted_proxies,
+        }
+    }
+
+    /// The counters of a route; of requests without one for any other name.
+    pub fn route_counters(&self, route: &str) -> &RouteCounters {
+        self.counters.get(route).unwrap_or(&self.unrouted)
+    }
+
+    /// Counts a request that passes without a credential.
+    pub fn count_anonymous(&self) {
+        self.anonymous.inc();
+    }
+
+    /// Counts a granted request of an issuer.
+    pub fn count_granted(&self, metrics: &Metrics, issuer: &str, source: &str) {
+        match self.granted.get(issuer) {
+            Some(granted) => granted.count(source),
+            None => metrics
+                .decisions
+                .with_label_values(&[issuer, source, "allowed", "ok"])
+                .inc(),
+        }
+    }
+}

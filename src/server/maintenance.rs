@@ -1,0 +1,73 @@
+//! What is done at intervals: forgetting, writing down, sweeping.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{debug, warn};
+
+use super::state::State;
+use crate::clock::UnixTime;
+
+/// Keeps memory and store small until `stopped`.
+pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>) {
+    let stop = async move {
+        // A sender that is gone means the same as a stop.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    tokio::pin!(stop);
+    let mut forget = interval(FORGET_INTERVAL);
+    let mut write = interval(state.exchange.activity_interval());
+    let mut sweep = interval(SWEEP_INTERVAL);
+    let ahead = state.exchange.minter().keys.schedule().publish_ahead;
+    let mut keys = interval((ahead / 8).clamp(SHORTEST_KEY_INTERVAL, LONGEST_KEY_INTERVAL));
+    for ticks in [&mut forget, &mut write, &mut sweep, &mut keys] {
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            _ = forget.tick() => state.exchange.sweep(),
+            _ = write.tick() => write_activity(&state).await,
+            _ = keys.tick() => state.exchange.maintain_keys().await,
+            _ = sweep.tick() => sweep_store(&state).await,
+        }
+    }
+}
+
+/// Writes down when sessions were last used. What fails is tried again the next time.
+pub(super) async fn write_activity(state: &State) {
+    if let Err(error) = state.exchange.write_activity().await {
+        debug!(%error, "the times of activity were not written down");
+    }
+}
+
+async fn sweep_store(state: &State) {
+    let now = UnixTime::now();
+    for _ in 0..MOST_BATCHES {
+        match state.store.sweep(now, now.minus(AUDIT_KEPT)).await {
+            Ok(swept) => {
+                state.metrics.store_swept.inc_by(swept.removed as u64);
+                if swept.finished {
+                    state.metrics.store_sweeps.inc();
+                    return;
+                }
+            }
+            Err(error) => {
+                warn!(%error, "the store was not swept");
+                return;
+            }
+        }
+        // Requests that write have the store between two batches.
+        sleep(BATCH_PAUSE).await;
+    }
+}
+
+const FORGET_INTERVAL: Duration = Duration::from_secs(5);
+const SHORTEST_KEY_INTERVAL: Duration = Duration::from_millis(250);
+const LONGEST_KEY_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const BATCH_PAUSE: Duration = Duration::from_millis(20);
+/// Of one sweep, so that other work has its turn; the next one goes on from there.
+const MOST_BATCHES: usize = 200;
+const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3600);

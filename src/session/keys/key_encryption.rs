@@ -1,0 +1,228 @@
+//! Private keys at rest: AES-256-GCM under a key-encryption key, bound to the key's id and to the
+//! environment, so that a sealed key that is moved elsewhere does not open.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::config::Secret;
+use crate::store::{PrivateKeyBytes, SigningKeyRecord};
+
+/// The key-encryption keys of an environment, the newest first. None: keys are kept as they are.
+pub struct KeyEncryption {
+    environment: Uuid,
+    keys: Vec<KeyEncryptionKey>,
+}
+
+struct KeyEncryptionKey {
+    name: String,
+    key: LessSafeKey,
+}
+
+/// A key-encryption key or a sealed key can not be used. Says nothing of either.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyEncryptionError {
+    /// Not 32 bytes in Base64.
+    #[error("`session.key_encryption_keys`: each is 32 random bytes in Base64")]
+    BadKey,
+    /// The key-encryption key is not, or no longer, configured.
+    #[error("the signing key `{kid}` is sealed with a key that is not configured (`{name}`)")]
+    UnknownKey {
+        /// The signing key.
+        kid: String,
+        /// The name of the key-encryption key.
+        name: String,
+    },
+    /// Another environment's, another key's, or damaged.
+    #[error("the signing key `{0}` does not open")]
+    Broken(String),
+    /// The system's random source failed.
+    #[error("a signing key could not be sealed")]
+    Failed,
+}
+
+impl KeyEncryption {
+    /// From what the configuration refers to.
+    pub fn new(secrets: &[Secret], environment: Uuid) -> Result<Self, KeyEncryptionError> {
+        let keys = secrets.iter().map(KeyEncryptionKey::parse);
+        Ok(Self {
+            environment,
+            keys: keys.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether a record is as this configuration would write it.
+    pub fn is_in_order(&self, record: &SigningKeyRecord) -> bool {
+        let newest = self.keys.first().map(|key| key.name.as_str());
+        newest.is_none() || record.sealed_with.as_deref() == newest
+    }
+
+    /// Puts a private key into its record.
+    pub fn seal(
+        &self,
+        record: &mut SigningKeyRecord,
+        plain: &[u8],
+    ) -> Result<(), KeyEncryptionError> {
+        let Some(newest) = self.keys.first() else {
+            record.sealed_with = None;
+            record.private_key = PrivateKeyBytes::new(plain.to_vec());
+            return Ok(());
+        };
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(|_| KeyEncryptionError::Failed)?;
+        let mut sealed = Zeroizing::new(plain.to_vec());
+        let aad = Aad::from(self.bound_to(&record.kid));
+        newest
+            .key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut *sealed)
+            .map_err(|_| KeyEncryptionError::Failed)?;
+        record.sealed_with = Some(newest.name.clone());
+        record.private_key = PrivateKeyBytes::new([nonce.as_slice(), &sealed].concat());
+        Ok(())
+    }
+
+    /// Takes the private key out of its record.
+    pub fn open(
+        &self,
+        record: &SigningKeyRecord,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyEncryptionError> {
+        let bytes = record.private_key.expose();
+        let Some(name) = &record.sealed_with else {
+            return Ok(Zeroizing::new(bytes.to_vec()));
+        };
+        let key = self.keys.iter().find(|key| key.name == *name);
+        let key = key.ok_or_else(|| KeyEncryptionError::UnknownKey {
+            kid: record.kid.clone(),
+            name: name.clone(),
+        })?;
+        let broken = || KeyEncryptionError::Broken(record.kid.clone());
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or_else(broken)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
+        let mut plain = Zeroizing::new(sealed.to_vec());
+        let aad = Aad::from(self.bound_to(&record.kid));
+        let opened = key.key.open_in_place(nonce, aad, &mut plain);
+        let length = opened.map_err(|_| broken())?.len();
+        plain.truncate(length);
+        Ok(plain)
+    }
+
+    fn bound_to(&self, kid: &str) -> Vec<u8> {
+        [self.environment.as_bytes(), kid.as_bytes()].concat()
+    }
+}
+
+impl KeyEncryptionKey {
+    fn parse(secret: &Secret) -> Result<Self, KeyEncryptionError> {
+        let bytes = STANDARD
+            .decode(secret.expose())
+            .or_else(|_| URL_SAFE_NO_PAD.decode(secret.expose()));
+        let bytes = Zeroizing::new(bytes.map_err(|_| KeyEncryptionError::BadKey)?);
+        let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| KeyEncryptionError::BadKey)?;
+        // Names the key, tells nothing of it: it is as random as its hash.
+        let hash = digest(&SHA256, &[b"key-encryption key", bytes.as_slice()].concat());
+        let name = hash
+            .as_ref()
+            .get(..8)
+            .map(|part| URL_SAFE_NO_PAD.encode(part));
+        Ok(Self {
+            name: name.ok_or(KeyEncryptionError::BadKey)?,
+            key: LessSafeKey::new(key),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixTime;
+    use crate::config::session::SigningAlgorithm;
+    use crate::store::KeyState;
+
+    fn secret(byte: u8) -> Secret {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, STANDARD.encode([byte; 32])).unwrap();
+        serde_json::from_value(format!("file:{}", path.display()).into()).unwrap()
+    }
+
+    fn key_encryption(bytes: &[u8], environment: u128) -> KeyEncryption {
+        let secrets: Vec<_> = bytes.iter().map(|byte| secret(*byte)).collect();
+        KeyEncryption::new(&secrets, Uuid::from_u128(environment)).unwrap()
+    }
+
+    fn record(kid: &str) -> SigningKeyRecord {
+        SigningKeyRecord {
+            kid: kid.to_owned(),
+            algorithm: SigningAlgorithm::ES256,
+            state: KeyState::Current,
+            created_at: UnixTime(0),
+            activates_at: UnixTime(0),
+            retires_at: None,
+            published_until: None,
+            sealed_with: None,
+            private_key: PrivateKeyBytes::new(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_and_is_not_readable() {
+        let key_encryption = key_encryption(&[1], 7);
+        let mut record = record("k");
+        key_encryption.seal(&mut record, b"private").unwrap();
+        assert!(
+            !record
+                .private_key
+                .expose()
+                .windows(7)
+                .any(|w| w == b"private")
+        );
+        assert_eq!(*key_encryption.open(&record).unwrap(), b"private");
+    }
+
+    #[test]
+    fn it_opens_for_its_key_and_environment_only() {
+        let mut sealed = record("k");
+        key_encryption(&[1], 7)
+            .seal(&mut sealed, b"private")
+            .unwrap();
+        let broken = Err(KeyEncryptionError::Broken("k".to_owned()));
+        assert_eq!(key_encryption(&[1], 8).open(&sealed), broken);
+        let moved = SigningKeyRecord {
+            private_key: sealed.private_key.clone(),
+            sealed_with: sealed.sealed_with.clone(),
+            ..record("other")
+        };
+        assert!(key_encryption(&[1], 7).open(&moved).is_err());
+        let other = key_encryption(&[2], 7).open(&sealed);
+        assert!(matches!(other, Err(KeyEncryptionError::UnknownKey { .. })));
+        assert!(key_encryption(&[], 7).open(&sealed).is_err());
+        assert!(key_encryption(&[1], 7).open(&sealed).is_ok());
+    }
+
+    #[test]
+    fn an_older_key_opens_and_the_newest_seals() {
+        let mut record = record("k");
+        key_encryption(&[1], 7)
+            .seal(&mut record, b"private")
+            .unwrap();
+        let both = key_encryption(&[2, 1], 7);
+        assert!(!both.is_in_order(&record));
+        let plain = both.open(&record).unwrap();
+        both.seal(&mut record, &plain).unwrap();
+        assert!(both.is_in_order(&record));
+        assert!(key_encryption(&[2], 7).open(&record).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, STANDARD.encode([1; 16])).unwrap();
+        let short = serde_json::from_value(format!("file:{}", path.display()).into()).unwrap();
+        assert!(KeyEncryption::new(&[short], Uuid::nil()).is_err());
+    }
+}

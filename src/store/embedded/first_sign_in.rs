@@ -1,0 +1,57 @@
+//! A user who comes for the first time: most of what is written, so all that can be is done
+//! before the one thread that writes has its turn.
+
+use super::row::{latest_change, session_rows, user_rows};
+use super::table::{Entry, Read, Table, Transaction, Write};
+use crate::store::sign_in::Decision;
+use crate::store::{SignInOutcome, StoreError};
+
+/// A user and a session, both new, as rows.
+pub(super) struct FirstSignIn {
+    rows: Vec<Entry>,
+    outcome: SignInOutcome,
+    /// The latest change that the decision knew of.
+    as_of: u64,
+}
+
+impl FirstSignIn {
+    /// The newcomer whom a decision is about. `None`: somebody is known, or more is to be done.
+    pub(super) fn of(decision: &Decision) -> Result<Option<Self>, StoreError> {
+        let SignInOutcome::Live(signed_in) = &decision.outcome else {
+            return Ok(None);
+        };
+        let Some((user, session)) = decision.first_sign_in() else {
+            return Ok(None);
+        };
+        let mut rows = user_rows(user)?;
+        rows.extend(session_rows(session)?);
+        Ok(Some(Self {
+            rows,
+            outcome: decision.outcome.clone(),
+            as_of: signed_in.as_of,
+        }))
+    }
+
+    /// Writes both, if the decision would still be the same. `None`: there were changes since, or
+    /// somebody else was first; nothing is written.
+    pub(super) fn put(
+        &self,
+        tx: &mut Transaction<'_>,
+    ) -> Result<Option<SignInOutcome>, StoreError> {
+        // What ends, blocks, deletes or changes is a change; only other newcomers are none, and
+        // they have a row under the same key.
+        if latest_change(tx)? != self.as_of {
+            return Ok(None);
+        }
+        for (table, key, _) in &self.rows {
+            let may_be_there = matches!(table, Table::Identities | Table::Emails | Table::Sessions);
+            if may_be_there && tx.get(*table, key)?.is_some() {
+                return Ok(None);
+            }
+        }
+        for (table, key, value) in &self.rows {
+            tx.put(*table, key, value)?;
+        }
+        Ok(Some(self.outcome.clone()))
+    }
+}

@@ -1,0 +1,291 @@
+//! NonBlockingWriter that a thread of their own writes, so that no request waits for a disk or a pipe.
+//!
+//! The queue is bounded: when what takes the lines is too slow, lines are dropped and counted, and
+//! requests go on. What is queued when the gateway stops is still written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::IntCounter;
+use tracing::{info, warn};
+
+/// Where lines go, and the queue before it.
+pub struct NonBlockingWriter {
+    queue: SyncSender<Message>,
+    commands: Arc<Commands>,
+    dropped: IntCounter,
+    written: Mutex<Receiver<()>>,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// Something else is asked for.
+    Look,
+}
+
+/// What the writing thread is asked for beside writing.
+#[derive(Default)]
+struct Commands {
+    reopen: AtomicBool,
+    close: AtomicBool,
+}
+
+impl NonBlockingWriter {
+    /// Starts the thread that writes to the end of `file`, made with mode 0640 when there is none;
+    /// to standard output without one. `dropped` counts the lines that are lost.
+    ///
+    /// # Errors
+    ///
+    /// The file can not be opened, or the thread not started.
+    pub fn start(file: Option<PathBuf>, dropped: IntCounter) -> io::Result<Self> {
+        let output = match file {
+            Some(path) => Output::File(open(&path)?, path),
+            None => Output::Stdout(io::stdout()),
+        };
+        let (queue, queued) = sync_channel(QUEUED);
+        let (done, written) = sync_channel(1);
+        let commands = Arc::new(Commands::default());
+        let writer = Writer {
+            output,
+            queued,
+            commands: Arc::clone(&commands),
+            dropped: dropped.clone(),
+            is_failing: false,
+        };
+        std::thread::Builder::new()
+            .name("access log".to_owned())
+            .spawn(move || {
+                writer.run();
+                // Nobody may wait for it.
+                let _ = done.try_send(());
+            })?;
+        Ok(Self {
+            queue,
+            commands,
+            dropped,
+            written: Mutex::new(written),
+        })
+    }
+
+    /// Queues one line, its end included. Never waits.
+    pub fn write(&self, line: Vec<u8>) {
+        if self.queue.try_send(Message::Line(line)).is_err() {
+            self.dropped.inc();
+        }
+    }
+
+    /// Opens the file anew before the next line, for who has moved it away.
+    pub fn reopen(&self) {
+        self.commands.reopen.store(true, Ordering::Release);
+        // A thread with a full queue is awake and looks by itself.
+        let _ = self.queue.try_send(Message::Look);
+    }
+
+    /// Waits until what is queued is written, but not long for what takes nothing. NonBlockingWriter after
+    /// that may be lost.
+    pub fn close(&self) {
+        self.commands.close.store(true, Ordering::Release);
+        let _ = self.queue.try_send(Message::Look);
+        let written = self.written.lock();
+        let written = written.unwrap_or_else(PoisonError::into_inner);
+        if written.recv_timeout(LAST_LINES).is_err() {
+            warn!("the end of the access log was not written in time");
+        }
+    }
+}
+
+enum Output {
+    Stdout(io::Stdout),
+    File(File, PathBuf),
+}
+
+struct Writer {
+    output: Output,
+    queued: Receiver<Message>,
+    commands: Arc<Commands>,
+    dropped: IntCounter,
+    is_failing: bool,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut batch = Vec::with_capacity(2 * BATCH);
+        while let Ok(message) = self.queued.recv() {
+            self.gather();
+            self.write_queued(Some(message), &mut batch);
+            if self.commands.close.load(Ordering::Acquire) {
+                // NonBlockingWriter may have been queued since the queue was empty, and before the close.
+                let next = self.queued.try_recv().ok();
+                return self.write_queued(next, &mut batch);
+            }
+        }
+    }
+
+    /// Writes what is queued together, a file's lines in one append each time.
+    fn write_queued(&mut self, mut next: Option<Message>, batch: &mut Vec<u8>) {
+        let mut lines = 0;
+        while let Some(message) = next {
+            if self.commands.reopen.swap(false, Ordering::AcqRel) {
+                self.put(batch, &mut lines);
+                self.reopen();
+            }
+            if let Message::Line(line) = message {
+                batch.extend_from_slice(&line);
+                lines += 1;
+            }
+            if batch.len() >= BATCH {
+                self.put(batch, &mut lines);
+            }
+            next = self.queued.try_recv().ok();
+        }
+        self.put(batch, &mut lines);
+    }
+
+    /// Waits for lines that may go out with the first. To queue one costs a request next to nothing
+    /// while this thread does not wait for it; to wake it for each costs more than the request.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this thread has nothing else to do"
+    )]
+    fn gather(&self) {
+        if !self.commands.close.load(Ordering::Acquire) {
+            std::thread::sleep(GATHERED_FOR);
+        }
+    }
+
+    fn put(&mut self, batch: &mut Vec<u8>, lines: &mut u64) {
+        let written = match &mut self.output {
+            Output::Stdout(stdout) => stdout.write_all(batch).and_then(|()| stdout.flush()),
+            Output::File(file, _) => file.write_all(batch),
+        };
+        match written {
+            Ok(()) if *lines > 0 => self.is_failing = false,
+            Ok(()) => {}
+            Err(error) => {
+                self.dropped.inc_by(*lines);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    warn!(%error, "the access log can not be written");
+                }
+            }
+        }
+        batch.clear();
+        *lines = 0;
+    }
+
+    fn reopen(&mut self) {
+        let Output::File(file, path) = &mut self.output else {
+            return;
+        };
+        match open(path) {
+            Ok(opened) => {
+                *file = opened;
+                info!(path = %path.display(), "the access log is opened anew");
+            }
+            Err(error) => {
+                let path = path.display();
+                warn!(%path, %error, "the access log is not opened anew, the old file goes on");
+            }
+        }
+    }
+}
+
+fn open(path: &std::path::Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o640)
+        .open(path)
+}
+
+/// NonBlockingWriter that may wait.
+const QUEUED: usize = 16_384;
+/// How long a line waits for others. The queue holds those of a million requests a second for so long.
+const GATHERED_FOR: Duration = Duration::from_millis(10);
+/// Bytes after which a batch is written.
+const BATCH: usize = 64 << 10;
+/// How long a stop waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counter() -> IntCounter {
+        IntCounter::new("dropped", "NonBlockingWriter that were dropped.").unwrap()
+    }
+
+    #[test]
+    fn what_is_queued_is_written_before_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        let (dropped, count) = (counter(), 10_000);
+        let lines = NonBlockingWriter::start(Some(path.clone()), dropped.clone()).unwrap();
+        for number in 0..count {
+            lines.write(format!("{number}\n").into_bytes());
+        }
+        lines.close();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.lines().eq((0..count).map(|number| number.to_string())));
+        assert_eq!(dropped.get(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_ends_where_it_was_opened_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, moved) = (dir.path().join("lines"), dir.path().join("lines.1"));
+        let lines = NonBlockingWriter::start(Some(path.clone()), counter()).unwrap();
+        lines.write(b"before\n".to_vec());
+        while std::fs::read_to_string(&path).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        std::fs::rename(&path, &moved).unwrap();
+        lines.reopen();
+        lines.write(b"after\n".to_vec());
+        lines.close();
+        assert_eq!(std::fs::read_to_string(moved).unwrap(), "before\n");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "after\n");
+    }
+
+    /// A pipe that nobody reads takes 64 KiB; then the queue fills, and then lines are dropped.
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let reader = OpenOptions::new().read(true).write(true).open(&path);
+        let mut reader = reader.unwrap();
+        let dropped = counter();
+        let lines = NonBlockingWriter::start(Some(path), dropped.clone()).unwrap();
+        let line = [b'x'; 1024];
+        let mut sent = 0;
+        while dropped.get() == 0 {
+            lines.write([&line[..1023], b"\n"].concat());
+            sent += 1;
+        }
+        assert!(sent > QUEUED, "dropped after {sent}");
+        // Whoever reads again has all of the others.
+        let reading = std::thread::spawn(move || {
+            let mut bytes = vec![0; (sent - 1) * 1024];
+            io::Read::read_exact(&mut reader, &mut bytes).map(|()| bytes)
+        });
+        lines.close();
+        let bytes = reading.join().unwrap().unwrap();
+        assert_eq!(bytes.split(|byte| *byte == b'\n').count(), sent);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_loses_lines_that_are_counted() {
+        let dropped = counter();
+        let lines = NonBlockingWriter::start(Some("/dev/full".into()), dropped.clone()).unwrap();
+        lines.write(b"one\n".to_vec());
+        lines.close();
+        assert_eq!(dropped.get(), 1);
+    }
+}

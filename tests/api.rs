@@ -1,0 +1,6 @@
+//! The endpoints for SDKs and programs.
+
+pub mod contract;
+pub mod environment;
+pub mod oauth;
+pub mod sdk;

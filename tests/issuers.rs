@@ -1,0 +1,7 @@
+//! Issuers: their keys, faults and settings.
+
+pub mod issuer_faults;
+pub mod issuer_tls;
+pub mod jwks;
+pub mod made_issuers;
+pub mod trust;

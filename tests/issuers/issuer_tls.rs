@@ -1,0 +1,126 @@
+//! Key sets that are fetched by https, from issuers whose authority the machine knows or not.
+
+use serde_json::json;
+use tempfile::TempDir;
+use url::Url;
+
+use crate::issuers::issuer_faults::faulty::{Mode, Server};
+use crate::support::front::{Authority, Front};
+use crate::support::{Gateway, Key, RawUpstream, TokenBuilder, refusal_id};
+
+#[tokio::test]
+async fn a_redirect_is_followed_within_https_and_never_to_http() {
+    let ours = Authority::new();
+    let within = Scene::start(&ours, &ours, |_| "/moved".to_owned()).await;
+    assert!(within.fetched().await);
+    assert_eq!(within.present().await.status(), 200);
+    let asked = within.provider.requests();
+    assert!(
+        asked.iter().any(|head| head.starts_with("GET /moved ")),
+        "{asked:?}"
+    );
+
+    // Good keys are there, and the request for them would come in the clear.
+    let away = Scene::start(&ours, &ours, |provider| provider.url("/moved")).await;
+    assert!(away.fetches_end("redirect").await);
+    let answer = away.present().await;
+    assert_eq!(answer.status(), 503);
+    refusal_id(&answer, "unavailable");
+    let asked = away.provider.requests();
+    assert!(
+        asked.iter().all(|head| head.starts_with("GET /keys ")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn only_an_authority_that_the_machine_trusts_vouches_for_an_issuer() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let known = Scene::start(&ours, &ours, |_| "/moved".to_owned()).await;
+    assert!(known.fetched().await);
+    assert_eq!(known.present().await.status(), 200);
+
+    let unknown = Scene::start(&ours, &theirs, |_| "/moved".to_owned()).await;
+    assert!(unknown.fetches_end("connection").await);
+    assert_eq!(unknown.present().await.status(), 503);
+    assert!(unknown.provider.requests().is_empty());
+}
+
+/// A gateway and a provider behind TLS that redirects those who ask for its keys.
+struct Scene {
+    gateway: Gateway,
+    provider: Server,
+    token: String,
+    _upstream: RawUpstream,
+    _folder: TempDir,
+}
+
+impl Scene {
+    /// The provider shows a certificate of `vouching`; the machine trusts `trusted`.
+    async fn start(
+        vouching: &Authority,
+        trusted: &Authority,
+        to: impl FnOnce(&Server) -> String,
+    ) -> Self {
+        let key = Key::p256("k");
+        let keys = json!({ "keys": [key.jwk()] }).to_string();
+        let provider = Server::start(Mode::Good, "", &keys).await;
+        provider.set(Mode::Redirect(to(&provider)));
+        let behind = Url::parse(&provider.url("/"))
+            .unwrap()
+            .socket_addrs(|| None)
+            .unwrap()[0];
+        let identity = vouching.identity(&["127.0.0.1"]);
+        let front = Front::start(&identity, None, &["http/1.1"], move |_| behind).await;
+
+        let folder = TempDir::new().unwrap();
+        let authorities = trusted.file(folder.path(), "authority.pem");
+        let launcher = [
+            "env".to_owned(),
+            format!("SSL_CERT_FILE={}", authorities.display()),
+        ];
+        let upstream = RawUpstream::start().await;
+        let gateway = Gateway::start_by(
+            &launcher,
+            json!({
+                "public_url": "http://app.test",
+                "issuers": [{
+                    "name": "idp",
+                    "iss": "https://idp.test",
+                    "jwks_url": format!("https://{}/keys", front.address),
+                }],
+                "upstreams": { "app": { "servers": [upstream.address] } },
+                "routes": [{ "path": "/", "upstream": "app" }],
+            }),
+        )
+        .await;
+        Self {
+            gateway,
+            provider,
+            token: TokenBuilder::new("https://idp.test", &key).sign(),
+            _upstream: upstream,
+            _folder: folder,
+        }
+    }
+
+    /// Fetches anew, and says whether that brought keys.
+    async fn fetched(&self) -> bool {
+        let path = "/admin/api/issuers/idp/refresh";
+        let answer = self.gateway.admin_send("POST", path, &[], &json!({})).await;
+        answer.json()["refreshed"] == true
+    }
+
+    /// Fetches anew, and says whether that and every earlier fetch ended so.
+    async fn fetches_end(&self, result: &str) -> bool {
+        self.fetched().await;
+        let metrics = self.gateway.metrics().await;
+        let count = |labels: &[(&str, &str)]| metrics.sum("vestibule_jwks_fetches_total", labels);
+        let so = count(&[("issuer", "idp"), ("result", result)]);
+        so >= 1.0 && so == count(&[("issuer", "idp")])
+    }
+
+    async fn present(&self) -> crate::support::Message {
+        let bearer = format!("Bearer {}", self.token);
+        self.gateway.get("/", &[("Authorization", &bearer)]).await
+    }
+}

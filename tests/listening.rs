@@ -1,0 +1,7 @@
+//! Connections, protocols and the bytes on them.
+
+pub mod guard;
+pub mod h2c;
+pub mod hygiene;
+pub mod listeners;
+pub mod tls;

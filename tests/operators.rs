@@ -1,0 +1,15 @@
+//! What operators see and do.
+
+pub mod admin;
+pub mod admin_api;
+pub mod admin_commands;
+pub mod admin_tokens;
+pub mod admin_users;
+pub mod check_command;
+pub mod dashboard;
+pub mod generate_command;
+pub mod logs;
+pub mod metrics;
+pub mod monitoring;
+pub mod store_command;
+pub mod traces;

@@ -1,0 +1,138 @@
+//! `vestibule store`: a whole store as JSON lines, and from one engine to the other.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::running::postgres::server::Server;
+use crate::support::{Gateway, TestGateway, decode, remember_session_token, run};
+
+#[tokio::test]
+async fn an_embedded_store_moves_to_postgres_with_everybody_in_it() {
+    let mut site = TestGateway::with(|config| {
+        config["public_url"] = json!("https://app.example.com");
+    })
+    .await;
+    let (stays, ended) = (
+        site.acme.token().sub("alice").sign(),
+        site.acme.token().sub("bob").sign(),
+    );
+    let before = site.passes(&stays).await;
+    let own = site.upstream.last().bearer().unwrap();
+    site.passes(&ended).await;
+    let field = format!("Bearer {ended}");
+    let logout = site
+        .gateway
+        .request("POST", "/_vestibule/logout", &[("Authorization", &field)])
+        .await;
+    assert_eq!(logout.status(), 204);
+
+    let dir = site.gateway.dir().to_owned();
+    let (code, _, errors) = export(&dir, &["--output", "all.jsonl", "--private-keys"]).await;
+    assert_eq!(code, 1, "the running gateway owns the file: {errors}");
+    std::fs::remove_file(dir.join("all.jsonl")).ok();
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let (code, output, errors) = export(&dir, &["--output", "all.jsonl", "--private-keys"]).await;
+    assert_eq!((code, output.as_str()), (0, ""), "{errors}");
+    assert!(errors.contains("records exported"), "{errors}");
+    is_private(&dir.join("all.jsonl"));
+    let (code, ..) = export(&dir, &["--output", "all.jsonl"]).await;
+    assert_eq!(code, 1, "an export overwrites nothing");
+
+    let server = Server::start(&[]).await;
+    let mut config: Value =
+        serde_json::from_slice(&std::fs::read(dir.join("config.yaml")).unwrap()).unwrap();
+    let secret = |name: &str, text: &str| {
+        std::fs::write(dir.join(name), text).unwrap();
+        json!(format!("file:{}", dir.join(name).display()))
+    };
+    config["store"] = json!({"postgres": secret("url", &server.url("postgres"))});
+    config["session"] = json!({"key_encryption_keys": [secret("key", &"A".repeat(43))]});
+    std::fs::write(dir.join("postgres.yaml"), config.to_string()).unwrap();
+    let import = ["store", "import", "--config", "postgres.yaml", "--input"];
+    let import = [&import[..], &["all.jsonl"]].concat();
+    let (code, _, errors) = run(&dir, &import, "").await;
+    assert_eq!(code, 0, "{errors}");
+    let (code, _, errors) = run(&dir, &import, "").await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("not empty"), "{errors}");
+
+    let original = config.clone();
+    for listener in ["listeners", "admin"] {
+        config.as_object_mut().unwrap().remove(listener);
+    }
+    // Its folder goes with it.
+    let moved = Gateway::start(config.clone()).await;
+    let _former = std::mem::replace(&mut site.gateway, moved);
+    site.gateway.wait_until_whole().await;
+    let after = site.passes(&stays).await;
+    for claim in ["sub", "sid", "environment_id", "kid"] {
+        assert_eq!(after.claims[claim], before.claims[claim], "{claim}");
+    }
+    let continued = site.passes(&own).await;
+    assert_eq!(continued.claims["sid"], before.claims["sid"]);
+    assert_eq!(site.present(&ended).await.status(), 401);
+    let metrics = site.gateway.metrics().await;
+    assert_eq!(metrics.sum("vestibule_users_created_total", &[]), 0.0);
+    // What came in the plain is sealed now.
+    let client = server.client("postgres").await;
+    let rows = client
+        .query("SELECT record::text FROM vestibule.signing_keys", &[])
+        .await
+        .unwrap();
+    for row in rows {
+        let record: Value = serde_json::from_str(row.get(0)).unwrap();
+        assert!(record["sealed_with"].is_string(), "{record}");
+    }
+
+    // And back again: standard output and input.
+    let (code, lines, errors) =
+        run(&dir, &["store", "export", "--config", "postgres.yaml"], "").await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(!lines.contains("private_key"), "only when asked for");
+    for line in lines.lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+    config["store"] = json!({"path": "again.redb"});
+    for listener in ["listeners", "admin"] {
+        config[listener] = original[listener].clone();
+    }
+    std::fs::write(dir.join("again.yaml"), config.to_string()).unwrap();
+    let import = ["store", "import", "--config", "again.yaml"];
+    let cut = lines.trim_end().rsplit_once('\n').unwrap().0;
+    let (code, _, errors) = run(&dir, &import, cut).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("cut off"), "{errors}");
+    std::fs::remove_file(dir.join("again.redb")).unwrap();
+    let (code, _, errors) = run(&dir, &import, &lines).await;
+    assert_eq!(code, 0, "{errors}");
+    is_private(&dir.join("again.redb"));
+    remember_session_token(&own);
+    assert!(lines.contains(decode(&own).claims["sub"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_exported() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let config = json!({
+        "listeners": [{"address": "127.0.0.1:8080"}], "store": {"path": "none.redb"},
+    });
+    std::fs::write(dir.path().join("config.yaml"), config.to_string()).unwrap();
+    let (code, _, errors) = export(dir.path(), &[]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("no store at none.redb"), "{errors}");
+    assert!(!dir.path().join("none.redb").exists(), "nor made");
+    std::fs::write(dir.path().join("config.yaml"), "stor: {}").unwrap();
+    assert_eq!(export(dir.path(), &[]).await.0, 64);
+}
+
+async fn export(dir: &Path, more: &[&str]) -> (i32, String, String) {
+    run(dir, &[&["store", "export"], more].concat(), "").await
+}
+
+fn is_private(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

@@ -1,0 +1,12 @@
+//! What becomes of a request between client and upstream.
+
+pub mod answers;
+pub mod browser;
+pub mod forward;
+pub mod forward_auth;
+pub mod optional_and_none;
+pub mod origin;
+pub mod pass_through;
+pub mod rates;
+pub mod request;
+pub mod route_settings;

@@ -1,0 +1,122 @@
+//! A browser attaches cookies whichever page asks: an unsafe request must come from the site.
+
+use serde_json::json;
+
+use crate::support::{Message, TestGateway, refusal_id};
+
+#[tokio::test]
+async fn an_unsafe_method_with_a_cookie_needs_an_origin_of_the_site() {
+    let site = TestGateway::with(|config| {
+        config["allowed_origins"] = json!(["https://partner.test"]);
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/special", "upstream": "app", "allowed_origins": ["https://special.test"],
+        }));
+    })
+    .await;
+    let own = format!("http://{}", site.gateway.public);
+    for (path, fields) in [
+        ("/", vec![("Origin", &*own)]),
+        ("/", vec![("Origin", "https://partner.test")]),
+        ("/special", vec![("Origin", "https://special.test")]),
+        ("/", vec![("Sec-Fetch-TestGateway", "same-origin")]),
+    ] {
+        let answer = by_cookie(&site, "POST", path, &fields).await;
+        assert_eq!(answer.status(), 200, "{path} {fields:?}: {}", answer.text());
+    }
+    let passed = site.upstream.count();
+    for (path, fields) in [
+        ("/", vec![]),
+        ("/", vec![("Origin", "https://evil.test")]),
+        ("/", vec![("Origin", "null")]),
+        ("/", vec![("Origin", "https://partner.test.evil.test")]),
+        ("/", vec![("Origin", "http://partner.test")]),
+        ("/", vec![("Origin", "https://special.test")]),
+        ("/", vec![("Sec-Fetch-TestGateway", "cross-site")]),
+        ("/", vec![("Sec-Fetch-TestGateway", "same-site")]),
+        ("/", vec![("Sec-Fetch-TestGateway", "none")]),
+    ] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let answer = by_cookie(&site, method, path, &fields).await;
+            assert_eq!(
+                answer.status(),
+                403,
+                "{method} {path} {fields:?}: {}",
+                answer.text()
+            );
+            refusal_id(&answer, "forbidden");
+        }
+    }
+    assert_eq!(site.upstream.count(), passed);
+}
+
+/// The site's own origin has the scheme by which the client came, as far as that is known.
+#[tokio::test]
+async fn a_trusted_proxy_says_by_which_scheme_the_site_was_reached() {
+    for (trusted, status) in [(json!(["127.0.0.0/8"]), 200), (json!([]), 403)] {
+        let site = TestGateway::with(|config| config["trusted_proxies"] = trusted).await;
+        let own = format!("https://{}", site.gateway.public);
+        let fields = [("Origin", &*own), ("X-Forwarded-Proto", "https")];
+        let answer = by_cookie(&site, "POST", "/", &fields).await;
+        assert_eq!(answer.status(), status);
+        let answer = by_cookie(&site, "POST", "/", &fields[..1]).await;
+        assert_eq!(answer.status(), 403);
+    }
+}
+
+#[tokio::test]
+async fn a_safe_method_or_a_bearer_needs_none() {
+    let site = TestGateway::start().await;
+    let foreign = [
+        ("Origin", "https://evil.test"),
+        ("Sec-Fetch-TestGateway", "cross-site"),
+    ];
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let answer = by_cookie(&site, method, "/", &foreign).await;
+        assert_eq!(answer.status(), 200, "{method}: {}", answer.text());
+    }
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let fields = [
+        foreign[0],
+        foreign[1],
+        ("Authorization", &bearer),
+        ("Content-Length", "0"),
+    ];
+    let answer = site.gateway.request("POST", "/", &fields).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_websocket_by_cookie_needs_an_origin_too() {
+    let site = TestGateway::start().await;
+    site.upstream.reply(crate::support::Reply::Echo);
+    let own = format!("http://{}", site.gateway.public);
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (origin, status) in [(&*own, 101), ("https://evil.test", 403)] {
+        let fields = [&upgrade[..], &[("Origin", origin)]].concat();
+        let answer = by_cookie(&site, "GET", "/", &fields).await;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+    let answer = by_cookie(&site, "GET", "/", &upgrade).await;
+    assert_eq!(answer.status(), 403, "no origin at all");
+    assert_eq!(site.upstream.count(), 1);
+}
+
+async fn by_cookie(
+    site: &TestGateway,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Message {
+    let cookie = format!("acme_token={}", site.acme.token().sign());
+    let mut all = vec![("Cookie", &*cookie)];
+    all.extend_from_slice(fields);
+    if !matches!(method, "GET" | "HEAD" | "OPTIONS") {
+        all.push(("Content-Length", "0"));
+    }
+    site.gateway.request(method, path, &all).await
+}

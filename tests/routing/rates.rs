@@ -1,0 +1,154 @@
+//! How often clients and users may do what costs the gateway work.
+
+use serde_json::{Value, json};
+
+use crate::api::sdk::{Sdk, bearer, is_error, seen};
+use crate::support::{Message, TestGateway, TokenBuilder};
+
+#[tokio::test]
+async fn sign_ins_are_bounded_for_each_client_and_user() {
+    let sdk = start(json!({ "sign_in_per_client": "4/1h", "sign_in_per_user": "2/1h" })).await;
+    let sign_in = async |client: &str, token: TokenBuilder| {
+        let fields = [("X-Forwarded-For", client)];
+        let content = json!({ "jwt": token.sign() });
+        sdk.post("externalAuth/signin", &fields, &content).await
+    };
+    let token = |sub: &str, login: &str| sdk.site.acme.token().sub(sub).claim("sid", login);
+    seen(&sign_in("192.0.2.1", token("ada", "1")).await);
+    seen(&sign_in("192.0.2.2", token("ada", "2")).await);
+    let answer = sign_in("192.0.2.3", token("ada", "3")).await;
+    is_limited(&answer);
+    is_error(&answer, 429, "too_many_requests");
+    // Somebody else who says to be ada does not count as her, nor does another's limit.
+    seen(&sign_in("192.0.2.1", token("bob", "1")).await);
+    seen(&sign_in("192.0.2.1", token("eve", "1")).await);
+    seen(&sign_in("192.0.2.1", token("joe", "1")).await);
+    let answer = sign_in("192.0.2.1", token("kim", "1")).await;
+    is_limited(&answer);
+    seen(&sign_in("192.0.2.4", token("kim", "1")).await);
+    // Sessions that there are go on.
+    sdk.site.passes(&token("zoe", "1").sign()).await;
+}
+
+#[tokio::test]
+async fn exchanges_count_as_sign_ins() {
+    let sdk = start(json!({ "sign_in_per_client": "1/1h" })).await;
+    let exchange = async |sub: &str| {
+        let token = sdk.site.acme.token().sub(sub).sign();
+        let form = format!(
+            "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={token}\
+             &subject_token_type=urn:ietf:params:oauth:token-type:jwt"
+        );
+        post_form(&sdk.site, "token", &form).await
+    };
+    let granted = exchange("ada").await;
+    assert_eq!(granted.status(), 200, "{}", granted.text());
+    let token = granted.json()["access_token"].as_str().unwrap().to_owned();
+    crate::support::remember_session_token(&token);
+    let answer = exchange("bob").await;
+    is_limited(&answer);
+    assert_eq!(answer.json()["error"], "too_many_requests");
+}
+
+#[tokio::test]
+async fn step_ups_are_bounded_for_each_user() {
+    let sdk = start(json!({ "step_up_per_user": "1/1h" })).await;
+    let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;
+    let other = sdk
+        .signed_in(&sdk.site.acme.token().sub("bob").sign())
+        .await;
+    let verify = async |signed_in: &Value| {
+        let fields = [("Authorization", &*bearer(signed_in))];
+        sdk.post("externalAuth/verify", &fields, &json!({ "jwt": "a.b.c" }))
+            .await
+    };
+    is_error(&verify(&signed_in).await, 422, "invalid_external_auth");
+    is_limited(&verify(&signed_in).await);
+    is_error(&verify(&other).await, 422, "invalid_external_auth");
+}
+
+#[tokio::test]
+async fn a_client_that_fails_too_often_is_not_listened_to() {
+    let sdk = start(json!({ "failed_per_client": "2/1h" })).await;
+    let site = &sdk.site;
+    let get = async |client: &str, token: &str| {
+        let authorization = format!("Bearer {token}");
+        let fields = [
+            ("X-Forwarded-For", client),
+            ("Authorization", &*authorization),
+        ];
+        site.gateway.get("/", &fields).await
+    };
+    let known = site.acme.token().sign();
+    assert_eq!(get("192.0.2.1", &known).await.status(), 200);
+    // What was good once is no attempt at anything.
+    let expired = site.acme.token().expires_in(-60).sign();
+    for _ in 0..3 {
+        assert_eq!(get("192.0.2.1", &expired).await.status(), 401);
+    }
+    let forged = |sub: &str| {
+        site.acme
+            .token()
+            .sub(sub)
+            .forged_by(&crate::support::Key::p256("acme-1"))
+            .sign()
+    };
+    for sub in ["mallory", "malory"] {
+        assert_eq!(get("192.0.2.1", &forged(sub)).await.status(), 401);
+    }
+    let answer = get("192.0.2.1", &forged("trudy")).await;
+    is_limited(&answer);
+    site.is_refusal(&answer, 429, "too_many_requests", "client_failed_too_often")
+        .await;
+    let new = site.acme.token().sub("new").sign();
+    is_limited(&get("192.0.2.1", &new).await);
+    let sign_in = json!({ "jwt": new });
+    let fields = [("X-Forwarded-For", "192.0.2.1")];
+    is_limited(&sdk.post("externalAuth/signin", &fields, &sign_in).await);
+    // Who is known goes on, and so does everybody else.
+    assert_eq!(get("192.0.2.1", &known).await.status(), 200);
+    assert_eq!(get("192.0.2.2", &new).await.status(), 200);
+}
+
+#[tokio::test]
+async fn secrets_of_programs_can_not_be_guessed_for_long() {
+    let sdk = start(json!({ "failed_per_client": "2/1h" })).await;
+    let ask = async || {
+        post_form(
+            &sdk.site,
+            "introspect",
+            "client_id=a&client_secret=b&token=c",
+        )
+        .await
+    };
+    for _ in 0..2 {
+        assert_eq!(ask().await.status(), 401);
+    }
+    is_limited(&ask().await);
+}
+
+async fn start(rates: Value) -> Sdk {
+    Sdk::start(|config| {
+        config["limits"] = json!({ "rates": rates });
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+    })
+    .await
+}
+
+async fn post_form(site: &TestGateway, endpoint: &str, form: &str) -> Message {
+    let length = form.len().to_string();
+    let fields = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", &*length),
+    ];
+    let path = format!("/_vestibule/oauth/{endpoint}");
+    let mut bytes = site.gateway.bytes("POST", &path, &fields);
+    bytes.extend(form.as_bytes());
+    site.gateway.send(bytes).await
+}
+
+fn is_limited(answer: &Message) {
+    assert_eq!(answer.status(), 429, "{}", answer.text());
+    let wait: u64 = answer.field("retry-after").unwrap().parse().unwrap();
+    assert!((1..=3600).contains(&wait), "{wait}");
+}

@@ -1,0 +1,505 @@
+//! What a route may say for itself: bounds, header edits, identity in fields, escaped slashes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+
+use crate::support::{Reply, TestGateway, Wire, refusal_id, upstream};
+
+#[tokio::test]
+async fn a_route_has_its_own_bound_on_bodies() {
+    let site = with_routes(
+        json!([
+            {"path": "/open", "auth": "none", "upstream": "app"},
+            {"path": "/upload", "auth": "none", "upstream": "app", "body_size": "20B"},
+        ]),
+        |config| config["limits"] = json!({"body_size": "10B"}),
+    )
+    .await;
+    let chunked = "Transfer-Encoding: chunked";
+    for (path, length, status) in [
+        ("/open", 10, 200),
+        ("/open", 11, 413),
+        ("/upload", 20, 200),
+        ("/upload", 21, 413),
+    ] {
+        let body = "x".repeat(length);
+        let announced = format!("Content-Length: {length}");
+        for (framing, content) in [
+            (&*announced, body.clone()),
+            (chunked, format!("{length:x}\r\n{body}\r\n0\r\n\r\n")),
+        ] {
+            let host = site.gateway.public;
+            let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n\r\n");
+            let answer = site.gateway.send(head + &content).await;
+            assert_eq!(answer.status(), status, "{path} {length} {framing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_has_its_own_timeouts() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "auth": "none", "upstream": "app"},
+            {"path": "/quick", "auth": "none", "upstream": "app", "read_timeout": "200ms"},
+        ]),
+        |_| {},
+    )
+    .await;
+    let (open, gate) = watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(gate, upstream::ok("late")));
+    let slow = site.gateway.get("/slow", &[]);
+    let quick = async {
+        site.upstream.reached(1).await;
+        let answer = site.gateway.get("/quick", &[]).await;
+        open.send(true).unwrap();
+        answer
+    };
+    let (slow, quick) = tokio::join!(slow, quick);
+    assert_eq!(quick.status(), 504);
+    refusal_id(&quick, "upstream_timeout");
+    assert_eq!(slow.status(), 200, "the upstream's own bound is longer");
+}
+
+/// The route `/brief` bounds whole requests, `/` does not.
+async fn brief(timeout: &str) -> TestGateway {
+    let routes = json!([
+        {"path": "/", "auth": "none", "upstream": "app"},
+        {"path": "/brief", "auth": "none", "upstream": "app", "timeout": timeout},
+    ]);
+    with_routes(routes, |_| {}).await
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_in_time_is_504() {
+    let site = brief("300ms").await;
+    let (open, gate) = watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(gate, upstream::ok("late")));
+    let body = "Content-Length: 4\r\n\r\nbody";
+    for request in ["GET /brief HTTP/1.1\r\n", "POST /brief HTTP/1.1\r\n"] {
+        let host = site.gateway.public;
+        let end = if request.starts_with('P') {
+            body
+        } else {
+            "\r\n"
+        };
+        let answer = site
+            .gateway
+            .send(format!("{request}Host: {host}\r\n{end}"))
+            .await;
+        assert_eq!(answer.status(), 504, "{request}");
+        let id = refusal_id(&answer, "upstream_timeout");
+        site.gateway.logged(&[&id, "\"upstream_timeout\""]).await;
+    }
+    let unbounded = site.gateway.get("/other", &[]);
+    let opened = async {
+        site.upstream.reached(3).await;
+        open.send(true).unwrap();
+    };
+    let (answer, ()) = tokio::join!(unbounded, opened);
+    assert_eq!(answer.status(), 200);
+    let failures = [("upstream", "app"), ("kind", "timeout")];
+    let metrics = site.gateway.metrics().await;
+    assert_eq!(
+        metrics.sum("vestibule_upstream_failures_total", &failures),
+        2.0
+    );
+}
+
+/// It pauses, or never pauses for long: the whole has to arrive in time.
+#[tokio::test]
+async fn a_request_that_does_not_arrive_in_time_is_408() {
+    let site = brief("400ms").await;
+    let host = site.gateway.public;
+    let head =
+        |path| format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 400\r\n\r\n");
+    for drips in [false, true] {
+        let stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        let (reading, mut writing) = stream.into_split();
+        let mut wire = Wire::over(tokio::io::join(reading, tokio::io::sink()));
+        writing.write_all(head("/brief").as_bytes()).await.unwrap();
+        writing.write_all(b"begun").await.unwrap();
+        let drip = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                ticks.tick().await;
+                // Refused once the gateway has closed.
+                if drips && writing.write_all(b".").await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let answer = tokio::select! {
+            answer = wire.read_response("POST") => answer.expect("an answer"),
+            () = drip => unreachable!("it drips until the answer comes"),
+        };
+        assert_eq!(answer.status(), 408, "drips: {drips}");
+        let id = refusal_id(&answer, "timeout");
+        site.gateway.logged(&[&id, "request_", "timeout\""]).await;
+    }
+    // In time, and where nothing is bounded.
+    let body = ".".repeat(400);
+    assert_eq!(
+        site.gateway.send(head("/brief") + &body).await.status(),
+        200
+    );
+    let mut slow = site.gateway.connect().await;
+    slow.write(head("/other")).await;
+    let refused = site.gateway.send(head("/brief")).await;
+    assert_eq!(
+        refused.status(),
+        408,
+        "as long as this took, the other waits"
+    );
+    slow.write(body).await;
+    let answer = slow.read_response("POST").await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let failures = site.gateway.metrics().await;
+    let failures = failures.sum("vestibule_upstream_failures_total", &[("upstream", "app")]);
+    assert_eq!(failures, 0.0, "none of this was the server's fault");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_in_time_is_cut_and_a_websocket_is_not() {
+    let site = brief("300ms").await;
+    site.upstream.reply(Reply::Echo);
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let mut websocket = site.gateway.connect().await;
+    websocket
+        .write(site.gateway.bytes("GET", "/brief", &upgrade))
+        .await;
+    let switched = websocket.read_response("GET").await.expect("an answer");
+    assert_eq!(switched.status(), 101);
+
+    let (open, gate) = watch::channel(false);
+    let whole = upstream::ok("a whole answer");
+    let (first, second) = whole.split_at(whole.len() - 5);
+    let halves = Reply::Halves(gate, first.to_vec(), second.to_vec());
+    site.upstream.reply(halves);
+    let bytes = |path| site.gateway.bytes("GET", path, &[]);
+    let mut slow = site.gateway.connect().await;
+    slow.write(bytes("/other")).await;
+    site.upstream.reached(2).await;
+    assert!(site.gateway.try_send(bytes("/brief")).await.is_none());
+    let cut = [("cause", "request_timeout")];
+    site.gateway
+        .metric_becomes("vestibule_connections_cut_total", &cut, 1.0)
+        .await;
+    open.send(true).unwrap();
+    let answer = slow.read_response("GET").await.expect("an answer");
+    assert_eq!(answer.text(), "a whole answer");
+    // Older than the request that was cut for its age.
+    websocket.write(b"x").await;
+    assert_eq!(websocket.read_exactly(1).await, b"x");
+}
+
+#[tokio::test]
+async fn header_fields_are_set_added_and_removed() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "auth": "none", "upstream": "app"},
+            {
+                "path": "/edited", "auth": "none", "upstream": "app",
+                "request_headers": {
+                    "remove": ["X-Debug"],
+                    "set": {"X-Env": "prod {request.id}", "Host": "inner.test"},
+                    "add": {"X-Via": "vestibule {{1}}"},
+                },
+                "response_headers": {
+                    "remove": ["Server"],
+                    "set": {"X-Frame-Options": "DENY"},
+                    "add": {"Set-Cookie": "a=2"},
+                },
+            },
+        ]),
+        |_| {},
+    )
+    .await;
+    site.upstream.reply(Reply::Bytes(
+        b"HTTP/1.1 200 OK\r\nServer: x\r\nX-Frame-Options: ALLOW\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n"
+            .to_vec(),
+    ));
+    let fields = [
+        ("X_Debug", "1"),
+        ("X-Env", "forged"),
+        ("X_Env", "forged"),
+        ("X-Via", "client"),
+    ];
+    let answer = site.gateway.get("/edited", &fields).await;
+    let seen = site.upstream.last();
+    assert!(
+        !seen.contains("forged") && !seen.contains("X_Debug"),
+        "{seen:?}"
+    );
+    let id = answer.field("x-request-id").unwrap();
+    assert_eq!(seen.all("x-env"), [format!("prod {id}")]);
+    assert_eq!(seen.all("x-via"), ["client", "vestibule {1}"]);
+    assert_eq!(seen.all("host"), ["inner.test"]);
+    assert_eq!(
+        seen.field("x-forwarded-host"),
+        Some(site.gateway.public.to_string())
+    );
+    assert_eq!(answer.field("server"), None);
+    assert_eq!(answer.all("x-frame-options"), ["DENY"]);
+    assert_eq!(answer.all("set-cookie"), ["a=1", "a=2"]);
+
+    let answer = site.gateway.get("/", &fields[1..2]).await;
+    assert_eq!(
+        site.upstream.last().field("x-env").as_deref(),
+        Some("forged")
+    );
+    assert_eq!(answer.field("x-frame-options").as_deref(), Some("ALLOW"));
+}
+
+/// What claims say can neither end a field nor pass for another value.
+#[tokio::test]
+async fn claims_go_into_fields_safely() {
+    let site = with_routes(
+        json!([
+            {
+                "path": "/", "upstream": "app",
+                "request_headers": {
+                    "set": {"X-Name": "{claims.name}", "X-Org": "{claims.org.id}", "X-Roles": "{claims.roles}"},
+                },
+                "response_headers": {"set": {"X-User": "{user.id}"}},
+            },
+        ]),
+        |_| {},
+    )
+    .await;
+    let token = site
+        .acme
+        .token()
+        .claim("name", "Zo\u{eb}\r\nX-Admin: 1")
+        .claim("org", json!({"id": 7}))
+        .claim("roles", json!(["a", "b,c", "100%"]));
+    let answer = site.present(&token.sign()).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let seen = site.upstream.last();
+    assert_eq!(
+        seen.field("x-name").as_deref(),
+        Some("Zo%C3%AB%0D%0AX-Admin: 1")
+    );
+    assert_eq!(seen.field("x-org").as_deref(), Some("7"));
+    assert_eq!(seen.field("x-roles").as_deref(), Some("a,b%2Cc,100%25"));
+    assert_eq!(seen.field("x-admin"), None);
+    let user = site.session().claims["sub"].as_str().map(str::to_owned);
+    assert_eq!(answer.field("x-user"), user);
+
+    // A claim that is not there leaves the field out, the client's own with it.
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let fields = [("Authorization", &*bearer), ("X-Org", "forged")];
+    assert_eq!(site.gateway.get("/", &fields).await.status(), 200);
+    let seen = site.upstream.last();
+    assert!(seen.field("x-org").is_none() && seen.field("x-name").is_none());
+}
+
+/// Fields that upstreams believe are nobody else's, on any route.
+#[tokio::test]
+async fn identity_is_told_in_fields_of_the_gateways_own() {
+    let site = TestGateway::with(|config| {
+        config["forward"] =
+            json!({"identity": {"X-User-Id": "{user.id}", "X-User-Email": "{user.email}"}});
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/tenant", "upstream": "app",
+            "request_headers": {"add": {"X-Tenant": "{claims.tenant}"}},
+        }));
+    })
+    .await;
+    let token = site
+        .acme
+        .token()
+        .claim("email", "ada@example.com")
+        .claim("email_verified", true)
+        .claim("tenant", "blue")
+        .sign();
+    let bearer = format!("Bearer {token}");
+    for path in ["/", "/optional", "/open", "/tenant"] {
+        for (name, other) in [
+            ("X-User-Id", "X-User-Email"),
+            ("x_user_id", "X_User-Email"),
+            ("X.User.Id", "x-tenant"),
+        ] {
+            let fields = [
+                ("Authorization", &*bearer),
+                (name, "forged"),
+                (other, "forged"),
+            ];
+            let answer = site.gateway.get(path, &fields).await;
+            assert_eq!(answer.status(), 200, "{path} {}", answer.text());
+            let seen = site.upstream.last();
+            assert!(!seen.contains("forged"), "{path} {name} {other}");
+            if path == "/open" {
+                assert!(seen.field("x-user-id").is_none() && seen.field("x-user-email").is_none());
+                continue;
+            }
+            let user = site.session().claims["sub"].as_str().map(str::to_owned);
+            assert_eq!(seen.field("x-user-id"), user, "{path}");
+            assert_eq!(
+                seen.field("x-user-email").as_deref(),
+                Some("ada@example.com")
+            );
+            let tenant = (path == "/tenant").then_some("blue");
+            assert_eq!(seen.field("x-tenant").as_deref(), tenant, "{path}");
+        }
+    }
+    // As nobody there is nothing to tell.
+    let answer = site
+        .gateway
+        .get("/optional", &[("X-User-Id", "forged")])
+        .await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(site.upstream.last().field("x-user-id"), None);
+    let kept = site.gateway.get("/open", &[("X-User-Ids", "kept")]).await;
+    assert_eq!(kept.status(), 200);
+    assert!(site.upstream.last().contains("kept"));
+}
+
+#[tokio::test]
+async fn an_escaped_slash_passes_where_a_route_allows_it() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "auth": "none", "upstream": "app"},
+            {"path": "/files", "auth": "none", "upstream": "app", "allow_encoded_slash": true},
+            {"path": "/files/private", "upstream": "app"},
+        ]),
+        |_| {},
+    )
+    .await;
+    for path in [
+        "/files/a%2Fb",
+        "/files/a%2fb/c?d=%2F",
+        "/files/privateer%2Fx",
+    ] {
+        let answer = site.gateway.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
+        let seen = site.upstream.last().start_line();
+        assert_eq!(seen, format!("GET {path} HTTP/1.1"), "the same bytes");
+    }
+    let passed = site.upstream.count();
+    for (path, status) in [
+        ("/other/a%2Fb", 400),
+        ("/files%2Fa", 404),
+        ("/files/a%2F..%2Fprivate", 400),
+        ("/files/a%2F%2e%2e/private", 400),
+        ("/files/%2Fprivate", 400),
+        ("/files/a%2F", 400),
+        ("/files/a%5Cb", 400),
+        ("/files/private%2Fx", 404),
+        ("/files/privat%65%2fx", 404),
+        ("/_vestibule%2Fjwks.json", 400),
+    ] {
+        let answer = site.gateway.get(path, &[]).await;
+        assert_eq!(answer.status(), status, "{path}: {}", answer.text());
+    }
+    assert_eq!(site.upstream.count(), passed);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_served_is_misdirected() {
+    let site = with_routes(
+        json!([{"host": "app.test", "path": "/here", "auth": "none", "upstream": "app"}]),
+        |_| {},
+    )
+    .await;
+    for (host, path, status) in [
+        ("app.test", "/here", 200),
+        ("app.test", "/there", 404),
+        ("other.test", "/here", 421),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answer = site.gateway.send(request).await;
+        assert_eq!(answer.status(), status, "{host}{path}");
+    }
+}
+
+/// A server that takes the method from a field would serve what another route protects.
+#[tokio::test]
+async fn no_field_changes_the_method() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "auth": "none", "upstream": "app"},
+            {"path": "/read", "auth": "none", "methods": ["GET", "POST"], "upstream": "app"},
+        ]),
+        |_| {},
+    )
+    .await;
+    let spelled = [
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("x_http_method", "DELETE"),
+        ("X-Method-Override", "DELETE"),
+        ("Content-Length", "0"),
+    ];
+    for (method, path, kept) in [
+        ("GET", "/", false),
+        ("POST", "/", true),
+        ("POST", "/read", false),
+        ("GET", "/read", false),
+    ] {
+        let answer = site.gateway.request(method, path, &spelled).await;
+        assert_eq!(answer.status(), 200, "{method} {path}");
+        let seen = site.upstream.last();
+        assert_eq!(seen.contains("DELETE"), kept, "{method} {path}");
+    }
+    let answer = site.gateway.request("DELETE", "/read", &[]).await;
+    assert_eq!(answer.status(), 405);
+    assert_eq!(answer.field("allow").as_deref(), Some("GET, HEAD, POST"));
+}
+
+async fn with_routes(routes: Value, change: impl FnOnce(&mut Value)) -> TestGateway {
+    TestGateway::with(|config| {
+        config["routes"] = routes;
+        change(config);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_route_bounds_how_often_a_client_and_a_user_may_ask() {
+    let site = with_routes(
+        json!([
+            {"path": "/", "upstream": "app"},
+            {"path": "/client", "auth": "optional", "upstream": "app", "rate_per_client": "2/1h"},
+            {"path": "/user", "upstream": "app", "rate_per_user": "2/1h"},
+        ]),
+        |config| config["trusted_proxies"] = json!(["127.0.0.0/8"]),
+    )
+    .await;
+    let bearer = |sub: &str| format!("Bearer {}", site.acme.token().sub(sub).sign());
+    let ask = async |path: &str, address: &str, bearer: &str| {
+        let fields = [("X-Forwarded-For", address), ("Authorization", bearer)];
+        site.gateway.get(path, &fields).await
+    };
+    let (ada, bob) = (bearer("ada"), bearer("bob"));
+    for (path, address, who, status) in [
+        ("/client", "192.0.2.1", &ada, 200),
+        ("/client", "192.0.2.1", &bob, 200),
+        ("/client", "192.0.2.1", &ada, 429),
+        ("/client", "192.0.2.2", &ada, 200),
+        // What a client says before the proxy that is trusted makes it no other client.
+        ("/client", "192.0.2.9, 192.0.2.1", &ada, 429),
+        ("/user", "192.0.2.1", &ada, 200),
+        ("/user", "192.0.2.2", &ada, 200),
+        ("/user", "192.0.2.3", &ada, 429),
+        ("/user", "192.0.2.3", &bob, 200),
+        ("/", "192.0.2.1", &ada, 200),
+    ] {
+        let answer = ask(path, address, who).await;
+        assert_eq!(answer.status(), status, "{path} {address}");
+        if status == 429 {
+            refusal_id(&answer, "too_many_requests");
+            let wait = answer.field("retry-after").expect("when to come back");
+            assert!((1..=1800).contains(&wait.parse::<u32>().unwrap()), "{wait}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Starts, stops, changes, faults.
+
+pub mod changes;
+pub mod clock;
+pub mod crash;
+pub mod disk;
+pub mod fuzz;
+pub mod memory;
+pub mod postgres;
+pub mod reload;
+pub mod restart;
+pub mod upgrade;

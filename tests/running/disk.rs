@@ -1,0 +1,102 @@
+//! A disk that is full: nobody new, nobody lost, and back to work when there is space.
+//!
+//! The limit on the size of files stands for the disk, because it needs no mount and can be lifted
+//! while the gateway runs: what a write beyond it meets is an error of the kernel, as on a full
+//! disk.
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::support::{PATIENCE, TestGateway, eventually, refusal_id};
+
+#[tokio::test]
+async fn a_full_disk_refuses_newcomers_until_there_is_space() {
+    // Else the kernel would end the process at the limit instead of failing its writes.
+    let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    let launcher = ["sh", "-c", shell].map(str::to_owned);
+    let mut site = TestGateway::by(&launcher, |config| {
+        config["store"] = json!({"path": "vestibule.redb", "cache_size": "1MiB"});
+    })
+    .await;
+    let person = |number: usize| site.acme.token().sub(&format!("person-{number}")).sign();
+    let first = person(0);
+    let before = site.passes(&first).await;
+
+    let store = site.gateway.dir().join("vestibule.redb");
+    let size = std::fs::metadata(&store).unwrap().len();
+    limit(&site, &size.to_string());
+    // What is free inside the file is used up first.
+    let mut admitted = vec![(first, before.claims["sub"].clone())];
+    let refused = loop {
+        let token = person(admitted.len());
+        let answer = site.present(&token).await;
+        match answer.status() {
+            200 => admitted.push((token, site.session().claims["sub"].clone())),
+            status => {
+                assert_eq!(status, 503, "{}", answer.text());
+                refusal_id(&answer, "unavailable");
+                assert!(answer.field("retry-after").is_some());
+                break token;
+            }
+        }
+        assert!(admitted.len() < 50_000, "the disk is never full");
+    };
+    assert_eq!(std::fs::metadata(&store).unwrap().len(), size);
+    site.gateway.logged(&["the store was not written"]).await;
+    let metrics = site.gateway.metrics().await;
+    assert!(metrics.sum("vestibule_store_errors_total", &[]) >= 1.0);
+    site.passes(&admitted[0].0).await;
+    degraded(&site).await;
+
+    // Nothing but the beginning of the file can be written, so that no page of it is of use: who
+    // was known goes on, and an end that can not be kept is refused rather than lost.
+    limit(&site, "4096");
+    site.passes(&admitted[0].0).await;
+    let field = format!("Bearer {}", admitted[0].0);
+    let logout = site
+        .gateway
+        .request("POST", "/_vestibule/logout", &[("Authorization", &field)])
+        .await;
+    assert_eq!(logout.status(), 503);
+    site.passes(&admitted[0].0).await;
+
+    limit(&site, "unlimited");
+    eventually("no recovery without a restart", async || {
+        site.present(&refused).await.status() == 200
+    })
+    .await;
+    site.gateway.wait_until_whole().await;
+
+    // Nothing is broken, and whoever was answered is who they were.
+    site.gateway = site.gateway.restart().await;
+    site.gateway.wait_until_whole().await;
+    let step = admitted.len().div_ceil(200);
+    for (token, sub) in admitted.iter().step_by(step) {
+        assert_eq!(site.passes(token).await.claims["sub"], *sub);
+    }
+}
+
+/// Waits until operators are told. What still fits between the pages of the file is written, and
+/// makes the store look whole until the next newcomer.
+async fn degraded(site: &TestGateway) {
+    let deadline = Instant::now() + PATIENCE;
+    for number in 0.. {
+        let ready = site.gateway.admin("/ready").await;
+        assert_eq!(ready.status(), 200, "{}", ready.text());
+        if ready.json()["status"] == "degraded" && ready.text().contains("the store") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", ready.text());
+        let newcomer = site.acme.token().sub(&format!("newcomer-{number}"));
+        site.present(&newcomer.sign()).await;
+    }
+}
+
+/// Sets how large files of the running gateway may grow; the hard limit stays.
+fn limit(site: &TestGateway, bytes: &str) {
+    let process = site.gateway.process_id().to_string();
+    let set = std::process::Command::new("prlimit")
+        .args(["--pid", &process, &format!("--fsize={bytes}:")])
+        .status();
+    assert!(set.unwrap().success());
+}

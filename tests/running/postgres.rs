@@ -1,0 +1,483 @@
+//! Two gateways before one PostgreSQL: what one does the other knows.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::support::load::Load;
+use crate::support::test_gateway::config;
+use crate::support::{
+    ACME, GLOBEX, Gateway, Key, Message, PATIENCE, RawUpstream, Reply, TestIssuer, TokenBuilder,
+    Wire, decode, eventually, remember_session_token,
+};
+
+#[path = "../../src/store/postgres/tests/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+pub(crate) mod server;
+
+use server::Server;
+
+#[tokio::test]
+async fn an_end_by_one_gateway_reaches_the_other_and_its_streams() {
+    let pair = Pair::start().await;
+    let (ended, other) = (pair.token("alice", "1"), pair.token("alice", "2"));
+    let sid = pair.passes(&pair.one, &ended).await.claims["sid"].clone();
+    let there = pair.passes(&pair.two, &ended).await;
+    assert_eq!(there.claims["sid"], sid, "one login, one session");
+    pair.upstream.reply(Reply::Echo);
+    let mut cut = tunnel(&pair.two, &ended).await;
+    let mut lasting = tunnel(&pair.two, &other).await;
+
+    assert_eq!(logout(&pair.one, &ended).await, 204);
+    assert_eq!(cut.read_to_end().await, b"", "an idle stream there is cut");
+    assert_eq!(present(&pair.two, &ended).await, 401);
+    lasting.write("x").await;
+    assert_eq!(lasting.read_exactly(1).await, b"x");
+    pair.upstream.reply(Reply::ok("hello"));
+    pair.passes(&pair.two, &other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_first_sights_at_both_make_one_user() {
+    let pair = Pair::start().await;
+    // A thousand connections, and their likes at the upstream, are more than some shells allow.
+    let own = std::process::id().to_string();
+    let mut allow = std::process::Command::new("prlimit");
+    allow.args(["--pid", &own, "--nofile=8192:"]);
+    assert!(allow.status().unwrap().success());
+    let mut wires = Vec::new();
+    for number in 0..1000 {
+        let gateway = [&pair.one, &pair.two][number % 2];
+        let field = format!("Bearer {}", pair.token("alice", &(number % 50).to_string()));
+        let request = gateway.bytes("GET", "/", &[("Authorization", &field)]);
+        wires.push((gateway.connect().await, request));
+    }
+    let requests = wires.into_iter().map(|(mut wire, request)| async move {
+        wire.write(request).await;
+        wire.read_response("GET").await.expect("an answer").status()
+    });
+    let statuses = futures::future::join_all(requests).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let one = pair.passes(&pair.one, &pair.token("alice", "x")).await;
+    let two = pair.passes(&pair.two, &pair.token("alice", "y")).await;
+    assert_eq!(one.claims["sub"], two.claims["sub"]);
+    let mut created = 0.0;
+    for gateway in [&pair.one, &pair.two] {
+        let metrics = gateway.metrics().await;
+        created += metrics.sum("vestibule_users_created_total", &[]);
+    }
+    assert_eq!(created, 1.0);
+}
+
+#[tokio::test]
+async fn a_logout_token_counts_once_at_all_gateways() {
+    let pair = Pair::with(|config| {
+        config["issuers"][0]["logout_audience"] = json!("gateway");
+    })
+    .await;
+    let token = |jti: &str| {
+        let event = "http://schemas.openid.net/event/backchannel-logout";
+        let token = pair.acme.token().header("typ", "logout+jwt");
+        let token = token.claim("aud", "gateway").claim("jti", jti);
+        token.claim("events", json!({ event: {} })).sign()
+    };
+    let send = async |gateway: &Gateway, token: &str| {
+        let body = format!("logout_token={token}");
+        let head = format!(
+            "POST /_vestibule/backchannel-logout HTTP/1.1\r\nHost: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+            gateway.public,
+            body.len()
+        );
+        gateway.send(head + &body).await.status()
+    };
+    let (first, second) = (token("1"), token("2"));
+    assert_eq!(send(&pair.one, &first).await, 200);
+    assert_eq!(send(&pair.two, &first).await, 400, "replayed at the other");
+    assert_eq!(send(&pair.two, &second).await, 200);
+}
+
+#[tokio::test]
+async fn an_assertion_counts_once_at_all_gateways() {
+    let environment = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
+    let pair = Pair::with(|config| {
+        config["environment_id"] = json!(environment);
+        config["step_up"] = json!({"scopes": ["user:delete"]});
+    })
+    .await;
+    let call = async |gateway: &Gateway, endpoint: &str, session: &str, jwt: &str| {
+        let body = json!({ "jwt": jwt }).to_string();
+        let path = format!("/_vestibule/api/v0/sdk/{environment}/externalAuth/{endpoint}");
+        let length = body.len().to_string();
+        let bearer = format!("Bearer {session}");
+        let fields = [
+            ("Authorization", &*bearer),
+            ("Content-Type", "application/json"),
+            ("Content-Length", &*length),
+        ];
+        let mut bytes = gateway.bytes("POST", &path, &fields);
+        bytes.extend(body.as_bytes());
+        gateway.send(bytes).await
+    };
+    let signed_in = call(&pair.one, "signin", "", &pair.token("alice", "1")).await;
+    let session = signed_in.json()["minifiedJwt"].as_str().unwrap().to_owned();
+    for token in [&session, signed_in.json()["jwt"].as_str().unwrap()] {
+        remember_session_token(token);
+    }
+    let assertion = |jti: &str| {
+        let token = pair.acme.token().expires_in(300).claim("jti", jti);
+        token.claim("scope", "user:delete").sign()
+    };
+    let (first, second) = (assertion("1"), assertion("2"));
+    let answer = call(&pair.one, "verify", &session, &first).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    remember_session_token(answer.json()["elevatedAccessToken"].as_str().unwrap());
+    for gateway in [&pair.two, &pair.one] {
+        let replayed = call(gateway, "verify", &session, &first).await;
+        assert_eq!(replayed.status(), 422, "{}", replayed.text());
+        assert_eq!(replayed.json()["code"], "invalid_external_auth");
+    }
+    let answer = call(&pair.two, "verify", &session, &second).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    remember_session_token(answer.json()["elevatedAccessToken"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_switched_off_at_one_is_off_at_both() {
+    let pair = Pair::start().await;
+    let token = pair.token("alice", "1");
+    pair.passes(&pair.two, &token).await;
+    for (switch, status) in [(false, 401), (true, 200)] {
+        let body = json!({"enabled": switch});
+        let path = "/admin/api/issuers/acme/enabled";
+        let answer = pair.one.admin_send("PUT", path, &[], &body).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(present(&pair.one, &token).await, status, "{switch}");
+        eventually(&format!("{switch}: never heard of"), async || {
+            present(&pair.two, &token).await == status
+        })
+        .await;
+    }
+}
+
+/// The database is killed and started three times while people who are known come to both
+/// gateways, and others sign in and out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_comes_and_goes_under_load_loses_nothing() {
+    let mut pair = Pair::start().await;
+    let known: Vec<_> = (0..10)
+        .map(|number| pair.token("known", &number.to_string()))
+        .collect();
+    for token in &known {
+        pair.passes(&pair.one, token).await;
+        pair.passes(&pair.two, token).await;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let (progress, mut admitted) = watch::channel((0, 0));
+    let mut workers = Vec::new();
+    for worker in 0..4 {
+        let public = [&pair.one, &pair.two][worker % 2].public;
+        let (stopped, progress, known) = (stopped.clone(), progress.clone(), known.clone());
+        let (iss, key) = (pair.acme.iss.clone(), pair.acme.key.clone());
+        workers.push(tokio::spawn(async move {
+            let mut told = Vec::new();
+            let mut number = 0;
+            while !*stopped.borrow() {
+                number += 1;
+                let sub = format!("{worker}-{number}");
+                let token = TokenBuilder::new(&iss, &key).sub(&sub).sign();
+                let regular = &known[number % known.len()];
+                assert_eq!(ask(public, "GET", "/known", regular).await, 200, "known");
+                let path = format!("/{sub}");
+                match ask(public, "GET", &path, &token).await {
+                    200 => progress.send_modify(|(good, _)| *good += 1),
+                    503 => {
+                        progress.send_modify(|(_, refused)| *refused += 1);
+                        continue;
+                    }
+                    other => panic!("{other}"),
+                }
+                let signed_out = number % 2 == 0
+                    && match ask(public, "POST", "/_vestibule/logout", &token).await {
+                        204 => true,
+                        // Refused, or made but not answered: it may be either.
+                        503 => continue,
+                        other => panic!("{other}"),
+                    };
+                told.push((path, token, signed_out));
+            }
+            told
+        }));
+    }
+    for _ in 0..3 {
+        let (good, refused) = *admitted.borrow();
+        admitted.wait_for(|now| now.0 > good + 10).await.unwrap();
+        pair.server.stop().await;
+        admitted.wait_for(|now| now.1 > refused + 10).await.unwrap();
+        pair.server.start_again().await;
+    }
+    let (good, _) = *admitted.borrow();
+    admitted.wait_for(|now| now.0 > good + 10).await.unwrap();
+    stop.send(true).unwrap();
+    let mut told = Vec::new();
+    for worker in workers {
+        told.extend(worker.await.unwrap());
+    }
+    let before = users(&pair.upstream.take_unchecked());
+    assert!(told.iter().any(|(.., signed_out)| *signed_out));
+    for gateway in [&pair.one, &pair.two] {
+        for (path, token, signed_out) in &told {
+            let status = ask(gateway.public, "GET", path, token).await;
+            assert_eq!(status, if *signed_out { 401 } else { 200 }, "{path}");
+        }
+    }
+    for (path, user) in users(&pair.upstream.take_unchecked()) {
+        assert_eq!(before[&path], user, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn both_know_each_others_keys_while_they_rotate() {
+    let pair = Pair::with(|config| {
+        config["session"]["signing_keys"] = json!({"rotate_every": "3s", "publish_ahead": "1s"});
+    })
+    .await;
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let (mut kids, mut login) = (std::collections::BTreeSet::new(), 0);
+    while kids.len() < 3 {
+        assert!(Instant::now() < deadline, "no third key: {kids:?}");
+        login += 1;
+        let session = pair
+            .passes(&pair.one, &pair.token("alice", &login.to_string()))
+            .await;
+        kids.insert(session.header["kid"].as_str().unwrap().to_owned());
+        // A token by the one is good at the other.
+        let own = pair.upstream.last().bearer().unwrap();
+        assert_eq!(present(&pair.two, &own).await, 200);
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
+    let mut pair = Pair::start().await;
+    let known = pair.token("alice", "1");
+    pair.passes(&pair.one, &known).await;
+    pair.server.stop().await;
+    for _ in 0..20 {
+        assert_eq!(present(&pair.one, &known).await, 200);
+    }
+    let stranger = pair.token("bob", "1");
+    assert_eq!(present(&pair.one, &stranger).await, 503);
+    assert_eq!(logout(&pair.one, &known).await, 503, "refused, not lost");
+    assert_eq!(present(&pair.one, &known).await, 200);
+
+    pair.server.start_again().await;
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while present(&pair.one, &stranger).await != 200 {
+        assert!(Instant::now() < deadline, "no recovery");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes() {
+    let pair = Pair::start().await;
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let token = initech.token().sign();
+    assert_eq!(present(&pair.two, &token).await, 401);
+    let entry = json!({"name": "initech", "iss": initech.iss, "jwks_url": initech.jwks_url()});
+    let path = "/admin/api/issuers";
+    let made = pair.one.admin_send("POST", path, &[], &entry).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    assert_eq!(present(&pair.one, &token).await, 200);
+    let follows = async |status: u16| {
+        eventually("the other never hears of it", async || {
+            present(&pair.two, &token).await == status
+        })
+        .await;
+    };
+    follows(200).await;
+    // The other may change it, too, and the first follows.
+    let path = "/admin/api/issuers/initech";
+    let mut stricter = entry;
+    stricter["aud"] = json!("app");
+    let changed = pair.two.admin_send("PUT", path, &[], &stricter).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    follows(401).await;
+    let gone = pair.one.admin_send("DELETE", path, &[], &Value::Null).await;
+    assert_eq!(gone.status(), 204, "{}", gone.text());
+    eventually("the other never hears of the end", async || {
+        pair.two.admin(path).await.status() == 404
+    })
+    .await;
+}
+
+/// With a bound on staleness a gateway that hears nothing serves nobody, streams included, and
+/// goes on with the same sessions when the database is back.
+#[tokio::test]
+async fn nobody_is_trusted_for_longer_than_configured_without_news() {
+    let mut pair = Pair::with(|config| {
+        config["session"]["revocation_max_staleness"] = json!("1s");
+    })
+    .await;
+    let known = pair.token("alice", "1");
+    let before = pair.passes(&pair.one, &known).await;
+    pair.upstream.reply(Reply::Echo);
+    let field = format!("Bearer {known}");
+    let mut tunnel = tunnel(&pair.one, &known).await;
+
+    pair.server.stop().await;
+    assert_eq!(tunnel.read_to_end().await, b"", "the stream is cut");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = pair.one.get("/", &[("Authorization", &field)]).await;
+        if answer.status() == 503 {
+            assert!(answer.field("retry-after").is_some());
+            break;
+        }
+        assert!(Instant::now() < deadline, "it is trusted for ever");
+        sleep(Duration::from_millis(20)).await;
+    }
+
+    pair.upstream.reply(Reply::ok("hello"));
+    pair.server.start_again().await;
+    let deadline = Instant::now() + 3 * PATIENCE;
+    while present(&pair.one, &known).await != 200 {
+        assert!(Instant::now() < deadline, "no recovery");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let after = pair.passes(&pair.one, &known).await;
+    assert_eq!(after.claims["sid"], before.claims["sid"]);
+}
+
+// With a shared store there is no file to hand over, so that nobody is refused, strangers included.
+#[tokio::test]
+async fn an_upgrade_refuses_nobody_who_is_new() {
+    let mut pair = Pair::with(|config| config["server"]["runtime_dir"] = json!("run")).await;
+    let acme = pair.acme.token();
+    let (public, number) = (pair.one.public, AtomicUsize::new(0));
+    let load = Load::start(40, move || {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        let token = acme.clone().sub(&format!("newcomer-{number}")).sign();
+        async move { ask(public, "GET", "/", &token).await.to_string() }
+    });
+    for _ in 0..2 {
+        pair.one.successor().await.await;
+    }
+    let outcomes = load.outcomes().await;
+    assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["200"], "{outcomes:?}");
+    pair.passes(&pair.two, &pair.token("newcomer-0", "elsewhere"))
+        .await;
+}
+
+/// Two gateways that differ in nothing but their addresses.
+struct Pair {
+    one: Gateway,
+    two: Gateway,
+    acme: TestIssuer,
+    upstream: RawUpstream,
+    server: Server,
+    _secrets: tempfile::TempDir,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Value)) -> Self {
+        let server = Server::start(&[]).await;
+        let secrets = tempfile::TempDir::new().unwrap();
+        let secret = |name: &str, text: &str| {
+            let path = secrets.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            format!("file:{}", path.display())
+        };
+        let acme = TestIssuer::start(ACME, Key::p256("acme-1")).await;
+        let globex = TestIssuer::start(GLOBEX, Key::p256("globex-1")).await;
+        let upstream = RawUpstream::start().await;
+        let mut config = config(&acme, &globex, &upstream);
+        config["public_url"] = json!("https://app.example.com");
+        config["store"] = json!({"postgres": secret("url", &server.url("postgres"))});
+        config["session"] = json!({"key_encryption_keys": [secret("key", &"A".repeat(43))]});
+        change(&mut config);
+        let (one, two) = tokio::join!(Gateway::start(config.clone()), Gateway::start(config));
+        for gateway in [&one, &two] {
+            gateway.wait_until_whole().await;
+        }
+        Self {
+            one,
+            two,
+            acme,
+            upstream,
+            server,
+            _secrets: secrets,
+        }
+    }
+
+    fn token(&self, sub: &str, login: &str) -> String {
+        self.acme.token().sub(sub).claim("sid", login).sign()
+    }
+
+    async fn passes(&self, gateway: &Gateway, token: &str) -> crate::support::Decoded {
+        assert_eq!(present(gateway, token).await, 200, "{}", gateway.log());
+        let own = self.upstream.last().bearer().expect("a session token");
+        remember_session_token(&own);
+        decode(&own)
+    }
+}
+
+async fn present(gateway: &Gateway, token: &str) -> u16 {
+    let field = format!("Bearer {token}");
+    let answer = gateway.get("/", &[("Authorization", &field)]).await;
+    answer.status()
+}
+
+async fn logout(gateway: &Gateway, token: &str) -> u16 {
+    ask(gateway.public, "POST", "/_vestibule/logout", token).await
+}
+
+/// A request on a connection of its own.
+async fn ask(public: SocketAddr, method: &str, path: &str, token: &str) -> u16 {
+    let mut wire = Wire::new(TcpStream::connect(public).await.unwrap());
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {public}\r\nConnection: close\r\n");
+    wire.write(format!("{head}Authorization: Bearer {token}\r\n\r\n"))
+        .await;
+    wire.read_response(method)
+        .await
+        .expect("an answer")
+        .status()
+}
+
+/// An open WebSocket.
+async fn tunnel(gateway: &Gateway, token: &str) -> Wire {
+    let field = format!("Bearer {token}");
+    let upgrade = [
+        ("Authorization", &*field),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let mut wire = gateway.connect().await;
+    wire.write(gateway.bytes("GET", "/", &upgrade)).await;
+    let opened = wire.read_response("GET").await.expect("an answer");
+    assert_eq!(opened.status(), 101);
+    wire
+}
+
+/// Whom the upstream saw, by path.
+fn users(requests: &[Message]) -> BTreeMap<String, Value> {
+    let seen = |request: &Message| {
+        let path = request.start_line().split(' ').nth(1).unwrap().to_owned();
+        let claims = decode(&request.bearer().expect("a session token")).claims;
+        (path, claims["sub"].clone())
+    };
+    requests.iter().map(seen).collect()
+}

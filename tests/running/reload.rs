@@ -1,0 +1,485 @@
+//! The configuration changes while the gateway runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::front::{Authority, Front};
+use crate::support::gateway::free_port;
+use crate::support::{
+    Gateway, Key, Message, RawUpstream, Reply, TestGateway, TestIssuer, eventually,
+};
+
+#[tokio::test]
+async fn an_unchanged_issuer_keeps_its_keys_and_sessions_and_a_removed_one_goes_at_once() {
+    let site = by_hand().await;
+    let (acme, globex) = (site.acme.token().sign(), site.globex.token().sign());
+    let before = site.passes(&acme).await;
+    site.passes(&globex).await;
+    let (fetches, misses) = (site.acme.fetches(), misses(&site.gateway).await);
+
+    change(&site.gateway, |config| {
+        config["issuers"].as_array_mut().unwrap().remove(1);
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/later", "auth": "none", "upstream": "app",
+        }));
+    });
+    let later = site.gateway.get("/later", &[]).await;
+    assert_eq!(later.status(), 401, "the file alone changes nothing");
+    let answer = reload(&site.gateway).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(answer.json()["changed"], json!(["issuers", "routes"]));
+    assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
+    site.refuses(&globex, "issuer_unknown").await;
+    let after = site.passes(&acme).await;
+    assert_eq!(
+        before.claims, after.claims,
+        "the very token that was cached"
+    );
+    assert_eq!(site.acme.fetches(), fetches);
+    let metrics = site.gateway.metrics().await;
+    assert_eq!(
+        metrics.sum("vestibule_jwks_keys", &[("issuer", "globex")]),
+        0.0
+    );
+    assert_eq!(
+        metrics.sum("vestibule_jwks_keys", &[("issuer", "acme")]),
+        1.0
+    );
+    let refused = 1.0;
+    assert_eq!(misses + refused, self::misses(&site.gateway).await);
+}
+
+#[tokio::test]
+async fn a_changed_issuer_judges_anew() {
+    let site = by_hand().await;
+    let (app, other) = (
+        site.acme.token().claim("aud", "app").sign(),
+        site.acme.token().claim("aud", "other").sign(),
+    );
+    site.passes(&app).await;
+    site.passes(&other).await;
+    let fetches = site.acme.fetches();
+    change(&site.gateway, |config| {
+        config["issuers"][0]["aud"] = json!("app")
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    site.passes(&app).await;
+    site.refuses(&other, "aud_mismatch").await;
+    assert_eq!(site.acme.fetches(), fetches);
+}
+
+/// A session holds no more of its user than is told to somebody.
+#[tokio::test]
+async fn what_upstreams_are_told_of_a_session_begins_and_ends_with_a_reload() {
+    let site = by_hand().await;
+    let token = site.acme.token();
+    let token = token
+        .claim("email", "ada@acme.test")
+        .claim("email_verified", true)
+        .sign();
+    let told = async || {
+        site.passes(&token).await;
+        site.upstream.last().field("x-email")
+    };
+    assert_eq!(told().await, None);
+    change(&site.gateway, |config| {
+        config["forward"] = json!({"identity": {"X-Email": "{user.email}"}});
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(told().await.as_deref(), Some("ada@acme.test"));
+    change(&site.gateway, |config| config["forward"] = json!({}));
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(told().await, None);
+}
+
+#[tokio::test]
+async fn the_last_good_configuration_goes_on_when_the_file_is_broken() {
+    let site = by_hand().await;
+    let token = site.acme.token().sign();
+    site.passes(&token).await;
+    let good = std::fs::read_to_string(file(&site.gateway)).unwrap();
+    for (broken, told) in [
+        (good.replace("\"routes\"", "\"ruotes\""), "ruotes"),
+        ("{".to_owned(), "not YAML"),
+        (
+            good.replace("\"upstream\": \"app\"", "\"upstream\": \"ap\""),
+            "ap",
+        ),
+    ] {
+        std::fs::write(file(&site.gateway), broken).unwrap();
+        let answer = reload(&site.gateway).await;
+        assert_eq!(answer.status(), 422, "{}", answer.text());
+        assert_eq!(answer.json()["succeeded"], false);
+        let problems = answer.json()["problems"].clone();
+        assert!(problems[0]["line"].as_u64().unwrap() > 0, "{problems}");
+        assert!(problems.to_string().contains(told), "{problems}");
+        site.passes(&token).await;
+        assert_eq!(gauge(&site.gateway, SUCCESS).await, 0.0);
+        let status = site.gateway.admin("/admin/api/config").await.json();
+        assert_eq!(status["last_reload"]["succeeded"], false);
+    }
+    std::fs::remove_file(file(&site.gateway)).unwrap();
+    let answer = reload(&site.gateway).await;
+    assert_eq!(answer.status(), 422, "{}", answer.text());
+    site.passes(&token).await;
+
+    std::fs::write(file(&site.gateway), good).unwrap();
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(gauge(&site.gateway, SUCCESS).await, 1.0);
+    site.passes(&token).await;
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_named_and_the_rest_takes_effect() {
+    let site = by_hand().await;
+    change(&site.gateway, |config| {
+        config["listeners"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"address": free_port()}));
+        config["limits"] = json!({"connections": 7, "uri_size": "32B"});
+        config["session"] = json!({"token_ttl": "1h"});
+    });
+    let answer = reload(&site.gateway).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let fixed = json!(["listeners", "session.token_ttl", "limits.connections"]);
+    assert_eq!(answer.json()["needs_restart"], fixed);
+    assert_eq!(answer.json()["changed"], json!(["limits"]));
+    site.gateway
+        .logged(&["only after a restart", "limits.connections"])
+        .await;
+    let status = site.gateway.admin("/admin/api/config").await.json();
+    assert_eq!(status["needs_restart"], fixed);
+    let long = format!("/open/{}", "a".repeat(32));
+    assert_eq!(site.gateway.get(&long, &[]).await.status(), 414);
+    assert_eq!(site.gateway.get("/open", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn hangup_and_a_file_however_it_is_replaced_reload() {
+    let site = by_hand().await;
+    change(&site.gateway, |config| {
+        config["routes"][2]["path"] = json!("/signal")
+    });
+    site.gateway.signal("HUP");
+    serves(&site.gateway, "/signal").await;
+
+    let site = TestGateway::start().await;
+    let path = file(&site.gateway);
+    // In place.
+    change(&site.gateway, |config| {
+        config["routes"][2]["path"] = json!("/in-place")
+    });
+    serves(&site.gateway, "/in-place").await;
+    // By a rename over it, as editors do.
+    let beside = path.with_extension("new");
+    let text = changed(&site.gateway, |config| {
+        config["routes"][2]["path"] = json!("/renamed")
+    });
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(&beside, &path).unwrap();
+    serves(&site.gateway, "/renamed").await;
+    // By a link to a folder that is exchanged, as a Kubernetes volume does.
+    let dir = site.gateway.dir();
+    let volume = |name: &str, route: &str| {
+        let text = changed(&site.gateway, |config| {
+            config["routes"][2]["path"] = json!(route)
+        });
+        std::fs::create_dir(dir.join(name)).unwrap();
+        std::fs::write(dir.join(name).join("config.yaml"), text).unwrap();
+        std::os::unix::fs::symlink(name, dir.join("..next")).unwrap();
+        std::fs::rename(dir.join("..next"), dir.join("..data")).unwrap();
+    };
+    volume("..one", "/one");
+    let link = dir.join("link");
+    std::os::unix::fs::symlink("..data/config.yaml", &link).unwrap();
+    std::fs::rename(&link, &path).unwrap();
+    serves(&site.gateway, "/one").await;
+    volume("..two", "/two");
+    serves(&site.gateway, "/two").await;
+    let failures = site.gateway.metrics().await;
+    let failed = [("result", "failure")];
+    assert_eq!(failures.sum("vestibule_config_reloads_total", &failed), 0.0);
+}
+
+/// Routes, an issuer's settings, where another's keys come from and an upstream's servers change
+/// at each turn, while tokens of both come without a pause.
+#[tokio::test]
+async fn fifty_reloads_under_load_lose_no_request() {
+    let site = by_hand().await;
+    let moved = TestIssuer::start(&site.acme.iss, Arc::clone(&site.acme.key)).await;
+    let other = RawUpstream::start().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let tokens = [site.acme.token().sign(), site.globex.token().sign()];
+    let clients = (0..4).map(|client| {
+        let (over, token) = (Arc::clone(&over), tokens[client % 2].clone());
+        let request =
+            site.gateway
+                .bytes("GET", "/", &[("Authorization", &format!("Bearer {token}"))]);
+        let address = site.gateway.public;
+        tokio::spawn(async move {
+            let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let mut wire = crate::support::Wire::new(stream);
+            let mut sent = 0_usize;
+            while !over.load(Ordering::Relaxed) && sent < MOST_REQUESTS {
+                wire.write(&request).await;
+                let answer = wire.read_response("GET").await.expect("an answer");
+                assert_eq!(answer.status(), 200, "{}", answer.text());
+                sent += 1;
+                sleep(Duration::from_millis(2)).await;
+            }
+            sent
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    for turn in 0..50 {
+        let is_odd = turn % 2 == 1;
+        change(&site.gateway, |config| {
+            config["routes"][2]["path"] = json!(format!("/turn-{turn}"));
+            config["issuers"][0]["leeway"] = json!(format!("{}s", 30 + turn));
+            let keys = if is_odd { &moved } else { &site.acme };
+            config["issuers"][0]["jwks_url"] = json!(keys.jwks_url());
+            let server = if is_odd { &other } else { &site.upstream };
+            config["upstreams"]["app"]["servers"] = json!([server.address]);
+        });
+        let answer = reload(&site.gateway).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let turned = site.gateway.get(&format!("/turn-{turn}"), &[]).await;
+        assert_eq!(turned.status(), 200, "{}", turned.text());
+    }
+    over.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 50);
+    }
+    let metrics = site.gateway.metrics().await;
+    let reloads = [("trigger", "api"), ("result", "success")];
+    assert_eq!(
+        metrics.sum("vestibule_config_reloads_total", &reloads),
+        50.0
+    );
+    let refused = [("outcome", "refused")];
+    assert_eq!(metrics.sum("vestibule_decisions_total", &refused), 0.0);
+}
+
+/// Authorities and certificates are files of their own, which are replaced under their names.
+#[tokio::test]
+async fn files_that_an_upstream_names_are_read_again() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let (before, after) = (Authority::new(), Authority::new());
+    let (old, new) = (before.identity(&["gateway"]), before.identity(&["gateway"]));
+    let plain = RawUpstream::start().await;
+    let behind = plain.address;
+    let server = after.identity(&["app.test"]);
+    let front = Front::start(&server, Some(&before), &[], move |_| behind).await;
+    let ca = before.file(dir.path(), "ca.pem");
+    let (certificate, key) = old.files(dir.path(), "client");
+    let site = TestGateway::with(|config| {
+        config["server"]["reload_on_change"] = json!(false);
+        config["upstreams"]["tls"] = json!({
+            "servers": [front.address],
+            "tls": {
+                "ca": ca, "server_name": "app.test",
+                "client_certificate": certificate, "client_key": key,
+            },
+        });
+        let route = json!({"path": "/tls", "auth": "none", "upstream": "tls"});
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let status = async || site.gateway.get("/tls", &[]).await.status();
+    assert_eq!(status().await, 502);
+    after.file(dir.path(), "ca.pem");
+    assert_eq!(status().await, 502, "files are read by a reload alone");
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(status().await, 200);
+    let shown = || front.handshakes().last().unwrap().client.clone();
+    assert_eq!(shown(), Some(old.certificate.clone()));
+
+    new.files(dir.path(), "client");
+    let handshakes = front.handshakes().len();
+    assert_eq!(status().await, 200);
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(status().await, 200);
+    assert_eq!(shown(), Some(new.certificate.clone()));
+    // A reload that finds the same files keeps the connections.
+    let handshakes = handshakes.max(front.handshakes().len());
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(status().await, 200);
+    assert_eq!(front.handshakes().len(), handshakes);
+
+    // What is no certificate changes nothing.
+    std::fs::write(&ca, "").unwrap();
+    let answer = reload(&site.gateway).await;
+    assert_eq!(answer.status(), 422, "{}", answer.text());
+    assert!(
+        answer.text().contains("no certificate in it"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(status().await, 200);
+}
+
+/// How often clients asked is known on while the rule is the same; another rule counts anew.
+#[tokio::test]
+async fn rates_count_on_where_the_rule_is_the_same() {
+    let rates = |other: &str| {
+        json!([
+            {"path": "/same", "auth": "none", "upstream": "app", "rate_per_client": "2/1h"},
+            {"path": "/other", "auth": "none", "upstream": "app", "rate_per_client": other},
+        ])
+    };
+    let site = TestGateway::with(|config| {
+        config["server"]["reload_on_change"] = json!(false);
+        config["routes"] = rates("2/1h");
+    })
+    .await;
+    let statuses = async || {
+        let same = site.gateway.get("/same", &[]).await.status();
+        (same, site.gateway.get("/other", &[]).await.status())
+    };
+    for expected in [(200, 200), (200, 200), (429, 429)] {
+        assert_eq!(statuses().await, expected);
+    }
+    change(&site.gateway, |config| {
+        config["routes"] = rates("1/1h");
+        // Neither does it matter what else a route says.
+        config["routes"][0]["allow_encoded_slash"] = json!(true);
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(statuses().await, (429, 200));
+    assert_eq!(statuses().await, (429, 429));
+}
+
+#[tokio::test]
+async fn a_server_that_is_left_out_stays_so_while_its_upstream_is_the_same() {
+    let second = RawUpstream::start().await;
+    let address = second.address.to_string();
+    let site = TestGateway::with(|config| {
+        config["server"]["reload_on_change"] = json!(false);
+        let first = config["upstreams"]["app"]["servers"][0].clone();
+        config["upstreams"]["app"] = json!({
+            "servers": [first, address],
+            "ejection": { "failures": 2, "statuses": [503], "duration": "1h" },
+        });
+    })
+    .await;
+    second.reply(Reply::Bytes(
+        b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    ));
+    let healthy = [("upstream", "app"), ("server", &*address)];
+    let bad = async |requests: usize| {
+        let mut bad = 0;
+        for _ in 0..requests {
+            bad += usize::from(site.gateway.get("/open", &[]).await.status() == 503);
+        }
+        bad
+    };
+    assert_eq!(bad(8).await, 2);
+    let gauge = "vestibule_upstream_healthy";
+    site.gateway.metric_becomes(gauge, &healthy, 0.0).await;
+    change(&site.gateway, |config| {
+        config["routes"][2]["path"] = json!("/elsewhere");
+        let route = json!({"path": "/open", "auth": "none", "upstream": "app"});
+        config["routes"].as_array_mut().unwrap().push(route);
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(bad(8).await, 0, "it is asked again");
+    site.gateway.metric_becomes(gauge, &healthy, 0.0).await;
+    change(&site.gateway, |config| {
+        config["upstreams"]["app"]["ejection"]["failures"] = json!(3);
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(
+        bad(8).await,
+        3,
+        "an upstream with other settings is another one"
+    );
+}
+
+#[tokio::test]
+async fn a_made_issuer_that_the_file_takes_over_is_set_aside_until_it_gives_way() {
+    let site = by_hand().await;
+    let initech = TestIssuer::start("https://initech.test", Key::p256("initech-1")).await;
+    let entry = json!({"name": "initech", "iss": initech.iss, "jwks_url": initech.jwks_url()});
+    let path = "/admin/api/issuers";
+    let made = site.gateway.admin_send("POST", path, &[], &entry).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    let token = initech.token().sign();
+    site.passes(&token).await;
+
+    change(&site.gateway, |config| {
+        let mut entry = entry.clone();
+        entry["name"] = json!("ours");
+        config["issuers"].as_array_mut().unwrap().push(entry);
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    let list = site.gateway.admin(path).await.json();
+    assert_eq!(list["set_aside"][0]["name"], "initech", "{list}");
+    assert!(
+        list["set_aside"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("iss"),
+        "{list}"
+    );
+    site.passes(&token).await;
+
+    change(&site.gateway, |config| {
+        config["issuers"].as_array_mut().unwrap().pop();
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    let list = site.gateway.admin(path).await.json();
+    assert_eq!(list["set_aside"], json!([]));
+    site.passes(&token).await;
+}
+
+/// A gateway that looks at its file only when it is told.
+async fn by_hand() -> TestGateway {
+    TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await
+}
+
+fn file(gateway: &Gateway) -> PathBuf {
+    gateway.dir().join("config.yaml")
+}
+
+fn changed(gateway: &Gateway, change: impl FnOnce(&mut Value)) -> String {
+    let text = std::fs::read_to_string(file(gateway)).unwrap();
+    let mut config = serde_json::from_str(&text).unwrap();
+    change(&mut config);
+    serde_json::to_string_pretty(&config).unwrap()
+}
+
+fn change(gateway: &Gateway, change: impl FnOnce(&mut Value)) {
+    std::fs::write(file(gateway), changed(gateway, change)).unwrap();
+}
+
+async fn reload(gateway: &Gateway) -> Message {
+    let path = "/admin/api/config/reload";
+    gateway.admin_send("POST", path, &[], &Value::Null).await
+}
+
+/// Waits until the path is on a route that anyone may take.
+async fn serves(gateway: &Gateway, path: &str) {
+    eventually(&format!("{path} is not served"), async || {
+        gateway.get(path, &[]).await.status() == 200
+    })
+    .await;
+}
+
+async fn gauge(gateway: &Gateway, name: &str) -> f64 {
+    gateway.metrics().await.sum(name, &[])
+}
+
+async fn misses(gateway: &Gateway) -> f64 {
+    let metrics = gateway.metrics().await;
+    metrics.sum("vestibule_token_cache_total", &[("result", "miss")])
+}
+
+const SUCCESS: &str = "vestibule_config_last_reload_success";
+/// By one client, should the reloads never end.
+const MOST_REQUESTS: usize = 20_000;

@@ -1,0 +1,10 @@
+//! Users, sessions and the tokens of the gateway.
+
+pub mod herd;
+pub mod identity;
+pub mod logout;
+pub mod revocation;
+pub mod session_cookie;
+pub mod session_token;
+pub mod signing_keys;
+pub mod step_up;

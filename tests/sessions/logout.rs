@@ -1,0 +1,208 @@
+//! Logout by the browser and by the issuer.
+
+use serde_json::{Value, json};
+
+use crate::support::{Message, TestGateway, now, refusal_id};
+
+const LOGOUT: &str = "/_vestibule/logout";
+
+#[tokio::test]
+async fn a_bearer_is_logged_out_and_its_neighbour_is_not() {
+    let site = TestGateway::start().await;
+    let (gone, other) = (
+        site.acme.token().claim("sid", "1").sign(),
+        site.acme.token().claim("sid", "2").sign(),
+    );
+    site.passes(&gone).await;
+    site.passes(&other).await;
+    let field = format!("Bearer {gone}");
+    let answer = site
+        .gateway
+        .request("POST", LOGOUT, &[("Authorization", &field)])
+        .await;
+    assert_eq!(answer.status(), 204);
+    assert_eq!(answer.field("cache-control").as_deref(), Some("no-store"));
+    let answer = site.present(&gone).await;
+    site.is_refusal(&answer, 401, "login_required", "session_ended")
+        .await;
+    site.passes(&other).await;
+    // A second logout has nothing to end, and says so to a client that names its token.
+    let again = site
+        .gateway
+        .request("POST", LOGOUT, &[("Authorization", &field)])
+        .await;
+    assert_eq!(again.status(), 401);
+}
+
+#[tokio::test]
+async fn a_cookie_is_logged_out_by_its_own_site_only() {
+    let site = TestGateway::start().await;
+    let token = site.acme.token().sign();
+    let cookie = format!("acme_token={token}");
+    let own = format!("http://{}", site.gateway.public);
+    site.passes(&token).await;
+    for origin in [None, Some("https://evil.example")] {
+        let mut fields = vec![("Cookie", cookie.as_str())];
+        fields.extend(origin.map(|origin| ("Origin", origin)));
+        let refused = site.gateway.request("POST", LOGOUT, &fields).await;
+        assert_eq!(refused.status(), 403, "{origin:?}");
+        refusal_id(&refused, "forbidden");
+        site.passes(&token).await;
+    }
+    let fields = [("Cookie", cookie.as_str()), ("Origin", own.as_str())];
+    for _ in 0..2 {
+        // A page may call it again: there is nothing left to do.
+        let answer = site.gateway.request("POST", LOGOUT, &fields).await;
+        assert_eq!(answer.status(), 204, "{}", answer.text());
+        let gone = answer
+            .field("set-cookie")
+            .expect("the cookie is taken away");
+        assert!(
+            gone.starts_with("vestibule=;") && gone.contains("Max-Age=0"),
+            "{gone}"
+        );
+    }
+    assert_eq!(site.present(&token).await.status(), 401);
+}
+
+#[tokio::test]
+async fn logout_is_a_post() {
+    let site = TestGateway::start().await;
+    let token = site.acme.token().sign();
+    let field = format!("Bearer {token}");
+    let answer = site.gateway.get(LOGOUT, &[("Authorization", &field)]).await;
+    assert_eq!(answer.status(), 405);
+    site.passes(&token).await;
+}
+
+#[tokio::test]
+async fn an_issuer_ends_a_login_by_sid_by_sub_or_by_both() {
+    let cases: [(Value, [bool; 3]); 3] = [
+        (json!({"sid": "1"}), [false, true, true]),
+        (json!({"sid": "1", "sub": "alice"}), [false, true, true]),
+        (json!({"sub": "alice"}), [false, false, true]),
+    ];
+    for (named, lasting) in cases {
+        let site = site().await;
+        let token = |sub: &str, login: &str| site.acme.token().sub(sub).claim("sid", login).sign();
+        let tokens = [token("alice", "1"), token("alice", "2"), token("bob", "3")];
+        for token in &tokens {
+            site.passes(token).await;
+        }
+        let answer = logout(&site, &logout_token(&site, &named)).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(answer.field("cache-control").as_deref(), Some("no-store"));
+        for (token, lasts) in tokens.iter().zip(lasting) {
+            let status = site.present(token).await.status();
+            assert_eq!(status == 200, lasts, "{named}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_token_counts_once() {
+    let site = site().await;
+    let token = logout_token(&site, &json!({"sub": "alice"}));
+    assert_eq!(logout(&site, &token).await.status(), 200);
+    let replayed = logout(&site, &token).await;
+    site.is_refusal(&replayed, 400, "invalid_request", "logout_token_replayed")
+        .await;
+    let fresh = logout_token(&site, &json!({"sub": "alice"}));
+    assert_eq!(logout(&site, &fresh).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_is_no_logout_token_ends_nothing() {
+    let site = site().await;
+    let login = site.acme.token().claim("sid", "1").sign();
+    site.passes(&login).await;
+    let builder = |issuer: &crate::support::TestIssuer| {
+        issuer
+            .token()
+            .header("typ", "logout+jwt")
+            .claim("aud", "gateway")
+            .claim("jti", format!("{:x}", rand()))
+            .claim("sid", "1")
+            .claim("events", json!({ EVENT: {} }))
+    };
+    let cases = [
+        (
+            site.acme.token().claim("aud", "gateway").sign(),
+            "logout_event_missing",
+        ),
+        (
+            builder(&site.acme).claim("aud", "other").sign(),
+            "aud_mismatch",
+        ),
+        (
+            builder(&site.acme).claim("nonce", "n").sign(),
+            "nonce_present",
+        ),
+        (
+            builder(&site.acme).header("typ", "at+jwt").sign(),
+            "type_not_accepted",
+        ),
+        (
+            builder(&site.acme).forged_by(&site.globex.key).sign(),
+            "signature_invalid",
+        ),
+        // Its logout tokens are for nobody here.
+        (builder(&site.globex).sign(), "logout_audience_unset"),
+    ];
+    for (token, reason) in cases {
+        let answer = logout(&site, &token).await;
+        site.is_refusal(&answer, 400, "invalid_request", reason)
+            .await;
+    }
+    let empty = site.gateway.request("POST", BACKCHANNEL, &[]).await;
+    assert_eq!(empty.status(), 400);
+    site.passes(&login).await;
+    // And a logout token is no login.
+    site.refuses(&builder(&site.acme).sign(), "type_not_accepted")
+        .await;
+    assert_eq!(
+        logout(&site, &builder(&site.acme).sign()).await.status(),
+        200
+    );
+    assert_eq!(site.present(&login).await.status(), 401);
+}
+
+async fn site() -> TestGateway {
+    TestGateway::with(|config| config["issuers"][0]["logout_audience"] = json!("gateway")).await
+}
+
+fn logout_token(site: &TestGateway, named: &Value) -> String {
+    let mut token = site
+        .acme
+        .token()
+        .without("sub")
+        .header("typ", "logout+jwt")
+        .claim("aud", "gateway")
+        .claim("jti", format!("{:x}", rand()))
+        .claim("events", json!({ EVENT: {} }));
+    for (name, value) in named.as_object().unwrap() {
+        token = token.claim(name, value.clone());
+    }
+    token.expires_in(120).sign()
+}
+
+async fn logout(site: &TestGateway, token: &str) -> Message {
+    let body = format!("logout_token={token}");
+    let head = format!(
+        "POST {BACKCHANNEL} HTTP/1.1\r\nHost: {}\r\nContent-Type: {FORM}\r\nContent-Length: {}\r\n\r\n",
+        site.gateway.public,
+        body.len()
+    );
+    site.gateway.send(head + &body).await
+}
+
+/// Never twice in a run.
+fn rand() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    now() << 20 | NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+const BACKCHANNEL: &str = "/_vestibule/backchannel-logout";
+const FORM: &str = "application/x-www-form-urlencoded";
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

@@ -1,0 +1,163 @@
+//! The gateway's session cookie: a session that outlasts the provider's cookie in the browser.
+
+use serde_json::json;
+
+use crate::support::{Message, Reply, TestGateway};
+
+#[tokio::test]
+async fn a_browser_stays_when_the_providers_cookie_goes() {
+    let mut site = site().await;
+    let token = site.acme.token().sign();
+    let first = get(&site, &format!("acme_token={token}")).await;
+    assert_eq!(first.status(), 200);
+    assert_eq!(first.field("cache-control").as_deref(), Some("private"));
+    let cookie = value(&first);
+    let opened = site.session();
+    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=3"] {
+        let field = first.field("set-cookie").unwrap();
+        assert!(field.contains(&format!("; {attribute}")), "{field}");
+    }
+
+    let alone = get(&site, &cookie).await;
+    assert_eq!(alone.status(), 200, "{}", alone.text());
+    assert_eq!(site.session().claims["sid"], opened.claims["sid"]);
+    assert!(
+        !site.upstream.last().contains(&cookie),
+        "it goes no further"
+    );
+    assert_eq!(alone.field("set-cookie"), None);
+    let both = get(&site, &format!("acme_token={token}; {cookie}")).await;
+    assert_eq!(both.field("set-cookie"), None, "what it has will do");
+
+    let secret = cookie.split_once('=').unwrap().1.to_owned();
+    site.gateway = site.gateway.restart().await;
+    let after = get(&site, &cookie).await;
+    assert_eq!(after.status(), 200, "{}", after.text());
+    assert_eq!(site.session().claims["sid"], opened.claims["sid"]);
+    site.gateway.kill9().await;
+    let file = std::fs::read(site.gateway.dir().join("vestibule.redb")).unwrap();
+    let stored = file
+        .windows(secret.len())
+        .any(|bytes| bytes == secret.as_bytes());
+    assert!(!stored, "the store knows its hash alone");
+    assert!(!site.gateway.log().contains(&secret));
+}
+
+#[tokio::test]
+async fn only_browsers_get_one_and_only_when_configured() {
+    let site = site().await;
+    let answer = site.present(&site.acme.token().sign()).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.field("set-cookie"), None, "a bearer keeps its token");
+    let without = TestGateway::start().await;
+    let token = without.acme.token().sign();
+    let answer = get(&without, &format!("acme_token={token}")).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.field("set-cookie"), None);
+}
+
+#[tokio::test]
+async fn under_https_the_name_has_its_prefix() {
+    let site = TestGateway::with(|config| {
+        config["session"] = json!({"cookie": true});
+        config["public_url"] = json!("https://app.example.com");
+    })
+    .await;
+    let token = site.acme.token().sign();
+    let answer = get(&site, &format!("acme_token={token}")).await;
+    let field = answer.field("set-cookie").unwrap();
+    assert!(field.starts_with("__Host-vestibule="), "{field}");
+    assert!(field.contains("; Secure"), "{field}");
+}
+
+#[tokio::test]
+async fn a_dead_cookie_is_refused_and_taken_away() {
+    let site = site().await;
+    let token = site.acme.token().sign();
+    let cookie = value(&get(&site, &format!("acme_token={token}")).await);
+    assert_eq!(get(&site, &cookie).await.status(), 200);
+    let own = format!("http://{}", site.gateway.public);
+    let logout = site
+        .gateway
+        .request(
+            "POST",
+            "/_vestibule/logout",
+            &[("Cookie", &cookie), ("Origin", &own)],
+        )
+        .await;
+    assert_eq!(logout.status(), 204, "{}", logout.text());
+    is_cleared(&logout);
+
+    let unknown = format!("vestibule={}", "A".repeat(43));
+    for dead in [&cookie, &unknown] {
+        for _ in 0..2 {
+            let refused = get(&site, dead).await;
+            assert_eq!(refused.status(), 401);
+            is_cleared(&refused);
+        }
+        // Where nobody must be anybody it counts for nothing.
+        let passed = site
+            .gateway
+            .get("/optional", &[("Cookie", dead.as_str())])
+            .await;
+        assert_eq!(passed.status(), 200);
+        is_cleared(&passed);
+        assert_eq!(site.upstream.last().bearer(), None);
+    }
+    // The provider's token of that login opens nothing either.
+    assert_eq!(site.present(&token).await.status(), 401);
+}
+
+#[tokio::test]
+async fn it_is_good_as_a_cookie_of_the_own_site_only() {
+    let site = site().await;
+    let token = site.acme.token().sign();
+    let cookie = value(&get(&site, &format!("acme_token={token}")).await);
+    assert_eq!(get(&site, &cookie).await.status(), 200);
+    let as_bearer = cookie.strip_prefix("vestibule=").unwrap();
+    assert_eq!(site.present(as_bearer).await.status(), 401);
+
+    let own = format!("http://{}", site.gateway.public);
+    for (origin, status) in [(own.as_str(), 200), ("https://evil.example", 403)] {
+        let fields = [("Cookie", cookie.as_str()), ("Origin", origin)];
+        let answer = site.gateway.request("POST", "/", &fields).await;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_does_not_set_it() {
+    let site = site().await;
+    let token = site.acme.token().sign();
+    site.upstream.reply(Reply::Bytes(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: vestibule=evil\r\nContent-Length: 0\r\n\r\n"
+            .to_vec(),
+    ));
+    let answer = site.present(&token).await;
+    assert_eq!(answer.all("set-cookie"), ["a=1"]);
+}
+
+async fn site() -> TestGateway {
+    TestGateway::with(|config| config["session"] = json!({"cookie": true})).await
+}
+
+async fn get(site: &TestGateway, cookie: &str) -> Message {
+    site.gateway.get("/", &[("Cookie", cookie)]).await
+}
+
+/// `name=value` of the cookie that an answer sets.
+fn value(answer: &Message) -> String {
+    let field = answer.field("set-cookie").expect("a cookie is set");
+    let pair = field.split(';').next().unwrap();
+    assert!(pair.starts_with("vestibule="), "{pair}");
+    assert!(pair.len() > 50, "256 bits");
+    pair.to_owned()
+}
+
+fn is_cleared(answer: &Message) {
+    let field = answer.field("set-cookie").expect("it is taken away");
+    assert!(
+        field.starts_with("vestibule=;") && field.contains("Max-Age=0"),
+        "{field}"
+    );
+}

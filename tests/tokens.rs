@@ -1,0 +1,10 @@
+//! Credentials: where they are found, and which are accepted.
+
+pub mod bearer;
+pub mod claims;
+pub mod cookie;
+pub mod forgery;
+pub mod header_source;
+pub mod keys;
+pub mod strip;
+pub mod token_test_command;

@@ -1,0 +1,5 @@
+//! The servers behind the gateway.
+
+pub mod upstream_dns;
+pub mod upstream_failures;
+pub mod upstream_tls;

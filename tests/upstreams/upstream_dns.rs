@@ -1,0 +1,100 @@
+//! Names of servers: resolved anew on their records' time, and kept while they do not resolve.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde_json::json;
+
+use crate::support::dns::NameServer;
+use crate::support::{RawUpstream, TestGateway, refusal_id};
+
+const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// A site whose upstream `named` is `app.internal` at `port`, as `names` knows it.
+async fn site(names: &NameServer, host: &str, port: u16) -> TestGateway {
+    let (server, host) = (names.address, host.to_owned());
+    TestGateway::with(|config| {
+        config["resolver"] = json!({ "nameservers": [server], "min_ttl": "50ms", "timeout": "2s" });
+        config["upstreams"]["named"] = json!({ "servers": [format!("{host}:{port}")] });
+        let route = json!({ "path": "/named", "auth": "none", "upstream": "named" });
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_name_follows_its_records() {
+    let first = RawUpstream::start().await;
+    let port = first.address.port();
+    let second = RawUpstream::start_at(SocketAddr::from((SECOND, port))).await;
+    let names = NameServer::start(&[FIRST], 1).await;
+    let site = site(&names, "app.internal", port).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    assert_eq!((first.count(), second.count()), (1, 0));
+    assert!(
+        names.asked().iter().all(|name| name == "app.internal."),
+        "{:?}",
+        names.asked()
+    );
+
+    names.answer(&[SECOND], 1);
+    site.gateway.logged(&["servers changed", "127.0.0.2"]).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    assert_eq!((first.count(), second.count()), (1, 1));
+
+    names.answer(&[FIRST, SECOND], 1);
+    site.gateway
+        .logged(&["servers changed", "127.0.0.1", "127.0.0.2"])
+        .await;
+    let labels = [
+        ("upstream", "named"),
+        ("server", &*format!("app.internal:{port}")),
+    ];
+    site.gateway
+        .metric_becomes("vestibule_upstream_healthy", &labels, 2.0)
+        .await;
+}
+
+#[tokio::test]
+async fn a_name_that_stops_resolving_keeps_its_addresses() {
+    let upstream = RawUpstream::start().await;
+    let names = NameServer::start(&[FIRST], 0).await;
+    let site = site(&names, "app.internal", upstream.address.port()).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    names.fail();
+    site.gateway
+        .logged(&["does not resolve", "app.internal"])
+        .await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    names.answer(&[], 0);
+    site.gateway
+        .logged(&["does not resolve", "app.internal"])
+        .await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_name_that_never_resolved_is_503_until_it_does() {
+    let upstream = RawUpstream::start().await;
+    let names = NameServer::start(&[], 0).await;
+    let site = site(&names, "app.internal", upstream.address.port()).await;
+    let answer = site.gateway.get("/named", &[]).await;
+    assert_eq!(answer.status(), 503, "{}", answer.text());
+    assert!(answer.field("retry-after").is_some());
+    let id = refusal_id(&answer, "unavailable");
+    site.gateway.logged(&[&id, "\"no_server\""]).await;
+
+    names.answer(&[FIRST], 60);
+    site.gateway.logged(&["servers changed", "named"]).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_hosts_file_comes_before_the_name_server() {
+    let upstream = RawUpstream::start().await;
+    let names = NameServer::start(&[SECOND], 60).await;
+    let site = site(&names, "localhost", upstream.address.port()).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    assert_eq!(upstream.count(), 1);
+    assert_eq!(names.asked(), Vec::<String>::new());
+}
