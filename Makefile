@@ -55,7 +55,7 @@ test-peers: build tests/peers/node_modules/.package-lock.json ## Run the tests a
 	    tests/peers/run
 
 tests/peers/node_modules/.package-lock.json: tests/peers/package-lock.json
-	npm ci --prefix tests/peers --no-audit --no-fund
+	PATH="$$(.ci/node):$$PATH" npm ci --prefix tests/peers --no-audit --no-fund
 	@touch $@
 
 .PHONY: fmt
@@ -81,6 +81,11 @@ audit: ## Check licences, banned crates, sources and the Dockerfile
 image-check: build ## Replay the Dockerfile's last stage in a clean Debian root (as root, slow)
 	@.ci/packages image
 	tests/image/check Dockerfile "$(VESTIBULE_BIN)"
+
+.PHONY: fresh-check
+fresh-check: ## Replay `make demo` and `make test` on a fresh Debian 12 (as root, an hour)
+	@.ci/packages image
+	tests/fresh/check $(FRESH)
 
 .PHONY: deb
 deb: ## Build a Debian package with man pages, completions and a systemd unit
