@@ -125,7 +125,7 @@ fn browser_request() -> RequestHeader {
             "Cookie",
             "theme=dark; bench_token=eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln; lang=en",
         ),
-        ("Sec-Fetch-Snapshot", "same-origin"),
+        ("Sec-Fetch-Site", "same-origin"),
         ("Sec-Fetch-Mode", "navigate"),
         ("Cache-Control", "max-age=0"),
     ] {

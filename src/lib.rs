@@ -5,7 +5,7 @@
 //! user, creating the user on first sight, and forwards the request with the platform's own
 //! *session token*. The external token never goes further.
 //!
-//! # SessionHandle of a request
+//! # Life of a request
 //!
 //! 1. **Accept**: [`server`] bounds connections and the time that a header may take.
 //! 2. **Check**: [`proxy`] refuses what has more than one reading; [`route`] matches the canonical

@@ -3,7 +3,7 @@
 //! With a token, whoever presents it, as far as its role goes ([`role_for`]). Without one, which
 //! only a loopback address allows, whoever is on the machine: there a page of another site, open
 //! in the operator's browser, must not be taken for the operator. `Host` tells a name that was
-//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Snapshot` tell
+//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Site` tell
 //! a page of another origin.
 
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! DashboardSessions that logged in to the dashboard.
+//! Browsers that are logged in to the dashboard.
 //!
 //! A login with the admin token makes a session of this process: a random id in a cookie that no
 //! script reads and no other site sends, and a second random word that each form repeats, so that

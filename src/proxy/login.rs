@@ -56,8 +56,8 @@ pub fn location(
     Some(login.returning_to(&return_to))
 }
 
-/// Whether somebody goes to a page. BrowserPolicy say so (Fetch Metadata); of older ones it is known
-/// by what they accept.
+/// Whether the request is a navigation to a page. Browsers say so (Fetch Metadata); older ones are
+/// recognized by what they accept.
 fn is_navigation(request: &RequestHeader) -> bool {
     if !matches!(request.method, Method::GET | Method::HEAD) || inspect::is_websocket(request) {
         return false;

@@ -40,7 +40,7 @@ pub(super) fn keep_ours(
     Ok(())
 }
 
-/// BrowserPolicy compare names as they are, but the prefix in any case (RFC 6265bis section 5.7). A
+/// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7). A
 /// cookie without a name goes back as its bare value, so `=vestibule=x` sets ours too.
 fn sets_any(field: &HeaderValue, names: &[&str]) -> bool {
     let pair = field.as_bytes().split(|byte| *byte == b';').next();

@@ -1,4 +1,4 @@
-//! NonBlockingWriter that a thread of their own writes, so that no request waits for a disk or a pipe.
+//! Writes lines from a thread of its own, so that no request waits for a disk or a pipe.
 //!
 //! The queue is bounded: when what takes the lines is too slow, lines are dropped and counted, and
 //! requests go on. What is queued when the gateway stops is still written.
@@ -87,8 +87,8 @@ impl NonBlockingWriter {
         let _ = self.queue.try_send(Message::Look);
     }
 
-    /// Waits until what is queued is written, but not long for what takes nothing. NonBlockingWriter after
-    /// that may be lost.
+    /// Waits until what is queued is written, but not long for what takes nothing. Lines
+    /// queued later may be lost.
     pub fn close(&self) {
         self.commands.close.store(true, Ordering::Release);
         let _ = self.queue.try_send(Message::Look);
@@ -120,7 +120,7 @@ impl Writer {
             self.gather();
             self.write_queued(Some(message), &mut batch);
             if self.commands.close.load(Ordering::Acquire) {
-                // NonBlockingWriter may have been queued since the queue was empty, and before the close.
+                // Lines may have been queued since the queue was empty, and before the close.
                 let next = self.queued.try_recv().ok();
                 return self.write_queued(next, &mut batch);
             }
@@ -203,7 +203,7 @@ fn open(path: &std::path::Path) -> io::Result<File> {
         .open(path)
 }
 
-/// NonBlockingWriter that may wait.
+/// How many lines can be queued.
 const QUEUED: usize = 16_384;
 /// How long a line waits for others. The queue holds those of a million requests a second for so long.
 const GATHERED_FOR: Duration = Duration::from_millis(10);
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn counter() -> IntCounter {
-        IntCounter::new("dropped", "NonBlockingWriter that were dropped.").unwrap()
+        IntCounter::new("dropped", "Lines that were dropped.").unwrap()
     }
 
     #[test]

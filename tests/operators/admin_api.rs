@@ -199,10 +199,7 @@ async fn pages_of_other_origins_change_nothing() {
         (vec![json_type, ("Host", "rebound.example")], 421),
         (vec![json_type, ("Origin", "https://evil.example")], 403),
         (vec![json_type, ("Origin", "null")], 403),
-        (
-            vec![json_type, ("Sec-Fetch-TestGateway", "cross-site")],
-            403,
-        ),
+        (vec![json_type, ("Sec-Fetch-Site", "cross-site")], 403),
         (vec![("Content-Type", "text/plain")], 415),
         (
             vec![("Content-Type", "application/x-www-form-urlencoded")],
@@ -225,7 +222,7 @@ async fn pages_of_other_origins_change_nothing() {
     let same = [
         json_type,
         ("Origin", own.as_str()),
-        ("Sec-Fetch-TestGateway", "same-origin"),
+        ("Sec-Fetch-Site", "same-origin"),
     ];
     let answer = site.gateway.admin_bytes("PUT", path, &same, &body).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());

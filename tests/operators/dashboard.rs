@@ -69,11 +69,8 @@ async fn a_form_works_only_from_its_own_page() {
         (vec![origin], "csrf=wrong&enabled=false"),
         (vec![evil], good.as_str()),
         (vec![], good.as_str()),
-        (vec![("Sec-Fetch-TestGateway", "cross-site")], good.as_str()),
-        (
-            vec![("Sec-Fetch-TestGateway", "same-origin"), evil],
-            good.as_str(),
-        ),
+        (vec![("Sec-Fetch-Site", "cross-site")], good.as_str()),
+        (vec![("Sec-Fetch-Site", "same-origin"), evil], good.as_str()),
     ] {
         assert_eq!(
             form(&site.gateway, path, &fields, body).await.status(),

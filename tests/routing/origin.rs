@@ -18,7 +18,7 @@ async fn an_unsafe_method_with_a_cookie_needs_an_origin_of_the_site() {
         ("/", vec![("Origin", &*own)]),
         ("/", vec![("Origin", "https://partner.test")]),
         ("/special", vec![("Origin", "https://special.test")]),
-        ("/", vec![("Sec-Fetch-TestGateway", "same-origin")]),
+        ("/", vec![("Sec-Fetch-Site", "same-origin")]),
     ] {
         let answer = by_cookie(&site, "POST", path, &fields).await;
         assert_eq!(answer.status(), 200, "{path} {fields:?}: {}", answer.text());
@@ -31,9 +31,9 @@ async fn an_unsafe_method_with_a_cookie_needs_an_origin_of_the_site() {
         ("/", vec![("Origin", "https://partner.test.evil.test")]),
         ("/", vec![("Origin", "http://partner.test")]),
         ("/", vec![("Origin", "https://special.test")]),
-        ("/", vec![("Sec-Fetch-TestGateway", "cross-site")]),
-        ("/", vec![("Sec-Fetch-TestGateway", "same-site")]),
-        ("/", vec![("Sec-Fetch-TestGateway", "none")]),
+        ("/", vec![("Sec-Fetch-Site", "cross-site")]),
+        ("/", vec![("Sec-Fetch-Site", "same-site")]),
+        ("/", vec![("Sec-Fetch-Site", "none")]),
     ] {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
             let answer = by_cookie(&site, method, path, &fields).await;
@@ -68,7 +68,7 @@ async fn a_safe_method_or_a_bearer_needs_none() {
     let site = TestGateway::start().await;
     let foreign = [
         ("Origin", "https://evil.test"),
-        ("Sec-Fetch-TestGateway", "cross-site"),
+        ("Sec-Fetch-Site", "cross-site"),
     ];
     for method in ["GET", "HEAD", "OPTIONS"] {
         let answer = by_cookie(&site, method, "/", &foreign).await;

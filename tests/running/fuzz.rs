@@ -50,7 +50,7 @@ proptest! {
     }
 }
 
-/// TokenSources and what is put there.
+/// Places in a request and what is put there.
 fn mutations() -> impl Strategy<Value = Vec<(Index, u8)>> {
     prop::collection::vec((any::<Index>(), any::<u8>()), 1..6)
 }
