@@ -1,5 +1,7 @@
 //! `vestibule check`: where a configuration is wrong, and what was meant.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use crate::support::run;
@@ -175,6 +177,49 @@ async fn a_missing_file_and_a_wrong_command_are_usage_errors() {
     for arguments in [&["--help"][..], &["--version"], &["check", "--help"]] {
         assert_eq!(run(dir.path(), arguments, "").await.0, 0, "{arguments:?}");
     }
+}
+
+/// Each of `docs/examples`, with secrets and certificates where it looks for them.
+#[tokio::test]
+async fn the_examples_are_valid() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let dir = TempDir::new().unwrap();
+        let own = format!("{}/", dir.path().display());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("/etc/vestibule/secrets/", "/etc/vestibule/");
+        let text = text.replace("/etc/vestibule/", &own);
+        // Base64 of 32 bytes, which is long enough for any secret.
+        let secret = format!("{}=", "q".repeat(43));
+        for (_, file) in text
+            .match_indices("file:")
+            .map(|(at, _)| text.split_at(at + 5))
+        {
+            let name = file.split(['"', '\n']).next().unwrap();
+            std::fs::write(name, &secret).unwrap();
+        }
+        let made = rcgen::generate_simple_self_signed(["app.acme.example".to_owned()]).unwrap();
+        for (name, pem) in [
+            ("app.acme.example.crt", made.cert.pem()),
+            ("app.acme.example.key", made.signing_key.serialize_pem()),
+        ] {
+            std::fs::write(dir.path().join(name), pem).unwrap();
+        }
+        std::fs::write(dir.path().join("config.yaml"), &text).unwrap();
+        let (code, output, errors) =
+            run(dir.path(), &["check", "--config", "config.yaml"], "").await;
+        assert_eq!((code, &*errors), (0, ""), "{}: {output}", path.display());
+
+        // The same with a mistake.
+        let wrong = text.replacen("upstream:", "upstrem:", 1);
+        std::fs::write(dir.path().join("config.yaml"), wrong).unwrap();
+        let (code, _, errors) = run(dir.path(), &["check", "--config", "config.yaml"], "").await;
+        assert_eq!(code, 64, "{}: {errors}", path.display());
+        checked += 1;
+    }
+    assert_eq!(checked, 3);
 }
 
 async fn check(text: &str) -> (i32, String, String) {

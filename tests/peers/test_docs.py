@@ -95,7 +95,11 @@ def schema():
 
 CONFIGURATIONS = [
     pytest.param(path.read_text(), id=str(path.relative_to(ROOT)))
-    for path in [ROOT / "config.example.yaml", *sorted((ROOT / "packaging").glob("*/config.yaml"))]
+    for path in [
+        ROOT / "config.example.yaml",
+        *sorted((ROOT / "packaging").glob("*/config.yaml")),
+        *sorted((DOCS / "examples").glob("*.yaml")),
+    ]
 ]
 
 
