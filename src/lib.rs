@@ -17,11 +17,8 @@
 //!    token in, and streams to a server of [`upstream`].
 //! 6. **Log and count** once: [`metrics`], [`telemetry`].
 //!
-//! Dependencies run one way: `server` knows `admin`, that knows `live_config` (the configuration in
-//! force), that knows `proxy` and `api`; these know `exchange`; it
-//! knows `jwt`, `identity` and `session`; they know `jwks` and `store`; everything knows `config`
-//! and the leaves ([`clock`], [`field_name`], [`hex`], [`limit`], [`metrics`], [`rejection`],
-//! [`telemetry`], [`text_schema`]).
+//! Dependencies run one way. `docs/architecture.md` has the picture, what each module guarantees, where
+//! a change goes, and the meaning of each word; `tests/architecture.rs` says which module may use which.
 
 pub mod admin;
 pub mod api;

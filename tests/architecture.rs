@@ -14,6 +14,7 @@ mod arrows;
 mod circles;
 mod crate_tree;
 mod named_paths;
+mod page;
 
 #[test]
 fn rooms_use_those_of_the_table_and_no_others() {
