@@ -22,10 +22,10 @@ use http::Method;
 use pingora::http::RequestHeader;
 use serde_json::json;
 use tempfile::TempDir;
+use vestibule::canonical::{CanonicalPath, Host};
 use vestibule::config::{self, Access};
 use vestibule::metrics::Metrics;
 use vestibule::proxy::Snapshot;
-use vestibule::route::{CanonicalPath, Host};
 
 fn paths(criterion: &mut Criterion) {
     let long = format!("/{}", ["segment"; 40].join("/"));

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing::warn;
 
+mod check;
 mod generate;
 mod issuers;
 mod jwks;
@@ -27,6 +29,7 @@ mod store;
 mod token_test;
 mod users;
 
+use crate::config::load::Loaded;
 use crate::config::{self, Config};
 use crate::{demo, server, telemetry};
 
@@ -43,7 +46,7 @@ enum Command {
     /// Run the gateway.
     Serve(ServeOptions),
     /// Check a configuration file and say where it is wrong.
-    Check(ConfigFile),
+    Check(CheckOptions),
     /// Say whether the running gateway serves, and what is degraded.
     Ready(operator::Gateway),
     /// Look at external tokens.
@@ -90,6 +93,15 @@ struct ConfigFile {
 }
 
 #[derive(Debug, Args)]
+struct CheckOptions {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// How to report what was found.
+    #[arg(long, value_enum, default_value_t)]
+    format: check::Format,
+}
+
+#[derive(Debug, Args)]
 struct ServeOptions {
     #[command(flatten)]
     file: ConfigFile,
@@ -107,7 +119,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Serve(options) => serve(&options),
-            Command::Check(file) => check(&file.config),
+            Command::Check(options) => check::run(&options),
             Command::Ready(gateway) => ready::ask(&gateway),
             Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
             Command::Jwks(command) => command.run(),
@@ -124,12 +136,20 @@ impl Cli {
 }
 
 fn serve(options: &ServeOptions) -> ExitCode {
-    let config = match load(&options.file.config) {
-        Ok(config) => config,
-        Err(code) => return code,
+    let Loaded {
+        config, warnings, ..
+    } = match Loaded::read(&options.file.config) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(WRONG_USAGE);
+        }
     };
     if let Err(error) = log_as(&config) {
         return fail(&error, ExitCode::from(WRONG_USAGE));
+    }
+    for warning in &warnings {
+        warn!(%warning, "in the configuration file");
     }
     let start = match options.upgrade {
         true => server::Start::Upgrade,
@@ -139,18 +159,6 @@ fn serve(options: &ServeOptions) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
-}
-
-fn check(file: &Path) -> ExitCode {
-    let config = match load(file) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    if let Err(error) = server::check(&config) {
-        return fail(&error, ExitCode::from(WRONG_USAGE));
-    }
-    println!("{}: good", file.display());
-    ExitCode::SUCCESS
 }
 
 fn demonstrate(options: &demo::Options) -> ExitCode {

@@ -23,11 +23,13 @@
 pub mod admin;
 pub mod api;
 pub mod authorize;
+pub mod canonical;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod demo;
+pub mod diagnostic;
 pub mod exchange;
 pub mod field_name;
 pub mod hex;

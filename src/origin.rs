@@ -8,9 +8,9 @@
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::{HeaderValue, Method};
 
+use crate::canonical::Host;
 use crate::config::Origin;
 use crate::rejection::{Code, Rejection};
-use crate::route::Host;
 
 /// The origin that a request was sent to.
 #[derive(Clone, Copy, Debug)]

@@ -15,24 +15,21 @@ use http::{Method, StatusCode};
 use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
+use crate::canonical::path::Reading;
+use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::{self, Access, Config, LoginUrl, Origin};
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
 pub mod header_operations;
-pub mod host;
 pub mod methods;
-pub mod path;
 mod rates;
 mod tree;
 
-pub use host::{Host, HostError};
 pub use methods::Methods;
-pub use path::{CanonicalPath, PathError, PathPrefix};
 
 use header_operations::{FieldError, PreparedOperations};
-use path::Reading;
 use rates::Rates;
 use tree::{Tree, by_key, by_key_or_insert};
 

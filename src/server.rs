@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 mod admin_listener;
+mod check;
 pub mod drain;
 mod framework;
 pub mod guard;
@@ -34,9 +35,10 @@ mod telemetry_setup;
 pub mod tls;
 
 use crate::config::{Config, ListenAddress};
+use crate::diagnostic::Diagnostic;
 use crate::live_config;
-use crate::metrics::Metrics;
 use crate::telemetry::otlp::OtlpError;
+pub use check::check;
 use handover::{Predecessor, UpgradeSocket};
 use hot_upgrade::HotUpgrade;
 use listening::Listening;
@@ -54,6 +56,9 @@ pub enum ServeError {
     /// An address can not be listened on.
     #[error("cannot listen on {0}: {1}")]
     Bind(ListenAddress, io::Error),
+    /// What only building the configuration finds.
+    #[error("{0}")]
+    Invalid(Diagnostic),
     /// A listener's certificates.
     #[error("listener `{0}`: {1}")]
     Tls(String, TlsError),
@@ -75,14 +80,6 @@ pub enum ServeError {
     /// The proxy's thread is gone.
     #[error("the proxy ended unexpectedly")]
     Proxy,
-}
-
-/// Builds what needs neither store nor sockets, to find what only building finds.
-pub fn check(config: &Config) -> Result<(), ServeError> {
-    state::check(config)?;
-    let metrics = Metrics::new().map_err(StateError::from)?;
-    Certificates::load(config, &Arc::new(metrics))?;
-    Ok(())
 }
 
 /// How the gateway comes to its sockets and its store.
@@ -117,7 +114,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let sockets = Arc::new(Sockets::open(config, inherited.unwrap_or_default())?);
     if let Some(predecessor) = &mut predecessor {
         // The running gateway goes on undisturbed until this one is known to be good.
-        check(config)?;
+        if let Some(wrong) = check(config).into_iter().next() {
+            return Err(ServeError::Invalid(wrong));
+        }
         predecessor.release_store().map_err(ServeError::Handover)?;
     }
     let background = tokio::runtime::Builder::new_multi_thread()

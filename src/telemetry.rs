@@ -40,8 +40,7 @@ pub enum TelemetryError {
 /// framework among them, come out of the same door, but only their warnings: at lower levels
 /// they print requests.
 pub fn install(format: Format, level: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(format!("{level},{QUIET}"))
-        .map_err(|_| TelemetryError::Filter(level.to_owned()))?;
+    let filter = filter(level)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(SystemTime)
@@ -51,6 +50,16 @@ pub fn install(format: Format, level: &str) -> Result<(), TelemetryError> {
         Format::Json => lines.json().flatten_event(true).try_init(),
     }
     .map_err(|_| TelemetryError::Installed)
+}
+
+/// What `log.level` lets through.
+///
+/// # Errors
+///
+/// It is no filter.
+pub fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(format!("{level},{QUIET}"))
+        .map_err(|_| TelemetryError::Filter(level.to_owned()))
 }
 
 /// Directives that no configured level may loosen: these crates log headers at `debug` or `trace`.

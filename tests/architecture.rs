@@ -186,20 +186,22 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server live_config jwt demo jwks store config telemetry clock metrics
-server: admin live_config proxy api exchange jwt session jwks store config telemetry clock metrics
-admin: live_config proxy exchange jwt route session jwks store upstream config clock metrics
-live_config: proxy api exchange jwt credential jwks store upstream config clock metrics
+cli: server live_config jwt demo jwks store config telemetry clock diagnostic metrics
+server: admin live_config proxy api exchange jwt session jwks store upstream config telemetry clock
+    diagnostic metrics
+admin: live_config proxy exchange jwt route session jwks store upstream config clock diagnostic
+    metrics
+live_config: proxy api exchange jwt credential jwks store upstream config clock diagnostic metrics
 proxy: api stepup exchange identity origin route session authorize credential upstream config
-    limit telemetry clock field_name hex metrics rejection
-api: stepup exchange identity origin jwt route session credential store config limit clock
+    canonical limit telemetry clock field_name hex metrics rejection
+api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
 stepup: exchange jwt config clock rejection
 exchange: identity jwt session credential jwks store config limit clock metrics rejection
 identity: jwt store config clock rejection
-origin: route config rejection
+origin: config canonical rejection
 jwt: jwks config clock rejection
-route: authorize upstream config limit field_name rejection
+route: authorize upstream config canonical limit field_name rejection
 session: store config clock
 authorize: config rejection
 credential: config rejection
@@ -207,10 +209,12 @@ demo: config clock
 jwks: config clock
 store: config clock metrics
 upstream: config metrics
-config: limit clock text_schema
+config: canonical limit telemetry clock diagnostic text_schema
+canonical: rejection
 limit: text_schema
 telemetry: hex
 clock:
+diagnostic:
 field_name:
 hex:
 metrics:

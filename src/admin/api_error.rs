@@ -4,10 +4,10 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::warn;
 
-use crate::config::load::made::Objection;
+use crate::diagnostic::Diagnostic;
 use crate::live_config::ChangeError;
 use crate::store::StoreError;
 
@@ -21,7 +21,7 @@ pub struct ApiError {
     /// A sentence for people.
     pub message: String,
     /// What is wrong with what was sent, key by key.
-    pub problems: Vec<Objection>,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl ApiError {
@@ -73,9 +73,9 @@ impl ApiError {
     }
 }
 
-impl From<Vec<Objection>> for ApiError {
+impl From<Vec<Diagnostic>> for ApiError {
     /// 422: what was sent is not what it should be.
-    fn from(problems: Vec<Objection>) -> Self {
+    fn from(problems: Vec<Diagnostic>) -> Self {
         let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
         Self {
             problems,
@@ -97,7 +97,7 @@ impl From<ChangeError> for ApiError {
             }
             ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
             ChangeError::Unknown => Self::not_found("issuer"),
-            ChangeError::Objections(problems) => problems.into(),
+            ChangeError::Invalid(problems) => problems.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Build(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
@@ -127,12 +127,20 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// A diagnostic of what was sent, which has fields and no positions.
+fn of_field(problem: &Diagnostic) -> Value {
+    json!({"field": problem.path, "message": problem.message, "hint": problem.hint})
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (error, code) = (&self.message, self.code);
         let body = Json(match self.problems.as_slice() {
             [] => json!({"error": error, "code": code}),
-            problems => json!({"error": error, "code": code, "problems": problems}),
+            problems => {
+                let problems: Vec<_> = problems.iter().map(of_field).collect();
+                json!({"error": error, "code": code, "problems": problems})
+            }
         });
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();

@@ -14,7 +14,7 @@ use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::Body;
 use super::issuers;
-use crate::config::load::made::Objection;
+use crate::diagnostic::Diagnostic;
 use crate::live_config::{Document, View};
 
 /// `GET /api/v0/environments/{environment}`.
@@ -40,7 +40,7 @@ pub async fn replace(
     match external {
         None | Some(Value::Null) => {}
         Some(Value::Object(wanted)) => write(&state, &operator, wanted).await?,
-        Some(_) => return Err(objection("", "expected an object").into()),
+        Some(_) => return Err(invalid("", "expected an object").into()),
     }
     Ok(Json(settings(&state)))
 }
@@ -166,31 +166,20 @@ fn renamed(fault: ApiError) -> ApiError {
     if fault.problems.is_empty() {
         return fault;
     }
-    let rename = |problem: Objection| {
+    let rename = |problem: Diagnostic| {
         let member = MEMBERS
             .iter()
-            .find(|(_, key, alias)| [*key, *alias].contains(&problem.field.as_str()))
-            .map_or(problem.field.as_str(), |(member, _, _)| member);
-        objection_at(&format!("security.externalAuth.{member}"), problem.message)
+            .find(|(_, key, alias)| [*key, *alias].contains(&problem.path.as_str()))
+            .map_or(problem.path.as_str(), |(member, _, _)| member);
+        Diagnostic::error(format!("security.externalAuth.{member}"), problem.message)
     };
     let problems: Vec<_> = fault.problems.into_iter().map(rename).collect();
     problems.into()
 }
 
-fn objection(field: &str, message: &str) -> Vec<Objection> {
+fn invalid(field: &str, message: &str) -> Vec<Diagnostic> {
     let field = format!("security.externalAuth.{field}");
-    vec![objection_at(
-        field.trim_end_matches('.'),
-        message.to_owned(),
-    )]
-}
-
-fn objection_at(field: &str, message: String) -> Objection {
-    Objection {
-        field: field.to_owned(),
-        message,
-        hint: None,
-    }
+    vec![Diagnostic::error(field.trim_end_matches('.'), message)]
 }
 
 /// What `externalAuth` calls what, and the issuer's key and its other name.

@@ -11,11 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{ApiState, BrowserPolicy, Refused, refusals};
+use crate::canonical::Host;
 use crate::credential::{self, Credential};
 use crate::exchange::Exchange;
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
-use crate::route::Host;
 use crate::session::cookie;
 use crate::store::RevocationReason;
 

@@ -3,11 +3,11 @@
 use axum::http::{HeaderMap, HeaderValue, Method};
 
 use super::oauth::Clients;
+use crate::canonical::Host;
 use crate::config::{Config, Origin};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
-use crate::route::Host;
 use crate::stepup::StepUp;
 
 /// Everything that the endpoints read of the configuration.

@@ -2,17 +2,15 @@
 //!
 //! A text passes three gates: [`super::locate`] (syntax, duplicate keys, bounds), the types
 //! (unknown keys, wrong values), and the checks of what the values mean together. Within a gate
-//! every problem is told, not only the first; a later gate needs the earlier ones passed.
+//! every problem is reported, not only the first; a later gate needs the earlier ones passed.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::Config;
-use super::positions::{Fault, Index, Position};
+use super::positions::Index;
+use crate::diagnostic::{Diagnostic, Position};
 
 mod check;
 mod header_operations;
@@ -32,54 +30,103 @@ pub const MAX_FILE: u64 = 1 << 20;
 /// Why a file is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file can not be read.
+    /// The file cannot be read.
     #[error("{}: {error}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The file is larger than [`MAX_FILE`].
     #[error("{}: larger than 1 MiB", .0.display())]
     TooLarge(PathBuf),
-    /// The text is not a configuration. Displayed as one line for each problem.
-    #[error("{}", lines(file, problems))]
+    /// The text is not a configuration. Displayed as one line for each diagnostic.
+    #[error("{}", lines(file, diagnostics))]
     Invalid {
         /// The file.
         file: PathBuf,
-        /// At least one, in the order of the file.
-        problems: Vec<Problem>,
+        /// At least one error, and any warnings, in the order of the file.
+        diagnostics: Vec<Diagnostic>,
     },
 }
 
-/// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// The configuration path as the file spells it, such as `issuers[0].jwksUrl`; empty for
-    /// the whole file.
-    pub path: String,
-    /// What is wrong. Holds no secret.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
+impl ConfigError {
+    /// What is wrong, as findings: of a file that cannot be read, one without a position.
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        match self {
+            Self::Invalid { diagnostics, .. } => diagnostics,
+            Self::Read { error, .. } => vec![Diagnostic::error("", error.to_string())],
+            Self::TooLarge(_) => vec![Diagnostic::error("", "larger than 1 MiB")],
+        }
+    }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.line, self.column)?;
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+/// A configuration with what it was read from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What its operator should know, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+    positions: Index,
+}
+
+impl Loaded {
+    /// Reads and checks a file, and reads the secrets that it refers to.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, is too large, or has errors.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error| ConfigError::Read {
+            file: path.to_owned(),
+            error,
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_FILE + 1)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(ConfigError::TooLarge(path.to_owned()));
         }
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => Ok(()),
+        let mut loaded = Self::parse(&bytes).map_err(|diagnostics| ConfigError::Invalid {
+            file: path.to_owned(),
+            diagnostics,
+        })?;
+        // Whatever the working directory is by then.
+        loaded.config.file = Some(std::path::absolute(path).map_err(unreadable)?);
+        Ok(loaded)
+    }
+
+    /// Reads and checks the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// At least one error, and any warnings, in the order of the text.
+    pub fn parse(text: &[u8]) -> Result<Self, Vec<Diagnostic>> {
+        let text = std::str::from_utf8(text).map_err(|error| {
+            let before = text.iter().take(error.valid_up_to());
+            let line = 1 + before.filter(|byte| **byte == b'\n').count();
+            vec![Diagnostic::error("", "not UTF-8").at(Position { line, column: 1 })]
+        })?;
+        let positions = Index::of(text)?;
+        let config = types::read(text, &positions)?;
+        let found = positions.position(check::diagnostics(&config));
+        if found.iter().any(Diagnostic::is_error) {
+            return Err(found);
         }
+        Ok(Self {
+            config,
+            warnings: found,
+            positions,
+        })
+    }
+
+    /// Adds positions to what else was found wrong with this configuration.
+    pub fn position(&self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        self.positions.position(found)
     }
 }
 
@@ -87,167 +134,35 @@ impl fmt::Display for Problem {
 ///
 /// # Errors
 ///
-/// The file can not be read, is too large, or has problems.
+/// As for [`Loaded::read`].
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let unreadable = |error| ConfigError::Read {
-        file: path.to_owned(),
-        error,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(ConfigError::TooLarge(path.to_owned()));
-    }
-    let config = parse(&bytes).map_err(|problems| ConfigError::Invalid {
-        file: path.to_owned(),
-        problems,
-    })?;
-    // Whatever the working directory is by then.
-    let file = std::path::absolute(path).map_err(unreadable)?;
-    Ok(Config {
-        file: Some(file),
-        ..config
-    })
+    Loaded::read(path).map(|loaded| loaded.config)
 }
 
 /// Reads and checks the text of a file.
 ///
 /// # Errors
 ///
-/// The problems, at least one, in the order of the text.
-pub fn parse(text: &[u8]) -> Result<Config, Vec<Problem>> {
-    let text = std::str::from_utf8(text).map_err(|error| {
-        let line = 1 + text
-            .iter()
-            .take(error.valid_up_to())
-            .filter(|byte| **byte == b'\n')
-            .count();
-        let message = "not UTF-8".to_owned();
-        vec![Problem {
-            line,
-            column: 1,
-            path: String::new(),
-            message,
-            hint: None,
-        }]
-    })?;
-    let index = Index::of(text)
-        .map_err(|faults| faults.into_iter().map(Problem::from).collect::<Vec<_>>())?;
-    let config = types::read(text, &index)?;
-    let findings = check::findings(&config);
-    if findings.is_empty() {
-        Ok(config)
-    } else {
-        Err(located(findings, &index))
-    }
+/// As for [`Loaded::parse`].
+pub fn parse(text: &[u8]) -> Result<Config, Vec<Diagnostic>> {
+    Loaded::parse(text).map(|loaded| loaded.config)
 }
 
-/// What is wrong with a configuration that was put together, in no file: paths and what is said
-/// of them.
-pub fn disagreements(config: &Config) -> Vec<String> {
-    let found = check::findings(config);
+/// What keeps a configuration that was put together, in no file, from being used.
+pub fn disagreements(config: &Config) -> Vec<Diagnostic> {
+    let mut found = check::diagnostics(config);
+    found.retain(Diagnostic::is_error);
     found
-        .into_iter()
-        .map(|finding| format!("{}: {}", finding.path, finding.message))
-        .collect()
 }
 
-/// A problem before its place is known.
-#[derive(Debug)]
-struct Finding {
-    path: String,
-    aim: Aim,
-    message: String,
-    hint: Option<String>,
-}
-
-/// Which end of `key: value` a finding is about.
-#[derive(Clone, Copy, Debug)]
-enum Aim {
-    Key,
-    Value,
-}
-
-impl Finding {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            aim: Aim::Value,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    fn hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
-    }
-
-    fn position(self, index: &Index) -> Problem {
-        let (at, path) = match index.find(&self.path) {
-            Some(place) => {
-                let at = match self.aim {
-                    Aim::Key => place.key,
-                    Aim::Value => place.value,
-                };
-                // Only an ancestor is in the file: the path goes on naming what is missing.
-                let spelled = depth(&place.path) == depth(&self.path);
-                (
-                    at,
-                    if spelled {
-                        place.path.clone()
-                    } else {
-                        self.path
-                    },
-                )
-            }
-            None => (Position::START, self.path),
-        };
-        Problem {
-            line: at.line,
-            column: at.column,
-            path,
-            message: self.message,
-            hint: self.hint,
-        }
-    }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        let Position { line, column } = fault.at;
-        Self {
-            line,
-            column,
-            path: fault.path,
-            message: fault.message,
-            hint: None,
-        }
-    }
-}
-
-fn located(findings: Vec<Finding>, index: &Index) -> Vec<Problem> {
-    let mut problems: Vec<_> = findings
-        .into_iter()
-        .map(|found| found.position(index))
-        .collect();
-    problems.sort_by_key(|problem| (problem.line, problem.column));
-    problems
-}
-
-fn depth(path: &str) -> usize {
-    path.matches(['.', '[']).count()
-}
-
-fn lines(file: &Path, problems: &[Problem]) -> String {
-    let lines: Vec<_> = problems
+/// One line for each diagnostic, as compilers print them.
+pub fn lines(file: &Path, diagnostics: &[Diagnostic]) -> String {
+    let lines: Vec<_> = diagnostics
         .iter()
-        .map(|problem| format!("{}:{problem}", file.display()))
+        .map(|diagnostic| match diagnostic.position {
+            Some(_) => format!("{}:{diagnostic}", file.display()),
+            None => format!("{}: {diagnostic}", file.display()),
+        })
         .collect();
     lines.join("\n")
 }

@@ -8,19 +8,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, Span};
 
-/// A place in the file; both count from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The column.
-    pub column: usize,
-}
-
-impl Position {
-    /// Where a file begins.
-    pub const START: Self = Self { line: 1, column: 1 };
-}
+use crate::diagnostic::{Aim, Diagnostic, Position};
 
 /// A node of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +19,6 @@ pub struct Place {
     pub key: Position,
     /// Where its value stands; for a mapping or a list, the same as `key`.
     pub value: Position,
-}
-
-/// What makes a text unfit before its types are looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where.
-    pub at: Position,
-    /// The path of the node, or of the mapping that holds it; empty at the top.
-    pub path: String,
-    /// What.
-    pub message: String,
 }
 
 /// The places of all nodes of one document.
@@ -59,20 +36,19 @@ impl Index {
     ///
     /// A fault of syntax, a second document, a key that is no plain word, nesting or expansion
     /// beyond any configuration, or every duplicate key.
-    pub fn of(text: &str) -> Result<Self, Vec<Fault>> {
+    pub fn of(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut walk = Walk::default();
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let step = match event {
                 Ok((event, span)) => walk.step(event, position(span)),
-                Err(error) => Err(Fault {
-                    at: Position {
+                Err(error) => {
+                    let at = Position {
                         line: error.marker().line(),
                         column: error.marker().col() + 1,
-                    },
-                    path: String::new(),
-                    message: format!("not YAML: {}", error.info()),
-                }),
+                    };
+                    Err(Diagnostic::error("", format!("not YAML: {}", error.info())).at(at))
+                }
             };
             if let Err(fault) = step {
                 walk.duplicates.push(fault);
@@ -110,6 +86,37 @@ impl Index {
         }
         None
     }
+
+    /// Adds the positions, spells the paths as the file does, and puts them in its order.
+    pub fn position(&self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let mut located: Vec<_> = found.into_iter().map(|one| self.locate_one(one)).collect();
+        located.sort_by_key(|one| one.position);
+        located
+    }
+
+    fn locate_one(&self, found: Diagnostic) -> Diagnostic {
+        let Some(place) = self.find(&found.path) else {
+            return found.at(Position::START);
+        };
+        let position = match found.aim {
+            Aim::Key => place.key,
+            Aim::Value => place.value,
+        };
+        // When only an ancestor is in the file, the path still names what is missing.
+        let path = match depth(&place.path) == depth(&found.path) {
+            true => place.path.clone(),
+            false => found.path,
+        };
+        Diagnostic {
+            position: Some(position),
+            path,
+            ..found
+        }
+    }
+}
+
+fn depth(path: &str) -> usize {
+    path.matches(['.', '[']).count()
 }
 
 /// The walk's state: the open mappings and lists, and what anchors stand for.
@@ -120,7 +127,7 @@ struct Walk {
     documents: usize,
     /// How many nodes an anchored node expands to.
     anchored: HashMap<usize, usize>,
-    duplicates: Vec<Fault>,
+    duplicates: Vec<Diagnostic>,
 }
 
 impl Default for Walk {
@@ -168,7 +175,7 @@ enum Holds {
 }
 
 impl Walk {
-    fn step(&mut self, event: Event<'_>, at: Position) -> Result<(), Fault> {
+    fn step(&mut self, event: Event<'_>, at: Position) -> Result<(), Diagnostic> {
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -224,7 +231,7 @@ impl Walk {
         )
     }
 
-    fn key(&mut self, key: &str, at: Position) -> Result<(), Fault> {
+    fn key(&mut self, key: &str, at: Position) -> Result<(), Diagnostic> {
         if key.len() > MAX_KEY {
             return Err(self.fault(at, "a key longer than any that is known"));
         }
@@ -238,11 +245,8 @@ impl Walk {
         };
         if let Some(first) = keys.get(key) {
             let message = format!("duplicate key, first on line {first}");
-            self.duplicates.push(Fault {
-                at,
-                path: member(path, key),
-                message,
-            });
+            let duplicate = Diagnostic::error(member(path, key), message).at(at);
+            self.duplicates.push(duplicate);
         } else {
             keys.insert(key.to_owned(), at.line);
         }
@@ -281,7 +285,7 @@ impl Walk {
         path
     }
 
-    fn enter(&mut self, anchor: usize, holds: Holds, at: Position) -> Result<(), Fault> {
+    fn enter(&mut self, anchor: usize, holds: Holds, at: Position) -> Result<(), Diagnostic> {
         if self.awaits_key() {
             return Err(self.fault(at, "a key must be a plain word"));
         }
@@ -298,7 +302,7 @@ impl Walk {
         Ok(())
     }
 
-    fn grow(&mut self, nodes: usize, at: Position) -> Result<(), Fault> {
+    fn grow(&mut self, nodes: usize, at: Position) -> Result<(), Diagnostic> {
         let Some(open) = self.open.last_mut() else {
             return Ok(());
         };
@@ -309,17 +313,13 @@ impl Walk {
         Ok(())
     }
 
-    fn fault(&self, at: Position, message: &str) -> Fault {
+    fn fault(&self, at: Position, message: &str) -> Diagnostic {
         let path = self
             .open
             .last()
             .map(|open| open.path.clone())
             .unwrap_or_default();
-        Fault {
-            at,
-            path,
-            message: message.to_owned(),
-        }
+        Diagnostic::error(path, message).at(at)
     }
 }
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::stored::{Document, Stored, setting_of, switch_of};
 use super::{BuildError, InForce, LiveConfig};
 use crate::clock::UnixTime;
-use crate::config::load::made::{self, Objection};
+use crate::config::load::made;
+use crate::diagnostic::Diagnostic;
 use crate::store::StoreError;
 
 /// Why an operator's change was not made.
@@ -25,7 +26,7 @@ pub enum ChangeError {
     Unknown,
     /// What was written is no issuer beside the others.
     #[error("{}", said(.0))]
-    Objections(Vec<Objection>),
+    Invalid(Vec<Diagnostic>),
     /// The store did not keep it, or another operator was faster.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -34,8 +35,8 @@ pub enum ChangeError {
     Build(#[from] BuildError),
 }
 
-fn said(objections: &[Objection]) -> String {
-    let lines: Vec<_> = objections.iter().map(ToString::to_string).collect();
+fn said(errors: &[Diagnostic]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
     lines.join("; ")
 }
 
@@ -47,8 +48,8 @@ impl LiveConfig {
     /// It is not one, its name is taken, or the store did not keep it.
     pub async fn create(&self, document: Document) -> Result<String, ChangeError> {
         let Some(Value::String(name)) = document.get("name").cloned() else {
-            let missing = objection("name", "missing key");
-            return Err(ChangeError::Objections(vec![missing]));
+            let missing = Diagnostic::error("name", "missing key");
+            return Err(ChangeError::Invalid(vec![missing]));
         };
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
@@ -70,8 +71,8 @@ impl LiveConfig {
             .entry("name")
             .or_insert_with(|| Value::String(name.to_owned()));
         if named != name {
-            let other = objection("name", "another name than that of the path");
-            return Err(ChangeError::Objections(vec![other]));
+            let other = Diagnostic::error("name", "another name than that of the path");
+            return Err(ChangeError::Invalid(vec![other]));
         }
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
@@ -163,7 +164,7 @@ impl LiveConfig {
     ) -> Result<(), ChangeError> {
         if let Some(document) = &document {
             let others = stored.join_without(&in_force.file, Some(name)).config;
-            made::issuer(document, &others).map_err(ChangeError::Objections)?;
+            made::issuer(document, &others).map_err(ChangeError::Invalid)?;
         }
         let text = document.map(|document| Value::Object(document).to_string());
         let (setting, now) = (setting_of(name), UnixTime::now());
@@ -181,13 +182,5 @@ impl LiveConfig {
 impl InForce {
     fn has_in_file(&self, name: &str) -> bool {
         self.file.issuers.iter().any(|issuer| issuer.name == name)
-    }
-}
-
-fn objection(field: &str, message: &str) -> Objection {
-    Objection {
-        field: field.to_owned(),
-        message: message.to_owned(),
-        hint: None,
     }
 }

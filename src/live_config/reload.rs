@@ -10,8 +10,9 @@ use super::look::Look;
 use super::stored::Stored;
 use super::{BuildError, LiveConfig, View, fixed};
 use crate::clock::UnixTime;
-use crate::config::load::{self, Problem};
-use crate::config::{Config, ConfigError};
+use crate::config::ConfigError;
+use crate::config::load::{self, Loaded};
+use crate::diagnostic::Diagnostic;
 use crate::metrics::Metrics;
 
 /// What asked for a reload.
@@ -40,11 +41,20 @@ pub struct Attempt {
     /// Why not, one line for each problem.
     pub error: Option<String>,
     /// Where in the file.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
+    /// What its operator should know of a file that is in force.
+    pub warnings: Vec<Diagnostic>,
     /// The keys whose values changed.
     pub changed: Vec<&'static str>,
     /// What the file says otherwise than it is until a restart.
     pub needs_restart: Vec<&'static str>,
+}
+
+/// What a reload that succeeded came to.
+struct Reloaded {
+    warnings: Vec<Diagnostic>,
+    changed: Vec<&'static str>,
+    needs_restart: Vec<&'static str>,
 }
 
 /// Why the file is not in force.
@@ -85,20 +95,22 @@ impl LiveConfig {
             code: None,
             error: None,
             problems: Vec::new(),
+            warnings: Vec::new(),
             changed: Vec::new(),
             needs_restart: self.view().needs_restart.clone(),
         };
         match self.try_reload().await {
-            Ok((changed, needs_restart)) => {
+            Ok(reloaded) => {
                 attempt.succeeded = true;
-                attempt.changed = changed;
-                attempt.needs_restart = needs_restart;
+                attempt.warnings = reloaded.warnings;
+                attempt.changed = reloaded.changed;
+                attempt.needs_restart = reloaded.needs_restart;
             }
             Err(error) => {
                 attempt.code = Some("config_invalid");
                 attempt.error = Some(error.to_string());
-                if let ReloadError::Config(ConfigError::Invalid { problems, .. }) = error {
-                    attempt.problems = problems;
+                if let ReloadError::Config(ConfigError::Invalid { diagnostics, .. }) = error {
+                    attempt.problems = diagnostics;
                 }
             }
         }
@@ -108,7 +120,7 @@ impl LiveConfig {
         attempt
     }
 
-    async fn try_reload(&self) -> Result<(Vec<&'static str>, Vec<&'static str>), ReloadError> {
+    async fn try_reload(&self) -> Result<Reloaded, ReloadError> {
         let mut in_force = self.changes.lock().await;
         let path = in_force.file.file.clone().ok_or(ReloadError::NoFile)?;
         let unreadable = |error| ConfigError::Read {
@@ -117,14 +129,20 @@ impl LiveConfig {
         };
         let reading = path.clone();
         // The look comes first: what is written after it is news.
-        let read = tokio::task::spawn_blocking(move || (Look::at(&reading), load::load(&reading)));
+        let read =
+            tokio::task::spawn_blocking(move || (Look::at(&reading), Loaded::read(&reading)));
         let (look, file) = read.await.map_err(unreadable)?;
         self.looked.store(look.map(Arc::new));
-        let file: Config = file?;
+        let Loaded {
+            config: file,
+            warnings,
+            ..
+        } = file?;
         let read = fixed::changeable(&in_force.file, file);
         let disagreements = load::disagreements(&read.config);
         if !disagreements.is_empty() {
-            return Err(ReloadError::Disagrees(disagreements.join("; ")));
+            let lines: Vec<_> = disagreements.iter().map(ToString::to_string).collect();
+            return Err(ReloadError::Disagrees(lines.join("; ")));
         }
         let stored = match Stored::read(&*self.parts.store).await {
             Ok(stored) => stored,
@@ -141,7 +159,11 @@ impl LiveConfig {
             conflicting: view.conflicting.clone(),
             needs_restart: read.needs_restart.clone(),
         }));
-        Ok((read.changed, read.needs_restart))
+        Ok(Reloaded {
+            warnings,
+            changed: read.changed,
+            needs_restart: read.needs_restart,
+        })
     }
 }
 
@@ -157,6 +179,9 @@ impl Attempt {
                     keys = needs_restart,
                     "changed in the file, but in force only after a restart"
                 );
+            }
+            for warning in &self.warnings {
+                warn!(%warning, "in the configuration file");
             }
             stamp(metrics);
         } else {

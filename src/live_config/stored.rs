@@ -141,8 +141,8 @@ fn read(
     match made::issuer(&document, config) {
         Ok(issuer) if issuer.name == name => Ok((document, issuer)),
         Ok(_) => Err("damaged in the store".to_owned()),
-        Err(objections) => {
-            let said: Vec<_> = objections.iter().map(ToString::to_string).collect();
+        Err(errors) => {
+            let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
             Err(said.join("; "))
         }
     }

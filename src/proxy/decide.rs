@@ -13,6 +13,7 @@ use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
 use super::redirect;
 use super::snapshot::Snapshot;
+use crate::canonical::PathError;
 use crate::clock::UnixTime;
 use crate::config::Access;
 use crate::credential::{self, Credential, Source};
@@ -22,7 +23,7 @@ use crate::limit::{self, TooOften};
 use crate::metrics::{Metrics, OTHER};
 use crate::origin;
 use crate::rejection::{Code, Rejection};
-use crate::route::{PathError, Route, RouteMiss};
+use crate::route::{Route, RouteMiss};
 use crate::session::cookie;
 use crate::stepup::{self, ELEVATED_FIELD};
 

@@ -9,10 +9,11 @@ use http::{StatusCode, Version};
 use pingora::http::RequestHeader;
 use pingora::http::authority::{RawTargetAuthority, raw_target_authority};
 
+use crate::canonical::{CanonicalPath, Host, HostError, PathError};
 use crate::config::Limits;
 use crate::field_name::folded;
 use crate::rejection::{Code, Rejection};
-use crate::route::{CanonicalPath, Host, HostError, Methods, PathError};
+use crate::route::Methods;
 
 /// A request with one reading.
 #[derive(Debug)]

@@ -11,10 +11,11 @@ use pingora::http::RequestHeader;
 use super::context::RequestContext;
 use super::inspect::{self, Inspected};
 use super::negotiation;
+use crate::canonical::{CanonicalPath, Host};
 use crate::config::{Access, LoginUrl};
 use crate::credential::Source;
 use crate::rejection::{Code, Rejection};
-use crate::route::{CanonicalPath, Host, Route};
+use crate::route::Route;
 
 /// Where to send the client instead of answering with `rejection`. `None`: nowhere.
 pub fn location(

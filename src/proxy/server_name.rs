@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::canonical::Host;
 use crate::rejection::{Code, Rejection};
-use crate::route::{Host, RouteMiss};
+use crate::route::RouteMiss;
 
 /// Which of a listener's certificates are for which names.
 #[derive(Debug, Default)]

@@ -15,12 +15,12 @@ use super::headers::{Rewrite, RewriteError};
 use super::trace::TraceRules;
 use super::vary::Varying;
 use crate::api::discovery::authorization_server_path;
+use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::log::AccessField;
 use crate::config::{Config, Limits, Origin};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::metrics::{Metrics, OTHER};
-use crate::route::path::{CanonicalPath, PathError, PathPrefix};
-use crate::route::{Host, RouteTable, RouteTableError};
+use crate::route::{RouteTable, RouteTableError};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// Everything that requests read of the configuration.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::path::{PathPrefix, Segment};
 use super::{Methods, Route};
+use crate::canonical::path::{PathPrefix, Segment};
 
 /// The tree of path segments.
 #[derive(Debug, Default)]

@@ -182,15 +182,19 @@ pub fn check(config: &Config) -> Result<(), StateError> {
 ///
 /// The file or the database can not be used.
 pub async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, StateError> {
-    let Some(url) = &settings.postgres else {
-        return Ok(Arc::new(Embedded::open(settings)?));
-    };
-    let settings = PostgresSettings {
-        url: url.expose().to_owned(),
+    match postgres_settings(settings) {
+        Some(settings) => Ok(Arc::new(Postgres::connect(&settings).await?)),
+        None => Ok(Arc::new(Embedded::open(settings)?)),
+    }
+}
+
+/// How the database is reached; `None` when the store is embedded.
+pub(super) fn postgres_settings(settings: &config::Store) -> Option<PostgresSettings> {
+    Some(PostgresSettings {
+        url: settings.postgres.as_ref()?.expose().to_owned(),
         root_certificates: settings.postgres_authorities.clone(),
         connections: settings.postgres_connections,
-    };
-    Ok(Arc::new(Postgres::connect(&settings).await?))
+    })
 }
 
 /// From the configuration, else made once and kept.

@@ -120,7 +120,11 @@ enum Seen {
 
 impl ListenerTls {
     /// Reads the files of `listener`.
-    fn load(listener: String, settings: &Tls, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+    pub(super) fn load(
+        listener: String,
+        settings: &Tls,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
         let ticketer = Ticketer::new()?;
         let files = Files::read(settings)?;

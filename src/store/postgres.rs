@@ -70,6 +70,15 @@ struct Shared {
 }
 
 impl Postgres {
+    /// Reads the settings and connects to nothing.
+    ///
+    /// # Errors
+    ///
+    /// The URL is none, or the authorities cannot be read.
+    pub fn check(settings: &PostgresSettings) -> Result<(), ConnectError> {
+        connection::prepare(settings).map(drop)
+    }
+
     /// Connects, brings the schema up to date and starts to listen for changes.
     pub async fn connect(settings: &PostgresSettings) -> Result<Self, ConnectError> {
         let runtime = Builder::new_multi_thread()

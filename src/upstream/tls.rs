@@ -43,6 +43,17 @@ pub enum TlsError {
     Key(PathBuf),
 }
 
+impl TlsError {
+    /// The file that it is about.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Empty(path) | Self::Certificate(path) | Self::Key(path) => {
+                path
+            }
+        }
+    }
+}
+
 impl Tls {
     /// Reads the files.
     pub(super) fn load(settings: &config::Tls) -> Result<Self, TlsError> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::run;
@@ -198,7 +199,11 @@ async fn the_examples_are_valid() {
             .map(|(at, _)| text.split_at(at + 5))
         {
             let name = file.split(['"', '\n']).next().unwrap();
-            std::fs::write(name, &secret).unwrap();
+            let content = match name.ends_with("database-url") {
+                true => "postgres://vestibule@db.acme.example/vestibule",
+                false => &secret,
+            };
+            std::fs::write(name, content).unwrap();
         }
         let made = rcgen::generate_simple_self_signed(["app.acme.example".to_owned()]).unwrap();
         for (name, pem) in [
@@ -220,6 +225,36 @@ async fn the_examples_are_valid() {
         checked += 1;
     }
     assert_eq!(checked, 3);
+}
+
+#[tokio::test]
+async fn programs_read_the_findings_as_an_array() {
+    let dir = TempDir::new().unwrap();
+    let found = async |text: &str| {
+        std::fs::write(dir.path().join("config.yaml"), text).unwrap();
+        let arguments = ["check", "--config", "config.yaml", "--format", "json"];
+        let (code, output, errors) = run(dir.path(), &arguments, "").await;
+        assert_eq!(errors, "");
+        let found: Value = serde_json::from_str(&output).unwrap();
+        (code, found)
+    };
+    assert_eq!(found(GOOD).await, (0, json!([])));
+    let wrong = GOOD.replace("leeway: 10s", "leewy: 10s");
+    let error = json!([{
+        "severity": "error", "line": 8, "column": 5, "path": "issuers[0].leewy",
+        "message": "unknown key", "hint": "did you mean `leeway`?",
+    }]);
+    assert_eq!(found(&wrong).await, (64, error));
+    // What only the files of the configuration tell has a position as well.
+    let (code, missing) = found(&format!("{GOOD}error_page: none.html\n")).await;
+    assert_eq!(code, 64);
+    assert_eq!(missing[0]["line"], 18, "{missing}");
+    assert_eq!(missing[0]["path"], "error_page", "{missing}");
+
+    let arguments = ["check", "--config", "none.yaml", "--format", "json"];
+    let (code, output, _) = run(dir.path(), &arguments, "").await;
+    let found: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((code, &found[0]["severity"]), (64, &json!("error")));
 }
 
 async fn check(text: &str) -> (i32, String, String) {

@@ -4,45 +4,57 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, path_fault, spelling};
-use super::{Finding, issuers, listeners, routes, telemetry, upstreams};
+use super::{issuers, listeners, routes, telemetry, upstreams};
+use crate::canonical::Host;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
 use crate::config::session::BASIC;
 use crate::config::{Config, Limits};
+use crate::diagnostic::Diagnostic;
 
 /// Everything that is wrong with a configuration whose types are right.
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = listeners::findings(config);
-    findings.extend(own_paths(config));
-    findings.extend(issuers::findings(config));
-    findings.extend(upstreams::findings(config));
-    findings.extend(routes::findings(config));
-    findings.extend(session(config));
-    findings.extend(linking(config));
-    findings.extend(sdk(config));
-    findings.extend(session_scopes(config));
-    findings.extend(step_up(config));
-    findings.extend(clients(config));
-    findings.extend(forward(config));
-    findings.extend(limits(&config.limits));
-    findings.extend(operators(config));
-    findings.extend(telemetry::findings(config));
-    findings
+pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
+    let mut found = listeners::diagnostics(config);
+    found.extend(public_url(config));
+    found.extend(own_paths(config));
+    found.extend(issuers::diagnostics(config));
+    found.extend(upstreams::diagnostics(config));
+    found.extend(routes::diagnostics(config));
+    found.extend(session(config));
+    found.extend(linking(config));
+    found.extend(sdk(config));
+    found.extend(session_scopes(config));
+    found.extend(step_up(config));
+    found.extend(clients(config));
+    found.extend(forward(config));
+    found.extend(limits(&config.limits));
+    found.extend(operators(config));
+    found.extend(telemetry::diagnostics(config));
+    found
 }
 
-fn own_paths(config: &Config) -> Option<Finding> {
+/// The host of `public_url` is compared with those of requests.
+fn public_url(config: &Config) -> Option<Diagnostic> {
+    let (_, authority) = config.public_url.as_str().split_once("://")?;
+    let message = "no request could name this host";
+    Host::parse(authority)
+        .is_err()
+        .then(|| Diagnostic::error("public_url", message))
+}
+
+fn own_paths(config: &Config) -> Option<Diagnostic> {
     if config.api_prefix == "/" {
-        return Some(Finding::new(
+        return Some(Diagnostic::error(
             "api_prefix",
             "the gateway's own paths can not be all paths",
         ));
     }
-    path_fault(&config.api_prefix).map(|fault| Finding::new("api_prefix", fault))
+    path_fault(&config.api_prefix).map(|fault| Diagnostic::error("api_prefix", fault))
 }
 
-fn session(config: &Config) -> Vec<Finding> {
+fn session(config: &Config) -> Vec<Diagnostic> {
     let session = &config.session;
-    let mut findings = Vec::new();
+    let mut found = Vec::new();
     for (key, time) in [
         ("max_age", Some(session.max_age)),
         ("token_ttl", Some(session.token_ttl)),
@@ -59,7 +71,7 @@ fn session(config: &Config) -> Vec<Finding> {
     ] {
         // Tokens and records count whole seconds.
         if time.is_some_and(|time| time.as_secs() == 0) {
-            findings.push(Finding::new(
+            found.push(Diagnostic::error(
                 format!("session.{key}"),
                 "must be at least 1s",
             ));
@@ -70,24 +82,24 @@ fn session(config: &Config) -> Vec<Finding> {
         .rotate_every
         .is_some_and(|rotate_every| rotate_every <= keys.publish_ahead)
     {
-        findings.push(Finding::new(
+        found.push(Diagnostic::error(
             "session.signing_keys.publish_ahead",
             "not shorter than `rotate_every`",
         ));
     }
     if session.max_sessions_per_user == Some(0) {
-        findings.push(Finding::new(
+        found.push(Diagnostic::error(
             "session.max_sessions_per_user",
             "nobody could sign in",
         ));
     }
     if session.audience.as_deref() == Some("") {
-        findings.push(Finding::new("session.audience", "empty"));
+        found.push(Diagnostic::error("session.audience", "empty"));
     }
     let keeps_keys = session.signing_keys.files.is_empty();
     if config.store.postgres.is_some() && keeps_keys && session.key_encryption_keys.is_empty() {
-        findings.push(
-            Finding::new(
+        found.push(
+            Diagnostic::error(
                 "session.key_encryption_keys",
                 "missing key: who reads the database could sign",
             )
@@ -95,30 +107,33 @@ fn session(config: &Config) -> Vec<Finding> {
         );
     }
     if config.store.postgres_connections == 0 {
-        findings.push(Finding::new(
+        found.push(Diagnostic::error(
             "store.postgres_connections",
             "must be more than zero",
         ));
     }
     if config.store.path.as_os_str().is_empty() {
-        findings.push(Finding::new("store.path", "empty"));
+        found.push(Diagnostic::error("store.path", "empty"));
     }
     if config.store.cache_size.as_u64() == 0 {
-        findings.push(Finding::new("store.cache_size", "must be more than zero"));
+        found.push(Diagnostic::error(
+            "store.cache_size",
+            "must be more than zero",
+        ));
     }
-    findings
+    found
 }
 
-fn linking(config: &Config) -> Option<Finding> {
+fn linking(config: &Config) -> Option<Diagnostic> {
     let trusted = config.issuers.iter().filter(|issuer| issuer.email_trusted);
     let links = trusted.take(2).count() == 2;
     (config.link_by_verified_email && !links).then(|| {
-        Finding::new("link_by_verified_email", "no two issuers to link between")
+        Diagnostic::error("link_by_verified_email", "no two issuers to link between")
             .hint("set `email_trusted: true` on both")
     })
 }
 
-fn sdk(config: &Config) -> Option<Finding> {
+fn sdk(config: &Config) -> Option<Diagnostic> {
     let name = config.sdk.issuer.as_deref()?;
     if config.sdk_issuer().is_some() {
         return None;
@@ -128,19 +143,19 @@ fn sdk(config: &Config) -> Option<Finding> {
         .iter()
         .map(|issuer| issuer.name.as_str())
         .collect();
-    let finding = Finding::new("sdk.issuer", "no issuer has this name");
+    let finding = Diagnostic::error("sdk.issuer", "no issuer has this name");
     Some(match choice(name, &names) {
         Some(hint) => finding.hint(hint),
         None => finding,
     })
 }
 
-fn clients(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn clients(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     let mut named = HashSet::new();
     for (number, client) in config.clients.iter().enumerate() {
         let mut refuse = |message: &str| {
-            findings.push(Finding::new(format!("clients[{number}].id"), message));
+            found.push(Diagnostic::error(format!("clients[{number}].id"), message));
         };
         if client.id.is_empty() {
             refuse("empty");
@@ -148,10 +163,10 @@ fn clients(config: &Config) -> Vec<Finding> {
             refuse("another client has this id");
         }
     }
-    findings
+    found
 }
 
-fn session_scopes(config: &Config) -> Vec<Finding> {
+fn session_scopes(config: &Config) -> Vec<Diagnostic> {
     let fault = |scope: &String| {
         if let Some(fault) = scope_fault(scope) {
             return Some(fault);
@@ -169,7 +184,7 @@ fn session_scopes(config: &Config) -> Vec<Finding> {
     let scopes = config.session.scopes.iter().enumerate();
     scopes
         .filter_map(|(number, scope)| {
-            Some(Finding::new(
+            Some(Diagnostic::error(
                 format!("session.scopes[{number}]"),
                 fault(scope)?,
             ))
@@ -177,11 +192,11 @@ fn session_scopes(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-fn step_up(config: &Config) -> Vec<Finding> {
+fn step_up(config: &Config) -> Vec<Diagnostic> {
     let scopes = config.step_up.scopes.iter().enumerate();
     scopes
         .filter_map(|(number, scope)| {
-            Some(Finding::new(
+            Some(Diagnostic::error(
                 format!("step_up.scopes[{number}]"),
                 scope_fault(scope)?,
             ))
@@ -196,13 +211,13 @@ fn scope_fault(scope: &str) -> Option<&'static str> {
     (!fits).then_some("a scope is one word")
 }
 
-fn forward(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn forward(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     if let Some(fault) = header_fault(&config.forward.header) {
-        findings.push(Finding::new("forward.header", fault));
+        found.push(Diagnostic::error("forward.header", fault));
     }
     if !config.forward.scheme.is_empty() && !is_token(&config.forward.scheme) {
-        findings.push(Finding::new(
+        found.push(Diagnostic::error(
             "forward.scheme",
             "expected one word, such as `Bearer`, or ``",
         ));
@@ -211,27 +226,30 @@ fn forward(config: &Config) -> Vec<Finding> {
         let path = member("forward.identity", name);
         let is_taken = spelling(name) == spelling(&config.forward.header);
         if let Some(fault) = header_fault(name) {
-            findings.push(Finding::new(path, fault));
+            found.push(Diagnostic::error(path, fault));
         } else if is_taken || spelling(name) == "authorization" {
-            findings.push(Finding::new(path, "this field carries the session token"));
+            found.push(Diagnostic::error(
+                path,
+                "this field carries the session token",
+            ));
         } else if !text.needs_session() {
             let message = "says nothing of the user; `request_headers` sets what is fixed";
-            findings.push(Finding::new(path, message));
+            found.push(Diagnostic::error(path, message));
         }
     }
     if config.forward.scheme.is_empty() && spelling(&config.forward.header) == "authorization" {
-        findings.push(
-            Finding::new(
+        found.push(
+            Diagnostic::error(
                 "forward.scheme",
                 "`Authorization` needs a scheme (RFC 9110 section 11.4)",
             )
             .hint("use `Bearer`, or another header"),
         );
     }
-    findings
+    found
 }
 
-fn limits(limits: &Limits) -> Vec<Finding> {
+fn limits(limits: &Limits) -> Vec<Diagnostic> {
     let counts = [
         ("connections", limits.connections as u64),
         ("keepalive_requests", limits.keepalive_requests.into()),
@@ -257,10 +275,10 @@ fn limits(limits: &Limits) -> Vec<Finding> {
             u64::from(!limits.keepalive_timeout.is_zero()),
         ),
     ];
-    let mut findings: Vec<_> = counts
+    let mut found: Vec<_> = counts
         .into_iter()
         .filter(|(_, count)| *count == 0)
-        .map(|(key, _)| Finding::new(format!("limits.{key}"), "must be more than zero"))
+        .map(|(key, _)| Diagnostic::error(format!("limits.{key}"), "must be more than zero"))
         .collect();
     for (key, size) in [
         ("uri_size", limits.uri_size),
@@ -268,17 +286,17 @@ fn limits(limits: &Limits) -> Vec<Finding> {
     ] {
         if size > limits.header_size {
             let message = "more than `header_size`, which holds it";
-            findings.push(Finding::new(format!("limits.{key}"), message));
+            found.push(Diagnostic::error(format!("limits.{key}"), message));
         }
     }
-    findings
+    found
 }
 
-fn operators(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn operators(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     if !config.admin.address.ip().is_loopback() && !config.admin.needs_token() {
-        findings.push(
-            Finding::new("admin.address", "beyond loopback without a token")
+        found.push(
+            Diagnostic::error("admin.address", "beyond loopback without a token")
                 .hint("set `admin.token`"),
         );
     }
@@ -289,7 +307,7 @@ fn operators(config: &Config) -> Vec<Finding> {
     for (number, token) in config.admin.tokens.iter().enumerate() {
         let mut refuse = |message: &str| {
             let path = format!("admin.tokens[{number}].name");
-            findings.push(Finding::new(path, message));
+            found.push(Diagnostic::error(path, message));
         };
         if !is_token_name(&token.name) {
             refuse("a name is of lower-case letters, digits, `-` and `.`, at most 64");
@@ -297,5 +315,5 @@ fn operators(config: &Config) -> Vec<Finding> {
             refuse("another token has this name");
         }
     }
-    findings
+    found
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::Finding;
 use super::names::{edited_fault, spelling};
 use crate::config::HeaderOperations;
 use crate::config::positions::member;
+use crate::diagnostic::Diagnostic;
 
 /// Checks the edits of requests at `path`; `token_field` carries the session token.
 pub(super) fn of_request(
@@ -13,8 +13,8 @@ pub(super) fn of_request(
     operations: &HeaderOperations,
     has_session: bool,
     token_field: &str,
-) -> Vec<Finding> {
-    findings(path, operations, has_session, |name, comes_in| {
+) -> Vec<Diagnostic> {
+    diagnostics(path, operations, has_session, |name, comes_in| {
         let name = spelling(name);
         if name == spelling(token_field) {
             return Some("this field carries the session token");
@@ -28,21 +28,24 @@ pub(super) fn of_response(
     path: &str,
     operations: &HeaderOperations,
     has_session: bool,
-) -> Vec<Finding> {
-    findings(path, operations, has_session, |_, _| None)
+) -> Vec<Diagnostic> {
+    diagnostics(path, operations, has_session, |_, _| None)
 }
 
 /// `fault` says what is wrong with a name, and is told whether the field comes in.
-fn findings(
+fn diagnostics(
     path: &str,
     operations: &HeaderOperations,
     has_session: bool,
     fault: impl Fn(&str, bool) -> Option<&'static str>,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     for (position, name) in operations.remove.iter().enumerate() {
         if let Some(fault) = edited_fault(name).or_else(|| fault(name, false)) {
-            findings.push(Finding::new(format!("{path}.remove[{position}]"), fault));
+            found.push(Diagnostic::error(
+                format!("{path}.remove[{position}]"),
+                fault,
+            ));
         }
     }
     for (key, fields) in [("set", &operations.set), ("add", &operations.add)] {
@@ -50,17 +53,17 @@ fn findings(
         for (name, text) in fields {
             let at = member(&format!("{path}.{key}"), name);
             if let Some(fault) = edited_fault(name).or_else(|| fault(name, true)) {
-                findings.push(Finding::new(at, fault));
+                found.push(Diagnostic::error(at, fault));
             } else if !seen.insert(spelling(name)) {
-                findings.push(Finding::new(
+                found.push(Diagnostic::error(
                     at,
                     "another spelling of a field that is here already",
                 ));
             } else if text.needs_session() && !has_session {
                 let message = "speaks of a session, which `auth: none` never has";
-                findings.push(Finding::new(at, message));
+                found.push(Diagnostic::error(at, message));
             }
         }
     }
-    findings
+    found
 }

@@ -4,33 +4,33 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Finding;
 use super::names::{header_fault, label_fault, spelling};
 use crate::config::Config;
 use crate::config::issuer::{Issuer, JwksSettings};
+use crate::diagnostic::Diagnostic;
 
 /// Checks `issuers`.
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     let own_iss = format!("{}{}", config.public_url, config.api_prefix);
     let mut seen = Seen::default();
     for (number, issuer) in config.issuers.iter().enumerate() {
         let at = |key: &str| format!("issuers[{number}].{key}");
-        seen.name(&at("name"), &issuer.name, &mut findings);
+        seen.name(&at("name"), &issuer.name, &mut found);
         for (iss, tenant) in issuer.accepted_iss() {
             let key = if tenant.is_some() { "tenants" } else { "iss" };
-            seen.iss(&at(key), iss, &own_iss, &mut findings);
+            seen.iss(&at(key), iss, &own_iss, &mut found);
         }
         if let Some(cookie) = &issuer.cookie_name {
-            seen.cookie(&at("cookie_name"), cookie, &mut findings);
+            seen.cookie(&at("cookie_name"), cookie, &mut found);
         }
         if let Some(header) = &issuer.header {
-            findings.extend(header_finding(at("header"), header, &config.forward.header));
+            found.extend(header_finding(at("header"), header, &config.forward.header));
         }
-        claims(number, issuer, &mut findings);
-        fetching(&at("jwks"), &issuer.jwks, &mut findings);
+        claims(number, issuer, &mut found);
+        fetching(&at("jwks"), &issuer.jwks, &mut found);
     }
-    findings
+    found
 }
 
 /// What must differ between issuers, with the path of the first that has it.
@@ -38,27 +38,27 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 struct Seen(HashMap<(&'static str, String), String>);
 
 impl Seen {
-    fn name(&mut self, path: &str, name: &str, findings: &mut Vec<Finding>) {
+    fn name(&mut self, path: &str, name: &str, found: &mut Vec<Diagnostic>) {
         if let Some(fault) = label_fault(name) {
-            findings.push(Finding::new(path, fault));
+            found.push(Diagnostic::error(path, fault));
         } else if name == UNKNOWN_ISSUER {
-            findings.push(Finding::new(
+            found.push(Diagnostic::error(
                 path,
                 "`other` stands for unknown issuers in metrics",
             ));
         }
-        self.unique("name", path, name.to_owned(), findings);
+        self.unique("name", path, name.to_owned(), found);
     }
 
-    fn iss(&mut self, path: &str, iss: String, own: &str, findings: &mut Vec<Finding>) {
+    fn iss(&mut self, path: &str, iss: String, own: &str, found: &mut Vec<Diagnostic>) {
         if iss.trim_end_matches('/') == own {
             let message = "this is the gateway's own `iss`; its session tokens are no logins";
-            findings.push(Finding::new(path, message));
+            found.push(Diagnostic::error(path, message));
         }
-        self.unique("iss", path, iss, findings);
+        self.unique("iss", path, iss, found);
     }
 
-    fn cookie(&mut self, path: &str, name: &str, findings: &mut Vec<Finding>) {
+    fn cookie(&mut self, path: &str, name: &str, found: &mut Vec<Diagnostic>) {
         // Browsers compare these two prefixes without regard to case (RFC 6265bis 4.1.3).
         let lower = name.to_ascii_lowercase();
         let bare = lower
@@ -66,44 +66,47 @@ impl Seen {
             .trim_start_matches("__secure-");
         if bare.starts_with(OWN_COOKIES) {
             let message = "cookies named `vestibule…` are the gateway's own";
-            findings.push(Finding::new(path, message));
+            found.push(Diagnostic::error(path, message));
         }
-        self.unique("cookie_name", path, name.to_owned(), findings);
+        self.unique("cookie_name", path, name.to_owned(), found);
     }
 
-    fn unique(&mut self, what: &'static str, path: &str, value: String, out: &mut Vec<Finding>) {
+    fn unique(&mut self, what: &'static str, path: &str, value: String, out: &mut Vec<Diagnostic>) {
         let first = self
             .0
             .entry((what, value))
             .or_insert_with(|| path.to_owned());
         if first != path {
-            out.push(Finding::new(path, format!("the same as {first}")));
+            out.push(Diagnostic::error(path, format!("the same as {first}")));
         }
     }
 }
 
-fn header_finding(path: String, name: &str, forward: &str) -> Option<Finding> {
+fn header_finding(path: String, name: &str, forward: &str) -> Option<Diagnostic> {
     if let Some(fault) = header_fault(name) {
-        return Some(Finding::new(path, fault));
+        return Some(Diagnostic::error(path, fault));
     }
     if spelling(name) == "authorization" {
         let message = "bearer tokens in `Authorization` are always read";
-        return Some(Finding::new(path, message).hint("leave the key out"));
+        return Some(Diagnostic::error(path, message).hint("leave the key out"));
     }
     let is_ours = spelling(name) == spelling(forward);
     is_ours.then(|| {
-        Finding::new(
+        Diagnostic::error(
             path,
             "`forward.header` carries the session token in this field",
         )
     })
 }
 
-fn claims(number: usize, issuer: &Issuer, findings: &mut Vec<Finding>) {
+fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("issuers[{number}].{key}");
     for (key, values) in [("aud", &issuer.aud), ("azp", &issuer.azp)] {
         if values.iter().any(String::is_empty) {
-            findings.push(Finding::new(at(key), "an empty string is no identifier"));
+            found.push(Diagnostic::error(
+                at(key),
+                "an empty string is no identifier",
+            ));
         }
     }
     let names = [
@@ -113,27 +116,30 @@ fn claims(number: usize, issuer: &Issuer, findings: &mut Vec<Finding>) {
     ];
     for (key, name) in names {
         if name.is_empty() {
-            findings.push(Finding::new(at(key), "empty"));
+            found.push(Diagnostic::error(at(key), "empty"));
         }
     }
     if issuer.algorithms.is_empty() {
-        findings.push(Finding::new(
+        found.push(Diagnostic::error(
             at("algorithms"),
             "empty: no token could be accepted",
         ));
     }
     if issuer.leeway > MAX_LEEWAY {
-        findings.push(
-            Finding::new(at("leeway"), "more than 5m")
+        found.push(
+            Diagnostic::error(at("leeway"), "more than 5m")
                 .hint("leeway evens out clocks; it is no longer life for tokens"),
         );
     }
     if issuer.max_token_age.is_some_and(|age| age.as_secs() == 0) {
-        findings.push(Finding::new(at("max_token_age"), "must be at least 1s"));
+        found.push(Diagnostic::error(
+            at("max_token_age"),
+            "must be at least 1s",
+        ));
     }
 }
 
-fn fetching(path: &str, jwks: &JwksSettings, findings: &mut Vec<Finding>) {
+fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
     let positive = [
         ("max_refresh_interval", !jwks.max_refresh_interval.is_zero()),
         ("max_stale", !jwks.max_stale.is_zero()),
@@ -142,7 +148,7 @@ fn fetching(path: &str, jwks: &JwksSettings, findings: &mut Vec<Finding>) {
     ];
     for (key, is_positive) in positive {
         if !is_positive {
-            findings.push(Finding::new(
+            found.push(Diagnostic::error(
                 format!("{path}.{key}"),
                 "must be more than zero",
             ));
@@ -163,7 +169,7 @@ fn fetching(path: &str, jwks: &JwksSettings, findings: &mut Vec<Finding>) {
     for (key, least, most) in ordered {
         if least > most {
             let message = format!("more than `{}`", key.replace("min", "max"));
-            findings.push(Finding::new(format!("{path}.{key}"), message));
+            found.push(Diagnostic::error(format!("{path}.{key}"), message));
         }
     }
 }

@@ -5,44 +5,20 @@
 //! is named in the file alone, by whoever may write that; and since made issuers are shown again
 //! and shared by all gateways, nothing secret may be in one either.
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Finding, Problem, issuers, types};
+use super::{issuers, types};
 use crate::config::Config;
 use crate::config::issuer::Issuer;
 use crate::config::positions::Index;
-
-/// One thing that is wrong with an issuer that an operator made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Objection {
-    /// The key that it is about; empty for the whole.
-    pub field: String,
-    /// What is wrong. Holds no value.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl std::fmt::Display for Objection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => Ok(()),
-        }
-    }
-}
+use crate::diagnostic::Diagnostic;
 
 /// Reads an issuer and checks it beside those of `config`.
 ///
 /// # Errors
 ///
 /// What is wrong with it, at least one thing.
-pub fn issuer(document: &Map<String, Value>, config: &Config) -> Result<Issuer, Vec<Objection>> {
+pub fn issuer(document: &Map<String, Value>, config: &Config) -> Result<Issuer, Vec<Diagnostic>> {
     let references = references(document);
     if !references.is_empty() {
         return Err(references);
@@ -51,9 +27,10 @@ pub fn issuer(document: &Map<String, Value>, config: &Config) -> Result<Issuer, 
     let mut with = config.clone();
     with.issuers.push(issuer.clone());
     let own = format!("issuers[{}]", config.issuers.len());
-    let found: Vec<_> = issuers::findings(&with)
+    let found: Vec<_> = issuers::diagnostics(&with)
         .into_iter()
-        .filter_map(|finding| about(&own, finding, config))
+        .filter(Diagnostic::is_error)
+        .filter_map(|error| about(&own, error, config))
         .collect();
     if found.is_empty() {
         Ok(issuer)
@@ -72,14 +49,11 @@ pub fn document(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// What refers to this machine, or is secret.
-fn references(document: &Map<String, Value>) -> Vec<Objection> {
+fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut refuse = |field: &str, message: &str| {
-        found.push(Objection {
-            field: field.to_owned(),
-            message: message.to_owned(),
-            hint: Some("an issuer of the configuration file may have it".to_owned()),
-        });
+        let hint = "an issuer of the configuration file may have it";
+        found.push(Diagnostic::error(field, message).hint(hint));
     };
     if document.contains_key("hs256_secret") {
         refuse(
@@ -99,7 +73,7 @@ fn references(document: &Map<String, Value>) -> Vec<Objection> {
 }
 
 /// Reads it as the one issuer of a file.
-fn typed(document: &Map<String, Value>) -> Result<Issuer, Vec<Objection>> {
+fn typed(document: &Map<String, Value>) -> Result<Issuer, Vec<Diagnostic>> {
     let text = json!({
         "public_url": "http://localhost",
         "listeners": [{ "address": "127.0.0.1:1" }],
@@ -108,27 +82,21 @@ fn typed(document: &Map<String, Value>) -> Result<Issuer, Vec<Objection>> {
     .to_string();
     // JSON is YAML.
     let config = Index::of(&text)
-        .map_err(|faults| faults.into_iter().map(Problem::from).collect::<Vec<_>>())
         .and_then(|index| types::read(&text, &index))
-        .map_err(|problems| {
-            let objections = problems.into_iter().map(|it| objection(it, document));
-            objections.collect::<Vec<_>>()
+        .map_err(|errors| {
+            let errors = errors.into_iter().map(|error| at_field(error, document));
+            errors.collect::<Vec<_>>()
         })?;
-    config.issuers.into_iter().next().ok_or_else(|| {
-        vec![Objection {
-            field: String::new(),
-            message: "not an issuer".to_owned(),
-            hint: None,
-        }]
-    })
+    let issuer = config.issuers.into_iter().next();
+    issuer.ok_or_else(|| vec![Diagnostic::error("", "not an issuer")])
 }
 
-fn objection(problem: Problem, document: &Map<String, Value>) -> Objection {
-    let field = field_of("issuers[0]", &problem.path).filter(|field| !field.is_empty());
-    Objection {
-        field: field.unwrap_or_else(|| meant(&problem.message, document)),
-        message: problem.message,
-        hint: problem.hint,
+fn at_field(error: Diagnostic, document: &Map<String, Value>) -> Diagnostic {
+    let field = field_of("issuers[0]", &error.path).filter(|field| !field.is_empty());
+    Diagnostic {
+        path: field.unwrap_or_else(|| meant(&error.message, document)),
+        position: None,
+        ..error
     }
 }
 
@@ -151,18 +119,18 @@ fn meant(message: &str, document: &Map<String, Value>) -> String {
     }
 }
 
-/// A finding about the issuer at the path `own`; others were there before it.
-fn about(own: &str, finding: Finding, config: &Config) -> Option<Objection> {
-    let field = field_of(own, &finding.path)?;
-    let mut message = finding.message;
+/// An error of the issuer at the path `own`; others were there before it.
+fn about(own: &str, error: Diagnostic, config: &Config) -> Option<Diagnostic> {
+    let path = field_of(own, &error.path)?;
+    let mut message = error.message;
     // An API has no positions: other issuers go by their names.
     for (number, other) in config.issuers.iter().enumerate() {
         message = message.replace(&format!("issuers[{number}]"), &other.name);
     }
-    Some(Objection {
-        field,
+    Some(Diagnostic {
+        path,
         message,
-        hint: finding.hint,
+        ..error
     })
 }
 

@@ -2,16 +2,7 @@
 //!
 //! Values are left out of every message: a value may be a secret in the wrong place.
 
-/// A translated message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-    /// The key, not its value, is what is wrong.
-    pub(super) is_about_key: bool,
-    /// The key, below the path, that this is about.
-    pub(super) key: Option<Key>,
-}
+use crate::diagnostic::Diagnostic;
 
 /// A key that a message names.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,54 +15,41 @@ pub(super) enum Key {
     Perhaps(String),
 }
 
-/// Translates the texts that `serde::de::Error` has by default; others pass as they are.
-pub(super) fn translate(said: &str) -> Said {
-    let mut words = said.split('`').skip(1).step_by(2);
+/// Translates the texts that `serde::de::Error` has by default; others pass as they are. Answers
+/// the error at `path` and the key below it that the text names, if any.
+pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
+    let mut words = text.split('`').skip(1).step_by(2);
     let word = words.next().unwrap_or_default();
     let known: Vec<&str> = words.collect();
 
-    let plain = |message: &str| Said {
-        message: message.to_owned(),
-        hint: None,
-        is_about_key: false,
-        key: None,
+    let error = |message: &str, hint: Option<String>| Diagnostic {
+        hint,
+        ..Diagnostic::error(path, message)
     };
-    if said.starts_with("unknown field ") {
-        return Said {
-            hint: choice(word, &known),
-            is_about_key: true,
-            ..plain("unknown key")
-        };
+    if text.starts_with("unknown field ") {
+        return (error("unknown key", choice(word, &known)).at_key(), None);
     }
-    if said.starts_with("unknown variant ") {
-        return Said {
-            hint: choice(word, &known),
-            ..plain("unknown value")
-        };
+    if text.starts_with("unknown variant ") {
+        return (error("unknown value", choice(word, &known)), None);
     }
-    if said.starts_with("missing field ") {
-        return Said {
-            key: Some(Key::Missing(word.to_owned())),
-            ..plain("missing key")
-        };
+    if text.starts_with("missing field ") {
+        let key = Key::Missing(word.to_owned());
+        return (error("missing key", None), Some(key));
     }
-    if said.starts_with("duplicate field ") {
-        let key = Some(Key::Twice(word.to_owned()));
-        return Said {
-            is_about_key: true,
-            key,
-            ..plain("given under two names")
-        };
+    if text.starts_with("duplicate field ") {
+        let key = Key::Twice(word.to_owned());
+        return (error("given under two names", None).at_key(), Some(key));
     }
-    if said.ends_with("untagged enum OneOrMany") {
-        return plain("expected a string or a list of strings");
+    if text.ends_with("untagged enum OneOrMany") {
+        return (error("expected a string or a list of strings", None), None);
     }
-    if said.ends_with("untagged enum WrittenClaims") {
-        return plain("expected a list of claims, or a mapping from claims to accepted values");
+    if text.ends_with("untagged enum WrittenClaims") {
+        let message = "expected a list of claims, or a mapping from claims to accepted values";
+        return (error(message, None), None);
     }
-    let mismatch = said
+    let mismatch = text
         .strip_prefix("invalid type: ")
-        .or_else(|| said.strip_prefix("invalid value: "))
+        .or_else(|| text.strip_prefix("invalid value: "))
         .and_then(|rest| rest.rsplit_once(", expected "));
     if let Some((found, expected)) = mismatch {
         let found = kind(found);
@@ -87,15 +65,10 @@ pub(super) fn translate(said: &str) -> Said {
             }
             _ => None,
         };
-        return Said {
-            hint,
-            ..plain(&format!("expected {expected}, found {found}"))
-        };
+        let message = format!("expected {expected}, found {found}");
+        return (error(&message, hint), None);
     }
-    Said {
-        key: Some(Key::Perhaps(word.to_owned())),
-        ..plain(said)
-    }
+    (error(text, None), Some(Key::Perhaps(word.to_owned())))
 }
 
 /// The closest of the known words, or all of them when they are few.
@@ -165,8 +138,8 @@ mod tests {
             "invalid type: string \"31337\", expected struct Admin",
             "unknown field `31337`, expected `a` or `b`",
         ] {
-            let Said { message, hint, .. } = translate(said);
-            assert!(!format!("{message}{hint:?}").contains("31337"), "{message}");
+            let (error, _) = translate(said, "");
+            assert!(!format!("{error:?}").contains("31337"), "{error}");
         }
     }
 }

@@ -1,6 +1,12 @@
 //! The shapes of names in the file: labels, header fields, cookies, paths.
 //!
-//! Each check answers what is wrong, for a message, or `None`.
+//! Each check answers what is wrong, for a message, or `None`. What a room parses itself passes the
+//! room's own parser here, so that nothing can pass `check` and fail when it is built.
+
+use http::uri::PathAndQuery;
+use rustls::pki_types::ServerName;
+
+use crate::canonical::{Host, PathPrefix};
 
 /// A name that goes into logs, metric labels and the dashboard.
 pub(super) fn label_fault(name: &str) -> Option<&'static str> {
@@ -68,6 +74,9 @@ pub(super) fn path_fault(path: &str) -> Option<&'static str> {
     if rest.ends_with('/') {
         return Some("a path ends without `/`; it serves what is below it as well");
     }
+    if rest.contains(';') {
+        return Some("a path prefix has no `;`: servers read such a path in two ways");
+    }
     for segment in rest.split('/') {
         match segment {
             "" => return Some("a path has no empty segment"),
@@ -80,7 +89,8 @@ pub(super) fn path_fault(path: &str) -> Option<&'static str> {
             );
         }
     }
-    None
+    let unusable = "a path that no request could have";
+    PathPrefix::parse(path).is_err().then_some(unusable)
 }
 
 fn is_canonical_segment(segment: &str) -> bool {
@@ -117,13 +127,37 @@ pub(super) fn server_fault(server: &str) -> Option<&'static str> {
     Some("expected `HOST:PORT`")
 }
 
+/// The name that a server's certificate must be for.
+pub(super) fn server_name_fault(name: &str) -> Option<&'static str> {
+    let bare = name.trim_matches(['[', ']']).to_owned();
+    let unfit = || ServerName::try_from(bare).is_err();
+    host_fault(name).or_else(|| unfit().then_some("no certificate can be for this name"))
+}
+
+/// `Host` of a request: a name or an address, with or without a port.
+pub(super) fn authority_fault(authority: &str) -> Option<&'static str> {
+    let invalid = Host::parse(authority).is_err();
+    invalid.then_some("expected a host name or an address, with or without a port")
+}
+
+/// The target of a request: a path, with or without a query.
+pub(super) fn target_fault(target: &str) -> Option<&'static str> {
+    if !target.starts_with('/') {
+        return Some("a path starts with `/`");
+    }
+    // The parser drops a fragment without a word.
+    let invalid = target.contains('#') || target.parse::<PathAndQuery>().is_err();
+    invalid.then_some("a path and query have no spaces, controls or `#`; escape them")
+}
+
 /// A host name or address, without a port. A wildcard's `*.` is taken off before.
 pub(super) fn host_fault(host: &str) -> Option<&'static str> {
     if host.contains('*') {
         return Some("a wildcard is `*.` in front of a name, and stands for what is below it");
     }
     let is_same = |parsed: url::Host| parsed.to_string() == host.to_ascii_lowercase();
-    if url::Host::parse(host).is_ok_and(is_same) {
+    let is_matched = Host::parse(host).is_ok_and(|host| host.port().is_none());
+    if is_matched && url::Host::parse(host).is_ok_and(is_same) {
         None
     } else {
         Some("expected a host name in ASCII or an address, without a port")
@@ -225,6 +259,10 @@ mod tests {
             "/%00",
             "/é",
             "/%+1",
+            "/a;b",
+            "/a/;x=1",
+            "/%ff",
+            "/%C0%AE",
         ] {
             assert!(path_fault(path).is_some(), "{path}");
         }
@@ -255,6 +293,11 @@ mod tests {
             "unix:/",
             "unix:run/app.sock",
             &format!("unix:/{}", "a".repeat(107)),
+            "a~b:80",
+            "a!b:80",
+            "a..b:80",
+            "-.-.:80:80",
+            &format!("{}:80", "a".repeat(254)),
         ] {
             assert!(server_fault(server).is_some(), "{server}");
         }
@@ -265,8 +308,46 @@ mod tests {
         for host in ["app.example.com", "App.Example.com", "127.0.0.1", "[::1]"] {
             assert_eq!(host_fault(host), None, "{host}");
         }
-        for host in ["", "app:80", "*.example.com", "münchen.example", "a/b"] {
+        for host in [
+            "",
+            "app:80",
+            "*.example.com",
+            "münchen.example",
+            "a/b",
+            "a..b.example",
+            ".a.example",
+            "a~b.example",
+            "a!b.example",
+            "127.1",
+            &"a".repeat(254),
+        ] {
             assert!(host_fault(host).is_some(), "{host}");
+        }
+    }
+
+    #[test]
+    fn names_in_certificates() {
+        for name in ["app.internal", "127.0.0.1", "[::1]"] {
+            assert_eq!(server_name_fault(name), None, "{name}");
+        }
+        for name in ["", "a~b", "a..b", "a b", "app:80"] {
+            assert!(server_name_fault(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn probes() {
+        for authority in ["localhost", "app:80", "[::1]:8080", "my_service"] {
+            assert_eq!(authority_fault(authority), None, "{authority}");
+        }
+        for authority in ["", "a b", "me@app", "a/b", "app:x", "a..b"] {
+            assert!(authority_fault(authority).is_some(), "{authority}");
+        }
+        for target in ["/", "/up", "/up?deep=1", "/a;b"] {
+            assert_eq!(target_fault(target), None, "{target}");
+        }
+        for target in ["", "up", "/x y", "/x#y", "/a\tb", "http://a/"] {
+            assert!(target_fault(target).is_some(), "{target}");
         }
     }
 }

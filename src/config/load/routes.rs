@@ -2,28 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Finding;
 use super::header_operations;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
 use crate::config::session::BASIC;
 use crate::config::{Access, Config, Route};
+use crate::diagnostic::Diagnostic;
 
 /// Checks `routes`.
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
     let mut served = HashMap::new();
     let mut named = HashMap::new();
     for (number, route) in config.routes.iter().enumerate() {
-        check_route(number, route, config, &mut findings);
+        check_route(number, route, config, &mut found);
         for method in methods(route) {
             let host = route.host.as_ref().map(|host| host.to_ascii_lowercase());
             let place = (host, &route.path, route.exact, method);
             let first = *served.entry(place).or_insert(number);
             if first != number {
                 let message = format!("matches the same requests as routes[{first}]");
-                findings.push(Finding::new(format!("routes[{number}].path"), message));
+                found.push(Diagnostic::error(format!("routes[{number}].path"), message));
                 break;
             }
         }
@@ -31,68 +31,68 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         let first = *named.entry(name).or_insert(number);
         if first != number {
             let message = format!("the same as routes[{first}].name");
-            findings.push(Finding::new(format!("routes[{number}].name"), message));
+            found.push(Diagnostic::error(format!("routes[{number}].name"), message));
         }
     }
-    findings
+    found
 }
 
-fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec<Finding>) {
+fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("routes[{number}].{key}");
     if let Some(fault) = route.name.as_deref().and_then(label_fault) {
-        findings.push(Finding::new(at("name"), fault));
+        found.push(Diagnostic::error(at("name"), fault));
     }
     let host = route
         .host
         .as_deref()
         .map(|host| host.strip_prefix("*.").unwrap_or(host));
     if let Some(fault) = host.and_then(host_fault) {
-        findings.push(Finding::new(at("host"), fault));
+        found.push(Diagnostic::error(at("host"), fault));
     }
     if let Some(fault) = path_fault(&route.path) {
-        findings.push(Finding::new(at("path"), fault));
+        found.push(Diagnostic::error(at("path"), fault));
     } else if is_within(&route.path, &config.api_prefix) {
         let message = format!("`{}` and below is the gateway's own", config.api_prefix);
-        findings.push(Finding::new(at("path"), message));
+        found.push(Diagnostic::error(at("path"), message));
     }
     if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
-        findings.push(Finding::new(at("replace_prefix"), fault));
+        found.push(Diagnostic::error(at("replace_prefix"), fault));
     }
     if !route.scopes.is_empty() && route.auth != Access::Required {
         let message = "scopes need a session, so they need `auth: required`";
-        findings.push(Finding::new(at("scopes"), message));
+        found.push(Diagnostic::error(at("scopes"), message));
     }
     for (place, scope) in route.scopes.iter().enumerate() {
         if scope != BASIC && !config.session.scopes.contains(scope) {
             let message = "no session has this: it is not in `session.scopes`";
-            findings.push(Finding::new(at(&format!("scopes[{place}]")), message));
+            found.push(Diagnostic::error(at(&format!("scopes[{place}]")), message));
         }
     }
     if let Some(scope) = &route.step_up {
         if route.auth != Access::Required {
             let message = "step-up needs a session, so it needs `auth: required`";
-            findings.push(Finding::new(at("step_up"), message));
+            found.push(Diagnostic::error(at("step_up"), message));
         }
         if !config.step_up.scopes.contains(scope) {
             let message = "no assertion may ask for this: it is not in `step_up.scopes`";
-            findings.push(Finding::new(at("step_up"), message));
+            found.push(Diagnostic::error(at("step_up"), message));
         }
     }
     if !route.require.is_empty() && route.auth != Access::Required {
         let message = "rules on claims need a session, so they need `auth: required`";
-        findings.push(Finding::new(at("require"), message));
+        found.push(Diagnostic::error(at("require"), message));
     }
     if let Some(audience) = &route.audience {
         if route.auth == Access::None {
             let message = "`auth: none` sends no session token, so none for an audience";
-            findings.push(Finding::new(at("audience"), message));
+            found.push(Diagnostic::error(at("audience"), message));
         }
         if audience.is_empty() {
-            findings.push(Finding::new(at("audience"), "empty"));
+            found.push(Diagnostic::error(at("audience"), "empty"));
         }
     }
     if route.body_size.is_some_and(|size| size.as_u64() == 0) {
-        findings.push(Finding::new(at("body_size"), "must be more than zero"));
+        found.push(Diagnostic::error(at("body_size"), "must be more than zero"));
     }
     for (key, time) in [
         ("timeout", route.timeout),
@@ -101,21 +101,21 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
         ("write_timeout", route.write_timeout),
     ] {
         if time.is_some_and(|time| time.is_zero()) {
-            findings.push(Finding::new(at(key), "must be more than zero"));
+            found.push(Diagnostic::error(at(key), "must be more than zero"));
         }
     }
     let has_session = route.auth != Access::None;
     if !has_session && !route.rate_per_user.is_off() {
         let message = "counts users, whom `auth: none` never knows";
-        findings.push(Finding::new(at("rate_per_user"), message));
+        found.push(Diagnostic::error(at("rate_per_user"), message));
     }
-    findings.extend(header_operations::of_request(
+    found.extend(header_operations::of_request(
         &at("request_headers"),
         &route.request_headers,
         has_session,
         &config.forward.header,
     ));
-    findings.extend(header_operations::of_response(
+    found.extend(header_operations::of_response(
         &at("response_headers"),
         &route.response_headers,
         has_session,
@@ -123,9 +123,9 @@ fn check_route(number: usize, route: &Route, config: &Config, findings: &mut Vec
     if !config.upstreams.contains_key(&route.upstream) {
         let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
         let hint = choice(&route.upstream, &known);
-        findings.push(Finding {
+        found.push(Diagnostic {
             hint,
-            ..Finding::new(
+            ..Diagnostic::error(
                 at("upstream"),
                 format!("no upstream is named `{}`", route.upstream),
             )

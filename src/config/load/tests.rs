@@ -30,7 +30,7 @@ routes:
 fn problems(text: &str) -> Vec<String> {
     match parse(text.as_bytes()) {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.iter().map(Problem::to_string).collect(),
+        Err(problems) => problems.iter().map(Diagnostic::to_string).collect(),
     }
 }
 
@@ -645,6 +645,84 @@ fn routes_lead_somewhere_and_are_one_each() {
         [
             "23:12: routes[3].path: matches the same requests as routes[2]",
             "23:38: routes[3].name: the same as routes[2].name",
+        ]
+    );
+}
+
+#[test]
+fn what_a_room_would_refuse_is_refused_with_its_position() {
+    let host = "expected a host name in ASCII or an address, without a port";
+    for name in ["a..b.example", "a~b.example", "a!b", "'*.a..b'"] {
+        let to = format!("/public\n    host: {name}");
+        let expected = format!("20:11: routes[1].host: {host}");
+        assert_eq!(changed("/public", &to), [expected], "{name}");
+    }
+    assert_eq!(
+        changed("/public", "/public\n    host: a.b.example"),
+        [""; 0]
+    );
+    for server in ["a~b:80", "a!b:80", "a..b:80"] {
+        let expected = "15:15: upstreams.app.servers[0]: expected `HOST:PORT`";
+        assert_eq!(changed("127.0.0.1:3000", server), [expected], "{server}");
+    }
+    assert_eq!(changed("127.0.0.1:3000", "a_b:80"), [""; 0]);
+    let parameters = "a path prefix has no `;`: servers read such a path in two ways";
+    assert_eq!(
+        changed("/public", "/a;b"),
+        [format!("19:11: routes[1].path: {parameters}")]
+    );
+    assert_eq!(
+        changed("/public", "/public\n    replace_prefix: /a;b"),
+        [format!("20:21: routes[1].replace_prefix: {parameters}")]
+    );
+    assert_eq!(
+        with("api_prefix: /a;b"),
+        [format!("22:13: api_prefix: {parameters}")]
+    );
+    assert_eq!(
+        changed("/public", "/%FF"),
+        ["19:11: routes[1].path: a path that no request could have"]
+    );
+    let upstream = |more: &str| changed("[127.0.0.1:3000]", &format!("[a:1]\n    {more}"));
+    let target = "a path and query have no spaces, controls or `#`; escape them";
+    for path in ["/x y", "/x#y"] {
+        assert_eq!(
+            upstream(&format!("health_check: {{path: \"{path}\"}}")),
+            [format!("16:26: upstreams.app.health_check.path: {target}")],
+            "{path}"
+        );
+    }
+    for host in ["a b", "me@a", "a..b", ""] {
+        assert_eq!(
+            upstream(&format!("health_check: {{host: \"{host}\"}}")),
+            [
+                "16:26: upstreams.app.health_check.host: expected a host name or an address, with or without a port"
+            ],
+            "{host}"
+        );
+    }
+    assert_eq!(
+        upstream("health_check: {path: /x?y, host: 'a:80'}"),
+        [""; 0]
+    );
+    assert_eq!(
+        upstream("tls: {server_name: a~b}"),
+        [format!("16:25: upstreams.app.tls.server_name: {host}")]
+    );
+    assert_eq!(upstream("tls: {server_name: a.b}"), [""; 0]);
+    let socket = format!("unix:/{}", "a".repeat(107));
+    assert_eq!(
+        changed("127.0.0.1:8080", &format!("{socket}\npublic_url: http://a")),
+        ["2:14: listeners[0].address: not a path that a socket can have: at most 107 bytes"]
+    );
+    assert_eq!(
+        with("public_url: https://a~b.example"),
+        ["22:13: public_url: no request could name this host"]
+    );
+    assert_eq!(
+        with("log: {level: 'info,[x=debug'}"),
+        [
+            "22:14: log.level: `info,[x=debug` is not a log filter such as `info` or `info,vestibule::jwks=debug`"
         ]
     );
 }

@@ -5,83 +5,69 @@ use std::net::SocketAddr;
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
 
-use super::message::{Key, Said, translate};
-use super::{Aim, Finding, Problem, located};
+use super::message::{Key, translate};
 use crate::config::Config;
-use crate::config::positions::{Index, Position, member};
+use crate::config::positions::{Index, member};
+use crate::diagnostic::{Diagnostic, Position};
 
 /// Reads the types.
 ///
 /// Deserialization stops at the first problem. To tell them all, the key or list item that it
 /// stopped at is taken out and the rest is read again, until nothing is wrong or nothing is left
 /// to take out.
-pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Problem>> {
+pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>> {
     let mut document: Value = serde_yaml::from_str(text).map_err(|error| vec![syntax(&error)])?;
     if document.is_null() {
-        return Err(located(vec![Finding::new("", "empty")], index));
+        return Err(index.position(vec![Diagnostic::error("", "empty")]));
     }
-    let mut findings: Vec<Finding> = fill_public_url(&mut document).into_iter().collect();
+    let mut found: Vec<Diagnostic> = fill_public_url(&mut document).into_iter().collect();
     let mut taken = Taken::default();
-    while findings.len() < MAX_FINDINGS {
+    while found.len() < MOST {
         let error = match serde_path_to_error::deserialize::<_, Config>(&document) {
-            Ok(config) if findings.is_empty() => return Ok(config),
+            Ok(config) if found.is_empty() => return Ok(config),
             Ok(_) => break,
             Err(error) => error,
         };
         let steps: Vec<&Segment> = error.path().iter().collect();
-        let said = translate(&error.inner().to_string());
         let path = taken.original(&steps);
-        if !taken.explains(&path, &said) {
-            findings.push(finding(path, said, index));
+        let (error, key) = translate(&error.inner().to_string(), &path);
+        if !taken.explains(&path, key.as_ref()) {
+            found.push(at_key_named(error, key, index));
         }
         if !taken.take(&mut document, &steps) {
             break;
         }
     }
-    Err(located(findings, index))
+    Err(index.position(found))
 }
 
 /// What the position index's parser let through and this one does not.
-fn syntax(error: &serde_yaml::Error) -> Problem {
+fn syntax(error: &serde_yaml::Error) -> Diagnostic {
     let at = error
         .location()
         .map_or(Position::START, |location| Position {
             line: location.line(),
             column: location.column(),
         });
-    let message = format!("not YAML: {error}");
-    Problem {
-        line: at.line,
-        column: at.column,
-        path: String::new(),
-        message,
-        hint: None,
-    }
+    Diagnostic::error("", format!("not YAML: {error}")).at(at)
 }
 
-fn finding(path: String, said: Said, index: &Index) -> Finding {
-    let aim = if said.is_about_key {
-        Aim::Key
-    } else {
-        Aim::Value
-    };
-    let path = match said.key {
-        Some(Key::Missing(key) | Key::Twice(key)) => member(&path, &key),
+/// The same error at the key that its text names.
+fn at_key_named(error: Diagnostic, key: Option<Key>, index: &Index) -> Diagnostic {
+    let path = match key {
+        Some(Key::Missing(key) | Key::Twice(key)) => member(&error.path, &key),
         // A type that checks several keys together names the one at fault in its message.
-        Some(Key::Perhaps(key)) if index.has(&member(&path, &key)) => member(&path, &key),
-        _ => path,
+        Some(Key::Perhaps(key)) if index.has(&member(&error.path, &key)) => {
+            member(&error.path, &key)
+        }
+        _ => return error,
     };
-    Finding {
-        path,
-        aim,
-        message: said.message,
-        hint: said.hint,
-    }
+    Diagnostic { path, ..error }
 }
 
 /// The address that a browser on this machine would use, when that is the only one there is.
 /// Otherwise the key is missed once, and a stand-in lets the rest be read.
-fn fill_public_url(document: &mut Value) -> Option<Finding> {
+fn fill_public_url(document: &mut Value) -> Option<Diagnostic> {
     let listener = document
         .get("listeners")
         .and_then(|listeners| listeners.get(0));
@@ -103,7 +89,7 @@ fn fill_public_url(document: &mut Value) -> Option<Finding> {
     fields.insert("public_url".into(), origin.into());
     let is_missing = own.is_none() && (first.is_some() || is_unix);
     is_missing.then(|| {
-        Finding::new("public_url", "missing key")
+        Diagnostic::error("public_url", "missing key")
             .hint("it has a default only while the first listener is a loopback port")
     })
 }
@@ -140,10 +126,10 @@ impl Taken {
         })
     }
 
-    /// Whether what is said comes of a key that was taken out: it is missed now, or the type that
+    /// Whether an error comes of a key that was taken out: it is missing now, or the type that
     /// looks at several keys together lacks it.
-    fn explains(&self, path: &str, said: &Said) -> bool {
-        match &said.key {
+    fn explains(&self, path: &str, key: Option<&Key>) -> bool {
+        match key {
             Some(Key::Missing(key)) => self.keys.contains(&member(path, key)),
             Some(Key::Perhaps(_)) => {
                 let below = member(path, "");
@@ -183,5 +169,5 @@ impl Taken {
     }
 }
 
-/// Enough for a person to go on with.
-const MAX_FINDINGS: usize = 50;
+/// Enough to work on.
+const MOST: usize = 50;

@@ -1,10 +1,10 @@
-use super::{Fault, Index, Position};
+use super::{Diagnostic, Index, Position};
 
 fn at(line: usize, column: usize) -> Position {
     Position { line, column }
 }
 
-fn faults(text: &str) -> Vec<Fault> {
+fn faults(text: &str) -> Vec<Diagnostic> {
     Index::of(text).expect_err("the text is faulty")
 }
 
@@ -73,7 +73,7 @@ fn every_duplicate_key_is_told_at_the_second() {
     let found = faults("log:\n  level: info\n  level: warn\nadmin: {}\nlog: {}\n");
     let told: Vec<_> = found
         .iter()
-        .map(|f| (f.at, f.path.as_str(), f.message.as_str()))
+        .map(|f| (f.position.unwrap(), f.path.as_str(), f.message.as_str()))
         .collect();
     assert_eq!(
         told,
@@ -105,7 +105,7 @@ fn syntax_is_told_with_its_place() {
         "{}",
         found[0].message
     );
-    assert_eq!(found[0].at, at(2, 14));
+    assert_eq!(found[0].position.unwrap(), at(2, 14));
 }
 
 #[test]
@@ -137,7 +137,10 @@ fn expansion_by_aliases_is_bounded() {
         found[0].message,
         "expands to more values than any configuration"
     );
-    assert_eq!((found[0].at.line, found[0].path.as_str()), (6, "a5"));
+    assert_eq!(
+        (found[0].position.unwrap().line, found[0].path.as_str()),
+        (6, "a5")
+    );
     assert_eq!(
         faults("a: &a [*a]\n")[0].message,
         "an alias inside its own anchor"

@@ -265,14 +265,14 @@ impl Problems {
         if fault.problems.is_empty() {
             problems.whole.push(fault.message);
         }
-        for objection in fault.problems {
-            let input = form::input_of(&objection.field);
-            let mut said = objection.message;
+        for error in fault.problems {
+            let input = form::input_of(&error.path);
+            let mut said = error.message;
             // A text of several settings has to say which one is meant.
-            if input == form::OTHERS && objection.field != form::OTHERS {
-                said = format!("{}: {said}", objection.field);
+            if input == form::OTHERS && error.path != form::OTHERS {
+                said = format!("{}: {said}", error.path);
             }
-            if let Some(hint) = objection.hint {
+            if let Some(hint) = error.hint {
                 said = format!("{said}; {hint}");
             }
             match input {

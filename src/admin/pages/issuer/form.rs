@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::field::{Field, JWKS_URL, Kind, SPECIAL, USUAL};
 use super::preset::{self, Preset};
 use crate::config::issuer::Algorithm;
-use crate::config::load::made::{self, Objection};
+use crate::config::load::made;
+use crate::diagnostic::Diagnostic;
 use crate::live_config::Document;
 
 /// What was typed, or what there is to change.
@@ -81,12 +82,12 @@ impl IssuerForm {
     }
 
     /// The settings that it says.
-    pub(super) fn document(&self) -> Result<Document, Vec<Objection>> {
+    pub(super) fn document(&self) -> Result<Document, Vec<Diagnostic>> {
         let mut document = self.others()?;
         let mut twice = Vec::new();
         let mut set = |key: &str, value: Value| {
             if document.insert(key.to_owned(), value).is_some() {
-                twice.push(objection(
+                twice.push(Diagnostic::error(
                     OTHERS,
                     format!("`{key}` has a field of its own above"),
                 ));
@@ -217,30 +218,22 @@ impl IssuerForm {
         true
     }
 
-    fn others(&self) -> Result<Document, Vec<Objection>> {
+    fn others(&self) -> Result<Document, Vec<Diagnostic>> {
         let text = self.text(OTHERS).trim();
         if text.is_empty() {
             return Ok(Document::new());
         }
-        made::document(text).map_err(|error| vec![objection(OTHERS, error)])
+        made::document(text).map_err(|error| vec![Diagnostic::error(OTHERS, error)])
     }
 }
 
-/// The input that an objection to `field` is shown at.
+/// The input at which an error in `field` is shown.
 pub(super) fn input_of(field: &str) -> &'static str {
     let key = field.split(['.', '[']).next().unwrap_or_default();
     match key {
         "" => "",
         JWKS_URL | DISCOVERY | "keys" => KEYS_FROM,
         key => input(key).unwrap_or(OTHERS),
-    }
-}
-
-fn objection(field: &str, message: String) -> Objection {
-    Objection {
-        field: field.to_owned(),
-        message,
-        hint: None,
     }
 }
 

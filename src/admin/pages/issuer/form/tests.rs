@@ -61,11 +61,11 @@ fn a_setting_stands_in_one_place() {
     form.put("leeway", "10s");
     form.put(OTHERS, "leeway: 20s");
     let refused = form.document().unwrap_err();
-    assert_eq!(refused[0].field, OTHERS);
+    assert_eq!(refused[0].path, OTHERS);
     form.typed.remove("leeway");
     assert_eq!(form.document().unwrap()["leeway"], json!("20s"));
     form.typed.insert(OTHERS, vec!["- a list".to_owned()]);
-    assert_eq!(form.document().unwrap_err()[0].field, OTHERS);
+    assert_eq!(form.document().unwrap_err()[0].path, OTHERS);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// How servers may read it: first as it stands.
-    pub(super) fn readings(&self) -> impl Iterator<Item = Reading> + use<> {
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> + use<> {
         let (cuts, splits) = (self.has_parameters, self.has_escaped_slash);
         Reading::ALL.into_iter().filter(move |reading| {
             (cuts || !reading.cuts_parameters) && (splits || !reading.splits_at_escapes)
@@ -75,7 +75,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// What follows the first `count` segments, with its leading slash; empty when nothing does.
-    pub(super) fn after(&self, count: usize) -> &'a str {
+    pub(crate) fn after(&self, count: usize) -> &'a str {
         let slashes = self.raw.match_indices('/');
         let mut starts = slashes.map(|(at, _)| at).skip(count);
         starts
@@ -85,7 +85,7 @@ impl<'a> CanonicalPath<'a> {
     }
 
     /// The segments in one reading; a trailing slash adds none.
-    pub(super) fn segments(&self, reading: Reading) -> impl Iterator<Item = Segment<'a>> + use<'a> {
+    pub(crate) fn segments(&self, reading: Reading) -> impl Iterator<Item = Segment<'a>> + use<'a> {
         self.raw
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -99,21 +99,21 @@ impl<'a> CanonicalPath<'a> {
 
 /// One segment of a [`CanonicalPath`].
 #[derive(Clone, Copy)]
-pub(super) struct Segment<'a> {
+pub(crate) struct Segment<'a> {
     text: &'a str,
     cuts_parameters: bool,
 }
 
 impl<'a> Segment<'a> {
     /// Its bytes with percent-escapes decoded.
-    pub(super) fn decoded(self) -> impl Iterator<Item = u8> + Clone + use<'a> {
+    pub(crate) fn decoded(self) -> impl Iterator<Item = u8> + Clone + use<'a> {
         Decoded(self.text.bytes()).take_while(move |byte| !self.cuts_parameters || *byte != b';')
     }
 }
 
 /// How a server reads what standards leave open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// A segment ends at its parameters, `;` and what follows.
     cuts_parameters: bool,
     /// `%2F` is `/`.
@@ -122,7 +122,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Every byte is part of its segment.
-    pub(super) const PLAIN: Self = Self::new(false, false);
+    pub(crate) const PLAIN: Self = Self::new(false, false);
 
     const ALL: [Self; 4] = [
         Self::PLAIN,
@@ -174,7 +174,7 @@ impl PathPrefix {
     }
 
     /// The decoded segments.
-    pub(super) fn segments(&self) -> &[Box<[u8]>] {
+    pub(crate) fn segments(&self) -> &[Box<[u8]>] {
         &self.0
     }
 }

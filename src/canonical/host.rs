@@ -63,13 +63,13 @@ impl<'a> Host<'a> {
     }
 
     /// The bytes that hosts are compared by.
-    pub(super) fn folded(&self) -> impl Iterator<Item = u8> + Clone + use<'a> {
+    pub(crate) fn folded(&self) -> impl Iterator<Item = u8> + Clone + use<'a> {
         fold(self.name)
     }
 
     /// The same of each name above this one, the longest first: of `a.b.example` they are
     /// `b.example` and `example`.
-    pub(super) fn parents(
+    pub(crate) fn parents(
         &self,
     ) -> impl Iterator<Item = impl Iterator<Item = u8> + Clone + use<'a>> + use<'a> {
         let name = self.name;

@@ -1,0 +1,9 @@
+//! Hosts and paths that have one reading, whoever reads them.
+//!
+//! The configuration names them, requests carry them, and both pass the same parser.
+
+pub mod host;
+pub mod path;
+
+pub use host::{Host, HostError};
+pub use path::{CanonicalPath, PathError, PathPrefix};

@@ -1,0 +1,154 @@
+//! What a configuration's files are good for: everything that `serve` would find only when it
+//! builds from them, each at the key that names the file.
+
+use std::path::{Path, PathBuf};
+use std::slice;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::state::{self, postgres_settings};
+use super::tls::{CertificateError, ListenerTls, TlsError};
+use crate::config::listener::Tls;
+use crate::config::{self, Config};
+use crate::diagnostic::Diagnostic;
+use crate::metrics::Metrics;
+use crate::proxy::error_page::ErrorPage;
+use crate::session::keys::key_encryption::KeyEncryption;
+use crate::session::keys::{KeyFileError, files as key_files};
+use crate::store::{ConnectError, Postgres};
+use crate::upstream::{Upstream, UpstreamError};
+
+/// Reads the files and builds what needs neither store nor sockets. Nothing found: `serve` will
+/// not refuse the configuration for what it says.
+pub fn check(config: &Config) -> Vec<Diagnostic> {
+    let metrics = match Metrics::new() {
+        Ok(metrics) => Arc::new(metrics),
+        Err(error) => return vec![Diagnostic::error("", format!("metrics: {error}"))],
+    };
+    let mut found = listeners(config, &metrics);
+    found.extend(upstreams(config, &metrics));
+    found.extend(error_page(config));
+    found.extend(signing_keys(config));
+    found.extend(key_encryption_keys(config));
+    found.extend(store(&config.store));
+    if found.is_empty()
+        && let Err(error) = state::check(config)
+    {
+        found.push(Diagnostic::error("", error.to_string()));
+    }
+    found
+}
+
+fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (number, listener) in config.listeners.iter().enumerate() {
+        let Some(tls) = &listener.tls else { continue };
+        let path = format!("listeners[{number}].tls");
+        let load = |tls: &Tls| ListenerTls::load(listener.name(), tls, Arc::clone(metrics));
+        let before = found.len();
+        for (number, certificate) in tls.certificates.iter().enumerate() {
+            // Each by itself, so that one does not hide the others.
+            let alone = Tls {
+                certificates: vec![certificate.clone()],
+                client_auth: None,
+                ..tls.clone()
+            };
+            if let Err(error) = load(&alone) {
+                let key = certificate_key(&error, &certificate.key);
+                let path = format!("{path}.certificates[{number}].{key}");
+                found.push(Diagnostic::error(path, error.to_string()));
+            }
+        }
+        if found.len() > before {
+            continue;
+        }
+        if let Err(error) = load(tls) {
+            let path = match &error {
+                TlsError::ClientAuthorities(_) | TlsError::ClientVerifier(_) => {
+                    format!("{path}.client_auth.authorities")
+                }
+                TlsError::Certificate(..) | TlsError::Config(_) => path,
+            };
+            found.push(Diagnostic::error(path, error.to_string()));
+        }
+    }
+    found
+}
+
+/// Which of a certificate's two files an error is about.
+fn certificate_key(error: &TlsError, key: &Path) -> &'static str {
+    match error {
+        TlsError::Certificate(_, CertificateError::Read(path, _)) if path == key => "key",
+        TlsError::Certificate(_, CertificateError::NoKey(_) | CertificateError::Mismatch(_)) => {
+            "key"
+        }
+        _ => "cert",
+    }
+}
+
+fn upstreams(config: &Config, metrics: &Metrics) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, settings) in &config.upstreams {
+        let Err(error) = Upstream::new(name, settings, metrics) else {
+            continue;
+        };
+        let mut path = format!("upstreams.{name}");
+        if let (UpstreamError::Tls(_, error), Some(tls)) = (&error, &settings.tls) {
+            path = format!("{path}.tls.{}", upstream_tls_key(tls, error.file()));
+        }
+        found.push(Diagnostic::error(path, error.to_string()));
+    }
+    found
+}
+
+fn upstream_tls_key(tls: &config::upstream::Tls, file: &Path) -> &'static str {
+    let is = |named: &Option<PathBuf>| named.as_deref() == Some(file);
+    if is(&tls.ca) {
+        "ca"
+    } else if is(&tls.client_key) {
+        "client_key"
+    } else {
+        "client_certificate"
+    }
+}
+
+fn error_page(config: &Config) -> Option<Diagnostic> {
+    let error = ErrorPage::load(config.error_page.as_deref()).err()?;
+    Some(Diagnostic::error("error_page", error.to_string()))
+}
+
+fn signing_keys(config: &Config) -> Vec<Diagnostic> {
+    let algorithm = config.session.algorithm;
+    let files = config.session.signing_keys.files.iter().enumerate();
+    let wrong = files.filter_map(|(number, file)| {
+        let error = key_files::read(slice::from_ref(file), algorithm).err()?;
+        // Only the first one signs.
+        let is_published_only = matches!(error, KeyFileError::OtherAlgorithm(_)) && number > 0;
+        let path = format!("session.signing_keys.files[{number}]");
+        (!is_published_only).then(|| Diagnostic::error(path, error.to_string()))
+    });
+    wrong.collect()
+}
+
+fn key_encryption_keys(config: &Config) -> Vec<Diagnostic> {
+    let keys = config.session.key_encryption_keys.iter().enumerate();
+    let wrong = keys.filter_map(|(number, key)| {
+        let error = KeyEncryption::new(slice::from_ref(key), Uuid::nil()).err()?;
+        let path = format!("session.key_encryption_keys[{number}]");
+        Some(Diagnostic::error(path, error.to_string()))
+    });
+    wrong.collect()
+}
+
+fn store(settings: &config::Store) -> Option<Diagnostic> {
+    let error = Postgres::check(&postgres_settings(settings)?).err()?;
+    let path = match error {
+        ConnectError::RootCertificates(_) => "store.postgres_authorities",
+        _ => "store.postgres",
+    };
+    Some(Diagnostic::error(path, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;
