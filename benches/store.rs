@@ -29,7 +29,7 @@ use vestibule::config;
 use vestibule::store::transfer::{PrivateKeys, export};
 use vestibule::store::{
     Embedded, Exported, PageRequest, Postgres, PostgresSettings, Provisioning, RevocationReason,
-    SignIn, SignInOutcome, Store,
+    SessionClaims, SignIn, SignInOutcome, Store,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -185,6 +185,7 @@ fn first_sign_in(number: usize) -> SignIn {
         max_sessions: None,
         client_address: None,
         user_agent: None,
+        claims: SessionClaims::default(),
         now,
         durable_session: true,
     }

@@ -1,7 +1,8 @@
 //! What a session's claims must say for a route.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::claims::{Claim, KnownClaims};
 use crate::config::route::{ClaimRule, Route, Scalar, SetRule};
 use crate::rejection::{Code, Rejection};
 
@@ -30,10 +31,15 @@ impl ClaimRules {
     /// A claim is named by its path: `email_verified`, `realm_access.roles`, and also
     /// `https://example.com/roles`, since a member whose name is all of the path comes first. Its
     /// values are the elements of a list, the words of `scope` (RFC 8693 section 4.2), or the
-    /// claim itself. What is neither absent nor a plain value satisfies no rule.
-    pub fn check(&self, claims: &Map<String, Value>) -> Result<(), ClaimRefusal> {
+    /// claim itself. What is neither absent nor a plain value satisfies no rule, nor does a claim of
+    /// which the session does not know what the token said.
+    pub fn check(&self, claims: &KnownClaims) -> Result<(), ClaimRefusal> {
         for (path, rule) in &self.0 {
-            let claim = claim_at(claims, path).filter(|claim| !claim.is_null());
+            let claim = match claims.get(path) {
+                Claim::Unknown => return Err(ClaimRefusal::Unknown),
+                Claim::Absent => None,
+                Claim::Value(value) => Some(value),
+            };
             let holds = match rule {
                 ClaimRule::Equals(wanted) => claim.is_some_and(|claim| is(claim, wanted)),
                 ClaimRule::Set(rule) => satisfies(path, claim, rule),
@@ -55,6 +61,9 @@ pub enum ClaimRefusal {
     /// A claim that the route requires is not there.
     #[error("a required claim is absent")]
     Absent,
+    /// The session did not keep the claim: it began before the rule did, or the claim is too large.
+    #[error("a required claim is not known")]
+    Unknown,
     /// A claim says something else than the route requires.
     #[error("a claim does not say what is required")]
     Mismatch,
@@ -64,22 +73,11 @@ impl From<ClaimRefusal> for Rejection {
     fn from(refusal: ClaimRefusal) -> Self {
         let reason = match refusal {
             ClaimRefusal::Absent => "claim_absent",
+            ClaimRefusal::Unknown => "claim_unknown",
             ClaimRefusal::Mismatch => "claim_mismatch",
         };
         Self::new(Code::Forbidden, reason)
     }
-}
-
-/// The claim at a dotted path. A member's name may have dots itself, so the longest name that is
-/// there is followed.
-pub fn claim_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(found) = claims.get(path) {
-        return Some(found);
-    }
-    path.rmatch_indices('.').find_map(|(at, _)| {
-        let inner = claims.get(path.get(..at)?)?.as_object()?;
-        claim_at(inner, path.get(at + 1..)?)
-    })
 }
 
 /// Whether a claim satisfies a rule on sets.

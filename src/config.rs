@@ -56,6 +56,7 @@ pub use template::Template;
 pub use traces::Traces;
 pub use upstream::Upstream;
 
+use crate::claims::ClaimPaths;
 use crate::text_schema::{DurationText, NetworkText, SizeText};
 
 /// The whole file.
@@ -154,10 +155,17 @@ impl Config {
         }
     }
 
-    /// Whether anything asks for claims of external tokens, so that sessions keep them.
-    pub fn reads_claims(&self) -> bool {
-        self.routes.iter().any(|route| !route.require.is_empty())
-            || self.templates().any(Template::reads_claims)
+    /// The claims of external tokens that anything asks for, so that sessions keep them.
+    pub fn claim_paths(&self) -> ClaimPaths {
+        let rules = self.routes.iter().flat_map(|route| route.require.keys());
+        let copied = self.session.claims_from.values();
+        let named = rules.chain(copied).map(String::as_str);
+        ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))
+    }
+
+    /// Whether anybody is told the names of users' issuers, so that sessions keep them.
+    pub fn tells_issuer(&self) -> bool {
+        self.templates().any(Template::tells_issuer)
     }
 
     /// Whether anybody is told users' addresses, so that sessions keep them.

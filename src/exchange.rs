@@ -43,6 +43,7 @@ use digest::TokenDigest;
 use rates::Rates;
 use session::Provenance;
 pub use session::Session;
+use session_handle::Lease;
 pub use session_handle::{SessionHandle, SessionRegistry};
 pub use settings::Settings;
 pub use sign_in::{Account, Granted};
@@ -93,7 +94,7 @@ impl Exchange {
             store,
             minter,
             sid_key,
-            sessions: SessionCache::new(settings.cached_sessions, &metrics),
+            sessions: SessionCache::new(settings.cached_sessions, settings.cached_bytes, &metrics),
             refused: RefusedTokens::new(settings.cached_refusals),
             single_flight: SingleFlight::default(),
             registry: SessionRegistry::new(settings.policy.idle_timeout),
@@ -255,7 +256,7 @@ impl Exchange {
                     // A leader whose client went away leaves no outcome, and a session that it
                     // opened may have ended since: fly again.
                     match follower.outcome().await {
-                        Some(Ok(session)) if !session.handle().is_valid_at(now) => {}
+                        Some(Ok(session)) if !session.is_valid(now) => {}
                         Some(outcome) => return outcome,
                         None => {}
                     }
@@ -278,7 +279,7 @@ impl Exchange {
         let Authenticated {
             verified,
             signed_in,
-            handle,
+            lease,
             token_end,
         } = authenticated;
         let SignedIn {
@@ -296,12 +297,9 @@ impl Exchange {
             key_validity: verified.key_validity().clone(),
         };
         let settings = self.settings.load();
-        let session = Session::new(provenance, &user, &record, minted, handle, &settings)
-            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))?;
-        Ok(Arc::new(match settings.keep_claims {
-            true => session.with_claims(verified.claims().as_map().clone()),
-            false => session,
-        }))
+        Session::new(provenance, &user, &record, minted, lease, &settings)
+            .map(Arc::new)
+            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
     /// A token that claims to be of one issuer is not looked at in another one's place.

@@ -11,12 +11,13 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use uuid::Uuid;
 
+use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::config::issuer;
 use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
-use crate::store::{Provisioning, SignIn, SignInRefusal};
+use crate::store::{Provisioning, SessionClaims, SignIn, SignInRefusal};
 
 /// What the configuration says about sessions and whose they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,10 @@ pub struct Policy {
     pub max_sessions: Option<usize>,
     /// The `iss` of all issuers between which accounts are linked by a verified address.
     pub link_by_email: Vec<String>,
+    /// The claims that sessions keep.
+    pub claims: ClaimPaths,
+    /// The most bytes of them.
+    pub claims_size: usize,
     /// Whether a session's row is durable before its token goes out: with many gateways, the
     /// next one to see the token must find it.
     pub durable_sessions: bool,
@@ -49,6 +54,9 @@ impl Policy {
                 .flat_map(issuer::Issuer::accepted_iss)
                 .map(|(iss, _tenant)| iss)
                 .collect(),
+            claims: config.claim_paths(),
+            claims_size: usize::try_from(config.limits.session_claims.as_u64())
+                .unwrap_or(usize::MAX),
             durable_sessions: config.store.postgres.is_some(),
         }
     }
@@ -111,6 +119,13 @@ pub fn sign_in(
         max_sessions: policy.max_sessions,
         client_address: None,
         user_agent: None,
+        claims: SessionClaims {
+            issued_at: verified.issued_at(),
+            expires_at: verified.expires_at(),
+            known: policy
+                .claims
+                .keep(verified.claims().as_map(), policy.claims_size),
+        },
         now,
         // Who makes room is decided in the order of the writes.
         durable_session: policy.durable_sessions || policy.max_sessions.is_some(),

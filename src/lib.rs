@@ -24,6 +24,7 @@ pub mod admin;
 pub mod api;
 pub mod authorize;
 pub mod canonical;
+pub mod claims;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -38,8 +38,8 @@ pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
-    NotBefore, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias, SessionRecord,
-    SigningKeyRecord, Tombstone, User,
+    NotBefore, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias, SessionClaims,
+    SessionRecord, SigningKeyRecord, Tombstone, User,
 };
 pub use sessions::{Activity, Sessions};
 pub use settings::{Settings, SigningKeys};

@@ -197,22 +197,24 @@ proxy: api stepup exchange identity origin route session authorize credential up
 api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
 stepup: exchange jwt config clock rejection
-exchange: identity jwt session credential jwks store config limit clock metrics rejection
-identity: jwt store config clock rejection
+exchange: identity jwt session credential jwks store config limit claims clock metrics
+    rejection
+identity: jwt store config claims clock rejection
 origin: config canonical rejection
 jwt: jwks config clock rejection
 route: authorize upstream config canonical limit field_name rejection
-session: store config clock
-authorize: config rejection
+session: store config claims clock
+authorize: config claims rejection
 credential: config rejection
 demo: config clock
 jwks: config clock
-store: config clock metrics
+store: config claims clock metrics
 upstream: config metrics
-config: canonical limit telemetry clock diagnostic text_schema
+config: canonical limit telemetry claims clock diagnostic text_schema
 canonical: rejection
 limit: text_schema
 telemetry: hex
+claims:
 clock:
 diagnostic:
 field_name:

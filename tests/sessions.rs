@@ -4,6 +4,7 @@ pub mod herd;
 pub mod identity;
 pub mod logout;
 pub mod revocation;
+pub mod session_claims;
 pub mod session_cookie;
 pub mod session_token;
 pub mod signing_keys;

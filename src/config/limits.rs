@@ -58,6 +58,16 @@ pub struct Limits {
     pub h2_resets: u32,
     /// Token digests whose session is remembered.
     pub token_cache: usize,
+    /// About how much memory those may take, tokens and claims together.
+    #[schemars(with = "SizeText")]
+    pub token_cache_size: ByteSize,
+    /// Claims that are kept with a session, as JSON. What is beyond is not known, and fails every
+    /// rule about it.
+    #[schemars(with = "SizeText")]
+    pub session_claims: ByteSize,
+    /// Claims that are repeated in a session token, as JSON. What is beyond is left out.
+    #[schemars(with = "SizeText")]
+    pub session_token_claims: ByteSize,
     /// Digests of refused tokens that are remembered.
     pub refused_cache: usize,
     /// How often one may sign in and fail.
@@ -115,6 +125,9 @@ impl Default for Limits {
             h2_streams: 100,
             h2_resets: 1000,
             token_cache: 100_000,
+            token_cache_size: ByteSize::mib(256),
+            session_claims: ByteSize::kib(8),
+            session_token_claims: ByteSize::kib(2),
             refused_cache: 10_000,
             rates: Rates::default(),
         }

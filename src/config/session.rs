@@ -1,5 +1,6 @@
 //! Sessions and the tokens minted for them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub struct SessionSettings {
     /// What session tokens allow beside `user:basic`. A token exchange may narrow it, and routes
     /// may demand it.
     pub scopes: Vec<String>,
+    /// Claims of the external token that session tokens repeat, by the name that they have there:
+    /// `roles: realm_access.roles`. They are those of the login's newest external token.
+    pub claims_from: BTreeMap<String, String>,
     /// The algorithm that signs session tokens.
     pub algorithm: SigningAlgorithm,
     /// The claim set.
@@ -101,6 +105,7 @@ impl Default for SessionSettings {
             token_ttl: Duration::from_secs(2 * 3600),
             audience: None,
             scopes: Vec::new(),
+            claims_from: BTreeMap::new(),
             algorithm: SigningAlgorithm::ES256,
             claims: ClaimSet::Compact,
             signing_keys: SigningKeySettings::default(),
@@ -131,5 +136,39 @@ pub enum ClaimSet {
 /// The scope that every session has: a whole sign-in, nothing pending. The platform's verifiers ask
 /// for it, and so does the gateway where the account is read or renewed.
 pub const BASIC: &str = "user:basic";
+
+/// Names in session tokens that no claim of an issuer can take: what the gateway itself says there,
+/// and what verifiers act upon.
+pub const OWN_CLAIMS: [&str; 29] = [
+    "acr",
+    "act",
+    "amr",
+    "aud",
+    "auth_time",
+    "azp",
+    "client_id",
+    "cnf",
+    "email",
+    "email_verified",
+    "environment_id",
+    "events",
+    "exp",
+    "first_visit",
+    "iat",
+    "iss",
+    "jti",
+    "kid",
+    "last_verified_credential_id",
+    "last_visit",
+    "may_act",
+    "missing_fields",
+    "nbf",
+    "new_user",
+    "scope",
+    "session_public_key",
+    "sid",
+    "sub",
+    "verified_credentials",
+];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -50,10 +50,17 @@ impl Template {
         self.values().any(|value| *value != Placeholder::RequestId)
     }
 
-    /// Whether a part is a claim of the external token.
-    pub fn reads_claims(&self) -> bool {
-        self.values()
-            .any(|value| matches!(value, Placeholder::Claim(_)))
+    /// The paths of the claims that parts are filled in from.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.values().filter_map(|value| match value {
+            Placeholder::Claim(path) => Some(path.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether a part is the name of the issuer.
+    pub fn tells_issuer(&self) -> bool {
+        self.values().any(|value| *value == Placeholder::Issuer)
     }
 
     /// Whether a part is the user's address.
@@ -204,7 +211,7 @@ mod tests {
     fn knows_what_it_needs() {
         let needs = |text: &str| {
             let template: Template = text.parse().unwrap();
-            (template.needs_session(), template.reads_claims())
+            (template.needs_session(), template.claims().next().is_some())
         };
         assert_eq!(needs("prod {request.id}"), (false, false));
         assert_eq!(needs("{user.email}"), (true, false));

@@ -12,6 +12,7 @@ use super::{Exchange, Session, mint_failed};
 use crate::rejection::{Code, Rejection};
 use crate::session::SessionToken;
 use crate::session::signer::SignerError;
+use crate::store::{SessionRecord, User};
 
 impl Exchange {
     /// The value of the header field by which a session's requests go upstream on a route with
@@ -38,23 +39,28 @@ impl Exchange {
     }
 
     /// What a session has of a token of our own that says `audience`: the very token, unless it
-    /// was made for one route. Another route's upstream is not shown that.
-    pub(super) fn unaddressed(
+    /// was made for one route, which another route's upstream is not shown, or says of the user
+    /// what is no longer so.
+    pub(super) fn restated(
         &self,
         token: SessionToken,
         audience: &str,
+        user: &User,
+        record: &SessionRecord,
     ) -> Result<SessionToken, SignerError> {
-        let usual = &self.minter.audience;
-        if audience == usual || !self.settings.load().audiences.contains(audience) {
-            return Ok(token);
-        }
-        let SessionToken {
-            text, key_validity, ..
-        } = self.minter.readdress(&token.text, usual)?;
-        Ok(SessionToken {
-            text,
-            key_validity,
-            ..token
+        let is_of_route = self.settings.load().audiences.contains(audience);
+        let usual = Some(self.minter.audience.as_str());
+        let other = usual.filter(|usual| is_of_route && *usual != audience);
+        let restated = self.minter.restate(&token.text, other, user, record)?;
+        Ok(match restated {
+            None => token,
+            Some(SessionToken {
+                text, key_validity, ..
+            }) => SessionToken {
+                text,
+                key_validity,
+                ..token
+            },
         })
     }
 }

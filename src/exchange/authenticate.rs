@@ -1,13 +1,11 @@
 //! From a token that holds to a live session: its user found or created, its session opened or
 //! continued.
 
-use std::sync::Arc;
-
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::digest::TokenDigest;
-use super::{Exchange, RETRY_STORE, SIGN_IN_ATTEMPTS, SessionHandle, backchannel};
+use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, backchannel};
 use crate::clock::UnixTime;
 use crate::identity::{self, Client};
 use crate::jwt::Verified;
@@ -20,7 +18,7 @@ use crate::store::{Digest, RevocationReason, SignIn, SignInOutcome, SignedIn};
 pub(super) struct Authenticated {
     pub(super) verified: Verified,
     pub(super) signed_in: SignedIn,
-    pub(super) handle: Arc<SessionHandle>,
+    pub(super) lease: Lease,
     /// When a session token made from it must end.
     pub(super) token_end: UnixTime,
 }
@@ -68,12 +66,12 @@ impl Exchange {
         };
         let settings = verified.issuer().settings();
         let index = backchannel::login_index(settings, verified.iss(), verified.login_claim());
-        let (signed_in, handle) = self.sign_in(request, index).await?;
-        handle.opened_by(verified.key_validity());
+        let (signed_in, lease) = self.sign_in(request, index).await?;
+        lease.handle.opened_by(verified.key_validity());
         Ok(Authenticated {
             verified,
             signed_in,
-            handle,
+            lease,
             token_end,
         })
     }
@@ -97,13 +95,11 @@ impl Exchange {
         &self,
         request: SignIn,
         index: Option<Digest>,
-    ) -> Result<(SignedIn, Arc<SessionHandle>), Rejection> {
+    ) -> Result<(SignedIn, Lease), Rejection> {
         for _ in 0..SIGN_IN_ATTEMPTS {
-            // Both before the store is asked: an end that comes between finds the life, or is
-            // counted.
-            let mass_ends = self.registry.mass_ends();
-            let handle = self.registry.register(request.sid);
-            self.write_before_idle(request.sid, &handle).await?;
+            let asked = self.registry.ask(request.sid);
+            let handle = &asked.lease.handle;
+            self.write_before_idle(request.sid, handle).await?;
             if let Some(index) = index.filter(|_| !handle.is_known()) {
                 let until = request.now.plus(request.max_age).max(request.token_end);
                 let written = self
@@ -122,9 +118,13 @@ impl Exchange {
                 self.registry.end(*sid);
                 self.count_end("session", RevocationReason::Displaced);
             }
-            self.registry.bind(&handle, &signed_in.session);
-            if handle.is_valid() && self.registry.mass_ends() == mass_ends {
-                return Ok((*signed_in, handle));
+            if signed_in.user_changed {
+                // Here at once; other gateways hear of it by the store's changes.
+                self.registry.revise_user(signed_in.user.id);
+                continue;
+            }
+            if let Some(lease) = self.registry.answered(asked, &signed_in.session) {
+                return Ok((*signed_in, lease));
             }
         }
         Err(Rejection::unavailable("sessions_ending", RETRY_STORE))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::IntCounter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
 use super::digest::TokenDigest;
 use super::session::Session;
@@ -16,14 +16,14 @@ use crate::rejection::Rejection;
 
 /// Sessions by token digest: bounded, sharded, read without a lock shared by all requests.
 pub struct SessionCache {
-    sessions: Cache<TokenDigest, Arc<Session>, UnitWeighter, DefaultHashBuilder, Evictions>,
+    sessions: Cache<TokenDigest, Arc<Session>, Memory, DefaultHashBuilder, Evictions>,
     epoch: AtomicU64,
     hits: IntCounter,
 }
 
 impl SessionCache {
-    /// Room for `capacity` sessions.
-    pub fn new(capacity: usize, metrics: &Metrics) -> Self {
+    /// Room for `capacity` sessions that take about `bytes` of memory at most.
+    pub fn new(capacity: usize, bytes: u64, metrics: &Metrics) -> Self {
         let hits = metrics.token_cache.with_label_values(&["hit"]);
         let evictions = Evictions {
             count: metrics.token_cache_evictions.clone(),
@@ -32,8 +32,10 @@ impl SessionCache {
         Self {
             sessions: Cache::with(
                 capacity,
-                capacity as u64,
-                UnitWeighter,
+                bytes,
+                Memory {
+                    least: bytes / (capacity as u64).max(1),
+                },
                 DefaultHashBuilder::default(),
                 evictions,
             ),
@@ -81,6 +83,19 @@ impl SessionCache {
     /// How many are remembered.
     pub fn count(&self) -> usize {
         self.sessions.len()
+    }
+}
+
+/// Weighs sessions by their memory, and small ones as a share of the whole, so that neither their
+/// number nor their memory exceeds its bound.
+#[derive(Clone)]
+struct Memory {
+    least: u64,
+}
+
+impl Weighter<TokenDigest, Arc<Session>> for Memory {
+    fn weight(&self, _: &TokenDigest, session: &Arc<Session>) -> u64 {
+        (session.memory() as u64).max(self.least).max(1)
     }
 }
 

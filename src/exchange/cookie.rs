@@ -72,7 +72,7 @@ impl Exchange {
                 "session_cookie_unknown",
             )),
         };
-        let (record, handle) = live.inspect_err(|rejection| {
+        let (record, lease) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin.
             if rejection.code == Code::LoginRequired {
                 self.refused.remember(digest, *rejection, None);
@@ -83,6 +83,6 @@ impl Exchange {
             .minter
             .mint(&user, &record, now, record.expires_at)
             .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, handle)
+        self.on_our_word(&user, &record, token, lease)
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{Exchange, Session, Settings};
+use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::session::{ClaimSet, SigningAlgorithm};
 use crate::config::{self, Config};
@@ -17,6 +18,7 @@ use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
+use crate::session::claims::CopiedClaims;
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{Embedded, Store};
 
@@ -42,6 +44,8 @@ impl TestExchange {
             idle_timeout: None,
             max_sessions: None,
             link_by_email: Vec::new(),
+            claims: ClaimPaths::new(["role"]),
+            claims_size: 1000,
             durable_sessions: false,
         };
         change(&mut policy);
@@ -75,9 +79,22 @@ impl TestExchange {
     }
 
     pub(crate) fn token_issued(&self, sub: &str, login: &str, iat: UnixTime) -> String {
-        let claims = json!({
+        self.token_saying(sub, login, iat, json!({}))
+    }
+
+    pub(crate) fn token_saying(
+        &self,
+        sub: &str,
+        login: &str,
+        iat: UnixTime,
+        more: Value,
+    ) -> String {
+        let mut claims = json!({
             "iss": ISS, "sub": sub, "sid": login, "iat": iat.0, "exp": iat.0 + 600,
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
         self.key
             .sign(&json!({"alg": "ES256", "kid": "k", "typ": "JWT"}), &claims)
     }
@@ -119,16 +136,18 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         environment_id: Uuid::nil(),
         token_ttl: Duration::from_secs(60),
         claims: ClaimSet::Compact,
+        copied: CopiedClaims::new(&[("role".to_owned(), "role".to_owned())].into(), 1000),
     };
     let settings = Settings {
         policy: policy.clone(),
         session_cookie: false,
         max_staleness: None,
         forward: config::Forward::default(),
-        keep_claims: false,
         keep_email: false,
+        keep_issuer: false,
         audiences: ["https://billing.example".to_owned()].into(),
         cached_sessions: 100,
+        cached_bytes: 1 << 20,
         rates: config::limits::Rates::default(),
         cached_refusals: 100,
     };

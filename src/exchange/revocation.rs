@@ -99,8 +99,8 @@ impl Exchange {
             ChangeKind::UserBlocked(user) | ChangeKind::UserDeleted(user) => {
                 self.end_many_here(&RevocationScope::User(*user), sequence);
             }
-            // What a session token says of a user is renewed with the token.
-            ChangeKind::UserChanged(_) | ChangeKind::UserUnblocked(_) => {}
+            ChangeKind::UserChanged(user) => self.registry.revise_user(*user),
+            ChangeKind::UserUnblocked(_) => {}
             ChangeKind::SettingChanged(_) | ChangeKind::SigningKeysChanged => {}
         }
     }
@@ -108,6 +108,7 @@ impl Exchange {
     /// Ends what the store no longer calls alive, for when changes were missed.
     pub(super) async fn look_up_again(&self) -> Result<(), StoreError> {
         let now = UnixTime::now();
+        self.registry.revise_all();
         for sid in self.registry.sids() {
             let session = self.store.session(sid).await?;
             if session.is_none_or(|session| session.ended.is_some() || session.expires_at <= now) {

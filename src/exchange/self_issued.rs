@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::session::Provenance;
-use super::{Exchange, RETRY_STORE, SIGN_IN_ATTEMPTS, Session, SessionHandle};
+use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, Session};
 use crate::clock::UnixTime;
 use crate::rejection::{Code, Rejection};
 use crate::session::SessionToken;
@@ -31,7 +31,7 @@ impl Exchange {
             decided => decided,
         };
         let claims = claims.map_err(own_refused)?;
-        let (record, handle) = self.live_session(claims.sid, now).await?;
+        let (record, lease) = self.live_session(claims.sid, now).await?;
         if record.user_id != claims.sub {
             return Err(Rejection::new(Code::TokenInvalid, "session_unknown"));
         }
@@ -43,9 +43,9 @@ impl Exchange {
             key_validity,
         };
         let token = self
-            .unaddressed(token, &claims.aud)
+            .restated(token, &claims.aud, &user, &record)
             .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, handle)
+        self.on_our_word(&user, &record, token, lease)
     }
 
     /// A session that no issuer's key vouches for any more, only we.
@@ -54,10 +54,10 @@ impl Exchange {
         user: &User,
         record: &SessionRecord,
         token: SessionToken,
-        handle: Arc<SessionHandle>,
+        lease: Lease,
     ) -> Result<Arc<Session>, Rejection> {
         let settings = self.settings.load();
-        Session::new(Provenance::Own, user, record, token, handle, &settings)
+        Session::new(Provenance::Own, user, record, token, lease, &settings)
             .map(Arc::new)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
@@ -67,10 +67,9 @@ impl Exchange {
         &self,
         sid: Uuid,
         now: UnixTime,
-    ) -> Result<(SessionRecord, Arc<SessionHandle>), Rejection> {
+    ) -> Result<(SessionRecord, Lease), Rejection> {
         for _ in 0..SIGN_IN_ATTEMPTS {
-            let mass_ends = self.registry.mass_ends();
-            let handle = self.registry.register(sid);
+            let asked = self.registry.ask(sid);
             let found = self.store.session(sid).await;
             let record = found
                 .map_err(|e| self.store_failed(&e))?
@@ -78,14 +77,14 @@ impl Exchange {
             if record.ended.is_some() || record.expires_at <= now {
                 return Err(Rejection::new(Code::LoginRequired, "session_ended"));
             }
-            self.registry.bind(&handle, &record);
-            if handle.is_idle(now) {
+            self.registry.bind(&asked.lease.handle, &record);
+            if asked.lease.handle.is_idle(now) {
                 let ended = self.end_session(sid, RevocationReason::Idle).await;
                 ended.map_err(|e| self.store_failed(&e))?;
                 return Err(Rejection::new(Code::LoginRequired, "session_idle"));
             }
-            if handle.is_valid() && self.registry.mass_ends() == mass_ends {
-                return Ok((record, handle));
+            if let Some(lease) = self.registry.answered(asked, &record) {
+                return Ok((record, lease));
             }
         }
         Err(Rejection::unavailable("sessions_ending", RETRY_STORE))

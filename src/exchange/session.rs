@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::session_handle::SessionHandle;
+use super::session_handle::{Lease, SessionHandle};
 use super::settings::Settings;
+use crate::claims::KnownClaims;
 use crate::clock::{ShortTime, UnixTime};
 use crate::jwks::KeyValidity;
 use crate::jwt::Issuer;
@@ -20,7 +20,10 @@ use crate::store::{SessionRecord, User};
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
 #[derive(Debug)]
 pub struct Session {
-    provenance: Provenance,
+    /// Whose key signed the external token; `None`: the token is one of our own.
+    provenance: Option<(Arc<Issuer>, KeyValidity)>,
+    /// The issuer's settings when it was asked, cut to what is left of room.
+    generation: u32,
     minted: TokenKeyValidity,
     /// It knows the session's id and the user.
     handle: Arc<SessionHandle>,
@@ -28,6 +31,8 @@ pub struct Session {
     scopes: Arc<Scopes>,
     fresh_until: ShortTime,
     expires_at: ShortTime,
+    /// That of the life when the store was asked.
+    revision: u32,
     /// Boxed because few configurations ask for any.
     facts: Option<Box<Facts>>,
     more: ArcSwapOption<More>,
@@ -37,7 +42,26 @@ pub struct Session {
 #[derive(Debug, Default)]
 struct Facts {
     email: Option<Box<str>>,
-    claims: Map<String, Value>,
+    /// The name of the issuer that opened the session.
+    issuer: Option<Box<str>>,
+    claims: KnownClaims,
+}
+
+impl Facts {
+    fn new(user: &User, record: &SessionRecord, settings: &Settings) -> Self {
+        let email = user.email(&record.iss).filter(|_| settings.keep_email);
+        let issuer = Some(record.issuer.as_str()).filter(|_| settings.keep_issuer);
+        Self {
+            email: email.map(Box::from),
+            issuer: issuer.map(Box::from),
+            claims: settings.policy.claims.select(record.known_claims()),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        size_of::<Self>() + text(&self.email) + text(&self.issuer) + self.claims.memory()
+    }
 }
 
 /// What was made for a session after it began. Few have any of it.
@@ -80,51 +104,58 @@ impl Session {
         user: &User,
         record: &SessionRecord,
         token: SessionToken,
-        handle: Arc<SessionHandle>,
+        lease: Lease,
         settings: &Settings,
     ) -> Option<Self> {
         let forwarded = field(&settings.forward.scheme, &token.text)?;
-        let mut session = Self {
+        let keeps_facts =
+            settings.keep_email || settings.keep_issuer || !settings.policy.claims.is_empty();
+        let (provenance, generation) = match provenance {
+            Provenance::Own => (None, 0),
+            Provenance::Issuer {
+                issuer,
+                generation,
+                key_validity,
+            } => (Some((issuer, key_validity)), shortened(generation)),
+        };
+        Some(Self {
             provenance,
+            generation,
             minted: token.key_validity,
-            handle,
+            handle: lease.handle,
             forwarded,
             scopes: token.scopes,
             fresh_until: token.expires_at.into(),
             expires_at: record.expires_at.into(),
-            facts: None,
+            revision: lease.revision,
+            facts: keeps_facts.then(|| Box::new(Facts::new(user, record, settings))),
             more: ArcSwapOption::empty(),
-        };
-        if settings.keep_email {
-            session.facts_mut().email = user.email(&record.iss).map(Box::from);
-        }
-        Some(session)
-    }
-
-    /// The same with the claims that routes' rules are checked against.
-    pub(super) fn with_claims(mut self, claims: Map<String, Value>) -> Self {
-        self.facts_mut().claims = claims;
-        self
-    }
-
-    fn facts_mut(&mut self) -> &mut Facts {
-        self.facts.get_or_insert_default()
+        })
     }
 
     /// Whether everything that it was granted on still stands.
     pub fn is_valid(&self, now: UnixTime) -> bool {
         now < self.fresh_until.into()
             && self.handle.is_valid_at(now)
+            && self.handle.revision() == self.revision
             && self.minted.is_valid()
-            && self.provenance.is_valid()
+            && self.is_vouched_for()
     }
 
     /// The name of the issuer whose token opened it; `None` for a token of our own.
     pub fn issuer(&self) -> Option<&str> {
-        match &self.provenance {
-            Provenance::Issuer { issuer, .. } => Some(issuer.name()),
-            Provenance::Own => None,
-        }
+        let (issuer, _) = self.provenance.as_ref()?;
+        Some(issuer.name())
+    }
+
+    fn is_vouched_for(&self) -> bool {
+        self.provenance
+            .as_ref()
+            .is_none_or(|(issuer, key_validity)| {
+                key_validity.is_valid()
+                    && issuer.enabled()
+                    && shortened(issuer.generation()) == self.generation
+            })
     }
 
     /// The session's id.
@@ -221,10 +252,22 @@ impl Session {
         self.expires_at.into()
     }
 
-    /// What the external token said. Empty, so that every rule fails, for a token of our own and
-    /// where no route has rules.
-    pub fn claims(&self) -> &Map<String, Value> {
-        static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    /// The name of the issuer that opened the session, whatever it was presented by. `None` where
+    /// no route tells of it.
+    pub fn opened_by(&self) -> Option<&str> {
+        self.facts.as_ref()?.issuer.as_deref()
+    }
+
+    /// About how many bytes of memory it takes, but for what it shares.
+    pub(super) fn memory(&self) -> usize {
+        let facts = self.facts.as_ref().map_or(0, |facts| facts.memory());
+        size_of::<Self>() + self.forwarded.len() + facts
+    }
+
+    /// What the login's newest external token said, whatever the session was presented by. What
+    /// no route asks for is unknown.
+    pub fn claims(&self) -> &KnownClaims {
+        static NONE: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
         self.facts.as_ref().map_or(&NONE, |facts| &facts.claims)
     }
 
@@ -258,17 +301,9 @@ fn field(scheme: &str, token: &str) -> Option<HeaderValue> {
     Some(field)
 }
 
-impl Provenance {
-    fn is_valid(&self) -> bool {
-        match self {
-            Self::Issuer {
-                issuer,
-                generation,
-                key_validity,
-            } => key_validity.is_valid() && issuer.enabled() && issuer.generation() == *generation,
-            Self::Own => true,
-        }
-    }
+/// The low half of a count, which tells apart all values that are near each other.
+fn shortened(generation: u64) -> u32 {
+    generation as u32
 }
 
 #[cfg(test)]

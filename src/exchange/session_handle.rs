@@ -1,7 +1,7 @@
 //! Whether a session still lives, told to everything that runs under it.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -29,7 +29,17 @@ pub struct SessionHandle {
     written: AtomicU32,
     /// Seconds; 0 for no bound.
     idle_timeout: u32,
-    ended: AtomicBool,
+    /// [`ENDED`] once it has, and how often what is told of the session changed.
+    state: AtomicU32,
+}
+
+/// The life of a session, taken before the store is asked about it.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The life.
+    pub handle: Arc<SessionHandle>,
+    /// Its [`SessionHandle::revision`] then.
+    pub revision: u32,
 }
 
 /// Whose session it is, as far as ends of many sessions at once ask. Packed, since eight bytes fewer
@@ -52,7 +62,7 @@ impl SessionHandle {
             last_seen: AtomicU32::new(0),
             written: AtomicU32::new(0),
             idle_timeout,
-            ended: AtomicBool::new(false),
+            state: AtomicU32::new(0),
         }
     }
 
@@ -73,13 +83,25 @@ impl SessionHandle {
 
     /// Whether the session may still be used.
     pub fn is_valid(&self) -> bool {
-        !self.ended.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & ENDED == 0
     }
 
     /// Whether the session may be used at the time `now`: it has neither ended nor been idle for
     /// too long.
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         self.is_valid() && !self.is_idle(now)
+    }
+
+    /// Grows each time that what is told of the session or its user has changed. Whoever asks the
+    /// store about a session reads this before: what was made of the answer holds as long as it
+    /// is the same.
+    pub fn revision(&self) -> u32 {
+        self.state.load(Ordering::Acquire) & !ENDED
+    }
+
+    /// Says that something else is told of the session, so that what was made of it is made again.
+    pub fn revise(&self) {
+        self.state.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether nothing was heard of it for longer than allowed.
@@ -115,7 +137,7 @@ impl SessionHandle {
 
     /// Ends it for every holder, at once and for ever.
     pub fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+        self.state.fetch_or(ENDED, Ordering::AcqRel);
         self.end_signal().notify_waiters();
     }
 
@@ -144,6 +166,9 @@ impl SessionHandle {
 fn seconds(time: UnixTime) -> u32 {
     ShortTime::from(time).0
 }
+
+/// The highest bit; what counts revisions does not get there.
+const ENDED: u32 = 1 << 31;
 
 /// Where ends are told. Of a million sessions few have anybody who waits for the end, so places are
 /// shared: who is told looks whether it was the own session that ended.

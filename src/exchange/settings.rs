@@ -18,14 +18,16 @@ pub struct Settings {
     pub max_staleness: Option<Duration>,
     /// How session tokens reach upstreams.
     pub forward: Forward,
-    /// Keep the claims of external tokens, because a route has rules about them.
-    pub keep_claims: bool,
     /// Keep users' addresses, because upstreams or clients are told them.
     pub keep_email: bool,
+    /// Keep the names of users' issuers, because upstreams are told them.
+    pub keep_issuer: bool,
     /// The audiences of routes that have one of their own.
     pub audiences: BTreeSet<String>,
     /// Digests whose session is remembered. Taken at the start only.
     pub cached_sessions: usize,
+    /// About how many bytes of memory those may take. Taken at the start only.
+    pub cached_bytes: u64,
     /// Digests of refused tokens that are remembered. Taken at the start only.
     pub cached_refusals: usize,
     /// How often clients may fail, and users sign in. Taken at the start only.
@@ -40,14 +42,15 @@ impl Settings {
             session_cookie: config.session.cookie,
             max_staleness: config.session.revocation_max_staleness,
             forward: config.forward.clone(),
-            keep_claims: config.reads_claims(),
             keep_email: config.tells_email(),
+            keep_issuer: config.tells_issuer(),
             audiences: config
                 .routes
                 .iter()
                 .filter_map(|route| route.audience.clone())
                 .collect(),
             cached_sessions: config.limits.token_cache,
+            cached_bytes: config.limits.token_cache_size.as_u64(),
             cached_refusals: config.limits.refused_cache,
             rates: config.limits.rates.clone(),
         }
@@ -56,8 +59,10 @@ impl Settings {
     /// Whether a session made under these is as it would be under the others.
     pub(super) fn make_sessions_of(&self, other: &Self) -> bool {
         self.forward == other.forward
-            && self.keep_claims == other.keep_claims
+            && self.policy.claims == other.policy.claims
+            && self.policy.claims_size == other.policy.claims_size
             && self.keep_email == other.keep_email
+            && self.keep_issuer == other.keep_issuer
             && self.audiences == other.audiences
     }
 }

@@ -109,6 +109,7 @@ fn changeable_session(
         ("session.scopes", taken.scopes != file.scopes),
         ("session.algorithm", taken.algorithm != file.algorithm),
         ("session.claims", taken.claims != file.claims),
+        ("session.claims_from", taken.claims_from != file.claims_from),
         (
             "session.signing_keys",
             taken.signing_keys != file.signing_keys,
@@ -135,6 +136,7 @@ fn changeable_limits(
         uri_size: file.uri_size,
         token_size: file.token_size,
         body_size: file.body_size,
+        session_claims: file.session_claims,
         ..running.clone()
     };
     let fixed = [
@@ -154,6 +156,14 @@ fn changeable_limits(
         ("limits.rates", taken.rates != file.rates),
         ("limits.h2_streams", taken.h2_streams != file.h2_streams),
         ("limits.token_cache", taken.token_cache != file.token_cache),
+        (
+            "limits.token_cache_size",
+            taken.token_cache_size != file.token_cache_size,
+        ),
+        (
+            "limits.session_token_claims",
+            taken.session_token_claims != file.session_token_claims,
+        ),
         (
             "limits.refused_cache",
             taken.refused_cache != file.refused_cache,

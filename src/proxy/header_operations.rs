@@ -16,7 +16,6 @@ use serde_json::Value;
 
 use super::context::{Pass, RequestContext};
 use super::request_id::RequestId;
-use crate::authorize::claim_at;
 use crate::config::Template;
 use crate::config::template::{Part, Placeholder};
 use crate::exchange::Session;
@@ -57,8 +56,8 @@ impl<'a> Sources<'a> {
             Placeholder::UserId => write!(text, "{}", self.session?.user()).ok(),
             Placeholder::SessionId => write!(text, "{}", self.session?.sid()).ok(),
             Placeholder::UserEmail => push_encoded(self.session?.email()?, text),
-            Placeholder::Issuer => push_encoded(self.session?.issuer()?, text),
-            Placeholder::Claim(path) => push_claim(claim_at(self.session?.claims(), path)?, text),
+            Placeholder::Issuer => push_encoded(self.session?.opened_by()?, text),
+            Placeholder::Claim(path) => push_claim(self.session?.claims().get(path).value()?, text),
         }
     }
 }

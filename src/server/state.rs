@@ -22,6 +22,7 @@ use crate::jwt::IssuersError;
 use crate::live_config::{self, BuildError, Built, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::{Snapshot, forward_auth};
+use crate::session::claims::CopiedClaims;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
@@ -105,6 +106,10 @@ impl State {
             environment_id,
             token_ttl: config.session.token_ttl,
             claims: config.session.claims,
+            copied: CopiedClaims::new(
+                &config.session.claims_from,
+                usize::try_from(config.limits.session_token_claims.as_u64()).unwrap_or(usize::MAX),
+            ),
         };
         let start = live_config::Start::read(config, &*store).await?;
         let Built {

@@ -3,10 +3,14 @@
 //! The platform's claim sets: the compact one (its SDKs' `minifiedJwt`) and the full one, which
 //! adds the verified credentials. Names are the platform's, hence the mix of cases.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::claims::{KnownClaims, json_size};
 use crate::clock::UnixTime;
 use crate::config::session::ClaimSet;
 use crate::store::{Credential, CredentialFormat, SessionRecord, User};
@@ -41,6 +45,9 @@ pub struct Claims<'a> {
     /// The key of the client's session, as it named it at sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_public_key: Option<&'a str>,
+    /// What the configuration repeats of the external token's claims.
+    #[serde(flatten)]
+    pub copied: Map<String, Value>,
     /// What only the full set carries.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub full: Option<FullClaims<'a>>,
@@ -96,8 +103,53 @@ pub struct Common<'a> {
     pub session_public_key: Option<&'a str>,
     /// The user was made by this sign-in.
     pub new_user: bool,
+    /// Which claims of the external token are repeated.
+    pub copied: &'a CopiedClaims,
     /// Compact or full.
     pub set: ClaimSet,
+}
+
+/// Which claims of external tokens session tokens repeat.
+#[derive(Clone, Debug, Default)]
+pub struct CopiedClaims {
+    /// Their names in session tokens, and their paths in external ones.
+    names: Vec<(String, String)>,
+    most: usize,
+}
+
+impl CopiedClaims {
+    /// From the paths by the names that they have in session tokens. Together they are at most
+    /// `most` bytes of JSON; what does not fit is left out.
+    pub fn new(names: &BTreeMap<String, String>, most: usize) -> Self {
+        let names = names.iter();
+        Self {
+            names: names
+                .map(|(name, path)| (name.clone(), path.clone()))
+                .collect(),
+            most,
+        }
+    }
+
+    /// Their names in session tokens.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What is known of them.
+    pub fn of(&self, known: &KnownClaims) -> Map<String, Value> {
+        let mut left = self.most;
+        let mut copied = Map::new();
+        for (name, path) in &self.names {
+            let Some(value) = known.get(path).value() else {
+                continue;
+            };
+            if let Some(rest) = left.checked_sub(json_size(name, value)) {
+                left = rest;
+                copied.insert(name.clone(), value.clone());
+            }
+        }
+        copied
+    }
 }
 
 impl<'a> Claims<'a> {
@@ -123,6 +175,7 @@ impl<'a> Claims<'a> {
             last_verified_credential_id: external.map(|credential| credential.id),
             email: user.email(&session.iss),
             session_public_key: common.session_public_key,
+            copied: common.copied.of(session.known_claims()),
             full: match common.set {
                 ClaimSet::Compact => None,
                 ClaimSet::Full => Some(FullClaims::new(user, common.new_user)),

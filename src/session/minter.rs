@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Scopes;
-use super::claims::{Claims, Common};
+use super::claims::{Claims, Common, CopiedClaims, VerifiedCredential};
 use super::keys::{Keyring, SigningKeys, TokenKeyValidity};
 use super::signer::SignerError;
 use crate::clock::UnixTime;
@@ -34,6 +34,8 @@ pub struct Minter {
     pub token_ttl: Duration,
     /// Compact or full.
     pub claims: ClaimSet,
+    /// What they repeat of external tokens.
+    pub copied: CopiedClaims,
 }
 
 /// A minted token.
@@ -158,11 +160,16 @@ impl Minter {
     pub fn readdress(&self, token: &str, audience: &str) -> Result<SessionToken, SignerError> {
         let payload = token.split('.').nth(1).unwrap_or_default();
         let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
+        claims.insert("aud".to_owned(), audience.into());
+        self.signed(claims)
+    }
+
+    /// A session token that says this, but for the key.
+    fn signed(&self, mut claims: Map<String, Value>) -> Result<SessionToken, SignerError> {
         let exp = claims.get("exp").and_then(Value::as_u64);
         let scope = claims.get("scope").and_then(Value::as_str);
         let scopes = self.scopes_of(scope.unwrap_or_default());
         let keyring = self.keys.keyring();
-        claims.insert("aud".to_owned(), audience.into());
         claims.insert("kid".to_owned(), keyring.current().kid().into());
         Ok(SessionToken {
             text: sign_with(&keyring, SESSION_TYPE, &claims)?,
@@ -170,6 +177,49 @@ impl Minter {
             scopes,
             key_validity: keyring.key_validity(),
         })
+    }
+
+    /// The same session token where it says of its user or session what is no longer so, or is for
+    /// another audience than wanted, signed by the current key. `None`: it needs no change. `token`
+    /// is one of ours whose signature is known to be good.
+    pub fn restate(
+        &self,
+        token: &str,
+        audience: Option<&str>,
+        user: &User,
+        session: &SessionRecord,
+    ) -> Result<Option<SessionToken>, SignerError> {
+        let payload = token.split('.').nth(1).unwrap_or_default();
+        let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
+        let mut is_other = false;
+        let mut state = |name: &str, value: Option<Value>| {
+            if claims.get(name) != value.as_ref() {
+                is_other = true;
+                match value {
+                    Some(value) => claims.insert(name.to_owned(), value),
+                    None => claims.remove(name),
+                };
+            }
+        };
+        state("email", user.email(&session.iss).map(Value::from));
+        let mut copied = self.copied.of(session.known_claims());
+        for name in self.copied.names() {
+            state(name, copied.remove(name));
+        }
+        if let Some(audience) = audience {
+            state("aud", Some(audience.into()));
+        }
+        if let Some(held) = claims.get_mut("verified_credentials") {
+            let all = user.credentials.iter().map(VerifiedCredential::new);
+            let all = serde_json::to_value(all.collect::<Vec<_>>());
+            let all = all.map_err(|_| SignerError::Sign)?;
+            is_other |= *held != all;
+            *held = all;
+        }
+        if !is_other {
+            return Ok(None);
+        }
+        self.signed(claims).map(Some)
     }
 
     /// Signs claims as a token of the kind `typ` with the current key.
@@ -255,6 +305,7 @@ impl Minter {
             environment_id: self.environment_id,
             session_public_key: terms.session_public_key.as_deref(),
             new_user: terms.new_user,
+            copied: &self.copied,
             set,
         };
         let claims = Claims::new(common, user, session, now, expires_at);

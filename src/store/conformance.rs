@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, Store};
+use super::{Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal, SignedIn, Store};
 use crate::clock::UnixTime;
 
 mod administration;
@@ -60,6 +60,7 @@ cases![
     users::an_identity_may_be_any_text,
     users::a_row_that_follows_behind_is_written_before_the_close,
     users::an_end_holds_against_a_row_that_follows_behind,
+    sessions::a_sessions_claims_are_those_of_its_newest_token,
     sessions::a_fresh_token_extends_the_session_up_to_its_greatest_age,
     sessions::an_ended_session_is_not_opened_again,
     sessions::the_end_outlives_a_restart_and_a_later_token,
@@ -120,6 +121,7 @@ pub(super) fn token(sub: &str) -> SignIn {
         max_sessions: None,
         client_address: None,
         user_agent: None,
+        claims: SessionClaims::default(),
         now: NOON,
         durable_session: true,
     }

@@ -9,6 +9,8 @@ mod signing_key;
 mod user;
 
 pub use ledger::{AuditRecord, Change, ChangeKind, Digest, SessionAlias, Tombstone};
-pub use session::{Ended, NotBefore, RevocationReason, RevocationScope, SessionRecord};
+pub use session::{
+    Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
+};
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
 pub use user::{Credential, CredentialFormat, User};

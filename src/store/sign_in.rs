@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Ended, SessionRecord, User};
+use super::{Ended, SessionClaims, SessionRecord, User};
 use crate::clock::UnixTime;
 
 mod email;
@@ -46,6 +46,8 @@ pub struct SignIn {
     pub client_address: Option<IpAddr>,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,
+    /// What the token says, as far as its session keeps it.
+    pub claims: SessionClaims,
     /// The time now.
     pub now: UnixTime,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
@@ -89,6 +91,8 @@ pub struct SignedIn {
     pub linked: bool,
     /// Sessions of the user that were ended to make room.
     pub displaced: Vec<Uuid>,
+    /// What is told of a known user changed: the address, or the claims of this session.
+    pub user_changed: bool,
     /// The latest change that the answer knows of: a later one may concern it.
     pub as_of: u64,
 }

@@ -8,7 +8,7 @@ use super::{issuers, listeners, routes, telemetry, upstreams};
 use crate::canonical::Host;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
-use crate::config::session::BASIC;
+use crate::config::session::{BASIC, OWN_CLAIMS};
 use crate::config::{Config, Limits};
 use crate::diagnostic::Diagnostic;
 
@@ -24,6 +24,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(linking(config));
     found.extend(sdk(config));
     found.extend(session_scopes(config));
+    found.extend(claims_from(config));
     found.extend(step_up(config));
     found.extend(clients(config));
     found.extend(forward(config));
@@ -50,6 +51,20 @@ fn own_paths(config: &Config) -> Option<Diagnostic> {
         ));
     }
     path_fault(&config.api_prefix).map(|fault| Diagnostic::error("api_prefix", fault))
+}
+
+fn claims_from(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, path) in &config.session.claims_from {
+        let at = member("session.claims_from", name);
+        if OWN_CLAIMS.contains(&name.as_str()) {
+            let message = "session tokens have a claim of their own by this name; choose another";
+            found.push(Diagnostic::error(at, message));
+        } else if name.is_empty() || path.is_empty() {
+            found.push(Diagnostic::error(at, "a claim has no empty name"));
+        }
+    }
+    found
 }
 
 fn session(config: &Config) -> Vec<Diagnostic> {

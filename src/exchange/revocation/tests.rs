@@ -1,9 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::*;
+use crate::exchange::Session;
 use crate::exchange::fixture::{PATIENCE, TestExchange};
 use crate::jwt::fixture::ISS;
 
@@ -182,4 +184,47 @@ async fn a_gateway_that_hears_nothing_asks_the_store_again() {
         .await
         .unwrap_err();
     assert_eq!(refused.code, crate::rejection::Code::Unavailable);
+}
+
+#[tokio::test]
+async fn what_a_newer_token_says_is_known_to_all_holders_of_the_session() {
+    let gateway = TestExchange::new();
+    let (stop, stopped) = watch::channel(false);
+    let follower = tokio::spawn(Arc::clone(&gateway.there).follow(stopped));
+    let now = UnixTime::now();
+    let first = gateway.token_saying("alice", "1", UnixTime(now.0 - 20), json!({ "role": "a" }));
+    let second = gateway.token_saying("alice", "1", UnixTime(now.0 - 10), json!({ "role": "b" }));
+    let role = |session: &Session| session.claims().get("role").value().cloned();
+    let here = gateway.present(&first).await.unwrap();
+    let there = gateway.present_at(&gateway.there, &first).await.unwrap();
+    let ours = gateway.present(here.token()).await.unwrap();
+    for session in [&here, &there, &ours] {
+        assert_eq!(role(session), Some(json!("a")));
+        assert!(session.is_valid(now));
+    }
+    let newer = gateway.present(&second).await.unwrap();
+    assert_eq!(role(&newer), Some(json!("b")));
+    assert!(newer.is_valid(now));
+    assert!(!here.is_valid(now) && !ours.is_valid(now), "at once");
+    assert!(here.handle().is_valid(), "streams go on");
+    let heard = async {
+        while there.is_valid(now) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    // The other gateway of this test has keys of its own.
+    for (asked, credential) in [
+        (&gateway.here, &*first),
+        (&gateway.here, here.token()),
+        (&gateway.there, &first),
+    ] {
+        let session = gateway.present_at(asked, credential).await.unwrap();
+        assert_eq!(role(&session), Some(json!("b")));
+    }
+    stop.send_replace(true);
+    tokio::time::timeout(PATIENCE, follower)
+        .await
+        .unwrap()
+        .unwrap();
 }

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use uuid::Uuid;
 
 use super::index::{Identified, Index};
-use super::{Owner, SessionHandle, seconds};
+use super::{Lease, Owner, SessionHandle, seconds};
 use crate::jwks::KeyValidity;
 use crate::store::{Activity, RevocationScope, SessionRecord};
 
@@ -22,6 +22,16 @@ pub struct MassEnd<'a> {
     pub sequence: u64,
 }
 
+/// A question to the store about a session, under way.
+#[derive(Debug)]
+pub struct Asked {
+    /// The session's life.
+    pub lease: Lease,
+    mass_ends: u64,
+    user_revisions: u64,
+    was_bound: bool,
+}
+
 /// The sessions that something at this gateway holds, and until the next [`Self::sweep`] those
 /// that it held.
 #[derive(Default)]
@@ -32,6 +42,7 @@ pub struct SessionRegistry {
     issuers: DashMap<String, u32>,
     next_issuer: AtomicU32,
     mass_ends: AtomicU64,
+    user_revisions: AtomicU64,
     idle_timeout: u32,
 }
 
@@ -74,6 +85,40 @@ impl SessionRegistry {
     /// end, and the end may have come before the life could be found.
     pub fn mass_ends(&self) -> u64 {
         self.mass_ends.load(Ordering::SeqCst)
+    }
+
+    /// How often users' sessions were revised. Whoever asks the store about a session that has no
+    /// owner yet reads this before, and again after [`Self::bind`]: if it grew, the revision may
+    /// have come before the life could be found.
+    pub fn user_revisions(&self) -> u64 {
+        self.user_revisions.load(Ordering::SeqCst)
+    }
+
+    /// Begins to ask the store about a session. From here on, what ends or revises the session
+    /// finds its life, or is counted.
+    pub fn ask(&self, sid: Uuid) -> Asked {
+        let (mass_ends, user_revisions) = (self.mass_ends(), self.user_revisions());
+        let handle = self.register(sid);
+        Asked {
+            mass_ends,
+            user_revisions,
+            was_bound: handle.is_known(),
+            lease: Lease {
+                revision: handle.revision(),
+                handle,
+            },
+        }
+    }
+
+    /// Takes the store's answer. `None`: it may be of before an end or a revision, and the store
+    /// is to be asked again.
+    pub fn answered(&self, asked: Asked, session: &SessionRecord) -> Option<Lease> {
+        let handle = &asked.lease.handle;
+        self.bind(handle, session);
+        let holds = handle.is_valid()
+            && self.mass_ends() == asked.mass_ends
+            && (asked.was_bound || self.user_revisions() == asked.user_revisions);
+        holds.then_some(asked.lease)
     }
 
     /// Says whose session a registered life is, so that ends of many find it.
@@ -144,6 +189,21 @@ impl SessionRegistry {
             RevocationScope::SigningKey(_) => of_all(None),
         };
         end_all(&handles)
+    }
+
+    /// Revises all sessions of a user: something else is told of them now.
+    pub fn revise_user(&self, user: Uuid) {
+        // Before the look at the table; see `user_revisions`.
+        self.user_revisions.fetch_add(1, Ordering::SeqCst);
+        let handles = self
+            .by_user
+            .look(user, |of_user| of_user.handles().to_vec());
+        handles.iter().flatten().for_each(|handle| handle.revise());
+    }
+
+    /// Revises all.
+    pub fn revise_all(&self) {
+        self.by_sid.each(|handle| handle.revise());
     }
 
     /// Ends all of them here, and says how many.

@@ -184,6 +184,7 @@ fn session(user_id: Uuid, iss: &str, opened_after: u64) -> SessionRecord {
         ended: None,
         client_address: None,
         user_agent: None,
+        claims: None,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Engine, HOUR, NOON, live, refused, sid, token};
-use crate::store::{Ended, RevocationReason, SignIn, SignInRefusal};
+use crate::claims::ClaimPaths;
+use crate::clock::UnixTime;
+use crate::store::{ChangeKind, Ended, RevocationReason, SessionClaims, SignIn, SignInRefusal};
 
 pub(super) async fn a_fresh_token_extends_the_session_up_to_its_greatest_age(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -178,5 +180,46 @@ pub(super) async fn an_idle_session_ends(engine: &dyn Engine) {
         },
     )
     .await;
+    store.close().await;
+}
+
+/// Rows of an older gateway have no claims, and are read as such.
+pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let asked = ClaimPaths::new(["role"]);
+    let saying = |role: &str, iat: u64, exp: u64| {
+        let claims = serde_json::json!({ "role": role });
+        SignIn {
+            claims: SessionClaims {
+                issued_at: (iat > 0).then_some(UnixTime(NOON.0 + iat)),
+                expires_at: UnixTime(NOON.0 + exp),
+                known: asked.keep(claims.as_object().unwrap(), 100),
+            },
+            ..token("alice")
+        }
+    };
+    let role = async |request: SignIn| {
+        let signed_in = live(&*store, request).await;
+        let session = store.session(signed_in.session.sid).await.unwrap().unwrap();
+        assert_eq!(session.claims, signed_in.session.claims);
+        let role = session.known_claims().get("role").value().cloned();
+        (role.unwrap_or_default(), signed_in.user_changed)
+    };
+    let is = |text: &str, changed| (serde_json::json!(text), changed);
+    assert_eq!(role(saying("user", 10, 100)).await, is("user", false));
+    assert_eq!(role(saying("admin", 20, 100)).await, is("admin", true));
+    assert_eq!(role(saying("admin", 30, 100)).await, is("admin", false));
+    let older = role(saying("user", 29, 900)).await;
+    assert_eq!(older, is("admin", false), "an older token changes nothing");
+    let same = role(saying("guest", 30, 100)).await;
+    assert_eq!(same, is("guest", true), "of one second the later seen");
+    // Without `iat` the end tells.
+    assert_eq!(role(saying("old", 0, 99)).await, is("guest", false));
+    assert_eq!(role(saying("new", 0, 101)).await, is("new", true));
+    let changes = store.changes_since(0, 100).await.unwrap().changes;
+    let told = changes
+        .iter()
+        .filter(|change| matches!(change.kind, ChangeKind::UserChanged(_)));
+    assert_eq!(told.count(), 3);
     store.close().await;
 }

@@ -1,11 +1,13 @@
 //! Sessions and their ends.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::claims::KnownClaims;
 use crate::clock::UnixTime;
 
 /// One login of a user.
@@ -40,9 +42,44 @@ pub struct SessionRecord {
     /// The client's `User-Agent` at the opening.
     #[serde(default)]
     pub user_agent: Option<String>,
+    /// What the login's newest external token said. `None` in rows of before 1.1, of which
+    /// nothing is known.
+    #[serde(default)]
+    pub claims: Option<SessionClaims>,
+}
+
+/// What an external token said, as far as its session keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionClaims {
+    /// The token's `iat`.
+    #[serde(default)]
+    pub issued_at: Option<UnixTime>,
+    /// The token's `exp`.
+    pub expires_at: UnixTime,
+    /// The claims that the configuration asked for.
+    #[serde(default)]
+    pub known: KnownClaims,
+}
+
+impl SessionClaims {
+    /// Whether another token's claims are at least as new, and so stand in place of these. Tokens
+    /// that do not say when they were issued are told apart by their ends.
+    pub(in crate::store) fn yield_to(&self, other: &Self) -> bool {
+        match (self.issued_at, other.issued_at) {
+            (Some(this), Some(other)) => this <= other,
+            _ => self.expires_at <= other.expires_at,
+        }
+    }
 }
 
 impl SessionRecord {
+    /// The claims of its newest external token, as far as they are known.
+    pub fn known_claims(&self) -> &KnownClaims {
+        static NOTHING: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
+        let claims = self.claims.as_ref();
+        claims.map_or(&NOTHING, |claims| &claims.known)
+    }
+
     /// A row for a login of which nothing is known but that it has ended.
     pub(in crate::store) fn unknown(sid: Uuid, now: UnixTime) -> Self {
         Self {
@@ -58,6 +95,7 @@ impl SessionRecord {
             ended: None,
             client_address: None,
             user_agent: None,
+            claims: None,
         }
     }
 }

@@ -131,13 +131,17 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         }
     };
     let session_created = old_session.is_none();
+    let says_other = old_session
+        .as_ref()
+        .is_some_and(|(as_it_is, _)| as_it_is.known_claims() != session.known_claims());
     if session_created {
         user.first_visit.get_or_insert(request.now);
         user.last_visit = user.last_visit.max(Some(request.now));
     }
 
     let mut changes = Vec::new();
-    if old_user.is_some() && !proven {
+    let user_changed = old_user.is_some() && !proven || says_other;
+    if user_changed {
         changes.push(ChangeKind::UserChanged(user.id));
     }
     let mut rows = Vec::new();
@@ -172,7 +176,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         new: user.clone(),
     });
     Decision {
-        must_wait: !proven || !displaced.is_empty(),
+        must_wait: !proven || says_other || !displaced.is_empty(),
         outcome: SignInOutcome::Live(Box::new(SignedIn {
             user,
             session,
@@ -181,6 +185,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
             email_taken,
             linked,
             displaced,
+            user_changed,
             as_of: sequence,
         })),
         user: user_row,
@@ -268,13 +273,20 @@ fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
         ended: None,
         client_address: request.client_address,
         user_agent: request.user_agent.clone(),
+        claims: Some(request.claims.clone()),
     }
 }
 
 /// The session under one more token of its login, which may be its end.
 fn continued(request: &SignIn, user_id: Uuid, session: &SessionRecord) -> SessionRecord {
     let greatest_age = session.opened_at.plus(request.max_age);
+    let newest = session
+        .claims
+        .as_ref()
+        .filter(|known| !known.yield_to(&request.claims))
+        .unwrap_or(&request.claims);
     let mut session = SessionRecord {
+        claims: Some(newest.clone()),
         // A fresh token of the login extends the session, an older one does not shorten it.
         expires_at: greatest_age.min(session.expires_at.max(request.token_end)),
         remember_until: session
