@@ -30,8 +30,9 @@ impl ClaimRules {
     ///
     /// A claim is named by its path: `email_verified`, `realm_access.roles`, and also
     /// `https://example.com/roles`, since a member whose name is all of the path comes first. Its
-    /// values are the elements of a list, the words of `scope` (RFC 8693 section 4.2), or the
-    /// claim itself. What is neither absent nor a plain value satisfies no rule, nor does a claim of
+    /// values are the elements of a list, the words of `scope` and `scp` (RFC 8693 section 4.2), or
+    /// the claim itself. A claim that is named by a URL is some provider's or customer's own: as a
+    /// string it is both itself and its words. What is neither absent nor a plain value satisfies no rule, nor does a claim of
     /// which the session does not know what the token said.
     pub fn check(&self, claims: &KnownClaims) -> Result<(), ClaimRefusal> {
         for (path, rule) in &self.0 {
@@ -84,11 +85,12 @@ impl From<ClaimRefusal> for Rejection {
 fn satisfies(path: &str, claim: Option<&Value>, rule: &SetRule) -> bool {
     match claim {
         None => holds(rule, |_| false),
-        Some(Value::String(words)) if path == "scope" => holds(rule, |wanted| {
-            words
-                .split(' ')
-                .any(|word| matches!(wanted, Scalar::Text(text) if text == word))
-        }),
+        Some(Value::String(words)) if is_scope(path) => {
+            holds(rule, |wanted| has_word(words, wanted))
+        }
+        Some(claim @ Value::String(words)) if path.contains("://") => {
+            holds(rule, |wanted| is(claim, wanted) || has_word(words, wanted))
+        }
         Some(Value::Array(elements)) => {
             elements.iter().all(is_plain)
                 && holds(rule, |wanted| {
@@ -111,6 +113,14 @@ fn holds(rule: &SetRule, has: impl Fn(&Scalar) -> bool) -> bool {
             .none_of
             .as_ref()
             .is_none_or(|list| !list.iter().any(&has))
+}
+
+fn is_scope(path: &str) -> bool {
+    ["scope", "scp"].contains(&path)
+}
+
+fn has_word(words: &str, wanted: &Scalar) -> bool {
+    matches!(wanted, Scalar::Text(text) if words.split(' ').any(|word| word == text))
 }
 
 fn is(value: &Value, wanted: &Scalar) -> bool {

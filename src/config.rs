@@ -47,7 +47,7 @@ pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
 pub use origin::Origin;
 pub use resolver::Resolver;
-pub use route::{Access, Route};
+pub use route::{Access, AuthorizationField, Route};
 pub use sdk::Sdk;
 pub use secret::Secret;
 pub use session::SessionSettings;

@@ -5,16 +5,21 @@
 //! value decides; lower ones are not looked at. A place with two different values, or two
 //! explicit fields that differ, is refused, since any choice would be a guess; equal values are
 //! one. Of several issuers' cookies the first in the order of the configuration is taken.
+//!
+//! Routes may read otherwise ([`Reading`]): without `Authorization`, or with what is no JWT for no
+//! credential.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use memchr::memchr;
 
 use crate::config::issuer::CookieFormat;
 use crate::rejection::{Code, Rejection};
 
 pub mod cookie;
+mod form;
 pub mod supabase;
 mod token_sources;
 
@@ -33,6 +38,20 @@ impl TokenSources {
             source,
             issuers: &[],
         })
+    }
+
+    /// A value that is not empty, as the route reads it.
+    fn read<'a>(
+        &self,
+        value: Option<&'a [u8]>,
+        source: Source,
+        reading: Reading,
+    ) -> Result<Option<Token<'a>>, CredentialError> {
+        match value {
+            None => Ok(None),
+            Some(value) if reading.jwt_only && !form::is_jwt(value) => Ok(None),
+            Some(value) => Ok(Some(Token(self.checked(value, source)?.into()))),
+        }
     }
 
     fn checked<'a>(&self, value: &'a [u8], source: Source) -> Result<&'a str, CredentialError> {
@@ -59,6 +78,31 @@ impl Credential<'_> {
     /// may be anywhere.
     pub fn admits(&self, issuer_name: &str) -> bool {
         self.issuers.is_empty() || self.issuers.iter().any(|name| **name == *issuer_name)
+    }
+
+    /// Whether it can be a JWT, or an opaque cookie of our own. What cannot, such as `Bearer null`, is
+    /// somebody's mistake and nobody's attempt to get in.
+    pub fn is_attempt(&self) -> bool {
+        self.source == Source::SessionCookie || form::is_jwt(self.token.expose().as_bytes())
+    }
+}
+
+/// How a route reads the credentials of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Whether `Authorization` is looked at.
+    pub authorization: bool,
+    /// Whether what is no JWT counts for no credential, instead of a bad one.
+    pub jwt_only: bool,
+}
+
+impl Default for Reading {
+    /// As credentials are read where one is asked for.
+    fn default() -> Self {
+        Self {
+            authorization: true,
+            jwt_only: false,
+        }
     }
 }
 
@@ -120,10 +164,19 @@ pub fn find<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    if let Some(explicit) = find_explicit(headers, token_sources)? {
+    find_as(headers, token_sources, Reading::default())
+}
+
+/// Finds the token of a request as its route reads it.
+pub fn find_as<'a>(
+    headers: &'a HeaderMap,
+    token_sources: &'a TokenSources,
+    reading: Reading,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    if let Some(explicit) = find_explicit(headers, token_sources, reading)? {
         return Ok(Some(explicit));
     }
-    if let Some(external) = find_in_issuers_cookies(headers, token_sources)? {
+    if let Some(external) = find_external_cookie(headers, token_sources, reading)? {
         return Ok(Some(external));
     }
     find_own_cookie(headers, token_sources)
@@ -135,7 +188,7 @@ pub fn find_own<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    match find_explicit(headers, token_sources)? {
+    match find_explicit(headers, token_sources, Reading::default())? {
         Some(explicit) => Ok(Some(explicit)),
         None => find_own_cookie(headers, token_sources),
     }
@@ -146,12 +199,23 @@ pub fn find_in_issuers_cookies<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
+    find_external_cookie(headers, token_sources, Reading::default())
+}
+
+fn find_external_cookie<'a>(
+    headers: &'a HeaderMap,
+    token_sources: &'a TokenSources,
+    reading: Reading,
+) -> Result<Option<Credential<'a>>, CredentialError> {
     for Place { name, issuers } in &token_sources.cookies {
         let found = match name.format {
             CookieFormat::Token => {
-                find_cookie(headers, name.name.as_bytes(), token_sources, Source::Cookie)?
+                let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
+                token_sources.read(value, Source::Cookie, reading)?
             }
-            CookieFormat::SupabaseSsr => find_supabase(headers, &name.name, token_sources)?,
+            CookieFormat::SupabaseSsr => {
+                find_supabase(headers, &name.name, token_sources, reading)?
+            }
         };
         if let Some(token) = found {
             return Ok(Some(Credential {
@@ -206,8 +270,10 @@ impl From<CredentialError> for Rejection {
 /// schemes. The scheme is compared without regard to case (RFC 9110 section 11.1).
 pub fn bearer(field: &[u8]) -> Option<&[u8]> {
     let field = field.trim_ascii();
-    let (scheme, rest) = field.split_at_checked(BEARER.len()).unwrap_or((field, b""));
-    if !scheme.eq_ignore_ascii_case(BEARER) {
+    let (scheme, rest) = field
+        .split_at_checked(form::BEARER.len())
+        .unwrap_or((field, b""));
+    if !scheme.eq_ignore_ascii_case(form::BEARER) {
         return None;
     }
     match rest {
@@ -220,27 +286,28 @@ pub fn bearer(field: &[u8]) -> Option<&[u8]> {
 fn find_explicit<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
+    reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     let mut found = None;
-    let authorization = single(headers, &AUTHORIZATION)?.map(HeaderValue::as_bytes);
-    if let Some(token) = authorization.and_then(bearer) {
+    if reading.authorization {
+        let field = single(headers, &AUTHORIZATION, |field| field)?;
         let source = Source::Authorization;
-        let token = Token(token_sources.checked(token, source)?.into());
-        found = Some(Credential {
-            token,
-            source,
-            issuers: &[],
-        });
+        // Some clients put the scheme into the token that they put the scheme before.
+        let value = field.and_then(bearer).map(form::bare);
+        found = token_sources
+            .read(value, source, reading)?
+            .map(|token| Credential {
+                token,
+                source,
+                issuers: token_sources.authorized(),
+            });
     }
     for Place { name, issuers } in &token_sources.headers {
-        let Some(value) = single(headers, name)? else {
+        let value = single(headers, name, form::bare)?.filter(|value| !value.is_empty());
+        let source = Source::Header;
+        let Some(token) = token_sources.read(value, source, reading)? else {
             continue;
         };
-        if value.is_empty() {
-            continue;
-        }
-        let source = Source::Header;
-        let token = Token(token_sources.checked(value.as_bytes(), source)?.into());
         match &mut found {
             None => {
                 found = Some(Credential {
@@ -280,8 +347,10 @@ fn find_own_cookie<'a>(
 fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-) -> Result<Option<&'a HeaderValue>, CredentialError> {
-    let mut fields = headers.get_all(name).iter();
+    value_of: impl Fn(&'a [u8]) -> &'a [u8],
+) -> Result<Option<&'a [u8]>, CredentialError> {
+    let fields = headers.get_all(name).iter();
+    let mut fields = fields.map(|field| value_of(field.as_bytes()));
     let first = fields.next();
     if fields.all(|other| Some(other) == first) {
         Ok(first)
@@ -296,7 +365,7 @@ fn find_cookie<'a>(
     token_sources: &TokenSources,
     source: Source,
 ) -> Result<Option<Token<'a>>, CredentialError> {
-    match single_cookie(headers, name)? {
+    match single_cookie(headers, name, form::unquoted)? {
         None => Ok(None),
         Some(value) => Ok(Some(Token(token_sources.checked(value, source)?.into()))),
     }
@@ -306,11 +375,12 @@ fn find_supabase<'a>(
     headers: &'a HeaderMap,
     name: &str,
     token_sources: &TokenSources,
+    reading: Reading,
 ) -> Result<Option<Token<'a>>, CredentialError> {
     let source = Source::Cookie;
     let mut conflict = Ok(());
     let found = supabase::access_token(name, |part| {
-        let value = single_cookie(headers, part.as_bytes());
+        let value = single_cookie(headers, part.as_bytes(), form::unquoted);
         let value = value.unwrap_or_else(|error| {
             conflict = Err(error);
             None
@@ -318,8 +388,11 @@ fn find_supabase<'a>(
         value.and_then(|value| std::str::from_utf8(value).ok())
     });
     conflict?;
-    let Some(token) = found.map_err(|_| CredentialError::Malformed(source))? else {
-        return Ok(None);
+    let token = match found {
+        Ok(Some(token)) => token,
+        Ok(None) => return Ok(None),
+        Err(_) if reading.jwt_only => return Ok(None),
+        Err(_) => return Err(CredentialError::Malformed(source)),
     };
     token_sources.checked(token.as_bytes(), source)?;
     Ok(Some(Token(token.into())))
@@ -328,9 +401,10 @@ fn find_supabase<'a>(
 fn single_cookie<'a>(
     headers: &'a HeaderMap,
     name: &[u8],
+    value_of: impl Fn(&'a [u8]) -> &'a [u8],
 ) -> Result<Option<&'a [u8]>, CredentialError> {
     let mut values = cookie::values(headers, name)
-        .map(unquoted)
+        .map(value_of)
         .filter(|value| !value.is_empty());
     let first = values.next();
     match values.any(|other| Some(other) != first) {
@@ -339,17 +413,22 @@ fn single_cookie<'a>(
     }
 }
 
-/// RFC 6265 section 4.1.1 allows a value in quotes.
-fn unquoted(value: &[u8]) -> &[u8] {
-    match value {
-        [b'"', inner @ .., b'"'] => inner,
-        value => value,
-    }
-}
-
-/// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`.
+/// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`. Each part of a token may be padded,
+/// as some signers do it: whether its issuer does is checked with the token.
 fn token68(value: &[u8]) -> Option<&str> {
     let end = value.iter().rposition(|byte| *byte != b'=')?;
+    if memchr(b'=', value.get(..=end)?).is_some() {
+        // A part's own padding ends it, so that none has any inside.
+        let mut parts = value.split(|byte| *byte == b'.');
+        let is_whole = |part: &[u8]| {
+            let end = part.iter().rposition(|byte| *byte != b'=');
+            end.and_then(|end| part.get(..=end))
+                .is_some_and(|bare| memchr(b'=', bare).is_none() && token68(bare).is_some())
+        };
+        return parts
+            .all(is_whole)
+            .then(|| std::str::from_utf8(value).ok())?;
+    }
     let allowed =
         |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-'..=b'9' | b'_' | b'~' | b'+');
     // Without an early end, so that many bytes are looked at together.
@@ -362,8 +441,6 @@ fn token68(value: &[u8]) -> Option<&str> {
     }
     std::str::from_utf8(value).ok()
 }
-
-const BEARER: &[u8] = b"Bearer";
 
 #[cfg(test)]
 mod tests;

@@ -130,10 +130,12 @@ impl Exchange {
             None => {
                 let client = client();
                 let address = client.address;
-                self.rates.may_try(address)?;
+                // Who shows something else than a token tries nothing.
+                let attempt = address.filter(|_| credential.is_attempt());
+                self.rates.may_try(attempt)?;
                 self.on_miss(credential, digest, client, now)
                     .await
-                    .inspect_err(|rejection| self.rates.count(address, rejection))?
+                    .inspect_err(|rejection| self.rates.count(attempt, rejection))?
             }
         };
         session.handle().touch(now);

@@ -52,7 +52,7 @@ impl Policy {
             max_sessions: config.session.max_sessions_per_user,
             link_by_email: trusted
                 .flat_map(issuer::Issuer::accepted_iss)
-                .map(|(iss, _tenant)| iss)
+                .map(|accepted| accepted.canonical)
                 .collect(),
             claims: config.claim_paths(),
             claims_size: usize::try_from(config.limits.session_claims.as_u64())
@@ -110,6 +110,7 @@ pub fn sign_in(
         provisioning: match settings.provisioning {
             issuer::Provisioning::Auto => Provisioning::Auto,
             issuer::Provisioning::ExistingOnly => Provisioning::ExistingOnly,
+            issuer::Provisioning::None => Provisioning::None,
         },
         issued_at: verified.issued_at(),
         token_end,

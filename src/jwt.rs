@@ -19,6 +19,7 @@ mod header;
 mod issuer;
 mod logout;
 mod refusal;
+mod spiffe;
 mod strict_json;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,10 @@ pub use verify::{verify, verify_assertion, verify_for};
 pub fn unverified_issuer(token: &str) -> Option<String> {
     let payload = LENIENT.decode(token.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    claims.get("iss")?.as_str().map(str::to_owned)
+    match claims.get("iss") {
+        Some(iss) => iss.as_str().map(str::to_owned),
+        None => spiffe::trust_domain_iss(claims.get("sub")?.as_str()),
+    }
 }
 
 /// The `kid` that a token's header names, whoever wrote it: only for asking for that key.

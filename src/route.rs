@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
 use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
-use crate::config::{self, Access, Config, LoginUrl, Origin};
+use crate::config::{self, Access, AuthorizationField, Config, LoginUrl, Origin};
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
@@ -40,6 +40,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// Who may pass.
     pub access: Access,
+    /// Whether `Authorization` is looked at.
+    pub authorization: AuthorizationField,
     /// The servers behind it.
     pub upstream: Arc<Upstream>,
     /// Origins that may send cookie-borne credentials beside the request's own: `public_url`, the
@@ -76,6 +78,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether a bearer token in `Authorization` is a credential for the gateway.
+    pub fn takes_bearer(&self) -> bool {
+        self.access != Access::None && self.authorization == AuthorizationField::Read
+    }
+
     /// The path that upstreams see in place of `path`, which led to this route. `None`: the same.
     pub fn rewritten(&self, path: &CanonicalPath<'_>) -> Option<String> {
         let rewrite = self.rewrite.as_ref()?;
@@ -175,6 +182,7 @@ impl RouteTable {
             let route = Arc::new(Route {
                 name: display_name(settings).into(),
                 access: settings.auth,
+                authorization: settings.authorization,
                 upstream: Arc::clone(upstream),
                 allowed_origins: std::iter::once(&config.public_url)
                     .chain(&config.allowed_origins)

@@ -39,7 +39,7 @@ pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
     NotBefore, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias, SessionClaims,
-    SessionRecord, SigningKeyRecord, Tombstone, User,
+    SessionRecord, SigningKeyRecord, Tombstone, User, is_workload, workload_id,
 };
 pub use sessions::{Activity, Sessions};
 pub use settings::{Settings, SigningKeys};

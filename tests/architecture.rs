@@ -201,7 +201,7 @@ exchange: identity jwt session credential jwks store config limit claims clock m
     rejection
 identity: jwt store config claims clock rejection
 origin: config canonical rejection
-jwt: jwks config clock rejection
+jwt: jwks config claims clock rejection
 route: authorize upstream config canonical limit field_name rejection
 session: store config claims clock
 authorize: config claims rejection

@@ -6,5 +6,6 @@ pub mod cookie;
 pub mod forgery;
 pub mod header_source;
 pub mod keys;
+pub mod shapes;
 pub mod strip;
 pub mod token_test_command;

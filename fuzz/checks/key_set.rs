@@ -9,9 +9,9 @@ pub fn check(bytes: &[u8]) {
             continue;
         };
         for algorithm in Algorithm::ASYMMETRIC {
-            let _ = set.find(None, algorithm);
+            let _ = set.find(None.into(), algorithm);
             for key in set.iter() {
-                let _ = set.find(key.kid(), algorithm);
+                let _ = set.find(key.kid().into(), algorithm);
                 assert!(!key.verify(algorithm, b"message", &vec![0; 64]));
             }
         }

@@ -178,3 +178,26 @@ fn rules_that_can_not_be_meant_are_refused() {
 fn refusals_are_403() {
     assert_eq!(Rejection::from(ClaimRefusal::Absent).status.as_u16(), 403);
 }
+
+/// Okta, Azure and Ory say `scp`; Auth0 wants URLs for what is not registered.
+#[test]
+fn scopes_and_claims_named_by_a_url_are_words() {
+    for name in ["scope", "scp", "https://acme.example/roles"] {
+        let check =
+            |rule: Value, claim: Value| check(json!({ name: rule }), json!({ name: claim }));
+        assert_eq!(
+            check(json!({ "any_of": ["b"] }), json!("a b")),
+            OK,
+            "{name}"
+        );
+        assert_eq!(check(json!({ "any_of": ["b"] }), json!(["a", "b"])), OK);
+        assert_eq!(check(json!({ "any_of": ["ab"] }), json!("a b")), MISMATCH);
+        assert_eq!(check(json!({ "none_of": ["b"] }), json!("a b")), MISMATCH);
+    }
+    let city = json!({ "https://acme.example/city": { "any_of": ["New York"] } });
+    let claims = json!({ "https://acme.example/city": "New York" });
+    assert_eq!(check(city, claims), OK);
+    // Other claims are themselves alone.
+    let role = json!({ "role": { "any_of": ["b"] } });
+    assert_eq!(check(role, json!({ "role": "a b" })), MISMATCH);
+}

@@ -4,10 +4,15 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use url::Url;
+use zeroize::Zeroizing;
 
+use super::AuthorizationField;
 use super::secret::Secret;
 
 mod error;
@@ -28,8 +33,12 @@ pub struct Issuer {
     /// The name in logs, metrics and the dashboard.
     pub name: String,
     /// The exact `iss` of its tokens; with `tenants`, a template that contains
-    /// [`TENANT_PLACEHOLDER`] once.
+    /// [`TENANT_PLACEHOLDER`] once. Its users are known by it.
     pub iss: String,
+    /// Other spellings of `iss`, for the same users.
+    pub iss_aliases: Vec<String>,
+    /// Other spellings that its preset knows; an issuer whose own they are takes precedence.
+    pub preset_aliases: Vec<String>,
     /// The tenants whose tokens are accepted under a template. Empty: `iss` is no template.
     pub tenants: Vec<String>,
     /// Where its keys come from.
@@ -54,8 +63,22 @@ pub struct Issuer {
     pub cookie_format: CookieFormat,
     /// A header field, beside `Authorization`, that carries its bare token.
     pub header: Option<String>,
+    /// Whether its tokens may be in `Authorization`.
+    pub authorization: AuthorizationField,
+    /// Accepted `typ`s of its tokens, in lower case and without `application/`. A token without
+    /// `typ` is accepted, too.
+    pub accepted_types: Vec<String>,
+    /// Accept base64url with padding.
+    pub allow_padding: bool,
+    /// The claims that name the user, the first of them that says something. Empty: `sub`, which
+    /// must be a string.
+    pub subject_claims: Vec<String>,
+    /// The SPIFFE trust domain that the subject must be in. Its tokens may lack `iss`.
+    pub trust_domain: Option<String>,
     /// Accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
+    /// Try all keys that can have signed a token without `kid`, up to eight.
+    pub try_all_keys: bool,
     /// Tolerated difference of clocks.
     pub leeway: Duration,
     /// The greatest age of a token since its `iat`, which is required then.
@@ -83,6 +106,8 @@ pub struct Issuer {
     pub required_for_ready: bool,
     /// A shared secret for HS256, accepted from this issuer only.
     pub hs256_secret: Option<Secret>,
+    /// How that secret is written down.
+    pub hs256_secret_encoding: SecretEncoding,
     /// End the sessions that a key vouched for when it leaves the key set.
     pub revoke_on_key_removal: bool,
     /// How its keys are fetched and kept.
@@ -99,24 +124,92 @@ impl Issuer {
             && self.insecure_http == other.insecure_http
             && self.deny_private_networks == other.deny_private_networks
             && self.hs256_secret == other.hs256_secret
+            && self.hs256_secret_encoding == other.hs256_secret_encoding
             && self.revoke_on_key_removal == other.revoke_on_key_removal
             && self.jwks == other.jwks
     }
 
-    /// Every `iss` that its tokens may carry, each with the tenant that it stands for.
-    pub fn accepted_iss(&self) -> Vec<(String, Option<String>)> {
-        if self.tenants.is_empty() {
-            return vec![(self.iss.clone(), None)];
-        }
-        let tenant_iss = |tenant: &String| {
-            (
-                self.iss.replace(TENANT_PLACEHOLDER, tenant),
-                Some(tenant.clone()),
-            )
+    /// Every `iss` that its tokens may carry.
+    pub fn accepted_iss(&self) -> Vec<AcceptedIss> {
+        let own = [(&self.iss, "iss", false)];
+        let aliases = self.iss_aliases.iter().map(|it| (it, "iss_aliases", false));
+        let known = self.preset_aliases.iter().map(|it| (it, "preset", true));
+        let spellings = own.into_iter().chain(aliases).chain(known);
+        let of_spelling = |(spelling, key, by_preset): (&String, &'static str, bool)| {
+            let accepted = |tenant: Option<&String>| {
+                let filled = |text: &str| match tenant {
+                    Some(tenant) => text.replace(TENANT_PLACEHOLDER, tenant),
+                    None => text.to_owned(),
+                };
+                AcceptedIss {
+                    iss: filled(spelling),
+                    canonical: filled(&self.iss),
+                    tenant: tenant.cloned(),
+                    key: match (key, tenant) {
+                        ("iss", Some(_)) => "tenants",
+                        (key, _) => key,
+                    },
+                    by_preset,
+                }
+            };
+            match self.tenants.is_empty() {
+                true => vec![accepted(None)],
+                false => self.tenants.iter().map(|it| accepted(Some(it))).collect(),
+            }
         };
-        self.tenants.iter().map(tenant_iss).collect()
+        spellings.flat_map(of_spelling).collect()
+    }
+
+    /// The bytes of the shared secret.
+    pub fn hs256_key(&self) -> Option<Zeroizing<Vec<u8>>> {
+        self.hs256_secret_encoding
+            .decode(self.hs256_secret.as_ref()?.expose())
     }
 }
+
+/// An `iss` that tokens of an issuer may carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedIss {
+    /// As tokens carry it.
+    pub iss: String,
+    /// The spelling by which users are known.
+    pub canonical: String,
+    /// The tenant that it stands for, under a template.
+    pub tenant: Option<String>,
+    /// The key of the file that says it.
+    pub key: &'static str,
+    /// Only the preset says it.
+    pub by_preset: bool,
+}
+
+/// How a shared secret is written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretEncoding {
+    /// Its bytes are the secret's.
+    #[default]
+    Raw,
+    /// Base64 of them, in either alphabet, with padding or without.
+    Base64,
+}
+
+impl SecretEncoding {
+    /// The secret's bytes; `None` when the text is not in this encoding.
+    pub fn decode(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Raw => Some(Zeroizing::new(text.as_bytes().to_vec())),
+            Self::Base64 => {
+                let standard = Zeroizing::new(text.replace('-', "+").replace('_', "/"));
+                BASE64.decode(standard.as_bytes()).ok().map(Zeroizing::new)
+            }
+        }
+    }
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Where keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +270,8 @@ pub enum Provisioning {
     Auto,
     /// Only by an operator; strangers are refused.
     ExistingOnly,
+    /// Never: whoever is no user gets a session all the same. For workloads.
+    None,
 }
 
 /// A claim that a token must carry.
@@ -201,6 +296,7 @@ pub enum Algorithm {
     PS512,
     ES256,
     ES384,
+    ES512,
     /// Ed25519 only; `Ed25519` is its name in RFC 9864.
     #[serde(alias = "Ed25519")]
     EdDSA,
@@ -211,7 +307,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All that can be named in the file.
-    pub const ASYMMETRIC: [Self; 9] = [
+    pub const ASYMMETRIC: [Self; 10] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -220,6 +316,7 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::EdDSA,
     ];
 
@@ -234,6 +331,7 @@ impl Algorithm {
             "PS512" => Self::PS512,
             "ES256" => Self::ES256,
             "ES384" => Self::ES384,
+            "ES512" => Self::ES512,
             "EdDSA" | "Ed25519" => Self::EdDSA,
             "HS256" => Self::HS256,
             _ => return None,
@@ -251,6 +349,7 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
             Self::HS256 => "HS256",
         }

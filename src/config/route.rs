@@ -36,6 +36,10 @@ pub struct Route {
     /// Who may pass.
     #[serde(default)]
     pub auth: Access,
+    /// Whether `Authorization` is looked at: `read`, or `ignore` where it carries a credential of the
+    /// upstream's own, which then goes on to it.
+    #[serde(default)]
+    pub authorization: AuthorizationField,
     /// What the session's claims must say, by claim: `email_verified`, `realm_access.roles`.
     #[serde(default)]
     pub require: BTreeMap<String, ClaimRule>,
@@ -109,6 +113,17 @@ pub enum Access {
     Optional,
     /// Anyone; no credential is looked at, all are taken out.
     None,
+}
+
+/// What `Authorization` is to the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorizationField {
+    /// A place for tokens.
+    #[default]
+    Read,
+    /// None of its business.
+    Ignore,
 }
 
 /// A method that the gateway forwards (RFC 9110 section 9.3, RFC 5789).

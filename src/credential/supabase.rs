@@ -1,11 +1,13 @@
-//! The session cookie of `@supabase/ssr`: JSON with the access token inside, `base64-` encoded,
-//! cut into chunks when it is long.
+//! The session cookie of `@supabase/ssr`: JSON with the access token inside, `base64-` encoded or as
+//! it is, cut into chunks when it is long. Its predecessors wrote a JSON array that begins with the
+//! access token.
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 /// The access token of a session cookie. `value_of` gives the value of the one cookie with a
@@ -15,17 +17,33 @@ pub fn access_token<'a>(
     mut value_of: impl FnMut(&str) -> Option<&'a str>,
 ) -> Result<Option<String>, SupabaseCookieError> {
     let whole = match value_of(name) {
-        Some(whole) => Cow::Borrowed(whole),
+        Some(whole) => whole,
         None => {
             let chunks = (0..MAX_CHUNKS).map_while(|number| value_of(&format!("{name}.{number}")));
-            let joined: String = chunks.collect();
-            if joined.is_empty() {
-                return Ok(None);
-            }
-            Cow::Owned(joined)
+            return joined(&chunks.collect::<Vec<_>>());
         }
     };
-    decode(&whole).map(Some)
+    decode(&decoded(whole)).map(Some)
+}
+
+/// The session in chunks. When a session becomes shorter, chunks of the longer one stay behind in some
+/// browsers: the longest run from the first chunk on that is a session is the one.
+fn joined(chunks: &[&str]) -> Result<Option<String>, SupabaseCookieError> {
+    if chunks.is_empty() {
+        return Ok(None);
+    }
+    let chunks: Vec<_> = chunks.iter().map(|chunk| decoded(chunk)).collect();
+    let runs = (1..=chunks.len()).rev().filter_map(|end| chunks.get(..end));
+    let mut sessions = runs.map(|run| decode(&run.concat()));
+    sessions
+        .find(Result::is_ok)
+        .unwrap_or(Err(SupabaseCookieError))
+        .map(Some)
+}
+
+/// Each cookie is percent-encoded by itself, unless nothing in it needs that.
+fn decoded(value: &str) -> Cow<'_, str> {
+    percent_decode_str(value).decode_utf8_lossy()
 }
 
 /// Whether a cookie is the session cookie or a chunk of it: all of them are stripped.
@@ -46,13 +64,22 @@ pub struct SupabaseCookieError;
 
 fn decode(value: &str) -> Result<String, SupabaseCookieError> {
     #[derive(Deserialize)]
-    struct Session {
-        access_token: String,
+    #[serde(untagged)]
+    enum Session {
+        Object { access_token: String },
+        Array(Vec<Option<String>>),
     }
-    let encoded = value.strip_prefix(PREFIX).ok_or(SupabaseCookieError)?;
-    let json = BASE64.decode(encoded).map_err(|_| SupabaseCookieError)?;
-    let session: Session = serde_json::from_slice(&json).map_err(|_| SupabaseCookieError)?;
-    Ok(session.access_token)
+    let json = match value.strip_prefix(PREFIX) {
+        Some(encoded) => BASE64.decode(encoded).map_err(|_| SupabaseCookieError)?,
+        None => value.as_bytes().to_vec(),
+    };
+    match serde_json::from_slice(&json).map_err(|_| SupabaseCookieError)? {
+        Session::Object { access_token } => Ok(access_token),
+        Session::Array(tokens) => {
+            let first = tokens.into_iter().next().flatten();
+            first.ok_or(SupabaseCookieError)
+        }
+    }
 }
 
 const PREFIX: &str = "base64-";
@@ -111,6 +138,51 @@ mod tests {
         assert_eq!(read(&short), Err(SupabaseCookieError));
     }
 
+    /// As the clients of several years wrote it: raw, encoded by a cookie library, and an array.
+    #[test]
+    fn raw_json_is_read_whole_and_in_chunks() {
+        let json =
+            r#"{"access_token":"a.b.c","refresh_token":"r","user":{"name":"Zo\u00eb; \u00e9"}}"#;
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+        };
+        let array = r#"["a.b.c","r",null,null,null]"#;
+        for value in [json, array, &encode(json), &encode(array)] {
+            let cookies = HashMap::from([(NAME.to_owned(), value.to_owned())]);
+            assert_eq!(read(&cookies).unwrap().as_deref(), Some("a.b.c"), "{value}");
+        }
+        let (first, second) = json.split_at(30);
+        let chunks = HashMap::from([
+            (format!("{NAME}.0"), encode(first)),
+            (format!("{NAME}.1"), encode(second)),
+        ]);
+        assert_eq!(read(&chunks).unwrap().as_deref(), Some("a.b.c"));
+    }
+
+    #[test]
+    fn chunks_of_a_longer_session_that_stayed_behind_are_left_alone() {
+        for text in [session(), session().chars().take(100).collect()] {
+            let whole = decode(&text).is_ok();
+            let mut chunks: HashMap<String, String> = text
+                .as_bytes()
+                .chunks(3180)
+                .enumerate()
+                .map(|(at, part)| {
+                    (
+                        format!("{NAME}.{at}"),
+                        String::from_utf8(part.to_vec()).unwrap(),
+                    )
+                })
+                .collect();
+            let next = chunks.len();
+            for (at, left_over) in ["c2Vzc2lvbg", "b2xk"].iter().enumerate() {
+                chunks.insert(format!("{NAME}.{}", next + at), (*left_over).to_owned());
+            }
+            assert_eq!(read(&chunks).is_ok(), whole);
+        }
+    }
+
     #[test]
     fn other_values_are_refused() {
         for value in [
@@ -120,6 +192,10 @@ mod tests {
             "base64-!!",
             "base64-e30",
             "base64-W10",
+            "[]",
+            "[null]",
+            "{}",
+            "null",
         ] {
             let cookies = HashMap::from([(NAME.to_owned(), value.to_owned())]);
             assert_eq!(read(&cookies), Err(SupabaseCookieError), "{value}");

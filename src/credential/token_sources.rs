@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
+use crate::config::AuthorizationField;
 use crate::config::Config;
-use crate::config::issuer::CookieFormat;
+use crate::config::issuer::{CookieFormat, Issuer};
 
 /// The session cookie's name under `https`; the prefix keeps other origins from setting it.
 pub const SESSION_COOKIE: &str = "__Host-vestibule";
@@ -17,6 +18,8 @@ pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
 /// Where tokens are looked for.
 #[derive(Debug)]
 pub struct TokenSources {
+    /// The issuers whose tokens `Authorization` may carry; `None` for all.
+    authorized: Option<Vec<Arc<str>>>,
     pub(super) headers: Vec<Place<HeaderName>>,
     pub(super) cookies: Vec<Place<CookiePlace>>,
     pub(super) session_cookie: &'static str,
@@ -49,7 +52,11 @@ impl TokenSources {
             }
         }
         let secure = config.public_url.is_https();
+        let reads = |issuer: &&Issuer| issuer.authorization == AuthorizationField::Read;
+        let authorized = config.issuers.iter().filter(reads);
+        let authorized: Vec<Arc<str>> = authorized.map(|it| it.name.as_str().into()).collect();
         Ok(Self {
+            authorized: (authorized.len() < config.issuers.len()).then_some(authorized),
             headers,
             cookies,
             session_cookie: if secure {
@@ -64,6 +71,16 @@ impl TokenSources {
             sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
             longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
         })
+    }
+
+    /// Whether `Authorization` may carry anybody's token.
+    pub fn reads_authorization(&self) -> bool {
+        self.authorized.as_ref().is_none_or(|all| !all.is_empty())
+    }
+
+    /// The issuers whose tokens it may carry; empty for all.
+    pub(super) fn authorized(&self) -> &[Arc<str>] {
+        self.authorized.as_deref().unwrap_or_default()
     }
 
     /// The name of the session cookie that this gateway reads and sets.

@@ -10,7 +10,7 @@ use crate::clock::UnixTime;
 use crate::rejection::{Code, Rejection};
 use crate::session::SessionToken;
 use crate::session::minter::SelfIssuedError;
-use crate::store::{RevocationReason, SessionRecord, User};
+use crate::store::{RevocationReason, SessionRecord, User, is_workload};
 
 impl Exchange {
     /// The session of one of our own tokens: the same session, with the token's own end.
@@ -90,7 +90,12 @@ impl Exchange {
         Err(Rejection::unavailable("sessions_ending", RETRY_STORE))
     }
 
+    /// The user of a session, or what stands for one.
     pub(super) async fn user_of(&self, session: &SessionRecord) -> Result<User, Rejection> {
+        if is_workload(session.user_id) {
+            let (id, opened_at) = (session.user_id, session.opened_at);
+            return Ok(User::of_workload(id, Vec::new(), opened_at));
+        }
         let user = self.store.user(session.user_id).await;
         user.map_err(|e| self.store_failed(&e))?
             .filter(|user| !user.blocked)

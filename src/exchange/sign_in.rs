@@ -42,11 +42,11 @@ impl Exchange {
         client: Client,
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
-        let address = client.address;
-        self.rates.may_try(address)?;
+        let attempt = client.address.filter(|_| credential.is_attempt());
+        self.rates.may_try(attempt)?;
         self.try_grant(credential, digest, client)
             .await
-            .inspect_err(|rejection| self.rates.count(address, rejection))
+            .inspect_err(|rejection| self.rates.count(attempt, rejection))
     }
 
     async fn try_grant(
@@ -87,13 +87,8 @@ impl Exchange {
         let record = record
             .filter(|record| record.ended.is_none() && record.user_id == session.user())
             .ok_or_else(|| Rejection::new(Code::LoginRequired, "session_ended"))?;
-        let user = self.store.user(session.user()).await;
-        let user = user.map_err(|error| self.store_failed(&error))?;
-        let user = user
-            .filter(|user| !user.blocked)
-            .ok_or_else(|| Rejection::new(Code::Forbidden, "user_blocked"))?;
         Ok(Account {
-            user,
+            user: self.user_of(&record).await?,
             session: record,
         })
     }

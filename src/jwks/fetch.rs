@@ -22,7 +22,8 @@ pub(super) use client::Clients;
 pub(super) struct HttpSource {
     client: reqwest::Client,
     url: Url,
-    iss: String,
+    /// What discovery may name as the issuer.
+    iss: Vec<String>,
     discovered: Option<Discovered>,
     policy: client::Policy,
     timeout: Duration,
@@ -52,7 +53,7 @@ impl HttpSource {
         Ok(Self {
             client: clients.get(policy, url)?,
             url: url.clone(),
-            iss: issuer.iss.clone(),
+            iss: issuer.accepted_iss().into_iter().map(|it| it.iss).collect(),
             discovered,
             policy,
             timeout: issuer.jwks.timeout,
@@ -92,7 +93,7 @@ impl HttpSource {
         };
         let document: Document =
             serde_json::from_slice(&body).map_err(|_| FetchError::DiscoveryInvalid)?;
-        if document.issuer != self.iss {
+        if !self.iss.contains(&document.issuer) {
             return Err(FetchError::DiscoveryIssuer(document.issuer));
         }
         let url = Url::parse(&document.jwks_uri).map_err(|_| FetchError::DiscoveryUri)?;

@@ -83,9 +83,8 @@ impl IssuerKeys {
         };
         Self {
             secret: issuer
-                .hs256_secret
-                .as_ref()
-                .map(|secret| Arc::new(VerifyingKey::from_secret(secret.expose().as_bytes()))),
+                .hs256_key()
+                .map(|secret| Arc::new(VerifyingKey::from_secret(&secret))),
             source: issuer.source.label(),
             settings: issuer.jwks.clone(),
             name: issuer.name.clone(),

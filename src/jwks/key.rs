@@ -5,14 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::signature::{self, ParsedPublicKey};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::roca;
 use crate::config::issuer::Algorithm;
+
+mod jwk;
+mod skip;
+mod thumbprint;
+mod verifier;
+
+use jwk::Jwk;
+pub use skip::SkipReason;
+pub use thumbprint::Thumbprints;
+use verifier::Verifier;
 
 /// Whether a key is still its issuer's. Clones share the fact: they sit in cached results, which
 /// are void once it is false.
@@ -44,11 +51,13 @@ pub struct VerifyingKey {
     kid: Option<String>,
     /// The `issuer` that Entra writes beside a key: a template, or one tenant's own.
     issuer: Option<String>,
+    /// Of the certificate that the issuer publishes with it.
+    thumbprints: Thumbprints,
     material: Material,
-    /// The algorithms it verifies: one when the JWK names it or its type leaves no choice, else
-    /// the RSA family.
-    algorithms: &'static [Algorithm],
-    key: DecodingKey,
+    /// The algorithms it verifies: those that its entries name, one by one, or that its type
+    /// leaves, which is the whole family for RSA.
+    algorithms: Vec<Algorithm>,
+    verifier: Verifier,
     key_validity: KeyValidity,
 }
 
@@ -63,36 +72,39 @@ enum Material {
 
 impl VerifyingKey {
     /// Checks one entry of a key set.
-    pub(super) fn from_jwk(jwk: &Value) -> Result<Self, SkipReason> {
-        let jwk = jwk.as_object().ok_or(SkipReason::Malformed)?;
-        check_purpose(jwk)?;
-        let named = match text(jwk, "alg")? {
+    pub(super) fn from_jwk(entry: &Value) -> Result<Self, SkipReason> {
+        let jwk = Jwk::read(entry)?;
+        let named = match jwk.text("alg")? {
             None => None,
             Some(name) => Some(Algorithm::from_name(name).ok_or(SkipReason::AlgorithmUnsupported)?),
         };
-        let kid = text(jwk, "kid")?.map(str::to_owned);
-        let issuer = jwk.get("issuer").and_then(Value::as_str).map(str::to_owned);
-        let key = match text(jwk, "kty")?.ok_or(SkipReason::Malformed)? {
-            "RSA" => Self::rsa(kid, named, &bytes(jwk, "n")?, &bytes(jwk, "e")?),
+        let kid = jwk.text("kid")?.map(str::to_owned);
+        let key = match jwk.text("kty")?.ok_or(SkipReason::Malformed)? {
+            "RSA" => Self::rsa(kid, named, &jwk.bytes("n")?, &jwk.bytes("e")?),
             "EC" => {
+                let curve = jwk.text("crv")?.ok_or(SkipReason::Malformed)?;
+                let size = coordinate_size(curve).ok_or(SkipReason::CurveUnsupported)?;
                 let mut point = vec![UNCOMPRESSED];
-                point.extend(bytes(jwk, "x")?);
-                point.extend(bytes(jwk, "y")?);
-                let curve = text(jwk, "crv")?.ok_or(SkipReason::Malformed)?;
+                point.extend(jwk.coordinate("x", size)?);
+                point.extend(jwk.coordinate("y", size)?);
                 Self::ec(kid, named, curve, point)
             }
             "OKP" => {
-                let curve = text(jwk, "crv")?.ok_or(SkipReason::Malformed)?;
+                let curve = jwk.text("crv")?.ok_or(SkipReason::Malformed)?;
                 if curve != "Ed25519" {
                     return Err(SkipReason::CurveUnsupported);
                 }
-                Self::ed25519(kid, named, bytes(jwk, "x")?)
+                Self::ed25519(kid, named, jwk.bytes("x")?)
             }
             // A symmetric key in a public place is no secret.
             "oct" => Err(SkipReason::Symmetric),
             _ => Err(SkipReason::TypeUnsupported),
         };
-        key.map(|key| Self { issuer, ..key })
+        key.map(|key| Self {
+            issuer: jwk.loose_text("issuer").map(str::to_owned),
+            thumbprints: Thumbprints::of_jwk(&jwk),
+            ..key
+        })
     }
 
     /// An RSA key from its big-endian modulus and exponent.
@@ -117,12 +129,12 @@ impl VerifyingKey {
         if roca::is_weak(n) {
             return Err(SkipReason::RsaWeak);
         }
-        let key = DecodingKey::from_rsa_raw_components(n, e);
+        let verifier = Verifier::Provider(DecodingKey::from_rsa_raw_components(n, e));
         let material = Material::Rsa {
             n: n.to_vec(),
             e: e.to_vec(),
         };
-        Self::pinned(kid, named, &RSA_FAMILY, material, key)
+        Self::pinned(kid, named, &RSA_FAMILY, material, verifier)
     }
 
     /// An elliptic-curve key from its uncompressed point.
@@ -132,14 +144,24 @@ impl VerifyingKey {
         curve: &str,
         point: Vec<u8>,
     ) -> Result<Self, SkipReason> {
-        let (family, verification): (&'static [Algorithm], _) = match curve {
-            "P-256" => (&[Algorithm::ES256], &signature::ECDSA_P256_SHA256_FIXED),
-            "P-384" => (&[Algorithm::ES384], &signature::ECDSA_P384_SHA384_FIXED),
+        let invalid = |_| SkipReason::KeyInvalid;
+        let (family, verifier) = match curve {
+            "P-256" => {
+                ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, &point)
+                    .map_err(invalid)?;
+                let key = DecodingKey::from_ec_der(&point);
+                (Algorithm::ES256, Verifier::Provider(key))
+            }
+            "P-384" => {
+                ParsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, &point)
+                    .map_err(invalid)?;
+                let key = DecodingKey::from_ec_der(&point);
+                (Algorithm::ES384, Verifier::Provider(key))
+            }
+            "P-521" => (Algorithm::ES512, Verifier::p521(&point)?),
             _ => return Err(SkipReason::CurveUnsupported),
         };
-        ParsedPublicKey::new(verification, &point).map_err(|_| SkipReason::KeyInvalid)?;
-        let key = DecodingKey::from_ec_der(&point);
-        Self::pinned(kid, named, family, Material::Ec { point }, key)
+        Self::pinned(kid, named, &[family], Material::Ec { point }, verifier)
     }
 
     pub(super) fn ed25519(
@@ -148,8 +170,9 @@ impl VerifyingKey {
         point: Vec<u8>,
     ) -> Result<Self, SkipReason> {
         ParsedPublicKey::new(&signature::ED25519, &point).map_err(|_| SkipReason::KeyInvalid)?;
-        let key = DecodingKey::from_ed_der(&point);
-        Self::pinned(kid, named, &[Algorithm::EdDSA], Material::Ed { point }, key)
+        let verifier = Verifier::Provider(DecodingKey::from_ed_der(&point));
+        let family = [Algorithm::EdDSA];
+        Self::pinned(kid, named, &family, Material::Ed { point }, verifier)
     }
 
     /// An issuer's shared secret, for HS256 alone. It is never part of a key set.
@@ -157,34 +180,41 @@ impl VerifyingKey {
         Self {
             kid: None,
             issuer: None,
+            thumbprints: Thumbprints::default(),
             material: Material::Secret,
-            algorithms: &[Algorithm::HS256],
-            key: DecodingKey::from_secret(secret),
+            algorithms: vec![Algorithm::HS256],
+            verifier: Verifier::Provider(DecodingKey::from_secret(secret)),
             key_validity: KeyValidity::new(),
+        }
+    }
+
+    /// Sets the thumbprints of the certificate that it came in.
+    pub(super) fn with_certificate(self, der: &[u8]) -> Self {
+        Self {
+            thumbprints: Thumbprints::of_certificate(der),
+            ..self
         }
     }
 
     fn pinned(
         kid: Option<String>,
         named: Option<Algorithm>,
-        family: &'static [Algorithm],
+        family: &[Algorithm],
         material: Material,
-        key: DecodingKey,
+        verifier: Verifier,
     ) -> Result<Self, SkipReason> {
         let algorithms = match named {
-            None => family,
-            Some(named) => family
-                .iter()
-                .position(|it| *it == named)
-                .and_then(|at| family.get(at..=at))
-                .ok_or(SkipReason::AlgorithmMismatch)?,
+            None => family.to_vec(),
+            Some(named) if family.contains(&named) => vec![named],
+            Some(_) => return Err(SkipReason::AlgorithmMismatch),
         };
         Ok(Self {
             kid,
             issuer: None,
+            thumbprints: Thumbprints::default(),
             material,
             algorithms,
-            key,
+            verifier,
             key_validity: KeyValidity::new(),
         })
     }
@@ -198,6 +228,11 @@ impl VerifyingKey {
     /// of it. Sets that are shared by many tenants say it.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// The thumbprints of the certificate that is published with it.
+    pub fn thumbprints(&self) -> &Thumbprints {
+        &self.thumbprints
     }
 
     /// The algorithms that it verifies.
@@ -234,18 +269,23 @@ impl VerifyingKey {
     /// Whether this key made `signature` over `message`. False for an algorithm that it is not
     /// pinned to.
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
-        if !self.permits(algorithm) {
-            return false;
-        }
-        // The provider's verifiers can not be shared between threads; making one costs a copy of
-        // the key, some hundredths of the signature check.
-        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&provider_name(algorithm), &self.key);
-        verifier.is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
+        self.permits(algorithm) && self.verifier.verify(algorithm, message, signature)
     }
 
     /// Whether it is the same key: `kid`, type and key material.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.kid == other.kid && self.material == other.material
+    }
+
+    /// Takes over the algorithms, and missing thumbprints, of another entry with the same key: some
+    /// providers list a key once for each `alg`.
+    pub(super) fn merge(&mut self, other: Self) {
+        for algorithm in other.algorithms {
+            if !self.algorithms.contains(&algorithm) {
+                self.algorithms.push(algorithm);
+            }
+        }
+        self.thumbprints.complete(other.thumbprints);
     }
 
     /// The key with the trust of its earlier self.
@@ -267,119 +307,19 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Why an entry of a key set is left out. The rest of the set serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SkipReason {
-    /// A member is missing or has the wrong shape.
-    Malformed,
-    /// `kty` is `oct`.
-    Symmetric,
-    /// Another `kty`.
-    TypeUnsupported,
-    /// Another `crv`.
-    CurveUnsupported,
-    /// `use` or `key_ops` say that it is not for verifying.
-    NotForVerifying,
-    /// An `alg` that the gateway can not verify.
-    AlgorithmUnsupported,
-    /// An `alg` that does not go with the key.
-    AlgorithmMismatch,
-    /// RSA under 2048 bits.
-    RsaTooSmall,
-    /// RSA that can be factored (CVE-2017-15361).
-    RsaWeak,
-    /// Numbers that are no key, such as a point off its curve.
-    KeyInvalid,
-    /// The private key is published with it.
-    PrivateKey,
-    /// Two different keys of one `kid` for the same algorithm: neither is used.
-    DuplicateKid,
-}
-
-impl SkipReason {
-    /// Every reason, for counters.
-    pub const ALL: [Self; 12] = [
-        Self::Malformed,
-        Self::Symmetric,
-        Self::TypeUnsupported,
-        Self::CurveUnsupported,
-        Self::NotForVerifying,
-        Self::AlgorithmUnsupported,
-        Self::AlgorithmMismatch,
-        Self::RsaTooSmall,
-        Self::RsaWeak,
-        Self::KeyInvalid,
-        Self::PrivateKey,
-        Self::DuplicateKid,
-    ];
-
-    /// A stable word for logs and metrics.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Symmetric => "symmetric",
-            Self::TypeUnsupported => "type_unsupported",
-            Self::CurveUnsupported => "curve_unsupported",
-            Self::NotForVerifying => "not_for_verifying",
-            Self::AlgorithmUnsupported => "algorithm_unsupported",
-            Self::AlgorithmMismatch => "algorithm_mismatch",
-            Self::RsaTooSmall => "rsa_too_small",
-            Self::RsaWeak => "rsa_weak",
-            Self::KeyInvalid => "key_invalid",
-            Self::PrivateKey => "private_key",
-            Self::DuplicateKid => "duplicate_kid",
-        }
-    }
-}
-
-/// RFC 7517 sections 4.2 and 4.3, and a look for what must not be public.
-fn check_purpose(jwk: &Map<String, Value>) -> Result<(), SkipReason> {
-    if jwk.get("kty").and_then(Value::as_str) != Some("oct") && jwk.contains_key("d") {
-        return Err(SkipReason::PrivateKey);
-    }
-    if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
-        return Err(SkipReason::NotForVerifying);
-    }
-    match jwk.get("key_ops") {
-        None => Ok(()),
-        Some(Value::Array(operations)) if operations.iter().any(|it| it == "verify") => Ok(()),
-        Some(_) => Err(SkipReason::NotForVerifying),
-    }
-}
-
-fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, SkipReason> {
-    match jwk.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(SkipReason::Malformed),
-    }
-}
-
-fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, SkipReason> {
-    let encoded = text(jwk, name)?.ok_or(SkipReason::Malformed)?;
-    URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| SkipReason::Malformed)
-}
-
 fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }
 
-fn provider_name(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::RS384 => jsonwebtoken::Algorithm::RS384,
-        Algorithm::RS512 => jsonwebtoken::Algorithm::RS512,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::PS384 => jsonwebtoken::Algorithm::PS384,
-        Algorithm::PS512 => jsonwebtoken::Algorithm::PS512,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
-        Algorithm::HS256 => jsonwebtoken::Algorithm::HS256,
-    }
+/// RFC 7518 section 6.2.1.2, in bytes.
+fn coordinate_size(curve: &str) -> Option<usize> {
+    Some(match curve {
+        "P-256" => 32,
+        "P-384" => 48,
+        "P-521" => 66,
+        _ => return None,
+    })
 }
 
 /// RFC 7518 section 3.3: 2048 bits or larger.

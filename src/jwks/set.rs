@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::key::{SkipReason, VerifyingKey};
+use super::key::{SkipReason, Thumbprints, VerifyingKey};
 use crate::config::issuer::{Algorithm, KeyFormat};
 
 mod pem_map;
@@ -72,9 +72,11 @@ impl KeySet {
         let mut skipped = BTreeMap::new();
         for entry in entries {
             match entry {
-                // The same key twice is one key.
-                Ok(key) if keys.iter().any(|other| other.is_same(&key)) => {}
-                Ok(key) => keys.push(key),
+                // The same key in several entries is one key, for the algorithms of all of them.
+                Ok(key) => match keys.iter_mut().find(|other| other.is_same(&key)) {
+                    Some(same) => same.merge(key),
+                    None => keys.push(key),
+                },
                 Err(reason) => *skipped.entry(reason).or_insert(0) += 1,
             }
         }
@@ -94,19 +96,17 @@ impl KeySet {
         }
     }
 
-    /// The key that has to have made a signature.
+    /// The keys that can have made a signature by this algorithm: one, or those that nothing about
+    /// the token tells apart.
     ///
-    /// A `kid` is looked up among the issuer's. Without one, and for a key without one, the set
-    /// must have exactly one key for the algorithm's family.
-    pub fn find(
-        &self,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-    ) -> Result<&Arc<VerifyingKey>, KeyMiss> {
+    /// A `kid` is looked up among the issuer's. Without one, all keys for the algorithm are
+    /// candidates, and a thumbprint of the token chooses among them. A key without `kid` is a
+    /// candidate for any `kid` when it is the only key of its family.
+    pub fn find(&self, hint: KeyHint<'_>, algorithm: Algorithm) -> Result<Candidates<'_>, KeyMiss> {
         if !self.known {
             return Err(KeyMiss::NoKeys);
         }
-        if let Some(kid) = kid {
+        if let Some(kid) = hint.kid {
             let mut named = self
                 .keys
                 .iter()
@@ -115,27 +115,48 @@ impl KeySet {
             if named.peek().is_some() {
                 return named
                     .find(|key| key.permits(algorithm))
+                    .map(Candidates::One)
                     .ok_or(KeyMiss::OtherAlgorithm);
             }
+            return self.only_nameless(algorithm);
         }
+        let all: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|key| key.permits(algorithm))
+            .collect();
+        match all.as_slice() {
+            [] => Err(self.miss_without_kid(algorithm)),
+            [only] => Ok(Candidates::One(only)),
+            several => {
+                let thumbprints = hint.thumbprints;
+                let mut certified = several
+                    .iter()
+                    .filter(|key| thumbprints.is_some_and(|it| it.matches(key.thumbprints())));
+                match (certified.next(), certified.next()) {
+                    (Some(only), None) => Ok(Candidates::One(only)),
+                    _ => Ok(Candidates::Several(all)),
+                }
+            }
+        }
+    }
+
+    fn only_nameless(&self, algorithm: Algorithm) -> Result<Candidates<'_>, KeyMiss> {
         let mut family = self.keys.iter().filter(|key| key.shares_family(algorithm));
-        match (family.next(), family.next(), kid) {
-            (Some(only), None, None) => {
-                if only.permits(algorithm) {
-                    Ok(only)
-                } else {
-                    Err(KeyMiss::OtherAlgorithm)
-                }
-            }
-            (Some(only), None, Some(_)) if only.kid().is_none() => {
-                if only.permits(algorithm) {
-                    Ok(only)
-                } else {
-                    Err(KeyMiss::OtherAlgorithm)
-                }
-            }
-            (_, _, None) => Err(KeyMiss::NoKid),
-            (_, _, Some(_)) => Err(KeyMiss::UnknownKid),
+        match (family.next(), family.next()) {
+            (Some(only), None) if only.kid().is_none() => match only.permits(algorithm) {
+                true => Ok(Candidates::One(only)),
+                false => Err(KeyMiss::OtherAlgorithm),
+            },
+            _ => Err(KeyMiss::UnknownKid),
+        }
+    }
+
+    fn miss_without_kid(&self, algorithm: Algorithm) -> KeyMiss {
+        let family = self.keys.iter().filter(|key| key.shares_family(algorithm));
+        match family.count() {
+            1 => KeyMiss::OtherAlgorithm,
+            _ => KeyMiss::NoKid,
         }
     }
 
@@ -198,6 +219,33 @@ impl KeySet {
     }
 }
 
+/// What a token's header says about the key that signed it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyHint<'a> {
+    /// Its `kid`.
+    pub kid: Option<&'a str>,
+    /// Its `x5t` and `x5t#S256`, where it has any.
+    pub thumbprints: Option<&'a Thumbprints>,
+}
+
+impl<'a> From<Option<&'a str>> for KeyHint<'a> {
+    fn from(kid: Option<&'a str>) -> Self {
+        Self {
+            kid,
+            thumbprints: None,
+        }
+    }
+}
+
+/// The keys that can have signed, at least one.
+#[derive(Debug)]
+pub enum Candidates<'a> {
+    /// Only this one.
+    One(&'a Arc<VerifyingKey>),
+    /// Any of these.
+    Several(Vec<&'a Arc<VerifyingKey>>),
+}
+
 /// Why a set has no key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyMiss {
@@ -205,7 +253,7 @@ pub enum KeyMiss {
     NoKeys,
     /// No key has the `kid`.
     UnknownKid,
-    /// There is no `kid`, and not exactly one key of the family.
+    /// There is no `kid`, and no key for the algorithm.
     NoKid,
     /// The key is not for the algorithm.
     OtherAlgorithm,

@@ -9,17 +9,24 @@ use super::claims::Claims;
 use super::header::Header;
 use super::issuer::{Entry, Issuer, Issuers};
 use super::refusal::Reason;
+use super::spiffe;
 use super::token::Token;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::config::issuer::{Algorithm, TENANT_PLACEHOLDER};
-use crate::jwks::{KeyMiss, KeySet, VerifyingKey};
+use crate::jwks::{Candidates, KeyMiss, KeySet, VerifyingKey};
 
 /// Whose token it says it is. Reads an unverified claim, which chooses nothing but the rules and
 /// keys by which the token is then judged.
 pub(super) fn issuer<'a>(claims: &Claims, issuers: &'a Issuers) -> Result<&'a Entry, Reason> {
     match claims.get("iss") {
-        None => Err(Reason::IssMissing),
+        None => {
+            let domain = spiffe::trust_domain_iss(claims.text("sub"));
+            domain
+                .and_then(|iss| issuers.entry(&iss))
+                .filter(|entry| entry.issuer.settings().trust_domain.is_some())
+                .ok_or(Reason::IssMissing)
+        }
         Some(Value::String(iss)) => issuers.entry(iss).ok_or(Reason::IssuerUnknown),
         Some(_) => Err(Reason::IssInvalid),
     }
@@ -31,13 +38,30 @@ pub(super) fn assertion_issuer<'a>(
     issuers: &'a Issuers,
     iss: &str,
 ) -> Result<&'a Entry, Reason> {
-    match claims.get("iss") {
-        None => {}
-        Some(Value::String(own)) if own == iss => {}
-        Some(Value::String(_)) => return Err(Reason::IssuerMismatch),
-        Some(_) => return Err(Reason::IssInvalid),
+    let entry = issuers.entry(iss).ok_or(Reason::IssuerUnknown);
+    let is_same = |own: &str| {
+        let own = issuers.entry(own).map(|own| &own.canonical_iss);
+        own.is_some() && own == entry.ok().map(|entry| &entry.canonical_iss)
+    };
+    match claims.stated("iss") {
+        None => entry,
+        Some(Value::String(own)) if own == iss || is_same(own) => entry,
+        Some(Value::String(_)) => Err(Reason::IssuerMismatch),
+        Some(_) => Err(Reason::IssInvalid),
     }
-    issuers.entry(iss).ok_or(Reason::IssuerUnknown)
+}
+
+/// Whether the token is of a type that its issuer issues, and written as it writes them.
+pub(super) fn form(token: &Token<'_>, header: &Header, issuer: &Issuer) -> Result<(), Reason> {
+    let settings = issuer.settings();
+    if token.is_padded() && !settings.allow_padding {
+        return Err(Reason::Base64Invalid);
+    }
+    if header.is_one_of(&settings.accepted_types) {
+        Ok(())
+    } else {
+        Err(Reason::TypeNotAccepted)
+    }
 }
 
 /// Whether the issuer is switched on, and the one whose cookie or header brought the token.
@@ -65,48 +89,72 @@ pub(super) fn algorithm(header: &Header, issuer: &Issuer) -> Result<(), Reason> 
     }
 }
 
-/// The issuer's key that has to have signed.
+/// The issuer's key that has to have signed; several only where the issuer allows to try them.
 pub(super) fn key<'a>(
     header: &Header,
-    claims: &Claims,
     entry: &'a Entry,
     keys: &'a KeySet,
-) -> Result<&'a Arc<VerifyingKey>, Reason> {
+) -> Result<Candidates<'a>, Reason> {
     if header.algorithm == Algorithm::HS256 {
-        return entry
-            .issuer
-            .keys()
-            .secret()
+        let secret = entry.issuer.keys().secret();
+        return secret
+            .map(Candidates::One)
             .ok_or(Reason::AlgorithmNotAllowed);
     }
-    let found = keys.find(header.kid.as_deref(), header.algorithm);
-    let key = found.map_err(|miss| match miss {
+    let found = keys.find(header.key_hint(), header.algorithm);
+    let candidates = found.map_err(|miss| match miss {
         KeyMiss::NoKeys => Reason::NoKeys,
         KeyMiss::UnknownKid => Reason::KidUnknown,
         KeyMiss::NoKid => Reason::KidMissing,
         KeyMiss::OtherAlgorithm => Reason::KeyAlgorithmMismatch,
     })?;
-    // In a set that tenants share, a key may be one tenant's own.
-    if let (Some(tenant), Some(template)) = (&entry.tenant, key.issuer())
-        && claims.text("iss") != Some(&template.replace(TENANT_PLACEHOLDER, tenant))
-    {
-        return Err(Reason::KeyOfOtherIssuer);
+    let is_of_other = |key: &VerifyingKey| is_of_other_issuer(key, entry);
+    match candidates {
+        Candidates::One(key) if is_of_other(key) => Err(Reason::KeyOfOtherIssuer),
+        Candidates::One(key) => Ok(Candidates::One(key)),
+        Candidates::Several(mut keys) => {
+            keys.retain(|key| !is_of_other(key));
+            match keys.as_slice() {
+                [] => Err(Reason::KeyOfOtherIssuer),
+                [only] => Ok(Candidates::One(only)),
+                several
+                    if entry.issuer.settings().try_all_keys && several.len() <= MAX_TRIED_KEYS =>
+                {
+                    Ok(Candidates::Several(keys))
+                }
+                _ => Err(Reason::KidMissing),
+            }
+        }
     }
-    Ok(key)
 }
 
-/// Whether that key signed, and is still trusted.
-pub(super) fn signature(
+/// In a set that tenants share, a key may be one tenant's own.
+fn is_of_other_issuer(key: &VerifyingKey, entry: &Entry) -> bool {
+    match (&entry.tenant, key.issuer()) {
+        (Some(tenant), Some(template)) => {
+            entry.canonical_iss != template.replace(TENANT_PLACEHOLDER, tenant)
+        }
+        _ => false,
+    }
+}
+
+/// The key among the candidates that signed and is still trusted.
+pub(super) fn signature<'a>(
     token: &Token<'_>,
     header: &Header,
-    key: &VerifyingKey,
-) -> Result<(), Reason> {
+    candidates: &Candidates<'a>,
+) -> Result<&'a Arc<VerifyingKey>, Reason> {
     let signature = token.signature()?;
-    if !key.verify(header.algorithm, token.signed().as_bytes(), &signature) {
-        return Err(Reason::SignatureInvalid);
-    }
+    let signed = |key: &&Arc<VerifyingKey>| {
+        key.verify(header.algorithm, token.signed().as_bytes(), &signature)
+    };
+    let key = match candidates {
+        Candidates::One(key) => Some(*key).filter(signed),
+        Candidates::Several(keys) => keys.iter().copied().find(signed),
+    };
+    let key = key.ok_or(Reason::SignatureInvalid)?;
     if key.key_validity().is_valid() {
-        Ok(())
+        Ok(key)
     } else {
         Err(Reason::KidUnknown)
     }
@@ -149,10 +197,10 @@ pub(super) const ASSERTION_CHECKS: [(&str, ClaimCheck); 7] = [
 ];
 
 fn kind(token: &Subject<'_>) -> Result<(), Reason> {
-    if token.claims.get("events").is_some() {
+    if token.claims.stated("events").is_some() {
         return Err(Reason::EventsPresent);
     }
-    if token.claims.get("cnf").is_some() {
+    if token.claims.stated("cnf").is_some() {
         Err(Reason::CnfPresent)
     } else {
         Ok(())
@@ -160,11 +208,39 @@ fn kind(token: &Subject<'_>) -> Result<(), Reason> {
 }
 
 fn subject(token: &Subject<'_>) -> Result<(), Reason> {
-    match token.claims.get("sub") {
-        None => Err(Reason::SubMissing),
-        Some(Value::String(sub)) if !sub.is_empty() => Ok(()),
-        Some(_) => Err(Reason::SubInvalid),
+    subject_of(token.claims, token.settings).map(|_| ())
+}
+
+/// Who it is. Without `subject_claim` that is `sub`, a string with something in it. Of the claims
+/// that `subject_claim` names, the first that says something counts; it may be a whole number, whose
+/// digits are then the name.
+pub(super) fn subject_of(claims: &Claims, settings: &config::Issuer) -> Result<String, Reason> {
+    let subject = match settings.subject_claims.as_slice() {
+        [] => match claims.get("sub") {
+            None => Err(Reason::SubMissing),
+            Some(Value::String(sub)) if !sub.is_empty() => Ok(sub.clone()),
+            Some(_) => Err(Reason::SubInvalid),
+        },
+        names => first_stated(names.iter().filter_map(|name| claims.at(name))),
+    }?;
+    match &settings.trust_domain {
+        Some(domain) if !spiffe::is_within(&subject, domain) => Err(Reason::SubInvalid),
+        _ => Ok(subject),
     }
+}
+
+fn first_stated<'a>(values: impl Iterator<Item = &'a Value>) -> Result<String, Reason> {
+    let mut nothing = Reason::SubMissing;
+    for value in values {
+        match value {
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => nothing = Reason::SubInvalid,
+            Value::String(text) => return Ok(text.clone()),
+            Value::Number(number) if number.is_u64() => return Ok(number.to_string()),
+            _ => return Err(Reason::SubInvalid),
+        }
+    }
+    Err(nothing)
 }
 
 fn tenant(token: &Subject<'_>) -> Result<(), Reason> {
@@ -176,6 +252,10 @@ fn tenant(token: &Subject<'_>) -> Result<(), Reason> {
 
 /// RFC 7519 section 4.1.4.
 pub(super) fn expiry(token: &Subject<'_>) -> Result<(), Reason> {
+    if token.claims.get("exp").is_some_and(Value::is_null) {
+        // A token whose end is written down as nothing is not one without an end by mistake.
+        return Err(Reason::ExpInvalid);
+    }
     let exp = token.claims.date("exp").map_err(|()| Reason::ExpInvalid)?;
     let exp = exp.ok_or(Reason::ExpMissing)?;
     if token.now < exp.plus(token.settings.leeway) {
@@ -238,7 +318,7 @@ pub(super) fn audience_among(audience: Option<&Value>, accepted: &[String]) -> R
 
 fn audience_if_any(token: &Subject<'_>) -> Result<(), Reason> {
     match token.claims.at(&token.settings.aud_claim) {
-        None => Ok(()),
+        None | Some(Value::Null) => Ok(()),
         Some(_) => audience(token),
     }
 }
@@ -248,7 +328,7 @@ fn authorized_party(token: &Subject<'_>) -> Result<(), Reason> {
     if accepted.is_empty() {
         return Ok(());
     }
-    match token.claims.get("azp") {
+    match token.claims.stated("azp") {
         None => Err(Reason::AzpMissing),
         Some(Value::String(azp)) if accepted.contains(azp) => Ok(()),
         Some(_) => Err(Reason::AzpMismatch),
@@ -265,3 +345,6 @@ fn required_claims(token: &Subject<'_>) -> Result<(), Reason> {
     }
     Ok(())
 }
+
+/// How many keys are tried for one token. Each costs a signature check.
+const MAX_TRIED_KEYS: usize = 8;

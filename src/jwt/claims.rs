@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::refusal::Reason;
 use super::strict_json::{self, StrictError};
 use super::token::Token;
+use crate::claims::claim_at;
 use crate::clock::UnixTime;
 
 /// A claims set in which every name is there once, at any depth.
@@ -32,23 +33,19 @@ impl Claims {
         self.0.get(name)
     }
 
+    /// A claim by its whole name, unless it is `null`: nothing is said by that.
+    pub fn stated(&self, name: &str) -> Option<&Value> {
+        self.get(name).filter(|value| !value.is_null())
+    }
+
     /// A claim that is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// A claim by its whole name or else by a path whose dots lead into objects, such as
-    /// `realm_access.roles`. The whole name wins, so `https://example.com/roles` is found.
+    /// The claim at a path: see [`claim_at`].
     pub fn at(&self, path: &str) -> Option<&Value> {
-        if let Some(value) = self.0.get(path) {
-            return Some(value);
-        }
-        let mut names = path.split('.');
-        let mut value = self.0.get(names.next()?)?;
-        for name in names {
-            value = value.as_object()?.get(name)?;
-        }
-        Some(value)
+        claim_at(&self.0, path)
     }
 
     /// All claims.
@@ -56,11 +53,11 @@ impl Claims {
         &self.0
     }
 
-    /// A NumericDate (RFC 7519 section 2): a number of seconds, fractions cut off. `Err` for what
-    /// is no such number or lies beyond the year 9999.
+    /// A NumericDate (RFC 7519 section 2): a number of seconds, fractions cut off. `null` is none.
+    /// `Err` for what is no such number or lies beyond the year 9999.
     pub(super) fn date(&self, name: &str) -> Result<Option<UnixTime>, ()> {
         match self.0.get(name) {
-            None => Ok(None),
+            None | Some(Value::Null) => Ok(None),
             Some(Value::Number(number)) => {
                 let seconds = match (number.as_u64(), number.as_f64()) {
                     (Some(whole), _) => whole,
@@ -94,10 +91,15 @@ mod tests {
 
     #[test]
     fn a_path_leads_into_objects_and_a_whole_name_wins() {
-        let claims = claims(r#"{"a":{"b":{"c":1}},"a.b":2,"https://x.example/r":3}"#);
+        let claims = claims(
+            r#"{"a":{"b":{"c":1}},"a.b":2,"https://x.example/r":3,
+                "k.io":{"sa":{"name":4},"sa.uid":5}}"#,
+        );
         assert_eq!(claims.at("a.b.c").unwrap(), 1);
         assert_eq!(claims.at("a.b").unwrap(), 2);
         assert_eq!(claims.at("https://x.example/r").unwrap(), 3);
+        assert_eq!(claims.at("k.io.sa.name").unwrap(), 4);
+        assert_eq!(claims.at("k.io.sa.uid").unwrap(), 5);
         assert_eq!(claims.at("a.c"), None);
         assert_eq!(claims.at("a.b.c.d"), None);
     }
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn a_date_is_a_number_within_bounds() {
         let claims = claims(
-            r#"{"i":7,"f":7.9,"e":1e3,"z":0,"n":-1,"s":"7","b":true,"x":1e18,"y":253402300800,"m":-0.5}"#,
+            r#"{"i":7,"f":7.9,"e":1e3,"z":0,"n":-1,"s":"7","b":true,"x":1e18,"y":253402300800,"m":-0.5,"null":null}"#,
         );
         for (name, seconds) in [("i", 7), ("f", 7), ("e", 1000), ("z", 0)] {
             assert_eq!(claims.date(name), Ok(Some(UnixTime(seconds))), "{name}");
@@ -114,6 +116,7 @@ mod tests {
             assert_eq!(claims.date(name), Err(()), "{name}");
         }
         assert_eq!(claims.date("absent"), Ok(None));
+        assert_eq!(claims.date("null"), Ok(None));
     }
 
     #[test]

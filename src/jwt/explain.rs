@@ -109,37 +109,39 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
 
     let token = Token::parse(text, issuers.max_token_size());
     let token = seen.note(&mut steps, "structure", token);
-    seen.header = match &token {
-        Some(token) => seen.note(&mut steps, "header", Header::parse(token)),
-        None => None,
+    let header = token.as_ref().map(Header::parse);
+    let claims = token.as_ref().map(Claims::parse);
+    let entry = match &claims {
+        Some(Ok(claims)) => Some(checks::issuer(claims, issuers)),
+        _ => None,
     };
-    seen.claims = match &token {
-        Some(token) => seen.note(&mut steps, "payload", Claims::parse(token)),
-        None => None,
-    };
-    seen.entry = match &seen.claims {
-        Some(claims) => {
-            let entry = checks::issuer(claims, issuers);
-            let acceptance = entry.and_then(|entry| checks::acceptance(&entry.issuer, None));
-            seen.note(&mut steps, "issuer", acceptance);
-            // The rules of a disabled issuer can still be explained.
-            entry.ok()
+    // What the header may say depends on the issuer.
+    let header = header.map(|header| {
+        let header = header?;
+        if let (Some(token), Some(Ok(entry))) = (&token, entry) {
+            checks::form(token, &header, &entry.issuer)?;
         }
-        None => None,
-    };
-    if let (Some(token), Some(header), Some(claims), Some(entry)) =
-        (&token, &seen.header, &seen.claims, seen.entry)
-    {
+        Ok(header)
+    });
+    seen.entry = entry.and_then(Result::ok);
+    seen.header = header.and_then(|header| seen.note(&mut steps, "header", header));
+    seen.claims = claims.and_then(|claims| seen.note(&mut steps, "payload", claims));
+    if let Some(entry) = entry {
+        // The rules of a disabled issuer can still be explained.
+        let acceptance = entry.and_then(|entry| checks::acceptance(&entry.issuer, None));
+        seen.note(&mut steps, "issuer", acceptance);
+    }
+    if let (Some(token), Some(header), Some(entry)) = (&token, &seen.header, seen.entry) {
         let issuer = &entry.issuer;
         let allowed = seen.note(&mut steps, "algorithm", checks::algorithm(header, issuer));
         if allowed.is_some() {
             let keys = issuer.keys().snapshot();
-            let key = seen.note(&mut steps, "key", checks::key(header, claims, entry, &keys));
-            if let Some(key) = key {
+            let key = seen.note(&mut steps, "key", checks::key(header, entry, &keys));
+            if let Some(candidates) = key {
                 seen.note(
                     &mut steps,
                     "signature",
-                    checks::signature(token, header, key),
+                    checks::signature(token, header, &candidates),
                 );
             }
         }

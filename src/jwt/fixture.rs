@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,6 +28,7 @@ pub(crate) enum Signer {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
+    P521(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
 }
 
@@ -40,6 +41,9 @@ impl Signer {
             }
             "ES384" => {
                 Self::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap())
+            }
+            "ES512" => {
+                Self::P521(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap())
             }
             "EdDSA" => Self::Ed(Ed25519KeyPair::generate().unwrap()),
             _ => Self::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
@@ -56,6 +60,7 @@ impl Signer {
             }),
             Self::P256(pair) => ec_jwk("P-256", pair.public_key().as_ref()),
             Self::P384(pair) => ec_jwk("P-384", pair.public_key().as_ref()),
+            Self::P521(pair) => ec_jwk("P-521", pair.public_key().as_ref()),
             Self::Ed(pair) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref()) })
             }
@@ -83,7 +88,7 @@ impl Signer {
                     .unwrap();
                 signature
             }
-            Self::P256(pair) | Self::P384(pair) => pair
+            Self::P256(pair) | Self::P384(pair) | Self::P521(pair) => pair
                 .sign(&random, signed.as_bytes())
                 .unwrap()
                 .as_ref()

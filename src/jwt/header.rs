@@ -6,25 +6,27 @@ use super::refusal::Reason;
 use super::strict_json::{self, StrictError};
 use super::token::Token;
 use crate::config::issuer::Algorithm;
+use crate::jwks::{KeyHint, Thumbprints};
 
 /// The members that matter. Nothing in it chooses a key or an algorithm by itself: the issuer's
-/// configuration and its keys do.
+/// configuration and its keys do. Members that bring a key or say where one is (`jwk`, `jku`,
+/// `x5u`, `x5c`; RFC 7515 section 4.1) are not looked at: some providers write them into every
+/// token.
 #[derive(Debug)]
 pub(crate) struct Header {
     /// The signature algorithm.
     pub(crate) algorithm: Algorithm,
+    /// What kind of token it says it is, in lower case and without `application/`.
+    typ: Option<String>,
     /// Which of the issuer's keys signed.
     pub(crate) kid: Option<String>,
+    /// The thumbprints of the signer's certificate, if it names any.
+    thumbprints: Option<Thumbprints>,
 }
 
 impl Header {
-    /// Decodes and checks the header of a login's token.
+    /// Decodes and checks the header of a token of any type.
     pub(crate) fn parse(token: &Token<'_>) -> Result<Self, Reason> {
-        Self::parse_as(token, &ACCEPTED_TYPES)
-    }
-
-    /// Decodes and checks the header of a token of one of these types.
-    pub(crate) fn parse_as(token: &Token<'_>, types: &[&str]) -> Result<Self, Reason> {
         let members = strict_json::object(&token.header_json()?).map_err(|error| match error {
             StrictError::NotAnObject => Reason::HeaderInvalid,
             StrictError::Duplicate => Reason::HeaderDuplicate,
@@ -34,7 +36,7 @@ impl Header {
                 return Err(reason);
             }
         }
-        check_type(&members, types)?;
+        let typ = text(&members, "typ")?.map(subtype);
         let algorithm = match members.get("alg") {
             Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => {
                 return Err(Reason::AlgorithmNone);
@@ -42,55 +44,62 @@ impl Header {
             Some(Value::String(name)) => {
                 Algorithm::from_name(name).ok_or(Reason::AlgorithmUnsupported)?
             }
+            None | Some(Value::Null) => return Err(Reason::AlgorithmMissing),
             Some(_) => return Err(Reason::HeaderInvalid),
-            None => return Err(Reason::AlgorithmMissing),
         };
-        let kid = match members.get("kid") {
-            Some(Value::String(kid)) => Some(kid.clone()),
-            Some(_) => return Err(Reason::HeaderInvalid),
-            None => None,
-        };
-        Ok(Self { algorithm, kid })
+        let sha1 = text(&members, "x5t")?;
+        let thumbprints = Thumbprints::new(sha1, text(&members, "x5t#S256")?);
+        Ok(Self {
+            algorithm,
+            typ,
+            kid: text(&members, "kid")?.map(str::to_owned),
+            thumbprints: (!thumbprints.is_empty()).then_some(thumbprints),
+        })
+    }
+
+    /// Whether it is of one of these types, or says nothing about its type.
+    pub(crate) fn is_one_of(&self, types: &[impl AsRef<str>]) -> bool {
+        let is_self_issued = |typ: &String| types.iter().any(|accepted| accepted.as_ref() == typ);
+        self.typ.as_ref().is_none_or(is_self_issued)
+    }
+
+    /// What it says about the key that signed.
+    pub(crate) fn key_hint(&self) -> KeyHint<'_> {
+        KeyHint {
+            kid: self.kid.as_deref(),
+            thumbprints: self.thumbprints.as_ref(),
+        }
     }
 }
 
-/// Refuses kinds of JWT that say something about a login without being one: logout tokens,
-/// security events, DPoP proofs, and the gateway's own kinds.
-fn check_type(members: &Map<String, Value>, types: &[&str]) -> Result<(), Reason> {
-    let typ = match members.get("typ") {
-        None => return Ok(()),
-        Some(Value::String(typ)) => typ.as_str(),
-        Some(_) => return Err(Reason::HeaderInvalid),
-    };
-    // RFC 7515 section 4.1.9: media types compare without case, and `application/` may be left
-    // out.
-    let subtype = match typ.split_at_checked(MEDIA_TYPE.len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(MEDIA_TYPE) => rest,
-        _ => typ,
-    };
-    if types
-        .iter()
-        .any(|accepted| subtype.eq_ignore_ascii_case(accepted))
-    {
-        Ok(())
-    } else {
-        Err(Reason::TypeNotAccepted)
+/// A member that is a string if it is there. `null` and the empty string say nothing, as if it were
+/// absent.
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Reason> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty()).map(|t| &**t)),
+        Some(_) => Err(Reason::HeaderInvalid),
     }
 }
 
-const MEDIA_TYPE: &str = "application/";
-const ACCEPTED_TYPES: [&str; 2] = ["jwt", "at+jwt"];
+/// A `typ` as it is compared (RFC 7515 section 4.1.9): media types have no case, and `application/`
+/// may be left out.
+fn subtype(typ: &str) -> String {
+    let typ = typ.to_ascii_lowercase();
+    match typ.strip_prefix("application/") {
+        Some(subtype) => subtype.to_owned(),
+        None => typ,
+    }
+}
+
 /// OpenID Connect Back-Channel Logout 1.0 section 2.4 recommends the first; what many providers
 /// say instead can not be taken for a login, which has no `events`.
 pub(crate) const LOGOUT_TYPES: [&str; 2] = ["logout+jwt", "jwt"];
 
-/// Members that a verifier must understand (`crit`, RFC 7515 section 4.1.11), that change what is
-/// signed (`b64`, RFC 7797; `zip`), or that would let the token bring its own key.
-const REFUSED_MEMBERS: [(&str, Reason); 6] = [
+/// Members that a verifier must understand (`crit`, RFC 7515 section 4.1.11) or that change what is
+/// signed (`b64`, RFC 7797; `zip`).
+const REFUSED_MEMBERS: [(&str, Reason); 3] = [
     ("crit", Reason::CritUnsupported),
     ("b64", Reason::B64Unsupported),
     ("zip", Reason::ZipUnsupported),
-    ("jwk", Reason::JwkInHeader),
-    ("jku", Reason::JkuInHeader),
-    ("x5u", Reason::X5uInHeader),
 ];

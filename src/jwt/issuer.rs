@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::config;
+use crate::config::issuer::AcceptedIss;
 use crate::jwks::IssuerKeys;
 
 /// One issuer: its settings, its keys and its switch.
@@ -99,8 +100,20 @@ pub struct Issuers {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) issuer: Arc<Issuer>,
+    /// The spelling of this `iss` by which users are known.
+    pub(super) canonical_iss: String,
     /// The tenant that this `iss` names, under a template.
     pub(super) tenant: Option<String>,
+}
+
+impl Entry {
+    fn new(issuer: &Arc<Issuer>, accepted: AcceptedIss) -> Self {
+        Self {
+            issuer: Arc::clone(issuer),
+            canonical_iss: accepted.canonical,
+            tenant: accepted.tenant,
+        }
+    }
 }
 
 impl Issuers {
@@ -144,18 +157,26 @@ impl Issuers {
             {
                 return Err(IssuersError::DuplicateName(issuer.name.to_string()));
             }
-            for (iss, tenant) in issuer.settings.accepted_iss() {
-                let entry = Entry {
-                    issuer: Arc::clone(issuer),
-                    tenant,
-                };
-                if let Some(other) = by_iss.insert(iss.clone(), entry) {
+            for accepted in issuer.settings.accepted_iss() {
+                if accepted.by_preset {
+                    continue;
+                }
+                let iss = accepted.iss.clone();
+                if let Some(other) = by_iss.insert(iss.clone(), Entry::new(issuer, accepted)) {
                     return Err(IssuersError::DuplicateIss {
                         iss,
                         first: other.issuer.name.to_string(),
                         second: issuer.name.to_string(),
                     });
                 }
+            }
+        }
+        // A spelling that only a preset knows stands back.
+        for issuer in &all {
+            for accepted in issuer.settings.accepted_iss() {
+                by_iss
+                    .entry(accepted.iss.clone())
+                    .or_insert_with(|| Entry::new(issuer, accepted));
             }
         }
         Ok(Self {

@@ -42,7 +42,7 @@ reasons! {
     /// A JWE (RFC 7516).
     Encrypted, "encrypted", "This is a JWE, an encrypted token. Have the provider issue signed tokens.";
     /// Not base64url, or not its one canonical spelling.
-    Base64Invalid, "base64_invalid", "A part is not base64url without padding (RFC 7515 section 2).";
+    Base64Invalid, "base64_invalid", "A part is not base64url without padding (RFC 7515 section 2). `allow_padding: true` accepts padding.";
     /// The header is not a JSON object with members of the right types.
     HeaderInvalid, "header_invalid", "The header is not a JSON object, or a member has the wrong type.";
     /// A header member twice.
@@ -53,14 +53,8 @@ reasons! {
     B64Unsupported, "b64_unsupported", "The header has `b64`, which no JWT may use (RFC 7797 section 7).";
     /// `zip`.
     ZipUnsupported, "zip_unsupported", "The header has `zip`; compressed tokens are not accepted.";
-    /// `jwk` in the header.
-    JwkInHeader, "jwk_in_header", "The header brings its own key (`jwk`). Keys come from the issuer only.";
-    /// `jku` in the header.
-    JkuInHeader, "jku_in_header", "The header names a key set (`jku`). Keys come from the issuer only.";
-    /// `x5u` in the header.
-    X5uInHeader, "x5u_in_header", "The header names a certificate (`x5u`). Keys come from the issuer only.";
     /// A `typ` that is no login.
-    TypeNotAccepted, "type_not_accepted", "The `typ` is not `JWT` or `at+jwt`: another kind of token is no login.";
+    TypeNotAccepted, "type_not_accepted", "The `typ` is not one of the issuer's `accepted_types`, by default `JWT` and `at+jwt`: another kind of token is not a login.";
     /// No `alg`.
     AlgorithmMissing, "algorithm_missing", "The header has no `alg`.";
     /// `none`.
@@ -87,8 +81,8 @@ reasons! {
     NoKeys, "no_keys", "The issuer's keys could not be fetched yet.";
     /// No key with this `kid`.
     KidUnknown, "kid_unknown", "The issuer's key set has no key with this `kid`.";
-    /// No `kid`, and not exactly one key that fits.
-    KidMissing, "kid_missing", "The token has no `kid`, and the issuer has not exactly one key for this `alg`.";
+    /// No `kid`, and not exactly one key that can have signed.
+    KidMissing, "kid_missing", "The token has no `kid`, and the issuer does not have exactly one key for this `alg`. Have the provider send `kid`, or set `try_all_keys: true`.";
     /// The key is for another algorithm.
     KeyAlgorithmMismatch, "key_algorithm_mismatch", "The key with this `kid` is for another algorithm.";
     /// The key is another tenant's.
@@ -100,9 +94,9 @@ reasons! {
     /// A token bound to a key that was not proven (RFC 7800).
     CnfPresent, "cnf_present", "The token has `cnf`: it is bound to a key, and its proof is not checked here.";
     /// No `sub`.
-    SubMissing, "sub_missing", "The token has no `sub`.";
+    SubMissing, "sub_missing", "The token has no `sub`; `subject_claim` can name another claim.";
     /// `sub` is not a non-empty string.
-    SubInvalid, "sub_invalid", "The `sub` is not a non-empty string.";
+    SubInvalid, "sub_invalid", "The `sub` is not a non-empty string; `subject_claim` can name another claim.";
     /// The `tid` is not the tenant of `iss`.
     TenantMismatch, "tenant_mismatch", "The token's `tid` is not the tenant that its `iss` names.";
     /// No `exp`.

@@ -135,17 +135,11 @@ const REFUSED: &[(Reason, Change)] = &[
         it.header["crit"] = json!(["exp"])
     }),
     (Reason::CritUnsupported, |it| it.header["crit"] = json!([])),
+    (Reason::CritUnsupported, |it| {
+        it.header["crit"] = json!(null)
+    }),
     (Reason::B64Unsupported, |it| it.header["b64"] = json!(true)),
     (Reason::ZipUnsupported, |it| it.header["zip"] = json!("DEF")),
-    (Reason::JwkInHeader, |it| {
-        it.header["jwk"] = it.jwks[0].clone()
-    }),
-    (Reason::JkuInHeader, |it| {
-        it.header["jku"] = json!("https://evil.example/jwks")
-    }),
-    (Reason::X5uInHeader, |it| {
-        it.header["x5u"] = json!("https://evil.example/cert")
-    }),
     (Reason::TypeNotAccepted, |it| {
         it.header["typ"] = json!("logout+jwt")
     }),
@@ -164,13 +158,45 @@ const REFUSED: &[(Reason, Change)] = &[
     (Reason::TypeNotAccepted, |it| {
         it.header["typ"] = json!("application/")
     }),
+    (Reason::TypeNotAccepted, |it| {
+        it.header["typ"] = json!("JOSE")
+    }),
+    (Reason::TypeNotAccepted, |it| {
+        it.settings["accepted_types"] = json!("at+jwt");
+    }),
+    (Reason::Base64Invalid, |it| {
+        // Whole padding, which nobody allowed.
+        it.text = Box::new(|token| padded(&token));
+    }),
+    (Reason::Base64Invalid, |it| {
+        it.settings["allow_padding"] = json!(true);
+        it.text = Box::new(|token| format!("{}=", padded(&token)));
+    }),
+    (Reason::SubMissing, |it| {
+        it.settings["subject_claim"] = json!(["oid", "common_name"]);
+    }),
+    (Reason::SubInvalid, |it| {
+        it.settings["subject_claim"] = json!("oid");
+        it.claims["oid"] = json!("");
+    }),
+    (Reason::SubInvalid, |it| {
+        it.settings["subject_claim"] = json!("oid");
+        it.claims["oid"] = json!(-1.5);
+    }),
+    (Reason::SubInvalid, |it| {
+        it.settings["subject_claim"] = json!("oid");
+        it.claims["oid"] = json!(["o-1"]);
+    }),
     (Reason::AlgorithmMissing, |it| {
         it.header.as_object_mut().unwrap().remove("alg");
     }),
     (Reason::AlgorithmNone, |it| it.header["alg"] = json!("none")),
     (Reason::AlgorithmNone, |it| it.header["alg"] = json!("nOnE")),
     (Reason::AlgorithmUnsupported, |it| {
-        it.header["alg"] = json!("ES512")
+        it.header["alg"] = json!("ES256K")
+    }),
+    (Reason::AlgorithmMissing, |it| {
+        it.header["alg"] = json!(null)
     }),
     (Reason::AlgorithmUnsupported, |it| {
         it.header["alg"] = json!("es256")
@@ -202,6 +228,28 @@ const REFUSED: &[(Reason, Change)] = &[
     (Reason::KidMissing, |it| {
         it.header.as_object_mut().unwrap().remove("kid");
         it.jwks.push(Signer::new("ES256").jwk("k2"));
+    }),
+    (Reason::KidMissing, |it| {
+        // One more than are tried.
+        it.settings["try_all_keys"] = json!(true);
+        it.header["kid"] = json!(null);
+        for number in 0..8 {
+            it.jwks
+                .push(Signer::new("ES256").jwk(&format!("k{number}")));
+        }
+    }),
+    (Reason::SignatureInvalid, |it| {
+        it.settings["try_all_keys"] = json!(true);
+        it.header["kid"] = json!(null);
+        it.jwks = vec![
+            Signer::new("ES256").jwk("k1"),
+            Signer::new("ES256").jwk("k2"),
+        ];
+    }),
+    (Reason::SignatureInvalid, |it| {
+        // A key that the token brings is not asked.
+        it.header["jwk"] = it.jwks[0].clone();
+        it.jwks = vec![Signer::new("ES256").jwk("k")];
     }),
     (Reason::KeyAlgorithmMismatch, |it| {
         it.header["alg"] = json!("RS256")
@@ -264,6 +312,18 @@ const REFUSED: &[(Reason, Change)] = &[
         it.claims["iat"] = json!(NOW.0 - 3630);
     }),
     (Reason::AudMissing, |it| it.settings["aud"] = json!("api")),
+    (Reason::AudMissing, |it| {
+        it.settings["aud"] = json!("api");
+        it.claims["aud"] = json!(null);
+    }),
+    (Reason::IatMissing, |it| {
+        it.settings["max_token_age"] = json!("1h");
+        it.claims["iat"] = json!(null);
+    }),
+    (Reason::AzpMissing, |it| {
+        it.settings["azp"] = json!("app");
+        it.claims["azp"] = json!(null);
+    }),
     (Reason::AudInvalid, |it| {
         it.settings["aud"] = json!("api");
         it.claims["aud"] = json!(["api", 1]);
@@ -302,6 +362,12 @@ const REFUSED: &[(Reason, Change)] = &[
     }),
 ];
 
+/// A token as some write it: each part with its padding.
+fn padded(token: &str) -> String {
+    let pad = |part: &str| format!("{part}{}", "=".repeat((4 - part.len() % 4) % 4));
+    token.split('.').map(pad).collect::<Vec<_>>().join(".")
+}
+
 /// The twins: as near to a refused scene as an accepted one can be.
 const ACCEPTED: &[Change] = &[
     |it| {
@@ -310,7 +376,65 @@ const ACCEPTED: &[Change] = &[
     |it| it.header["typ"] = json!("at+jwt"),
     |it| it.header["typ"] = json!("Application/AT+JWT"),
     |it| it.header["typ"] = json!("application/jwt"),
+    |it| {
+        it.settings["accepted_types"] = json!(["JWT", "application/JOSE"]);
+        it.header["typ"] = json!("jose");
+    },
+    |it| {
+        it.settings["allow_padding"] = json!(true);
+        it.text = Box::new(|token| padded(&token));
+    },
+    |it| {
+        // Its other tokens are not padded.
+        it.settings["allow_padding"] = json!(true);
+    },
+    |it| {
+        it.settings["subject_claim"] = json!(["sub", "common_name"]);
+        it.claims["sub"] = json!("");
+        it.claims["common_name"] = json!("b2c9.access");
+    },
+    |it| {
+        it.settings["subject_claim"] = json!("user.id");
+        it.claims["user"] = json!({ "id": 4711 });
+    },
+    |it| {
+        it.settings["iss_aliases"] = json!("idp.example");
+        it.claims["iss"] = json!("idp.example");
+    },
     |it| it.header["x5t"] = json!("abc"),
+    // SAP's UAA and others tell where their keys are. Nobody goes there.
+    |it| it.header["jku"] = json!("https://uaa.example/token_keys"),
+    |it| it.header["x5u"] = json!("https://idp.example/cert"),
+    |it| it.header["x5c"] = json!(["MIIC"]),
+    |it| it.header["jwk"] = json!({ "kty": "oct", "k": "AAAA" }),
+    // What is null or empty is absent.
+    |it| it.header["kid"] = json!(null),
+    |it| it.header["kid"] = json!(""),
+    |it| it.header["typ"] = json!(null),
+    |it| it.header["x5t"] = json!(null),
+    |it| it.claims["nbf"] = json!(null),
+    |it| it.claims["iat"] = json!(null),
+    |it| it.claims["aud"] = json!(null),
+    |it| it.claims["azp"] = json!(null),
+    |it| it.claims["cnf"] = json!(null),
+    |it| it.claims["events"] = json!(null),
+    |it| {
+        it.settings["try_all_keys"] = json!(true);
+        it.header.as_object_mut().unwrap().remove("kid");
+        for number in 0..7 {
+            it.jwks
+                .insert(0, Signer::new("ES256").jwk(&format!("k{number}")));
+        }
+    },
+    |it| {
+        // The keys of six algorithms, one of which is the token's.
+        it.header.as_object_mut().unwrap().remove("kid");
+        for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+            let mut jwk = fixture::rsa().jwk(algorithm);
+            jwk["alg"] = json!(algorithm);
+            it.jwks.push(jwk);
+        }
+    },
     |it| it.header["cty"] = json!("JWT"),
     |it| {
         it.header.as_object_mut().unwrap().remove("kid");
@@ -404,6 +528,46 @@ fn every_reason_has_a_case_and_a_code_of_its_own() {
         let covered = REFUSED.iter().any(|(it, _)| it == reason) || elsewhere.contains(reason);
         assert!(covered, "{reason:?}");
     }
+}
+
+#[test]
+fn aliases_make_one_user_and_stand_back_when_a_preset_knows_them() {
+    let signer = Signer::new("ES256");
+    let issuer = |settings: Value| {
+        let set = KeySet::parse(json!({ "keys": [signer.jwk("k")] }).to_string().as_bytes());
+        let keys = Arc::new(IssuerKeys::fixed(set.unwrap()));
+        let settings: crate::config::Issuer = serde_json::from_value(settings).unwrap();
+        Arc::new(Issuer::new(settings, keys))
+    };
+    let google = json!({
+        "name": "google", "preset": "google", "aud": "client", "algorithms": ["ES256"],
+    });
+    let verified = |issuers: &Issuers, iss: &str| {
+        let mut claims = fixture::claims();
+        claims["iss"] = json!(iss);
+        claims["aud"] = json!("client");
+        let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
+        verify(&token, issuers, NOW).unwrap()
+    };
+    let (https, bare) = ("https://accounts.google.com", "accounts.google.com");
+    let alone = Issuers::from_issuers(vec![issuer(google.clone())]).unwrap();
+    for spelling in [https, bare] {
+        let verified = verified(&alone, spelling);
+        assert_eq!(
+            (verified.iss(), &**verified.issuer().name()),
+            (https, "google")
+        );
+    }
+    // An issuer whose own `iss` it is keeps it.
+    let own = json!({ "name": "own", "iss": bare, "jwks_url": "https://own.example/k" });
+    let both = Issuers::from_issuers(vec![issuer(google.clone()), issuer(own)]).unwrap();
+    assert_eq!(&**verified(&both, bare).issuer().name(), "own");
+    assert_eq!(&**verified(&both, https).issuer().name(), "google");
+    // What the file itself says twice is said twice.
+    let mut said = google.clone();
+    said["iss_aliases"] = json!([bare]);
+    let again = json!({ "name": "own", "iss": bare, "jwks_url": "https://own.example/k" });
+    assert!(Issuers::from_issuers(vec![issuer(said), issuer(again)]).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A token's text, taken apart (RFC 7515 section 3.1).
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 
 use super::refusal::Reason;
 
@@ -41,6 +41,13 @@ impl<'a> Token<'a> {
         })
     }
 
+    /// Whether a part is padded.
+    pub(crate) fn is_padded(&self) -> bool {
+        [self.header, self.payload, self.signature]
+            .iter()
+            .any(|part| part.ends_with('='))
+    }
+
     /// The bytes under the signature: `header.payload`.
     pub(crate) fn signed(&self) -> &'a str {
         self.signed
@@ -62,12 +69,14 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Base64url without padding, line breaks or stray bits (RFC 7515 section 2), so that a value has
-/// one spelling.
+/// Base64url without line breaks or stray bits (RFC 7515 section 2). Padding has to be whole; whether
+/// there may be any is the issuer's matter.
 fn decode(part: &str) -> Result<Vec<u8>, Reason> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Reason::Base64Invalid)
+    let decoded = match part.ends_with('=') {
+        true => URL_SAFE.decode(part),
+        false => URL_SAFE_NO_PAD.decode(part),
+    };
+    decoded.map_err(|_| Reason::Base64Invalid)
 }
 
 #[cfg(test)]
@@ -105,8 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn padding_is_noticed() {
+        let padded = Token::parse("YQ==.Yg.Yw", 100).unwrap();
+        assert!(padded.is_padded());
+        assert_eq!(padded.header_json().unwrap(), b"a");
+        assert!(!Token::parse("YQ.Yg.Yw", 100).unwrap().is_padded());
+    }
+
+    #[test]
     fn base64_has_one_spelling() {
-        for part in ["YQ==", "YR", "Y Q", "YQ\n", "Y+", "Y/", "é"] {
+        for part in [
+            "YQ=", "YQ===", "YWI==", "YR==", "=", "YR", "Y Q", "YQ\n", "Y+", "Y/", "é",
+        ] {
             let text = format!("{part}.Yg.Yw");
             let token = Token::parse(&text, 100).unwrap();
             assert_eq!(token.header_json(), Err(Reason::Base64Invalid), "{part}");

@@ -42,12 +42,12 @@ impl Verified {
         &self.key_validity
     }
 
-    /// The token's `iss`. With the subject, what identifies a user.
+    /// The issuer's `iss`, whatever alias the token has. With the subject, what identifies a user.
     pub fn iss(&self) -> &str {
         &self.iss
     }
 
-    /// The token's `sub`, never empty.
+    /// The token's `sub`, or what the issuer's `subject_claim` says; never empty.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -102,7 +102,7 @@ fn verified_email<'a>(claims: &'a Claims, settings: &config::Issuer) -> Option<&
     let mut told = false;
     for name in &settings.email_verified_claims {
         match claims.at(name) {
-            None => {}
+            None | Some(Value::Null) => {}
             Some(Value::Bool(true)) => told = true,
             Some(_) => return None,
         }

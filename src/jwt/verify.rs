@@ -74,10 +74,11 @@ fn run(
         Expected::Assertion(_) => (None, &checks::ASSERTION_CHECKS),
     };
     checks::acceptance(issuer, own).map_err(refuse)?;
+    checks::form(&token, &header, issuer).map_err(refuse)?;
     checks::algorithm(&header, issuer).map_err(refuse)?;
     let keys = issuer.keys().snapshot();
-    let key = checks::key(&header, &claims, entry, &keys).map_err(refuse)?;
-    checks::signature(&token, &header, key).map_err(refuse)?;
+    let candidates = checks::key(&header, entry, &keys).map_err(refuse)?;
+    let key = checks::signature(&token, &header, &candidates).map_err(refuse)?;
 
     let subject = Subject {
         claims: &claims,
@@ -89,11 +90,7 @@ fn run(
         check(&subject).map_err(refuse)?;
     }
     let key_validity = key.key_validity().clone();
-    let iss = match expected {
-        Expected::Assertion(iss) => Some(iss),
-        _ => claims.text("iss"),
-    };
-    let iss = iss.ok_or(Reason::IssMissing).map_err(refuse)?.to_owned();
+    let iss = entry.canonical_iss.clone();
     prove(
         &token,
         Arc::clone(issuer),
@@ -117,7 +114,7 @@ fn prove(
 ) -> Result<Verified, Reason> {
     let signed = digest::digest(&digest::SHA256, token.signed().as_bytes());
     let signed_part_digest = signed.as_ref().try_into().map_err(|_| Reason::Malformed)?;
-    let subject = claims.text("sub").ok_or(Reason::SubMissing)?.to_owned();
+    let subject = checks::subject_of(&claims, issuer.settings())?;
     let exp = claims.date("exp").map_err(|()| Reason::ExpInvalid)?;
     let expires_at = exp.ok_or(Reason::ExpMissing)?;
     let issued_at = claims.date("iat").map_err(|()| Reason::IatInvalid)?;

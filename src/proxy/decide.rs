@@ -15,8 +15,8 @@ use super::redirect;
 use super::snapshot::Snapshot;
 use crate::canonical::PathError;
 use crate::clock::UnixTime;
-use crate::config::Access;
-use crate::credential::{self, Credential, Source};
+use crate::config::{Access, AuthorizationField};
+use crate::credential::{self, Credential, Reading, Source};
 use crate::exchange::{Exchange, Session};
 use crate::identity::Client;
 use crate::limit::{self, TooOften};
@@ -94,7 +94,13 @@ pub async fn decide(
         return Ok(Decision::Forward);
     }
 
-    let credential = credential::find(&request.headers, &snapshot.token_sources)
+    let reading = Reading {
+        authorization: route.authorization == AuthorizationField::Read
+            && snapshot.token_sources.reads_authorization(),
+        // A browser or a script that has no token often says so in its place.
+        jwt_only: route.access == Access::Optional,
+    };
+    let credential = credential::find_as(&request.headers, &snapshot.token_sources, reading)
         .map_err(|error| counted(metrics, OTHER, "none", error.into()))?;
     let Some(credential) = credential else {
         return anonymous(metrics, route, ctx);

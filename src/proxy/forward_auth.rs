@@ -20,10 +20,10 @@ use super::header_operations;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
-use crate::config::Access;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
+use crate::route::Route;
 
 mod openapi;
 mod original;
@@ -154,9 +154,9 @@ fn granted(
 ) -> pingora::Result<HeaderMap> {
     let rewrite = &ctx.snapshot.rewrite;
     let route = ctx.route.as_deref();
-    let access = route.map_or(Access::Required, |route| route.access);
+    let takes_bearer = route.is_none_or(Route::takes_bearer);
     let mut upstream = original.clone();
-    rewrite.strip(&mut upstream, access, |token| {
+    rewrite.strip(&mut upstream, takes_bearer, |token| {
         exchange.is_of_known_issuer(token)
     });
     header_operations::inject(&mut upstream, route, ctx)?;

@@ -6,7 +6,7 @@
 //! `X-Platform-Session`.
 //!
 //! `Authorization` leaves when
-//! - it is `Bearer`, on a route that takes credentials;
+//! - it is `Bearer`, on a route that takes credentials there;
 //! - any part of it is a token of a configured issuer or of ours, on every route;
 //! - it has the scheme under which upstreams expect the session token there.
 //!
@@ -19,7 +19,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{IntoCaseHeaderName, RequestHeader};
 
 use super::connection::CLIENT_FIELDS;
-use crate::config::{Access, Config};
+use crate::config::Config;
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{TokenSources, bearer, supabase};
 use crate::field_name::{FieldNames, Lengths};
@@ -39,6 +39,8 @@ pub struct Rewrite {
     /// As configured, since some upstreams are particular about case.
     field_text: Bytes,
     scheme: String,
+    /// Whether any issuer's tokens may be in `Authorization`.
+    reads_authorization: bool,
     identity: Vec<Field>,
 }
 
@@ -72,6 +74,7 @@ impl Rewrite {
             field,
             field_text: config.forward.header.clone().into(),
             scheme,
+            reads_authorization: token_sources.reads_authorization(),
             identity: config
                 .forward
                 .identity
@@ -88,11 +91,11 @@ impl Rewrite {
 
     /// Takes out what must not go further. `is_known` says whether a text is a token, verified or
     /// not, that names a configured issuer or the gateway as its issuer; it is asked only for
-    /// texts of three parts.
+    /// texts of three parts. `takes_bearer`: the route looks for tokens in `Authorization`.
     pub fn strip(
         &self,
         request: &mut RequestHeader,
-        access: Access,
+        takes_bearer: bool,
         is_known: impl Fn(&str) -> bool,
     ) {
         let leaving: Vec<HeaderName> = request
@@ -104,7 +107,7 @@ impl Rewrite {
         for name in &leaving {
             request.remove_header(name);
         }
-        if self.takes_authorization(&request.headers, access, is_known) {
+        if self.takes_authorization(&request.headers, takes_bearer, is_known) {
             request.remove_header(&AUTHORIZATION);
         }
         let is_chunk = |name: &[u8]| {
@@ -144,7 +147,7 @@ impl Rewrite {
     fn takes_authorization(
         &self,
         headers: &HeaderMap,
-        access: Access,
+        takes_bearer: bool,
         is_known: impl Fn(&str) -> bool,
     ) -> bool {
         headers.get_all(AUTHORIZATION).iter().any(|field| {
@@ -153,7 +156,7 @@ impl Rewrite {
                 && !self.scheme.eq_ignore_ascii_case("Bearer")
                 && has_scheme(field, &self.scheme);
             imitates_ours
-                || access != Access::None && bearer(field).is_some()
+                || takes_bearer && self.reads_authorization && bearer(field).is_some()
                 || token_like_parts(field).any(&is_known)
         })
     }

@@ -26,9 +26,11 @@ pub(super) fn rewrite(
     if let Some(target) = &ctx.target {
         request.set_raw_path(target.as_bytes())?;
     }
-    snapshot.rewrite.strip(request, route.access, |token| {
-        exchange.remembers(token) || exchange.is_of_known_issuer(token)
-    });
+    snapshot
+        .rewrite
+        .strip(request, route.takes_bearer(), |token| {
+            exchange.remembers(token) || exchange.is_of_known_issuer(token)
+        });
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
     snapshot

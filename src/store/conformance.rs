@@ -54,6 +54,7 @@ macro_rules! cases {
 cases![
     users::the_first_sight_makes_a_user_and_a_session,
     users::an_identity_is_the_pair_of_issuer_and_subject,
+    users::a_workload_has_a_session_and_no_user,
     users::a_thousand_concurrent_first_sights_make_one_user,
     users::everything_survives_a_restart,
     users::existing_only_makes_no_user,

@@ -13,4 +13,4 @@ pub use session::{
     Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
 };
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
-pub use user::{Credential, CredentialFormat, User};
+pub use user::{Credential, CredentialFormat, User, is_workload, workload_id};

@@ -63,6 +63,8 @@ pub enum Provisioning {
     Auto,
     /// An unknown user is refused; an operator makes users.
     ExistingOnly,
+    /// Whoever is no user gets a session of nobody's.
+    None,
 }
 
 /// What became of a sign-in.

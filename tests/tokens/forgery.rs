@@ -162,16 +162,21 @@ async fn what_the_header_brings_along_is_no_key() {
         ("x5u", json!(url)),
         ("x5c", json!(["MIIB"])),
     ] {
-        let answer = site.present(&forged().header(name, value).sign()).await;
+        let answer = site
+            .present(&forged().header(name, value.clone()).sign())
+            .await;
         assert_eq!(answer.status(), 401, "{name}");
         refusal_id(&answer, "token_invalid");
+        // Some providers write it into every token: signed by a key of theirs, it does no harm.
+        site.passes(&site.acme.token().header(name, value).sign())
+            .await;
     }
     assert_eq!(
         site.globex.fetches(),
         before,
         "a token made the gateway fetch"
     );
-    assert_eq!(site.upstream.count(), 1);
+    assert_eq!(site.upstream.count(), 5);
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ async fn without_a_kid_only_a_single_fitting_key_is_tried() {
     .await;
     site.passes(&site.acme.token().without_header("kid").sign())
         .await;
-    for kid in [json!(1), json!(null), json!(["one"])] {
+    site.passes(&site.acme.token().header("kid", json!(null)).sign())
+        .await;
+    for kid in [json!(1), json!(["one"])] {
         site.refuses(
             &site.acme.token().header("kid", kid).sign(),
             "header_invalid",

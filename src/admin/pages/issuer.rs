@@ -42,6 +42,7 @@ impl Page {
         match self.issuer.provisioning {
             Provisioning::Auto => "made on first sight",
             Provisioning::ExistingOnly => "made by operators only",
+            Provisioning::None => "none: sessions without a user",
         }
     }
 

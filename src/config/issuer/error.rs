@@ -42,6 +42,25 @@ pub enum IssuerError {
     /// The secret is shorter than the hash's output (RFC 7518 section 3.2).
     #[error("`hs256_secret` must have at least 32 bytes (RFC 7518 section 3.2)")]
     ShortSecret,
+    /// The secret is not what its encoding says.
+    #[error("`hs256_secret` is not Base64, as `hs256_secret_encoding` says")]
+    SecretNotBase64,
+    /// A `typ` of tokens that are no login.
+    #[error("`accepted_types` cannot have `{0}`: a token of this type is not a login")]
+    ForeignType(String),
+    /// An alias that is no `iss`, or has no place for the tenant.
+    #[error(
+        "`iss_aliases` must not be empty, and must contain `{{tenantid}}` once if `iss_template` does"
+    )]
+    BadAlias,
+    /// A workload preset that would trust strangers.
+    #[error(
+        "this preset needs `required_claims` with one of: {0}; anyone on the internet can get tokens of this issuer"
+    )]
+    NobodyTrusted(&'static str),
+    /// A preset that has no address of its own for the keys.
+    #[error("this preset needs the source of the keys: `jwks_url`, `jwks_file` or `keys`")]
+    PresetWithoutKeys,
     /// A parameter without its preset.
     #[error("`{0}` belongs to another preset, or there is no `preset`")]
     ForeignParameter(&'static str),

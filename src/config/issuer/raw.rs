@@ -8,7 +8,10 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Algorithm, CookieFormat, JwksSettings, KeyFormat, Provisioning, RequiredClaim};
+use super::{
+    Algorithm, CookieFormat, JwksSettings, KeyFormat, Provisioning, RequiredClaim, SecretEncoding,
+};
+use crate::config::AuthorizationField;
 use crate::config::secret::Secret;
 use crate::text_schema::DurationText;
 
@@ -22,10 +25,10 @@ pub(super) struct RawIssuer {
     /// A provider that is known by name; what follows from it need not be written.
     #[serde(default)]
     pub(super) preset: Option<Preset>,
-    /// Auth0, Clerk: the domain.
+    /// Auth0, Clerk, Okta, Zitadel: the domain.
     #[serde(default)]
     pub(super) domain: Option<String>,
-    /// Firebase: the project's id. Supabase: its reference.
+    /// Firebase: the project's id. Supabase: its reference. Ory: its slug.
     #[serde(default)]
     pub(super) project: Option<String>,
     /// Firebase: the tokens are the session cookies of its admin SDKs.
@@ -37,9 +40,19 @@ pub(super) struct RawIssuer {
     /// Entra: the directory's id.
     #[serde(default)]
     pub(super) tenant: Option<String>,
-    /// Keycloak: the server's address.
+    /// Keycloak, Authentik, self-hosted Supabase or Ory: the server's address. Kubernetes: the
+    /// cluster's issuer.
     #[serde(default)]
     pub(super) url: Option<String>,
+    /// Authentik: the application's slug.
+    #[serde(default)]
+    pub(super) application: Option<String>,
+    /// Okta: the authorization server's id, `default` by default, or `org`.
+    #[serde(default)]
+    pub(super) authorization_server: Option<String>,
+    /// SPIFFE: the trust domain.
+    #[serde(default)]
+    pub(super) trust_domain: Option<String>,
     /// Keycloak: the realm.
     #[serde(default)]
     pub(super) realm: Option<String>,
@@ -52,6 +65,12 @@ pub(super) struct RawIssuer {
     /// The exact `iss` of its tokens.
     #[serde(default)]
     pub(super) iss: Option<String>,
+    /// Other spellings of `iss` for the same users, such as one without `https://`.
+    #[serde(default)]
+    pub(super) iss_aliases: Option<OneOrMany>,
+    /// Spellings of `iss` that the preset knows.
+    #[serde(skip)]
+    pub(super) preset_aliases: Vec<String>,
     /// In place of `iss`: one that contains `{tenantid}` once.
     #[serde(default)]
     pub(super) iss_template: Option<String>,
@@ -100,9 +119,26 @@ pub(super) struct RawIssuer {
     /// A header field, beside `Authorization`, that carries its bare token.
     #[serde(default)]
     pub(super) header: Option<String>,
+    /// Whether its tokens may be in `Authorization`: `read` or `ignore`.
+    #[serde(default)]
+    pub(super) authorization: AuthorizationField,
+    /// Accepted `typ`s of its tokens; `JWT` and `at+jwt` by default.
+    #[serde(default)]
+    pub(super) accepted_types: Option<OneOrMany>,
+    /// Accept base64url with padding.
+    #[serde(default)]
+    pub(super) allow_padding: Option<bool>,
+    /// The claim that names the user, or several, of which the first that says something counts;
+    /// `sub` by default.
+    #[serde(default)]
+    pub(super) subject_claim: Option<OneOrMany>,
     /// Accepted signature algorithms; all of them by default.
     #[serde(default)]
     pub(super) algorithms: Option<Vec<Algorithm>>,
+    /// Try all keys that can have signed a token without `kid`, up to eight; else such a token is
+    /// refused.
+    #[serde(default)]
+    pub(super) try_all_keys: bool,
     /// Tolerated difference of clocks.
     #[serde(default = "default_leeway", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
@@ -126,7 +162,7 @@ pub(super) struct RawIssuer {
     pub(super) assume_email_verified: bool,
     /// Whether its users are made on first sight.
     #[serde(default)]
-    pub(super) provisioning: Provisioning,
+    pub(super) provisioning: Option<Provisioning>,
     /// Its word about an address is good enough to link accounts by, where `link_by_verified_email`
     /// is on.
     #[serde(default)]
@@ -143,6 +179,9 @@ pub(super) struct RawIssuer {
     /// A shared secret for HS256, accepted from this issuer only.
     #[serde(default)]
     pub(super) hs256_secret: Option<Secret>,
+    /// How that secret is written down: `raw` or `base64`.
+    #[serde(default)]
+    pub(super) hs256_secret_encoding: SecretEncoding,
     /// End the sessions that a key vouched for when it leaves the key set.
     #[serde(default)]
     pub(super) revoke_on_key_removal: bool,
@@ -167,8 +206,8 @@ pub(super) enum Preset {
     /// `project`; with `session_cookie: true` the cookies that its admin SDKs make, else ID
     /// tokens.
     Firebase,
-    /// `project`: the project's reference. With `hs256_secret` also tokens signed with the legacy
-    /// secret.
+    /// `project`: the project's reference, or `url` of a server of your own. With `hs256_secret`
+    /// also tokens signed with the legacy secret.
     Supabase,
     /// `domain`: the frontend API's host.
     Clerk,
@@ -184,6 +223,22 @@ pub(super) enum Preset {
     CloudflareAccess,
     /// `aud`, the path of the backend: every customer of Google has the same issuer and keys.
     GoogleIap,
+    /// `domain`; with `authorization_server` another one than `default`.
+    Okta,
+    /// `domain`: the instance's.
+    Zitadel,
+    /// `url` of the server and `application`, its slug.
+    Authentik,
+    /// `aud`, the OAuth client's id. ID tokens of Sign in with Google.
+    Google,
+    /// `project`: the slug, or `url` of a server of your own.
+    Ory,
+    /// `aud`, and `required_claims` that say whose workflows are trusted.
+    GithubActions,
+    /// `url`: the cluster's issuer, and `aud`. Tokens of service accounts.
+    Kubernetes,
+    /// `trust_domain`, `aud`, and where its bundle is: JWT-SVIDs.
+    Spiffe,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

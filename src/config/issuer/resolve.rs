@@ -30,12 +30,13 @@ impl TryFrom<RawIssuer> for Issuer {
         raw.check_names()?;
         check_intervals(&raw.jwks)?;
         let (iss, tenants) = raw.identity()?;
+        let iss_aliases = raw.aliases()?;
         let source = raw.key_source(&iss)?;
-        if let Some(secret) = &raw.hs256_secret
-            && secret.expose().len() < MIN_HS256_SECRET
-        {
-            return Err(IssuerError::ShortSecret);
-        }
+        raw.check_secret()?;
+        let accepted_types = match raw.accepted_types.take() {
+            None => ACCEPTED_TYPES.map(str::to_owned).to_vec(),
+            Some(types) => accepted_types(types)?,
+        };
         let email_verified_claims = match raw.email_verified_claim {
             Some(claim) => vec![claim],
             None => vec!["emailVerified".to_owned(), "email_verified".to_owned()],
@@ -43,6 +44,8 @@ impl TryFrom<RawIssuer> for Issuer {
         Ok(Self {
             name: raw.name,
             iss,
+            iss_aliases,
+            preset_aliases: raw.preset_aliases,
             tenants,
             source,
             key_format: raw.key_format.unwrap_or_default(),
@@ -58,16 +61,25 @@ impl TryFrom<RawIssuer> for Issuer {
             cookie_name: raw.cookie_name,
             cookie_format: raw.cookie_format.unwrap_or_default(),
             header: raw.header,
+            authorization: raw.authorization,
+            accepted_types,
+            allow_padding: raw.allow_padding.unwrap_or_default(),
+            subject_claims: raw
+                .subject_claim
+                .map(OneOrMany::into_vec)
+                .unwrap_or_default(),
+            trust_domain: raw.trust_domain,
             algorithms: raw
                 .algorithms
                 .unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
+            try_all_keys: raw.try_all_keys,
             leeway: raw.leeway,
             max_token_age: raw.max_token_age,
             sid_claim: raw.sid_claim.unwrap_or_else(|| "sid".to_owned()),
             email_claim: raw.email_claim.unwrap_or_else(|| "email".to_owned()),
             email_verified_claims,
             assume_email_verified: raw.assume_email_verified,
-            provisioning: raw.provisioning,
+            provisioning: raw.provisioning.unwrap_or_default(),
             email_trusted: raw.email_trusted,
             logout_audience: raw
                 .logout_audience
@@ -76,6 +88,7 @@ impl TryFrom<RawIssuer> for Issuer {
             enabled: raw.enabled,
             required_for_ready: raw.required_for_ready,
             hs256_secret: raw.hs256_secret,
+            hs256_secret_encoding: raw.hs256_secret_encoding,
             revoke_on_key_removal: raw.revoke_on_key_removal,
             jwks: raw.jwks,
         })
@@ -114,6 +127,34 @@ impl RawIssuer {
                 }
                 Ok((template.clone(), self.tenants.clone()))
             }
+        }
+    }
+
+    fn aliases(&mut self) -> Result<Vec<String>, IssuerError> {
+        let given = self.iss_aliases.take();
+        if given.is_some() {
+            // What the file says wins.
+            self.preset_aliases.clear();
+        }
+        let aliases = given.map(OneOrMany::into_vec).unwrap_or_default();
+        let token_sources = usize::from(!self.tenants.is_empty());
+        let is_alias = |alias: &String| {
+            !alias.is_empty() && alias.matches(TENANT_PLACEHOLDER).count() == token_sources
+        };
+        match aliases.iter().all(is_alias) {
+            true => Ok(aliases),
+            false => Err(IssuerError::BadAlias),
+        }
+    }
+
+    fn check_secret(&self) -> Result<(), IssuerError> {
+        let Some(secret) = &self.hs256_secret else {
+            return Ok(());
+        };
+        let bytes = self.hs256_secret_encoding.decode(secret.expose());
+        match bytes.ok_or(IssuerError::SecretNotBase64)?.len() {
+            MIN_HS256_SECRET.. => Ok(()),
+            _ => Err(IssuerError::ShortSecret),
         }
     }
 
@@ -159,6 +200,22 @@ impl RawIssuer {
     }
 }
 
+/// Types as headers are compared with them: in lower case, without `application/`.
+fn accepted_types(types: OneOrMany) -> Result<Vec<String>, IssuerError> {
+    let bare = |text: String| {
+        let text = text.to_ascii_lowercase();
+        match text.strip_prefix("application/") {
+            Some(subtype) => subtype.to_owned(),
+            None => text,
+        }
+    };
+    let types: Vec<String> = types.into_vec().into_iter().map(bare).collect();
+    match types.iter().find(|it| FOREIGN_TYPES.contains(&it.as_str())) {
+        Some(foreign) => Err(IssuerError::ForeignType(foreign.clone())),
+        None => Ok(types),
+    }
+}
+
 /// An interval of nothing would fetch without a pause.
 fn check_intervals(jwks: &JwksSettings) -> Result<(), IssuerError> {
     let intervals = [
@@ -193,3 +250,14 @@ fn is_loopback(url: &Url) -> bool {
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 const MIN_HS256_SECRET: usize = 32;
+/// RFC 7519 section 5.1 and RFC 9068 section 2.1.
+const ACCEPTED_TYPES: [&str; 2] = ["jwt", "at+jwt"];
+/// Tokens that say something about a login without being one, and the gateway's own kinds.
+const FOREIGN_TYPES: [&str; 6] = [
+    "logout+jwt",
+    "secevent+jwt",
+    "dpop+jwt",
+    "id+jwt",
+    "elevated+jwt",
+    "",
+];

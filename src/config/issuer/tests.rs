@@ -24,10 +24,7 @@ fn the_least_that_makes_an_issuer() {
         json!({ "name": "a", "iss": "https://a.example", "jwks_url": "https://a.example/k" }),
     )
     .unwrap();
-    assert_eq!(
-        issuer.accepted_iss(),
-        [("https://a.example".to_owned(), None)]
-    );
+    assert_eq!(spellings(&issuer), ["https://a.example"]);
     assert_eq!(issuer.algorithms, Algorithm::ASYMMETRIC);
     assert_eq!(issuer.aud_claim, "aud");
     assert!(issuer.enabled && issuer.aud.is_empty() && !issuer.assume_email_verified);
@@ -194,18 +191,12 @@ fn a_template_stands_for_its_tenants() {
     }))
     .unwrap();
     assert_eq!(
-        issuer.accepted_iss(),
-        [
-            (
-                "https://l.example/t1/v2.0".to_owned(),
-                Some("t1".to_owned())
-            ),
-            (
-                "https://l.example/t2/v2.0".to_owned(),
-                Some("t2".to_owned())
-            ),
-        ]
+        spellings(&issuer),
+        ["https://l.example/t1/v2.0", "https://l.example/t2/v2.0"]
     );
+    let tenants = issuer.accepted_iss().into_iter().map(|it| it.tenant);
+    let named = ["t1", "t2"].map(|tenant| Some(tenant.to_owned()));
+    assert_eq!(tenants.collect::<Vec<_>>(), named);
     for (template, tenants, error) in [
         (
             "https://l.example/v2.0",
@@ -284,8 +275,13 @@ fn presets_fill_what_is_absent() {
     assert_eq!(entra.email_verified_claims, ["xms_edov"]);
     let tenants = preset(json!({ "preset": "entra", "tenants": ["t1", "t2"] }));
     assert_eq!(
-        tenants.accepted_iss()[1].0,
-        "https://login.microsoftonline.com/t2/v2.0"
+        spellings(&tenants),
+        [
+            "https://login.microsoftonline.com/t1/v2.0",
+            "https://login.microsoftonline.com/t2/v2.0",
+            "https://sts.windows.net/t1/",
+            "https://sts.windows.net/t2/",
+        ]
     );
     assert_eq!(
         url(&tenants),
@@ -329,4 +325,165 @@ fn the_file_wins_over_a_preset() {
     assert_eq!(issuer.cookie_name.as_deref(), Some("mine"));
     assert_eq!(issuer.cookie_format, CookieFormat::Token);
     assert_eq!(issuer.algorithms, [Algorithm::ES256]);
+}
+
+#[test]
+fn a_server_of_ones_own_has_its_preset() {
+    let supabase = preset(json!({ "preset": "supabase", "url": "https://base.acme.example/" }));
+    assert_eq!(
+        spellings(&supabase),
+        [
+            "https://base.acme.example/auth/v1",
+            "https://base.acme.example"
+        ]
+    );
+    assert_eq!(
+        url(&supabase),
+        "https://base.acme.example/auth/v1/.well-known/jwks.json"
+    );
+    assert_eq!(supabase.cookie_name.as_deref(), Some("sb-base-auth-token"));
+
+    let ory = preset(json!({ "preset": "ory", "url": "https://hydra.acme.example" }));
+    assert_eq!(
+        spellings(&ory),
+        ["https://hydra.acme.example", "https://hydra.acme.example/"]
+    );
+    let network = preset(json!({ "preset": "ory", "project": "keen-lamport" }));
+    assert_eq!(
+        url(&network),
+        "https://keen-lamport.projects.oryapis.com/.well-known/jwks.json"
+    );
+
+    let authentik = preset(json!({
+        "preset": "authentik", "url": "https://auth.acme.example", "application": "web",
+    }));
+    assert_eq!(
+        authentik.iss,
+        "https://auth.acme.example/application/o/web/"
+    );
+    assert_eq!(
+        url(&authentik),
+        "https://auth.acme.example/application/o/web/jwks/"
+    );
+
+    let zitadel = preset(json!({ "preset": "zitadel", "domain": "acme.zitadel.cloud" }));
+    assert_eq!(zitadel.iss, "https://acme.zitadel.cloud");
+    assert_eq!(url(&zitadel), "https://acme.zitadel.cloud/oauth/v2/keys");
+}
+
+#[test]
+fn okta_has_authorization_servers() {
+    let okta = |server: Option<&str>| {
+        let mut written = json!({ "preset": "okta", "domain": "acme.okta.com" });
+        if let Some(server) = server {
+            written["authorization_server"] = json!(server);
+        }
+        let issuer = preset(written);
+        (issuer.iss.clone(), url(&issuer).to_owned())
+    };
+    let base = "https://acme.okta.com";
+    assert_eq!(
+        okta(None),
+        (
+            format!("{base}/oauth2/default"),
+            format!("{base}/oauth2/default/v1/keys")
+        )
+    );
+    assert_eq!(okta(Some("aus1x")).0, format!("{base}/oauth2/aus1x"));
+    assert_eq!(
+        okta(Some("org")),
+        (base.to_owned(), format!("{base}/oauth2/v1/keys"))
+    );
+}
+
+#[test]
+fn workloads_have_sessions_and_no_users() {
+    let github = json!({
+        "preset": "github_actions", "aud": "acme",
+        "required_claims": { "repository_owner": "acme" },
+    });
+    let kubernetes = json!({ "preset": "kubernetes", "aud": "vestibule" });
+    let spiffe = json!({
+        "preset": "spiffe", "trust_domain": "acme.example", "aud": "vestibule",
+        "jwks_url": "https://bundle.acme.example/",
+    });
+    for written in [github.clone(), kubernetes, spiffe.clone()] {
+        assert_eq!(preset(written).provisioning, Provisioning::None);
+    }
+    // What the file says wins.
+    let mut users = github.clone();
+    users["provisioning"] = json!("auto");
+    assert_eq!(preset(users).provisioning, Provisioning::Auto);
+
+    // Whose workflows, and where the bundle is, nobody can know but the operator.
+    for claims in [
+        json!(["repository_owner"]),
+        json!({ "repository_owner": null }),
+        json!({ "actor": "ada" }),
+    ] {
+        let mut open = github.clone();
+        open["name"] = json!("a");
+        open["required_claims"] = claims;
+        assert!(matches!(parse(open), Err(error) if error.contains("required_claims")));
+    }
+    let mut nowhere = spiffe;
+    nowhere["name"] = json!("a");
+    nowhere.as_object_mut().unwrap().remove("jwks_url");
+    assert!(matches!(parse(nowhere), Err(error) if error.contains("jwks_url")));
+}
+
+#[test]
+fn types_of_other_kinds_of_tokens_cannot_be_accepted() {
+    let with = |types: Value| {
+        parse(json!({
+            "name": "a", "iss": "x", "jwks_url": "https://a.example/k", "accepted_types": types,
+        }))
+    };
+    let issuer = with(json!(["application/AT+JWT", "JOSE"])).unwrap();
+    assert_eq!(issuer.accepted_types, ["at+jwt", "jose"]);
+    for foreign in ["logout+jwt", "application/SecEvent+JWT", "dpop+jwt", ""] {
+        assert!(with(json!([foreign])).is_err(), "{foreign}");
+    }
+}
+
+#[test]
+fn aliases_are_spellings_of_one_issuer() {
+    let google = preset(json!({ "preset": "google", "aud": "client" }));
+    assert_eq!(
+        spellings(&google),
+        ["https://accounts.google.com", "accounts.google.com"]
+    );
+    let own = preset(json!({ "preset": "google", "aud": "client", "iss_aliases": [] }));
+    assert_eq!(spellings(&own), ["https://accounts.google.com"]);
+    let template = |alias: &str| {
+        parse(json!({
+            "name": "a", "iss_template": "https://l.example/{tenantid}/v2", "tenants": ["t"],
+            "jwks_url": "https://l.example/k", "iss_aliases": alias,
+        }))
+    };
+    let issuer = template("https://old.example/{tenantid}/").unwrap();
+    assert_eq!(
+        spellings(&issuer),
+        ["https://l.example/t/v2", "https://old.example/t/"]
+    );
+    assert!(template("https://old.example/").is_err());
+    assert!(template("").is_err());
+}
+
+#[test]
+fn a_shared_secret_is_raw_or_base64() {
+    use super::SecretEncoding::{Base64, Raw};
+    assert_eq!(Raw.decode("YWJj+/==").unwrap().as_slice(), b"YWJj+/==");
+    for text in ["-_-_", "+/+/", "+/+_"] {
+        assert_eq!(Base64.decode(text).unwrap().as_slice(), [0xfb, 0xff, 0xbf]);
+    }
+    for text in ["YQ==", "YQ"] {
+        assert_eq!(Base64.decode(text).unwrap().as_slice(), b"a");
+    }
+    assert_eq!(Base64.decode("not base64!"), None);
+}
+
+/// Every `iss` that tokens of an issuer may carry.
+fn spellings(issuer: &Issuer) -> Vec<String> {
+    issuer.accepted_iss().into_iter().map(|it| it.iss).collect()
 }

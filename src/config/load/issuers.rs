@@ -17,9 +17,8 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     for (number, issuer) in config.issuers.iter().enumerate() {
         let at = |key: &str| format!("issuers[{number}].{key}");
         seen.name(&at("name"), &issuer.name, &mut found);
-        for (iss, tenant) in issuer.accepted_iss() {
-            let key = if tenant.is_some() { "tenants" } else { "iss" };
-            seen.iss(&at(key), iss, &own_iss, &mut found);
+        for accepted in issuer.accepted_iss().into_iter().filter(|it| !it.by_preset) {
+            seen.iss(&at(accepted.key), accepted.iss, &own_iss, &mut found);
         }
         if let Some(cookie) = &issuer.cookie_name {
             seen.cookie(&at("cookie_name"), cookie, &mut found);
@@ -114,7 +113,8 @@ fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
         ("sid_claim", &issuer.sid_claim),
         ("email_claim", &issuer.email_claim),
     ];
-    for (key, name) in names {
+    let subjects = issuer.subject_claims.iter().map(|it| ("subject_claim", it));
+    for (key, name) in names.into_iter().chain(subjects) {
         if name.is_empty() {
             found.push(Diagnostic::error(at(key), "empty"));
         }

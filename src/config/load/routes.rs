@@ -7,7 +7,7 @@ use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
 use crate::config::session::BASIC;
-use crate::config::{Access, Config, Route};
+use crate::config::{Access, AuthorizationField, Config, Route};
 use crate::diagnostic::Diagnostic;
 
 /// Checks `routes`.
@@ -54,6 +54,15 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
     } else if is_within(&route.path, &config.api_prefix) {
         let message = format!("`{}` and below is the gateway's own", config.api_prefix);
         found.push(Diagnostic::error(at("path"), message));
+    }
+    if route.authorization == AuthorizationField::Ignore
+        && config.forward.header.eq_ignore_ascii_case("authorization")
+    {
+        let message = "`forward.header` is `Authorization`: the session token takes its place";
+        found.push(
+            Diagnostic::error(at("authorization"), message)
+                .hint("name another field as `forward.header`"),
+        );
     }
     if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
         found.push(Diagnostic::error(at("replace_prefix"), fault));

@@ -13,12 +13,12 @@ use crate::jwks::key::{SkipReason, VerifyingKey};
 pub(super) fn key(kid: &str, pem: &Value) -> Result<VerifyingKey, SkipReason> {
     let pem = pem.as_str().ok_or(SkipReason::Malformed)?.as_bytes();
     let kid = Some(kid.to_owned());
-    if let Ok(certificate) = CertificateDer::from_pem_slice(pem) {
-        let certificate = EndEntityCert::try_from(&certificate);
+    if let Ok(der) = CertificateDer::from_pem_slice(pem) {
+        let certificate = EndEntityCert::try_from(&der);
         let info = certificate
             .map_err(|_| SkipReason::Malformed)?
             .subject_public_key_info();
-        return from_info(kid, info.as_ref());
+        return Ok(from_info(kid, info.as_ref())?.with_certificate(&der));
     }
     let info = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| SkipReason::Malformed)?;
     from_info(kid, info.as_ref())
@@ -31,6 +31,9 @@ fn from_info(kid: Option<String>, info: &[u8]) -> Result<VerifyingKey, SkipReaso
     }
     if let Some(point) = info.strip_prefix(&P384_INFO) {
         return VerifyingKey::ec(kid, None, "P-384", point.to_vec());
+    }
+    if let Some(point) = info.strip_prefix(&P521_INFO) {
+        return VerifyingKey::ec(kid, None, "P-521", point.to_vec());
     }
     if let Some(point) = info.strip_prefix(&ED25519_INFO) {
         return VerifyingKey::ed25519(kid, None, point.to_vec());
@@ -54,6 +57,11 @@ const P256_INFO: [u8; 26] = [
 const P384_INFO: [u8; 23] = [
     0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
     0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
+];
+/// The same for P-521.
+const P521_INFO: [u8; 25] = [
+    0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05,
+    0x2b, 0x81, 0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00,
 ];
 /// The same for Ed25519 (RFC 8410 section 4).
 const ED25519_INFO: [u8; 12] = [

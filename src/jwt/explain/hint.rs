@@ -13,8 +13,11 @@ pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
         Reason::IssuerUnknown => issuer_unknown(seen),
         Reason::AlgorithmNotAllowed => algorithm_not_allowed(seen),
         Reason::KidUnknown => kid_unknown(seen),
+        Reason::KidMissing => kid_missing(seen),
         Reason::KeyAlgorithmMismatch => key_algorithm(seen),
         Reason::NoKeys => no_keys(seen),
+        Reason::SubMissing | Reason::SubInvalid => subject(seen),
+        Reason::TypeNotAccepted => token_type(seen),
         Reason::Expired => date(seen, "exp", "The token expired"),
         Reason::NotYetValid => date(seen, "nbf", "The token's `nbf` is"),
         Reason::IssuedInFuture => date(seen, "iat", "The token's `iat` is"),
@@ -29,6 +32,9 @@ pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
 
 fn malformed(seen: &Seen<'_>) -> Option<String> {
     let text = seen.text;
+    if text.is_empty() {
+        return Some("There is no token.".to_owned());
+    }
     if text
         .get(..7)
         .is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
@@ -107,6 +113,33 @@ fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
     Some(hint)
 }
 
+fn kid_missing(seen: &Seen<'_>) -> Option<String> {
+    let algorithm = seen.header.as_ref()?.algorithm;
+    let issuer = &seen.entry?.issuer;
+    let keys = issuer.keys().snapshot();
+    let fitting: Vec<&str> = keys
+        .iter()
+        .filter(|key| key.permits(algorithm))
+        .map(|key| key.kid().unwrap_or("(without a `kid`)"))
+        .collect();
+    if fitting.is_empty() {
+        return Some(format!(
+            "The token has no `kid`, and the issuer `{}` has no key for {}.",
+            issuer.name(),
+            algorithm.name()
+        ));
+    }
+    Some(format!(
+        "The token has no `kid`, and {} keys of the issuer `{}` may have signed it with {}: {}. \
+         Have the provider send `kid` or `x5t`, or set `try_all_keys: true` for this issuer, \
+         which tries up to 8 keys for each token.",
+        fitting.len(),
+        issuer.name(),
+        algorithm.name(),
+        fitting.join(", ")
+    ))
+}
+
 fn key_algorithm(seen: &Seen<'_>) -> Option<String> {
     let header = seen.header.as_ref()?;
     let kid = header.kid.as_deref()?;
@@ -131,6 +164,31 @@ fn no_keys(seen: &Seen<'_>) -> Option<String> {
         "There are no keys of the issuer `{}` from {}: {error}.",
         issuer.name(),
         status.source
+    ))
+}
+
+fn subject(seen: &Seen<'_>) -> Option<String> {
+    let settings = seen.entry?.issuer.settings();
+    if let Some(domain) = &settings.trust_domain {
+        return Some(format!(
+            "The subject is not a SPIFFE ID of the trust domain {domain:?}."
+        ));
+    }
+    if settings.subject_claims.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "The issuer's `subject_claim` is `{}`; the token has none of these with a non-empty string \
+         or a whole number.",
+        settings.subject_claims.join("`, `")
+    ))
+}
+
+fn token_type(seen: &Seen<'_>) -> Option<String> {
+    let accepted = &seen.entry?.issuer.settings().accepted_types;
+    Some(format!(
+        "The `typ` is not one of the issuer's `accepted_types`, which are `{}`.",
+        accepted.join("`, `")
     ))
 }
 

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::{Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::store::{
     CredentialFormat, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal,
-    UserFilter,
+    UserFilter, is_workload, workload_id,
 };
 
 pub(super) async fn the_first_sight_makes_a_user_and_a_session(engine: &dyn Engine) {
@@ -39,6 +39,48 @@ pub(super) async fn the_first_sight_makes_a_user_and_a_session(engine: &dyn Engi
     let again = live(&*store, token("ada")).await;
     assert!(!again.user_created && !again.session_created);
     assert_eq!((again.user, again.session), (first.user, first.session));
+    store.close().await;
+}
+
+pub(super) async fn a_workload_has_a_session_and_no_user(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let workload = |sub: &str| SignIn {
+        provisioning: Provisioning::None,
+        email: Some("build@example.com".to_owned()),
+        ..token(sub)
+    };
+    let first = live(&*store, workload("build")).await;
+    assert!(first.session_created && !first.user_created);
+    assert!(is_workload(first.user.id) && first.session.user_id == first.user.id);
+    assert_eq!(first.user.id, workload_id(ISSUER, "build"));
+    assert_eq!(store.user(first.user.id).await.unwrap(), None);
+    let nobody = store.user_by_identity(ISSUER, "build").await.unwrap();
+    assert_eq!(nobody, None);
+    assert_eq!(
+        store.session(sid("build")).await.unwrap().as_ref(),
+        Some(&first.session)
+    );
+    let again = live(&*store, workload("build")).await;
+    assert_eq!(
+        (again.user.id, again.session_created),
+        (first.user.id, false)
+    );
+    assert_ne!(
+        live(&*store, workload("deploy")).await.user.id,
+        first.user.id
+    );
+
+    // Its session ends like any other.
+    store
+        .end_session(sid("build"), RevocationReason::Revoked, NOON)
+        .await
+        .unwrap();
+    let refusal = refused(&*store, workload("build")).await;
+    assert!(matches!(refusal, SignInRefusal::SessionEnded(_)));
+
+    // Whoever is a user stays one.
+    let ada = live(&*store, token("ada")).await.user;
+    assert_eq!(live(&*store, workload("ada")).await.user.id, ada.id);
     store.close().await;
 }
 

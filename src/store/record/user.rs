@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::ledger::Digest;
 use crate::clock::UnixTime;
 
 /// A user of the platform.
@@ -38,6 +39,20 @@ impl User {
             .find(|held| held.format == CredentialFormat::ExternalUser && held.iss == iss)
     }
 
+    /// What stands for the user in a session that has none: whom a token names, and nothing that is
+    /// kept.
+    pub fn of_workload(id: Uuid, credentials: Vec<Credential>, now: UnixTime) -> Self {
+        Self {
+            id,
+            credentials,
+            created_at: now,
+            first_visit: None,
+            last_visit: None,
+            blocked: false,
+            metadata: Map::new(),
+        }
+    }
+
     /// The address of an `email` credential, preferably the one that `iss` verified.
     pub fn email(&self, iss: &str) -> Option<&str> {
         let emails = || self.credentials.iter().filter(|held| held.email.is_some());
@@ -46,6 +61,20 @@ impl User {
             .or_else(|| emails().next())?;
         own.email.as_deref()
     }
+}
+
+/// The id in the user's place in sessions of an identity that is no user: the same for each of its
+/// logins, and a UUIDv8, which no user's is.
+pub fn workload_id(iss: &str, sub: &str) -> Uuid {
+    let Digest(digest) = Digest::of(&["workload", iss, sub]);
+    let mut id = [0; 16];
+    id.iter_mut().zip(digest).for_each(|(to, byte)| *to = byte);
+    Uuid::new_v8(id)
+}
+
+/// Whether an id is one of [`workload_id`].
+pub fn is_workload(id: Uuid) -> bool {
+    id.get_version_num() == 8
 }
 
 /// What proves a user: a verified credential.

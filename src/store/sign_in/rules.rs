@@ -10,7 +10,7 @@ use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 use crate::clock::UnixTime;
 use crate::store::{
     ChangeKind, Credential, CredentialFormat, Ended, NotBefore, RevocationReason, SessionRecord,
-    Tombstone, User,
+    Tombstone, User, workload_id,
 };
 
 /// What an engine has about a request.
@@ -99,22 +99,28 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         sequence,
     } = found;
     let known = user.is_some();
-    let mergeable = if known {
+    let is_workload = !known && request.provisioning == Provisioning::None;
+    let mergeable = if known || is_workload {
         None
     } else {
         linkable(request, email_holder.as_ref())
     };
     let linked = mergeable.is_some();
-    let old_user = user.or(mergeable);
+    // A workload is like a user who is known and stays as it is, but is kept nowhere.
+    let workload = is_workload.then(|| workload(request));
+    let old_user = user.or(mergeable).or(workload);
     if let Some(refusal) = refusal(request, old_user.as_ref(), tombstone.as_ref(), &marks) {
         return Decision::refuse(refusal);
     }
 
     let mut user = old_user.clone().unwrap_or_else(|| new_user(request.now));
-    if !known {
+    if !known && !is_workload {
         user.credentials.push(external_credential(request));
     }
-    let email_taken = follow_email(&mut user, request, email_holder.as_ref());
+    let email_taken = match is_workload {
+        true => false,
+        false => follow_email(&mut user, request, email_holder.as_ref()),
+    };
     let proven = old_user
         .as_ref()
         .is_some_and(|old| old.credentials == user.credentials);
@@ -134,7 +140,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
     let says_other = old_session
         .as_ref()
         .is_some_and(|(as_it_is, _)| as_it_is.known_claims() != session.known_claims());
-    if session_created {
+    if session_created && !is_workload {
         user.first_visit.get_or_insert(request.now);
         user.last_visit = user.last_visit.max(Some(request.now));
     }
@@ -244,6 +250,15 @@ fn new_user(now: UnixTime) -> User {
         blocked: false,
         metadata: serde_json::Map::new(),
     }
+}
+
+fn workload(request: &SignIn) -> User {
+    let id = workload_id(&request.iss, &request.sub);
+    let credential = Credential {
+        id,
+        ..external_credential(request)
+    };
+    User::of_workload(id, vec![credential], request.now)
 }
 
 fn external_credential(request: &SignIn) -> Credential {

@@ -1,3 +1,5 @@
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, KeyPair};
@@ -5,12 +7,19 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::json;
 
 use crate::config::issuer::{Algorithm, KeyFormat};
-use crate::jwks::KeySet;
+use crate::jwks::{Candidates, KeySet};
 use crate::jwt::fixture;
 
 fn certificate(pair: &KeyPair) -> String {
     let params = CertificateParams::new(vec!["securetoken.example".to_owned()]).unwrap();
     params.self_signed(pair).unwrap().pem()
+}
+
+fn p521_pem() -> String {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap();
+    let der = AsDer::<PublicKeyX509Der>::as_der(pair.public_key()).unwrap();
+    let text = STANDARD.encode(der.as_ref());
+    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }
 
 #[test]
@@ -19,7 +28,7 @@ fn certificates_and_public_keys_are_read() {
     let fixture::Signer::Rsa(rsa_key) = fixture::rsa() else {
         unreachable!()
     };
-    let pkcs8 = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(rsa_key);
+    let pkcs8 = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(rsa_key);
     let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8.unwrap().as_ref().to_vec());
     let rsa = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &rcgen::PKCS_RSA_SHA256).unwrap();
     let map = json!({
@@ -27,9 +36,10 @@ fn certificates_and_public_keys_are_read() {
         "ec-key": ec.public_key_pem(),
         "rsa-cert": certificate(&rsa),
         "rsa-key": rsa.public_key_pem(),
+        "p521": p521_pem(),
     });
     let set = KeySet::parse_as(KeyFormat::PemMap, map.to_string().as_bytes(), 10).unwrap();
-    assert_eq!(set.len(), 4, "{:?}", set.skipped());
+    assert_eq!(set.len(), 5, "{:?}", set.skipped());
 
     // The key from the certificate is the one that signs.
     let token = fixture::rsa().sign(&json!({ "alg": "RS256" }), &json!({}));
@@ -38,13 +48,16 @@ fn certificates_and_public_keys_are_read() {
         .decode(signature)
         .unwrap();
     for kid in ["rsa-cert", "rsa-key"] {
-        let key = set.find(Some(kid), Algorithm::RS256).unwrap();
+        let Ok(Candidates::One(key)) = set.find(Some(kid).into(), Algorithm::RS256) else {
+            panic!("{kid}");
+        };
         assert!(
             key.verify(Algorithm::RS256, signed.as_bytes(), &signature),
             "{kid}"
         );
     }
-    assert!(set.find(Some("ec-cert"), Algorithm::ES256).is_ok());
+    assert!(set.find(Some("ec-cert").into(), Algorithm::ES256).is_ok());
+    assert!(set.find(Some("p521").into(), Algorithm::ES512).is_ok());
 }
 
 #[test]

@@ -136,6 +136,46 @@ pub(super) fn google_iap(signer: &Signer, kid: &str) -> Published {
     sets(keys, 5)
 }
 
+/// One key in use and one to come, without certificates: Okta, Zitadel, Ory.
+pub(super) fn two(kid: &str) -> Published {
+    sets(
+        vec![
+            signing(fixture::rsa(), kid, json!({})),
+            signing(another(), "y2kNp0", json!({})),
+        ],
+        2,
+    )
+}
+
+/// With certificates and both thumbprints.
+pub(super) fn github_actions(kid: &str) -> Published {
+    let members = json!({ "x5c": ["MIIDKzCC"], "x5t": kid, "x5t#S256": null });
+    sets(
+        vec![
+            signing(another(), "cc413527-173f", json!({ "x5c": ["MIIDKzCC"] })),
+            signing(fixture::rsa(), kid, members),
+        ],
+        2,
+    )
+}
+
+/// A bundle (SPIFFE Trust Domain and Bundle section 4): keys of both kinds, told by their use.
+pub(super) fn spiffe(signer: &Signer, kid: &str) -> Published {
+    let mut published = sets(
+        vec![
+            with_members(
+                another().jwk("x"),
+                json!({ "use": "x509-svid", "kid": null, "x5c": ["MIIDKzCC"] }),
+            ),
+            with_members(signer.jwk(kid), json!({ "use": "jwt-svid" })),
+        ],
+        1,
+    );
+    published.document["spiffe_sequence"] = json!(1);
+    published.document["spiffe_refresh_hint"] = json!(2);
+    published
+}
+
 fn sets(keys: Vec<Value>, usable: usize) -> Published {
     Published {
         document: json!({ "keys": keys }),

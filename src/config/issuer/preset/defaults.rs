@@ -1,0 +1,84 @@
+//! One setting each, filled in where the file leaves it out.
+
+use crate::config::issuer::error::IssuerError;
+use crate::config::issuer::raw::{OneOrMany, RawIssuer};
+use crate::config::issuer::{Algorithm, Provisioning};
+
+/// The `iss`.
+pub(super) fn iss(raw: &mut RawIssuer, iss: String) {
+    if raw.iss_template.is_none() {
+        raw.iss.get_or_insert(iss);
+    }
+}
+
+/// True when the preset's address is the one in use.
+pub(super) fn keys(raw: &mut RawIssuer, url: String) -> bool {
+    let free = !raw.has_key_source();
+    if free {
+        raw.jwks_url = Some(url);
+    }
+    free
+}
+
+/// The cookie that contains its token.
+pub(super) fn cookie(raw: &mut RawIssuer, name: String) {
+    raw.cookie_name.get_or_insert(name);
+}
+
+/// The algorithms that it signs with.
+pub(super) fn algorithms(raw: &mut RawIssuer, algorithms: &[Algorithm]) {
+    raw.algorithms.get_or_insert(algorithms.to_vec());
+}
+
+/// Refuses an issuer without an audience, where that would trust every customer of the provider.
+pub(super) fn audience_given(raw: &RawIssuer) -> Result<(), IssuerError> {
+    if raw.aud.is_some() {
+        Ok(())
+    } else {
+        Err(IssuerError::MissingParameter("aud"))
+    }
+}
+
+/// A parameter that becomes one segment of a URL.
+pub(super) fn word(value: Option<String>, name: &'static str) -> Result<String, IssuerError> {
+    let value = value.ok_or(IssuerError::MissingParameter(name))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        Ok(value)
+    } else {
+        Err(IssuerError::BadParameter(name))
+    }
+}
+
+/// A parameter that becomes the host of a URL, and maybe its port.
+pub(super) fn host(value: Option<String>, name: &'static str) -> Result<String, IssuerError> {
+    let value = value.ok_or(IssuerError::MissingParameter(name))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        Ok(value)
+    } else {
+        Err(IssuerError::BadParameter(name))
+    }
+}
+
+/// Other spellings of its `iss`.
+pub(super) fn aliases(raw: &mut RawIssuer, aliases: Vec<String>) {
+    raw.preset_aliases = aliases;
+}
+
+/// The types of its tokens.
+pub(super) fn types(raw: &mut RawIssuer, types: &[&str]) {
+    let types = types.iter().map(|it| (*it).to_owned()).collect();
+    raw.accepted_types.get_or_insert(OneOrMany::Many(types));
+}
+
+/// What holds its tokens is a program: sessions, and no users.
+pub(super) fn workload(raw: &mut RawIssuer) {
+    raw.provisioning.get_or_insert(Provisioning::None);
+}
+
+/// The address of a server, without a slash at its end.
+pub(super) fn server(value: Option<String>) -> Result<String, IssuerError> {
+    let url = value.ok_or(IssuerError::MissingParameter("url"))?;
+    Ok(url.trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,238 @@
+//! Providers that people sign in with.
+
+use serde_json::json;
+use url::Url;
+
+use super::defaults::{
+    algorithms, aliases, audience_given, cookie, host, iss, keys, server, types, word,
+};
+use crate::config::issuer::error::IssuerError;
+use crate::config::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
+use crate::config::issuer::{Algorithm, CookieFormat, KeyFormat};
+
+pub(super) fn auth0(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let domain = host(raw.domain.take(), "domain")?;
+    // Auth0's `iss` ends in a slash.
+    iss(raw, format!("https://{domain}/"));
+    keys(raw, format!("https://{domain}/.well-known/jwks.json"));
+    algorithms(raw, &[Algorithm::RS256, Algorithm::PS256]);
+    Ok(())
+}
+
+pub(super) fn firebase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let project = word(raw.project.take(), "project")?;
+    if raw.session_cookie == Some(true) {
+        iss(
+            raw,
+            format!("https://session.firebase.google.com/{project}"),
+        );
+        if keys(raw, FIREBASE_SESSION_KEYS.to_owned()) {
+            raw.key_format.get_or_insert(KeyFormat::PemMap);
+        }
+        cookie(raw, "__session".to_owned());
+    } else {
+        iss(raw, format!("https://securetoken.google.com/{project}"));
+        keys(raw, FIREBASE_TOKEN_KEYS.to_owned());
+    }
+    raw.aud.get_or_insert(OneOrMany::One(project));
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+pub(super) fn supabase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let project = match raw.url.take() {
+        None => {
+            let project = word(raw.project.take(), "project")?;
+            let base = format!("https://{project}.supabase.co/auth/v1");
+            keys(raw, format!("{base}/.well-known/jwks.json"));
+            iss(raw, base);
+            project
+        }
+        Some(url) => self_hosted_supabase(raw, url)?,
+    };
+    raw.aud
+        .get_or_insert(OneOrMany::One("authenticated".to_owned()));
+    if raw.cookie_name.is_none() {
+        raw.cookie_format.get_or_insert(CookieFormat::SupabaseSsr);
+    }
+    cookie(raw, format!("sb-{project}-auth-token"));
+    raw.sid_claim.get_or_insert("session_id".to_owned());
+    algorithms(raw, &[Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA]);
+    Ok(())
+}
+
+pub(super) fn clerk(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let domain = host(raw.domain.take(), "domain")?;
+    iss(raw, format!("https://{domain}"));
+    keys(raw, format!("https://{domain}/.well-known/jwks.json"));
+    cookie(raw, "__session".to_owned());
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+pub(super) fn cognito(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let user_pool = word(raw.user_pool.take(), "user_pool")?;
+    let (region, _) = user_pool
+        .split_once('_')
+        .ok_or(IssuerError::BadParameter("user_pool"))?;
+    let base = format!("https://cognito-idp.{region}.amazonaws.com/{user_pool}");
+    keys(raw, format!("{base}/.well-known/jwks.json"));
+    iss(raw, base);
+    let aud_claim = raw.aud_claim.get_or_insert("client_id".to_owned());
+    let token_use = if aud_claim == "client_id" {
+        "access"
+    } else {
+        "id"
+    };
+    raw.required_claims.get_or_insert_with(|| {
+        RawClaims::Values([("token_use".to_owned(), json!(token_use))].into())
+    });
+    raw.sid_claim.get_or_insert("origin_jti".to_owned());
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+/// Tokens of both versions are signed with the same keys and differ in their `iss`.
+pub(super) fn entra(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    if let Some(tenant) = raw.tenant.take() {
+        let tenant = word(Some(tenant), "tenant")?;
+        iss(raw, format!("{ENTRA}/{tenant}/v2.0"));
+        aliases(raw, vec![format!("{ENTRA_V1}/{tenant}/")]);
+        keys(raw, format!("{ENTRA}/{tenant}/discovery/v2.0/keys"));
+    } else if !raw.tenants.is_empty() {
+        raw.iss_template
+            .get_or_insert(format!("{ENTRA}/{{tenantid}}/v2.0"));
+        aliases(raw, vec![format!("{ENTRA_V1}/{{tenantid}}/")]);
+        keys(raw, format!("{ENTRA}/common/discovery/v2.0/keys"));
+    } else {
+        return Err(IssuerError::MissingParameter("tenant"));
+    }
+    // An address is nobody's proof here unless Entra says that its domain is owned.
+    raw.email_verified_claim
+        .get_or_insert("xms_edov".to_owned());
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+pub(super) fn keycloak(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let url = raw.url.take().ok_or(IssuerError::MissingParameter("url"))?;
+    let realm = word(raw.realm.take(), "realm")?;
+    let base = format!("{}/realms/{realm}", url.trim_end_matches('/'));
+    keys(raw, format!("{base}/protocol/openid-connect/certs"));
+    iss(raw, base);
+    Ok(())
+}
+
+pub(super) fn workos(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let client_id = word(raw.client_id.take(), "client_id")?;
+    iss(
+        raw,
+        format!("https://api.workos.com/user_management/{client_id}"),
+    );
+    keys(raw, format!("https://api.workos.com/sso/jwks/{client_id}"));
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+/// A server of one's own. Its `iss` is the address of its API, with the path or without, by version
+/// and settings. Most sign with the shared secret alone and publish no keys.
+fn self_hosted_supabase(raw: &mut RawIssuer, url: String) -> Result<String, IssuerError> {
+    if raw.project.is_some() {
+        return Err(IssuerError::ForeignParameter("project"));
+    }
+    let url = server(Some(url))?;
+    let parsed = Url::parse(&url).map_err(|_| IssuerError::NoUrl(url.clone()))?;
+    let base = format!("{url}/auth/v1");
+    if raw.hs256_secret.is_none() {
+        keys(raw, format!("{base}/.well-known/jwks.json"));
+    }
+    iss(raw, base);
+    aliases(raw, vec![url]);
+    // The cookie is named after the first label of the host, as the client library does it.
+    let host = parsed.host_str().unwrap_or_default();
+    Ok(host.split('.').next().unwrap_or_default().to_owned())
+}
+
+/// The organization's own authorization server (`org`) issues tokens for Okta's API only; all others
+/// have an id.
+pub(super) fn okta(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let domain = host(raw.domain.take(), "domain")?;
+    let base = match raw.authorization_server.take() {
+        Some(org) if org == "org" => {
+            keys(raw, format!("https://{domain}/oauth2/v1/keys"));
+            format!("https://{domain}")
+        }
+        server => {
+            let server = server.unwrap_or_else(|| "default".to_owned());
+            let server = word(Some(server), "authorization_server")?;
+            let base = format!("https://{domain}/oauth2/{server}");
+            keys(raw, format!("{base}/v1/keys"));
+            base
+        }
+    };
+    iss(raw, base);
+    types(raw, &["jwt", "at+jwt", "okta-internal-at+jwt"]);
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+pub(super) fn zitadel(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let domain = host(raw.domain.take(), "domain")?;
+    iss(raw, format!("https://{domain}"));
+    keys(raw, format!("https://{domain}/oauth/v2/keys"));
+    Ok(())
+}
+
+/// Each application is an issuer of its own.
+pub(super) fn authentik(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let url = server(raw.url.take())?;
+    let application = word(raw.application.take(), "application")?;
+    let base = format!("{url}/application/o/{application}/");
+    keys(raw, format!("{base}jwks/"));
+    iss(raw, base);
+    algorithms(
+        raw,
+        &[
+            Algorithm::RS256,
+            Algorithm::ES256,
+            Algorithm::ES384,
+            Algorithm::ES512,
+        ],
+    );
+    Ok(())
+}
+
+/// Every client of Google has the same issuer and keys, so that the audience has to be said.
+pub(super) fn google(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    iss(raw, "https://accounts.google.com".to_owned());
+    aliases(raw, vec!["accounts.google.com".to_owned()]);
+    keys(raw, "https://www.googleapis.com/oauth2/v3/certs".to_owned());
+    audience_given(raw)?;
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+/// Ory's OAuth server writes its `iss` with a slash at the end or without, as it is configured.
+pub(super) fn ory(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let base = match (raw.url.take(), raw.project.take()) {
+        (Some(_), Some(_)) => return Err(IssuerError::ForeignParameter("project")),
+        (Some(url), None) => server(Some(url))?,
+        (None, project) => {
+            let project = word(project, "project")?;
+            format!("https://{project}.projects.oryapis.com")
+        }
+    };
+    keys(raw, format!("{base}/.well-known/jwks.json"));
+    aliases(raw, vec![format!("{base}/")]);
+    iss(raw, base);
+    algorithms(raw, &[Algorithm::RS256, Algorithm::ES256]);
+    Ok(())
+}
+
+const ENTRA: &str = "https://login.microsoftonline.com";
+/// Of tokens of version 1.0.
+const ENTRA_V1: &str = "https://sts.windows.net";
+const FIREBASE_TOKEN_KEYS: &str =
+    "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com";
+const FIREBASE_SESSION_KEYS: &str =
+    "https://www.googleapis.com/identitytoolkit/v3/relyingparty/publicKeys";

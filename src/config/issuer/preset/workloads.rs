@@ -1,0 +1,68 @@
+//! Issuers whose tokens programs hold: there is nobody to make a user of.
+
+use super::defaults::{algorithms, audience_given, iss, keys, server, types, word, workload};
+use crate::config::issuer::Algorithm;
+use crate::config::issuer::error::IssuerError;
+use crate::config::issuer::raw::{RawClaims, RawIssuer};
+
+/// Everybody can run a workflow and ask for a token with any audience: what makes a token somebody's
+/// is the repository or its owner.
+pub(super) fn github_actions(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let base = "https://token.actions.githubusercontent.com";
+    iss(raw, base.to_owned());
+    keys(raw, format!("{base}/.well-known/jwks"));
+    audience_given(raw)?;
+    let says_whose = match &raw.required_claims {
+        Some(RawClaims::Values(values)) => values
+            .iter()
+            .any(|(name, value)| GITHUB_OWNERS.contains(&name.as_str()) && !value.is_null()),
+        _ => false,
+    };
+    if !says_whose {
+        return Err(IssuerError::NobodyTrusted(
+            "`repository`, `repository_id`, `repository_owner`, `repository_owner_id`, `sub`",
+        ));
+    }
+    algorithms(raw, &[Algorithm::RS256]);
+    workload(raw);
+    Ok(())
+}
+
+/// The API server publishes its keys below its issuer, behind the cluster's own authority.
+pub(super) fn kubernetes(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let url = raw
+        .url
+        .take()
+        .unwrap_or_else(|| "https://kubernetes.default.svc.cluster.local".to_owned());
+    keys(
+        raw,
+        format!("{}/openid/v1/jwks", server(Some(url.clone()))?),
+    );
+    iss(raw, url);
+    audience_given(raw)?;
+    algorithms(raw, &[Algorithm::RS256, Algorithm::ES256, Algorithm::ES384]);
+    workload(raw);
+    Ok(())
+}
+
+/// JWT-SVID sections 2 and 3. The address of the bundle is the operator's own.
+pub(super) fn spiffe(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let domain = word(raw.trust_domain.take(), "trust_domain")?;
+    iss(raw, format!("spiffe://{domain}"));
+    raw.trust_domain = Some(domain);
+    if !raw.has_key_source() {
+        return Err(IssuerError::PresetWithoutKeys);
+    }
+    audience_given(raw)?;
+    types(raw, &["jwt", "jose"]);
+    workload(raw);
+    Ok(())
+}
+
+const GITHUB_OWNERS: [&str; 5] = [
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "sub",
+];

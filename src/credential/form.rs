@@ -1,0 +1,126 @@
+//! The form of a token in a field or cookie: what is around it, and whether it can be one at all.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use memchr::memchr_iter;
+
+/// The token in the value of an issuer's own field or cookie. Quotes (RFC 6265 section 4.1.1) and the
+/// scheme are no part of it, also where a cookie library has encoded them: `"Bearer T"`,
+/// `Bearer%20T`.
+pub(super) fn bare(value: &[u8]) -> &[u8] {
+    let value = unquoted(value);
+    match value.split_at_checked(BEARER.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(BEARER) => {
+            let gap = SPACES.iter().find_map(|space| rest.strip_prefix(*space));
+            match (rest, gap) {
+                ([], _) => rest,
+                (_, Some(token)) => unquoted(token),
+                (_, None) => value,
+            }
+        }
+        _ => value,
+    }
+}
+
+/// A value without quotes around it.
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    QUOTES
+        .iter()
+        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(value)
+        .trim_ascii()
+}
+
+/// Whether a text has the form of a JWT: three parts (RFC 7515 section 3.1) or, encrypted, five
+/// (RFC 7516 section 3.1), the first of which is the beginning of a JSON object in base64url.
+/// `null`, `undefined`, keys of other APIs and opaque tokens have another.
+pub(super) fn is_jwt(text: &[u8]) -> bool {
+    if ![2, 4].contains(&memchr_iter(b'.', text).count()) {
+        return false;
+    }
+    let header = text.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let mut beginning = [0; 3];
+    let quantum = header.get(..4).unwrap_or(header);
+    match LENIENT.decode_slice(quantum, &mut beginning) {
+        Ok(_) => beginning.trim_ascii_start().first() == Some(&b'{'),
+        Err(_) => false,
+    }
+}
+
+/// The scheme of RFC 6750.
+pub(super) const BEARER: &[u8] = b"Bearer";
+const SPACES: [&[u8]; 3] = [b" ", b"\t", b"%20"];
+const QUOTES: [&[u8]; 2] = [b"\"", b"%22"];
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::{bare, is_jwt};
+
+    #[test]
+    fn what_is_around_a_token_is_no_part_of_it() {
+        for value in [
+            "a.b.c",
+            " a.b.c\t",
+            "\"a.b.c\"",
+            "%22a.b.c%22",
+            "Bearer a.b.c",
+            "bearer  a.b.c",
+            "\"Bearer a.b.c\"",
+            "%22Bearer%20a.b.c%22",
+            "Bearer%20a.b.c",
+            "Bearer \"a.b.c\"",
+        ] {
+            assert_eq!(bare(value.as_bytes()), b"a.b.c", "{value}");
+        }
+        for (value, inner) in [
+            ("Bearer", ""),
+            ("Bearer ", ""),
+            ("\"\"", ""),
+            ("Bearera.b.c", "Bearera.b.c"),
+            ("Bearer.b.c", "Bearer.b.c"),
+            ("Basic a.b.c", "Basic a.b.c"),
+            ("\"a.b.c", "\"a.b.c"),
+            ("Bearer Bearer a.b.c", "Bearer a.b.c"),
+        ] {
+            assert_eq!(bare(value.as_bytes()), inner.as_bytes(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_jwt_begins_with_a_header() {
+        // `{}`, `{"alg"…`, a header with a line break first, an encrypted token.
+        for text in [
+            "e30.e30.x",
+            "eyJhbGciOiJFUzI1NiJ9.e30.x",
+            "CnsgfQ.e30.x",
+            "e30.a.b.c.d",
+        ] {
+            assert!(is_jwt(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "null",
+            "undefined",
+            "[object Object]",
+            "sk-proj-abc",
+            "a.b",
+            "..",
+            "a.b.c",
+            "e30.e30",
+            "e30.e30.x.y",
+            "W10.e30.x",
+            "www.example.com",
+            "hvs.CAESI.x",
+        ] {
+            assert!(!is_jwt(text.as_bytes()), "{text}");
+        }
+    }
+}

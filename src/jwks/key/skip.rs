@@ -1,0 +1,66 @@
+//! Why an entry of a key set is not used.
+
+/// Why an entry of a key set is left out. The rest of the set serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// A member is missing or has the wrong shape.
+    Malformed,
+    /// `kty` is `oct`.
+    Symmetric,
+    /// Another `kty`.
+    TypeUnsupported,
+    /// Another `crv`.
+    CurveUnsupported,
+    /// `use` or `key_ops` say that it is not for verifying.
+    NotForVerifying,
+    /// An `alg` that the gateway cannot verify.
+    AlgorithmUnsupported,
+    /// An `alg` that does not go with the key.
+    AlgorithmMismatch,
+    /// RSA under 2048 bits.
+    RsaTooSmall,
+    /// RSA that can be factored (CVE-2017-15361).
+    RsaWeak,
+    /// Numbers that are no key, such as a point off its curve.
+    KeyInvalid,
+    /// The private key is published with it.
+    PrivateKey,
+    /// Two different keys of one `kid` for the same algorithm: neither is used.
+    DuplicateKid,
+}
+
+impl SkipReason {
+    /// Every reason, for counters.
+    pub const ALL: [Self; 12] = [
+        Self::Malformed,
+        Self::Symmetric,
+        Self::TypeUnsupported,
+        Self::CurveUnsupported,
+        Self::NotForVerifying,
+        Self::AlgorithmUnsupported,
+        Self::AlgorithmMismatch,
+        Self::RsaTooSmall,
+        Self::RsaWeak,
+        Self::KeyInvalid,
+        Self::PrivateKey,
+        Self::DuplicateKid,
+    ];
+
+    /// A stable word for logs and metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Symmetric => "symmetric",
+            Self::TypeUnsupported => "type_unsupported",
+            Self::CurveUnsupported => "curve_unsupported",
+            Self::NotForVerifying => "not_for_verifying",
+            Self::AlgorithmUnsupported => "algorithm_unsupported",
+            Self::AlgorithmMismatch => "algorithm_mismatch",
+            Self::RsaTooSmall => "rsa_too_small",
+            Self::RsaWeak => "rsa_weak",
+            Self::KeyInvalid => "key_invalid",
+            Self::PrivateKey => "private_key",
+            Self::DuplicateKid => "duplicate_kid",
+        }
+    }
+}
