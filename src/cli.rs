@@ -22,6 +22,7 @@ mod issuers;
 mod jwks;
 mod keys;
 mod operator;
+mod pinned_tls;
 mod ready;
 mod reload;
 mod sessions;
@@ -31,7 +32,7 @@ mod users;
 
 use crate::config::load::Loaded;
 use crate::config::{self, Config};
-use crate::{demo, server, telemetry};
+use crate::{demo, metrics, server, telemetry};
 
 /// A bring-your-own-auth gateway: an external JWT goes in, a session of the platform comes out.
 #[derive(Debug, Parser)]
@@ -145,9 +146,10 @@ fn serve(options: &ServeOptions) -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    if let Err(error) = log_as(&config) {
-        return fail(&error, ExitCode::from(WRONG_USAGE));
-    }
+    let log = match log_as(&config) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
+    };
     for warning in &warnings {
         warn!(%warning, "in the configuration file");
     }
@@ -155,7 +157,9 @@ fn serve(options: &ServeOptions) -> ExitCode {
         true => server::Start::Upgrade,
         false => server::Start::Fresh,
     };
-    match server::run(&config, start) {
+    let ended = server::run(&config, start);
+    drop(log);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
@@ -163,8 +167,8 @@ fn serve(options: &ServeOptions) -> ExitCode {
 
 fn demonstrate(options: &demo::Options) -> ExitCode {
     let demo = demo::run(options, |config| {
-        // A log that can not be set up is not worth failing the demo for.
-        let _ = log_as(&config);
+        // A log that cannot be set up is not worth failing the demo for.
+        let _log = log_as(&config);
         server::run(&config, server::Start::Fresh)
     });
     match demo {
@@ -180,12 +184,12 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
     })
 }
 
-fn log_as(config: &Config) -> Result<(), telemetry::TelemetryError> {
+fn log_as(config: &Config) -> Result<telemetry::Log, telemetry::TelemetryError> {
     let format = match config.log.format {
         config::LogFormat::Text => telemetry::Format::Text,
         config::LogFormat::Json => telemetry::Format::Json,
     };
-    telemetry::install(format, &config.log.level)
+    telemetry::install(format, &config.log.level, metrics::log_dropped()?)
 }
 
 fn fail(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {

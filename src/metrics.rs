@@ -5,6 +5,7 @@
 //! caller, so that counting there is one atomic addition.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -103,8 +104,18 @@ pub struct Metrics {
     pub websockets: IntGauge,
     /// Connections closed by the guard, by `cause`.
     pub connections_cut: IntCounterVec,
+    /// Requests that wait for their turn, by `upstream`.
+    pub upstream_waiting: IntGaugeVec,
+    /// Requests refused because there was no room for them, by `reason`.
+    pub overload_refusals: IntCounterVec,
+    /// What clients may hold of memory in all, in bytes.
+    pub memory_budget: IntGauge,
+    /// What connections and requests are counted with, in bytes.
+    pub memory_spent: IntGauge,
     /// Lines of the access log that were lost.
     pub access_log_dropped: IntCounter,
+    /// Lines of the program's log that were lost.
+    pub log_dropped: IntCounter,
     /// Spans of sampled traces.
     pub spans_recorded: IntCounter,
     /// Spans sent to the collector, by `result`.
@@ -164,7 +175,12 @@ impl Metrics {
             connections: new.gauge(described::CONNECTIONS)?,
             websockets: new.gauge(described::WEBSOCKETS)?,
             connections_cut: new.counters(described::CONNECTIONS_CUT)?,
+            upstream_waiting: new.gauges(described::UPSTREAM_WAITING)?,
+            overload_refusals: new.counters(described::OVERLOAD_REFUSALS)?,
+            memory_budget: new.gauge(described::MEMORY_BUDGET)?,
+            memory_spent: new.gauge(described::MEMORY_SPENT)?,
             access_log_dropped: new.counter(described::ACCESS_LOG_DROPPED)?,
+            log_dropped: new.existing_counter(log_dropped()?)?,
             spans_recorded: new.counter(described::SPANS_RECORDED)?,
             spans_exported: new.counters(described::SPANS_EXPORTED)?,
             certificate_expiry: new.gauges(described::CERTIFICATE_EXPIRY)?,
@@ -204,6 +220,21 @@ impl Metrics {
         TextEncoder::new().encode(&self.registered.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+/// The lost lines of the program's log, which is older than any registry: a process has one.
+///
+/// # Errors
+///
+/// Never: the name is a valid one.
+pub fn log_dropped() -> Result<IntCounter, prometheus::Error> {
+    static DROPPED: OnceLock<IntCounter> = OnceLock::new();
+    if let Some(counter) = DROPPED.get() {
+        return Ok(counter.clone());
+    }
+    let (name, help, _) = described::LOG_DROPPED;
+    let counter = IntCounter::new(name, help)?;
+    Ok(DROPPED.get_or_init(|| counter).clone())
 }
 
 /// A counter summed over all labels but one, by the values of that one.

@@ -182,9 +182,34 @@ pub(super) const CONNECTIONS_CUT: Description = (
     "Connections closed by the gateway, by cause.",
     &["cause"],
 );
+pub(super) const UPSTREAM_WAITING: Description = (
+    "vestibule_upstream_waiting_requests",
+    "Requests that wait because their upstream has as many as it may.",
+    &["upstream"],
+);
+pub(super) const OVERLOAD_REFUSALS: Description = (
+    "vestibule_overload_refusals_total",
+    "Requests refused because the process, their client or their upstream had no room for them, by reason.",
+    &["reason"],
+);
+pub(super) const MEMORY_BUDGET: Description = (
+    "vestibule_memory_budget_bytes",
+    "Memory that connections and requests may hold in all.",
+    &[],
+);
+pub(super) const MEMORY_SPENT: Description = (
+    "vestibule_memory_spent_bytes",
+    "Memory that the present connections and requests may hold at most.",
+    &[],
+);
 pub(super) const ACCESS_LOG_DROPPED: Description = (
     "vestibule_access_log_dropped_lines_total",
     "Lines of the access log that were not written, because what takes them is too slow or fails.",
+    &[],
+);
+pub(super) const LOG_DROPPED: Description = (
+    "vestibule_log_dropped_lines_total",
+    "Lines of the program's log that were not written, because what takes them is too slow or fails.",
     &[],
 );
 pub(super) const SPANS_RECORDED: Description = (

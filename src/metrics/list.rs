@@ -86,6 +86,11 @@ impl Registration {
         self.add(Kind::Counter, IntCounter::new(what.0, what.1)?)
     }
 
+    /// One that is counted before there is a registry.
+    pub(super) fn existing_counter(&mut self, counter: IntCounter) -> Result<IntCounter, Error> {
+        self.add(Kind::Counter, counter)
+    }
+
     pub(super) fn gauges(&mut self, what: Description) -> Result<IntGaugeVec, Error> {
         let made = IntGaugeVec::new(Opts::new(what.0, what.1), what.2)?;
         self.add(Kind::Gauge, made)

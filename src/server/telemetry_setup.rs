@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use super::ServeError;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::telemetry::non_blocking_writer::Destination;
 use crate::telemetry::otlp::{Collector, Counts, OtlpError};
 use crate::telemetry::{NonBlockingWriter, Spans};
 
@@ -26,7 +27,9 @@ impl Records {
         runtime: &Handle,
     ) -> Result<Self, ServeError> {
         let file = config.log.access_file.clone();
-        let lines = NonBlockingWriter::start(file, metrics.access_log_dropped.clone());
+        let destination = file.map_or(Destination::Stdout, Destination::File);
+        let dropped = metrics.access_log_dropped.clone();
+        let lines = NonBlockingWriter::start("access log", destination, dropped);
         Ok(Self {
             access_log: Arc::new(lines.map_err(ServeError::AccessLog)?),
             spans: spans(config, metrics, runtime)?.map(Arc::new),

@@ -1,13 +1,14 @@
 //! Writes lines from a thread of its own, so that no request waits for a disk or a pipe.
 //!
-//! The queue is bounded: when what takes the lines is too slow, lines are dropped and counted, and
-//! requests go on. What is queued when the gateway stops is still written.
+//! The queue is bounded in lines and in bytes: when what takes the lines is too slow, lines are
+//! dropped and counted, and requests continue. What is queued when the gateway stops is still written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,9 +16,22 @@ use std::time::Duration;
 use prometheus::IntCounter;
 use tracing::{info, warn};
 
-/// Where lines go, and the queue before it.
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// The end of a file, which is created with mode 0640 when there is none.
+    File(PathBuf),
+}
+
+/// The queue of lines for one destination.
 pub struct NonBlockingWriter {
+    name: &'static str,
     queue: SyncSender<Message>,
+    queued_bytes: Arc<AtomicUsize>,
     commands: Arc<Commands>,
     dropped: IntCounter,
     written: Mutex<Receiver<()>>,
@@ -37,36 +51,42 @@ struct Commands {
 }
 
 impl NonBlockingWriter {
-    /// Starts the thread that writes to the end of `file`, made with mode 0640 when there is none;
-    /// to standard output without one. `dropped` counts the lines that are lost.
+    /// Starts the thread that writes to `destination`, and is named `name`, as are its troubles.
+    /// `dropped` counts the lines that are lost.
     ///
     /// # Errors
     ///
-    /// The file can not be opened, or the thread not started.
-    pub fn start(file: Option<PathBuf>, dropped: IntCounter) -> io::Result<Self> {
-        let output = match file {
-            Some(path) => Output::File(open(&path)?, path),
-            None => Output::Stdout(io::stdout()),
-        };
+    /// The destination cannot be opened, or the thread not started.
+    pub fn start(
+        name: &'static str,
+        destination: Destination,
+        dropped: IntCounter,
+    ) -> io::Result<Self> {
+        let output = Output::open(destination)?;
         let (queue, queued) = sync_channel(QUEUED);
         let (done, written) = sync_channel(1);
         let commands = Arc::new(Commands::default());
+        let queued_bytes = Arc::default();
         let writer = Writer {
+            name,
             output,
             queued,
+            queued_bytes: Arc::clone(&queued_bytes),
             commands: Arc::clone(&commands),
             dropped: dropped.clone(),
             is_failing: false,
         };
         std::thread::Builder::new()
-            .name("access log".to_owned())
+            .name(name.to_owned())
             .spawn(move || {
                 writer.run();
                 // Nobody may wait for it.
                 let _ = done.try_send(());
             })?;
         Ok(Self {
+            name,
             queue,
+            queued_bytes,
             commands,
             dropped,
             written: Mutex::new(written),
@@ -75,7 +95,11 @@ impl NonBlockingWriter {
 
     /// Queues one line, its end included. Never waits.
     pub fn write(&self, line: Vec<u8>) {
-        if self.queue.try_send(Message::Line(line)).is_err() {
+        let length = line.len();
+        let before = self.queued_bytes.fetch_add(length, Ordering::Relaxed);
+        let fits = before.saturating_add(length) <= QUEUED_BYTES;
+        if !fits || self.queue.try_send(Message::Line(line)).is_err() {
+            self.queued_bytes.fetch_sub(length, Ordering::Relaxed);
             self.dropped.inc();
         }
     }
@@ -95,19 +119,43 @@ impl NonBlockingWriter {
         let written = self.written.lock();
         let written = written.unwrap_or_else(PoisonError::into_inner);
         if written.recv_timeout(LAST_LINES).is_err() {
-            warn!("the end of the access log was not written in time");
+            warn!(log = self.name, "the last lines were not written in time");
         }
     }
 }
 
-enum Output {
-    Stdout(io::Stdout),
-    File(File, PathBuf),
+/// An open destination. The standard streams are written to past the locks of the standard
+/// library, which whoever waits for a full pipe would hold.
+struct Output {
+    file: File,
+    /// Of a file that can be reopened.
+    path: Option<PathBuf>,
+}
+
+impl Output {
+    fn open(destination: Destination) -> io::Result<Self> {
+        let stream = match destination {
+            Destination::File(path) => {
+                return Ok(Self {
+                    file: open(&path)?,
+                    path: Some(path),
+                });
+            }
+            Destination::Stdout => io::stdout().as_fd().try_clone_to_owned()?,
+            Destination::Stderr => io::stderr().as_fd().try_clone_to_owned()?,
+        };
+        Ok(Self {
+            file: File::from(stream),
+            path: None,
+        })
+    }
 }
 
 struct Writer {
+    name: &'static str,
     output: Output,
     queued: Receiver<Message>,
+    queued_bytes: Arc<AtomicUsize>,
     commands: Arc<Commands>,
     dropped: IntCounter,
     is_failing: bool,
@@ -136,6 +184,7 @@ impl Writer {
                 self.reopen();
             }
             if let Message::Line(line) = message {
+                self.queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
                 batch.extend_from_slice(&line);
                 lines += 1;
             }
@@ -160,17 +209,13 @@ impl Writer {
     }
 
     fn put(&mut self, batch: &mut Vec<u8>, lines: &mut u64) {
-        let written = match &mut self.output {
-            Output::Stdout(stdout) => stdout.write_all(batch).and_then(|()| stdout.flush()),
-            Output::File(file, _) => file.write_all(batch),
-        };
-        match written {
+        match self.output.file.write_all(batch) {
             Ok(()) if *lines > 0 => self.is_failing = false,
             Ok(()) => {}
             Err(error) => {
                 self.dropped.inc_by(*lines);
                 if !std::mem::replace(&mut self.is_failing, true) {
-                    warn!(%error, "the access log can not be written");
+                    warn!(log = self.name, %error, "lines cannot be written");
                 }
             }
         }
@@ -179,17 +224,17 @@ impl Writer {
     }
 
     fn reopen(&mut self) {
-        let Output::File(file, path) = &mut self.output else {
+        let Some(path) = &self.output.path else {
             return;
         };
         match open(path) {
             Ok(opened) => {
-                *file = opened;
-                info!(path = %path.display(), "the access log is opened anew");
+                self.output.file = opened;
+                info!(log = self.name, path = %path.display(), "reopened");
             }
             Err(error) => {
                 let path = path.display();
-                warn!(%path, %error, "the access log is not opened anew, the old file goes on");
+                warn!(log = self.name, %path, %error, "not reopened, the old file stays in use");
             }
         }
     }
@@ -205,6 +250,8 @@ fn open(path: &std::path::Path) -> io::Result<File> {
 
 /// How many lines can be queued.
 const QUEUED: usize = 16_384;
+/// Bytes that may wait.
+const QUEUED_BYTES: usize = 32 << 20;
 /// How long a line waits for others. The queue holds those of a million requests a second for so long.
 const GATHERED_FOR: Duration = Duration::from_millis(10);
 /// Bytes after which a batch is written.
@@ -225,7 +272,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lines");
         let (dropped, count) = (counter(), 10_000);
-        let lines = NonBlockingWriter::start(Some(path.clone()), dropped.clone()).unwrap();
+        let lines =
+            NonBlockingWriter::start("test", Destination::File(path.clone()), dropped.clone())
+                .unwrap();
         for number in 0..count {
             lines.write(format!("{number}\n").into_bytes());
         }
@@ -239,7 +288,8 @@ mod tests {
     fn a_file_that_was_moved_away_ends_where_it_was_opened_anew() {
         let dir = tempfile::tempdir().unwrap();
         let (path, moved) = (dir.path().join("lines"), dir.path().join("lines.1"));
-        let lines = NonBlockingWriter::start(Some(path.clone()), counter()).unwrap();
+        let lines =
+            NonBlockingWriter::start("test", Destination::File(path.clone()), counter()).unwrap();
         lines.write(b"before\n".to_vec());
         while std::fs::read_to_string(&path).unwrap().is_empty() {
             std::thread::yield_now();
@@ -262,7 +312,8 @@ mod tests {
         let reader = OpenOptions::new().read(true).write(true).open(&path);
         let mut reader = reader.unwrap();
         let dropped = counter();
-        let lines = NonBlockingWriter::start(Some(path), dropped.clone()).unwrap();
+        let lines =
+            NonBlockingWriter::start("test", Destination::File(path), dropped.clone()).unwrap();
         let line = [b'x'; 1024];
         let mut sent = 0;
         while dropped.get() == 0 {
@@ -281,9 +332,32 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let _reader = OpenOptions::new().read(true).write(true).open(&path);
+        let dropped = counter();
+        let lines =
+            NonBlockingWriter::start("test", Destination::File(path), dropped.clone()).unwrap();
+        let line = vec![b'x'; 1 << 20];
+        for _ in 0..QUEUED_BYTES / line.len() + 8 {
+            lines.write(line.clone());
+        }
+        // The pipe and the batch at the writer hold less than three.
+        assert!((5..=8).contains(&dropped.get()), "{}", dropped.get());
+    }
+
+    #[test]
     fn a_disk_that_takes_nothing_loses_lines_that_are_counted() {
         let dropped = counter();
-        let lines = NonBlockingWriter::start(Some("/dev/full".into()), dropped.clone()).unwrap();
+        let lines = NonBlockingWriter::start(
+            "test",
+            Destination::File("/dev/full".into()),
+            dropped.clone(),
+        )
+        .unwrap();
         lines.write(b"one\n".to_vec());
         lines.close();
         assert_eq!(dropped.get(), 1);
