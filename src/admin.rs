@@ -49,6 +49,7 @@ use crate::exchange::Exchange;
 use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
+use crate::resources::Admission;
 use crate::store::Store;
 use access::Access;
 use api_error::ApiError;
@@ -77,6 +78,8 @@ pub struct AdminState {
     pub access: Arc<Access>,
     /// Who logged in to the dashboard.
     pub dashboard_sessions: Arc<DashboardSessions>,
+    /// How much is spent on clients.
+    pub admission: Arc<Admission>,
 }
 
 /// All endpoints.

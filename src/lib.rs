@@ -7,7 +7,8 @@
 //!
 //! # Life of a request
 //!
-//! 1. **Accept**: [`server`] bounds connections and the time that a header may take.
+//! 1. **Accept**: [`server`] bounds connections and the time that a header may take; [`resources`]
+//!    says how many there may be, and how much memory they may hold.
 //! 2. **Check**: [`proxy`] refuses what has more than one reading; [`route`] matches the canonical
 //!    path, and the same bytes are forwarded.
 //! 3. **Take the credential**: [`credential`] finds the one token of a request.
@@ -43,6 +44,7 @@ pub mod metrics;
 pub mod origin;
 pub mod proxy;
 pub mod rejection;
+pub mod resources;
 pub mod route;
 pub mod server;
 pub mod session;

@@ -21,11 +21,13 @@ pub mod access_log;
 pub mod answer;
 mod attempt;
 pub mod connection;
+pub mod connector;
 pub mod context;
 pub mod counters;
 pub mod decide;
 pub mod endpoint;
 pub mod error_page;
+pub mod flow;
 pub mod forward_auth;
 pub mod forwarded;
 pub mod header_operations;
@@ -46,10 +48,12 @@ pub mod trace;
 mod upstream_error;
 mod upstream_request;
 mod vary;
+pub mod watched_stream;
 
 use access_log::Answered;
 use context::{Pass, RequestContext};
 use decide::Decision;
+use flow::{BodyBounds, Flow};
 use request_id::RequestIds;
 pub use snapshot::{Snapshot, SnapshotError};
 use time_limit::TimeLimit;
@@ -57,6 +61,7 @@ use time_limit::TimeLimit;
 use crate::exchange::Exchange;
 use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Rejection};
+use crate::resources::Overload;
 use crate::telemetry::{NonBlockingWriter, Spans};
 use crate::upstream::Outcome;
 
@@ -93,6 +98,13 @@ impl Gateway {
             ids: RequestIds::new(),
         }
     }
+
+    /// Counts a request that there is no room for.
+    fn refuse(&self, overload: Overload) -> Rejection {
+        let refusals = &self.metrics.overload_refusals;
+        refusals.with_label_values(&[overload.reason()]).inc();
+        overload.rejection()
+    }
 }
 
 #[async_trait]
@@ -106,6 +118,15 @@ impl ProxyHttp for Gateway {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
         request_guard::header_arrived();
         let limits = &ctx.snapshot.limits;
+        if !session.as_mut().is_body_done() {
+            // The framework's bound on reads does nothing for HTTP/2.
+            let is_stream = session.as_ref().is_http2();
+            let bounds = BodyBounds {
+                pause: is_stream.then_some(limits.body_read_timeout),
+                rate: limits.body_min_rate.map(|rate| rate.as_u64()),
+            };
+            request_guard::flow(|flow| flow.body_begins(bounds));
+        }
         session.set_read_timeout(Some(limits.body_read_timeout));
         session.set_write_timeout(Some(limits.response_write_timeout));
         session
@@ -125,7 +146,14 @@ impl ProxyHttp for Gateway {
         ctx.trace = snapshot
             .traces
             .place(&request.headers, peer.is_trusted_proxy());
-        match decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await {
+        let named = peer
+            .is_trusted_proxy()
+            .then(|| peer.client(&request.headers).address);
+        let decision = match request_guard::admit(named) {
+            Ok(()) => decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await,
+            Err(overload) => Err(self.refuse(overload)),
+        };
+        match decision {
             Ok(Decision::Forward) => {
                 if let Some(session) = ctx.session() {
                     request_guard::bind(session);
@@ -177,13 +205,14 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        let moved = body.as_ref().map_or(0, Bytes::len);
+        request_guard::flow(|flow| flow.body_moved(moved, end_of_stream));
         let most = match (&ctx.pass, &ctx.route) {
             (Some(Pass::Preflight), _) => 0,
             (_, Some(route)) => route.body_size.unwrap_or(u64::MAX),
             (_, None) => return Err(no_pass()),
         };
-        let received = body.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        ctx.body_received = ctx.body_received.saturating_add(received);
+        ctx.body_received = ctx.body_received.saturating_add(moved as u64);
         if ctx.body_received <= most {
             if let Some(time) = &mut ctx.time {
                 let in_time = time.received(end_of_stream);
@@ -206,6 +235,16 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
+        if ctx.permit.is_none()
+            && let Some(route) = &ctx.route
+        {
+            let permit = route.upstream.permit().await;
+            ctx.permit = Some(permit.map_err(|overload| {
+                let rejection = self.refuse(overload);
+                ctx.refused = Some(rejection);
+                answer::as_error(&rejection)
+            })?);
+        }
         attempt::next(ctx)
     }
 
@@ -228,6 +267,17 @@ impl ProxyHttp for Gateway {
             ctx.switched = Some(Open::new(&self.metrics.websockets));
         }
         response::rewrite(session.req_header(), response, ctx)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        _ctx: &mut Self::CTX,
+    ) -> Result<Option<Duration>> {
+        request_guard::flow(Flow::taken);
+        Ok(None)
     }
 
     fn fail_to_connect(
@@ -266,7 +316,11 @@ impl ProxyHttp for Gateway {
             };
         };
         ctx.refused = Some(rejection);
-        if session.response_written().is_none() {
+        // What came before the answer leaves room for it (RFC 9110 section 15.2).
+        let is_answered = session
+            .response_written()
+            .is_some_and(|written| !response::is_interim(written.status));
+        if !is_answered {
             ctx.answered = Some(rejection.status);
             session.set_keepalive(None);
             // A client that does not take the answer is gone, too.

@@ -28,6 +28,7 @@ mod log_reopen;
 mod maintenance;
 mod new_process;
 mod open_files;
+mod proxy_factory;
 mod sockets;
 pub mod state;
 mod stop;
@@ -37,6 +38,7 @@ pub mod tls;
 use crate::config::{Config, ListenAddress};
 use crate::diagnostic::Diagnostic;
 use crate::live_config;
+use crate::resources::Descriptors;
 use crate::telemetry::otlp::OtlpError;
 pub use check::check;
 use handover::{Predecessor, UpgradeSocket};
@@ -95,7 +97,11 @@ pub enum Start {
 /// that takes over.
 pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     huge_pages::refuse();
-    open_files::raise(config);
+    open_files::raise();
+    let descriptors = Descriptors::share(config);
+    if let Some(warning) = check::scarcity(&descriptors) {
+        warn!(%warning, "the system");
+    }
     let successor = NewProcess::of_this_process().map_err(ServeError::Handover)?;
     let runtime_dir = config.server.runtime_dir.as_deref();
     let mut predecessor = match (start, runtime_dir) {
@@ -114,7 +120,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let sockets = Arc::new(Sockets::open(config, inherited.unwrap_or_default())?);
     if let Some(predecessor) = &mut predecessor {
         // The running gateway goes on undisturbed until this one is known to be good.
-        if let Some(wrong) = check(config).into_iter().next() {
+        if let Some(wrong) = check(config).into_iter().find(Diagnostic::is_error) {
             return Err(ServeError::Invalid(wrong));
         }
         predecessor.release_store().map_err(ServeError::Handover)?;
@@ -133,7 +139,15 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
     let (stop_admin, admin_stopped) = watch::channel(false);
-    admin_listener::start(&background, admin_socket, config, &state, admin_stopped);
+    let admin_tls = certificates.of_admin();
+    admin_listener::start(
+        &background,
+        admin_socket,
+        config,
+        &state,
+        admin_tls,
+        admin_stopped,
+    );
     background.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
     background.spawn(Arc::clone(&state.exchange).follow(stopped.clone()));
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
@@ -148,9 +162,13 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     ));
     let records = Records::start(config, &state.metrics, background.handle())?;
     let access_log = Arc::clone(&records.access_log);
-    background.spawn(log_reopen::at_signal(access_log, stopped));
+    background.spawn(log_reopen::at_signal(access_log, stopped.clone()));
+    let admission = Arc::clone(&state.admission);
+    let longest = config.limits.keepalive_timeout;
+    background.spawn(async move { admission.memory().make_room(longest, stopped).await });
 
-    let shared = Arc::new(framework::shared(config, &state, &records));
+    let shared = framework::shared(config, &state, &records, &descriptors);
+    let shared = Arc::new(background.block_on(shared).map_err(ServeError::Runtime)?);
     let listeners = framework::listeners(config, &certificates, &shared);
     let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets));
     background.spawn(listening::announce_ready(
@@ -165,7 +183,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
             warn!("an issuer's keys are still missing");
         }
     }
-    let mut proxy = framework::server(config);
+    let mut proxy = framework::server(config, &descriptors);
     proxy.add_service(listening);
     let (signal, signalled) = watch::channel(None);
     let handed_over = Arc::new(Notify::new());

@@ -17,6 +17,7 @@ use pingora::upstreams::peer::HttpPeer;
 
 use crate::config;
 use crate::metrics::Metrics;
+use crate::resources::Overload;
 
 mod balance;
 mod counters;
@@ -25,12 +26,14 @@ mod failure;
 pub mod health;
 mod peers;
 mod probe;
+mod request_limit;
 pub mod resolver;
 mod server;
 mod tls;
 
 pub use failure::Failure;
 pub use health::HealthChecks;
+pub use request_limit::UpstreamPermit;
 pub use resolver::Resolver;
 pub use tls::TlsError;
 
@@ -38,6 +41,7 @@ use balance::Balancer;
 use counters::Counters;
 use ejection::Ejections;
 use peers::Peers;
+use request_limit::RequestLimit;
 use server::{Place, Server};
 
 /// Servers that answer alike.
@@ -51,6 +55,7 @@ pub struct Upstream {
     balancer: Balancer,
     ejections: Ejections,
     counters: Counters,
+    request_limit: RequestLimit,
     started: Instant,
     turn: AtomicU64,
 }
@@ -102,6 +107,10 @@ impl Upstream {
             servers,
             ejections: Ejections::new(settings.ejection.clone()),
             counters: Counters::new(metrics, name),
+            request_limit: RequestLimit::new(
+                settings,
+                metrics.upstream_waiting.with_label_values(&[name]),
+            ),
             started: Instant::now(),
             turn: AtomicU64::new(0),
             settings: settings.clone(),
@@ -156,7 +165,19 @@ impl Upstream {
     /// How a picked server is connected to; `None` when it has just left.
     pub fn peer(&self, address: &Address) -> Option<HttpPeer> {
         let members = self.members.load();
-        members.get(address).map(|member| member.peer.clone())
+        let mut peer = members.get(address).map(|member| member.peer.clone())?;
+        self.peers.pace(&mut peer);
+        Some(peer)
+    }
+
+    /// Takes a permit for one of the requests that the upstream has at once, and waits for one
+    /// where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Too many wait already, or none became free in time.
+    pub async fn permit(&self) -> Result<UpstreamPermit, Overload> {
+        self.request_limit.take().await
     }
 
     /// Tells how a server dealt with a request.

@@ -187,13 +187,13 @@ const LEFT: &str = "pub struct Stone;";
 const ROOMS: &str = "
 main: cli
 cli: server live_config jwt demo jwks store config telemetry clock diagnostic metrics
-server: admin live_config proxy api exchange jwt session jwks store upstream config telemetry clock
+server: admin live_config proxy api exchange jwt session jwks store upstream resources config
+    telemetry clock diagnostic metrics
+admin: live_config proxy exchange jwt route session jwks store upstream resources config clock
     diagnostic metrics
-admin: live_config proxy exchange jwt route session jwks store upstream config clock diagnostic
-    metrics
 live_config: proxy api exchange jwt credential jwks store upstream config clock diagnostic metrics
-proxy: api stepup exchange identity origin route session authorize credential upstream config
-    canonical limit telemetry clock field_name hex metrics rejection
+proxy: api stepup exchange identity origin route session authorize credential upstream resources
+    config canonical limit telemetry clock field_name hex metrics rejection
 api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
 stepup: exchange jwt config clock rejection
@@ -209,7 +209,8 @@ credential: config rejection
 demo: config clock
 jwks: config clock
 store: config claims clock metrics
-upstream: config metrics
+upstream: resources config metrics
+resources: config metrics rejection
 config: canonical limit telemetry claims clock diagnostic text_schema
 canonical: rejection
 limit: text_schema

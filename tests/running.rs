@@ -8,5 +8,6 @@ pub mod fuzz;
 pub mod memory;
 pub mod postgres;
 pub mod reload;
-pub mod restart;
+pub mod resources;
+mod restart;
 pub mod upgrade;

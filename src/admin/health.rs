@@ -54,6 +54,7 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     if state.store.health().await.is_err() {
         degraded.push("the store does not answer, known sessions go on".to_owned());
     }
+    degraded.extend(state.admission.strained());
     let (code, status) = if state.health.draining.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if !state.health.listening.load(Ordering::Acquire) {

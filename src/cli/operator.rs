@@ -9,6 +9,7 @@ use clap::Args;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
+use super::pinned_tls::{self, PinnedTlsError};
 use super::{WRONG_USAGE, fail};
 use crate::clock::UnixTime;
 use crate::config::{self, ConfigError};
@@ -25,6 +26,10 @@ pub(super) struct Gateway {
     /// A file with the admin token, for `--admin`.
     #[arg(long, value_name = "FILE", requires = "admin")]
     token_file: Option<PathBuf>,
+    /// A PEM file with the certificate, and its key, that the command shows the admin listener,
+    /// where `admin.tls.client_auth` asks for one.
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
     /// Print the answer as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -39,6 +44,9 @@ pub(super) enum CommandError {
     /// The token's file can not be read.
     #[error("the token's file can not be read: {0}")]
     TokenFile(std::io::Error),
+    /// A certificate that the connection needs cannot be used.
+    #[error(transparent)]
+    Tls(#[from] PinnedTlsError),
     /// What is to be sent can not be read.
     #[error("{}: {cause}", file.display())]
     Settings {
@@ -98,6 +106,7 @@ pub(super) struct Connection {
 
 impl Connection {
     fn open(gateway: &Gateway) -> Result<Self, CommandError> {
+        let mut pinned = None;
         let (base, token) = match &gateway.admin {
             Some(url) => {
                 let token = gateway.token_file.as_ref().map(std::fs::read_to_string);
@@ -119,10 +128,22 @@ impl Connection {
                 }
                 let token = admin.strongest_token(UnixTime::now());
                 let token = token.map(|token| token.expose().to_owned());
-                (format!("http://{address}"), token)
+                let scheme = match &admin.tls {
+                    Some(tls) => {
+                        let own = gateway.client_certificate.as_deref();
+                        pinned = Some(pinned_tls::config(tls, own)?);
+                        "https"
+                    }
+                    None => "http",
+                };
+                (format!("{scheme}://{address}"), token)
             }
         };
-        let client = Client::builder()
+        let client = match pinned {
+            Some(tls) => Client::builder().tls_backend_preconfigured(tls),
+            None => Client::builder(),
+        };
+        let client = client
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::listener::Tls;
 use super::secret::Secret;
 use crate::clock::UnixTime;
 use crate::text_schema::DateText;
@@ -20,6 +21,12 @@ pub struct Admin {
     pub token: Option<Secret>,
     /// Tokens of operators by name. With them, as with `token`, every request needs one.
     pub tokens: Vec<AdminToken>,
+    /// Open connections.
+    pub connections: usize,
+    /// Open connections of one address.
+    pub connections_per_client: u32,
+    /// Speak TLS. Without it the listener is plaintext.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Admin {
@@ -28,6 +35,9 @@ impl Default for Admin {
             address: SocketAddr::from(([127, 0, 0, 1], 9901)),
             token: None,
             tokens: Vec::new(),
+            connections: 128,
+            connections_per_client: 64,
+            tls: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bounds on what a client may cost.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -20,6 +20,16 @@ pub struct Limits {
     /// in `trusted_proxies` and on Unix sockets are not counted, but the clients that they name
     /// by the PROXY protocol are.
     pub connections_per_client: u32,
+    /// Concurrent requests; absent for what the limit of open files has room for.
+    pub requests: Option<NonZeroUsize>,
+    /// Concurrent requests of one client, over all of its connections and by way of trusted
+    /// proxies; 0 for no bound, absent for a quarter of `requests`, at most 1024.
+    pub requests_per_client: Option<u32>,
+    /// Memory that connections and requests may hold in all, by what each may hold at most; beyond
+    /// it, new ones are refused and idle ones closed. Absent for half of what the control group,
+    /// or the machine, has.
+    #[schemars(with = "Option<SizeText>")]
+    pub memory: Option<ByteSize>,
     /// How long a request's header may take to arrive, and a TLS handshake.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
@@ -28,6 +38,10 @@ pub struct Limits {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub body_read_timeout: Duration,
+    /// Bytes of a request's body that arrive each second at least, on average after the first five
+    /// seconds; absent for no bound.
+    #[schemars(with = "Option<SizeText>")]
+    pub body_min_rate: Option<ByteSize>,
     /// How long a client may take to accept a part of a response.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
@@ -112,8 +126,12 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             connections_per_client: 1024,
+            requests: None,
+            requests_per_client: None,
+            memory: None,
             header_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(60),
+            body_min_rate: None,
             response_write_timeout: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(60),
             keepalive_requests: 10_000,

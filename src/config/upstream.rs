@@ -24,6 +24,16 @@ pub struct Upstream {
     /// Concurrent requests on one HTTP/2 connection.
     #[serde(default = "a_hundred")]
     pub max_h2_streams: NonZeroU32,
+    /// Concurrent requests; further ones wait. Absent for half of what the process may have.
+    #[serde(default)]
+    pub max_requests: Option<NonZeroU32>,
+    /// Requests that wait for their turn; further ones are refused.
+    #[serde(default = "a_thousand")]
+    pub max_waiting: u32,
+    /// How long a request waits for its turn.
+    #[serde(default = "five_seconds", with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub queue_timeout: Duration,
     /// How requests are shared out.
     #[serde(default)]
     pub balance: Balance,
@@ -210,6 +220,10 @@ fn a_hundred() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(99)
 }
 
+fn a_thousand() -> u32 {
+    1000
+}
+
 fn two_times() -> usize {
     2
 }
@@ -228,6 +242,10 @@ fn localhost() -> String {
 
 fn two_seconds() -> Duration {
     Duration::from_secs(2)
+}
+
+fn five_seconds() -> Duration {
+    Duration::from_secs(5)
 }
 
 fn ten_seconds() -> Duration {

@@ -130,6 +130,7 @@ fn changeable_limits(
 ) -> Limits {
     let taken = Limits {
         body_read_timeout: file.body_read_timeout,
+        body_min_rate: file.body_min_rate,
         response_write_timeout: file.response_write_timeout,
         header_size: file.header_size,
         header_count: file.header_count,
@@ -141,6 +142,12 @@ fn changeable_limits(
     };
     let fixed = [
         ("limits.connections", taken.connections != file.connections),
+        ("limits.requests", taken.requests != file.requests),
+        (
+            "limits.requests_per_client",
+            taken.requests_per_client != file.requests_per_client,
+        ),
+        ("limits.memory", taken.memory != file.memory),
         (
             "limits.header_timeout",
             taken.header_timeout != file.header_timeout,

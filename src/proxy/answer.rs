@@ -8,10 +8,13 @@ use http::header::{
 use http::{HeaderMap, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use pingora::{ErrorType, OrErr, Result};
+use pingora::{Error, ErrorType, OrErr, Result};
+use tokio::time::timeout_at;
 
 use super::context::RequestContext;
+use super::flow::Flow;
 use super::negotiation;
+use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
@@ -142,8 +145,8 @@ fn keeps_connection(rejection: &Rejection) -> bool {
 }
 
 /// An error for a phase that may only fail, carrying the rejection's status.
-pub fn as_error(rejection: &Rejection) -> Box<pingora::Error> {
-    pingora::Error::explain(
+pub fn as_error(rejection: &Rejection) -> Box<Error> {
+    Error::explain(
         ErrorType::HTTPStatus(rejection.status.as_u16()),
         rejection.reason,
     )
@@ -154,15 +157,32 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Reads a whole request body of at most `limit` bytes; `None` when it is larger.
+///
+/// # Errors
+///
+/// The client leaves, or does not send it in time.
 pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Bytes>> {
     let mut body = Vec::new();
-    while let Some(chunk) = session.as_mut().read_request_body().await? {
+    loop {
+        let due = request_guard::flow(Flow::body_due).flatten();
+        let chunk = session.as_mut().read_request_body();
+        let chunk = match due {
+            Some(due) => timeout_at(due.into(), chunk).await.unwrap_or_else(|_| {
+                let late = "the body does not come";
+                Err(Error::explain(ErrorType::ReadTimedout, late).into_down())
+            }),
+            None => chunk.await,
+        };
+        let Some(chunk) = chunk? else {
+            request_guard::flow(|flow| flow.body_moved(0, true));
+            return Ok(Some(body.into()));
+        };
+        request_guard::flow(|flow| flow.body_moved(chunk.len(), false));
         if body.len() + chunk.len() > limit {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Some(body.into()))
 }
 
 /// Writes a response that one of our own routers made.

@@ -8,9 +8,10 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::context::RequestContext;
+use super::flow::Flow;
 use super::time_limit::TimeLimit;
-use super::{answer, no_pass, upstream_error};
-use crate::rejection::Rejection;
+use super::{answer, no_pass, request_guard, upstream_error};
+use crate::rejection::{Code, Rejection};
 use crate::route::Timeouts;
 use crate::upstream::Outcome;
 
@@ -39,6 +40,7 @@ pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
     ctx.asks_again = false;
     ctx.tried.push(address);
     ctx.asked = Instant::now();
+    request_guard::flow(Flow::asked);
     overrule(&mut peer, &route.timeouts);
     if let Some(time) = &ctx.time {
         time.bound_server(&mut peer);
@@ -78,6 +80,12 @@ pub(super) fn broken_off(
         && !session.as_ref().retry_buffer_truncated()
         && session.response_written().is_none();
     error.retry.decide_reuse(client_reused);
+    if request_guard::flow(Flow::is_late).unwrap_or(false) {
+        // The server's connection was given up because of the client.
+        ctx.refused = Some(Rejection::new(Code::Timeout, "request_body_timeout"));
+        error.set_retry(false);
+        return error;
+    }
     if *error.esource() == ErrorSource::Upstream
         && *error.etype() == ErrorType::ReadTimedout
         && ctx.time.is_some_and(|time| time.is_clients_fault())

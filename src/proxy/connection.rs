@@ -6,6 +6,7 @@ use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::server_name::ServerName;
+use crate::resources::Share;
 
 /// One accepted connection, on its listener.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Connection {
     pub hsts: Option<HeaderValue>,
     /// The name that its client asked for by TLS, when it asked for one.
     pub server_name: Option<ServerName>,
+    /// By which its client's requests are counted; `None` for trusted proxies and Unix sockets.
+    pub share: Option<Share>,
     /// The certificate that the client proved to own.
     pub client: Option<ClientCertificate>,
 }

@@ -15,7 +15,7 @@ use crate::metrics::Open;
 use crate::rejection::Rejection;
 use crate::route::{Methods, Route};
 use crate::telemetry::TraceContext;
-use crate::upstream::Address;
+use crate::upstream::{Address, UpstreamPermit};
 
 /// The right to be forwarded. Without one no upstream request is built.
 #[derive(Clone, Debug)]
@@ -76,6 +76,10 @@ pub struct RequestContext {
     pub refused_issuer: Option<Arc<str>>,
     /// From its credential to a session or a refusal.
     pub exchange: Option<Phase>,
+    /// Its turn at its upstream.
+    pub permit: Option<UpstreamPermit>,
+    /// Answers before the answer, so far.
+    pub interim: u32,
     /// The servers that were asked, the one that is being asked last.
     pub tried: Vec<Address>,
     /// The last of these is asked again: not it failed, but a kept connection to it.
@@ -116,6 +120,8 @@ impl RequestContext {
             source: "none",
             refused_issuer: None,
             exchange: None,
+            permit: None,
+            interim: 0,
             tried: Vec::new(),
             asks_again: false,
             asked: now,

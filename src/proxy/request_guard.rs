@@ -9,12 +9,15 @@
 //! the slot right after each poll of the request, so no wake-up is needed.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::flow::Flow;
 use crate::exchange::Session;
+use crate::resources::{Admission, Admitted, Overload};
 
 tokio::task_local! {
     static SLOT: Arc<RequestGuard>;
@@ -24,6 +27,9 @@ tokio::task_local! {
 #[derive(Debug)]
 pub struct RequestGuard {
     connection: Arc<Connection>,
+    admission: Arc<Admission>,
+    admitted: OnceLock<Admitted>,
+    flow: Flow,
     header_arrived: AtomicBool,
     client_left: AtomicBool,
     /// The latest end, in milliseconds since `began`; 0 for none.
@@ -33,10 +39,13 @@ pub struct RequestGuard {
 }
 
 impl RequestGuard {
-    /// The slot of a request on this connection.
-    pub fn new(connection: Arc<Connection>) -> Self {
+    /// The slot of a request on this connection, which `admission` may admit.
+    pub fn new(connection: Arc<Connection>, admission: Arc<Admission>) -> Self {
         Self {
             connection,
+            admission,
+            admitted: OnceLock::new(),
+            flow: Flow::default(),
             header_arrived: AtomicBool::new(false),
             client_left: AtomicBool::new(false),
             due: AtomicU64::new(0),
@@ -53,6 +62,11 @@ impl RequestGuard {
     /// Whether the request's whole header has arrived.
     pub fn header_arrived(&self) -> bool {
         self.header_arrived.load(Ordering::Relaxed)
+    }
+
+    /// What moves between its two sides.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// Whether the client gave the request up.
@@ -103,4 +117,28 @@ pub fn ends_by(due: Instant) {
 /// Ties the running request to its session's life.
 pub fn bind(session: &Arc<Session>) {
     let _ = SLOT.try_with(|slot| slot.session.set(Arc::clone(session)));
+}
+
+/// Looks at what moves between the running request's two sides; `None` outside of a request.
+pub fn flow<T>(look: impl FnOnce(&Flow) -> T) -> Option<T> {
+    SLOT.try_with(|slot| look(&slot.flow)).ok()
+}
+
+/// Admits the running request, until it ends: as one of the client at its connection's other end,
+/// or of the one that a trusted proxy has named.
+///
+/// # Errors
+///
+/// There is no room for it.
+pub fn admit(named: Option<IpAddr>) -> Result<(), Overload> {
+    let admitted = SLOT.try_with(|slot| {
+        let admitted = slot
+            .admission
+            .admit(slot.connection.share.as_ref(), named)?;
+        // Each request asks once.
+        let _ = slot.admitted.set(admitted);
+        Ok(())
+    });
+    // Without a guard nothing is bounded.
+    admitted.unwrap_or(Ok(()))
 }

@@ -6,13 +6,14 @@ use http::header::{
     UPGRADE,
 };
 use http::{StatusCode, Version};
-use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType, Result};
 
 use super::context::{Phase, RequestContext};
+use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
-use super::set_cookie;
+use super::{request_guard, set_cookie};
 use crate::config::Access;
 
 /// Takes out what ends here, and puts in what the client is told.
@@ -22,8 +23,14 @@ pub(super) fn rewrite(
     ctx: &mut RequestContext,
 ) -> Result<()> {
     if is_interim(response.status) {
+        ctx.interim += 1;
+        if ctx.interim > MOST_INTERIM {
+            let message = "too many answers before the answer";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
+        }
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
+    request_guard::flow(Flow::answer_begins);
     if let Some(time) = &ctx.time {
         time.answered();
     }
@@ -53,7 +60,7 @@ pub(super) fn rewrite(
 }
 
 /// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.
-fn is_interim(status: StatusCode) -> bool {
+pub(super) fn is_interim(status: StatusCode) -> bool {
     status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
@@ -86,6 +93,8 @@ fn end_hop(response: &mut ResponseHeader) {
     }
 }
 
+/// A server has few things to say before its answer (RFC 9110 section 15.2).
+const MOST_INTERIM: u32 = 16;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 

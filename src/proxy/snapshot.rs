@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use pingora::protocols::l4::socket::SocketAddr;
@@ -20,6 +21,7 @@ use crate::config::log::AccessField;
 use crate::config::{Config, Limits, Origin};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::metrics::{Metrics, OTHER};
+use crate::resources::Descriptors;
 use crate::route::{RouteTable, RouteTableError};
 use crate::upstream::{Upstream, UpstreamError};
 
@@ -96,10 +98,14 @@ impl Snapshot {
         earlier: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
         let mut upstreams = BTreeMap::new();
+        let share = Descriptors::share(config).per_upstream;
+        let share = NonZeroU32::new(u32::try_from(share).unwrap_or(u32::MAX));
         for (name, settings) in &config.upstreams {
+            let mut settings = settings.clone();
+            settings.max_requests = settings.max_requests.or(share);
             let upstream = match earlier.and_then(|snapshot| snapshot.upstreams.get(name)) {
-                Some(previous) => Upstream::renewed(previous, settings, metrics)?,
-                None => Upstream::new(name, settings, metrics)?,
+                Some(previous) => Upstream::renewed(previous, &settings, metrics)?,
+                None => Upstream::new(name, &settings, metrics)?,
             };
             upstreams.insert(name.clone(), upstream);
         }

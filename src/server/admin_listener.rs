@@ -3,16 +3,20 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use axum::Router;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tracing::warn;
 
+mod connections;
+mod write_timeout;
+
 use super::state::State;
+use super::tls::ListenerTls;
 use crate::admin;
 use crate::admin::access::Access;
 use crate::admin::history::History;
 use crate::config::Config;
+use connections::Connections;
 
 /// Serves until `stopped`, and writes down the history that it tells.
 pub(super) fn start(
@@ -20,6 +24,7 @@ pub(super) fn start(
     socket: TcpListener,
     config: &Config,
     state: &State,
+    tls: Option<Arc<ListenerTls>>,
     stopped: watch::Receiver<bool>,
 ) {
     let history = Arc::new(History::new());
@@ -33,25 +38,20 @@ pub(super) fn start(
         history: Arc::clone(&history),
         access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
         dashboard_sessions: Arc::default(),
+        admission: Arc::clone(&state.admission),
     });
     let metrics = Arc::clone(&state.metrics);
+    let connections = Connections::new(
+        router,
+        &config.admin,
+        config.limits.header_timeout,
+        tls,
+        Arc::clone(&metrics),
+    );
     background.spawn(async move { history.follow(&metrics).await });
-    background.spawn(serve(socket, router, stopped));
-}
-
-async fn serve(socket: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let served = async {
-        socket.set_nonblocking(true)?;
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        let stop = async move {
-            // A sender that is gone means the same as a stop.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        axum::serve(socket, router)
-            .with_graceful_shutdown(stop)
-            .await
-    };
-    if let Err(error) = served.await {
-        warn!(%error, "the admin listener failed");
-    }
+    background.spawn(async move {
+        if let Err(error) = connections.serve(socket, stopped).await {
+            warn!(%error, "the admin listener failed");
+        }
+    });
 }

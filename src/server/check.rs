@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::open_files;
 use super::state::{self, postgres_settings};
-use super::tls::{CertificateError, ListenerTls, TlsError};
+use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
 use crate::config::listener::Tls;
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Metrics;
 use crate::proxy::error_page::ErrorPage;
+use crate::resources::Descriptors;
 use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyFileError, files as key_files};
 use crate::store::{ConnectError, Postgres};
@@ -37,15 +39,43 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
     {
         found.push(Diagnostic::error("", error.to_string()));
     }
+    open_files::raise();
+    found.extend(scarcity(&Descriptors::share(config)));
     found
+}
+
+/// What the configuration asks for and the system does not give.
+pub(super) fn scarcity(descriptors: &Descriptors) -> Option<Diagnostic> {
+    let needed = descriptors.missing?;
+    let Descriptors {
+        allowed,
+        connections,
+        requests,
+        ..
+    } = descriptors;
+    let message = format!(
+        "too few files may be open: {needed} are needed and {allowed} allowed, so there are \
+         {connections} connections and {requests} requests at once"
+    );
+    let hint = "raise the limit (`ulimit -n`, `LimitNOFILE`), or set lower `limits`";
+    Some(Diagnostic::warning("limits.connections", message).hint(hint))
 }
 
 fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (number, listener) in config.listeners.iter().enumerate() {
-        let Some(tls) = &listener.tls else { continue };
+    let public = config.listeners.iter().enumerate();
+    let public = public.map(|(number, listener)| {
         let path = format!("listeners[{number}].tls");
-        let load = |tls: &Tls| ListenerTls::load(listener.name(), tls, Arc::clone(metrics));
+        (path, listener.name(), listener.tls.as_ref())
+    });
+    let admin = (
+        "admin.tls".to_owned(),
+        ADMIN.to_owned(),
+        config.admin.tls.as_ref(),
+    );
+    for (path, name, tls) in public.chain([admin]) {
+        let Some(tls) = tls else { continue };
+        let load = |tls: &Tls| ListenerTls::load(name.clone(), tls, Arc::clone(metrics));
         let before = found.len();
         for (number, certificate) in tls.certificates.iter().enumerate() {
             // Each by itself, so that one does not hide the others.

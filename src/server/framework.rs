@@ -1,29 +1,31 @@
 //! The public side in the framework's terms: its server, and a service for each listener.
 
 use std::fs::Permissions;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use pingora::listeners::ListenerConfig;
 use pingora::protocols::l4::stream::L4BufferSettings;
-use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
 use tokio::sync::Semaphore;
 
 use super::drain::InFlight;
-use super::guard::{Bounds, Clients, Guard, Rules, Shared};
+use super::guard::{Bounds, Guard, Rules, Shared};
+use super::proxy_factory;
 use super::state::State;
 use super::telemetry_setup::Records;
 use super::tls::Certificates;
 use crate::config::listener::Hsts;
 use crate::config::{Config, Limits, ListenAddress, Listener};
 use crate::proxy::Gateway;
+use crate::resources::Descriptors;
 
 /// The framework, set up and without services.
-pub(super) fn server(config: &Config) -> Server {
+pub(super) fn server(config: &Config, descriptors: &Descriptors) -> Server {
     let threads = match config.server.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -31,7 +33,7 @@ pub(super) fn server(config: &Config) -> Server {
     let settings = ServerConf {
         threads,
         work_stealing: false,
-        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        upstream_keepalive_pool_size: descriptors.kept_to_upstreams,
         grace_period_seconds: Some(config.server.drain_timeout.as_secs() + 1),
         graceful_shutdown_timeout_seconds: Some(1),
         ..ServerConf::default()
@@ -42,7 +44,16 @@ pub(super) fn server(config: &Config) -> Server {
 }
 
 /// The one proxy behind all listeners, and what bounds them together.
-pub(super) fn shared(config: &Config, state: &State, records: &Records) -> Shared {
+///
+/// # Errors
+///
+/// No loopback port can be listened on.
+pub(super) async fn shared(
+    config: &Config,
+    state: &State,
+    records: &Records,
+    descriptors: &Descriptors,
+) -> io::Result<Shared> {
     let gateway = Gateway::new(
         Arc::clone(&state.snapshot),
         Arc::clone(&state.exchange),
@@ -52,20 +63,20 @@ pub(super) fn shared(config: &Config, state: &State, records: &Records) -> Share
         records.spans.clone(),
     );
     let settings = Arc::new(ServerConf {
-        upstream_keepalive_pool_size: UPSTREAM_POOL,
+        upstream_keepalive_pool_size: descriptors.kept_to_upstreams,
         ..ServerConf::default()
     });
-    Shared {
-        proxy: Arc::new(http_proxy(&settings, gateway)),
+    Ok(Shared {
+        proxy: proxy_factory::make(&settings, gateway).await?,
         bounds: bounds(&config.limits),
-        permits: Semaphore::new(config.limits.connections),
-        clients: Clients::new(config.limits.connections_per_client),
+        permits: Semaphore::new(descriptors.connections.min(Semaphore::MAX_PERMITS)),
+        admission: Arc::clone(&state.admission),
         told: Semaphore::new(Shared::TOLD_AT_ONCE),
         snapshot: Arc::clone(&state.snapshot),
         in_flight: InFlight::default(),
         open: InFlight::default(),
         metrics: Arc::clone(&state.metrics),
-    }
+    })
 }
 
 fn bounds(limits: &Limits) -> Bounds {
@@ -134,5 +145,3 @@ pub(super) fn listeners(
 /// Bytes of each connection's read buffer: a record of TLS, and nearly any header, in one read. Bodies are
 /// read past it. The framework's own 64 KiB are half of what an idle connection takes.
 const READ_BUFFER: usize = 16 << 10;
-/// Idle connections to upstreams that are kept for reuse.
-const UPSTREAM_POOL: usize = 1024;

@@ -17,27 +17,27 @@ use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::tls::TlsRef;
 use pingora::protocols::{GetSocketDigest, Ssl, Stream};
-use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::debug;
 
 mod client_certificate;
-mod clients;
+mod header_blocks;
 mod proxy_protocol;
 mod refusal;
 mod request;
 
 use super::drain::{Counted, InFlight};
+use super::proxy_factory::Proxy;
 use super::tls::ListenerTls;
 use crate::metrics::{Metrics, Open};
-use crate::proxy::Gateway;
 use crate::proxy::Snapshot;
 use crate::proxy::connection::Connection;
 use crate::proxy::server_name::ServerName;
-use clients::Client;
-pub use clients::Clients;
+use crate::proxy::watched_stream::WatchedStream;
+use crate::resources::Admission;
+use header_blocks::HeaderBlocks;
 use request::Requests;
 
 /// One listener's application.
@@ -68,13 +68,13 @@ pub struct Rules {
 /// What all listeners share.
 pub struct Shared {
     /// What the requests go to.
-    pub proxy: Arc<HttpProxy<Gateway>>,
+    pub(super) proxy: Arc<Proxy>,
     /// What they are bounded by.
     pub bounds: Bounds,
     /// One for each connection.
     pub permits: Semaphore,
-    /// Those of each client.
-    pub clients: Clients,
+    /// Who may come in, and whose requests.
+    pub admission: Arc<Admission>,
     /// One for each connection that is told why it is refused.
     pub told: Semaphore,
     /// Whose word is taken.
@@ -116,7 +116,7 @@ impl Guard {
     }
 
     /// What comes before HTTP: who the client is, and TLS.
-    async fn open(&self, mut socket: Socket) -> Result<Opened, Cause> {
+    async fn open(&self, mut socket: Socket) -> Result<(Stream, Connection), Cause> {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
         let trusts = |peer: Option<IpAddr>| {
@@ -131,9 +131,9 @@ impl Guard {
             peer = address(&socket);
             is_proxy = trusts(peer);
         }
-        let client = match peer {
-            Some(peer) if !is_proxy => match self.shared.clients.enter(peer) {
-                Some(client) => Some(client),
+        let share = match peer {
+            Some(peer) if !is_proxy => match self.shared.admission.clients().enter(peer) {
+                Some(share) => Some(share),
                 None => {
                     self.refuse(&mut socket, Cause::ClientConnectionLimit).await;
                     return Err(Cause::ClientConnectionLimit);
@@ -147,11 +147,12 @@ impl Guard {
             redirects_to: self.listener.redirects_to,
             hsts: self.listener.hsts.clone(),
             server_name: None,
+            share,
             client: None,
         };
         let Some(tls) = &self.listener.tls else {
             let stream: Stream = Box::new(socket);
-            return Ok((stream, connection, client));
+            return Ok((stream, connection));
         };
         let presented = tls.presented();
         let stream = presented.acceptor.tls_handshake(socket).await;
@@ -165,7 +166,7 @@ impl Guard {
         connection.server_name =
             asked_for.map(|name| ServerName::new(name, Arc::clone(&presented.names)));
         let stream: Stream = Box::new(stream);
-        Ok((stream, connection, client))
+        Ok((stream, connection))
     }
 
     async fn refuse(&self, socket: &mut Socket, cause: Cause) {
@@ -182,13 +183,16 @@ impl Guard {
         shutdown: &ShutdownWatch,
     ) -> Result<(), Cause> {
         let opened = timeout_at(deadline, self.open(socket)).await;
-        let (stream, connection, _client) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
+        let (stream, connection) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
         let bounds = &self.shared.bounds;
         let mut options = HttpServerOptions::default();
         options.h2c = self.listener.h2c;
         options.keepalive_request_limit = Some(bounds.keepalive_requests);
         options.h2_idle_timeout = Some(bounds.keepalive_timeout);
         let requests = Arc::new(Requests::new(Arc::clone(&self.shared), options, connection));
+        let blocks = HeaderBlocks::default();
+        let open = blocks.open();
+        let stream: Stream = Box::new(WatchedStream::new(stream, blocks));
         // The framework waits for the HTTP/2 preface and the first stream without a deadline.
         let silent = async {
             tokio::select! {
@@ -201,6 +205,8 @@ impl Guard {
             _ = requests.process_new(stream, shutdown) => Ok(()),
             () = silent => Err(Cause::HeaderTimeout),
             () = requests.flooded.notified() => Err(Cause::H2Resets),
+            () = open.longer_than(bounds.header_timeout) => Err(Cause::HeaderTimeout),
+            () = requests.idle_too_long() => Err(Cause::MemoryBudget),
         }
     }
 }
@@ -217,6 +223,11 @@ impl ServerApp for Guard {
         let Ok(_permit) = self.shared.permits.try_acquire() else {
             self.shared.count(Cause::ConnectionLimit);
             self.refuse(&mut socket, Cause::ConnectionLimit).await;
+            return None;
+        };
+        let Some(_held) = self.shared.admission.memory().connection() else {
+            self.shared.count(Cause::MemoryBudget);
+            self.refuse(&mut socket, Cause::MemoryBudget).await;
             return None;
         };
         self.shared.metrics.collect_runtime_here("proxy");
@@ -244,9 +255,6 @@ impl Shared {
     }
 }
 
-/// A connection that is ready for HTTP, and its place among its client's.
-type Opened = (Stream, Connection, Option<Client>);
-
 /// The far end's address; none on a Unix socket.
 fn address(socket: &Socket) -> Option<IpAddr> {
     let digest = socket.get_socket_digest()?;
@@ -261,6 +269,8 @@ enum Cause {
     ProxyProtocol,
     H2Resets,
     HeaderTimeout,
+    BodyTimeout,
+    MemoryBudget,
     RequestTimeout,
     SessionEnded,
     TlsHandshake,
@@ -274,6 +284,8 @@ impl Cause {
             Self::ProxyProtocol => "proxy_protocol",
             Self::H2Resets => "h2_resets",
             Self::HeaderTimeout => "header_timeout",
+            Self::BodyTimeout => "body_timeout",
+            Self::MemoryBudget => "memory_budget",
             Self::RequestTimeout => "request_timeout",
             Self::SessionEnded => "session_ended",
             Self::TlsHandshake => "tls_handshake",

@@ -9,9 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
 use pingora::server::ListenFds;
-use rustix::net::Shutdown;
+use rustix::net::{Shutdown, sockopt};
 use tracing::warn;
 
 use super::ServeError;
@@ -95,6 +96,7 @@ fn bind(address: &ListenAddress) -> io::Result<OwnedFd> {
         ListenAddress::Inet(address) => {
             let socket = TcpListener::bind(address)?;
             socket.set_nonblocking(true)?;
+            find_dead_peers(&socket)?;
             Ok(socket.into())
         }
         ListenAddress::Unix(path) => {
@@ -104,6 +106,15 @@ fn bind(address: &ListenAddress) -> io::Result<OwnedFd> {
             Ok(socket.into())
         }
     }
+}
+
+/// Has the system ask silent peers for a sign of life. Connections inherit it from the listener.
+fn find_dead_peers(socket: &TcpListener) -> io::Result<()> {
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(socket, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(socket, KEEPALIVE_PROBES)?;
+    Ok(())
 }
 
 /// A socket that nobody listens on any more stays as a file. Whatever else is there stays.
@@ -127,5 +138,33 @@ fn key(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Inet(address) => address.to_string(),
         ListenAddress::Unix(path) => path.to_string_lossy().into_owned(),
+    }
+}
+
+/// How long a connection is silent before its peer is asked.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Questions without an answer until the connection is dead.
+const KEEPALIVE_PROBES: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn connections_inherit_the_search_for_dead_peers() {
+        let address = ListenAddress::Inet((Ipv4Addr::LOCALHOST, 0).into());
+        let listener = TcpListener::from(bind(&address).unwrap());
+        listener.set_nonblocking(false).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(sockopt::socket_keepalive(&accepted).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&accepted).unwrap(), KEEPALIVE_IDLE);
+        assert!(
+            !sockopt::socket_keepalive(&client).unwrap(),
+            "not of itself"
+        );
     }
 }

@@ -22,6 +22,7 @@ use crate::jwt::IssuersError;
 use crate::live_config::{self, BuildError, Built, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::{Snapshot, forward_auth};
+use crate::resources::{Admission, Descriptors};
 use crate::session::claims::CopiedClaims;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
@@ -46,6 +47,8 @@ pub struct State {
     pub router: Arc<ArcSwap<Router>>,
     /// The configuration in force.
     pub live_config: Arc<LiveConfig>,
+    /// Who may come in, and how much may be spent on them.
+    pub admission: Arc<Admission>,
 }
 
 /// Why the state can not be built.
@@ -153,7 +156,10 @@ impl State {
             jwks,
             metrics: Arc::clone(&metrics),
         };
+        let descriptors = Descriptors::share(config);
+        let admission = Admission::new(&config.limits, &descriptors, &metrics);
         Ok(Self {
+            admission: Arc::new(admission),
             metrics,
             health: Arc::new(Health::default()),
             store,

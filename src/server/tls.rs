@@ -36,7 +36,10 @@ use files::Files;
 
 /// The TLS of all listeners that speak it.
 #[derive(Clone)]
-pub struct Certificates(Arc<[Arc<ListenerTls>]>);
+pub struct Certificates {
+    public: Arc<[Arc<ListenerTls>]>,
+    admin: Option<Arc<ListenerTls>>,
+}
 
 impl Certificates {
     /// Reads all files.
@@ -50,25 +53,42 @@ impl Certificates {
                 .map_err(|error| ServeError::Tls(listener.name(), error))?;
             listeners.push(Arc::new(loaded));
         }
-        Ok(Self(listeners.into()))
+        let admin = config.admin.tls.as_ref().map(|tls| {
+            let mut settings = tls.clone();
+            settings.http2 = false;
+            ListenerTls::load(ADMIN.to_owned(), &settings, Arc::clone(metrics))
+                .map(Arc::new)
+                .map_err(|error| ServeError::Tls(ADMIN.to_owned(), error))
+        });
+        Ok(Self {
+            public: listeners.into(),
+            admin: admin.transpose()?,
+        })
     }
 
     /// That of one listener.
     pub fn of(&self, listener: &str) -> Option<Arc<ListenerTls>> {
-        self.0.iter().find(|tls| tls.listener == listener).cloned()
+        let mut public = self.public.iter();
+        public.find(|tls| tls.listener == listener).cloned()
+    }
+
+    /// That of the operators' listener.
+    pub fn of_admin(&self) -> Option<Arc<ListenerTls>> {
+        self.admin.clone()
     }
 
     /// Looks at all files now. Reads the disk.
     pub fn reload(&self) {
-        self.0.iter().for_each(|tls| tls.reload());
+        self.all().for_each(|tls| tls.reload());
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<ListenerTls>> {
+        self.public.iter().chain(&self.admin)
     }
 
     /// Looks at all files at their intervals until `stopped`.
     pub async fn watch(self, stopped: watch::Receiver<bool>) {
-        let watched = self
-            .0
-            .iter()
-            .map(|tls| Arc::clone(tls).watch(stopped.clone()));
+        let watched = self.all().map(|tls| Arc::clone(tls).watch(stopped.clone()));
         join_all(watched).await;
     }
 }
@@ -90,6 +110,8 @@ pub struct ListenerTls {
 pub struct Presented {
     /// Does the handshake.
     pub acceptor: Acceptor,
+    /// What it is made of.
+    pub config: Arc<ServerConfig>,
     /// Which certificates it has.
     pub names: Arc<CertificateNames>,
 }
@@ -243,8 +265,10 @@ fn present(
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
+    let config = Arc::new(config);
     Ok(Presented {
-        acceptor: Acceptor::from_server_config(Arc::new(config)),
+        acceptor: Acceptor::from_server_config(Arc::clone(&config)),
+        config,
         names,
     })
 }
@@ -267,4 +291,6 @@ fn client_verifier(
     Ok(verifier.build()?)
 }
 
+/// What logs and metrics call the operators' listener.
+pub(super) const ADMIN: &str = "admin";
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use pingora::protocols::ALPN;
+use pingora::protocols::tls::CustomALPN;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
 
 use super::tls::{Tls, TlsError};
@@ -15,6 +16,7 @@ use crate::config::upstream::{Protocol, Upstream};
 pub(super) struct Peers {
     tls: Option<Tls>,
     options: PeerOptions,
+    paced: ALPN,
     group: u64,
 }
 
@@ -49,6 +51,7 @@ impl Peers {
         Ok(Self {
             tls,
             options,
+            paced: ALPN::Custom(CustomALPN::new(b"paced".to_vec())),
             group,
         })
     }
@@ -56,6 +59,14 @@ impl Peers {
     /// The same for the same configuration and the same certificates.
     pub(super) fn group(&self) -> u64 {
         self.group
+    }
+
+    /// Has a request's connection of HTTP/1 made by the connector that reads no more than the
+    /// client takes: the one of the protocol that is none of the framework's.
+    pub(super) fn pace(&self, peer: &mut HttpPeer) {
+        if let ALPN::H1 = peer.options.alpn {
+            peer.options.alpn = self.paced.clone();
+        }
     }
 
     /// The peer at one address of a server.
@@ -100,8 +111,8 @@ fn group(name: &str, settings: &Upstream, tls: Option<&Tls>) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// What one HTTP/2 stream may have under way to the gateway: enough for 250 MB/s at 1 ms.
-const STREAM_WINDOW: u32 = 256 * 1024;
+/// What one HTTP/2 stream may have under way to the gateway: enough for 64 MB/s at 1 ms.
+const STREAM_WINDOW: u32 = 64 * 1024;
 /// RFC 9113 section 6.9.1.
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 /// Between signs of life on an HTTP/2 connection.

@@ -276,6 +276,11 @@ fn limits(limits: &Limits) -> Vec<Diagnostic> {
             "body_size",
             limits.body_size.map_or(1, |size| size.as_u64()),
         ),
+        ("memory", limits.memory.map_or(1, |size| size.as_u64())),
+        (
+            "body_min_rate",
+            limits.body_min_rate.map_or(1, |rate| rate.as_u64()),
+        ),
         ("h2_streams", limits.h2_streams.into()),
         ("h2_resets", limits.h2_resets.into()),
         ("token_cache", limits.token_cache as u64),
@@ -314,6 +319,15 @@ fn operators(config: &Config) -> Vec<Diagnostic> {
             Diagnostic::error("admin.address", "beyond loopback without a token")
                 .hint("set `admin.token`"),
         );
+    }
+    if config.admin.connections == 0 {
+        found.push(Diagnostic::error(
+            "admin.connections",
+            "must be more than zero",
+        ));
+    }
+    if let Some(tls) = &config.admin.tls {
+        found.extend(listeners::of_tls("admin.tls", tls));
     }
     let mut named = HashSet::new();
     if config.admin.token.is_some() {

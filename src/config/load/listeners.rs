@@ -92,7 +92,7 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
     found
 }
 
-fn of_tls(path: &str, tls: &Tls) -> Vec<Diagnostic> {
+pub(super) fn of_tls(path: &str, tls: &Tls) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if tls.certificates.is_empty() {
         found.push(Diagnostic::error(

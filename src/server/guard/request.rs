@@ -2,8 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -32,6 +32,15 @@ pub(super) struct Requests {
     /// Told when the client has given up too many of its streams.
     pub(super) flooded: Notify,
     given_up: AtomicU32,
+    streams: Mutex<Streams>,
+}
+
+/// The streams of an HTTP/2 connection.
+#[derive(Default)]
+struct Streams {
+    open: usize,
+    /// Since when there is none; `None` before the first, and on HTTP/1.
+    idle: Option<Instant>,
 }
 
 impl Requests {
@@ -47,20 +56,70 @@ impl Requests {
             begun: Notify::new(),
             flooded: Notify::new(),
             given_up: AtomicU32::new(0),
+            streams: Mutex::default(),
         }
     }
 
-    /// Polls the request; while its header is incomplete also the deadline, then the time by which
-    /// its route wants it to end, and once it is bound to a session also that session's end.
-    async fn run<F: Future>(
+    /// Returns when an HTTP/2 connection without streams has to make room for others.
+    pub(super) async fn idle_too_long(&self) {
+        let mut cutoff = self.shared.admission.memory().cutoff();
+        // The sender lasts as long as the process.
+        while cutoff.changed().await.is_ok() {
+            let before = *cutoff.borrow_and_update();
+            let idle = self.streams().idle;
+            if before.is_some_and(|before| idle.is_some_and(|since| since <= before)) {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Returns when a connection that waits for its next request is to be closed: the listeners
+    /// close, or it has to make room for others.
+    async fn superseded(&self, shutdown: &ShutdownWatch) -> Option<Cause> {
+        let (mut shutdown, since) = (shutdown.clone(), Instant::now());
+        let mut cutoff = self.shared.admission.memory().cutoff();
+        let has_waited = |cutoff: &Option<Instant>| cutoff.is_some_and(|before| since <= before);
+        tokio::select! {
+            // Senders that are gone mean the same as a stop.
+            _ = shutdown.wait_for(|stop| *stop) => None,
+            waited = cutoff.wait_for(has_waited) => waited.ok().map(|_| Cause::MemoryBudget),
+        }
+    }
+
+    fn stream_begins(&self) {
+        let mut streams = self.streams();
+        streams.open += 1;
+        streams.idle = None;
+    }
+
+    fn stream_ends(&self) {
+        let mut streams = self.streams();
+        streams.open -= 1;
+        if streams.open == 0 {
+            streams.idle = Some(Instant::now());
+        }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls the request; while its header is incomplete also the deadline and `superseded`, while
+    /// its body is also that one's time, then the time by which its route wants it to end, and once
+    /// it is bound to a session also that session's end.
+    async fn run(
         &self,
         cut: &RequestGuard,
-        request: F,
+        request: impl Future<Output = Option<ReusedHttpStream>>,
         allowed: Duration,
-    ) -> Result<F::Output, Cause> {
+        superseded: Option<impl Future<Output = Option<Cause>>>,
+    ) -> Result<Option<ReusedHttpStream>, Cause> {
         let mut request = pin!(request);
+        let mut superseded = pin!(superseded);
         let mut deadline = pin!(sleep(allowed));
         let mut overdue = Overdue::default();
+        let mut late_body = Overdue::default();
         let mut counted = None;
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         poll_fn(|context: &mut Context<'_>| {
@@ -68,12 +127,20 @@ impl Requests {
                 return Poll::Ready(Ok(output));
             }
             if !cut.header_arrived() {
+                if let Some(superseded) = superseded.as_mut().as_pin_mut()
+                    && let Poll::Ready(cause) = superseded.poll(context)
+                {
+                    return Poll::Ready(cause.map_or(Ok(None), Err));
+                }
                 return deadline
                     .as_mut()
                     .poll(context)
                     .map(|()| Err(Cause::HeaderTimeout));
             }
             counted.get_or_insert_with(|| self.shared.in_flight.enter());
+            if self.body_is_late(cut, &mut late_body, context) {
+                return Poll::Ready(Err(Cause::BodyTimeout));
+            }
             if overdue.poll(cut.due(), context).is_ready() {
                 return Poll::Ready(Err(Cause::RequestTimeout));
             }
@@ -86,6 +153,32 @@ impl Requests {
                 .map(|()| Err(Cause::SessionEnded))
         })
         .await
+    }
+
+    /// Whether a body has taken too long, and the request could not say so in words since.
+    fn body_is_late(
+        &self,
+        cut: &RequestGuard,
+        late: &mut Overdue,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let flow = cut.flow();
+        if let Some(last_words) = flow.late_until() {
+            return late.poll(Some(last_words), context).is_ready();
+        }
+        // The time moves with each part of the body; the timer is set again only when it is over.
+        while let Some(due) = flow.body_due()
+            && late.poll_first(due, context).is_ready()
+        {
+            if flow.body_due().is_some_and(|due| due <= Instant::now()) {
+                flow.give_up_body(Instant::now() + LAST_WORDS);
+                // What waits for the body is woken, and looked at again.
+                context.waker().wake_by_ref();
+                return false;
+            }
+            *late = Overdue::default();
+        }
+        false
     }
 }
 
@@ -108,15 +201,19 @@ impl HttpServerApp for Requests {
             session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
         }
         let is_stream = session.is_http2();
-        let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection)));
+        let admission = Arc::clone(&self.shared.admission);
+        let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection), admission));
         let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
-        let outcome = tokio::select! {
-            biased;
-            outcome = self.run(&cut, request, allowed) => outcome,
-            // The framework's own way ends new connections as well, and those of the listeners that
-            // are still open; but each was taken for the request that it is about to bring.
-            () = stopped_before(&cut, shutdown), if reused => return None,
-        };
+        // The framework's own way ends new connections as well, and those of the listeners that
+        // are still open; but each was taken for the request that it is about to bring.
+        let superseded = reused.then(|| self.superseded(shutdown));
+        if is_stream {
+            self.stream_begins();
+        }
+        let outcome = self.run(&cut, request, allowed, superseded).await;
+        if is_stream {
+            self.stream_ends();
+        }
         // CVE-2023-44487: streams are opened and reset faster than they can be served.
         if is_stream && cut.client_left() {
             let given_up = 1 + self.given_up.fetch_add(1, Ordering::Relaxed);
@@ -138,6 +235,7 @@ impl HttpServerApp for Requests {
         let mut options = H2Options::default();
         options.max_concurrent_streams(self.shared.bounds.h2_streams);
         options.max_header_list_size(self.shared.bounds.h2_header_list);
+        options.max_send_buffer_size(H2_SEND_BUFFER);
         Some(options)
     }
 
@@ -146,21 +244,17 @@ impl HttpServerApp for Requests {
     }
 }
 
-/// Returns when the listeners close before the request's header is there.
-async fn stopped_before(cut: &RequestGuard, shutdown: &ShutdownWatch) {
-    let mut shutdown = shutdown.clone();
-    // A sender that is gone means the same as a stop.
-    let _ = shutdown.wait_for(|stop| *stop).await;
-    if cut.header_arrived() {
-        std::future::pending().await
-    }
-}
-
 /// Waits for a time that may be set and moved meanwhile.
 #[derive(Default)]
 struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
 
 impl Overdue {
+    /// Waits for the first time that it is given.
+    fn poll_first(&mut self, due: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let first = self.0.as_ref().map_or(due, |(first, _)| *first);
+        self.poll(Some(first), context)
+    }
+
     fn poll(&mut self, due: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
         let Some(due) = due else {
             return Poll::Pending;
@@ -182,3 +276,8 @@ async fn end_of(session: Arc<Session>) {
     // An elapsed timeout is the other way for a session to be over.
     let _ = timeout(left, session.handle().over()).await;
 }
+
+/// What HTTP/2 keeps of a stream's answer beyond what its client takes.
+const H2_SEND_BUFFER: usize = 16 << 10;
+/// How long a request whose body is late may take to be refused in words.
+const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -1,0 +1,188 @@
+//! A connection whose reads and writes are watched, and whose reads may be bounded.
+
+use std::fmt::Debug;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    Stream, TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+/// Watches one connection.
+pub trait Watch: Debug + Send + Sync + Unpin + 'static {
+    /// What may be read now.
+    fn turn(&self, context: &Context<'_>) -> Turn;
+    /// Nothing is there to be read yet.
+    fn waits(&self, _context: &Context<'_>) {}
+    /// This was read.
+    fn was_read(&self, bytes: &[u8]);
+    /// Something was written, or the other side takes nothing.
+    fn was_written(&self, _is_blocked: bool) {}
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Read so much at most.
+    Read(usize),
+    /// Wait until it is woken.
+    Wait,
+    /// Give up.
+    GiveUp,
+}
+
+/// The connection.
+#[derive(Debug)]
+pub struct WatchedStream<W> {
+    inner: Stream,
+    watch: W,
+}
+
+impl<W: Watch> WatchedStream<W> {
+    /// Has `watch` look at `inner`.
+    pub fn new(inner: Stream, watch: W) -> Self {
+        Self { inner, watch }
+    }
+}
+
+impl<W: Watch> AsyncRead for WatchedStream<W> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let most = match this.watch.turn(context) {
+            Turn::Read(most) => most,
+            Turn::Wait => return Poll::Pending,
+            Turn::GiveUp => return Poll::Ready(Err(ErrorKind::TimedOut.into())),
+        };
+        let before = buffer.filled().len();
+        let read = match most < buffer.remaining() {
+            true => {
+                let mut few = (&mut this.inner).take(most as u64);
+                Pin::new(&mut few).poll_read(context, buffer)
+            }
+            false => Pin::new(&mut this.inner).poll_read(context, buffer),
+        };
+        match read.is_pending() {
+            true => this.watch.waits(context),
+            false => this
+                .watch
+                .was_read(buffer.filled().get(before..).unwrap_or_default()),
+        }
+        read
+    }
+}
+
+impl<W: Watch> AsyncWrite for WatchedStream<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.watch.was_written(written.is_pending());
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        self.watch.was_written(flushed.is_pending());
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
+        self.watch.was_written(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl<W: Watch> Shutdown for WatchedStream<W> {
+    async fn shutdown(&mut self) {
+        self.inner.shutdown().await;
+    }
+}
+
+#[async_trait]
+impl<W: Watch> Peek for WatchedStream<W> {
+    async fn try_peek(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
+        self.inner.try_peek(bytes).await
+    }
+}
+
+impl<W> UniqueID for WatchedStream<W> {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl<W> Ssl for WatchedStream<W> {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.inner.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl<W> GetTimingDigest for WatchedStream<W> {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.inner.get_read_pending_time()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.inner.get_write_pending_time()
+    }
+}
+
+impl<W> GetProxyDigest for WatchedStream<W> {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+
+    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
+        self.inner.set_proxy_digest(digest);
+    }
+}
+
+impl<W> GetSocketDigest for WatchedStream<W> {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+
+    fn set_socket_digest(&mut self, digest: SocketDigest) {
+        self.inner.set_socket_digest(digest);
+    }
+}

@@ -1,0 +1,234 @@
+//! What the process may spend, and who has spent how much of it.
+//!
+//! Memory and descriptors are finite, and clients decide how many of them are asked for. So each
+//! request is admitted before anything is done for it: while the process, its client and the
+//! memory budget have room. The bounds are derived from what the system allows, unless the
+//! configuration sets them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+pub mod clients;
+pub mod descriptors;
+pub mod memory;
+
+pub use clients::{Clients, Share};
+pub use descriptors::Descriptors;
+pub use memory::Memory;
+
+use crate::config::Limits;
+use crate::metrics::Metrics;
+use crate::rejection::{Code, Rejection};
+
+/// Admits requests, as long as there is room for them.
+#[derive(Debug)]
+pub struct Admission {
+    requests: Arc<AtomicUsize>,
+    most_requests: usize,
+    clients: Clients,
+    memory: Memory,
+}
+
+/// Why a request, or a connection, is one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overload {
+    /// The memory budget is spent.
+    Memory,
+    /// The process has as many requests as it may.
+    Requests,
+    /// Its client has.
+    ClientRequests,
+    /// Its upstream has, and as many wait for it as may.
+    Upstream,
+    /// It has waited for its upstream for as long as it may.
+    UpstreamWait,
+}
+
+impl Admission {
+    /// Within `limits`, and within what the system allows where they say nothing.
+    pub fn new(limits: &Limits, descriptors: &Descriptors, metrics: &Metrics) -> Self {
+        for overload in Overload::ALL {
+            metrics
+                .overload_refusals
+                .with_label_values(&[overload.reason()]);
+        }
+        Self {
+            requests: Arc::default(),
+            most_requests: descriptors.requests,
+            clients: Clients::new(
+                limits.connections_per_client,
+                descriptors.requests_per_client,
+            ),
+            memory: Memory::new(limits.memory, metrics),
+        }
+    }
+
+    /// Who is connected, and how many requests each has.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The memory budget.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Admits a request of the client that holds `share`, or of the one at `named`, for whom a
+    /// trusted proxy vouches.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn admit(
+        &self,
+        share: Option<&Share>,
+        named: Option<IpAddr>,
+    ) -> Result<Admitted, Overload> {
+        let before = self.requests.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&self.requests));
+        if before >= self.most_requests {
+            return Err(Overload::Requests);
+        }
+        let turn = match (share, named) {
+            (_, Some(address)) => self.clients.request_of(address),
+            (Some(share), None) => share.request(),
+            // Who may open a Unix socket was decided by its mode.
+            (None, None) => None,
+        };
+        let is_counted = named.is_some() || share.is_some();
+        if is_counted && turn.is_none() {
+            return Err(Overload::ClientRequests);
+        }
+        let memory = self.memory.request().ok_or(Overload::Memory)?;
+        Ok(Admitted {
+            _counted: counted,
+            _turn: turn,
+            _memory: memory,
+        })
+    }
+
+    /// What is nearly spent, in words for operators.
+    pub fn strained(&self) -> Vec<String> {
+        let mut strained = Vec::new();
+        if self.memory.is_strained() {
+            strained.push("the memory budget is nearly spent, new requests are refused".to_owned());
+        }
+        let requests = self.requests.load(Ordering::Relaxed);
+        if is_near(requests, self.most_requests) {
+            strained.push("nearly as many requests as the process may have".to_owned());
+        }
+        strained
+    }
+}
+
+/// A request that was admitted, until it is dropped.
+#[derive(Debug)]
+pub struct Admitted {
+    _counted: Counted,
+    _turn: Option<clients::Turn>,
+    _memory: memory::Held,
+}
+
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Overload {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Memory,
+        Self::Requests,
+        Self::ClientRequests,
+        Self::Upstream,
+        Self::UpstreamWait,
+    ];
+
+    /// The reason in log and metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Memory => "memory_budget",
+            Self::Requests => "request_limit",
+            Self::ClientRequests => "client_request_limit",
+            Self::Upstream => "upstream_busy",
+            Self::UpstreamWait => "upstream_queue_timeout",
+        }
+    }
+
+    /// The answer to a request that is one too many.
+    pub fn rejection(self) -> Rejection {
+        match self {
+            Self::ClientRequests => Rejection {
+                retry_after: Some(RETRY),
+                ..Rejection::new(Code::TooManyRequests, self.reason())
+            },
+            _ => Rejection::unavailable(self.reason(), RETRY),
+        }
+    }
+}
+
+/// Whether so much of a bound is spent that operators should know.
+pub fn is_near(used: usize, most: usize) -> bool {
+    used >= most.saturating_sub(most / 10)
+}
+
+/// When a refused client may try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(requests: usize, per_client: u32) -> Admission {
+        let descriptors = Descriptors {
+            allowed: 1000,
+            connections: 100,
+            requests,
+            requests_per_client: per_client,
+            per_upstream: requests,
+            kept_to_upstreams: 10,
+            missing: None,
+        };
+        let metrics = Metrics::new().unwrap();
+        Admission::new(&Limits::default(), &descriptors, &metrics)
+    }
+
+    #[test]
+    fn each_bound_refuses_by_itself_and_gives_back() {
+        let one = "192.0.2.1".parse().unwrap();
+        let other = "192.0.2.2".parse().unwrap();
+        let admission = admission(3, 2);
+        let share = admission.clients().enter(one).unwrap();
+        let first = admission.admit(Some(&share), None).unwrap();
+        let second = admission.admit(None, Some(one)).unwrap();
+        let refused = admission.admit(Some(&share), None);
+        assert_eq!(refused.unwrap_err(), Overload::ClientRequests);
+        let third = admission.admit(None, Some(other)).unwrap();
+        assert_eq!(
+            admission.admit(None, Some(other)).unwrap_err(),
+            Overload::Requests
+        );
+        drop((first, second, third));
+        assert!(admission.admit(Some(&share), None).is_ok());
+        assert!(admission.admit(None, None).is_ok());
+    }
+
+    #[test]
+    fn what_is_nearly_spent_is_told() {
+        let admission = admission(10, 10);
+        let held: Vec<_> = (0..8)
+            .map(|_| admission.admit(None, None).unwrap())
+            .collect();
+        assert!(admission.strained().is_empty());
+        let _more = admission.admit(None, None).unwrap();
+        assert_eq!(admission.strained().len(), 1);
+        drop(held);
+        assert!(admission.strained().is_empty());
+    }
+}

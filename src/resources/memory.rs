@@ -1,0 +1,229 @@
+//! How much memory clients may hold in all.
+//!
+//! Each connection and each request is counted with what it may hold at most, so that the sum is
+//! known before it is held. When a client would go beyond, it is refused, and connections that
+//! wait for a request are closed, those first that have waited longest.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use prometheus::IntGauge;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+
+use crate::metrics::Metrics;
+
+/// The budget, and what is spent of it.
+#[derive(Debug)]
+pub struct Memory {
+    spent: Arc<Spent>,
+    most: u64,
+    exceeded: Notify,
+    /// Connections that have waited since before then are closed.
+    cutoff: watch::Sender<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct Spent {
+    bytes: AtomicU64,
+    shown: IntGauge,
+}
+
+impl Memory {
+    /// A budget of `most`; without one, of half of what the process can have.
+    pub fn new(most: Option<ByteSize>, metrics: &Metrics) -> Self {
+        let most = most.map_or_else(|| available() / 2, |most| most.as_u64());
+        metrics.memory_budget.set(gauge(most));
+        Self {
+            spent: Arc::new(Spent {
+                bytes: AtomicU64::new(0),
+                shown: metrics.memory_spent.clone(),
+            }),
+            most,
+            exceeded: Notify::new(),
+            cutoff: watch::Sender::new(None),
+        }
+    }
+
+    /// Counts a connection; `None` beyond the budget.
+    pub fn connection(&self) -> Option<Held> {
+        self.hold(CONNECTION)
+    }
+
+    /// Counts a request; `None` beyond the budget.
+    pub(super) fn request(&self) -> Option<Held> {
+        self.hold(REQUEST)
+    }
+
+    fn hold(&self, bytes: u64) -> Option<Held> {
+        let fits = |spent: u64| Some(spent + bytes).filter(|sum| *sum <= self.most);
+        let spent = &self.spent.bytes;
+        if spent
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_err()
+        {
+            self.exceeded.notify_one();
+            return None;
+        }
+        self.spent.shown.add(gauge(bytes));
+        Some(Held {
+            spent: Arc::clone(&self.spent),
+            bytes,
+        })
+    }
+
+    /// Whether so much is spent that operators should know.
+    pub fn is_strained(&self) -> bool {
+        let spent = self.spent.bytes.load(Ordering::Relaxed);
+        spent.saturating_add(REQUEST) > self.most - self.most / 10
+    }
+
+    /// Tells from when on a connection must have waited to be closed.
+    pub fn cutoff(&self) -> watch::Receiver<Option<Instant>> {
+        self.cutoff.subscribe()
+    }
+
+    /// Closes waiting connections whenever the budget is exceeded, until `stopped`: first those
+    /// that have waited for most of `longest`, in the end all.
+    pub async fn make_room(&self, longest: Duration, mut stopped: watch::Receiver<bool>) {
+        let making_room = async {
+            loop {
+                self.exceeded.notified().await;
+                let mut age = longest / 2;
+                while self.is_strained() {
+                    self.cutoff.send_replace(Instant::now().checked_sub(age));
+                    age /= 2;
+                    sleep(PAUSE).await;
+                }
+                self.cutoff.send_replace(None);
+            }
+        };
+        tokio::select! {
+            // A sender that is gone means the same as a stop.
+            _ = stopped.wait_for(|stop| *stop) => {}
+            () = making_room => {}
+        }
+    }
+}
+
+/// Counted memory, until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    spent: Arc<Spent>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.spent.shown.sub(gauge(self.bytes));
+        self.spent.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What the process can have: the machine's memory, or less where a control group says so.
+fn available() -> u64 {
+    let machine = read("/proc/meminfo").and_then(|text| total(&text));
+    let group = read("/proc/self/cgroup").and_then(|text| group_limit(&text));
+    machine.into_iter().chain(group).min().unwrap_or(UNKNOWN)
+}
+
+fn total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// The smallest limit of the group and those around it, of either version of control groups.
+fn group_limit(groups: &str) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        let (root, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        // Within a container, the path may be one of the machine's: then the root is the group.
+        let path = Path::new(path.trim_start_matches('/'));
+        let limits = path.ancestors().filter_map(|group| {
+            let limit = fs::read_to_string(Path::new(root).join(group).join(file)).ok()?;
+            limit.trim().parse::<u64>().ok()
+        });
+        limits.min()
+    });
+    limits.min()
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+fn gauge(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What a connection holds: its buffers, its TLS, the state of its protocol.
+pub const CONNECTION: u64 = 40 << 10;
+/// What a request holds on its way: its header, and what is between its server and its client when
+/// either does not read.
+pub const REQUEST: u64 = 96 << 10;
+/// Where the system says nothing.
+const UNKNOWN: u64 = 2 << 30;
+/// How long closed connections may take to be gone before more are closed.
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_beyond_the_budget_and_gets_back_what_was_held() {
+        let metrics = Metrics::new().unwrap();
+        let memory = Memory::new(Some(ByteSize(2 * REQUEST + CONNECTION)), &metrics);
+        assert!(!memory.is_strained());
+        let held = [memory.request(), memory.request(), memory.connection()];
+        assert!(held.iter().all(Option::is_some));
+        assert!(memory.connection().is_none());
+        assert!(memory.is_strained());
+        let spent = 2 * REQUEST + CONNECTION;
+        assert_eq!(metrics.memory_spent.get(), gauge(spent));
+        drop(held);
+        assert_eq!(metrics.memory_spent.get(), 0);
+        assert!(memory.request().is_some());
+    }
+
+    #[tokio::test]
+    async fn those_that_waited_longest_are_closed_first() {
+        let metrics = Metrics::new().unwrap();
+        let memory = Memory::new(Some(ByteSize(REQUEST)), &metrics);
+        let (stop, stopped) = watch::channel(false);
+        let mut cutoff = memory.cutoff();
+        let longest = Duration::from_secs(60);
+        let observed = async {
+            let _held = memory.request();
+            assert!(memory.request().is_none());
+            let before = Instant::now();
+            let mut ages = Vec::new();
+            while ages.last().is_none_or(|age| *age > Duration::from_secs(1)) {
+                cutoff.changed().await.unwrap();
+                let at = cutoff.borrow_and_update().unwrap();
+                ages.push(before.saturating_duration_since(at));
+            }
+            assert!(ages.is_sorted_by(|one, next| one > next), "{ages:?}");
+            stop.send_replace(true);
+        };
+        tokio::join!(memory.make_room(longest, stopped), observed);
+    }
+
+    #[test]
+    fn reads_what_the_system_says() {
+        assert_eq!(total("MemTotal:  16 kB\nMemFree: 1 kB\n"), Some(16_384));
+        assert_eq!(total("MemFree: 1 kB\n"), None);
+        assert_eq!(group_limit("0::/no/such/group/anywhere\n1:cpu:/\n"), None);
+        assert!(available() > 1 << 20);
+    }
+}
