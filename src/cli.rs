@@ -23,6 +23,7 @@ mod jwks;
 mod keys;
 mod operator;
 mod pinned_tls;
+mod printable;
 mod ready;
 mod reload;
 mod sessions;
@@ -33,6 +34,7 @@ mod users;
 use crate::config::load::Loaded;
 use crate::config::{self, Config};
 use crate::{demo, metrics, server, telemetry};
+use printable::printable;
 
 /// A bring-your-own-auth gateway: an external JWT goes in, a session of the platform comes out.
 #[derive(Debug, Parser)]
@@ -193,6 +195,9 @@ fn log_as(config: &Config) -> Result<telemetry::Log, telemetry::TelemetryError> 
 }
 
 fn fail(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
-    eprintln!("vestibule: {error}");
+    // Some errors have lines, and any may quote what an outsider wrote.
+    let error = error.to_string();
+    let lines: Vec<_> = error.lines().map(printable).collect();
+    eprintln!("vestibule: {}", lines.join("\n"));
     code
 }

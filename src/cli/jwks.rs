@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::printable::printable;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -41,7 +42,7 @@ async fn show(api: Connection, which: &Which) -> Result<bool, CommandError> {
         return Ok(true);
     }
     for row in rows {
-        print_keys(text(&row["name"]), &row["keys"]);
+        print_keys(&row["name"], &row["keys"]);
     }
     Ok(true)
 }
@@ -49,7 +50,7 @@ async fn show(api: Connection, which: &Which) -> Result<bool, CommandError> {
 async fn refresh(api: Connection, which: &Which) -> Result<bool, CommandError> {
     let mut all_good = true;
     for row in rows(&api, which).await? {
-        let name = text(&row["name"]);
+        let name = row["name"].as_str().unwrap_or_default();
         let answer = api
             .send(Method::POST, &["issuers", name, "refresh"], Value::Null)
             .await?;
@@ -59,7 +60,7 @@ async fn refresh(api: Connection, which: &Which) -> Result<bool, CommandError> {
         if which.gateway.json {
             print_json(&answer);
         } else {
-            print_keys(name, &answer["keys"]);
+            print_keys(&row["name"], &answer["keys"]);
         }
     }
     Ok(all_good)
@@ -78,8 +79,8 @@ async fn rows(api: &Connection, which: &Which) -> Result<Vec<Value>, CommandErro
     }
 }
 
-fn print_keys(name: &str, keys: &Value) {
-    println!("{name}: {}", text(&keys["source"]));
+fn print_keys(name: &Value, keys: &Value) {
+    println!("{}: {}", text(name), text(&keys["source"]));
     let seconds = |value: &Value| value.as_f64().map(|seconds| format!("{seconds:.0}s"));
     let age = seconds(&keys["age"]).unwrap_or_else(|| "-".to_owned());
     let next = seconds(&keys["next_refresh"]).unwrap_or_else(|| "-".to_owned());
@@ -88,11 +89,11 @@ fn print_keys(name: &str, keys: &Value) {
         "  age {age}, next refresh in {next}, fetches: {} changed, {} unchanged, {} failed",
         fetches["changed"], fetches["unchanged"], fetches["failed"]
     );
-    if let Some(error) = keys["last_error"].as_str() {
-        println!("  last error: {error}");
+    if keys["last_error"].is_string() {
+        println!("  last error: {}", text(&keys["last_error"]));
     }
     for (reason, count) in keys["skipped"].as_object().into_iter().flatten() {
-        println!("  skipped: {count} {reason}");
+        println!("  skipped: {count} {}", printable(reason));
     }
     for key in keys["keys"].as_array().into_iter().flatten() {
         let names = key["algorithms"].as_array().into_iter().flatten().map(text);

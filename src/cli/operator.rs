@@ -1,5 +1,6 @@
 //! How commands reach the running gateway: by its admin API.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 use super::pinned_tls::{self, PinnedTlsError};
+use super::printable::{printable, printable_json};
 use super::{WRONG_USAGE, fail};
 use crate::clock::UnixTime;
 use crate::config::{self, ConfigError};
@@ -244,24 +246,24 @@ impl Connection {
         if status.is_success() {
             return Ok(body);
         }
-        match (text(&body["error"]), text(&body["code"])) {
-            ("-", _) | (_, "-") => Err(CommandError::Foreign(status)),
-            (message, code) => Err(CommandError::Refused {
-                message: message.to_owned(),
-                code: code.to_owned(),
+        match (body["error"].as_str(), body["code"].as_str()) {
+            (Some(message), Some(code)) => Err(CommandError::Refused {
+                message: printable(message).into_owned(),
+                code: printable(code).into_owned(),
             }),
+            _ => Err(CommandError::Foreign(status)),
         }
     }
 }
 
-/// A text of an answer; a dash where there is none.
-pub(super) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
+/// A text of an answer, fit for a terminal; a dash where there is none.
+pub(super) fn text(value: &Value) -> Cow<'_, str> {
+    printable(value.as_str().unwrap_or("-"))
 }
 
-/// Prints an answer as it came.
+/// Prints an answer as JSON, fit for a terminal.
 pub(super) fn print_json(value: &Value) {
-    println!("{value:#}");
+    println!("{}", printable_json(&format!("{value:#}")));
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

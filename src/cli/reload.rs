@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::operator::{Connection, Gateway, print_json, run};
+use super::operator::{Connection, Gateway, print_json, run, text};
 
 /// Exit 0: the file is in force. 1: the last good one goes on, and why.
 pub(super) fn reload(gateway: &Gateway) -> ExitCode {
@@ -27,7 +27,7 @@ pub(super) fn reload(gateway: &Gateway) -> ExitCode {
 
 fn list(names: &Value) -> String {
     let names = names.as_array().into_iter().flatten();
-    let names: Vec<_> = names.filter_map(Value::as_str).collect();
+    let names: Vec<_> = names.map(text).collect();
     match names.as_slice() {
         [] => "nothing".to_owned(),
         names => names.join(", "),

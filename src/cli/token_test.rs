@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::printable::printable;
 use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
 use crate::config::Config;
@@ -35,7 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     };
     match explain(&config, token.trim()) {
         Ok(explanation) => {
-            print!("{explanation}");
+            // Hints quote the token, which anybody may have written.
+            let text = explanation.to_string();
+            let lines: Vec<_> = text.split('\n').map(printable).collect();
+            print!("{}", lines.join("\n"));
             if explanation.valid {
                 ExitCode::SUCCESS
             } else {

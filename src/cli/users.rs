@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::printable::word;
 use super::sessions;
 
 #[derive(Debug, Subcommand)]
@@ -154,7 +155,8 @@ fn print(user: &Value, as_json: bool) {
         return print_json(user);
     }
     let identifiers = user["credentials"].as_array().into_iter().flatten();
-    let identifiers = identifiers.map(|held| text(&held["public_identifier"]));
+    let identifiers =
+        identifiers.map(|held| word(held["public_identifier"].as_str().unwrap_or("-")));
     let blocked = if user["blocked"] == true {
         "blocked"
     } else {

@@ -221,6 +221,54 @@ async fn the_gateway_is_found_by_address_and_token_file() {
     assert_eq!(code, 64, "no configuration file, no address");
 }
 
+/// A `sub`, a `kid`: whoever writes one must not write to the operator's terminal.
+#[tokio::test]
+async fn what_outsiders_wrote_is_shown_and_not_obeyed() {
+    let hostile = "\u{1b}[2J\r\nroot blocked\0\u{9b}31m\u{202e}";
+    let (key, named) = (Key::p256("plain"), Key::p256(hostile));
+    let site = TestGateway::publishing(key.clone(), &[key.jwk(), named.jwk()], |_| {}).await;
+    for sub in [hostile, "alice"] {
+        site.passes(&site.acme.token().sub(sub).sign()).await;
+    }
+    let users = ["users", "list"];
+    let json = ["users", "list", "--json"];
+    let keys = ["jwks", "show"];
+    for (arguments, plain, shown) in [
+        (
+            &users[..],
+            "alice",
+            "\\u{1b}[2J\\u{d}\\u{a}root blocked\\u{0}\\u{9b}31m\\u{202e}",
+        ),
+        (
+            &json[..],
+            "alice",
+            "\\u001b[2J\\r\\nroot blocked\\u0000\\u009b31m\\u202e",
+        ),
+        (
+            &keys[..],
+            "plain",
+            "\\u{1b}[2J\\u{d}\\u{a}root blocked\\u{0}\\u{9b}31m\\u{202e}",
+        ),
+    ] {
+        let (code, output, errors) = command(&site, arguments).await;
+        assert_eq!(code, 0, "{errors}");
+        assert!(output.contains(plain), "{output:?}");
+        assert!(output.contains(shown), "{output:?}");
+        let obeyed = |one: char| one != '\n' && (one.is_control() || one == '\u{202e}');
+        assert!(!output.contains(obeyed), "{output:?}");
+    }
+    // One user, one line.
+    let (_, output, _) = command(&site, &users).await;
+    assert_eq!(output.lines().count(), 2, "{output:?}");
+    let text = site.acme.token().key(&Key::p256(hostile)).sign();
+    let (code, output, _) = command(&site, &["token", "test", &text]).await;
+    assert_eq!(code, 1);
+    assert!(
+        !output.contains(['\u{1b}', '\r', '\0', '\u{9b}']),
+        "{output:?}"
+    );
+}
+
 async fn command(site: &TestGateway, arguments: &[&str]) -> (i32, String, String) {
     run(site.gateway.dir(), arguments, "").await
 }
