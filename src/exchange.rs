@@ -320,8 +320,8 @@ impl Exchange {
         self.with_keys(token, verify).await
     }
 
-    /// Tries, and once more when the token's key was unknown and a fetch brought news, or when
-    /// other issuers were put in force meanwhile.
+    /// Tries, and once more when no key verified the token and a fetch brought news, or when other
+    /// issuers were put in force meanwhile.
     async fn with_keys<T>(
         &self,
         token: &str,
@@ -333,15 +333,15 @@ impl Exchange {
             let in_force = self.issuers.load_full();
             match decided {
                 Err(_) if !Arc::ptr_eq(&issuers, &in_force) => issuers = in_force,
-                Err(refusal) if refusal.needs_keys() => break refusal,
+                Err(refusal) if refusal.is_by_keys() => break refusal,
                 decided => return decided,
             }
         };
-        let Some(issuer) = refusal.issuer().cloned() else {
+        let wanted = refusal.wanted_key(token);
+        let Some((issuer, wanted)) = refusal.issuer().cloned().zip(wanted) else {
             return Err(refusal);
         };
-        let kid = jwt::unverified_kid(token);
-        let has_news = issuer.keys().refetch_for(kid.as_deref()).await;
+        let has_news = issuer.keys().refetch_for(&wanted).await;
         let in_force = self.issuers.load_full();
         if has_news || !Arc::ptr_eq(&issuers, &in_force) {
             attempt(&in_force)

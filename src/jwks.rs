@@ -23,7 +23,7 @@ mod unknown_kid;
 
 pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};
-pub use issuer_keys::IssuerKeys;
+pub use issuer_keys::{IssuerKeys, Wanted};
 pub use key::{KeyValidity, SkipReason, Thumbprints, VerifyingKey};
 pub use last_good::{LastGood, StoredKeySet};
 pub use service::JwksService;

@@ -46,11 +46,26 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
     }
 }
 
-/// The `kid` that a token's header names, whoever wrote it: only for asking for that key.
-pub fn unverified_kid(token: &str) -> Option<String> {
-    let header = LENIENT.decode(token.split('.').next()?).ok()?;
-    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-    header.get("kid")?.as_str().map(str::to_owned)
+/// What a token's header says, whoever wrote it: only for asking for a key.
+#[derive(Default)]
+struct UnverifiedHeader {
+    kid: Option<String>,
+    algorithm: Option<String>,
+}
+
+impl UnverifiedHeader {
+    fn read(token: &str) -> Self {
+        let decoded = token.split('.').next().map(|part| LENIENT.decode(part));
+        let Some(Ok(header)) = decoded else {
+            return Self::default();
+        };
+        let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
+        let text = |name| header.get(name)?.as_str().map(str::to_owned);
+        Self {
+            kid: text("kid"),
+            algorithm: text("alg"),
+        }
+    }
 }
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

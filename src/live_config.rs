@@ -247,9 +247,7 @@ impl LiveConfig {
         };
         let router = api::router(&joined.config.api_prefix, api, forward_auth::openapi());
         parts.router.store(Arc::new(router));
-        parts
-            .jwks
-            .keep_only(issuers.key_sets().map(|(_, keys)| keys));
+        parts.jwks.keep_only(issuers.key_sets());
         let snapshot = parts.snapshot.load();
         in_force.upstreams.keep_only(snapshot.upstreams());
         for issuer in gone.iter() {

@@ -3,5 +3,6 @@
 pub mod issuer_faults;
 pub mod issuer_tls;
 pub mod jwks;
+pub mod key_addresses;
 pub mod made_issuers;
 pub mod trust;

@@ -92,22 +92,22 @@ pub async fn check(
     }))
 }
 
-/// Explains a token, pasted with or without white space around it. As for a request, an unknown
-/// key is worth one more fetch.
+/// Explains a token, pasted with or without white space around it. As for a request, a key that is
+/// unknown or does not verify is worth one more fetch.
 pub async fn explain(state: &AdminState, token: &str) -> Explanation {
     let token = token.trim();
     let issuers = state.exchange.issuers().clone();
     let explanation = jwt::explain(token, &issuers, UnixTime::now());
-    let lacks_key = explanation
-        .code()
-        .is_some_and(|code| KEY_MISSING.contains(&code));
     let named = explanation.issuer.as_deref();
     let issuer = named.and_then(|name| issuers.by_name(name));
-    if let Some(issuer) = issuer.filter(|_| lacks_key) {
-        let kid = jwt::unverified_kid(token);
-        if issuer.keys().refetch_for(kid.as_deref()).await {
-            return jwt::explain(token, &issuers, UnixTime::now());
-        }
+    let wanted = explanation
+        .reason()
+        .zip(issuer)
+        .and_then(|(reason, issuer)| reason.wanted_key(token, issuer.keys().generation()));
+    if let Some((issuer, wanted)) = issuer.zip(wanted)
+        && issuer.keys().refetch_for(&wanted).await
+    {
+        return jwt::explain(token, &issuers, UnixTime::now());
     }
     explanation
 }
@@ -135,12 +135,13 @@ pub async fn explain_unsaved(
     let tried = made::issuer(&settings, &others)?;
     let in_force = state.exchange.issuers().clone();
     let running = in_force.by_name(&tried.name);
-    let keys = match running.filter(|running| running.settings().has_keys_of(&tried)) {
+    let wanted = tried.key_settings();
+    let keys = match running.filter(|running| *running.keys().key_settings() == wanted) {
         Some(running) => Arc::clone(running.keys()),
         None => state
             .live_config
             .jwks()
-            .try_out(&tried)
+            .try_out(wanted)
             .await
             .map_err(|error| {
                 ApiError::new(
@@ -175,5 +176,3 @@ pub async fn explain_unsaved(
 
 /// The name of settings that came without one.
 const UNNAMED: &str = "unsaved";
-/// Codes of refusals that a fetch may mend.
-const KEY_MISSING: [&str; 2] = ["kid_unknown", "no_keys"];

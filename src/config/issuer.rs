@@ -17,6 +17,7 @@ use super::secret::Secret;
 
 mod error;
 pub mod jwks;
+mod keys;
 mod preset;
 mod raw;
 mod resolve;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
+pub use keys::KeySettings;
 
 /// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -49,6 +51,8 @@ pub struct Issuer {
     pub insecure_http: bool,
     /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
     pub deny_private_networks: bool,
+    /// Let a discovery document lead to a `jwks_uri` on another host in those ranges.
+    pub allow_private_jwks_uri: bool,
     /// Accepted audiences; one match is enough. Empty: no audience is asked for.
     pub aud: Vec<String>,
     /// The claim that carries the audience: `aud`, or `client_id` for Cognito's access tokens.
@@ -115,20 +119,6 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Whether its keys are the other's: had from the same place, in the same way, under the same
-    /// name.
-    pub fn has_keys_of(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.source == other.source
-            && self.key_format == other.key_format
-            && self.insecure_http == other.insecure_http
-            && self.deny_private_networks == other.deny_private_networks
-            && self.hs256_secret == other.hs256_secret
-            && self.hs256_secret_encoding == other.hs256_secret_encoding
-            && self.revoke_on_key_removal == other.revoke_on_key_removal
-            && self.jwks == other.jwks
-    }
-
     /// Every `iss` that its tokens may carry.
     pub fn accepted_iss(&self) -> Vec<AcceptedIss> {
         let own = [(&self.iss, "iss", false)];
@@ -158,12 +148,6 @@ impl Issuer {
             }
         };
         spellings.flat_map(of_spelling).collect()
-    }
-
-    /// The bytes of the shared secret.
-    pub fn hs256_key(&self) -> Option<Zeroizing<Vec<u8>>> {
-        self.hs256_secret_encoding
-            .decode(self.hs256_secret.as_ref()?.expose())
     }
 }
 

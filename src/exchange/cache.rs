@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use prometheus::IntCounter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -128,6 +129,8 @@ pub struct RefusedTokens {
 struct Refused {
     rejection: Rejection,
     under: Option<Under>,
+    /// From when on the issuer may be asked again whether it has other keys.
+    doubtful_from: Option<Instant>,
 }
 
 /// The issuer whose keys and settings the refusal was decided under.
@@ -151,7 +154,8 @@ impl RefusedTokens {
         let same = refused
             .under
             .is_none_or(|under| under.generations == Generations::of(&under.issuer));
-        if same { Some(refused.rejection) } else { None }
+        let doubtful = refused.doubtful_from.is_some_and(|at| at <= Instant::now());
+        (same && !doubtful).then_some(refused.rejection)
     }
 
     /// Forgets all.
@@ -162,10 +166,64 @@ impl RefusedTokens {
     /// Remembers a permanent refusal; one that no issuer's rules decided stands by itself.
     pub fn remember(&self, digest: TokenDigest, rejection: Rejection, refusal: Option<&Refusal>) {
         let under = refusal.and_then(|refusal| refusal.issuer().zip(refusal.generations()));
+        let doubtful_from = refusal
+            .filter(|refusal| refusal.is_by_keys())
+            .and_then(Refusal::issuer)
+            .map(|issuer| Instant::now() + issuer.settings().jwks.unknown_kid_cooldown);
         let under = under.map(|(issuer, generations)| Under {
             issuer: Arc::clone(issuer),
             generations,
         });
-        self.refused.insert(digest, Refused { rejection, under });
+        let refused = Refused {
+            rejection,
+            under,
+            doubtful_from,
+        };
+        self.refused.insert(digest, refused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwks::KeySet;
+    use crate::jwt::fixture::{self, NOW, Signer};
+    use crate::jwt::{Issuers, verify};
+
+    /// A refusal that was reached under an issuer's settings and keys, and remembered.
+    fn remembered(token: impl Fn(&Signer) -> String) -> (Issuers, RefusedTokens, TokenDigest) {
+        let signer = Signer::new("ES256");
+        let issuers = fixture::issuers(fixture::settings(json!({})), &[signer.jwk("k")]);
+        let token = token(&signer);
+        let refusal = verify(&token, &issuers, NOW).unwrap_err();
+        assert!(refusal.is_permanent());
+        let (refused, digest) = (RefusedTokens::new(8), TokenDigest::of(&token));
+        refused.remember(digest, Rejection::from(&refusal), Some(&refusal));
+        (issuers, refused, digest)
+    }
+
+    fn without_subject(signer: &Signer) -> String {
+        let mut claims = fixture::claims();
+        claims.as_object_mut().unwrap().remove("sub");
+        signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims)
+    }
+
+    #[test]
+    fn a_refusal_lasts_as_long_as_the_settings_and_keys_that_it_was_reached_under() {
+        let (_issuers, refused, digest) = remembered(without_subject);
+        assert!(refused.get(&digest).is_some());
+        assert!(refused.get(&TokenDigest::of("another")).is_none());
+
+        let (issuers, refused, digest) = remembered(without_subject);
+        issuers.by_name("idp").unwrap().invalidate();
+        assert!(refused.get(&digest).is_none(), "under other settings");
+
+        let (issuers, refused, digest) = remembered(without_subject);
+        let keys = json!({ "keys": [Signer::new("ES256").jwk("k")] }).to_string();
+        let keys = KeySet::parse(keys.as_bytes()).unwrap();
+        issuers.by_name("idp").unwrap().keys().turn_over(keys);
+        assert!(refused.get(&digest).is_none(), "under other keys");
     }
 }

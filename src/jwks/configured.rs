@@ -6,24 +6,25 @@ use super::error::SourceError;
 use super::fetch::{Clients, Discovered, HttpSource};
 use super::file::FileSource;
 use super::source::Source;
-use crate::config;
-use crate::config::issuer::KeySource;
+use crate::config::issuer::{KeySettings, KeySource};
 
 /// The source of an issuer; `None` when nothing is fetched.
 pub(super) fn source(
-    issuer: &config::Issuer,
+    settings: &KeySettings,
     clients: &Clients,
 ) -> Result<Option<Arc<dyn Source>>, SourceError> {
-    let max_body = usize::try_from(issuer.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
+    let max_body = usize::try_from(settings.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
     let http = |discovery, url| -> Result<Option<Arc<dyn Source>>, SourceError> {
         Ok(Some(Arc::new(HttpSource::new(
-            issuer, clients, discovery, url, max_body,
+            settings, clients, discovery, url, max_body,
         )?)))
     };
-    match &issuer.source {
+    match &settings.source {
         KeySource::Url(url) => http(None, url),
         KeySource::Discovery(url) => {
-            http(Some(Discovered::new(issuer.jwks.rediscover_interval)), url)
+            let iss = settings.discovered_iss.clone();
+            let discovered = Discovered::new(iss, settings.jwks.rediscover_interval);
+            http(Some(discovered), url)
         }
         KeySource::File(path) => Ok(Some(Arc::new(FileSource {
             path: path.clone(),

@@ -35,6 +35,15 @@ pub enum FetchError {
     /// `jwks_uri` is plaintext beyond loopback, or no URL.
     #[error("the discovery document's `jwks_uri` is not an https URL")]
     DiscoveryUri,
+    /// `jwks_uri` is plaintext, and the document came by https.
+    #[error("the discovery document came by https, and its `jwks_uri` is not an https URL")]
+    DiscoveryDowngrade,
+    /// `jwks_uri` is another host in a private network.
+    #[error(
+        "the discovery document's `jwks_uri` leads to another host in a private network, which \
+         `allow_private_jwks_uri: true` allows"
+    )]
+    DiscoveryPrivate,
     /// The body is not a key set.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
@@ -68,7 +77,11 @@ impl FetchError {
             Self::Status(_) => "status",
             Self::Redirect => "redirect",
             Self::TooLarge(_) => "too_large",
-            Self::DiscoveryInvalid | Self::DiscoveryIssuer(_) | Self::DiscoveryUri => "discovery",
+            Self::DiscoveryInvalid
+            | Self::DiscoveryIssuer(_)
+            | Self::DiscoveryUri
+            | Self::DiscoveryDowngrade
+            | Self::DiscoveryPrivate => "discovery",
             Self::KeySet(KeySetError::NotJson(_)) => "not_json",
             Self::KeySet(KeySetError::NotAKeySet) => "not_a_key_set",
             Self::KeySet(KeySetError::TooManyKeys { .. }) => "too_many_keys",

@@ -11,21 +11,23 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error::{FetchError, SourceError};
-use super::source::{Answer, Source, Validators};
-use crate::config;
+use super::source::{Answer, Basis, Source, Validators};
+use crate::config::issuer::KeySettings;
 
 mod client;
+
+use client::{Networks, Policy};
 
 pub(super) use client::Clients;
 
 /// An issuer's address, its bounds and, with discovery, what it led to.
 pub(super) struct HttpSource {
-    client: reqwest::Client,
+    clients: Clients,
     url: Url,
-    /// What discovery may name as the issuer.
-    iss: Vec<String>,
     discovered: Option<Discovered>,
-    policy: client::Policy,
+    policy: Policy,
+    /// The policy's own word on where discovery may lead.
+    allow_private_jwks_uri: bool,
     timeout: Duration,
     max_body: usize,
 }
@@ -33,6 +35,8 @@ pub(super) struct HttpSource {
 /// The `jwks_uri` that discovery led to, and when.
 #[derive(Debug)]
 pub(super) struct Discovered {
+    /// What its document may name as the issuer.
+    iss: Vec<String>,
     address: Mutex<Option<(Url, Instant)>>,
     /// How long it is used before it is looked up again.
     good_for: Duration,
@@ -40,84 +44,114 @@ pub(super) struct Discovered {
 
 impl HttpSource {
     pub(super) fn new(
-        issuer: &config::Issuer,
+        settings: &KeySettings,
         clients: &Clients,
         discovered: Option<Discovered>,
         url: &Url,
         max_body: usize,
     ) -> Result<Self, SourceError> {
-        let policy = client::Policy {
-            insecure_http: issuer.insecure_http,
-            deny_private_networks: issuer.deny_private_networks,
+        let policy = Policy {
+            insecure_http: settings.insecure_http,
+            networks: match settings.deny_private_networks {
+                true => Networks::Public,
+                false => Networks::All,
+            },
         };
+        // Were there no client, that should be known at once.
+        clients.get(policy, url)?;
         Ok(Self {
-            client: clients.get(policy, url)?,
+            clients: clients.clone(),
             url: url.clone(),
-            iss: issuer.accepted_iss().into_iter().map(|it| it.iss).collect(),
             discovered,
             policy,
-            timeout: issuer.jwks.timeout,
+            allow_private_jwks_uri: settings.allow_private_jwks_uri,
+            timeout: settings.jwks.timeout,
             max_body,
         })
     }
 
-    async fn fetch_unbounded(&self, validators: &Validators) -> Result<Answer, FetchError> {
-        let url = match &self.discovered {
-            None => self.url.clone(),
-            Some(discovered) => match discovered.fresh() {
-                Some(url) => url,
-                None => {
-                    let url = self.discover().await?;
-                    discovered.remember(&url);
-                    url
+    async fn fetch_unbounded(&self, basis: Basis<'_>) -> Result<Answer, FetchError> {
+        let nothing = Validators::default();
+        let validators = match basis {
+            Basis::Earlier(validators) => validators,
+            Basis::Nothing => {
+                if let Some(discovered) = &self.discovered {
+                    discovered.forget();
                 }
-            },
+                &nothing
+            }
         };
-        let answer = self.get(url, validators).await;
-        if let (Err(_), Some(discovered)) = (&answer, &self.discovered) {
+        let Some(discovered) = &self.discovered else {
+            return self.get(&self.url, self.policy, validators).await;
+        };
+        let url = match discovered.fresh() {
+            Some(url) => url,
+            None => {
+                let url = self.discover(&discovered.iss).await?;
+                discovered.remember(&url);
+                url
+            }
+        };
+        let policy = self.policy.at(&self.url, &url, self.allow_private_jwks_uri);
+        let answer = match policy {
+            Ok(policy) => self.get(&url, policy, validators).await,
+            Err(error) => Err(error),
+        };
+        if answer.is_err() {
             // The keys may have moved.
             discovered.forget();
         }
         answer
     }
 
-    async fn discover(&self) -> Result<Url, FetchError> {
+    async fn discover(&self, iss: &[String]) -> Result<Url, FetchError> {
         #[derive(Deserialize)]
         struct Document {
             issuer: String,
             jwks_uri: String,
         }
-        let answer = self.get(self.url.clone(), &Validators::default()).await?;
+        let none = Validators::default();
+        let answer = self.get(&self.url, self.policy, &none).await?;
         let Answer::Body { body, .. } = answer else {
             return Err(FetchError::DiscoveryInvalid);
         };
         let document: Document =
             serde_json::from_slice(&body).map_err(|_| FetchError::DiscoveryInvalid)?;
-        if !self.iss.contains(&document.issuer) {
+        if !iss.contains(&document.issuer) {
             return Err(FetchError::DiscoveryIssuer(document.issuer));
         }
-        let url = Url::parse(&document.jwks_uri).map_err(|_| FetchError::DiscoveryUri)?;
-        if self.policy.allows_scheme(&url) {
-            Ok(url)
-        } else {
-            Err(FetchError::DiscoveryUri)
-        }
+        Url::parse(&document.jwks_uri).map_err(|_| FetchError::DiscoveryUri)
     }
 
-    async fn get(&self, url: Url, validators: &Validators) -> Result<Answer, FetchError> {
-        self.policy.check_address(&url)?;
-        let conditions = validators.conditions();
-        let request = self.client.get(url).headers(conditions.clone());
-        let mut response = request.send().await.map_err(client::error)?;
-        let fresh_for = freshness(response.headers());
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
-                return Ok(Answer::Unchanged { fresh_for });
+    async fn get(
+        &self,
+        url: &Url,
+        policy: Policy,
+        validators: &Validators,
+    ) -> Result<Answer, FetchError> {
+        policy.check_address(url)?;
+        let client = self.clients.get(policy, url);
+        let client = client.map_err(|error| FetchError::Connection(error.to_string()))?;
+        let failed = |error| client::error(error, policy);
+        let mut conditions = validators.conditions(url);
+        let mut response = loop {
+            let request = client.get(url.clone()).headers(conditions.clone());
+            let response = request.send().await.map_err(failed)?;
+            match response.status() {
+                StatusCode::OK => break response,
+                StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
+                    if validators.are_of(response.url()) {
+                        let fresh_for = freshness(response.headers());
+                        return Ok(Answer::Unchanged { fresh_for });
+                    }
+                    // The redirect leads elsewhere by now, where these validators mean nothing.
+                    conditions.clear();
+                }
+                status => return Err(FetchError::Status(status.as_u16())),
             }
-            status => return Err(FetchError::Status(status.as_u16())),
-        }
-        let validators = Validators::of(response.headers());
+        };
+        let fresh_for = freshness(response.headers());
+        let validators = Validators::of(url, response.url(), response.headers());
         if response
             .content_length()
             .is_some_and(|length| length > self.max_body as u64)
@@ -126,7 +160,7 @@ impl HttpSource {
         }
         let mut body = Vec::new();
         // Chunks come decompressed, a little at a time, so the bound holds for what is kept.
-        while let Some(chunk) = response.chunk().await.map_err(client::error)? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > self.max_body {
                 return Err(FetchError::TooLarge(self.max_body));
             }
@@ -142,15 +176,17 @@ impl HttpSource {
 
 #[async_trait]
 impl Source for HttpSource {
-    async fn fetch(&self, validators: &Validators) -> Result<Answer, FetchError> {
-        let bounded = timeout(self.timeout, self.fetch_unbounded(validators)).await;
+    async fn fetch(&self, basis: Basis<'_>) -> Result<Answer, FetchError> {
+        let bounded = timeout(self.timeout, self.fetch_unbounded(basis)).await;
         bounded.unwrap_or(Err(FetchError::Timeout(self.timeout)))
     }
 }
 
 impl Discovered {
-    pub(super) fn new(good_for: Duration) -> Self {
+    /// Nothing yet, of an issuer with one of these `iss`.
+    pub(super) fn new(iss: Vec<String>, good_for: Duration) -> Self {
         Self {
+            iss,
             address: Mutex::new(None),
             good_for,
         }

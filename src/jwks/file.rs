@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt;
 
 use super::error::FetchError;
-use super::source::{Answer, Source, Validators};
+use super::source::{Answer, Basis, Source, Validators};
 
 /// A file, read anew at each refresh.
 pub(super) struct FileSource {
@@ -16,7 +16,7 @@ pub(super) struct FileSource {
 
 #[async_trait]
 impl Source for FileSource {
-    async fn fetch(&self, _: &Validators) -> Result<Answer, FetchError> {
+    async fn fetch(&self, _: Basis<'_>) -> Result<Answer, FetchError> {
         let file = tokio::fs::File::open(&self.path)
             .await
             .map_err(FetchError::File)?;

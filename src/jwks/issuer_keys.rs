@@ -14,8 +14,7 @@ use super::set::KeySet;
 use super::status::{FetchCounts, KeyRow, KeysStatus};
 use super::unknown_kid::UnknownKids;
 use crate::clock::UnixTime;
-use crate::config;
-use crate::config::issuer::{JwksSettings, KeyFormat, KeySource};
+use crate::config::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
 
 /// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
 /// the issuer's task of [`super::JwksService`] fetches and publishes.
@@ -23,17 +22,26 @@ pub struct IssuerKeys {
     set: ArcSwap<KeySet>,
     generation: AtomicU64,
     secret: Option<Arc<VerifyingKey>>,
+    settings: KeySettings,
     source: String,
-    settings: JwksSettings,
-    name: String,
-    revoke_on_key_removal: bool,
-    /// Whether a service fetches; without one nothing is worth waiting for.
-    fetched: bool,
     progress: watch::Sender<Progress>,
     pub(super) asked_for_refresh: Notify,
     unknown: UnknownKids,
     fetch_state: Mutex<FetchState>,
     events: OnceLock<Arc<dyn JwksEvents>>,
+}
+
+/// What a request hopes that a fetch brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A key with this `kid`.
+    Kid(String),
+    /// Other keys than those of this generation: none of them verifies a token that may be good,
+    /// because its issuer put a new key in the place of an old one.
+    Change {
+        /// The generation under which the token was judged.
+        since: u64,
+    },
 }
 
 /// How far fetching is. Fetches of one issuer never overlap.
@@ -70,43 +78,46 @@ pub(super) struct FetchState {
 
 impl IssuerKeys {
     /// The keys of an issuer before the first fetch; inline keys are there at once.
-    pub fn new(issuer: &config::Issuer) -> Self {
-        let (set, fetched) = match &issuer.source {
+    pub fn new(settings: KeySettings) -> Self {
+        let set = match &settings.source {
             KeySource::Inline(text) => {
                 let set = KeySet::parse_as(KeyFormat::Jwks, text.as_bytes(), usize::MAX);
-                (set.unwrap_or_default(), false)
+                set.unwrap_or_default()
             }
-            KeySource::SecretOnly => (KeySet::empty(), false),
-            KeySource::Url(_) | KeySource::Discovery(_) | KeySource::File(_) => {
-                (KeySet::unknown(), true)
-            }
+            KeySource::SecretOnly => KeySet::empty(),
+            KeySource::Url(_) | KeySource::Discovery(_) | KeySource::File(_) => KeySet::unknown(),
         };
-        Self {
-            secret: issuer
-                .hs256_key()
-                .map(|secret| Arc::new(VerifyingKey::from_secret(&secret))),
-            source: issuer.source.label(),
-            settings: issuer.jwks.clone(),
-            name: issuer.name.clone(),
-            revoke_on_key_removal: issuer.revoke_on_key_removal,
-            fetched,
-            ..Self::fixed(set)
-        }
+        Self::of(settings, set)
     }
 
     /// A set that nobody fetches: for tests, benchmarks and tools.
     pub fn fixed(set: KeySet) -> Self {
-        let settings = JwksSettings::default();
+        let settings = KeySettings {
+            name: String::new(),
+            source: KeySource::SecretOnly,
+            discovered_iss: Vec::new(),
+            key_format: KeyFormat::default(),
+            insecure_http: false,
+            deny_private_networks: false,
+            allow_private_jwks_uri: false,
+            hs256_secret: None,
+            hs256_secret_encoding: SecretEncoding::default(),
+            revoke_on_key_removal: false,
+            jwks: JwksSettings::default(),
+        };
+        Self::of(settings, set)
+    }
+
+    fn of(settings: KeySettings, set: KeySet) -> Self {
         Self {
             set: ArcSwap::from_pointee(set),
             generation: AtomicU64::new(0),
-            secret: None,
-            source: "fixed".to_owned(),
-            unknown: UnknownKids::new(settings.unknown_kid_memory),
+            secret: settings
+                .hs256_key()
+                .map(|secret| Arc::new(VerifyingKey::from_secret(&secret))),
+            source: settings.source.label(),
+            unknown: UnknownKids::new(settings.jwks.unknown_kid_memory),
             settings,
-            name: String::new(),
-            revoke_on_key_removal: false,
-            fetched: false,
             progress: watch::Sender::default(),
             asked_for_refresh: Notify::new(),
             fetch_state: Mutex::default(),
@@ -130,33 +141,36 @@ impl IssuerKeys {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Asks for one more fetch because of a token's unknown `kid`, or because there are no keys
-    /// at all, and waits for it, at most `unknown_kid_wait`. True: the keys have changed for this
-    /// token, look again.
+    /// Asks for one more fetch because no key verifies a token, and waits for it, at most
+    /// `unknown_kid_wait`. True: the keys have changed for this token, look again.
     ///
     /// All requests share one fetch, and there is at most one in `unknown_kid_cooldown`, failed
-    /// ones counted. A request that could only wait in vain does not wait.
-    pub async fn refetch_for(&self, kid: Option<&str>) -> bool {
-        if !self.fetched {
+    /// ones counted, whatever they want. A request that could only wait in vain does not wait.
+    pub async fn refetch_for(&self, wanted: &Wanted) -> bool {
+        if !self.settings.is_fetched() {
             return false;
         }
-        let action = self.wait_for_key(kid).await;
+        let action = self.wait_for_key(wanted).await;
         if let Some(events) = self.events.get() {
-            events.unknown_kid(&self.name, action);
+            events.unknown_kid(&self.settings.name, action);
         }
         action == UnknownKidAction::Found
     }
 
-    async fn wait_for_key(&self, kid: Option<&str>) -> UnknownKidAction {
-        let deadline = Instant::now() + self.settings.unknown_kid_wait;
+    async fn wait_for_key(&self, wanted: &Wanted) -> UnknownKidAction {
+        let settings = self.settings();
+        let deadline = Instant::now() + settings.unknown_kid_wait;
         let mut changes = self.progress.subscribe();
-        let first = *changes.borrow_and_update();
         let mut asked_after = None;
+        let kid = match wanted {
+            Wanted::Kid(kid) => Some(kid.as_str()),
+            Wanted::Change { .. } => None,
+        };
         loop {
             let now = *changes.borrow_and_update();
-            let found = match kid {
-                Some(kid) => self.snapshot().has_kid(kid),
-                None => now.last_good > first.finished,
+            let found = match wanted {
+                Wanted::Kid(kid) => self.snapshot().has_kid(kid),
+                Wanted::Change { since } => self.generation() != *since,
             };
             if found {
                 return UnknownKidAction::Found;
@@ -170,9 +184,9 @@ impl IssuerKeys {
                 if let Some(kid) = kid
                     && now.last_good == now.finished
                 {
-                    let longest = self.settings.refresh_interval;
+                    let longest = settings.refresh_interval;
                     self.unknown
-                        .absent(kid, self.settings.unknown_kid_cooldown, longest);
+                        .absent(kid, settings.unknown_kid_cooldown, longest);
                 }
                 return UnknownKidAction::Absent;
             }
@@ -199,7 +213,7 @@ impl IssuerKeys {
 
     /// Fetches at once, whatever the cooldown, and waits for the end. True: it succeeded.
     pub async fn refresh(&self) -> bool {
-        if !self.fetched {
+        if !self.settings.is_fetched() {
             return false;
         }
         let mut changes = self.progress.subscribe();
@@ -213,7 +227,7 @@ impl IssuerKeys {
 
     /// Waits until the first fetch has ended, well or badly; at once when nothing is fetched.
     pub async fn first_fetch(&self) {
-        if self.fetched {
+        if self.settings.is_fetched() {
             // The sender lives as long as `self`, so this can not fail.
             let _ = self
                 .progress
@@ -256,7 +270,12 @@ impl IssuerKeys {
 
     /// The issuer's name.
     pub fn issuer_name(&self) -> &str {
-        &self.name
+        &self.settings.name
+    }
+
+    /// What they depend on.
+    pub fn key_settings(&self) -> &KeySettings {
+        &self.settings
     }
 
     pub(super) fn source(&self) -> &str {
@@ -264,7 +283,7 @@ impl IssuerKeys {
     }
 
     pub(super) fn settings(&self) -> &JwksSettings {
-        &self.settings
+        &self.settings.jwks
     }
 
     pub(super) fn progress(&self) -> &watch::Sender<Progress> {
@@ -291,10 +310,21 @@ impl IssuerKeys {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts another set in force, as a fetch does.
+    #[cfg(test)]
+    pub(crate) fn turn_over(&self, set: KeySet) {
+        self.publish(set);
+    }
+
+    #[cfg(test)]
+    pub(super) fn unknown_kid_memory(&self) -> usize {
+        self.unknown.capacity()
+    }
+
     /// Puts a fetched set in force. Keys that it lacks are distrusted before this returns. Only
     /// the issuer's task calls it.
     pub(super) fn publish(&self, set: KeySet) {
-        self.replace(set, self.revoke_on_key_removal);
+        self.replace(set, self.settings.revoke_on_key_removal);
     }
 
     /// Drops keys that are too old to serve. Their sessions stay: nobody took the keys back.
@@ -313,9 +343,10 @@ impl IssuerKeys {
         let Some(events) = self.events.get() else {
             return;
         };
-        events.published(&self.name, &set);
+        let name = &self.settings.name;
+        events.published(name, &set);
         for key in earlier.missing_in(&set) {
-            events.key_removed(&self.name, key.kid(), key.key_validity(), revoke_sessions);
+            events.key_removed(name, key.kid(), key.key_validity(), revoke_sessions);
         }
     }
 }

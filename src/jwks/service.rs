@@ -13,10 +13,9 @@ use super::fetch::Clients;
 use super::issuer_keys::IssuerKeys;
 use super::last_good::{LastGood, StoredKeySet};
 use super::set::KeySet;
-use super::source::{Answer, Source, Validators};
+use super::source::{Answer, Basis, Source, Validators};
 use crate::clock::UnixTime;
-use crate::config;
-use crate::config::issuer::KeyFormat;
+use crate::config::issuer::KeySettings;
 
 /// One task per issuer that fetches, so that an issuer that hangs delays nobody else. Issuers come
 /// and go while it runs.
@@ -53,18 +52,18 @@ impl JwksService {
     /// There is no way to fetch for one of them; then nothing new is fetched.
     pub fn start<'a>(
         &self,
-        issuers: impl IntoIterator<Item = (&'a config::Issuer, &'a Arc<IssuerKeys>)>,
+        issuers: impl IntoIterator<Item = &'a Arc<IssuerKeys>>,
     ) -> Result<(), SourceError> {
         let mut running = self.running();
         let mut tasks = Vec::new();
-        for (settings, keys) in issuers {
+        for keys in issuers {
             if running.iter().any(|one| Arc::ptr_eq(&one.keys, keys)) {
                 continue;
             }
             keys.tell(Arc::clone(&self.events));
-            if let Some(source) = configured::source(settings, &self.clients)? {
-                let (keys, format) = (Arc::clone(keys), settings.key_format);
-                tasks.push(Task::new(keys, source, format, self.last_good.clone()));
+            if let Some(source) = configured::source(keys.key_settings(), &self.clients)? {
+                let keys = Arc::clone(keys);
+                tasks.push(Task::new(keys, source, self.last_good.clone()));
             }
         }
         running.extend(tasks.into_iter().map(|task| Running {
@@ -93,11 +92,11 @@ impl JwksService {
     /// # Errors
     ///
     /// There is no way to fetch. A fetch that failed is in the keys' status.
-    pub async fn try_out(&self, settings: &config::Issuer) -> Result<Arc<IssuerKeys>, SourceError> {
+    pub async fn try_out(&self, settings: KeySettings) -> Result<Arc<IssuerKeys>, SourceError> {
         let keys = Arc::new(IssuerKeys::new(settings));
-        if let Some(source) = configured::source(settings, &self.clients)? {
-            let mut task = Task::new(Arc::clone(&keys), source, settings.key_format, None);
-            task.fetch(None).await;
+        if let Some(source) = configured::source(keys.key_settings(), &self.clients)? {
+            let mut task = Task::new(Arc::clone(&keys), source, None);
+            task.fetch(&Wake::Operator).await;
             keys.no_longer_fetched();
         }
         Ok(keys)
@@ -118,7 +117,6 @@ impl Drop for JwksService {
 pub(super) struct Task {
     keys: Arc<IssuerKeys>,
     source: Arc<dyn Source>,
-    format: KeyFormat,
     last_good: Option<Arc<dyn LastGood>>,
     validators: Validators,
     /// The body in force, kept to be confirmed by a 304.
@@ -131,7 +129,8 @@ pub(super) struct Task {
 /// What woke the task.
 enum Wake {
     Schedule,
-    UnknownKid,
+    /// A request found no key for its token.
+    Request,
     Operator,
     Stale,
 }
@@ -140,14 +139,12 @@ impl Task {
     pub(super) fn new(
         keys: Arc<IssuerKeys>,
         source: Arc<dyn Source>,
-        format: KeyFormat,
         last_good: Option<Arc<dyn LastGood>>,
     ) -> Self {
         let validators = Validators::default();
         Self {
             keys,
             source,
-            format,
             last_good,
             validators,
             body: None,
@@ -161,18 +158,10 @@ impl Task {
         let mut due = Instant::now();
         loop {
             self.keys.fetch_state().next_refresh = Some(due);
-            let pause = match self.next_wake(due).await {
-                Wake::Stale => {
-                    self.drop_stale();
-                    continue;
-                }
-                Wake::UnknownKid => {
-                    let cooldown = self.keys.settings().unknown_kid_cooldown;
-                    self.fetch(Some(Instant::now() + cooldown)).await
-                }
-                Wake::Schedule | Wake::Operator => self.fetch(None).await,
-            };
-            due = Instant::now() + pause;
+            match self.next_wake(due).await {
+                Wake::Stale => self.drop_stale(),
+                wake => due = Instant::now() + self.fetch(&wake).await,
+            }
         }
     }
 
@@ -199,7 +188,7 @@ impl Task {
             () = stale => Wake::Stale,
             () = self.keys.asked_for_refresh.notified() => Wake::Operator,
             () = sleep_until(due) => Wake::Schedule,
-            () = asked => Wake::UnknownKid,
+            () = asked => Wake::Request,
         }
     }
 
@@ -231,9 +220,10 @@ impl Task {
         self.keys.publish(set);
     }
 
-    /// Fetches once, publishes what came, and says when to fetch again. `permitted_at`: when the
-    /// next fetch for an unknown `kid` may begin, if that changes.
-    async fn fetch(&mut self, permitted_at: Option<Instant>) -> Duration {
+    /// Fetches once, publishes what came, and says when to fetch again.
+    async fn fetch(&mut self, wake: &Wake) -> Duration {
+        let cooldown = self.keys.settings().unknown_kid_cooldown;
+        let permitted_at = matches!(wake, Wake::Request).then(|| Instant::now() + cooldown);
         self.keys.progress().send_modify(|now| {
             now.started += 1;
             // Whoever asked so far is served by this fetch.
@@ -241,7 +231,7 @@ impl Task {
             now.permitted_at = permitted_at.or(now.permitted_at);
         });
         let begun = Instant::now();
-        let outcome = self.fetch_and_publish().await;
+        let outcome = self.fetch_and_publish(wake).await;
         let (word, pause) = match outcome {
             Ok((word, fresh_for)) => (word, self.note_success(fresh_for)),
             Err(error) => (error.code(), self.note_failure(&error)),
@@ -259,8 +249,15 @@ impl Task {
         pause
     }
 
-    async fn fetch_and_publish(&mut self) -> Result<(&'static str, Option<Duration>), FetchError> {
-        match self.source.fetch(&self.validators).await? {
+    async fn fetch_and_publish(
+        &mut self,
+        wake: &Wake,
+    ) -> Result<(&'static str, Option<Duration>), FetchError> {
+        let basis = match wake {
+            Wake::Request | Wake::Operator => Basis::Nothing,
+            Wake::Schedule | Wake::Stale => Basis::Earlier(&self.validators),
+        };
+        match self.source.fetch(basis).await? {
             Answer::Body {
                 body,
                 validators,
@@ -374,7 +371,7 @@ impl Task {
 
     fn parse(&self, body: &[u8]) -> Result<KeySet, FetchError> {
         Ok(KeySet::parse_as(
-            self.format,
+            self.keys.key_settings().key_format,
             body,
             self.keys.settings().max_keys,
         )?)

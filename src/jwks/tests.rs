@@ -9,10 +9,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::FetchError;
 use super::service::Task;
-use super::source::{Answer, Source, Validators};
+use super::source::{Answer, Basis, Source, Validators};
 use super::*;
 use crate::clock::UnixTime;
-use crate::config::issuer::KeyFormat;
 use crate::jwt::fixture::{self, Signer};
 
 mod faulty;
@@ -48,7 +47,7 @@ impl Provider {
 
 #[async_trait]
 impl Source for Provider {
-    async fn fetch(&self, _: &Validators) -> Result<Answer, FetchError> {
+    async fn fetch(&self, _: Basis<'_>) -> Result<Answer, FetchError> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         let answer = self.answer.lock().unwrap().clone();
         let body = |body: String, fresh_for| {
@@ -122,11 +121,11 @@ impl Scene {
     fn start(settings: Value, first: Said, last_good: Option<Arc<dyn LastGood>>) -> Self {
         let provider = Arc::new(Provider::default());
         provider.says(first);
-        let keys = Arc::new(IssuerKeys::new(&fixture::settings(settings)));
+        let keys = Arc::new(IssuerKeys::new(fixture::settings(settings).key_settings()));
         let told = Arc::new(Told::default());
         keys.tell(Arc::clone(&told) as Arc<dyn JwksEvents>);
         let source = Arc::clone(&provider) as Arc<dyn Source>;
-        let task = Task::new(Arc::clone(&keys), source, KeyFormat::Jwks, last_good);
+        let task = Task::new(Arc::clone(&keys), source, last_good);
         tokio::spawn(task.run());
         Self {
             provider,
@@ -174,6 +173,14 @@ fn jwks(kids: &[&str]) -> Value {
     kids.iter()
         .map(|kid| Signer::new("ES256").jwk(kid))
         .collect()
+}
+
+fn kid(kid: &str) -> Wanted {
+    Wanted::Kid(kid.to_owned())
+}
+
+fn since(generation: u64) -> Wanted {
+    Wanted::Change { since: generation }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -333,7 +340,7 @@ async fn one_shared_fetch_brings_a_new_key_to_all_who_ask() {
     scene.provider.says(Said::Keys(jwks(&["new"])));
     let asks = (0..200).map(|_| {
         let keys = Arc::clone(&scene.keys);
-        tokio::spawn(async move { keys.refetch_for(Some("new")).await })
+        tokio::spawn(async move { keys.refetch_for(&kid("new")).await })
     });
     for ask in asks.collect::<Vec<_>>() {
         assert!(ask.await.unwrap());
@@ -350,12 +357,12 @@ async fn one_shared_fetch_brings_a_new_key_to_all_who_ask() {
 async fn a_hundred_thousand_random_kids_cost_one_fetch_a_cooldown_and_no_waiting() {
     let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
     let begun = Instant::now();
-    assert!(!scene.keys.refetch_for(Some("first")).await);
+    assert!(!scene.keys.refetch_for(&kid("first")).await);
     for number in 0..100_000 {
         assert!(
             !scene
                 .keys
-                .refetch_for(Some(&format!("random-{number}")))
+                .refetch_for(&kid(&format!("random-{number}")))
                 .await
         );
     }
@@ -365,7 +372,7 @@ async fn a_hundred_thousand_random_kids_cost_one_fetch_a_cooldown_and_no_waiting
     for number in 0..1_000 {
         scene
             .keys
-            .refetch_for(Some(&format!("later-{number}")))
+            .refetch_for(&kid(&format!("later-{number}")))
             .await;
         sleep(Duration::from_millis(100)).await;
     }
@@ -377,15 +384,76 @@ async fn a_hundred_thousand_random_kids_cost_one_fetch_a_cooldown_and_no_waiting
     );
 }
 
+/// A provider that was started again with another key under the same name, or without one.
+#[tokio::test(start_paused = true)]
+async fn one_shared_fetch_brings_a_key_that_took_the_place_of_another() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    let judged = scene.keys.generation();
+    let asks = (0..200).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(&since(judged)).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_ne!(scene.keys.generation(), judged);
+    // Whoever judged by older keys looks again at once.
+    assert!(scene.keys.refetch_for(&since(judged)).await);
+    assert_eq!(scene.provider.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_forgeries_a_minute_cost_one_fetch_a_cooldown() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    let judged = scene.keys.generation();
+    let begun = Instant::now();
+    let mut forgeries = Vec::new();
+    for _ in 0..10_000 {
+        let keys = Arc::clone(&scene.keys);
+        forgeries.push(tokio::spawn(async move {
+            assert!(!keys.refetch_for(&since(judged)).await);
+        }));
+        sleep(Duration::from_millis(6)).await;
+    }
+    for forgery in forgeries {
+        forgery.await.unwrap();
+    }
+    let permitted = begun.elapsed().as_secs() / 10 + 1;
+    let fetches = scene.provider.fetches() as u64 - 1;
+    assert!(
+        (permitted - 1..=permitted).contains(&fetches),
+        "{fetches} of {permitted}"
+    );
+    // They share the cooldown with unknown names.
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert!(scene.provider.fetches() as u64 - 1 <= permitted);
+}
+
+#[test]
+fn as_many_unknown_kids_are_remembered_as_the_setting_says() {
+    for memory in [1, 7, 5_000] {
+        let settings = json!({ "jwks": { "unknown_kid_memory": memory } });
+        let keys = IssuerKeys::new(fixture::settings(settings).key_settings());
+        // The cache rounds a little up.
+        let room = keys.unknown_kid_memory();
+        assert!(
+            (memory..memory * 2 + 64).contains(&room),
+            "{room} for {memory}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn failed_fetches_count_for_the_cooldown() {
     let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
     scene.provider.says(Said::Refuse);
-    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
     assert_eq!(scene.provider.fetches(), 2);
     scene.provider.says(Said::Keys(jwks(&["b"])));
     // Refused at once: neither the cooldown nor the retry's pause is over.
-    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
     assert_eq!(scene.provider.fetches(), 2);
     sleep(SECOND).await;
     assert_eq!(scene.kids(), ["b"]);
@@ -394,15 +462,15 @@ async fn failed_fetches_count_for_the_cooldown() {
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_a_fetch_that_is_near() {
     let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
-    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
     scene.provider.says(Said::Keys(jwks(&["b"])));
     sleep(Duration::from_millis(8_900)).await;
     // 1.1 s to go: not within the wait of 1 s.
     let begun = Instant::now();
-    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     sleep(Duration::from_millis(300)).await;
-    assert!(scene.keys.refetch_for(Some("b")).await);
+    assert!(scene.keys.refetch_for(&kid("b")).await);
     assert!(begun.elapsed() >= SECOND);
     assert_eq!(scene.provider.fetches(), 3);
 }
@@ -412,11 +480,11 @@ async fn a_request_waits_no_longer_than_it_may() {
     let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
     scene.provider.says(Said::Hang);
     let begun = Instant::now();
-    assert!(!scene.keys.refetch_for(Some("b")).await);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
     assert_eq!(begun.elapsed(), SECOND);
     assert_eq!(scene.actions(UnknownKidAction::TimedOut), 1);
     // Others wait for the same fetch.
-    assert!(!scene.keys.refetch_for(Some("c")).await);
+    assert!(!scene.keys.refetch_for(&kid("c")).await);
     assert_eq!(scene.provider.fetches(), 2);
 }
 
@@ -425,7 +493,7 @@ async fn a_cold_start_under_load_fetches_once() {
     let scene = Scene::start(json!({}), Said::Keys(jwks(&["a"])), None);
     let asks = (0..30).map(|_| {
         let keys = Arc::clone(&scene.keys);
-        tokio::spawn(async move { keys.refetch_for(Some("a")).await })
+        tokio::spawn(async move { keys.refetch_for(&kid("a")).await })
     });
     for ask in asks.collect::<Vec<_>>() {
         assert!(ask.await.unwrap());
@@ -439,17 +507,17 @@ async fn a_cold_start_under_load_fetches_once() {
 async fn without_keys_a_request_without_kid_waits_for_them() {
     let scene = Scene::fetched(json!({}), Said::Refuse).await;
     scene.provider.says(Said::Keys(jwks(&["a"])));
-    assert!(scene.keys.refetch_for(None).await);
+    assert!(scene.keys.refetch_for(&since(0)).await);
     assert_eq!(scene.kids(), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_of_keys_that_nobody_fetches() {
     let inline = json!({ "jwks_url": null, "keys": jwks(&["a"]) });
-    let keys = IssuerKeys::new(&fixture::settings(inline));
+    let keys = IssuerKeys::new(fixture::settings(inline).key_settings());
     assert!(keys.snapshot().has_kid("a"));
     let never = async {
-        assert!(!keys.refetch_for(Some("b")).await);
+        assert!(!keys.refetch_for(&kid("b")).await);
         assert!(!keys.refresh().await);
         keys.first_fetch().await;
     };
@@ -494,7 +562,7 @@ async fn rotation_with_overlap_refuses_no_good_token() {
             };
             let known = scene.keys.snapshot().has_kid(kid);
             assert!(
-                known || scene.keys.refetch_for(Some(kid)).await,
+                known || scene.keys.refetch_for(&self::kid(kid)).await,
                 "round {round} at {at}"
             );
             sleep(Duration::from_millis(5)).await;

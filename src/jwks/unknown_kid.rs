@@ -30,6 +30,12 @@ impl UnknownKids {
         }
     }
 
+    /// How many it remembers.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        usize::try_from(self.absences.capacity()).unwrap_or(usize::MAX)
+    }
+
     /// Before when no fetch is made for this `kid`.
     pub(super) fn not_before(&self, kid: &str) -> Option<Instant> {
         self.absences

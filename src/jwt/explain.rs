@@ -40,6 +40,13 @@ impl Explanation {
     pub fn code(&self) -> Option<&'static str> {
         self.steps.iter().find_map(|step| step.code)
     }
+
+    /// The reason for which the proxy would refuse the token.
+    pub fn reason(&self) -> Option<Reason> {
+        let code = self.code()?;
+        let mut reasons = Reason::ALL.iter().copied();
+        reasons.find(|reason| reason.code() == code)
+    }
 }
 
 /// One check and what came of it. As text: a row.

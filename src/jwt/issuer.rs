@@ -122,14 +122,14 @@ impl Issuers {
         let with_keys = |issuer: &config::Issuer| {
             Arc::new(Issuer::new(
                 issuer.clone(),
-                Arc::new(IssuerKeys::new(issuer)),
+                Arc::new(IssuerKeys::new(issuer.key_settings())),
             ))
         };
         Self::from_issuers(settings.iter().map(with_keys).collect())
     }
 
     /// Issuers for other settings. One whose settings are the same is the same: it keeps its keys,
-    /// its switch and what it vouches for. One whose keys come from the same place keeps those,
+    /// its switch and what it vouches for. One whose keys depend on the same settings keeps those,
     /// and nothing else.
     pub fn succeeding(settings: &[config::Issuer], earlier: &Self) -> Result<Self, IssuersError> {
         let issuer = |settings: &config::Issuer| {
@@ -137,9 +137,10 @@ impl Issuers {
             if let Some(before) = before.filter(|before| before.settings == *settings) {
                 return Arc::clone(before);
             }
+            let wanted = settings.key_settings();
             let keys = match before {
-                Some(before) if before.settings.has_keys_of(settings) => Arc::clone(&before.keys),
-                _ => Arc::new(IssuerKeys::new(settings)),
+                Some(before) if *before.keys.key_settings() == wanted => Arc::clone(&before.keys),
+                _ => Arc::new(IssuerKeys::new(wanted)),
             };
             Arc::new(Issuer::new(settings.clone(), keys))
         };
@@ -223,11 +224,9 @@ impl Issuers {
         self.all.iter()
     }
 
-    /// Each one's settings and keys, for the service that fetches.
-    pub fn key_sets(&self) -> impl Iterator<Item = (&config::Issuer, &Arc<IssuerKeys>)> {
-        self.all
-            .iter()
-            .map(|issuer| (issuer.settings(), issuer.keys()))
+    /// Each one's keys, for the service that fetches.
+    pub fn key_sets(&self) -> impl Iterator<Item = &Arc<IssuerKeys>> {
+        self.all.iter().map(|issuer| issuer.keys())
     }
 
     pub(super) fn entry(&self, iss: &str) -> Option<&Entry> {

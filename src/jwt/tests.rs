@@ -6,8 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fixture::{self, ISS, NOW, Signer};
+use super::header::Header;
+use super::token::Token;
 use super::*;
 use crate::clock::UnixTime;
+use crate::config::issuer::Algorithm;
 use crate::jwks::{IssuerKeys, KeySet};
 use crate::rejection::{Code, Rejection};
 
@@ -18,7 +21,7 @@ mod wycheproof;
 
 #[test]
 fn a_token_of_each_algorithm_is_accepted() {
-    for algorithm in crate::config::issuer::Algorithm::ASYMMETRIC {
+    for algorithm in Algorithm::ASYMMETRIC {
         let name = algorithm.name();
         let own;
         let signer = if name.starts_with(['R', 'P']) {
@@ -861,9 +864,10 @@ fn a_refusal_becomes_what_the_client_may_know() {
     assert_eq!(unavailable.status, 503);
     assert!(unavailable.retry_after.is_some());
 
-    for (reason, permanent, needs_keys) in [
+    for (reason, permanent, by_keys) in [
         (Reason::Malformed, true, false),
-        (Reason::SignatureInvalid, true, false),
+        (Reason::SignatureInvalid, true, true),
+        (Reason::KeyAlgorithmMismatch, true, true),
         (Reason::Expired, true, false),
         (Reason::KidUnknown, false, true),
         (Reason::NoKeys, false, true),
@@ -873,8 +877,8 @@ fn a_refusal_becomes_what_the_client_may_know() {
     ] {
         let refusal = refused(reason);
         assert_eq!(
-            (refusal.is_permanent(), refusal.needs_keys()),
-            (permanent, needs_keys)
+            (refusal.is_permanent(), refusal.is_by_keys()),
+            (permanent, by_keys)
         );
     }
 }
@@ -893,6 +897,53 @@ fn issuers_that_do_not_go_together_are_refused() {
         issuers.refuse_own("x"),
         Err(IssuersError::OwnIss("a".to_owned()))
     );
+}
+
+/// Between the choice of a key and the end of the check its issuer may take it back.
+#[test]
+fn a_key_that_is_withdrawn_while_a_token_is_judged_vouches_for_nothing() {
+    let signer = Signer::new("ES256");
+    let issuers = fixture::issuers(fixture::settings(json!({})), &[signer.jwk("k")]);
+    let keys = issuers.by_name("idp").unwrap().keys();
+    let chosen = Arc::clone(&keys.snapshot());
+    let text = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &fixture::claims());
+    let token = Token::parse(&text, 8192).unwrap();
+    let header = Header::parse(&token).unwrap();
+    let key = chosen.find(header.key_hint(), Algorithm::ES256).unwrap();
+    assert!(checks::signature(&token, &header, &key).is_ok());
+    keys.turn_over(KeySet::parse(b"{\"keys\":[]}").unwrap());
+    let withdrawn = checks::signature(&token, &header, &key);
+    assert_eq!(withdrawn.err(), Some(Reason::KidUnknown));
+}
+
+/// Keys go on serving exactly where nothing that they depend on is another.
+#[test]
+fn keys_are_kept_while_what_they_depend_on_stays() {
+    let discovered = |iss: &str| json!({ "iss": iss, "discovery": true, "jwks_url": null });
+    let fixed = |iss: &str| json!({ "iss": iss });
+    let first = "http://localhost:1";
+    for (before, after, kept) in [
+        (discovered(first), discovered(&format!("{first}/")), false),
+        (fixed(first), fixed(&format!("{first}/")), true),
+        (fixed(first), json!({ "iss": first, "aud": "app" }), true),
+        (
+            fixed(first),
+            json!({ "iss": first, "deny_private_networks": true }),
+            false,
+        ),
+        (
+            fixed(first),
+            json!({ "iss": first, "jwks": { "max_keys": 1 } }),
+            false,
+        ),
+    ] {
+        let issuers = |settings: &Value| vec![fixture::settings(settings.clone())];
+        let earlier = Issuers::build(&issuers(&before)).unwrap();
+        let later = Issuers::succeeding(&issuers(&after), &earlier).unwrap();
+        let keys = |issuers: &Issuers| Arc::clone(issuers.by_name("idp").unwrap().keys());
+        let same = Arc::ptr_eq(&keys(&earlier), &keys(&later));
+        assert_eq!(same, kept, "{before} to {after}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Key sets that are fetched by https, from issuers whose authority the machine knows or not.
 
-use serde_json::json;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
@@ -46,6 +48,27 @@ async fn only_an_authority_that_the_machine_trusts_vouches_for_an_issuer() {
     assert!(unknown.provider.requests().is_empty());
 }
 
+/// Discovery may not take off the encryption that it came by.
+#[tokio::test]
+async fn a_document_that_came_by_https_leads_to_no_plain_address() {
+    let ours = Authority::new();
+    for plain in [false, true] {
+        let scene = Scene::discovering(&ours, plain).await;
+        if plain {
+            assert!(scene.fetches_end("discovery").await);
+            assert_eq!(scene.present().await.status(), 503);
+            let asked = scene.provider.requests();
+            assert!(
+                asked.iter().all(|head| head.contains("/.well-known/")),
+                "{asked:?}"
+            );
+        } else {
+            assert!(scene.fetched().await);
+            assert_eq!(scene.present().await.status(), 200);
+        }
+    }
+}
+
 /// A gateway and a provider behind TLS that redirects those who ask for its keys.
 struct Scene {
     gateway: Gateway,
@@ -62,16 +85,45 @@ impl Scene {
         trusted: &Authority,
         to: impl FnOnce(&Server) -> String,
     ) -> Self {
+        let prepare = |provider: &Server, front: SocketAddr| {
+            provider.set(Mode::Redirect(to(provider)));
+            json!({ "iss": IDP, "jwks_url": format!("https://{front}/keys") })
+        };
+        Self::with(vouching, trusted, prepare).await
+    }
+
+    /// The discovery document, which comes by https, leads to keys by https or in plain.
+    async fn discovering(authority: &Authority, plain: bool) -> Self {
+        let prepare = |provider: &Server, front: SocketAddr| {
+            let iss = format!("https://{front}");
+            let keys = match plain {
+                true => provider.url("/keys"),
+                false => format!("{iss}/keys"),
+            };
+            provider.announce(&iss, &keys);
+            json!({ "iss": iss, "discovery": true })
+        };
+        Self::with(authority, authority, prepare).await
+    }
+
+    async fn with(
+        vouching: &Authority,
+        trusted: &Authority,
+        prepare: impl FnOnce(&Server, SocketAddr) -> Value,
+    ) -> Self {
         let key = Key::p256("k");
         let keys = json!({ "keys": [key.jwk()] }).to_string();
         let provider = Server::start(Mode::Good, "", &keys).await;
-        provider.set(Mode::Redirect(to(&provider)));
         let behind = Url::parse(&provider.url("/"))
             .unwrap()
             .socket_addrs(|| None)
             .unwrap()[0];
         let identity = vouching.identity(&["127.0.0.1"]);
         let front = Front::start(&identity, None, &["http/1.1"], move |_| behind).await;
+
+        let mut issuer = prepare(&provider, front.address);
+        issuer["name"] = json!("idp");
+        let iss = issuer["iss"].as_str().unwrap().to_owned();
 
         let folder = TempDir::new().unwrap();
         let authorities = trusted.file(folder.path(), "authority.pem");
@@ -84,11 +136,7 @@ impl Scene {
             &launcher,
             json!({
                 "public_url": "http://app.test",
-                "issuers": [{
-                    "name": "idp",
-                    "iss": "https://idp.test",
-                    "jwks_url": format!("https://{}/keys", front.address),
-                }],
+                "issuers": [issuer],
                 "upstreams": { "app": { "servers": [upstream.address] } },
                 "routes": [{ "path": "/", "upstream": "app" }],
             }),
@@ -97,7 +145,7 @@ impl Scene {
         Self {
             gateway,
             provider,
-            token: TokenBuilder::new("https://idp.test", &key).sign(),
+            token: TokenBuilder::new(&iss, &key).sign(),
             _upstream: upstream,
             _folder: folder,
         }
@@ -124,3 +172,5 @@ impl Scene {
         self.gateway.get("/", &[("Authorization", &bearer)]).await
     }
 }
+
+const IDP: &str = "https://idp.test";

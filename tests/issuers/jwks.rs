@@ -19,6 +19,70 @@ async fn a_new_key_is_fetched_when_a_token_names_it() {
         .await;
 }
 
+/// A provider that was started again, with a fixed `kid`, without one, or with another algorithm.
+#[tokio::test]
+async fn a_key_that_took_the_place_of_another_is_fetched_when_a_token_fails_by_it() {
+    let without_kid = |key: &Key| {
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    for case in ["same kid", "no kid", "another algorithm"] {
+        let first = Key::p256("acme-1");
+        let second = match case {
+            "another algorithm" => Key::ed25519("acme-1"),
+            _ => Key::p256("acme-1"),
+        };
+        let jwk = |key: &Key| match case {
+            "no kid" => without_kid(key),
+            _ => key.jwk(),
+        };
+        let signed = |site: &TestGateway, key: &_| {
+            let token = site.acme.token().key(key);
+            match case {
+                "no kid" => token.without_header("kid").sign(),
+                _ => token.sign(),
+            }
+        };
+        let site = TestGateway::publishing(first.clone(), &[jwk(&first)], |config| {
+            config["issuers"][0]["jwks"] = json!({"unknown_kid_cooldown": "50ms"});
+        })
+        .await;
+        let before = signed(&site, &first);
+        site.passes(&before).await;
+        // The next tokens come before the key set says so, and are not refused for good.
+        let early = signed(&site, &second);
+        assert_eq!(site.present(&early).await.status(), 401, "{case}");
+        site.acme.publish(&[jwk(&second)]);
+        let fetches = site.acme.fetches();
+        let late = signed(&site, &second);
+        eventually("the new key is not asked for", async || {
+            site.present(&late).await.status() == 200
+        })
+        .await;
+        site.passes(&early).await;
+        assert!(site.acme.fetches() > fetches);
+        // What the key that is gone vouched for is over.
+        assert_eq!(site.present(&before).await.status(), 401, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn forgeries_do_not_multiply_fetches() {
+    let site = TestGateway::start().await;
+    let fetches = site.acme.fetches();
+    let stranger = Key::p256("stranger");
+    for number in 0..50 {
+        let sub = format!("user-{number}");
+        let forged = site.acme.token().sub(&sub).forged_by(&stranger).sign();
+        site.refuses(&forged, "signature_invalid").await;
+        site.refuses(&forged, "signature_invalid").await;
+    }
+    let more = site.acme.fetches() - fetches;
+    assert!(more <= 1, "{more} fetches");
+    site.passes(&site.acme.token().sign()).await;
+}
+
 #[tokio::test]
 async fn what_time_or_new_keys_can_heal_is_not_remembered_as_refused() {
     let folder = tempfile::TempDir::new().unwrap();

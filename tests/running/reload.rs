@@ -73,6 +73,27 @@ async fn a_changed_issuer_judges_anew() {
     assert_eq!(site.acme.fetches(), fetches);
 }
 
+/// What depends on a setting is made again with it: the fetcher knows whose document it expects.
+#[tokio::test]
+async fn a_corrected_iss_finds_its_keys_by_discovery_without_a_restart() {
+    let key = Key::p256("found");
+    let discovered = TestIssuer::discoverable(key).await;
+    let iss = discovered.iss.clone();
+    let site = TestGateway::with(|config| {
+        config["server"]["reload_on_change"] = json!(false);
+        let found = json!({"name": "found", "iss": format!("{iss}/"), "discovery": true});
+        config["issuers"].as_array_mut().unwrap().push(found);
+    })
+    .await;
+    site.refuses(&discovered.token().sign(), "issuer_unknown")
+        .await;
+    change(&site.gateway, |config| {
+        config["issuers"][2]["iss"] = json!(iss)
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    site.passes(&discovered.token().sign()).await;
+}
+
 /// A session holds no more of its user than is told to somebody.
 #[tokio::test]
 async fn what_upstreams_are_told_of_a_session_begins_and_ends_with_a_reload() {

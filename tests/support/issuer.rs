@@ -1,6 +1,7 @@
 //! An issuer: a key set over HTTP that the test can change while the gateway reads it.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ pub struct TestIssuer {
     address: SocketAddr,
     answer: Arc<Mutex<Answer>>,
     fetches: watch::Receiver<u64>,
+    connections: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -38,13 +40,15 @@ impl TestIssuer {
         let address = listener.local_addr().unwrap();
         let answer = Arc::new(Mutex::new(Answer::Silence));
         let (count, fetches) = watch::channel(0);
-        tokio::spawn(serve(listener, answer.clone(), count));
+        let connections = Arc::new(AtomicU64::new(0));
+        tokio::spawn(serve(listener, answer.clone(), count, connections.clone()));
         let issuer = Self {
             iss: iss.to_owned(),
             key,
             address,
             answer,
             fetches,
+            connections,
         };
         issuer.publish(&[issuer.key.jwk()]);
         issuer
@@ -90,6 +94,11 @@ impl TestIssuer {
         *self.fetches.borrow()
     }
 
+    /// How many connections were made, whatever was asked on them.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// Waits for the next fetch to begin.
     pub async fn fetched_after(&self, count: u64) {
         let mut fetches = self.fetches.clone();
@@ -106,8 +115,14 @@ impl TestIssuer {
     }
 }
 
-async fn serve(listener: TcpListener, answer: Arc<Mutex<Answer>>, count: watch::Sender<u64>) {
+async fn serve(
+    listener: TcpListener,
+    answer: Arc<Mutex<Answer>>,
+    count: watch::Sender<u64>,
+    connections: Arc<AtomicU64>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
         let (answer, count) = (answer.clone(), count.clone());
         tokio::spawn(async move {
             let mut wire = Wire::accepted(stream);

@@ -39,6 +39,9 @@ pub enum IssuerError {
     /// Plaintext beyond loopback.
     #[error("`{0}` is not https; `insecure_http: true` allows it beyond loopback")]
     PlainHttp(String),
+    /// Private networks refused and allowed.
+    #[error("`deny_private_networks` and `allow_private_jwks_uri` exclude each other")]
+    PrivateNetworksTwice,
     /// The secret is shorter than the hash's output (RFC 7518 section 3.2).
     #[error("`hs256_secret` must have at least 32 bytes (RFC 7518 section 3.2)")]
     ShortSecret,

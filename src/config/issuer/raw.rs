@@ -98,6 +98,10 @@ pub(super) struct RawIssuer {
     /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
     #[serde(default)]
     pub(super) deny_private_networks: bool,
+    /// Let the `jwks_uri` of a discovery document be on another host than the document in loopback,
+    /// private or link-local ranges. A document on loopback may lead there anyway.
+    #[serde(default)]
+    pub(super) allow_private_jwks_uri: bool,
     /// Accepted audiences; one match is enough. Left out, none is asked for.
     #[serde(default)]
     pub(super) aud: Option<OneOrMany>,

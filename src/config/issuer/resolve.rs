@@ -29,6 +29,9 @@ impl TryFrom<RawIssuer> for Issuer {
         preset::fill(&mut raw)?;
         raw.check_names()?;
         check_intervals(&raw.jwks)?;
+        if raw.deny_private_networks && raw.allow_private_jwks_uri {
+            return Err(IssuerError::PrivateNetworksTwice);
+        }
         let (iss, tenants) = raw.identity()?;
         let iss_aliases = raw.aliases()?;
         let source = raw.key_source(&iss)?;
@@ -51,6 +54,7 @@ impl TryFrom<RawIssuer> for Issuer {
             key_format: raw.key_format.unwrap_or_default(),
             insecure_http: raw.insecure_http,
             deny_private_networks: raw.deny_private_networks,
+            allow_private_jwks_uri: raw.allow_private_jwks_uri,
             aud: raw.aud.map(OneOrMany::into_vec).unwrap_or_default(),
             aud_claim: raw.aud_claim.unwrap_or_else(|| "aud".to_owned()),
             azp: raw.azp.map(OneOrMany::into_vec).unwrap_or_default(),

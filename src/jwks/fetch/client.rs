@@ -15,7 +15,18 @@ use crate::jwks::error::{FetchError, SourceError};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::jwks) struct Policy {
     pub(super) insecure_http: bool,
-    pub(super) deny_private_networks: bool,
+    pub(super) networks: Networks,
+}
+
+/// Which networks fetches may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Networks {
+    /// All.
+    All,
+    /// Public ones, and never through a proxy, which would resolve the name itself.
+    Public,
+    /// Public ones; where the environment names a proxy, what that may reach.
+    PublicOrProxied,
 }
 
 impl Policy {
@@ -28,6 +39,31 @@ impl Policy {
         }
     }
 
+    /// The policy at the `jwks_uri` of the discovery document at `document`. The document's host may
+    /// be trusted with its own address and the world's, but not to send the gateway around in the
+    /// network that the gateway is in, nor to take the encryption off.
+    pub(super) fn at(
+        self,
+        document: &Url,
+        jwks_uri: &Url,
+        allow_private: bool,
+    ) -> Result<Self, FetchError> {
+        if document.scheme() == "https" && jwks_uri.scheme() != "https" {
+            return Err(FetchError::DiscoveryDowngrade);
+        }
+        if !self.allows_scheme(jwks_uri) {
+            return Err(FetchError::DiscoveryUri);
+        }
+        let is_near = document.host() == jwks_uri.host() || is_loopback(document) || allow_private;
+        Ok(match self.networks {
+            Networks::All if !is_near => Self {
+                networks: Networks::PublicOrProxied,
+                ..self
+            },
+            _ => self,
+        })
+    }
+
     /// Refuses an address written as numbers; names are checked when they are resolved.
     pub(super) fn check_address(self, url: &Url) -> Result<(), FetchError> {
         let address = match url.host() {
@@ -35,21 +71,38 @@ impl Policy {
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             _ => return Ok(()),
         };
-        if self.deny_private_networks && !is_public(address) {
-            return Err(FetchError::PrivateNetwork);
+        if self.networks != Networks::All && !is_public(address) {
+            return Err(self.private_network());
         }
         Ok(())
+    }
+
+    fn private_network(self) -> FetchError {
+        match self.networks {
+            Networks::PublicOrProxied => FetchError::DiscoveryPrivate,
+            Networks::All | Networks::Public => FetchError::PrivateNetwork,
+        }
     }
 }
 
 /// The clients of all issuers: one for each way of connecting, so that trust anchors are loaded
 /// once.
+///
+/// No connection is kept: each fetch resolves the name and connects, so that an issuer whose name
+/// moves is followed at once, even while its old server still answers. A fetch comes once in
+/// minutes, so there is little to save.
+#[derive(Clone, Default)]
+pub(in crate::jwks) struct Clients(Arc<Slots>);
+
 #[derive(Default)]
-pub(in crate::jwks) struct Clients {
-    through_proxies: Mutex<Option<reqwest::Client>>,
-    direct: Mutex<Option<reqwest::Client>>,
-    public_only: Mutex<Option<reqwest::Client>>,
+struct Slots {
+    through_proxies: Slot,
+    direct: Slot,
+    public: Slot,
+    public_or_proxied: Slot,
 }
+
+type Slot = Mutex<Option<reqwest::Client>>;
 
 impl Clients {
     /// The client for an address. Only those that may ask private networks beyond loopback go
@@ -57,16 +110,22 @@ impl Clients {
     pub(super) fn get(&self, policy: Policy, url: &Url) -> Result<reqwest::Client, SourceError> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
+            .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::custom(stay_on_host));
-        let (slot, builder) = if policy.deny_private_networks {
-            (
-                &self.public_only,
-                builder.no_proxy().dns_resolver(Arc::new(PublicResolver)),
-            )
-        } else if is_loopback(url) {
-            (&self.direct, builder.no_proxy())
-        } else {
-            (&self.through_proxies, builder)
+        let slots = &*self.0;
+        let (slot, builder) = match policy.networks {
+            Networks::Public => {
+                let resolver = PublicResolver::default();
+                let builder = builder.no_proxy().dns_resolver(Arc::new(resolver));
+                (&slots.public, builder)
+            }
+            Networks::PublicOrProxied => {
+                let resolver = PublicResolver::but_proxies(|name| std::env::var(name).ok());
+                let builder = builder.dns_resolver(Arc::new(resolver));
+                (&slots.public_or_proxied, builder)
+            }
+            Networks::All if is_loopback(url) => (&slots.direct, builder.no_proxy()),
+            Networks::All => (&slots.through_proxies, builder),
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
@@ -77,7 +136,7 @@ impl Clients {
 }
 
 /// Says what went wrong in one line, without the address, which is known.
-pub(super) fn error(error: reqwest::Error) -> FetchError {
+pub(super) fn error(error: reqwest::Error, policy: Policy) -> FetchError {
     if error.is_redirect() {
         return FetchError::Redirect;
     }
@@ -85,7 +144,7 @@ pub(super) fn error(error: reqwest::Error) -> FetchError {
     let mut text = String::from("the connection failed");
     while let Some(inner) = cause {
         if inner.is::<PrivateAddress>() {
-            return FetchError::PrivateNetwork;
+            return policy.private_network();
         }
         text = inner.to_string();
         cause = inner.source();
@@ -112,14 +171,43 @@ fn is_same_origin(one: &Url, other: &Url) -> bool {
 }
 
 /// Resolves names, and gives only public addresses: what was checked is what is connected to.
-struct PublicResolver;
+#[derive(Default)]
+struct PublicResolver {
+    /// Hosts that may be anywhere.
+    proxies: Vec<String>,
+}
+
+impl PublicResolver {
+    /// Leaves the proxies that the environment names where they are.
+    fn but_proxies(environment: impl Fn(&str) -> Option<String>) -> Self {
+        let named = ["http_proxy", "https_proxy", "all_proxy"]
+            .iter()
+            .flat_map(|name| [(*name).to_owned(), name.to_ascii_uppercase()])
+            .filter_map(|name| environment(&name));
+        let host = |proxy: String| {
+            let url = match proxy.contains("://") {
+                true => proxy,
+                false => format!("http://{proxy}"),
+            };
+            Some(Url::parse(&url).ok()?.host_str()?.to_owned())
+        };
+        Self {
+            proxies: named.filter_map(host).collect(),
+        }
+    }
+}
 
 impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let is_proxy = self.proxies.iter().any(|proxy| proxy == name.as_str());
         Box::pin(async move {
             let resolved: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            Ok(Box::new(only_public(resolved)?.into_iter()) as Addrs)
+            let allowed = match is_proxy {
+                true => resolved,
+                false => only_public(resolved)?,
+            };
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
@@ -205,7 +293,71 @@ const MAX_REDIRECTS: usize = 5;
 mod tests {
     use url::Url;
 
-    use super::{is_public, is_same_origin, only_public};
+    use super::{
+        FetchError, Networks, Policy, PublicResolver, is_public, is_same_origin, only_public,
+    };
+
+    #[test]
+    fn discovery_takes_neither_encryption_off_nor_leads_into_private_networks() {
+        let at = |document: &str, jwks_uri: &str, networks, insecure_http, allow_private| {
+            let policy = Policy {
+                insecure_http,
+                networks,
+            };
+            let (document, jwks_uri) = (Url::parse(document).unwrap(), Url::parse(jwks_uri));
+            let policy = policy.at(&document, &jwks_uri.unwrap(), allow_private);
+            policy.map(|policy| policy.networks)
+        };
+        let all = |document, jwks_uri| at(document, jwks_uri, Networks::All, true, false);
+        for plain in ["http://idp.example/keys", "http://127.0.0.1/keys"] {
+            let refused = all("https://idp.example", plain).unwrap_err();
+            assert!(matches!(refused, FetchError::DiscoveryDowngrade), "{plain}");
+        }
+        let secure = "https://idp.example/keys";
+        let networks = all("https://idp.example", secure).unwrap();
+        assert_eq!(networks, Networks::All, "the document's own host");
+        for elsewhere in ["https://keys.example", "https://127.0.0.1", "https://[::1]"] {
+            let networks = all("https://idp.example", elsewhere).unwrap();
+            assert_eq!(networks, Networks::PublicOrProxied, "{elsewhere}");
+            let allowed = at("https://idp.example", elsewhere, Networks::All, false, true);
+            assert_eq!(allowed.unwrap(), Networks::All, "{elsewhere}");
+            let denied = at(
+                "https://idp.example",
+                elsewhere,
+                Networks::Public,
+                false,
+                false,
+            );
+            assert_eq!(denied.unwrap(), Networks::Public, "{elsewhere}");
+        }
+        for (document, jwks_uri) in [
+            ("http://127.0.0.1:1", "http://localhost:2"),
+            ("http://localhost:1", "https://keys.example"),
+        ] {
+            let networks = at(document, jwks_uri, Networks::All, false, false);
+            assert_eq!(networks.unwrap(), Networks::All, "{jwks_uri}");
+        }
+        let plain = at(
+            "http://127.0.0.1",
+            "http://idp.example",
+            Networks::All,
+            false,
+            false,
+        );
+        assert!(matches!(plain, Err(FetchError::DiscoveryUri)));
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_may_be_in_a_private_network() {
+        let environment = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://user:secret@proxy.internal:3128".to_owned()),
+            "http_proxy" => Some("plain.internal:80".to_owned()),
+            _ => None,
+        };
+        let resolver = PublicResolver::but_proxies(environment);
+        assert_eq!(resolver.proxies, ["plain.internal", "proxy.internal"]);
+        assert!(PublicResolver::but_proxies(|_| None).proxies.is_empty());
+    }
 
     #[test]
     fn of_a_names_addresses_only_public_ones_are_connected_to() {

@@ -30,6 +30,7 @@ pub(crate) enum Mode {
     Endless,
     FiveThousandKeys,
     ETag,
+    RedirectToETag(String),
     Raw(String),
 }
 
@@ -64,13 +65,29 @@ impl Mode {
     }
 }
 
+/// What the discovery document says.
+#[derive(Clone)]
+struct Document {
+    iss: String,
+    jwks_uri: String,
+}
+
 pub(crate) struct Server {
     address: SocketAddr,
     mode: Arc<Mutex<Mode>>,
+    document: Arc<Mutex<Document>>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
+    /// Has its discovery document say this.
+    pub(crate) fn announce(&self, iss: &str, jwks_uri: &str) {
+        *self.document.lock().unwrap() = Document {
+            iss: iss.to_owned(),
+            jwks_uri: jwks_uri.to_owned(),
+        };
+    }
+
     /// Publishes `keys`, a key set's text; its discovery document is of the issuer `iss`.
     pub(crate) async fn start(mode: Mode, iss: &str, keys: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -78,16 +95,20 @@ impl Server {
         let server = Self {
             address,
             mode: Arc::new(Mutex::new(mode)),
+            document: Arc::new(Mutex::new(Document {
+                iss: iss.to_owned(),
+                jwks_uri: format!("http://{address}/keys"),
+            })),
             requests: Arc::default(),
         };
         let (modes, heard) = (Arc::clone(&server.mode), Arc::clone(&server.requests));
-        let (iss, keys): (Arc<str>, Arc<str>) = (iss.into(), keys.into());
+        let (document, keys): (_, Arc<str>) = (Arc::clone(&server.document), keys.into());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (modes, heard) = (Arc::clone(&modes), Arc::clone(&heard));
-                let (iss, keys) = (Arc::clone(&iss), Arc::clone(&keys));
+                let (document, keys) = (Arc::clone(&document), Arc::clone(&keys));
                 tokio::spawn(async move {
-                    serve(stream, address, &modes, &heard, &iss, &keys).await;
+                    serve(stream, &modes, &heard, &document, &keys).await;
                 });
             }
         });
@@ -109,10 +130,9 @@ impl Server {
 
 async fn serve(
     mut stream: TcpStream,
-    address: SocketAddr,
     mode: &Mutex<Mode>,
     requests: &Mutex<Vec<String>>,
-    iss: &str,
+    document: &Mutex<Document>,
     keys: &str,
 ) {
     let mut head = Vec::new();
@@ -126,12 +146,12 @@ async fn serve(
     let path = head.split(' ').nth(1).unwrap().to_owned();
     requests.lock().unwrap().push(head.clone());
     if path.starts_with("/.well-known/") {
-        let issuer = if path.ends_with("other") {
-            "other"
-        } else {
-            iss
+        let Document { iss, jwks_uri } = document.lock().unwrap().clone();
+        let issuer = match path.ends_with("other") {
+            true => "other",
+            false => &iss,
         };
-        let document = json!({ "issuer": issuer, "jwks_uri": format!("http://{address}/keys") });
+        let document = json!({ "issuer": issuer, "jwks_uri": jwks_uri });
         let _ = stream
             .write_all(&ok("", document.to_string().as_bytes()))
             .await;
@@ -161,7 +181,7 @@ async fn serve(
         Mode::OtherJson => ok("", b"{\"issuer\":\"somebody\"}"),
         Mode::GzipBomb => ok("Content-Encoding: gzip\r\n", &gzip(&vec![b' '; 64 << 20])),
         Mode::Gzip => ok("Content-Encoding: gzip\r\n", &gzip(keys.as_bytes())),
-        Mode::Redirect(to) if path == "/keys" => {
+        Mode::Redirect(to) | Mode::RedirectToETag(to) if path == "/keys" => {
             raw("302 Found", &format!("Location: {to}\r\n"), b"")
         }
         Mode::Redirect(_) => ok("", keys.as_bytes()),
@@ -179,10 +199,12 @@ async fn serve(
                 .to_string()
                 .as_bytes(),
         ),
-        Mode::ETag if head.to_ascii_lowercase().contains("if-none-match: \"v1\"") => {
+        Mode::ETag | Mode::RedirectToETag(_)
+            if head.to_ascii_lowercase().contains("if-none-match: \"v1\"") =>
+        {
             raw("304 Not Modified", "ETag: \"v1\"\r\n", b"")
         }
-        Mode::ETag => ok("ETag: \"v1\"\r\n", keys.as_bytes()),
+        Mode::ETag | Mode::RedirectToETag(_) => ok("ETag: \"v1\"\r\n", keys.as_bytes()),
         Mode::Raw(headers) => ok(&headers, keys.as_bytes()),
     };
     let _ = stream.write_all(&answer).await;

@@ -1,5 +1,6 @@
 //! What a fetch makes of each fault of a provider.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::faulty::{Mode, Server};
@@ -31,10 +32,10 @@ fn settings(changes: Value) -> config::Issuer {
 
 async fn fetch(settings: &config::Issuer) -> Result<Answer, FetchError> {
     install_crypto();
-    let source = configured::source(settings, &Clients::default())
+    let source = configured::source(&settings.key_settings(), &Clients::default())
         .unwrap()
         .unwrap();
-    source.fetch(&Validators::default()).await
+    source.fetch(Basis::Earlier(&Validators::default())).await
 }
 
 /// The table of `docs/issuer-faults.md`: each fault and the `result` under which a fetch counts.
@@ -167,21 +168,172 @@ async fn a_redirect_on_the_same_host_is_followed() {
 async fn an_entity_tag_saves_the_body() {
     install_crypto();
     let server = Server::publishing(Mode::ETag).await;
-    let issuers = Issuers::build(&[settings(json!({ "jwks_url": server.url("/keys") }))]).unwrap();
+    let jwks = json!({ "refresh_interval": "1ms", "min_refresh_interval": "1ms" });
+    let settings = settings(json!({ "jwks_url": server.url("/keys"), "jwks": jwks }));
+    let issuers = Issuers::build(&[settings]).unwrap();
     let service = JwksService::new(Arc::new(NoEvents), None);
     service.start(issuers.key_sets()).unwrap();
     let keys = issuers.by_name("idp").unwrap().keys();
     keys.first_fetch().await;
-    assert!(keys.refresh().await);
-    assert_eq!(
-        keys.status().fetches,
-        FetchCounts {
-            changed: 1,
-            unchanged: 1,
-            failed: 0
-        }
-    );
+    let conditional = |head: &String| head.to_ascii_lowercase().contains("if-none-match");
+    eventually(|| keys.status().fetches.unchanged > 0).await;
+    assert!(server.requests().iter().any(conditional));
     assert!(keys.snapshot().has_kid("k"));
+
+    // Whoever doubts what is known has all of it sent again.
+    let before = server.requests().len();
+    assert!(keys.refresh().await);
+    let requests = server.requests().split_off(before);
+    assert!(
+        requests.iter().any(|head| !conditional(head)),
+        "{requests:?}"
+    );
+    assert!(keys.status().fetches.changed >= 2);
+}
+
+/// Another resource may have the same entity tag, and would confirm keys that it does not have.
+#[tokio::test]
+async fn validators_are_of_the_address_that_they_came_from() {
+    install_crypto();
+    let elsewhere = Server::publishing(Mode::ETag).await;
+    for moves in [true, false] {
+        let server = Server::publishing(Mode::ETag).await;
+        let mut settings = settings(json!({}));
+        let url = server.url("/.well-known/openid-configuration");
+        settings.source = config::issuer::KeySource::Discovery(url.parse().unwrap());
+        settings.jwks.rediscover_interval = Duration::from_nanos(1);
+        let source = source_of(&settings);
+        let validators = validators_of(source.fetch(Basis::Nothing).await);
+        if moves {
+            server.announce(fixture::ISS, &elsewhere.url("/keys"));
+        }
+        let again = source.fetch(Basis::Earlier(&validators)).await.unwrap();
+        assert_eq!(matches!(again, Answer::Unchanged { .. }), !moves);
+        assert_eq!(elsewhere.requests().len(), usize::from(moves));
+    }
+
+    let server = Server::publishing(Mode::RedirectToETag("/one".to_owned())).await;
+    let source = source_of(&settings(json!({ "jwks_url": server.url("/keys") })));
+    let validators = validators_of(source.fetch(Basis::Nothing).await);
+    for (to, unchanged) in [("/one", true), ("/other", false)] {
+        server.set(Mode::RedirectToETag(to.to_owned()));
+        let again = source.fetch(Basis::Earlier(&validators)).await.unwrap();
+        assert_eq!(matches!(again, Answer::Unchanged { .. }), unchanged, "{to}");
+    }
+}
+
+fn source_of(settings: &config::Issuer) -> Arc<dyn Source> {
+    let source = configured::source(&settings.key_settings(), &Clients::default());
+    source.unwrap().unwrap()
+}
+
+fn validators_of(answer: Result<Answer, FetchError>) -> Validators {
+    match answer.unwrap() {
+        Answer::Body { validators, .. } => validators,
+        Answer::Unchanged { .. } => panic!("nothing was known before"),
+    }
+}
+
+async fn eventually(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_doubt_asks_discovery_again_and_the_schedule_does_not() {
+    install_crypto();
+    let server = Server::publishing(Mode::Good).await;
+    let mut settings = settings(json!({}));
+    let url = server.url("/.well-known/openid-configuration");
+    settings.source = config::issuer::KeySource::Discovery(url.parse().unwrap());
+    let source = source_of(&settings);
+    let none = Validators::default();
+    for (basis, asked) in [
+        (Basis::Nothing, 1),
+        (Basis::Earlier(&none), 0),
+        (Basis::Nothing, 1),
+    ] {
+        let before = server.requests().len();
+        source.fetch(basis).await.unwrap();
+        let requests = server.requests().split_off(before);
+        let discoveries = requests
+            .iter()
+            .filter(|head| head.contains("/.well-known/"));
+        assert_eq!(discoveries.count(), asked);
+    }
+}
+
+/// A document elsewhere may not send the gateway around in its own network.
+#[tokio::test]
+async fn discovery_leads_to_another_host_in_a_private_network_only_where_that_is_allowed() {
+    install_crypto();
+    let server = Server::publishing(Mode::Good).await;
+    // An address of this machine that is not written as loopback.
+    let document = server.url("/.well-known/openid-configuration");
+    let document = document.replace("127.0.0.1", "0.0.0.0");
+    for host in ["127.0.0.1", "localhost", "0.0.0.0"] {
+        let keys = server.url("/keys").replace("127.0.0.1", host);
+        server.announce(fixture::ISS, &keys);
+        for allowed in [false, true] {
+            let mut settings = settings(json!({
+                "insecure_http": true, "allow_private_jwks_uri": allowed,
+            }));
+            settings.source = config::issuer::KeySource::Discovery(document.parse().unwrap());
+            let before = server.requests().len();
+            let answer = source_of(&settings).fetch(Basis::Nothing).await;
+            let asked = server.requests().len() - before;
+            if allowed || host == "0.0.0.0" {
+                assert!(answer.is_ok(), "{host} {answer:?}");
+                assert_eq!(asked, 2);
+            } else {
+                let refused = answer.unwrap_err();
+                assert!(
+                    matches!(refused, FetchError::DiscoveryPrivate),
+                    "{host} {refused}"
+                );
+                assert_eq!(refused.code(), "discovery");
+                assert_eq!(asked, 1, "the keys were asked for at {host}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_connection_outlives_its_fetch() {
+    install_crypto();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let keys = json!({ "keys": [fixture::rsa().jwk("k")] }).to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let accepted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            accepted.fetch_add(1, Ordering::SeqCst);
+            let keys = keys.clone();
+            // The server would go on with a connection for ever.
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while let Ok(byte) = stream.read_u8().await {
+                    head.push(byte);
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        let length = keys.len();
+                        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+                        stream.write_all((head + &keys).as_bytes()).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let source = source_of(&settings(json!({ "jwks_url": url })));
+    for fetches in 1..=3 {
+        source
+            .fetch(Basis::Earlier(&Validators::default()))
+            .await
+            .unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), fetches);
+    }
 }
 
 #[tokio::test]
@@ -204,12 +356,15 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
         let mut settings = at("/.well-known/openid-configuration");
         settings.jwks.rediscover_interval = humantime::parse_duration(interval).unwrap();
         install_crypto();
-        let source = configured::source(&settings, &Clients::default())
+        let source = configured::source(&settings.key_settings(), &Clients::default())
             .unwrap()
             .unwrap();
         let before = server.requests().len();
         for _ in 0..3 {
-            source.fetch(&Validators::default()).await.unwrap();
+            source
+                .fetch(Basis::Earlier(&Validators::default()))
+                .await
+                .unwrap();
         }
         let discoveries = server.requests().split_off(before);
         let discoveries = discoveries

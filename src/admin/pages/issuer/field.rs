@@ -165,6 +165,11 @@ pub(super) const SPECIAL: &[Field] = &[
         "Key-set addresses may not lead to loopback, private or link-local ranges.",
     ),
     Field::switch(
+        "allow_private_jwks_uri",
+        "Allow keys in private networks",
+        "A discovery document may lead to another host in loopback, private or link-local ranges.",
+    ),
+    Field::switch(
         "insecure_http",
         "Allow plain HTTP for keys",
         "Whoever is on the way can then make keys, and with them tokens.",
