@@ -18,6 +18,7 @@ use memchr::memchr;
 use crate::config::issuer::CookieFormat;
 use crate::rejection::{Code, Rejection};
 
+mod clerk;
 pub mod cookie;
 mod form;
 pub mod supabase;
@@ -207,7 +208,8 @@ fn find_external_cookie<'a>(
     token_sources: &'a TokenSources,
     reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    for Place { name, issuers } in &token_sources.cookies {
+    for place in &token_sources.cookies {
+        let Place { name, issuers, iss } = place;
         let found = match name.format {
             CookieFormat::Token => {
                 let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
@@ -216,6 +218,7 @@ fn find_external_cookie<'a>(
             CookieFormat::SupabaseSsr => {
                 find_supabase(headers, &name.name, token_sources, reading)?
             }
+            CookieFormat::Clerk => find_clerk(headers, &name.name, iss, token_sources, reading)?,
         };
         if let Some(token) = found {
             return Ok(Some(Credential {
@@ -302,7 +305,7 @@ fn find_explicit<'a>(
                 issuers: token_sources.authorized(),
             });
     }
-    for Place { name, issuers } in &token_sources.headers {
+    for Place { name, issuers, .. } in &token_sources.headers {
         let value = single(headers, name, form::bare)?.filter(|value| !value.is_empty());
         let source = Source::Header;
         let Some(token) = token_sources.read(value, source, reading)? else {
@@ -369,6 +372,27 @@ fn find_cookie<'a>(
         None => Ok(None),
         Some(value) => Ok(Some(Token(token_sources.checked(value, source)?.into()))),
     }
+}
+
+/// A suffixed cookie that names one of the issuers, else the plain one.
+fn find_clerk<'a>(
+    headers: &'a HeaderMap,
+    name: &'a str,
+    iss: &[String],
+    token_sources: &TokenSources,
+    reading: Reading,
+) -> Result<Option<Token<'a>>, CredentialError> {
+    let prefix = clerk::prefix(name);
+    let suffixed = cookie::named(headers).filter(|(name, _)| name.starts_with(prefix.as_bytes()));
+    let mut own = suffixed
+        .map(|(_, value)| form::bare(value))
+        .filter(|value| clerk::names_issuer(value, iss));
+    let value = match own.next() {
+        None => single_cookie(headers, name.as_bytes(), form::bare)?,
+        Some(value) if own.all(|other| other == value) => Some(value),
+        Some(_) => return Err(CredentialError::Conflict),
+    };
+    token_sources.read(value, Source::Cookie, reading)
 }
 
 fn find_supabase<'a>(

@@ -185,6 +185,12 @@ impl Exchange {
     }
 
     /// How often clients may fail.
+    /// Whether a text is a token that an upstream must not see: remembered, or, verified or not, of a
+    /// configured issuer or our own.
+    pub fn knows(&self, text: &str) -> bool {
+        text.len() >= SHORTEST_TOKEN && (self.remembers(text) || self.is_of_known_issuer(text))
+    }
+
     pub fn rates(&self) -> &Rates {
         &self.rates
     }
@@ -364,6 +370,9 @@ const RETRY_STORE: Duration = Duration::from_secs(5);
 const SIGN_IN_ATTEMPTS: usize = 8;
 
 fn mint_failed(error: SignerError) -> Rejection {
+/// No header and payload that name an issuer are shorter.
+const SHORTEST_TOKEN: usize = 24;
+
     warn!(%error, "no session token");
     Rejection::new(Code::Internal, "mint_failed")
 }

@@ -23,6 +23,7 @@ mod attempt;
 pub mod connection;
 pub mod connector;
 pub mod context;
+mod copies;
 pub mod counters;
 pub mod decide;
 pub mod endpoint;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
 use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
+use crate::config::route::QueryTokens;
 use crate::config::{self, Access, AuthorizationField, Config, LoginUrl, Origin};
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
@@ -73,6 +74,8 @@ pub struct Route {
     pub names_host: bool,
     /// Whether another method would be on another route, or on none.
     pub decides_by_method: bool,
+    /// What becomes of a query that carries a token.
+    pub query_tokens: QueryTokens,
     allows_escaped_slash: bool,
     rewrite: Option<PrefixRewrite>,
 }
@@ -218,6 +221,7 @@ impl RouteTable {
                     .cloned(),
                 names_host: settings.host.is_some(),
                 decides_by_method: decides_by_method(settings, &config.routes),
+                query_tokens: settings.query_tokens,
                 allows_escaped_slash: settings.allow_encoded_slash,
                 rewrite,
             });

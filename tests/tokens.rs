@@ -3,6 +3,7 @@
 pub mod bearer;
 pub mod claims;
 pub mod cookie;
+pub mod copies;
 pub mod forgery;
 pub mod header_source;
 pub mod keys;

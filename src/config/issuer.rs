@@ -65,6 +65,9 @@ pub struct Issuer {
     pub cookie_name: Option<String>,
     /// How the token lies in that cookie.
     pub cookie_format: CookieFormat,
+    /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
+    /// ending.
+    pub strip_cookies: Vec<String>,
     /// A header field, beside `Authorization`, that carries its bare token.
     pub header: Option<String>,
     /// Whether its tokens may be in `Authorization`.
@@ -243,6 +246,9 @@ pub enum CookieFormat {
     Token,
     /// The session of `@supabase/ssr`: JSON, `base64-` encoded, in chunks `NAME.0`, `NAME.1`.
     SupabaseSsr,
+    /// The cookies of Clerk: the token is in `NAME`, and in `NAME_` with a suffix for each of the
+    /// applications on one domain. The one whose `iss` is the issuer's is taken.
+    Clerk,
 }
 
 /// Whether a user is made for an unknown identity.

@@ -12,6 +12,20 @@ use super::{HeaderOperations, LoginUrl};
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
 
+/// What becomes of a query that carries a token (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueryTokens {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// The parameter is taken out, the rest goes on.
+    Strip,
+    /// It goes on as it came: for a provider that is itself behind the gateway and takes an
+    /// `id_token_hint`.
+    Forward,
+}
+
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -67,6 +81,9 @@ pub struct Route {
     /// read it as `/`: what it would lead to then is not looked at beyond this gateway's routes.
     #[serde(default)]
     pub allow_encoded_slash: bool,
+    /// What becomes of a query that carries a token of a configured issuer or of the gateway.
+    #[serde(default)]
+    pub query_tokens: QueryTokens,
     /// A request body, instead of `limits.body_size`.
     #[serde(default)]
     #[schemars(with = "Option<SizeText>")]

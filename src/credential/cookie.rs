@@ -33,11 +33,24 @@ pub enum Remaining {
     Nothing,
 }
 
-/// Takes out the cookies that `is_taken` names, and joins several fields into one by `; `.
+/// Every cookie with a name: that and its value, in order.
+pub fn named(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers
+        .get_all(COOKIE)
+        .into_iter()
+        .flat_map(|field| split(field.as_bytes()))
+        .filter_map(named_value)
+}
+
+/// Takes out the cookies that `is_taken` chooses by name and value, and joins several fields into one by `; `.
 /// Allocates only when there is something to take or to join.
-pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8]) -> bool) -> Remaining {
+pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8], &[u8]) -> bool) -> Remaining {
     let fields = headers.get_all(COOKIE);
-    let takes = |pair: &[u8]| named_value(pair).is_some_and(|(name, _)| is_taken(name));
+    let takes = |pair: &[u8]| match named_value(pair) {
+        Some((name, value)) => is_taken(name, value),
+        // Without a name, some servers take all of it for one.
+        None => is_taken(b"", trim(pair)),
+    };
     let mut pairs = fields.iter().flat_map(|field| split(field.as_bytes()));
     let first_taken = pairs.position(takes);
     if fields.iter().nth(1).is_none() && first_taken.is_none() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
+use super::clerk;
 use crate::config::AuthorizationField;
 use crate::config::Config;
 use crate::config::issuer::{CookieFormat, Issuer};
@@ -26,6 +27,9 @@ pub struct TokenSources {
     pub(super) sdk_cookie: Option<&'static str>,
     /// The cookies that nobody but the gateway sets.
     own_cookies: Vec<&'static str>,
+    /// Further cookies of providers: their names, or what these begin with.
+    further_cookies: Vec<Box<str>>,
+    cookie_prefixes: Vec<Box<str>>,
     pub(super) longest_token: usize,
 }
 
@@ -33,6 +37,7 @@ impl TokenSources {
     /// From the configuration. Several issuers may share a header field or a cookie.
     pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
         let (mut headers, mut cookies) = (Vec::new(), Vec::new());
+        let (mut further_cookies, mut cookie_prefixes) = (Vec::new(), Vec::new());
         for issuer in &config.issuers {
             let owner: Arc<str> = issuer.name.as_str().into();
             if let Some(text) = &issuer.header {
@@ -40,7 +45,7 @@ impl TokenSources {
                     .ok()
                     .filter(|name| !RESERVED_FIELDS.contains(&name.as_str()))
                     .ok_or_else(|| TokenSourcesError::Header(text.clone()))?;
-                add_owner(&mut headers, name, Arc::clone(&owner));
+                add_owner(&mut headers, name, Arc::clone(&owner), issuer);
             }
             if let Some(text) = &issuer.cookie_name {
                 if [SESSION_COOKIE, INSECURE_SESSION_COOKIE].contains(&text.as_str()) {
@@ -48,7 +53,18 @@ impl TokenSources {
                 }
                 let format = issuer.cookie_format;
                 let name = text.as_str().into();
-                add_owner(&mut cookies, CookiePlace { name, format }, owner);
+                add_owner(&mut cookies, CookiePlace { name, format }, owner, issuer);
+                if format == CookieFormat::Clerk {
+                    cookie_prefixes.push(clerk::prefix(text).into());
+                }
+            }
+            for name in &issuer.strip_cookies {
+                match name.strip_suffix('*') {
+                    // Else every cookie would leave.
+                    Some("") => {}
+                    Some(prefix) => cookie_prefixes.push(prefix.into()),
+                    None => further_cookies.push(name.as_str().into()),
+                }
             }
         }
         let secure = config.public_url.is_https();
@@ -68,6 +84,8 @@ impl TokenSources {
                 .into_iter()
                 .chain(config.sdk.cookie.then_some(SDK_COOKIE))
                 .collect(),
+            further_cookies,
+            cookie_prefixes,
             sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
             longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
         })
@@ -109,8 +127,14 @@ impl TokenSources {
     /// named by [`Self::chunked_cookies`].
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
         let own = [SESSION_COOKIE, INSECURE_SESSION_COOKIE, SDK_COOKIE].map(str::as_bytes);
-        let issuers = self.cookies.iter().map(|place| place.name.name.as_bytes());
-        issuers.chain(own)
+        let issuers = self.cookies.iter().map(|place| &place.name.name);
+        let issuers = issuers.chain(&self.further_cookies);
+        issuers.map(|name| name.as_bytes()).chain(own)
+    }
+
+    /// What the names of further cookies begin with that hold credentials.
+    pub fn cookie_prefixes(&self) -> impl Iterator<Item = &[u8]> {
+        self.cookie_prefixes.iter().map(|prefix| prefix.as_bytes())
     }
 
     /// The names under which chunks of a credential are numbered: `NAME.0`, `NAME.1`.
@@ -128,6 +152,8 @@ impl TokenSources {
 pub(super) struct Place<N> {
     pub(super) name: N,
     pub(super) issuers: Vec<Arc<str>>,
+    /// Every `iss` of those issuers' tokens.
+    pub(super) iss: Vec<String>,
 }
 
 /// A cookie, and how it carries a token.
@@ -148,12 +174,22 @@ pub enum TokenSourcesError {
     ReservedCookie(String),
 }
 
-fn add_owner<N: PartialEq>(token_sources: &mut Vec<Place<N>>, name: N, issuer: Arc<str>) {
+fn add_owner<N: PartialEq>(
+    token_sources: &mut Vec<Place<N>>,
+    name: N,
+    owner: Arc<str>,
+    issuer: &Issuer,
+) {
+    let iss = issuer.accepted_iss().into_iter().map(|it| it.iss);
     match token_sources.iter_mut().find(|place| place.name == name) {
-        Some(place) => place.issuers.push(issuer),
+        Some(place) => {
+            place.issuers.push(owner);
+            place.iss.extend(iss);
+        }
         None => token_sources.push(Place {
             name,
-            issuers: vec![issuer],
+            issuers: vec![owner],
+            iss: iss.collect(),
         }),
     }
 }

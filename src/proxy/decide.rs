@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
+use super::copies;
 use super::counters::SELF_ISSUED;
 use super::forwarded::Peer;
 use super::inspect::{self, Inspected};
@@ -15,6 +16,7 @@ use super::redirect;
 use super::snapshot::Snapshot;
 use crate::canonical::PathError;
 use crate::clock::UnixTime;
+use crate::config::route::QueryTokens;
 use crate::config::{Access, AuthorizationField};
 use crate::credential::{self, Credential, Reading, Source};
 use crate::exchange::{Exchange, Session};
@@ -70,7 +72,7 @@ pub async fn decide(
         ctx.methods = served;
     }
     let route = found?;
-    ctx.target = upstream_target(route, &inspected);
+    ctx.target = upstream_target(exchange, route, &inspected)?;
     ctx.route = Some(Arc::clone(route));
     let announced = inspected.content_length.unwrap_or(0);
     if route.body_size.is_some_and(|most| announced > most) {
@@ -201,13 +203,39 @@ async fn cookie_to_set(
     Some(cookie::set(name, &value, now, session.expires_at()))
 }
 
-/// What replaces the request's target: a rewritten path, or the origin-form of an absolute one.
-fn upstream_target(route: &Route, inspected: &Inspected<'_>) -> Option<String> {
-    match (route.rewritten(&inspected.path), inspected.query) {
+/// What replaces the request's target: a rewritten path, a query without tokens, or the origin-form
+/// of an absolute one.
+///
+/// # Errors
+///
+/// The query carries a token, and the route does not say that it may.
+fn upstream_target(
+    exchange: &Exchange,
+    route: &Route,
+    inspected: &Inspected<'_>,
+) -> Result<Option<String>, Rejection> {
+    let is_known = |text: &str| exchange.knows(text);
+    let carries = inspected.query.is_some_and(|query| {
+        route.query_tokens != QueryTokens::Forward
+            && copies::carry_token(query.as_bytes(), is_known)
+    });
+    let kept;
+    let (query, path) = match (inspected.query, route.rewritten(&inspected.path)) {
+        (Some(_), _) if carries && route.query_tokens == QueryTokens::Refuse => {
+            return Err(Rejection::new(Code::InvalidRequest, "token_in_query"));
+        }
+        (Some(query), path) if carries => {
+            kept = copies::without_tokens(query, is_known);
+            let path = path.unwrap_or_else(|| inspected.path.as_str().to_owned());
+            (kept.as_deref(), Some(path))
+        }
+        unchanged => unchanged,
+    };
+    Ok(match (path, query) {
         (Some(path), Some(query)) => Some(format!("{path}?{query}")),
         (Some(path), None) => Some(path),
         (None, _) => inspected.is_absolute.then(|| inspected.target.to_owned()),
-    }
+    })
 }
 
 fn anonymous(

@@ -20,6 +20,7 @@ use super::header_operations;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
+use super::snapshot::Snapshot;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -144,6 +145,15 @@ async fn decide(
     }
 }
 
+/// The request that another proxy asks about.
+///
+/// # Errors
+///
+/// The question says too little, too much, or what is no request.
+pub fn asked_about(asked: &RequestHeader, snapshot: &Snapshot) -> Result<RequestHeader, Rejection> {
+    original::of(asked, snapshot).map(|original| original.request)
+}
+
 /// The fields of a grant: what the upstream would see if the request came here, edits by the route
 /// among them. Those that the gateway may set are always there, if only empty: a proxy that copies
 /// them by name then takes the client's away.
@@ -156,9 +166,7 @@ fn granted(
     let route = ctx.route.as_deref();
     let takes_bearer = route.is_none_or(Route::takes_bearer);
     let mut upstream = original.clone();
-    rewrite.strip(&mut upstream, takes_bearer, |token| {
-        exchange.is_of_known_issuer(token)
-    });
+    rewrite.strip(&mut upstream, takes_bearer, |text| exchange.knows(text));
     header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();

@@ -10,6 +10,8 @@
 //! - any part of it is a token of a configured issuer or of ours, on every route;
 //! - it has the scheme under which upstreams expect the session token there.
 //!
+//! Any other cookie or field leaves that carries such a token ([`super::copies`]).
+//!
 //! Other cookies and fields stay as they came, byte for byte; several `Cookie` fields become one.
 
 use std::sync::LazyLock;
@@ -19,6 +21,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{IntoCaseHeaderName, RequestHeader};
 
 use super::connection::CLIENT_FIELDS;
+use super::copies;
 use crate::config::Config;
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{TokenSources, bearer, supabase};
@@ -35,6 +38,8 @@ pub struct Rewrite {
     cookie_lengths: Lengths,
     /// Names of cookies that come in chunks.
     chunked: Vec<Box<str>>,
+    /// What the names of providers' further cookies begin with.
+    cookie_prefixes: Vec<Box<[u8]>>,
     field: HeaderName,
     /// As configured, since some upstreams are particular about case.
     field_text: Bytes,
@@ -71,6 +76,7 @@ impl Rewrite {
             cookie_lengths: cookies.iter().map(|name| name.len()).collect(),
             cookies,
             chunked: token_sources.chunked_cookies().map(Box::from).collect(),
+            cookie_prefixes: token_sources.cookie_prefixes().map(Box::from).collect(),
             field,
             field_text: config.forward.header.clone().into(),
             scheme,
@@ -107,22 +113,30 @@ impl Rewrite {
         for name in &leaving {
             request.remove_header(name);
         }
-        if self.takes_authorization(&request.headers, takes_bearer, is_known) {
+        if self.takes_authorization(&request.headers, takes_bearer, &is_known) {
             request.remove_header(&AUTHORIZATION);
         }
+        copies::take_from_fields(request, &is_known);
         let is_chunk = |name: &[u8]| {
             self.chunked.iter().any(|whole| {
                 let name = std::str::from_utf8(name).unwrap_or_default();
                 supabase::is_part(whole, name)
             })
         };
-        let is_taken = |name: &[u8]| {
+        let is_companion = |name: &[u8]| {
+            let mut prefixes = self.cookie_prefixes.iter();
+            prefixes.any(|prefix| name.starts_with(prefix))
+        };
+        let is_taken = |name: &[u8], value: &[u8]| {
             let is_named = self.cookie_lengths.has(name.len())
                 && self
                     .cookies
                     .binary_search_by(|own| (**own).cmp(name))
                     .is_ok();
-            is_named || is_chunk(name)
+            is_named
+                || is_chunk(name)
+                || is_companion(name)
+                || copies::carry_token(value, &is_known)
         };
         match cookie::without(&request.headers, is_taken) {
             Remaining::Unchanged => {}
@@ -157,7 +171,7 @@ impl Rewrite {
                 && has_scheme(field, &self.scheme);
             imitates_ours
                 || takes_bearer && self.reads_authorization && bearer(field).is_some()
-                || token_like_parts(field).any(&is_known)
+                || copies::carry_token(field, &is_known)
         })
     }
 }
@@ -226,20 +240,13 @@ fn has_scheme(field: &[u8], scheme: &str) -> bool {
     scheme.is_empty() || found.is_some_and(|found| found.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
-/// The parts of a field that have the outer shape of a signed token: `a.b.c`.
-fn token_like_parts(field: &[u8]) -> impl Iterator<Item = &str> {
-    let delimits = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b';' | b'=' | b'"');
-    field
-        .split(delimits)
-        .filter(|part| part.iter().filter(|byte| **byte == b'.').count() == 2)
-        .filter_map(|part| std::str::from_utf8(part).ok())
-}
-
 /// Fields that only the gateway may set, whether it does under this configuration or not.
 const OWN_FIELDS: &[&str] = &[
     "x-platform-session",
     "x-vestibule-session",
     "x-vestibule-user",
+    // A credential for a proxy, which is where this one is (RFC 9110 section 11.7.2).
+    "proxy-authorization",
     ELEVATED_FIELD,
 ];
 

@@ -28,9 +28,7 @@ pub(super) fn rewrite(
     }
     snapshot
         .rewrite
-        .strip(request, route.takes_bearer(), |token| {
-            exchange.remembers(token) || exchange.is_of_known_issuer(token)
-        });
+        .strip(request, route.takes_bearer(), |text| exchange.knows(text));
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
     snapshot

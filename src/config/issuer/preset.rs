@@ -46,6 +46,41 @@ impl Preset {
             Self::GoogleIap | Self::Google | Self::GithubActions => &[],
         }
     }
+
+    /// Cookies, beside the one that is read, in which the provider's libraries and proxies keep
+    /// tokens of the user.
+    fn further_cookies(self) -> &'static [&'static str] {
+        match self {
+            Self::Clerk => &[
+                "__session_*",
+                "__refresh_*",
+                "__client",
+                "__client_*",
+                "__clerk_db_jwt",
+                "__clerk_db_jwt_*",
+            ],
+            Self::Supabase => &["sb-access-token", "sb-refresh-token"],
+            Self::Cognito => &[
+                "CognitoIdentityServiceProvider.*",
+                "AWSELBAuthSessionCookie-*",
+            ],
+            Self::Workos => &["wos-session"],
+            Self::CloudflareAccess => &["CF_Authorization", "CF_Authorization_*", "CF_AppSession"],
+            Self::GoogleIap => &["GCP_IAP_*", "GCP_IAAP_*", "__Host-GCP_IAP_*"],
+            Self::Entra => &["AppServiceAuthSession"],
+            Self::Ory => &["ory_kratos_session", "ory_session_*"],
+            Self::Auth0
+            | Self::Firebase
+            | Self::Keycloak
+            | Self::Okta
+            | Self::Zitadel
+            | Self::Authentik
+            | Self::Google
+            | Self::GithubActions
+            | Self::Kubernetes
+            | Self::Spiffe => &[],
+        }
+    }
 }
 
 /// Fills what the file leaves out. What it says wins.
@@ -57,6 +92,8 @@ pub(super) fn fill(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let Some(preset) = raw.preset else {
         return Ok(());
     };
+    let further = preset.further_cookies().iter().copied();
+    raw.strip_cookies.extend(further.map(str::to_owned));
     match preset {
         Preset::Auth0 => people::auth0(raw),
         Preset::Firebase => people::firebase(raw),

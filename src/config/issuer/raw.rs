@@ -120,6 +120,10 @@ pub(super) struct RawIssuer {
     /// How the token lies in that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
+    /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
+    /// ending. Those that a preset knows leave in any case.
+    #[serde(default)]
+    pub(super) strip_cookies: Vec<String>,
     /// A header field, beside `Authorization`, that carries its bare token.
     #[serde(default)]
     pub(super) header: Option<String>,

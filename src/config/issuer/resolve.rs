@@ -64,6 +64,7 @@ impl TryFrom<RawIssuer> for Issuer {
                 .unwrap_or_default(),
             cookie_name: raw.cookie_name,
             cookie_format: raw.cookie_format.unwrap_or_default(),
+            strip_cookies: raw.strip_cookies,
             header: raw.header,
             authorization: raw.authorization,
             accepted_types,

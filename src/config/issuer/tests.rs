@@ -257,6 +257,8 @@ fn presets_fill_what_is_absent() {
     let clerk = preset(json!({ "preset": "clerk", "domain": "clerk.example.com" }));
     assert_eq!(clerk.iss, "https://clerk.example.com");
     assert_eq!(clerk.cookie_name.as_deref(), Some("__session"));
+    assert_eq!(clerk.cookie_format, CookieFormat::Clerk);
+    assert!(clerk.strip_cookies.iter().any(|name| name == "__session_*"));
 
     let access = preset(json!({ "preset": "cognito", "user_pool": "eu-west-1_AbC" }));
     assert_eq!(

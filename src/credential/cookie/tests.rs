@@ -15,7 +15,7 @@ fn found<'a>(headers: &'a HeaderMap, name: &'a str) -> Vec<&'a [u8]> {
 }
 
 fn cut(headers: &HeaderMap, names: &[&str]) -> Remaining {
-    without(headers, |name| {
+    without(headers, |name, _| {
         names.iter().any(|taken| taken.as_bytes() == name)
     })
 }

@@ -65,6 +65,9 @@ pub(super) fn clerk(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let domain = host(raw.domain.take(), "domain")?;
     iss(raw, format!("https://{domain}"));
     keys(raw, format!("https://{domain}/.well-known/jwks.json"));
+    if raw.cookie_name.is_none() {
+        raw.cookie_format.get_or_insert(CookieFormat::Clerk);
+    }
     cookie(raw, "__session".to_owned());
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())

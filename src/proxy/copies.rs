@@ -1,0 +1,142 @@
+//! Copies of a credential beside the one that is used: in other cookies and fields, in the query.
+//!
+//! Whatever its place, a text that names a configured issuer, or the gateway, as the issuer of a
+//! token is one. An upstream could sign in with it, or write it down where others read it.
+
+use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use percent_encoding::percent_decode;
+use pingora::http::RequestHeader;
+
+/// Whether bytes carry a token, as it is or percent-encoded. `is_known` says whether a text is one,
+/// verified or not, of an issuer that is known; it is asked for texts of three parts only.
+pub(super) fn carry_token(bytes: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
+    let decoded: Cow<'_, [u8]> = match bytes.contains(&b'%') {
+        true => percent_decode(bytes).into(),
+        false => bytes.into(),
+    };
+    token_like_parts(&decoded).any(&is_known) || token_like_parts(bytes).any(is_known)
+}
+
+/// The parts of a text that have the outer shape of a signed token: `a.b.c`.
+pub(super) fn token_like_parts(text: &[u8]) -> impl Iterator<Item = &str> {
+    let is_tokens = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.split(move |byte| !is_tokens(byte))
+        .filter(|part| part.iter().filter(|byte| **byte == b'.').count() == 2)
+        .filter_map(|part| std::str::from_utf8(part).ok())
+}
+
+/// Takes out fields that carry a token, whatever they are called. `Cookie` and `Authorization` have
+/// rules of their own. Of `Sec-WebSocket-Protocol`, in which pages put a token for want of another
+/// place, the protocols stay.
+pub(super) fn take_from_fields(request: &mut RequestHeader, is_known: impl Fn(&str) -> bool) {
+    let carries = |(name, value): (&HeaderName, &HeaderValue)| {
+        let has_own_rule = *name == COOKIE || *name == AUTHORIZATION;
+        (!has_own_rule && carry_token(value.as_bytes(), &is_known)).then(|| name.clone())
+    };
+    let carriers: Vec<HeaderName> = request.headers.iter().filter_map(carries).collect();
+    for name in &carriers {
+        let protocols = (*name == SEC_WEBSOCKET_PROTOCOL)
+            .then(|| remaining_protocols(request, &is_known))
+            .flatten();
+        request.remove_header(name);
+        if let Some(protocols) = protocols {
+            // Name and value are checked ones, so this can not fail.
+            let inserted = request.insert_header("Sec-WebSocket-Protocol", protocols);
+            debug_assert!(inserted.is_ok());
+        }
+    }
+}
+
+fn remaining_protocols(
+    request: &RequestHeader,
+    is_known: impl Fn(&str) -> bool,
+) -> Option<HeaderValue> {
+    let fields = request.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    let kept: Vec<&[u8]> = offered
+        .map(<[u8]>::trim_ascii)
+        .filter(|protocol| !protocol.is_empty() && !carry_token(protocol, &is_known))
+        .collect();
+    // Parts of valid values, joined by valid bytes.
+    let joined = HeaderValue::from_bytes(&kept.join(&b", "[..]));
+    joined.ok().filter(|value| !value.is_empty())
+}
+
+/// A query without the parameters that carry a token; `None`: nothing is left.
+pub(super) fn without_tokens(query: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !carry_token(pair.as_bytes(), &is_known))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_known(text: &str) -> bool {
+        text == "known.a.b"
+    }
+
+    #[test]
+    fn a_token_is_found_in_whatever_it_is_written_in() {
+        for carrier in [
+            "known.a.b",
+            "\"known.a.b\"",
+            "Bearer known.a.b",
+            "a, known.a.b",
+            "known%2Ea%2Eb",
+            "%6Bnown.a.b",
+            "https://app.example/?t=known.a.b&x=1#y",
+            "{\"access_token\":\"known.a.b\"}",
+            "a=known.a.b;",
+        ] {
+            assert!(carry_token(carrier.as_bytes(), is_known), "{carrier}");
+        }
+        for other in [
+            "known.a",
+            "known.a.b.c",
+            "xknown.a.b",
+            "known.a.bc",
+            "",
+            "%",
+            "1.2.3",
+        ] {
+            assert!(!carry_token(other.as_bytes(), is_known), "{other}");
+        }
+    }
+
+    #[test]
+    fn parameters_with_a_token_leave_a_query_and_others_stay_as_they_are() {
+        for (query, left) in [
+            ("a=1&token=known.a.b&b=%20+", Some("a=1&b=%20+")),
+            ("known.a.b", None),
+            ("a=1&b", Some("a=1&b")),
+            ("x=known%2ea.b&&y", Some("&y")),
+        ] {
+            assert_eq!(without_tokens(query, is_known).as_deref(), left, "{query}");
+        }
+    }
+
+    #[test]
+    fn of_offered_protocols_the_token_alone_leaves() {
+        let offers = |value: &'static str| {
+            let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+            let value = HeaderValue::from_static(value);
+            let inserted = request.insert_header("Sec-WebSocket-Protocol", value);
+            inserted.unwrap();
+            take_from_fields(&mut request, is_known);
+            let left = request.headers.get(SEC_WEBSOCKET_PROTOCOL);
+            left.map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(
+            offers("bearer,known.a.b,  chat").as_deref(),
+            Some("bearer, chat")
+        );
+        assert_eq!(offers("known.a.b"), None);
+        assert_eq!(offers("chat,v2").as_deref(), Some("chat,v2"));
+    }
+}

@@ -1,0 +1,209 @@
+//! Copies of a token beside the one that is used: they go no further either.
+
+use serde_json::json;
+
+use crate::support::{Message, TestGateway};
+
+const ROUTES: [&str; 3] = ["/", "/optional", "/open"];
+
+#[tokio::test]
+async fn no_cookie_carries_a_token_past_the_gateway_whatever_its_name() {
+    let site = TestGateway::start().await;
+    let used = site.acme.token().sign();
+    let own = {
+        site.passes(&used).await;
+        site.upstream.last().bearer().unwrap()
+    };
+    let foreign = site.acme.token().claim("iss", "https://elsewhere.test");
+    let foreign = foreign.foreign().sign();
+    let neighbour = site.globex.token().sub("other").sign();
+    let bearer = format!("Bearer {used}");
+    for path in ROUTES {
+        for copy in [
+            &used,
+            &neighbour,
+            &own,
+            &format!("\"{used}\""),
+            &format!("s%3A{used}"),
+        ] {
+            let cookie = format!("a=1; copy={copy}; theirs={foreign}; {copy}; b=2");
+            let fields = [("Authorization", &*bearer), ("Cookie", &*cookie)];
+            let seen = forwarded(&site, path, &fields).await;
+            let left = format!("a=1; theirs={foreign}; b=2");
+            assert_eq!(seen.field("cookie"), Some(left), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_field_carries_a_token_past_the_gateway_whatever_its_name() {
+    let site = TestGateway::with(|config| {
+        // The fields of a proxy in front are believed.
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+    })
+    .await;
+    let used = site.acme.token().sign();
+    let foreign = site.acme.token().claim("iss", "https://elsewhere.test");
+    let foreign = foreign.foreign().sign();
+    let bearer = format!("Bearer {used}");
+    for path in ROUTES {
+        for name in [
+            "X-Access-Token",
+            "X-Auth-Request-Access-Token",
+            "X-Amzn-Oidc-Accesstoken",
+            "X-Forwarded-Access-Token",
+            "X-Id-Token",
+            "Proxy-Authorization",
+            "Proxy_Authorization",
+            "Sec-WebSocket-Protocol",
+            "Referer",
+            "X-Anything",
+        ] {
+            let value = match name {
+                "Referer" => format!("https://app.test/?token={used}"),
+                _ => used.clone(),
+            };
+            let fields = [("Authorization", &*bearer), (name, &*value)];
+            let seen = forwarded(&site, path, &fields).await;
+            assert_eq!(seen.field(name), None, "{path} {name}");
+        }
+        for (name, kept) in [
+            ("X-Access-Token", &*foreign),
+            ("X-Access-Token", "opaque"),
+            ("Sec-WebSocket-Protocol", "chat, v2.0.1"),
+            ("Referer", "https://app.test/?version=1.2.3"),
+        ] {
+            let fields = [("Authorization", &*bearer), (name, kept)];
+            let seen = forwarded(&site, path, &fields).await;
+            assert_eq!(seen.field(name).as_deref(), Some(kept), "{path} {name}");
+        }
+        let offered = format!("bearer, {used}, chat");
+        let fields = [
+            ("Authorization", &*bearer),
+            ("Sec-WebSocket-Protocol", &*offered),
+        ];
+        let seen = forwarded(&site, path, &fields).await;
+        let left = seen.field("sec-websocket-protocol");
+        assert_eq!(left.as_deref(), Some("bearer, chat"), "{path}");
+    }
+    // A credential for a proxy is not for a server, whoever is named in it.
+    for name in ["Proxy-Authorization", "Proxy_Authorization"] {
+        let fields = [("Authorization", &*bearer), (name, "Basic YWJjOmRlZg==")];
+        assert_eq!(forwarded(&site, "/", &fields).await.field(name), None);
+    }
+}
+
+#[tokio::test]
+async fn a_query_with_a_token_is_refused_unless_its_route_says_otherwise() {
+    let site = TestGateway::with(|config| {
+        let route = |path: &str, rule: &str| {
+            json!({"path": path, "auth": "none", "upstream": "app", "query_tokens": rule})
+        };
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(route("/strip", "strip"));
+        routes.push(route("/forward", "forward"));
+        routes.push(json!({
+            "path": "/short", "upstream": "app", "query_tokens": "strip", "replace_prefix": "/",
+        }));
+    })
+    .await;
+    let used = site.acme.token().sign();
+    let bearer = format!("Bearer {used}");
+    let fields = [("Authorization", &*bearer)];
+    let escaped = used.replace('.', "%2E");
+    for path in ROUTES {
+        for token in [&used, &escaped] {
+            let before = site.upstream.count();
+            let target = format!("{path}?a=1&access_token={token}");
+            let answer = site.gateway.get(&target, &fields).await;
+            site.is_refusal(&answer, 400, "invalid_request", "token_in_query")
+                .await;
+            assert_eq!(site.upstream.count(), before);
+        }
+        for kept in ["a=1&access_token=opaque", "v=1.2.3", ""] {
+            let seen = forwarded(&site, &format!("{path}?{kept}"), &fields).await;
+            assert_eq!(target(&seen), format!("{path}?{kept}"));
+        }
+    }
+    let stripped = async |asked: &str| target(&forwarded(&site, asked, &fields).await);
+    let with_token = |path: &str| format!("{path}?a=1&access_token={escaped}&b=%20");
+    assert_eq!(
+        stripped(&with_token("/strip/x")).await,
+        "/strip/x?a=1&b=%20"
+    );
+    assert_eq!(stripped(&format!("/strip?{used}")).await, "/strip");
+    assert_eq!(stripped(&with_token("/short/x")).await, "/x?a=1&b=%20");
+
+    let asked = format!("/forward?id_token_hint={used}");
+    assert_eq!(stripped(&asked).await, asked);
+    site.upstream.take_unchecked();
+}
+
+/// Several applications on one domain write the same cookie, and each one of its own.
+#[tokio::test]
+async fn of_clerks_cookies_the_one_of_this_application_is_read_and_none_goes_on() {
+    let site = TestGateway::with(|config| {
+        let acme = &mut config["issuers"][0];
+        acme["cookie_name"] = json!("__session");
+        acme["cookie_format"] = json!("clerk");
+    })
+    .await;
+    let (own, other) = (
+        site.acme.token().sign(),
+        site.acme.token().sub("bob").sign(),
+    );
+    let foreign = site.acme.token().claim("iss", "https://elsewhere.test");
+    let foreign = foreign.foreign().sign();
+    for (cookie, status) in [
+        (format!("__session={own}"), 200),
+        (format!("__session={own}; __session_a1B2={own}"), 200),
+        (
+            format!("__session={foreign}; __session_x={foreign}; __session_y={own}"),
+            200,
+        ),
+        (format!("__session_y={own}"), 200),
+        (format!("__session={foreign}"), 401),
+        (format!("__session={foreign}; __session_x={foreign}"), 401),
+        (format!("__session_x={own}; __session_y={other}"), 400),
+    ] {
+        let cookie = format!("a=1; {cookie}; b=2");
+        let answer = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        assert_eq!(answer.status(), status, "{}", answer.text());
+        if status == 200 {
+            let seen = site.upstream.last();
+            assert_eq!(seen.field("cookie").as_deref(), Some("a=1; b=2"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn further_cookies_of_a_provider_leave_by_their_names() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["strip_cookies"] = json!(["refresh", "__client_*"]);
+    })
+    .await;
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    for path in ROUTES {
+        let cookie = "a=1; refresh=x; __client_uat=1; __client=2; refreshed=3";
+        let fields = [("Authorization", &*bearer), ("Cookie", cookie)];
+        let seen = forwarded(&site, path, &fields).await;
+        let left = seen.field("cookie");
+        assert_eq!(
+            left.as_deref(),
+            Some("a=1; __client=2; refreshed=3"),
+            "{path}"
+        );
+    }
+}
+
+fn target(request: &Message) -> String {
+    request.start_line().split(' ').nth(1).unwrap().to_owned()
+}
+
+async fn forwarded(site: &TestGateway, path: &str, fields: &[(&str, &str)]) -> Message {
+    let before = site.upstream.count();
+    let answer = site.gateway.get(path, fields).await;
+    assert_eq!(answer.status(), 200, "{path} {}", answer.text());
+    assert_eq!(site.upstream.count(), before + 1);
+    site.upstream.last()
+}
