@@ -26,6 +26,9 @@ pub mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod follow;
+mod freshness;
+#[cfg(test)]
+mod interleavings;
 pub mod rates;
 mod revocation;
 mod self_issued;
@@ -40,6 +43,7 @@ mod step_up;
 use authenticate::{Authenticated, Durable};
 use cache::{RefusedTokens, SessionCache};
 use digest::TokenDigest;
+use freshness::Freshness;
 use rates::Rates;
 use session::Provenance;
 pub use session::Session;
@@ -57,7 +61,7 @@ use crate::metrics::{Metrics, OTHER};
 use crate::rejection::{Code, Rejection};
 use crate::session::signer::SignerError;
 use crate::session::{Minter, SidKey};
-use crate::store::{SignedIn, Store, StoreError};
+use crate::store::{Position, SignedIn, Store, StoreError};
 
 /// Turns tokens into sessions. One per process; shared by all workers.
 pub struct Exchange {
@@ -72,7 +76,8 @@ pub struct Exchange {
     registry: SessionRegistry,
     rates: Rates,
     /// The store's changes up to here were made before anything was held in memory.
-    changes_from: u64,
+    changes_from: Position,
+    freshness: Freshness,
     setting_changes: watch::Sender<u64>,
     metrics: Arc<Metrics>,
 }
@@ -89,7 +94,8 @@ impl Exchange {
     ) -> Self {
         Self {
             issuers: ArcSwap::new(issuers),
-            changes_from: *store.latest_change().borrow(),
+            changes_from: (*store.latest_change().borrow()).into(),
+            freshness: Freshness::new(),
             setting_changes: watch::Sender::new(0),
             store,
             minter,
@@ -124,6 +130,7 @@ impl Exchange {
             true => TokenDigest::of_cookie(token),
             false => TokenDigest::of(token),
         };
+        self.check_freshness();
         let now = UnixTime::now();
         let session = match self.sessions.get(&digest, now) {
             Some(session) => session,
@@ -178,6 +185,12 @@ impl Exchange {
         iss == self.minter.iss
     }
 
+    /// Whether a text is a token that an upstream must not see: remembered, or, verified or not, of a
+    /// configured issuer or our own.
+    pub fn knows(&self, text: &str) -> bool {
+        text.len() >= SHORTEST_TOKEN && (self.remembers(text) || self.is_of_known_issuer(text))
+    }
+
     /// Whether a text is a token, verified or not, of a configured issuer or our own.
     pub fn is_of_known_issuer(&self, token: &str) -> bool {
         jwt::unverified_issuer(token)
@@ -185,12 +198,6 @@ impl Exchange {
     }
 
     /// How often clients may fail.
-    /// Whether a text is a token that an upstream must not see: remembered, or, verified or not, of a
-    /// configured issuer or our own.
-    pub fn knows(&self, text: &str) -> bool {
-        text.len() >= SHORTEST_TOKEN && (self.remembers(text) || self.is_of_known_issuer(text))
-    }
-
     pub fn rates(&self) -> &Rates {
         &self.rates
     }
@@ -363,6 +370,9 @@ impl Exchange {
     }
 }
 
+/// No header and payload that name an issuer are shorter.
+const SHORTEST_TOKEN: usize = 24;
+
 /// How long clients are told to wait when the store does not answer.
 const RETRY_STORE: Duration = Duration::from_secs(5);
 
@@ -370,9 +380,6 @@ const RETRY_STORE: Duration = Duration::from_secs(5);
 const SIGN_IN_ATTEMPTS: usize = 8;
 
 fn mint_failed(error: SignerError) -> Rejection {
-/// No header and payload that name an issuer are shorter.
-const SHORTEST_TOKEN: usize = 24;
-
     warn!(%error, "no session token");
     Rejection::new(Code::Internal, "mint_failed")
 }

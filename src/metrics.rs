@@ -92,6 +92,8 @@ pub struct Metrics {
     pub store_swept: IntCounter,
     /// Sweeps that went through the whole store.
     pub store_sweeps: IntCounter,
+    /// The size of the embedded store's file.
+    pub store_bytes: IntGauge,
     /// Whether the latest reload of the configuration succeeded.
     pub config_last_reload_success: IntGauge,
     /// When the configuration in force was read, in seconds of Unix time.
@@ -168,6 +170,7 @@ impl Metrics {
             store_feed_lag: new.gauge(described::STORE_FEED_LAG)?,
             store_swept: new.counter(described::STORE_SWEPT)?,
             store_sweeps: new.counter(described::STORE_SWEEPS)?,
+            store_bytes: new.gauge(described::STORE_BYTES)?,
             config_last_reload_success: new.gauge(described::CONFIG_LAST_RELOAD_SUCCESS)?,
             config_last_reload_success_timestamp: new
                 .gauge(described::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP)?,

@@ -88,9 +88,6 @@ impl StepUp {
                 "assertion_scope_unknown",
             ));
         }
-        if !consume_once(exchange, &verified).await? {
-            return Err(refused("assertion_replayed"));
-        }
         let handle = if self.single_use {
             SINGLE_USE
         } else {
@@ -109,7 +106,12 @@ impl StepUp {
             single_use: self.single_use,
         };
         let token = minter.sign(ELEVATED_TYPE, &elevated);
-        token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))
+        let token = token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))?;
+        // Last, so that an assertion which brought nothing can come again.
+        match consume_once(exchange, &verified).await? {
+            true => Ok(token),
+            false => Err(refused("assertion_replayed")),
+        }
     }
 }
 

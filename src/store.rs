@@ -18,9 +18,12 @@ use async_trait::async_trait;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+#[cfg(test)]
+mod gated;
 pub mod ledger;
 pub mod maintenance;
 mod metered;
+mod operations;
 pub mod page;
 pub mod postgres;
 pub mod record;
@@ -31,6 +34,8 @@ pub mod transfer;
 pub mod users;
 
 pub use embedded::{Embedded, OpenError};
+#[cfg(test)]
+pub(crate) use gated::{Gated, When};
 pub use ledger::{Changes, Ledger};
 pub use maintenance::{Exported, Maintenance, Swept};
 pub use metered::Metered;
@@ -38,10 +43,10 @@ pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
-    NotBefore, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias, SessionClaims,
-    SessionRecord, SigningKeyRecord, Tombstone, User, is_workload, workload_id,
+    NotBefore, Once, Position, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias,
+    SessionClaims, SessionRecord, SigningKeyRecord, Tombstone, User, is_workload, workload_id,
 };
-pub use sessions::{Activity, Sessions};
+pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
 pub use sign_in::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 pub use users::{NewUser, UserFilter, Users};
@@ -71,6 +76,9 @@ pub enum StoreError {
     /// known, but every write can be asked for again.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// There is no room to write; what was written before is there.
+    #[error("the store can not be written: {0}")]
+    Full(&'static str),
     /// A record can not be read.
     #[error("a record of the store can not be read: {0}")]
     Corrupt(&'static str),

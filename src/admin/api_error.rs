@@ -115,7 +115,7 @@ impl From<StoreError> for ApiError {
                 format!("in the way: {what}"),
             ),
             StoreError::InvalidCursor => Self::bad_request(error.to_string()),
-            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_) => {
                 warn!(%error, "store failed");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::AdminState;
+use crate::store::StoreError;
 
 /// The gateway's own state; issuers have theirs.
 #[derive(Debug, Default)]
@@ -35,6 +36,15 @@ struct Readiness {
     degraded: Vec<String>,
 }
 
+/// What operators are told of a store that is not well. The precise cause stands in the log, but for
+/// one that operators mend by themselves.
+pub fn of_store(error: &StoreError) -> String {
+    match error {
+        StoreError::Full(cause) => format!("the store can not be written ({cause})"),
+        _ => "the store does not answer".to_owned(),
+    }
+}
+
 /// `GET /ready`: 200 with what is degraded, 503 while starting, while draining, or while an
 /// issuer marked `required_for_ready` has no keys.
 pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
@@ -51,8 +61,8 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
             ));
         }
     }
-    if state.store.health().await.is_err() {
-        degraded.push("the store does not answer, known sessions go on".to_owned());
+    if let Err(error) = state.store.health().await {
+        degraded.push(format!("{}, known sessions go on", of_store(&error)));
     }
     degraded.extend(state.admission.strained());
     let (code, status) = if state.health.draining.load(Ordering::Acquire) {

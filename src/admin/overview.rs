@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::AdminState;
+use super::health::of_store;
 use super::history::Minute;
 use super::issuers::{self, IssuerRow};
 use super::routing::{self, UpstreamRow};
@@ -90,11 +91,11 @@ pub async fn look(state: &AdminState) -> Overview {
 
 async fn complaints(state: &AdminState) -> Vec<Complaint> {
     let mut found = Vec::new();
-    if state.store.health().await.is_err() {
+    if let Err(error) = state.store.health().await {
+        let what = of_store(&error);
         found.push(Complaint {
             severity: Severity::Bad,
-            text: "the store does not answer: known sessions go on, new sign-ins are refused"
-                .to_owned(),
+            text: format!("{what}: known sessions go on, new sign-ins are refused"),
             page: "/dashboard/sessions".to_owned(),
         });
     }

@@ -12,6 +12,8 @@ use crate::rejection::Rejection;
 #[derive(Debug)]
 pub struct ApiLimits {
     sign_ins: Limiter<IpAddr>,
+    refreshes: Limiter<IpAddr>,
+    refreshes_of_user: Limiter<Uuid>,
     step_ups: Limiter<IpAddr>,
     step_ups_of_user: Limiter<Uuid>,
 }
@@ -22,6 +24,8 @@ impl ApiLimits {
         let tracked = settings.tracked;
         Self {
             sign_ins: Limiter::new(settings.sign_in_per_client, tracked),
+            refreshes: Limiter::new(settings.sign_in_per_client, tracked),
+            refreshes_of_user: Limiter::new(settings.sign_in_per_user, tracked),
             step_ups: Limiter::new(settings.step_up_per_client, tracked),
             step_ups_of_user: Limiter::new(settings.step_up_per_user, tracked),
         }
@@ -35,6 +39,26 @@ impl ApiLimits {
     pub fn sign_in(&self, client: IpAddr) -> Result<(), Rejection> {
         let taken = self.sign_ins.take(client_network(client));
         taken.map_err(|TooOften(wait)| Rejection::too_often("client_signs_in_too_often", wait))
+    }
+
+    /// Counts a refresh with a device's signature, good or bad: like a sign-in, it writes.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub fn refresh(&self, client: IpAddr) -> Result<(), Rejection> {
+        let taken = self.refreshes.take(client_network(client));
+        taken.map_err(|TooOften(wait)| Rejection::too_often("client_refreshes_too_often", wait))
+    }
+
+    /// Counts the same of a user whose session is known.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub fn refresh_of(&self, user: Uuid) -> Result<(), Rejection> {
+        let taken = self.refreshes_of_user.take(user);
+        taken.map_err(|TooOften(wait)| Rejection::too_often("user_refreshes_too_often", wait))
     }
 
     /// Counts a step-up, good or bad.

@@ -1,7 +1,7 @@
 //! Logout: by the browser, and by the issuer behind its back.
 
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CACHE_CONTROL, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiState, BrowserPolicy, Refused, refusals};
+use super::{ApiState, BrowserPolicy, ClientAddress, Refused, refusals};
 use crate::canonical::Host;
 use crate::credential::{self, Credential};
 use crate::exchange::Exchange;
+use crate::identity::Client;
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie;
@@ -43,8 +44,13 @@ pub fn router() -> OpenApiRouter<ApiState> {
         refusals::Logout
     )
 )]
-pub async fn logout(State(state): State<ApiState>, method: Method, headers: HeaderMap) -> Response {
-    let ended = end_sessions(&state.exchange, &state.browser_policy, &method, &headers).await;
+pub async fn logout(
+    State(state): State<ApiState>,
+    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let ended = end_sessions(&state, client, &method, &headers).await;
     match ended {
         Ok(()) => {
             let gone = cookie::clear(state.browser_policy.token_sources.session_cookie());
@@ -80,6 +86,7 @@ pub struct BackchannelRequest {
 )]
 pub async fn backchannel(
     State(state): State<ApiState>,
+    ConnectInfo(ClientAddress(client)): ConnectInfo<ClientAddress>,
     request: Result<Form<BackchannelRequest>, axum::extract::rejection::FormRejection>,
 ) -> Response {
     let Ok(Form(request)) = request else {
@@ -88,7 +95,7 @@ pub async fn backchannel(
     };
     match state
         .exchange
-        .backchannel_logout(&request.logout_token)
+        .backchannel_logout(&request.logout_token, client)
         .await
     {
         Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
@@ -97,11 +104,16 @@ pub async fn backchannel(
 }
 
 async fn end_sessions(
-    exchange: &Exchange,
-    browser_policy: &BrowserPolicy,
+    state: &ApiState,
+    client: ClientAddress,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Rejection> {
+    let browser_policy = &state.browser_policy;
+    let end_session = async |credential: &Credential<'_>| {
+        let client = || Client::new(client.0, headers);
+        end_session(&state.exchange, credential, client).await
+    };
     let credential = credential::find(headers, &browser_policy.token_sources)?;
     let is_explicit = credential
         .as_ref()
@@ -111,17 +123,21 @@ async fn end_sessions(
         check_origin(browser_policy, method, headers)?;
     }
     if let Some(credential) = credential {
-        end_session(exchange, &credential).await?;
+        end_session(&credential).await?;
     }
     // An issuer's cookie may have stood before the gateway's own, with another session.
     if let Some(own) = credential::session_cookie(headers, &browser_policy.token_sources)? {
-        end_session(exchange, &own).await?;
+        end_session(&own).await?;
     }
     Ok(())
 }
 
-async fn end_session(exchange: &Exchange, credential: &Credential<'_>) -> Result<(), Rejection> {
-    let session = match exchange.session(credential).await {
+async fn end_session(
+    exchange: &Exchange,
+    credential: &Credential<'_>,
+    client: impl FnOnce() -> Client + Send,
+) -> Result<(), Rejection> {
+    let session = match exchange.session_of(credential, client).await {
         Ok(session) => session,
         // What a browser kept for too long is as good as logged out.
         Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),

@@ -14,9 +14,9 @@ refusals! {
     /// Of public documents.
     pub Public: endpoint();
     /// Of `logout`.
-    pub Logout: endpoint(), credential(), [invalid(), Rejection::new(Code::Forbidden, ""), later()];
+    pub Logout: endpoint(), credential(), decision(), [invalid()];
     /// Of `backchannel-logout`.
-    pub Backchannel: endpoint(), [invalid(), later()];
+    pub Backchannel: endpoint(), [invalid(), too_often(), later()];
 }
 
 /// What any endpoint refuses with.
@@ -38,15 +38,15 @@ pub fn credential() -> [Rejection; 5] {
 
 /// What an endpoint refuses with that decides who may do what.
 pub fn decision() -> [Rejection; 3] {
-    [
-        Rejection::new(Code::Forbidden, ""),
-        Rejection::too_often("", Duration::from_secs(10)),
-        later(),
-    ]
+    [Rejection::new(Code::Forbidden, ""), too_often(), later()]
 }
 
 fn invalid() -> Rejection {
     Rejection::new(Code::InvalidRequest, "")
+}
+
+fn too_often() -> Rejection {
+    Rejection::too_often("", Duration::from_secs(10))
 }
 
 fn later() -> Rejection {

@@ -13,6 +13,7 @@ use super::{ConfigFile, WRONG_USAGE, fail};
 use crate::config::{self, ConfigError};
 use crate::server::{self, StateError};
 use crate::store::transfer::{self, PrivateKeys, TransferError};
+use crate::store::{Embedded, OpenError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -20,6 +21,16 @@ pub(super) enum Command {
     Export(Export),
     /// Fill an empty store with the lines of an export. No gateway may run on it meanwhile.
     Import(Import),
+    /// Give the space of records that are gone back to the disk. Of the embedded store, while no
+    /// gateway runs on it.
+    Compact(Compact),
+}
+
+/// What to compact.
+#[derive(Debug, Args)]
+pub(super) struct Compact {
+    #[command(flatten)]
+    config: ConfigFile,
 }
 
 /// From where to where.
@@ -58,6 +69,10 @@ enum StoreCommandError {
     },
     #[error("there is no store at {}", .0.display())]
     NoStore(PathBuf),
+    #[error("the store is PostgreSQL, which gives space back by itself (VACUUM)")]
+    NotAFile,
+    #[error(transparent)]
+    Compact(#[from] OpenError),
     #[error(transparent)]
     Open(#[from] StateError),
     #[error(transparent)]
@@ -76,6 +91,7 @@ impl Command {
             .and_then(|runtime| match self {
                 Self::Export(arguments) => runtime.block_on(export(&arguments)),
                 Self::Import(arguments) => runtime.block_on(import(&arguments)),
+                Self::Compact(arguments) => compact(&arguments),
             });
         match done {
             Ok(summary) => {
@@ -119,6 +135,19 @@ async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
     let read = transfer::import(&*store, BufReader::new(from)).await;
     store.close().await;
     Ok(format!("{} records imported", read?))
+}
+
+fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
+    let settings = config::load(&arguments.config.config)?.store;
+    if settings.postgres.is_some() {
+        return Err(StoreCommandError::NotAFile);
+    }
+    if !settings.path.exists() {
+        // Opening it would make it.
+        return Err(StoreCommandError::NoStore(settings.path));
+    }
+    let (before, after) = Embedded::compact(&settings)?;
+    Ok(format!("{before} bytes before, {after} bytes after"))
 }
 
 /// A file that was not there before: an export overwrites nothing.

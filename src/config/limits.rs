@@ -93,7 +93,8 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
-    /// Sign-ins and token exchanges by the API from one client.
+    /// Sign-ins and token exchanges by the API from one client, and, apart, refreshes with a
+    /// device's signature.
     pub sign_in_per_client: Rate,
     /// The same of one user.
     pub sign_in_per_user: Rate,

@@ -4,6 +4,8 @@
 //! from both; so that a `sid` alone finds its session, each login of an issuer that sends logout
 //! tokens is written down by the hash of its `sid`.
 
+use std::net::IpAddr;
+
 use tracing::info;
 
 use super::Exchange;
@@ -13,19 +15,23 @@ use crate::jwt::{self, Logout, LogoutToken, Refusal};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{Digest, RevocationReason, RevocationScope, StoreError};
+use crate::store::{Digest, End, Once, RevocationReason, RevocationScope, StoreError};
 
 impl Exchange {
     /// Ends what a logout token says is over. Each token counts once, at whichever gateway.
+    /// `client`: who sent it.
     ///
     /// # Errors
     ///
-    /// The token is refused or was used before, or the store did not answer.
-    pub async fn backchannel_logout(&self, token: &str) -> Result<(), Rejection> {
+    /// The token is refused or was used before, too many of that client were, or the store did not
+    /// answer.
+    pub async fn backchannel_logout(&self, token: &str, client: IpAddr) -> Result<(), Rejection> {
+        self.rates.may_try(Some(client))?;
         let now = UnixTime::now();
         let verified = self
             .with_keys(token, |issuers| jwt::verify_logout(token, issuers, now))
             .await
+            .inspect_err(|refusal| self.rates.count(Some(client), &Rejection::from(refusal)))
             .map_err(|refusal| refused(&refusal))?;
         let LogoutToken {
             issuer,
@@ -34,19 +40,27 @@ impl Exchange {
             jti,
             accepted_until,
         } = verified;
-        // Before the end: a token that was used up must end nothing that began after it.
-        let scope = format!("logout {iss}");
-        let spent = self.store.consume_once(&scope, &jti, accepted_until).await;
-        if !spent.map_err(|error| self.store_failed(&error))? {
+        let end = self.end_of(&iss, logout, now).await;
+        let end = end.map_err(|error| self.store_failed(&error))?;
+        // In one with the end: a token that was used up ends nothing that began after it, and one
+        // whose end was not written down can come again.
+        let once = Once::new(&format!("logout {iss}"), &jti, accepted_until);
+        let first = self.end_once(once, end).await;
+        if !first.map_err(|error| self.store_failed(&error))? {
             let replayed = Rejection::new(Code::InvalidRequest, "logout_token_replayed");
             return Err(replayed);
         }
         info!(issuer = %issuer.name(), "logout by the issuer");
-        let ended = self.end_logins(&iss, logout, now).await;
-        ended.map_err(|error| self.store_failed(&error))
+        Ok(())
     }
 
-    async fn end_logins(&self, iss: &str, logout: Logout, now: UnixTime) -> Result<(), StoreError> {
+    /// What a logout ends; `None`: nothing that was ever seen here.
+    async fn end_of(
+        &self,
+        iss: &str,
+        logout: Logout,
+        now: UnixTime,
+    ) -> Result<Option<End>, StoreError> {
         let sid = match logout {
             Logout::LoginOf { login, subject } => self.sid_key.sid(&Login {
                 iss,
@@ -55,22 +69,18 @@ impl Exchange {
             }),
             Logout::Login(login) => {
                 let found = self.store.session_alias(index(iss, &login), now).await?;
-                // A login that was never seen here has no session to end.
                 let Some(session) = found else {
-                    return Ok(());
+                    return Ok(None);
                 };
                 session.sid
             }
             Logout::Subject(subject) => {
                 let user = self.store.user_by_identity(iss, &subject).await?;
-                let Some(user) = user else { return Ok(()) };
-                let scope = RevocationScope::UserAtIssuer(user.id, iss.to_owned());
-                return self.end_sessions(scope).await;
+                let scope = user.map(|user| RevocationScope::UserAtIssuer(user.id, iss.to_owned()));
+                return Ok(scope.map(End::Sessions));
             }
         };
-        self.end_session(sid, RevocationReason::BackchannelLogout)
-            .await?;
-        Ok(())
+        Ok(Some(End::Session(sid, RevocationReason::BackchannelLogout)))
     }
 }
 

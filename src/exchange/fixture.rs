@@ -20,13 +20,15 @@ use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::session::claims::CopiedClaims;
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
-use crate::store::{Embedded, Store};
+use crate::store::{Embedded, Gated, Store};
 
 /// Two gateways on one store.
 pub(crate) struct TestExchange {
     pub(crate) here: Arc<Exchange>,
     pub(crate) there: Arc<Exchange>,
     pub(crate) store: Arc<dyn Store>,
+    /// The same store, where it can be held.
+    pub(crate) gates: Arc<Gated>,
     token_sources: TokenSources,
     key: Signer,
     _dir: TempDir,
@@ -50,13 +52,12 @@ impl TestExchange {
         };
         change(&mut policy);
         let dir = TempDir::new().unwrap();
-        let store: Arc<dyn Store> = Arc::new(
-            Embedded::open(&config::Store {
-                path: dir.path().join("store.redb"),
-                ..config::Store::default()
-            })
-            .unwrap(),
-        );
+        let engine = Embedded::open(&config::Store {
+            path: dir.path().join("store.redb"),
+            ..config::Store::default()
+        });
+        let gates = Arc::new(Gated::new(Arc::new(engine.unwrap())));
+        let store: Arc<dyn Store> = gates.clone();
         let key = Signer::new("ES256");
         let issuers = Arc::new(issuers(settings(json!({})), &[key.jwk("k")]));
         let config: Config = serde_json::from_value(json!({
@@ -68,6 +69,7 @@ impl TestExchange {
             here: exchange(&issuers, &store, &policy),
             there: exchange(&issuers, &store, &policy),
             store,
+            gates,
             token_sources: TokenSources::new(&config).unwrap(),
             key,
             _dir: dir,

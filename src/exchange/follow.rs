@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use super::Exchange;
-use crate::store::{ChangeKind, StoreError};
+use crate::store::{ChangeKind, Position, StoreError};
 
 impl Exchange {
     /// Follows the store's changes until `stopped`: applies them within half a second, sooner
@@ -20,10 +20,16 @@ impl Exchange {
         let mut seen = self.changes_from;
         let mut failing = false;
         let mut current_at = Instant::now();
+        self.freshness
+            .renew(current_at, self.settings.load().max_staleness);
         loop {
+            // What ends while the store is asked may not be in its answer.
+            let asked_at = Instant::now();
             match self.catch_up_in_time(&mut seen).await {
                 Ok(()) => {
-                    current_at = Instant::now();
+                    current_at = asked_at;
+                    self.freshness
+                        .renew(asked_at, self.settings.load().max_staleness);
                     if std::mem::take(&mut failing) {
                         info!("the store's changes are followed again");
                     }
@@ -43,15 +49,23 @@ impl Exchange {
                 .max_staleness
                 .is_some_and(|most| lag >= most)
             {
-                self.invalidate_all();
+                self.start_over();
             }
             tokio::select! {
                 _ = &mut stop => return,
                 // A store that is closed has no more hints; the pause still applies.
                 Ok(()) = hint.changed(), if !failing => {}
-                () = sleep(POLL_INTERVAL) => {}
+                () = sleep(self.pause()) => {}
             }
         }
+    }
+
+    /// Until the next look: soon enough that what is held is renewed before its time is over.
+    fn pause(&self) -> Duration {
+        let most = self.settings.load().max_staleness;
+        most.map_or(POLL_INTERVAL, |most| {
+            (most / 2).clamp(SHORTEST_PAUSE, POLL_INTERVAL)
+        })
     }
 
     /// Told each time that a setting of the store has another value, at this gateway or another.
@@ -61,12 +75,25 @@ impl Exchange {
 
     /// Within the time that sessions may be trusted without it: a store that hangs is as silent as
     /// one that fails.
-    async fn catch_up_in_time(&self, seen: &mut u64) -> Result<(), StoreError> {
+    async fn catch_up_in_time(&self, seen: &mut Position) -> Result<(), StoreError> {
         let Some(most) = self.settings.load().max_staleness else {
             return self.catch_up(seen).await;
         };
         let caught_up = timeout(most, self.catch_up(seen)).await;
         caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+    }
+
+    /// Ends what is held when nothing was heard of the store for too long.
+    pub(super) fn check_freshness(&self) {
+        if self.freshness.is_over() {
+            self.start_over();
+        }
+    }
+
+    fn start_over(&self) {
+        let now = Instant::now();
+        self.invalidate_all();
+        self.freshness.start_over(now);
     }
 
     /// Ends every session here, and here alone: the next request of each asks the store again.
@@ -81,12 +108,23 @@ impl Exchange {
         }
     }
 
-    async fn catch_up(&self, seen: &mut u64) -> Result<(), StoreError> {
+    pub(super) async fn catch_up(&self, seen: &mut Position) -> Result<(), StoreError> {
         loop {
             let batch = self.store.changes_since(*seen, BATCH).await?;
-            if batch.lost {
-                warn!("changes of the store were missed; all sessions are looked up anew");
-                self.look_up_again().await?;
+            if batch.set_back || batch.lost {
+                if batch.set_back {
+                    // Numbers mean something else now: none of what is held can be compared with
+                    // an end, so that each session has to be asked for.
+                    let sessions = self.registry.end_all();
+                    warn!(
+                        sessions,
+                        "the store was set back, to a copy or another server; all sessions are \
+                         looked up again"
+                    );
+                } else {
+                    warn!("changes of the store were missed; all sessions are looked up again");
+                    self.look_up_again().await?;
+                }
                 self.maintain_keys().await;
                 self.setting_changes.send_modify(|count| *count += 1);
                 *seen = batch.latest;
@@ -108,12 +146,13 @@ impl Exchange {
                     self.setting_changes.send_modify(|count| *count += 1);
                 }
             }
-            *seen = last.sequence;
+            *seen = last.into();
         }
     }
 }
 
 /// Between looks when nothing was heard: half of the second within which ends are to be known.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Changes asked for at once.
 const BATCH: usize = 500;

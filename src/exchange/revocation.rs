@@ -13,7 +13,8 @@ use super::session_handle::MassEnd;
 use crate::clock::UnixTime;
 use crate::jwks::KeyValidity;
 use crate::store::{
-    Change, ChangeKind, RevocationReason, RevocationScope, SessionRecord, StoreError, User,
+    Change, ChangeKind, End, Once, RevocationReason, RevocationScope, SessionRecord, StoreError,
+    User,
 };
 
 impl Exchange {
@@ -47,6 +48,33 @@ impl Exchange {
         let sessions = self.end_many_here(&scope, u64::MAX);
         info!(?scope, sessions, "sessions ended");
         Ok(())
+    }
+
+    /// The same for what `end` says, if `once` was not used before, which then it is. False: it was,
+    /// and nothing ends.
+    ///
+    /// # Errors
+    ///
+    /// The store wrote neither down.
+    pub(super) async fn end_once(&self, once: Once, end: Option<End>) -> Result<bool, StoreError> {
+        let first = self
+            .store
+            .end_once(once, end.clone(), UnixTime::now())
+            .await?;
+        match end.filter(|_| first) {
+            Some(End::Session(sid, cause)) => {
+                self.registry.end(sid);
+                self.count_end("session", cause);
+                info!(%sid, ?cause, "session ended");
+            }
+            Some(End::Sessions(scope)) => {
+                self.count_end(scope.label(), scope.cause());
+                let sessions = self.end_many_here(&scope, u64::MAX);
+                info!(?scope, sessions, "sessions ended");
+            }
+            None => {}
+        }
+        Ok(first)
     }
 
     /// Ends the sessions that tokens under an issuer's key opened here, because the issuer took

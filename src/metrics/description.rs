@@ -150,6 +150,11 @@ pub(super) const STORE_SWEPT: Description = (
     "Rows taken out of the store because their time is long past.",
     &[],
 );
+pub(super) const STORE_BYTES: Description = (
+    "vestibule_store_file_bytes",
+    "Size of the embedded store's file; 0 with PostgreSQL.",
+    &[],
+);
 pub(super) const STORE_SWEEPS: Description = (
     "vestibule_store_sweeps_total",
     "Sweeps that went through the whole store.",

@@ -27,7 +27,10 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
     loop {
         tokio::select! {
             () = &mut stop => return,
-            _ = forget.tick() => state.exchange.sweep(),
+            _ = forget.tick() => {
+                state.exchange.sweep();
+                measure_store(&state).await;
+            }
             _ = write.tick() => write_activity(&state).await,
             _ = keys.tick() => state.exchange.maintain_keys().await,
             _ = sweep.tick() => sweep_store(&state).await,
@@ -39,6 +42,14 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
 pub(super) async fn write_activity(state: &State) {
     if let Err(error) = state.exchange.write_activity().await {
         debug!(%error, "the times of activity were not written down");
+    }
+}
+
+async fn measure_store(state: &State) {
+    // A file whose size is not known for a moment is measured the next time.
+    if let Ok(Some(bytes)) = state.store.bytes().await {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        state.metrics.store_bytes.set(bytes);
     }
 }
 

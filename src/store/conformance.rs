@@ -95,6 +95,7 @@ cases![
     ending::a_cookie_stands_for_a_session_until_its_time,
     ledger::every_end_is_a_change,
     ledger::an_id_is_spent_once,
+    ledger::an_end_and_its_id_go_together,
     ledger::the_audit_is_listed_newest_first,
     ledger::keys_and_settings_are_replaced_only_as_they_were_seen,
     maintenance::a_sweep_takes_out_only_what_is_past,

@@ -3,7 +3,7 @@
 //! Reads happen on the caller's thread, from what is committed. Writes go to one thread that
 //! commits what is queued together (`writer`). Redb is named only here and below.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,13 +41,14 @@ pub struct Embedded {
     writer: Writer,
     latest_change: watch::Receiver<u64>,
     sweep: Mutex<SweepPosition>,
+    path: PathBuf,
 }
 
 impl Embedded {
     /// Opens the file, made with mode 0600 when there is none, and starts the writing thread.
     /// Reads the disk: call it outside of the runtime.
     pub fn open(settings: &config::Store) -> Result<Self, OpenError> {
-        let cache_size = usize::try_from(settings.cache_size.as_u64()).unwrap_or(usize::MAX);
+        let cache_size = cache_size(settings);
         let path = settings.path.clone();
         Self::start(
             &settings.path,
@@ -73,7 +74,27 @@ impl Embedded {
             writer,
             latest_change,
             sweep: Mutex::default(),
+            path: path.to_owned(),
         })
+    }
+
+    /// Makes the file as small as it can be: its size before and after. Nobody may have it open.
+    /// Reads and writes the disk for as long as it takes.
+    pub fn compact(settings: &config::Store) -> Result<(u64, u64), OpenError> {
+        let (path, size) = (&settings.path, cache_size(settings));
+        let io = |cause| OpenError::Io {
+            path: path.clone(),
+            cause,
+        };
+        let bytes = || std::fs::metadata(path).map(|file| file.len()).map_err(io);
+        let before = bytes()?;
+        let mut database = open_database(path, open_file(path)?, size)?;
+        while database
+            .compact()
+            .map_err(|error| file::compaction_failed(path, error))?
+        {}
+        drop(database);
+        Ok((before, bytes()?))
     }
 
     fn read<T>(
@@ -113,6 +134,10 @@ impl Store for Embedded {
             tokio::time::sleep(TAKE_BACK_PAUSE).await;
         }
     }
+}
+
+fn cache_size(settings: &config::Store) -> usize {
+    usize::try_from(settings.cache_size.as_u64()).unwrap_or(usize::MAX)
 }
 
 /// What is written to see whether there is space, and taken out again.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{AuditRecord, Change, Page, PageRequest, StoreError};
+use super::{AuditRecord, Change, Page, PageRequest, Position, StoreError};
 use crate::clock::UnixTime;
 
 /// Changes for gateways, the audit, and what may happen once.
@@ -13,8 +13,8 @@ pub trait Ledger {
     /// ask for. With several gateways on one store it is a hint: ask from time to time, too.
     fn latest_change(&self) -> watch::Receiver<u64>;
 
-    /// The changes after number `sequence`, at most `limit`, in their order.
-    async fn changes_since(&self, sequence: u64, limit: usize) -> Result<Changes, StoreError>;
+    /// The changes after those that were `read`, at most `limit`, in their order.
+    async fn changes_since(&self, read: Position, limit: usize) -> Result<Changes, StoreError>;
 
     /// Uses up `id` within `scope`; false when it was used before. It is forgotten some time
     /// after `until`, when whatever it came with is no longer accepted anyway.
@@ -40,6 +40,9 @@ pub struct Changes {
     /// Some that were asked for are no longer known: whatever is held in memory must be looked at
     /// anew.
     pub lost: bool,
-    /// The number of the latest change there is.
-    pub latest: u64,
+    /// What was read is not what the store has: it was set back (see [`Position`]). Nothing of
+    /// `changes` follows upon it.
+    pub set_back: bool,
+    /// The latest change there is.
+    pub latest: Position,
 }

@@ -19,6 +19,9 @@ pub trait Maintenance {
     /// small batch.
     async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError>;
 
+    /// The size of the store's file; `None` for a store that has none of its own.
+    async fn bytes(&self) -> Result<Option<u64>, StoreError>;
+
     /// Some records, whatever they are. Follow the cursor to have all.
     async fn export(&self, page: PageRequest) -> Result<Page<Exported>, StoreError>;
 

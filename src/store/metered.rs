@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::operations::operations;
 use super::{
-    Activity, AuditRecord, Changes, Digest, Exported, Ledger, Maintenance, NewUser, Page,
-    PageRequest, RevocationReason, RevocationScope, SessionRecord, Sessions, Settings, SignIn,
-    SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User, UserFilter,
-    Users,
+    Activity, AuditRecord, Changes, Digest, End, Exported, Ledger, Maintenance, NewUser, Once,
+    Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord, Sessions,
+    Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User,
+    UserFilter, Users,
 };
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
@@ -65,7 +66,9 @@ impl Operation {
         let duration = self.duration.get_or_init(made);
         duration.observe(begun.elapsed().as_secs_f64());
         match &outcome {
-            Err(StoreError::Unavailable(_) | StoreError::Corrupt(_)) => self.errors.inc(),
+            Err(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_)) => {
+                self.errors.inc();
+            }
             // Answers to what was asked.
             Err(StoreError::Conflict(_) | StoreError::InvalidCursor) | Ok(_) => {}
         }
@@ -73,8 +76,7 @@ impl Operation {
     }
 }
 
-/// Has each listed operation measured under its own name; what stands in brackets is passed on as
-/// it is.
+/// Has each operation measured under its own name; what stands in brackets is passed on as it is.
 macro_rules! metered {
     ($($trait:ident [$($plain:item)*] {
         $(fn $operation:ident($($argument:ident: $type:ty),*) -> $output:ty;)*
@@ -106,77 +108,7 @@ macro_rules! metered {
     };
 }
 
-metered! {
-    Users [] {
-        fn sign_in(request: SignIn) -> SignInOutcome;
-        fn user(id: Uuid) -> Option<User>;
-        fn user_by_identity(iss: &str, sub: &str) -> Option<User>;
-        fn users(filter: UserFilter, page: PageRequest) -> Page<User>;
-        fn create_user(user: NewUser) -> User;
-        fn set_blocked(id: Uuid, blocked: bool, at: UnixTime) -> Option<User>;
-        fn set_metadata(id: Uuid, metadata: Map<String, Value>, at: UnixTime) -> Option<User>;
-        fn delete_user(id: Uuid, at: UnixTime, until: UnixTime) -> Option<User>;
-    }
-    Sessions [] {
-        fn session(sid: Uuid) -> Option<SessionRecord>;
-        fn sessions(user: Option<Uuid>, page: PageRequest) -> Page<SessionRecord>;
-        fn end_session(sid: Uuid, cause: RevocationReason, at: UnixTime) -> Option<SessionRecord>;
-        fn end_sessions(scope: RevocationScope, at: UnixTime) -> ();
-        fn touch(activities: Vec<Activity>) -> ();
-        fn put_session_alias(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
-        fn session_alias(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
-    }
-    SigningKeys [] {
-        fn signing_keys() -> Vec<SigningKeyRecord>;
-        fn insert_signing_key_if_none(key: SigningKeyRecord) -> Vec<SigningKeyRecord>;
-        fn put_signing_key(key: SigningKeyRecord) -> ();
-        fn replace_signing_keys(
-            seen: Vec<SigningKeyRecord>,
-            keys: Vec<SigningKeyRecord>,
-            at: UnixTime
-        ) -> ();
-    }
-    Settings [] {
-        fn setting(name: &str) -> Option<String>;
-        fn settings(prefix: &str) -> Vec<(String, String)>;
-        fn setting_or_insert(name: &str, value: &str) -> String;
-        fn put_setting(name: &str, value: &str) -> ();
-        fn replace_setting(
-            name: &str,
-            seen: Option<&str>,
-            value: Option<&str>,
-            at: UnixTime
-        ) -> ();
-    }
-    Ledger [
-        fn latest_change(&self) -> watch::Receiver<u64> {
-            self.store.latest_change()
-        }
-    ] {
-        fn changes_since(sequence: u64, limit: usize) -> Changes;
-        fn consume_once(scope: &str, id: &str, until: UnixTime) -> bool;
-        fn append_audit(record: AuditRecord) -> ();
-        fn audit(page: PageRequest) -> Page<AuditRecord>;
-    }
-    Maintenance [] {
-        fn sweep(now: UnixTime, audit_from: UnixTime) -> Swept;
-        fn export(page: PageRequest) -> Page<Exported>;
-        fn import(records: Vec<Exported>) -> ();
-    }
-    Store [
-        async fn close(&self) {
-            self.store.close().await;
-        }
-        async fn release(&self) {
-            self.store.release().await;
-        }
-        async fn reacquire(&self) {
-            self.store.reacquire().await;
-        }
-    ] {
-        fn health() -> ();
-    }
-}
+operations!(metered);
 
 #[cfg(test)]
 mod tests {

@@ -183,6 +183,12 @@ impl Shared {
         Ok(value)
     }
 
+    /// Tells this process what the database says: it was set back where that is less than before.
+    fn set_latest(&self, latest: u64) {
+        self.latest_change
+            .send_if_modified(|known| std::mem::replace(known, latest) != latest);
+    }
+
     /// Tells this process of a change.
     fn publish(&self, latest: u64) {
         self.latest_change.send_if_modified(|known| {

@@ -8,7 +8,9 @@ mod session;
 mod signing_key;
 mod user;
 
-pub use ledger::{AuditRecord, Change, ChangeKind, Digest, SessionAlias, Tombstone};
+pub use ledger::{
+    AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone,
+};
 pub use session::{
     Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
 };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Digest, Page, PageRequest, RevocationReason, RevocationScope, SessionRecord, StoreError,
+    Digest, Once, Page, PageRequest, RevocationReason, RevocationScope, SessionRecord, StoreError,
 };
 use crate::clock::UnixTime;
 
@@ -36,6 +36,16 @@ pub trait Sessions {
     /// there is no such signing key.
     async fn end_sessions(&self, scope: RevocationScope, at: UnixTime) -> Result<(), StoreError>;
 
+    /// The same for what `end` says, if `once` was not used before, and uses it up: both in one
+    /// transaction, so that whoever gets no answer can ask again. False: it was used before, and
+    /// nothing ends. `None`: there is nothing to end, and it is used up nevertheless.
+    async fn end_once(
+        &self,
+        once: Once,
+        end: Option<End>,
+        at: UnixTime,
+    ) -> Result<bool, StoreError>;
+
     /// Writes down when sessions and their users were last active.
     async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError>;
 
@@ -53,6 +63,15 @@ pub trait Sessions {
         cookie: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError>;
+}
+
+/// What ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// One session, and why.
+    Session(Uuid, RevocationReason),
+    /// All of a scope that are open.
+    Sessions(RevocationScope),
 }
 
 /// That a session was used.

@@ -5,7 +5,9 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::support::{Message, TestGateway, base64url, decode, remember_session_token};
+use crate::support::{
+    Key, Message, TestGateway, base64url, decode, from_base64url, remember_session_token,
+};
 
 #[tokio::test]
 async fn an_external_token_is_exchanged_for_a_session_token() {
@@ -35,6 +37,27 @@ async fn a_token_of_ours_only_narrows() {
     let [first, again] = [first, again["access_token"].as_str().unwrap()].map(decode);
     for claim in ["sid", "sub", "aud", "exp"] {
         assert_eq!(again.claims[claim], first.claims[claim], "{claim}");
+    }
+}
+
+/// The key that a client named at its sign-in stays bound into the tokens of its session.
+#[tokio::test]
+async fn an_exchange_keeps_the_key_of_the_sign_in() {
+    let sdk = crate::api::sdk::Sdk::start(|_| {}).await;
+    let jwk = Key::p256("session").jwk();
+    let [x, y] = ["x", "y"].map(|name| from_base64url(jwk[name].as_str().unwrap()));
+    let point = [&[2 + (y[31] & 1)][..], &x].concat();
+    let key: String = point.iter().map(|byte| format!("{byte:02x}")).collect();
+    for key in [Some(key), None] {
+        let content = json!({ "jwt": sdk.site.acme.token().sign(), "sessionPublicKey": key });
+        let signed_in =
+            crate::api::sdk::seen(&sdk.post("externalAuth/signin", &[], &content).await);
+        let first = signed_in["minifiedJwt"].as_str().unwrap();
+        let again = granted(&exchange(&sdk.site, first, &[]).await);
+        for token in [first, again["access_token"].as_str().unwrap()] {
+            let claims = decode(token).claims;
+            assert_eq!(claims["session_public_key"], json!(key), "{claims}");
+        }
     }
 }
 

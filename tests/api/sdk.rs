@@ -270,6 +270,37 @@ async fn the_issuers_cookie_signs_in_from_a_listed_page_only() {
     }
 }
 
+/// Where the answer sets a cookie, another site's page could sign a browser in as somebody else.
+#[tokio::test]
+async fn a_token_in_the_content_sets_a_cookie_for_a_listed_page_only() {
+    for (cookie, refused) in [(true, 403), (false, 200)] {
+        let sdk = Sdk::start(|config| config["sdk"] = json!({ "cookie": cookie })).await;
+        let content = json!({ "jwt": sdk.site.acme.token().sign() }).to_string();
+        let length = content.len().to_string();
+        let json = ("Content-Type", "application/json");
+        for (fields, status) in [
+            (&[("Origin", PAGE), json][..], 200),
+            (&[json], refused),
+            (&[("Sec-Fetch-Site", "cross-site"), json], refused),
+        ] {
+            let fields = [&[("Content-Length", &*length)], fields].concat();
+            let path = sdk.path("externalAuth/signin");
+            let mut bytes = sdk.site.gateway.bytes("POST", &path, &fields);
+            bytes.extend(content.as_bytes());
+            let answer = sdk.site.gateway.send(bytes).await;
+            assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
+            let is_set = answer.field("set-cookie").is_some();
+            assert_eq!(is_set, cookie && status == 200, "{fields:?}");
+            if let Some(field) = answer.field("set-cookie") {
+                remember_session_token(field.split_once(';').unwrap().0);
+            }
+            if status == 200 {
+                seen(&answer);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_environment_hands_no_token_to_the_page() {
     let sdk = Sdk::start(|config| config["sdk"] = json!({ "cookie": true })).await;
@@ -395,27 +426,89 @@ async fn a_nonce_is_spent_by_one_signature() {
     let key = hex(&[&[2 + (y[31] & 1)][..], &x].concat());
     let sign = |nonce: &str| hex(&device.sign("ES256", nonce.as_bytes()));
     let (signature, foreign) = (sign(&nonce), sign("another"));
-    let body = json!({ "jwt": sdk.site.acme.token().sign() });
-    for (nonce, signature, sent, status) in [
-        (&*nonce, &foreign, 3, 401),
-        ("another", &foreign, 3, 401),
-        (&nonce, &signature, 2, 401),
-        (&nonce, &signature, 3, 200),
-        (&nonce, &signature, 3, 401),
+    let good = json!({ "jwt": sdk.site.acme.token().sign() });
+    let forged = sdk.site.acme.token().forged_by(&Key::p256("acme-1")).sign();
+    let bad = json!({ "jwt": forged });
+    for (nonce, signature, sent, body, status) in [
+        (&*nonce, &foreign, 3, &good, 401),
+        ("another", &foreign, 3, &good, 401),
+        (&nonce, &signature, 2, &good, 401),
+        // Whoever has no good token writes nothing.
+        (&nonce, &signature, 3, &bad, 422),
+        (&nonce, &signature, 3, &good, 200),
+        (&nonce, &signature, 3, &good, 401),
     ] {
         let fields = [
             ("x-dynamic-device-nonce", nonce),
             ("x-dynamic-device-publickey", &*key),
             ("x-dynamic-device-signed-nonce", &**signature),
         ];
-        let answer = sdk
-            .post("externalAuth/signin", &fields[..sent], &body)
-            .await;
+        let answer = sdk.post("externalAuth/signin", &fields[..sent], body).await;
         assert_eq!(answer.status(), status, "{nonce} {sent}: {}", answer.text());
         if status == 200 {
             seen(&answer);
         }
     }
+
+    // The same at a refresh, which looked at the credential last.
+    let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;
+    let nonce = sdk.get("nonce", &[]).await.json()["nonce"].clone();
+    let nonce = nonce.as_str().unwrap();
+    let (signature, good) = (sign(nonce), bearer(&signed_in));
+    for (authorization, status) in [
+        ("Bearer a.b.c", 401),
+        (&*format!("Bearer {forged}"), 401),
+        (&*good, 200),
+        (&*good, 401),
+    ] {
+        let fields = [
+            ("Authorization", authorization),
+            ("x-dynamic-device-nonce", nonce),
+            ("x-dynamic-device-publickey", &*key),
+            ("x-dynamic-device-signed-nonce", &*signature),
+        ];
+        let answer = sdk.post("refresh", &fields, &json!({})).await;
+        assert_eq!(
+            answer.status(),
+            status,
+            "{authorization}: {}",
+            answer.text()
+        );
+        if status == 200 {
+            seen(&answer);
+        }
+    }
+}
+
+/// What a refresh with a device's signature writes is bounded, whoever asks.
+#[tokio::test]
+async fn refreshes_that_write_are_counted_before_anything_else() {
+    let sdk = Sdk::start(|config| {
+        config["limits"] = json!({"rates": {"sign_in_per_client": "2/1m"}});
+    })
+    .await;
+    let device = Key::p256("device");
+    let jwk = device.jwk();
+    let [x, y] = ["x", "y"].map(|name| from_base64url(jwk[name].as_str().unwrap()));
+    let key = hex(&[&[2 + (y[31] & 1)][..], &x].concat());
+    for status in [401, 401, 429] {
+        let nonce = sdk.get("nonce", &[]).await.json()["nonce"].clone();
+        let nonce = nonce.as_str().unwrap();
+        let signature = hex(&device.sign("ES256", nonce.as_bytes()));
+        let fields = [
+            ("Authorization", "Bearer a.b.c"),
+            ("x-dynamic-device-nonce", nonce),
+            ("x-dynamic-device-publickey", &*key),
+            ("x-dynamic-device-signed-nonce", &*signature),
+        ];
+        let answer = sdk.post("refresh", &fields, &json!({})).await;
+        assert_eq!(answer.status(), status, "{}", answer.text());
+    }
+    // One without it writes nothing.
+    let answer = sdk
+        .post("refresh", &[("Authorization", "Bearer a.b.c")], &json!({}))
+        .await;
+    assert_eq!(answer.status(), 401);
 }
 
 #[tokio::test]

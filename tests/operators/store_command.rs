@@ -113,6 +113,36 @@ async fn an_embedded_store_moves_to_postgres_with_everybody_in_it() {
 }
 
 #[tokio::test]
+async fn a_file_is_compacted_while_no_gateway_runs_on_it() {
+    let mut site = TestGateway::start().await;
+    let token = site.acme.token().sign();
+    let before = site.passes(&token).await;
+    let dir = site.gateway.dir().to_owned();
+    let (code, _, errors) = run(&dir, &["store", "compact"], "").await;
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("in use"), "{errors}");
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let (code, output, errors) = run(&dir, &["store", "compact"], "").await;
+    assert_eq!((code, &*output), (0, ""), "{errors}");
+    assert!(errors.contains("bytes before"), "{errors}");
+    is_private(&dir.join("vestibule.redb"));
+    site.gateway = site.gateway.restart().await;
+    site.gateway.wait_until_whole().await;
+    let after = site.passes(&token).await;
+    assert_eq!(after.claims["sid"], before.claims["sid"]);
+
+    let nowhere = tempfile::TempDir::new().unwrap();
+    let store = json!({"path": "none.redb"});
+    let config = json!({"listeners": [{"address": "127.0.0.1:8080"}], "store": store});
+    std::fs::write(nowhere.path().join("config.yaml"), config.to_string()).unwrap();
+    let (code, _, errors) = run(nowhere.path(), &["store", "compact"], "").await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("no store at none.redb"), "{errors}");
+    assert!(!nowhere.path().join("none.redb").exists(), "nor made");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_not_exported() {
     let dir = tempfile::TempDir::new().unwrap();
     let config = json!({

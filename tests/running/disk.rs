@@ -45,6 +45,7 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
     site.gateway.logged(&["the store was not written"]).await;
     let metrics = site.gateway.metrics().await;
     assert!(metrics.sum("vestibule_store_errors_total", &[]) >= 1.0);
+    assert!(metrics.sum("vestibule_store_file_bytes", &[]) > 0.0);
     site.passes(&admitted[0].0).await;
     degraded(&site).await;
 
@@ -84,6 +85,15 @@ async fn degraded(site: &TestGateway) {
         let ready = site.gateway.admin("/ready").await;
         assert_eq!(ready.status(), 200, "{}", ready.text());
         if ready.json()["status"] == "degraded" && ready.text().contains("the store") {
+            // What it is, and not a damaged file.
+            let why = "the file may not grow any further";
+            assert!(ready.text().contains(why), "{}", ready.text());
+            let overview = site.gateway.admin("/admin/api/overview").await;
+            assert!(overview.text().contains(why), "{}", overview.text());
+            site.gateway
+                .logged(&["the store was not written", why])
+                .await;
+            assert!(!site.gateway.log().contains("damaged"));
             return;
         }
         assert!(Instant::now() < deadline, "{}", ready.text());

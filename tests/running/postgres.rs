@@ -285,6 +285,42 @@ async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
     }
 }
 
+/// A failover to a server that lacked the latest writes, or a restore from a copy: the numbers of
+/// changes start again below what both have read.
+#[tokio::test]
+async fn an_end_is_heard_of_after_the_database_was_set_back() {
+    let pair = Pair::start().await;
+    for login in 0..8 {
+        let token = pair.token("alice", &login.to_string());
+        pair.passes(&pair.one, &token).await;
+        assert_eq!(logout(&pair.one, &token).await, 204);
+        eventually("the other does not hear of an end", async || {
+            present(&pair.two, &token).await == 401
+        })
+        .await;
+    }
+    let (ended, lasting) = (pair.token("bob", "1"), pair.token("bob", "2"));
+    for token in [&ended, &lasting] {
+        pair.passes(&pair.one, token).await;
+        pair.passes(&pair.two, token).await;
+    }
+    let client = pair.server.client("postgres").await;
+    let set_back = "DELETE FROM vestibule.changes WHERE sequence > 2; \
+         UPDATE vestibule.change_counter SET latest = 2";
+    client.batch_execute(set_back).await.unwrap();
+    for gateway in [&pair.one, &pair.two] {
+        gateway.logged(&["the store was set back"]).await;
+        pair.passes(gateway, &lasting).await;
+        pair.passes(gateway, &ended).await;
+    }
+    assert_eq!(logout(&pair.one, &ended).await, 204);
+    eventually("the other does not hear of an end", async || {
+        present(&pair.two, &ended).await == 401
+    })
+    .await;
+    pair.passes(&pair.two, &lasting).await;
+}
+
 #[tokio::test]
 async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes() {
     let pair = Pair::start().await;

@@ -134,3 +134,48 @@ fn decoded(text: &str) -> String {
 }
 
 const SCHEME: &[u8] = b"Basic ";
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::CONTENT_TYPE;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Each secret is good for the client that it was given to.
+    #[test]
+    fn a_secret_proves_its_own_client_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = |id: &str, secret: &str| -> config::Client {
+            let path = folder.path().join(id);
+            std::fs::write(&path, secret).unwrap();
+            let secret = format!("file:{}", path.display());
+            serde_json::from_value(json!({ "id": id, "secret": secret })).unwrap()
+        };
+        let (one, other) = ("a".repeat(43), "b".repeat(43));
+        let clients = Clients::new(&[client("one", &one), client("other", &other)]);
+        for (id, secret, known) in [
+            ("one", &one, true),
+            ("other", &other, true),
+            ("one", &other, false),
+            ("other", &one, false),
+            ("", &one, false),
+            ("nobody", &one, false),
+        ] {
+            let form = format!("client_id={id}&client_secret={secret}");
+            let basic = format!("Basic {}", BASE64.encode(format!("{id}:{secret}")));
+            for (field, form) in [(None, &*form), (Some(basic), "")] {
+                let mut headers = HeaderMap::new();
+                let media_type = "application/x-www-form-urlencoded";
+                headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
+                headers.extend(field.map(|field| (AUTHORIZATION, field.parse().unwrap())));
+                let parameters = Parameters::read(&headers, form.as_bytes()).unwrap();
+                let client = clients.authenticate(&headers, &parameters);
+                match known {
+                    true => assert_eq!(client.unwrap(), Some(id)),
+                    false => assert!(client.is_err(), "{id} by another's secret"),
+                }
+            }
+        }
+    }
+}

@@ -32,12 +32,21 @@ pub fn session_key(
     }
 }
 
-/// Verifies the device's signature, if there is one, and spends its nonce. A client without a
-/// device key sends none of the fields; some of them are as bad as a wrong one.
-pub async fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<(), SdkError> {
+/// A device's signature that verified. Its nonce is yet to be used up.
+#[derive(Debug)]
+#[must_use = "a nonce that is not used up can be shown again"]
+pub struct Proof {
+    nonce: String,
+    until: UnixTime,
+}
+
+/// Verifies the device's signature, if there is one. A client without a device key sends none of
+/// the fields; some of them are as bad as a wrong one. Writes nothing: whoever has no credential
+/// may come with as many nonces as there are.
+pub fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<Option<Proof>, SdkError> {
     let [nonce, key, signature] = [NONCE, DEVICE_KEY, SIGNATURE].map(|name| headers.get(name));
     if nonce.is_none() && key.is_none() && signature.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let refused = |reason| SdkError::from(Rejection::new(Code::TokenInvalid, reason));
     let text = |field: Option<&HeaderValue>| {
@@ -57,10 +66,22 @@ pub async fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<(), 
     if !verified {
         return Err(refused("device_signature_invalid"));
     }
-    if api.exchange.consume_once("nonce", &nonce, until).await? {
-        Ok(())
-    } else {
-        Err(refused("device_nonce_spent"))
+    Ok(Some(Proof { nonce, until }))
+}
+
+impl Proof {
+    /// Uses the nonce up, as the last step before what it was shown for is answered: what a client
+    /// asks for with a credential can be asked for again, should this fail.
+    ///
+    /// # Errors
+    ///
+    /// It was used before, or the store did not answer.
+    pub async fn use_up(self, api: &ApiState) -> Result<(), SdkError> {
+        let Self { nonce, until } = self;
+        match api.exchange.consume_once("nonce", &nonce, until).await? {
+            true => Ok(()),
+            false => Err(Rejection::new(Code::TokenInvalid, "device_nonce_spent").into()),
+        }
     }
 }
 

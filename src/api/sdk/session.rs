@@ -48,7 +48,10 @@ pub async fn refresh(
     if api.settings.sdk.sets_cookie {
         api.settings.check_cookie_use(&Method::POST, &headers)?;
     }
-    device::check_signature(&api, &headers).await?;
+    let proof = device::check_signature(&api, &headers)?;
+    if proof.is_some() {
+        api.limits.refresh(client.0)?;
+    }
     let session = session_of(&api, client, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
@@ -64,6 +67,10 @@ pub async fn refresh(
         session_public_key: old.session_public_key,
         ..Terms::until(account.session.expires_at)
     };
+    if let Some(proof) = proof {
+        api.limits.refresh_of(session.user())?;
+        proof.use_up(&api).await?;
+    }
     sign_in::answer(&api, &account, &terms)
 }
 

@@ -73,7 +73,7 @@ pub async fn sign_in(
         .and_then(|found| found.ok_or(Rejection::new(Code::TokenMissing, "token_missing")))
         .map_err(SdkError::invalid_external_auth)?;
     api.limits.sign_in(address)?;
-    device::check_signature(&api, &headers).await?;
+    let proof = device::check_signature(&api, &headers)?;
     let Granted {
         account,
         user_created,
@@ -83,6 +83,9 @@ pub async fn sign_in(
         .grant(&credential, Client::new(address, &headers))
         .await
         .map_err(SdkError::invalid_external_auth)?;
+    if let Some(proof) = proof {
+        proof.use_up(&api).await?;
+    }
     let terms = Terms {
         // The page that asked; `check_page` has passed it.
         audience: headers

@@ -118,23 +118,6 @@ async fn an_end_by_one_gateway_ends_the_session_at_another() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_missed_changes_looks_its_sessions_up() {
-    let gateway = TestExchange::new();
-    let (ended, going_on) = (gateway.token("alice", "1"), gateway.token("alice", "2"));
-    let there = gateway.present_at(&gateway.there, &ended).await.unwrap();
-    let other = gateway.present_at(&gateway.there, &going_on).await.unwrap();
-    gateway
-        .here
-        .end_session(there.sid(), RevocationReason::Logout)
-        .await
-        .unwrap();
-    assert!(there.handle().is_valid(), "nobody follows");
-    gateway.there.look_up_again().await.unwrap();
-    assert!(!there.handle().is_valid());
-    assert!(other.handle().is_valid());
-}
-
-#[tokio::test]
 async fn an_end_that_is_not_written_down_is_no_end() {
     let gateway = TestExchange::new();
     let token = gateway.token("alice", "1");

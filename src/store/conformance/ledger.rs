@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::keys::key;
 use super::{Engine, HOUR, NOON, live, sid, token};
 use crate::store::{
-    AuditRecord, ChangeKind, PageRequest, RevocationReason, RevocationScope, SignIn, StoreError,
+    AuditRecord, ChangeKind, End, Once, PageRequest, Position, RevocationReason, RevocationScope,
+    SignIn, StoreError,
 };
 
 pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
@@ -16,7 +17,7 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
     let user = live(&*store, token("ada")).await.user.id;
     live(&*store, token("ada")).await;
     assert_eq!(
-        store.changes_since(0, 10).await.unwrap().changes,
+        store.changes_since(0.into(), 10).await.unwrap().changes,
         [],
         "nothing had to be told"
     );
@@ -54,7 +55,7 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
         .await
         .unwrap();
 
-    let all = store.changes_since(0, 100).await.unwrap();
+    let all = store.changes_since(0.into(), 100).await.unwrap();
     let kinds: Vec<_> = all
         .changes
         .iter()
@@ -74,17 +75,21 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
     assert_eq!(kinds, expected);
     let numbers: Vec<_> = all.changes.iter().map(|change| change.sequence).collect();
     assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
-    assert_eq!((all.latest, all.lost), (9, false));
+    assert_eq!(
+        (all.latest.sequence, all.lost, all.set_back),
+        (9, false, false)
+    );
+    assert_eq!(all.latest, Position::from(&all.changes[8]));
     heard.wait_for(|&latest| latest == 9).await.unwrap();
 
-    let some = store.changes_since(3, 2).await.unwrap();
+    let some = store.changes_since(3.into(), 2).await.unwrap();
     assert_eq!(some.changes, all.changes[3..5]);
-    assert_eq!(store.changes_since(9, 2).await.unwrap().changes, []);
+    assert_eq!(store.changes_since(9.into(), 2).await.unwrap().changes, []);
     store.close().await;
 
     let store = engine.open().await;
     assert_eq!(*store.latest_change().borrow(), 9);
-    assert_eq!(store.changes_since(0, 100).await.unwrap(), all);
+    assert_eq!(store.changes_since(0.into(), 100).await.unwrap(), all);
     assert_eq!(live(&*store, token("bob")).await.as_of, 9);
     store.close().await;
 }
@@ -108,6 +113,48 @@ pub(super) async fn an_id_is_spent_once(engine: &dyn Engine) {
     store.close().await;
     let store = engine.open().await;
     assert!(!store.consume_once("jti", "1", NOON).await.unwrap());
+    store.close().await;
+}
+
+pub(super) async fn an_end_and_its_id_go_together(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let ada = live(&*store, token("ada")).await;
+    let bob = live(&*store, token("bob")).await;
+    let once = |id| Once::new("logout", id, NOON);
+    let session = |sid| Some(End::Session(sid, RevocationReason::BackchannelLogout));
+    let ended = async |sid| store.session(sid).await.unwrap().unwrap().ended.is_some();
+
+    // What can not be ended uses nothing up.
+    let missing = End::Sessions(RevocationScope::SigningKey("nobody's".to_owned()));
+    let refused = store.end_once(once("1"), Some(missing), NOON).await;
+    assert!(
+        matches!(refused, Err(StoreError::Conflict(_))),
+        "{refused:?}"
+    );
+    let (ada_sid, bob_sid) = (ada.session.sid, bob.session.sid);
+    assert!(
+        store
+            .end_once(once("1"), session(ada_sid), NOON)
+            .await
+            .unwrap()
+    );
+    assert!(ended(ada_sid).await);
+
+    // What was used up ends nothing.
+    assert!(
+        !store
+            .end_once(once("1"), session(bob_sid), NOON)
+            .await
+            .unwrap()
+    );
+    assert!(!ended(bob_sid).await);
+    let all = Some(End::Sessions(RevocationScope::User(bob.user.id)));
+    assert!(!store.end_once(once("1"), all.clone(), NOON).await.unwrap());
+    assert!(!ended(bob_sid).await);
+    assert!(store.end_once(once("2"), all, NOON).await.unwrap());
+    assert!(ended(bob_sid).await);
+    assert!(store.end_once(once("3"), None, NOON).await.unwrap());
+    assert!(!store.consume_once("logout", "3", NOON).await.unwrap());
     store.close().await;
 }
 

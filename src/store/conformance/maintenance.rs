@@ -59,12 +59,20 @@ pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
     assert_eq!(listed.len(), 1);
 
     assert_eq!(sweep(&*store, NOON.plus(20 * HOUR)).await, 4);
-    assert_eq!(store.changes_since(0, 9).await.unwrap().changes.len(), 1);
+    assert_eq!(
+        store
+            .changes_since(0.into(), 9)
+            .await
+            .unwrap()
+            .changes
+            .len(),
+        1
+    );
     assert_eq!(sweep(&*store, NOON.plus(25 * HOUR)).await, 1);
-    let changes = store.changes_since(0, 9).await.unwrap();
+    let changes = store.changes_since(0.into(), 9).await.unwrap();
     assert!(changes.lost && changes.changes.is_empty());
-    assert_eq!(changes.latest, 1);
-    assert!(!store.changes_since(1, 9).await.unwrap().lost);
+    assert_eq!(changes.latest.sequence, 1);
+    assert!(!store.changes_since(1.into(), 9).await.unwrap().lost);
     store.close().await;
 }
 
@@ -151,9 +159,9 @@ pub(super) async fn another_store_gets_everything(engine: &dyn Engine) {
         .end_session(sid("bob"), RevocationReason::Logout, NOON)
         .await
         .unwrap();
-    let next = store.changes_since(sequence, 9).await.unwrap();
+    let next = store.changes_since(sequence.into(), 9).await.unwrap();
     assert_eq!(next.changes.len(), 1);
-    assert!(!next.lost && store.changes_since(0, 9).await.unwrap().lost);
+    assert!(!next.lost && store.changes_since(0.into(), 9).await.unwrap().lost);
     store.close().await;
 }
 

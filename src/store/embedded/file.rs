@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
+use redb::{
+    Builder, CompactionError, Database, DatabaseError, ReadableDatabase, StorageBackend,
+    StorageError,
+};
 
-use super::table::{Read, Snapshot, Table, Transaction, Write};
+use super::table::{Read, Snapshot, Table, Transaction, Write, no_room};
 use crate::store::StoreError;
 
 /// Why the file can not be used.
@@ -29,6 +32,14 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system says.
         cause: io::Error,
+    },
+    /// It has no room to be written. It is not damaged.
+    #[error("the store `{}` can not be written: {cause}", .path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Which room there is none of.
+        cause: &'static str,
     },
     /// It is no store, or damaged.
     #[error("`{}` is not a store of this gateway, or it is damaged: {cause}", .path.display())]
@@ -60,6 +71,8 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sy
 pub(super) struct StoreFile {
     open: Opener,
     database: RwLock<Option<Database>>,
+    /// Why it could not be opened again; `None` while it is open, or closed on purpose.
+    fault: RwLock<Option<StoreError>>,
     lent: AtomicBool,
 }
 
@@ -71,6 +84,7 @@ impl StoreFile {
         Ok(Self {
             open,
             database,
+            fault: RwLock::default(),
             lent,
         })
     }
@@ -81,7 +95,7 @@ impl StoreFile {
         work: impl FnOnce(&mut Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(away)?;
+        let database = database.as_ref().ok_or_else(|| self.away())?;
         work(&mut Snapshot::new(database.begin_read()?))
     }
 
@@ -91,7 +105,7 @@ impl StoreFile {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        write(database.as_ref().ok_or_else(away)?, work)
+        write(database.as_ref().ok_or_else(|| self.away())?, work)
     }
 
     /// Closes the file and opens it again. After an I/O error the database refuses everything
@@ -103,8 +117,18 @@ impl StoreFile {
             .unwrap_or_else(PoisonError::into_inner);
         // The lock on the file goes with the old database.
         drop(database.take());
-        *database = Some((self.open)()?);
+        let opened = (self.open)();
+        let mut fault = self.fault.write().unwrap_or_else(PoisonError::into_inner);
+        *fault = opened.as_ref().err().map(StoreError::from);
+        *database = Some(opened?);
         Ok(())
+    }
+
+    /// Why nothing can be read or written while the file is closed.
+    fn away(&self) -> StoreError {
+        let fault = self.fault.read().unwrap_or_else(PoisonError::into_inner);
+        let closed = || StoreError::Unavailable("the file is closed".to_owned());
+        fault.clone().unwrap_or_else(closed)
     }
 
     /// Closes the file for another process.
@@ -161,9 +185,15 @@ pub(super) fn open_database(
         .set_cache_size(cache_size)
         .create_with_backend(backend)
         .map_err(|error| refused(path, error))?;
-    let found = write(&database, prepare).map_err(|error| OpenError::NotAStore {
-        path: path.to_owned(),
-        cause: error.to_string(),
+    let found = write(&database, prepare).map_err(|error| {
+        let path = path.to_owned();
+        match error {
+            StoreError::Full(cause) => OpenError::Full { path, cause },
+            error => OpenError::NotAStore {
+                path,
+                cause: error.to_string(),
+            },
+        }
     })?;
     if found > SCHEMA {
         return Err(OpenError::NewerSchema {
@@ -175,8 +205,24 @@ pub(super) fn open_database(
     Ok(database)
 }
 
-fn away() -> StoreError {
-    StoreError::Unavailable("the file is closed".to_owned())
+impl From<&OpenError> for StoreError {
+    fn from(error: &OpenError) -> Self {
+        match error {
+            OpenError::Full { cause, .. } => Self::Full(cause),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Why a file did not become smaller.
+pub(super) fn compaction_failed(path: &Path, error: CompactionError) -> OpenError {
+    match error {
+        CompactionError::Storage(error) => refused(path, error.into()),
+        error => OpenError::NotAStore {
+            path: path.to_owned(),
+            cause: error.to_string(),
+        },
+    }
 }
 
 fn refused(path: &Path, error: DatabaseError) -> OpenError {
@@ -186,7 +232,10 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
         DatabaseError::Storage(StorageError::Io(cause))
             if cause.kind() != io::ErrorKind::InvalidData =>
         {
-            OpenError::Io { path, cause }
+            match no_room(&cause) {
+                Some(cause) => OpenError::Full { path, cause },
+                None => OpenError::Io { path, cause },
+            }
         }
         error => OpenError::NotAStore {
             path,

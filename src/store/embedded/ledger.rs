@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::row::{decoded, latest_change, put_record, swept_changes};
+use super::row::{decoded, latest_change, put_record, record, swept_changes};
 use super::table::{Range, Read, Row, Table, Transaction};
 use super::{Embedded, page};
 use crate::clock::UnixTime;
-use crate::store::{AuditRecord, Changes, Digest, Ledger, Page, PageRequest, StoreError};
+use crate::store::{
+    AuditRecord, Change, Changes, Ledger, Once, Page, PageRequest, Position, StoreError,
+};
 
 #[async_trait]
 impl Ledger for Embedded {
@@ -15,9 +17,9 @@ impl Ledger for Embedded {
         self.latest_change.clone()
     }
 
-    async fn changes_since(&self, sequence: u64, limit: usize) -> Result<Changes, StoreError> {
+    async fn changes_since(&self, read: Position, limit: usize) -> Result<Changes, StoreError> {
         self.read(|rows| {
-            let after = sequence.to_be_bytes();
+            let after = read.sequence.to_be_bytes();
             let range = Range {
                 after: Some(&after),
                 ..Range::default()
@@ -26,10 +28,14 @@ impl Ledger for Embedded {
             let changes = found
                 .iter()
                 .map(|(_, value)| decoded(Table::Changes, value));
+            let (latest, swept) = (latest_change(rows)?, swept_changes(rows)?);
+            let there = record::<Change>(rows, Table::Changes, &after)?;
+            let last = record::<Change>(rows, Table::Changes, &latest.to_be_bytes())?;
             Ok(Changes {
                 changes: changes.collect::<Result<_, _>>()?,
-                lost: sequence < swept_changes(rows)?,
-                latest: latest_change(rows)?,
+                lost: read.sequence < swept,
+                set_back: read.is_contradicted(there.as_ref(), latest, swept),
+                latest: last.as_ref().map_or(latest.into(), Position::from),
             })
         })
     }
@@ -40,15 +46,8 @@ impl Ledger for Embedded {
         id: &str,
         until: UnixTime,
     ) -> Result<bool, StoreError> {
-        let key = Digest::of(&[scope, id]);
-        let consume_once = move |tx: &mut Transaction<'_>| {
-            let unspent = tx.get(Table::Spent, &key.0)?.is_none();
-            if unspent {
-                put_record(tx, Table::Spent, &key.0, &until)?;
-            }
-            Ok(unspent)
-        };
-        self.writer.write(consume_once).await
+        let once = Once::new(scope, id, until);
+        self.writer.write(move |tx| use_up(tx, once)).await
     }
 
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError> {
@@ -65,4 +64,13 @@ impl Ledger for Embedded {
             })
         })
     }
+}
+
+/// Uses an id up; false when it was used before.
+pub(super) fn use_up(tx: &mut Transaction<'_>, once: Once) -> Result<bool, StoreError> {
+    let first = tx.get(Table::Spent, &once.id.0)?.is_none();
+    if first {
+        put_record(tx, Table::Spent, &once.id.0, &once.until)?;
+    }
+    Ok(first)
 }

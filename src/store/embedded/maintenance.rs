@@ -68,6 +68,12 @@ impl Maintenance for Embedded {
         })
     }
 
+    async fn bytes(&self) -> Result<Option<u64>, StoreError> {
+        let unreadable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        let file = std::fs::metadata(&self.path).map_err(unreadable)?;
+        Ok(Some(file.len()))
+    }
+
     async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
         let (mut index, mut after) = match &request.after {
             None => (0, None),

@@ -271,7 +271,7 @@ pub(super) fn record_change(
 ) -> Result<u64, StoreError> {
     let sequence = latest_change(tx)? + 1;
     let key = sequence.to_be_bytes();
-    put_record(tx, Table::Changes, &key, &Change { sequence, at, kind })?;
+    put_record(tx, Table::Changes, &key, &Change::new(sequence, at, kind))?;
     tx.put(Table::Meta, LATEST_CHANGE, &key)?;
     tx.latest_change = Some(sequence);
     Ok(sequence)

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::ledger::use_up;
 use super::row::{
     indexed_session, mark_key, marked, put_record, put_session, record, record_change,
 };
@@ -11,7 +12,7 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, Ended, NotBefore, Page, PageRequest, RevocationReason,
+    Activity, ChangeKind, Digest, End, Ended, NotBefore, Once, Page, PageRequest, RevocationReason,
     RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
 };
 
@@ -55,6 +56,26 @@ impl Sessions for Embedded {
         self.writer
             .write(move |tx| end_all(tx, scope.clone(), at))
             .await
+    }
+
+    async fn end_once(
+        &self,
+        once: Once,
+        ends: Option<End>,
+        at: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let write = move |tx: &mut Transaction<'_>| {
+            if !use_up(tx, once)? {
+                return Ok(false);
+            }
+            match ends.clone() {
+                Some(End::Session(sid, cause)) => end(tx, sid, cause, at).map(drop)?,
+                Some(End::Sessions(scope)) => end_all(tx, scope, at)?,
+                None => {}
+            }
+            Ok(true)
+        };
+        self.writer.write(write).await
     }
 
     async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map;
+use std::io;
 use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
@@ -303,24 +304,47 @@ fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
 
 impl From<redb::StorageError> for StoreError {
     fn from(error: redb::StorageError) -> Self {
-        Self::Unavailable(error.to_string())
+        let full = match &error {
+            redb::StorageError::Io(cause) => no_room(cause),
+            _ => None,
+        };
+        full.map_or_else(|| Self::Unavailable(error.to_string()), Self::Full)
     }
 }
 
 impl From<redb::TableError> for StoreError {
     fn from(error: redb::TableError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            redb::TableError::Storage(error) => error.into(),
+            error => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
 impl From<redb::TransactionError> for StoreError {
     fn from(error: redb::TransactionError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            redb::TransactionError::Storage(error) => error.into(),
+            error => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
 impl From<redb::CommitError> for StoreError {
     fn from(error: redb::CommitError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            redb::CommitError::Storage(error) => error.into(),
+            error => Self::Unavailable(error.to_string()),
+        }
     }
+}
+
+/// Says which room an I/O error is the lack of, if that is what it is.
+pub(super) fn no_room(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::StorageFull => "no space left on the device",
+        io::ErrorKind::QuotaExceeded => "the disk quota is used up",
+        io::ErrorKind::FileTooLarge => "the file may not grow any further",
+        _ => return None,
+    })
 }

@@ -13,7 +13,7 @@ use super::table::Write;
 use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::Engine;
-use crate::store::{RevocationReason, Sessions, Settings};
+use crate::store::{Maintenance, RevocationReason, Sessions, Settings};
 use uuid::Uuid;
 
 /// A file in a folder of its own, gone with the case.
@@ -168,7 +168,7 @@ async fn a_full_disk_is_an_error_until_there_is_space() {
     full.store(true, Ordering::SeqCst);
     for _ in 0..3 {
         let error = store.put_setting("meanwhile", "1").await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert_eq!(error, StoreError::Full("no space left on the device"));
         assert!(store.health().await.is_err());
     }
     full.store(false, Ordering::SeqCst);
@@ -188,6 +188,37 @@ async fn a_full_disk_is_an_error_until_there_is_space() {
             "{name}"
         );
     }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_gives_back_the_room_of_what_is_gone() {
+    let folder = InFolder::new();
+    let settings = folder.settings();
+    let store = Embedded::open(&settings).unwrap();
+    let long = "x".repeat(1 << 18);
+    for number in 0..64 {
+        store.put_setting(&number.to_string(), &long).await.unwrap();
+    }
+    for number in 1..64 {
+        let name = number.to_string();
+        let gone = store.replace_setting(&name, Some(&long), None, UnixTime(1));
+        gone.await.unwrap();
+    }
+    let bytes = store.bytes().await.unwrap().unwrap();
+    assert_eq!(bytes, std::fs::metadata(&settings.path).unwrap().len());
+    assert!(matches!(
+        Embedded::compact(&settings),
+        Err(OpenError::InUse(_))
+    ));
+    store.close().await;
+    drop(store);
+
+    let (before, after) = Embedded::compact(&settings).unwrap();
+    assert!(before >= 16 << 20 && after < 4 << 20, "{before} {after}");
+    assert_eq!(after, std::fs::metadata(&settings.path).unwrap().len());
+    let store = Embedded::open(&settings).unwrap();
+    assert_eq!(store.setting("0").await.unwrap().as_deref(), Some(&*long));
     store.close().await;
 }
 

@@ -270,9 +270,7 @@ impl Thread {
             tracing::error!(%error, "the store can not be opened again yet");
             while let Ok(message) = self.messages.try_recv() {
                 match message {
-                    Message::Job(job) => {
-                        job.answer(Err(StoreError::Unavailable(error.to_string())))
-                    }
+                    Message::Job(job) => job.answer(Err(StoreError::from(&error))),
                     Message::Close(closed) => self.close(closed),
                     Message::Release(lent) => {
                         self.file.release();

@@ -118,12 +118,10 @@ pub(super) struct Database {
 pub(super) fn prepare(settings: &PostgresSettings) -> Result<(Database, Connector), ConnectError> {
     // The parser's error may quote what it did not understand, which may be the password.
     let mut config = Config::from_str(&settings.url).map_err(|_| ConnectError::Url)?;
-    if !settings.url.contains("sslmode") {
-        let own_machine = config.get_hosts().iter().all(is_own_machine);
-        config.ssl_mode(if own_machine {
-            SslMode::Disable
-        } else {
-            SslMode::Require
+    if !says_ssl_mode(&settings.url) {
+        config.ssl_mode(match stays_on_machine(&config) {
+            true => SslMode::Disable,
+            false => SslMode::Require,
         });
     }
     if config.get_application_name().is_none() {
@@ -285,6 +283,30 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
+/// Whether the URI, or the string of keywords and values, says whether the connection is encrypted.
+/// The word may as well be part of a password or of a name.
+fn says_ssl_mode(url: &str) -> bool {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let query = url.rsplit_once('?').map_or("", |(_, query)| query);
+        return url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "sslmode");
+    }
+    // Of two values of a keyword the last one counts: one that goes before changes nothing where
+    // the string has its own.
+    let with_default = |mode: &str| Config::from_str(&format!("sslmode={mode} {url}"));
+    let modes = [with_default("disable"), with_default("require")];
+    matches!(&modes, [Ok(one), Ok(other)] if one.get_ssl_mode() == other.get_ssl_mode())
+}
+
+/// Whether every address that is connected to is this machine's. An address in `hostaddr` is
+/// connected to whatever the host's name says, which then is only what a certificate is compared with.
+fn stays_on_machine(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    match addresses {
+        [] => hosts.iter().all(is_own_machine),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    }
+}
+
 fn is_own_machine(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
@@ -339,3 +361,82 @@ const CONNECT: Duration = Duration::from_secs(3);
 const OPERATION: Duration = Duration::from_secs(5);
 /// Attempts at an operation that others keep getting ahead of.
 const ATTEMPTS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str) -> SslMode {
+        let settings = PostgresSettings {
+            url: url.to_owned(),
+            root_certificates: None,
+            connections: 1,
+        };
+        prepare(&settings).unwrap().1.config.get_ssl_mode()
+    }
+
+    #[test]
+    fn a_connection_that_leaves_the_machine_is_encrypted_unless_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("postgres://ada@localhost/db", SslMode::Disable),
+            ("postgres://ada@127.0.0.1,[::1]/db", SslMode::Disable),
+            ("host=/run/postgresql user=ada", SslMode::Disable),
+            ("postgres://ada@db.example/db", SslMode::Require),
+            ("postgres://ada@localhost,db.example/db", SslMode::Require),
+            // The address is what is connected to.
+            (
+                "host=localhost hostaddr=192.0.2.7 user=ada",
+                SslMode::Require,
+            ),
+            (
+                "host=localhost hostaddr=127.0.0.1 user=ada",
+                SslMode::Disable,
+            ),
+            ("hostaddr=192.0.2.7 user=ada", SslMode::Require),
+            ("hostaddr=::1 user=ada", SslMode::Disable),
+            (
+                "host=/run/postgresql hostaddr=192.0.2.7 user=ada",
+                SslMode::Require,
+            ),
+            (
+                "host=db.example hostaddr=127.0.0.1 user=ada",
+                SslMode::Disable,
+            ),
+            (
+                "postgres://ada@localhost/db?hostaddr=192.0.2.7",
+                SslMode::Require,
+            ),
+            (
+                "host=localhost,localhost hostaddr=127.0.0.1,192.0.2.7 user=ada",
+                SslMode::Require,
+            ),
+            // The word in a password, a name or a value is no setting.
+            ("postgres://ada:sslmode@db.example/db", SslMode::Require),
+            ("postgres://ada@db.example/sslmode", SslMode::Require),
+            (
+                "host=db.example password=sslmode user=ada",
+                SslMode::Require,
+            ),
+            (
+                "host=db.example user=ada application_name='sslmode=disable'",
+                SslMode::Require,
+            ),
+            // What is said counts.
+            (
+                "postgres://ada@db.example/db?sslmode=disable",
+                SslMode::Disable,
+            ),
+            (
+                "postgres://ada@db.example/db?sslmode=prefer",
+                SslMode::Prefer,
+            ),
+            ("host=db.example user=ada sslmode=prefer", SslMode::Prefer),
+            (
+                "host=localhost user=ada sslmode = require",
+                SslMode::Require,
+            ),
+        ] {
+            assert_eq!(mode(url), expected, "{url}");
+        }
+    }
+}

@@ -102,7 +102,7 @@ async fn listen(
         if std::mem::take(failing) {
             tracing::info!("changes are followed again");
         }
-        shared.publish(unsigned(row.get(0)));
+        shared.set_latest(unsigned(row.get(0)));
     }
 }
 

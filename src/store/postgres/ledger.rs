@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
-use super::row::{encoded, record, signed, unsigned};
+use super::row::{column, encoded, record, signed, unsigned};
 use crate::clock::UnixTime;
-use crate::store::{AuditRecord, Change, Changes, Digest, Ledger, Page, PageRequest, StoreError};
+use crate::store::{
+    AuditRecord, Change, Changes, Digest, Ledger, Page, PageRequest, Position, StoreError,
+};
 
 #[async_trait]
 impl Ledger for Postgres {
@@ -16,23 +18,28 @@ impl Ledger for Postgres {
         self.latest_change.clone()
     }
 
-    async fn changes_since(&self, sequence: u64, limit: usize) -> Result<Changes, StoreError> {
-        self.read((sequence, limit), |on, &(sequence, limit)| {
+    async fn changes_since(&self, read: Position, limit: usize) -> Result<Changes, StoreError> {
+        self.read((read, limit), |on, &(read, limit)| {
             Box::pin(async move {
                 let sql = "SELECT latest, swept, \
                      (SELECT coalesce(json_agg(record ORDER BY sequence), '[]')::text FROM \
                       (SELECT sequence, record FROM vestibule.changes WHERE sequence > $1 \
-                       ORDER BY sequence LIMIT $2) AS page) \
+                       ORDER BY sequence LIMIT $2) AS page), \
+                     (SELECT record::text FROM vestibule.changes WHERE sequence = $1), \
+                     (SELECT record::text FROM vestibule.changes WHERE sequence = latest) \
                      FROM vestibule.change_counter";
                 let limit = signed(limit.clamp(1, PageRequest::MAX) as u64);
-                let found = rows(on, sql, &[&signed(sequence), &limit]).await?;
+                let found = rows(on, sql, &[&signed(read.sequence), &limit]).await?;
                 let row = found.first().ok_or(StoreError::Corrupt("change_counter"))?;
                 let changes: Vec<Change> = record(row, 2, "changes")?;
-                let swept = unsigned(row.get(1));
+                let (latest, swept) = (unsigned(row.get(0)), unsigned(row.get(1)));
+                let there: Option<Change> = column(row, 3, "changes")?;
+                let last: Option<Change> = column(row, 4, "changes")?;
                 Ok(Changes {
                     changes,
-                    lost: sequence < swept,
-                    latest: unsigned(row.get(0)),
+                    lost: read.sequence < swept,
+                    set_back: read.is_contradicted(there.as_ref(), latest, swept),
+                    latest: last.as_ref().map_or(latest.into(), Position::from),
                 })
             })
         })

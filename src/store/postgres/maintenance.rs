@@ -45,6 +45,10 @@ impl Maintenance for Postgres {
         })
     }
 
+    async fn bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
         self.read(request, |on, request| Box::pin(export(on, request)))
             .await

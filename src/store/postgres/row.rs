@@ -219,7 +219,7 @@ pub(super) async fn record_change(
         .ok_or(StoreError::Corrupt("change_counter"))?
         .get(0);
     let sequence = unsigned(latest);
-    let text = encoded(&Change { sequence, at, kind })?;
+    let text = encoded(&Change::new(sequence, at, kind))?;
     let sql =
         "INSERT INTO vestibule.changes (sequence, at, record) VALUES ($1, $2, $3::text::json)";
     execute(tx.on(), sql, &[&latest, &signed(at.0), &text]).await?;

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
+use super::ledger::put_spent;
 use super::row::{SESSION, encoded, put_mark, put_session, record, record_change, session, signed};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, Ended, NotBefore, Page, PageRequest, RevocationReason,
+    Activity, ChangeKind, Digest, End, Ended, NotBefore, Once, Page, PageRequest, RevocationReason,
     RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
 };
 
@@ -48,6 +49,28 @@ impl Sessions for Postgres {
     async fn end_sessions(&self, scope: RevocationScope, at: UnixTime) -> Result<(), StoreError> {
         self.write((scope, at), |tx, (scope, at)| {
             Box::pin(end_all(tx, scope, *at))
+        })
+        .await
+    }
+
+    async fn end_once(
+        &self,
+        once: Once,
+        ends: Option<End>,
+        at: UnixTime,
+    ) -> Result<bool, StoreError> {
+        self.write((once, ends, at), |tx, (once, ends, at)| {
+            Box::pin(async move {
+                if !put_spent(tx, once.id, once.until).await? {
+                    return Ok(false);
+                }
+                match ends {
+                    Some(End::Session(sid, cause)) => end(tx, *sid, *cause, *at).await.map(drop)?,
+                    Some(End::Sessions(scope)) => end_all(tx, scope, *at).await?,
+                    None => {}
+                }
+                Ok(true)
+            })
         })
         .await
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::{self, CASES, Engine};
 use crate::store::{
-    ChangeKind, Ledger, RevocationReason, Sessions, Settings, SignIn, SignInOutcome, Users,
+    ChangeKind, Digest, Ledger, RevocationReason, Sessions, Settings, SignIn, SignInOutcome, Users,
 };
 
 mod server;
@@ -85,11 +85,15 @@ async fn gateways_share_a_database() {
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
     ];
     two_gateways_make_one_user(&cases[0]).await;
     an_end_reaches_the_other_gateway(&cases[1]).await;
     a_change_that_commits_late_is_not_skipped(&cases[2]).await;
     a_newer_schema_is_refused(&cases[3]).await;
+    a_database_that_was_set_back_is_noticed(&cases[4]).await;
+    a_newcomer_who_was_deleted_meanwhile_is_not_made(&cases[5]).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
@@ -143,7 +147,7 @@ async fn an_end_reaches_the_other_gateway(databases: &InDatabases<'_>) {
 
     let mut heard = one.latest_change();
     heard.wait_for(|&latest| latest >= 2).await.unwrap();
-    let changes = one.changes_since(0, 10).await.unwrap().changes;
+    let changes = one.changes_since(0.into(), 10).await.unwrap().changes;
     let kinds: Vec<_> = changes.into_iter().map(|change| change.kind).collect();
     for sid in [sid, second.sid] {
         assert!(kinds.contains(&ChangeKind::SessionEnded(sid)));
@@ -194,16 +198,89 @@ async fn a_change_that_commits_late_is_not_skipped(databases: &InDatabases<'_>) 
     {
         tokio::task::yield_now().await;
     }
-    assert_eq!(store.changes_since(0, 10).await.unwrap().changes, []);
+    assert_eq!(store.changes_since(0.into(), 10).await.unwrap().changes, []);
     late.commit().await.unwrap();
     ending.await.unwrap().unwrap();
-    let changes = store.changes_since(0, 10).await.unwrap();
+    let changes = store.changes_since(0.into(), 10).await.unwrap();
     let numbers: Vec<_> = changes
         .changes
         .iter()
         .map(|change| change.sequence)
         .collect();
-    assert_eq!((numbers, changes.latest), (vec![1, 2], 2));
+    assert_eq!((numbers, changes.latest.sequence), (vec![1, 2], 2));
+    store.close().await;
+}
+
+/// After a failover to a server that lacked the latest writes, or a restore from a copy.
+async fn a_database_that_was_set_back_is_noticed(databases: &InDatabases<'_>) {
+    let store = databases.connect().await;
+    let change = async || {
+        let ended = store.end_session(Uuid::now_v7(), RevocationReason::Logout, NOW);
+        assert_eq!(ended.await.unwrap(), None);
+    };
+    for _ in 0..4 {
+        change().await;
+    }
+    let read = store.changes_since(0.into(), 9).await.unwrap().latest;
+    assert_eq!(read.sequence, 4);
+    change().await;
+    let news = store.changes_since(read, 9).await.unwrap();
+    assert_eq!(
+        (news.set_back, news.lost, news.changes.len()),
+        (false, false, 1)
+    );
+    assert_eq!(*store.latest_change().borrow(), 5);
+
+    let name = format!("case_{}", databases.number);
+    let client = databases.server.client(&name).await;
+    client.batch_execute(SET_BACK).await.unwrap();
+    let mut heard = store.latest_change();
+    heard.wait_for(|&latest| latest == 2).await.unwrap();
+    for latest in 3..7 {
+        let news = store.changes_since(read, 9).await.unwrap();
+        assert!(news.set_back, "{news:?}");
+        change().await;
+        let news = store.changes_since(read, 9).await.unwrap();
+        assert_eq!((news.set_back, news.latest.sequence), (true, latest));
+        // Whoever read that goes on from there.
+        let next = store.changes_since(news.latest, 9).await.unwrap();
+        assert_eq!(
+            (next.set_back, next.lost, next.changes.len()),
+            (false, false, 0)
+        );
+    }
+    store.close().await;
+}
+
+const SET_BACK: &str = "DELETE FROM vestibule.changes WHERE sequence > 2; \
+     UPDATE vestibule.change_counter SET latest = 2";
+
+/// The statement that writes a newcomer looks for a tombstone that was not there before.
+async fn a_newcomer_who_was_deleted_meanwhile_is_not_made(databases: &InDatabases<'_>) {
+    let store = databases.connect().await;
+    for (sub, deleted) in [("ada", true), ("bob", false)] {
+        let request = conformance::token(sub);
+        let decision = store
+            .read(request.clone(), |on, request| {
+                Box::pin(users::decided(on, request))
+            })
+            .await
+            .unwrap();
+        if deleted {
+            let user = signed_in(&store, request.clone()).await.user;
+            let until = NOW.plus(std::time::Duration::from_secs(3600));
+            let gone = store.delete_user(user.id, NOW, until).await.unwrap();
+            assert!(gone.is_some());
+        }
+        let identity = Digest::of(&[&request.iss, &request.sub]);
+        let first_sign_in = first_sign_in::FirstSignIn::of(&decision, identity).unwrap();
+        let put = store.read(first_sign_in, |on, first_sign_in| {
+            Box::pin(first_sign_in::put(on, first_sign_in))
+        });
+        assert_eq!(put.await.unwrap(), !deleted);
+        let user = store.user_by_identity(&request.iss, &request.sub).await;
+        assert_eq!(user.unwrap().is_none(), deleted);
+    }
     store.close().await;
 }
 

@@ -259,7 +259,10 @@ const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHE
       WHERE $6 AND user_id IN (SELECT user_id FROM k)), \
      (SELECT latest FROM vestibule.change_counter)";
 
-async fn decided(on: &impl GenericClient, request: &SignIn) -> Result<Decision, Failure> {
+pub(super) async fn decided(
+    on: &impl GenericClient,
+    request: &SignIn,
+) -> Result<Decision, Failure> {
     let identity = identity_key(&request.iss, &request.sub);
     let email = request.email.as_deref().map(email_key);
     let tombstone = Digest::of(&[&request.iss, &request.sub]).0.to_vec();

@@ -17,10 +17,73 @@ use crate::clock::UnixTime;
 pub struct Change {
     /// Its number, from 1.
     pub sequence: u64,
+    /// A random number, by which a change is told from another that got its number in a database
+    /// that was set back. 0 for one that an earlier release wrote.
+    #[serde(default)]
+    pub mark: u64,
     /// When.
     pub at: UnixTime,
     /// What.
     pub kind: ChangeKind,
+}
+
+impl Change {
+    /// A change that is made now.
+    pub(in crate::store) fn new(sequence: u64, at: UnixTime, kind: ChangeKind) -> Self {
+        // 0 says that there is none.
+        let mark = fastrand::u64(1..);
+        Self {
+            sequence,
+            mark,
+            at,
+            kind,
+        }
+    }
+}
+
+/// How far somebody has read the changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The number of the last change that was read; 0 for none.
+    pub sequence: u64,
+    /// That change's mark, where it is known.
+    pub mark: Option<u64>,
+}
+
+impl Position {
+    /// Whether what was read is not what the store has: it was set back, to a copy or to a server
+    /// that lacked the latest writes. `there` is the change that has the number now.
+    pub(in crate::store) fn is_contradicted(
+        self,
+        there: Option<&Change>,
+        latest: u64,
+        swept: u64,
+    ) -> bool {
+        match (self.mark, there) {
+            _ if latest < self.sequence => true,
+            (Some(mark), Some(change)) => change.mark != mark,
+            (Some(_), None) => swept < self.sequence,
+            (None, _) => false,
+        }
+    }
+}
+
+impl From<u64> for Position {
+    fn from(sequence: u64) -> Self {
+        Self {
+            sequence,
+            mark: None,
+        }
+    }
+}
+
+impl From<&Change> for Position {
+    fn from(change: &Change) -> Self {
+        Self {
+            sequence: change.sequence,
+            mark: (change.mark != 0).then_some(change.mark),
+        }
+    }
 }
 
 /// What changed.
@@ -62,6 +125,25 @@ pub struct AuditRecord {
     /// More about it; nothing secret.
     #[serde(default)]
     pub detail: Map<String, Value>,
+}
+
+/// An id that may be used once, at whichever gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The hash of the id and of what it is an id of.
+    pub id: Digest,
+    /// It is forgotten some time after this, when whatever it came with is no longer accepted anyway.
+    pub until: UnixTime,
+}
+
+impl Once {
+    /// `id` within `scope`.
+    pub fn new(scope: &str, id: &str, until: UnixTime) -> Self {
+        Self {
+            id: Digest::of(&[scope, id]),
+            until,
+        }
+    }
 }
 
 /// That an identity was deleted: a token issued up to then makes no new user.
@@ -113,5 +195,41 @@ impl<'de> Deserialize<'de> for Digest {
         value
             .map(Self)
             .ok_or_else(|| de::Error::custom("not a digest"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_compared_with_what_is_there() {
+        let change = |sequence, mark| Change {
+            mark,
+            ..Change::new(sequence, UnixTime(1), ChangeKind::SigningKeysChanged)
+        };
+        let (seen, other) = (change(9, 1), change(9, 2));
+        let read = Position::from(&seen);
+        for (there, latest, swept, contradicted) in [
+            (Some(&seen), 9, 0, false),
+            (Some(&seen), 12, 0, false),
+            // Set back, and then further than before.
+            (None, 7, 0, true),
+            (Some(&other), 9, 0, true),
+            (Some(&other), 12, 0, true),
+            // Swept, or imported into an empty database.
+            (None, 12, 10, false),
+            (None, 12, 9, false),
+            (None, 12, 8, true),
+        ] {
+            let found = read.is_contradicted(there, latest, swept);
+            assert_eq!(found, contradicted, "{there:?} {latest} {swept}");
+        }
+        // Without a mark only the number can tell.
+        for read in [Position::from(9), Position::from(&change(9, 0))] {
+            assert!(!read.is_contradicted(Some(&other), 9, 0));
+            assert!(read.is_contradicted(None, 8, 0));
+        }
+        assert!(!Position::default().is_contradicted(None, 0, 0));
     }
 }

@@ -1,0 +1,134 @@
+//! A store that waits where a test says, so that an interleaving is forced and not hoped for.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+use super::operations::operations;
+use super::{
+    Activity, AuditRecord, Changes, Digest, End, Exported, Ledger, Maintenance, NewUser, Once,
+    Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord, Sessions,
+    Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User,
+    UserFilter, Users,
+};
+use crate::clock::UnixTime;
+
+/// Any engine, with gates at its operations.
+pub(crate) struct Gated {
+    store: Arc<dyn Store>,
+    gates: Mutex<Vec<Gate>>,
+}
+
+/// On which side of an operation a gate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Nothing was read or written yet.
+    Before,
+    /// Everything was, and nobody has heard of it.
+    After,
+}
+
+struct Gate {
+    operation: &'static str,
+    when: When,
+    reached: oneshot::Sender<()>,
+    opened: oneshot::Receiver<()>,
+}
+
+/// A gate that the next call of an operation waits at, from outside.
+pub(crate) struct Held {
+    reached: oneshot::Receiver<()>,
+    open: oneshot::Sender<()>,
+}
+
+impl Gated {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            gates: Mutex::default(),
+        }
+    }
+
+    /// Holds the next call of an operation, by its name; later ones pass.
+    pub(crate) fn hold(&self, operation: &'static str, when: When) -> Held {
+        let (reached, is_reached) = oneshot::channel();
+        let (open, opened) = oneshot::channel();
+        self.gates().push(Gate {
+            operation,
+            when,
+            reached,
+            opened,
+        });
+        Held {
+            reached: is_reached,
+            open,
+        }
+    }
+
+    async fn pass(&self, operation: &'static str, when: When) {
+        let gate = {
+            let mut gates = self.gates();
+            let at = gates
+                .iter()
+                .position(|gate| gate.operation == operation && gate.when == when);
+            at.map(|at| gates.remove(at))
+        };
+        if let Some(gate) = gate {
+            // A test that has gone on holds nobody.
+            let _ = gate.reached.send(());
+            let _ = gate.opened.await;
+        }
+    }
+
+    fn gates(&self) -> std::sync::MutexGuard<'_, Vec<Gate>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn around<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.pass(operation, When::Before).await;
+        let outcome = work.await;
+        self.pass(operation, When::After).await;
+        outcome
+    }
+}
+
+impl Held {
+    /// Waits until somebody stands at the gate.
+    pub(crate) async fn reached(&mut self) {
+        (&mut self.reached).await.unwrap();
+    }
+
+    /// Lets them go on.
+    pub(crate) fn open(self) {
+        self.open.send(()).unwrap();
+    }
+}
+
+macro_rules! gated {
+    ($($trait:ident [$($plain:item)*] {
+        $(fn $operation:ident($($argument:ident: $type:ty),*) -> $output:ty;)*
+    })*) => {
+        $(
+            #[async_trait]
+            impl $trait for Gated {
+                $($plain)*
+                $(
+                    async fn $operation(&self, $($argument: $type),*) -> Result<$output, StoreError> {
+                        let operation = self.store.$operation($($argument),*);
+                        self.around(stringify!($operation), operation).await
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+operations!(gated);

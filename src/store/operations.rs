@@ -1,0 +1,83 @@
+//! Every operation of a store, in one list, for what wraps any engine.
+
+/// Hands the list to a macro: each trait with what is passed on as it is in brackets, and its
+/// operations. `self.store` is the engine.
+macro_rules! operations {
+    ($wrapper:ident) => {
+        $wrapper! {
+            Users [] {
+                fn sign_in(request: SignIn) -> SignInOutcome;
+                fn user(id: Uuid) -> Option<User>;
+                fn user_by_identity(iss: &str, sub: &str) -> Option<User>;
+                fn users(filter: UserFilter, page: PageRequest) -> Page<User>;
+                fn create_user(user: NewUser) -> User;
+                fn set_blocked(id: Uuid, blocked: bool, at: UnixTime) -> Option<User>;
+                fn set_metadata(id: Uuid, metadata: Map<String, Value>, at: UnixTime) -> Option<User>;
+                fn delete_user(id: Uuid, at: UnixTime, until: UnixTime) -> Option<User>;
+            }
+            Sessions [] {
+                fn session(sid: Uuid) -> Option<SessionRecord>;
+                fn sessions(user: Option<Uuid>, page: PageRequest) -> Page<SessionRecord>;
+                fn end_session(sid: Uuid, cause: RevocationReason, at: UnixTime) -> Option<SessionRecord>;
+                fn end_sessions(scope: RevocationScope, at: UnixTime) -> ();
+                fn end_once(once: Once, end: Option<End>, at: UnixTime) -> bool;
+                fn touch(activities: Vec<Activity>) -> ();
+                fn put_session_alias(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
+                fn session_alias(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
+            }
+            SigningKeys [] {
+                fn signing_keys() -> Vec<SigningKeyRecord>;
+                fn insert_signing_key_if_none(key: SigningKeyRecord) -> Vec<SigningKeyRecord>;
+                fn put_signing_key(key: SigningKeyRecord) -> ();
+                fn replace_signing_keys(
+                    seen: Vec<SigningKeyRecord>,
+                    keys: Vec<SigningKeyRecord>,
+                    at: UnixTime
+                ) -> ();
+            }
+            Settings [] {
+                fn setting(name: &str) -> Option<String>;
+                fn settings(prefix: &str) -> Vec<(String, String)>;
+                fn setting_or_insert(name: &str, value: &str) -> String;
+                fn put_setting(name: &str, value: &str) -> ();
+                fn replace_setting(
+                    name: &str,
+                    seen: Option<&str>,
+                    value: Option<&str>,
+                    at: UnixTime
+                ) -> ();
+            }
+            Ledger [
+                fn latest_change(&self) -> watch::Receiver<u64> {
+                    self.store.latest_change()
+                }
+            ] {
+                fn changes_since(read: Position, limit: usize) -> Changes;
+                fn consume_once(scope: &str, id: &str, until: UnixTime) -> bool;
+                fn append_audit(record: AuditRecord) -> ();
+                fn audit(page: PageRequest) -> Page<AuditRecord>;
+            }
+            Maintenance [] {
+                fn sweep(now: UnixTime, audit_from: UnixTime) -> Swept;
+                fn export(page: PageRequest) -> Page<Exported>;
+                fn import(records: Vec<Exported>) -> ();
+                fn bytes() -> Option<u64>;
+            }
+            Store [
+                async fn close(&self) {
+                    self.store.close().await;
+                }
+                async fn release(&self) {
+                    self.store.release().await;
+                }
+                async fn reacquire(&self) {
+                    self.store.reacquire().await;
+                }
+            ] {
+                fn health() -> ();
+            }
+        }
+    };
+}
+
+pub(super) use operations;
