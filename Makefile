@@ -18,6 +18,8 @@ VESTIBULE_BIN ?= $(CARGO_TARGET_DIR)/debug/vestibule
 SOAK ?= 10m
 CASES ?= 100000
 FUZZ ?= 60
+# For how many seconds `history` strikes.
+HISTORY ?= 300
 
 .PHONY: help
 help: ## List the targets
@@ -120,6 +122,11 @@ soak: nextest ## Kill the gateway 100 times, then repeat load and change tests f
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
 	    -E 'binary(vestibule) & test(/^(running::(changes|restart|upgrade)|listening::guard|sessions::herd|tokens::keys)::/)'
+
+.PHONY: history
+history: nextest ## Two gateways, one PostgreSQL, faults for HISTORY (300) seconds: what was promised held
+	VESTIBULE_HISTORY=$(HISTORY) cargo nextest run --locked --profile soak --no-capture \
+	    -E 'binary(vestibule) & test(/^running::history::/)'
 
 .PHONY: fuzz
 fuzz: nextest ## Test each property with CASES (100000) inputs, then fuzz each target for FUZZ (60) seconds

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod crash;
 pub mod disk;
 pub mod fuzz;
+pub mod history;
 pub mod memory;
 pub mod postgres;
 pub mod reload;

@@ -1,0 +1,461 @@
+//! A history in the manner of Jepsen: two gateways on one PostgreSQL, clients that sign in, come again
+//! and are ended in every way, while processes are killed and stopped, connections cut and the
+//! database restarted. What was recorded is then held against what is promised.
+//!
+//! `make history` runs it for minutes, this suite for seconds. Whether the checker would notice is
+//! shown by faults that are put into the database: a feed with gaps, a commit that is acknowledged
+//! before it is durable, a tombstone that is lost.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::postgres::server::Server;
+use crate::support::test_gateway::config;
+use crate::support::{
+    ACME, GLOBEX, Gateway, Key, RawUpstream, TestIssuer, TokenBuilder, Wire, decode,
+};
+
+mod checker;
+mod cut;
+
+use checker::{Event, What, violations};
+use cut::Way;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_lets_an_ended_login_through_or_loses_what_was_acknowledged() {
+    let mut scene = Scene::start(&[], "").await;
+    let seconds = std::env::var("VESTIBULE_HISTORY").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(10);
+    let clients = scene.clients(CLIENTS);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut faults = BTreeMap::new();
+    let mut kinds = FAULTS.iter().cycle();
+    while Instant::now() < until {
+        sleep(pause(200, 900)).await;
+        let kind = *kinds.next().unwrap();
+        scene.strike(kind).await;
+        *faults.entry(format!("{kind:?}")).or_insert(0) += 1;
+    }
+    clients.stop().await;
+    // All is well again: whatever is left must hold.
+    sleep(LAG * 2).await;
+    scene.look_at_everybody().await;
+    let events = scene.events();
+    let (uses, ends) = count(&events);
+    let found = violations(&events, LAG);
+    println!(
+        "{} operations: {uses} requests let through, {ends} ends; {faults:?}",
+        events.len()
+    );
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(uses > 50 && ends > 10, "{uses} {ends}: that shows nothing");
+}
+
+/// Of two changes one is missing: the other gateway never hears of some ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_feed_with_gaps_is_noticed() {
+    let gaps = trigger("changes", "NEW.sequence % 2 = 0");
+    let scene = Scene::start(&[], &gaps).await;
+    scene
+        .clients(CLIENTS)
+        .until_noticed(&scene, async || {})
+        .await;
+}
+
+/// Somebody is deleted, and an old token makes another user of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_tombstone_is_noticed() {
+    let scene = Scene::start(&[], &trigger("tombstones", "true")).await;
+    scene
+        .clients(CLIENTS)
+        .until_noticed(&scene, async || {})
+        .await;
+}
+
+/// Commits are acknowledged before they are durable, and the database crashes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_early_acknowledgement_is_noticed() {
+    let early = ["synchronous_commit=off", "wal_writer_delay=10000ms"];
+    let scene = Scene::start(&early, "").await;
+    let server = Arc::clone(&scene.server);
+    let crash = async || {
+        let mut server = server.lock().await;
+        server.stop().await;
+        server.start_again().await;
+    };
+    scene.clients(CLIENTS).until_noticed(&scene, crash).await;
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Kill(usize),
+    Stop(usize),
+    Cut(usize),
+    Database,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Kill(0),
+    Fault::Cut(1),
+    Fault::Stop(1),
+    Fault::Database,
+    Fault::Stop(0),
+    Fault::Kill(1),
+    Fault::Cut(0),
+];
+
+struct Scene {
+    gateways: Vec<Option<Gateway>>,
+    ways: Vec<Way>,
+    server: Arc<tokio::sync::Mutex<Server>>,
+    world: Arc<World>,
+    _globex: TestIssuer,
+    _secrets: tempfile::TempDir,
+}
+
+/// What clients share.
+struct World {
+    public: Vec<SocketAddr>,
+    admin: Vec<SocketAddr>,
+    acme: TestIssuer,
+    upstream: RawUpstream,
+    begun: Instant,
+    next: AtomicUsize,
+    /// Each with the path by which the upstream may have seen it.
+    history: Mutex<Vec<(Event, String)>>,
+    /// The users whom the upstream was told of, by path.
+    told: Mutex<BTreeMap<String, String>>,
+    logins: Mutex<Vec<Login>>,
+}
+
+#[derive(Clone)]
+struct Login {
+    number: usize,
+    sub: String,
+    token: String,
+}
+
+impl Scene {
+    /// `options` of the database, and SQL for it once the gateways have made their tables.
+    async fn start(options: &[&str], sql: &str) -> Self {
+        let server = Server::start(options).await;
+        let secrets = tempfile::TempDir::new().unwrap();
+        let secret = |name: &str, text: &str| {
+            let path = secrets.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            format!("file:{}", path.display())
+        };
+        let acme = TestIssuer::start(ACME, Key::p256("acme-1")).await;
+        let globex = TestIssuer::start(GLOBEX, Key::p256("globex-1")).await;
+        let upstream = RawUpstream::start().await;
+        let mut base = config(&acme, &globex, &upstream);
+        base["public_url"] = json!("https://app.example.com");
+        let keys = json!([secret("key", &"A".repeat(43))]);
+        base["session"] = json!({"key_encryption_keys": keys, "revocation_max_staleness": "1s"});
+        base["log"] = json!({"level": "warn", "access": false});
+        let (mut gateways, mut ways) = (Vec::new(), Vec::new());
+        for number in 0..2 {
+            let way = Way::to(server.port()).await;
+            let url = format!("postgres://postgres@{}/postgres", way.address);
+            let mut config = base.clone();
+            config["store"] = json!({"postgres": secret(&format!("url-{number}"), &url)});
+            let gateway = Gateway::start(config).await;
+            gateway.wait_until_whole().await;
+            gateways.push(Some(gateway));
+            ways.push(way);
+        }
+        if !sql.is_empty() {
+            let client = server.client("postgres").await;
+            client.batch_execute(sql).await.unwrap();
+        }
+        let addresses =
+            |of: fn(&Gateway) -> SocketAddr| gateways.iter().flatten().map(of).collect();
+        let world = World {
+            public: addresses(|gateway| gateway.public),
+            admin: addresses(|gateway| gateway.admin),
+            acme,
+            upstream,
+            begun: Instant::now(),
+            next: AtomicUsize::new(0),
+            history: Mutex::default(),
+            told: Mutex::default(),
+            logins: Mutex::default(),
+        };
+        Self {
+            gateways,
+            ways,
+            server: Arc::new(tokio::sync::Mutex::new(server)),
+            world: Arc::new(world),
+            _globex: globex,
+            _secrets: secrets,
+        }
+    }
+
+    fn clients(&self, count: usize) -> Clients {
+        let (stop, stopped) = watch::channel(false);
+        let tasks = (0..count).map(|_| {
+            let (world, stopped) = (Arc::clone(&self.world), stopped.clone());
+            tokio::spawn(async move { world.be_a_client(stopped).await })
+        });
+        Clients {
+            tasks: tasks.collect(),
+            stop,
+        }
+    }
+
+    async fn strike(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill(at) => {
+                let gateway = self.gateways[at].take().unwrap();
+                self.gateways[at] = Some(gateway.restart().await);
+            }
+            Fault::Stop(at) => {
+                let gateway = self.gateways[at].as_ref().unwrap();
+                gateway.signal("STOP");
+                sleep(pause(500, 2500)).await;
+                gateway.signal("CONT");
+            }
+            Fault::Cut(at) => {
+                self.ways[at].cut(true);
+                sleep(pause(500, 2500)).await;
+                self.ways[at].cut(false);
+            }
+            Fault::Database => {
+                let mut server = self.server.lock().await;
+                server.stop().await;
+                sleep(pause(100, 1000)).await;
+                server.start_again().await;
+            }
+        }
+    }
+
+    /// Every login once more, at both gateways.
+    async fn look_at_everybody(&self) {
+        let logins = self.world.logins.lock().unwrap().clone();
+        for login in logins.iter().rev().take(400) {
+            for gateway in 0..2 {
+                self.world.come(gateway, login).await;
+            }
+        }
+    }
+
+    /// What happened, with the users whom the upstream was told of.
+    fn events(&self) -> Vec<Event> {
+        let requests = self.world.upstream.take_unchecked();
+        let mut told = self.world.told.lock().unwrap();
+        told.extend(requests.iter().map(|request| {
+            let path = request.start_line().split(' ').nth(1).unwrap().to_owned();
+            let claims = decode(&request.bearer().expect("a session token")).claims;
+            (path, claims["sub"].as_str().unwrap().to_owned())
+        }));
+        let history = self.world.history.lock().unwrap();
+        let told = |(event, path): &(Event, String)| {
+            let mut event = event.clone();
+            if let What::Use { user, .. } = &mut event.what {
+                *user = told.get(path).cloned();
+            }
+            event
+        };
+        history.iter().map(told).collect()
+    }
+}
+
+struct Clients {
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Clients {
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+    }
+
+    /// Goes on until the checker has found something.
+    async fn until_noticed(self, scene: &Scene, fault: impl AsyncFn()) {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while violations(&scene.events(), LAG).is_empty() {
+            assert!(Instant::now() < deadline, "the checker notices nothing");
+            sleep(Duration::from_secs(1)).await;
+            fault().await;
+        }
+        self.stop().await;
+    }
+}
+
+impl World {
+    async fn be_a_client(&self, stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            let number = self.next.fetch_add(2, Ordering::Relaxed);
+            let sub = format!("sub-{number}");
+            let logins = [0, 1].map(|offset| Login {
+                number: number + offset,
+                sub: sub.clone(),
+                token: TokenBuilder::new(ACME, &self.acme.key)
+                    .sub(&sub)
+                    .claim("sid", offset)
+                    .sign(),
+            });
+            let mut signed_in = true;
+            for login in &logins {
+                // Both gateways know the session, or may.
+                for gateway in 0..2 {
+                    signed_in &= self.come(gateway, login).await == Some(200);
+                }
+            }
+            self.logins.lock().unwrap().extend(logins.iter().cloned());
+            if signed_in && fastrand::u8(..4) > 0 {
+                self.end(&logins).await;
+            }
+            for _ in 0..6 {
+                let known = self.logins.lock().unwrap().clone();
+                // The newest are the most likely to be wrongly remembered.
+                let recent = known.len().saturating_sub(24);
+                let login = &known[fastrand::usize(recent..known.len())];
+                self.come(fastrand::usize(..2), login).await;
+            }
+        }
+    }
+
+    async fn come(&self, gateway: usize, login: &Login) -> Option<u16> {
+        let path = format!("/{}", self.next.fetch_add(2, Ordering::Relaxed));
+        let bearer = format!("Bearer {}", login.token);
+        let fields = [("Authorization", &*bearer)];
+        let began = self.begun.elapsed();
+        let status = ask(self.public[gateway], "GET", &path, &fields, "").await;
+        let what = What::Use {
+            login: login.number,
+            sub: login.sub.clone(),
+            user: None,
+            passed: status == Some(200),
+        };
+        self.record(began, what, path);
+        status
+    }
+
+    /// Ends one of two logins, or both, in one of the ways there are.
+    async fn end(&self, logins: &[Login; 2]) {
+        let [first, second] = logins;
+        let gateway = fastrand::usize(..2);
+        let admin = self.admin[gateway];
+        let both = vec![first.number, second.number];
+        let way = ["logout", "sign-out", "block", "deletion"][fastrand::usize(..4)];
+        let user = match way {
+            "logout" => String::new(),
+            _ => match self.user(admin, &first.sub).await {
+                Some(user) => user,
+                None => return,
+            },
+        };
+        let began = self.begun.elapsed();
+        let json = [("Content-Type", "application/json")];
+        let of_user = format!("/admin/api/users/{user}");
+        let (status, logins) = match way {
+            "logout" => {
+                let bearer = format!("Bearer {}", first.token);
+                let (public, path) = (self.public[gateway], "/_vestibule/logout");
+                let status = ask(public, "POST", path, &[("Authorization", &bearer)], "").await;
+                (status, vec![first.number])
+            }
+            "sign-out" => {
+                let path = format!("{of_user}/sign-out");
+                (ask(admin, "POST", &path, &json, "").await, both)
+            }
+            "block" => {
+                let (path, body) = (format!("{of_user}/blocked"), r#"{"blocked":true}"#);
+                (ask(admin, "PUT", &path, &json, body).await, both)
+            }
+            _ => (ask(admin, "DELETE", &of_user, &json, "").await, both),
+        };
+        if status.is_some_and(|status| (200..300).contains(&status)) {
+            self.record(began, What::End { logins, by: way }, String::new());
+        }
+    }
+
+    async fn user(&self, admin: SocketAddr, sub: &str) -> Option<String> {
+        let path = format!("/admin/api/users?q={sub}");
+        let answer = request(admin, "GET", &path, &[], "").await?;
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        Some(body["users"][0]["id"].as_str()?.to_owned())
+    }
+
+    fn record(&self, began: Duration, what: What, path: String) {
+        let ended = self.begun.elapsed();
+        let event = Event { began, ended, what };
+        self.history.lock().unwrap().push((event, path));
+    }
+}
+
+/// The status, or nothing where the answer is not known.
+async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Option<u16> {
+    let answer = request(address, method, path, fields, body).await;
+    answer.map(|answer| answer.status())
+}
+
+async fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Option<crate::support::Message> {
+    let length = body.len();
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n"
+    );
+    for (name, value) in fields {
+        text += &format!("{name}: {value}\r\n");
+    }
+    let asked = async {
+        let mut wire = Wire::new(TcpStream::connect(address).await.ok()?);
+        wire.write(format!("{text}\r\n{body}")).await;
+        wire.read_response(method).await
+    };
+    timeout(ANSWER, asked).await.ok()?
+}
+
+/// A trigger that drops rows of a table.
+fn trigger(table: &str, when: &str) -> String {
+    format!(
+        "CREATE FUNCTION vestibule.lose() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN IF {when} THEN RETURN NULL; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER lose BEFORE INSERT ON vestibule.{table} \
+         FOR EACH ROW EXECUTE FUNCTION vestibule.lose()"
+    )
+}
+
+fn count(events: &[Event]) -> (usize, usize) {
+    let uses = |event: &&Event| matches!(event.what, What::Use { passed: true, .. });
+    let ends = |event: &&Event| matches!(event.what, What::End { .. });
+    (
+        events.iter().filter(uses).count(),
+        events.iter().filter(ends).count(),
+    )
+}
+
+fn pause(least: u64, most: u64) -> Duration {
+    Duration::from_millis(fastrand::u64(least..most))
+}
+
+/// What is promised: `session.revocation_max_staleness`.
+const LAG: Duration = Duration::from_secs(1);
+const CLIENTS: usize = 6;
+/// Longer than any fault.
+const ANSWER: Duration = Duration::from_secs(4);
