@@ -4,10 +4,18 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+#[path = "../../fuzz/checks/configuration.rs"]
+mod configuration;
+#[path = "../../fuzz/checks/cookies.rs"]
+mod cookies;
 #[path = "../../fuzz/checks/header_and_claims.rs"]
 mod header_and_claims;
 #[path = "../../fuzz/checks/key_set.rs"]
 mod key_set;
+#[path = "../../fuzz/checks/paths.rs"]
+mod paths;
+#[path = "../../fuzz/checks/questions.rs"]
+mod questions;
 #[path = "../../fuzz/checks/token.rs"]
 mod token;
 
@@ -48,9 +56,56 @@ proptest! {
         key_set::check(good.as_bytes());
         key_set::check(&mutated(good.as_bytes(), &mutations));
     }
+
+    #[test]
+    fn any_bytes_as_cookies(bytes in any::<Vec<u8>>(), mutations in mutations()) {
+        cookies::check(&bytes);
+        for seed in corpus("cookies") {
+            cookies::check(&seed);
+            cookies::check(&mutated(&seed, &mutations));
+        }
+    }
+
+    #[test]
+    fn any_text_as_a_path(text in "[/.%a-f0-9;\\\\]{0,40}|.{0,60}", mutations in mutations()) {
+        paths::check(&text);
+        paths::check(&format!("/{text}"));
+        for seed in corpus("paths") {
+            paths::check(&String::from_utf8_lossy(&seed));
+            paths::check(&String::from_utf8_lossy(&mutated(&seed, &mutations)));
+        }
+    }
+
+    #[test]
+    fn any_head_as_a_question(text in ".{0,200}", mutations in mutations()) {
+        questions::check(&text);
+        for seed in corpus("questions") {
+            questions::check(&String::from_utf8_lossy(&seed));
+            questions::check(&String::from_utf8_lossy(&mutated(&seed, &mutations)));
+        }
+    }
+
+    #[test]
+    fn any_text_as_a_configuration(text in "[a-c:\\[\\]{}, \n\"'#&*>|?-]{0,60}|.{0,60}", mutations in mutations()) {
+        configuration::check(&text);
+        for seed in corpus("configuration") {
+            configuration::check(&String::from_utf8_lossy(&seed));
+            configuration::check(&String::from_utf8_lossy(&mutated(&seed, &mutations)));
+        }
+    }
 }
 
-/// Places in a request and what is put there.
+/// The inputs with which the target begins.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(&folder).unwrap();
+    let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.unwrap().path());
+    let inputs: Vec<_> = files.map(|file| read(file).unwrap()).collect();
+    assert!(!inputs.is_empty(), "{folder}");
+    inputs
+}
+
+/// Places in an input and what is put there.
 fn mutations() -> impl Strategy<Value = Vec<(Index, u8)>> {
     prop::collection::vec((any::<Index>(), any::<u8>()), 1..6)
 }
