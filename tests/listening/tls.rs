@@ -239,14 +239,19 @@ async fn a_handshake_has_the_headers_deadline() {
     let mut silent = site.gateway.connect().await;
     assert_eq!(silent.read_to_end().await, b"");
     let client = authority.connector(&["h2"]);
-    let stream = client
-        .connect(site.gateway.public, "localhost")
-        .await
-        .unwrap();
+    let mut cut = 1.0;
+    // On a busy machine the deadline may come before the end of a handshake, and cuts that.
+    let stream = loop {
+        match client.connect(site.gateway.public, "localhost").await {
+            Ok(stream) => break stream,
+            Err(_) => cut += 1.0,
+        }
+    };
     Wire::over(stream).read_to_end().await;
-    let cut = [("cause", "header_timeout")];
-    let metrics = site.gateway.metrics().await;
-    assert_eq!(metrics.sum("vestibule_connections_cut_total", &cut), 2.0);
+    cut += 1.0;
+    let cause = [("cause", "header_timeout")];
+    let name = "vestibule_connections_cut_total";
+    site.gateway.metric_becomes(name, &cause, cut).await;
 }
 
 #[tokio::test]
