@@ -200,13 +200,20 @@ impl Guard {
                 () = sleep_until(Instant::now() + bounds.header_timeout) => {}
             }
         };
+        // Connections of HTTP/1 are spared what is about streams.
+        let streams = async {
+            requests.has_streams.notified().await;
+            tokio::select! {
+                () = requests.flooded.notified() => Cause::H2Resets,
+                () = open.longer_than(bounds.header_timeout) => Cause::HeaderTimeout,
+                () = requests.idle_too_long() => Cause::MemoryBudget,
+            }
+        };
         tokio::select! {
             biased;
             _ = requests.process_new(stream, shutdown) => Ok(()),
             () = silent => Err(Cause::HeaderTimeout),
-            () = requests.flooded.notified() => Err(Cause::H2Resets),
-            () = open.longer_than(bounds.header_timeout) => Err(Cause::HeaderTimeout),
-            () = requests.idle_too_long() => Err(Cause::MemoryBudget),
+            cause = streams => Err(cause),
         }
     }
 }

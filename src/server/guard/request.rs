@@ -29,6 +29,8 @@ pub(super) struct Requests {
     connection: Arc<Connection>,
     /// Told when a request begins; over HTTP/2 that is when its header is complete.
     pub(super) begun: Notify,
+    /// Told when the first stream of HTTP/2 begins.
+    pub(super) has_streams: Notify,
     /// Told when the client has given up too many of its streams.
     pub(super) flooded: Notify,
     given_up: AtomicU32,
@@ -54,6 +56,7 @@ impl Requests {
             options,
             connection: Arc::new(connection),
             begun: Notify::new(),
+            has_streams: Notify::new(),
             flooded: Notify::new(),
             given_up: AtomicU32::new(0),
             streams: Mutex::default(),
@@ -88,6 +91,7 @@ impl Requests {
     }
 
     fn stream_begins(&self) {
+        self.has_streams.notify_one();
         let mut streams = self.streams();
         streams.open += 1;
         streams.idle = None;
