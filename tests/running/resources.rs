@@ -454,17 +454,12 @@ async fn operators_are_served_over_tls_where_that_is_asked_for() {
     let mut site = TestGateway::start().await;
     site.gateway.kill9().await;
     let certificate = authority.server("admin", &["admin.test"], 2030);
-    site.gateway
-        .configure(|config| config["admin"]["tls"] = json!({"certificates": [certificate]}));
-    let _gateway = binary()
-        .args(["serve", "--config", "config.yaml"])
-        .current_dir(site.gateway.dir())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let tls = json!({"certificates": [certificate]});
+    let dir = site.gateway.dir();
     let ready = ["ready", "--config", "config.yaml"];
+    let mut gateway = serving(&site, &tls);
     eventually("the command does not reach the listener", async || {
-        run(site.gateway.dir(), &ready, "").await.0 == 0
+        run(dir, &ready, "").await.0 == 0
     })
     .await;
     let mut plain = Wire::new(TcpStream::connect(site.gateway.admin).await.unwrap());
@@ -475,8 +470,33 @@ async fn operators_are_served_over_tls_where_that_is_asked_for() {
     let other = authority.server("other", &["admin.test"], 2030);
     site.gateway
         .configure(|config| config["admin"]["tls"] = json!({"certificates": [other]}));
-    let (code, _, errors) = run(site.gateway.dir(), &ready, "").await;
+    let (code, _, errors) = run(dir, &ready, "").await;
     assert_ne!(code, 0, "{errors}");
+    gateway.kill().await.unwrap();
+
+    let mut tls = tls;
+    tls["client_auth"] = json!({"authorities": authority.file(), "mode": "required"});
+    let _gateway = serving(&site, &tls);
+    let own = authority.client_file("ops");
+    let shown = [&ready[..], &["--client-certificate", own.to_str().unwrap()]].concat();
+    eventually("the command does not show its certificate", async || {
+        run(dir, &shown, "").await.0 == 0
+    })
+    .await;
+    let (code, _, errors) = run(dir, &ready, "").await;
+    assert_ne!(code, 0, "{errors}");
+}
+
+/// A gateway beside the harness, which speaks no TLS to operators. Killed when it is dropped.
+fn serving(site: &TestGateway, tls: &Value) -> tokio::process::Child {
+    site.gateway
+        .configure(|config| config["admin"]["tls"] = tls.clone());
+    binary()
+        .args(["serve", "--config", "config.yaml"])
+        .current_dir(site.gateway.dir())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
 }
 
 #[tokio::test]

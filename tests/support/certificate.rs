@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -55,13 +55,26 @@ impl Authority {
         json!({"name": file, "cert": cert, "key": key_file})
     }
 
-    /// A client's certificate with this common name, and its key.
-    pub fn client(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    /// A client's certificate with this common name, and its key, in one file.
+    pub fn client_file(&self, name: &str) -> PathBuf {
+        let (certificate, key) = self.signed_client(name);
+        let path = self.path(name, "client.pem");
+        std::fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        path
+    }
+
+    fn signed_client(&self, name: &str) -> (Certificate, KeyPair) {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate, key)
+    }
+
+    /// A client's certificate with this common name, and its key.
+    pub fn client(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let (certificate, key) = self.signed_client(name);
         (
             certificate.der().clone(),
             PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
