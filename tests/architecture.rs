@@ -192,7 +192,7 @@ server: admin live_config proxy api exchange jwt session jwks store upstream res
 admin: live_config proxy exchange jwt route session jwks store upstream resources config clock
     diagnostic metrics
 live_config: proxy api exchange jwt credential jwks store upstream config clock diagnostic metrics
-proxy: api stepup exchange identity origin route session authorize credential upstream resources
+proxy: api stepup exchange identity origin route session credential upstream resources
     config canonical limit telemetry clock field_name hex metrics rejection
 api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
