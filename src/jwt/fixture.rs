@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
     RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaKeyPair,
 };
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{Issuer, Issuers};
@@ -72,8 +72,12 @@ impl Signer {
     /// A token with these bytes as header and payload.
     pub(crate) fn sign_text(&self, algorithm: &str, header: &str, payload: &str) -> String {
         let signed = format!("{}.{}", encode(header), encode(payload));
+        format!("{signed}.{}", encode(self.signature(algorithm, &signed)))
+    }
+
+    fn signature(&self, algorithm: &str, signed: &str) -> Vec<u8> {
         let random = SystemRandom::new();
-        let signature = match self {
+        match self {
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 let encoding: &'static dyn aws_lc_rs::signature::RsaEncoding = match algorithm {
@@ -94,8 +98,22 @@ impl Signer {
                 .as_ref()
                 .to_vec(),
             Self::Ed(pair) => pair.sign(signed.as_bytes()).as_ref().to_vec(),
-        };
-        format!("{signed}.{}", encode(signature))
+        }
+    }
+
+    /// A token whose parts are padded, as some signers write it: padding is part of what is signed.
+    pub(crate) fn sign_padded(&self, header: &Value, claims: &Value) -> String {
+        let padded = |text: String| URL_SAFE.encode(text);
+        let signed = format!(
+            "{}.{}",
+            padded(header.to_string()),
+            padded(claims.to_string())
+        );
+        let algorithm = header["alg"].as_str().unwrap_or_default();
+        format!(
+            "{signed}.{}",
+            URL_SAFE.encode(self.signature(algorithm, &signed))
+        )
     }
 
     /// A token with this header and these claims.

@@ -102,7 +102,7 @@ fn verified_email<'a>(claims: &'a Claims, settings: &config::Issuer) -> Option<&
     let mut told = false;
     for name in &settings.email_verified_claims {
         match claims.at(name) {
-            None | Some(Value::Null) => {}
+            None => {}
             Some(Value::Bool(true)) => told = true,
             Some(_) => return None,
         }

@@ -129,7 +129,8 @@ fn shared_secrets() {
 
 /// Labelled valid, signed with PS384 under a key whose `alg` is PS256: the JWK of RFC 7520
 /// section 3.3 has no `alg`. A key is pinned to the algorithm that it names.
-const KEY_OF_ANOTHER_ALGORITHM: [u64; 2] = [346, 350];
+/// So are 347 and 351, whose key says `ES521`, which is no algorithm.
+const KEY_OF_ANOTHER_ALGORITHM: [u64; 4] = [346, 347, 350, 351];
 
 /// 367 and 370 are labelled invalid for their padding, but are byte for byte the valid 357; 372
 /// and 373 are labelled valid with a `?` in their base64url.
