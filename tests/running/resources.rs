@@ -31,7 +31,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
     .await;
     // Each of these connections is worth two lines, which name the listener.
     for _ in 0..600 {
-        let stream = tokio::net::TcpStream::connect(noisy).await.unwrap();
+        let stream = TcpStream::connect(noisy).await.unwrap();
         let mut wire = Wire::new(stream);
         wire.write("no header of the PROXY protocol\r\n").await;
         wire.read_to_end().await;
