@@ -216,7 +216,7 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
     // Without `iat` the end tells.
     assert_eq!(role(saying("old", 0, 99)).await, is("guest", false));
     assert_eq!(role(saying("new", 0, 101)).await, is("new", true));
-    let changes = store.changes_since(0, 100).await.unwrap().changes;
+    let changes = store.changes_since(0.into(), 100).await.unwrap().changes;
     let told = changes
         .iter()
         .filter(|change| matches!(change.kind, ChangeKind::UserChanged(_)));
