@@ -70,7 +70,7 @@ fn exchange(criterion: &mut Criterion) {
     });
 }
 
-/// What a first sight can not do without: a verification and a signature, both by held keys.
+/// What a first sight cannot do without: a verification and a signature, both by held keys.
 fn cryptography(criterion: &mut Criterion) {
     let key = Key::rsa("rsa");
     let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_der()).unwrap();

@@ -60,13 +60,13 @@ use history::History;
 /// What the endpoints answer from.
 #[derive(Clone)]
 pub struct AdminState {
-    /// Everything counted.
+    /// The metrics of this process.
     pub metrics: Arc<Metrics>,
     /// Whether requests can be served.
     pub health: Arc<Health>,
     /// The issuers and the live sessions.
     pub exchange: Arc<Exchange>,
-    /// Records.
+    /// The store with all records.
     pub store: Arc<dyn Store>,
     /// The configuration in force.
     pub live_config: Arc<LiveConfig>,
@@ -74,7 +74,7 @@ pub struct AdminState {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What was counted over the last hour.
     pub history: Arc<History>,
-    /// Who may ask.
+    /// Who may use the admin API, and with which role.
     pub access: Arc<Access>,
     /// Who logged in to the dashboard.
     pub dashboard_sessions: Arc<DashboardSessions>,
@@ -82,7 +82,7 @@ pub struct AdminState {
     pub admission: Arc<Admission>,
 }
 
-/// All endpoints.
+/// Every endpoint of the admin listener.
 pub fn router(state: AdminState) -> Router {
     let api = Router::new()
         .route("/admin/api/token/test", post(token_test::test))
@@ -144,7 +144,7 @@ pub fn router(state: AdminState) -> Router {
             ApiError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "this path has no such method",
+                "this path does not support the method",
             )
         })
         .route_layer(middleware::from_fn_with_state(

@@ -62,14 +62,14 @@ pub struct ApiState {
 pub struct BrowserPolicy {
     /// Where credentials are looked for.
     pub token_sources: TokenSources,
-    /// Origins, beside the gateway's own, that may send cookies.
+    /// Origins, in addition to the gateway's own, that may send cookies.
     pub allowed_origins: Vec<Origin>,
     /// Whether clients come by `https`.
     pub is_https: bool,
 }
 
 impl BrowserPolicy {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
         Ok(Self {
             token_sources: TokenSources::new(config)?,
@@ -97,7 +97,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// All endpoints, with paths below `prefix`. The document tells of those in `beside`, too, which
+/// All endpoints, with paths below `prefix`. The document also includes those in `beside`, which
 /// the proxy itself answers.
 pub fn router(prefix: &str, state: ApiState, beside: OpenApi) -> Router {
     let mut told_by_problems = OpenApiRouter::new()

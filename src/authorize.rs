@@ -60,13 +60,13 @@ impl ClaimRules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimRefusal {
     /// A claim that the route requires is not there.
-    #[error("a required claim is absent")]
+    #[error("a required claim is missing")]
     Absent,
     /// The session did not keep the claim: it began before the rule did, or the claim is too large.
     #[error("a required claim is not known")]
     Unknown,
     /// A claim says something else than the route requires.
-    #[error("a claim does not say what is required")]
+    #[error("a claim does not have a required value")]
     Mismatch,
 }
 

@@ -1,4 +1,4 @@
-//! The command line. Exit codes: 0 good, 1 failed, 64 wrong usage or configuration.
+//! The command line. Exit codes: 0 success, 1 failure or refusal, 64 usage or configuration error.
 
 #![allow(
     clippy::indexing_slicing,
@@ -36,7 +36,8 @@ use crate::config::{self, Config};
 use crate::{demo, metrics, server, telemetry};
 use printable::printable;
 
-/// A bring-your-own-auth gateway: an external JWT goes in, a session of the platform comes out.
+/// A bring-your-own-auth gateway: a reverse proxy that exchanges your auth provider's JWTs for
+/// sessions of its own.
 #[derive(Debug, Parser)]
 #[command(name = "vestibule", version, about, max_term_width = 100)]
 pub struct Cli {
@@ -48,43 +49,43 @@ pub struct Cli {
 enum Command {
     /// Run the gateway.
     Serve(ServeOptions),
-    /// Check a configuration file and say where it is wrong.
+    /// Check a configuration file and report every problem with its position.
     Check(CheckOptions),
-    /// Say whether the running gateway serves, and what is degraded.
+    /// Show whether the running gateway is ready and what is degraded.
     Ready(operator::Gateway),
-    /// Look at external tokens.
+    /// Test external tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// See and fetch the issuers' keys of the running gateway.
+    /// Show or fetch the keys of the running gateway's issuers.
     #[command(subcommand)]
     Jwks(jwks::Command),
-    /// Have the running gateway read its configuration file again.
+    /// Make the running gateway reload its configuration file.
     Reload(#[command(flatten)] operator::Gateway),
-    /// See, make and switch the issuers of the running gateway.
+    /// Manage the running gateway's issuers.
     #[command(subcommand)]
     Issuers(issuers::Command),
-    /// Find, make, block and delete users of the running gateway.
+    /// Manage the running gateway's users.
     #[command(subcommand)]
     Users(users::Command),
-    /// See and revoke sessions of the running gateway.
+    /// List and revoke sessions of the running gateway.
     #[command(subcommand)]
     Sessions(sessions::Command),
-    /// See, rotate and revoke the running gateway's signing keys.
+    /// List, rotate and revoke the running gateway's signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Export and import the whole store.
+    /// Export or import the whole store.
     #[command(subcommand)]
     Store(store::Command),
-    /// Run an issuer with a login page, an upstream and the gateway between them, on loopback.
+    /// Run a demo on loopback: an issuer with a login page, an upstream and the gateway.
     Demo(demo::Options),
-    /// Write what packages and editors need: completions, man pages.
+    /// Generate shell completions, man pages, the configuration schema or the list of metrics.
     #[command(subcommand)]
     Generate(generate::Command),
 }
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Say, step by step, whether a token is accepted and why not.
+    /// Test a token step by step and say whether it is accepted.
     Test(token_test::Arguments),
 }
 
@@ -108,8 +109,8 @@ struct CheckOptions {
 struct ServeOptions {
     #[command(flatten)]
     file: ConfigFile,
-    /// Take over from the gateway that runs with this configuration's `server.runtime_dir`; when
-    /// none does, just start.
+    /// Take over from the gateway that uses the same `server.runtime_dir`; if none is running,
+    /// just start.
     #[arg(long)]
     upgrade: bool,
 }
@@ -153,7 +154,7 @@ fn serve(options: &ServeOptions) -> ExitCode {
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
     };
     for warning in &warnings {
-        warn!(%warning, "in the configuration file");
+        warn!(%warning, "a problem in the configuration file");
     }
     let start = match options.upgrade {
         true => server::Start::Upgrade,

@@ -59,88 +59,89 @@ pub use upstream::Upstream;
 use crate::claims::ClaimPaths;
 use crate::text_schema::{DurationText, NetworkText, SizeText};
 
-/// The whole file.
+/// The configuration file as a whole.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where it was read from, for another look while the gateway runs. `None`: from no file.
+    /// The file that it was read from, which a reload reads again; `None` if there is none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
-    /// The origin under which browsers and clients reach the gateway, such as
-    /// `https://app.example.com`; no path. [`load()`] sets it to the first listener's address when
-    /// the file has none and that listens on loopback.
+    /// The origin at which browsers and clients reach the gateway, such as
+    /// `https://app.example.com`, without a path. If the file has none, [`load()`] sets it to the
+    /// address of the first listener, which must then be on loopback.
     pub public_url: Origin,
-    /// The environment's id in session tokens and API paths. Without it one is made at first
-    /// start and kept in the store.
+    /// The environment id in session tokens and API paths. If omitted, the gateway creates one on
+    /// its first start and keeps it in the store.
     #[serde(default)]
     pub environment_id: Option<Uuid>,
     /// The path prefix of the gateway's own endpoints, reserved on every host.
     #[serde(default = "default_api_prefix")]
     pub api_prefix: String,
-    /// Where the gateway listens for the public.
+    /// The public listeners.
     pub listeners: Vec<Listener>,
-    /// Whose tokens are trusted.
+    /// The trusted issuers.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// The servers behind the gateway, by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, Upstream>,
-    /// How their names are resolved.
+    /// How servers' names are resolved.
     #[serde(default)]
     pub resolver: Resolver,
-    /// What is forwarded where, and who may pass.
+    /// What is forwarded where, and who has access.
     #[serde(default)]
     pub routes: Vec<Route>,
-    /// Link an unknown identity to the user who holds the same verified address, between issuers
-    /// that are both `email_trusted`.
+    /// Link an unknown identity to the existing user with the same verified email address, if both
+    /// issuers are `email_trusted`.
     #[serde(default)]
     pub link_by_verified_email: bool,
     /// Sessions and session tokens.
     #[serde(default)]
     pub session: SessionSettings,
-    /// What the platform's SDKs are told.
+    /// Settings for the platform's SDKs.
     #[serde(default)]
     pub sdk: Sdk,
-    /// Programs that may ask about session tokens and give them back.
+    /// OAuth clients: programs that can introspect and revoke session tokens.
     #[serde(default)]
     pub clients: Vec<Client>,
-    /// What a signed-in user may do only with a fresh assertion.
+    /// What a signed-in user can only do with a fresh assertion.
     #[serde(default)]
     pub step_up: StepUp,
-    /// The token that the gateway puts into forwarded requests.
+    /// How upstreams get the session token.
     #[serde(default)]
     pub forward: Forward,
-    /// Where users, sessions and keys are kept.
+    /// Where users, sessions and signing keys are stored.
     #[serde(default)]
     pub store: Store,
-    /// Sizes, counts and times that bound what a client may cost.
+    /// Limits on what clients can consume.
     #[serde(default)]
     pub limits: Limits,
-    /// Origins of browsers, beside the gateway's own, that may send cookie-borne credentials.
+    /// Origins, in addition to the gateway's own, from which browsers may send credentials in
+    /// cookies.
     #[serde(default)]
     pub allowed_origins: Vec<Origin>,
-    /// Where browsers that navigate without a session are sent instead of being refused; routes
-    /// may have their own.
+    /// Where browsers that navigate without a session are redirected instead of being refused; a
+    /// route can have its own.
     #[serde(default)]
     pub login_url: Option<LoginUrl>,
-    /// A file with the page that people see when a request is refused or fails. Absent for a
-    /// plain one.
+    /// A file with the page that people see when a request is refused or fails. If omitted, a plain
+    /// page is used.
     #[serde(default)]
     pub error_page: Option<PathBuf>,
-    /// Peers whose `X-Forwarded-*` fields are believed. None by default.
+    /// Networks of proxies whose `X-Forwarded-*` fields are trusted. None by default.
     #[serde(default)]
     #[schemars(with = "Vec<NetworkText>")]
     pub trusted_proxies: Vec<IpNet>,
-    /// The listener for operators.
+    /// The admin listener.
     #[serde(default)]
     pub admin: Admin,
-    /// What is logged, and how.
+    /// The log and the access log.
     #[serde(default)]
     pub log: Log,
-    /// How requests are told of in traces.
+    /// Tracing.
     #[serde(default)]
     pub traces: Traces,
-    /// Threads and the stop.
+    /// Threads, reloads, shutdown and upgrades.
     #[serde(default)]
     pub server: Server,
 }
@@ -168,12 +169,12 @@ impl Config {
         self.templates().any(Template::tells_issuer)
     }
 
-    /// Whether anybody is told users' addresses, so that sessions keep them.
+    /// Whether anything needs users' email addresses, so that sessions must keep them.
     pub fn tells_email(&self) -> bool {
         self.templates().any(Template::tells_email)
     }
 
-    /// The texts of all fields that are put in.
+    /// The values of all header fields that are set or added.
     fn templates(&self) -> impl Iterator<Item = &Template> {
         let requests = self.routes.iter().map(|route| &route.request_headers);
         let responses = self.routes.iter().map(|route| &route.response_headers);
@@ -185,24 +186,24 @@ impl Config {
             .chain(self.forward.identity.values())
     }
 
-    /// Whether SDKs keep their token in a cookie, by which it then comes: because the gateway
-    /// sets that cookie, or because they do themselves when the issuer's token is in one.
+    /// Whether SDKs keep their token in a cookie and send it that way: because the gateway sets
+    /// that cookie, or because they set it themselves if the issuer's token is in one.
     pub fn reads_sdk_cookie(&self) -> bool {
         let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
         self.sdk.cookie || issuer_cookie == Some(true)
     }
 }
 
-/// How the session token reaches upstreams.
+/// How upstreams get the session token.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Forward {
-    /// The header field that carries the session token.
+    /// The header field that contains the session token.
     pub header: String,
-    /// What precedes the token in that field; empty for the bare token.
+    /// The scheme before the token in that field; empty for the bare token.
     pub scheme: String,
-    /// Fields by which upstreams learn who the user is without reading the token, such as
-    /// `X-User-Id: "{user.id}"`. Clients' own leave on every route, in every spelling.
+    /// Fields that tell upstreams who the user is without a token, such as `X-User-Id:
+    /// "{user.id}"`. They are removed from clients' requests on every route, in every spelling.
     pub identity: BTreeMap<String, Template>,
 }
 
@@ -216,27 +217,27 @@ impl Default for Forward {
     }
 }
 
-/// Where records are kept: in PostgreSQL when that is set, else in the embedded store's file.
+/// Where records are stored: in PostgreSQL if it is set, otherwise in the embedded store's file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// A connection URI as libpq reads it. Without `sslmode` in it the connection is encrypted
-    /// unless the host is this machine.
+    /// A connection URI as for libpq. Without `sslmode`, the connection is encrypted unless the
+    /// host is this machine.
     pub postgres: Option<Secret>,
-    /// The authorities, as PEM, that vouch for the database's certificate; those of the system by
-    /// default.
+    /// The certificate authorities that issue the database's certificate, as a PEM file; by default
+    /// those of the system.
     pub postgres_authorities: Option<PathBuf>,
-    /// The most connections to the database.
+    /// The maximum number of connections to the database.
     pub postgres_connections: usize,
-    /// The embedded store's file, created with mode 0600. One gateway owns it.
+    /// The embedded store's file, created with mode 0600. Only one gateway can use it.
     pub path: PathBuf,
-    /// The embedded store's page cache.
+    /// The size of the embedded store's page cache.
     #[schemars(with = "SizeText")]
     pub cache_size: ByteSize,
 }
 
 impl Store {
-    /// What keeps the records, as metrics call it.
+    /// The store's engine, as metrics name it.
     pub fn engine(&self) -> &'static str {
         match self.postgres {
             Some(_) => "postgres",
@@ -257,20 +258,21 @@ impl Default for Store {
     }
 }
 
-/// Threads and the stop.
+/// Threads, reloads, shutdown and upgrades.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Worker threads of the proxy; 0 for one per core.
     pub threads: usize,
-    /// Reload this file when it is another one; off, only SIGHUP and operators do.
+    /// Reload this file when it changes. With `false`, it is only reloaded on SIGHUP or by an
+    /// operator.
     pub reload_on_change: bool,
-    /// How long requests in flight may take to finish after SIGTERM.
+    /// How long requests in flight can take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub drain_timeout: Duration,
-    /// A folder for the socket by which a new process takes over, made with mode 0700. Without it
-    /// none can.
+    /// A folder for the socket through which a new process takes over, created with mode 0700. If
+    /// omitted, upgrades without a restart are not possible.
     pub runtime_dir: Option<PathBuf>,
 }
 

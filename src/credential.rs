@@ -252,7 +252,7 @@ pub enum CredentialError {
     #[error("two different credentials in the same place")]
     Conflict,
     /// Not of the characters of a token, or none after `Bearer`.
-    #[error("the value is no token")]
+    #[error("the value is not a token")]
     Malformed(Source),
     /// Longer than `limits.token_size`.
     #[error("the token is too long")]

@@ -31,10 +31,10 @@ use upstream::Upstream;
 /// The arguments of `vestibule demo`. Port 0 stands for any free one.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Walk through the demo once, print what the upstream received, and exit.
+    /// Run through the demo once, print what the upstream received, and exit.
     #[arg(long)]
     pub once: bool,
-    /// The gateway's port; 8080 by default, any free one with `--once`.
+    /// The gateway's port; by default 8080, or a free one with `--once`.
     #[arg(long)]
     pub port: Option<u16>,
     /// The port of the gateway's admin listener.
@@ -111,14 +111,14 @@ where
 /// Why the demo did not run, or did not show what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// A listener or the folder could not be made.
+    /// A listener or the folder could not be created.
     #[error("the demo cannot start: {0}")]
     Start(io::Error),
     /// A port is taken.
-    #[error("port {0} cannot be listened on: {1}")]
+    #[error("cannot listen on port {0}: {1}")]
     Port(u16, io::Error),
-    /// The issuer's key could not be made.
-    #[error("the demo's issuer cannot make a key")]
+    /// The issuer's key could not be created.
+    #[error("the demo's issuer cannot create a key")]
     Key,
     /// The configuration written for the demo is not one.
     #[error("the demo's configuration: {0}")]
@@ -127,13 +127,13 @@ pub enum DemoError {
     #[error("the gateway: {0}")]
     Gateway(Box<dyn Error + Send + Sync>),
     /// The gateway's thread ended without a result.
-    #[error("the gateway ended without a word")]
+    #[error("the gateway ended without a result")]
     GatewayGone,
     /// The admin listener never said that the gateway is ready.
     #[error("the gateway was not ready after {READY_ATTEMPTS} attempts")]
     NotReady,
     /// Standard output is closed.
-    #[error("the output cannot be written: {0}")]
+    #[error("cannot write the output: {0}")]
     Print(io::Error),
     /// A step of the walk could not talk to its peer.
     #[error("{step}: {error}")]
@@ -177,7 +177,7 @@ fn write_config(places: &Places, folder: &Path, once: bool) -> Result<PathBuf, D
     Ok(file)
 }
 
-/// Waits for the admin listener's `/ready`. Its socket can not be awaited from here, so it is
+/// Waits for the admin listener's `/ready`. Its socket cannot be awaited from here, so it is
 /// tried a bounded number of times.
 async fn until_ready(admin: SocketAddr) -> Result<(), DemoError> {
     for _ in 0..READY_ATTEMPTS {
@@ -205,11 +205,11 @@ fn announce(places: &Places, file: &Path, out: &mut impl Write) -> io::Result<()
     write!(
         out,
         "\
-The demo runs. Open
+The demo is running. Open
 
   http://{gateway}/
 
-and log in. Or try:
+and log in, or try:
 
   # a bearer token
   curl -i http://{gateway}/private -H \"Authorization: Bearer $(curl -s 'http://{issuer}/token?user=ada')\"

@@ -75,7 +75,7 @@ pub struct Exchange {
     single_flight: SingleFlight,
     registry: SessionRegistry,
     rates: Rates,
-    /// The store's changes up to here were made before anything was held in memory.
+    /// The store's changes up to this one happened before anything was held in memory.
     changes_from: Position,
     freshness: Freshness,
     setting_changes: watch::Sender<u64>,
@@ -373,7 +373,7 @@ impl Exchange {
 /// No header and payload that name an issuer are shorter.
 const SHORTEST_TOKEN: usize = 24;
 
-/// How long clients are told to wait when the store does not answer.
+/// The `Retry-After` of responses while the store does not respond.
 const RETRY_STORE: Duration = Duration::from_secs(5);
 
 /// How often the store is asked again because sessions were being ended meanwhile.

@@ -12,8 +12,8 @@ pub fn folded(name: &str) -> impl Iterator<Item = u8> + Clone + '_ {
     })
 }
 
-/// Field names in any spelling that servers take for them. Every field of every request is looked
-/// for here, and nearly none is found, so most are told apart by their length alone.
+/// Field names in any spelling that servers treat as equal. Every field of every request is looked
+/// up here and almost none is found, so most are ruled out by their length alone.
 #[derive(Clone, Debug, Default)]
 pub struct FieldNames {
     /// Folded and sorted.

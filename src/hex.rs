@@ -1,4 +1,4 @@
-//! Numbers in hexadecimal, for what each request is told.
+//! Numbers in hexadecimal, for the request id.
 
 /// The last digits of a number, as many as there is room for; the formatting of the standard library
 /// costs as much as the rest of a header's rewriting.

@@ -1,4 +1,4 @@
-//! Users and their verified credentials: what first sight creates.
+//! Users and their verified credentials, which the first sign-in creates.
 //!
 //! A verified token proves one external user, `(iss, sub)`, and possibly an email address. The
 //! user is found by the former only; an address finds a user only where both issuers are
@@ -22,11 +22,11 @@ use crate::store::{Provisioning, SessionClaims, SignIn, SignInRefusal};
 /// What the configuration says about sessions and whose they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The longest life of a session.
+    /// The maximum lifetime of a session.
     pub max_age: Duration,
-    /// The longest time without a request; `None` for no bound.
+    /// The maximum time without a request; `None` for no limit.
     pub idle_timeout: Option<Duration>,
-    /// How many live sessions a user may have; `None` for no bound.
+    /// How many live sessions a user can have; `None` for no limit.
     pub max_sessions: Option<usize>,
     /// The `iss` of all issuers between which accounts are linked by a verified address.
     pub link_by_email: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(config: &Config) -> Self {
         let trusted = config
             .issuers

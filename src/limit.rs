@@ -35,7 +35,7 @@ impl Rate {
         Self(Some(Quota::per_minute(count)))
     }
 
-    /// Whether there is no bound.
+    /// Whether there is no limit.
     pub fn is_off(self) -> bool {
         self.0.is_none()
     }
@@ -43,7 +43,7 @@ impl Rate {
 
 /// The text is not a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a rate: expected a count and a time, such as `60/1m`, or `off`")]
+#[error("not a rate: expected a count and a period, such as `60/1m`, or `off`")]
 pub struct RateError;
 
 impl FromStr for Rate {

@@ -1,11 +1,10 @@
-//! The configuration in force: the file, together with the issuers that operators made.
+//! The configuration in force: the file together with the issuers created by operators.
 //!
-//! What a change asks for is built whole first and then swapped in; when it can not be built, the
-//! last good one goes on. What stays the same stays as it is: an issuer keeps its keys and the
-//! sessions that it vouches for, an upstream its health. All changes are made one after the
-//! other, wherever they come from: the file ([`LiveConfig::reload`]), an operator
-//! ([`LiveConfig::create`] and its kin), another gateway on the same store
-//! ([`LiveConfig::follow`]).
+//! A change is built completely first and then swapped in; if it is invalid, the last valid
+//! configuration stays in force. Unchanged parts keep their state: an issuer keeps its keys and the
+//! sessions that it vouches for, an upstream its health. All changes are applied one at a time,
+//! wherever they come from: the file ([`LiveConfig::reload`]), an operator ([`LiveConfig::create`]
+//! and the like), another gateway on the same store ([`LiveConfig::follow`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +59,7 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Whose issuers and settings are replaced.
     pub exchange: Arc<Exchange>,
-    /// What requests read.
+    /// The snapshot that requests read.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// The state of the gateway's own endpoints, whose settings are replaced.
     pub api: ApiState,
@@ -68,7 +67,7 @@ pub struct Parts {
     pub router: Arc<ArcSwap<Router>>,
     /// What fetches issuers' keys.
     pub jwks: JwksService,
-    /// Counts reloads.
+    /// The metrics, which count reloads.
     pub metrics: Arc<Metrics>,
 }
 
@@ -81,9 +80,9 @@ struct InForce {
 
 /// What is in force, to be looked at.
 pub struct View {
-    /// The file's settings, and the issuers that operators made after the file's.
+    /// The file's settings, with the issuers created by operators after those of the file.
     pub config: Config,
-    /// The made ones, by name, as they were written.
+    /// The issuers created by operators, by name, as they were written.
     pub made: BTreeMap<String, Document>,
     /// Made issuers that are not in force.
     pub conflicting: Vec<ConflictingIssuer>,
@@ -91,7 +90,7 @@ pub struct View {
     pub needs_restart: Vec<&'static str>,
 }
 
-/// The file and what operators made of it, before anything is built.
+/// The file and the changes of operators, before anything is built.
 pub struct Start {
     file: Config,
     stored: Stored,
@@ -126,12 +125,12 @@ impl Start {
 }
 
 impl LiveConfig {
-    /// What was built from `start` and is in `parts`: starts what runs beside it. Upstreams have
-    /// their addresses when this returns.
+    /// Takes what was built from `start` into `parts`, and starts the background tasks for it.
+    /// Upstreams have their addresses when this returns.
     ///
     /// # Errors
     ///
-    /// Keys can not be fetched at all.
+    /// Keys cannot be fetched at all.
     pub async fn start(parts: Parts, start: Start) -> Result<Self, BuildError> {
         let Start {
             file,
@@ -181,7 +180,7 @@ impl LiveConfig {
         tokio::pin!(stop);
         loop {
             if let Err(error) = self.catch_up().await {
-                warn!(%error, "operators' settings can not be followed");
+                warn!(%error, "changes of settings in the store cannot be received");
             }
             tokio::select! {
                 _ = &mut stop => return,
@@ -233,8 +232,8 @@ impl LiveConfig {
         moved_keys(&built.issuers, &earlier.0).await;
         stored.switch(&built.issuers, &joined.made);
 
-        // From here on nothing fails. The site goes first: what it takes out of requests, it
-        // takes out before the first token of a new issuer is accepted.
+        // From here on nothing can fail. The snapshot is swapped first, so that it removes a new
+        // issuer's credentials from requests before the first of its tokens is accepted.
         parts.snapshot.store(Arc::new(built.snapshot));
         let (gone, issuers) = (earlier.0, Arc::new(built.issuers));
         parts
@@ -268,8 +267,8 @@ impl LiveConfig {
     }
 }
 
-/// Waits for the first keys of issuers that had some and now get them from elsewhere, so that
-/// their tokens go on being accepted; not for long, since they may not come.
+/// Waits for the first keys of issuers that had keys and now get them from another source, so that
+/// their tokens stay accepted. The wait is short, since the keys may not arrive.
 async fn moved_keys(issuers: &Issuers, earlier: &Issuers) {
     let has_moved = |issuer: &&Arc<crate::jwt::Issuer>| {
         let before = earlier.by_name(issuer.name());
@@ -283,7 +282,8 @@ async fn moved_keys(issuers: &Issuers, earlier: &Issuers) {
 
 fn warn_of(conflicting: &[ConflictingIssuer]) {
     for ConflictingIssuer { name, reason } in conflicting {
-        warn!(issuer = %name, reason, "an issuer that an operator made is set aside");
+        warn!(issuer = %name, reason, "an issuer created by an operator conflicts with the \
+            configuration file and is set aside");
     }
 }
 

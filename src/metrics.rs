@@ -41,7 +41,7 @@ pub struct Metrics {
     pub upstream_duration: HistogramVec,
     /// Requests that servers failed, by `upstream` and `kind`.
     pub upstream_failures: IntCounterVec,
-    /// Requests sent anew, by `upstream`.
+    /// Retried requests, by `upstream`.
     pub upstream_retries: IntCounterVec,
     /// Addresses that take requests, by `upstream` and `server`.
     pub upstream_healthy: IntGaugeVec,
@@ -88,9 +88,9 @@ pub struct Metrics {
     pub store_errors: IntCounterVec,
     /// Seconds since the store's changes were last followed to their end.
     pub store_feed_lag: IntGauge,
-    /// Rows that were taken out of the store because their time is long past.
+    /// Expired rows removed from the store.
     pub store_swept: IntCounter,
-    /// Sweeps that went through the whole store.
+    /// Completed sweeps of the whole store.
     pub store_sweeps: IntCounter,
     /// The size of the embedded store's file.
     pub store_bytes: IntGauge,
@@ -122,8 +122,7 @@ pub struct Metrics {
     pub spans_recorded: IntCounter,
     /// Spans sent to the collector, by `result`.
     pub spans_exported: IntCounterVec,
-    /// When a certificate stops to be valid, in seconds since 1970, by `listener` and
-    /// `certificate`.
+    /// When a certificate expires, in seconds since 1970, by `listener` and `certificate`.
     pub certificate_expiry: IntGaugeVec,
     /// Changes found in certificates' files, by `listener` and `result`.
     pub certificate_reloads: IntCounterVec,

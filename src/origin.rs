@@ -2,7 +2,7 @@
 //!
 //! A browser attaches cookies whichever page asks; so a request that could change something, or
 //! open a WebSocket, must prove that it comes from the site itself or from a listed origin, by
-//! `Origin` (RFC 6454 section 7) or Fetch Metadata's `Sec-Fetch-Site`. Both can not be set by a
+//! `Origin` (RFC 6454 section 7) or Fetch Metadata's `Sec-Fetch-Site`. Both cannot be set by a
 //! page's script. Without either the request is refused.
 
 use http::header::{HeaderMap, HeaderName, ORIGIN};
@@ -83,16 +83,16 @@ pub fn allows(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginRefusal {
     /// Neither `Origin` nor `Sec-Fetch-Site`.
-    #[error("the request names no origin")]
+    #[error("the request has no origin")]
     Absent,
     /// Another origin, or `null`.
     #[error("the request comes from another origin")]
     Foreign,
     /// `Origin` and `Sec-Fetch-Site` contradict each other.
-    #[error("the request names its origin in two ways that disagree")]
+    #[error("the request has two different origins")]
     Disagree,
-    /// A field twice.
-    #[error("the request names its origin twice")]
+    /// A field that must be unique occurs twice.
+    #[error("the request has two origins")]
     Repeated,
 }
 

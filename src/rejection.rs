@@ -1,4 +1,4 @@
-//! Why a request is refused, told twice: coarsely to the client, precisely to operators.
+//! Why a request is refused: a coarse code for the client, and the exact reason for operators.
 //!
 //! A client learns a status, one of few [`Code`]s and a request id. The precise reason, a stable
 //! snake_case word such as `signature_invalid`, goes to the log, the metrics and the admin
@@ -13,7 +13,7 @@ mod problem;
 
 pub use problem::Problem;
 
-/// What the client is told.
+/// The message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// The request itself is malformed or ambiguous.
@@ -26,13 +26,13 @@ pub enum Code {
     TokenExpired,
     /// The session ended; the same external token does not open another.
     LoginRequired,
-    /// The session is good; the request needs an elevated token beside it (RFC 9470).
+    /// The session is valid, but the request also needs an elevated token (RFC 9470).
     StepUpRequired,
-    /// A scope that can not be granted.
+    /// A scope that cannot be granted.
     ScopeInvalid,
-    /// The session is good; its token does not allow this (RFC 6750 section 3.1).
+    /// The session is valid, but its token does not allow this (RFC 6750 section 3.1).
     ScopeInsufficient,
-    /// The credential is good, the request is not allowed.
+    /// The credential is valid, but the request is not allowed.
     Forbidden,
     /// Two credentials that disagree.
     Conflict,
@@ -44,7 +44,7 @@ pub enum Code {
     Timeout,
     /// A rate limit of the gateway.
     TooManyRequests,
-    /// The gateway can not decide now; try again.
+    /// The gateway cannot decide now; try again.
     Unavailable,
     /// The upstream did not answer properly.
     UpstreamFailed,
@@ -87,8 +87,8 @@ impl Code {
             Self::TokenInvalid => "The credential is not valid.",
             Self::TokenExpired => "The credential has expired.",
             Self::LoginRequired => "The session has ended. Sign in again.",
-            Self::StepUpRequired => "The request needs a fresh proof of the user.",
-            Self::ScopeInvalid => "A scope is not known here.",
+            Self::StepUpRequired => "The request requires a fresh proof of the user's identity.",
+            Self::ScopeInvalid => "A scope is unknown or not allowed.",
             Self::ScopeInsufficient => "The credential does not allow this.",
             Self::Forbidden => "The request is not allowed.",
             Self::Conflict => "The request carries credentials that disagree.",
@@ -96,9 +96,9 @@ impl Code {
             Self::TooLarge => "The request is too large.",
             Self::Timeout => "The request took too long to arrive.",
             Self::TooManyRequests => "Too many requests.",
-            Self::Unavailable => "The service cannot decide now. Try again.",
+            Self::Unavailable => "Sign-in is temporarily unavailable. Please try again.",
             Self::UpstreamFailed => "The upstream could not be reached.",
-            Self::UpstreamTimeout => "The upstream did not answer in time.",
+            Self::UpstreamTimeout => "The upstream did not respond in time.",
             Self::Internal => "Something went wrong.",
         }
     }
@@ -116,12 +116,12 @@ impl Code {
     }
 }
 
-/// A refusal, made where the cause is known and answered in one place.
+/// A refusal, created where the cause is known and turned into a response in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The response's status.
     pub status: StatusCode,
-    /// What the client is told.
+    /// The message for the client.
     pub code: Code,
     /// The precise reason: a stable word for log, metric and admin, never for the client.
     pub reason: &'static str,

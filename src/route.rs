@@ -39,14 +39,14 @@ use tree::{Tree, by_key, by_key_or_insert};
 pub struct Route {
     /// The name in logs and metrics, from the configuration.
     pub name: Arc<str>,
-    /// Who may pass.
+    /// Who has access.
     pub access: Access,
     /// Whether `Authorization` is looked at.
     pub authorization: AuthorizationField,
     /// The servers behind it.
     pub upstream: Arc<Upstream>,
-    /// Origins that may send cookie-borne credentials beside the request's own: `public_url`, the
-    /// gateway's `allowed_origins` and the route's.
+    /// Origins from which credentials in cookies are accepted, in addition to the request's own:
+    /// `public_url`, the gateway's `allowed_origins` and the route's.
     pub allowed_origins: Vec<Origin>,
     /// What a session's claims must say. Only a route that requires a session has any.
     pub rules: ClaimRules,
@@ -56,9 +56,9 @@ pub struct Route {
     pub scopes: Vec<Box<str>>,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<Box<str>>,
-    /// The largest request body in bytes; `None` for no bound.
+    /// The maximum size of a request body in bytes; `None` for no limit.
     pub body_size: Option<u64>,
-    /// Bounds on time.
+    /// Time limits, if they differ from the upstream's.
     pub timeouts: Timeouts,
     /// How often one client may ask; `None` for any.
     pub client_rate: Option<Arc<Limiter<IpAddr>>>,
@@ -66,7 +66,7 @@ pub struct Route {
     pub user_rate: Option<Arc<Limiter<Uuid>>>,
     /// Edits of the request's header.
     pub request_headers: PreparedOperations,
-    /// Edits of the header of the upstream's answer.
+    /// Edits of the header of the upstream's response.
     pub response_headers: PreparedOperations,
     /// Where browsers without a session are sent.
     pub login: Option<LoginUrl>,
@@ -104,11 +104,11 @@ impl Route {
 pub struct Timeouts {
     /// On the arrival of the whole request, and then on its whole answer.
     pub whole: Option<Duration>,
-    /// On connecting.
+    /// The time limit for connecting.
     pub connect: Option<Duration>,
-    /// On each read.
+    /// The time limit for each read.
     pub read: Option<Duration>,
-    /// On each write.
+    /// The time limit for each write.
     pub write: Option<Duration>,
 }
 
@@ -141,8 +141,8 @@ impl RouteTable {
         Self::succeeding(config, upstreams, None)
     }
 
-    /// The same after another one: a route with the same requests and the same rule goes on
-    /// counting how often it is asked.
+    /// Takes over the counts of the previous table: a route with the same requests and the same
+    /// rate limit continues counting.
     pub fn succeeding(
         config: &Config,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
@@ -325,7 +325,7 @@ pub enum RouteMiss {
     Nowhere,
     /// The path leads to another route when its parameters (`;`) are cut off, as some servers do,
     /// or when `%2F` is read as `/`.
-    #[error("the path leads to two routes")]
+    #[error("the path matches two routes")]
     Ambiguous,
     /// The path has `%2F`, and no route there allows it.
     #[error("the path has an escaped slash")]
@@ -357,7 +357,7 @@ pub enum RouteTableError {
     #[error("`{0}` is not a host name (a name, an address or `*.name`, without a port)")]
     Host(String),
     /// A path could never match, because such paths are refused.
-    #[error("the path `{path}` can not be used: {cause}")]
+    #[error("the path `{path}` cannot be used: {cause}")]
     Path {
         /// The path of the configuration.
         path: String,
@@ -371,9 +371,9 @@ pub enum RouteTableError {
     #[error("there is no upstream `{0}`")]
     Upstream(String),
     /// Claim rules that a request without a session would pass by.
-    #[error("the route `{0}` has rules (`require`, `scopes`), so it needs `auth: required`")]
+    #[error("the route `{0}` has rules (`require`, `scopes`), so it requires `auth: required`")]
     RulesWithoutSession(String),
-    /// A header field that can not be sent.
+    /// A header field that cannot be sent.
     #[error(transparent)]
     Field(#[from] FieldError),
     /// Two routes match the same requests.

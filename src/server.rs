@@ -55,7 +55,7 @@ use tls::{Certificates, TlsError};
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// An address can not be listened on.
+    /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Bind(ListenAddress, io::Error),
     /// What only building the configuration finds.
@@ -64,19 +64,19 @@ pub enum ServeError {
     /// A listener's certificates.
     #[error("listener `{0}`: {1}")]
     Tls(String, TlsError),
-    /// The file of the access log can not be opened.
+    /// The file of the access log cannot be opened.
     #[error("`log.access_file`: {0}")]
     AccessLog(io::Error),
-    /// Traces can not be sent as configured.
+    /// Traces cannot be sent as configured.
     #[error("`traces.otlp`: {0}")]
     Otlp(#[from] OtlpError),
-    /// The background runtime could not be made.
+    /// The background runtime could not be started.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
     /// Store, keys, issuers or site.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Another process can not take over from this one, or this one from another.
+    /// Another process cannot take over from this one, or this one from another.
     #[error("`server.runtime_dir`: {0}")]
     Handover(io::Error),
     /// The proxy's thread is gone.
@@ -87,7 +87,7 @@ pub enum ServeError {
 /// How the gateway comes to its sockets and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// By itself.
+    /// Without taking over from a running gateway.
     Fresh,
     /// From the gateway that runs, when one does.
     Upgrade,
@@ -119,7 +119,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         .map(|predecessor| std::mem::take(&mut predecessor.sockets));
     let sockets = Arc::new(Sockets::open(config, inherited.unwrap_or_default())?);
     if let Some(predecessor) = &mut predecessor {
-        // The running gateway goes on undisturbed until this one is known to be good.
+        // The running gateway is not disturbed until this one is known to be valid.
         if let Some(wrong) = check(config).into_iter().find(Diagnostic::is_error) {
             return Err(ServeError::Invalid(wrong));
         }
@@ -180,7 +180,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         // It answers meanwhile; without keys this one could not.
         let known = async { timeout(FIRST_KEYS, state.first_keys()).await };
         if background.block_on(known).is_err() {
-            warn!("an issuer's keys are still missing");
+            warn!("an issuer still has no keys");
         }
     }
     let mut proxy = framework::server(config, &descriptors);

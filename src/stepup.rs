@@ -1,9 +1,9 @@
 //! Step-up: a fresh assertion of the issuer gives a signed-in user an elevated token, which allows
 //! more for a short time.
 //!
-//! An assertion is a token of the session's own issuer about the session's own user, made for
-//! this one purpose: it names scopes, lives for minutes, and works once. The elevated token is a
-//! kind of its own, which opens no session and passes nowhere without one.
+//! An assertion is a token from the session's own issuer about the session's own user, issued for
+//! this purpose only: it names scopes, is valid for minutes, and works once. The elevated token is
+//! a separate kind of token, which opens no session and is only accepted together with one.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ struct Elevated {
 }
 
 impl StepUp {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(settings: &config::StepUp) -> Self {
         Self {
             scopes: settings.scopes.clone(),

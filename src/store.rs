@@ -62,30 +62,31 @@ pub trait Store:
     /// Writes what is queued and lets go of the store. Operations after that are `Unavailable`.
     async fn close(&self);
 
-    /// The same for a while, for another process of this gateway, where only one can have it.
+    /// Like [`Store::close`], but temporarily, for another process of this gateway where only one
+    /// can open the store.
     async fn release(&self) {}
 
-    /// Has the store again after [`Store::lend`], however long that takes.
+    /// Reacquires the store after [`Store::release`], however long that takes.
     async fn reacquire(&self) {}
 }
 
 /// Why the store did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The store can not be reached, read or written now. Whether a write took place is not
+    /// The store cannot be reached, read or written now. Whether a write took place is not
     /// known, but every write can be asked for again.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// There is no room to write; what was written before is there.
-    #[error("the store can not be written: {0}")]
+    #[error("the store cannot be written: {0}")]
     Full(&'static str),
-    /// A record can not be read.
-    #[error("a record of the store can not be read: {0}")]
+    /// A record cannot be read.
+    #[error("a record of the store cannot be read: {0}")]
     Corrupt(&'static str),
     /// Another record stands in the way; nothing was written.
-    #[error("another record is in the way: {0}")]
+    #[error("another record conflicts: {0}")]
     Conflict(&'static str),
-    /// The text that says where a page begins was not made here.
+    /// The cursor of a page was not created by this store.
     #[error("not a cursor of this list")]
     InvalidCursor,
 }

@@ -1,4 +1,4 @@
-//! What the gateway tells of itself, beside its metrics.
+//! The gateway's log and traces.
 //!
 //! Here is the log: text for people, one JSON object a line for collectors, on standard error. It
 //! and the access log go through [`non_blocking_writer`], so that nobody waits for whoever reads
@@ -25,12 +25,12 @@ pub use otlp::Spans;
 pub use span::Span;
 pub use trace_context::TraceContext;
 
-/// The shape of a log line.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 

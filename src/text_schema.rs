@@ -1,6 +1,6 @@
 //! JSON Schemas of texts that configuration files hold, such as durations and sizes.
 //!
-//! A type that is read from a text has its schema beside it, by `text_schema!`. Types of other
+//! A type that is parsed from a text has its schema next to it, with `text_schema!`. Types of other
 //! crates have theirs here, under names that only `#[schemars(with = "…")]` uses.
 
 /// Gives a type the schema of a text, or another one that is written out.

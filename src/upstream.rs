@@ -44,7 +44,7 @@ use peers::Peers;
 use request_limit::RequestLimit;
 use server::{Place, Server};
 
-/// Servers that answer alike.
+/// A group of servers that serve the same content.
 #[derive(Debug)]
 pub struct Upstream {
     name: Arc<str>,
@@ -187,7 +187,7 @@ impl Upstream {
             Outcome::Answered(status) if self.is_failure(status) => Failure::Status,
             Outcome::Answered(_) => {
                 if self.ejections.answered(server) {
-                    tracing::info!(upstream = %self.name, %server, "a server answers again");
+                    tracing::info!(upstream = %self.name, %server, "a server is healthy again");
                 }
                 return;
             }
@@ -196,7 +196,7 @@ impl Upstream {
         if self.ejections.failed(server, self.started.elapsed()) {
             let kind = failure.label();
             tracing::warn!(
-                upstream = %self.name, %server, kind, "a server keeps failing, left out"
+                upstream = %self.name, %server, kind, "a server keeps failing and is ejected"
             );
         }
     }
@@ -206,7 +206,7 @@ impl Upstream {
         self.counters.duration.observe(time.as_secs_f64());
     }
 
-    /// Whether a request that was sent so often may be sent anew. Counts it when it may.
+    /// Whether a request that was sent this many times may be retried; if so, counts the retry.
     pub fn grant_retry(&self, sent: usize) -> bool {
         let is_granted = sent <= self.settings.retries;
         if is_granted {
@@ -331,10 +331,10 @@ pub enum UpstreamError {
     #[error("the upstream `{0}`: {1}")]
     Tls(String, #[source] TlsError),
     /// The probe is no request.
-    #[error("`{0}` is not a path to probe, or its `host` is not a host")]
+    #[error("`{0}` is not a path, or its `host` is not a host")]
     HealthCheck(String),
     /// Probes without a pause.
-    #[error("the `interval` of a health check is not zero")]
+    #[error("the `interval` of a health check must not be zero")]
     ProbeInterval,
 }
 

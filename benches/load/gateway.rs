@@ -102,7 +102,7 @@ impl Issuer {
         &self.key
     }
 
-    /// What a gateway is told about it.
+    /// What the gateway's configuration says about it.
     fn config(&self, directory: &Path) -> Value {
         let mut config = json!({"name": "bench", "iss": ISS, "cookie_name": COOKIE});
         if self.by_secret {

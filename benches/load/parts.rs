@@ -1,4 +1,4 @@
-//! The two operations that a first sight can not do without, measured in the rounds of the rest.
+//! The two operations that a first sight cannot do without, measured in the rounds of the rest.
 
 use std::time::Duration;
 

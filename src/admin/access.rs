@@ -28,7 +28,7 @@ use crate::store::Store;
 pub struct Access {
     address: SocketAddr,
     configured: Vec<AdminCredential>,
-    /// Tokens that operators made.
+    /// Tokens created by operators.
     store: Arc<dyn Store>,
     /// Wrong tokens are answered one after the other, each after a pause: guessing is slow, and
     /// the right token never waits.
@@ -127,7 +127,7 @@ impl Access {
         Err(ApiError::unauthorized())
     }
 
-    /// Whether the token by which an operator logged in is still good.
+    /// Whether the token with which an operator logged in is still valid.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl Access {
         Err(ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "host_not_allowed",
-            "without `admin.token` this listener answers to loopback names only",
+            "without `admin.token`, this listener only answers requests for loopback names",
         ))
     }
 
@@ -164,7 +164,7 @@ impl Access {
         if let Some(stored) = configured {
             return Ok(Some(stored.clone()));
         }
-        // Only what looks like a token that was made here is worth a look at the store.
+        // The store is only asked about tokens that look like those created here.
         let Some(name) = credential::name_in(credential) else {
             return Ok(None);
         };
@@ -206,7 +206,7 @@ impl Operator {
         }
     }
 
-    /// Until when their token is good.
+    /// When their token expires.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.stored.as_ref().and_then(|stored| stored.expires_at)
     }
@@ -222,7 +222,7 @@ impl Operator {
         }
         Err(ApiError::forbidden(
             "role_insufficient",
-            "this token may look, and change nothing",
+            "this token is read-only",
         ))
     }
 }
@@ -303,12 +303,12 @@ pub fn check_same_origin(headers: &HeaderMap) -> Result<(), ApiError> {
     } else {
         Err(ApiError::forbidden(
             "cross_origin",
-            "a page of another origin asked",
+            "the request comes from a page of another origin",
         ))
     }
 }
 
-/// A form can not send this type, so a browser asks before it sends it for another origin.
+/// A form cannot send this type, so a browser asks before it sends it for another origin.
 fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers
         .get(CONTENT_TYPE)
@@ -320,7 +320,7 @@ fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
-        "`Content-Type: application/json` is needed",
+        "the request needs `Content-Type: application/json`",
     ))
 }
 

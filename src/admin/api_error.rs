@@ -35,7 +35,7 @@ impl ApiError {
         }
     }
 
-    /// 400: the request can not be understood.
+    /// 400: the request cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
@@ -45,11 +45,11 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "an admin token is needed",
+            "an admin token is required",
         )
     }
 
-    /// 401: the token was good, once.
+    /// 401: the token has expired.
     pub fn expired() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -112,7 +112,7 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(what) => Self::new(
                 StatusCode::CONFLICT,
                 "conflict",
-                format!("in the way: {what}"),
+                format!("conflict: {what}"),
             ),
             StoreError::InvalidCursor => Self::bad_request(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_) => {
@@ -120,7 +120,7 @@ impl From<StoreError> for ApiError {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "unavailable",
-                    "the store does not answer",
+                    "the store does not respond",
                 )
             }
         }

@@ -18,7 +18,7 @@ use crate::store::{AuditRecord, Store};
 /// A part of the audit.
 #[derive(Debug, Serialize)]
 pub struct AuditPage {
-    /// The newest first.
+    /// Newest first.
     pub records: Vec<AuditRecord>,
     /// What to ask for the next page with; null after the last.
     pub next: Option<String>,
@@ -54,6 +54,6 @@ pub async fn record(
         detail,
     };
     if let Err(error) = store.append_audit(record).await {
-        warn!(%error, action, target, "not in the audit");
+        warn!(%error, action, target, "the audit record could not be written");
     }
 }

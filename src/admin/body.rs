@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::api_error::ApiError;
 
-/// A JSON body; what is wrong with it is told as a [`ApiError`].
+/// A JSON body; an invalid one becomes an [`ApiError`].
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -23,18 +23,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "unprocessable",
                 // The text of the error may quote the body, which may be a token.
-                "a member of the body is missing, unknown or of another type",
+                "a member of the body is missing, unknown or of the wrong type",
             )),
             Err(rejection) => Err(ApiError::new(
                 rejection.status(),
                 "bad_request",
-                "the body is not a JSON object of the right size",
+                "the body is not a JSON object or is too large",
             )),
         }
     }
 }
 
-/// The query; what is wrong with it is told as a [`ApiError`].
+/// The query; an invalid one becomes an [`ApiError`].
 #[derive(Debug)]
 pub struct ValidQuery<T>(pub T);
 
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ValidQuery<T> 
         let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         match query {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(_) => Err(ApiError::bad_request("the query can not be understood")),
+            Err(_) => Err(ApiError::bad_request("the query is not valid")),
         }
     }
 }

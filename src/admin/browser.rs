@@ -36,7 +36,7 @@ struct Open {
 pub struct DashboardUser {
     /// The operator.
     pub operator: Operator,
-    /// What forms repeat.
+    /// The token against forgery that every form repeats.
     pub csrf: String,
     /// Whether there is a session to log out of.
     pub logged_in: bool,
@@ -93,7 +93,7 @@ impl DashboardSessions {
         set_cookie(String::new(), cookie::time::Duration::ZERO)
     }
 
-    /// Closes all sessions of an operator whose token is no longer good.
+    /// Closes all sessions of an operator whose token is no longer valid.
     pub fn forget(&self, operator: &Operator) {
         self.open()
             .retain(|_, session| session.dashboard_user.operator != *operator);
@@ -105,14 +105,14 @@ impl DashboardSessions {
 }
 
 impl DashboardUser {
-    /// Refuses a form that was not made for this visitor.
+    /// Refuses a form that was not created for this visitor.
     pub fn check(&self, csrf: &str) -> Result<(), ApiError> {
         let same = aws_lc_rs::constant_time::verify_slices_are_equal(
             csrf.as_bytes(),
             self.csrf.as_bytes(),
         );
         same.map_err(|_| {
-            ApiError::forbidden("csrf", "this form is too old; go back and load it anew")
+            ApiError::forbidden("csrf", "this form has expired; go back and reload it")
         })
     }
 }

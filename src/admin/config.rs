@@ -22,7 +22,7 @@ pub struct ConfigStatus {
     pub last_reload: Option<Attempt>,
     /// Keys that the file says otherwise, and that take effect only by a restart.
     pub needs_restart: Vec<&'static str>,
-    /// Issuers that operators made and that are not in force.
+    /// Issuers created by operators that are not in force.
     #[serde(rename = "set_aside")]
     pub conflicting: Vec<ConflictingIssuer>,
 }
@@ -40,8 +40,8 @@ pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
     })
 }
 
-/// `POST /admin/api/config/reload`: 200 when the file is in force, 422 when the last good one goes
-/// on.
+/// `POST /admin/api/config/reload`: 200 if the file is in force, 422 if the last valid one stays in
+/// force.
 pub async fn reload(
     State(state): State<AdminState>,
     operator: Operator,

@@ -15,11 +15,11 @@ use crate::store::{Digest, Store};
 pub struct AdminCredential {
     /// Its holder, as the audit names them.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder can do.
     pub role: Role,
-    /// When it was made; `None` for one of the configuration file.
+    /// When it was created; `None` for a token from the configuration file.
     pub created_at: Option<UnixTime>,
-    /// Who made it.
+    /// The operator who created it; none if it is in the configuration file.
     pub created_by: Option<String>,
     /// From when on it is refused.
     pub expires_at: Option<UnixTime>,
@@ -41,7 +41,7 @@ impl AdminCredential {
 
     /// Whether it is this token.
     pub fn is(&self, credential: &str) -> bool {
-        // In constant time, so that a token can not be found byte by byte.
+        // In constant time, so that a token cannot be found byte by byte.
         verify_slices_are_equal(&self.digest.0, &digest(credential).0).is_ok()
     }
 
@@ -61,7 +61,7 @@ pub async fn kept(store: &dyn Store, name: &str) -> Result<Option<AdminCredentia
     Ok(text.and_then(|text| read(&text)))
 }
 
-/// The name in a token that was made here.
+/// The name in a token that was created here.
 pub fn name_in(token: &str) -> Option<&str> {
     let (name, secret) = token.strip_prefix(MARK)?.rsplit_once('_')?;
     (is_token_name(name) && secret.len() == SECRET_LENGTH).then_some(name)

@@ -71,7 +71,7 @@ async fn write(
             return Err(ApiError::new(
                 StatusCode::CONFLICT,
                 "issuer_ambiguous",
-                "`sdk.issuer` in the configuration file does not say which of the issuers is meant",
+                "there are several issuers; set `sdk.issuer` in the configuration file",
             ));
         }
         let mut document = Document::new();
@@ -85,7 +85,7 @@ async fn write(
             StatusCode::CONFLICT,
             "issuer_from_file",
             format!(
-                "the issuer `{}` comes from the configuration file, which alone can change it",
+                "the issuer `{}` comes from the configuration file; change it there",
                 issuer.name
             ),
         ));
@@ -195,5 +195,5 @@ const MEMBERS: [(&str, &str, &str); 6] = [
         "assumeEmailVerified",
     ),
 ];
-/// The name of an issuer that is made this way.
+/// The name of an issuer that is created this way.
 const NAME: &str = "external";

@@ -40,8 +40,8 @@ struct Readiness {
 /// one that operators mend by themselves.
 pub fn of_store(error: &StoreError) -> String {
     match error {
-        StoreError::Full(cause) => format!("the store can not be written ({cause})"),
-        _ => "the store does not answer".to_owned(),
+        StoreError::Full(cause) => format!("the store cannot be written ({cause})"),
+        _ => "the store does not respond".to_owned(),
     }
 }
 
@@ -57,7 +57,7 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
             degraded.push(format!("issuer {name} has no keys"));
         } else if keys.degraded {
             degraded.push(format!(
-                "issuer {name} does not answer, its last good keys serve"
+                "issuer {name} does not respond; its last valid keys are in use"
             ));
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::metrics::{Metrics, sums};
 
-/// The last samples.
+/// Samples of the metrics over the last hour.
 pub struct History {
     started: Instant,
     samples: Mutex<VecDeque<Sample>>,
@@ -20,7 +20,7 @@ pub struct History {
 /// All that was counted up to one moment.
 #[derive(Clone, Debug, Default)]
 struct Sample {
-    /// Since the start.
+    /// Time since startup.
     at: Duration,
     requests: u64,
     refusals: u64,
@@ -45,7 +45,7 @@ pub struct Minute {
 }
 
 impl History {
-    /// Nothing yet.
+    /// An empty history.
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
@@ -174,7 +174,7 @@ fn quantile(buckets: &[(f64, u64)], part: f64) -> Option<f64> {
     Some(last)
 }
 
-/// Between two samples.
+/// The interval between two samples.
 const INTERVAL: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTES: u32 = 60;

@@ -19,10 +19,10 @@ use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
 use crate::live_config::{ConflictingIssuer, Document, View};
 
-/// One issuer.
+/// An issuer with its settings and keys, as the API shows it.
 #[derive(Debug, Serialize)]
 pub struct IssuerRow {
-    /// Its name.
+    /// The issuer's name.
     pub name: String,
     /// The exact `iss` of its tokens.
     pub iss: String,
@@ -36,17 +36,17 @@ pub struct IssuerRow {
     pub settings: Option<Document>,
     /// Accepted audiences; empty for any.
     pub aud: Vec<String>,
-    /// The cookie that carries its token.
+    /// The cookie that contains its token.
     pub cookie_name: Option<String>,
-    /// The header field, beside `Authorization`, that carries its token.
+    /// The header field with its token, in addition to `Authorization`.
     pub header: Option<String>,
     /// Accepted algorithms.
     pub algorithms: Vec<&'static str>,
-    /// Whether users are made on first sight (`auto`) or by operators only (`existing_only`).
+    /// Whether users are created on first sign-in (`auto`) or only by operators (`existing_only`).
     pub provisioning: Provisioning,
     /// Whether an address counts as verified when no claim says so.
     pub assume_email_verified: bool,
-    /// Its keys.
+    /// The issuer's keys and their state.
     pub keys: KeysStatus,
 }
 
@@ -73,10 +73,10 @@ impl IssuerRow {
     }
 }
 
-/// All of them.
+/// The response of `GET /admin/api/issuers`.
 #[derive(Debug, Serialize)]
 pub struct IssuerList {
-    /// The file's in its order, then those that operators made, by name.
+    /// Issuers from the file in its order, then those created by operators, by name.
     pub issuers: Vec<IssuerRow>,
     /// Made ones that are not in force, and why.
     #[serde(rename = "set_aside")]
@@ -169,15 +169,15 @@ pub async fn switch(
         .map(Json)
 }
 
-/// All issuers: the file's in its order, then those that operators made, by name.
+/// All issuers: those from the file in its order, then those created by operators, by name.
 pub fn rows(state: &AdminState) -> Vec<IssuerRow> {
     let (issuers, view) = (state.exchange.issuers(), state.live_config.view());
     let row = |issuer: &Arc<Issuer>| IssuerRow::of(issuer, &view);
     issuers.iter().map(row).collect()
 }
 
-/// Makes an issuer, for this gateway and all others on the store. Its first keys, or why there
-/// are none, are in the answer unless they are late.
+/// Creates an issuer for this gateway and all others that use the store. The response includes its
+/// first keys, or why there are none, unless the fetch takes too long.
 pub async fn create_issuer(
     state: &AdminState,
     operator: &Operator,
@@ -189,7 +189,7 @@ pub async fn create_issuer(
     row(state, &name)
 }
 
-/// Writes a made issuer anew.
+/// Replaces an issuer that an operator created.
 pub async fn replace_issuer(
     state: &AdminState,
     operator: &Operator,
@@ -202,7 +202,7 @@ pub async fn replace_issuer(
     row(state, name)
 }
 
-/// Takes a made issuer out; its tokens are refused from the next request on.
+/// Deletes an issuer created by an operator; its tokens are refused from the next request on.
 pub async fn delete_issuer(
     state: &AdminState,
     operator: &Operator,
@@ -271,5 +271,5 @@ fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, ApiError> {
         .ok_or_else(|| ApiError::not_found("issuer"))
 }
 
-/// How long an answer waits for the first keys of an issuer that was made.
+/// How long a response waits for the first keys of a new issuer.
 const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(2);

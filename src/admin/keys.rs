@@ -17,23 +17,23 @@ use crate::config::session::SigningAlgorithm;
 use crate::session::keys::KeysError;
 use crate::store::{KeyState, SigningKeyRecord};
 
-/// All of them.
+/// The response of `GET /admin/api/keys`.
 #[derive(Debug, Serialize)]
 pub struct KeyList {
-    /// The oldest first.
+    /// The signing keys, oldest first.
     pub keys: Vec<KeyRow>,
 }
 
-/// One signing key.
+/// A signing key without its private part, as the API shows it.
 #[derive(Debug, Serialize)]
 pub struct KeyRow {
     /// The `kid` in tokens.
     pub kid: String,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
-    /// Where it is in its life.
+    /// Its state in the lifecycle.
     pub state: KeyState,
-    /// When it was made.
+    /// When it was created.
     pub created_at: UnixTime,
     /// When it starts to sign.
     pub activates_at: UnixTime,
@@ -140,8 +140,8 @@ fn keys_failed(error: KeysError) -> ApiError {
             ApiError::new(StatusCode::CONFLICT, "conflict", error.to_string())
         }
         error => {
-            warn!(%error, "signing keys failed");
-            let message = "the signing keys can not be changed; the log says why";
+            warn!(%error, "the signing keys could not be changed");
+            let message = "the signing keys could not be changed; the log says why";
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
         }
     }

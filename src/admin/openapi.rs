@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(openapi(), routed);
     }
 
-    /// Each operation says what it answers when all is good, what it refuses, and the role.
+    /// Each operation documents its response on success, its refusals and the role it requires.
     #[test]
     fn every_operation_tells_its_statuses() {
         let document: Value = serde_json::from_str(super::DOCUMENT).unwrap();

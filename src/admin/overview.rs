@@ -35,9 +35,9 @@ pub struct Overview {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Complaint {
-    /// Whether requests suffer.
+    /// Whether requests fail because of it.
     pub severity: Severity,
-    /// What it is.
+    /// The complaint, as a sentence.
     pub text: String,
     /// The page that shows more of it.
     pub page: String,
@@ -56,9 +56,9 @@ pub enum Severity {
 /// How often something was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Counted {
-    /// What.
+    /// The reason of the refusals.
     pub reason: String,
-    /// How often.
+    /// How many requests were refused for this reason.
     pub count: u64,
 }
 
@@ -116,7 +116,7 @@ fn of_issuer(issuer: &IssuerRow) -> Option<Complaint> {
         let text = format!("the issuer {name} has no keys{because}");
         (Severity::Bad, text)
     } else if issuer.keys.degraded {
-        let text = format!("the last good keys of the issuer {name} serve{because}");
+        let text = format!("the last valid keys of the issuer {name} are in use{because}");
         (Severity::Warning, text)
     } else {
         return None;
@@ -139,11 +139,11 @@ fn of_upstream(upstream: &UpstreamRow) -> Option<Complaint> {
     let (severity, text) = if down.is_empty() {
         return None;
     } else if down.len() == upstream.servers.len() {
-        let text = format!("no server of the upstream {name} takes requests");
+        let text = format!("no server of the upstream {name} accepts requests");
         (Severity::Bad, text)
     } else {
         let down = down.join(", ");
-        let text = format!("of the upstream {name}, {down} takes no requests");
+        let text = format!("servers of the upstream {name} that accept no requests: {down}");
         (Severity::Warning, text)
     };
     Some(Complaint {
@@ -162,13 +162,13 @@ fn of_configuration(state: &AdminState) -> Vec<Complaint> {
     let mut found = Vec::new();
     let last = state.live_config.last_attempt();
     if last.is_some_and(|attempt| !attempt.succeeded) {
-        let text = "the configuration file was not taken; the last good one is in force";
+        let text = "the configuration file is invalid; the last valid one stays in force";
         found.push(warn(text.to_owned(), "/dashboard/routes"));
     }
     let view = state.live_config.view();
     if !view.needs_restart.is_empty() {
         let keys = view.needs_restart.join(", ");
-        let text = format!("changes of {keys} in the file take effect by a restart");
+        let text = format!("changes to {keys} in the file need a restart");
         found.push(warn(text, "/dashboard/routes"));
     }
     for aside in &view.conflicting {

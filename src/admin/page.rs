@@ -10,7 +10,7 @@ pub struct Paging {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// How many entries.
+    /// The maximum number of entries; a default applies if omitted.
     #[serde(default)]
     pub limit: Option<usize>,
 }

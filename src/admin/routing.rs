@@ -7,21 +7,21 @@ use serde::Serialize;
 use super::AdminState;
 use crate::config::Access;
 
-/// All of them.
+/// The response of `GET /admin/api/routes`.
 #[derive(Debug, Serialize)]
 pub struct Routing {
-    /// By name.
+    /// The routes, in the order of the file.
     pub routes: Vec<RouteRow>,
-    /// By name.
+    /// The upstreams, sorted by name.
     pub upstreams: Vec<UpstreamRow>,
 }
 
-/// One route.
+/// A route, as the API shows it.
 #[derive(Debug, Serialize)]
 pub struct RouteRow {
     /// Its name in logs and metrics.
     pub name: String,
-    /// Whether a session is `required`, `optional`, or `none` is made.
+    /// The route's `auth`: `required`, `optional` or `none`.
     pub auth: &'static str,
     /// The servers behind it.
     pub upstream: String,
@@ -29,7 +29,7 @@ pub struct RouteRow {
     pub step_up: Option<String>,
 }
 
-/// Servers that answer alike.
+/// A group of servers that serve the same content.
 #[derive(Debug, Serialize)]
 pub struct UpstreamRow {
     /// The name in the configuration.
@@ -38,7 +38,7 @@ pub struct UpstreamRow {
     pub servers: Vec<ServerRow>,
 }
 
-/// One server.
+/// The health of one server of an upstream.
 #[derive(Debug, Serialize)]
 pub struct ServerRow {
     /// As the configuration has it.

@@ -27,7 +27,7 @@ pub struct Search {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// How many.
+    /// The maximum number of entries; a default applies if omitted.
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -35,18 +35,18 @@ pub struct Search {
 /// A part of the sessions.
 #[derive(Debug, Serialize)]
 pub struct SessionPage {
-    /// The newest first.
+    /// Newest first.
     pub sessions: Vec<SessionRow>,
     /// What to ask for the next page with; null after the last.
     pub next: Option<String>,
 }
 
-/// One session.
+/// A session, as the API shows it.
 #[derive(Debug, Serialize)]
 pub struct SessionRow {
-    /// Its id.
+    /// The session id.
     pub sid: Uuid,
-    /// Whose it is.
+    /// The id of the session's user.
     pub user_id: Uuid,
     /// The issuer's name when it was opened.
     pub issuer: String,
@@ -74,7 +74,7 @@ pub enum SessionState {
     Open,
     /// Its time has come.
     Expired,
-    /// It was ended.
+    /// The session was revoked or signed out.
     Ended,
 }
 

@@ -1,4 +1,4 @@
-//! Why a token is accepted or refused, told by the proxy's own checks.
+//! Why a token is accepted or refused, according to the proxy's own checks.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct Test {
 /// The answer to it.
 #[derive(Debug, Serialize)]
 pub struct Tested {
-    /// Every check.
+    /// The verdict of every check.
     #[serde(flatten)]
     pub explanation: Explanation,
     /// The keys of the settings that came with the token; null without.
@@ -68,7 +68,7 @@ pub async fn test(
     match issuer {
         Some(_) if operator.role < Role::Admin => Err(ApiError::forbidden(
             "role_insufficient",
-            "this token may test the settings in force, and no others",
+            "this token can only test the settings in force",
         )),
         Some(settings) => explain_unsaved(&state, &token, settings).await.map(Json),
         None => Ok(Json(Tested {
@@ -117,7 +117,7 @@ pub async fn explain(state: &AdminState, token: &str) -> Explanation {
 ///
 /// # Errors
 ///
-/// The settings are no issuer beside the others.
+/// The settings are invalid, or conflict with another issuer.
 pub async fn explain_unsaved(
     state: &AdminState,
     token: &str,

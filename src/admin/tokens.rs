@@ -20,7 +20,7 @@ use crate::clock::UnixTime;
 use crate::config::Role;
 use crate::config::admin::is_token_name;
 
-/// All of them.
+/// The response of `GET /admin/api/tokens`.
 #[derive(Debug, Serialize)]
 pub struct TokenList {
     /// Those of the file first.
@@ -32,13 +32,13 @@ pub struct TokenList {
 pub struct TokenRow {
     /// Its holder, as the audit names them.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder can do.
     pub role: Role,
     /// `file` or `store`; those of the file are changed there.
     pub origin: &'static str,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<UnixTime>,
-    /// Who made it.
+    /// The operator who created it; none if it is in the configuration file.
     pub created_by: Option<String>,
     /// From when on it is refused.
     pub expires_at: Option<UnixTime>,
@@ -66,20 +66,20 @@ impl TokenRow {
 pub struct Create {
     /// Its holder: lower-case letters, digits, `-` and `.`.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder can do.
     pub role: Role,
-    /// How long it is good.
+    /// How long it is valid.
     #[serde(default = "default_days")]
     pub expires_in_days: u32,
 }
 
-/// A token that was made.
+/// A token that was created.
 #[derive(Serialize)]
 pub struct Created {
     /// What is kept of it.
     #[serde(flatten)]
     pub row: TokenRow,
-    /// The token, told this once.
+    /// The token itself, which is shown only once.
     pub token: String,
 }
 
@@ -117,7 +117,7 @@ pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, ApiError> {
     for (name, text) in state.store.settings(PREFIX).await? {
         match read(&text) {
             Some(stored) => rows.push(TokenRow::new(stored, "store")),
-            None => tracing::warn!(name, "a setting is no admin token"),
+            None => tracing::warn!(name, "a setting in the store is not an admin token"),
         }
     }
     Ok(rows)
@@ -127,7 +127,7 @@ pub async fn rows(state: &AdminState) -> Result<Vec<TokenRow>, ApiError> {
 ///
 /// # Errors
 ///
-/// 422 for a name that is none or a life of nothing, 409 when another token has the name.
+/// 422 for an invalid name or lifetime, 409 if another token has the name.
 pub async fn create_token(
     state: &AdminState,
     operator: &Operator,
@@ -138,10 +138,12 @@ pub async fn create_token(
         Err(ApiError::new(status, "unprocessable", message))
     };
     if !is_token_name(&wanted.name) {
-        return unprocessable("a name is of lower-case letters, digits, `-` and `.`, at most 64");
+        return unprocessable(
+            "a name consists of lower-case letters, digits, `-` and `.`, at most 64 characters",
+        );
     }
     if !(1..=MOST_DAYS).contains(&wanted.expires_in_days) {
-        return unprocessable("a token is good for 1 to 3650 days");
+        return unprocessable("a token can be valid for 1 to 3650 days");
     }
     let configured = state.access.configured();
     if configured.iter().any(|stored| stored.name == wanted.name) {
@@ -191,7 +193,7 @@ pub async fn create_token(
 ///
 /// # Errors
 ///
-/// 404 when there is none, 409 for one of the file.
+/// 404 if there is no such token, 409 if it is in the file.
 pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Result<(), ApiError> {
     if state
         .access
@@ -202,7 +204,7 @@ pub async fn revoke(state: &AdminState, operator: &Operator, name: &str) -> Resu
         return Err(ApiError::new(
             StatusCode::CONFLICT,
             "read_only",
-            "this token is in the configuration file; take it out there",
+            "this token is in the configuration file; remove it there",
         ));
     }
     let setting = format!("{PREFIX}{name}");

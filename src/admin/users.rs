@@ -26,7 +26,7 @@ pub struct Search {
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
-    /// How many.
+    /// The maximum number of entries; a default applies if omitted.
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -34,7 +34,7 @@ pub struct Search {
 /// A part of the users.
 #[derive(Debug, Serialize)]
 pub struct UserPage {
-    /// The newest first.
+    /// Newest first.
     pub users: Vec<User>,
     /// What to ask for the next page with; null after the last.
     pub next: Option<String>,
@@ -200,7 +200,7 @@ pub async fn one(state: &AdminState, id: Uuid) -> Result<UserWithSessions, ApiEr
     })
 }
 
-/// Blocks a user and ends all sessions, or lets the user sign in anew.
+/// Blocks a user and ends all sessions, or lets the user sign in again.
 pub async fn set_blocked(
     state: &AdminState,
     operator: &Operator,

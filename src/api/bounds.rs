@@ -1,4 +1,4 @@
-//! What bounds every endpoint, told in the words of the endpoint's protocol.
+//! Limits of every endpoint, reported in the format of the endpoint's protocol.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,7 +1,8 @@
-//! The public API as an OpenAPI 3.1 document, made of the handlers that answer.
+//! The public API as an OpenAPI 3.1 document, generated from its handlers.
 //!
-//! Successes are described where they are made. Refusals are shown by the very values that are
-//! answered with ([`refusals`]), so that statuses, codes and examples are not written down twice.
+//! Successful responses are described where they are created. Refusals are generated from the
+//! values that the handlers respond with ([`refusals`]), so that statuses, codes and examples are
+//! not written twice.
 
 use axum::Extension;
 use axum::http::StatusCode;
@@ -39,7 +40,7 @@ impl Document {
                 add_everywhere(operation);
             }
         }
-        // Of texts, numbers and lists of them: this can not fail.
+        // Of texts, numbers and lists of them: this cannot fail.
         Self(serde_json::to_vec(&document).unwrap_or_default().into())
     }
 }
@@ -102,16 +103,16 @@ pub async fn openapi(Extension(Document(text)): Extension<Document>) -> impl Int
 #[openapi(
     info(
         title = "Vestibule",
-        description = "A token of your own auth provider goes in, a session of the platform comes \
-            out. A path that is none of these is answered 404, and a method that a path does not \
-            have 405 with `Allow`. Content is at most 64 KiB; unknown members are ignored.",
+        description = "Exchanges tokens of your own auth provider for sessions of the platform. \
+            Any other path gets 404, and a method that a path does not support gets 405 with \
+            `Allow`. Bodies are limited to 64 KiB; unknown members are ignored.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
         (name = "sdk", description = "The sign-in protocol of the platform's SDKs."),
         (name = "oauth", description = "RFC 8693, RFC 7662, RFC 7009 and OpenID Connect's userinfo."),
-        (name = "logout", description = "The end of a session, by the browser or by its issuer."),
-        (name = "forward auth", description = "For other proxies, which ask before they forward."),
+        (name = "logout", description = "Ends a session, for the browser or for its issuer."),
+        (name = "forward auth", description = "Authorization of requests for other proxies."),
         (name = "discovery", description = "Keys and metadata."),
     ),
     components(schemas(Problem<'static>, SdkFailure, OAuthFailure, Metadata)),
@@ -125,7 +126,7 @@ fn http(scheme: HttpAuthScheme, description: &str) -> SecurityScheme {
 }
 
 fn cookie(name: &str) -> SecurityScheme {
-    let description = "From a page of a listed origin only.";
+    let description = "Only from pages of allowed origins.";
     let value = ApiKeyValue::with_description(name, description);
     SecurityScheme::ApiKey(ApiKey::Cookie(value))
 }

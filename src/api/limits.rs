@@ -19,7 +19,7 @@ pub struct ApiLimits {
 }
 
 impl ApiLimits {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(settings: &Rates) -> Self {
         let tracked = settings.tracked;
         Self {
@@ -31,7 +31,7 @@ impl ApiLimits {
         }
     }
 
-    /// Counts a sign-in, good or bad.
+    /// Counts a sign-in, successful or not.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl ApiLimits {
         taken.map_err(|TooOften(wait)| Rejection::too_often("user_refreshes_too_often", wait))
     }
 
-    /// Counts a step-up, good or bad.
+    /// Counts a step-up, successful or not.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
     responses(
         (
             status = 204,
-            description = "There is no session any more.",
+            description = "The session has ended.",
             headers(("set-cookie" = String))
         ),
         refusals::Logout
@@ -82,7 +82,7 @@ pub struct BackchannelRequest {
         content_type = "application/x-www-form-urlencoded",
         example = json!({ "logout_token": "header.payload.signature" })
     ),
-    responses((status = 200, description = "They are over."), refusals::Backchannel)
+    responses((status = 200, description = "The sessions have ended."), refusals::Backchannel)
 )]
 pub async fn backchannel(
     State(state): State<ApiState>,
@@ -139,7 +139,7 @@ async fn end_session(
 ) -> Result<(), Rejection> {
     let session = match exchange.session_of(credential, client).await {
         Ok(session) => session,
-        // What a browser kept for too long is as good as logged out.
+        // A cookie that a browser kept for too long counts as logged out.
         Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),
         Err(rejection) => return Err(rejection),
     };

@@ -11,11 +11,11 @@ use crate::rejection::{Code, Problem, Rejection};
 
 refusals! {
     Refused;
-    /// Of public documents.
+    /// The refusals of public documents.
     pub Public: endpoint();
-    /// Of `logout`.
+    /// The refusals of `logout`.
     pub Logout: endpoint(), credential(), decision(), [invalid()];
-    /// Of `backchannel-logout`.
+    /// The refusals of `backchannel-logout`.
     pub Backchannel: endpoint(), [invalid(), too_often(), later()];
 }
 

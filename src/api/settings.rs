@@ -15,7 +15,7 @@ use crate::stepup::StepUp;
 pub struct ApiSettings {
     /// Where tokens are looked for.
     pub token_sources: TokenSources,
-    /// What SDKs are told.
+    /// The settings that SDKs see.
     pub sdk: SdkView,
     /// Programs with credentials of their own.
     pub clients: Clients,
@@ -31,7 +31,7 @@ pub struct ApiSettings {
 /// How SDKs keep and send their tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SdkView {
-    /// There is an issuer that SDKs are told of.
+    /// Whether there is an issuer whose settings SDKs see.
     pub has_issuer: bool,
     /// The cookie with that issuer's token.
     pub cookie_name: Option<String>,
@@ -40,7 +40,7 @@ pub struct SdkView {
 }
 
 impl ApiSettings {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
         let issuer = config.sdk_issuer();
         Ok(Self {

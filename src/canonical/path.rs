@@ -183,39 +183,39 @@ impl PathPrefix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// It does not begin with `/`.
-    #[error("a path begins with `/`")]
+    #[error("a path must start with `/`")]
     NotOriginForm,
     /// `//`, also with parameters (`/;x/`): servers that merge slashes read another path.
-    #[error("a path has no empty segments")]
+    #[error("a path must not have empty segments")]
     EmptySegment,
     /// `.` or `..`, escaped or not, also with parameters (`..;x`).
-    #[error("a path has no dot segments")]
+    #[error("a path must not have dot segments")]
     DotSegment,
     /// `\` or `%5C`, which some servers read as `/`.
-    #[error("a path has no backslash")]
+    #[error("a path must not have a backslash")]
     Backslash,
     /// `%2F`, which some servers read as `/` and some as a letter, on a route that does not allow
     /// it.
-    #[error("a path has no escaped slash")]
+    #[error("a path must not have an escaped slash")]
     EscapedSlash,
     /// A control character or a space, or an escaped control character.
-    #[error("a path has no control characters")]
+    #[error("a path must not have control characters")]
     Control,
     /// A byte beyond ASCII: it must be escaped (RFC 3986 section 2), or `/é` and `/%C3%A9` would
     /// be one path to the upstream and two to the gateway.
-    #[error("bytes beyond ASCII must be percent-escaped")]
+    #[error("non-ASCII bytes must be percent-encoded")]
     NotAscii,
     /// `%` without two hexadecimal digits.
-    #[error("a percent-escape has two hexadecimal digits")]
+    #[error("a percent-encoding must have two hexadecimal digits")]
     BadEscape,
     /// Escapes that decode to no UTF-8, such as the overlong `%C0%AE`.
-    #[error("percent-escapes decode to UTF-8")]
+    #[error("percent-encodings must decode to UTF-8")]
     NotUtf8,
     /// `#`: a fragment is no part of a request target.
-    #[error("a path has no fragment")]
+    #[error("a path must not have a fragment")]
     Fragment,
     /// A configured prefix with `;` or `?`.
-    #[error("a path prefix has neither `;` nor `?`")]
+    #[error("a path prefix must not have `;` or `?`")]
     NotAPrefix,
 }
 

@@ -17,9 +17,9 @@ pub(super) enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// The metrics that a gateway has, as a table in Markdown.
+    /// The gateway's metrics, as a Markdown table.
     Metrics,
-    /// The man page, in roff: of `vestibule`, or of one of its commands.
+    /// The man page of `vestibule` or of one of its commands, in roff format.
     Man {
         /// The command, such as `token test`.
         command: Vec<String>,

@@ -17,15 +17,16 @@ use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
 pub(super) enum Command {
     /// List the issuers.
     List(#[command(flatten)] Gateway),
-    /// Make an issuer, for all gateways on the store.
+    /// Create an issuer for all gateways that use the store.
     Create(Written),
-    /// Write an issuer that was made anew, as a whole.
+    /// Replace all settings of an issuer that was created by an operator.
     Replace(Written),
-    /// Take out an issuer that was made; its tokens are refused from the next request on.
+    /// Delete an issuer that was created by an operator. Its tokens are refused from the next
+    /// request on.
     Delete(Named),
     /// Accept an issuer's tokens.
     Enable(Named),
-    /// Refuse an issuer's tokens, from the next request on.
+    /// Refuse an issuer's tokens from the next request on.
     Disable(Named),
 }
 

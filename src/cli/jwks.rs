@@ -13,14 +13,14 @@ use super::printable::printable;
 pub(super) enum Command {
     /// Show each issuer's keys, their age, the next refresh and the last error.
     Show(Which),
-    /// Fetch keys now, whatever the interval. Fails when a fetch fails.
+    /// Fetch keys now, regardless of the refresh interval. Fails if a fetch fails.
     Refresh(Which),
 }
 
 /// Of which issuers, and where.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// The issuer's name; all issuers without it.
+    /// The issuer's name; if omitted, all issuers.
     issuer: Option<String>,
     #[command(flatten)]
     gateway: Gateway,
@@ -54,7 +54,7 @@ async fn refresh(api: Connection, which: &Which) -> Result<bool, CommandError> {
         let answer = api
             .send(Method::POST, &["issuers", name, "refresh"], Value::Null)
             .await?;
-        // What is not fetched can not fail.
+        // What is not fetched cannot fail.
         let is_fetched = answer["keys"]["next_refresh"].is_number();
         all_good &= answer["refreshed"] == true || !is_fetched;
         if which.gateway.json {

@@ -10,19 +10,18 @@ use super::operator::{Connection, Gateway, print_json, run, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List the signing keys, the oldest first.
+    /// List the signing keys, oldest first.
     List(#[command(flatten)] Gateway),
-    /// Let the next key sign once it has been published for long enough.
+    /// Create the next key, which starts signing after it has been published for long enough.
     Rotate(Rotate),
-    /// Forget a key that somebody else may have, and end every session that may have a token by
-    /// it.
+    /// Delete a leaked key and end every session that may have a token signed with it.
     Revoke(One),
 }
 
 /// How soon, and where.
 #[derive(Debug, Args)]
 pub(super) struct Rotate {
-    /// Before verifiers that cache the key set can have the next key.
+    /// Sign with the next key immediately, before verifiers with a cached key set can know it.
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]
@@ -32,7 +31,7 @@ pub(super) struct Rotate {
 /// Which key, and where.
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// Its id.
+    /// The key's id (`kid`).
     kid: String,
     #[command(flatten)]
     gateway: Gateway,

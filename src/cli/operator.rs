@@ -19,20 +19,21 @@ use crate::config::{self, ConfigError};
 /// Where the gateway's admin listener is, and how the command proves itself there.
 #[derive(Debug, Args)]
 pub(super) struct Gateway {
-    /// The gateway's configuration file, for the admin address and token.
+    /// The gateway's configuration file, which has the admin address and token.
     #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
     config: PathBuf,
-    /// The admin listener, such as `http://127.0.0.1:9901`; the configuration file is not read.
+    /// The address of the admin listener, such as `http://127.0.0.1:9901`. The configuration file
+    /// is not read.
     #[arg(long, value_name = "URL")]
     admin: Option<String>,
-    /// A file with the admin token, for `--admin`.
+    /// A file with the admin token, to be used with `--admin`.
     #[arg(long, value_name = "FILE", requires = "admin")]
     token_file: Option<PathBuf>,
     /// A PEM file with the certificate, and its key, that the command shows the admin listener,
     /// where `admin.tls.client_auth` asks for one.
     #[arg(long, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
-    /// Print the answer as JSON.
+    /// Print the response as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -43,22 +44,22 @@ pub(super) enum CommandError {
     /// The configuration file is not one.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The token's file can not be read.
-    #[error("the token's file can not be read: {0}")]
+    /// The token's file cannot be read.
+    #[error("the token file cannot be read: {0}")]
     TokenFile(std::io::Error),
     /// A certificate that the connection needs cannot be used.
     #[error(transparent)]
     Tls(#[from] PinnedTlsError),
-    /// What is to be sent can not be read.
+    /// What is to be sent cannot be read.
     #[error("{}: {cause}", file.display())]
     Settings {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
-        /// Why not.
+        /// What went wrong.
         cause: String,
     },
-    /// The gateway can not be asked.
-    #[error("{url} does not answer: {cause}")]
+    /// The gateway cannot be asked.
+    #[error("{url} does not respond: {cause}")]
     Unreachable {
         /// The address.
         url: String,
@@ -68,13 +69,13 @@ pub(super) enum CommandError {
     /// The gateway refused.
     #[error("{message} ({code})")]
     Refused {
-        /// In a sentence.
+        /// The message for people.
         message: String,
-        /// In a word.
+        /// The stable error code.
         code: String,
     },
     /// The answer is not that of an admin API.
-    #[error("the answer ({0}) is not that of an admin API")]
+    #[error("the response ({0}) is not from an admin API")]
     Foreign(StatusCode),
 }
 
@@ -216,7 +217,7 @@ impl Connection {
         };
         let base = format!("{}/admin/api", self.base);
         let mut url = url::Url::parse(&base).map_err(|error| unreachable(error.to_string()))?;
-        // Only a URL that can not be a base has no segments.
+        // Only a URL that cannot be a base has no segments.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.extend(path);
         }

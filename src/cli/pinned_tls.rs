@@ -20,9 +20,9 @@ pub(super) enum PinnedTlsError {
     /// No certificate, or no key, in a file.
     #[error("`{}` cannot be used: {cause}", file.display())]
     File {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
-        /// Why not.
+        /// What went wrong.
         cause: rustls::pki_types::pem::Error,
     },
     /// The parts do not go together.

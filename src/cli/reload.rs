@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::operator::{Connection, Gateway, print_json, run, text};
 
-/// Exit 0: the file is in force. 1: the last good one goes on, and why.
+/// Exits with 0 if the file is in force, and with 1 and the error if the last valid one stays in
+/// force.
 pub(super) fn reload(gateway: &Gateway) -> ExitCode {
     run(gateway, async |api: Connection| {
         let attempt = api
@@ -19,7 +20,7 @@ pub(super) fn reload(gateway: &Gateway) -> ExitCode {
         }
         println!("reloaded; changed: {}", list(&attempt["changed"]));
         if attempt["needs_restart"] != Value::Array(Vec::new()) {
-            println!("only after a restart: {}", list(&attempt["needs_restart"]));
+            println!("needs a restart: {}", list(&attempt["needs_restart"]));
         }
         Ok(true)
     })

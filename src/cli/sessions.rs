@@ -10,16 +10,16 @@ use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List sessions, the newest first.
+    /// List sessions, newest first.
     List(Search),
-    /// End a session for ever, from the next request on.
+    /// End a session permanently, from the next request on.
     Revoke(One),
 }
 
 /// Which sessions, and where.
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// Only those of the user with this id.
+    /// Only list sessions of the user with this id.
     #[arg(long, value_name = "ID")]
     user: Option<String>,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(super) struct Search {
 /// Which session, and where.
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// The session's id (`sid`).
+    /// The session id (`sid`).
     sid: String,
     #[command(flatten)]
     gateway: Gateway,

@@ -17,9 +17,9 @@ use crate::store::{Embedded, OpenError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Write every record as a line of JSON. The lines are as secret as the store.
+    /// Write all records as lines of JSON. The lines are as secret as the store.
     Export(Export),
-    /// Fill an empty store with the lines of an export. No gateway may run on it meanwhile.
+    /// Import the lines of an export into an empty store, which no gateway may use meanwhile.
     Import(Import),
     /// Give the space of records that are gone back to the disk. Of the embedded store, while no
     /// gateway runs on it.
@@ -38,11 +38,11 @@ pub(super) struct Compact {
 pub(super) struct Export {
     #[command(flatten)]
     config: ConfigFile,
-    /// The file to make, readable by its owner alone; standard output by default.
+    /// The file to create, readable only by its owner; by default standard output.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// With the private halves of signing keys, by which session tokens made before are good
-    /// after an import. They are written as the store has them, encrypted or not.
+    /// Include the private signing keys, so that existing session tokens stay valid after an
+    /// import. They are written as they are in the store, encrypted or not.
     #[arg(long)]
     private_keys: bool,
 }
@@ -52,7 +52,7 @@ pub(super) struct Export {
 pub(super) struct Import {
     #[command(flatten)]
     config: ConfigFile,
-    /// The file to read; standard input by default.
+    /// The file to read; by default standard input.
     #[arg(long, short, value_name = "FILE")]
     input: Option<PathBuf>,
 }
@@ -77,7 +77,7 @@ enum StoreCommandError {
     Open(#[from] StateError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    #[error("no runtime: {0}")]
+    #[error("cannot start a runtime: {0}")]
     Runtime(std::io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! `vestibule token test`: the proxy's own checks, told step by step.
+//! `vestibule token test`: shows the proxy's own checks step by step.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
     config: PathBuf,
-    /// The token; `-` reads it from standard input, which keeps it out of the process list.
+    /// The token; `-` reads it from standard input and keeps it out of the process list.
     #[arg(default_value = "-")]
     token: String,
 }

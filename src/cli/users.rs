@@ -12,15 +12,15 @@ use super::sessions;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List users, the newest first, or those that a search means.
+    /// List users, newest first, or search for users.
     List(Search),
-    /// Show one user with credentials and sessions.
+    /// Show a user with credentials and sessions.
     Show(One),
-    /// Make a user before the first sign-in, for issuers that provision existing users only.
+    /// Create a user before the first sign-in, for issuers with `provisioning: existing_only`.
     Create(Create),
-    /// Refuse a user everywhere and end all sessions.
+    /// Block a user and end all sessions.
     Block(One),
-    /// Let a blocked user sign in anew.
+    /// Let a blocked user sign in again.
     Unblock(One),
     /// End all sessions of a user.
     SignOut(One),
@@ -31,7 +31,7 @@ pub(super) enum Command {
 /// Which users, and where.
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// A user's id, an address, or the external id (`sub`).
+    /// A user id, an email address or an external id (`sub`).
     query: Option<String>,
     #[command(flatten)]
     gateway: Gateway,
@@ -40,7 +40,7 @@ pub(super) struct Search {
 /// Which user, and where.
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// The user's id.
+    /// The user id.
     id: String,
     #[command(flatten)]
     gateway: Gateway,
@@ -49,13 +49,13 @@ pub(super) struct One {
 /// Whom to make, and where.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// The issuer's name, or its `iss`.
+    /// The issuer's name or its `iss`.
     #[arg(long)]
     issuer: String,
     /// The `sub` of the user's tokens.
     #[arg(long)]
     external_id: String,
-    /// An address that you vouch for.
+    /// An email address that you have verified.
     #[arg(long)]
     email: Option<String>,
     #[command(flatten)]

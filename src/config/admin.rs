@@ -10,22 +10,22 @@ use super::secret::Secret;
 use crate::clock::UnixTime;
 use crate::text_schema::DateText;
 
-/// The operators' listener: dashboard, admin API, metrics, health.
+/// The admin listener: dashboard, admin API, metrics, health.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// `IP:PORT`, a loopback address unless there is a token.
+    /// `IP:PORT`. Must be a loopback address unless there is a token.
     pub address: SocketAddr,
-    /// The token of an operator named `admin` who may do everything. `/live` and `/ready` never
-    /// ask for one.
+    /// The bearer token of an operator named `admin`, who can do everything. `/live` and `/ready`
+    /// never need a token.
     pub token: Option<Secret>,
-    /// Tokens of operators by name. With them, as with `token`, every request needs one.
+    /// Named tokens for several operators. With them, as with `token`, every request needs one.
     pub tokens: Vec<AdminToken>,
     /// Open connections.
     pub connections: usize,
     /// Open connections of one address.
     pub connections_per_client: u32,
-    /// Speak TLS. Without it the listener is plaintext.
+    /// TLS; if omitted, the listener is plaintext.
     pub tls: Option<Tls>,
 }
 
@@ -59,7 +59,8 @@ impl Admin {
         single.into_iter().chain(self.tokens.clone()).collect()
     }
 
-    /// The token by which commands on this machine ask: of the highest role, not expired.
+    /// The token that commands on this machine use: one that has not expired, with the highest
+    /// role.
     pub fn strongest_token(&self, now: UnixTime) -> Option<Secret> {
         let tokens = self.all_tokens().into_iter();
         let good = tokens.filter(|token| token.expires.is_none_or(|end| now < end));
@@ -73,20 +74,20 @@ impl Admin {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminToken {
-    /// How the audit names its holder: lower-case letters, digits, `-` and `.`.
+    /// The holder's name in the audit log: lower-case letters, digits, `-` and `.`.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder can do.
     #[serde(default)]
     pub role: Role,
     /// The token.
     pub token: Secret,
-    /// From when on it is refused, as RFC 3339 writes it (`2027-01-31`, `2027-01-31T12:00:00Z`).
+    /// When it expires, as a date or an RFC 3339 time (`2027-01-31`, `2027-01-31T12:00:00Z`).
     #[serde(default, deserialize_with = "moment")]
     #[schemars(with = "Option<DateText>")]
     pub expires: Option<UnixTime>,
 }
 
-/// What an operator may do. The later includes the earlier.
+/// What an operator can do. Each role includes the previous one.
 #[derive(
     Clone,
     Copy,
@@ -103,15 +104,15 @@ pub struct AdminToken {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// See everything and change nothing.
+    /// Can see everything and change nothing.
     #[default]
     Viewer,
-    /// Change everything.
+    /// Can see and change everything.
     Admin,
 }
 
 impl Role {
-    /// Its word in the configuration and the API.
+    /// Its name in the configuration and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -120,7 +121,7 @@ impl Role {
     }
 }
 
-/// Whether a token may have this name, which stands in the token itself, the audit and URLs.
+/// Whether a token can have this name, which appears in the token itself, the audit log and URLs.
 pub fn is_token_name(name: &str) -> bool {
     let fits =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
@@ -135,7 +136,7 @@ fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UnixTime>, D::Err
     };
     let moment = humantime::parse_rfc3339(&whole).ok();
     let since = moment.and_then(|moment| moment.duration_since(std::time::UNIX_EPOCH).ok());
-    let invalid = || de::Error::custom(format!("`{text}` is no date such as `2027-01-31`"));
+    let invalid = || de::Error::custom(format!("`{text}` is not a date such as `2027-01-31`"));
     since
         .map(|since| Some(UnixTime(since.as_secs())))
         .ok_or_else(invalid)

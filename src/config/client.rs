@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::secret::Secret;
 
-/// One OAuth client (RFC 6749 section 2): it may ask about session tokens and give them back.
+/// An OAuth client (RFC 6749 section 2) that can introspect and revoke session tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {

@@ -11,17 +11,17 @@ use super::Template;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeaderOperations {
-    /// Fields that leave, in any spelling.
+    /// Fields to remove, in any spelling.
     pub remove: Vec<String>,
-    /// Fields that take the place of any of that name. One whose value can not be filled in only
-    /// leaves.
+    /// Fields to set, replacing any of the same name. A field whose value is not available is only
+    /// removed.
     pub set: BTreeMap<String, Template>,
-    /// Fields that come beside any of that name. One whose value can not be filled in does not.
+    /// Fields to add to any of the same name. A field whose value is not available is omitted.
     pub add: BTreeMap<String, Template>,
 }
 
 impl HeaderOperations {
-    /// The fields that come in.
+    /// The fields that are set or added.
     pub fn incoming(&self) -> impl Iterator<Item = (&String, &Template)> {
         self.set.iter().chain(&self.add)
     }

@@ -28,11 +28,11 @@ pub use error::IssuerError;
 pub use jwks::JwksSettings;
 pub use keys::KeySettings;
 
-/// What is known of an issuer: the file's keys, checked, with presets and defaults filled in.
+/// The settings of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "raw::RawIssuer")]
 pub struct Issuer {
-    /// The name in logs, metrics and the dashboard.
+    /// The name in logs, metrics and on the dashboard.
     pub name: String,
     /// The exact `iss` of its tokens; with `tenants`, a template that contains
     /// [`TENANT_PLACEHOLDER`] once. Its users are known by it.
@@ -41,34 +41,34 @@ pub struct Issuer {
     pub iss_aliases: Vec<String>,
     /// Other spellings that its preset knows; an issuer whose own they are takes precedence.
     pub preset_aliases: Vec<String>,
-    /// The tenants whose tokens are accepted under a template. Empty: `iss` is no template.
+    /// The tenants whose tokens are accepted with a template. If empty, `iss` is not a template.
     pub tenants: Vec<String>,
-    /// Where its keys come from.
+    /// The source of its keys.
     pub source: KeySource,
-    /// The shape of the published keys.
+    /// The format of the published keys.
     pub key_format: KeyFormat,
-    /// Allow `http` key-set addresses beyond loopback.
+    /// Allow `http` key-set addresses that are not on loopback.
     pub insecure_http: bool,
-    /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
+    /// Refuse key-set addresses that resolve to loopback, private or link-local ranges.
     pub deny_private_networks: bool,
     /// Let a discovery document lead to a `jwks_uri` on another host in those ranges.
     pub allow_private_jwks_uri: bool,
-    /// Accepted audiences; one match is enough. Empty: no audience is asked for.
+    /// Accepted audiences; one match is enough. If empty, `aud` is not checked.
     pub aud: Vec<String>,
-    /// The claim that carries the audience: `aud`, or `client_id` for Cognito's access tokens.
+    /// The claim that contains the audience: `aud`, or `client_id` for Cognito's access tokens.
     pub aud_claim: String,
-    /// Accepted authorized parties. Empty: `azp` is ignored.
+    /// Accepted authorized parties. If empty, `azp` is not checked.
     pub azp: Vec<String>,
-    /// Claims that must be there, beside `iss`, `sub` and `exp`.
+    /// Required claims in addition to `iss`, `sub` and `exp`.
     pub required_claims: Vec<RequiredClaim>,
-    /// The cookie that carries its token.
+    /// The cookie that contains its token.
     pub cookie_name: Option<String>,
-    /// How the token lies in that cookie.
+    /// The format of that cookie.
     pub cookie_format: CookieFormat,
     /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
     /// ending.
     pub strip_cookies: Vec<String>,
-    /// A header field, beside `Authorization`, that carries its bare token.
+    /// A header field with its bare token, in addition to `Authorization`.
     pub header: Option<String>,
     /// Whether its tokens may be in `Authorization`.
     pub authorization: AuthorizationField,
@@ -86,38 +86,38 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// Try all keys that can have signed a token without `kid`, up to eight.
     pub try_all_keys: bool,
-    /// Tolerated difference of clocks.
+    /// Tolerated clock difference.
     pub leeway: Duration,
-    /// The greatest age of a token since its `iat`, which is required then.
+    /// The maximum age of a token since its `iat`, which is then required.
     pub max_token_age: Option<Duration>,
-    /// The claim that names the login at the provider, `sid` in OpenID Connect.
+    /// The claim that identifies the login at the provider, `sid` in OpenID Connect.
     pub sid_claim: String,
-    /// The claim that carries the email address.
+    /// The claim that contains the email address.
     pub email_claim: String,
-    /// The claims that say whether the address is verified; each that is there must be `true`.
+    /// The claims that say whether the address is verified; each one that is present must be
+    /// `true`.
     pub email_verified_claims: Vec<String>,
-    /// Take an address for verified when none of those claims is there. A claim that is not
-    /// `true` still wins.
+    /// Treat an address as verified if none of those claims is present. A claim that is not `true`
+    /// still takes precedence.
     pub assume_email_verified: bool,
-    /// Whether its users are made on first sight.
+    /// Whether its users are created on first sign-in.
     pub provisioning: Provisioning,
-    /// Its word about an address is good enough to link accounts by, where
-    /// `link_by_verified_email` is on.
+    /// Trust its verified email addresses for linking accounts, if `link_by_verified_email` is on.
     pub email_trusted: bool,
-    /// Accepted audiences of its logout tokens. Empty: those of `aud`; without either, its logout
-    /// tokens are refused.
+    /// Accepted audiences of its logout tokens. If empty, those of `aud` apply; if neither is set,
+    /// its logout tokens are refused.
     pub logout_audience: Vec<String>,
-    /// Off: its tokens are refused.
+    /// With `false`, its tokens are refused.
     pub enabled: bool,
-    /// Readiness fails while this issuer has no keys.
+    /// Make `/ready` fail while this issuer has no keys.
     pub required_for_ready: bool,
-    /// A shared secret for HS256, accepted from this issuer only.
+    /// A shared secret for HS256, only accepted for this issuer.
     pub hs256_secret: Option<Secret>,
     /// How that secret is written down.
     pub hs256_secret_encoding: SecretEncoding,
-    /// End the sessions that a key vouched for when it leaves the key set.
+    /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
-    /// How its keys are fetched and kept.
+    /// How its keys are fetched and cached.
     pub jwks: JwksSettings,
 }
 
@@ -198,14 +198,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Where keys come from.
+/// The source of an issuer's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// An address that answers with a key set (RFC 7517 section 5).
+    /// The address of a key set (RFC 7517 section 5).
     Url(Url),
     /// The `jwks_uri` of the document at this address (OpenID Connect Discovery section 4).
     Discovery(Url),
-    /// A file that holds the key set.
+    /// A file with the key set.
     File(PathBuf),
     /// The key set itself, as JSON text.
     Inline(String),
@@ -214,7 +214,8 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// A word and an address for people, and what tells a kept key set's origin.
+    /// The kind of source and its address, for people, and to recognize where a stored key set came
+    /// from.
     pub fn label(&self) -> String {
         match self {
             Self::Url(url) => url.to_string(),
@@ -226,7 +227,7 @@ impl KeySource {
     }
 }
 
-/// The shape of published keys.
+/// The format of published keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyFormat {
@@ -237,7 +238,7 @@ pub enum KeyFormat {
     PemMap,
 }
 
-/// How a token lies in its cookie.
+/// The format of a cookie with a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CookieFormat {
@@ -251,30 +252,29 @@ pub enum CookieFormat {
     Clerk,
 }
 
-/// Whether a user is made for an unknown identity.
+/// Whether a user is created for an unknown identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Provisioning {
-    /// On first sight.
+    /// Users are created on first sign-in.
     #[default]
     Auto,
-    /// Only by an operator; strangers are refused.
+    /// Only operators create users; tokens of unknown users are refused.
     ExistingOnly,
     /// Never: whoever is no user gets a session all the same. For workloads.
     None,
 }
 
-/// A claim that a token must carry.
+/// A claim that a token must have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequiredClaim {
     /// Its name; dots lead into objects.
     pub name: String,
-    /// Accepted values. Empty: anything but null.
+    /// Accepted values. If empty, any value except null.
     pub values: Vec<serde_json::Value>,
 }
 
-/// A signature algorithm of RFC 7518 section 3.1 or RFC 8037. `none` and HS* can not be named in
-/// the file.
+/// A signature algorithm of RFC 7518 section 3.1 or RFC 8037. The file cannot name `none` and HS*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are the registered ones")]
 pub enum Algorithm {
@@ -296,7 +296,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All that can be named in the file.
+    /// All algorithms that the file can name.
     pub const ASYMMETRIC: [Self; 10] = [
         Self::RS256,
         Self::RS384,
@@ -359,5 +359,5 @@ impl JsonSchema for Algorithm {
     }
 }
 
-/// What stands for the tenant in a template.
+/// The placeholder for the tenant in a template.
 pub const TENANT_PLACEHOLDER: &str = "{tenantid}";

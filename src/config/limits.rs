@@ -10,15 +10,15 @@ use serde::Deserialize;
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
 
-/// Sizes, counts and times.
+/// Limits on what clients can consume.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Open public connections.
     pub connections: usize,
-    /// Open connections of one client's address (of IPv6 its /64 network); 0 for no bound. Peers
-    /// in `trusted_proxies` and on Unix sockets are not counted, but the clients that they name
-    /// by the PROXY protocol are.
+    /// Open connections per client address (for IPv6 per /64 network); 0 for no limit. Peers in
+    /// `trusted_proxies` and on Unix sockets are not counted, but clients that they name with the
+    /// PROXY protocol are.
     pub connections_per_client: u32,
     /// Concurrent requests; absent for what the limit of open files has room for.
     pub requests: Option<NonZeroUsize>,
@@ -30,11 +30,11 @@ pub struct Limits {
     /// or the machine, has.
     #[schemars(with = "Option<SizeText>")]
     pub memory: Option<ByteSize>,
-    /// How long a request's header may take to arrive, and a TLS handshake.
+    /// Time limit for a request's header to arrive, and for a TLS handshake.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub header_timeout: Duration,
-    /// How long a request's body may pause.
+    /// How long a request's body can pause.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub body_read_timeout: Duration,
@@ -42,35 +42,35 @@ pub struct Limits {
     /// seconds; absent for no bound.
     #[schemars(with = "Option<SizeText>")]
     pub body_min_rate: Option<ByteSize>,
-    /// How long a client may take to accept a part of a response.
+    /// How long a client can take to accept a part of a response.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub response_write_timeout: Duration,
-    /// How long a connection may idle between requests.
+    /// How long a connection can be idle between requests.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub keepalive_timeout: Duration,
-    /// Requests on one HTTP/1 connection.
+    /// The maximum number of requests per HTTP/1 connection.
     pub keepalive_requests: u32,
-    /// Request line and header fields together.
+    /// The maximum size of request line and header fields together.
     #[schemars(with = "SizeText")]
     pub header_size: ByteSize,
-    /// Header fields.
+    /// The maximum number of header fields.
     pub header_count: usize,
-    /// Path and query.
+    /// The maximum size of path and query.
     #[schemars(with = "SizeText")]
     pub uri_size: ByteSize,
-    /// An external token.
+    /// The maximum size of an external token.
     #[schemars(with = "SizeText")]
     pub token_size: ByteSize,
-    /// A forwarded request body; absent for no bound.
+    /// The maximum size of a forwarded request body; no limit if omitted.
     #[schemars(with = "Option<SizeText>")]
     pub body_size: Option<ByteSize>,
-    /// Concurrent streams of one HTTP/2 connection.
+    /// The maximum number of concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
-    /// Streams of one HTTP/2 connection that its client may give up before they are answered.
+    /// How many streams of one HTTP/2 connection its client can cancel before they are answered.
     pub h2_resets: u32,
-    /// Token digests whose session is remembered.
+    /// How many tokens' sessions are cached.
     pub token_cache: usize,
     /// About how much memory those may take, tokens and claims together.
     #[schemars(with = "SizeText")]
@@ -82,14 +82,14 @@ pub struct Limits {
     /// Claims that are repeated in a session token, as JSON. What is beyond is left out.
     #[schemars(with = "SizeText")]
     pub session_token_claims: ByteSize,
-    /// Digests of refused tokens that are remembered.
+    /// How many refused tokens are cached.
     pub refused_cache: usize,
-    /// How often one may sign in and fail.
+    /// Rate limits for sign-ins and failures.
     pub rates: Rates,
 }
 
-/// How often things may happen. A client is counted by its address, of which IPv6 has one for
-/// each network; behind a proxy that is not in `trusted_proxies` all clients are one.
+/// Rate limits. A client is an IP address, for IPv6 a network; behind a proxy that is not in
+/// `trusted_proxies`, all clients count as one.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
@@ -98,14 +98,14 @@ pub struct Rates {
     pub sign_in_per_client: Rate,
     /// The same of one user.
     pub sign_in_per_user: Rate,
-    /// Step-ups from one client.
+    /// Step-ups per client.
     pub step_up_per_client: Rate,
     /// The same of one user.
     pub step_up_per_user: Rate,
-    /// Tokens, and credentials of programs, that do not verify, from one client; after that many
-    /// the gateway does not look at new ones of that client for a while.
+    /// Tokens, and credentials of OAuth clients, that fail verification, per client. Beyond this
+    /// rate, new ones from the same client are refused without verification for a while.
     pub failed_per_client: Rate,
-    /// Clients, and users, that are remembered for each of these.
+    /// How many clients and users are tracked for each of these limits.
     pub tracked: usize,
 }
 

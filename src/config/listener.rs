@@ -13,34 +13,34 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    /// Its name in logs and metrics; its address by default.
+    /// The name in logs and metrics; by default the address.
     #[serde(default)]
     pub name: Option<String>,
     /// `IP:PORT`, or `unix:/PATH`.
     pub address: ListenAddress,
-    /// Who may connect to a Unix socket: the mode of its file.
+    /// The file permissions of a Unix socket, which decide who can connect.
     #[serde(default)]
     pub mode: SocketMode,
     /// Accept HTTP/2 with prior knowledge on this plaintext listener.
     #[serde(default)]
     pub h2c: bool,
-    /// Speak TLS. Without it the listener is plaintext.
+    /// TLS; if omitted, the listener is plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// Take the client's address from the PROXY protocol, version 1 or 2, that every peer in
-    /// `trusted_proxies` then has to speak. Others are served as themselves.
+    /// Take the client's address from a PROXY protocol header, version 1 or 2, which every peer in
+    /// `trusted_proxies` must then send. Other peers are served under their own address.
     #[serde(default)]
     pub proxy_protocol: bool,
-    /// Answer every request with its address at `https`.
+    /// Redirect every request to its `https` address.
     #[serde(default)]
     pub redirect_to_https: bool,
-    /// Tell browsers to come by `https` only (RFC 6797).
+    /// Tell browsers to use only `https` (RFC 6797).
     #[serde(default)]
     pub hsts: Option<Hsts>,
 }
 
 impl Listener {
-    /// What logs and metrics call it.
+    /// The name in logs and metrics.
     pub fn name(&self) -> String {
         let named = self.name.clone();
         named.unwrap_or_else(|| self.address.to_string())
@@ -121,17 +121,17 @@ text_schema!(SocketMode, "SocketMode", {
     "pattern": "^0?[0-7]{1,3}$",
 });
 
-/// What `Strict-Transport-Security` says.
+/// The content of `Strict-Transport-Security`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hsts {
-    /// How long browsers remember it.
+    /// How long browsers remember the setting.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_age: Duration,
-    /// Hosts below this one, too.
+    /// Also apply it to all hosts below this one.
     pub include_subdomains: bool,
-    /// Consent to be built into browsers.
+    /// Consent to inclusion in browsers' preload lists.
     pub preload: bool,
 }
 
@@ -149,19 +149,19 @@ impl Default for Hsts {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Certificates with their keys. The client's server name (SNI) decides which one it is
-    /// shown; the first is for clients that name none, or one that no certificate has.
+    /// Certificates with their keys. The client's server name (SNI) selects one; clients that send
+    /// no name, or one that no certificate has, get the first.
     pub certificates: Vec<Certificate>,
-    /// The oldest version that is spoken.
+    /// The minimum TLS version.
     #[serde(default)]
     pub min_version: TlsVersion,
-    /// Offer HTTP/2 beside HTTP/1.1 (ALPN).
+    /// Offer HTTP/2 as well as HTTP/1.1 (ALPN).
     #[serde(default = "yes")]
     pub http2: bool,
-    /// Ask clients for a certificate of theirs.
+    /// Ask clients for certificates.
     #[serde(default)]
     pub client_auth: Option<ClientAuth>,
-    /// How often the files are looked at for changes.
+    /// How often the files are checked for changes.
     #[serde(default = "default_check_interval", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub check_interval: Duration,
@@ -171,42 +171,42 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// Its name in logs and metrics; the path of `cert` by default.
+    /// The name in logs and metrics; by default the path of `cert`.
     #[serde(default)]
     pub name: Option<String>,
-    /// The chain, as PEM, the server's own certificate first.
+    /// The certificate chain as a PEM file, the server's own certificate first.
     pub cert: PathBuf,
-    /// The private key, as PEM.
+    /// The private key as a PEM file.
     pub key: PathBuf,
 }
 
 impl Certificate {
-    /// What logs and metrics call it.
+    /// The name in logs and metrics.
     pub fn name(&self) -> String {
         let named = self.name.clone();
         named.unwrap_or_else(|| self.cert.display().to_string())
     }
 }
 
-/// Certificates of clients.
+/// Client certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAuth {
-    /// The authorities, as PEM, that vouch for them.
+    /// The certificate authorities that issue them, as a PEM file.
     pub authorities: PathBuf,
-    /// Whether clients may come without.
+    /// Whether a client certificate is required.
     #[serde(default)]
     pub mode: ClientAuthMode,
 }
 
-/// Whether clients may come without a certificate.
+/// Whether a client certificate is required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthMode {
-    /// Without one there is no connection.
+    /// Connections without one are refused.
     #[default]
     Required,
-    /// Without one they are nobody; a bad one is refused all the same.
+    /// Clients can connect without one; an invalid one is refused.
     Optional,
 }
 

@@ -33,7 +33,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {error}", file.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
         /// The system's error.
         error: std::io::Error,
@@ -44,7 +44,7 @@ pub enum ConfigError {
     /// The text is not a configuration. Displayed as one line for each diagnostic.
     #[error("{}", lines(file, diagnostics))]
     Invalid {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
         /// At least one error, and any warnings, in the order of the file.
         diagnostics: Vec<Diagnostic>,

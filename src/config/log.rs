@@ -1,4 +1,4 @@
-//! What is logged, and how.
+//! The log and the access log.
 
 use std::path::PathBuf;
 
@@ -13,12 +13,12 @@ pub struct Log {
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, or a filter such as `info,vestibule::jwks=debug`.
     pub level: String,
-    /// One line of JSON for each request.
+    /// Write the access log: one line of JSON per request.
     pub access: bool,
-    /// A file for these lines, made with mode 0640 and opened anew at SIGUSR1. Absent: standard
-    /// output.
+    /// A file for the access log, created with mode 0640 and reopened on SIGUSR1; by default
+    /// standard output.
     pub access_file: Option<PathBuf>,
-    /// What is in them, in this order.
+    /// The fields of each line, in this order.
     pub access_fields: Vec<AccessField>,
 }
 
@@ -34,25 +34,25 @@ impl Default for Log {
     }
 }
 
-/// The shape of a log line.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// One thing to be told of a request. What a request does not have is left out of its line.
+/// A field of the access log. A field without a value is omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessField {
-    /// When it was answered, in UTC.
+    /// When the response was complete, in UTC.
     Time,
-    /// Its name, as the client is told it.
+    /// The request id, as the client gets it.
     RequestId,
-    /// Its trace (W3C Trace Context).
+    /// The trace id (W3C Trace Context).
     TraceId,
     /// The client's address.
     Client,
@@ -60,7 +60,7 @@ pub enum AccessField {
     Method,
     /// The path, without the query.
     Path,
-    /// The status that was answered.
+    /// The response's status.
     Status,
     /// The route's name.
     Route,
@@ -74,26 +74,26 @@ pub enum AccessField {
     User,
     /// The session's id.
     Sid,
-    /// What the client was told of a refusal.
+    /// For a refusal, the code that the client got.
     Code,
-    /// Why it was refused.
+    /// For a refusal, the exact reason.
     Reason,
     /// How the connection to the client or the upstream failed.
     Failed,
-    /// Bytes of the body that came.
+    /// The size of the request's body.
     ReceivedBytes,
-    /// Bytes of the body that went.
+    /// The size of the response's body.
     SentBytes,
-    /// Microseconds in all.
+    /// The total time in microseconds.
     DurationUs,
-    /// Microseconds from the credential to its session.
+    /// Microseconds from reading the credential to having its session.
     ExchangeUs,
-    /// Microseconds from choosing a server to the head of its answer.
+    /// Microseconds from choosing a server to the header of its response.
     UpstreamUs,
 }
 
 impl AccessField {
-    /// All of them.
+    /// Every field, in the order of the default.
     pub const ALL: [Self; 21] = [
         Self::Time,
         Self::RequestId,
@@ -118,7 +118,7 @@ impl AccessField {
         Self::UpstreamUs,
     ];
 
-    /// Its name in the line, which is that of the configuration.
+    /// Its name, both in the line and in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Time => "time",

@@ -9,8 +9,8 @@ use url::Url;
 use crate::text_schema::text_schema;
 
 /// The address of a page that signs people in and sends them back: an `http` or `https` URL, or a
-/// path on the same host. `{return_to}` in its query is the place to say where to; without it,
-/// the parameter `return_to` is added.
+/// path on the same host. `{return_to}` in its query is replaced with the address to return to;
+/// without it, the parameter `return_to` is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginUrl {
     before: String,
@@ -20,7 +20,7 @@ pub struct LoginUrl {
 }
 
 impl LoginUrl {
-    /// The address to send somebody to who shall come back to `return_to`, which is encoded.
+    /// The address of the page with `return_to`, encoded, as the address to return to.
     pub fn returning_to(&self, return_to: &str) -> String {
         let encoded = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
         format!("{}{encoded}{}", self.before, self.after)
@@ -37,14 +37,14 @@ impl LoginUrl {
     }
 }
 
-/// The text is no such address.
+/// The text is not such an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginUrlError {
-    /// Not a URL, or not one that a browser can be sent to.
+    /// Not a URL, or not one that a browser can be redirected to.
     #[error("expected a path, or an http or https URL without user and fragment")]
     Form,
-    /// A placeholder outside of the query, where it could change where the address leads.
-    #[error("`{{return_to}}` stands once, in the query")]
+    /// A placeholder outside the query, where it could change the destination.
+    #[error("`{{return_to}}` must occur once, in the query")]
     Placeholder,
 }
 
@@ -98,7 +98,8 @@ impl<'de> Deserialize<'de> for LoginUrl {
 }
 
 text_schema!(LoginUrl, "LoginUrl", {
-    "description": "A path, or an http or https URL; `{return_to}` in its query is the way back.",
+    "description": "A path, or an http or https URL; `{return_to}` in its query is replaced with \
+        the address to return to.",
     "type": "string",
     "pattern": "^(/|https?://)",
 });

@@ -180,7 +180,11 @@ impl Walk {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(self.fault(at, "a second document; a configuration is one"));
+                    return Err(self.fault(
+                        at,
+                        "a second YAML document; a configuration is a \
+                        single document",
+                    ));
                 }
             }
             Event::Scalar(text, _, anchor, _) => {
@@ -193,11 +197,17 @@ impl Walk {
             }
             Event::Alias(anchor) => {
                 if self.awaits_key() {
-                    return Err(self.fault(at, "a key must be a plain word"));
+                    return Err(self.fault(at, "a key must be a plain string"));
                 }
                 self.value(at, false);
                 let size = self.anchored.get(&anchor).copied();
-                let size = size.ok_or_else(|| self.fault(at, "an alias inside its own anchor"))?;
+                let size = size.ok_or_else(|| {
+                    self.fault(
+                        at,
+                        "an alias refers to an anchor that \
+                    contains it",
+                    )
+                })?;
                 self.grow(size, at)?;
             }
             Event::MappingStart(anchor, _) => {
@@ -233,7 +243,7 @@ impl Walk {
 
     fn key(&mut self, key: &str, at: Position) -> Result<(), Diagnostic> {
         if key.len() > MAX_KEY {
-            return Err(self.fault(at, "a key longer than any that is known"));
+            return Err(self.fault(at, "the key is longer than any known key"));
         }
         let Some(Open {
             path,
@@ -277,7 +287,7 @@ impl Walk {
             value: if container { key } else { at },
         };
         self.index.spellings.insert(snake_case(&path), path.clone());
-        // Of two values under one key, the first is the one that the duplicate is told against.
+        // For a duplicate key, the message refers to the first one.
         self.index
             .token_sources
             .entry(path.clone())
@@ -287,10 +297,10 @@ impl Walk {
 
     fn enter(&mut self, anchor: usize, holds: Holds, at: Position) -> Result<(), Diagnostic> {
         if self.awaits_key() {
-            return Err(self.fault(at, "a key must be a plain word"));
+            return Err(self.fault(at, "a key must be a plain string"));
         }
         if self.open.len() > MAX_DEPTH {
-            return Err(self.fault(at, "nested deeper than any configuration"));
+            return Err(self.fault(at, "nested too deeply"));
         }
         let path = self.value(at, true);
         self.open.push(Open {
@@ -308,7 +318,7 @@ impl Walk {
         };
         open.size = open.size.saturating_add(nodes);
         if open.size > MAX_NODES {
-            return Err(self.fault(at, "expands to more values than any configuration"));
+            return Err(self.fault(at, "aliases expand to too many values"));
         }
         Ok(())
     }

@@ -11,18 +11,18 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resolver {
-    /// `IP:PORT` of the name servers to ask; empty for those of the system, with its search
-    /// domains. The hosts file comes first either way.
+    /// The name servers to use, as `IP:PORT`; if empty, those of the system with its search
+    /// domains. The hosts file takes precedence in both cases.
     pub nameservers: Vec<SocketAddr>,
-    /// A record's time to live counts as at least this.
+    /// The minimum time to live of a record.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub min_ttl: Duration,
-    /// And as at most this.
+    /// The maximum time to live of a record.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_ttl: Duration,
-    /// Bound on all of one look-up.
+    /// Time limit of one look-up as a whole.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,

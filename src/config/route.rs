@@ -31,104 +31,105 @@ pub enum QueryTokens {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The name in logs and metrics; host and path by default.
+    /// The name in logs and metrics; by default host and path.
     #[serde(default)]
     pub name: Option<String>,
-    /// The host that it serves: `app.example.com`, or `*.example.com` for every host under
-    /// `example.com`, at any depth. Absent for all.
+    /// The host: `app.example.com`, or `*.example.com` for every host below `example.com`, at any
+    /// depth. If omitted, all hosts.
     #[serde(default)]
     pub host: Option<String>,
     /// A prefix of the canonical path, matched by whole segments.
     #[serde(default = "root")]
     pub path: String,
-    /// Match `path` as the whole path instead. A trailing slash makes no difference.
+    /// Match `path` as the whole path instead. A trailing slash is ignored.
     #[serde(default)]
     pub exact: bool,
-    /// The methods that it serves; empty for all. `GET` includes `HEAD`.
+    /// The methods; if empty, all methods. `GET` includes `HEAD`.
     #[serde(default)]
     pub methods: Vec<Method>,
-    /// Who may pass.
+    /// Who has access.
     #[serde(default)]
     pub auth: Access,
     /// Whether `Authorization` is looked at: `read`, or `ignore` where it carries a credential of the
     /// upstream's own, which then goes on to it.
     #[serde(default)]
     pub authorization: AuthorizationField,
-    /// What the session's claims must say, by claim: `email_verified`, `realm_access.roles`.
+    /// Required claims of the session, by name: `email_verified`, `realm_access.roles`.
     #[serde(default)]
     pub require: BTreeMap<String, ClaimRule>,
-    /// Scopes of `session.scopes`, all of which the session token must have.
+    /// Scopes from `session.scopes`, all of which the session token must have.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// A scope of `step_up.scopes` that requests must show an elevated token for.
+    /// A scope from `step_up.scopes` for which requests must present an elevated token.
     #[serde(default)]
     pub step_up: Option<String>,
     /// The name of the upstream.
     pub upstream: String,
-    /// `aud` of the session tokens that go to the upstream, instead of `session.audience`.
+    /// The `aud` of the session tokens that this route's upstream gets, instead of
+    /// `session.audience`.
     #[serde(default)]
     pub audience: Option<String>,
-    /// What upstreams see instead of `path`; `/` takes it off.
+    /// What upstreams see instead of `path`; `/` removes it.
     #[serde(default)]
     pub replace_prefix: Option<String>,
-    /// Origins beside the gateway's `allowed_origins`.
+    /// Allowed origins in addition to the gateway's `allowed_origins`.
     #[serde(default)]
     pub allowed_origins: Vec<Origin>,
-    /// Where browsers without a session are sent, instead of the gateway's `login_url`.
+    /// Where browsers without a session are redirected, instead of the gateway's `login_url`.
     #[serde(default)]
     pub login_url: Option<LoginUrl>,
-    /// Let `%2F` pass within a segment below `path`, as the same bytes. The upstream must not
-    /// read it as `/`: what it would lead to then is not looked at beyond this gateway's routes.
+    /// Allow `%2F` in paths below `path`, and forward it unchanged. An upstream that reads it as
+    /// `/` may then serve paths that these routes do not protect.
     #[serde(default)]
     pub allow_encoded_slash: bool,
     /// What becomes of a query that carries a token of a configured issuer or of the gateway.
     #[serde(default)]
     pub query_tokens: QueryTokens,
-    /// A request body, instead of `limits.body_size`.
+    /// The maximum size of a request body, instead of `limits.body_size`.
     #[serde(default)]
     #[schemars(with = "Option<SizeText>")]
     pub body_size: Option<ByteSize>,
-    /// How often one client may ask. A client is counted as in `limits.rates`.
+    /// The rate limit per client. Clients are counted as in `limits.rates`.
     #[serde(default = "off")]
     pub rate_per_client: Rate,
-    /// How often one user may ask.
+    /// The rate limit per user.
     #[serde(default = "off")]
     pub rate_per_user: Rate,
-    /// Bound on the whole request: on its arrival, from the end of its header, and then on its
-    /// answer, from its own end. `None` for no bound. A WebSocket has none.
+    /// Time limit of a whole request: for the rest of it to arrive after its header, and then for
+    /// its response. No limit if omitted. WebSockets are not limited.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub timeout: Option<Duration>,
-    /// Bound on connecting, instead of the upstream's.
+    /// Time limit for connecting, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub connect_timeout: Option<Duration>,
-    /// Bound on each read, instead of the upstream's.
+    /// Time limit for each read, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub read_timeout: Option<Duration>,
-    /// Bound on each write, instead of the upstream's.
+    /// Time limit for each write, instead of the upstream's.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub write_timeout: Option<Duration>,
-    /// Edits of the request's header, after everything else but the session token.
+    /// Edits of the request's header, after all other changes except the session token.
     #[serde(default)]
     pub request_headers: HeaderOperations,
-    /// Edits of the header of the upstream's answer.
+    /// Edits of the header of the upstream's response.
     #[serde(default)]
     pub response_headers: HeaderOperations,
 }
 
-/// Who may pass a route.
+/// Who has access to a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// Only with a session.
+    /// A session is required.
     #[default]
     Required,
-    /// With a session, or with no credential at all.
+    /// A session or no credential at all.
     Optional,
-    /// Anyone; no credential is looked at, all are taken out.
+    /// Open to everyone; credentials are removed without being read.
     None,
 }
 
@@ -157,32 +158,32 @@ pub enum Method {
     Options,
 }
 
-/// What one claim must say.
+/// A rule for one claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a rule is a value (true, 7, admin) or one or more of `any_of`, `all_of`, `none_of`"
 )]
 pub enum ClaimRule {
-    /// The claim is this value.
+    /// The claim must have this value.
     Equals(Scalar),
-    /// The claim, a value or a list of values, satisfies all that is named.
+    /// The claim, a value or a list of values, must satisfy all of these.
     Set(SetRule),
 }
 
-/// Rules on a claim's values. At least one is named, and none is empty.
+/// Rules for a claim's values. At least one must be set, and none may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "RawSetRule")]
 pub struct SetRule {
-    /// One of these is among the values.
+    /// At least one of these must be among the values.
     pub any_of: Option<Vec<Scalar>>,
-    /// All of these are among the values.
+    /// All of these must be among the values.
     pub all_of: Option<Vec<Scalar>>,
-    /// None of these is among the values; an absent claim has none.
+    /// None of these may be among the values; a missing claim has none.
     pub none_of: Option<Vec<Scalar>>,
 }
 
-/// A value in a claim rule. Types count: `true` is not `"true"`.
+/// A value in a claim rule. Types matter: `true` is not `"true"`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(missing_docs, reason = "the names are those of JSON")]

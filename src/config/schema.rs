@@ -1,4 +1,4 @@
-//! The shape of the file as a JSON Schema, for editors: made from the same types that read it.
+//! The file's JSON Schema for editors, generated from the types that read the file.
 //!
 //! It knows names, types and the shapes of texts. What several keys mean together is not in it;
 //! `vestibule check` tells that.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::text_schema::text_schema;
 
-/// A secret read from where `env:NAME` or `file:PATH` points. Never printed.
+/// A secret, read from the place that `env:NAME` or `file:PATH` names. It is never printed.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 text_schema!(Secret, "Secret", {
-    "description": "Where a secret is: `env:NAME` or `file:PATH`.",
+    "description": "A reference to a secret: `env:NAME` or `file:PATH`.",
     "type": "string",
     "pattern": "^(env|file):.+",
 });
@@ -64,7 +64,9 @@ text_schema!(Secret, "Secret", {
 /// Why a secret could not be read. Names the place, never the value.
 #[derive(Debug, thiserror::Error)]
 enum SecretError {
-    #[error("a secret is given as `env:NAME` or `file:PATH`, never in the file itself")]
+    #[error(
+        "a secret must be a reference, `env:NAME` or `file:PATH`, and never in the file itself"
+    )]
     Inline,
     #[error("the environment variable `{0}` is not set (or is not UTF-8)")]
     Env(String),

@@ -10,55 +10,55 @@ use serde::Deserialize;
 use super::secret::Secret;
 use crate::text_schema::DurationText;
 
-/// How long a session lasts, and what its token says.
+/// Sessions and session tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
-    /// The longest life of a session, capped by the external token's `exp`.
+    /// The maximum lifetime of a session, which also ends with the external token's `exp`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_age: Duration,
-    /// The longest time between two requests of a session; `None` for no bound.
+    /// The maximum time between two requests of a session. No limit if omitted.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub idle_timeout: Option<Duration>,
-    /// How long sessions are trusted while the store's changes can not be followed, so that ends
-    /// by other gateways are not heard of; `None` for no bound.
+    /// How long sessions stay trusted while the store cannot be asked what other gateways revoked.
+    /// No limit if omitted.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub revocation_max_staleness: Option<Duration>,
-    /// How many sessions a user may have at once, the oldest making room; `None` for no bound.
+    /// How many sessions a user can have at once; a new one ends the oldest. No limit if omitted.
     pub max_sessions_per_user: Option<usize>,
-    /// Give browsers that came by an issuer's cookie a session cookie of the gateway.
+    /// Give browsers that signed in with an issuer's cookie a session cookie of the gateway.
     pub cookie: bool,
-    /// The longest life of one session token, within its session.
+    /// The maximum lifetime of one session token, within its session.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub token_ttl: Duration,
-    /// `aud` of session tokens; `public_url` by default.
+    /// The `aud` of session tokens; by default `public_url`.
     pub audience: Option<String>,
-    /// What session tokens allow beside `user:basic`. A token exchange may narrow it, and routes
-    /// may demand it.
+    /// Scopes of session tokens in addition to `user:basic`. A token exchange can narrow them, and
+    /// routes can require them.
     pub scopes: Vec<String>,
     /// Claims of the external token that session tokens repeat, by the name that they have there:
     /// `roles: realm_access.roles`. They are those of the login's newest external token.
     pub claims_from: BTreeMap<String, String>,
     /// The algorithm that signs session tokens.
     pub algorithm: SigningAlgorithm,
-    /// The claim set.
+    /// Which claims session tokens have.
     pub claims: ClaimSet,
     /// When signing keys change, and which are published.
     pub signing_keys: SigningKeySettings,
-    /// Keys, each 32 random bytes in Base64, that private signing keys are encrypted with in the
-    /// store, the newest first; older ones still decrypt. Empty: not encrypted.
+    /// The keys that encrypt private signing keys in the store: 32 random bytes each, in Base64,
+    /// the newest first; older ones still decrypt. If empty, signing keys are not encrypted.
     pub key_encryption_keys: Vec<Secret>,
 }
 
-/// The life of signing keys.
+/// The lifecycle of the signing keys.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SigningKeySettings {
-    /// How long a key signs; `None` for ever.
+    /// How long a key signs; `~` for no limit.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub rotate_every: Option<Duration>,
@@ -68,8 +68,8 @@ pub struct SigningKeySettings {
     pub publish_ahead: Duration,
     /// Which keys are published.
     pub publish: Published,
-    /// PEM files with a private key each, instead of keys in the store: the first signs, all are
-    /// published. None of the above applies then, but for `publish`.
+    /// PEM files with one private key each, instead of keys in the store. The first key signs and
+    /// all are published; of the other settings, only `publish` applies.
     pub files: Vec<PathBuf>,
 }
 
@@ -88,9 +88,9 @@ impl Default for SigningKeySettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Published {
-    /// Those that sign, will sign, or signed what may still live.
+    /// Keys that sign, will sign, or have signed tokens that may still be valid.
     All,
-    /// The one that signs, for verifiers that ignore `kid`.
+    /// Only the key that signs, for verifiers that ignore `kid`.
     CurrentOnly,
 }
 
@@ -114,7 +114,7 @@ impl Default for SessionSettings {
     }
 }
 
-/// What the gateway signs with (RFC 7518 section 3.1, RFC 8037).
+/// The algorithm that signs session tokens (RFC 7518 section 3.1, RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names are the registered ones")]
 pub enum SigningAlgorithm {
@@ -123,18 +123,18 @@ pub enum SigningAlgorithm {
     RS256,
 }
 
-/// How much a session token says.
+/// Which claims session tokens have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimSet {
-    /// Who, whose, for whom, until when.
+    /// The user, the session, the audience and the expiry.
     Compact,
-    /// That, and the verified credentials.
+    /// Also the user's verified credentials.
     Full,
 }
 
-/// The scope that every session has: a whole sign-in, nothing pending. The platform's verifiers ask
-/// for it, and so does the gateway where the account is read or renewed.
+/// The scope that every session has, which stands for a complete sign-in. The platform's verifiers
+/// require it, and so does the gateway where the account is read or renewed.
 pub const BASIC: &str = "user:basic";
 
 /// Names in session tokens that no claim of an issuer can take: what the gateway itself says there,

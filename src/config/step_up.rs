@@ -1,4 +1,4 @@
-//! What a signed-in user may do only with a fresh assertion.
+//! What a signed-in user can only do with a fresh assertion.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,9 +7,10 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepUp {
-    /// The scopes that an assertion may ask for, and routes may demand.
+    /// The scopes that an assertion can ask for and that routes can require.
     pub scopes: Vec<String>,
-    /// An elevated token works once within 5 minutes; else any number of times within 10.
+    /// Elevated tokens are valid once, within 5 minutes; with `false` any number of times, within
+    /// 10.
     pub single_use: bool,
 }
 

@@ -9,16 +9,17 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::text_schema::text_schema;
 
-/// A text, parts of which are filled in for each request. `{{` and `}}` are single braces.
+/// A text with placeholders that are filled in for each request. `{{` and `}}` stand for single
+/// braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
 /// A part of a [`Template`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// As it stands.
+    /// Fixed text.
     Text(String),
-    /// To be filled in.
+    /// A placeholder.
     Value(Placeholder),
 }
 
@@ -76,7 +77,7 @@ impl Template {
     }
 }
 
-/// Why a text is no template for a header field.
+/// Why a text is not a template for a header field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// No such placeholder.
@@ -85,11 +86,11 @@ pub enum TemplateError {
          claims.NAME"
     )]
     Unknown,
-    /// A brace without its other half.
-    #[error("a brace stands alone; a literal one is written twice")]
+    /// An unmatched brace.
+    #[error("unmatched brace; write a literal one twice")]
     Brace,
-    /// A character that a field's value can not have.
-    #[error("a header field has only visible ASCII characters and spaces")]
+    /// A character that the value of a header field cannot have.
+    #[error("a header field can only have visible ASCII characters and spaces")]
     Character,
 }
 

@@ -10,16 +10,16 @@ use url::Url;
 use super::Secret;
 use crate::text_schema::{DurationText, HttpUrlText, text_schema};
 
-/// How requests are told of in traces (W3C Trace Context, OpenTelemetry).
+/// Tracing (W3C Trace Context, OpenTelemetry).
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Traces {
-    /// Forward `traceparent`, made by the gateway where a request has none that is continued.
-    /// Off, both fields are forwarded as they came.
+    /// Send `traceparent` to upstreams, and create one if no trace is continued. With `false`, the
+    /// client's fields are forwarded unchanged.
     pub propagate: bool,
     /// Whose traces are continued.
     pub continue_from: ContinueFrom,
-    /// Where the gateway's parts of sampled traces are sent; absent, nowhere.
+    /// An OpenTelemetry collector; if omitted, no spans are recorded.
     pub otlp: Option<Otlp>,
 }
 
@@ -33,35 +33,35 @@ impl Default for Traces {
     }
 }
 
-/// Whose word about traces is taken.
+/// Whose traces are continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContinueFrom {
-    /// That of the peers in `trusted_proxies`.
+    /// Only those of peers in `trusted_proxies`.
     TrustedProxies,
-    /// Every client's: it picks who is traced.
+    /// Those of all clients, which can then choose what is traced.
     Everyone,
 }
 
-/// An OpenTelemetry collector, spoken to by OTLP over HTTP.
+/// An OpenTelemetry collector that accepts OTLP over HTTP.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Otlp {
-    /// Where spans are posted, such as `http://127.0.0.1:4318/v1/traces`.
+    /// The collector's address for traces, such as `http://127.0.0.1:4318/v1/traces`.
     #[schemars(with = "HttpUrlText")]
     pub endpoint: Url,
-    /// Header fields of these posts, such as `Authorization`.
+    /// Header fields of requests to the collector, such as `Authorization`.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
-    /// The part of new traces that is sampled, from 0 to 1. Of those that are continued, the
-    /// client has decided.
+    /// The share of new traces that are sampled, from 0 to 1. For continued traces, their
+    /// originator has decided.
     #[serde(default = "default_sample_ratio")]
     pub sample_ratio: Ratio,
-    /// How long a post may take.
+    /// Time limit of one request to the collector.
     #[serde(default = "default_timeout", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,
-    /// The name of the gateway in traces.
+    /// The gateway's service name in traces.
     #[serde(default = "default_service_name")]
     pub service_name: String,
 }

@@ -8,17 +8,17 @@ use crate::text_schema::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Servers that answer alike.
+/// A group of servers that serve the same content.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// `HOST:PORT` or `unix:/PATH` of each, or `{ address, weight }`; names are resolved in the
-    /// background.
+    /// The servers as `HOST:PORT` or `unix:/PATH`, or with a weight as `{ address, weight }`. Names
+    /// are resolved in the background.
     pub servers: Vec<Server>,
-    /// TLS to the servers; absent for plain connections.
+    /// TLS to the servers; if omitted, connections are plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// The version of HTTP that servers are spoken to in.
+    /// The HTTP version for requests to the servers.
     #[serde(default)]
     pub protocol: Protocol,
     /// Concurrent requests on one HTTP/2 connection.
@@ -34,29 +34,29 @@ pub struct Upstream {
     #[serde(default = "five_seconds", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub queue_timeout: Duration,
-    /// How requests are shared out.
+    /// How requests are distributed.
     #[serde(default)]
     pub balance: Balance,
-    /// How often a request is sent anew after a failure, when that is safe: no connection came
-    /// about, or the method is idempotent (RFC 9110 section 9.2.2) and a kept connection turned
-    /// out closed.
+    /// How often a request is retried after a failure if that is safe: either no connection could
+    /// be opened, or the method is idempotent (RFC 9110 section 9.2.2) and the server had closed a
+    /// kept connection.
     #[serde(default = "two_times")]
     pub retries: usize,
-    /// When a server that fails is left out.
+    /// When a server is ejected because requests to it fail.
     #[serde(default)]
     pub ejection: Ejection,
-    /// How servers are probed; absent for not at all.
+    /// How servers are probed; if omitted, they are not.
     #[serde(default)]
     pub health_check: Option<HealthCheck>,
-    /// Bound on connecting.
+    /// Time limit for connecting.
     #[serde(default = "two_seconds", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub connect_timeout: Duration,
-    /// Bound on each read.
+    /// Time limit for each read.
     #[serde(default = "a_minute", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub read_timeout: Duration,
-    /// Bound on each write.
+    /// Time limit for each write.
     #[serde(default = "a_minute", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub write_timeout: Duration,
@@ -70,40 +70,40 @@ pub struct Upstream {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// The authorities, as a PEM file, that vouch for the servers' certificates; those of the
-    /// system by default.
+    /// The certificate authorities that issue the servers' certificates, as a PEM file; by default
+    /// those of the system.
     pub ca: Option<PathBuf>,
-    /// The name that is asked for (SNI) and that the certificate must be for; by default the
-    /// server's own host.
+    /// The server name to send (SNI) and to expect in certificates; by default each server's own
+    /// host.
     pub server_name: Option<String>,
-    /// The certificate, as a PEM file with its chain, that servers are shown.
+    /// The client certificate to present, with its chain, as a PEM file.
     pub client_certificate: Option<PathBuf>,
     /// Its private key, as a PEM file.
     pub client_key: Option<PathBuf>,
-    /// Take any certificate: whoever is on the way to the server reads and changes everything.
+    /// Accept any certificate. Anyone on the network path can then read and change the traffic.
     pub insecure_skip_verification: bool,
 }
 
-/// The version of HTTP that servers are spoken to in.
+/// The HTTP version for requests to the servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP/1.1.
     #[default]
     Http1,
-    /// HTTP/2; without TLS by prior knowledge.
+    /// HTTP/2; without TLS, with prior knowledge.
     Http2,
-    /// Whichever the server prefers (ALPN); needs TLS.
+    /// The version that the server prefers (ALPN); requires TLS.
     Negotiated,
 }
 
-/// One server.
+/// A server of an upstream and its weight.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "RawServer")]
 pub struct Server {
     /// `HOST:PORT` or `unix:/PATH`.
     pub address: String,
-    /// Its share of the requests beside the others', 1 to 255.
+    /// Its share of requests relative to the other servers, from 1 to 255.
     pub weight: NonZeroU8,
 }
 
@@ -114,34 +114,34 @@ impl Server {
     }
 }
 
-/// How requests are shared out.
+/// How requests are distributed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// In turn.
+    /// One server after the other.
     #[default]
     RoundRobin,
-    /// By lot.
+    /// A random server.
     Random,
-    /// By the user, so that one user's requests reach one server while it is there.
+    /// By user, so that a user's requests reach the same server as long as it is available.
     ConsistentHash,
 }
 
-/// When a server that fails is left out, as seen by the requests that it gets.
+/// When a server is ejected because requests to it fail.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
-    /// Failures in a row (no connection, no answer, an answer cut off) until it is left out; 0
-    /// for never.
+    /// Consecutive failures (no connection, no response, an incomplete response) until a server is
+    /// ejected; 0 for never.
     pub failures: u32,
-    /// Statuses, of 500 to 599, with which an answer is a failure too.
+    /// Statuses from 500 to 599 that also count as failures.
     pub statuses: Vec<u16>,
-    /// For how long, at first. Each time that it fails again at once, the time doubles, up to
-    /// ten times this.
+    /// The duration of the first ejection. It doubles with each repeated failure, up to ten times
+    /// this.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub duration: Duration,
-    /// The most of the servers, in percent, that are left out at once.
+    /// The maximum share of servers, in percent, that are ejected at the same time.
     pub max_percent: u8,
 }
 
@@ -160,24 +160,25 @@ impl Default for Ejection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// The path of a GET that is answered 2xx or 3xx; absent for a TCP connection alone.
+    /// The path of a GET that must be answered 2xx or 3xx; if omitted, only a TCP connection is
+    /// opened.
     #[serde(default)]
     pub path: Option<String>,
     /// The `Host` of that GET.
     #[serde(default = "localhost")]
     pub host: String,
-    /// Time between probes.
+    /// The interval between probes.
     #[serde(default = "ten_seconds", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub interval: Duration,
-    /// Bound on connecting and on the answer.
+    /// Time limit of one probe.
     #[serde(default = "two_seconds", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,
-    /// Failed probes in a row until a server is left out.
+    /// Consecutive failed probes until a server is unhealthy.
     #[serde(default = "three")]
     pub unhealthy_after: NonZeroU32,
-    /// Good probes in a row until it is back.
+    /// Consecutive successful probes until it is healthy again.
     #[serde(default = "one")]
     pub healthy_after: NonZeroU32,
 }
@@ -256,5 +257,5 @@ fn a_minute() -> Duration {
     Duration::from_secs(60)
 }
 
-/// What the address of a Unix socket starts with.
+/// The prefix of a Unix socket's address.
 pub const UNIX: &str = "unix:";

@@ -1,9 +1,9 @@
 //! The `Cookie` fields of a request (RFC 6265 section 4.2.1), read and cut as bytes.
 //!
-//! All fields are one list, however many a client or HTTP/2 (RFC 9113 section 8.2.3) split it
-//! into. Pairs end at `;` and are trimmed of space and tab only, since other white space is part
-//! of a name; a pair without `=` has no name. What is not taken out stays as it came, byte for
-//! byte, in whatever encoding.
+//! All fields form one list, no matter how many a client or HTTP/2 (RFC 9113 section 8.2.3) splits
+//! it into. Pairs end at `;` and only spaces and tabs around them are trimmed, since other white
+//! space is part of a name; a pair without `=` has no name. Pairs that are not removed stay
+//! unchanged, byte for byte, in any encoding.
 
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
@@ -22,7 +22,7 @@ pub fn values<'a, 'n>(
         .filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
-/// What is left of the `Cookie` fields when some cookies are taken out.
+/// The `Cookie` fields after some cookies were removed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Remaining {
     /// All of them, in the one field that they came in; also when there is no field.

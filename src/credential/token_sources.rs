@@ -11,7 +11,7 @@ use crate::config::issuer::{CookieFormat, Issuer};
 
 /// The session cookie's name under `https`; the prefix keeps other origins from setting it.
 pub const SESSION_COOKIE: &str = "__Host-vestibule";
-/// The session cookie's name under plain `http`, where the prefix can not be used.
+/// The session cookie's name under plain `http`, where the prefix cannot be used.
 pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
 /// The platform's SDK keeps its token in this cookie when asked to.
 pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
@@ -163,11 +163,11 @@ pub(super) struct CookiePlace {
     pub(super) format: CookieFormat,
 }
 
-/// Why the places of a configuration can not be used.
+/// Why the places of a configuration cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenSourcesError {
     /// Not a field name, or one with another meaning.
-    #[error("`{0}` can not carry a token: not a field name, or one with a meaning of its own")]
+    #[error("`{0}` cannot carry a token: it is not a field name, or has another meaning")]
     Header(String),
     /// The gateway's own cookie.
     #[error("`{0}` is the gateway's own session cookie")]
@@ -194,7 +194,7 @@ fn add_owner<N: PartialEq>(
     }
 }
 
-/// Fields that an issuer's token can not be taken from, since it is taken out of the request.
+/// Fields that cannot carry an issuer's token, because they would be removed from the request.
 const RESERVED_FIELDS: &[&str] = &[
     "authorization",
     "connection",

@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
     /// The status code.
     pub(super) status: u16,
     /// The status line and the fields.
     pub(super) head: String,
-    /// Everything after them.
+    /// The body.
     pub(super) body: String,
 }
 

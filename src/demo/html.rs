@@ -1,6 +1,6 @@
 //! Pages of the demo: plain HTML that loads nothing.
 
-/// Text made safe for HTML content and for quoted attribute values.
+/// Text escaped for HTML content and for quoted attribute values.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -35,8 +35,8 @@ pub(super) struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer at `own` whose logins return to the application at `app`. Fails when no key can
-    /// be made.
+    /// An issuer at `own` whose logins return to the application at `app`. Fails if no key can be
+    /// created.
     pub(super) fn new(own: SocketAddr, app: SocketAddr) -> Result<Self, Unspecified> {
         let key = IssuerKey::generate()?;
         Ok(Self {
@@ -97,7 +97,7 @@ impl Issuer {
     }
 }
 
-/// Who logs in.
+/// The fields of the login form.
 #[derive(Clone, Debug, Deserialize)]
 struct Person {
     user: String,
@@ -154,7 +154,7 @@ async fn login_page(
 ) -> Response {
     let return_to = escape(return_to.as_str());
     let mut body = format!(
-        "<p>This is the demo's issuer. It asks for no password.</p>\n\
+        "<p>This is the demo's issuer. It does not ask for a password.</p>\n\
          <form method=\"post\" action=\"/login\">\n\
          <input type=\"hidden\" name=\"return_to\" value=\"{return_to}\">\n\
          <label>User name <input name=\"user\" required maxlength=\"{MAX_NAME}\"></label>\n\
@@ -194,7 +194,11 @@ struct Login {
 
 async fn login(State(issuer): State<Arc<Issuer>>, Form(login): Form<Login>) -> Response {
     if !login.person.is_acceptable() {
-        return (StatusCode::BAD_REQUEST, "no such user name or email").into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            "not a valid user name or email address",
+        )
+            .into_response();
     }
     match issuer.token(&login.person, None) {
         Ok(token) => {
@@ -229,7 +233,7 @@ async fn token(State(issuer): State<Arc<Issuer>>, Query(query): Query<TokenQuery
         email_verified: true,
     };
     if !person.is_acceptable() {
-        return (StatusCode::BAD_REQUEST, "no such user name").into_response();
+        return (StatusCode::BAD_REQUEST, "not a valid user name").into_response();
     }
     match issuer.token(&person, query.fault) {
         Ok(token) => token.into_response(),

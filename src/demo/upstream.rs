@@ -1,7 +1,7 @@
 //! The demo's upstream: shows what reached it.
 //!
-//! It speaks HTTP by hand, so that what it shows is what arrived, and not what a library made
-//! of it.
+//! It parses HTTP itself, so that it shows the bytes that arrived and not a library's
+//! interpretation of them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -120,10 +120,11 @@ fn show(received: &Received, issuer: SocketAddr) -> String {
         return page(
             "Not signed in",
             &format!(
-                "<p>This page is the upstream behind the gateway. The request reached it without \
-                 a session token.</p>\n\
+                "<p>This page is the upstream behind the gateway. The request arrived without a \
+                 session token.</p>\n\
                  <p><a id=\"login\" href=\"http://{issuer}/login?return_to=/private\">Log in</a> \
-                 at the demo's issuer, or see <a href=\"/private\">/private</a> refused.</p>\n\
+                 at the demo's issuer, or try <a href=\"/private\">/private</a>, which is \
+                     refused.</p>\n\
                  <h2>What reached the upstream</h2>\n<pre id=\"request\">{request}</pre>"
             ),
         );
@@ -133,10 +134,11 @@ fn show(received: &Received, issuer: SocketAddr) -> String {
     page(
         "Signed in",
         &format!(
-            "<p>This page is the upstream behind the gateway, asked for <code>{path}</code>. The \
-             issuer's cookie stayed at the gateway; what came instead is a session token.</p>\n\
+            "<p>This page is the upstream behind the gateway; the request was for \
+             <code>{path}</code>. The gateway removed the issuer's cookie and added a session \
+             token.</p>\n\
              <h2>Claims of the session token</h2>\n<pre id=\"claims\">{claims}</pre>\n\
-             <p>Decoded for showing; an application verifies the signature first.</p>\n\
+             <p>Decoded for display only; an application must verify the signature first.</p>\n\
              <h2>What reached the upstream</h2>\n<pre id=\"request\">{request}</pre>\n\
              <form method=\"post\" action=\"http://{issuer}/logout\">\
              <button id=\"logout\">Log out at the issuer</button></form>"

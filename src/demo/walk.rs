@@ -29,7 +29,7 @@ pub(super) async fn walk(
     let by_bearer = bearer(places, &mut last, out).await?;
     let (first, second) = (by_cookie.get("sub"), by_bearer.get("sub"));
     expect(first == second, || {
-        format!("one person is two users: {first:?} and {second:?}")
+        format!("one person became two users: {first:?} and {second:?}")
     })?;
     refused(places, config, &mut last, out).await?;
     print(out, "All as expected.\n")
@@ -49,7 +49,7 @@ async fn cookie(
     let received = forwarded(places.gateway, &fields, &token, last, out).await?;
     expect(
         received.header("cookie") == Some("theme=dark; lang=en"),
-        || "the other cookies did not stay as they were".to_owned(),
+        || "the other cookies were changed".to_owned(),
     )?;
     claims(&received)
 }
@@ -71,7 +71,7 @@ async fn refused(
     last: &mut Last,
     out: &mut impl Write,
 ) -> Result<(), DemoError> {
-    print(out, "== An expired token\n\nThe client is told:\n\n")?;
+    print(out, "== An expired token\n\nThe client receives:\n\n")?;
     let token = issue(places.issuer, "/token?user=ada&fault=expired").await?;
     let fields = format!("Authorization: Bearer {token}\r\n");
     last.mark_unchanged();

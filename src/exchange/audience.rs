@@ -1,8 +1,8 @@
 //! Session tokens for the audience of one route.
 //!
-//! A session's token says for whom it is. Where a route names an audience of its own, its upstream
-//! gets the same token (session, scope, end) for that audience instead, made once for each session
-//! and audience and kept beside the usual one.
+//! A session token names its audience. If a route has its own audience, its upstream gets a token
+//! for that audience with the same session, scope and end. It is minted once for each session and
+//! audience, and cached along with the usual one.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// The token can not be signed.
+    /// The token cannot be signed.
     pub fn forwarded(
         &self,
         session: &Session,

@@ -19,14 +19,14 @@ pub(super) struct Authenticated {
     pub(super) verified: Verified,
     pub(super) signed_in: SignedIn,
     pub(super) lease: Lease,
-    /// When a session token made from it must end.
+    /// When a session token minted for it must expire.
     pub(super) token_end: UnixTime,
 }
 
 /// What is durable before a sign-in is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durable {
-    /// The user; a lost session row is made again by the same token.
+    /// The user only; the same token recreates a lost session row.
     User,
     /// The session's row, too.
     Session,
@@ -89,8 +89,8 @@ impl Exchange {
         })
     }
 
-    /// Asks the store for the user and the session, whose life an end from now on ends.
-    /// `index` is a name under which the session is to be found, too.
+    /// Asks the store for the user and the session. A revocation from now on ends the session's
+    /// handle. `index` is another name under which the session can be found.
     pub(super) async fn sign_in(
         &self,
         request: SignIn,
@@ -151,8 +151,8 @@ impl Exchange {
     }
 }
 
-/// When a session token made from this external one must end: with it, or, when it is already
-/// past its `exp` and only alive by leeway, with its leeway.
+/// When a session token minted for this external token must expire: at its `exp`, or, if it is past
+/// its `exp` and only valid within the leeway, at the end of the leeway.
 fn end_of(verified: &Verified, now: UnixTime) -> UnixTime {
     let exp = verified.expires_at();
     if now < exp {

@@ -101,8 +101,7 @@ fn index(iss: &str, login: &str) -> Digest {
     Digest::of(&["login", iss, login])
 }
 
-/// The issuer is told 400 whatever is wrong with its token (section 2.8), and 503 when it may
-/// try again.
+/// The issuer gets 400 for any invalid token (section 2.8), and 503 if it can try again.
 fn refused(refusal: &Refusal) -> Rejection {
     let rejection = Rejection::from(refusal);
     match rejection.code {

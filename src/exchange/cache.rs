@@ -1,4 +1,4 @@
-//! What is remembered of tokens: sessions for good ones, refusals for hopeless ones.
+//! The cache of tokens: sessions for valid ones, refusals for those that can never become valid.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,7 +75,7 @@ impl SessionCache {
         }
     }
 
-    /// Forgets all, and what is being made.
+    /// Removes all entries, including those that are being created.
     pub fn forget_all(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.sessions.clear();
@@ -119,8 +119,9 @@ impl Lifecycle<TokenDigest, Arc<Session>> for Evictions {
     }
 }
 
-/// Tokens that can not become good while their issuer stays as it is: malformed, badly signed,
-/// expired. Few, so that a flood of new ones evicts only its like.
+/// Tokens that cannot become valid while their issuer stays the same: malformed, with a bad
+/// signature, expired. The table is small, and a flood of new entries only evicts others of its
+/// kind.
 pub struct RefusedTokens {
     refused: Cache<TokenDigest, Refused>,
 }
@@ -158,7 +159,7 @@ impl RefusedTokens {
         (same && !doubtful).then_some(refused.rejection)
     }
 
-    /// Forgets all.
+    /// Removes all entries from the cache.
     pub fn forget_all(&self) {
         self.refused.clear();
     }

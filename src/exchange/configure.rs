@@ -6,9 +6,9 @@ use super::{Exchange, Settings};
 use crate::jwt::Issuers;
 
 impl Exchange {
-    /// Puts other issuers and settings in force, from the next request on. Issuers that are in
-    /// both keep what they vouch for; others are retired, and their tokens, cached or not, are
-    /// judged anew.
+    /// Puts other issuers and settings in force, from the next request on. Issuers that are in both
+    /// keep the sessions that they vouch for; others are retired, and their tokens, cached or not,
+    /// are verified again.
     pub fn reconfigure(&self, issuers: Arc<Issuers>, settings: Settings) {
         let earlier = self.issuers.swap(Arc::clone(&issuers));
         let before = self.settings.swap(Arc::new(settings));

@@ -31,12 +31,12 @@ impl Exchange {
                     self.freshness
                         .renew(asked_at, self.settings.load().max_staleness);
                     if std::mem::take(&mut failing) {
-                        info!("the store's changes are followed again");
+                        info!("the store's changes are received again");
                     }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        warn!(%error, "the store's changes can not be followed");
+                        warn!(%error, "the store's changes cannot be received");
                     }
                 }
             }
@@ -80,7 +80,7 @@ impl Exchange {
             return self.catch_up(seen).await;
         };
         let caught_up = timeout(most, self.catch_up(seen)).await;
-        caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+        caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no response in time".to_owned())))
     }
 
     /// Ends what is held when nothing was heard of the store for too long.
@@ -102,8 +102,7 @@ impl Exchange {
         if sessions > 0 {
             warn!(
                 sessions,
-                "ends by other gateways were not heard of for session.revocation_max_staleness; \
-                 sessions are looked up anew"
+                "revocations by other gateways were not received for session.revocation_max_staleness; sessions are looked up again"
             );
         }
     }

@@ -17,7 +17,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(settings: &limits::Rates) -> Self {
         Self {
             failed: Limiter::new(settings.failed_per_client, settings.tracked),
@@ -38,8 +38,8 @@ impl Rates {
         })
     }
 
-    /// Counts what did not verify. A token that was good once does not count: browsers can not
-    /// help sending what they were given.
+    /// Counts failed verifications. Tokens that used to be valid do not count, because browsers
+    /// keep sending the cookies that they were given.
     pub fn count(&self, client: Option<IpAddr>, rejection: &Rejection) {
         if let (Some(address), Code::TokenInvalid) = (client, rejection.code) {
             // Once the bucket is empty there is no more to count.

@@ -22,7 +22,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// The store did not write it down; the session goes on.
+    /// The store failed to record the end; the session continues.
     pub async fn end_session(
         &self,
         sid: Uuid,
@@ -81,18 +81,18 @@ impl Exchange {
     /// the key back. Every gateway sees that by itself and ends its own.
     pub async fn end_opened_under(&self, key: &KeyValidity) {
         for sid in self.registry.opened_under(key) {
-            // One that can not be written down is at least over here.
+            // One that cannot be written down is at least over here.
             if let Err(error) = self
                 .end_session(sid, RevocationReason::IssuerKeyRemoved)
                 .await
             {
-                warn!(%sid, %error, "the end of a session was not written down");
+                warn!(%sid, %error, "the end of a session was not stored");
                 self.registry.end(sid);
             }
         }
     }
 
-    /// Blocks a user, which ends all sessions, or lets the user sign in anew. The user
+    /// Blocks a user, which ends all sessions, or lets the user sign in again. Returns the user
     /// afterwards, if there is one.
     pub async fn set_blocked(&self, id: Uuid, blocked: bool) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();

@@ -62,7 +62,7 @@ impl Exchange {
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
-    /// The session of an id, and its life, which an end from now on ends.
+    /// The session with an id, and its handle, which a revocation from now on ends.
     pub(super) async fn live_session(
         &self,
         sid: Uuid,

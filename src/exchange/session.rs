@@ -38,7 +38,7 @@ pub struct Session {
     more: ArcSwapOption<More>,
 }
 
-/// What routes tell of a session and have rules about, beside its token.
+/// What routes need of a session in addition to its token, for header fields and rules.
 #[derive(Debug, Default)]
 struct Facts {
     email: Option<Box<str>>,
@@ -64,7 +64,7 @@ impl Facts {
     }
 }
 
-/// What was made for a session after it began. Few have any of it.
+/// What was created for a session after it was opened. Few sessions have any of it.
 #[derive(Clone, Debug, Default)]
 struct More {
     /// The session cookie.
@@ -165,7 +165,7 @@ impl Session {
 
     /// The user's id.
     pub fn user(&self) -> Uuid {
-        // The store had told before the session was made; else it would be nobody's.
+        // The store had reported this before the session existed; otherwise nobody would own it.
         self.handle.user().unwrap_or_default()
     }
 
@@ -180,7 +180,7 @@ impl Session {
         &self.forwarded
     }
 
-    /// The same for this audience, when it was made and can still be verified.
+    /// The token for this audience, if there is one and it can still be verified.
     pub(super) fn forwarded_to(&self, audience: &str) -> Option<HeaderValue> {
         let more = self.more.load();
         let mut addressed = more.iter().flat_map(|more| &more.addressed);
@@ -206,7 +206,8 @@ impl Session {
         Some(kept.forwarded)
     }
 
-    /// Changes what was made for it; perhaps more than once, when others do at the same time.
+    /// Changes what was created for the session; the function can run more than once if others
+    /// change it at the same time.
     fn keep(&self, change: impl Fn(&mut More)) {
         self.more.rcu(|more| {
             let mut more = more.as_deref().cloned().unwrap_or_default();
@@ -271,7 +272,7 @@ impl Session {
         self.facts.as_ref().map_or(&NONE, |facts| &facts.claims)
     }
 
-    /// The session cookie that was made for it.
+    /// The session cookie that was created for it.
     pub(super) fn cookie(&self) -> Option<CookieValue> {
         self.more.load().as_ref()?.cookie.clone()
     }
@@ -284,7 +285,7 @@ impl Session {
         self.cookie().unwrap_or(value)
     }
 
-    /// Its life, for streams that must not outlast it.
+    /// Its handle, for streams that must not outlive it.
     pub fn handle(&self) -> &Arc<SessionHandle> {
         &self.handle
     }

@@ -1,4 +1,4 @@
-//! Whether a session still lives, told to everything that runs under it.
+//! Whether a session is still valid, for everything that runs under it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,7 +14,7 @@ pub use registry::{MassEnd, SessionRegistry};
 use crate::clock::{ShortTime, UnixTime};
 use crate::jwks::KeyValidity;
 
-/// The life of one session at this gateway. Cached sessions read it on each hit; open streams
+/// The handle of one session at this gateway. Cached sessions read it on each hit; open streams
 /// wait for its end.
 ///
 /// There may be a million, so times are as short as [`ShortTime`].
@@ -23,11 +23,11 @@ pub struct SessionHandle {
     sid: Uuid,
     owner: OnceLock<Owner>,
     opened_by: OnceLock<KeyValidity>,
-    /// The latest request, here or as the store told.
+    /// The time of the latest request, here or according to the store.
     last_seen: AtomicU32,
     /// What of that is written down.
     written: AtomicU32,
-    /// Seconds; 0 for no bound.
+    /// Seconds; 0 for no limit.
     idle_timeout: u32,
     /// [`ENDED`] once it has, and how often what is told of the session changed.
     state: AtomicU32,
@@ -71,7 +71,7 @@ impl SessionHandle {
         self.sid
     }
 
-    /// Whose session it is, once the store has told.
+    /// Whose session it is, once the store has reported it.
     pub fn user(&self) -> Option<Uuid> {
         self.owner.get().map(|owner| owner.user)
     }
@@ -130,7 +130,7 @@ impl SessionHandle {
         self.written.fetch_max(seconds(at), Ordering::Relaxed);
     }
 
-    /// Whether the store told whose session it is.
+    /// Whether the store has reported whose session it is.
     pub fn is_known(&self) -> bool {
         self.owner.get().is_some()
     }
@@ -153,7 +153,7 @@ impl SessionHandle {
         }
     }
 
-    /// Where its end is told, among others'.
+    /// The notification of its end, shared with other sessions.
     #[allow(
         clippy::indexing_slicing,
         reason = "a remainder is less than its divisor"
@@ -170,8 +170,8 @@ fn seconds(time: UnixTime) -> u32 {
 /// The highest bit; what counts revisions does not get there.
 const ENDED: u32 = 1 << 31;
 
-/// Where ends are told. Of a million sessions few have anybody who waits for the end, so places are
-/// shared: who is told looks whether it was the own session that ended.
+/// Notifications of ended sessions. Few of a million sessions have anyone waiting for their end, so
+/// the notifications are shared: a waiter that is woken checks whether its own session ended.
 static ENDS: [Notify; 256] = [const { Notify::const_new() }; 256];
 
 #[cfg(test)]

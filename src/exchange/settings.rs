@@ -13,12 +13,12 @@ pub struct Settings {
     pub policy: Policy,
     /// Set session cookies, and take them.
     pub session_cookie: bool,
-    /// How long sessions are trusted while the store's changes can not be followed; `None` for no
-    /// bound.
+    /// How long sessions are trusted while the store's changes cannot be received; `None` for no
+    /// limit.
     pub max_staleness: Option<Duration>,
     /// How session tokens reach upstreams.
     pub forward: Forward,
-    /// Keep users' addresses, because upstreams or clients are told them.
+    /// Keep users' email addresses, because upstreams or clients get them.
     pub keep_email: bool,
     /// Keep the names of users' issuers, because upstreams are told them.
     pub keep_issuer: bool,
@@ -35,7 +35,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(config: &Config) -> Self {
         Self {
             policy: Policy::new(config),
@@ -56,7 +56,7 @@ impl Settings {
         }
     }
 
-    /// Whether a session made under these is as it would be under the others.
+    /// Whether sessions created with these settings are the same as with the others.
     pub(super) fn make_sessions_of(&self, other: &Self) -> bool {
         self.forward == other.forward
             && self.policy.claims == other.policy.claims

@@ -22,11 +22,11 @@ pub struct Account {
 /// What a sign-in granted.
 #[derive(Clone, Debug)]
 pub struct Granted {
-    /// To whom.
+    /// The user that the session belongs to.
     pub account: Account,
-    /// The user was made now.
+    /// The user was created by this sign-in.
     pub user_created: bool,
-    /// When tokens made for it must end.
+    /// When tokens minted for it must expire.
     pub token_end: UnixTime,
 }
 

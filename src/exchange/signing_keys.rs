@@ -12,7 +12,7 @@ impl Exchange {
     /// tried again by the next call; until then the keys stay as they are.
     pub async fn maintain_keys(&self) {
         if let Err(error) = self.minter.keys.tend(&*self.store).await {
-            warn!(%error, "the signing keys stay as they are");
+            warn!(%error, "the signing keys could not be rotated");
         }
     }
 
@@ -48,7 +48,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// The store did not answer, or a file of theirs can not be read.
+    /// The store did not answer, or a file of theirs cannot be read.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, KeysError> {
         self.minter.keys.records(&*self.store).await
     }
@@ -58,7 +58,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// The store did not answer, or a key can not be used.
+    /// The store did not answer, or a key cannot be used.
     pub async fn rotate_signing_keys(&self, at_once: bool) -> Result<(), KeysError> {
         self.minter.keys.rotate(&*self.store, at_once).await
     }

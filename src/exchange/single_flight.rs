@@ -23,7 +23,7 @@ pub struct SingleFlight {
 pub enum Join<'a> {
     /// It is the first: it must do the work and [`Leader::complete`].
     Leader(Leader<'a>),
-    /// Another one leads.
+    /// Another request already does the work; wait for its result.
     Follower(Follower),
 }
 

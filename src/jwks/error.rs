@@ -9,16 +9,16 @@ use super::set::KeySetError;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// It took longer than `jwks.timeout`.
-    #[error("no answer within {0:?}")]
+    #[error("no response within {0:?}")]
     Timeout(Duration),
     /// The connection failed or broke.
     #[error("{0}")]
     Connection(String),
     /// The address, or what its name resolves to, is not one that may be asked.
-    #[error("the address is in a private network, which `deny_private_networks` refuses")]
+    #[error("the address is in a private network, which `deny_private_networks` forbids")]
     PrivateNetwork,
     /// Another status than 200, or 304 where it was asked for.
-    #[error("the answer's status is {0}")]
+    #[error("the response has status {0}")]
     Status(u16),
     /// A redirect to another host or scheme.
     #[error("a redirect leads to another host or scheme")]
@@ -47,8 +47,8 @@ pub enum FetchError {
     /// The body is not a key set.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
-    /// The file can not be read.
-    #[error("the file can not be read: {0}")]
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
     File(io::Error),
 }
 
@@ -92,5 +92,5 @@ impl FetchError {
 
 /// Why nothing can be fetched for an issuer, ever.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for key sets can not be made: {0}")]
+#[error("the HTTP client for key sets cannot be created: {0}")]
 pub struct SourceError(#[from] reqwest::Error);

@@ -1,4 +1,4 @@
-//! What happens to keys, told to whoever counts or acts on it.
+//! Events of key sets, for whoever counts or acts on them.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub trait JwksEvents: Send + Sync {
     }
 }
 
-/// Counts nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEvents;
 

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use super::error::FetchError;
 use super::source::{Answer, Basis, Source, Validators};
 
-/// A file, read anew at each refresh.
+/// A file, read again at each refresh.
 pub(super) struct FileSource {
     pub(super) path: PathBuf,
     pub(super) max_body: usize,

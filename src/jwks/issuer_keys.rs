@@ -47,9 +47,9 @@ pub enum Wanted {
 /// How far fetching is. Fetches of one issuer never overlap.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    /// Fetches begun.
+    /// The number of fetches that have started.
     pub(super) started: u64,
-    /// Fetches ended.
+    /// The number of fetches that have finished.
     pub(super) finished: u64,
     /// The last fetch that succeeded, counted like `started`.
     pub(super) last_good: u64,
@@ -125,7 +125,7 @@ impl IssuerKeys {
         }
     }
 
-    /// The keys now.
+    /// The current key set.
     pub fn snapshot(&self) -> Guard<Arc<KeySet>> {
         self.set.load()
     }
@@ -228,7 +228,7 @@ impl IssuerKeys {
     /// Waits until the first fetch has ended, well or badly; at once when nothing is fetched.
     pub async fn first_fetch(&self) {
         if self.settings.is_fetched() {
-            // The sender lives as long as `self`, so this can not fail.
+            // The sender lives as long as `self`, so this cannot fail.
             let _ = self
                 .progress
                 .subscribe()
@@ -237,7 +237,7 @@ impl IssuerKeys {
         }
     }
 
-    /// What operators see.
+    /// The keys and their state for operators.
     pub fn status(&self) -> KeysStatus {
         let set = self.snapshot();
         let fetch_state = self.fetch_state();

@@ -49,7 +49,7 @@ impl KeyValidity {
 /// A key that may verify signatures of pinned algorithms.
 pub struct VerifyingKey {
     kid: Option<String>,
-    /// The `issuer` that Entra writes beside a key: a template, or one tenant's own.
+    /// The `issuer` member that Entra adds to a key: a template, or the `iss` of one tenant.
     issuer: Option<String>,
     /// Of the certificate that the issuer publishes with it.
     thumbprints: Thumbprints,
@@ -61,7 +61,7 @@ pub struct VerifyingKey {
     key_validity: KeyValidity,
 }
 
-/// What makes two keys the same, beside their `kid`.
+/// What makes two keys the same, apart from their `kid`.
 #[derive(Clone, PartialEq, Eq)]
 enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -266,8 +266,8 @@ impl VerifyingKey {
         &self.key_validity
     }
 
-    /// Whether this key made `signature` over `message`. False for an algorithm that it is not
-    /// pinned to.
+    /// Whether `signature` is this key's signature of `message`. False for an algorithm that the
+    /// key is not pinned to.
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &Vec<u8>) -> bool {
         self.permits(algorithm) && self.verifier.verify(algorithm, message, signature)
     }

@@ -2,8 +2,8 @@
 
 use crate::clock::UnixTime;
 
-/// Keeps the last good answer of each issuer, so that a gateway can start while an issuer is
-/// down. Both calls may block; they are made from threads where that is allowed.
+/// Stores the last valid response of each issuer, so that a gateway can start while an issuer is
+/// down. Both functions may block, and are called from threads where that is allowed.
 pub trait LastGood: Send + Sync {
     /// What was kept for this issuer from this source, if anything.
     fn load(&self, issuer_name: &str, source: &str) -> Option<StoredKeySet>;

@@ -44,8 +44,8 @@ impl JwksService {
         }
     }
 
-    /// Fetches and refreshes from now on for these, too, as far as their keys are fetched. What
-    /// is fetched for already goes on undisturbed. To be called within a runtime.
+    /// Starts fetching and refreshing keys for these issuers as well, if their keys are fetched at
+    /// all. Issuers that are already served are not disturbed. Must be called within a runtime.
     ///
     /// # Errors
     ///
@@ -86,8 +86,8 @@ impl JwksService {
         });
     }
 
-    /// The keys of an issuer that is only being tried: fetched once, told to nobody, kept
-    /// nowhere.
+    /// The keys of an issuer that is only being tested: fetched once, without events, and not
+    /// stored.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Task {
     async fn next_wake(&self, due: Instant) -> Wake {
         let asked = async {
             let mut changes = self.keys.progress().subscribe();
-            // The sender lives as long as the keys, so this can not fail.
+            // The sender lives as long as the keys, so this cannot fail.
             let permitted_at = match changes.wait_for(|now| now.asked).await {
                 Ok(now) => now.permitted_at,
                 Err(_) => None,
@@ -213,7 +213,7 @@ impl Task {
             issuer = self.keys.issuer_name(),
             keys = set.len(),
             age_seconds = age.as_secs(),
-            "kept keys serve until the first fetch"
+            "stored keys are used until the first fetch"
         );
         self.stale_at = Some(Instant::now() + left);
         self.keys.fetch_state().fetched_at = Some(kept.fetched_at);
@@ -286,13 +286,13 @@ impl Task {
                 issuer = self.keys.issuer_name(),
                 reason = reason.code(),
                 count,
-                "entries of the key set are not usable"
+                "entries of the key set are unusable and were skipped"
             );
         }
         tracing::info!(
             issuer = self.keys.issuer_name(),
             keys = set.len(),
-            "keys took effect"
+            "new keys are in use"
         );
         self.keys.publish(set);
     }
@@ -361,7 +361,7 @@ impl Task {
     fn drop_stale(&mut self) {
         tracing::error!(
             issuer = self.keys.issuer_name(),
-            "the last good keys are too old to serve"
+            "the last valid keys are too old to be used"
         );
         self.stale_at = None;
         self.body = None;

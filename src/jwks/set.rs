@@ -180,7 +180,7 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Whether the issuer has told its keys at all.
+    /// Whether the issuer's keys are known at all.
     pub fn is_known(&self) -> bool {
         self.known
     }
@@ -271,9 +271,9 @@ pub enum KeySetError {
     /// More entries than the bound.
     #[error("the key set has {count} entries, more than {max}")]
     TooManyKeys {
-        /// How many.
+        /// The number of entries.
         count: usize,
-        /// The bound.
+        /// The configured maximum.
         max: usize,
     },
 }
@@ -297,5 +297,5 @@ fn has_rival(key: &VerifyingKey, keys: &[VerifyingKey]) -> bool {
         })
 }
 
-/// `jwks.max_keys` unless told otherwise.
+/// The default of `jwks.max_keys`.
 pub(super) const DEFAULT_MAX_KEYS: usize = 100;

@@ -25,7 +25,7 @@ pub(super) enum Basis<'a> {
     Nothing,
 }
 
-/// A good answer.
+/// A valid response: a key set, or that it has not changed.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// A body, not yet parsed.

@@ -19,13 +19,13 @@ pub struct KeysStatus {
     pub generation: u64,
     /// When the issuer last confirmed the keys.
     pub fetched_at: Option<UnixTime>,
-    /// Seconds since then.
+    /// Seconds since the last successful fetch.
     pub age: Option<u64>,
     /// Seconds until the next background fetch.
     pub next_refresh: Option<f64>,
-    /// Why the last fetch failed; absent after a good one.
+    /// Why the last fetch failed; absent after a successful one.
     pub last_error: Option<String>,
-    /// Fetches so far.
+    /// Counts of fetches by result.
     pub fetches: FetchCounts,
     /// Entries of the set that were left out, by reason.
     pub skipped: BTreeMap<&'static str, u32>,
@@ -38,18 +38,18 @@ pub struct KeysStatus {
 pub struct FetchCounts {
     /// With a new or equal body.
     pub changed: u64,
-    /// Answered 304.
+    /// Fetches answered with 304 (Not Modified).
     pub unchanged: u64,
-    /// Failed.
+    /// Fetches that failed.
     pub failed: u64,
 }
 
-/// One usable key.
+/// A usable key, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyRow {
-    /// Its name.
+    /// The key's id, if it has one.
     pub kid: Option<String>,
-    /// Its `kty`.
+    /// The key type (`kty`).
     pub kind: &'static str,
     /// The algorithms that it may verify.
     pub algorithms: Vec<&'static str>,

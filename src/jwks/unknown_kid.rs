@@ -36,14 +36,14 @@ impl UnknownKids {
         usize::try_from(self.absences.capacity()).unwrap_or(usize::MAX)
     }
 
-    /// Before when no fetch is made for this `kid`.
+    /// The time before which no fetch is started for this `kid`.
     pub(super) fn not_before(&self, kid: &str) -> Option<Instant> {
         self.absences
             .get(&self.hasher.hash_one(kid))
             .map(|absence| absence.not_before)
     }
 
-    /// Notes that a fetch made for this `kid` ended without it.
+    /// Records that a fetch for this `kid` did not find it.
     pub(super) fn absent(&self, kid: &str, cooldown: Duration, longest: Duration) {
         let hash = self.hasher.hash_one(kid);
         let count = self

@@ -22,7 +22,7 @@ pub struct Explanation {
     pub valid: bool,
     /// The name of the issuer that its `iss` names.
     pub issuer: Option<String>,
-    /// The steps.
+    /// The checks, in the order in which the proxy performs them.
     pub steps: Vec<Step>,
 }
 
@@ -52,7 +52,7 @@ impl Explanation {
 /// One check and what came of it. As text: a row.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// The check.
+    /// The name of the check.
     pub name: &'static str,
     /// What came of it.
     pub verdict: Verdict,
@@ -66,11 +66,11 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It holds.
+    /// The check succeeded.
     Pass,
-    /// It does not.
+    /// The check failed.
     Fail,
-    /// It could not be made, because of an earlier failure.
+    /// It could not be performed, because of an earlier failure.
     Skipped,
 }
 
@@ -101,8 +101,8 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// Runs every check that can be run. Unlike [`super::verify`] it goes on after a failure, so a
-/// verdict on claims is about what the token says, signed or not.
+/// Runs every check that can be run. Unlike [`super::verify`] it continues after a failure, so its
+/// verdicts on claims are about what the token says, whether or not the signature is valid.
 pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
     let mut seen = Seen {
         text,

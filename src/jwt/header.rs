@@ -93,7 +93,7 @@ fn subtype(typ: &str) -> String {
 }
 
 /// OpenID Connect Back-Channel Logout 1.0 section 2.4 recommends the first; what many providers
-/// say instead can not be taken for a login, which has no `events`.
+/// say instead cannot be taken for a login, which has no `events`.
 pub(crate) const LOGOUT_TYPES: [&str; 2] = ["logout+jwt", "jwt"];
 
 /// Members that a verifier must understand (`crit`, RFC 7515 section 4.1.11) or that change what is

@@ -30,7 +30,7 @@ impl Issuer {
         }
     }
 
-    /// The name in logs, metrics and the dashboard.
+    /// The name in logs, metrics and on the dashboard.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -68,8 +68,8 @@ impl Issuer {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Puts it out of force for good: whoever still holds it has it refuse, and what it vouched
-    /// for no longer stands.
+    /// Retires it permanently: it refuses everything from now on, and nothing that it vouched for
+    /// is valid any longer.
     pub fn retire(&self) {
         self.set_enabled(false);
     }
@@ -259,5 +259,5 @@ pub enum IssuersError {
     OwnIss(String),
 }
 
-/// `limits.token_size` unless told otherwise.
+/// The default of `limits.token_size`.
 const DEFAULT_TOKEN_SIZE: usize = 8 * 1024;

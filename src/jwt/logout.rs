@@ -22,7 +22,7 @@ pub struct LogoutToken {
     pub issuer: Arc<Issuer>,
     /// The issuer's `iss`.
     pub iss: String,
-    /// What is over.
+    /// The sessions that the token ends.
     pub logout: Logout,
     /// Its id, to be used up.
     pub jti: String,
@@ -30,7 +30,7 @@ pub struct LogoutToken {
     pub accepted_until: UnixTime,
 }
 
-/// What is over.
+/// The sessions that a logout token ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Logout {
     /// The login of a `sid`, whosever it is.

@@ -23,7 +23,7 @@ macro_rules! reasons {
             /// Every reason, so that counters exist before the first refusal.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The stable word.
+            /// The stable code of this reason, as in logs and metrics.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)* }
             }
@@ -48,11 +48,11 @@ reasons! {
     /// The header is not a JSON object with members of the right types.
     HeaderInvalid, "header_invalid", "The header is not a JSON object, or a member has the wrong type.";
     /// A header member twice.
-    HeaderDuplicate, "header_duplicate", "A header member is there twice.";
+    HeaderDuplicate, "header_duplicate", "A header member occurs twice.";
     /// `crit` (RFC 7515 section 4.1.11).
-    CritUnsupported, "crit_unsupported", "The header has `crit`: the token demands an extension that is not supported.";
+    CritUnsupported, "crit_unsupported", "The header has `crit`: the token requires an extension that is not supported.";
     /// `b64` (RFC 7797).
-    B64Unsupported, "b64_unsupported", "The header has `b64`, which no JWT may use (RFC 7797 section 7).";
+    B64Unsupported, "b64_unsupported", "The header has `b64`, which a JWT must not use (RFC 7797 section 7).";
     /// `zip`.
     ZipUnsupported, "zip_unsupported", "The header has `zip`; compressed tokens are not accepted.";
     /// A `typ` that is no login.
@@ -66,7 +66,7 @@ reasons! {
     /// The payload is not a JSON object.
     ClaimsInvalid, "claims_invalid", "The payload is not a JSON object.";
     /// A claim twice.
-    ClaimsDuplicate, "claims_duplicate", "A claim is there twice.";
+    ClaimsDuplicate, "claims_duplicate", "A claim occurs twice.";
     /// No `iss`.
     IssMissing, "iss_missing", "The token has no `iss`.";
     /// `iss` is not a string.
@@ -74,13 +74,13 @@ reasons! {
     /// Nobody configured has this `iss`.
     IssuerUnknown, "issuer_unknown", "No issuer has exactly this `iss`.";
     /// The issuer is switched off.
-    IssuerDisabled, "issuer_disabled", "The issuer is switched off (`enabled: false`).";
+    IssuerDisabled, "issuer_disabled", "The issuer is turned off (`enabled: false`).";
     /// The token of one issuer in the cookie or header of another.
-    IssuerMismatch, "issuer_mismatch", "The token came by another issuer's cookie or header.";
+    IssuerMismatch, "issuer_mismatch", "The token arrived in another issuer's cookie or header.";
     /// The algorithm is not allowed for this issuer.
     AlgorithmNotAllowed, "algorithm_not_allowed", "The `alg` is not in the issuer's `algorithms`.";
     /// The issuer's keys have never been had, or have been stale for too long.
-    NoKeys, "no_keys", "The issuer's keys could not be fetched yet.";
+    NoKeys, "no_keys", "The issuer's keys have not been fetched yet.";
     /// No key with this `kid`.
     KidUnknown, "kid_unknown", "The issuer's key set has no key with this `kid`.";
     /// No `kid`, and not exactly one key that can have signed.
@@ -90,11 +90,11 @@ reasons! {
     /// The key is another tenant's.
     KeyOfOtherIssuer, "key_of_other_issuer", "The key with this `kid` is for another tenant's tokens.";
     /// The signature does not verify.
-    SignatureInvalid, "signature_invalid", "The signature does not verify: the token was changed, or another key signed it.";
+    SignatureInvalid, "signature_invalid", "The signature is not valid: the token was changed, or another key signed it.";
     /// A security event token (RFC 8417).
-    EventsPresent, "events_present", "The token has `events`: a security event or logout token is no login.";
+    EventsPresent, "events_present", "The token has `events`: security event and logout tokens cannot be used to sign in.";
     /// A token bound to a key that was not proven (RFC 7800).
-    CnfPresent, "cnf_present", "The token has `cnf`: it is bound to a key, and its proof is not checked here.";
+    CnfPresent, "cnf_present", "The token has `cnf`: it is bound to a key, and the gateway does not support the proof.";
     /// No `sub`.
     SubMissing, "sub_missing", "The token has no `sub`; `subject_claim` can name another claim.";
     /// `sub` is not a non-empty string.
@@ -110,27 +110,27 @@ reasons! {
     /// `nbf` is not a date.
     NbfInvalid, "nbf_invalid", "The `nbf` is not a number of seconds before the year 10000.";
     /// `nbf` is to come.
-    NotYetValid, "not_yet_valid", "The token's `nbf` is to come. Compare the clocks.";
+    NotYetValid, "not_yet_valid", "The token's `nbf` is in the future. Compare the clocks.";
     /// `iat` is not a date.
     IatInvalid, "iat_invalid", "The `iat` is not a number of seconds before the year 10000.";
     /// `iat` is to come.
-    IssuedInFuture, "issued_in_future", "The token's `iat` is to come. Compare the clocks.";
+    IssuedInFuture, "issued_in_future", "The token's `iat` is in the future. Compare the clocks.";
     /// No `iat` although the issuer has a greatest age.
-    IatMissing, "iat_missing", "The token has no `iat`, and the issuer has `max_token_age`.";
+    IatMissing, "iat_missing", "The token has no `iat`, which the issuer's `max_token_age` requires.";
     /// Older than the issuer's greatest age.
     TooOld, "too_old", "The token is older than the issuer's `max_token_age`.";
     /// No audience although one is asked for.
-    AudMissing, "aud_missing", "The token names no audience, and the issuer has `aud`.";
+    AudMissing, "aud_missing", "The token has no audience, and the issuer requires one of `aud`.";
     /// The audience is neither a string nor an array of strings.
     AudInvalid, "aud_invalid", "The audience is neither a string nor an array of strings.";
     /// Another audience.
     AudMismatch, "aud_mismatch", "The token is for another audience than the issuer's `aud`.";
     /// No `azp` although one is asked for.
-    AzpMissing, "azp_missing", "The token has no `azp`, and the issuer has `azp`.";
+    AzpMissing, "azp_missing", "The token has no `azp`, and the issuer requires one of `azp`.";
     /// Another authorized party.
     AzpMismatch, "azp_mismatch", "The token's `azp` is not in the issuer's `azp`.";
     /// A required claim is not there.
-    ClaimMissing, "claim_missing", "A claim of the issuer's `required_claims` is not there.";
+    ClaimMissing, "claim_missing", "A claim of the issuer's `required_claims` is missing.";
     /// A required claim has another value.
     ClaimMismatch, "claim_mismatch", "A claim of the issuer's `required_claims` has another value.";
     /// A logout token of an issuer that has no audience for them.
@@ -142,7 +142,7 @@ reasons! {
     /// A logout token whose `sid` is not a non-empty string.
     LogoutSidInvalid, "logout_sid_invalid", "The logout token's `sid` is not a non-empty string.";
     /// A logout token without an id.
-    JtiMissing, "jti_missing", "The logout token has no `jti`, by which a replay is known.";
+    JtiMissing, "jti_missing", "The logout token has no `jti`, which is needed to detect replays.";
 }
 
 /// A token refused, and by which issuer's rules.

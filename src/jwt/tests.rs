@@ -42,7 +42,7 @@ fn a_token_of_each_algorithm_is_accepted() {
     }
 }
 
-/// Settings, key set, header and claims of one token. As made, it is accepted; each case changes
+/// Settings, key set, header and claims of one token. Unchanged, it is accepted; each case changes
 /// one thing.
 struct Scene {
     settings: Value,

@@ -43,9 +43,9 @@ pub fn verify_for(
 /// Whose token it has to be.
 #[derive(Clone, Copy)]
 enum Expected<'a> {
-    /// Any configured issuer's.
+    /// Tokens of any configured issuer are accepted.
     Any,
-    /// This issuer's.
+    /// Only tokens of this issuer are accepted.
     Issuer(&'a Issuer),
     /// An assertion that counts as one with this `iss`.
     Assertion(&'a str),

@@ -11,7 +11,7 @@ use crate::proxy::{Snapshot, SnapshotError};
 
 /// What a configuration means to requests.
 pub struct Built {
-    /// Whose tokens are trusted.
+    /// The trusted issuers.
     pub issuers: Issuers,
     /// Routes, upstreams, header rules.
     pub snapshot: Snapshot,
@@ -23,14 +23,14 @@ pub struct Built {
     pub api: ApiSettings,
 }
 
-/// Why a configuration can not be put in force.
+/// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The issuers.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
     /// Fetching of key sets.
-    #[error("key sets can not be fetched: {0}")]
+    #[error("key sets cannot be fetched: {0}")]
     Jwks(#[from] SourceError),
     /// Routes, upstreams, header rules.
     #[error(transparent)]

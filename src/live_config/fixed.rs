@@ -1,4 +1,4 @@
-//! What a reload can not change, because it is bound, opened or sized once: it stays as it is,
+//! What a reload cannot change, because it is bound, opened or sized once: it stays as it is,
 //! and is named to whoever asked, until a restart.
 
 use crate::config::{Config, Limits, Log, SessionSettings};
@@ -17,7 +17,7 @@ pub(super) struct Read {
 pub(super) fn changeable(running: &Config, file: Config) -> Read {
     let mut needs_restart = Vec::new();
     let mut changed = Vec::new();
-    // Each key by name, so that a new one can not be forgotten here.
+    // Each key by name, so that a new one cannot be forgotten here.
     let Config {
         file: path,
         public_url,
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(read.config.listeners, running.listeners);
         assert!(!read.config.log.access);
 
-        // What was named stays named until it is undone or the gateway starts anew.
+        // A reported key stays reported until the change is undone or the gateway restarts.
         let again = changeable(&read.config, file);
         assert_eq!(again.needs_restart, fixed);
         assert!(again.changed.is_empty());

@@ -12,25 +12,25 @@ use crate::config::load::made;
 use crate::diagnostic::Diagnostic;
 use crate::store::StoreError;
 
-/// Why an operator's change was not made.
+/// Why an operator's change was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The issuer is the file's, which no operator writes from here.
-    #[error("the issuer `{0}` comes from the configuration file, which alone can change it")]
+    #[error("the issuer `{0}` comes from the configuration file; change it there")]
     FromFile(String),
     /// There is one of this name.
     #[error("there is an issuer named `{0}`")]
     Exists(String),
-    /// There is none of this name.
+    /// There is no issuer with this name.
     #[error("there is no such issuer")]
     Unknown,
-    /// What was written is no issuer beside the others.
+    /// The settings are invalid, or conflict with another issuer.
     #[error("{}", said(.0))]
     Invalid(Vec<Diagnostic>),
     /// The store did not keep it, or another operator was faster.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It can not be put in force.
+    /// It cannot be put in force.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
@@ -61,17 +61,18 @@ impl LiveConfig {
         Ok(name)
     }
 
-    /// Writes a made issuer anew.
+    /// Replaces an issuer that an operator created.
     ///
     /// # Errors
     ///
-    /// It is not one, there is none of this name, it is the file's, or the store did not keep it.
+    /// The settings are invalid, there is no issuer with this name, it comes from the file, or the
+    /// store failed to save it.
     pub async fn replace(&self, name: &str, mut document: Document) -> Result<(), ChangeError> {
         let named = document
             .entry("name")
             .or_insert_with(|| Value::String(name.to_owned()));
         if named != name {
-            let other = Diagnostic::error("name", "another name than that of the path");
+            let other = Diagnostic::error("name", "must be the same name as in the path");
             return Err(ChangeError::Invalid(vec![other]));
         }
         let mut in_force = self.changes.lock().await;
@@ -86,11 +87,11 @@ impl LiveConfig {
             .await
     }
 
-    /// Takes a made issuer out, in force or set aside.
+    /// Deletes an issuer created by an operator, in force or set aside.
     ///
     /// # Errors
     ///
-    /// There is none of this name, it is the file's, or the store did not forget it.
+    /// There is no issuer with this name, it comes from the file, or the store failed to delete it.
     pub async fn delete(&self, name: &str) -> Result<(), ChangeError> {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
@@ -104,14 +105,14 @@ impl LiveConfig {
         self.write(&mut in_force, stored, name, None).await
     }
 
-    /// Turns an issuer on or off, for the next request and for later starts: a made one by what
-    /// is written of it, one of the file by a switch beside the file. A switch that says what the
-    /// file says is none, so that the file decides again.
+    /// Turns an issuer on or off, for the next request and after restarts: one that an operator
+    /// created in its settings, one from the file with a switch in addition to the file. A switch
+    /// with the same value as the file is removed, so that the file decides again.
     ///
     /// # Errors
     ///
-    /// There is none of this name, or the store did not keep it. An issuer that was to be off is
-    /// off here nevertheless.
+    /// There is no issuer with this name, or the store failed to save the change. An issuer that
+    /// was to be turned off is off at this gateway nevertheless.
     pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
         let issuer = self.parts.exchange.issuers().by_name(name).cloned();
         let issuer = issuer.ok_or(ChangeError::Unknown)?;

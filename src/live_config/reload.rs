@@ -30,7 +30,7 @@ pub enum Trigger {
 /// What a reload came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Attempt {
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
     /// What asked for it.
     pub trigger: Trigger,
@@ -64,7 +64,7 @@ enum ReloadError {
     NoFile,
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("the file does not agree with what only a restart changes: {0}")]
+    #[error("the file conflicts with settings that only change with a restart: {0}")]
     Disagrees(String),
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -85,8 +85,8 @@ impl LiveConfig {
         self.looked.load().as_deref().copied()
     }
 
-    /// Reads the file, checks and builds all of it, and puts it in force; when anything is wrong,
-    /// the last good one goes on.
+    /// Reads the file, checks and builds all of it, and puts it in force; if anything is invalid,
+    /// the last valid one stays in force.
     pub async fn reload(&self, trigger: Trigger) -> Arc<Attempt> {
         let mut attempt = Attempt {
             at: UnixTime::now(),
@@ -147,7 +147,8 @@ impl LiveConfig {
         let stored = match Stored::read(&*self.parts.store).await {
             Ok(stored) => stored,
             Err(error) => {
-                warn!(%error, "the file is reloaded with operators' settings as last known");
+                warn!(%error, "the store is unavailable; the file is reloaded with the last known \
+                    settings from it");
                 in_force.stored.clone()
             }
         };
@@ -173,29 +174,26 @@ impl Attempt {
         let trigger = self.trigger.label();
         let (needs_restart, changed) = (self.needs_restart.join(", "), self.changed.join(", "));
         if self.succeeded {
-            info!(trigger, changed, "the configuration is reloaded");
+            info!(trigger, changed, "the configuration was reloaded");
             if !needs_restart.is_empty() {
-                warn!(
-                    keys = needs_restart,
-                    "changed in the file, but in force only after a restart"
-                );
+                warn!(keys = needs_restart, "changes in the file need a restart");
             }
             for warning in &self.warnings {
-                warn!(%warning, "in the configuration file");
+                warn!(%warning, "a problem in the configuration file");
             }
             stamp(metrics);
         } else {
             let reason = match self.problems.as_slice() {
                 [] => self.error.as_deref().unwrap_or_default(),
                 // A line each, below.
-                _ => "the file has problems",
+                _ => "the file is invalid",
             };
             error!(
                 trigger,
-                reason, "the configuration is not reloaded; the last good one goes on"
+                reason, "the configuration was not reloaded; the last valid one stays in force"
             );
             for problem in &self.problems {
-                error!(%problem, "in the configuration file");
+                error!(%problem, "a problem in the configuration file");
             }
         }
         metrics

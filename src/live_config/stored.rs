@@ -1,8 +1,8 @@
-//! What operators changed, as the store keeps it for all gateways: issuers that they made, and
-//! switches of the file's issuers.
+//! The changes of operators, as the store keeps them for all gateways: issuers that they created,
+//! and switches for issuers from the file.
 //!
-//! The file comes first. A made issuer that it contradicts, by the same name or `iss` or cookie,
-//! is set aside until one of them gives way; the gateway runs without it.
+//! The file takes precedence. An issuer created by an operator that has the same name, `iss` or
+//! cookie as one in the file is set aside until the conflict is gone; the gateway runs without it.
 
 use std::collections::BTreeMap;
 
@@ -27,16 +27,16 @@ pub(super) struct Stored {
     switches: BTreeMap<String, bool>,
 }
 
-/// A made issuer that is not in force.
+/// An issuer created by an operator that is not in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConflictingIssuer {
-    /// Its name.
+    /// The issuer's name.
     pub name: String,
-    /// Why not.
+    /// Why it conflicts.
     pub reason: String,
 }
 
-/// The file with the issuers that operators made.
+/// The file with the issuers created by operators.
 pub(super) struct Joined {
     pub(super) config: Config,
     pub(super) made: BTreeMap<String, Document>,
@@ -62,13 +62,13 @@ impl Stored {
         self.issuers == other.issuers
     }
 
-    /// The text of a made issuer, in force or set aside.
+    /// The text of an issuer created by an operator, in force or set aside.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.issuers.get(name).map(String::as_str)
     }
 
-    /// The file together with the made issuers that agree with it and with each other; of those
-    /// that do not, the first by name is in force.
+    /// The file together with the operators' issuers that do not conflict with it or with each
+    /// other; of those that do conflict, the first by name is in force.
     pub(super) fn join(&self, file: &Config) -> Joined {
         self.join_without(file, None)
     }
@@ -102,8 +102,8 @@ impl Stored {
         joined
     }
 
-    /// Turns each issuer on or off as its operators want it; the file, or the operator who made
-    /// it, says how it is without a word of theirs.
+    /// Turns each issuer on or off according to the operators' switches. Without a switch, the file
+    /// or the issuer's own settings decide.
     pub(super) fn switch(&self, issuers: &Issuers, made: &BTreeMap<String, Document>) {
         for issuer in issuers.iter() {
             let name: &str = issuer.name();
@@ -118,7 +118,7 @@ impl Stored {
     }
 }
 
-/// The name of the setting that holds a made issuer.
+/// The name of the setting that stores an issuer created by an operator.
 pub(super) fn setting_of(issuer: &str) -> String {
     format!("{MADE}{issuer}")
 }
@@ -134,7 +134,7 @@ fn read(
     config: &Config,
 ) -> Result<(Document, crate::config::Issuer), String> {
     if config.issuers.iter().any(|issuer| issuer.name == name) {
-        return Err("the configuration file has an issuer of this name".to_owned());
+        return Err("the configuration file has an issuer with this name".to_owned());
     }
     let document: Document =
         serde_json::from_str(text).map_err(|_| "damaged in the store".to_owned())?;

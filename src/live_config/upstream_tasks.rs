@@ -1,4 +1,4 @@
-//! What runs beside each upstream: the resolution of its names and the probes of its servers.
+//! The background tasks of each upstream: resolving its names and probing its servers.
 
 use std::sync::Arc;
 

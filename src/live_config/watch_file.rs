@@ -15,7 +15,7 @@ use super::{LiveConfig, Trigger};
 pub async fn on_hangup(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<bool>) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
-        Err(error) => return warn!(%error, "SIGHUP can not be received"),
+        Err(error) => return warn!(%error, "SIGHUP cannot be received"),
     };
     let stop = stopped.wait_for(|stop| *stop);
     tokio::pin!(stop);

@@ -7,7 +7,7 @@ pub(super) type Description = (&'static str, &'static str, &'static [&'static st
 
 pub(super) const DECISIONS: Description = (
     "vestibule_decisions_total",
-    "Requests by what was decided about their credential.",
+    "Requests by the decision about their credential.",
     &["issuer", "source", "outcome", "reason"],
 );
 pub(super) const REQUESTS: Description = (
@@ -22,22 +22,22 @@ pub(super) const REQUEST_DURATION: Description = (
 );
 pub(super) const UPSTREAM_DURATION: Description = (
     "vestibule_upstream_duration_seconds",
-    "Time from choosing a server to the head of its answer.",
+    "Time from choosing a server to the header of its response.",
     &["upstream"],
 );
 pub(super) const UPSTREAM_FAILURES: Description = (
     "vestibule_upstream_failures_total",
-    "Requests that servers failed, by kind.",
+    "Requests that failed at a server, by kind of failure.",
     &["upstream", "kind"],
 );
 pub(super) const UPSTREAM_RETRIES: Description = (
     "vestibule_upstream_retries_total",
-    "Requests sent anew after a failure.",
+    "Requests retried after a failure.",
     &["upstream"],
 );
 pub(super) const UPSTREAM_HEALTHY: Description = (
     "vestibule_upstream_healthy",
-    "Addresses of a configured server that take requests.",
+    "Addresses of a configured server that accept requests.",
     &["upstream", "server"],
 );
 pub(super) const VERIFY_DURATION: Description = (
@@ -57,17 +57,17 @@ pub(super) const TOKEN_CACHE: Description = (
 );
 pub(super) const TOKEN_CACHE_ENTRIES: Description = (
     "vestibule_token_cache_entries",
-    "Token digests whose session is remembered.",
+    "Token digests whose session is cached.",
     &[],
 );
 pub(super) const TOKEN_CACHE_EVICTIONS: Description = (
     "vestibule_token_cache_evictions_total",
-    "Token digests that were forgotten to make room for others.",
+    "Token digests evicted to make room for others.",
     &[],
 );
 pub(super) const USERS_CREATED: Description = (
     "vestibule_users_created_total",
-    "Users created on first sight.",
+    "Users created on first sign-in.",
     &["issuer"],
 );
 pub(super) const SESSIONS_CREATED: Description = (
@@ -77,12 +77,12 @@ pub(super) const SESSIONS_CREATED: Description = (
 );
 pub(super) const SESSION_ENDS: Description = (
     "vestibule_session_ends_total",
-    "Ends of one or many sessions that were asked for here, by scope and cause.",
+    "Revocations of one or more sessions at this gateway, by scope and cause.",
     &["scope", "cause"],
 );
 pub(super) const EMAILS_TAKEN: Description = (
     "vestibule_emails_taken_total",
-    "Verified addresses not given to a user because another one holds them.",
+    "Verified email addresses not assigned to a user because another user has them.",
     &["issuer"],
 );
 pub(super) const SESSIONS_LIVE: Description = (
@@ -112,42 +112,43 @@ pub(super) const JWKS_KEYS: Description = (
 );
 pub(super) const JWKS_UNKNOWN_KID: Description = (
     "vestibule_jwks_unknown_kid_total",
-    "Tokens with an unknown kid, by what was done.",
+    "Tokens with an unknown kid, by the action taken.",
     &["issuer", "action"],
 );
 pub(super) const JWKS_SKIPPED: Description = (
     "vestibule_jwks_entries_skipped_total",
-    "Entries of key sets that were passed over.",
+    "Entries of key sets that were skipped.",
     &["issuer", "reason"],
 );
 pub(super) const SIGNING_KEY_AGE: Description = (
     "vestibule_signing_key_age_seconds",
-    "Time since the oldest key in this state began to sign; negative: until the next one does.",
+    "Time since the oldest key in this state started signing; negative for a key that has not \
+     started yet.",
     &["state"],
 );
 pub(super) const SIGNING_KEY_ROTATION: Description = (
     "vestibule_signing_key_rotation_seconds",
-    "How long a key is to sign; absent where keys are not rotated.",
+    "How long a key signs; absent if keys are not rotated.",
     &[],
 );
 pub(super) const STORE_DURATION: Description = (
     "vestibule_store_operation_duration_seconds",
-    "Time of an operation of the store, good or failed; its count is that of the operations.",
+    "Duration of store operations, successful or failed.",
     &["engine", "operation"],
 );
 pub(super) const STORE_ERRORS: Description = (
     "vestibule_store_errors_total",
-    "Operations of the store that failed.",
+    "Failed store operations.",
     &["engine", "operation"],
 );
 pub(super) const STORE_FEED_LAG: Description = (
     "vestibule_store_feed_lag_seconds",
-    "Time since all changes of the store were known to this gateway.",
+    "Time since this gateway last knew all changes of the store.",
     &[],
 );
 pub(super) const STORE_SWEPT: Description = (
     "vestibule_store_swept_rows_total",
-    "Rows taken out of the store because their time is long past.",
+    "Expired rows removed from the store.",
     &[],
 );
 pub(super) const STORE_BYTES: Description = (
@@ -157,7 +158,7 @@ pub(super) const STORE_BYTES: Description = (
 );
 pub(super) const STORE_SWEEPS: Description = (
     "vestibule_store_sweeps_total",
-    "Sweeps that went through the whole store.",
+    "Completed sweeps of the whole store.",
     &[],
 );
 pub(super) const CONFIG_LAST_RELOAD_SUCCESS: Description = (
@@ -172,14 +173,14 @@ pub(super) const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP: Description = (
 );
 pub(super) const CONFIG_RELOADS: Description = (
     "vestibule_config_reloads_total",
-    "Reloads of the configuration, by what asked for them and how they ended.",
+    "Reloads of the configuration, by trigger and result.",
     &["trigger", "result"],
 );
 pub(super) const CONNECTIONS: Description =
     ("vestibule_connections", "Open public connections.", &[]);
 pub(super) const WEBSOCKETS: Description = (
     "vestibule_websockets",
-    "Open connections that were switched to another protocol, such as WebSocket.",
+    "Open connections that switched to another protocol, such as WebSocket.",
     &[],
 );
 pub(super) const CONNECTIONS_CUT: Description = (
@@ -209,7 +210,7 @@ pub(super) const MEMORY_SPENT: Description = (
 );
 pub(super) const ACCESS_LOG_DROPPED: Description = (
     "vestibule_access_log_dropped_lines_total",
-    "Lines of the access log that were not written, because what takes them is too slow or fails.",
+    "Lines of the access log that were dropped because the destination was too slow or failed.",
     &[],
 );
 pub(super) const LOG_DROPPED: Description = (
@@ -219,46 +220,46 @@ pub(super) const LOG_DROPPED: Description = (
 );
 pub(super) const SPANS_RECORDED: Description = (
     "vestibule_spans_recorded_total",
-    "Spans of sampled traces; those that found no place in the queue are among them.",
+    "Spans of sampled traces, including those dropped because the queue was full.",
     &[],
 );
 pub(super) const SPANS_EXPORTED: Description = (
     "vestibule_spans_exported_total",
-    "Spans that were sent to the collector, by whether it took them.",
+    "Spans sent to the collector, by whether it accepted them.",
     &["result"],
 );
 pub(super) const CERTIFICATE_EXPIRY: Description = (
     "vestibule_certificate_expiry_timestamp_seconds",
-    "When the certificate that is shown stops to be valid.",
+    "When the certificate in use expires.",
     &["listener", "certificate"],
 );
 pub(super) const CERTIFICATE_RELOADS: Description = (
     "vestibule_certificate_reloads_total",
-    "Changes found in the files of certificates, by whether they could be used.",
+    "Changes of certificate files, by whether they could be loaded.",
     &["listener", "result"],
 );
 pub(super) const RUNTIME_WORKERS: Description = (
     "vestibule_runtime_workers",
-    "Threads of the asynchronous runtimes: those of the proxy, those in the background.",
+    "Threads of the asynchronous runtimes, proxy and background.",
     &["runtime"],
 );
 pub(super) const RUNTIME_TASKS: Description = (
     "vestibule_runtime_tasks",
-    "Tasks that are not done yet.",
+    "Tasks that have not finished.",
     &["runtime"],
 );
 pub(super) const RUNTIME_QUEUED: Description = (
     "vestibule_runtime_queued_tasks",
-    "Tasks that wait for any thread of their runtime.",
+    "Tasks waiting for a thread of their runtime.",
     &["runtime"],
 );
 pub(super) const RUNTIME_BUSY: Description = (
     "vestibule_runtime_busy_seconds_total",
-    "Time that the threads did not wait for something to do.",
+    "Time that the threads were busy.",
     &["runtime"],
 );
 pub(super) const BUILD_INFO: Description = (
     "vestibule_build_info",
-    "1, with the version that runs.",
+    "Always 1, labelled with the running version.",
     &["version"],
 );

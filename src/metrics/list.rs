@@ -13,11 +13,11 @@ use super::runtimes::Runtimes;
 /// One metric, as it is documented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name.
+    /// The metric's name.
     pub name: String,
-    /// How it moves.
+    /// The type of the metric.
     pub kind: Kind,
-    /// What it says.
+    /// The help text.
     pub help: String,
     /// By what it is divided.
     pub labels: Vec<String>,
@@ -26,16 +26,16 @@ pub struct Listed {
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only up.
+    /// A counter, which only grows.
     Counter,
-    /// Up and down.
+    /// A gauge, which can rise and fall.
     Gauge,
-    /// Observations in buckets.
+    /// A histogram of observations in buckets.
     Histogram,
 }
 
 impl Kind {
-    /// Prometheus' word.
+    /// The type's name in the Prometheus format.
     pub fn label(self) -> &'static str {
         match self {
             Self::Counter => "counter",

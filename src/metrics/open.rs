@@ -7,7 +7,7 @@ use prometheus::IntGauge;
 pub struct Open(IntGauge);
 
 impl Open {
-    /// Counts one more.
+    /// Increments the gauge until this value is dropped.
     pub fn new(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())

@@ -36,7 +36,7 @@ impl Runtimes {
         }
     }
 
-    /// Notes a runtime.
+    /// Adds a runtime whose figures are collected.
     pub(super) fn add(&self, name: &'static str, handle: Handle) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.push((name, handle));
@@ -66,7 +66,7 @@ impl Collector for Collect {
     fn collect(&self) -> Vec<MetricFamily> {
         let noted = self.runtimes.0.lock();
         let noted = noted.unwrap_or_else(PoisonError::into_inner).clone();
-        // The same descriptions as in `collector`, where they were found to be good.
+        // The same descriptions as in `collector`, which has validated them.
         let Ok(figures) = Figures::new() else {
             return Vec::new();
         };

@@ -11,11 +11,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::context::RequestContext;
 use crate::config::log::AccessField;
 
-/// What is known of a request once it is answered, beside its context.
+/// What is known about a request once it is answered, in addition to its context.
 pub struct Answered<'a> {
-    /// What was asked.
+    /// The request's header.
     pub request: &'a RequestHeader,
-    /// Who asked.
+    /// The client's address.
     pub client: IpAddr,
     /// What was answered; `None` when nothing was.
     pub status: Option<StatusCode>,
@@ -23,7 +23,7 @@ pub struct Answered<'a> {
     pub elapsed: Duration,
     /// Bytes of the answer's body.
     pub sent: usize,
-    /// What broke off.
+    /// The error that ended the request early.
     pub error: Option<&'a Error>,
 }
 
@@ -110,7 +110,7 @@ impl Line<'_> {
     }
 }
 
-/// What there is.
+/// Writes a field only if it has a value.
 fn present<M: SerializeMap>(
     map: &mut M,
     name: &'static str,

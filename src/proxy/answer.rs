@@ -19,8 +19,8 @@ use super::request_id::{REQUEST_ID, RequestId};
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
 
-/// Writes a refusal by one of the gateway's endpoints, with `fields` beside its own. Says nothing
-/// of the token: one coarse code, one sentence, the request's id.
+/// Writes a refusal by one of the gateway's endpoints, with `fields` in addition to its own. It
+/// reveals nothing about the token: only a coarse code, a sentence and the request id.
 pub async fn refuse(
     session: &mut Session,
     rejection: &Rejection,
@@ -88,7 +88,7 @@ pub async fn redirect(
 
 fn problem(rejection: &Rejection, id: RequestId) -> String {
     let id = id.to_string();
-    // Of strings and a number: this can not fail.
+    // Of strings and a number: this cannot fail.
     serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default()
 }
 
@@ -185,7 +185,7 @@ pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Byt
     }
 }
 
-/// Writes a response that one of our own routers made.
+/// Writes a response from one of our own routers.
 pub async fn relay(
     session: &mut Session,
     response: axum::response::Response,
@@ -194,7 +194,7 @@ pub async fn relay(
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, MAX_OWN_BODY).await.or_err(
         ErrorType::InternalError,
-        "our own response could not be read",
+        "the gateway's own response could not be read",
     )?;
     let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
     for (name, value) in &parts.headers {

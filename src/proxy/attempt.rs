@@ -120,5 +120,5 @@ fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
     options.write_timeout = timeouts.write.or(options.write_timeout);
 }
 
-/// How long clients are told to wait for an upstream whose name does not resolve.
+/// The `Retry-After` of responses for an upstream whose name does not resolve.
 const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ pub struct Connection {
     pub is_tls: bool,
     /// Every request is answered with its address at `https`, at this port.
     pub redirects_to: Option<u16>,
-    /// What browsers are told in `Strict-Transport-Security`.
+    /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
     /// The name that its client asked for by TLS, when it asked for one.
     pub server_name: Option<ServerName>,
@@ -49,7 +49,7 @@ impl Connection {
 }
 
 impl ClientCertificate {
-    /// Tells an upstream, in fields that clients can not set.
+    /// Tells an upstream, in fields that clients cannot set.
     pub(super) fn forward(&self, request: &mut RequestHeader) -> Result<()> {
         request.insert_header("X-Client-Cert", self.certificate.clone())?;
         request.insert_header("X-Client-Cert-Subject", self.subject.clone())?;

@@ -31,7 +31,7 @@ pub enum Pass {
 /// A part of the time that a request takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Phase {
-    /// When it began.
+    /// When the request began.
     pub begun: Instant,
     /// How long it took.
     pub took: Duration,
@@ -66,7 +66,7 @@ pub struct RequestContext {
     pub target: Option<String>,
     /// The right to go there, once granted.
     pub pass: Option<Pass>,
-    /// Why it was refused.
+    /// For a refusal, the exact reason.
     pub refused: Option<Rejection>,
     /// The methods that would be served.
     pub methods: Methods,

@@ -42,7 +42,7 @@ pub(super) fn take_from_fields(request: &mut RequestHeader, is_known: impl Fn(&s
             .flatten();
         request.remove_header(name);
         if let Some(protocols) = protocols {
-            // Name and value are checked ones, so this can not fail.
+            // Name and value are checked ones, so this cannot fail.
             let inserted = request.insert_header("Sec-WebSocket-Protocol", protocols);
             debug_assert!(inserted.is_ok());
         }

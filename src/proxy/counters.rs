@@ -86,7 +86,7 @@ impl Granted {
         }
     }
 
-    /// Counts one.
+    /// Counts one request with a credential from this source.
     pub fn count(&self, source: &str) {
         let at = Source::LABELS.iter().position(|label| *label == source);
         if let Some(counter) = at.and_then(|at| self.by_source.get(at)) {

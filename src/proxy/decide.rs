@@ -36,7 +36,7 @@ pub enum Decision {
     Forward,
     /// To the gateway's own endpoints.
     Own,
-    /// Nowhere: the client is told this address.
+    /// The request is not forwarded: the client is redirected to this address.
     Redirect(String),
 }
 
@@ -173,7 +173,7 @@ fn refused(
     ctx: &mut RequestContext,
 ) -> Result<Decision, Rejection> {
     let source = credential.source.label();
-    // A browser can not help sending what it was once given.
+    // A browser cannot help sending what it was once given.
     if route.access == Access::Optional && is_stale(credential, &rejection) {
         metrics
             .decisions

@@ -62,7 +62,7 @@ pub async fn serve(
         answer::refuse(session, &rejection, response.headers(), ctx).await?;
         return Ok(rejection.status);
     }
-    // For the log, which tells operators what the client is not told.
+    // For the log, where operators find what the client does not get.
     ctx.refused = response.extensions().get().copied();
     answer::relay(session, response, ctx)
         .await

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::request_id::RequestId;
 use crate::rejection::Rejection;
 
-/// A page with places for what is told: `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}` and
-/// `{{request_id}}`. What stands there is escaped.
+/// A page with the placeholders `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}` and
+/// `{{request_id}}`. Their values are escaped.
 #[derive(Debug)]
 pub struct ErrorPage(Vec<Part>);
 
@@ -83,10 +83,10 @@ impl ErrorPage {
 /// Why a file is no error page.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorPageError {
-    /// The file can not be read.
+    /// The file cannot be read.
     #[error("`error_page` {}: {error}", file.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
         /// What the system said.
         error: std::io::Error,
@@ -94,14 +94,14 @@ pub enum ErrorPageError {
     /// Larger than 256 KiB.
     #[error("`error_page` {}: larger than 256 KiB", .0.display())]
     TooLarge(PathBuf),
-    /// A place for something that is not told.
+    /// An unknown placeholder.
     #[error(
-        "`error_page` {}: nothing is called `{name}`; expected status, title, detail, code or \
+        "`error_page` {}: unknown placeholder `{name}`; expected status, title, detail, code or \
          request_id between `{{{{` and `}}}}`",
         file.display()
     )]
     Unknown {
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
         /// What stands between the braces.
         name: String,
@@ -169,7 +169,7 @@ mod tests {
         let page = read("<b>{{ status }}</b> {code}").unwrap();
         assert_eq!(rendered(&page), "<b>502</b> {code}");
         for wrong in ["{{stauts}}", "{{ status }", "{{reason}}", "{{"] {
-            assert!(read(wrong).unwrap_err().contains("nothing is called"));
+            assert!(read(wrong).unwrap_err().contains("unknown placeholder"));
         }
         assert!(read(&"x".repeat(LARGEST)).is_ok());
         assert!(read(&"x".repeat(LARGEST + 1)).is_err());

@@ -39,28 +39,30 @@ pub use openapi::openapi;
     operation_id = "check",
     tag = "forward auth",
     params(
-        ("x-forwarded-method" = Option<String>, Header, description = "The request's method, as Traefik and Caddy say it."),
+        ("x-forwarded-method" = Option<String>, Header, description = "The request's method, from \
+            Traefik and Caddy."),
         ("x-forwarded-host" = Option<String>, Header, description = "Its host."),
         ("x-forwarded-uri" = Option<String>, Header, description = "Its path and query."),
-        ("x-original-method" = Option<String>, Header, description = "The request's method, as nginx says it."),
+        ("x-original-method" = Option<String>, Header, description = "The request's method, from \
+            nginx."),
         ("x-original-uri" = Option<String>, Header, description = "Its path and query."),
-        ("x-original-url" = Option<String>, Header, description = "The whole of its address, instead."),
+        ("x-original-url" = Option<String>, Header, description = "Its full address, instead."),
     ),
     security((), ("session_token" = []), ("session_cookie" = [])),
     responses(
         (
             status = 200,
-            description = "It may pass, with these fields in place of its own.",
+            description = "The request is allowed, with these fields in place of its own.",
             headers(
                 ("authorization" = String, description = "The session token; empty without one."),
-                ("cookie" = String, description = "What of its cookies is not the gateway's."),
+                ("cookie" = String, description = "The request's cookies without credentials."),
                 ("x-vestibule-user" = String, description = "The user's id, or empty."),
                 ("x-vestibule-session" = String, description = "The session's id, or empty."),
             )
         ),
         (
             status = 302,
-            description = "A person without a session: sent to the route's `login_url`.",
+            description = "A browser without a session, redirected to the route's `login_url`.",
             headers(("location" = String))
         ),
         openapi::Refusals
@@ -98,7 +100,7 @@ pub async fn serve(
     }
 }
 
-/// A refusal, and where the browser is sent instead of being told.
+/// A refusal, and where the browser is redirected instead of getting it.
 struct Denied {
     rejection: Rejection,
     login: Option<String>,

@@ -1,9 +1,9 @@
-//! Where a request came from, as told to upstreams.
+//! The fields that tell upstreams where a request came from.
 //!
-//! `X-Forwarded-*` and `Forwarded` (RFC 7239) are made from the socket. Only a peer in
-//! `trusted_proxies` may add to what they say; from others they are dropped, in every spelling,
-//! and with them the fields by which some servers take another address or path than the
-//! request's (`X-Real-IP`, `X-Original-URL`, `X-Rewrite-URL` and their like).
+//! `X-Forwarded-*` and `Forwarded` (RFC 7239) are derived from the socket. Only those of peers in
+//! `trusted_proxies` are extended; those of others are removed, in every spelling, along with
+//! fields that make some servers use another address or path than the request's (`X-Real-IP`,
+//! `X-Original-URL`, `X-Rewrite-URL` and the like).
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -45,7 +45,7 @@ impl TrustedProxies {
 /// The connection that a request arrived on.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
-    /// Its far end.
+    /// The address of the connection's peer.
     pub address: IpAddr,
     /// The scheme of `public_url` or of the listener.
     pub is_https: bool,

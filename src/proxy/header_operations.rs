@@ -1,9 +1,10 @@
 //! Header fields that the configuration edits or fills in.
 //!
-//! What is filled in comes from tokens, so from outside. Each value becomes visible ASCII: `%`,
-//! `,`, control characters, bytes beyond ASCII and spaces at an end are percent-encoded (RFC 3986
-//! section 2.1). No value can end its field or imitate another's, two values are never told as
-//! one, and a server gets the text back by decoding. Elements of a list are set apart by `,`.
+//! The values come from tokens and are therefore untrusted. Each one becomes visible ASCII: `%`,
+//! `,`, control characters, non-ASCII bytes and leading and trailing spaces are percent-encoded
+//! (RFC 3986 section 2.1). No value can end its field or imitate another one, two values never look
+//! like one, and a server gets the original text by decoding. The elements of a list are separated
+//! by `,`.
 
 use std::fmt::Write as _;
 
@@ -30,7 +31,7 @@ pub struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Of one request.
+    /// The values of one request, for filling in placeholders.
     pub fn of(ctx: &'a RequestContext) -> Self {
         Self {
             session: ctx.session().map(|session| &**session),
@@ -68,7 +69,7 @@ pub trait Header {
     fn fields(&self) -> &HeaderMap;
     /// Takes all fields of that name out.
     fn take(&mut self, name: &HeaderName);
-    /// Puts a field in beside those of that name.
+    /// Adds a field to those of the same name.
     fn insert(&mut self, name: Bytes, value: HeaderValue) -> Result<()>;
 }
 
@@ -154,7 +155,7 @@ fn insert_all(fields: &[Field], header: &mut impl Header, sources: Sources<'_>) 
     Ok(())
 }
 
-/// A plain value, or a list of such; what is neither, or is empty, is not told.
+/// A plain value or a list of plain values; anything else, and anything empty, is omitted.
 fn push_claim(claim: &Value, text: &mut String) -> Option<()> {
     let Value::Array(elements) = claim else {
         return push_plain(claim, text);
@@ -193,7 +194,7 @@ fn push_encoded(value: &str, text: &mut String) -> Option<()> {
 
 /// An encoded space.
 const SPACE: &str = "%20";
-/// What is encoded beside bytes beyond ASCII.
+/// The bytes that are encoded in addition to non-ASCII ones.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b',');
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub struct Rewrite {
 }
 
 impl Rewrite {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(config: &Config, token_sources: &TokenSources) -> Result<Self, RewriteError> {
         let invalid_name = || RewriteError::Header(config.forward.header.clone());
         let field = HeaderName::from_bytes(config.forward.header.as_bytes())
@@ -176,11 +176,11 @@ impl Rewrite {
     }
 }
 
-/// Why the session token can not be forwarded as configured.
+/// Why the session token cannot be forwarded as configured.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
     /// Not a field name, or one that frames the message.
-    #[error("`{0}` can not carry the session token")]
+    #[error("`{0}` cannot carry the session token")]
     Header(String),
     /// Not text for a field.
     #[error("`{0}` is not an authentication scheme")]
@@ -208,7 +208,7 @@ pub(super) fn insert(
     name: impl IntoCaseHeaderName,
     value: HeaderValue,
 ) {
-    // The name is a checked one and the value is made, so this can not fail.
+    // The name is already checked and the value is encoded, so this cannot fail.
     let inserted = request.insert_header(name, value);
     debug_assert!(inserted.is_ok());
 }
@@ -250,9 +250,9 @@ const OWN_FIELDS: &[&str] = &[
     ELEVATED_FIELD,
 ];
 
-/// The user's id, as other proxies are told it.
+/// The user id in responses to other proxies.
 pub(super) const USER_FIELD: HeaderName = HeaderName::from_static("x-vestibule-user");
-/// The session's id, as other proxies are told it.
+/// The session id in responses to other proxies.
 pub(super) const SESSION_FIELD: HeaderName = HeaderName::from_static("x-vestibule-session");
 
 const METHOD_OVERRIDES: &[&str] = &[

@@ -143,7 +143,7 @@ pub enum InspectError {
     #[error("the length of the body is ambiguous")]
     Framing,
     /// A field name that some servers read as `Content-Length` or `Transfer-Encoding`.
-    #[error("a field name imitates another")]
+    #[error("a field name imitates another one")]
     FieldName,
     /// No `Host` (RFC 9112 section 3.2), or an empty one.
     #[error("the request names no host")]

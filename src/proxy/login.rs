@@ -1,8 +1,8 @@
 //! Sends a browser that is refused for want of a login to where people sign in.
 //!
-//! Only a navigation is sent: what a script or a program asks for is refused with 401. It is told
-//! to come back to the very address that it asked for, on a host that the configuration names;
-//! the target of a redirect is never what a request says.
+//! Only navigations are redirected: requests from scripts and programs are refused with 401. The
+//! address to return to is the requested one, on a host that the configuration names; the target of
+//! the redirect never comes from the request.
 
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, Method};

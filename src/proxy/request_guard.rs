@@ -114,7 +114,7 @@ pub fn ends_by(due: Instant) {
     });
 }
 
-/// Ties the running request to its session's life.
+/// Ties the running request to its session, so that it is cut when the session ends.
 pub fn bind(session: &Arc<Session>) {
     let _ = SLOT.try_with(|slot| slot.session.set(Arc::clone(session)));
 }

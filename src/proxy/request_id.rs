@@ -22,7 +22,7 @@ pub struct RequestIds {
 }
 
 impl RequestIds {
-    /// For one process.
+    /// A generator of ids with a random prefix for this process.
     pub fn new() -> Self {
         let (process, _) = uuid::Uuid::new_v4().as_u64_pair();
         Self {

@@ -1,5 +1,5 @@
-//! What an upstream's answer loses and gains on its way: fields of one connection end here, and
-//! what was made for one user is not kept for others.
+//! Edits an upstream's response: hop-by-hop fields are removed, and a response for one user is not
+//! cached for others.
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
@@ -16,7 +16,7 @@ use super::request_id::REQUEST_ID;
 use super::{request_guard, set_cookie};
 use crate::config::Access;
 
-/// Takes out what ends here, and puts in what the client is told.
+/// Removes the fields that end at the gateway, and adds those for the client.
 pub(super) fn rewrite(
     request: &RequestHeader,
     response: &mut ResponseHeader,

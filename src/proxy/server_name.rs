@@ -1,9 +1,9 @@
 //! Whether a request came over a TLS connection that was opened for its host.
 //!
-//! A client asks for one name (SNI) and is shown a certificate for it. Over HTTP/2 it may then send
-//! requests for every host that this certificate is for (RFC 9113 section 9.1.1). A request for a
-//! host of another certificate took a connection that was not meant for it: it is told so (421,
-//! RFC 9110 section 15.5.20), and the client tries again on one of its own.
+//! A client asks for one name (SNI) and gets a certificate for it. Over HTTP/2 it may then send
+//! requests for every host of this certificate (RFC 9113 section 9.1.1). A request for a host of
+//! another certificate used the wrong connection: it gets 421 (RFC 9110 section 15.5.20), and the
+//! client repeats it on a separate connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;

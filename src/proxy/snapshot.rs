@@ -38,11 +38,11 @@ pub struct Snapshot {
     pub varying: Varying,
     /// What people see of refusals.
     pub error_page: ErrorPage,
-    /// Sizes and times.
+    /// Limits on sizes and times.
     pub limits: Limits,
     /// Whether clients come by `https`, whatever the listener speaks.
     pub is_https: bool,
-    /// What each request's line has in it; `None`: there is none.
+    /// The fields of the access log; `None` if it is off.
     pub access_log: Option<Vec<AccessField>>,
     /// Whose traces are continued.
     pub traces: TraceRules,
@@ -61,13 +61,13 @@ pub struct Snapshot {
     anonymous: IntCounter,
 }
 
-/// Why a configuration can not be served.
+/// Why a configuration cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// Of an upstream.
+    /// An upstream's settings are invalid.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// Of the routes.
+    /// The routes are invalid.
     #[error(transparent)]
     Routes(#[from] RouteTableError),
     /// Of the places where tokens are looked for.
@@ -80,7 +80,7 @@ pub enum SnapshotError {
     #[error(transparent)]
     ErrorPage(#[from] ErrorPageError),
     /// Of the API prefix.
-    #[error("`api_prefix` can not be matched: {0}")]
+    #[error("`api_prefix` cannot be matched: {0}")]
     ApiPrefix(PathError),
 }
 

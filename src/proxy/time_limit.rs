@@ -1,9 +1,9 @@
 //! The time that a route gives a whole request: first to its client, to send it, then to the
 //! upstream, to answer it.
 //!
-//! What waits for the other side has a bound on each read, which is set so that it ends when the
-//! time does; then a refusal can say whose fault it was. What goes on without ever waiting that
-//! long is cut by the guard ([`cut`]).
+//! Each read from the other side has a timeout that ends with the time limit, so that the refusal
+//! can say which side was slow. A request that continues without ever waiting that long is cut off
+//! by the guard ([`cut`]).
 
 use std::time::{Duration, Instant};
 

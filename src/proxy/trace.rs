@@ -1,4 +1,4 @@
-//! A request's place in its trace, taken from its fields and told to its upstream.
+//! A request's place in its trace, read from its fields and sent to its upstream.
 
 use http::{HeaderMap, HeaderName};
 use pingora::Result;
@@ -17,7 +17,7 @@ pub struct TraceRules {
 }
 
 impl TraceRules {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(traces: &Traces) -> Self {
         let otlp = traces.otlp.as_ref();
         Self {
@@ -28,8 +28,8 @@ impl TraceRules {
         }
     }
 
-    /// The place of a request with these fields; `is_trusted`: they are of a trusted proxy. `None`
-    /// where traces are none of the gateway's business.
+    /// The place of a request with these fields; `is_trusted` if they come from a trusted proxy.
+    /// `None` if the gateway does not handle traces.
     pub fn place(&self, headers: &HeaderMap, is_trusted: bool) -> Option<TraceContext> {
         if !self.propagates && !self.records {
             return None;
@@ -41,7 +41,7 @@ impl TraceRules {
         Some(continued.unwrap_or_else(|| TraceContext::new(self.sampled.picks())))
     }
 
-    /// Tells an upstream.
+    /// Adds the trace fields to the request for an upstream.
     pub fn inject(&self, place: Option<&TraceContext>, request: &mut RequestHeader) -> Result<()> {
         let Some(place) = place.filter(|_| self.propagates) else {
             return Ok(());

@@ -6,8 +6,8 @@ use pingora::{Error, ErrorSource, ErrorType};
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Failure;
 
-/// 502, 503 and 504 told apart (RFC 9110 section 15.6); `None` when the client is gone and
-/// nobody is there to be told.
+/// Distinguishes 502, 503 and 504 (RFC 9110 section 15.6); `None` if the client has gone and nobody
+/// can get a response.
 pub(super) fn rejection(error: &Error) -> Option<Rejection> {
     match (error.esource(), error.etype()) {
         (ErrorSource::Upstream, _) => Some(to_rejection(failure(error, false))),

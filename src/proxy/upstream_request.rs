@@ -9,10 +9,10 @@ use super::request_id::REQUEST_ID;
 use super::{answer, header_operations, headers, inspect, no_pass};
 use crate::exchange::Exchange;
 
-/// Takes out what may not pass, and puts in what the upstream is told.
+/// Removes the fields that must not pass, and adds those for the upstream.
 ///
-/// Runs after the framework's hop-by-hop policy, so that no `Connection` field can take out
-/// what is put in here; runs again on each retry.
+/// Runs after the framework's hop-by-hop policy, so that no `Connection` field can remove the
+/// fields added here; runs again on each retry.
 pub(super) fn rewrite(
     exchange: &Exchange,
     session: &Session,

@@ -1,4 +1,4 @@
-//! What caches are told of answers that depend on a credential.
+//! The `Vary` field of responses that depend on a credential.
 
 use http::Method;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY};
@@ -24,9 +24,9 @@ impl Varying {
         }
     }
 
-    /// Tells caches that the answer to a request depends on its credential: one that says nothing
-    /// of caching is kept by the client alone when it was made for a user, and whatever is kept
-    /// is for those who present the same.
+    /// Tells caches that the response depends on the request's credential: a response for a user
+    /// that says nothing about caching becomes private to the client, and any cached response is
+    /// only for requests with the same credential.
     pub(super) fn mark(
         &self,
         response: &mut ResponseHeader,

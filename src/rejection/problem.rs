@@ -28,7 +28,7 @@ pub struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// What the client is told of a refusal.
+    /// The client's response for a refusal.
     pub fn new(rejection: &Rejection, request_id: &'a str) -> Self {
         Self {
             kind: "about:blank",

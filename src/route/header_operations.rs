@@ -19,7 +19,7 @@ pub struct PreparedOperations {
 pub struct Field {
     /// As configured, since some servers are particular about case.
     pub name: Bytes,
-    /// What it says.
+    /// The value, with placeholders.
     pub value: FieldValue,
 }
 
@@ -33,7 +33,7 @@ pub enum FieldValue {
 }
 
 impl PreparedOperations {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(settings: &HeaderOperations) -> Result<Self, FieldError> {
         let leaving = settings.remove.iter().chain(settings.set.keys());
         let leaving = leaving.map(String::as_str).collect();
@@ -61,7 +61,7 @@ impl PreparedOperations {
 }
 
 impl Field {
-    /// From the configuration.
+    /// A field with this name and value.
     pub fn new(name: &str, text: &Template) -> Result<Self, FieldError> {
         let invalid = || FieldError(name.to_owned());
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
@@ -79,7 +79,7 @@ impl Field {
     }
 }
 
-/// The name or the value of a field can not be sent.
+/// The name or the value of a field cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no header field")]
+#[error("`{0}` is not a header field")]
 pub struct FieldError(pub String);

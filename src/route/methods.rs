@@ -42,12 +42,12 @@ impl Methods {
         at.is_some_and(|at| self.0 & 1 << at != 0)
     }
 
-    /// Those in both.
+    /// The intersection of both sets.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Those in either.
+    /// The union of both sets.
     pub(super) fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -82,7 +82,7 @@ impl<K: Eq + Hash + Clone> Counted<K> {
         })
     }
 
-    /// `None` for no bound.
+    /// `None` for no limit.
     pub(super) fn limiter(&self) -> Option<Arc<Limiter<K>>> {
         self.limiter.clone()
     }

@@ -1,4 +1,4 @@
-//! The operators' listener, beside the proxy on the background runtime.
+//! The admin listener, which runs on the background runtime.
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -90,7 +90,7 @@ fn bounds(limits: &Limits) -> Bounds {
     }
 }
 
-/// A field costs 32 bytes beside its own in HTTP/2's count.
+/// HTTP/2 counts 32 bytes for each field in addition to its own.
 fn h2_header_list(limits: &Limits) -> u32 {
     let fields = u64::try_from(limits.header_count).unwrap_or(u64::MAX);
     let most = fields

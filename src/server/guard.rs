@@ -1,10 +1,10 @@
-//! The guard around the proxy: bounds connections, the time a handshake and a header may take,
-//! and the life of a request whose session ends.
+//! The guard around the proxy: limits connections and the time for a handshake and a header, and
+//! cuts requests whose session ends.
 //!
-//! The framework has no cap on connections, its read timeout is per read, and its filters cannot
-//! wake an idle stream. The guard wraps its application at two levels: the connection, where it
-//! holds a permit and does what comes before HTTP, and the request (`request`), whose future it
-//! polls beside a deadline and the session's end.
+//! The framework has no limit on connections, its read timeout applies to each read, and its
+//! filters cannot wake an idle stream. The guard wraps its application at two levels: the
+//! connection, where it holds a permit and handles everything before HTTP, and the request
+//! (`request`), whose future it polls together with a deadline and the end of the session.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub struct Rules {
     pub proxy_protocol: bool,
     /// Where at `https` requests are sent instead of being served.
     pub redirects_to: Option<u16>,
-    /// What browsers are told in `Strict-Transport-Security`.
+    /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
 }
 
@@ -75,7 +75,7 @@ pub struct Shared {
     pub permits: Semaphore,
     /// Who may come in, and whose requests.
     pub admission: Arc<Admission>,
-    /// One for each connection that is told why it is refused.
+    /// One permit for each refused connection that gets a response.
     pub told: Semaphore,
     /// Whose word is taken.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
@@ -83,7 +83,7 @@ pub struct Shared {
     pub in_flight: InFlight,
     /// Listeners and connections that are open.
     pub open: InFlight,
-    /// What is counted.
+    /// The metrics of this process.
     pub metrics: Arc<Metrics>,
 }
 
@@ -92,11 +92,11 @@ pub struct Shared {
 pub struct Bounds {
     /// How long a header may take to arrive, and whatever comes before the first one.
     pub header_timeout: Duration,
-    /// How long a connection may idle between requests.
+    /// How long a connection can be idle between requests.
     pub keepalive_timeout: Duration,
-    /// Requests on one HTTP/1 connection.
+    /// The maximum number of requests per HTTP/1 connection.
     pub keepalive_requests: u32,
-    /// Concurrent streams of one HTTP/2 connection.
+    /// The maximum number of concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
     /// Streams of one HTTP/2 connection that its client may give up.
     pub h2_resets: u32,
@@ -125,7 +125,7 @@ impl Guard {
         let mut is_proxy = trusts(peer);
         if self.listener.proxy_protocol && is_proxy {
             proxy_protocol::accept(&mut socket).await.map_err(|error| {
-                debug!(listener = self.listener.name, %error, "no client named");
+                debug!(listener = self.listener.name, %error, "the PROXY protocol header is missing or invalid");
                 Cause::ProxyProtocol
             })?;
             peer = address(&socket);
@@ -253,7 +253,7 @@ impl ServerApp for Guard {
 }
 
 impl Shared {
-    /// How many refused connections are told why at the same time.
+    /// How many refused connections can get a response at the same time.
     pub const TOLD_AT_ONCE: usize = refusal::TOLD_AT_ONCE;
 
     fn count(&self, cause: Cause) {

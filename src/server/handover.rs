@@ -1,11 +1,11 @@
 //! Handing over to a new process, without losing a connection.
 //!
-//! The running gateway listens on `upgrade.sock` in a folder that is only its user's
-//! (`server.runtime_dir`). Its successor connects there and is given the sockets that are listened
-//! on. It checks its configuration and says `ready`; then the embedded store is let go, since one
-//! process owns its file, and the successor is told to `go`. Once it takes connections it says
-//! `serving`, and the old one drains and ends. When the successor goes away before that, the old
-//! one takes the store back, and nothing has happened.
+//! The running gateway listens on `upgrade.sock` in a folder that only its user can access
+//! (`server.runtime_dir`). Its successor connects there and receives the listening sockets. It
+//! checks its configuration and says `ready`; then the running gateway releases the embedded store,
+//! since only one process can use its file, and says `go`. Once the successor accepts connections
+//! it says `serving`, and the old process drains and ends. If the successor disappears before that,
+//! the old process reacquires the store and continues.
 
 use std::collections::HashMap;
 use std::fs::DirBuilder;
@@ -32,7 +32,7 @@ pub(super) struct Predecessor {
 }
 
 impl Predecessor {
-    /// Asks the running gateway for its sockets; `None` when there is none.
+    /// Asks the running gateway for its sockets; `None` if no gateway is running.
     pub(super) fn find(runtime_dir: &Path) -> io::Result<Option<Self>> {
         let mut stream = match UnixStream::connect(socket_path(runtime_dir)) {
             Ok(stream) => stream,
@@ -71,11 +71,11 @@ impl Predecessor {
 pub(super) trait Release {
     /// Lets the store go.
     fn release(&self);
-    /// Has it again.
+    /// Reacquires the store.
     fn reacquire(&self);
 }
 
-/// Where successors come.
+/// The socket to which a successor connects.
 pub(super) struct UpgradeSocket(UnixListener);
 
 impl UpgradeSocket {
@@ -85,7 +85,7 @@ impl UpgradeSocket {
         folder.recursive(true).mode(0o700).create(runtime_dir)?;
         let mode = std::fs::metadata(runtime_dir)?.permissions().mode();
         if mode & 0o077 != 0 {
-            let message = "others may enter the folder; its mode has to be 0700";
+            let message = "other users can access the folder; its mode must be 0700";
             return Err(io::Error::new(ErrorKind::PermissionDenied, message));
         }
         let path = socket_path(runtime_dir);
@@ -101,7 +101,8 @@ impl UpgradeSocket {
         }
     }
 
-    /// Waits for a successor, and returns when it serves. `failed` is told why one does not.
+    /// Waits for a successor, and returns when it serves. `failed` is called with the reason if one
+    /// does not.
     pub(super) fn hand_over(
         &self,
         sockets: &Sockets,

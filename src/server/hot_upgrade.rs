@@ -14,7 +14,7 @@ use super::maintenance;
 use super::sockets::Sockets;
 use super::state::State;
 
-/// What is told when, and who has to know.
+/// The events of an upgrade, and who must know of them.
 pub(super) struct HotUpgrade {
     pub(super) state: State,
     pub(super) runtime: Handle,
@@ -54,14 +54,14 @@ impl HotUpgrade {
         };
         let failed = |error: &io::Error| warn!(%error, "a process did not take over");
         upgrade_socket.hand_over(&self.sockets, &self, failed);
-        info!("another process serves");
+        info!("another process has taken over");
         self.stop_admin.send_replace(true);
         self.handed_over.notify_one();
     }
 
     fn take_over(&self, predecessor: Predecessor, runtime_dir: &Path) -> io::Result<UpgradeSocket> {
         if let Err(error) = predecessor.retire() {
-            warn!(%error, "the process before went away by itself");
+            warn!(%error, "the previous process ended by itself");
         }
         self.sockets.close_removed();
         info!("taken over");

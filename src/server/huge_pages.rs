@@ -9,6 +9,6 @@ use tracing::debug;
 /// From now on this process gets none, nor does its successor.
 pub(super) fn refuse() {
     if let Err(error) = disable_transparent_huge_pages(true) {
-        debug!(%error, "huge pages are not refused");
+        debug!(%error, "huge pages could not be disabled");
     }
 }

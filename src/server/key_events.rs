@@ -53,7 +53,7 @@ impl JwksEvents for KeyEvents {
         key_validity: &KeyValidity,
         revoke_sessions: bool,
     ) {
-        info!(issuer, kid, "the issuer took a key back");
+        info!(issuer, kid, "the issuer removed a key");
         if revoke_sessions {
             let (exchange, key_validity) = (Arc::clone(&self.exchange), key_validity.clone());
             self.runtime

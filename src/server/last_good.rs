@@ -1,4 +1,5 @@
-//! Issuers' last good key sets, kept in the store so that a start can do without the issuer.
+//! Issuers' last valid key sets, kept in the store so that the gateway can start without the
+//! issuer.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ impl LastGood for StoredKeySets {
             .runtime
             .block_on(self.store.setting(&setting(issuer_name)));
         let text = kept
-            .inspect_err(|error| warn!(%error, "kept keys can not be read"))
+            .inspect_err(|error| warn!(%error, "stored keys of issuers cannot be read"))
             .ok()??;
         let kept: Kept = serde_json::from_str(&text).ok()?;
         // Keys of the address that was configured before say nothing about this one's.
@@ -47,7 +48,7 @@ impl LastGood for StoredKeySets {
     }
 
     fn save(&self, issuer_name: &str, source: &str, kept: &StoredKeySet) {
-        // A key set is JSON, hence UTF-8; one that is not was never good.
+        // A key set is JSON and therefore UTF-8; one that is not UTF-8 was never valid.
         let Ok(body) = String::from_utf8(kept.body.clone()) else {
             return;
         };
@@ -63,7 +64,7 @@ impl LastGood for StoredKeySets {
             .runtime
             .block_on(self.store.put_setting(&setting(issuer_name), &text));
         if let Err(error) = saved {
-            warn!(%error, issuer = issuer_name, "keys could not be kept");
+            warn!(%error, issuer = issuer_name, "an issuer's keys could not be stored");
         }
     }
 }

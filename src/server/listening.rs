@@ -26,9 +26,9 @@ pub(super) struct Listening {
 /// How far the listeners are. A sender that is gone before they ended means that they failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Connections wait.
+    /// Connections wait in the listeners' queues.
     Starting,
-    /// Connections are taken.
+    /// Connections are accepted.
     Accepting,
     /// No further connection is taken.
     Ended,
@@ -60,7 +60,7 @@ impl FrameworkService for Listening {
         // The framework would bind the addresses itself, and fail, without the sockets.
         let given = table.as_ref().map(|table| self.sockets.give(table));
         if let Some(Err(error)) = given {
-            error!(%error, "the sockets can not be listened on");
+            error!(%error, "cannot listen on the sockets");
             return;
         }
         self.progress.send_replace(Progress::Accepting);

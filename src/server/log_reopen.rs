@@ -8,11 +8,11 @@ use tracing::warn;
 
 use crate::telemetry::NonBlockingWriter;
 
-/// Opens it anew at each signal until `stopped`.
+/// Reopens it at each signal until `stopped`.
 pub(super) async fn at_signal(lines: Arc<NonBlockingWriter>, mut stopped: watch::Receiver<bool>) {
     let mut signals = match signal(SignalKind::user_defined1()) {
         Ok(signals) => signals,
-        Err(error) => return warn!(%error, "SIGUSR1 can not be received"),
+        Err(error) => return warn!(%error, "SIGUSR1 cannot be received"),
     };
     let stop = stopped.wait_for(|stop| *stop);
     tokio::pin!(stop);

@@ -41,7 +41,7 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
 /// Writes down when sessions were last used. What fails is tried again the next time.
 pub(super) async fn write_activity(state: &State) {
     if let Err(error) = state.exchange.write_activity().await {
-        debug!(%error, "the times of activity were not written down");
+        debug!(%error, "the times of last activity were not stored");
     }
 }
 
@@ -65,7 +65,7 @@ async fn sweep_store(state: &State) {
                 }
             }
             Err(error) => {
-                warn!(%error, "the store was not swept");
+                warn!(%error, "expired records were not removed from the store");
                 return;
             }
         }
@@ -79,6 +79,6 @@ const SHORTEST_KEY_INTERVAL: Duration = Duration::from_millis(250);
 const LONGEST_KEY_INTERVAL: Duration = Duration::from_secs(60);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const BATCH_PAUSE: Duration = Duration::from_millis(20);
-/// Of one sweep, so that other work has its turn; the next one goes on from there.
+/// The limit of one sweep, so that other work gets its turn; the next sweep continues from there.
 const MOST_BATCHES: usize = 200;
 const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -37,7 +37,8 @@ impl NewProcess {
         let mut child = match started {
             Ok(child) => child,
             Err(cause) => {
-                error!(program = %self.program.display(), %cause, "the successor can not be started");
+                error!(program = %self.program.display(), %cause, "the successor cannot be \
+                    started");
                 return;
             }
         };
@@ -48,10 +49,10 @@ impl NewProcess {
             .name("successor".to_owned())
             .spawn(move || match child.wait() {
                 Ok(status) => error!(%status, "the successor has ended"),
-                Err(cause) => error!(%cause, "the successor can not be waited for"),
+                Err(cause) => error!(%cause, "cannot wait for the successor"),
             });
         if let Err(cause) = waiting {
-            error!(%cause, "the successor is not waited for");
+            error!(%cause, "cannot wait for the successor");
         }
     }
 }

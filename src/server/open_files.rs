@@ -13,6 +13,6 @@ pub(super) fn raise() {
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
-        warn!(%error, "the limit of open files is not raised");
+        warn!(%error, "the limit on open files could not be raised");
     }
 }

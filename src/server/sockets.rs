@@ -76,7 +76,7 @@ impl Sockets {
     pub(super) fn close_removed(&self) {
         for socket in &self.removed {
             if let Err(error) = rustix::net::shutdown(socket, Shutdown::Both) {
-                warn!(%error, "a removed listener is open until the process before has ended");
+                warn!(%error, "a removed listener stays open until the previous process has ended");
             }
         }
     }

@@ -33,13 +33,13 @@ use crate::store::{
 /// The parts that services share.
 #[derive(Clone)]
 pub struct State {
-    /// Everything counted.
+    /// The metrics of this process.
     pub metrics: Arc<Metrics>,
     /// Whether requests can be served.
     pub health: Arc<Health>,
-    /// Records.
+    /// The store with all records.
     pub store: Arc<dyn Store>,
-    /// Tokens to sessions.
+    /// Exchanges tokens for sessions.
     pub exchange: Arc<Exchange>,
     /// What of the configuration requests read. A reload replaces it.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
@@ -51,7 +51,7 @@ pub struct State {
     pub admission: Arc<Admission>,
 }
 
-/// Why the state can not be built.
+/// Why the state cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The metrics' descriptions contradict each other.
@@ -67,7 +67,7 @@ pub enum StateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A setting in the store is damaged.
-    #[error("the setting `{0}` in the store can not be read")]
+    #[error("the setting `{0}` in the store cannot be read")]
     Setting(&'static str),
     /// The gateway's signing keys.
     #[error(transparent)]
@@ -170,7 +170,7 @@ impl State {
         })
     }
 
-    /// Waits until each enabled issuer's first fetch has come to something, good or bad.
+    /// Waits until the first fetch of each enabled issuer has succeeded or failed.
     pub async fn first_keys(&self) {
         let issuers = self.exchange.issuers().clone();
         for issuer in issuers.iter().filter(|issuer| issuer.enabled()) {
@@ -191,7 +191,7 @@ pub fn check(config: &Config) -> Result<(), StateError> {
 ///
 /// # Errors
 ///
-/// The file or the database can not be used.
+/// The file or the database cannot be used.
 pub async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, StateError> {
     match postgres_settings(settings) {
         Some(settings) => Ok(Arc::new(Postgres::connect(&settings).await?)),
@@ -208,7 +208,7 @@ pub(super) fn postgres_settings(settings: &config::Store) -> Option<PostgresSett
     })
 }
 
-/// From the configuration, else made once and kept.
+/// From the configuration, or created once and stored.
 async fn environment_id(store: &dyn Store, config: &Config) -> Result<Uuid, StateError> {
     if let Some(id) = config.environment_id {
         return Ok(id);
@@ -222,8 +222,8 @@ async fn environment_id(store: &dyn Store, config: &Config) -> Result<Uuid, Stat
     Ok(id)
 }
 
-/// 32 random bytes, made once and kept for all gateways on the store: what is derived from them
-/// must be the same for ever.
+/// 32 random bytes, created once and stored for all gateways: what is derived from them must never
+/// change.
 async fn secret(store: &dyn Store, name: &'static str) -> Result<[u8; 32], StateError> {
     let unreadable = || StateError::Setting(name);
     let mut fresh = [0; 32];

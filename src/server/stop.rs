@@ -55,7 +55,7 @@ pub(super) async fn served(
     };
     let drained = timeout(config.server.drain_timeout, drained).await;
     if drained.is_err() && !shared.in_flight.is_none() {
-        warn!("requests still in flight at the end of server.drain_timeout are cut");
+        warn!("requests still in flight after server.drain_timeout are cut off");
     }
     Ok(())
 }

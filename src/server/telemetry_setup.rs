@@ -11,7 +11,7 @@ use crate::telemetry::non_blocking_writer::Destination;
 use crate::telemetry::otlp::{Collector, Counts, OtlpError};
 use crate::telemetry::{NonBlockingWriter, Spans};
 
-/// The ways there.
+/// The writers of the access log and of spans.
 pub(super) struct Records {
     /// A line for each request.
     pub(super) access_log: Arc<NonBlockingWriter>,

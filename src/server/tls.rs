@@ -1,7 +1,8 @@
-//! TLS of a listener: what it is made of, and how that is replaced while connections come in.
+//! TLS of a listener: its certificates and settings, and how they are replaced while connections
+//! come in.
 //!
 //! The files are read and built into a whole configuration, which takes the place of the one
-//! before at once. What can not be built leaves the old one in place.
+//! before at once. What cannot be built leaves the old one in place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -102,13 +103,13 @@ pub struct ListenerTls {
     /// Kept, so that clients resume their sessions whatever is replaced.
     ticketer: Arc<dyn ProducesTickets>,
     presented: ArcSwap<Presented>,
-    /// What was read last, good or not.
+    /// The result of the last read, valid or not.
     read: Mutex<Seen>,
 }
 
 /// What new connections are accepted with.
 pub struct Presented {
-    /// Does the handshake.
+    /// Performs the TLS handshake.
     pub acceptor: Acceptor,
     /// What it is made of.
     pub config: Arc<ServerConfig>,
@@ -136,7 +137,7 @@ pub enum TlsError {
 #[derive(PartialEq, Eq)]
 enum Seen {
     Files(Box<[u8]>),
-    /// What was wrong: told once, not at each look.
+    /// The last error, which is logged once and not at each check.
     Fault(String),
 }
 
@@ -196,7 +197,8 @@ impl ListenerTls {
         }
         if let Seen::Fault(error) = &seen {
             let listener = &self.listener;
-            warn!(listener, %error, "certificates not replaced, the last good ones serve");
+            warn!(listener, %error, "the certificates were not replaced; the last valid ones stay \
+                in use");
         }
         *read = seen;
         let reloads = &self.metrics.certificate_reloads;
@@ -256,7 +258,7 @@ fn present(
             let mut config = config
                 .with_client_cert_verifier(verifier)
                 .with_cert_resolver(Arc::new(by_name));
-            // A session that is resumed would not be asked again whether its certificate is good.
+            // A resumed TLS session would not have its certificate checked again.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config
         }

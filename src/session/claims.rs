@@ -26,7 +26,7 @@ pub struct Claims<'a> {
     pub iss: &'a str,
     /// The user's id on the platform.
     pub sub: Uuid,
-    /// The session.
+    /// The session's id.
     pub sid: Uuid,
     /// When the token was minted.
     pub iat: UnixTime,
@@ -58,7 +58,7 @@ pub struct Claims<'a> {
 pub struct FullClaims<'a> {
     /// Onboarding fields the user still owes: none.
     pub missing_fields: [(); 0],
-    /// The user was made by this sign-in.
+    /// The user was created by this sign-in.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub new_user: bool,
     /// What proves the user.
@@ -101,11 +101,11 @@ pub struct Common<'a> {
     pub environment_id: Uuid,
     /// The key of the client's session.
     pub session_public_key: Option<&'a str>,
-    /// The user was made by this sign-in.
+    /// The user was created by this sign-in.
     pub new_user: bool,
     /// Which claims of the external token are repeated.
     pub copied: &'a CopiedClaims,
-    /// Compact or full.
+    /// Which claims the tokens have: compact or full.
     pub set: ClaimSet,
 }
 

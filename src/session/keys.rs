@@ -1,7 +1,8 @@
 //! The gateway's signing keys: which one signs, which are published.
 //!
-//! All gateways on a store share its keys, unless they are given [`files`]. Who finds that the [`rotation`] is due writes the set
-//! anew, if nobody was faster; the others learn of it by the store's feed.
+//! All gateways on a store share its keys, unless they use [`files`]. The gateway that finds the
+//! [`rotation`] due writes the new set, unless another one was faster; the others learn of it
+//! through the store's change feed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,13 +32,13 @@ use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreErro
 pub struct SigningKeys {
     rules: KeyRules,
     keyring: ArcSwap<Keyring>,
-    /// Second in which an unknown key last made us look at the store.
+    /// The second in which an unknown key last caused a look-up in the store.
     looked_at: AtomicU64,
 }
 
-/// How keys are made, kept and published.
+/// How keys are created, stored and published.
 pub struct KeyRules {
-    /// When they change.
+    /// When the signing keys are rotated.
     pub schedule: Schedule,
     /// How they lie in the store.
     pub key_encryption: KeyEncryption,
@@ -53,26 +54,26 @@ pub enum KeysError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key could not be made or read.
+    /// A key could not be created or read.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// A key could not be sealed or opened.
+    /// A key could not be encrypted or decrypted.
     #[error(transparent)]
     Seal(#[from] KeyEncryptionError),
-    /// A file with a key is not as it should be.
+    /// A file with a key is invalid.
     #[error(transparent)]
     File(#[from] KeyFileError),
-    /// The keys are files, which only who keeps them changes.
-    #[error("the signing keys are those of `session.signing_keys.files`: change the files")]
+    /// The keys are in files, which only their owner can change.
+    #[error("the signing keys come from `session.signing_keys.files`; change the files instead")]
     InFiles,
     /// Other gateways changed the keys each time that this one tried.
-    #[error("other gateways go on changing the signing keys")]
+    #[error("other gateways keep changing the signing keys")]
     Contended,
 }
 
 impl SigningKeys {
-    /// Reads the keys from the store, making the first one where the configured algorithm has
-    /// none. Gateways that start together agree on one.
+    /// Reads the keys from the store, creating the first one if the configured algorithm has none.
+    /// Gateways that start at the same time agree on one.
     pub async fn load(store: &dyn Store, rules: KeyRules) -> Result<Self, KeysError> {
         let records = rules.settled(store).await?;
         let keyring = Keyring::new(&records, &rules, UnixTime::now())?;
@@ -102,7 +103,7 @@ impl SigningKeys {
         self.keyring.load()
     }
 
-    /// When keys change.
+    /// When signing keys are rotated.
     pub fn schedule(&self) -> &Schedule {
         &self.rules.schedule
     }
@@ -112,11 +113,11 @@ impl SigningKeys {
         self.rules.files.is_some()
     }
 
-    /// Does what is due and takes over what the store has.
+    /// Performs the rotation that is due and takes over the keys in the store.
     ///
     /// # Errors
     ///
-    /// The store did not answer, or a key can not be used; the keys stay as they were.
+    /// The store did not answer, or a key cannot be used; the keys stay as they were.
     pub async fn tend(&self, store: &dyn Store) -> Result<(), KeysError> {
         let records = self.rules.settled(store).await?;
         self.install(&records)
@@ -134,7 +135,8 @@ impl SigningKeys {
         }
     }
 
-    /// Lets the next key sign as soon as it has been published for long enough, or at once.
+    /// Creates the next key, which signs once it has been published for long enough, or
+    /// immediately.
     ///
     /// # Errors
     ///
@@ -156,7 +158,7 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Takes a key out that does not sign any more: what it signed is refused from now on.
+    /// Deletes a key that no longer signs: what it signed is refused from now on.
     ///
     /// # Errors
     ///
@@ -168,11 +170,11 @@ impl SigningKeys {
             Ok(keys.len() < before)
         });
         self.install(&records.await?)?;
-        info!(kid, "signing key forgotten");
+        info!(kid, "signing key deleted");
         Ok(())
     }
 
-    /// Whether the store may be asked for a key that is not known here: once a second at most.
+    /// Whether the store may be asked for an unknown key now: at most once a second.
     pub fn may_look(&self, now: UnixTime) -> bool {
         self.looked_at.swap(now.0, Ordering::Relaxed) < now.0
     }
@@ -208,7 +210,7 @@ impl KeyRules {
         })
     }
 
-    /// One key for ever, in the plain.
+    /// One key without rotation or encryption.
     fn unsealed(algorithm: SigningAlgorithm) -> Result<Self, KeyEncryptionError> {
         Ok(Self {
             schedule: Schedule {

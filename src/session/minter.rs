@@ -18,7 +18,7 @@ use crate::clock::UnixTime;
 use crate::config::session::ClaimSet;
 use crate::store::{SessionRecord, User};
 
-/// Mints and recognises this gateway's session tokens.
+/// Mints and verifies this gateway's session tokens.
 pub struct Minter {
     /// The keys that sign.
     pub keys: Arc<SigningKeys>,
@@ -30,9 +30,9 @@ pub struct Minter {
     pub scopes: Arc<Scopes>,
     /// Their `environment_id`.
     pub environment_id: Uuid,
-    /// The longest life of one token.
+    /// The maximum lifetime of one token.
     pub token_ttl: Duration,
-    /// Compact or full.
+    /// Which claims the tokens have: compact or full.
     pub claims: ClaimSet,
     /// What they repeat of external tokens.
     pub copied: CopiedClaims,
@@ -43,9 +43,9 @@ pub struct Minter {
 pub struct SessionToken {
     /// The compact JWS.
     pub text: String,
-    /// Its `exp`.
+    /// The token's `exp`.
     pub expires_at: UnixTime,
-    /// What it allows.
+    /// The token's scopes.
     pub scopes: Arc<Scopes>,
     /// Whether those who read the key set can still verify it.
     pub key_validity: TokenKeyValidity,
@@ -54,7 +54,7 @@ pub struct SessionToken {
 /// What a client may ask of a token, within what its session allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The latest end.
+    /// The latest time at which the token may expire.
     pub not_after: UnixTime,
     /// Its `aud`; the minter's when absent.
     pub audience: Option<String>,
@@ -62,7 +62,7 @@ pub struct Terms {
     pub scopes: Option<Arc<Scopes>>,
     /// Bound into the token.
     pub session_public_key: Option<String>,
-    /// The user was made by this sign-in.
+    /// The user was created by this sign-in.
     pub new_user: bool,
 }
 
@@ -79,14 +79,14 @@ impl Terms {
     }
 }
 
-/// What one of our own tokens says, once its signature and time are good.
+/// The claims of one of our own tokens, once its signature and times are verified.
 #[derive(Debug, Deserialize)]
 pub struct SessionTokenClaims {
-    /// The user.
+    /// The user's id.
     pub sub: Uuid,
-    /// The session.
+    /// The session's id.
     pub sid: Uuid,
-    /// The end.
+    /// The expiry time.
     pub exp: UnixTime,
     /// Whom it is for.
     pub aud: String,
@@ -110,7 +110,7 @@ pub enum SelfIssuedError {
     #[error("not a session token")]
     WrongKind,
     /// No published key has its `kid`.
-    #[error("signed by no published key")]
+    #[error("not signed with a published key")]
     UnknownKey,
     /// The signature is not that key's.
     #[error("bad signature")]
@@ -133,7 +133,7 @@ impl Minter {
         self.mint_as(user, session, now, &Terms::until(not_after))
     }
 
-    /// The same on the terms of a client that asked for it.
+    /// Like [`Self::mint`], on the terms that a client asked for.
     pub fn mint_as(
         &self,
         user: &User,
@@ -155,8 +155,8 @@ impl Minter {
         self.mint_kind(ACCOUNT_TYPE, ClaimSet::Full, user, session, now, terms)
     }
 
-    /// The same session token for another audience, signed by the current key. `token` is one of
-    /// ours whose signature is known to be good.
+    /// The same session token for another audience, signed with the current key. `token` is one of
+    /// ours whose signature has been verified.
     pub fn readdress(&self, token: &str, audience: &str) -> Result<SessionToken, SignerError> {
         let payload = token.split('.').nth(1).unwrap_or_default();
         let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
@@ -227,8 +227,7 @@ impl Minter {
         sign_with(&self.keys.keyring(), typ, claims)
     }
 
-    /// Reads one of our own session tokens. Whether its session still lives is the caller's
-    /// question.
+    /// Reads one of our own session tokens. The caller checks whether its session is still live.
     pub fn read(&self, token: &str, now: UnixTime) -> Result<SessionTokenClaims, SelfIssuedError> {
         let claims = self.read_past(token)?;
         if claims.exp <= now {
@@ -237,12 +236,13 @@ impl Minter {
         Ok(claims)
     }
 
-    /// The same, whenever it expired: what it says of the past is still true.
+    /// The same for an expired token: what it says about the past is still true.
     pub fn read_past(&self, token: &str) -> Result<SessionTokenClaims, SelfIssuedError> {
         self.open(SESSION_TYPE, token)
     }
 
-    /// What a token of ours with this `scope` allows: nothing that sessions are not given any more.
+    /// The scopes of one of our tokens with this `scope`, without those that sessions no longer
+    /// get.
     pub fn scopes_of(&self, scope: &str) -> Arc<Scopes> {
         match scope == self.scopes.as_str() {
             true => Arc::clone(&self.scopes),
@@ -250,8 +250,8 @@ impl Minter {
         }
     }
 
-    /// The claims of one of our own tokens of the kind `typ`, once its signature is good. Its
-    /// time is the caller's question.
+    /// The claims of one of our own tokens with this `typ`, once its signature is verified. The
+    /// caller checks the times.
     pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Result<T, SelfIssuedError> {
         #[derive(Deserialize)]
         struct Header {

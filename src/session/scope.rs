@@ -5,7 +5,7 @@ use std::fmt;
 
 pub use crate::config::session::BASIC;
 
-/// Scopes, each there once, in the order in which they are told.
+/// Scopes without duplicates, in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scopes(Box<str>);
 
@@ -15,7 +15,7 @@ impl Scopes {
         Self::of(std::iter::once(BASIC).chain(others))
     }
 
-    /// Those of a token that are still given to sessions.
+    /// The scopes of a token that sessions still get.
     pub fn still_in(&self, token: &str) -> Self {
         Self::of(token.split(' ').filter(|scope| self.holds(scope)))
     }
@@ -32,7 +32,7 @@ impl Scopes {
         self.words().any(|held| held == scope)
     }
 
-    /// Each of them.
+    /// The scopes, one by one.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split_ascii_whitespace()
     }

@@ -33,16 +33,16 @@ enum PrivateKey {
     Rs256(RsaKeyPair),
 }
 
-/// A key could not be made, read or used. Says nothing of the key.
+/// A key could not be created, read or used. The error reveals nothing about the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
     /// The system's random source or the cryptographic library failed.
-    #[error("a signing key could not be made")]
+    #[error("a signing key could not be created")]
     Generate,
     /// The stored bytes are no PKCS#8 key of this algorithm.
     #[error("the stored signing key cannot be read")]
     Read,
-    /// The signature could not be made.
+    /// The signature could not be created.
     #[error("a token could not be signed")]
     Sign,
 }
@@ -195,8 +195,8 @@ fn ec_jwk(point: &[u8]) -> Option<Value> {
     Some(json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) }))
 }
 
-/// RFC 7638 section 3: SHA-256 over the required members without white space. They are written in
-/// lexicographic order wherever a JWK is made above.
+/// RFC 7638 section 3: SHA-256 of the required members without white space. They are in
+/// lexicographic order wherever a JWK is created above.
 fn thumbprint(required_members: &Value) -> String {
     encode(digest::digest(&SHA256, required_members.to_string().as_bytes()).as_ref())
 }

@@ -26,7 +26,7 @@ pub(super) trait Engine: Send + Sync {
     /// Opens the store of this case; again after `close`, with what was in it.
     async fn open(&self) -> Arc<dyn Store>;
 
-    /// Opens an empty store beside it.
+    /// Opens another, empty store.
     async fn open_another(&self) -> Arc<dyn Store>;
 }
 

@@ -45,8 +45,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the file, made with mode 0600 when there is none, and starts the writing thread.
-    /// Reads the disk: call it outside of the runtime.
+    /// Opens the file, creating it with mode 0600 if necessary, and starts the writing thread.
+    /// Reads the disk, so it must be called outside the runtime.
     pub fn open(settings: &config::Store) -> Result<Self, OpenError> {
         let cache_size = cache_size(settings);
         let path = settings.path.clone();
@@ -111,7 +111,7 @@ impl Store for Embedded {
         self.read(row::latest_change)?;
         if self.writer.is_failing() {
             // Only a commit shows that the cause is gone, and only one that needs space: a small
-            // one may fit between the pages of a file that can not grow.
+            // one may fit between the pages of a file that cannot grow.
             let occupy = |tx: &mut Transaction<'_>| tx.put(Table::Meta, PROBE, &[0; PROBE_SIZE]);
             self.writer.write(occupy).await?;
             let free = |tx: &mut Transaction<'_>| tx.remove(Table::Meta, PROBE);
@@ -140,7 +140,7 @@ fn cache_size(settings: &config::Store) -> usize {
     usize::try_from(settings.cache_size.as_u64()).unwrap_or(usize::MAX)
 }
 
-/// What is written to see whether there is space, and taken out again.
+/// A row that is written to test whether there is space, and then removed.
 const PROBE: &[u8] = b"probe";
 /// Room for the commits of the next moments.
 const PROBE_SIZE: usize = 1 << 20;

@@ -37,8 +37,8 @@ pub trait Ledger {
 pub struct Changes {
     /// The changes.
     pub changes: Vec<Change>,
-    /// Some that were asked for are no longer known: whatever is held in memory must be looked at
-    /// anew.
+    /// Some of the requested changes are no longer known: everything held in memory must be looked
+    /// up again.
     pub lost: bool,
     /// What was read is not what the store has: it was set back (see [`Position`]). Nothing of
     /// `changes` follows upon it.

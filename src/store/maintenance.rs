@@ -33,7 +33,7 @@ pub trait Maintenance {
 /// What one batch of a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Rows that were taken out.
+    /// How many rows were removed.
     pub removed: usize,
     /// All tables were gone through; the next call starts again.
     pub finished: bool,

@@ -157,7 +157,7 @@ impl Postgres {
             let written = shared.write(&input, work).await;
             shared.failing.store(written.is_err(), Ordering::Relaxed);
             if let Err(error) = written {
-                tracing::error!(%error, "a session was not written down");
+                tracing::error!(%error, "a session was not stored");
             }
         };
         self.shared.behind.spawn_on(write, runtime.handle());

@@ -77,8 +77,8 @@ pub enum End {
 /// That a session was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// The session.
+    /// The session's id.
     pub sid: Uuid,
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
 }

@@ -11,8 +11,8 @@ pub trait SigningKeys {
     /// All signing keys, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError>;
 
-    /// Adds the key when there is none at all; the keys that are there afterwards, oldest first.
-    /// Of gateways that start at once, one wins and all get its key.
+    /// Adds the key if there are no keys at all, and returns the keys afterwards, oldest first. If
+    /// several gateways start at the same time, one of them adds its key and all get that key.
     async fn insert_signing_key_if_none(
         &self,
         key: SigningKeyRecord,
@@ -44,8 +44,8 @@ pub trait Settings {
     /// get its value.
     async fn setting_or_insert(&self, name: &str, value: &str) -> Result<String, StoreError>;
 
-    /// Writes a setting over whatever has its name. Other gateways are not told: for what each
-    /// keeps for its own next start.
+    /// Writes a setting, replacing any with the same name. Other gateways are not notified: it is
+    /// meant for what each gateway stores for its own next start.
     async fn put_setting(&self, name: &str, value: &str) -> Result<(), StoreError>;
 
     /// Sets a setting, or takes it out, if it is still what was `seen`, and tells all gateways.

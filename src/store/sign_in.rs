@@ -28,7 +28,7 @@ pub struct SignIn {
     /// The `iss` of all issuers between which accounts are linked by a verified address; empty
     /// for none. Both sides must be in it.
     pub link_by_email: Vec<String>,
-    /// Whether an unknown user is made.
+    /// Whether an unknown user is created.
     pub provisioning: Provisioning,
     /// The token's `iat`.
     pub issued_at: Option<UnixTime>,
@@ -36,11 +36,11 @@ pub struct SignIn {
     pub token_end: UnixTime,
     /// The login's id.
     pub sid: Uuid,
-    /// The longest life of a session.
+    /// The maximum lifetime of a session.
     pub max_age: Duration,
-    /// The longest time without activity; `None` for no bound.
+    /// The maximum time without activity; `None` for no limit.
     pub idle_timeout: Option<Duration>,
-    /// How many live sessions a user may have, the oldest making room; `None` for no bound.
+    /// How many live sessions a user can have; a new one ends the oldest; `None` for no limit.
     pub max_sessions: Option<usize>,
     /// The client's address.
     pub client_address: Option<IpAddr>,
@@ -48,17 +48,17 @@ pub struct SignIn {
     pub user_agent: Option<String>,
     /// What the token says, as far as its session keeps it.
     pub claims: SessionClaims,
-    /// The time now.
+    /// The current time.
     pub now: UnixTime,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
     /// after a crash, and a session whose row was lost is opened again by the same token.
     pub durable_session: bool,
 }
 
-/// Whether users are made on first sight.
+/// Whether users are created on first sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provisioning {
-    /// An unknown user is made.
+    /// Unknown users are created.
     #[default]
     Auto,
     /// An unknown user is refused; an operator makes users.
@@ -72,7 +72,7 @@ pub enum Provisioning {
 pub enum SignInOutcome {
     /// There is a live session.
     Live(Box<SignedIn>),
-    /// There is none, and this token does not open one.
+    /// There is no session, and this token does not open one.
     Refused(SignInRefusal),
 }
 
@@ -83,7 +83,7 @@ pub struct SignedIn {
     pub user: User,
     /// The session, not ended.
     pub session: SessionRecord,
-    /// The user was made now.
+    /// The user was created by this sign-in.
     pub user_created: bool,
     /// The session was opened now.
     pub session_created: bool,
@@ -110,6 +110,6 @@ pub enum SignInRefusal {
     UserBlocked,
     /// The user was deleted at or after the token's `iat`.
     UserDeleted,
-    /// Nobody made this user, and provisioning is `existing_only`.
+    /// The user does not exist, and provisioning is `existing_only`.
     UserUnknown,
 }

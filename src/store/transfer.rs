@@ -18,23 +18,23 @@ pub enum TransferError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file can not be read or written.
-    #[error("the file can not be read or written: {0}")]
+    /// The file cannot be read or written.
+    #[error("the file cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
     /// A line is no record; what was before it is in the store.
-    #[error("line {line} is not a record of a store")]
+    #[error("line {line} is not a store record")]
     NotARecord {
         /// Its number, from 1.
         line: u64,
     },
     /// The file ends before its last line.
-    #[error("the file ends after line {line}, before its end: it was cut off")]
+    #[error("the file is incomplete: it ends after line {line}")]
     CutOff {
         /// The last line that was read.
         line: u64,
     },
     /// There are users already.
-    #[error("the store is not empty: an import fills a new one")]
+    #[error("the store is not empty: import into a new one")]
     NotEmpty,
 }
 
@@ -42,7 +42,7 @@ pub enum TransferError {
 /// signed before are not accepted after an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrivateKeys {
-    /// They are written, sealed or plain as they are in the store.
+    /// They are written as they are in the store, encrypted or not.
     Included,
     /// Signing keys are left out.
     LeftOut,

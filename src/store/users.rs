@@ -27,7 +27,8 @@ pub trait Users {
     /// to another.
     async fn create_user(&self, user: NewUser) -> Result<User, StoreError>;
 
-    /// Blocks a user and ends all sessions, or lets the user sign in anew; the user afterwards.
+    /// Blocks a user and ends all sessions, or lets the user sign in again; returns the user
+    /// afterwards.
     async fn set_blocked(
         &self,
         id: Uuid,
@@ -77,7 +78,7 @@ pub struct NewUser {
     pub email: Option<String>,
     /// What the operator keeps with the user.
     pub metadata: Map<String, Value>,
-    /// The time now.
+    /// The current time.
     pub now: UnixTime,
 }
 

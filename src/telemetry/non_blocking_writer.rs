@@ -43,7 +43,7 @@ enum Message {
     Look,
 }
 
-/// What the writing thread is asked for beside writing.
+/// Requests to the writing thread other than lines.
 #[derive(Default)]
 struct Commands {
     reopen: AtomicBool,
@@ -104,7 +104,7 @@ impl NonBlockingWriter {
         }
     }
 
-    /// Opens the file anew before the next line, for who has moved it away.
+    /// Reopens the file before the next line, after it has been moved.
     pub fn reopen(&self) {
         self.commands.reopen.store(true, Ordering::Release);
         // A thread with a full queue is awake and looks by itself.

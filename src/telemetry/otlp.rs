@@ -1,7 +1,7 @@
 //! Spans for an OpenTelemetry collector, by OTLP over HTTP.
 //!
-//! Spans are queued; a thread posts them in batches. When the collector is slow or away, spans are
-//! lost and counted, and requests go on. OpenTelemetry is named only here.
+//! Spans are queued, and a thread exports them in batches. If the collector is slow or unavailable,
+//! spans are dropped and counted, and requests continue. Only this file uses OpenTelemetry.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,13 @@ use tracing::{info, warn};
 
 use super::span::{Attribute, Role, Span};
 
-/// Where a collector is, and what it is told.
+/// The collector's address, and what it receives.
 pub struct Collector {
     /// Where spans are posted.
     pub endpoint: String,
     /// Header fields of the posts.
     pub headers: HashMap<String, String>,
-    /// How long a post may take.
+    /// Time limit of one request to the collector.
     pub timeout: Duration,
     /// What the gateway is called.
     pub service_name: String,
@@ -47,13 +47,13 @@ pub struct Counts {
     pub exported: IntCounterVec,
 }
 
-/// Why spans can not be sent at all.
+/// Why spans cannot be sent at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
     /// The address, or a header field.
     #[error(transparent)]
     Exporter(#[from] ExporterBuildError),
-    /// What posts can not be set up.
+    /// What posts cannot be set up.
     #[error(transparent)]
     Client(#[from] reqwest::Error),
 }
@@ -66,11 +66,11 @@ pub struct Spans {
 }
 
 impl Spans {
-    /// Starts the thread that sends; posts are made on `runtime`.
+    /// Starts the exporting thread; its requests run on `runtime`.
     ///
     /// # Errors
     ///
-    /// The address can not be posted to.
+    /// The address cannot be posted to.
     pub fn start(to: Collector, runtime: Handle, counts: Counts) -> Result<Self, OtlpError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
@@ -117,7 +117,7 @@ impl Spans {
     /// that are lost.
     pub fn close(&self) {
         if let Err(error) = self.processor.shutdown_with_timeout(LAST_SPANS) {
-            warn!(%error, "the last spans were not sent");
+            warn!(%error, "the last spans were not exported");
         }
     }
 

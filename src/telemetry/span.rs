@@ -18,7 +18,7 @@ pub struct Span {
     pub role: Role,
     /// What it is: one of few, so that they can be compared.
     pub name: Cow<'static, str>,
-    /// When it began.
+    /// When the span began.
     pub begun: SystemTime,
     /// How long it took.
     pub took: Duration,

@@ -20,7 +20,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// All of them.
+    /// Every kind of failure, for metrics.
     pub const ALL: [Self; 7] = [
         Self::Connect,
         Self::ConnectTimeout,

@@ -115,7 +115,7 @@ fn group(name: &str, settings: &Upstream, tls: Option<&Tls>) -> u64 {
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// RFC 9113 section 6.9.1.
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
-/// Between signs of life on an HTTP/2 connection.
+/// The interval between keepalive pings on an HTTP/2 connection.
 const PING: Duration = Duration::from_secs(30);
 /// A name for which no certificate is (RFC 2606 section 2).
 const NO_NAME: &str = "unnamed.invalid";

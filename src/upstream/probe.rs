@@ -89,7 +89,7 @@ impl HealthCheck for Probe {
         // Nothing that a server does or leaves undone lasts longer than this.
         match tokio::time::timeout(self.timeout, self.probe(&member.peer)).await {
             Ok(result) => result,
-            Err(_) => Error::e_explain(ErrorType::ReadTimedout, "no answer in time"),
+            Err(_) => Error::e_explain(ErrorType::ReadTimedout, "no response in time"),
         }
     }
 

@@ -134,7 +134,7 @@ impl Resolver {
         }
     }
 
-    /// The addresses, and until when they are good.
+    /// The addresses, and when they expire.
     async fn look_up(&self, host: &str) -> Result<(Vec<IpAddr>, Instant), Problem> {
         let client = self
             .client
@@ -158,7 +158,7 @@ impl Resolver {
 enum Problem {
     #[error("{0}")]
     Dns(String),
-    #[error("no answer in time")]
+    #[error("no response in time")]
     Timeout,
     #[error("no address")]
     Empty,

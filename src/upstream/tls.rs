@@ -26,20 +26,20 @@ pub(super) struct Tls {
     pub(super) is_verified: bool,
 }
 
-/// Why TLS to servers can not be set up.
+/// Why TLS to servers cannot be set up.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
-    /// A file can not be read, or is not PEM.
-    #[error("`{}` can not be read as PEM", .0.display())]
+    /// A file cannot be read, or is not PEM.
+    #[error("`{}` cannot be read as PEM", .0.display())]
     File(PathBuf),
     /// A file has no certificate in it.
-    #[error("`{}` has no certificate in it", .0.display())]
+    #[error("`{}` contains no certificate", .0.display())]
     Empty(PathBuf),
     /// A certificate is not X.509, or no authority.
-    #[error("`{}` has a certificate in it that can not be used", .0.display())]
+    #[error("`{}` contains a certificate that cannot be used", .0.display())]
     Certificate(PathBuf),
     /// The key is of an unknown kind, or not that of the certificate.
-    #[error("the key in `{}` is not that of the certificate", .0.display())]
+    #[error("the key in `{}` does not match the certificate", .0.display())]
     Key(PathBuf),
 }
 
@@ -102,7 +102,7 @@ fn client(certificate: &Path, key: &Path) -> Result<CertKey, TlsError> {
     let mismatched = |_| TlsError::Key(key.to_owned());
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let pair = CertifiedKey::from_der(chain.clone(), private.clone_key(), &provider);
-    // Keys whose public half can not be told are not refused here but by the handshake.
+    // Keys whose public part cannot be read are not refused here but by the handshake.
     pair.map_err(mismatched)?;
     let chain = chain.iter().map(|der| der.to_vec()).collect();
     Ok(CertKey::new(chain, private.secret_der().to_vec()))

@@ -124,7 +124,7 @@ async fn what_endangers_the_gateway_is_refused() {
         let said = errors.contains(expected) || errors.contains("forward.header");
         assert!(said, "{expected:?} is not said of {more}:\n{errors}");
     }
-    // The gateway's own `iss` can not be an issuer: its session tokens would be logins.
+    // The gateway's own `iss` cannot be an issuer: its session tokens would be logins.
     let own = GOOD.replace("https://acme.test\n", "http://127.0.0.1:8080/_vestibule\n");
     let (code, _, errors) = check(&own).await;
     assert_eq!(code, 64);

@@ -186,7 +186,7 @@ async fn a_fault_is_a_page() {
     let path = "/dashboard/external/issuer/acme/refresh";
     let stale = pages.send(path, &[("csrf", "of yesterday")]).await;
     assert_eq!(stale.status(), 403);
-    assert!(stale.contains("this form is too old"), "{}", stale.text());
+    assert!(stale.contains("this form has expired"), "{}", stale.text());
     let api = site.gateway.admin("/admin/api/issuers/nobody").await;
     assert_eq!(
         api.field("content-type").as_deref(),

@@ -42,7 +42,9 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
         assert!(admitted.len() < 50_000, "the disk is never full");
     };
     assert_eq!(std::fs::metadata(&store).unwrap().len(), size);
-    site.gateway.logged(&["the store was not written"]).await;
+    site.gateway
+        .logged(&["the store could not be written"])
+        .await;
     let metrics = site.gateway.metrics().await;
     assert!(metrics.sum("vestibule_store_errors_total", &[]) >= 1.0);
     assert!(metrics.sum("vestibule_store_file_bytes", &[]) > 0.0);
@@ -50,7 +52,7 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
     degraded(&site).await;
 
     // Nothing but the beginning of the file can be written, so that no page of it is of use: who
-    // was known goes on, and an end that can not be kept is refused rather than lost.
+    // was known goes on, and an end that cannot be kept is refused rather than lost.
     limit(&site, "4096");
     site.passes(&admitted[0].0).await;
     let field = format!("Bearer {}", admitted[0].0);
@@ -91,7 +93,7 @@ async fn degraded(site: &TestGateway) {
             let overview = site.gateway.admin("/admin/api/overview").await;
             assert!(overview.text().contains(why), "{}", overview.text());
             site.gateway
-                .logged(&["the store was not written", why])
+                .logged(&["the store could not be written", why])
                 .await;
             assert!(!site.gateway.log().contains("damaged"));
             return;

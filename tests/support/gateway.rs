@@ -487,7 +487,7 @@ pub async fn run(dir: &Path, arguments: &[&str], input: &str) -> (i32, String, S
     (code, text(&output.stdout), text(&output.stderr))
 }
 
-/// A loopback address that nobody listened on a moment ago. Pingora can not tell which port it
+/// A loopback address that nobody listened on a moment ago. Pingora cannot tell which port it
 /// got for 0.
 pub fn free_port() -> SocketAddr {
     let mut random = [0; 2];

@@ -1,5 +1,5 @@
 //! Key pairs of the issuers under test. Signatures are made by aws-lc-rs directly, so that a
-//! fault of the gateway's JWT crate can not hide behind the same fault here.
+//! fault of the gateway's JWT crate cannot hide behind the same fault here.
 
 use std::sync::{Arc, LazyLock};
 

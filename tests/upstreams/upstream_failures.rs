@@ -271,7 +271,7 @@ async fn a_server_that_answers_with_a_chosen_status_is_left_out_and_comes_back()
     assert!(statuses(4).await.iter().all(|status| *status == 200));
     assert!(second.count() > before);
     site.gateway
-        .logged(&["answers again", &address.to_string()])
+        .logged(&["healthy again", &address.to_string()])
         .await;
 }
 

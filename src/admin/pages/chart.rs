@@ -4,11 +4,11 @@
 pub(super) struct Bars {
     /// Left edge, top edge and height of each that is more than nothing.
     pub(super) bars: Vec<(usize, f64, f64)>,
-    /// The tallest.
+    /// The highest value.
     pub(super) most: u64,
     /// That of the running minute.
     pub(super) latest: u64,
-    /// All together.
+    /// The sum of all values.
     pub(super) total: u64,
 }
 
@@ -36,7 +36,7 @@ impl Bars {
 
 /// Two lines on one scale, in seconds, with gaps where nothing was measured.
 pub(super) struct Line {
-    /// The paths' data.
+    /// The `d` attributes of the two SVG paths.
     pub(super) paths: [String; 2],
     /// The latest of each, as text.
     pub(super) latest: [String; 2],

@@ -58,9 +58,9 @@ pub(super) fn state_of_keys(issuer: &IssuerRow) -> (&'static str, String) {
     let age = keys.age.map(seconds).unwrap_or_default();
     match (keys.has_keys, keys.degraded) {
         (false, _) => ("bad", "no keys".to_owned()),
-        (true, true) => ("warn", format!("last good keys serve, {age} old")),
+        (true, true) => ("warn", format!("last valid keys in use, {age} old")),
         (true, false) if keys.next_refresh.is_none() => ("good", "fixed keys".to_owned()),
-        (true, false) => ("good", format!("confirmed {age} ago")),
+        (true, false) => ("good", format!("fetched {age} ago")),
     }
 }
 

@@ -40,7 +40,10 @@ pub(super) async fn only_this_site(
     if !request.method().is_safe() {
         let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
         if !says {
-            let fault = ApiError::forbidden("cross_origin", "no page of this dashboard asked");
+            let fault = ApiError::forbidden(
+                "cross_origin",
+                "the request does not come from a page of this dashboard",
+            );
             return fault.into_response();
         }
         if let Err(fault) = check_same_origin(headers) {

@@ -40,8 +40,8 @@ impl Page {
 
     fn provisioning(&self) -> &'static str {
         match self.issuer.provisioning {
-            Provisioning::Auto => "made on first sight",
-            Provisioning::ExistingOnly => "made by operators only",
+            Provisioning::Auto => "created on first sign-in",
+            Provisioning::ExistingOnly => "created by operators only",
             Provisioning::None => "none: sessions without a user",
         }
     }

@@ -32,7 +32,7 @@ impl Page {
     fn severity(&self, complaint: &Complaint) -> &'static str {
         match complaint.severity {
             Severity::Bad => "requests fail",
-            Severity::Warning => "look at it",
+            Severity::Warning => "warning",
         }
     }
 

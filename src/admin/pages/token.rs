@@ -5,7 +5,7 @@ use crate::jwt::{Explanation, Verdict};
 
 /// What came of a test.
 pub(super) struct TestResult {
-    /// Every check.
+    /// The verdict of every check.
     pub(super) explanation: Explanation,
     /// Whether nothing but a switch that is off stands against the token.
     only_off: bool,

@@ -20,7 +20,7 @@ struct Page {
     tokens: Vec<TokenRow>,
     /// Whether the listener asks for any.
     asked_for: bool,
-    /// The name and the text of a token that was just made.
+    /// The name and the text of a token that was just created.
     made: Option<(String, String)>,
     /// What was typed, and why it was refused.
     name: String,

@@ -28,7 +28,7 @@ impl IntoResponses for KeySet {
                 "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
             }] })));
         let mut told = openapi::Response::new("The key set.");
-        let known = openapi::Response::new("The client has it, by `If-None-Match`.");
+        let known = openapi::Response::new("The client already has it (`If-None-Match`).");
         told.content.insert(
             "application/jwk-set+json".to_owned(),
             content.build().into(),

@@ -19,7 +19,7 @@ fn of(operation: &Operation) -> Operation {
     let in_path = operation.parameters.iter().flatten().filter(|parameter| {
         matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
     });
-    let mut granted = Response::new("Whether a page may send the request that follows.");
+    let mut granted = Response::new("Whether the page may send the following request.");
     for name in FIELDS {
         granted
             .headers
@@ -27,7 +27,7 @@ fn of(operation: &Operation) -> Operation {
     }
     let mut preflight = OperationBuilder::new()
         .operation_id(Some(format!("{id}_preflight")))
-        .summary(Some("The preflight of a page on another origin."))
+        .summary(Some("CORS preflight for a page on another origin."))
         .response("204", granted)
         .build();
     preflight.tags.clone_from(&operation.tags);
@@ -36,7 +36,7 @@ fn of(operation: &Operation) -> Operation {
     preflight
 }
 
-/// Those of a listed page; another is told none but `Vary`.
+/// CORS fields for a page of an allowed origin; others only get `Vary`.
 const FIELDS: [&str; 6] = [
     "Vary",
     "Access-Control-Allow-Origin",

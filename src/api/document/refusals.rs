@@ -19,15 +19,15 @@ pub trait Shown {
     /// Its content's media type.
     const MEDIA_TYPE: &'static str;
 
-    /// The answer's status.
+    /// The response's status.
     fn status(&self) -> StatusCode;
     /// The word by which clients tell it from others of the status.
     fn code(&self) -> &str;
-    /// The answer's content.
+    /// The response's body.
     fn content(&self) -> Value;
     /// What the answer asks for in `WWW-Authenticate`.
     fn challenge(&self) -> Option<&'static str>;
-    /// What is refused.
+    /// The refusal that the response reports.
     fn rejection(&self) -> &Rejection;
 }
 

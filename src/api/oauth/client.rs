@@ -22,7 +22,7 @@ struct Known {
 }
 
 impl Clients {
-    /// From the configuration.
+    /// Takes the settings from the configuration.
     pub fn new(settings: &[config::Client]) -> Self {
         let known = settings.iter().map(|client| Known {
             id: client.id.clone(),
@@ -36,7 +36,7 @@ impl Clients {
     ///
     /// # Errors
     ///
-    /// Credentials that are not good, or in both places.
+    /// The credentials are invalid, or are in both places.
     fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -51,7 +51,7 @@ impl Clients {
         let (id, secret) = match (basic, in_form) {
             (Some(_), Some(_)) => {
                 return Err(OAuthError::invalid_request(
-                    "the client authenticates in two ways",
+                    "the client uses two authentication methods",
                 ));
             }
             (Some(basic), None) => basic.ok_or(OAuthError::invalid_client())?,
@@ -75,7 +75,7 @@ impl Clients {
 ///
 /// # Errors
 ///
-/// Its credentials are not good, or too many of that address were not.
+/// Its credentials are invalid, or too many from its address were.
 pub fn authenticate<'a>(
     api: &'a ApiState,
     ClientAddress(address): ClientAddress,

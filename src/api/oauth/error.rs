@@ -51,22 +51,26 @@ impl OAuthError {
         Self::refused("invalid_request", name, "oauth_parameter_missing")
     }
 
-    /// The grant is none of ours.
+    /// The grant type is not supported.
     pub fn unsupported_grant_type() -> Self {
-        let description = "only token exchange (RFC 8693) is a grant here";
+        let description = "the only supported grant is token exchange (RFC 8693)";
         Self::refused("unsupported_grant_type", description, "grant_unsupported")
     }
 
     /// More than the subject's token allows.
     pub fn invalid_scope() -> Self {
-        Self::refused("invalid_scope", "a scope may only narrow", "scope_widened")
+        Self::refused(
+            "invalid_scope",
+            "a scope can only be narrowed",
+            "scope_widened",
+        )
     }
 
     /// Another audience than session tokens have (RFC 8693 section 2.2.2).
     pub fn invalid_target() -> Self {
         Self::refused(
             "invalid_target",
-            "no tokens for this audience",
+            "tokens for this audience are not issued",
             "audience_foreign",
         )
     }

@@ -1,5 +1,5 @@
-//! `POST {api}/oauth/introspect`: whether a session token is good now (RFC 7662). For clients
-//! with credentials.
+//! `POST {api}/oauth/introspect`: whether a session token is valid now (RFC 7662). For clients with
+//! credentials.
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -14,16 +14,16 @@ use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 
-/// What a session token is good for. Of one that is not good, nothing is said but that.
+/// The state and claims of a session token. For an invalid one, only that it is not active.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Introspection {
     active: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
-    /// The user.
+    /// The user's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<Uuid>,
-    /// The session.
+    /// The session's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct Introspection {
     token_type: Option<&'static str>,
 }
 
-/// Whether a session token is good now (RFC 7662). For clients with credentials.
+/// Whether a session token is valid now (RFC 7662). For clients with credentials.
 #[utoipa::path(
     post,
     path = "/oauth/introspect",
@@ -57,7 +57,7 @@ pub struct Introspection {
     responses(
         (
             status = 200,
-            description = "What is known of it.",
+            description = "The token's state and claims.",
             body = Introspection,
             examples(
                 ("good" = (value = json!({

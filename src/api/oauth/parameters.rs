@@ -23,7 +23,7 @@ impl Parameters {
         let media_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
         let essence = media_type.and_then(|value| value.split(|byte| *byte == b';').next());
         if !essence.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(FORM)) {
-            return Err(OAuthError::invalid_request("the content is not a form"));
+            return Err(OAuthError::invalid_request("the body is not a form"));
         }
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(content) {
@@ -35,7 +35,7 @@ impl Parameters {
                 .insert(name.into_owned(), value.into_owned())
                 .is_some()
             {
-                return Err(OAuthError::invalid_request("a parameter is there twice"));
+                return Err(OAuthError::invalid_request("a parameter occurs twice"));
             }
         }
         Ok(Self(parameters))
@@ -56,13 +56,13 @@ impl Parameters {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the document")]
 pub struct GivenToken {
-    /// A session token.
+    /// The session token to introspect or revoke.
     token: String,
     /// Ignored: there is one kind of token.
     token_type_hint: Option<String>,
     /// Of a client that does not authenticate by `Authorization`.
     client_id: Option<String>,
-    /// Its secret.
+    /// The client's secret, if it authenticates in the body.
     client_secret: Option<String>,
 }
 

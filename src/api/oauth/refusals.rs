@@ -17,7 +17,7 @@ refusals! {
     ];
     /// Of introspection and revocation.
     pub Known: endpoint(), client(), later();
-    /// Of userinfo.
+    /// The refusals of `userinfo`.
     pub UserInfo: endpoint(), decision(), credential().map(OAuthError::bearer_refused),
         [OAuthError::bearer_refused(narrow())];
 }

@@ -23,7 +23,7 @@ use crate::store::RevocationReason;
         example = json!({ "token": "header.payload.signature" })
     ),
     security(("client" = [])),
-    responses((status = 200, description = "It is good for nothing any more."), refusals::Known)
+    responses((status = 200, description = "The token is no longer valid."), refusals::Known)
 )]
 pub async fn revoke(
     State(api): State<ApiState>,

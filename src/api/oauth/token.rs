@@ -21,13 +21,13 @@ use crate::session::{Scopes, Terms};
 /// A granted exchange (RFC 8693 section 2.2.1).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Granted {
-    /// A session token.
+    /// The issued session token.
     access_token: String,
     #[schema(value_type = String)]
     issued_token_type: &'static str,
     #[schema(value_type = String)]
     token_type: &'static str,
-    /// In seconds.
+    /// The token's remaining lifetime in seconds.
     expires_in: u64,
     /// What it allows, words apart by spaces.
     scope: String,
@@ -53,7 +53,7 @@ pub struct TokenRequest {
     resource: Option<String>,
     /// Of a client that does not authenticate by `Authorization`.
     client_id: Option<String>,
-    /// Its secret.
+    /// The client's secret, if it authenticates in the body.
     client_secret: Option<String>,
 }
 
@@ -135,15 +135,21 @@ pub async fn exchange(
 fn check_types(parameters: &Parameters) -> Result<&'static str, OAuthError> {
     let is_kind = |kind: &str| TOKEN_TYPES.contains(&kind);
     if !is_kind(parameters.required("subject_token_type")?) {
-        return Err(OAuthError::invalid_request("not a type of subject tokens"));
+        return Err(OAuthError::invalid_request(
+            "unsupported subject token type",
+        ));
     }
     if parameters.get("actor_token").is_some() || parameters.get("actor_token_type").is_some() {
-        return Err(OAuthError::invalid_request("nobody acts for another here"));
+        return Err(OAuthError::invalid_request(
+            "actor tokens are not supported",
+        ));
     }
     match parameters.get("requested_token_type") {
         None | Some(ACCESS_TOKEN) => Ok(ACCESS_TOKEN),
         Some(JWT) => Ok(JWT),
-        Some(_) => Err(OAuthError::invalid_request("not a type of issued tokens")),
+        Some(_) => Err(OAuthError::invalid_request(
+            "unsupported requested token type",
+        )),
     }
 }
 

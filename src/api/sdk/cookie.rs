@@ -17,7 +17,7 @@ pub fn holding(token: &str, until: UnixTime, is_https: bool) -> Option<HeaderVal
     )
 }
 
-/// Takes it away.
+/// The `Set-Cookie` value that deletes the cookie.
 pub fn removal(is_https: bool) -> Option<HeaderValue> {
     let empty = Cookie::build((SDK_COOKIE, "")).max_age(Duration::ZERO);
     field(empty, is_https)

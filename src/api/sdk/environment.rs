@@ -1,4 +1,4 @@
-//! The environment of a path, and what SDKs are told of it.
+//! The environment of a path, and its settings for SDKs.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub struct Environment {
     pub environment: Uuid,
 }
 
-/// What clients are told before anybody signs in.
+/// The settings that clients need before sign-in.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProjectSettings {
     #[schema(value_type = Vec<String>, max_items = 0)]
@@ -91,7 +91,7 @@ pub async fn check(
     responses(
         (
             status = 200,
-            description = "What clients are told before anybody signs in.",
+            description = "The settings that clients need before sign-in.",
             body = ProjectSettings,
             example = json!({
                 "chains": [], "kyc": [],

@@ -62,7 +62,7 @@ impl SdkError {
     pub fn wrong_type(member: &str) -> Self {
         let rejection = Rejection::new(Code::InvalidRequest, "body_invalid");
         let error = match member {
-            "" | "." => "The content is not a JSON object".to_owned(),
+            "" | "." => "The body is not a JSON object".to_owned(),
             member => format!("`{member}` has the wrong type"),
         };
         Self {
@@ -79,7 +79,7 @@ impl SdkError {
         }
     }
 
-    /// The query can not be read.
+    /// The query cannot be read.
     pub fn query() -> Self {
         Rejection::new(Code::InvalidRequest, "query_invalid").into()
     }

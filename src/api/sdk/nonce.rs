@@ -29,7 +29,7 @@ impl Nonces {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// A nonce made at the time `now`: 16 random bytes, the time, and a MAC of both.
+    /// A nonce created at the time `now`: 16 random bytes, the time, and a MAC of both.
     pub fn issue(&self, now: UnixTime) -> Result<String, NonceError> {
         let mut nonce = Vec::with_capacity(NONCE);
         let mut random = [0; RANDOM];
@@ -41,7 +41,7 @@ impl Nonces {
         Ok(URL_SAFE_NO_PAD.encode(nonce))
     }
 
-    /// Until when a nonce is good. `None`: it never was, or is no longer.
+    /// When a nonce expires; `None` if it is invalid or has expired.
     pub fn good_until(&self, nonce: &str, now: UnixTime) -> Option<UnixTime> {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
         let (signed, mac) = bytes.split_at_checked(RANDOM + TIME)?;
@@ -78,8 +78,8 @@ pub struct OneNonce {
     nonce: String,
 }
 
-/// Nonces for a device's signatures, good for 24 hours: at least one, because clients ask again
-/// for ever when there is none.
+/// Nonces for a device's signatures, valid for 24 hours; at least one, because clients keep asking
+/// as long as there is none.
 #[utoipa::path(
     get,
     path = "/nonces",

@@ -11,28 +11,28 @@ refusals! {
     SdkError;
     /// Of `settings` and `nonce`.
     pub Public: endpoint(), environment();
-    /// Of `nonces`.
+    /// The refusals of `nonces`.
     pub Nonces: endpoint(), environment(), [SdkError::query()];
-    /// Of `externalAuth/signin`.
+    /// The refusals of `externalAuth/signin`.
     pub SignIn: endpoint(), environment(), decision(), content(), external(),
         [Code::Conflict, Code::TokenInvalid].map(|code| Rejection::new(code, "")),
         [SdkError::invalid_session_public_key()];
-    /// Of `externalAuth/verify`.
+    /// The refusals of `externalAuth/verify`.
     pub Verify: endpoint(), environment(), credential(), decision(), content(), external(),
         [narrow(), Rejection::new(Code::ScopeInvalid, "")];
-    /// Of `stepUp/check`.
+    /// The refusals of `stepUp/check`.
     pub StepUpCheck: endpoint(), environment(), credential(), decision(), content(), [narrow()];
-    /// Of `refresh`.
+    /// The refusals of `refresh`.
     pub Refresh: endpoint(), environment(), credential(), decision(), [narrow(), not_json()];
-    /// Of `revoke`.
+    /// The refusals of `revoke`.
     pub Revoke: endpoint(), environment(), credential(), decision(), [not_json()];
-    /// Of `users`.
+    /// The refusals of `users`.
     pub User: endpoint(), environment(), credential(), decision(), [narrow()];
-    /// Of `session`.
+    /// The refusals of `session`.
     pub Session: endpoint(), environment(), credential(), decision();
 }
 
-/// Another environment's path.
+/// The refusal of a path with another environment's id.
 fn environment() -> [SdkError; 1] {
     [SdkError::not_found()]
 }

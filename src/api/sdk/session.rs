@@ -31,7 +31,7 @@ use crate::store::RevocationReason;
     responses(
         (
             status = 200,
-            description = "The user and a new session token, as at sign-in.",
+            description = "The user and a new session token, as for a sign-in.",
             body = VerifyResponse<'static>,
             headers(("set-cookie" = String)),
             example = json!(example::signed_in())
@@ -140,7 +140,7 @@ pub async fn check(
     responses(
         (
             status = 204,
-            description = "The session is over, and the SDK's cookie is taken away.",
+            description = "The session has ended, and the SDK's cookie is deleted.",
             headers(("set-cookie" = String))
         ),
         refusals::Revoke
@@ -205,8 +205,8 @@ async fn session_of(
     api.exchange.session_of(credential, client).await
 }
 
-/// The credential of a request: our own by preference, for an issuer's cookie stays in the
-/// browser beside it.
+/// The credential of a request: preferably our own, because an issuer's cookie stays in the browser
+/// as well.
 fn credential<'a>(
     api: &'a ApiState,
     method: &Method,

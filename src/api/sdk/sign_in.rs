@@ -42,8 +42,8 @@ pub struct SignInRequest {
     responses(
         (
             status = 200,
-            description = "The user and the session token, the token in the SDK's cookie where the \
-                gateway keeps it there.",
+            description = "The user and the session token; the token is in the SDK's cookie if \
+                the gateway is configured so.",
             body = VerifyResponse<'static>,
             headers(("set-cookie" = String)),
             example = json!(example::signed_in())

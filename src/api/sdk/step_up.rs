@@ -24,7 +24,7 @@ pub struct Assertion {
 /// The content of [`check`].
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct WantedScope {
-    /// One scope.
+    /// The scope to check.
     #[schema(min_length = 1)]
     scope: String,
 }
@@ -112,7 +112,7 @@ pub async fn verify(
     responses(
         (
             status = 200,
-            description = "Whether it does.",
+            description = "Whether the scope requires step-up.",
             body = StepUpNeed,
             example = json!({
                 "isRequired": true,

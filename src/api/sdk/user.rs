@@ -27,7 +27,7 @@ pub struct VerifyResponse<'a> {
     pub jwt: Option<String>,
 }
 
-/// A user.
+/// A user, in the format of the platform's SDKs.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SdkUser<'a> {
@@ -53,7 +53,8 @@ pub struct SdkUser<'a> {
 }
 
 impl<'a> SdkUser<'a> {
-    /// The user of an account, by a token for `scope`; `new_user` when this sign-in made it.
+    /// The user of an account, for a token with `scope`; `new_user` if this sign-in created the
+    /// user.
     pub fn new(account: &'a Account, environment_id: Uuid, new_user: bool, scope: &'a str) -> Self {
         let Account { user, session } = account;
         let external = user.external_credential(&session.iss);

@@ -6,7 +6,7 @@ fn parse(raw: &str) -> Result<CanonicalPath<'_>, PathError> {
     CanonicalPath::parse(raw)
 }
 
-/// Each refused path stands beside one that differs in one thing and passes.
+/// Each refused path comes with one that differs in one respect and passes.
 #[test]
 fn refuses_each_path_with_two_readings_and_takes_its_twin() {
     use PathError::*;

@@ -1,43 +1,43 @@
-//! Why an issuer's keys in the file do not make an issuer.
+//! Why the settings of an issuer in the file are invalid.
 
-/// Why an issuer's keys in the file do not make an issuer.
+/// Why the settings of an issuer in the file are invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
     /// The name is empty.
     #[error("`name` must not be empty")]
     NoName,
     /// Neither `iss` nor `iss_template`.
-    #[error("`iss` is missing: the exact `iss` of this issuer's tokens")]
+    #[error("`iss` is missing: set it to the exact `iss` of this issuer's tokens")]
     NoIss,
     /// Both of them.
-    #[error("`iss` and `iss_template` exclude each other")]
+    #[error("`iss` and `iss_template` cannot be used together")]
     IssTwice,
     /// `tenants` without a template.
-    #[error("`tenants` belongs to `iss_template`, which is missing")]
+    #[error("`tenants` requires `iss_template`")]
     TenantsWithoutTemplate,
-    /// The template has no place for the tenant, or several.
-    #[error("`iss_template` must contain `{{tenantid}}` once")]
+    /// The template has no placeholder for the tenant, or several.
+    #[error("`iss_template` must contain `{{tenantid}}` exactly once")]
     TemplateWithoutPlace,
     /// A template without tenants.
-    #[error("`iss_template` needs `tenants`: the ids of the tenants to trust")]
+    #[error("`iss_template` requires `tenants`, the ids of the trusted tenants")]
     NoTenants,
     /// Discovery of a template.
-    #[error("`discovery` needs an exact `iss`; give `jwks_url` beside `iss_template`")]
+    #[error("`discovery` requires an exact `iss`; with `iss_template`, set `jwks_url`")]
     DiscoveryOfTemplate,
     /// No source of keys.
-    #[error("no keys: give one of `jwks_url`, `discovery: true`, `jwks_file`, `keys`")]
+    #[error("no keys: set one of `jwks_url`, `discovery: true`, `jwks_file`, `keys`")]
     NoKeys,
     /// Several sources of keys.
-    #[error("`jwks_url`, `discovery`, `jwks_file` and `keys` exclude each other")]
+    #[error("`jwks_url`, `discovery`, `jwks_file` and `keys` cannot be used together")]
     KeysTwice,
     /// Not an address.
     #[error("not an http or https URL: `{0}`")]
     NoUrl(String),
     /// User information in an address.
-    #[error("a key-set URL must not carry a user name or password")]
+    #[error("a key-set URL must not contain a user name or password")]
     UrlWithPassword,
-    /// Plaintext beyond loopback.
-    #[error("`{0}` is not https; `insecure_http: true` allows it beyond loopback")]
+    /// Plaintext to an address that is not on loopback.
+    #[error("`{0}` is not https; `insecure_http: true` allows http outside loopback")]
     PlainHttp(String),
     /// Private networks refused and allowed.
     #[error("`deny_private_networks` and `allow_private_jwks_uri` exclude each other")]
@@ -65,21 +65,21 @@ pub enum IssuerError {
     #[error("this preset needs the source of the keys: `jwks_url`, `jwks_file` or `keys`")]
     PresetWithoutKeys,
     /// A parameter without its preset.
-    #[error("`{0}` belongs to another preset, or there is no `preset`")]
+    #[error("`{0}` requires another `preset`")]
     ForeignParameter(&'static str),
     /// A preset without its parameter.
-    #[error("this preset needs `{0}`")]
+    #[error("this preset requires `{0}`")]
     MissingParameter(&'static str),
-    /// A parameter that can not be part of an address.
+    /// A parameter that cannot be part of an address.
     #[error("`{0}` must be a bare name, without a scheme or slashes")]
     BadParameter(&'static str),
     /// `header` is not a field name.
-    #[error("`header` is not a header field's name")]
+    #[error("`header` is not a header field name")]
     BadHeader,
     /// `cookie_name` is not a cookie's name.
-    #[error("`cookie_name` is not a cookie's name")]
+    #[error("`cookie_name` is not a cookie name")]
     BadCookieName,
     /// An interval of zero.
-    #[error("`jwks.{0}` must be more than zero")]
+    #[error("`jwks.{0}` must be greater than zero")]
     NoInterval(&'static str),
 }

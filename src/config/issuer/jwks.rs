@@ -7,40 +7,41 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Bounds on fetching, and how long keys serve.
+/// Limits on fetching, and how long keys are used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JwksSettings {
-    /// Time between fetches when the answer says nothing of its freshness; jittered by a tenth.
+    /// The interval between fetches if the response does not say how long it is fresh; varied by 10
+    /// %.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub refresh_interval: Duration,
-    /// The least that the answer's freshness may ask for.
+    /// The minimum for an interval that the response asks for.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub min_refresh_interval: Duration,
-    /// The most that the answer's freshness may ask for.
+    /// The maximum for an interval that the response asks for.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_refresh_interval: Duration,
-    /// The first pause after a failed fetch; doubled with each further failure.
+    /// The first delay after a failed fetch; it doubles with each further failure.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub min_retry_interval: Duration,
-    /// The longest pause after a failed fetch while good keys serve.
+    /// The longest delay after a failed fetch while there are valid keys.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_retry_interval: Duration,
-    /// The longest pause after a failed fetch while there are no keys at all.
+    /// The longest delay after a failed fetch while there are no keys.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_retry_interval_without_keys: Duration,
-    /// How long the address that discovery led to is used before it is looked up again; a failed
-    /// fetch looks it up at once.
+    /// How long the address found by discovery is used before it is looked up again; a failed fetch
+    /// looks it up at once.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub rediscover_interval: Duration,
-    /// The least time between fetches for unknown `kid`s, failed fetches counted.
+    /// The minimum interval between fetches for unknown `kid`s, including failed fetches.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub unknown_kid_cooldown: Duration,
@@ -50,16 +51,16 @@ pub struct JwksSettings {
     pub unknown_kid_wait: Duration,
     /// How many unknown `kid`s are remembered.
     pub unknown_kid_memory: usize,
-    /// Bound on one fetch, discovery and redirects included.
+    /// Time limit of one fetch, including discovery and redirects.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,
-    /// Bound on the answer's body, after decompression.
+    /// The maximum size of the response's body, after decompression.
     #[schemars(with = "SizeText")]
     pub max_body: ByteSize,
-    /// Bound on the entries of a key set; an answer with more is refused whole.
+    /// The maximum number of entries of a key set; a response with more is refused as a whole.
     pub max_keys: usize,
-    /// How long the last good keys serve while fetches fail.
+    /// How long the last valid keys are used while fetches fail.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_stale: Duration,

@@ -11,13 +11,13 @@ use crate::config::secret::Secret;
 pub struct KeySettings {
     /// The issuer's name.
     pub name: String,
-    /// Where its keys come from.
+    /// The source of its keys.
     pub source: KeySource,
     /// What the `issuer` of the discovery document may be; empty without discovery.
     pub discovered_iss: Vec<String>,
-    /// The shape of the published keys.
+    /// The format of the published keys.
     pub key_format: KeyFormat,
-    /// Allow `http` key-set addresses beyond loopback.
+    /// Allow `http` key-set addresses that are not on loopback.
     pub insecure_http: bool,
     /// Refuse addresses in loopback, private or link-local ranges.
     pub deny_private_networks: bool,
@@ -27,7 +27,7 @@ pub struct KeySettings {
     pub hs256_secret: Option<Secret>,
     /// How it is written down.
     pub hs256_secret_encoding: SecretEncoding,
-    /// End the sessions that a key vouched for when it leaves the key set.
+    /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
     /// How keys are fetched and kept.
     pub jwks: JwksSettings,

@@ -8,7 +8,7 @@ mod people;
 mod proxies;
 mod workloads;
 
-/// Every parameter that was given.
+/// Every parameter that is set.
 fn given(raw: &RawIssuer) -> impl Iterator<Item = &'static str> {
     [
         ("domain", raw.domain.is_some()),
@@ -83,7 +83,7 @@ impl Preset {
     }
 }
 
-/// Fills what the file leaves out. What it says wins.
+/// Fills in what the file omits. Settings in the file take precedence.
 pub(super) fn fill(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let takes = raw.preset.map_or(&[][..], Preset::takes);
     if let Some(foreign) = given(raw).find(|given| !takes.contains(given)) {

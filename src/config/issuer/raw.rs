@@ -20,9 +20,9 @@ use crate::text_schema::DurationText;
 #[serde(deny_unknown_fields)]
 #[schemars(transform = with_aliases)]
 pub(super) struct RawIssuer {
-    /// Its name in logs, metrics and the dashboard.
+    /// The name in logs, metrics and on the dashboard.
     pub(super) name: String,
-    /// A provider that is known by name; what follows from it need not be written.
+    /// A known provider, which fills in the settings that are the same for all its customers.
     #[serde(default)]
     pub(super) preset: Option<Preset>,
     /// Auth0, Clerk, Okta, Zitadel: the domain.
@@ -31,13 +31,13 @@ pub(super) struct RawIssuer {
     /// Firebase: the project's id. Supabase: its reference. Ory: its slug.
     #[serde(default)]
     pub(super) project: Option<String>,
-    /// Firebase: the tokens are the session cookies of its admin SDKs.
+    /// Accept session cookies of its admin SDKs instead of ID tokens (Firebase).
     #[serde(default)]
     pub(super) session_cookie: Option<bool>,
-    /// Cognito: the user pool's id.
+    /// The user pool id (Cognito).
     #[serde(default)]
     pub(super) user_pool: Option<String>,
-    /// Entra: the directory's id.
+    /// The directory id (Entra).
     #[serde(default)]
     pub(super) tenant: Option<String>,
     /// Keycloak, Authentik, self-hosted Supabase or Ory: the server's address. Kubernetes: the
@@ -53,13 +53,13 @@ pub(super) struct RawIssuer {
     /// SPIFFE: the trust domain.
     #[serde(default)]
     pub(super) trust_domain: Option<String>,
-    /// Keycloak: the realm.
+    /// The realm (Keycloak).
     #[serde(default)]
     pub(super) realm: Option<String>,
-    /// WorkOS: the client's id.
+    /// The client id (WorkOS).
     #[serde(default)]
     pub(super) client_id: Option<String>,
-    /// Cloudflare Access: what precedes `.cloudflareaccess.com`.
+    /// The part before `.cloudflareaccess.com` (Cloudflare Access).
     #[serde(default)]
     pub(super) team: Option<String>,
     /// The exact `iss` of its tokens.
@@ -71,60 +71,60 @@ pub(super) struct RawIssuer {
     /// Spellings of `iss` that the preset knows.
     #[serde(skip)]
     pub(super) preset_aliases: Vec<String>,
-    /// In place of `iss`: one that contains `{tenantid}` once.
+    /// Instead of `iss`, a template that contains `{tenantid}` exactly once.
     #[serde(default)]
     pub(super) iss_template: Option<String>,
-    /// The tenants whose tokens are accepted under a template.
+    /// The tenants whose tokens are accepted with a template.
     #[serde(default)]
     pub(super) tenants: Vec<String>,
     /// The address of its key set.
     #[serde(default, alias = "jwksUrl")]
     pub(super) jwks_url: Option<String>,
-    /// Look the address up in `{iss}/.well-known/openid-configuration`.
+    /// Look up the address of the key set in `{iss}/.well-known/openid-configuration`.
     #[serde(default)]
     pub(super) discovery: bool,
-    /// A file that holds the key set.
+    /// A file with the key set.
     #[serde(default)]
     pub(super) jwks_file: Option<PathBuf>,
     /// The keys themselves (RFC 7517 section 4).
     #[serde(default)]
     pub(super) keys: Option<Vec<Value>>,
-    /// The shape of the published keys.
+    /// The format of the published keys.
     #[serde(default)]
     pub(super) key_format: Option<KeyFormat>,
-    /// Allow `http` key-set addresses beyond loopback.
+    /// Allow `http` key-set addresses that are not on loopback.
     #[serde(default)]
     pub(super) insecure_http: bool,
-    /// Refuse key-set addresses that resolve into loopback, private or link-local ranges.
+    /// Refuse key-set addresses that resolve to loopback, private or link-local ranges.
     #[serde(default)]
     pub(super) deny_private_networks: bool,
     /// Let the `jwks_uri` of a discovery document be on another host than the document in loopback,
     /// private or link-local ranges. A document on loopback may lead there anyway.
     #[serde(default)]
     pub(super) allow_private_jwks_uri: bool,
-    /// Accepted audiences; one match is enough. Left out, none is asked for.
+    /// Accepted audiences; one match is enough. If omitted, `aud` is not checked.
     #[serde(default)]
     pub(super) aud: Option<OneOrMany>,
-    /// The claim that carries the audience; `aud` by default.
+    /// The claim that contains the audience; by default `aud`.
     #[serde(default)]
     pub(super) aud_claim: Option<String>,
-    /// Accepted authorized parties. Left out, `azp` is ignored.
+    /// Accepted authorized parties. If omitted, `azp` is not checked.
     #[serde(default)]
     pub(super) azp: Option<OneOrMany>,
-    /// Claims that must be there, beside `iss`, `sub` and `exp`.
+    /// Required claims in addition to `iss`, `sub` and `exp`.
     #[serde(default)]
     pub(super) required_claims: Option<RawClaims>,
-    /// The cookie that carries its token.
+    /// The cookie that contains its token.
     #[serde(default, alias = "cookieName")]
     pub(super) cookie_name: Option<String>,
-    /// How the token lies in that cookie.
+    /// The format of that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
     /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
     /// ending. Those that a preset knows leave in any case.
     #[serde(default)]
     pub(super) strip_cookies: Vec<String>,
-    /// A header field, beside `Authorization`, that carries its bare token.
+    /// A header field with its bare token, in addition to `Authorization`.
     #[serde(default)]
     pub(super) header: Option<String>,
     /// Whether its tokens may be in `Authorization`: `read` or `ignore`.
@@ -140,96 +140,97 @@ pub(super) struct RawIssuer {
     /// `sub` by default.
     #[serde(default)]
     pub(super) subject_claim: Option<OneOrMany>,
-    /// Accepted signature algorithms; all of them by default.
+    /// Accepted signature algorithms; by default all of them.
     #[serde(default)]
     pub(super) algorithms: Option<Vec<Algorithm>>,
     /// Try all keys that can have signed a token without `kid`, up to eight; else such a token is
     /// refused.
     #[serde(default)]
     pub(super) try_all_keys: bool,
-    /// Tolerated difference of clocks.
+    /// Tolerated clock difference.
     #[serde(default = "default_leeway", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub(super) leeway: Duration,
-    /// The greatest age of a token since its `iat`, which is required then.
+    /// The maximum age of a token since its `iat`, which is then required.
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub(super) max_token_age: Option<Duration>,
-    /// The claim that names the login at the provider; `sid` by default.
+    /// The claim that identifies the login at the provider; by default `sid`.
     #[serde(default)]
     pub(super) sid_claim: Option<String>,
-    /// The claim that carries the email address; `email` by default.
+    /// The claim that contains the email address; by default `email`.
     #[serde(default)]
     pub(super) email_claim: Option<String>,
-    /// The claim that says whether the address is verified; `email_verified` and `emailVerified` by
-    /// default.
+    /// The claim that says whether the address is verified; by default `email_verified` and
+    /// `emailVerified`.
     #[serde(default)]
     pub(super) email_verified_claim: Option<String>,
-    /// Take an address for verified when no claim says whether it is.
+    /// Treat an address as verified if no claim says whether it is.
     #[serde(default, alias = "assumeEmailVerified")]
     pub(super) assume_email_verified: bool,
-    /// Whether its users are made on first sight.
+    /// Whether its users are created on first sign-in.
     #[serde(default)]
     pub(super) provisioning: Option<Provisioning>,
-    /// Its word about an address is good enough to link accounts by, where `link_by_verified_email`
-    /// is on.
+    /// Trust its verified email addresses for linking accounts, if `link_by_verified_email` is on.
     #[serde(default)]
     pub(super) email_trusted: bool,
-    /// Accepted audiences of its logout tokens; those of `aud` by default.
+    /// Accepted audiences of its logout tokens; by default those of `aud`.
     #[serde(default)]
     pub(super) logout_audience: Option<OneOrMany>,
-    /// Off: its tokens are refused.
+    /// With `false`, its tokens are refused.
     #[serde(default = "yes")]
     pub(super) enabled: bool,
-    /// Readiness fails while this issuer has no keys.
+    /// Make `/ready` fail while this issuer has no keys.
     #[serde(default)]
     pub(super) required_for_ready: bool,
-    /// A shared secret for HS256, accepted from this issuer only.
+    /// A shared secret for HS256, only accepted for this issuer.
     #[serde(default)]
     pub(super) hs256_secret: Option<Secret>,
     /// How that secret is written down: `raw` or `base64`.
     #[serde(default)]
     pub(super) hs256_secret_encoding: SecretEncoding,
-    /// End the sessions that a key vouched for when it leaves the key set.
+    /// When a key disappears from the key set, end the sessions that were opened with it.
     #[serde(default)]
     pub(super) revoke_on_key_removal: bool,
-    /// How its keys are fetched and kept.
+    /// How its keys are fetched and cached.
     #[serde(default)]
     pub(super) jwks: JwksSettings,
 }
 
 impl RawIssuer {
-    /// Whether the file says where keys come from.
+    /// Whether the file sets a source of keys.
     pub(super) fn has_key_source(&self) -> bool {
         self.jwks_url.is_some() || self.discovery || self.jwks_file.is_some() || self.keys.is_some()
     }
 }
 
-/// A provider that is known by name.
+/// A known provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Preset {
-    /// `domain`: the tenant's or the custom domain.
+    /// Requires `domain`, the tenant domain or a custom domain.
     Auth0,
-    /// `project`; with `session_cookie: true` the cookies that its admin SDKs make, else ID
-    /// tokens.
+    /// Requires `project`. With `session_cookie: true`, for session cookies of its admin SDKs,
+    /// otherwise for ID tokens.
     Firebase,
     /// `project`: the project's reference, or `url` of a server of your own. With `hs256_secret`
     /// also tokens signed with the legacy secret.
     Supabase,
-    /// `domain`: the frontend API's host.
+    /// Requires `domain`, the host of the frontend API.
     Clerk,
-    /// `user_pool`. Access tokens, whose audience is `client_id`; with `aud_claim: aud` ID tokens.
+    /// Requires `user_pool`. For access tokens, whose audience is in `client_id`; with `aud_claim:
+    /// aud`, for ID tokens.
     Cognito,
-    /// `tenant`, or `tenants` for several.
+    /// Requires `tenant`, or `tenants` for several.
     Entra,
-    /// `url` of the server and `realm`.
+    /// Requires `url`, the address of the server, and `realm`.
     Keycloak,
-    /// `client_id`.
+    /// Requires `client_id`.
     Workos,
-    /// `team`, and `aud`, the application's tag.
+    /// Requires `team` and `aud`, the application's AUD tag.
     CloudflareAccess,
-    /// `aud`, the path of the backend: every customer of Google has the same issuer and keys.
+    /// Requires `aud`, the path of the backend, because all customers of Google have the same
+    /// issuer and keys.
     GoogleIap,
     /// `domain`; with `authorization_server` another one than `default`.
     Okta,
@@ -265,7 +266,7 @@ impl OneOrMany {
     }
 }
 
-/// Names alone, or names with the values that are accepted.
+/// A list of names, or a mapping from names to accepted values.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum RawClaims {

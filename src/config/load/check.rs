@@ -47,7 +47,7 @@ fn own_paths(config: &Config) -> Option<Diagnostic> {
     if config.api_prefix == "/" {
         return Some(Diagnostic::error(
             "api_prefix",
-            "the gateway's own paths can not be all paths",
+            "the gateway's own paths cannot be all paths",
         ));
     }
     path_fault(&config.api_prefix).map(|fault| Diagnostic::error("api_prefix", fault))
@@ -99,13 +99,13 @@ fn session(config: &Config) -> Vec<Diagnostic> {
     {
         found.push(Diagnostic::error(
             "session.signing_keys.publish_ahead",
-            "not shorter than `rotate_every`",
+            "must be shorter than `rotate_every`",
         ));
     }
     if session.max_sessions_per_user == Some(0) {
         found.push(Diagnostic::error(
             "session.max_sessions_per_user",
-            "nobody could sign in",
+            "must be at least 1: with 0, nobody could sign in",
         ));
     }
     if session.audience.as_deref() == Some("") {
@@ -116,15 +116,18 @@ fn session(config: &Config) -> Vec<Diagnostic> {
         found.push(
             Diagnostic::error(
                 "session.key_encryption_keys",
-                "missing key: who reads the database could sign",
+                "missing key: anyone who can read the database could sign tokens",
             )
-            .hint("`openssl rand -base64 32` makes one; or keep the keys in `signing_keys.files`"),
+            .hint(
+                "`openssl rand -base64 32` generates one; or keep the keys in \
+                `signing_keys.files`",
+            ),
         );
     }
     if config.store.postgres_connections == 0 {
         found.push(Diagnostic::error(
             "store.postgres_connections",
-            "must be more than zero",
+            "must be greater than zero",
         ));
     }
     if config.store.path.as_os_str().is_empty() {
@@ -133,7 +136,7 @@ fn session(config: &Config) -> Vec<Diagnostic> {
     if config.store.cache_size.as_u64() == 0 {
         found.push(Diagnostic::error(
             "store.cache_size",
-            "must be more than zero",
+            "must be greater than zero",
         ));
     }
     found
@@ -143,8 +146,11 @@ fn linking(config: &Config) -> Option<Diagnostic> {
     let trusted = config.issuers.iter().filter(|issuer| issuer.email_trusted);
     let links = trusted.take(2).count() == 2;
     (config.link_by_verified_email && !links).then(|| {
-        Diagnostic::error("link_by_verified_email", "no two issuers to link between")
-            .hint("set `email_trusted: true` on both")
+        Diagnostic::error(
+            "link_by_verified_email",
+            "there are no two issuers to link between",
+        )
+        .hint("set `email_trusted: true` on both")
     })
 }
 
@@ -187,14 +193,14 @@ fn session_scopes(config: &Config) -> Vec<Diagnostic> {
             return Some(fault);
         }
         if scope == BASIC {
-            return Some("every session has this");
+            return Some("every session has this scope");
         }
         // The platform's clients take these for a sign-in that is not finished.
         if ["requiresAdditionalAuth", "device:register"].contains(&scope.as_str()) {
-            return Some("clients take this for an unfinished sign-in");
+            return Some("clients treat this scope as an unfinished sign-in");
         }
         let needs_more = config.step_up.scopes.contains(scope);
-        needs_more.then_some("this takes a step-up: it is in `step_up.scopes`")
+        needs_more.then_some("this scope requires a step-up: it is in `step_up.scopes`")
     };
     let scopes = config.session.scopes.iter().enumerate();
     scopes
@@ -223,7 +229,7 @@ fn step_up(config: &Config) -> Vec<Diagnostic> {
 fn scope_fault(scope: &str) -> Option<&'static str> {
     let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     let fits = !scope.is_empty() && scope.bytes().all(is_word);
-    (!fits).then_some("a scope is one word")
+    (!fits).then_some("a scope must be one word")
 }
 
 fn forward(config: &Config) -> Vec<Diagnostic> {
@@ -248,7 +254,7 @@ fn forward(config: &Config) -> Vec<Diagnostic> {
                 "this field carries the session token",
             ));
         } else if !text.needs_session() {
-            let message = "says nothing of the user; `request_headers` sets what is fixed";
+            let message = "has no placeholder for the user; use `request_headers` for fixed values";
             found.push(Diagnostic::error(path, message));
         }
     }
@@ -256,7 +262,7 @@ fn forward(config: &Config) -> Vec<Diagnostic> {
         found.push(
             Diagnostic::error(
                 "forward.scheme",
-                "`Authorization` needs a scheme (RFC 9110 section 11.4)",
+                "`Authorization` requires a scheme (RFC 9110 section 11.4)",
             )
             .hint("use `Bearer`, or another header"),
         );
@@ -298,14 +304,14 @@ fn limits(limits: &Limits) -> Vec<Diagnostic> {
     let mut found: Vec<_> = counts
         .into_iter()
         .filter(|(_, count)| *count == 0)
-        .map(|(key, _)| Diagnostic::error(format!("limits.{key}"), "must be more than zero"))
+        .map(|(key, _)| Diagnostic::error(format!("limits.{key}"), "must be greater than zero"))
         .collect();
     for (key, size) in [
         ("uri_size", limits.uri_size),
         ("token_size", limits.token_size),
     ] {
         if size > limits.header_size {
-            let message = "more than `header_size`, which holds it";
+            let message = "must not be more than `header_size`, which includes it";
             found.push(Diagnostic::error(format!("limits.{key}"), message));
         }
     }
@@ -316,14 +322,14 @@ fn operators(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !config.admin.address.ip().is_loopback() && !config.admin.needs_token() {
         found.push(
-            Diagnostic::error("admin.address", "beyond loopback without a token")
+            Diagnostic::error("admin.address", "not on loopback, but there is no token")
                 .hint("set `admin.token`"),
         );
     }
     if config.admin.connections == 0 {
         found.push(Diagnostic::error(
             "admin.connections",
-            "must be more than zero",
+            "must be greater than zero",
         ));
     }
     if let Some(tls) = &config.admin.tls {
@@ -339,7 +345,10 @@ fn operators(config: &Config) -> Vec<Diagnostic> {
             found.push(Diagnostic::error(path, message));
         };
         if !is_token_name(&token.name) {
-            refuse("a name is of lower-case letters, digits, `-` and `.`, at most 64");
+            refuse(
+                "a name consists of lower-case letters, digits, `-` and `.`, at most 64 \
+                characters",
+            );
         } else if !named.insert(&token.name) {
             refuse("another token has this name");
         }

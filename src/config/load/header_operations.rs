@@ -1,4 +1,4 @@
-//! Whether edits of header fields can be made.
+//! Whether edits of header fields are possible.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,10 @@ pub(super) fn of_request(
         if name == spelling(token_field) {
             return Some("this field carries the session token");
         }
-        (comes_in && name == "cookie").then_some("cookies are the client's; they can be removed")
+        (comes_in && name == "cookie").then_some(
+            "cookies belong to the client; they can only be \
+            removed",
+        )
     })
 }
 
@@ -32,7 +35,7 @@ pub(super) fn of_response(
     diagnostics(path, operations, has_session, |_, _| None)
 }
 
-/// `fault` says what is wrong with a name, and is told whether the field comes in.
+/// `fault` says what is wrong with a name; its argument says whether the field is set or added.
 fn diagnostics(
     path: &str,
     operations: &HeaderOperations,
@@ -57,10 +60,10 @@ fn diagnostics(
             } else if !seen.insert(spelling(name)) {
                 found.push(Diagnostic::error(
                     at,
-                    "another spelling of a field that is here already",
+                    "another spelling of a field that is already listed",
                 ));
             } else if text.needs_session() && !has_session {
-                let message = "speaks of a session, which `auth: none` never has";
+                let message = "refers to a session, which `auth: none` never has";
                 found.push(Diagnostic::error(at, message));
             }
         }

@@ -1,5 +1,5 @@
-//! What an issuer's keys mean beside those of the others and the rest of the file. What they mean
-//! alone is mostly checked by its type.
+//! Checks each issuer against the others and the rest of the file. Most checks of a single issuer
+//! are in its type.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -51,7 +51,8 @@ impl Seen {
 
     fn iss(&mut self, path: &str, iss: String, own: &str, found: &mut Vec<Diagnostic>) {
         if iss.trim_end_matches('/') == own {
-            let message = "this is the gateway's own `iss`; its session tokens are no logins";
+            let message = "this is the gateway's own `iss`; its session tokens cannot be used to \
+                sign in";
             found.push(Diagnostic::error(path, message));
         }
         self.unique("iss", path, iss, found);
@@ -64,7 +65,7 @@ impl Seen {
             .trim_start_matches("__host-")
             .trim_start_matches("__secure-");
         if bare.starts_with(OWN_COOKIES) {
-            let message = "cookies named `vestibule…` are the gateway's own";
+            let message = "cookies named `vestibule…` are reserved for the gateway";
             found.push(Diagnostic::error(path, message));
         }
         self.unique("cookie_name", path, name.to_owned(), found);
@@ -87,13 +88,13 @@ fn header_finding(path: String, name: &str, forward: &str) -> Option<Diagnostic>
     }
     if spelling(name) == "authorization" {
         let message = "bearer tokens in `Authorization` are always read";
-        return Some(Diagnostic::error(path, message).hint("leave the key out"));
+        return Some(Diagnostic::error(path, message).hint("remove this key"));
     }
     let is_ours = spelling(name) == spelling(forward);
     is_ours.then(|| {
         Diagnostic::error(
             path,
-            "`forward.header` carries the session token in this field",
+            "this field carries the session token (`forward.header`)",
         )
     })
 }
@@ -102,10 +103,7 @@ fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("issuers[{number}].{key}");
     for (key, values) in [("aud", &issuer.aud), ("azp", &issuer.azp)] {
         if values.iter().any(String::is_empty) {
-            found.push(Diagnostic::error(
-                at(key),
-                "an empty string is no identifier",
-            ));
+            found.push(Diagnostic::error(at(key), "must not be an empty string"));
         }
     }
     let names = [
@@ -122,13 +120,13 @@ fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
     if issuer.algorithms.is_empty() {
         found.push(Diagnostic::error(
             at("algorithms"),
-            "empty: no token could be accepted",
+            "must not be empty: no token could be accepted",
         ));
     }
     if issuer.leeway > MAX_LEEWAY {
         found.push(
             Diagnostic::error(at("leeway"), "more than 5m")
-                .hint("leeway evens out clocks; it is no longer life for tokens"),
+                .hint("leeway is for clock differences, not for extending the lifetime of tokens"),
         );
     }
     if issuer.max_token_age.is_some_and(|age| age.as_secs() == 0) {
@@ -150,7 +148,7 @@ fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
         if !is_positive {
             found.push(Diagnostic::error(
                 format!("{path}.{key}"),
-                "must be more than zero",
+                "must be greater than zero",
             ));
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         if !is_any && !taken.insert(listener.address.clone()) {
             found.push(Diagnostic::error(
                 format!("{path}.address"),
-                "another listener, or `admin`, has this address",
+                "another listener, or `admin`, already has this address",
             ));
         } else if !is_any && !named.insert(listener.name()) {
             found.push(Diagnostic::error(
@@ -39,7 +39,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             let path = format!("trusted_proxies[{number}]");
             found.push(Diagnostic::error(
                 path,
-                "everybody would be a trusted proxy",
+                "all peers would be trusted proxies",
             ));
         }
     }
@@ -58,33 +58,37 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
     if is_inet && listener.mode != SocketMode::default() {
         found.push(Diagnostic::error(
             format!("{path}.mode"),
-            "is for Unix sockets",
+            "only applies to Unix sockets",
         ));
     }
     if listener.proxy_protocol && is_inet && config.trusted_proxies.is_empty() {
         found.push(
-            Diagnostic::error(format!("{path}.proxy_protocol"), "nobody may speak it")
-                .hint("name the proxies in `trusted_proxies`"),
+            Diagnostic::error(
+                format!("{path}.proxy_protocol"),
+                "no peer may use the PROXY \
+                protocol",
+            )
+            .hint("name the proxies in `trusted_proxies`"),
         );
     }
     let is_https = config.public_url.is_https();
     if listener.redirect_to_https && (listener.tls.is_some() || !is_https) {
         found.push(
             Diagnostic::error(format!("{path}.redirect_to_https"), "leads nowhere")
-                .hint("it is for plaintext listeners beside a `public_url` at `https`"),
+                .hint("it is for plaintext listeners with an `https` `public_url`"),
         );
     }
     if listener.hsts.is_some() && listener.tls.is_none() && !is_https {
         found.push(Diagnostic::error(
             format!("{path}.hsts"),
-            "clients do not come by `https`",
+            "clients do not use `https`",
         ));
     }
     if let Some(tls) = &listener.tls {
         if listener.h2c {
             found.push(
-                Diagnostic::error(format!("{path}.h2c"), "is for plaintext")
-                    .hint("with TLS, `tls.http2` is what turns HTTP/2 on and off"),
+                Diagnostic::error(format!("{path}.h2c"), "only applies to plaintext listeners")
+                    .hint("with TLS, use `tls.http2` to turn HTTP/2 on and off"),
             );
         }
         found.extend(of_tls(&format!("{path}.tls"), tls));
@@ -112,7 +116,7 @@ pub(super) fn of_tls(path: &str, tls: &Tls) -> Vec<Diagnostic> {
     if tls.check_interval.is_zero() {
         found.push(Diagnostic::error(
             format!("{path}.check_interval"),
-            "must be more than zero",
+            "must be greater than zero",
         ));
     }
     found

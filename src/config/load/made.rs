@@ -1,9 +1,9 @@
 //! An issuer that an operator makes while the gateway runs: one entry of `issuers`, by the rules
 //! of the file.
 //!
-//! It may not refer to this machine. A secret or a file that the gateway reads by its own rights
-//! is named in the file alone, by whoever may write that; and since made issuers are shown again
-//! and shared by all gateways, nothing secret may be in one either.
+//! It may not refer to this machine: only the configuration file, and so whoever can write it, may
+//! name secrets and files that the gateway reads with its own permissions. Since issuers created by
+//! operators are shown again and shared by all gateways, they may not contain secrets either.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use crate::config::issuer::Issuer;
 use crate::config::positions::Index;
 use crate::diagnostic::Diagnostic;
 
-/// Reads an issuer and checks it beside those of `config`.
+/// Reads an issuer and checks it together with those of `config`.
 ///
 /// # Errors
 ///
@@ -52,22 +52,25 @@ pub fn document(text: &str) -> Result<Map<String, Value>, String> {
 fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut refuse = |field: &str, message: &str| {
-        let hint = "an issuer of the configuration file may have it";
+        let hint = "only issuers in the configuration file can have it";
         found.push(Diagnostic::error(field, message).hint(hint));
     };
     if document.contains_key("hs256_secret") {
         refuse(
             "hs256_secret",
-            "a secret of this machine can not be named here",
+            "a secret of this machine cannot be referred to here",
         );
     }
     if document.contains_key("jwks_file") {
-        refuse("jwks_file", "a file of this machine can not be named here");
+        refuse(
+            "jwks_file",
+            "a file of this machine cannot be referred to here",
+        );
     }
     let keys = document.get("keys").and_then(Value::as_array);
     let is_private = |key: &Value| PRIVATE_MEMBERS.iter().any(|name| key.get(name).is_some());
     if keys.into_iter().flatten().any(is_private) {
-        refuse("keys", "a key with its private part");
+        refuse("keys", "the key includes its private part");
     }
     found
 }

@@ -38,7 +38,10 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
     }
     if text.starts_with("duplicate field ") {
         let key = Key::Twice(word.to_owned());
-        return (error("given under two names", None).at_key(), Some(key));
+        return (
+            error("this key is set under two names", None).at_key(),
+            Some(key),
+        );
     }
     if text.ends_with("untagged enum OneOrMany") {
         return (error("expected a string or a list of strings", None), None);

@@ -17,11 +17,12 @@ pub(super) fn label_fault(name: &str) -> Option<&'static str> {
     let goes_on = bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !starts || !goes_on {
         return Some(
-            "a name is letters, digits, `.`, `_`, `-`, and starts with one of the first two",
+            "a name consists of letters, digits, `.`, `_` and `-`, and starts with a letter or a \
+             digit",
         );
     }
     if name.len() > MAX_LABEL {
-        return Some("a name has at most 64 characters");
+        return Some("a name can have at most 64 characters");
     }
     None
 }
@@ -39,11 +40,11 @@ pub(super) fn header_fault(name: &str) -> Option<&'static str> {
     }
     let name = spelling(name);
     if HOP_BY_HOP.contains(&name.as_str()) {
-        return Some("this field is about one connection and is not forwarded");
+        return Some("this field applies to one connection and is not forwarded");
     }
     let is_taken = TAKEN.contains(&name.as_str())
         || TAKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    is_taken.then_some("this field has a meaning of its own and can not carry a token")
+    is_taken.then_some("this field has another meaning and cannot carry a token")
 }
 
 /// A header field that the configuration may edit.
@@ -53,9 +54,9 @@ pub(super) fn edited_fault(name: &str) -> Option<&'static str> {
     }
     let name = spelling(name);
     if HOP_BY_HOP.contains(&name.as_str()) || name == "content-length" {
-        return Some("this field frames a message or is about one connection");
+        return Some("this field frames a message or applies to one connection");
     }
-    (name == "x-request-id").then_some("this field carries the request's id")
+    (name == "x-request-id").then_some("this field carries the request id")
 }
 
 /// Header fields that applications take for the same: case and `-`/`_` do not count.
@@ -66,26 +67,27 @@ pub(super) fn spelling(name: &str) -> String {
 /// A path in the one form in which requests are matched.
 pub(super) fn path_fault(path: &str) -> Option<&'static str> {
     let Some(rest) = path.strip_prefix('/') else {
-        return Some("a path starts with `/`");
+        return Some("a path must start with `/`");
     };
     if rest.is_empty() {
         return None;
     }
     if rest.ends_with('/') {
-        return Some("a path ends without `/`; it serves what is below it as well");
+        return Some("a path must not end with `/`; it also matches the paths below it");
     }
     if rest.contains(';') {
         return Some("a path prefix has no `;`: servers read such a path in two ways");
     }
     for segment in rest.split('/') {
         match segment {
-            "" => return Some("a path has no empty segment"),
-            "." | ".." => return Some("a path has no `.` or `..` segment"),
+            "" => return Some("a path must not have empty segments"),
+            "." | ".." => return Some("a path must not have `.` or `..` segments"),
             _ => {}
         }
         if !is_canonical_segment(segment) {
             return Some(
-                "a path has only the characters of RFC 3986 section 3.3, escaped only if needed and then in capitals",
+                "a path can only have the characters of RFC 3986 section 3.3, percent-encoded \
+                 only if necessary and with capital letters",
             );
         }
     }
@@ -143,7 +145,7 @@ pub(super) fn authority_fault(authority: &str) -> Option<&'static str> {
 /// The target of a request: a path, with or without a query.
 pub(super) fn target_fault(target: &str) -> Option<&'static str> {
     if !target.starts_with('/') {
-        return Some("a path starts with `/`");
+        return Some("a path must start with `/`");
     }
     // The parser drops a fragment without a word.
     let invalid = target.contains('#') || target.parse::<PathAndQuery>().is_err();
@@ -153,14 +155,14 @@ pub(super) fn target_fault(target: &str) -> Option<&'static str> {
 /// A host name or address, without a port. A wildcard's `*.` is taken off before.
 pub(super) fn host_fault(host: &str) -> Option<&'static str> {
     if host.contains('*') {
-        return Some("a wildcard is `*.` in front of a name, and stands for what is below it");
+        return Some("a wildcard is `*.` followed by a name, and matches all hosts below it");
     }
     let is_same = |parsed: url::Host| parsed.to_string() == host.to_ascii_lowercase();
     let is_matched = Host::parse(host).is_ok_and(|host| host.port().is_none());
     if is_matched && url::Host::parse(host).is_ok_and(is_same) {
         None
     } else {
-        Some("expected a host name in ASCII or an address, without a port")
+        Some("expected an ASCII host name or an address, without a port")
     }
 }
 

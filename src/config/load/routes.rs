@@ -52,7 +52,10 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
     if let Some(fault) = path_fault(&route.path) {
         found.push(Diagnostic::error(at("path"), fault));
     } else if is_within(&route.path, &config.api_prefix) {
-        let message = format!("`{}` and below is the gateway's own", config.api_prefix);
+        let message = format!(
+            "`{}` and the paths below it are reserved for the gateway",
+            config.api_prefix
+        );
         found.push(Diagnostic::error(at("path"), message));
     }
     if route.authorization == AuthorizationField::Ignore
@@ -68,32 +71,32 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
         found.push(Diagnostic::error(at("replace_prefix"), fault));
     }
     if !route.scopes.is_empty() && route.auth != Access::Required {
-        let message = "scopes need a session, so they need `auth: required`";
+        let message = "scopes require a session: set `auth: required`";
         found.push(Diagnostic::error(at("scopes"), message));
     }
     for (place, scope) in route.scopes.iter().enumerate() {
         if scope != BASIC && !config.session.scopes.contains(scope) {
-            let message = "no session has this: it is not in `session.scopes`";
+            let message = "no session has this scope: it is not in `session.scopes`";
             found.push(Diagnostic::error(at(&format!("scopes[{place}]")), message));
         }
     }
     if let Some(scope) = &route.step_up {
         if route.auth != Access::Required {
-            let message = "step-up needs a session, so it needs `auth: required`";
+            let message = "step-up requires a session: set `auth: required`";
             found.push(Diagnostic::error(at("step_up"), message));
         }
         if !config.step_up.scopes.contains(scope) {
-            let message = "no assertion may ask for this: it is not in `step_up.scopes`";
+            let message = "no assertion can have this scope: it is not in `step_up.scopes`";
             found.push(Diagnostic::error(at("step_up"), message));
         }
     }
     if !route.require.is_empty() && route.auth != Access::Required {
-        let message = "rules on claims need a session, so they need `auth: required`";
+        let message = "rules on claims require a session: set `auth: required`";
         found.push(Diagnostic::error(at("require"), message));
     }
     if let Some(audience) = &route.audience {
         if route.auth == Access::None {
-            let message = "`auth: none` sends no session token, so none for an audience";
+            let message = "`auth: none` forwards no session token, so `audience` has no effect";
             found.push(Diagnostic::error(at("audience"), message));
         }
         if audience.is_empty() {
@@ -101,7 +104,10 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
         }
     }
     if route.body_size.is_some_and(|size| size.as_u64() == 0) {
-        found.push(Diagnostic::error(at("body_size"), "must be more than zero"));
+        found.push(Diagnostic::error(
+            at("body_size"),
+            "must be greater than zero",
+        ));
     }
     for (key, time) in [
         ("timeout", route.timeout),
@@ -110,12 +116,12 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
         ("write_timeout", route.write_timeout),
     ] {
         if time.is_some_and(|time| time.is_zero()) {
-            found.push(Diagnostic::error(at(key), "must be more than zero"));
+            found.push(Diagnostic::error(at(key), "must be greater than zero"));
         }
     }
     let has_session = route.auth != Access::None;
     if !has_session && !route.rate_per_user.is_off() {
-        let message = "counts users, whom `auth: none` never knows";
+        let message = "counts users, who are unknown with `auth: none`";
         found.push(Diagnostic::error(at("rate_per_user"), message));
     }
     found.extend(header_operations::of_request(

@@ -28,7 +28,7 @@ fn levels(log: &Log) -> Vec<Diagnostic> {
             .map_or(directive, |(_module, level)| level);
         if !LEVELS.contains(&level) {
             let hint = choice(level, &LEVELS);
-            let finding = Diagnostic::error("log.level", format!("`{level}` is no level"));
+            let finding = Diagnostic::error("log.level", format!("`{level}` is not a log level"));
             found.push(Diagnostic { hint, ..finding });
         }
     }
@@ -57,7 +57,7 @@ fn otlp(otlp: &Otlp) -> Vec<Diagnostic> {
         found.push(Diagnostic::error("traces.otlp.endpoint", message));
     }
     if otlp.timeout.is_zero() {
-        let message = "must be more than zero";
+        let message = "must be greater than zero";
         found.push(Diagnostic::error("traces.otlp.timeout", message));
     }
     for (name, value) in &otlp.headers {

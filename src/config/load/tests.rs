@@ -2,7 +2,7 @@ use super::*;
 
 mod example;
 
-/// A good configuration; each test changes one thing of it.
+/// A valid configuration; each test changes one thing in it.
 const GOOD: &str = "\
 listeners:
   - address: 127.0.0.1:8080
@@ -75,7 +75,10 @@ fn keys_that_are_unknown_missing_or_given_twice() {
         (
             "    iss: legacy\n",
             "",
-            &["10:5: issuers[1]: `iss` is missing: the exact `iss` of this issuer's tokens"],
+            &[
+                "10:5: issuers[1]: `iss` is missing: set it to the exact `iss` of this issuer's \
+                 tokens",
+            ],
         ),
         (
             "leeway: 30s",
@@ -85,7 +88,7 @@ fn keys_that_are_unknown_missing_or_given_twice() {
         (
             "leeway: 30s",
             "cookie_name: x",
-            &["9:5: issuers[0].cookie_name: given under two names"],
+            &["9:5: issuers[0].cookie_name: this key is set under two names"],
         ),
         (
             "listeners:",
@@ -138,7 +141,8 @@ fn values_of_the_wrong_kind() {
 
 #[test]
 fn a_secret_in_the_file_is_refused_and_not_repeated() {
-    let expected = "22:10: admin.token: a secret is given as `env:NAME` or `file:PATH`, never in the file itself";
+    let expected = "22:10: admin.token: a secret must be a reference, `env:NAME` or `file:PATH`, \
+        and never in the file itself";
     assert_eq!(
         with("admin:\n  token: hunter2hunter2"),
         [expected.replace("22:10", "23:10")]
@@ -171,9 +175,11 @@ fn all_problems_are_told_in_the_order_of_the_file() {
     assert_eq!(
         problems(&of_meaning),
         [
-            "9:13: issuers[0].leeway: more than 5m; leeway evens out clocks; it is no longer life for tokens",
+            "9:13: issuers[0].leeway: more than 5m; leeway is for clock differences, not for \
+             extending the lifetime of tokens",
             "10:11: issuers[1].name: the same as issuers[0].name",
-            "19:11: routes[1].path: a path ends without `/`; it serves what is below it as well",
+            "19:11: routes[1].path: a path must not end with `/`; it also matches the paths below \
+             it",
         ]
     );
 }
@@ -192,7 +198,7 @@ fn what_was_taken_out_moves_no_place_and_makes_no_problem() {
     assert_eq!(
         problems(&text),
         [
-            "4:5: issuers[0]: `iss` is missing: the exact `iss` of this issuer's tokens",
+            "4:5: issuers[0]: `iss` is missing: set it to the exact `iss` of this issuer's tokens",
             "11:5: issuers[1].jwks_file: expected path string, found a list",
             "16:5: routes[0].path: expected a string, found a list",
             &format!("19:23: routes[1].allowed_origins[0]: {no_origin}"),
@@ -205,7 +211,8 @@ fn what_was_taken_out_moves_no_place_and_makes_no_problem() {
 fn public_url_has_a_default_on_loopback_only() {
     let config = parse(GOOD.as_bytes()).unwrap();
     assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080");
-    let missing = "public_url: missing key; it has a default only while the first listener is a loopback port";
+    let missing =
+        "public_url: missing key; it only has a default if the first listener is a loopback port";
     let message = format!("1:1: {missing}");
     assert_eq!(
         changed("127.0.0.1:8080", "0.0.0.0:8080"),
@@ -233,12 +240,12 @@ fn listeners() {
         (
             "127.0.0.1:8080",
             "127.0.0.1:8080\n  - address: 127.0.0.1:8080",
-            &["3:14: listeners[1].address: another listener, or `admin`, has this address"],
+            &["3:14: listeners[1].address: another listener, or `admin`, already has this address"],
         ),
         (
             "127.0.0.1:8080",
             "127.0.0.1:9901",
-            &["2:14: listeners[0].address: another listener, or `admin`, has this address"],
+            &["2:14: listeners[0].address: another listener, or `admin`, already has this address"],
         ),
         (
             "127.0.0.1:8080",
@@ -265,7 +272,8 @@ fn issuers_differ() {
             "iss: legacy",
             "iss: http://127.0.0.1:8080/_vestibule/",
             &[
-                "11:10: issuers[1].iss: this is the gateway's own `iss`; its session tokens are no logins",
+                "11:10: issuers[1].iss: this is the gateway's own `iss`; its session tokens \
+                 cannot be used to sign in",
             ],
         ),
         (
@@ -293,49 +301,49 @@ fn names_of_cookies_and_headers() {
         (
             "acme_token",
             "acme token",
-            &["7:17: issuers[0].cookieName: `cookie_name` is not a cookie's name"],
+            &["7:17: issuers[0].cookieName: `cookie_name` is not a cookie name"],
         ),
         (
             "acme_token",
             "__Host-Vestibule_session",
-            &["7:17: issuers[0].cookieName: cookies named `vestibule…` are the gateway's own"],
+            &[
+                "7:17: issuers[0].cookieName: cookies named `vestibule…` are reserved for the \
+                 gateway",
+            ],
         ),
         ("acme_token", "__Host-acme", &[]),
         (
             "X-Acme-Token",
             "authorization",
             &[
-                "8:13: issuers[0].header: bearer tokens in `Authorization` are always read; leave the key out",
+                "8:13: issuers[0].header: bearer tokens in `Authorization` are always read; \
+                 remove this key",
             ],
         ),
         (
             "X-Acme-Token",
             "Connection",
-            &["8:13: issuers[0].header: this field is about one connection and is not forwarded"],
+            &["8:13: issuers[0].header: this field applies to one connection and is not forwarded"],
         ),
         (
             "X-Acme-Token",
             "Cookie",
-            &[
-                "8:13: issuers[0].header: this field has a meaning of its own and can not carry a token",
-            ],
+            &["8:13: issuers[0].header: this field has another meaning and cannot carry a token"],
         ),
     ]);
     assert_all_with(&[
         (
             "forward: {header: X_Acme-Token}",
-            &["8:13: issuers[0].header: `forward.header` carries the session token in this field"],
+            &["8:13: issuers[0].header: this field carries the session token (`forward.header`)"],
         ),
         ("forward: {header: X-Platform-Session, scheme: ''}", &[]),
         (
             "forward: {header: Transfer-Encoding}",
-            &["22:19: forward.header: this field is about one connection and is not forwarded"],
+            &["22:19: forward.header: this field applies to one connection and is not forwarded"],
         ),
         (
             "forward: {header: Content-Digest}",
-            &[
-                "22:19: forward.header: this field has a meaning of its own and can not carry a token",
-            ],
+            &["22:19: forward.header: this field has another meaning and cannot carry a token"],
         ),
         (
             "forward: {scheme: 'Bearer x'}",
@@ -344,7 +352,8 @@ fn names_of_cookies_and_headers() {
         (
             "forward: {scheme: ''}",
             &[
-                "22:19: forward.scheme: `Authorization` needs a scheme (RFC 9110 section 11.4); use `Bearer`, or another header",
+                "22:19: forward.scheme: `Authorization` requires a scheme (RFC 9110 section \
+                 11.4); use `Bearer`, or another header",
             ],
         ),
     ]);
@@ -358,21 +367,24 @@ fn one_source_of_keys_each_and_safe() {
             "    jwks_file: keys.json\n",
             "",
             &[
-                "10:5: issuers[1]: no keys: give one of `jwks_url`, `discovery: true`, `jwks_file`, `keys`",
+                "10:5: issuers[1]: no keys: set one of `jwks_url`, `discovery: true`, \
+                 `jwks_file`, `keys`",
             ],
         ),
         (
             jwks_url,
             "jwks_url: https://id.acme.example/keys\n    discovery: true",
             &[
-                "6:15: issuers[0].jwks_url: `jwks_url`, `discovery`, `jwks_file` and `keys` exclude each other",
+                "6:15: issuers[0].jwks_url: `jwks_url`, `discovery`, `jwks_file` and `keys` \
+                 cannot be used together",
             ],
         ),
         (
             jwks_url,
             "jwksUrl: http://id.acme.example/keys",
             &[
-                "4:5: issuers[0]: `http://id.acme.example/keys` is not https; `insecure_http: true` allows it beyond loopback",
+                "4:5: issuers[0]: `http://id.acme.example/keys` is not https; `insecure_http: \
+                 true` allows http outside loopback",
             ],
         ),
         (
@@ -387,7 +399,8 @@ fn one_source_of_keys_each_and_safe() {
             jwks_url,
             "jwks_url: http://localhost.example/keys",
             &[
-                "4:5: issuers[0]: `http://localhost.example/keys` is not https; `insecure_http: true` allows it beyond loopback",
+                "4:5: issuers[0]: `http://localhost.example/keys` is not https; `insecure_http: \
+                 true` allows http outside loopback",
             ],
         ),
         (
@@ -398,7 +411,7 @@ fn one_source_of_keys_each_and_safe() {
         (
             jwks_url,
             "jwks_url: https://me:pw@id.acme.example/keys",
-            &["4:5: issuers[0]: a key-set URL must not carry a user name or password"],
+            &["4:5: issuers[0]: a key-set URL must not contain a user name or password"],
         ),
         (jwks_url, "discovery: true", &[]),
         (
@@ -438,24 +451,24 @@ fn figures_of_an_issuer() {
         (
             "leeway: 30s",
             "aud: ['']",
-            &["9:5: issuers[0].aud: an empty string is no identifier"],
+            &["9:5: issuers[0].aud: must not be an empty string"],
         ),
         (
             "leeway: 30s",
             "algorithms: []",
-            &["9:5: issuers[0].algorithms: empty: no token could be accepted"],
+            &["9:5: issuers[0].algorithms: must not be empty: no token could be accepted"],
         ),
         (
             "leeway: 30s",
             "jwks: {timeout: 0s}",
-            &["9:21: issuers[0].jwks.timeout: `jwks.timeout` must be more than zero"],
+            &["9:21: issuers[0].jwks.timeout: `jwks.timeout` must be greater than zero"],
         ),
         (
             "leeway: 30s",
             "jwks: {max_keys: 0, max_body: 0}",
             &[
-                "9:22: issuers[0].jwks.max_keys: must be more than zero",
-                "9:35: issuers[0].jwks.max_body: must be more than zero",
+                "9:22: issuers[0].jwks.max_keys: must be greater than zero",
+                "9:35: issuers[0].jwks.max_body: must be greater than zero",
             ],
         ),
         (
@@ -483,31 +496,39 @@ fn routes_lead_somewhere_and_are_one_each() {
         (
             "/public",
             "/_vestibule",
-            &["19:11: routes[1].path: `/_vestibule` and below is the gateway's own"],
+            &[
+                "19:11: routes[1].path: `/_vestibule` and the paths below it are reserved for the \
+                 gateway",
+            ],
         ),
         (
             "/public",
             "/_vestibule/x",
-            &["19:11: routes[1].path: `/_vestibule` and below is the gateway's own"],
+            &[
+                "19:11: routes[1].path: `/_vestibule` and the paths below it are reserved for the \
+                 gateway",
+            ],
         ),
         ("/public", "/_vestibules", &[]),
         (
             "/public",
             "public",
-            &["19:11: routes[1].path: a path starts with `/`"],
+            &["19:11: routes[1].path: a path must start with `/`"],
         ),
         (
             "/public",
             "/public\n    host: 'a.*.example.com'",
             &[
-                "20:11: routes[1].host: a wildcard is `*.` in front of a name, and stands for what is below it",
+                "20:11: routes[1].host: a wildcard is `*.` followed by a name, and matches all \
+                 hosts below it",
             ],
         ),
         (
             "/public",
             "/public\n    name: a b",
             &[
-                "20:11: routes[1].name: a name is letters, digits, `.`, `_`, `-`, and starts with one of the first two",
+                "20:11: routes[1].name: a name consists of letters, digits, `.`, `_` and `-`, and \
+                 starts with a letter or a digit",
             ],
         ),
         (
@@ -524,22 +545,22 @@ fn routes_lead_somewhere_and_are_one_each() {
             "[127.0.0.1:3000]",
             "[a:1]\n    ejection: {max_percent: 101, duration: 0s}",
             &[
-                "16:29: upstreams.app.ejection.max_percent: more than all servers",
-                "16:44: upstreams.app.ejection.duration: must be more than zero",
+                "16:29: upstreams.app.ejection.max_percent: must not be more than 100",
+                "16:44: upstreams.app.ejection.duration: must be greater than zero",
             ],
         ),
         (
             "[127.0.0.1:3000]",
             "[a:1]\n    health_check: {path: up, interval: 0s}",
             &[
-                "16:26: upstreams.app.health_check.path: a path starts with `/`",
-                "16:40: upstreams.app.health_check.interval: must be more than zero",
+                "16:26: upstreams.app.health_check.path: a path must start with `/`",
+                "16:40: upstreams.app.health_check.interval: must be greater than zero",
             ],
         ),
         (
             "[127.0.0.1:3000]",
             "[a:1]\n    read_timeout: 0s",
-            &["16:19: upstreams.app.read_timeout: must be more than zero"],
+            &["16:19: upstreams.app.read_timeout: must be greater than zero"],
         ),
     ]);
     assert_all(&[
@@ -550,14 +571,12 @@ fn routes_lead_somewhere_and_are_one_each() {
         (
             "/public",
             "/public\n    replace_prefix: x",
-            &["20:21: routes[1].replace_prefix: a path starts with `/`"],
+            &["20:21: routes[1].replace_prefix: a path must start with `/`"],
         ),
         (
             "    auth: none",
             "    auth: none\n    require: {role: admin}",
-            &[
-                "21:5: routes[1].require: rules on claims need a session, so they need `auth: required`",
-            ],
+            &["21:5: routes[1].require: rules on claims require a session: set `auth: required`"],
         ),
         ("    auth: none", "    require: {role: admin}", &[]),
     ]);
@@ -577,7 +596,7 @@ fn routes_lead_somewhere_and_are_one_each() {
         ),
         (
             "auth: none, request_headers: {set: {X-A: '{user.id}'}}",
-            "request_headers.set.X-A: speaks of a session",
+            "request_headers.set.X-A: refers to a session",
         ),
         (
             "request_headers: {add: {authorization: x}}",
@@ -585,7 +604,7 @@ fn routes_lead_somewhere_and_are_one_each() {
         ),
         (
             "request_headers: {add: {Cookie: x}}",
-            "add.Cookie: cookies are the client's",
+            "add.Cookie: cookies belong to the client",
         ),
         (
             "request_headers: {set: {Content-Length: '1'}}",
@@ -609,12 +628,15 @@ fn routes_lead_somewhere_and_are_one_each() {
         ("audience: ''", "audience: empty"),
         (
             "audience: https://billing.test, auth: none",
-            "audience: `auth: none` sends no session token",
+            "audience: `auth: none` forwards no session token",
         ),
-        ("body_size: 0", "body_size: must be more than zero"),
+        ("body_size: 0", "body_size: must be greater than zero"),
         ("timeout: 30s", ""),
-        ("timeout: 0s", "timeout: must be more than zero"),
-        ("read_timeout: 0s", "read_timeout: must be more than zero"),
+        ("timeout: 0s", "timeout: must be greater than zero"),
+        (
+            "read_timeout: 0s",
+            "read_timeout: must be greater than zero",
+        ),
         ("rate_per_client: 10/1s", ""),
         ("rate_per_client: 10", "rate_per_client: "),
         (
@@ -651,7 +673,7 @@ fn routes_lead_somewhere_and_are_one_each() {
 
 #[test]
 fn what_a_room_would_refuse_is_refused_with_its_position() {
-    let host = "expected a host name in ASCII or an address, without a port";
+    let host = "expected an ASCII host name or an address, without a port";
     for name in ["a..b.example", "a~b.example", "a!b", "'*.a..b'"] {
         let to = format!("/public\n    host: {name}");
         let expected = format!("20:11: routes[1].host: {host}");
@@ -732,21 +754,21 @@ fn the_rest_of_the_file() {
     assert_all_with(&[
         (
             "api_prefix: /",
-            &["22:13: api_prefix: the gateway's own paths can not be all paths"],
+            &["22:13: api_prefix: the gateway's own paths cannot be all paths"],
         ),
         (
             "api_prefix: auth",
-            &["22:13: api_prefix: a path starts with `/`"],
+            &["22:13: api_prefix: a path must start with `/`"],
         ),
         ("api_prefix: /auth/v1", &[]),
         (
             "admin: {address: '0.0.0.0:9901'}",
-            &["22:18: admin.address: beyond loopback without a token; set `admin.token`"],
+            &["22:18: admin.address: not on loopback, but there is no token; set `admin.token`"],
         ),
         ("admin: {address: '0.0.0.0:9901', token: env:PATH}", &[]),
         (
             "trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]",
-            &["22:31: trusted_proxies[1]: everybody would be a trusted proxy"],
+            &["22:31: trusted_proxies[1]: all peers would be trusted proxies"],
         ),
         (
             "session: {max_age: 0s, token_ttl: 999ms, audience: ''}",
@@ -760,25 +782,25 @@ fn the_rest_of_the_file() {
             "store: {path: '', cache_size: 0}",
             &[
                 "22:15: store.path: empty",
-                "22:31: store.cache_size: must be more than zero",
+                "22:31: store.cache_size: must be greater than zero",
             ],
         ),
         (
             "limits: {token_size: 64KiB}",
-            &["22:22: limits.token_size: more than `header_size`, which holds it"],
+            &["22:22: limits.token_size: must not be more than `header_size`, which includes it"],
         ),
         (
             "limits: {h2_streams: 0, body_size: 0, header_timeout: 0s}",
             &[
-                "22:22: limits.h2_streams: must be more than zero",
-                "22:36: limits.body_size: must be more than zero",
-                "22:55: limits.header_timeout: must be more than zero",
+                "22:22: limits.h2_streams: must be greater than zero",
+                "22:36: limits.body_size: must be greater than zero",
+                "22:55: limits.header_timeout: must be greater than zero",
             ],
         ),
         ("log: {level: 'info,vestibule::jwks=debug'}", &[]),
         (
             "log: {level: inof}",
-            &["22:14: log.level: `inof` is no level; did you mean `info`?"],
+            &["22:14: log.level: `inof` is not a log level; did you mean `info`?"],
         ),
         ("log: {access_fields: [status, path]}", &[]),
         (
@@ -793,7 +815,7 @@ fn the_rest_of_the_file() {
             "traces: {otlp: {endpoint: 'ftp://localhost/', timeout: 0s}}",
             &[
                 "22:27: traces.otlp.endpoint: not an `http` or `https` address",
-                "22:56: traces.otlp.timeout: must be more than zero",
+                "22:56: traces.otlp.timeout: must be greater than zero",
             ],
         ),
     ]);

@@ -12,9 +12,9 @@ use crate::diagnostic::{Diagnostic, Position};
 
 /// Reads the types.
 ///
-/// Deserialization stops at the first problem. To tell them all, the key or list item that it
-/// stopped at is taken out and the rest is read again, until nothing is wrong or nothing is left
-/// to take out.
+/// Deserialization stops at the first problem. To report all of them, the key or list item where it
+/// stopped is removed and the rest is read again, until nothing is wrong or nothing is left to
+/// remove.
 pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>> {
     let mut document: Value = serde_yaml::from_str(text).map_err(|error| vec![syntax(&error)])?;
     if document.is_null() {
@@ -90,11 +90,11 @@ fn fill_public_url(document: &mut Value) -> Option<Diagnostic> {
     let is_missing = own.is_none() && (first.is_some() || is_unix);
     is_missing.then(|| {
         Diagnostic::error("public_url", "missing key")
-            .hint("it has a default only while the first listener is a loopback port")
+            .hint("it only has a default if the first listener is a loopback port")
     })
 }
 
-/// What was taken out of the document.
+/// What was removed from the document.
 #[derive(Default)]
 struct Taken {
     /// Paths of keys.

@@ -41,7 +41,7 @@ fn check_servers(path: &str, upstream: &Upstream, found: &mut Vec<Diagnostic>) {
         if let Some(fault) = server_fault(&server.address) {
             found.push(Diagnostic::error(path, fault));
         } else if server.is_unix() && upstream.balance == Balance::ConsistentHash {
-            let message = "a Unix socket has no place in a consistent hash";
+            let message = "a consistent hash cannot include Unix sockets";
             found.push(Diagnostic::error(path, message));
         }
     }
@@ -52,20 +52,20 @@ fn check_tls(path: &str, upstream: &Upstream, found: &mut Vec<Diagnostic>) {
         if upstream.protocol == Protocol::Negotiated {
             let finding = Diagnostic::error(
                 format!("{path}.protocol"),
-                "the version is negotiated by TLS, and there is no `tls`",
+                "the version is negotiated with TLS, but there is no `tls`",
             );
-            found.push(finding.hint("use `http1`, or `http2` by prior knowledge"));
+            found.push(finding.hint("use `http1`, or `http2` with prior knowledge"));
         }
         return;
     };
     let path = format!("{path}.tls");
     match (&tls.client_certificate, &tls.client_key) {
         (Some(_), None) => {
-            let message = "missing key: a certificate is shown with its `client_key`";
+            let message = "missing key: `client_certificate` requires `client_key`";
             found.push(Diagnostic::error(format!("{path}.client_key"), message));
         }
         (None, Some(_)) => {
-            let message = "missing key: a key goes with its `client_certificate`";
+            let message = "missing key: `client_key` requires `client_certificate`";
             found.push(Diagnostic::error(
                 format!("{path}.client_certificate"),
                 message,
@@ -75,7 +75,7 @@ fn check_tls(path: &str, upstream: &Upstream, found: &mut Vec<Diagnostic>) {
     }
     check_server_name(&path, tls, upstream, found);
     if tls.insecure_skip_verification && tls.ca.is_some() {
-        let message = "asks nobody, so it makes no use of `ca`";
+        let message = "accepts any certificate, so `ca` has no effect";
         found.push(Diagnostic::error(
             format!("{path}.insecure_skip_verification"),
             message,
@@ -90,7 +90,8 @@ fn check_server_name(path: &str, tls: &Tls, upstream: &Upstream, found: &mut Vec
             found.extend(server_name_fault(name).map(|fault| Diagnostic::error(path, fault)))
         }
         None if upstream.servers.iter().any(|server| server.is_unix()) => {
-            let message = "missing key: a Unix socket has no name that a certificate could be for";
+            let message = "missing key: a Unix socket has no host name to verify a certificate \
+                against";
             found.push(Diagnostic::error(path, message));
         }
         None => {}
@@ -104,14 +105,14 @@ fn check_failures(path: &str, upstream: &Upstream, found: &mut Vec<Diagnostic>) 
     }
     let ejection = &upstream.ejection;
     if ejection.max_percent > 100 {
-        let message = "more than all servers";
+        let message = "must not be more than 100";
         found.push(Diagnostic::error(
             format!("{path}.ejection.max_percent"),
             message,
         ));
     }
     if ejection.failures > 0 && ejection.duration.is_zero() {
-        let message = "must be more than zero";
+        let message = "must be greater than zero";
         found.push(Diagnostic::error(
             format!("{path}.ejection.duration"),
             message,
@@ -120,7 +121,7 @@ fn check_failures(path: &str, upstream: &Upstream, found: &mut Vec<Diagnostic>) 
     for (position, status) in ejection.statuses.iter().enumerate() {
         if !(500..600).contains(status) {
             let path = format!("{path}.ejection.statuses[{position}]");
-            found.push(Diagnostic::error(path, "a failing server says 500 to 599"));
+            found.push(Diagnostic::error(path, "must be from 500 to 599"));
         }
     }
 }
@@ -144,16 +145,20 @@ fn check_resolver(resolver: &Resolver, found: &mut Vec<Diagnostic>) {
     ];
     check_times("resolver", &times, found);
     if resolver.min_ttl > resolver.max_ttl {
-        let message = "longer than `max_ttl`";
+        let message = "must not be longer than `max_ttl`";
         found.push(Diagnostic::error("resolver.min_ttl", message));
     }
 }
 
 fn check_times(path: &str, times: &[(&str, Duration)], found: &mut Vec<Diagnostic>) {
     let zero = times.iter().filter(|(_, time)| time.is_zero());
-    found.extend(
-        zero.map(|(key, _)| Diagnostic::error(format!("{path}.{key}"), "must be more than zero")),
-    );
+    found.extend(zero.map(|(key, _)| {
+        Diagnostic::error(
+            format!("{path}.{key}"),
+            "must be greater than \
+            zero",
+        )
+    }));
 }
 
 /// More than this only multiplies the load on servers that fail.

@@ -89,11 +89,11 @@ fn one_document_of_plain_keys() {
     assert!(Index::of("---\na: 1\n...\n").is_ok());
     assert_eq!(
         faults("a: 1\n---\nb: 2\n")[0].message,
-        "a second document; a configuration is one"
+        "a second YAML document; a configuration is a single document"
     );
     assert_eq!(
         faults("? [a]\n: 1\n")[0].message,
-        "a key must be a plain word"
+        "a key must be a plain string"
     );
 }
 
@@ -112,10 +112,7 @@ fn syntax_is_told_with_its_place() {
 fn nesting_is_bounded() {
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(Index::of(&nested(32)).is_ok());
-    assert_eq!(
-        faults(&nested(33))[0].message,
-        "nested deeper than any configuration"
-    );
+    assert_eq!(faults(&nested(33))[0].message, "nested too deeply");
 }
 
 #[test]
@@ -133,16 +130,13 @@ fn expansion_by_aliases_is_bounded() {
     };
     assert!(Index::of(&levels(4)).is_ok());
     let found = faults(&levels(7));
-    assert_eq!(
-        found[0].message,
-        "expands to more values than any configuration"
-    );
+    assert_eq!(found[0].message, "aliases expand to too many values");
     assert_eq!(
         (found[0].position.unwrap().line, found[0].path.as_str()),
         (6, "a5")
     );
     assert_eq!(
         faults("a: &a [*a]\n")[0].message,
-        "an alias inside its own anchor"
+        "an alias refers to an anchor that contains it"
     );
 }

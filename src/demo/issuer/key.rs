@@ -8,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A P-256 key that signs ES256 (RFC 7518 section 3.4), made anew at each start.
+/// A P-256 key that signs ES256 (RFC 7518 section 3.4), generated at each start.
 pub(super) struct IssuerKey {
     pair: EcdsaKeyPair,
     kid: String,

@@ -15,7 +15,7 @@ use crate::store::{Activity, RevocationScope, SessionRecord};
 /// That many sessions end at once.
 #[derive(Clone, Copy, Debug)]
 pub struct MassEnd<'a> {
-    /// Which.
+    /// The scope of the revocation.
     pub scope: &'a RevocationScope,
     /// The number of the change (see [`crate::store::Change`]): sessions opened after it are not
     /// meant. `u64::MAX` when it is not known.
@@ -47,7 +47,7 @@ pub struct SessionRegistry {
 }
 
 impl SessionRegistry {
-    /// For sessions that last `idle_timeout` without a request; `None` for no bound.
+    /// For sessions that expire after `idle_timeout` without a request; `None` for no limit.
     pub fn new(idle_timeout: Option<Duration>) -> Self {
         let seconds = |timeout: Duration| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
         Self {
@@ -56,12 +56,12 @@ impl SessionRegistry {
         }
     }
 
-    /// The life of the session, shared with all who ask for the same `sid`.
+    /// The handle of the session, shared by all who ask for the same `sid`.
     pub fn register(&self, sid: Uuid) -> Arc<SessionHandle> {
         let begin = || SessionHandle::new(sid, self.idle_timeout);
         let join = |there: &mut Arc<SessionHandle>| {
-            // An ended life stays with those who hold it; whether a session of this `sid` may
-            // live again is for the store to say.
+            // An ended handle stays with those who hold it; only the store decides whether a
+            // session with this `sid` can be opened again.
             if !there.is_valid() {
                 let handle = begin();
                 // What it was seen at is still to be written down.
@@ -81,8 +81,8 @@ impl SessionRegistry {
     }
 
     /// How often many sessions were ended at once. Whoever asks the store about a session reads
-    /// this before, and again after [`Self::bind`]: if it grew, the answer may be of before the
-    /// end, and the end may have come before the life could be found.
+    /// this before, and again after [`Self::bind`]: if it grew, the response may be from before a
+    /// revocation that could not yet find the handle.
     pub fn mass_ends(&self) -> u64 {
         self.mass_ends.load(Ordering::SeqCst)
     }
@@ -121,7 +121,7 @@ impl SessionRegistry {
         holds.then_some(asked.lease)
     }
 
-    /// Says whose session a registered life is, so that ends of many find it.
+    /// Records whose session a registered handle is, so that revocations of many sessions find it.
     pub fn bind(&self, handle: &Arc<SessionHandle>, session: &SessionRecord) {
         handle
             .last_seen
@@ -221,7 +221,7 @@ impl SessionRegistry {
         })
     }
 
-    /// All that live.
+    /// The ids of all live sessions.
     pub fn sids(&self) -> Vec<Uuid> {
         self.select(|handle| handle.is_valid().then(|| handle.sid()))
     }

@@ -92,7 +92,7 @@ fn what_is_still_to_be_written_down_is_not_swept() {
     assert_eq!(handles.count(), 0);
 }
 
-/// What it was seen at goes on to the session's next life.
+/// The time of the last request carries over to the session's next handle.
 #[test]
 fn an_ended_life_is_followed_by_another() {
     let handles = SessionRegistry::default();

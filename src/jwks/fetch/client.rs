@@ -212,8 +212,8 @@ impl Resolve for PublicResolver {
     }
 }
 
-/// Leaves private addresses out. The client connects to one of the others, whatever the name
-/// resolves to by then: a name that is bound anew gains nothing.
+/// Removes private addresses. The client connects to one of the others, whatever the name resolves
+/// to by then, so DNS rebinding gains nothing.
 fn only_public(resolved: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, PrivateAddress> {
     let any = !resolved.is_empty();
     let public: Vec<SocketAddr> = resolved
@@ -231,7 +231,7 @@ struct PrivateAddress;
 
 impl fmt::Display for PrivateAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name resolves into a private network")
+        f.write_str("the name resolves to a private network")
     }
 }
 

@@ -39,10 +39,10 @@ fn malformed(seen: &Seen<'_>) -> Option<String> {
         .get(..7)
         .is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
     {
-        return Some("The text begins with `Bearer `; give the token alone.".to_owned());
+        return Some("The text starts with `Bearer `; enter only the token.".to_owned());
     }
     if text.trim() != text || text.contains(char::is_whitespace) {
-        return Some("The text contains white space; a JWT has none.".to_owned());
+        return Some("The text contains white space, which a JWT never does.".to_owned());
     }
     let parts = text.split('.').count();
     Some(format!(
@@ -60,11 +60,11 @@ fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
     Some(match near {
         Some(known) if known.trim_end_matches('/') == iss.trim_end_matches('/') => format!(
             "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in the \
-             trailing slash, and `iss` is compared exactly."
+             trailing slash, but `iss` must match exactly."
         ),
         Some(known) => format!(
-            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in case, \
-             and `iss` is compared exactly."
+            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in case, but \
+             `iss` must match exactly."
         ),
         None => format!("No issuer has exactly the `iss` {iss:?}."),
     })
@@ -101,12 +101,12 @@ fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
         kids.join(", ")
     };
     let mut hint = format!(
-        "The issuer `{}` has no key {kid:?}; it has: {known}.",
+        "The issuer `{}` has no key {kid:?}; its keys are: {known}.",
         issuer.name()
     );
     if let Some(other) = elsewhere {
         hint += &format!(
-            " The issuer `{}` has a key with this `kid`: its tokens carry another `iss`.",
+            " The issuer `{}` has a key with this `kid`, but its tokens have another `iss`.",
             other.name()
         );
     }
@@ -198,7 +198,7 @@ fn date(seen: &Seen<'_>, claim: &str, what: &str) -> Option<String> {
     let leeway = seen.entry?.issuer.settings().leeway.as_secs();
     Some(if at > now {
         format!(
-            "{what} {} to come, more than the leeway of {leeway} s: a clock is off by as much.",
+            "{what} {} in the future, more than the leeway of {leeway} s: a clock is wrong.",
             span(now, at)
         )
     } else {
@@ -219,7 +219,7 @@ fn audience(seen: &Seen<'_>) -> Option<String> {
             format!("The token has no `{claim}`; the issuer's `aud` is \"{wanted}\".")
         }
         Some(Value::Array(many)) => format!(
-            "The `{claim}` array {} lacks \"{wanted}\".",
+            "The `{claim}` array {} does not contain \"{wanted}\".",
             Value::Array(many.clone())
         ),
         Some(one) => format!("The `{claim}` is {one}; the issuer's `aud` is \"{wanted}\"."),
@@ -239,7 +239,7 @@ fn required_claim(seen: &Seen<'_>) -> Option<String> {
     for required in &seen.entry?.issuer.settings().required_claims {
         let name = &required.name;
         match claims.at(name) {
-            None | Some(Value::Null) => return Some(format!("The claim `{name}` is not there.")),
+            None | Some(Value::Null) => return Some(format!("The claim `{name}` is missing.")),
             Some(value) if required.values.is_empty() || required.values.contains(value) => {}
             Some(value) => return Some(format!("The claim `{name}` is {value}.")),
         }

@@ -27,16 +27,16 @@ fn hints_name_the_mistake() {
     says("expired 90 s ago", |it| {
         it.claims["exp"] = json!(NOW.0 - 90)
     });
-    says("`nbf` is 120 s to come", |it| {
+    says("`nbf` is 120 s in the future", |it| {
         it.claims["nbf"] = json!(NOW.0 + 120)
     });
     says(
-        "`iat` is 45 s to come, more than the leeway of 30 s",
+        "`iat` is 45 s in the future, more than the leeway of 30 s",
         |it| {
             it.claims["iat"] = json!(NOW.0 + 45);
         },
     );
-    says(r#"array ["web"] lacks "api""#, |it| {
+    says(r#"array ["web"] does not contain "api""#, |it| {
         it.settings["aud"] = json!("api");
         it.claims["aud"] = json!(["web"]);
     });
@@ -49,14 +49,14 @@ fn hints_name_the_mistake() {
             it.settings["algorithms"] = json!(["RS256", "PS256"]);
         },
     );
-    says("has no key \"other\"; it has: k.", |it| {
+    says("has no key \"other\"; its keys are: k.", |it| {
         it.header["kid"] = json!("other")
     });
     says("but the key \"k\" is for ES256", |it| {
         it.header["alg"] = json!("ES384")
     });
     says("no fetch has finished yet", |it| it.fixed = false);
-    says("begins with `Bearer `", |it| {
+    says("starts with `Bearer `", |it| {
         it.text = Box::new(|token| format!("Bearer {}", token.replace('.', "")))
     });
     says("white space", |it| it.text = Box::new(|_| "a b".to_owned()));

@@ -10,7 +10,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-/// A key, the issuers that trust it, and a good token: made once.
+/// A key, the issuers that trust it, and a valid token; created once.
 fn good() -> &'static (Issuers, String) {
     static GOOD: OnceLock<(Issuers, String)> = OnceLock::new();
     GOOD.get_or_init(|| {

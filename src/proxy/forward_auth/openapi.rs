@@ -14,7 +14,7 @@ use crate::rejection::{Code, Rejection};
 
 refusals! {
     Refused;
-    /// Of a question.
+    /// The refusals of a check request.
     pub(super) Refusals: endpoint(), credential(), decision(), [
         Rejection::new(Code::InvalidRequest, ""),
         Rejection::new(Code::StepUpRequired, ""),
@@ -63,7 +63,7 @@ pub fn openapi() -> OpenApi {
     for operation in operations(&mut appended) {
         let id = operation.operation_id.take().unwrap_or_default();
         operation.operation_id = Some(id.replace("check", "checkAppended"));
-        let summary = "The same about a path that is appended, as Envoy asks.";
+        let summary = "The same for an appended path, as Envoy sends it.";
         operation.summary = Some(summary.to_owned());
         let path = ParameterBuilder::new()
             .name("path")

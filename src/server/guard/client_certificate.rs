@@ -1,4 +1,4 @@
-//! A client's certificate, made into what upstreams are told of it.
+//! The header fields for upstreams that describe a client's certificate.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ pub(super) fn read(der: &[u8]) -> Option<ClientCertificate> {
     let subject = visible(&parsed.tbs_certificate.subject.to_string());
     let mut sha256 = String::with_capacity(64);
     for byte in digest(&SHA256, der).as_ref() {
-        // Writing to a String can not fail.
+        // Writing to a String cannot fail.
         let _ = write!(sha256, "{byte:02x}");
     }
     Some(ClientCertificate {

@@ -84,7 +84,7 @@ fn client(header: &[u8]) -> io::Result<Option<SocketAddr>> {
 }
 
 fn malformed() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "not a header of the PROXY protocol")
+    io::Error::new(ErrorKind::InvalidData, "not a PROXY protocol header")
 }
 
 /// Of version 1, with its line end.

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::Cause;
 
-/// Tells a plaintext client with an HTTP answer, when few others are being told; else, and before
-/// a TLS handshake, the connection is closed without a word.
+/// Sends a plaintext client an HTTP response, unless too many others are being sent; in that case,
+/// and before a TLS handshake, the connection is closed without a response.
 pub(super) async fn tell(socket: &mut Socket, cause: Cause, told: &Semaphore) {
     let Ok(_permit) = told.try_acquire() else {
         return;
@@ -40,7 +40,7 @@ pub(super) async fn tell(socket: &mut Socket, cause: Cause, told: &Semaphore) {
     .await;
 }
 
-/// How many are told at the same time.
+/// How many responses are sent at the same time.
 pub(super) const TOLD_AT_ONCE: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_UNREAD: usize = 64 << 10;

@@ -31,23 +31,23 @@ pub(super) struct CertificateFile {
     pub(super) expires_at: i64,
 }
 
-/// Why a certificate can not be shown.
+/// Why a certificate cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A file can not be read.
-    #[error("`{path}` can not be read: {cause}", path = .0.display(), cause = .1)]
+    /// A file cannot be read.
+    #[error("`{path}` cannot be read: {cause}", path = .0.display(), cause = .1)]
     Read(PathBuf, io::Error),
     /// No certificate in PEM.
-    #[error("`{}` holds no certificate in PEM", .0.display())]
+    #[error("`{}` contains no PEM certificate", .0.display())]
     NoCertificate(PathBuf),
     /// No private key in PEM.
-    #[error("`{}` holds no private key in PEM", .0.display())]
+    #[error("`{}` contains no PEM private key", .0.display())]
     NoKey(PathBuf),
     /// Not X.509.
-    #[error("the first certificate can not be read: {0}")]
+    #[error("the first certificate cannot be read: {0}")]
     NotX509(String),
     /// The key is not the certificate's, or of no use.
-    #[error("key and certificate do not go together: {0}")]
+    #[error("the key does not match the certificate: {0}")]
     Mismatch(rustls::Error),
 }
 

@@ -1,7 +1,7 @@
 //! Signing keys that an operator keeps in PEM files, in place of those in the store.
 //!
-//! The order of the files is what the schedule is elsewhere: the first key signs, the others are
-//! published beside it, as keys to come or keys that signed before.
+//! The order of the files takes the place of the schedule: the first key signs, and the others are
+//! published as well, as future or former signing keys.
 
 use std::path::{Path, PathBuf};
 
@@ -13,28 +13,28 @@ use crate::config::session::SigningAlgorithm;
 use crate::session::signer::Signer;
 use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord};
 
-/// Why a file gives no key. Says nothing of the key.
+/// Why a file does not contain a usable key. The error reveals nothing about the key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// It can not be read.
+    /// It cannot be read.
     #[error("the signing key {}: {cause}", path.display())]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// What went wrong.
         cause: std::io::Error,
     },
     /// There is no PKCS#8 key in it.
     #[error(
-        "{}: no `PRIVATE KEY` in it; `openssl pkcs8 -topk8 -nocrypt` makes one of older forms",
+        "{}: contains no `PRIVATE KEY`; `openssl pkcs8 -topk8 -nocrypt` converts older formats",
         .0.display()
     )]
     NotPem(PathBuf),
-    /// It is no key that session tokens can be signed with.
-    #[error("{}: not a key for ES256, EdDSA or RS256 with 2048 bits or more", .0.display())]
+    /// The key cannot sign session tokens.
+    #[error("{}: not a key for ES256, EdDSA, or RS256 with at least 2048 bits", .0.display())]
     Unfit(PathBuf),
     /// The first file's key is for another algorithm than the configured one.
-    #[error("{}: the first key signs, and is not one for `session.algorithm`", .0.display())]
+    #[error("{}: the first key signs, but does not fit `session.algorithm`", .0.display())]
     OtherAlgorithm(PathBuf),
 }
 

@@ -1,5 +1,5 @@
 //! Private keys at rest: AES-256-GCM under a key-encryption key, bound to the key's id and to the
-//! environment, so that a sealed key that is moved elsewhere does not open.
+//! environment, so that an encrypted key that is moved elsewhere cannot be decrypted.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -23,25 +23,25 @@ struct KeyEncryptionKey {
     key: LessSafeKey,
 }
 
-/// A key-encryption key or a sealed key can not be used. Says nothing of either.
+/// A key-encryption key or an encrypted key cannot be used. The error reveals nothing about either.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyEncryptionError {
     /// Not 32 bytes in Base64.
-    #[error("`session.key_encryption_keys`: each is 32 random bytes in Base64")]
+    #[error("`session.key_encryption_keys`: each must be 32 random bytes in Base64")]
     BadKey,
     /// The key-encryption key is not, or no longer, configured.
-    #[error("the signing key `{kid}` is sealed with a key that is not configured (`{name}`)")]
+    #[error("the signing key `{kid}` is encrypted with a key that is not configured (`{name}`)")]
     UnknownKey {
         /// The signing key.
         kid: String,
         /// The name of the key-encryption key.
         name: String,
     },
-    /// Another environment's, another key's, or damaged.
-    #[error("the signing key `{0}` does not open")]
+    /// The ciphertext belongs to another environment or key, or is damaged.
+    #[error("the signing key `{0}` cannot be decrypted")]
     Broken(String),
     /// The system's random source failed.
-    #[error("a signing key could not be sealed")]
+    #[error("a signing key could not be encrypted")]
     Failed,
 }
 

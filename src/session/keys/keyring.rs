@@ -29,15 +29,15 @@ pub struct Keyring {
 /// A key without its private half, for operators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyStatus {
-    /// Its id.
+    /// The key's id.
     pub kid: String,
     /// What it signs with.
     pub algorithm: &'static str,
-    /// Where it is in its life.
+    /// Its state in the lifecycle.
     pub state: KeyState,
     /// When it started or will start to sign.
     pub activates_at: UnixTime,
-    /// When it stopped.
+    /// When it stopped signing; `None` if it still signs or has not started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<UnixTime>,
     /// Until when a retired key is published.
@@ -53,7 +53,7 @@ pub struct KeyStatus {
 pub struct TokenKeyValidity(Arc<AtomicBool>);
 
 impl TokenKeyValidity {
-    /// Whether it can.
+    /// Whether tokens signed under this key set can still be verified.
     pub fn is_valid(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -136,8 +136,8 @@ impl Keyring {
         self.key_validity.clone()
     }
 
-    /// The same set in the place of `former`. While each key of that which may have signed a live
-    /// token stays published, its tokens stay good.
+    /// This set as the successor of `former`. The tokens of `former` stay valid as long as each of
+    /// its keys that may have signed a live token stays published.
     pub(super) fn after(self, former: &Self, now: UnixTime) -> Self {
         let stays = |status: &&KeyStatus| {
             let is_over = status.published_until.is_some_and(|until| until <= now);
@@ -155,7 +155,7 @@ impl Keyring {
         }
     }
 
-    /// Voids what was minted under this set, unless `successor` goes on vouching for it.
+    /// Invalidates the tokens minted under this set, unless `successor` still vouches for them.
     pub(super) fn let_go_unless(&self, successor: &Self) {
         if !Arc::ptr_eq(&self.key_validity.0, &successor.key_validity.0) {
             self.key_validity.0.store(false, Ordering::Release);

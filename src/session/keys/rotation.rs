@@ -1,4 +1,4 @@
-//! The life of signing keys as a matter of time: `next`, `current`, `retired`, gone.
+//! The lifecycle of signing keys over time: `next`, `current`, `retired`, gone.
 //!
 //! A key is published before it signs, so that whoever caches the key set has it in time, and
 //! after, for as long as a token that it signed may live. Nothing here reads a private key or the
@@ -10,12 +10,12 @@ use crate::clock::UnixTime;
 use crate::config::session::SigningAlgorithm;
 use crate::store::{KeyState, SigningKeyRecord};
 
-/// When keys change.
+/// When signing keys are rotated.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     /// What signs. Keys of other algorithms, of a former configuration, are left as they are.
     pub algorithm: SigningAlgorithm,
-    /// How long a key signs; `None` for ever.
+    /// How long a key signs; `~` for no limit.
     pub rotate_every: Option<Duration>,
     /// How long it is published before.
     pub publish_ahead: Duration,
@@ -26,7 +26,7 @@ pub struct Schedule {
 /// What is to be done about a set of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// A key that signs from then on must be made.
+    /// A key that signs from this time on must be created.
     Make(UnixTime),
     /// The set is to be written as it is now.
     Write,

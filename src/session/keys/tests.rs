@@ -153,7 +153,7 @@ async fn keys_in_files_sign_in_their_order() {
         "the key that `two` was is published no more"
     );
 
-    // What can not be read changes nothing.
+    // What cannot be read changes nothing.
     let now = keys.keyring().current().kid().to_owned();
     let ec = pem("EC PRIVATE KEY", b"SEC 1");
     for (text, said) in [

@@ -1,4 +1,4 @@
-//! Many sessions at once: listed, ended, made room for.
+//! Many sessions at once: listed, ended, and limited per user.
 
 use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
@@ -202,7 +202,7 @@ pub(super) async fn sessions_under_a_signing_key_end_together(engine: &dyn Engin
         Some(RevocationReason::SigningKeyRevoked)
     );
     assert_eq!(cause(&*store, "later").await, None);
-    // The issuer's tokens are as good as before: another login may be opened at once.
+    // The issuer's tokens stay valid: another login can be opened at once.
     live(&*store, opened("another", at)).await;
     store.close().await;
 }

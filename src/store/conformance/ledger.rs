@@ -124,7 +124,7 @@ pub(super) async fn an_end_and_its_id_go_together(engine: &dyn Engine) {
     let session = |sid| Some(End::Session(sid, RevocationReason::BackchannelLogout));
     let ended = async |sid| store.session(sid).await.unwrap().unwrap().ended.is_some();
 
-    // What can not be ended uses nothing up.
+    // What cannot be ended uses nothing up.
     let missing = End::Sessions(RevocationScope::SigningKey("nobody's".to_owned()));
     let refused = store.end_once(once("1"), Some(missing), NOON).await;
     assert!(

@@ -226,7 +226,7 @@ pub(super) async fn fill(store: &Arc<dyn Store>) {
     store.append_audit(record).await.unwrap();
 }
 
-/// Goes through all tables once; how many rows were taken out.
+/// Sweeps all tables once; returns how many rows were removed.
 async fn sweep(store: &dyn Store, now: UnixTime) -> usize {
     let mut removed = 0;
     loop {

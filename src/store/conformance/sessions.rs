@@ -152,7 +152,7 @@ pub(super) async fn an_idle_session_ends(engine: &dyn Engine) {
         ..token("ada")
     };
     live(&*store, at(0)).await;
-    // Each sign-in is activity, so that idleness starts anew.
+    // Each sign-in counts as activity and restarts the idle timeout.
     live(&*store, at(19)).await;
     live(&*store, at(38)).await;
     let refusal = refused(&*store, at(58)).await;

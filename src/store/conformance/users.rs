@@ -1,4 +1,4 @@
-//! Users are found by `(iss, sub)`, and made once.
+//! Users are found by `(iss, sub)` and created once.
 
 use futures::future::join_all;
 

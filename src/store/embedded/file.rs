@@ -15,28 +15,28 @@ use redb::{
 use super::table::{Read, Snapshot, Table, Transaction, Write, no_room};
 use crate::store::StoreError;
 
-/// Why the file can not be used.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
     #[error(
-        "the store `{}` is in use by another process: one gateway owns the file \
-         (several gateways share a PostgreSQL store)",
+        "the store `{}` is in use by another process: only one gateway can use the file (use \
+         PostgreSQL for several gateways)",
         .0.display()
     )]
     InUse(PathBuf),
-    /// It can not be opened, made or written.
-    #[error("the store `{}` can not be opened: {cause}", .path.display())]
+    /// It cannot be opened, created or written.
+    #[error("the store `{}` cannot be opened: {cause}", .path.display())]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// What the system says.
         cause: io::Error,
     },
     /// It has no room to be written. It is not damaged.
-    #[error("the store `{}` can not be written: {cause}", .path.display())]
+    #[error("the store `{}` cannot be written: {cause}", .path.display())]
     Full {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Which room there is none of.
         cause: &'static str,
@@ -44,20 +44,20 @@ pub enum OpenError {
     /// It is no store, or damaged.
     #[error("`{}` is not a store of this gateway, or it is damaged: {cause}", .path.display())]
     NotAStore {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// What the database says.
         cause: String,
     },
     /// A newer gateway wrote it.
     #[error(
-        "the store `{}` has schema version {found}, this gateway knows versions up to {known}",
+        "the store `{}` has schema version {found}; this gateway supports versions up to {known}",
         .path.display()
     )]
     NewerSchema {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its version.
+        /// The version of the schema that was found.
         found: u32,
         /// The latest version that this gateway reads.
         known: u32,
@@ -147,7 +147,7 @@ impl StoreFile {
         self.lent.load(Ordering::Acquire)
     }
 
-    /// Closes the file for good.
+    /// Closes the file permanently.
     pub(super) fn close(&self) {
         let database = self
             .database
@@ -155,7 +155,8 @@ impl StoreFile {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(Err(error)) = database.map(Database::close) {
-            tracing::warn!(%error, "the store was not closed properly; it recovers at the next start");
+            tracing::warn!(%error, "the store was not closed properly; it will be recovered at \
+                the next start");
         }
     }
 }
@@ -244,7 +245,7 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
     }
 }
 
-/// The file holds private keys: nobody else may read it, whoever made it.
+/// The file contains private keys: nobody else may read it, whoever created it.
 #[cfg(unix)]
 fn make_private(file: &std::fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

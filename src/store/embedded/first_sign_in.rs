@@ -38,8 +38,8 @@ impl FirstSignIn {
         &self,
         tx: &mut Transaction<'_>,
     ) -> Result<Option<SignInOutcome>, StoreError> {
-        // What ends, blocks, deletes or changes is a change; only other newcomers are none, and
-        // they have a row under the same key.
+        // Whatever ends, blocks, deletes or changes a record is a change; only the first sign-ins
+        // of others are not, and those have a row under the same key.
         if latest_change(tx)? != self.as_of {
             return Ok(None);
         }

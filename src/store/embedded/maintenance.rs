@@ -39,7 +39,7 @@ impl Maintenance for Embedded {
         let full = rows.len() == SWEEP_ROWS;
         let mut outdated = Vec::new();
         for (key, value) in rows {
-            // A row that can not be read is not the sweep's to take out, nor to stop at.
+            // The sweep neither removes nor stops at a row that it cannot read.
             if is_outdated(table, &key, &value, now, audit_from).unwrap_or(false) {
                 outdated.push(key);
             }
@@ -185,7 +185,7 @@ fn remove(
     Ok(true)
 }
 
-/// When a UUIDv7 was made.
+/// When a UUIDv7 was created.
 fn uuid_time(key: &[u8]) -> Option<UnixTime> {
     let (seconds, _) = Uuid::from_slice(key).ok()?.get_timestamp()?.to_unix();
     Some(UnixTime(seconds))

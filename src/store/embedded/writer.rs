@@ -119,7 +119,7 @@ trait Job: Send {
     /// Runs in the transaction; may run again in another, when this one is taken back.
     fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError>;
 
-    /// Tells the asker: what `run` made of it, if it was committed.
+    /// Sends the result of `run` to the caller, if it was committed.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -256,7 +256,7 @@ impl Thread {
                 }
                 (Err(error), _) => {
                     self.failing.store(true, Ordering::Relaxed);
-                    tracing::error!(%error, jobs = jobs.len(), "the store was not written");
+                    tracing::error!(%error, jobs = jobs.len(), "the store could not be written");
                     answer_all(jobs, &Err(error));
                     return self.recover();
                 }
@@ -267,7 +267,7 @@ impl Thread {
     /// Opens the file again, however long that takes; jobs that come meanwhile are refused.
     fn recover(&mut self) {
         while let Err(error) = self.file.reopen() {
-            tracing::error!(%error, "the store can not be opened again yet");
+            tracing::error!(%error, "the store cannot be reopened yet");
             while let Ok(message) = self.messages.try_recv() {
                 match message {
                     Message::Job(job) => job.answer(Err(StoreError::from(&error))),

@@ -24,25 +24,25 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::PostgresSettings;
 use crate::store::StoreError;
 
-/// Why the database can not be used. Names no part of the URL.
+/// Why the database cannot be used. Names no part of the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL is none.
-    #[error("the PostgreSQL URL can not be understood")]
+    /// The URL is not valid.
+    #[error("the PostgreSQL URL is not valid")]
     Url,
-    /// The certificates of the authorities can not be read.
-    #[error("the root certificates for PostgreSQL can not be read: {0}")]
+    /// The certificates of the authorities cannot be read.
+    #[error("the root certificates for PostgreSQL cannot be read: {0}")]
     RootCertificates(String),
-    /// The runtime can not be made.
-    #[error("no runtime for the store: {0}")]
+    /// The runtime cannot be started.
+    #[error("cannot start a runtime for the store: {0}")]
     Runtime(std::io::Error),
     /// The database does not answer, or not as it should.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A newer gateway made the schema.
+    /// A newer gateway created the schema.
     #[error("the schema has version {found}, this gateway knows versions up to {known}")]
     NewerSchema {
-        /// Its version.
+        /// The version of the schema that was found.
         found: i32,
         /// The latest version that this gateway reads.
         known: i32,
@@ -177,11 +177,11 @@ impl Database {
             }
         }
         Err(StoreError::Unavailable(
-            "the connection is lost again and again".to_owned(),
+            "the connection was lost repeatedly".to_owned(),
         ))
     }
 
-    /// Runs a transaction and commits it; with the number of the latest change that it made.
+    /// Runs a transaction and commits it; also returns the number of its latest change.
     pub(super) async fn write<I: Sync, T>(
         &self,
         input: &I,
@@ -197,7 +197,7 @@ impl Database {
             }
         }
         Err(StoreError::Unavailable(
-            "other transactions are always first".to_owned(),
+            "the transaction kept conflicting with others".to_owned(),
         ))
     }
 
@@ -222,7 +222,7 @@ impl Database {
 /// A connection on which something is still under way must not be used again.
 fn give_up(client: Object) -> StoreError {
     drop(Object::take(client));
-    StoreError::Unavailable("no answer in time".to_owned())
+    StoreError::Unavailable("no response in time".to_owned())
 }
 
 async fn attempt<I, T>(
@@ -336,7 +336,7 @@ fn tls_config(settings: &PostgresSettings) -> Result<ClientConfig, ConnectError>
                     .map_err(|error| unreadable(error.to_string()))?;
             }
             if roots.is_empty() {
-                return Err(unreadable("no certificate in it".to_owned()));
+                return Err(unreadable("it contains no certificate".to_owned()));
             }
         }
         // None at all is no error here: whether there is TLS is decided when connecting.

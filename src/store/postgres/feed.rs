@@ -31,8 +31,8 @@ pub(super) async fn is_writable(on: &impl GenericClient) -> Result<bool, Failure
     Ok(mode.first().is_some_and(|row| row.get(0)))
 }
 
-/// Tells other gateways that there is something to ask for. A notice that is lost costs them the
-/// time until they look by themselves, so an error is none; nor is a database without notices.
+/// Notifies other gateways of a change. A lost notification only delays them until they poll, so a
+/// failure is not an error, and neither is a database without notifications.
 pub(super) async fn notify(database: &Database, latest: u64) {
     let Ok(client) = database.client().await else {
         return;
@@ -43,7 +43,7 @@ pub(super) async fn notify(database: &Database, latest: u64) {
         execute(&client, sql, &[&text]).await
     };
     if let Ok(Err(Failure::Store(error))) = timeout(NOTICE, notify).await {
-        tracing::debug!(%error, "no notice of a change");
+        tracing::debug!(%error, "other gateways could not be notified of a change");
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn follow(connector: Connector, shared: Arc<Shared>, stop: Canc
         if !failing {
             tracing::warn!(
                 error = describe(&error),
-                "changes can not be followed for now"
+                "changes cannot be received at the moment"
             );
             failing = true;
         }
@@ -85,7 +85,10 @@ async fn listen(
     });
     // A database without notices is looked at alone.
     if let Err(error) = client.batch_execute("LISTEN vestibule_changes").await {
-        tracing::debug!(error = describe(&error), "no notices of changes");
+        tracing::debug!(
+            error = describe(&error),
+            "notifications of changes are not available"
+        );
     }
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,7 +103,7 @@ async fn listen(
         }
         let row = client.query_one(LATEST, &[]).await?;
         if std::mem::take(failing) {
-            tracing::info!("changes are followed again");
+            tracing::info!("changes are received again");
         }
         shared.set_latest(unsigned(row.get(0)));
     }

@@ -298,5 +298,5 @@ const SWEPT: [(&str, &str, &str); 6] = [
     ("changes", "sequence", "at"),
     ("audit", "id", "at"),
 ];
-/// Rows that one batch takes out.
+/// How many rows one batch removes.
 const SWEEP_ROWS: usize = 1000;

@@ -8,7 +8,7 @@ pub(super) async fn migrate(database: &Database) -> Result<(), ConnectError> {
     let mut client = database.client().await?;
     let unavailable = |error| match Failure::from(error) {
         Failure::Store(error) => error,
-        Failure::Again => StoreError::Unavailable("the schema could not be made".to_owned()),
+        Failure::Again => StoreError::Unavailable("the schema could not be created".to_owned()),
     };
     let tx = client.transaction().await.map_err(unavailable)?;
     tx.batch_execute(&format!(

@@ -163,8 +163,8 @@ pub(super) async fn put_setting(tx: &Tx<'_>, name: &str, value: &str) -> Result<
     Ok(())
 }
 
-/// Nobody else writes keys until the commit. A lock on the table, because "there is none" is no
-/// row that could be locked; readers do not wait.
+/// Nobody else can write keys until the commit. The whole table is locked, because there is no row
+/// to lock if there is no key; readers do not wait.
 async fn lock_keys(tx: &Tx<'_>) -> Result<(), Failure> {
     Ok(tx
         .on()

@@ -1,4 +1,4 @@
-//! The store on a real server, made for the test and gone with it.
+//! The store on a real server, which is created for the test and removed with it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

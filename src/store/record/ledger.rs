@@ -21,9 +21,9 @@ pub struct Change {
     /// that was set back. 0 for one that an earlier release wrote.
     #[serde(default)]
     pub mark: u64,
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
-    /// What.
+    /// What changed.
     pub kind: ChangeKind,
 }
 
@@ -113,7 +113,7 @@ pub enum ChangeKind {
 pub struct AuditRecord {
     /// UUIDv7: records sort by time.
     pub id: Uuid,
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
     /// Who: an operator's name, or `gateway`.
     pub actor: String,
@@ -149,7 +149,7 @@ impl Once {
 /// That an identity was deleted: a token issued up to then makes no new user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
     /// Until when it stands.
     pub until: UnixTime,
@@ -158,9 +158,9 @@ pub struct Tombstone {
 /// The session behind a cookie of the gateway, which is known by its hash alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionAlias {
-    /// The session.
+    /// The session's id.
     pub sid: Uuid,
-    /// Until when the cookie is good.
+    /// When the cookie expires.
     pub until: UnixTime,
 }
 

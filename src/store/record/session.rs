@@ -15,7 +15,7 @@ use crate::clock::UnixTime;
 pub struct SessionRecord {
     /// The login's id, the same for every token of that login.
     pub sid: Uuid,
-    /// Whose it is.
+    /// The id of the session's user.
     pub user_id: Uuid,
     /// The issuer's `iss`.
     pub iss: String,
@@ -103,7 +103,7 @@ impl SessionRecord {
 /// That a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
     /// Why.
     pub cause: RevocationReason,
@@ -194,13 +194,13 @@ impl RevocationScope {
     }
 }
 
-/// That the sessions of a scope are over: those which were open when the mark was made. It stands
-/// for their rows, so that ending a million is one write.
+/// Marks the end of the sessions of a scope that were open when the mark was created. It takes the
+/// place of changes to their rows, so that ending a million sessions is one write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotBefore {
     /// Which sessions.
     pub scope: RevocationScope,
-    /// When.
+    /// When it happened.
     pub at: UnixTime,
     /// The change that this was (see [`super::Change`]).
     pub sequence: u64,

@@ -17,9 +17,9 @@ pub struct SigningKeyRecord {
     pub kid: String,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
-    /// Where it is in its life.
+    /// Its state in the lifecycle.
     pub state: KeyState,
-    /// When it was made.
+    /// When it was created.
     pub created_at: UnixTime,
     /// When it starts to sign.
     pub activates_at: UnixTime,
@@ -29,11 +29,11 @@ pub struct SigningKeyRecord {
     /// Until when a retired key stays published.
     #[serde(default)]
     pub published_until: Option<UnixTime>,
-    /// The name of the key-encryption key that `private_key` is sealed with; absent when it is
-    /// plain PKCS#8 DER.
+    /// The name of the key-encryption key that encrypts `private_key`; absent if it is plain PKCS#8
+    /// DER.
     #[serde(default)]
     pub sealed_with: Option<String>,
-    /// PKCS#8 DER (RFC 5958), sealed or not.
+    /// PKCS#8 DER (RFC 5958), encrypted or not.
     pub private_key: PrivateKeyBytes,
 }
 
@@ -47,7 +47,7 @@ impl SigningKeyRecord {
     }
 }
 
-/// The life of a signing key.
+/// The lifecycle of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {

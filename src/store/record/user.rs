@@ -15,9 +15,9 @@ pub struct User {
     /// What proves the user. One `externalUser` for each external identity, `(iss, sub)`, which
     /// no two users share; at most one `email` from each issuer.
     pub credentials: Vec<Credential>,
-    /// When the record was made.
+    /// When the record was created.
     pub created_at: UnixTime,
-    /// The first sign-in; absent for a user made by an operator who has not come yet.
+    /// The first sign-in; absent for a user created by an operator who has not signed in yet.
     #[serde(default)]
     pub first_visit: Option<UnixTime>,
     /// The latest sign-in or activity that was written down.
@@ -82,7 +82,7 @@ pub fn is_workload(id: Uuid) -> bool {
 pub struct Credential {
     /// The id in session tokens and the API.
     pub id: Uuid,
-    /// What it is.
+    /// The kind of credential.
     pub format: CredentialFormat,
     /// The issuer, by its `iss`, that vouched for it.
     pub iss: String,

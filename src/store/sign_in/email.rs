@@ -39,7 +39,7 @@ pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&Us
             .as_deref()
             .is_some_and(|own| folded(own) == address)
     };
-    // What this issuer said before holds no longer, even when the new address can not be had.
+    // What this issuer said before holds no longer, even when the new address cannot be had.
     user.credentials.retain(|held| {
         held.format != CredentialFormat::Email || held.iss != request.iss || same(held)
     });

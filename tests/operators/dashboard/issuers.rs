@@ -125,7 +125,7 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
     let acme = site.acme.iss.clone();
     for (field, value, input, said) in [
         ("name", "", "name", "name"),
-        ("name", "a/b", "name", "a name is letters"),
+        ("name", "a/b", "name", "a name consists of letters"),
         ("name", "acme", "name", "there is an issuer named"),
         ("iss", acme.as_str(), "iss", "acme"),
         (
@@ -278,9 +278,9 @@ async fn keys_are_fetched_now_and_a_failure_is_told() {
     let done = pages.submit(acme, &fetch, &[]).await;
     assert_eq!(done.field("location").as_deref(), Some(acme));
     let page = pages.get(acme).await;
-    assert!(page.contains("last good keys serve") && page.contains("Last error"));
+    assert!(page.contains("last valid keys in use") && page.contains("Last error"));
     let overview = pages.get("/dashboard").await;
-    assert!(overview.contains("the last good keys of the issuer acme serve"));
+    assert!(overview.contains("the last valid keys of the issuer acme are in use"));
     let glance: Value = site.gateway.admin("/admin/api/overview").await.json();
     assert_eq!(glance["complaints"][0]["severity"], "warning");
     assert_eq!(glance["complaints"][0]["page"], acme);

@@ -120,7 +120,7 @@ async fn routes_tell_the_health_of_their_servers() {
             .contains("takes no requests")
     );
     let overview = pages.get("/dashboard").await;
-    assert!(overview.contains("no server of the upstream gone takes requests"));
+    assert!(overview.contains("no server of the upstream gone accepts requests"));
 
     site.gateway
         .configure(|config| config["issuers"] = json!("none"));
@@ -133,12 +133,12 @@ async fn routes_tell_the_health_of_their_servers() {
         303
     );
     let page = pages.get("/dashboard/routes").await;
-    assert!(page.contains("not taken"), "{}", page.text());
+    assert!(page.contains("not applied"), "{}", page.text());
     assert!(
         pages
             .get("/dashboard")
             .await
-            .contains("the configuration file was not taken")
+            .contains("the configuration file is invalid")
     );
     site.passes(&site.acme.token().sign()).await;
 }

@@ -33,7 +33,7 @@ struct Page {
     form: IssuerForm,
     /// The name of the issuer that is changed; `None` for a new one.
     changes: Option<String>,
-    /// Which settings the form was made from.
+    /// Which version of the settings the form was loaded with.
     version: String,
     problems: Problems,
     result: Option<TestResult>,
@@ -302,14 +302,14 @@ impl Input<'_> {
     }
 }
 
-/// The settings of an issuer that operators made.
+/// The settings of an issuer created by operators.
 fn settings(state: &AdminState, name: &str) -> Result<Document, ApiError> {
     let row = issuers::row(state, name)?;
     row.settings.ok_or_else(|| {
         ApiError::new(
             StatusCode::CONFLICT,
             "issuer_from_file",
-            "this issuer comes from the configuration file, which alone can change it",
+            "this issuer comes from the configuration file; change it there",
         )
     })
 }
@@ -324,7 +324,8 @@ fn changed_meanwhile() -> ApiError {
     ApiError::new(
         StatusCode::CONFLICT,
         "conflict",
-        "somebody else changed this issuer since the form was loaded; to save now replaces that",
+        "somebody else changed this issuer since the form was loaded; saving now replaces their \
+         changes",
     )
 }
 

@@ -1,11 +1,11 @@
 //! The inputs of an issuer's form: which settings have one, and what is said of them.
 
-/// One input.
+/// One input of the form for issuers.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
     /// The key in the configuration, and the input's name and id.
     pub(super) key: &'static str,
-    /// What it is.
+    /// The label of the input.
     pub(super) label: &'static str,
     /// What to know about it.
     pub(super) note: &'static str,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 impl Field {
-    /// On one line.
+    /// An input for one line of text.
     pub(super) const fn text(key: &'static str, label: &'static str, note: &'static str) -> Self {
         let kind = Kind::Text;
         Self {
@@ -36,7 +36,7 @@ impl Field {
         }
     }
 
-    /// On several lines.
+    /// An input for several lines, one value on each.
     pub(super) const fn lines(key: &'static str, label: &'static str, note: &'static str) -> Self {
         let kind = Kind::Lines;
         Self {
@@ -47,7 +47,7 @@ impl Field {
         }
     }
 
-    /// Yes or no.
+    /// A check box.
     pub(super) const fn switch(key: &'static str, label: &'static str, note: &'static str) -> Self {
         let kind = Kind::Switch;
         Self {
@@ -65,8 +65,8 @@ pub(super) const JWKS_URL: &str = "jwks_url";
 pub(super) const NAME: Field = Field::text(
     "name",
     "Name",
-    "How logs, metrics and this dashboard call it: letters, digits, `.`, `_` and `-`. \
-     It does not change later.",
+    "The name in logs, metrics and on this dashboard: letters, digits, `.`, `_` and `-`. It \
+     cannot be changed later.",
 );
 pub(super) const ISS: Field = Field::text(
     "iss",
@@ -76,35 +76,35 @@ pub(super) const ISS: Field = Field::text(
 pub(super) const KEYS_AT: Field = Field::text(
     JWKS_URL,
     "Address of the keys (`jwks_url`)",
-    "Answers with a JWK set, such as `https://login.example.com/.well-known/jwks.json`.",
+    "The address of a JWK set, such as `https://login.example.com/.well-known/jwks.json`.",
 );
 pub(super) const COOKIE: Field = Field::text(
     "cookie_name",
     "Cookie",
-    "The cookie in which browsers bring its token.",
+    "The cookie in which browsers send its token.",
 );
 pub(super) const HEADER: Field = Field::text(
     "header",
     "Header field",
-    "A field, beside `Authorization: Bearer`, that carries its bare token.",
+    "A field with its bare token, in addition to `Authorization: Bearer`.",
 );
 pub(super) const AUDIENCE: Field = Field::lines(
     "aud",
     "Audience (`aud`)",
-    "A token is accepted when it names one of these, one on each line. Empty: none is asked for.",
+    "Tokens must name one of these, one per line. If empty, the audience is not checked.",
 );
 pub(super) const ASSUME_VERIFIED: Field = Field::switch(
     "assume_email_verified",
-    "Take addresses for verified",
-    "When no claim says whether an address is verified.",
+    "Treat email addresses as verified",
+    "If no claim says whether an address is verified.",
 );
 pub(super) const EMAIL_TRUSTED: Field = Field::switch(
     "email_trusted",
-    "Link accounts by its verified addresses",
-    "Only where `link_by_verified_email` is on.",
+    "Link accounts by its verified email addresses",
+    "Only if `link_by_verified_email` is on.",
 );
 
-/// What most need.
+/// The fields that most issuers need.
 pub(super) const USUAL: &[Field] = &[
     NAME,
     ISS,
@@ -116,53 +116,53 @@ pub(super) const USUAL: &[Field] = &[
     EMAIL_TRUSTED,
 ];
 
-/// What few need.
+/// The fields under **Advanced settings**.
 pub(super) const SPECIAL: &[Field] = &[
     Field::lines(
         "azp",
         "Authorized parties (`azp`)",
-        "One on each line. Empty: ignored.",
+        "One per line. If empty, not checked.",
     ),
     Field::lines(
         "logout_audience",
         "Audience of logout tokens",
-        "One on each line. Empty: the audience above.",
+        "One per line. If empty, the audience above.",
     ),
     Field::text(
         "leeway",
         "Leeway",
-        "The tolerated difference of clocks, such as `30s`, which is the default.",
+        "The tolerated clock difference; `30s` by default.",
     ),
     Field::text(
         "max_token_age",
-        "Greatest age",
-        "Of a token since its `iat`, such as `1h`.",
+        "Maximum age",
+        "The maximum age of a token since its `iat`, such as `1h`.",
     ),
     Field::text(
         "sid_claim",
-        "Claim of the login",
-        "Names the login at the provider; `sid` by default.",
+        "Login claim",
+        "Identifies the login at the provider; `sid` by default.",
     ),
-    Field::text("email_claim", "Claim of the address", "`email` by default."),
+    Field::text("email_claim", "Email claim", "`email` by default."),
     Field::text(
         "email_verified_claim",
-        "Claim that verifies the address",
+        "Email verification claim",
         "`email_verified` or `emailVerified` by default.",
     ),
     Field::switch(
         "required_for_ready",
-        "Not ready without its keys",
+        "Required for readiness",
         "`/ready` answers 503 while this issuer has no keys.",
     ),
     Field::switch(
         "revoke_on_key_removal",
-        "End sessions with a key",
-        "When a key leaves the key set, so do the sessions that it vouched for.",
+        "End sessions when a key is removed",
+        "When a key disappears from the key set, end the sessions that were opened with it.",
     ),
     Field::switch(
         "deny_private_networks",
         "Refuse private networks",
-        "Key-set addresses may not lead to loopback, private or link-local ranges.",
+        "Key-set addresses must not resolve to loopback, private or link-local ranges.",
     ),
     Field::switch(
         "allow_private_jwks_uri",
@@ -172,6 +172,6 @@ pub(super) const SPECIAL: &[Field] = &[
     Field::switch(
         "insecure_http",
         "Allow plain HTTP for keys",
-        "Whoever is on the way can then make keys, and with them tokens.",
+        "Anyone on the network path can then replace the keys and forge tokens.",
     ),
 ];

@@ -1,6 +1,6 @@
 //! The form of an issuer: settings as fields of a page, there and back.
 //!
-//! Settings without a field of their own, and values that a field can not show, stand in
+//! Settings without a field of their own, and values that a field cannot show, stand in
 //! [`OTHERS`] as text, so that nothing is lost on the way.
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ impl IssuerForm {
         form
     }
 
-    /// What a browser sent. Inputs that are none of this form's are left out.
+    /// What a browser sent. Inputs that do not belong to this form are ignored.
     pub(super) fn sent(fields: &[(String, String)]) -> Self {
         let mut form = Self::default();
         for (name, value) in fields {
@@ -164,7 +164,7 @@ impl IssuerForm {
         self.typed.entry(name).or_default().push(value.to_owned());
     }
 
-    /// Puts a setting into its field; false when there is none, or it can not show the value.
+    /// Puts a setting into its field; false if there is no such field, or it cannot show the value.
     fn takes(&mut self, key: &str, value: &Value) -> bool {
         match (key, value) {
             ("enabled", Value::Bool(enabled)) => {
@@ -257,7 +257,7 @@ fn is_line_value(value: &Value) -> bool {
     value.as_str().is_some_and(is_line)
 }
 
-/// Where keys come from.
+/// The source of an issuer's keys.
 pub(super) const KEYS_FROM: &str = "keys_from";
 /// By OpenID Connect Discovery.
 pub(super) const DISCOVERY: &str = "discovery";
@@ -265,7 +265,7 @@ pub(super) const DISCOVERY: &str = "discovery";
 pub(super) const ADDRESS: &str = "address";
 /// From where the preset or the other settings say.
 pub(super) const ELSEWHERE: &str = "elsewhere";
-/// Settings as text.
+/// The input for settings without a field of their own.
 pub(super) const OTHERS: &str = "others";
 const ALGORITHMS: &str = "algorithms";
 const PRESET: &str = "preset";

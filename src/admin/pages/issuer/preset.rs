@@ -2,11 +2,11 @@
 
 use super::field::Field;
 
-/// One provider.
+/// A provider that has a preset.
 pub(super) struct Preset {
     /// Its word in the configuration.
     pub(super) word: &'static str,
-    /// Its name.
+    /// The provider's name for people.
     pub(super) title: &'static str,
     /// What differs between its customers.
     pub(super) parameters: &'static [Field],
@@ -24,7 +24,7 @@ pub(super) const PRESETS: [Preset; 10] = [
         parameters: &[Field::text(
             "domain",
             "Domain",
-            "The tenant's or the custom domain, such as `acme.eu.auth0.com`.",
+            "The tenant domain or a custom domain, such as `acme.eu.auth0.com`.",
         )],
     },
     Preset {
@@ -33,7 +33,7 @@ pub(super) const PRESETS: [Preset; 10] = [
         parameters: &[Field::text(
             "domain",
             "Domain",
-            "The frontend API's host, such as `clerk.example.com`.",
+            "The host of the frontend API, such as `clerk.example.com`.",
         )],
     },
     Preset {
@@ -42,7 +42,8 @@ pub(super) const PRESETS: [Preset; 10] = [
         parameters: &[Field::text(
             "team",
             "Team",
-            "What precedes `.cloudflareaccess.com`. The audience below is the application's tag.",
+            "The part before `.cloudflareaccess.com`. The audience below is the application's AUD \
+             tag.",
         )],
     },
     Preset {
@@ -51,18 +52,18 @@ pub(super) const PRESETS: [Preset; 10] = [
         parameters: &[Field::text(
             "user_pool",
             "User pool",
-            "Such as `eu-central-1_AbCdEfGhI`. The audience below is the app client's id.",
+            "Such as `eu-central-1_AbCdEfGhI`. The audience below is the app client id.",
         )],
     },
     Preset {
         word: "entra",
         title: "Microsoft Entra ID",
         parameters: &[
-            Field::text("tenant", "Tenant", "The directory's id."),
+            Field::text("tenant", "Tenant", "The directory (tenant) id."),
             Field::lines(
                 "tenants",
                 "Tenants",
-                "In place of one tenant: the ids of all that are trusted, one on each line.",
+                "Instead of one tenant, the ids of all trusted tenants, one per line.",
             ),
         ],
     },
@@ -70,11 +71,11 @@ pub(super) const PRESETS: [Preset; 10] = [
         word: "firebase",
         title: "Firebase",
         parameters: &[
-            Field::text("project", "Project", "The project's id."),
+            Field::text("project", "Project", "The project id."),
             Field::switch(
                 "session_cookie",
                 "Session cookies",
-                "Tokens are the session cookies of its admin SDKs, not ID tokens.",
+                "Accept session cookies of its admin SDKs instead of ID tokens.",
             ),
         ],
     },
@@ -94,11 +95,7 @@ pub(super) const PRESETS: [Preset; 10] = [
     Preset {
         word: "supabase",
         title: "Supabase",
-        parameters: &[Field::text(
-            "project",
-            "Project",
-            "The project's reference.",
-        )],
+        parameters: &[Field::text("project", "Project", "The project reference.")],
     },
     Preset {
         word: "workos",

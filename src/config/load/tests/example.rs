@@ -1,4 +1,4 @@
-//! `config.example.yaml` is good, complete, and tells the truth about defaults.
+//! `config.example.yaml` is valid and complete, and shows the actual defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -127,7 +127,7 @@ impl Server {
         client.batch_execute(&sql).await.unwrap();
     }
 
-    /// A connection beside the store's.
+    /// A connection separate from the store's.
     pub(crate) async fn client(&self, database: &str) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls)
             .await

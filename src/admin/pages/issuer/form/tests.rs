@@ -22,7 +22,7 @@ fn settings_come_back_as_they_were() {
         }),
         json!({"name": "a", "preset": "keycloak", "url": "https://sso.example", "realm": "x",
                "enabled": true}),
-        // What a field can not show.
+        // What a field cannot show.
         json!({"name": "a", "iss": "https://a.example", "aud": ["a\nb"], "leeway": 3,
                "algorithms": ["HS256", "XX"], "preset": "unknown", "enabled": true}),
     ] {
@@ -98,7 +98,8 @@ fn objections_find_their_input() {
     }
 }
 
-/// The presets of the configuration, each made by the form with what its fields ask for.
+/// The presets of the configuration, each created with the form and only the fields that it asks
+/// for.
 #[test]
 fn every_provider_is_an_issuer_with_its_parameters() {
     let file =
