@@ -31,3 +31,4 @@ mod running;
 mod sessions;
 mod tokens;
 mod upstreams;
+mod wording;
