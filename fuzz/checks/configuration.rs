@@ -13,7 +13,8 @@ pub fn check(text: &str) {
         let lines = text.lines().count() + 1;
         assert!(!problems.is_empty());
         for problem in problems {
-            assert!((1..=lines).contains(&problem.line), "{problem}");
+            let line = problem.position.map_or(1, |position| position.line);
+            assert!((1..=lines).contains(&line), "{problem:?}");
         }
     }
     let (Ok(index), Ok(document)) = (Index::of(text), serde_yaml::from_str(text)) else {

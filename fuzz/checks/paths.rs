@@ -1,6 +1,6 @@
 //! Any text as a path and as an authority: what is accepted has one reading.
 
-use vestibule::route::{CanonicalPath, Host, PathPrefix};
+use vestibule::canonical::{CanonicalPath, Host, PathPrefix};
 
 pub fn check(text: &str) {
     let _ = Host::parse(text).map(|host| assert!(host.authority().contains(host.name())));

@@ -26,6 +26,21 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         if let Some(header) = &issuer.header {
             found.extend(header_finding(at("header"), header, &config.forward.header));
         }
+        if issuer.allow_private_jwks_uri {
+            let message = "whoever can change the discovery document can send the gateway's requests for \
+                 keys to any address in its own network";
+            let hint = "set `jwks_url` to the address that the document leads to";
+            let path = at("allow_private_jwks_uri");
+            found.push(Diagnostic::warning(path, message).hint(hint));
+        }
+        if issuer
+            .strip_cookies
+            .iter()
+            .any(|name| name.is_empty() || name == "*")
+        {
+            let message = "a name is missing; a lone `*` would remove every cookie";
+            found.push(Diagnostic::error(at("strip_cookies"), message));
+        }
         claims(number, issuer, &mut found);
         fetching(&at("jwks"), &issuer.jwks, &mut found);
     }

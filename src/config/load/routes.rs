@@ -6,6 +6,7 @@ use super::header_operations;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
 use crate::config::route::Method;
+use crate::config::route::QueryTokens;
 use crate::config::session::BASIC;
 use crate::config::{Access, AuthorizationField, Config, Route};
 use crate::diagnostic::Diagnostic;
@@ -57,6 +58,12 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
             config.api_prefix
         );
         found.push(Diagnostic::error(at("path"), message));
+    }
+    if route.query_tokens == QueryTokens::Forward {
+        let message = "the upstream gets tokens of your issuers that stand in the query; queries end up \
+             in logs, histories and `Referer`";
+        let hint = "this is for an issuer that is itself behind the gateway; otherwise `strip` or `refuse`";
+        found.push(Diagnostic::warning(at("query_tokens"), message).hint(hint));
     }
     if route.authorization == AuthorizationField::Ignore
         && config.forward.header.eq_ignore_ascii_case("authorization")
