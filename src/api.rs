@@ -79,7 +79,7 @@ impl BrowserPolicy {
     }
 }
 
-/// A refusal as an answer: whoever serves the endpoints writes it like any other.
+/// A refusal as a response, which is written like any other.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused(pub Rejection);
 

@@ -1,4 +1,4 @@
-//! Claims of external tokens, as far as a session keeps them.
+//! The claims of external tokens that a session keeps.
 //!
 //! Routes have rules about claims, header fields tell of them, and session tokens repeat some. All
 //! of these are decided from what the session keeps, so that every credential of a session is

@@ -81,8 +81,8 @@ impl Credential<'_> {
         self.issuers.is_empty() || self.issuers.iter().any(|name| **name == *issuer_name)
     }
 
-    /// Whether it can be a JWT, or an opaque cookie of our own. What cannot, such as `Bearer null`, is
-    /// somebody's mistake and nobody's attempt to get in.
+    /// Whether it can be a JWT or one of our own opaque cookies. Anything else, such as `Bearer
+    /// null`, is a mistake rather than an attempt to get in.
     pub fn is_attempt(&self) -> bool {
         self.source == Source::SessionCookie || form::is_jwt(self.token.expose().as_bytes())
     }

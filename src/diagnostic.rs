@@ -73,7 +73,7 @@ impl Diagnostic {
         }
     }
 
-    /// What the operator should know, and may want.
+    /// What the operator should know and may have intended.
     pub fn warning(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,

@@ -110,7 +110,7 @@ impl Exchange {
         }
     }
 
-    /// The session that a presented token stands for.
+    /// The session of a presented token.
     ///
     /// # Errors
     ///
@@ -153,8 +153,8 @@ impl Exchange {
         }
     }
 
-    /// The configured issuer that a refused token names, as a label: verified or not, it is the
-    /// one whose operators want to know.
+    /// The configured issuer that a refused token names, as a label. Verified or not, it is the
+    /// issuer whose operators need to know.
     pub fn issuer_label(&self, credential: &Credential<'_>) -> Arc<str> {
         let named = jwt::unverified_issuer(credential.token.expose());
         let issuers = self.issuers.load();

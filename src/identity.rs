@@ -65,7 +65,7 @@ impl Policy {
 /// What is written down of the client that opens a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// Its address, as far as it is known for sure.
+    /// Its address, if it is known for certain.
     pub address: Option<IpAddr>,
     /// Its `User-Agent`, or the beginning of it.
     pub user_agent: Option<String>,

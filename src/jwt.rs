@@ -35,8 +35,8 @@ pub use refusal::{Generations, Reason, Refusal};
 pub use verified::Verified;
 pub use verify::{verify, verify_assertion, verify_for};
 
-/// The `iss` that a text claims to have, whoever wrote it: only for deciding what to strip.
-/// Reads leniently, since what is stripped too much is only lost to an upstream.
+/// The unverified `iss` of a text, only for deciding what to strip. It is read leniently, since
+/// stripping too much only means that an upstream does not get it.
 pub fn unverified_issuer(token: &str) -> Option<String> {
     let payload = LENIENT.decode(token.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
@@ -46,7 +46,7 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
     }
 }
 
-/// What a token's header says, whoever wrote it: only for asking for a key.
+/// The unverified header of a token, only for selecting a key.
 #[derive(Default)]
 struct UnverifiedHeader {
     kid: Option<String>,

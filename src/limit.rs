@@ -140,8 +140,8 @@ impl<K: Eq + Hash + Clone, C: Clock> fmt::Debug for Limiter<K, C> {
     }
 }
 
-/// What a client is counted by: its IPv4 address, or the network of its IPv6 address, of which
-/// one household has 2^64.
+/// The key for counting a client: its IPv4 address, or the network of its IPv6 address, because one
+/// household has 2^64 addresses.
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

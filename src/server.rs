@@ -84,7 +84,7 @@ pub enum ServeError {
     Proxy,
 }
 
-/// How the gateway comes to its sockets and its store.
+/// How the gateway gets its sockets and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Without taking over from a running gateway.

@@ -8,10 +8,10 @@
 //! What is durable when an operation returns: everything, but for the session row of a known user
 //! (see [`SignIn::durable_session`]).
 //!
-//! What has ended stays ended: a session's row is kept until no token of its login is accepted
-//! any more. Ending many sessions at once writes a mark ([`NotBefore`]) that is laid over their rows
-//! whenever they are read. Every end is a numbered [`Change`], by which gateways drop what they
-//! hold in memory.
+//! A session that has ended stays ended: its row is kept until no token of its login is accepted
+//! any more. Ending many sessions at once writes a mark ([`NotBefore`]) that is applied to their
+//! rows whenever they are read. Every revocation is a numbered [`Change`], which makes gateways
+//! drop what they hold in memory.
 
 use async_trait::async_trait;
 
@@ -59,7 +59,7 @@ pub trait Store:
     /// Whether records can be read and written now.
     async fn health(&self) -> Result<(), StoreError>;
 
-    /// Writes what is queued and lets go of the store. Operations after that are `Unavailable`.
+    /// Writes what is queued and closes the store. Later operations fail with `Unavailable`.
     async fn close(&self);
 
     /// Like [`Store::close`], but temporarily, for another process of this gateway where only one
@@ -83,7 +83,7 @@ pub enum StoreError {
     /// A record cannot be read.
     #[error("a record of the store cannot be read: {0}")]
     Corrupt(&'static str),
-    /// Another record stands in the way; nothing was written.
+    /// Another record conflicts; nothing was written.
     #[error("another record conflicts: {0}")]
     Conflict(&'static str),
     /// The cursor of a page was not created by this store.

@@ -1,10 +1,10 @@
 //! Who may use the operators' listener, for what, and from where.
 //!
-//! With a token, whoever presents it, as far as its role goes ([`role_for`]). Without one, which
-//! only a loopback address allows, whoever is on the machine: there a page of another site, open
-//! in the operator's browser, must not be taken for the operator. `Host` tells a name that was
-//! bound to loopback behind the browser's back (DNS rebinding), `Origin` and `Sec-Fetch-Site` tell
-//! a page of another origin.
+//! With a token, everyone who presents it has access, within its role ([`role_for`]). Without one,
+//! which is only possible on a loopback address, everyone on the machine has: there, a page of
+//! another site that is open in the operator's browser must not be mistaken for the operator.
+//! `Host` reveals a name that was rebound to loopback (DNS rebinding), and `Origin` and
+//! `Sec-Fetch-Site` reveal a page of another origin.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -332,7 +332,7 @@ const ONLY_ASK: [&str; 5] = [
     "/dashboard/external/issuer/{name}/test",
     "/dashboard/logout",
 ];
-/// How the audit names whoever is on the machine.
+/// The name in the audit log for anyone on the machine.
 const LOCAL_USER: &str = "loopback";
 const WRONG_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 

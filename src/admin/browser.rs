@@ -1,8 +1,8 @@
 //! Browsers that are logged in to the dashboard.
 //!
-//! A login with the admin token makes a session of this process: a random id in a cookie that no
-//! script reads and no other site sends, and a second random word that each form repeats, so that
-//! a form of somebody else does nothing. The table holds the id's hash.
+//! A login with an admin token creates a session in this process: a random id in a cookie that
+//! scripts cannot read and other sites cannot send, and a second random value that each form
+//! repeats, so that forged forms are refused. The table holds the hash of the id.
 
 use std::collections::HashMap;
 use std::fmt;

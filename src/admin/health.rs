@@ -36,8 +36,8 @@ struct Readiness {
     degraded: Vec<String>,
 }
 
-/// What operators are told of a store that is not well. The precise cause stands in the log, but for
-/// one that operators mend by themselves.
+/// What operators see of a store with problems. The exact cause is in the log, except for one that
+/// operators can fix themselves.
 pub fn of_store(error: &StoreError) -> String {
     match error {
         StoreError::Full(cause) => format!("the store cannot be written ({cause})"),

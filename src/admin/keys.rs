@@ -29,7 +29,7 @@ pub struct KeyList {
 pub struct KeyRow {
     /// The `kid` in tokens.
     pub kid: String,
-    /// What it signs with.
+    /// Its algorithm.
     pub algorithm: SigningAlgorithm,
     /// Its state in the lifecycle.
     pub state: KeyState,
@@ -111,7 +111,7 @@ pub async fn rotate_now(
     Ok(())
 }
 
-/// Forgets a key that somebody else may have, and ends every session that may have a token by it.
+/// Deletes a leaked key and ends every session that may have a token signed with it.
 pub async fn revoke_one(
     state: &AdminState,
     operator: &Operator,

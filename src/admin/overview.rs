@@ -49,7 +49,7 @@ pub struct Complaint {
 pub enum Severity {
     /// Some requests fail.
     Bad,
-    /// None fails yet, or as somebody wanted it.
+    /// No request fails, or only because an operator wants it so.
     Warning,
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
 
-/// All metrics, with the gauges that are only read when somebody asks.
+/// All metrics, including the gauges that are only updated for a scrape.
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     state.exchange.measure();
     for issuer in state.exchange.issuers().iter() {

@@ -54,7 +54,7 @@ pub struct SessionRow {
     pub state: SessionState,
     /// When it was opened.
     pub opened_at: UnixTime,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: UnixTime,
     /// The latest activity that was written down.
     pub last_seen: UnixTime,
@@ -156,7 +156,7 @@ pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Api
     Ok(found)
 }
 
-/// Ends a session for ever, from the very next request on.
+/// Ends a session permanently, from the next request on.
 pub async fn end(
     state: &AdminState,
     operator: &Operator,

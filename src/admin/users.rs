@@ -242,7 +242,7 @@ pub async fn sign_out_everywhere(
     Ok(())
 }
 
-/// The `iss` that a name or an `iss` stands for, of an issuer that is configured.
+/// The `iss` of the configured issuer with this name or `iss`.
 fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
     let issuers = state.exchange.issuers();
     let named = issuers

@@ -119,7 +119,7 @@ async fn end_sessions(
         .as_ref()
         .is_some_and(|credential| !credential.source.is_cookie());
     if !is_explicit {
-        // The answer takes a cookie away, whoever asked for it.
+        // The response deletes a cookie, even if a page of another site sent the request.
         check_origin(browser_policy, method, headers)?;
     }
     if let Some(credential) = credential {

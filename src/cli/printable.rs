@@ -1,13 +1,12 @@
 //! Text that outsiders wrote, made fit for a terminal.
 //!
-//! A `sub`, an address, a `kid`, an error that quotes one: whoever wrote it could move the cursor,
-//! hide a line, make a new row of a table or turn the direction of writing.
+//! The text may be a `sub`, an address, a `kid`, or an error that quotes one. Its author could
+//! otherwise move the cursor, hide a line, forge a row of a table or change the writing direction.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-/// The text with every character that a terminal obeys, or shows as nothing, in the way of
-/// `\u{1b}`.
+/// The text with every character that a terminal interprets or hides written like `\u{1b}`.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_visible) {
         return Cow::Borrowed(text);

@@ -65,7 +65,7 @@ pub struct Issuer {
     pub cookie_name: Option<String>,
     /// The format of that cookie.
     pub cookie_format: CookieFormat,
-    /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
+    /// Other cookies of the provider that are removed from requests; `*` at the end stands for any
     /// ending.
     pub strip_cookies: Vec<String>,
     /// A header field with its bare token, in addition to `Authorization`.
@@ -159,7 +159,7 @@ impl Issuer {
 pub struct AcceptedIss {
     /// As tokens carry it.
     pub iss: String,
-    /// The spelling by which users are known.
+    /// The spelling of `iss` with which users are stored.
     pub canonical: String,
     /// The tenant that it stands for, under a template.
     pub tenant: Option<String>,
@@ -261,7 +261,7 @@ pub enum Provisioning {
     Auto,
     /// Only operators create users; tokens of unknown users are refused.
     ExistingOnly,
-    /// Never: whoever is no user gets a session all the same. For workloads.
+    /// Users are never created: sessions have no user. For workloads.
     None,
 }
 

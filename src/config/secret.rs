@@ -36,7 +36,7 @@ impl Secret {
 }
 
 impl PartialEq for Secret {
-    /// In constant time: whoever compares secrets learns whether they are equal, no more.
+    /// Compares in constant time, which reveals only whether the secrets are equal.
     fn eq(&self, other: &Self) -> bool {
         let (own, other) = (self.expose().as_bytes(), other.expose().as_bytes());
         aws_lc_rs::constant_time::verify_slices_are_equal(own, other).is_ok()

@@ -1,4 +1,4 @@
-//! Where tokens may stand in a request, by the configuration.
+//! The configured places of tokens in a request.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ impl TokenSources {
         self.headers.iter().map(|place| &place.name)
     }
 
-    /// The fields by which requests present credentials.
+    /// The header fields in which requests present credentials.
     pub fn fields(&self) -> Vec<HeaderName> {
         let mut fields = vec![AUTHORIZATION, COOKIE];
         fields.extend(self.headers().cloned());

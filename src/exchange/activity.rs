@@ -19,7 +19,7 @@ impl Exchange {
         })
     }
 
-    /// Writes down when sessions were last used, as far as that is news.
+    /// Stores when sessions were last used, if that has changed.
     ///
     /// # Errors
     ///

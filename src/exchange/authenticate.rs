@@ -76,7 +76,7 @@ impl Exchange {
         })
     }
 
-    /// The session that a login token stands for.
+    /// The session of a login token.
     pub(super) fn sid_of(&self, verified: &Verified) -> Uuid {
         let signed_part = verified.signed_part_digest();
         self.sid_key.sid(&Login {

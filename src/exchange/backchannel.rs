@@ -18,8 +18,8 @@ use crate::session::login::Mark;
 use crate::store::{Digest, End, Once, RevocationReason, RevocationScope, StoreError};
 
 impl Exchange {
-    /// Ends what a logout token says is over. Each token counts once, at whichever gateway.
-    /// `client`: who sent it.
+    /// Ends the sessions that a logout token names. Each token counts once among all gateways.
+    /// `client` is who sent it.
     ///
     /// # Errors
     ///

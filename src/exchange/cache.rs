@@ -69,7 +69,8 @@ impl SessionCache {
     /// Remembers a session that was begun in this epoch.
     pub fn insert(&self, digest: TokenDigest, session: Arc<Session>, epoch: u64) {
         self.sessions.insert(digest, session);
-        // Looked at after the insertion, so that a forgetting that passed it by is seen here.
+        // Checked after the insertion, so that a concurrent removal that missed the entry is
+        // noticed.
         if self.epoch() != epoch {
             self.sessions.remove(&digest);
         }
@@ -100,7 +101,7 @@ impl Weighter<TokenDigest, Arc<Session>> for Memory {
     }
 }
 
-/// Counts what makes room for others, and drops it as the cache does by itself.
+/// Counts evicted entries and drops them, as the cache would by default.
 #[derive(Clone)]
 struct Evictions {
     count: IntCounter,

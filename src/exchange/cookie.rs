@@ -1,7 +1,7 @@
 //! The session cookie: a session without its external token.
 //!
-//! Set for browsers that came by an issuer's cookie, so that they stay when that cookie goes. The
-//! value is known to the store by its hash and stands for the session as it is: what ends the
+//! Set for browsers that signed in with an issuer's cookie, so that they stay signed in without it.
+//! The store has only the hash of the value, and it refers to the session itself: whatever ends the
 //! session ends the cookie.
 
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Exchange {
             && cookie::is_opaque(credential.token.expose())
     }
 
-    /// The session that a cookie stands for.
+    /// The session of a cookie.
     pub(super) async fn exchange_cookie(
         &self,
         value: &str,

@@ -13,8 +13,8 @@ impl TokenDigest {
         Self::of_bytes(token.as_bytes())
     }
 
-    /// Of a session cookie's value. No token has a space in it, so none has this digest: what a
-    /// cookie stands for is had by the cookie alone.
+    /// The digest of a session cookie's value. No token contains a space, so none has this digest:
+    /// only the cookie itself gives access to its session.
     pub fn of_cookie(value: &str) -> Self {
         Self::of_bytes(&[b"cookie ", value.as_bytes()].concat())
     }

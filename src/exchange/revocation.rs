@@ -18,7 +18,7 @@ use crate::store::{
 };
 
 impl Exchange {
-    /// Ends one session for ever. `None`: nobody knew it, and its id will open none.
+    /// Ends one session permanently. `None` if it was unknown; its id can then never be opened.
     ///
     /// # Errors
     ///
@@ -77,8 +77,8 @@ impl Exchange {
         Ok(first)
     }
 
-    /// Ends the sessions that tokens under an issuer's key opened here, because the issuer took
-    /// the key back. Every gateway sees that by itself and ends its own.
+    /// Ends the sessions that were opened here with tokens under an issuer's key, because the
+    /// issuer removed the key. Every gateway notices that itself and ends its own.
     pub async fn end_opened_under(&self, key: &KeyValidity) {
         for sid in self.registry.opened_under(key) {
             // One that cannot be written down is at least over here.

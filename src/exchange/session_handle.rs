@@ -135,7 +135,7 @@ impl SessionHandle {
         self.owner.get().is_some()
     }
 
-    /// Ends it for every holder, at once and for ever.
+    /// Ends it for every holder, immediately and permanently.
     pub fn end(&self) {
         self.state.fetch_or(ENDED, Ordering::AcqRel);
         self.end_signal().notify_waiters();

@@ -63,8 +63,8 @@ impl Exchange {
         self.minter.keys.rotate(&*self.store, at_once).await
     }
 
-    /// Ends every session that may have a token by a key, and forgets the key, because someone
-    /// else may have it. If it signs, another one takes over first.
+    /// Ends every session that may have a token signed with a leaked key, and deletes the key. If
+    /// the key signs, another one takes over first.
     ///
     /// # Errors
     ///

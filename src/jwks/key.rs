@@ -27,7 +27,7 @@ use verifier::Verifier;
 pub struct KeyValidity(Arc<AtomicBool>);
 
 impl KeyValidity {
-    /// False for ever once the key was missing from a successful fetch.
+    /// Permanently false once the key was missing from a successful fetch.
     pub fn is_valid(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -219,7 +219,7 @@ impl VerifyingKey {
         })
     }
 
-    /// The name by which tokens refer to it.
+    /// The name with which tokens refer to it.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }

@@ -16,8 +16,8 @@ use crate::config;
 use crate::config::issuer::{Algorithm, TENANT_PLACEHOLDER};
 use crate::jwks::{Candidates, KeyMiss, KeySet, VerifyingKey};
 
-/// Whose token it says it is. Reads an unverified claim, which chooses nothing but the rules and
-/// keys by which the token is then judged.
+/// The issuer that the token names. Reads an unverified claim, which only selects the rules and
+/// keys with which the token is then verified.
 pub(super) fn issuer<'a>(claims: &Claims, issuers: &'a Issuers) -> Result<&'a Entry, Reason> {
     match claims.get("iss") {
         None => {

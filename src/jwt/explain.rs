@@ -36,7 +36,7 @@ impl Explanation {
         failed.filter_map(|step| step.hint.clone()).collect()
     }
 
-    /// The code by which the proxy would refuse the token: that of the first failed step.
+    /// The code with which the proxy would refuse the token: that of the first failed step.
     pub fn code(&self) -> Option<&'static str> {
         self.steps.iter().find_map(|step| step.code)
     }

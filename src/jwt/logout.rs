@@ -1,6 +1,6 @@
-//! Logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4): an issuer's word that a
-//! login is over. Judged by the checks of section 2.6, which are those of an external token but
-//! for the kind; so one never stands for the other.
+//! Logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4), with which an issuer ends a
+//! login. They are verified as in section 2.6, which has the checks of an external token except for
+//! the kind, so one can never be used as the other.
 
 use std::sync::Arc;
 

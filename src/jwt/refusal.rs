@@ -145,7 +145,7 @@ reasons! {
     JtiMissing, "jti_missing", "The logout token has no `jti`, which is needed to detect replays.";
 }
 
-/// A token refused, and by which issuer's rules.
+/// A refused token, and the issuer whose rules refused it.
 #[derive(Clone)]
 pub struct Refusal {
     reason: Reason,

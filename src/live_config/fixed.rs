@@ -1,5 +1,5 @@
-//! What a reload cannot change, because it is bound, opened or sized once: it stays as it is,
-//! and is named to whoever asked, until a restart.
+//! What a reload cannot change, because it is bound, opened or sized once: it stays the same until
+//! a restart, and the reload reports it.
 
 use crate::config::{Config, Limits, Log, SessionSettings};
 

@@ -1,4 +1,4 @@
-//! One look at a file, by which a change is noticed.
+//! The state of a file at one point in time, for noticing changes.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -41,7 +41,7 @@ fn said(errors: &[Diagnostic]) -> String {
 }
 
 impl LiveConfig {
-    /// Makes an issuer. Its name, by which it is found.
+    /// Creates an issuer and returns its name.
     ///
     /// # Errors
     ///

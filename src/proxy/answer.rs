@@ -37,8 +37,7 @@ pub async fn refuse(
     .await
 }
 
-/// Writes a refusal of a request that was to be forwarded, for whoever asked: problem details or
-/// a page.
+/// Writes a refusal of a request to be forwarded: problem details for programs, a page for people.
 pub async fn refuse_proxied(
     session: &mut Session,
     rejection: &Rejection,

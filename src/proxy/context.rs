@@ -52,7 +52,7 @@ impl Phase {
 pub struct RequestContext {
     /// The configuration under which the whole request is served.
     pub snapshot: Arc<Snapshot>,
-    /// What it came on.
+    /// The connection on which it arrived.
     pub connection: Arc<Connection>,
     /// Told to the client and the log.
     pub id: RequestId,

@@ -290,7 +290,7 @@ fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
         && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
 }
 
-/// Whether the browser had better forget the gateway's cookie.
+/// Whether the browser should delete the gateway's cookie.
 fn is_dead(rejection: &Rejection) -> bool {
     matches!(
         rejection.code,

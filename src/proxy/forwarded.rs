@@ -16,7 +16,7 @@ use pingora::http::RequestHeader;
 use super::headers::insert;
 use crate::field_name::folded;
 
-/// The client as far as it is known for sure.
+/// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     /// The nearest address that is no trusted proxy.
@@ -161,7 +161,7 @@ impl Written {
     }
 }
 
-/// Adds to what a trusted proxy said; the field of any other peer is gone already.
+/// Extends a trusted proxy's field; that of any other peer has already been removed.
 fn append(request: &mut RequestHeader, text: &'static str, name: &HeaderName, item: Bytes) {
     let mut fields = request.headers.get_all(name).iter().peekable();
     let value = if fields.peek().is_none() {
@@ -180,7 +180,7 @@ fn append(request: &mut RequestHeader, text: &'static str, name: &HeaderName, it
     }
 }
 
-/// Sets what no trusted proxy said.
+/// Sets the fields that no trusted proxy has set.
 fn set(
     request: &mut RequestHeader,
     text: &'static str,

@@ -122,8 +122,8 @@ pub fn apply(
     insert_all(operations.incoming(), header, sources)
 }
 
-/// Tells the upstream what the gateway and the route tell it: who the user is, the route's edits,
-/// and last, so that no edit stands in its place, the session token.
+/// Adds the fields for the upstream: the user's identity, then the route's edits, and last, so that
+/// no edit can replace it, the session token.
 pub fn inject(
     request: &mut RequestHeader,
     route: Option<&Route>,

@@ -220,7 +220,7 @@ pub(super) fn strip_all_credentials(request: &mut RequestHeader) {
     request.remove_header(&AUTHORIZATION);
 }
 
-/// Takes out fields by which some servers take another method than the request's.
+/// Removes fields that make some servers use another method than the request's.
 pub(super) fn strip_method_overrides(request: &mut RequestHeader) {
     static OVERRIDES: LazyLock<FieldNames> =
         LazyLock::new(|| METHOD_OVERRIDES.iter().copied().collect());

@@ -1,4 +1,4 @@
-//! Sends a browser that is refused for want of a login to where people sign in.
+//! Redirects a browser without a login to the login page.
 //!
 //! Only navigations are redirected: requests from scripts and programs are refused with 401. The
 //! address to return to is the requested one, on a host that the configuration names; the target of
@@ -73,7 +73,7 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     negotiation::prefers_html(headers.get_all(ACCEPT))
 }
 
-/// Whether the login page itself would be refused for want of a login.
+/// Whether the login page itself requires a login.
 fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext) -> bool {
     let host = match login.authority().map(Host::parse) {
         None => inspected.host,

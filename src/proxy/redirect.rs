@@ -19,7 +19,7 @@ pub(super) fn location(inspected: &Inspected<'_>, port: u16) -> String {
     }
 }
 
-/// Answers with 308, by which the method stays what it was.
+/// Responds with 308, which keeps the method.
 pub(super) async fn answer(
     session: &mut Session,
     location: &str,

@@ -27,7 +27,7 @@ impl CertificateNames {
     pub fn of(&self, host: &str) -> &[usize] {
         let host = host.to_ascii_lowercase();
         let exact = self.0.get(host.as_str());
-        // RFC 6125 section 6.4.3: a wildcard stands for one label.
+        // RFC 6125 section 6.4.3: a wildcard matches one label.
         let wildcard = || {
             let (_, parent) = host.split_once('.')?;
             self.0.get(format!("*.{parent}").as_str())

@@ -4,8 +4,8 @@ use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
-/// Takes out fields by which the upstream would set a cookie of these `names`, the gateway's own,
-/// and puts in `ours`.
+/// Removes fields with which the upstream would set one of the gateway's own cookies (`names`), and
+/// adds `ours`.
 pub(super) fn keep_ours(
     response: &mut ResponseHeader,
     names: &[&str],

@@ -171,12 +171,12 @@ impl Snapshot {
             .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
     }
 
-    /// Whether a path is one by which another proxy asks about a request.
+    /// Whether a path is that of another proxy's check request.
     pub fn is_question(&self, path: &str) -> bool {
         path == self.check || self.asked_path(path).is_some()
     }
 
-    /// What a proxy appended to the path by which it asks, the query with it.
+    /// What a proxy appended to the path of its check request, including the query.
     pub fn asked_path<'a>(&self, target: &'a str) -> Option<&'a str> {
         target
             .strip_prefix(&*self.check)

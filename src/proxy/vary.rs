@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
-/// The fields by which requests present credentials.
+/// The header fields in which requests present credentials.
 #[derive(Debug)]
 pub struct Varying {
     names: Vec<HeaderName>,

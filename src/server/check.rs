@@ -78,7 +78,7 @@ fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
         let load = |tls: &Tls| ListenerTls::load(name.clone(), tls, Arc::clone(metrics));
         let before = found.len();
         for (number, certificate) in tls.certificates.iter().enumerate() {
-            // Each by itself, so that one does not hide the others.
+            // Each one separately, so that one does not hide the others.
             let alone = Tls {
                 certificates: vec![certificate.clone()],
                 client_auth: None,

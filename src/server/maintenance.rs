@@ -1,4 +1,4 @@
-//! What is done at intervals: forgetting, writing down, sweeping.
+//! Periodic maintenance: dropping ended sessions, storing activity, sweeping the store.
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ impl NewProcess {
         Ok(Self { program, arguments })
     }
 
-    /// Starts it. What becomes of it is logged by itself, and here when it ends before its time.
+    /// Starts the process. It logs its own progress; its early end is logged here.
     pub(super) fn start(&self) {
         let started = Command::new(&self.program).args(&self.arguments).spawn();
         let mut child = match started {

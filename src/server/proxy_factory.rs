@@ -35,7 +35,7 @@ pub(super) async fn make(settings: &Arc<ServerConf>, gateway: Gateway) -> io::Re
     let (give, mut given) = mpsc::channel(1);
     let handler: ProcessCustomSession<Gateway, PacedConnector> =
         Arc::new(move |proxy, _stream, _shutdown| {
-            // A second connection is somebody else's, and means nothing.
+            // A second connection does not come from the new process and is ignored.
             let _ = give.try_send(proxy);
             Box::pin(async { None })
         });

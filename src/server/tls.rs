@@ -111,7 +111,7 @@ pub struct ListenerTls {
 pub struct Presented {
     /// Performs the TLS handshake.
     pub acceptor: Acceptor,
-    /// What it is made of.
+    /// Its certificates and settings.
     pub config: Arc<ServerConfig>,
     /// Which certificates it has.
     pub names: Arc<CertificateNames>,

@@ -1,5 +1,5 @@
-//! The gateway's session cookie: an opaque value that stands for a session, known to the store by
-//! its hash alone.
+//! The gateway's session cookie: an opaque value that refers to a session. The store has only its
+//! hash.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;

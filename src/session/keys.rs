@@ -235,7 +235,7 @@ impl KeyRules {
         Ok(read.map_err(|_| SignerError::Read)??)
     }
 
-    /// Writes the set as `edit` and the schedule want it; the set afterwards.
+    /// Writes the set after `edit` and the schedule have changed it, and returns it.
     async fn change(
         &self,
         store: &dyn Store,

@@ -58,7 +58,7 @@ pub struct Terms {
     pub not_after: UnixTime,
     /// Its `aud`; the minter's when absent.
     pub audience: Option<String>,
-    /// What it allows; all that sessions do when absent.
+    /// Its scopes; if absent, all scopes of sessions.
     pub scopes: Option<Arc<Scopes>>,
     /// Bound into the token.
     pub session_public_key: Option<String>,
@@ -90,7 +90,7 @@ pub struct SessionTokenClaims {
     pub exp: UnixTime,
     /// Whom it is for.
     pub aud: String,
-    /// What it allows, words apart by spaces.
+    /// Its scopes, separated by spaces.
     #[serde(default)]
     pub scope: String,
     /// When it was minted.

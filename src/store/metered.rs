@@ -76,7 +76,7 @@ impl Operation {
     }
 }
 
-/// Has each operation measured under its own name; what stands in brackets is passed on as it is.
+/// Measures each operation under its own name; attributes in brackets are passed on unchanged.
 macro_rules! metered {
     ($($trait:ident [$($plain:item)*] {
         $(fn $operation:ident($($argument:ident: $type:ty),*) -> $output:ty;)*

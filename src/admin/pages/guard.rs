@@ -53,7 +53,7 @@ pub(super) async fn only_this_site(
     next.run(request).await
 }
 
-/// Operators only, as far as their role goes.
+/// Only operators have access, within their role.
 pub(super) async fn only_visitors(
     State(state): State<AdminState>,
     mut request: Request,

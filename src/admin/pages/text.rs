@@ -42,7 +42,7 @@ fn largest_unit(seconds: u64) -> String {
     format!("{} {name}", seconds / size)
 }
 
-/// From how many seconds on, how many of them, by which name.
+/// The threshold in seconds, the length of the unit in seconds, and its name.
 const UNITS: [(u64, u64, &str); 3] = [
     (2 * DAY, DAY, "d"),
     (2 * HOUR, HOUR, "h"),

@@ -21,7 +21,7 @@ pub trait Shown {
 
     /// The response's status.
     fn status(&self) -> StatusCode;
-    /// The word by which clients tell it from others of the status.
+    /// The code that distinguishes it from others with the same status.
     fn code(&self) -> &str;
     /// The response's body.
     fn content(&self) -> Value;

@@ -28,7 +28,7 @@ pub struct Introspection {
     sid: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
-    /// What it allows, words apart by spaces.
+    /// Its scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

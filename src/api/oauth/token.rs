@@ -29,7 +29,7 @@ pub struct Granted {
     token_type: &'static str,
     /// The token's remaining lifetime in seconds.
     expires_in: u64,
-    /// What it allows, words apart by spaces.
+    /// Its scopes, separated by spaces.
     scope: String,
 }
 
@@ -201,7 +201,7 @@ async fn opened(
     Ok((granted.account, terms))
 }
 
-/// What is asked for of the scopes that are held: all of them, when nothing is said.
+/// The requested part of the session's scopes; all of them if nothing is requested.
 fn part(held: &Arc<Scopes>, asked: Option<&str>) -> Result<Arc<Scopes>, OAuthError> {
     match asked {
         None => Ok(Arc::clone(held)),

@@ -100,7 +100,7 @@ pub async fn verify(
     }))
 }
 
-/// Whether a scope needs an elevated token, and by which credentials it is had.
+/// Whether a scope requires an elevated token, and which credentials can get one.
 #[utoipa::path(
     post,
     path = "/stepUp/check",

@@ -120,8 +120,8 @@ pub(super) struct RawIssuer {
     /// The format of that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
-    /// Further cookies of the provider, which leave requests, too; `*` at the end stands for any
-    /// ending. Those that a preset knows leave in any case.
+    /// Other cookies of the provider that are removed from requests; `*` at the end stands for any
+    /// ending. Those that a preset knows are always removed.
     #[serde(default)]
     pub(super) strip_cookies: Vec<String>,
     /// A header field with its bare token, in addition to `Authorization`.
@@ -136,8 +136,8 @@ pub(super) struct RawIssuer {
     /// Accept base64url with padding.
     #[serde(default)]
     pub(super) allow_padding: Option<bool>,
-    /// The claim that names the user, or several, of which the first that says something counts;
-    /// `sub` by default.
+    /// The claim that identifies the user, or a list whose first claim with a value counts; by
+    /// default `sub`.
     #[serde(default)]
     pub(super) subject_claim: Option<OneOrMany>,
     /// Accepted signature algorithms; by default all of them.

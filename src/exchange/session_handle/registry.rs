@@ -64,7 +64,7 @@ impl SessionRegistry {
             // session with this `sid` can be opened again.
             if !there.is_valid() {
                 let handle = begin();
-                // What it was seen at is still to be written down.
+                // The time of its last use has not been stored yet.
                 *there = Arc::new(SessionHandle {
                     last_seen: there.last_seen.load(Ordering::Relaxed).into(),
                     written: there.written.load(Ordering::Relaxed).into(),

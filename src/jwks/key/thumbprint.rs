@@ -1,5 +1,5 @@
-//! Thumbprints of certificates (RFC 7515 sections 4.1.7 and 4.1.8), by which some providers name
-//! their keys, ADFS for one.
+//! Thumbprints of certificates (RFC 7515 sections 4.1.7 and 4.1.8), with which some providers, such
+//! as ADFS, identify their keys.
 
 use aws_lc_rs::digest;
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! What a person should look at, said of one token.
+//! Hints for people about one token.
 
 use serde_json::Value;
 

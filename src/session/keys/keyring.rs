@@ -31,7 +31,7 @@ pub struct Keyring {
 pub struct KeyStatus {
     /// The key's id.
     pub kid: String,
-    /// What it signs with.
+    /// Its algorithm.
     pub algorithm: &'static str,
     /// Its state in the lifecycle.
     pub state: KeyState,
@@ -47,8 +47,8 @@ pub struct KeyStatus {
     pub published: bool,
 }
 
-/// Whether what was minted under a set of keys can still be verified by those who read the key
-/// set. Once lost it is lost for ever.
+/// Whether tokens minted under a set of keys can still be verified with the published key set. Once
+/// lost, it never returns.
 #[derive(Clone, Debug)]
 pub struct TokenKeyValidity(Arc<AtomicBool>);
 

@@ -1,8 +1,8 @@
 //! The lifecycle of signing keys over time: `next`, `current`, `retired`, gone.
 //!
-//! A key is published before it signs, so that whoever caches the key set has it in time, and
-//! after, for as long as a token that it signed may live. Nothing here reads a private key or the
-//! clock.
+//! A key is published before it signs, so that everyone who caches the key set has it in time, and
+//! afterwards for as long as a token that it signed can be valid. Nothing here reads a private key
+//! or the clock.
 
 use std::time::Duration;
 

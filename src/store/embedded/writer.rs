@@ -223,8 +223,8 @@ impl Thread {
         }
     }
 
-    /// Runs the jobs in one transaction. A job that fails by itself is answered and left out, and
-    /// the others run again without it.
+    /// Runs the jobs in one transaction. A job that fails on its own gets its error and is removed,
+    /// and the others run again without it.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         while !jobs.is_empty() {
             let mut failed = None;
@@ -302,7 +302,7 @@ fn answer_all(jobs: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {
     }
 }
 
-/// Jobs that wait for the thread; whoever comes after them waits for a place.
+/// The number of jobs that can wait for the thread; further callers wait for a place.
 const QUEUE: usize = 4096;
 /// Jobs in one commit: its cost is spread over many, and nobody waits for long.
 const BATCH: usize = 512;

@@ -78,7 +78,7 @@ async fn listen(
         let mut messages = poll_fn(move |cx| connection.poll_message(cx));
         while let Some(Ok(message)) = messages.next().await {
             if let AsyncMessage::Notification(notice) = message {
-                // A full channel says that somebody will look anyway.
+                // If the channel is full, a look-up is due anyway.
                 let _ = notices.try_send(notice.payload().parse::<u64>().unwrap_or(0));
             }
         }

@@ -41,7 +41,7 @@ impl Change {
     }
 }
 
-/// How far somebody has read the changes.
+/// How far a reader has read the changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The number of the last change that was read; 0 for none.
@@ -90,7 +90,7 @@ impl From<&Change> for Position {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// A session is over.
+    /// A session has ended.
     SessionEnded(Uuid),
     /// All sessions of a scope that were open are over.
     SessionsEnded(RevocationScope),

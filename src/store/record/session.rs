@@ -42,13 +42,13 @@ pub struct SessionRecord {
     /// The client's `User-Agent` at the opening.
     #[serde(default)]
     pub user_agent: Option<String>,
-    /// What the login's newest external token said. `None` in rows of before 1.1, of which
-    /// nothing is known.
+    /// The claims of the login's newest external token. `None` in rows from before 1.1, whose
+    /// claims are unknown.
     #[serde(default)]
     pub claims: Option<SessionClaims>,
 }
 
-/// What an external token said, as far as its session keeps it.
+/// The claims of an external token that its session keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionClaims {
     /// The token's `iat`.
@@ -73,14 +73,14 @@ impl SessionClaims {
 }
 
 impl SessionRecord {
-    /// The claims of its newest external token, as far as they are known.
+    /// The known claims of its newest external token.
     pub fn known_claims(&self) -> &KnownClaims {
         static NOTHING: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
         let claims = self.claims.as_ref();
         claims.map_or(&NOTHING, |claims| &claims.known)
     }
 
-    /// A row for a login of which nothing is known but that it has ended.
+    /// A row for a login of which only the end is known.
     pub(in crate::store) fn unknown(sid: Uuid, now: UnixTime) -> Self {
         Self {
             sid,
@@ -100,7 +100,7 @@ impl SessionRecord {
     }
 }
 
-/// That a session is over.
+/// The end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// When it happened.
@@ -115,7 +115,7 @@ pub struct Ended {
 pub enum RevocationReason {
     /// The user signed out here.
     Logout,
-    /// The issuer said so (OpenID Connect Back-Channel Logout 1.0).
+    /// The issuer ended it (OpenID Connect Back-Channel Logout 1.0).
     BackchannelLogout,
     /// The client gave its token back (RFC 7009).
     Revoked,

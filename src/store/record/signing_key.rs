@@ -15,7 +15,7 @@ use crate::config::session::SigningAlgorithm;
 pub struct SigningKeyRecord {
     /// The `kid` in tokens and in the published set.
     pub kid: String,
-    /// What it signs with.
+    /// Its algorithm.
     pub algorithm: SigningAlgorithm,
     /// Its state in the lifecycle.
     pub state: KeyState,

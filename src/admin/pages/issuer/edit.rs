@@ -212,7 +212,7 @@ impl Page {
         }
     }
 
-    /// Where whoever changes their mind goes.
+    /// The target of the **Cancel** link.
     fn back_at(&self) -> String {
         match &self.changes {
             Some(name) => format!("{EXTERNAL}/issuer/{name}"),

@@ -1,4 +1,4 @@
-//! The inputs of an issuer's form: which settings have one, and what is said of them.
+//! The inputs of the form for issuers, with their labels and notes.
 
 /// One input of the form for issuers.
 #[derive(Clone, Copy)]

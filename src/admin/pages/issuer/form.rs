@@ -1,7 +1,7 @@
 //! The form of an issuer: settings as fields of a page, there and back.
 //!
-//! Settings without a field of their own, and values that a field cannot show, stand in
-//! [`OTHERS`] as text, so that nothing is lost on the way.
+//! Settings without a field of their own, and values that a field cannot show, are in [`OTHERS`] as
+//! text, so that nothing is lost.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,7 @@ pub(super) struct IssuerForm {
 }
 
 impl IssuerForm {
-    /// A new issuer's, off until somebody says otherwise; of a provider that is known by name, or
-    /// of another.
+    /// The form for a new issuer, turned off by default; for a known provider or any other.
     pub(super) fn blank(preset: &str) -> Self {
         let mut form = Self::default();
         let keys_from = match preset::find(preset) {

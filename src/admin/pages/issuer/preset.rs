@@ -1,4 +1,4 @@
-//! Providers that the form of an issuer knows by name, and what each wants to know.
+//! The known providers in the form for issuers, and the parameters of each.
 
 use super::field::Field;
 

@@ -205,7 +205,7 @@ pub(super) fn authentik(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// Every client of Google has the same issuer and keys, so that the audience has to be said.
+/// All OAuth clients of Google have the same issuer and keys, so the audience is required.
 pub(super) fn google(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     iss(raw, "https://accounts.google.com".to_owned());
     aliases(raw, vec!["accounts.google.com".to_owned()]);

@@ -5,8 +5,8 @@ use crate::config::issuer::Algorithm;
 use crate::config::issuer::error::IssuerError;
 use crate::config::issuer::raw::{RawClaims, RawIssuer};
 
-/// Everybody can run a workflow and ask for a token with any audience: what makes a token somebody's
-/// is the repository or its owner.
+/// Anyone can run a workflow and request a token with any audience: only the repository or its
+/// owner identifies whose token it is.
 pub(super) fn github_actions(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let base = "https://token.actions.githubusercontent.com";
     iss(raw, base.to_owned());
