@@ -162,6 +162,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 /// The client leaves, or does not send it in time.
 pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Bytes>> {
     let mut body = Vec::new();
+    request_guard::flow(|flow| flow.server_blocks(false));
     loop {
         let due = request_guard::flow(Flow::body_due).flatten();
         let chunk = session.as_mut().read_request_body();

@@ -51,7 +51,7 @@ struct Body {
     began: Instant,
     moved: Instant,
     received: u64,
-    /// Since when the server takes nothing.
+    /// Since when nobody takes it: the server does not, or no server was asked yet.
     blocked: Option<Instant>,
 }
 
@@ -100,6 +100,7 @@ impl Flow {
     pub fn asked(&self) {
         self.answer.is_begun.store(false, Ordering::Relaxed);
         self.answer.is_read.store(false, Ordering::Relaxed);
+        self.server_blocks(false);
     }
 
     /// A part of the answer was taken out of the queue, to be written to the client.
@@ -112,7 +113,7 @@ impl Flow {
         }
     }
 
-    /// A body follows.
+    /// A body follows. Its time begins when somebody asks for it.
     pub fn body_begins(&self, bounds: BodyBounds) {
         if bounds.pause.is_none() && bounds.rate.is_none() {
             return;
@@ -124,7 +125,7 @@ impl Flow {
             began: now,
             moved: now,
             received: 0,
-            blocked: None,
+            blocked: Some(now),
         });
     }
 
@@ -271,6 +272,8 @@ mod tests {
             pause: Some(pause),
             rate: None,
         });
+        assert_eq!(flow.body_due(), None, "nobody asks for it");
+        flow.asked();
         let first = flow.body_due().unwrap();
         flow.body_moved(1, false);
         assert!(flow.body_due().unwrap() > first);
@@ -285,6 +288,7 @@ mod tests {
             pause: Some(pause),
             rate: Some(1000),
         });
+        flow.asked();
         let slow = flow.body_due().unwrap();
         flow.body_moved(10_000, false);
         let paid = flow.body_due().unwrap() - slow;
