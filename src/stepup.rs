@@ -173,3 +173,6 @@ const ELEVATED_TYPE: &str = "elevated+jwt";
 const LONGEST_ASSERTION: Duration = Duration::from_secs(10 * 60);
 const SINGLE_USE: Duration = Duration::from_secs(5 * 60);
 const MULTIPLE_USE: Duration = Duration::from_secs(10 * 60);
+
+#[cfg(test)]
+mod tests;

@@ -182,6 +182,22 @@ async fn a_token_for_many_uses_and_what_it_is_needed_for() {
     }
 }
 
+#[tokio::test]
+async fn an_elevated_token_ends_with_its_session() {
+    let sdk = start(json!({ "scopes": ["user:delete"], "single_use": false })).await;
+    for (life, capped) in [(120, true), (3600, false)] {
+        let sub = format!("for {life} seconds");
+        let token = sdk.site.acme.token().sub(&sub).expires_in(life).sign();
+        let signed_in = sdk.signed_in(&token).await;
+        let assertion = assertion(&sdk, &sub).sub(&sub).sign();
+        let elevated = decode(&elevate(&sdk, &signed_in, &assertion).await).claims;
+        let end = signed_in["expiresAt"].as_u64().unwrap();
+        let elevated = elevated["exp"].as_u64().unwrap();
+        assert_eq!(elevated == end, capped, "{elevated} {end}");
+        assert!(elevated <= end);
+    }
+}
+
 async fn start(step_up: Value) -> Sdk {
     Sdk::start(|config| {
         config["step_up"] = step_up;
