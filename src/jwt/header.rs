@@ -44,8 +44,8 @@ impl Header {
             Some(Value::String(name)) => {
                 Algorithm::from_name(name).ok_or(Reason::AlgorithmUnsupported)?
             }
-            None | Some(Value::Null) => return Err(Reason::AlgorithmMissing),
             Some(_) => return Err(Reason::HeaderInvalid),
+            None => return Err(Reason::AlgorithmMissing),
         };
         let sha1 = text(&members, "x5t")?;
         let thumbprints = Thumbprints::new(sha1, text(&members, "x5t#S256")?);

@@ -205,9 +205,7 @@ const REFUSED: &[(Reason, Change)] = &[
     (Reason::AlgorithmUnsupported, |it| {
         it.header["alg"] = json!("ES256K")
     }),
-    (Reason::AlgorithmMissing, |it| {
-        it.header["alg"] = json!(null)
-    }),
+    (Reason::HeaderInvalid, |it| it.header["alg"] = json!(null)),
     (Reason::AlgorithmUnsupported, |it| {
         it.header["alg"] = json!("es256")
     }),

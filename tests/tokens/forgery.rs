@@ -47,9 +47,7 @@ async fn algorithm_confusion_is_refused() {
     }
     site.refuses(&token().without_header("alg").sign(), "algorithm_missing")
         .await;
-    for alg in [
-        "ES512", "ES256K", "HS512", "rs256", "RS256 ", "A128GCM", "dir",
-    ] {
+    for alg in ["ES256K", "HS512", "rs256", "RS256 ", "A128GCM", "dir"] {
         site.refuses(&token().header("alg", alg).sign(), "algorithm_unsupported")
             .await;
     }
@@ -102,10 +100,8 @@ async fn a_token_has_one_spelling() {
         (format!("{header}.{payload}"), "malformed"),
         (format!("{header}.{payload}.{signature}.x"), "malformed"),
         (format!("{header}.{payload}.{signature}.x.y"), "encrypted"),
-        (
-            format!("{header}=.{payload}.{signature}"),
-            "token_malformed",
-        ),
+        // Some issuers pad; this one does not.
+        (format!("{header}=.{payload}.{signature}"), "base64_invalid"),
         (format!("{header}.{payload}.{signature}="), "base64_invalid"),
         (format!("{header}+.{payload}.{signature}"), "base64_invalid"),
         (format!(".{payload}.{signature}"), "header_invalid"),
