@@ -19,10 +19,10 @@ pub enum QueryTokens {
     /// The request is refused.
     #[default]
     Refuse,
-    /// The parameter is taken out, the rest goes on.
+    /// The parameter is removed, and the request is forwarded without it.
     Strip,
-    /// It goes on as it came: for a provider that is itself behind the gateway and takes an
-    /// `id_token_hint`.
+    /// The query is forwarded unchanged: for a provider that is itself behind the gateway and
+    /// receives an `id_token_hint`.
     Forward,
 }
 
