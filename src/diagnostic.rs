@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn reads_as_a_line_for_people_and_as_an_object_for_programs() {
         let error = Diagnostic::error("routes[0].path", "a path must start with `/`");
-        assert_eq!(error.to_string(), "routes[0].path: a path starts with `/`");
+        assert_eq!(
+            error.to_string(),
+            "routes[0].path: a path must start with `/`"
+        );
         let warning = Diagnostic::warning("issuers[0].insecure_http", "keys come unprotected")
             .hint("use `https`")
             .at(Position { line: 7, column: 5 });

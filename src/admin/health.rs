@@ -62,7 +62,7 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
         }
     }
     if let Err(error) = state.store.health().await {
-        degraded.push(format!("{}, known sessions go on", of_store(&error)));
+        degraded.push(format!("{}; known sessions continue", of_store(&error)));
     }
     degraded.extend(state.admission.strained());
     let (code, status) = if state.health.draining.load(Ordering::Acquire) {

@@ -95,7 +95,7 @@ async fn complaints(state: &AdminState) -> Vec<Complaint> {
         let what = of_store(&error);
         found.push(Complaint {
             severity: Severity::Bad,
-            text: format!("{what}: known sessions go on, new sign-ins are refused"),
+            text: format!("{what}: known sessions continue, new sign-ins are refused"),
             page: "/dashboard/sessions".to_owned(),
         });
     }

@@ -39,7 +39,7 @@ pub(super) fn run(options: &CheckOptions) -> ExitCode {
                 eprintln!("{}", lines(file, &found));
             }
             if is_valid {
-                println!("{}: good", file.display());
+                println!("{}: valid", file.display());
             }
         }
     }

@@ -216,7 +216,7 @@ async fn the_gateway_is_found_by_address_and_token_file() {
     let arguments = ["issuers", "list", "--admin", "http://127.0.0.1:1"];
     let (code, _, errors) = run(dir.path(), &arguments, "").await;
     assert_eq!(code, 1);
-    assert!(errors.contains("does not answer"), "{errors}");
+    assert!(errors.contains("does not respond"), "{errors}");
     let (code, ..) = run(dir.path(), &["issuers", "list"], "").await;
     assert_eq!(code, 64, "no configuration file, no address");
 }

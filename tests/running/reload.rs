@@ -338,7 +338,7 @@ async fn files_that_an_upstream_names_are_read_again() {
     let answer = reload(&site.gateway).await;
     assert_eq!(answer.status(), 422, "{}", answer.text());
     assert!(
-        answer.text().contains("it contains no certificate"),
+        answer.text().contains("contains no certificate"),
         "{}",
         answer.text()
     );

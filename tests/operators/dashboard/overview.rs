@@ -117,7 +117,7 @@ async fn routes_tell_the_health_of_their_servers() {
         pages
             .get("/dashboard/routes")
             .await
-            .contains("takes no requests")
+            .contains("accepts no requests")
     );
     let overview = pages.get("/dashboard").await;
     assert!(overview.contains("no server of the upstream gone accepts requests"));
