@@ -15,7 +15,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub mod admin;
+pub mod attributes;
 pub mod client;
+mod document;
 pub mod header_operations;
 pub mod issuer;
 pub mod limits;
@@ -38,6 +40,7 @@ pub mod upstream;
 
 pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
+pub use document::Document;
 pub use header_operations::HeaderOperations;
 pub use issuer::Issuer;
 pub use limits::Limits;
@@ -66,18 +69,25 @@ pub struct Config {
     /// The file that it was read from, which a reload reads again; `None` if there is none.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// How it is written there.
+    #[serde(skip)]
+    pub document: Document,
     /// The origin at which browsers and clients reach the gateway, such as
     /// `https://app.example.com`, without a path. If the file has none, [`load()`] sets it to the
     /// address of the first listener, which must then be on loopback.
+    #[schemars(extend("x-restart" = true))]
     pub public_url: Origin,
     /// The environment id in session tokens and API paths. If omitted, the gateway creates one on
     /// its first start and keeps it in the store.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub environment_id: Option<Uuid>,
     /// The path prefix of the gateway's own endpoints, reserved on every host.
     #[serde(default = "default_api_prefix")]
+    #[schemars(extend("x-restart" = true))]
     pub api_prefix: String,
     /// The public listeners.
+    #[schemars(extend("x-restart" = true))]
     pub listeners: Vec<Listener>,
     /// The trusted issuers.
     #[serde(default)]
@@ -87,6 +97,7 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// How servers' names are resolved.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub resolver: Resolver,
     /// What is forwarded where, and who has access.
     #[serde(default)]
@@ -112,6 +123,7 @@ pub struct Config {
     pub forward: Forward,
     /// Where users, sessions and signing keys are stored.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub store: Store,
     /// Limits on what clients can consume.
     #[serde(default)]
@@ -134,15 +146,18 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// The admin listener.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub admin: Admin,
     /// The log and the access log.
     #[serde(default)]
     pub log: Log,
     /// Tracing.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub traces: Traces,
     /// Threads, reloads, shutdown and upgrades.
     #[serde(default)]
+    #[schemars(extend("x-restart" = true))]
     pub server: Server,
 }
 

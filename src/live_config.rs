@@ -17,10 +17,10 @@ use tokio::sync::{Mutex, watch};
 use tracing::warn;
 
 mod build;
-mod fixed;
 mod look;
 mod operators;
 mod reload;
+mod restart;
 mod stored;
 mod upstream_tasks;
 mod watch_file;

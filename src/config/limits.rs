@@ -15,24 +15,30 @@ use crate::text_schema::{DurationText, SizeText};
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Open public connections.
+    #[schemars(extend("x-restart" = true))]
     pub connections: usize,
     /// Open connections per client address (for IPv6 per /64 network); 0 for no limit. Peers in
     /// `trusted_proxies` and on Unix sockets are not counted, but clients that they name with the
     /// PROXY protocol are.
+    #[schemars(extend("x-restart" = true))]
     pub connections_per_client: u32,
     /// Concurrent requests; absent for what the limit of open files has room for.
+    #[schemars(extend("x-restart" = true))]
     pub requests: Option<NonZeroUsize>,
     /// Concurrent requests of one client, over all of its connections and by way of trusted
     /// proxies; 0 for no bound, absent for a quarter of `requests`, at most 1024.
+    #[schemars(extend("x-restart" = true))]
     pub requests_per_client: Option<u32>,
     /// Memory that connections and requests may hold in all, by what each may hold at most; beyond
     /// it, new ones are refused and idle ones closed. Absent for half of what the control group,
     /// or the machine, has.
     #[schemars(with = "Option<SizeText>")]
+    #[schemars(extend("x-restart" = true))]
     pub memory: Option<ByteSize>,
     /// Time limit for a request's header to arrive, and for a TLS handshake.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
+    #[schemars(extend("x-restart" = true))]
     pub header_timeout: Duration,
     /// How long a request's body can pause.
     #[serde(with = "humantime_serde")]
@@ -49,8 +55,10 @@ pub struct Limits {
     /// How long a connection can be idle between requests.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
+    #[schemars(extend("x-restart" = true))]
     pub keepalive_timeout: Duration,
     /// The maximum number of requests per HTTP/1 connection.
+    #[schemars(extend("x-restart" = true))]
     pub keepalive_requests: u32,
     /// The maximum size of request line and header fields together.
     #[schemars(with = "SizeText")]
@@ -67,13 +75,17 @@ pub struct Limits {
     #[schemars(with = "Option<SizeText>")]
     pub body_size: Option<ByteSize>,
     /// The maximum number of concurrent streams of one HTTP/2 connection.
+    #[schemars(extend("x-restart" = true))]
     pub h2_streams: u32,
     /// How many streams of one HTTP/2 connection its client can cancel before they are answered.
+    #[schemars(extend("x-restart" = true))]
     pub h2_resets: u32,
     /// How many tokens' sessions are cached.
+    #[schemars(extend("x-restart" = true))]
     pub token_cache: usize,
     /// About how much memory those may take, tokens and claims together.
     #[schemars(with = "SizeText")]
+    #[schemars(extend("x-restart" = true))]
     pub token_cache_size: ByteSize,
     /// Claims that are kept with a session, as JSON. What is beyond is not known, and fails every
     /// rule about it.
@@ -81,10 +93,13 @@ pub struct Limits {
     pub session_claims: ByteSize,
     /// Claims that are repeated in a session token, as JSON. What is beyond is left out.
     #[schemars(with = "SizeText")]
+    #[schemars(extend("x-restart" = true))]
     pub session_token_claims: ByteSize,
     /// How many refused tokens are cached.
+    #[schemars(extend("x-restart" = true))]
     pub refused_cache: usize,
     /// Rate limits for sign-ins and failures.
+    #[schemars(extend("x-restart" = true))]
     pub rates: Rates,
 }
 

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::positions::Index;
+use super::{Config, attributes};
 use crate::diagnostic::{Diagnostic, Position};
 
 mod check;
@@ -113,7 +113,9 @@ impl Loaded {
         })?;
         let positions = Index::of(text)?;
         let config = types::read(text, &positions)?;
-        let found = positions.position(check::diagnostics(&config));
+        let mut found = check::diagnostics(&config);
+        found.extend(attributes::CONFIG.warnings(config.document.value()));
+        let found = positions.position(found);
         if found.iter().any(Diagnostic::is_error) {
             return Err(found);
         }

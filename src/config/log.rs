@@ -10,13 +10,16 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// `text` for a terminal, `json` for a collector.
+    #[schemars(extend("x-restart" = true))]
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, or a filter such as `info,vestibule::jwks=debug`.
+    #[schemars(extend("x-restart" = true))]
     pub level: String,
     /// Write the access log: one line of JSON per request.
     pub access: bool,
     /// A file for the access log, created with mode 0640 and reopened on SIGUSR1; by default
     /// standard output.
+    #[schemars(extend("x-restart" = true))]
     pub access_file: Option<PathBuf>,
     /// The fields of each line, in this order.
     pub access_fields: Vec<AccessField>,

@@ -81,6 +81,7 @@ pub struct Route {
     /// Allow `%2F` in paths below `path`, and forward it unchanged. An upstream that reads it as
     /// `/` may then serve paths that these routes do not protect.
     #[serde(default)]
+    #[schemars(extend("x-unsafe" = "an upstream that decodes `%2F` serves other paths than the one that was matched"))]
     pub allow_encoded_slash: bool,
     /// What becomes of a query that carries a token of a configured issuer or of the gateway.
     #[serde(default)]

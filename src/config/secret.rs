@@ -1,5 +1,6 @@
 //! Secrets, which the file only refers to.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
@@ -17,7 +18,23 @@ impl Secret {
         &self.0
     }
 
-    fn resolve(reference: &str) -> Result<Self, SecretError> {
+    /// Runs `read` with some references resolved already, so that they mean what they meant then.
+    pub(super) fn remembering<T>(known: Vec<(String, Self)>, read: impl FnOnce() -> T) -> T {
+        REMEMBERED.set(known);
+        let read = read();
+        REMEMBERED.take();
+        read
+    }
+
+    /// Reads what a reference points to.
+    pub(super) fn resolve(reference: &str) -> Result<Self, SecretError> {
+        let remembered = REMEMBERED.with_borrow(|known| {
+            let known = known.iter().find(|(known, _)| known == reference);
+            known.map(|(_, secret)| secret.clone())
+        });
+        if let Some(secret) = remembered {
+            return Ok(secret);
+        }
         let value = if let Some(name) = reference.strip_prefix("env:") {
             std::env::var(name).map_err(|_| SecretError::Env(name.to_owned()))?
         } else if let Some(path) = reference.strip_prefix("file:") {
@@ -33,6 +50,11 @@ impl Secret {
             Ok(Self(Zeroizing::new(value)))
         }
     }
+}
+
+thread_local! {
+    /// Of [`Secret::remembering`]; empty outside of it.
+    static REMEMBERED: RefCell<Vec<(String, Secret)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl PartialEq for Secret {
@@ -59,11 +81,12 @@ text_schema!(Secret, "Secret", {
     "description": "A reference to a secret: `env:NAME` or `file:PATH`.",
     "type": "string",
     "pattern": "^(env|file):.+",
+    "x-secret": true,
 });
 
 /// Why a secret could not be read. Names the place, never the value.
 #[derive(Debug, thiserror::Error)]
-enum SecretError {
+pub(super) enum SecretError {
     #[error(
         "a secret must be a reference, `env:NAME` or `file:PATH`, and never in the file itself"
     )]

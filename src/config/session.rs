@@ -21,6 +21,7 @@ pub struct SessionSettings {
     /// The maximum time between two requests of a session. No limit if omitted.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
+    #[schemars(extend("x-restart" = true))]
     pub idle_timeout: Option<Duration>,
     /// How long sessions stay trusted while the store cannot be asked what other gateways revoked.
     /// No limit if omitted.
@@ -34,23 +35,31 @@ pub struct SessionSettings {
     /// The maximum lifetime of one session token, within its session.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
+    #[schemars(extend("x-restart" = true))]
     pub token_ttl: Duration,
     /// The `aud` of session tokens; by default `public_url`.
+    #[schemars(extend("x-restart" = true))]
     pub audience: Option<String>,
     /// Scopes of session tokens in addition to `user:basic`. A token exchange can narrow them, and
     /// routes can require them.
+    #[schemars(extend("x-restart" = true))]
     pub scopes: Vec<String>,
     /// Claims of the external token that session tokens repeat, by the name that they have there:
     /// `roles: realm_access.roles`. They are those of the login's newest external token.
+    #[schemars(extend("x-restart" = true))]
     pub claims_from: BTreeMap<String, String>,
     /// The algorithm that signs session tokens.
+    #[schemars(extend("x-restart" = true))]
     pub algorithm: SigningAlgorithm,
     /// Which claims session tokens have.
+    #[schemars(extend("x-restart" = true))]
     pub claims: ClaimSet,
     /// When signing keys change, and which are published.
+    #[schemars(extend("x-restart" = true))]
     pub signing_keys: SigningKeySettings,
     /// The keys that encrypt private signing keys in the store: 32 random bytes each, in Base64,
     /// the newest first; older ones still decrypt. If empty, signing keys are not encrypted.
+    #[schemars(extend("x-restart" = true))]
     pub key_encryption_keys: Vec<Secret>,
 }
 

@@ -18,6 +18,7 @@ pub struct Traces {
     /// client's fields are forwarded unchanged.
     pub propagate: bool,
     /// Whose traces are continued.
+    #[schemars(extend("x-unsafe" = "clients decide which requests are traced"))]
     pub continue_from: ContinueFrom,
     /// An OpenTelemetry collector; if omitted, no spans are recorded.
     pub otlp: Option<Otlp>,

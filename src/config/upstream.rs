@@ -81,6 +81,7 @@ pub struct Tls {
     /// Its private key, as a PEM file.
     pub client_key: Option<PathBuf>,
     /// Accept any certificate. Anyone on the network path can then read and change the traffic.
+    #[schemars(extend("x-unsafe" = "whoever controls the network to the servers can read and change all requests"))]
     pub insecure_skip_verification: bool,
 }
 

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::look::Look;
 use super::stored::Stored;
-use super::{BuildError, LiveConfig, View, fixed};
+use super::{BuildError, LiveConfig, View, restart};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::config::load::{self, Loaded};
@@ -138,7 +138,7 @@ impl LiveConfig {
             warnings,
             ..
         } = file?;
-        let read = fixed::changeable(&in_force.file, file);
+        let read = restart::changeable(&in_force.file, &file).map_err(ReloadError::Disagrees)?;
         let disagreements = load::disagreements(&read.config);
         if !disagreements.is_empty() {
             let lines: Vec<_> = disagreements.iter().map(ToString::to_string).collect();

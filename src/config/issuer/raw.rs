@@ -94,6 +94,7 @@ pub(super) struct RawIssuer {
     pub(super) key_format: Option<KeyFormat>,
     /// Allow `http` key-set addresses that are not on loopback.
     #[serde(default)]
+    #[schemars(extend("x-unsafe" = "whoever controls the network to the key set can replace the keys and sign tokens"))]
     pub(super) insecure_http: bool,
     /// Refuse key-set addresses that resolve to loopback, private or link-local ranges.
     #[serde(default)]
@@ -167,6 +168,7 @@ pub(super) struct RawIssuer {
     pub(super) email_verified_claim: Option<String>,
     /// Treat an address as verified if no claim says whether it is.
     #[serde(default, alias = "assumeEmailVerified")]
+    #[schemars(extend("x-unsafe" = "addresses that nobody has verified count as verified"))]
     pub(super) assume_email_verified: bool,
     /// Whether its users are created on first sign-in.
     #[serde(default)]

@@ -1,16 +1,15 @@
-//! An issuer that an operator makes while the gateway runs: one entry of `issuers`, by the rules
-//! of the file.
+//! An issuer that an operator makes while the gateway runs: one entry of `issuers`, by the types and
+//! the rules of the file.
 //!
 //! It may not refer to this machine: only the configuration file, and so whoever can write it, may
 //! name secrets and files that the gateway reads with its own permissions. Since issuers created by
 //! operators are shown again and shared by all gateways, they may not contain secrets either.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{issuers, types};
-use crate::config::Config;
 use crate::config::issuer::Issuer;
-use crate::config::positions::Index;
+use crate::config::{Config, attributes};
 use crate::diagnostic::Diagnostic;
 
 /// Reads an issuer and checks it together with those of `config`.
@@ -55,11 +54,10 @@ fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
         let hint = "only issuers in the configuration file can have it";
         found.push(Diagnostic::error(field, message).hint(hint));
     };
-    if document.contains_key("hs256_secret") {
-        refuse(
-            "hs256_secret",
-            "a secret of this machine cannot be referred to here",
-        );
+    for key in document.keys() {
+        if attributes::CONFIG.is_secret(&format!("issuers[].{key}")) {
+            refuse(key, "a secret of this machine cannot be referred to here");
+        }
     }
     if document.contains_key("jwks_file") {
         refuse(
@@ -75,31 +73,31 @@ fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
     found
 }
 
-/// Reads it as the one issuer of a file.
+/// Reads it by the types of the file.
 fn typed(document: &Map<String, Value>) -> Result<Issuer, Vec<Diagnostic>> {
-    let text = json!({
-        "public_url": "http://localhost",
-        "listeners": [{ "address": "127.0.0.1:1" }],
-        "issuers": [document],
+    let value = serde_yaml::to_value(document)
+        .map_err(|error| vec![Diagnostic::error("", error.to_string())])?;
+    let keys = value.clone();
+    let has = |path: &str| {
+        let mut steps = path.split('.');
+        steps
+            .try_fold(&keys, |value, step| value.get(step))
+            .is_some()
+    };
+    types::typed(value, has).map_err(|errors| {
+        let errors = errors.into_iter().map(|error| at_field(error, document));
+        errors.collect()
     })
-    .to_string();
-    // JSON is YAML.
-    let config = Index::of(&text)
-        .and_then(|index| types::read(&text, &index))
-        .map_err(|errors| {
-            let errors = errors.into_iter().map(|error| at_field(error, document));
-            errors.collect::<Vec<_>>()
-        })?;
-    let issuer = config.issuers.into_iter().next();
-    issuer.ok_or_else(|| vec![Diagnostic::error("", "not an issuer")])
 }
 
+/// The same error at the key that its text names, when it is about the whole.
 fn at_field(error: Diagnostic, document: &Map<String, Value>) -> Diagnostic {
-    let field = field_of("issuers[0]", &error.path).filter(|field| !field.is_empty());
-    Diagnostic {
-        path: field.unwrap_or_else(|| meant(&error.message, document)),
-        position: None,
-        ..error
+    match error.path.is_empty() {
+        true => Diagnostic {
+            path: meant(&error.message, document),
+            ..error
+        },
+        false => error,
     }
 }
 

@@ -2,29 +2,51 @@
 
 use std::net::SocketAddr;
 
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
 
 use super::message::{Key, translate};
-use crate::config::Config;
 use crate::config::positions::{Index, member};
+use crate::config::{Config, Document};
 use crate::diagnostic::{Diagnostic, Position};
 
-/// Reads the types.
-///
-/// Deserialization stops at the first problem. To report all of them, the key or list item where it
-/// stopped is removed and the rest is read again, until nothing is wrong or nothing is left to
-/// remove.
+/// Reads the types of a whole file.
 pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>> {
     let mut document: Value = serde_yaml::from_str(text).map_err(|error| vec![syntax(&error)])?;
     if document.is_null() {
         return Err(index.position(vec![Diagnostic::error("", "empty")]));
     }
-    let mut found: Vec<Diagnostic> = fill_public_url(&mut document).into_iter().collect();
+    let missing = fill_public_url(&mut document);
+    let has = |path: &str| index.has(path);
+    let config = match (typed::<Config>(document.clone(), has), missing) {
+        (Ok(config), None) => config,
+        (Ok(_), Some(missing)) => return Err(index.position(vec![missing])),
+        (Err(mut found), missing) => {
+            found.extend(missing);
+            return Err(index.position(found));
+        }
+    };
+    Ok(Config {
+        document: Document::new(document),
+        ..config
+    })
+}
+
+/// Reads a type out of a document that has a value at the paths that `has` confirms.
+///
+/// Deserialization stops at the first error. To report them all, the key or list item that it
+/// stopped at is taken out and the rest is read again, until nothing is wrong or nothing is left
+/// to take out.
+pub(super) fn typed<T: DeserializeOwned>(
+    mut document: Value,
+    has: impl Fn(&str) -> bool,
+) -> Result<T, Vec<Diagnostic>> {
+    let mut found = Vec::new();
     let mut taken = Taken::default();
     while found.len() < MOST {
-        let error = match serde_path_to_error::deserialize::<_, Config>(&document) {
-            Ok(config) if found.is_empty() => return Ok(config),
+        let error = match serde_path_to_error::deserialize::<_, T>(&document) {
+            Ok(read) if found.is_empty() => return Ok(read),
             Ok(_) => break,
             Err(error) => error,
         };
@@ -32,13 +54,13 @@ pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>>
         let path = taken.original(&steps);
         let (error, key) = translate(&error.inner().to_string(), &path);
         if !taken.explains(&path, key.as_ref()) {
-            found.push(at_key_named(error, key, index));
+            found.push(at_key_named(error, key, &has));
         }
         if !taken.take(&mut document, &steps) {
             break;
         }
     }
-    Err(index.position(found))
+    Err(found)
 }
 
 /// What the position index's parser let through and this one does not.
@@ -53,13 +75,11 @@ fn syntax(error: &serde_yaml::Error) -> Diagnostic {
 }
 
 /// The same error at the key that its text names.
-fn at_key_named(error: Diagnostic, key: Option<Key>, index: &Index) -> Diagnostic {
+fn at_key_named(error: Diagnostic, key: Option<Key>, has: &impl Fn(&str) -> bool) -> Diagnostic {
     let path = match key {
         Some(Key::Missing(key) | Key::Twice(key)) => member(&error.path, &key),
         // A type that checks several keys together names the one at fault in its message.
-        Some(Key::Perhaps(key)) if index.has(&member(&error.path, &key)) => {
-            member(&error.path, &key)
-        }
+        Some(Key::Perhaps(key)) if has(&member(&error.path, &key)) => member(&error.path, &key),
         _ => return error,
     };
     Diagnostic { path, ..error }

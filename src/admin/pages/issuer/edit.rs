@@ -22,6 +22,7 @@ use crate::admin::issuers;
 use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
 use crate::admin::token_test;
+use crate::config::attributes;
 use crate::config::issuer::Algorithm;
 use crate::live_config::Document;
 use crate::store::Digest;
@@ -53,6 +54,8 @@ struct Input<'a> {
     value: &'a str,
     problems: &'a [String],
     is_fixed: bool,
+    /// What it costs to set it, of a setting that is unsafe.
+    cost: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -230,6 +233,7 @@ impl Page {
             value: self.form.text(field.key),
             problems: self.problems.at(field.key),
             is_fixed: field.key == "name" && self.changes.is_some(),
+            cost: attributes::CONFIG.cost(&format!("issuers[].{}", field.key)),
         }
     }
 

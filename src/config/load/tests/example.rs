@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
-use crate::config::load::parse;
+use crate::config::attributes::CONFIG;
+use crate::config::load::{Loaded, parse};
 use crate::config::{self, Config, limits, session};
 
 const EXAMPLE: &str = include_str!("../../../../config.example.yaml");
@@ -27,6 +28,36 @@ fn documents_every_key() {
             assert!(is_documented, "`{path}` has no `{key}`");
         }
     }
+}
+
+#[test]
+fn warns_of_nothing() {
+    let loaded = Loaded::parse(EXAMPLE.as_bytes()).unwrap();
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn marks_the_keys_that_need_a_restart_and_no_others() {
+    let mut marked = Vec::new();
+    let mut section = "";
+    for line in EXAMPLE.lines() {
+        let is_comment = line.starts_with(['#', ' ']);
+        if let (false, Some((key, _))) = (is_comment, line.split_once(':')) {
+            section = key;
+        }
+        let Some(line) = line.strip_suffix("  # restart") else {
+            continue;
+        };
+        let (key, _) = line.split_once(':').unwrap();
+        let name = key.trim_start_matches(['#', ' ']);
+        marked.push(match key.starts_with("  ") {
+            true => format!("{section}.{name}"),
+            false => name.to_owned(),
+        });
+    }
+    let needed: BTreeSet<&str> = CONFIG.restart().collect();
+    let marked: BTreeSet<&str> = marked.iter().map(String::as_str).collect();
+    assert_eq!(marked, needed);
 }
 
 #[test]
