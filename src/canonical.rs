@@ -5,5 +5,5 @@
 pub mod host;
 pub mod path;
 
-pub use host::{Host, HostError};
+pub use host::{BareHostError, Host, HostError};
 pub use path::{CanonicalPath, PathError, PathPrefix};

@@ -27,7 +27,6 @@ pub mod log;
 pub mod login_url;
 pub mod origin;
 pub mod positions;
-pub mod resolver;
 pub mod route;
 pub mod schema;
 pub mod sdk;
@@ -36,7 +35,6 @@ pub mod session;
 pub mod step_up;
 pub mod template;
 pub mod traces;
-pub mod upstream;
 
 pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
@@ -49,7 +47,6 @@ pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
 pub use origin::Origin;
-pub use resolver::Resolver;
 pub use route::{Access, AuthorizationField, Route};
 pub use sdk::Sdk;
 pub use secret::Secret;
@@ -57,10 +54,10 @@ pub use session::SessionSettings;
 pub use step_up::StepUp;
 pub use template::Template;
 pub use traces::Traces;
-pub use upstream::Upstream;
 
 use crate::claims::ClaimPaths;
 use crate::text_schema::{DurationText, NetworkText, SizeText};
+use crate::upstream::{self, ResolverSettings};
 
 /// The configuration file as a whole.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -94,11 +91,11 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// The servers behind the gateway, by name.
     #[serde(default)]
-    pub upstreams: BTreeMap<String, Upstream>,
+    pub upstreams: BTreeMap<String, upstream::Settings>,
     /// How servers' names are resolved.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
-    pub resolver: Resolver,
+    pub resolver: ResolverSettings,
     /// What is forwarded where, and who has access.
     #[serde(default)]
     pub routes: Vec<Route>,

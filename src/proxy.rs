@@ -61,8 +61,7 @@ use time_limit::TimeLimit;
 
 use crate::exchange::Exchange;
 use crate::metrics::{Metrics, Open};
-use crate::rejection::{Code, Rejection};
-use crate::resources::Overload;
+use crate::rejection::{Code, Overload, Rejection};
 use crate::telemetry::{NonBlockingWriter, Spans};
 use crate::upstream::Outcome;
 

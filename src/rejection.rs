@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+mod overload;
 mod problem;
 
+pub use overload::Overload;
 pub use problem::Problem;
 
 /// The message for the client.

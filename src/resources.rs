@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 pub mod clients;
 pub mod descriptors;
@@ -20,7 +19,7 @@ pub use memory::Memory;
 
 use crate::config::Limits;
 use crate::metrics::Metrics;
-use crate::rejection::{Code, Rejection};
+use crate::rejection::Overload;
 
 /// Admits requests, as long as there is room for them.
 #[derive(Debug)]
@@ -29,21 +28,6 @@ pub struct Admission {
     most_requests: usize,
     clients: Clients,
     memory: Memory,
-}
-
-/// Why a request, or a connection, is one too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overload {
-    /// The memory budget is spent.
-    Memory,
-    /// The process has as many requests as it may.
-    Requests,
-    /// Its client has.
-    ClientRequests,
-    /// Its upstream has, and as many wait for it as may.
-    Upstream,
-    /// It has waited for its upstream for as long as it may.
-    UpstreamWait,
 }
 
 impl Admission {
@@ -140,46 +124,10 @@ impl Drop for Counted {
     }
 }
 
-impl Overload {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Memory,
-        Self::Requests,
-        Self::ClientRequests,
-        Self::Upstream,
-        Self::UpstreamWait,
-    ];
-
-    /// The reason in log and metrics.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Memory => "memory_budget",
-            Self::Requests => "request_limit",
-            Self::ClientRequests => "client_request_limit",
-            Self::Upstream => "upstream_busy",
-            Self::UpstreamWait => "upstream_queue_timeout",
-        }
-    }
-
-    /// The answer to a request that is one too many.
-    pub fn rejection(self) -> Rejection {
-        match self {
-            Self::ClientRequests => Rejection {
-                retry_after: Some(RETRY),
-                ..Rejection::new(Code::TooManyRequests, self.reason())
-            },
-            _ => Rejection::unavailable(self.reason(), RETRY),
-        }
-    }
-}
-
 /// Whether so much of a bound is spent that operators should know.
 pub fn is_near(used: usize, most: usize) -> bool {
     used >= most.saturating_sub(most / 10)
 }
-
-/// When a refused client may try again.
-const RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

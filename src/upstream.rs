@@ -15,11 +15,11 @@ use http::StatusCode;
 pub use pingora::protocols::l4::socket::SocketAddr as Address;
 use pingora::upstreams::peer::HttpPeer;
 
-use crate::config;
 use crate::metrics::Metrics;
-use crate::resources::Overload;
+use crate::rejection::Overload;
 
 mod balance;
+mod check;
 mod counters;
 mod ejection;
 mod failure;
@@ -28,13 +28,18 @@ mod peers;
 mod probe;
 mod request_limit;
 pub mod resolver;
-mod server;
+pub mod resolver_settings;
+pub mod server;
+pub mod settings;
 mod tls;
 
 pub use failure::Failure;
 pub use health::HealthChecks;
 pub use request_limit::UpstreamPermit;
 pub use resolver::Resolver;
+pub use resolver_settings::ResolverSettings;
+pub use server::{Server, ServerAddress};
+pub use settings::Settings;
 pub use tls::TlsError;
 
 use balance::Balancer;
@@ -42,14 +47,13 @@ use counters::Counters;
 use ejection::Ejections;
 use peers::Peers;
 use request_limit::RequestLimit;
-use server::{Place, Server};
+use server::Place;
 
 /// A group of servers that serve the same content.
 #[derive(Debug)]
 pub struct Upstream {
     name: Arc<str>,
-    settings: config::Upstream,
-    servers: Vec<Server>,
+    settings: Settings,
     peers: Peers,
     members: Arc<ArcSwap<Members>>,
     balancer: Balancer,
@@ -66,7 +70,7 @@ type Members = BTreeMap<Address, Member>;
 /// One address of a server.
 #[derive(Clone, Debug)]
 struct Member {
-    /// Which of [`Upstream::servers`].
+    /// Which of [`Settings::servers`].
     server: usize,
     weight: NonZeroU8,
     peer: HttpPeer,
@@ -76,7 +80,7 @@ impl Upstream {
     /// From the configuration. Literal addresses serve at once, names after the first resolution.
     pub fn new(
         name: &str,
-        settings: &config::Upstream,
+        settings: &Settings,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
         let upstream = Self::without_addresses(name, settings, metrics)?;
@@ -86,25 +90,16 @@ impl Upstream {
 
     fn without_addresses(
         name: &str,
-        settings: &config::Upstream,
+        settings: &Settings,
         metrics: &Metrics,
     ) -> Result<Self, UpstreamError> {
-        let servers: Vec<Server> = settings
-            .servers
-            .iter()
-            .map(Server::parse)
-            .collect::<Result<_, _>>()?;
-        if servers.is_empty() {
-            return Err(UpstreamError::Empty(name.to_owned()));
-        }
         let tls_error = |error| UpstreamError::Tls(name.to_owned(), error);
         let members = Arc::default();
         Ok(Self {
             name: name.into(),
             peers: Peers::new(name, settings).map_err(tls_error)?,
-            balancer: Balancer::new(settings, Arc::clone(&members))?,
+            balancer: Balancer::new(settings, Arc::clone(&members)),
             members,
-            servers,
             ejections: Ejections::new(settings.ejection.clone()),
             counters: Counters::new(metrics, name),
             request_limit: RequestLimit::new(
@@ -122,7 +117,7 @@ impl Upstream {
     /// new one, which starts with the addresses that the names resolved to last.
     pub fn renewed(
         previous: &Arc<Self>,
-        settings: &config::Upstream,
+        settings: &Settings,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
         let renewed = Self::without_addresses(&previous.name, settings, metrics)?;
@@ -223,9 +218,10 @@ impl Upstream {
     /// How many addresses of each server, by its text in the configuration, take requests now.
     pub fn healthy(&self) -> Vec<(&str, u64)> {
         let mut counts: Vec<(&str, u64)> = self
+            .settings
             .servers
             .iter()
-            .map(|server| (server.text.as_str(), 0))
+            .map(|server| (server.address.as_str(), 0))
             .collect();
         let now = self.started.elapsed();
         for (address, member) in self.members.load().iter() {
@@ -244,9 +240,10 @@ impl Upstream {
 
     /// Names of servers that have to be resolved.
     fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.servers
+        self.settings
+            .servers
             .iter()
-            .filter_map(|server| match &server.place {
+            .filter_map(|server| match &server.address.place {
                 Place::Literal(_) => None,
                 Place::Name { host, .. } => Some(host.as_str()),
             })
@@ -254,14 +251,14 @@ impl Upstream {
 
     /// The addresses of a named server now.
     fn known(&self, host: &str, port: u16) -> Vec<Address> {
-        let is_meant = |server: &Server| match &server.place {
+        let is_meant = |server: &Server| match &server.address.place {
             Place::Name {
                 host: name,
                 port: at,
             } => name == host && *at == port,
             Place::Literal(_) => false,
         };
-        let at = self.servers.iter().position(is_meant);
+        let at = self.settings.servers.iter().position(is_meant);
         let members = self.members.load();
         let of_server = members
             .iter()
@@ -272,8 +269,8 @@ impl Upstream {
     /// Takes the addresses that `resolve` knows for each name in place of all before.
     fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
         let mut members = Members::new();
-        for (number, server) in self.servers.iter().enumerate() {
-            let addresses = match &server.place {
+        for (number, server) in self.settings.servers.iter().enumerate() {
+            let addresses = match &server.address.place {
                 Place::Literal(address) => vec![address.clone()],
                 Place::Name { host, port } => resolve(host, *port),
             };
@@ -321,21 +318,9 @@ pub enum Outcome {
 /// Why the configuration is no upstream.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    /// No server.
-    #[error("the upstream `{0}` has no servers")]
-    Empty(String),
-    /// Neither `HOST:PORT` nor `unix:/PATH`.
-    #[error("`{0}` is neither `HOST:PORT` nor `unix:/PATH`")]
-    Server(String),
     /// Certificates or keys.
     #[error("the upstream `{0}`: {1}")]
     Tls(String, #[source] TlsError),
-    /// The probe is no request.
-    #[error("`{0}` is not a path, or its `host` is not a host")]
-    HealthCheck(String),
-    /// Probes without a pause.
-    #[error("the `interval` of a health check must not be zero")]
-    ProbeInterval,
 }
 
 #[cfg(test)]

@@ -187,31 +187,31 @@ const LEFT: &str = "pub struct Stone;";
 const ROOMS: &str = "
 main: cli
 cli: server live_config jwt demo jwks store config telemetry clock diagnostic metrics
-server: admin live_config proxy api exchange jwt session jwks store upstream resources config
+server: admin live_config proxy api exchange jwt session jwks store resources config upstream
     telemetry clock diagnostic metrics
-admin: live_config proxy exchange jwt route session jwks store upstream resources config clock
+admin: live_config proxy exchange jwt route session jwks store resources config upstream clock
     diagnostic metrics
-live_config: proxy api exchange jwt credential jwks store upstream config clock diagnostic metrics
-proxy: api stepup exchange identity origin route session credential upstream resources
-    config canonical limit telemetry clock field_name hex metrics rejection
+live_config: proxy api exchange jwt credential jwks store config upstream clock diagnostic
+    metrics
+proxy: api stepup exchange identity origin route session credential resources config upstream
+    canonical limit telemetry clock field_name hex metrics rejection
 api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
 stepup: exchange jwt config clock rejection
-exchange: identity jwt session credential jwks store config limit claims clock metrics
-    rejection
+exchange: identity jwt session credential jwks store config limit claims clock metrics rejection
 identity: jwt store config claims clock rejection
 origin: config canonical rejection
 jwt: jwks config claims clock rejection
-route: authorize upstream config canonical limit field_name rejection
+route: authorize config upstream canonical limit field_name rejection
 session: store config claims clock
 authorize: config claims rejection
 credential: config rejection
 demo: config clock
 jwks: config clock
 store: config claims clock metrics
-upstream: resources config metrics
 resources: config metrics rejection
-config: canonical limit telemetry claims clock diagnostic text_schema
+config: upstream canonical limit telemetry claims clock diagnostic text_schema
+upstream: canonical diagnostic metrics rejection text_schema
 canonical: rejection
 limit: text_schema
 telemetry: hex

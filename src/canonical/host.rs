@@ -47,6 +47,19 @@ impl<'a> Host<'a> {
         })
     }
 
+    /// Parses a host that the configuration names: without a port, and an address only in the
+    /// form in which clients send it.
+    pub fn parse_bare(text: &'a str) -> Result<Self, BareHostError> {
+        if text.contains('*') {
+            return Err(BareHostError::Wildcard);
+        }
+        let host = Self::parse(text).map_err(|_| BareHostError::Form)?;
+        // Browsers send `127.1` as `127.0.0.1`.
+        let is_same = |parsed: url::Host| parsed.to_string() == text.to_ascii_lowercase();
+        let is_bare = host.port.is_none() && url::Host::parse(text).is_ok_and(is_same);
+        is_bare.then_some(host).ok_or(BareHostError::Form)
+    }
+
     /// The name or address, without port and trailing dot, in the case it came in.
     pub fn name(&self) -> &'a str {
         self.name
@@ -92,6 +105,17 @@ impl Eq for Host<'_> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a host: expected `name`, `name:port` or `[address]:port`")]
 pub struct HostError;
+
+/// The text is not a host that the configuration can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BareHostError {
+    /// A `*` anywhere else than in front.
+    #[error("a wildcard is `*.` followed by a name, and matches all hosts below it")]
+    Wildcard,
+    /// Not a name or an address, or one with a port.
+    #[error("expected an ASCII host name or an address, without a port")]
+    Form,
+}
 
 impl From<HostError> for Rejection {
     fn from(_: HostError) -> Self {

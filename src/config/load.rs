@@ -22,7 +22,6 @@ mod names;
 mod routes;
 mod telemetry;
 mod types;
-mod upstreams;
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;

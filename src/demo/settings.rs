@@ -79,7 +79,10 @@ mod tests {
         assert_eq!(config.listeners[0].address.inet(), Some(at(1)));
         assert_eq!(config.issuers[0].iss, "http://127.0.0.1:3");
         assert_eq!(config.issuers[0].aud, [AUDIENCE]);
-        assert_eq!(config.upstreams["app"].servers[0].address, "127.0.0.1:4");
+        assert_eq!(
+            config.upstreams["app"].servers[0].address.as_str(),
+            "127.0.0.1:4"
+        );
         assert_eq!(config.routes[0].auth, Access::Optional);
         assert_eq!(config.routes[1].auth, Access::Required);
         assert_eq!(config.store.path, Path::new("/a folder/\"odd\": name.redb"));

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::sync::watch;
 
-use crate::config;
-use crate::upstream::{HealthChecks, Resolver, Upstream};
+use crate::upstream::{HealthChecks, Resolver, ResolverSettings, Upstream};
 
 /// The upstreams that are looked after, each until its sender is dropped.
 #[derive(Default)]
@@ -17,7 +16,7 @@ impl UpstreamTasks {
     /// first requests find addresses.
     pub(super) async fn start<'a>(
         &mut self,
-        settings: &config::Resolver,
+        settings: &ResolverSettings,
         upstreams: impl Iterator<Item = &'a Arc<Upstream>>,
     ) {
         let is_new = |one: &&Arc<Upstream>| !self.0.iter().any(|(it, _)| Arc::ptr_eq(it, one));

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::flow::Flow;
 use crate::exchange::Session;
-use crate::resources::{Admission, Admitted, Overload};
+use crate::rejection::Overload;
+use crate::resources::{Admission, Admitted};
 
 tokio::task_local! {
     static SLOT: Arc<RequestGuard>;

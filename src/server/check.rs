@@ -19,7 +19,7 @@ use crate::resources::Descriptors;
 use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyFileError, files as key_files};
 use crate::store::{ConnectError, Postgres};
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{self, Upstream, UpstreamError};
 
 /// Reads the files and builds what needs neither store nor sockets. Nothing found: `serve` will
 /// not refuse the configuration for what it says.
@@ -132,7 +132,7 @@ fn upstreams(config: &Config, metrics: &Metrics) -> Vec<Diagnostic> {
     found
 }
 
-fn upstream_tls_key(tls: &config::upstream::Tls, file: &Path) -> &'static str {
+fn upstream_tls_key(tls: &upstream::settings::Tls, file: &Path) -> &'static str {
     let is = |named: &Option<PathBuf>| named.as_deref() == Some(file);
     if is(&tls.ca) {
         "ca"

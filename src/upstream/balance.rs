@@ -12,8 +12,8 @@ use pingora::lb::selection::{Consistent, Random, RoundRobin};
 use pingora::lb::{Backend, Backends, LoadBalancer};
 
 use super::probe::Probe;
-use super::{Address, Members, UpstreamError};
-use crate::config::upstream as config;
+use super::settings::{Balance, Settings};
+use super::{Address, Members};
 
 /// The servers of one upstream that have an address, and which is next.
 pub(super) struct Balancer {
@@ -41,29 +41,24 @@ macro_rules! on {
 
 impl Balancer {
     /// Without servers; [`Balancer::publish`] gives it some. Those in `members` are probed.
-    pub(super) fn new(
-        settings: &config::Upstream,
-        members: Arc<ArcSwap<Members>>,
-    ) -> Result<Self, UpstreamError> {
+    pub(super) fn new(settings: &Settings, members: Arc<ArcSwap<Members>>) -> Self {
         let published = Published::default();
         let mut backends = Backends::new(Box::new(published.clone()));
         if let Some(settings) = &settings.health_check {
-            backends.set_health_check(Box::new(Probe::new(settings, members)?));
+            backends.set_health_check(Box::new(Probe::new(settings, members)));
         }
         let algorithm = match settings.balance {
-            config::Balance::RoundRobin => {
-                Algorithm::RoundRobin(LoadBalancer::from_backends(backends))
-            }
-            config::Balance::Random => Algorithm::Random(LoadBalancer::from_backends(backends)),
-            config::Balance::ConsistentHash => {
+            Balance::RoundRobin => Algorithm::RoundRobin(LoadBalancer::from_backends(backends)),
+            Balance::Random => Algorithm::Random(LoadBalancer::from_backends(backends)),
+            Balance::ConsistentHash => {
                 Algorithm::ConsistentHash(LoadBalancer::from_backends(backends))
             }
         };
-        Ok(Self {
+        Self {
             algorithm,
             published,
             probe_every: settings.health_check.as_ref().map(|check| check.interval),
-        })
+        }
     }
 
     /// Takes these servers in place of all before. Those that stay keep their health.

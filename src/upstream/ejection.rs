@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::Address;
-use crate::config::upstream::Ejection;
+use super::settings::Ejection;
 
 /// The recent record of each server. Times are durations since any one moment.
 #[derive(Debug)]

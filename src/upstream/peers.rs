@@ -7,9 +7,9 @@ use pingora::protocols::ALPN;
 use pingora::protocols::tls::CustomALPN;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions, Scheme};
 
+use super::settings::{Protocol, Settings};
 use super::tls::{Tls, TlsError};
 use super::{Address, Server};
-use crate::config::upstream::{Protocol, Upstream};
 
 /// Makes the peers of one upstream.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    pub(super) fn new(name: &str, settings: &Upstream) -> Result<Self, TlsError> {
+    pub(super) fn new(name: &str, settings: &Settings) -> Result<Self, TlsError> {
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(settings.connect_timeout);
@@ -71,7 +71,7 @@ impl Peers {
 
     /// The peer at one address of a server.
     pub(super) fn peer(&self, address: &Address, server: &Server) -> HttpPeer {
-        let name = |tls: &Tls| tls.server_name.clone().or_else(|| server.host());
+        let name = |tls: &Tls| tls.server_name.clone().or_else(|| server.address.host());
         HttpPeer {
             _address: address.clone(),
             scheme: Scheme::from_tls_bool(self.tls.is_some()),
@@ -91,7 +91,7 @@ impl Peers {
 
 /// Keeps connections of one upstream from those of every other. The framework's own key for reuse
 /// leaves out which authorities were asked, which key was shown and which protocol was allowed.
-fn group(name: &str, settings: &Upstream, tls: Option<&Tls>) -> u64 {
+fn group(name: &str, settings: &Settings, tls: Option<&Tls>) -> u64 {
     let mut digest = Context::new(&SHA256);
     let mut add = |bytes: &[u8]| {
         digest.update(&(bytes.len() as u64).to_be_bytes());

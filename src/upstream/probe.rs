@@ -16,8 +16,8 @@ use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
-use super::{Members, UpstreamError};
-use crate::config::upstream as config;
+use super::Members;
+use super::settings::HealthCheck as HealthSettings;
 
 /// Probes the members of one upstream.
 pub(super) struct Probe {
@@ -35,25 +35,19 @@ struct Get {
 }
 
 impl Probe {
-    pub(super) fn new(
-        settings: &config::HealthCheck,
-        members: Arc<ArcSwap<Members>>,
-    ) -> Result<Self, UpstreamError> {
-        let invalid = || UpstreamError::HealthCheck(settings.path.clone().unwrap_or_default());
-        if settings.interval.is_zero() {
-            return Err(UpstreamError::ProbeInterval);
-        }
-        let get = |path: &String| match (path.parse(), settings.host.parse()) {
-            (Ok(target), Ok(host)) if path.starts_with('/') => Ok(Get { path: target, host }),
-            _ => Err(invalid()),
+    pub(super) fn new(settings: &HealthSettings, members: Arc<ArcSwap<Members>>) -> Self {
+        let host = &settings.host;
+        let get = |path: &PathAndQuery| Get {
+            path: path.clone(),
+            host: host.clone(),
         };
-        Ok(Self {
+        Self {
             members,
-            request: settings.path.as_ref().map(get).transpose()?,
+            request: settings.path.as_ref().map(get),
             timeout: settings.timeout,
             unhealthy_after: count(settings.unhealthy_after),
             healthy_after: count(settings.healthy_after),
-        })
+        }
     }
 
     async fn probe(&self, peer: &HttpPeer) -> Result<()> {

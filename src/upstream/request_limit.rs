@@ -8,8 +8,8 @@ use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::config::upstream as config;
-use crate::resources::Overload;
+use super::settings::Settings;
+use crate::rejection::Overload;
 
 /// The permits of one upstream, and the queue before them.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct RequestLimit {
 pub struct UpstreamPermit(#[expect(dead_code, reason = "is held")] OwnedSemaphorePermit);
 
 impl RequestLimit {
-    pub(super) fn new(settings: &config::Upstream, shown: IntGauge) -> Self {
+    pub(super) fn new(settings: &Settings, shown: IntGauge) -> Self {
         let most = settings
             .max_requests
             .map_or(Semaphore::MAX_PERMITS, |most| {

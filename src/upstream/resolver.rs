@@ -15,14 +15,14 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::sync::watch;
 
+use super::resolver_settings::ResolverSettings;
 use super::{Address, Upstream};
-use crate::config;
 
 /// Resolves the names of all upstreams, each again when its records have lived their time, and
 /// publishes the addresses. A name that does not resolve keeps its last addresses.
 pub struct Resolver {
     client: Result<TokioResolver, NetError>,
-    settings: config::Resolver,
+    settings: ResolverSettings,
     upstreams: Vec<Arc<Upstream>>,
     names: BTreeMap<String, Name>,
 }
@@ -40,7 +40,7 @@ struct Name {
 impl Resolver {
     /// Takes the upstreams that name servers; the others need no resolution.
     pub fn new(
-        settings: &config::Resolver,
+        settings: &ResolverSettings,
         upstreams: impl IntoIterator<Item = Arc<Upstream>>,
     ) -> Self {
         let upstreams: Vec<_> = upstreams
@@ -164,7 +164,7 @@ enum Problem {
     Empty,
 }
 
-fn client(settings: &config::Resolver) -> Result<TokioResolver, NetError> {
+fn client(settings: &ResolverSettings) -> Result<TokioResolver, NetError> {
     let mut builder = if settings.nameservers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
@@ -192,7 +192,7 @@ fn client(settings: &config::Resolver) -> Result<TokioResolver, NetError> {
 }
 
 /// Until a name that did not resolve is asked for again: longer each time.
-fn pause(settings: &config::Resolver, failures: u32) -> Duration {
+fn pause(settings: &ResolverSettings, failures: u32) -> Duration {
     let doubled = 1u32
         .checked_shl(failures.saturating_sub(1))
         .unwrap_or(u32::MAX);
@@ -213,10 +213,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound() {
-        let settings = config::Resolver::default();
+        let settings = ResolverSettings::default();
         let seconds = |failures| pause(&settings, failures).as_secs();
         assert_eq!([1, 2, 3, 6, 1000].map(seconds), [1, 2, 4, 30, 30]);
-        let brief = config::Resolver {
+        let brief = ResolverSettings {
             max_ttl: Duration::from_millis(200),
             min_ttl: Duration::from_millis(100),
             ..settings

@@ -7,9 +7,10 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-fn upstream(settings: Value) -> Result<Arc<Upstream>, UpstreamError> {
+fn upstream(settings: Value) -> Result<Arc<Upstream>, String> {
     let metrics = Metrics::new().unwrap();
-    Upstream::new("up", &serde_json::from_value(settings).unwrap(), &metrics)
+    let settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+    Upstream::new("up", &settings, &metrics).map_err(|error| error.to_string())
 }
 
 fn inet(address: &str) -> Address {
@@ -149,7 +150,7 @@ async fn background_services_stop_when_told() {
 }
 
 fn resolver(upstream: &Arc<Upstream>) -> Resolver {
-    Resolver::new(&config::Resolver::default(), [Arc::clone(upstream)])
+    Resolver::new(&ResolverSettings::default(), [Arc::clone(upstream)])
 }
 
 /// Answers each connection with one status.
@@ -236,12 +237,25 @@ fn refuses_what_is_no_upstream() {
         "http://a:1",
         "a b:1",
         "::1:80",
+        "a~b:80",
+        "a!b:80",
+        "a..b:80",
     ] {
-        assert_eq!(with(text), Err(UpstreamError::Server(text.to_owned())));
+        assert_eq!(with(text), Err("expected `HOST:PORT`".to_owned()), "{text}");
+    }
+    for text in ["unix:", "unix:/", "unix:run/app.sock"] {
+        let expected = "expected `unix:` and an absolute path".to_owned();
+        assert_eq!(with(text), Err(expected), "{text}");
+    }
+    let longest = format!("unix:/{}", "a".repeat(106));
+    assert_eq!(with(&longest), Ok(()));
+    assert!(with(&format!("{longest}a")).is_err());
+    for text in ["127.0.0.1:80", "[::1]:443", "localhost:1", "my_service:80"] {
+        assert_eq!(with(text), Ok(()), "{text}");
     }
     assert_eq!(with("app.internal:80"), Ok(()));
     let empty = upstream(json!({ "servers": [] })).unwrap_err();
-    assert_eq!(empty, UpstreamError::Empty("up".to_owned()));
+    assert_eq!(empty, "at least one server is needed");
     let probe = |probe: Value| {
         upstream(json!({ "servers": ["127.0.0.1:1"], "health_check": probe })).map(|_| ())
     };
@@ -249,16 +263,15 @@ fn refuses_what_is_no_upstream() {
     assert!(probe(json!({ "path": "ok" })).is_err());
     assert_eq!(
         probe(json!({ "interval": "0s" })),
-        Err(UpstreamError::ProbeInterval)
+        Err("must be greater than zero".to_owned())
     );
     assert!(probe(json!({ "path": "/ok", "host": "a\nb" })).is_err());
 }
 
 #[test]
 fn refuses_settings_that_can_not_be_meant() {
-    let is_config = |server: Value| {
-        serde_json::from_value::<config::Upstream>(json!({ "servers": [server] })).is_ok()
-    };
+    let is_config =
+        |server: Value| serde_json::from_value::<Settings>(json!({ "servers": [server] })).is_ok();
     assert!(is_config(json!({ "address": "a:1" })));
     assert!(is_config(json!({ "address": "a:1", "weight": 255 })));
     assert!(!is_config(json!({ "address": "a:1", "weight": 0 })));
@@ -276,7 +289,7 @@ async fn an_upstream_outlives_a_change_that_is_not_of_it() {
         std::fs::write(&ca, params.self_signed(&key).unwrap().pem()).unwrap();
     };
     write_ca();
-    let settings = |retries: usize| -> config::Upstream {
+    let settings = |retries: usize| -> Settings {
         let servers = ["localhost:2", "127.0.0.1:1"];
         let settings = json!({ "servers": servers, "tls": { "ca": ca }, "retries": retries });
         serde_json::from_value(settings).unwrap()

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::upstream as config;
+use super::settings;
 
 /// How a connection to a server is secured.
 #[derive(Debug)]
@@ -56,18 +56,16 @@ impl TlsError {
 
 impl Tls {
     /// Reads the files.
-    pub(super) fn load(settings: &config::Tls) -> Result<Self, TlsError> {
+    pub(super) fn load(settings: &settings::Tls) -> Result<Self, TlsError> {
         let ca = settings.ca.as_deref().map(authorities).transpose()?;
         let client = match (&settings.client_certificate, &settings.client_key) {
             (Some(certificate), Some(key)) => Some(Arc::new(client(certificate, key)?)),
             _ => None,
         };
-        // An address of IPv6 has brackets in the configuration and none in a certificate.
-        let server_name = settings.server_name.as_ref();
         Ok(Self {
             ca,
             client,
-            server_name: server_name.map(|name| name.trim_matches(['[', ']']).to_owned()),
+            server_name: settings.server_name.clone(),
             is_verified: !settings.insecure_skip_verification,
         })
     }

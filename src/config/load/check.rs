@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::message::choice;
-use super::names::{header_fault, is_token, path_fault, spelling};
-use super::{issuers, listeners, routes, telemetry, upstreams};
+use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
+use super::{issuers, listeners, routes, telemetry};
 use crate::canonical::Host;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
@@ -18,7 +18,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(public_url(config));
     found.extend(own_paths(config));
     found.extend(issuers::diagnostics(config));
-    found.extend(upstreams::diagnostics(config));
+    found.extend(upstreams(config));
     found.extend(routes::diagnostics(config));
     found.extend(session(config));
     found.extend(linking(config));
@@ -64,6 +64,17 @@ fn claims_from(config: &Config) -> Vec<Diagnostic> {
             found.push(Diagnostic::error(at, "a claim has no empty name"));
         }
     }
+    found
+}
+
+fn upstreams(config: &Config) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, upstream) in &config.upstreams {
+        let path = member("upstreams", name);
+        found.extend(label_fault(name).map(|fault| Diagnostic::error(path.clone(), fault)));
+        found.extend(upstream.diagnostics(&path));
+    }
+    found.extend(config.resolver.diagnostics("resolver"));
     found
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::names::server_fault;
 use crate::config::listener::{SocketMode, Tls};
 use crate::config::{Config, ListenAddress, Listener};
 use crate::diagnostic::Diagnostic;
+use crate::upstream::ServerAddress;
 
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -50,7 +50,8 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let is_inet = listener.address.inet().is_some();
     if let ListenAddress::Unix(socket) = &listener.address
-        && server_fault(&format!("unix:{}", socket.display())).is_some()
+        && let address = format!("unix:{}", socket.display())
+        && address.parse::<ServerAddress>().is_err()
     {
         let message = "not a path that a socket can have: at most 107 bytes";
         found.push(Diagnostic::error(format!("{path}.address"), message));

@@ -154,6 +154,7 @@ impl Taken {
             Some(Key::Perhaps(_)) => {
                 let below = member(path, "");
                 self.keys.iter().any(|key| key.starts_with(&below))
+                    || self.items.iter().any(|(list, _)| list == path)
             }
             _ => false,
         }

@@ -31,12 +31,12 @@ fn reads_authorities_and_a_certificate_with_its_key() {
     let dir = TempDir::new().unwrap();
     let (ca, issuer) = authority();
     let (certificate, key) = leaf(&issuer);
-    let settings = config::Tls {
+    let settings = settings::Tls {
         ca: Some(write(&dir, "ca.pem", &(ca.clone() + &ca))),
         client_certificate: Some(write(&dir, "chain.pem", &(certificate.clone() + &ca))),
         client_key: Some(write(&dir, "key.pem", &key)),
         server_name: Some("[::1]".to_owned()),
-        ..config::Tls::default()
+        ..settings::Tls::default()
     };
     let tls = Tls::load(&settings).unwrap();
     assert_eq!(tls.ca.as_ref().unwrap().len(), 2);
@@ -47,7 +47,7 @@ fn reads_authorities_and_a_certificate_with_its_key() {
 
     let (_, other) = leaf(&issuer);
     let other = write(&dir, "other.pem", &other);
-    let mismatched = config::Tls {
+    let mismatched = settings::Tls {
         client_key: Some(other.clone()),
         ..settings
     };
@@ -61,9 +61,9 @@ fn says_which_file_is_of_no_use() {
     let (_, key) = leaf(&issuer);
     let load = |ca: &PathBuf| {
         let ca = Some(ca.clone());
-        Tls::load(&config::Tls {
+        Tls::load(&settings::Tls {
             ca,
-            ..config::Tls::default()
+            ..settings::Tls::default()
         })
         .map(|_| ())
     };

@@ -7,6 +7,7 @@ use serde_yaml::Value;
 use crate::config::attributes::CONFIG;
 use crate::config::load::{Loaded, parse};
 use crate::config::{self, Config, limits, session};
+use crate::upstream::ResolverSettings;
 
 const EXAMPLE: &str = include_str!("../../../../config.example.yaml");
 
@@ -72,7 +73,7 @@ fn shows_defaults() {
     same(&example.forward, &config::Forward::default());
     same(&example.store, &config::Store::default());
     same(&example.limits, &limits::Limits::default());
-    same(&example.resolver, &config::Resolver::default());
+    same(&example.resolver, &ResolverSettings::default());
     same(&example.admin, &config::Admin::default());
     same(&example.log, &config::Log::default());
     same(&example.server, &config::Server::default());

@@ -3,32 +3,35 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::text_schema::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::settings::positive;
+use crate::text_schema::DurationText;
 
 /// How servers' names are resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Resolver {
+#[schemars(rename = "Resolver")]
+pub struct ResolverSettings {
     /// The name servers to use, as `IP:PORT`; if empty, those of the system with its search
     /// domains. The hosts file takes precedence in both cases.
     pub nameservers: Vec<SocketAddr>,
     /// The minimum time to live of a record.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub min_ttl: Duration,
     /// The maximum time to live of a record.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub max_ttl: Duration,
     /// Time limit of one look-up as a whole.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,
 }
 
-impl Default for Resolver {
+impl Default for ResolverSettings {
     fn default() -> Self {
         Self {
             nameservers: Vec::new(),

@@ -1,19 +1,26 @@
-//! The servers behind the gateway.
+//! What the configuration says of an upstream.
 
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::text_schema::DurationText;
+use http::uri::{Authority, PathAndQuery};
+use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
+
+use super::server::Server;
+use crate::canonical::Host;
+use crate::text_schema::DurationText;
 
 /// A group of servers that serve the same content.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Upstream {
+#[schemars(rename = "Upstream")]
+pub struct Settings {
     /// The servers as `HOST:PORT` or `unix:/PATH`, or with a weight as `{ address, weight }`. Names
     /// are resolved in the background.
+    #[serde(deserialize_with = "at_least_one")]
     pub servers: Vec<Server>,
     /// TLS to the servers; if omitted, connections are plaintext.
     #[serde(default)]
@@ -49,19 +56,19 @@ pub struct Upstream {
     #[serde(default)]
     pub health_check: Option<HealthCheck>,
     /// Time limit for connecting.
-    #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[serde(default = "two_seconds", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub connect_timeout: Duration,
     /// Time limit for each read.
-    #[serde(default = "a_minute", with = "humantime_serde")]
+    #[serde(default = "a_minute", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub read_timeout: Duration,
     /// Time limit for each write.
-    #[serde(default = "a_minute", with = "humantime_serde")]
+    #[serde(default = "a_minute", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub write_timeout: Duration,
     /// How long an unused connection is kept.
-    #[serde(default = "a_minute", with = "humantime_serde")]
+    #[serde(default = "a_minute", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub idle_timeout: Duration,
 }
@@ -75,6 +82,7 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// The server name to send (SNI) and to expect in certificates; by default each server's own
     /// host.
+    #[serde(deserialize_with = "server_name")]
     pub server_name: Option<String>,
     /// The client certificate to present, with its chain, as a PEM file.
     pub client_certificate: Option<PathBuf>,
@@ -96,23 +104,6 @@ pub enum Protocol {
     Http2,
     /// The version that the server prefers (ALPN); requires TLS.
     Negotiated,
-}
-
-/// A server of an upstream and its weight.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(from = "RawServer")]
-pub struct Server {
-    /// `HOST:PORT` or `unix:/PATH`.
-    pub address: String,
-    /// Its share of requests relative to the other servers, from 1 to 255.
-    pub weight: NonZeroU8,
-}
-
-impl Server {
-    /// Whether it is a Unix socket.
-    pub fn is_unix(&self) -> bool {
-        self.address.starts_with(UNIX)
-    }
 }
 
 /// How requests are distributed.
@@ -163,17 +154,19 @@ impl Default for Ejection {
 pub struct HealthCheck {
     /// The path of a GET that must be answered 2xx or 3xx; if omitted, only a TCP connection is
     /// opened.
-    #[serde(default)]
-    pub path: Option<String>,
+    #[serde(default, deserialize_with = "target")]
+    #[schemars(with = "Option<String>")]
+    pub path: Option<PathAndQuery>,
     /// The `Host` of that GET.
-    #[serde(default = "localhost")]
-    pub host: String,
+    #[serde(default = "localhost", deserialize_with = "authority")]
+    #[schemars(with = "String", extend("default" = "localhost"))]
+    pub host: Authority,
     /// The interval between probes.
-    #[serde(default = "ten_seconds", with = "humantime_serde")]
+    #[serde(default = "ten_seconds", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub interval: Duration,
     /// Time limit of one probe.
-    #[serde(default = "two_seconds", with = "humantime_serde")]
+    #[serde(default = "two_seconds", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub timeout: Duration,
     /// Consecutive failed probes until a server is unhealthy.
@@ -184,38 +177,52 @@ pub struct HealthCheck {
     pub healthy_after: NonZeroU32,
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "a server is `HOST:PORT`, `unix:/PATH` or `{ address: HOST:PORT, weight: 1..255 }`"
-)]
-enum RawServer {
-    Address(String),
-    Weighted(WeightedServer),
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct WeightedServer {
-    address: String,
-    #[serde(default = "weight_one")]
-    weight: NonZeroU8,
-}
-
-impl From<RawServer> for Server {
-    fn from(raw: RawServer) -> Self {
-        match raw {
-            RawServer::Address(address) => Self {
-                address,
-                weight: weight_one(),
-            },
-            RawServer::Weighted(WeightedServer { address, weight }) => Self { address, weight },
-        }
+fn at_least_one<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Server>, D::Error> {
+    let servers = Vec::deserialize(from)?;
+    if servers.is_empty() {
+        return Err(de::Error::custom("at least one server is needed"));
     }
+    Ok(servers)
 }
 
-fn weight_one() -> NonZeroU8 {
-    NonZeroU8::MIN
+/// The name that a certificate must be for, an address without brackets.
+fn server_name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else {
+        return Ok(None);
+    };
+    Host::parse_bare(&text).map_err(de::Error::custom)?;
+    let name = text.trim_matches(['[', ']']).to_owned();
+    let unfit = |_| de::Error::custom("no certificate can be for this name");
+    ServerName::try_from(name.as_str()).map_err(unfit)?;
+    Ok(Some(name))
+}
+
+fn target<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathAndQuery>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else {
+        return Ok(None);
+    };
+    if !text.starts_with('/') {
+        return Err(de::Error::custom("a path must start with `/`"));
+    }
+    // The parser drops a fragment without a word.
+    let target = text.parse().ok().filter(|_| !text.contains('#'));
+    let invalid = "a path and query have no spaces, controls or `#`; escape them";
+    target.map(Some).ok_or_else(|| de::Error::custom(invalid))
+}
+
+fn authority<'de, D: Deserializer<'de>>(from: D) -> Result<Authority, D::Error> {
+    let text = String::deserialize(from)?;
+    let authority = text.parse().ok().filter(|_| Host::parse(&text).is_ok());
+    let invalid = "expected a host name or an address, with or without a port";
+    authority.ok_or_else(|| de::Error::custom(invalid))
+}
+
+pub(super) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let time: Duration = humantime_serde::deserialize(from)?;
+    if time.is_zero() {
+        return Err(de::Error::custom("must be greater than zero"));
+    }
+    Ok(time)
 }
 
 fn a_hundred() -> NonZeroU32 {
@@ -238,8 +245,8 @@ fn three() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(2)
 }
 
-fn localhost() -> String {
-    "localhost".to_owned()
+fn localhost() -> Authority {
+    Authority::from_static("localhost")
 }
 
 fn two_seconds() -> Duration {
