@@ -109,7 +109,7 @@ fn kind(found: &str) -> &'static str {
 /// How alike two words must be, of 1, for one to be a slip of the other.
 const CLOSE: f64 = 0.8;
 /// How many known words fit into a message.
-const FEW: usize = 10;
+const FEW: usize = 20;
 
 #[cfg(test)]
 mod tests {

@@ -729,7 +729,7 @@ fn what_a_room_would_refuse_is_refused_with_its_position() {
     );
     assert_eq!(
         upstream("tls: {server_name: a~b}"),
-        [format!("16:25: upstreams.app.tls.server_name: {host}")]
+        [format!("16:24: upstreams.app.tls.server_name: {host}")]
     );
     assert_eq!(upstream("tls: {server_name: a.b}"), [""; 0]);
     let socket = format!("unix:/{}", "a".repeat(107));
