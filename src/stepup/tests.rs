@@ -1,11 +1,11 @@
 use super::*;
-use crate::exchange::fixture::Desk;
+use crate::exchange::fixture::TestExchange;
 
 #[tokio::test]
 async fn an_elevated_token_is_good_until_its_own_end() {
-    let desk = Desk::new();
-    let session = desk.present(&desk.token("alice", "1")).await.unwrap();
-    let minter = desk.here.minter();
+    let gateway = TestExchange::new();
+    let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+    let minter = gateway.here.minter();
     let now = UnixTime::now();
     let minute = Duration::from_secs(60);
     for (exp, outcome) in [
@@ -26,7 +26,7 @@ async fn an_elevated_token_is_good_until_its_own_end() {
         };
         let shown = minter.sign(ELEVATED_TYPE, &elevated).unwrap();
         let shown = Some(shown.as_bytes());
-        let required = require(&desk.here, &session, "user:delete", shown).await;
+        let required = require(&gateway.here, &session, "user:delete", shown).await;
         let reason = required.err().map(|rejection| rejection.reason);
         assert_eq!(reason, outcome, "{exp:?}");
     }
