@@ -24,7 +24,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::HeaderMap;
 use pingora::http::RequestHeader;
-use vestibule::config::Access;
 use vestibule::proxy::forwarded::{Peer, TrustedProxies};
 
 #[path = "../tests/support/key.rs"]
@@ -101,9 +100,7 @@ fn rewrites(desk: &TestGateway, turns: u64) {
     };
     for _ in 0..turns {
         let mut request = request.clone();
-        snapshot
-            .rewrite
-            .strip(&mut request, Access::Required, |_| false);
+        snapshot.rewrite.strip(&mut request, true, |_| false);
         peer.rewrite(&mut request, "app.test", None);
         snapshot.rewrite.inject(&mut request, value.clone());
         black_box(&request);

@@ -23,7 +23,7 @@ use pingora::http::RequestHeader;
 use serde_json::json;
 use tempfile::TempDir;
 use vestibule::canonical::{CanonicalPath, Host};
-use vestibule::config::{self, Access};
+use vestibule::config;
 use vestibule::metrics::Metrics;
 use vestibule::proxy::Snapshot;
 
@@ -87,9 +87,7 @@ fn headers(criterion: &mut Criterion) {
     let session = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     criterion.bench_function("headers/rewrite", |bencher| {
         let rewrite = |mut request: RequestHeader| {
-            snapshot
-                .rewrite
-                .strip(&mut request, Access::Required, |_| false);
+            snapshot.rewrite.strip(&mut request, true, |_| false);
             snapshot.rewrite.inject(&mut request, session.clone());
             request
         };

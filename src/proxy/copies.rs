@@ -6,12 +6,16 @@
 use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use memchr::{memchr, memchr_iter};
 use percent_encoding::percent_decode;
 use pingora::http::RequestHeader;
 
 /// Whether bytes carry a token, as it is or percent-encoded. `is_known` says whether a text is one,
 /// verified or not, of an issuer that is known; it is asked for texts of three parts only.
 pub(super) fn carry_token(bytes: &[u8], is_known: impl Fn(&str) -> bool) -> bool {
+    if !may_carry_token(bytes) {
+        return false;
+    }
     let decoded: Cow<'_, [u8]> = match bytes.contains(&b'%') {
         true => percent_decode(bytes).into(),
         false => bytes.into(),
@@ -19,10 +23,30 @@ pub(super) fn carry_token(bytes: &[u8], is_known: impl Fn(&str) -> bool) -> bool
     token_like_parts(&decoded).any(&is_known) || token_like_parts(bytes).any(is_known)
 }
 
+/// Whether a closer look is worth it: an escape, or two dots with nothing but a token's characters
+/// between them. Most fields of most requests have neither.
+fn may_carry_token(bytes: &[u8]) -> bool {
+    if memchr(b'%', bytes).is_some() {
+        return true;
+    }
+    let mut last_dot: Option<usize> = None;
+    for at in memchr_iter(b'.', bytes) {
+        let between = last_dot.and_then(|last| bytes.get(last + 1..at));
+        if between.is_some_and(|part| !part.is_empty() && part.iter().all(is_tokens)) {
+            return true;
+        }
+        last_dot = Some(at);
+    }
+    false
+}
+
+fn is_tokens(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
 /// The parts of a text that have the outer shape of a signed token: `a.b.c`.
 pub(super) fn token_like_parts(text: &[u8]) -> impl Iterator<Item = &str> {
-    let is_tokens = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.split(move |byte| !is_tokens(byte))
+    text.split(|byte| !is_tokens(byte))
         .filter(|part| part.iter().filter(|byte| **byte == b'.').count() == 2)
         .filter_map(|part| std::str::from_utf8(part).ok())
 }
