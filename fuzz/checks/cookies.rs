@@ -16,6 +16,7 @@ static SOURCES: LazyLock<TokenSources> = LazyLock::new(|| {
         })
     };
     let config: Config = serde_json::from_value(json!({
+        "public_url": "https://app.example",
         "listeners": [{ "address": "127.0.0.1:8080" }],
         "issuers": [issuer("tok", "token"), issuer("sb", "supabase_ssr"), issuer("ck", "clerk")],
     }))

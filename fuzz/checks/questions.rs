@@ -11,6 +11,7 @@ use vestibule::proxy::{Snapshot, forward_auth};
 
 static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let config: Config = serde_json::from_value(json!({
+        "public_url": "https://app.example",
         "listeners": [{ "address": "127.0.0.1:8080" }],
         "upstreams": { "app": { "servers": ["127.0.0.1:1"] } },
         "routes": [{ "path": "/", "upstream": "app" }],

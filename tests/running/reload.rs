@@ -79,12 +79,12 @@ async fn a_corrected_iss_finds_its_keys_by_discovery_without_a_restart() {
     let key = Key::p256("found");
     let discovered = TestIssuer::discoverable(key).await;
     let iss = discovered.iss.clone();
-    let site = TestGateway::with(|config| {
-        config["server"]["reload_on_change"] = json!(false);
+    let site = by_hand().await;
+    change(&site.gateway, |config| {
         let found = json!({"name": "found", "iss": format!("{iss}/"), "discovery": true});
         config["issuers"].as_array_mut().unwrap().push(found);
-    })
-    .await;
+    });
+    assert_eq!(reload(&site.gateway).await.status(), 200);
     site.refuses(&discovered.token().sign(), "issuer_unknown")
         .await;
     change(&site.gateway, |config| {

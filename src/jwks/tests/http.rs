@@ -195,9 +195,9 @@ async fn an_entity_tag_saves_the_body() {
 #[tokio::test]
 async fn validators_are_of_the_address_that_they_came_from() {
     install_crypto();
-    let elsewhere = Server::publishing(Mode::ETag).await;
     for moves in [true, false] {
         let server = Server::publishing(Mode::ETag).await;
+        let elsewhere = Server::publishing(Mode::ETag).await;
         let mut settings = settings(json!({}));
         let url = server.url("/.well-known/openid-configuration");
         settings.source = config::issuer::KeySource::Discovery(url.parse().unwrap());
