@@ -186,6 +186,8 @@ fn first_sign_in(number: usize) -> SignIn {
         client_address: None,
         user_agent: None,
         claims: SessionClaims::default(),
+        tell_key: false,
+        email_withdrawn: false,
         now,
         durable_session: true,
     }

@@ -29,8 +29,6 @@ pub mod refusals;
 pub mod sdk;
 pub mod settings;
 
-use crate::config::{Config, Origin};
-use crate::credential::{TokenSources, TokenSourcesError};
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
 use document::Document;
@@ -47,36 +45,12 @@ pub struct ClientAddress(pub IpAddr);
 pub struct ApiState {
     /// Tokens to sessions; whose keys and names are published.
     pub exchange: Arc<Exchange>,
-    /// What browsers' requests are judged by.
-    pub browser_policy: Arc<BrowserPolicy>,
     /// What the configuration says.
     pub settings: Arc<ApiSettings>,
     /// How often clients may sign in.
     pub limits: Arc<ApiLimits>,
     /// Proofs that a signature is fresh.
     pub nonces: Arc<Nonces>,
-}
-
-/// What requests of browsers to the endpoints are judged by.
-#[derive(Debug)]
-pub struct BrowserPolicy {
-    /// Where credentials are looked for.
-    pub token_sources: TokenSources,
-    /// Origins, in addition to the gateway's own, that may send cookies.
-    pub allowed_origins: Vec<Origin>,
-    /// Whether clients come by `https`.
-    pub is_https: bool,
-}
-
-impl BrowserPolicy {
-    /// Takes the settings from the configuration.
-    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
-        Ok(Self {
-            token_sources: TokenSources::new(config)?,
-            allowed_origins: config.allowed_origins.clone(),
-            is_https: config.public_url.is_https(),
-        })
-    }
 }
 
 /// A refusal as a response, which is written like any other.

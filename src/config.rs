@@ -46,7 +46,7 @@ pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
-pub use origin::Origin;
+pub use origin::{AllowedOrigin, Origin};
 pub use route::{Access, AuthorizationField, Route};
 pub use sdk::Sdk;
 pub use secret::Secret;
@@ -103,6 +103,10 @@ pub struct Config {
     /// issuers are `email_trusted`.
     #[serde(default)]
     pub link_by_verified_email: bool,
+    /// Sessions go on when their issuer is switched off (`enabled: false`) or taken out of the
+    /// configuration. Off: both end them, for good and at all gateways.
+    #[serde(default)]
+    pub sessions_outlive_issuer: bool,
     /// Sessions and session tokens.
     #[serde(default)]
     pub session: SessionSettings,
@@ -126,9 +130,9 @@ pub struct Config {
     #[serde(default)]
     pub limits: Limits,
     /// Origins, in addition to the gateway's own, from which browsers may send credentials in
-    /// cookies.
+    /// cookies. One can stand for all hosts one label below a domain: `https://*.example.com`.
     #[serde(default)]
-    pub allowed_origins: Vec<Origin>,
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Where browsers that navigate without a session are redirected instead of being refused; a
     /// route can have its own.
     #[serde(default)]
@@ -196,6 +200,12 @@ impl Config {
         incoming
             .map(|(_, text)| text)
             .chain(self.forward.identity.values())
+    }
+
+    /// The gateway's origin, and those that it shares its cookies with.
+    pub fn own_origins(&self) -> impl Iterator<Item = AllowedOrigin> {
+        let own = std::iter::once(self.public_url.clone().into());
+        own.chain(self.allowed_origins.iter().cloned())
     }
 
     /// Whether SDKs keep their token in a cookie and send it that way: because the gateway sets

@@ -133,8 +133,10 @@ pub enum Source {
     Header,
     /// An issuer's cookie.
     Cookie,
-    /// The gateway's session cookie, or the SDK's.
+    /// The gateway's session cookie.
     SessionCookie,
+    /// The SDK's cookie, which holds a session token and nothing else.
+    SdkCookie,
     /// The content of a request to the gateway's own endpoints.
     Body,
 }
@@ -149,14 +151,14 @@ impl Source {
             Self::Authorization => "bearer",
             Self::Header => "header",
             Self::Cookie => "cookie",
-            Self::SessionCookie => "session_cookie",
+            Self::SessionCookie | Self::SdkCookie => "session_cookie",
             Self::Body => "body",
         }
     }
 
     /// Whether a browser attaches it by itself, so that the origin rule applies.
     pub fn is_cookie(self) -> bool {
-        matches!(self, Self::Cookie | Self::SessionCookie)
+        matches!(self, Self::Cookie | Self::SessionCookie | Self::SdkCookie)
     }
 }
 
@@ -335,10 +337,18 @@ fn find_own_cookie<'a>(
     if let Some(session) = session_cookie(headers, token_sources)? {
         return Ok(Some(session));
     }
+    sdk_cookie(headers, token_sources)
+}
+
+/// Finds what is in the SDK's cookie alone.
+pub fn sdk_cookie<'a>(
+    headers: &'a HeaderMap,
+    token_sources: &'a TokenSources,
+) -> Result<Option<Credential<'a>>, CredentialError> {
     let Some(name) = token_sources.sdk_cookie else {
         return Ok(None);
     };
-    let source = Source::SessionCookie;
+    let source = Source::SdkCookie;
     let token = find_cookie(headers, name.as_bytes(), token_sources, source)?;
     Ok(token.map(|token| Credential {
         token,

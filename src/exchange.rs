@@ -40,6 +40,7 @@ mod signing_keys;
 pub mod single_flight;
 mod step_up;
 
+pub use audience::Recipient;
 use authenticate::{Authenticated, Durable};
 use cache::{RefusedTokens, SessionCache};
 use digest::TokenDigest;
@@ -116,13 +117,20 @@ impl Exchange {
     ///
     /// A [`Rejection`] that says why, in public and in private.
     pub async fn session(&self, credential: &Credential<'_>) -> Result<Arc<Session>, Rejection> {
-        self.session_of(credential, Client::default).await
+        self.session_of(credential, Recipient::Gateway, Client::default)
+            .await
     }
 
-    /// The same; should it open a session, `client` says what is written down about the client.
+    /// The session of a token that is presented to `recipient`. Should it open a session, `client`
+    /// says what is written down about the client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::session`] has them.
     pub async fn session_of(
         &self,
         credential: &Credential<'_>,
+        recipient: Recipient<'_>,
         client: impl FnOnce() -> Client + Send,
     ) -> Result<Arc<Session>, Rejection> {
         let token = credential.token.expose();
@@ -146,7 +154,11 @@ impl Exchange {
             }
         };
         session.handle().touch(now);
-        // The digest does not say where the token was, so this is checked on every hit, too.
+        // The digest says neither where the token was nor for what, so both are checked on every
+        // hit, too.
+        if session.fence().is_some_and(|fence| !recipient.is(fence)) {
+            return Err(Self::wrong_audience());
+        }
         match session.issuer() {
             Some(issuer) if !credential.admits(issuer) => Err(wrong_place()),
             _ => Ok(session),
@@ -225,7 +237,7 @@ impl Exchange {
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        if let Some(rejection) = self.refused.get(&digest) {
+        if let Some(rejection) = self.refused.get(&digest, now) {
             self.metrics
                 .token_cache
                 .with_label_values(&["refused"])
@@ -240,7 +252,8 @@ impl Exchange {
                 Join::Leader(leader) => {
                     // Another flight may have landed between the look-up and this one's start.
                     let completed = self.sessions.get(&digest, now).map(Ok);
-                    if let Some(outcome) = completed.or_else(|| self.refused.get(&digest).map(Err))
+                    if let Some(outcome) =
+                        completed.or_else(|| self.refused.get(&digest, now).map(Err))
                     {
                         leader.complete(outcome.clone());
                         return outcome;

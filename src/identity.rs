@@ -106,12 +106,14 @@ pub fn sign_in(
         issuer_name: verified.issuer().name().to_string(),
         sub: verified.subject().to_owned(),
         email: verified.verified_email().map(str::to_owned),
+        email_withdrawn: verified.takes_email_back(),
         link_by_email: policy.link_by_email.clone(),
         provisioning: match settings.provisioning {
             issuer::Provisioning::Auto => Provisioning::Auto,
             issuer::Provisioning::ExistingOnly => Provisioning::ExistingOnly,
             issuer::Provisioning::None => Provisioning::None,
         },
+        tell_key: settings.revoke_on_key_removal,
         issued_at: verified.issued_at(),
         token_end,
         sid,
@@ -123,6 +125,8 @@ pub fn sign_in(
         claims: SessionClaims {
             issued_at: verified.issued_at(),
             expires_at: verified.expires_at(),
+            key: Some(verified.key_validity().key().to_owned()),
+            seen_after: 0,
             known: policy
                 .claims
                 .keep(verified.claims().as_map(), policy.claims_size),
@@ -136,7 +140,9 @@ pub fn sign_in(
 impl From<SignInRefusal> for Rejection {
     fn from(refusal: SignInRefusal) -> Self {
         match refusal {
-            SignInRefusal::SessionEnded(_) => Self::new(Code::LoginRequired, "session_ended"),
+            SignInRefusal::SessionEnded(_) | SignInRefusal::IssuerWasDisabled(_) => {
+                Self::new(Code::LoginRequired, "session_ended")
+            }
             SignInRefusal::SignedOut => Self::new(Code::LoginRequired, "signed_out"),
             SignInRefusal::UserBlocked => Self::new(Code::Forbidden, "user_blocked"),
             SignInRefusal::UserDeleted => Self::new(Code::Forbidden, "user_deleted"),

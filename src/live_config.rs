@@ -6,8 +6,9 @@
 //! wherever they come from: the file ([`LiveConfig::reload`]), an operator ([`LiveConfig::create`]
 //! and the like), another gateway on the same store ([`LiveConfig::follow`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -17,6 +18,7 @@ use tokio::sync::{Mutex, watch};
 use tracing::warn;
 
 mod build;
+mod issuer_ends;
 mod look;
 mod operators;
 mod reload;
@@ -51,6 +53,10 @@ pub struct LiveConfig {
     last_attempt: ArcSwapOption<Attempt>,
     /// The file as it was when it was last read.
     looked: ArcSwapOption<Look>,
+    /// The `iss` of the issuers that were in force here at the latest look.
+    issuers_before: Mutex<BTreeSet<String>>,
+    /// Sessions of issuers that are not in force are still to be ended.
+    ends_are_left: AtomicBool,
 }
 
 /// What a configuration is put in force at.
@@ -145,7 +151,7 @@ impl LiveConfig {
         let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
         parts.metrics.config_last_reload_success.set(1);
         reload::stamp(&parts.metrics);
-        Ok(Self {
+        let live_config = Self {
             parts,
             changes: Mutex::new(InForce {
                 file,
@@ -160,7 +166,13 @@ impl LiveConfig {
             }),
             last_attempt: ArcSwapOption::empty(),
             looked: ArcSwapOption::from(looked),
-        })
+            issuers_before: Mutex::default(),
+            ends_are_left: AtomicBool::new(false),
+        };
+        if let Err(error) = live_config.end_with_issuers().await {
+            warn!(%error, "the end of sessions with their issuer is not written down yet");
+        }
+        Ok(live_config)
     }
 
     /// What is in force.
@@ -182,6 +194,7 @@ impl LiveConfig {
             if let Err(error) = self.catch_up().await {
                 warn!(%error, "changes of settings in the store cannot be received");
             }
+            self.end_what_is_left().await;
             tokio::select! {
                 _ = &mut stop => return,
                 Ok(()) = changes.changed() => {}
@@ -240,7 +253,6 @@ impl LiveConfig {
             .exchange
             .reconfigure(Arc::clone(&issuers), built.settings);
         let api = ApiState {
-            browser_policy: Arc::new(built.browser_policy),
             settings: Arc::new(built.api),
             ..parts.api.clone()
         };
@@ -263,6 +275,9 @@ impl LiveConfig {
             conflicting: joined.conflicting,
             needs_restart: self.view().needs_restart.clone(),
         }));
+        if let Err(error) = self.end_with_issuers().await {
+            warn!(%error, "the end of sessions with their issuer is not written down yet");
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::{HeaderValue, Method};
 
 use crate::canonical::Host;
-use crate::config::Origin;
+use crate::config::AllowedOrigin;
 use crate::rejection::{Code, Rejection};
 
 /// The origin that a request was sent to.
@@ -54,7 +54,7 @@ pub fn allows(
     is_websocket: bool,
     headers: &HeaderMap,
     own: &OwnOrigin<'_>,
-    allowed: &[Origin],
+    allowed: &[AllowedOrigin],
 ) -> Result<(), OriginRefusal> {
     if !is_websocket && matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
@@ -69,7 +69,7 @@ pub fn allows(
         };
     };
     let origin = origin.to_str().map_err(|_| OriginRefusal::Foreign)?;
-    if allowed.iter().any(|listed| listed.as_str() == origin) {
+    if allowed.iter().any(|listed| listed.admits(origin)) {
         return Ok(());
     }
     match own.is(origin) {

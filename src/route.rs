@@ -18,7 +18,7 @@ use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
 use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::route::QueryTokens;
-use crate::config::{self, Access, AuthorizationField, Config, LoginUrl, Origin};
+use crate::config::{self, Access, AllowedOrigin, AuthorizationField, Config, LoginUrl};
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
@@ -47,7 +47,7 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// Origins from which credentials in cookies are accepted, in addition to the request's own:
     /// `public_url`, the gateway's `allowed_origins` and the route's.
-    pub allowed_origins: Vec<Origin>,
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// What a session's claims must say. Only a route that requires a session has any.
     pub rules: ClaimRules,
     /// `aud` of the session tokens that go upstream; `None` for the gateway's usual one.
@@ -187,10 +187,9 @@ impl RouteTable {
                 access: settings.auth,
                 authorization: settings.authorization,
                 upstream: Arc::clone(upstream),
-                allowed_origins: std::iter::once(&config.public_url)
-                    .chain(&config.allowed_origins)
-                    .chain(&settings.allowed_origins)
-                    .cloned()
+                allowed_origins: config
+                    .own_origins()
+                    .chain(settings.allowed_origins.iter().cloned())
                     .collect(),
                 rules,
                 audience: settings.audience.as_deref().map(Arc::from),

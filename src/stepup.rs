@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::exchange::{Account, Exchange, Session};
-use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
 
 /// What may be asked for, and for how long it is granted.
@@ -21,6 +20,7 @@ use crate::rejection::{Code, Rejection};
 pub struct StepUp {
     scopes: Vec<String>,
     single_use: bool,
+    allow_missing_iat: bool,
 }
 
 /// An elevated token's claims.
@@ -44,6 +44,7 @@ impl StepUp {
         Self {
             scopes: settings.scopes.clone(),
             single_use: settings.single_use,
+            allow_missing_iat: settings.allow_missing_iat,
         }
     }
 
@@ -74,8 +75,12 @@ impl StepUp {
         if verified.expires_at() > now.plus(LONGEST_ASSERTION) {
             return Err(refused("assertion_too_long"));
         }
-        if exchange.opens(&verified, session.sid) {
-            return Err(refused("assertion_signed_in"));
+        match verified.issued_at() {
+            Some(issued_at) if issued_at.plus(LONGEST_ASSERTION) < now => {
+                return Err(refused("assertion_too_old"));
+            }
+            None if !self.allow_missing_iat => return Err(refused("assertion_without_iat")),
+            _ => {}
         }
         let scope = verified.claims().text("scope").unwrap_or_default();
         if scope.split_ascii_whitespace().next().is_none()
@@ -88,7 +93,10 @@ impl StepUp {
                 "assertion_scope_unknown",
             ));
         }
-        let handle = if self.single_use {
+        let jti = verified
+            .token_id()
+            .ok_or(refused("assertion_without_jti"))?;
+        let life = if self.single_use {
             SINGLE_USE
         } else {
             MULTIPLE_USE
@@ -102,16 +110,14 @@ impl StepUp {
             jti: Uuid::new_v4(),
             scope: scope.to_owned(),
             iat: now,
-            exp: now.plus(handle).min(session.expires_at),
+            exp: now.plus(life).min(session.expires_at),
             single_use: self.single_use,
         };
         let token = minter.sign(ELEVATED_TYPE, &elevated);
         let token = token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))?;
         // Last, so that an assertion which brought nothing can come again.
-        match consume_once(exchange, &verified).await? {
-            true => Ok(token),
-            false => Err(refused("assertion_replayed")),
-        }
+        exchange.consume_assertion(&verified, jti).await?;
+        Ok(token)
     }
 }
 
@@ -153,17 +159,6 @@ pub async fn require(
         }
     }
     Ok(())
-}
-
-/// Uses an assertion up; false when it was used before, as an assertion or to sign in.
-async fn consume_once(exchange: &Exchange, verified: &Verified) -> Result<bool, Rejection> {
-    let jti = verified.claims().text("jti").filter(|jti| !jti.is_empty());
-    let jti = jti.ok_or(Rejection::new(Code::TokenInvalid, "assertion_without_jti"))?;
-    // A JSON list keeps the two apart, whatever characters they are of.
-    let id = serde_json::json!([verified.iss(), jti]).to_string();
-    let leeway = verified.issuer().settings().leeway;
-    let until = verified.expires_at().plus(leeway);
-    exchange.consume_once("assertion", &id, until).await
 }
 
 /// The header field in which clients show an elevated token.

@@ -1,8 +1,11 @@
 //! Users, sessions and the tokens of the gateway.
 
+pub mod audience;
 pub mod herd;
 pub mod identity;
+pub mod issuer_ends;
 pub mod logout;
+pub mod refused_for_good;
 pub mod revocation;
 pub mod session_claims;
 pub mod session_cookie;

@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CACHE_CONTROL, HOST, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,12 +10,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiState, BrowserPolicy, ClientAddress, Refused, refusals};
-use crate::canonical::Host;
+use super::{ApiState, ClientAddress, Refused, refusals, sdk};
 use crate::credential::{self, Credential};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Recipient};
 use crate::identity::Client;
-use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie;
 use crate::store::RevocationReason;
@@ -53,15 +51,27 @@ pub async fn logout(
     let ended = end_sessions(&state, client, &method, &headers).await;
     match ended {
         Ok(()) => {
-            let gone = cookie::clear(state.browser_policy.token_sources.session_cookie());
+            let gone = cookie::clear(state.settings.token_sources.session_cookie());
             let fields = [
                 (SET_COOKIE, gone),
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
-            (StatusCode::NO_CONTENT, fields).into_response()
+            let mut response = (StatusCode::NO_CONTENT, fields).into_response();
+            if has_sdk_cookie(&state, &headers)
+                && let Some(gone) = sdk::cookie::removal(state.settings.is_https)
+            {
+                response.headers_mut().append(SET_COOKIE, gone);
+            }
+            response
         }
         Err(rejection) => Refused(rejection).into_response(),
     }
+}
+
+/// Whether the request came with the SDK's cookie, or may have it where scripts see none.
+fn has_sdk_cookie(state: &ApiState, headers: &HeaderMap) -> bool {
+    let found = credential::sdk_cookie(headers, &state.settings.token_sources);
+    state.settings.sdk.sets_cookie || !matches!(found, Ok(None))
 }
 
 /// The content of a back-channel logout request (section 2.5).
@@ -109,25 +119,27 @@ async fn end_sessions(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Rejection> {
-    let browser_policy = &state.browser_policy;
+    let settings = &state.settings;
     let end_session = async |credential: &Credential<'_>| {
         let client = || Client::new(client.0, headers);
         end_session(&state.exchange, credential, client).await
     };
-    let credential = credential::find(headers, &browser_policy.token_sources)?;
+    let credential = credential::find(headers, &settings.token_sources)?;
     let is_explicit = credential
         .as_ref()
         .is_some_and(|credential| !credential.source.is_cookie());
     if !is_explicit {
         // The response deletes a cookie, even if a page of another site sent the request.
-        check_origin(browser_policy, method, headers)?;
+        settings.check_origin(method, headers)?;
     }
     if let Some(credential) = credential {
         end_session(&credential).await?;
     }
-    // An issuer's cookie may have stood before the gateway's own, with another session.
-    if let Some(own) = credential::session_cookie(headers, &browser_policy.token_sources)? {
-        end_session(&own).await?;
+    // Another credential may have stood before the gateway's own cookies, with another session.
+    let own = credential::session_cookie(headers, &settings.token_sources)?;
+    let of_sdk = credential::sdk_cookie(headers, &settings.token_sources)?;
+    for cookie in own.into_iter().chain(of_sdk) {
+        end_session(&cookie).await?;
     }
     Ok(())
 }
@@ -137,7 +149,10 @@ async fn end_session(
     credential: &Credential<'_>,
     client: impl FnOnce() -> Client + Send,
 ) -> Result<(), Rejection> {
-    let session = match exchange.session_of(credential, client).await {
+    let session = match exchange
+        .session_of(credential, Recipient::Gateway, client)
+        .await
+    {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
         Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),
@@ -155,27 +170,4 @@ fn is_over(rejection: &Rejection) -> bool {
         rejection.code,
         Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired | Code::Forbidden
     )
-}
-
-fn check_origin(
-    browser_policy: &BrowserPolicy,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<(), Rejection> {
-    let host = headers.get(HOST);
-    let host = host.and_then(|host| host.to_str().ok());
-    let host = host.and_then(|host| Host::parse(host).ok());
-    let host = host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?;
-    let own = OwnOrigin {
-        is_https: browser_policy.is_https,
-        host,
-    };
-    origin::allows(
-        method,
-        false,
-        headers,
-        &own,
-        &browser_policy.allowed_origins,
-    )?;
-    Ok(())
 }

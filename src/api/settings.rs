@@ -1,10 +1,11 @@
 //! What the configuration means to the endpoints.
 
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, Method};
 
 use super::oauth::Clients;
 use crate::canonical::Host;
-use crate::config::{Config, Origin};
+use crate::config::{AllowedOrigin, Config, Origin};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
@@ -25,7 +26,7 @@ pub struct ApiSettings {
     pub is_https: bool,
     public_url: Origin,
     /// `public_url` and `allowed_origins`.
-    origins: Vec<Origin>,
+    origins: Vec<AllowedOrigin>,
 }
 
 /// How SDKs keep and send their tokens.
@@ -54,10 +55,7 @@ impl ApiSettings {
             step_up: StepUp::new(&config.step_up),
             is_https: config.public_url.is_https(),
             public_url: config.public_url.clone(),
-            origins: std::iter::once(&config.public_url)
-                .chain(&config.allowed_origins)
-                .cloned()
-                .collect(),
+            origins: config.own_origins().collect(),
         })
     }
 
@@ -66,37 +64,39 @@ impl ApiSettings {
         &self.public_url
     }
 
-    /// The `Origin` field of a page that may call the endpoints. `None`: another page, or no page.
-    pub fn page<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    /// The `Origin` field of a page that is listed: `public_url` or one of `allowed_origins`.
+    /// `None`: another page, or no page.
+    pub fn page<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let mut fields = headers.get_all(http::header::ORIGIN).iter();
         let origin = fields.next().filter(|_| fields.next().is_none())?;
-        let listed = |listed: &Origin| listed.as_str().as_bytes() == origin.as_bytes();
-        self.origins.iter().any(listed).then_some(origin)
+        let origin = origin.to_str().ok()?;
+        let is_listed = self.origins.iter().any(|listed| listed.admits(origin));
+        is_listed.then_some(origin)
     }
 
-    /// A page that names itself must be one that may call. Programs name none.
+    /// A page that names itself must be listed, or of the host that it calls. Programs name none.
     pub fn check_page(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        if !headers.contains_key(http::header::ORIGIN) || self.page(headers).is_some() {
-            return Ok(());
+        match headers.contains_key(http::header::ORIGIN) {
+            true => self.check_origin(&Method::POST, headers),
+            false => Ok(()),
         }
-        Err(Rejection::new(Code::Forbidden, "origin_foreign"))
     }
 
-    /// The rule for requests that read or set a cookie: they come from a page that may call, and
-    /// no form can send them.
-    pub fn check_cookie_use(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
-        let (_, authority) = self
-            .public_url
-            .as_str()
-            .split_once("://")
-            .unwrap_or_default();
-        let host = Host::parse(authority)
-            .map_err(|_| Rejection::new(Code::Internal, "public_url_unfit"))?;
+    /// The rule for requests that read or set a cookie: they come from a page that may send one.
+    pub fn check_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.and_then(|host| Host::parse(host).ok());
         let own = OwnOrigin {
             is_https: self.is_https,
-            host,
+            host: host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
         };
         origin::allows(method, false, headers, &own, &self.origins)?;
+        Ok(())
+    }
+
+    /// The same where no form may send the request either.
+    pub fn check_cookie_use(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+        self.check_origin(method, headers)?;
         let safe = matches!(*method, Method::GET | Method::HEAD);
         if safe || is_json(headers) {
             return Ok(());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::sdk::nonce::Nonces;
+use crate::config::Config;
 use crate::exchange::fixture::TestExchange;
 use crate::proxy::forward_auth;
 
@@ -20,7 +21,6 @@ async fn each_route_stands_in_the_document_and_the_other_way_round() {
     let gateway = TestExchange::new();
     let state = ApiState {
         exchange: Arc::clone(&gateway.here),
-        browser_policy: Arc::new(BrowserPolicy::new(&config).unwrap()),
         settings: Arc::new(ApiSettings::new(&config).unwrap()),
         limits: Arc::new(ApiLimits::new(&config.limits.rates)),
         nonces: Arc::new(Nonces::new(&[1; 32])),

@@ -100,6 +100,9 @@ pub struct Issuer {
     /// Treat an address as verified if none of those claims is present. A claim that is not `true`
     /// still takes precedence.
     pub assume_email_verified: bool,
+    /// A token without any word on an address takes none back. Off: it does, like one whose address
+    /// is not verified.
+    pub keep_absent_email: bool,
     /// Whether its users are created on first sign-in.
     pub provisioning: Provisioning,
     /// Trust its verified email addresses for linking accounts, if `link_by_verified_email` is on.

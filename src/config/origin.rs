@@ -1,11 +1,118 @@
 //! A web origin (RFC 6454): scheme, host and port.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 use crate::text_schema::text_schema;
+
+/// Whose pages may send cookie-borne credentials: one origin, or those of all hosts with one label
+/// before a domain, `https://*.example.com`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AllowedOrigin {
+    /// This one.
+    Exact(Origin),
+    /// Each host one label below a domain.
+    Subdomains {
+        /// Scheme, and what follows it.
+        scheme: &'static str,
+        /// The domain after its dot, and a port that is not the scheme's own.
+        domain: Box<str>,
+    },
+}
+
+impl AllowedOrigin {
+    /// Parses an origin, whose host may start with `*.`.
+    ///
+    /// # Errors
+    ///
+    /// It is none, has another `*`, or allows everybody below a public suffix.
+    pub fn parse(text: &str) -> Result<Self, AllowedOriginError> {
+        let Some((scheme, rest)) = text.split_once("://*.") else {
+            return match text.contains('*') {
+                true => Err(AllowedOriginError::Wildcard),
+                false => Ok(Self::Exact(Origin::parse(text)?)),
+            };
+        };
+        if rest.contains('*') {
+            return Err(AllowedOriginError::Wildcard);
+        }
+        let domain = Origin::parse(&format!("{scheme}://{rest}"))?;
+        let (scheme, domain) = match domain.as_str().split_once("://") {
+            Some(("https", domain)) => ("https://", domain),
+            Some((_, domain)) => ("http://", domain),
+            None => return Err(OriginError::Shape.into()),
+        };
+        let name = domain.split(':').next().unwrap_or_default();
+        // An address has no names below it, and a public suffix belongs to nobody.
+        let is_owned = psl::domain_str(name).is_some() && name.parse::<IpAddr>().is_err();
+        if !is_owned {
+            return Err(AllowedOriginError::PublicSuffix);
+        }
+        Ok(Self::Subdomains {
+            scheme,
+            domain: domain.into(),
+        })
+    }
+
+    /// Whether an `Origin` field names one of them.
+    pub fn admits(&self, origin: &str) -> bool {
+        match self {
+            Self::Exact(own) => own.as_str() == origin,
+            Self::Subdomains { scheme, domain } => {
+                let host = origin.strip_prefix(scheme);
+                host.and_then(|host| host.strip_suffix(&**domain))
+                    .and_then(|below| below.strip_suffix('.'))
+                    .is_some_and(is_label)
+            }
+        }
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let is_part =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
+}
+
+impl From<Origin> for AllowedOrigin {
+    fn from(origin: Origin) -> Self {
+        Self::Exact(origin)
+    }
+}
+
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(origin) => origin.fmt(f),
+            Self::Subdomains { scheme, domain } => write!(f, "{scheme}*.{domain}"),
+        }
+    }
+}
+
+/// The text is not an origin that may be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AllowedOriginError {
+    /// Not an origin.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A star that is not the whole first label.
+    #[error("`*` stands for the whole first label only: `https://*.example.com`")]
+    Wildcard,
+    /// Everybody can have a host there.
+    #[error(
+        "anybody can have a host below this; name a domain of your own: `https://*.example.com`"
+    )]
+    PublicSuffix,
+}
+
+impl<'de> Deserialize<'de> for AllowedOrigin {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
+}
 
 /// An `http` or `https` origin in its ASCII serialization, without a default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +121,10 @@ pub struct Origin(String);
 impl Origin {
     /// Parses a URL that is nothing but an origin; a single trailing slash is tolerated.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
-        let url = Url::parse(text).map_err(|_| OriginError)?;
+        let url = Url::parse(text).map_err(|_| OriginError::Shape)?;
+        if text.contains('*') {
+            return Err(OriginError::Star);
+        }
         let bare = matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
             && url.query().is_none()
@@ -24,7 +134,7 @@ impl Origin {
         if bare {
             Ok(Self(url.origin().ascii_serialization()))
         } else {
-            Err(OriginError)
+            Err(OriginError::Shape)
         }
     }
 
@@ -56,8 +166,14 @@ impl fmt::Display for Origin {
 
 /// The text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an origin: expected `https://host` or `http://host:port`, without a path")]
-pub struct OriginError;
+pub enum OriginError {
+    /// Something else, or more.
+    #[error("not an origin: expected `https://host` or `http://host:port`, without a path")]
+    Shape,
+    /// A star, which no host has.
+    #[error("one origin, without `*`: write the host's whole name")]
+    Star,
+}
 
 impl<'de> Deserialize<'de> for Origin {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -68,5 +184,70 @@ impl<'de> Deserialize<'de> for Origin {
 text_schema!(Origin, "Origin", {
     "description": "Scheme, host and port, without a path: `https://app.example.com`.",
     "type": "string",
-    "pattern": "^https?://[^/?#@]+/?$",
+    "pattern": "^https?://[^/?#@*]+/?$",
 });
+
+text_schema!(AllowedOrigin, "AllowedOrigin", {
+    "description": "An origin; `*.` before the host's name stands for one label: `https://*.example.com`.",
+    "type": "string",
+    "pattern": "^https?://(\\*\\.)?[^/?#@*]+/?$",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_one_label_below_a_domain_of_ones_own() {
+        let allowed = AllowedOrigin::parse("https://*.example.com").unwrap();
+        for (origin, admitted) in [
+            ("https://a.example.com", true),
+            ("https://a-1.example.com", true),
+            ("https://example.com", false),
+            ("https://.example.com", false),
+            ("https://a.b.example.com", false),
+            ("https://aexample.com", false),
+            ("https://a.example.com.evil.test", false),
+            ("https://evil.test/.example.com", false),
+            ("https://evil.test#.example.com", false),
+            ("https://u@a.example.com", false),
+            ("http://a.example.com", false),
+            ("https://a.example.com:8443", false),
+            ("https://A.example.com", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(allowed.admits(origin), admitted, "{origin}");
+        }
+        let port = AllowedOrigin::parse("http://*.Example.com:8080/").unwrap();
+        assert_eq!(port.to_string(), "http://*.example.com:8080");
+        assert!(port.admits("http://a.example.com:8080"));
+        assert!(!port.admits("http://a.example.com"));
+        let exact = AllowedOrigin::parse("https://a.example.com/").unwrap();
+        assert!(exact.admits("https://a.example.com"));
+        assert!(!exact.admits("https://b.example.com"));
+    }
+
+    #[test]
+    fn what_would_allow_everybody_or_nobody_is_refused() {
+        use AllowedOriginError::{PublicSuffix, Wildcard};
+        for (text, error) in [
+            ("*", Wildcard),
+            ("https://*", Wildcard),
+            ("https://*.*.example.com", Wildcard),
+            ("https://a.*.example.com", Wildcard),
+            ("https://*a.example.com", Wildcard),
+            ("https://*.com", PublicSuffix),
+            ("https://*.co.uk", PublicSuffix),
+            ("https://*.github.io", PublicSuffix),
+            ("https://*.127.0.0.1", PublicSuffix),
+        ] {
+            assert_eq!(AllowedOrigin::parse(text), Err(error), "{text}");
+        }
+        assert!(AllowedOrigin::parse("https://*.me.github.io").is_ok());
+        assert_eq!(
+            Origin::parse("https://*.example.com"),
+            Err(OriginError::Star)
+        );
+    }
+}

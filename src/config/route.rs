@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::origin::Origin;
+use super::origin::AllowedOrigin;
 use super::{HeaderOperations, LoginUrl};
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
@@ -74,7 +74,7 @@ pub struct Route {
     pub replace_prefix: Option<String>,
     /// Allowed origins in addition to the gateway's `allowed_origins`.
     #[serde(default)]
-    pub allowed_origins: Vec<Origin>,
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Where browsers without a session are redirected, instead of the gateway's `login_url`.
     #[serde(default)]
     pub login_url: Option<LoginUrl>,

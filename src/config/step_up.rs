@@ -12,6 +12,9 @@ pub struct StepUp {
     /// Elevated tokens are valid once, within 5 minutes; with `false` any number of times, within
     /// 10.
     pub single_use: bool,
+    /// Take assertions that do not say when they were issued (`iat`). How old they are is then not
+    /// known: one that was made long ago counts as fresh.
+    pub allow_missing_iat: bool,
 }
 
 impl Default for StepUp {
@@ -19,6 +22,7 @@ impl Default for StepUp {
         Self {
             scopes: Vec::new(),
             single_use: true,
+            allow_missing_iat: false,
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! A session token names its audience. If a route has its own audience, its upstream gets a token
 //! for that audience with the same session, scope and end. It is minted once for each session and
-//! audience, and cached along with the usual one.
+//! audience, and cached along with the usual one. Such a token is valid on that
+//! route only (RFC 7519 section 4.1.3, RFC 9700 section 2.3): an upstream cannot use what it was given
+//! elsewhere.
 
 use std::sync::Arc;
 
@@ -10,9 +12,33 @@ use http::HeaderValue;
 
 use super::{Exchange, Session, mint_failed};
 use crate::rejection::{Code, Rejection};
-use crate::session::SessionToken;
-use crate::session::signer::SignerError;
-use crate::store::{SessionRecord, User};
+
+/// For whom a presented session token must be.
+#[derive(Clone, Copy, Debug)]
+pub enum Recipient<'a> {
+    /// The gateway itself, or a route without an audience of its own.
+    Gateway,
+    /// A route with this audience; the gateway's own tokens are taken there, too.
+    Route(&'a Arc<str>),
+    /// Whoever it may be: the token is asked about, not used.
+    Anyone,
+}
+
+impl<'a> Recipient<'a> {
+    /// A route, by its own audience if it has one.
+    pub fn route(audience: Option<&'a Arc<str>>) -> Self {
+        audience.map_or(Self::Gateway, Self::Route)
+    }
+
+    /// Whether a token that is fenced to this audience is for it.
+    pub(super) fn is(self, fence: &str) -> bool {
+        match self {
+            Self::Gateway => false,
+            Self::Route(audience) => **audience == *fence,
+            Self::Anyone => true,
+        }
+    }
+}
 
 impl Exchange {
     /// The value of the header field by which a session's requests go upstream on a route with
@@ -26,7 +52,8 @@ impl Exchange {
         session: &Session,
         audience: Option<&Arc<str>>,
     ) -> Result<HeaderValue, Rejection> {
-        let Some(audience) = audience else {
+        let Some(audience) = audience.filter(|audience| session.fence() != Some(&***audience))
+        else {
             return Ok(session.forwarded().clone());
         };
         if let Some(forwarded) = session.forwarded_to(audience) {
@@ -38,30 +65,16 @@ impl Exchange {
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
-    /// What a session has of a token of our own that says `audience`: the very token, unless it
-    /// was made for one route, which another route's upstream is not shown, or says of the user
-    /// what is no longer so.
-    pub(super) fn restated(
-        &self,
-        token: SessionToken,
-        audience: &str,
-        user: &User,
-        record: &SessionRecord,
-    ) -> Result<SessionToken, SignerError> {
-        let is_of_route = self.settings.load().audiences.contains(audience);
-        let usual = Some(self.minter.audience.as_str());
-        let other = usual.filter(|usual| is_of_route && *usual != audience);
-        let restated = self.minter.restate(&token.text, other, user, record)?;
-        Ok(match restated {
-            None => token,
-            Some(SessionToken {
-                text, key_validity, ..
-            }) => SessionToken {
-                text,
-                key_validity,
-                ..token
-            },
-        })
+    /// Whether a token of ours with this audience may be used at the gateway's own endpoints, and
+    /// on routes without an audience of their own.
+    pub fn is_for_gateway(&self, audience: &str) -> bool {
+        let settings = self.settings.load();
+        audience == self.minter.audience || settings.pages.iter().any(|page| page.admits(audience))
+    }
+
+    /// The refusal of a token that is for another.
+    pub fn wrong_audience() -> Rejection {
+        Rejection::new(Code::TokenInvalid, "own_audience_mismatch")
     }
 }
 
@@ -99,25 +112,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_token_of_one_route_is_not_shown_to_another() {
+    async fn a_token_for_one_route_is_valid_there_only() {
         let gateway = TestExchange::new();
         let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
-        for (audience, goes_on) in [("https://billing.example", false), ("https://page", true)] {
-            let audience = Arc::from(audience);
-            let token = gateway.here.forwarded(&session, Some(&audience)).unwrap();
-            let credential = gateway.present(bearer(&token)).await.unwrap();
-            assert_eq!(credential.sid(), session.sid());
-            let usual = gateway.here.forwarded(&credential, None).unwrap();
-            assert_eq!(usual == token, goes_on, "{audience}");
-            let claims = gateway.here.minter().read(bearer(&usual), UnixTime::now());
-            assert_eq!(claims.unwrap().aud == *audience, goes_on);
-            // On its own route it is what it was for.
-            let own = gateway
-                .here
-                .forwarded(&credential, Some(&audience))
-                .unwrap();
-            let claims = gateway.here.minter().read(bearer(&own), UnixTime::now());
-            assert_eq!(claims.unwrap().aud, *audience);
+        let billing: Arc<str> = "https://billing.example".into();
+        let mail: Arc<str> = "mail".into();
+        let page: Arc<str> = "https://page".into();
+        let token_for = |audience| gateway.here.forwarded(&session, Some(audience)).unwrap();
+        let (for_billing, for_page) = (token_for(&billing), token_for(&page));
+        for (token, recipient, passes) in [
+            (&for_billing, Recipient::Route(&billing), true),
+            (&for_billing, Recipient::Route(&mail), false),
+            (&for_billing, Recipient::Gateway, false),
+            (&for_billing, Recipient::Anyone, true),
+            (&for_page, Recipient::Gateway, true),
+            (&for_page, Recipient::Route(&billing), true),
+        ] {
+            // Twice: a hit is decided as a miss is.
+            for _ in 0..2 {
+                let credential = gateway.present_for(recipient, bearer(token)).await;
+                let reason = credential.as_ref().err().map(|rejection| rejection.reason);
+                let refused = (!passes).then_some("own_audience_mismatch");
+                assert_eq!(reason, refused, "{recipient:?}");
+                let Ok(credential) = credential else { continue };
+                assert_eq!(credential.sid(), session.sid());
+                let Recipient::Route(audience) = recipient else {
+                    continue;
+                };
+                let forwarded = gateway.here.forwarded(&credential, Some(audience)).unwrap();
+                let claims = gateway
+                    .here
+                    .minter()
+                    .read(bearer(&forwarded), UnixTime::now());
+                assert_eq!(claims.unwrap().aud, **audience);
+            }
         }
     }
 }

@@ -9,10 +9,12 @@ use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, backchannel};
 use crate::clock::UnixTime;
 use crate::identity::{self, Client};
 use crate::jwt::Verified;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{Digest, RevocationReason, SignIn, SignInOutcome, SignedIn};
+use crate::store::{
+    Digest, RevocationReason, SessionRecord, SignIn, SignInOutcome, SignInRefusal, SignedIn,
+};
 
 /// An external token whose user has a live session.
 pub(super) struct Authenticated {
@@ -47,7 +49,8 @@ impl Exchange {
             Err(refusal) => {
                 let rejection = Rejection::from(&refusal);
                 if refusal.is_permanent() {
-                    self.refused.remember(digest, rejection, Some(&refusal));
+                    self.refused
+                        .remember(digest, rejection, Some(&refusal), now);
                 }
                 return Err(rejection);
             }
@@ -55,7 +58,8 @@ impl Exchange {
         if durable == Durable::Session {
             self.rates.sign_in(&verified)?;
         }
-        let sid = self.sid_of(&verified);
+        self.consume_login(&verified).await?;
+        let sid = self.sid_of(&verified, 0);
         let token_end = end_of(&verified, now);
         let asked = identity::sign_in(&verified, sid, &self.settings.load().policy, token_end, now);
         let request = SignIn {
@@ -66,8 +70,9 @@ impl Exchange {
         };
         let settings = verified.issuer().settings();
         let index = backchannel::login_index(settings, verified.iss(), verified.login_claim());
-        let (signed_in, lease) = self.sign_in(request, index).await?;
-        lease.handle.opened_by(verified.key_validity());
+        let reopen = |epoch| self.sid_of(&verified, epoch);
+        let (signed_in, lease) = self.sign_in(request, index, reopen).await?;
+        self.check_key(&verified, &signed_in.session).await?;
         Ok(Authenticated {
             verified,
             signed_in,
@@ -76,8 +81,28 @@ impl Exchange {
         })
     }
 
-    /// The session of a login token.
-    pub(super) fn sid_of(&self, verified: &Verified) -> Uuid {
+    /// Whether the token's key is still its issuer's, once the session's record names the key: what
+    /// takes the key back either finds the record or is seen here.
+    async fn check_key(
+        &self,
+        verified: &Verified,
+        session: &SessionRecord,
+    ) -> Result<(), Rejection> {
+        let key = verified.key_validity();
+        if key.is_valid() {
+            return Ok(());
+        }
+        if verified.issuer().settings().revoke_on_key_removal && session.key() == Some(key.key()) {
+            let ended = self
+                .end_session(session.sid, RevocationReason::IssuerKeyRemoved)
+                .await;
+            ended.map_err(|error| self.store_failed(&error))?;
+        }
+        Err(Rejection::new(Code::TokenInvalid, "key_removed"))
+    }
+
+    /// The session of a login token, in an epoch of its issuer (see [`Login::epoch`]).
+    pub(super) fn sid_of(&self, verified: &Verified, epoch: u64) -> Uuid {
         let signed_part = verified.signed_part_digest();
         self.sid_key.sid(&Login {
             iss: verified.iss(),
@@ -86,15 +111,19 @@ impl Exchange {
                 Some(claim) => Mark::Claim(claim),
                 None => Mark::SignedPart(&signed_part),
             },
+            epoch,
         })
     }
 
     /// Asks the store for the user and the session. A revocation from now on ends the session's
     /// handle. `index` is another name under which the session can be found.
+    /// `reopen` returns the session that the login has since its issuer was disabled by a change of
+    /// the store.
     pub(super) async fn sign_in(
         &self,
-        request: SignIn,
+        mut request: SignIn,
         index: Option<Digest>,
+        reopen: impl Fn(u64) -> Uuid,
     ) -> Result<(SignedIn, Lease), Rejection> {
         for _ in 0..SIGN_IN_ATTEMPTS {
             let asked = self.registry.ask(request.sid);
@@ -111,6 +140,10 @@ impl Exchange {
             let outcome = self.store.sign_in(request.clone()).await;
             let signed_in = match outcome.map_err(|e| self.store_failed(&e))? {
                 SignInOutcome::Live(signed_in) => signed_in,
+                SignInOutcome::Refused(SignInRefusal::IssuerWasDisabled(epoch)) => {
+                    request.sid = reopen(epoch);
+                    continue;
+                }
                 SignInOutcome::Refused(refusal) => return Err(refusal.into()),
             };
             self.count_created(&request.issuer_name, &signed_in);

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use tracing::info;
+use uuid::Uuid;
 
 use super::Exchange;
 use crate::clock::UnixTime;
@@ -62,11 +63,16 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<Option<End>, StoreError> {
         let sid = match logout {
-            Logout::LoginOf { login, subject } => self.sid_key.sid(&Login {
-                iss,
-                sub: &subject,
-                mark: Mark::Claim(&login),
-            }),
+            Logout::LoginOf { login, subject } => {
+                let first = self.sid_key.sid(&Login {
+                    iss,
+                    sub: &subject,
+                    mark: Mark::Claim(&login),
+                    epoch: 0,
+                });
+                let latest = self.latest_of(iss, &login, &subject, now).await?;
+                latest.unwrap_or(first)
+            }
             Logout::Login(login) => {
                 let found = self.store.session_alias(index(iss, &login), now).await?;
                 let Some(session) = found else {
@@ -81,6 +87,25 @@ impl Exchange {
             }
         };
         Ok(Some(End::Session(sid, RevocationReason::BackchannelLogout)))
+    }
+}
+
+impl Exchange {
+    /// The session that a login of this user has, where it is another one since the issuer was
+    /// switched off and on again.
+    async fn latest_of(
+        &self,
+        iss: &str,
+        login: &str,
+        subject: &str,
+        now: UnixTime,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let Some(session) = self.store.session_alias(index(iss, login), now).await? else {
+            return Ok(None);
+        };
+        let user = self.store.user_by_identity(iss, subject).await?;
+        let is_of_user = user.is_some_and(|user| user.id == session.user_id);
+        Ok(is_of_user.then_some(session.sid))
     }
 }
 

@@ -130,6 +130,8 @@ pub struct RefusedTokens {
 #[derive(Clone)]
 struct Refused {
     rejection: Rejection,
+    /// When it was decided. A clock that was ahead then, and no longer is, may have decided it.
+    at: UnixTime,
     under: Option<Under>,
     /// From when on the issuer may be asked again whether it has other keys.
     doubtful_from: Option<Instant>,
@@ -150,14 +152,14 @@ impl RefusedTokens {
         }
     }
 
-    /// The refusal, if it would be decided again.
-    pub fn get(&self, digest: &TokenDigest) -> Option<Rejection> {
+    /// The refusal, if it would be decided again at the time `now`.
+    pub fn get(&self, digest: &TokenDigest, now: UnixTime) -> Option<Rejection> {
         let refused = self.refused.get(digest)?;
         let same = refused
             .under
             .is_none_or(|under| under.generations == Generations::of(&under.issuer));
         let doubtful = refused.doubtful_from.is_some_and(|at| at <= Instant::now());
-        (same && !doubtful).then_some(refused.rejection)
+        (same && !doubtful && refused.at <= now).then_some(refused.rejection)
     }
 
     /// Removes all entries from the cache.
@@ -165,8 +167,15 @@ impl RefusedTokens {
         self.refused.clear();
     }
 
-    /// Remembers a permanent refusal; one that no issuer's rules decided stands by itself.
-    pub fn remember(&self, digest: TokenDigest, rejection: Rejection, refusal: Option<&Refusal>) {
+    /// Remembers a permanent refusal, decided at the time `at`; one that no issuer's rules decided
+    /// stands by itself.
+    pub fn remember(
+        &self,
+        digest: TokenDigest,
+        rejection: Rejection,
+        refusal: Option<&Refusal>,
+        at: UnixTime,
+    ) {
         let under = refusal.and_then(|refusal| refusal.issuer().zip(refusal.generations()));
         let doubtful_from = refusal
             .filter(|refusal| refusal.is_by_keys())
@@ -178,6 +187,7 @@ impl RefusedTokens {
         });
         let refused = Refused {
             rejection,
+            at,
             under,
             doubtful_from,
         };
@@ -202,7 +212,7 @@ mod tests {
         let refusal = verify(&token, &issuers, NOW).unwrap_err();
         assert!(refusal.is_permanent());
         let (refused, digest) = (RefusedTokens::new(8), TokenDigest::of(&token));
-        refused.remember(digest, Rejection::from(&refusal), Some(&refusal));
+        refused.remember(digest, Rejection::from(&refusal), Some(&refusal), NOW);
         (issuers, refused, digest)
     }
 
@@ -215,17 +225,17 @@ mod tests {
     #[test]
     fn a_refusal_lasts_as_long_as_the_settings_and_keys_that_it_was_reached_under() {
         let (_issuers, refused, digest) = remembered(without_subject);
-        assert!(refused.get(&digest).is_some());
-        assert!(refused.get(&TokenDigest::of("another")).is_none());
+        assert!(refused.get(&digest, NOW).is_some());
+        assert!(refused.get(&TokenDigest::of("another"), NOW).is_none());
 
         let (issuers, refused, digest) = remembered(without_subject);
         issuers.by_name("idp").unwrap().invalidate();
-        assert!(refused.get(&digest).is_none(), "under other settings");
+        assert!(refused.get(&digest, NOW).is_none(), "under other settings");
 
         let (issuers, refused, digest) = remembered(without_subject);
         let keys = json!({ "keys": [Signer::new("ES256").jwk("k")] }).to_string();
         let keys = KeySet::parse(keys.as_bytes()).unwrap();
         issuers.by_name("idp").unwrap().keys().turn_over(keys);
-        assert!(refused.get(&digest).is_none(), "under other keys");
+        assert!(refused.get(&digest, NOW).is_none(), "under other keys");
     }
 }

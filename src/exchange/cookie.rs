@@ -75,7 +75,7 @@ impl Exchange {
         let (record, lease) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin.
             if rejection.code == Code::LoginRequired {
-                self.refused.remember(digest, *rejection, None);
+                self.refused.remember(digest, *rejection, None, now);
             }
         })?;
         let user = self.user_of(&record).await?;
@@ -83,6 +83,6 @@ impl Exchange {
             .minter
             .mint(&user, &record, now, record.expires_at)
             .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, lease)
+        self.on_our_word(&user, &record, token, lease).map(Arc::new)
     }
 }

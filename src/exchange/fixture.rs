@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Exchange, Session, Settings};
+use super::{Exchange, Recipient, Session, Settings};
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::session::{ClaimSet, SigningAlgorithm};
-use crate::config::{self, Config};
+use crate::config::{self, AllowedOrigin, Config};
 use crate::credential::{self, TokenSources};
 use crate::identity::{Client, Policy};
 use crate::jwt::Issuers;
@@ -110,6 +110,23 @@ impl TestExchange {
         gateway: &Exchange,
         token: &str,
     ) -> Result<Arc<Session>, Rejection> {
+        self.present_to(gateway, Recipient::Gateway, token).await
+    }
+
+    pub(crate) async fn present_for(
+        &self,
+        recipient: Recipient<'_>,
+        token: &str,
+    ) -> Result<Arc<Session>, Rejection> {
+        self.present_to(&self.here, recipient, token).await
+    }
+
+    async fn present_to(
+        &self,
+        gateway: &Exchange,
+        recipient: Recipient<'_>,
+        token: &str,
+    ) -> Result<Arc<Session>, Rejection> {
         let mut headers = http::HeaderMap::new();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         let credential = credential::find(&headers, &self.token_sources)
@@ -119,7 +136,7 @@ impl TestExchange {
             address: Some([192, 0, 2, 1].into()),
             user_agent: Some("Browser/1".to_owned()),
         };
-        gateway.session_of(&credential, client).await
+        gateway.session_of(&credential, recipient, client).await
     }
 
     pub(crate) async fn is_over(&self, token: &str) {
@@ -143,11 +160,13 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
     let settings = Settings {
         policy: policy.clone(),
         session_cookie: false,
+        step_up_scopes: Vec::new(),
+        outlive_issuer: false,
         max_staleness: None,
         forward: config::Forward::default(),
         keep_email: false,
         keep_issuer: false,
-        audiences: ["https://billing.example".to_owned()].into(),
+        pages: vec![AllowedOrigin::parse("https://page").unwrap()],
         cached_sessions: 100,
         cached_bytes: 1 << 20,
         rates: config::limits::Rates::default(),

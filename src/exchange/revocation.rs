@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Exchange;
 use super::session_handle::MassEnd;
 use crate::clock::UnixTime;
-use crate::jwks::KeyValidity;
+use crate::jwt::Issuer;
 use crate::store::{
     Change, ChangeKind, End, Once, RevocationReason, RevocationScope, SessionRecord, StoreError,
     User,
@@ -77,17 +77,17 @@ impl Exchange {
         Ok(first)
     }
 
-    /// Ends the sessions that were opened here with tokens under an issuer's key, because the
-    /// issuer removed the key. Every gateway notices that itself and ends its own.
-    pub async fn end_opened_under(&self, key: &KeyValidity) {
-        for sid in self.registry.opened_under(key) {
-            // One that cannot be written down is at least over here.
-            if let Err(error) = self
-                .end_session(sid, RevocationReason::IssuerKeyRemoved)
-                .await
-            {
-                warn!(%sid, %error, "the end of a session was not stored");
-                self.registry.end(sid);
+    /// Ends the sessions for which this key of an issuer vouched last, because the issuer
+    /// removed it. Every gateway notices that itself; each stores the end again, so that it covers
+    /// what a gateway did before it noticed. Repeated until the store has it.
+    pub async fn end_sessions_under(&self, issuer: &Issuer, key: &str) {
+        for accepted in issuer.settings().accepted_iss() {
+            let scope = RevocationScope::IssuerKey(accepted.iss, key.to_owned());
+            // Here at once, whatever the store says.
+            self.end_many_here(&scope, u64::MAX);
+            while let Err(error) = self.end_sessions(scope.clone()).await {
+                warn!(issuer = %issuer.name(), %error, "the end of sessions is not written down yet");
+                tokio::time::sleep(RETRY_END).await;
             }
         }
     }
@@ -156,6 +156,8 @@ impl Exchange {
     }
 }
 
+/// Between attempts to write an end down that nobody else will ask for again.
+const RETRY_END: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long a deleted user's tokens are refused: longer than external tokens live.
 const TOMBSTONE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::session::Provenance;
-use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, Session};
+use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, Session, Settings};
 use crate::clock::UnixTime;
+use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
 use crate::session::SessionToken;
 use crate::session::minter::SelfIssuedError;
@@ -42,10 +43,22 @@ impl Exchange {
             scopes: self.minter.scopes_of(&claims.scope),
             key_validity,
         };
-        let token = self
-            .restated(token, &claims.aud, &user, &record)
-            .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, lease)
+        let restated = self.minter.restate(&token.text, &user, &record);
+        let token = match restated.map_err(super::mint_failed)? {
+            None => token,
+            Some(SessionToken {
+                text, key_validity, ..
+            }) => SessionToken {
+                text,
+                key_validity,
+                ..token
+            },
+        };
+        let session = self.on_our_word(&user, &record, token, lease)?;
+        Ok(Arc::new(match self.is_for_gateway(&claims.aud) {
+            true => session,
+            false => session.fenced(claims.aud.into()),
+        }))
     }
 
     /// A session that no issuer's key vouches for any more, only we.
@@ -55,11 +68,32 @@ impl Exchange {
         record: &SessionRecord,
         token: SessionToken,
         lease: Lease,
-    ) -> Result<Arc<Session>, Rejection> {
+    ) -> Result<Session, Rejection> {
         let settings = self.settings.load();
-        Session::new(Provenance::Own, user, record, token, lease, &settings)
-            .map(Arc::new)
+        let issuer = self.issuer_in_force(&record.iss, &settings)?;
+        let provenance = Provenance::Own { issuer };
+        Session::new(provenance, user, record, token, lease, &settings)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+    }
+
+    /// The issuer of a session, with its generation, as long as sessions end with their issuers.
+    fn issuer_in_force(
+        &self,
+        iss: &str,
+        settings: &Settings,
+    ) -> Result<Option<(Arc<Issuer>, u64)>, Rejection> {
+        if settings.outlive_issuer {
+            return Ok(None);
+        }
+        let gone = |reason| Rejection::new(Code::LoginRequired, reason);
+        let issuers = self.issuers.load();
+        let issuer = issuers.get(iss).ok_or_else(|| gone("issuer_removed"))?;
+        // Before the switch is looked at: a turn in between makes another generation.
+        let generation = issuer.generation();
+        match issuer.enabled() {
+            true => Ok(Some((Arc::clone(issuer), generation))),
+            false => Err(gone("issuer_disabled")),
+        }
     }
 
     /// The session with an id, and its handle, which a revocation from now on ends.

@@ -20,8 +20,10 @@ use crate::store::{SessionRecord, User};
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
 #[derive(Debug)]
 pub struct Session {
-    /// Whose key signed the external token; `None`: the token is one of our own.
-    provenance: Option<(Arc<Issuer>, KeyValidity)>,
+    /// With whom it ends; `None`: sessions outlive their issuers.
+    issuer: Option<Arc<Issuer>>,
+    /// The key that signed the external token; `None`: the token is one of our own.
+    signed_by: Option<KeyValidity>,
     /// The issuer's settings when it was asked, cut to what is left of room.
     generation: u32,
     minted: TokenKeyValidity,
@@ -45,6 +47,8 @@ struct Facts {
     /// The name of the issuer that opened the session.
     issuer: Option<Box<str>>,
     claims: KnownClaims,
+    /// The audience that the token is for, when that is not the gateway.
+    fence: Option<Box<str>>,
 }
 
 impl Facts {
@@ -55,6 +59,7 @@ impl Facts {
             email: email.map(Box::from),
             issuer: issuer.map(Box::from),
             claims: settings.policy.claims.select(record.known_claims()),
+            fence: None,
         }
     }
 
@@ -94,7 +99,10 @@ pub(super) enum Provenance {
         key_validity: KeyValidity,
     },
     /// The token is one of our own.
-    Own,
+    Own {
+        /// The issuer of the session with its settings, as long as sessions end with their issuers.
+        issuer: Option<(Arc<Issuer>, u64)>,
+    },
 }
 
 impl Session {
@@ -110,17 +118,19 @@ impl Session {
         let forwarded = field(&settings.forward.scheme, &token.text)?;
         let keeps_facts =
             settings.keep_email || settings.keep_issuer || !settings.policy.claims.is_empty();
-        let (provenance, generation) = match provenance {
-            Provenance::Own => (None, 0),
+        let (issuer, signed_by) = match provenance {
+            Provenance::Own { issuer } => (issuer, None),
             Provenance::Issuer {
                 issuer,
                 generation,
                 key_validity,
-            } => (Some((issuer, key_validity)), shortened(generation)),
+            } => (Some((issuer, generation)), Some(key_validity)),
         };
+        let (issuer, generation) = issuer.unzip();
         Some(Self {
-            provenance,
-            generation,
+            issuer,
+            signed_by,
+            generation: shortened(generation.unwrap_or_default()),
             minted: token.key_validity,
             handle: lease.handle,
             forwarded,
@@ -133,6 +143,17 @@ impl Session {
         })
     }
 
+    /// The same by a token that is for this audience only.
+    pub(super) fn fenced(mut self, audience: Box<str>) -> Self {
+        self.facts.get_or_insert_default().fence = Some(audience);
+        self
+    }
+
+    /// The audience that its token is for, when that is not the gateway.
+    pub(super) fn fence(&self) -> Option<&str> {
+        self.facts.as_ref()?.fence.as_deref()
+    }
+
     /// Whether everything that it was granted on still stands.
     pub fn is_valid(&self, now: UnixTime) -> bool {
         now < self.fresh_until.into()
@@ -142,20 +163,17 @@ impl Session {
             && self.is_vouched_for()
     }
 
-    /// The name of the issuer whose token opened it; `None` for a token of our own.
+    /// The name of the issuer whose token was presented; `None` for a token of our own.
     pub fn issuer(&self) -> Option<&str> {
-        let (issuer, _) = self.provenance.as_ref()?;
-        Some(issuer.name())
+        self.signed_by.as_ref()?;
+        self.issuer.as_ref().map(|issuer| &**issuer.name())
     }
 
     fn is_vouched_for(&self) -> bool {
-        self.provenance
-            .as_ref()
-            .is_none_or(|(issuer, key_validity)| {
-                key_validity.is_valid()
-                    && issuer.enabled()
-                    && shortened(issuer.generation()) == self.generation
-            })
+        let is_in_force = self.issuer.as_ref().is_none_or(|issuer| {
+            issuer.enabled() && shortened(issuer.generation()) == self.generation
+        });
+        is_in_force && self.signed_by.as_ref().is_none_or(KeyValidity::is_valid)
     }
 
     /// The session's id.

@@ -12,7 +12,6 @@ mod registry;
 pub use registry::{MassEnd, SessionRegistry};
 
 use crate::clock::{ShortTime, UnixTime};
-use crate::jwks::KeyValidity;
 
 /// The handle of one session at this gateway. Cached sessions read it on each hit; open streams
 /// wait for its end.
@@ -22,7 +21,9 @@ use crate::jwks::KeyValidity;
 pub struct SessionHandle {
     sid: Uuid,
     owner: OnceLock<Owner>,
-    opened_by: OnceLock<KeyValidity>,
+    /// The number of the key that vouched last among those of [`SessionRegistry`]; 0 where it is
+    /// not known.
+    key: AtomicU32,
     /// The time of the latest request, here or according to the store.
     last_seen: AtomicU32,
     /// What of that is written down.
@@ -58,7 +59,7 @@ impl SessionHandle {
         Self {
             sid,
             owner: OnceLock::new(),
-            opened_by: OnceLock::new(),
+            key: AtomicU32::new(0),
             last_seen: AtomicU32::new(0),
             written: AtomicU32::new(0),
             idle_timeout,
@@ -74,11 +75,6 @@ impl SessionHandle {
     /// Whose session it is, once the store has reported it.
     pub fn user(&self) -> Option<Uuid> {
         self.owner.get().map(|owner| owner.user)
-    }
-
-    /// Says whose key signed the token that opened the session here; the first word stands.
-    pub fn opened_by(&self, key: &KeyValidity) {
-        self.opened_by.get_or_init(|| key.clone());
     }
 
     /// Whether the session may still be used.

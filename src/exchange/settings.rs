@@ -1,9 +1,8 @@
 //! What an exchange is configured by.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::config::{Config, Forward, limits};
+use crate::config::{AllowedOrigin, Config, Forward, limits};
 use crate::identity::Policy;
 
 /// What an exchange is configured by.
@@ -13,6 +12,10 @@ pub struct Settings {
     pub policy: Policy,
     /// Set session cookies, and take them.
     pub session_cookie: bool,
+    /// The scopes that assertions ask for.
+    pub step_up_scopes: Vec<String>,
+    /// Sessions go on when their issuer is switched off or taken out of the configuration.
+    pub outlive_issuer: bool,
     /// How long sessions are trusted while the store's changes cannot be received; `None` for no
     /// limit.
     pub max_staleness: Option<Duration>,
@@ -22,8 +25,9 @@ pub struct Settings {
     pub keep_email: bool,
     /// Keep the names of users' issuers, because upstreams are told them.
     pub keep_issuer: bool,
-    /// The audiences of routes that have one of their own.
-    pub audiences: BTreeSet<String>,
+    /// Audiences, beside the usual one, by which a session token is the gateway's own: pages that
+    /// sign in. A token for any other is for the route of that audience alone.
+    pub pages: Vec<AllowedOrigin>,
     /// Digests whose session is remembered. Taken at the start only.
     pub cached_sessions: usize,
     /// About how many bytes of memory those may take. Taken at the start only.
@@ -40,15 +44,13 @@ impl Settings {
         Self {
             policy: Policy::new(config),
             session_cookie: config.session.cookie,
+            step_up_scopes: config.step_up.scopes.clone(),
+            outlive_issuer: config.sessions_outlive_issuer,
             max_staleness: config.session.revocation_max_staleness,
             forward: config.forward.clone(),
             keep_email: config.tells_email(),
             keep_issuer: config.tells_issuer(),
-            audiences: config
-                .routes
-                .iter()
-                .filter_map(|route| route.audience.clone())
-                .collect(),
+            pages: config.own_origins().collect(),
             cached_sessions: config.limits.token_cache,
             cached_bytes: config.limits.token_cache_size.as_u64(),
             cached_refusals: config.limits.refused_cache,
@@ -63,6 +65,7 @@ impl Settings {
             && self.policy.claims_size == other.policy.claims_size
             && self.keep_email == other.keep_email
             && self.keep_issuer == other.keep_issuer
-            && self.audiences == other.audiences
+            && self.outlive_issuer == other.outlive_issuer
+            && self.pages == other.pages
     }
 }

@@ -56,12 +56,12 @@ impl Exchange {
         client: Client,
     ) -> Result<Granted, Rejection> {
         let token = credential.token.expose();
-        if let Some(rejection) = self.refused.get(&digest) {
+        let now = UnixTime::now();
+        if let Some(rejection) = self.refused.get(&digest, now) {
             return Err(rejection);
         }
         let iss = jwt::unverified_issuer(token).unwrap_or_default();
         self.check_place(credential, &iss)?;
-        let now = UnixTime::now();
         let authenticated = self
             .authenticate(token, digest, client, now, Durable::Session)
             .await?;

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{self, ParsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
@@ -24,27 +27,63 @@ use verifier::Verifier;
 /// Whether a key is still its issuer's. Clones share the fact: they sit in cached results, which
 /// are void once it is false.
 #[derive(Clone, Debug)]
-pub struct KeyValidity(Arc<AtomicBool>);
+pub struct KeyValidity(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    is_valid: AtomicBool,
+    name: Box<str>,
+}
 
 impl KeyValidity {
     /// Permanently false once the key was missing from a successful fetch.
     pub fn is_valid(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.is_valid.load(Ordering::Acquire)
     }
 
-    /// Whether both are of the same key.
-    pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// What tells the key from an issuer's others: the same in every process, and says nothing of a
+    /// secret.
+    pub fn key(&self) -> &str {
+        &self.0.name
     }
 
-    pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+    fn new(kid: Option<&str>, material: &Material) -> Self {
+        Self(Arc::new(State {
+            is_valid: AtomicBool::new(true),
+            name: key_name(kid, material).into(),
+        }))
     }
 
     pub(super) fn revoke(&self) {
-        self.0.store(false, Ordering::Release);
+        self.0.is_valid.store(false, Ordering::Release);
     }
 }
+
+/// The beginning of a hash over all that makes two keys the same.
+fn key_name(kid: Option<&str>, material: &Material) -> String {
+    let (kind, parts): (&str, [&[u8]; 2]) = match material {
+        Material::Rsa { n, e } => ("RSA", [n, e]),
+        Material::Ec { point } => ("EC", [point, &[]]),
+        Material::Ed { point } => ("OKP", [point, &[]]),
+        Material::Secret => return "secret".to_owned(),
+    };
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [
+        kind.as_bytes(),
+        kid.unwrap_or_default().as_bytes(),
+        parts[0],
+        parts[1],
+    ] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let hash = context.finish();
+    let beginning = hash.as_ref().get(..KEY_NAME_BYTES).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(beginning)
+}
+
+/// Enough that no two of an issuer's keys share a name.
+const KEY_NAME_BYTES: usize = 16;
 
 /// A key that may verify signatures of pinned algorithms.
 pub struct VerifyingKey {
@@ -184,7 +223,7 @@ impl VerifyingKey {
             material: Material::Secret,
             algorithms: vec![Algorithm::HS256],
             verifier: Verifier::Provider(DecodingKey::from_secret(secret)),
-            key_validity: KeyValidity::new(),
+            key_validity: KeyValidity::new(None, &Material::Secret),
         }
     }
 
@@ -209,13 +248,13 @@ impl VerifyingKey {
             Some(_) => return Err(SkipReason::AlgorithmMismatch),
         };
         Ok(Self {
+            key_validity: KeyValidity::new(kid.as_deref(), &material),
             kid,
             issuer: None,
             thumbprints: Thumbprints::default(),
             material,
             algorithms,
             verifier,
-            key_validity: KeyValidity::new(),
         })
     }
 

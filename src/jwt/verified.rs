@@ -62,6 +62,11 @@ impl Verified {
         self.issued_at
     }
 
+    /// The token's `jti`, if it is a text.
+    pub fn token_id(&self) -> Option<&str> {
+        self.claims.text("jti").filter(|jti| !jti.is_empty())
+    }
+
     /// All claims.
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -71,6 +76,15 @@ impl Verified {
     /// claims that say so and are there is the boolean `true`.
     pub fn verified_email(&self) -> Option<&str> {
         verified_email(&self.claims, self.issuer.settings())
+    }
+
+    /// Whether the token takes back an address of before: it has none that the issuer vouches for,
+    /// unless it says nothing of addresses and the issuer is configured to mean nothing by that.
+    pub fn takes_email_back(&self) -> bool {
+        let settings = self.issuer.settings();
+        let says = std::iter::once(&settings.email_claim).chain(&settings.email_verified_claims);
+        let says_something = says.into_iter().any(|name| self.claims.at(name).is_some());
+        self.verified_email().is_none() && (says_something || !settings.keep_absent_email)
     }
 
     /// The claim that names the login at the provider.

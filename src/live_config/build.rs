@@ -1,6 +1,6 @@
 //! From a configuration to everything that requests read of it, all or nothing.
 
-use crate::api::{ApiSettings, BrowserPolicy};
+use crate::api::ApiSettings;
 use crate::config::Config;
 use crate::credential::TokenSourcesError;
 use crate::exchange;
@@ -17,8 +17,6 @@ pub struct Built {
     pub snapshot: Snapshot,
     /// How tokens become sessions.
     pub settings: exchange::Settings,
-    /// What browsers' requests to the endpoints are judged by.
-    pub browser_policy: BrowserPolicy,
     /// What the endpoints answer from.
     pub api: ApiSettings,
 }
@@ -62,7 +60,6 @@ pub fn build(
         issuers: issuers.with_max_token_size(token_size),
         snapshot: Snapshot::succeeding(config, metrics, earlier.map(|(_, snapshot)| snapshot))?,
         settings: exchange::Settings::new(config),
-        browser_policy: BrowserPolicy::new(config)?,
         api: ApiSettings::new(config)?,
     })
 }

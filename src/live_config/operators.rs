@@ -141,7 +141,9 @@ impl LiveConfig {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.catch_up().await
+        self.catch_up().await?;
+        self.end_with_issuers().await?;
+        Ok(())
     }
 
     async fn set_managed_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {

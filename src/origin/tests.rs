@@ -16,7 +16,7 @@ fn check(
         is_https: true,
         host: Host::parse("app.example.com").unwrap(),
     };
-    let allowed = [Origin::parse("https://spa.example.com").unwrap()];
+    let allowed = [AllowedOrigin::parse("https://spa.example.com").unwrap()];
     allows(&method, is_websocket, &headers, &own, &allowed)
 }
 

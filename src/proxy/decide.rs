@@ -19,7 +19,7 @@ use crate::clock::UnixTime;
 use crate::config::route::QueryTokens;
 use crate::config::{Access, AuthorizationField};
 use crate::credential::{self, Credential, Reading, Source};
-use crate::exchange::{Exchange, Session};
+use crate::exchange::{Exchange, Recipient, Session};
 use crate::identity::Client;
 use crate::limit::{self, TooOften};
 use crate::metrics::{Metrics, OTHER};
@@ -111,7 +111,13 @@ pub async fn decide(
     ctx.source = source;
     let client = || Client::new(peer.client(&request.headers).address, &request.headers);
     let begun = Instant::now();
-    let outcome = exchange.session_of(&credential, client).await;
+    let outcome = exchange
+        .session_of(
+            &credential,
+            Recipient::route(route.audience.as_ref()),
+            client,
+        )
+        .await;
     ctx.exchange = Some(Phase::since(begun));
     match outcome {
         Ok(session) => {

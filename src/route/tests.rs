@@ -210,7 +210,8 @@ fn routes_carry_their_settings() {
     assert_eq!(&*route.name, "/");
     assert_eq!(route.access, Access::Optional);
     assert_eq!(&**route.upstream.name(), "up");
-    let origins: Vec<&str> = route.allowed_origins.iter().map(Origin::as_str).collect();
+    let origins = route.allowed_origins.iter().map(ToString::to_string);
+    let origins: Vec<_> = origins.collect();
     assert_eq!(
         origins,
         [

@@ -55,9 +55,14 @@ impl JwksEvents for KeyEvents {
     ) {
         info!(issuer, kid, "the issuer removed a key");
         if revoke_sessions {
-            let (exchange, key_validity) = (Arc::clone(&self.exchange), key_validity.clone());
-            self.runtime
-                .spawn(async move { exchange.end_opened_under(&key_validity).await });
+            let exchange = Arc::clone(&self.exchange);
+            let issuer = exchange.issuers().by_name(issuer).cloned();
+            let key = key_validity.key().to_owned();
+            self.runtime.spawn(async move {
+                if let Some(issuer) = issuer {
+                    exchange.end_sessions_under(&issuer, &key).await;
+                }
+            });
         }
     }
 

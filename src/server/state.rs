@@ -119,7 +119,6 @@ impl State {
             issuers,
             snapshot,
             settings,
-            browser_policy,
             api: api_settings,
         } = live_config::build(start.config(), &metrics, None)?;
         issuers.refuse_own(&minter.iss)?;
@@ -139,7 +138,6 @@ impl State {
         let jwks = JwksService::new(Arc::new(events), Some(Arc::new(last_good)));
         let api = ApiState {
             exchange: Arc::clone(&exchange),
-            browser_policy: Arc::new(browser_policy),
             settings: Arc::new(api_settings),
             limits: Arc::new(ApiLimits::new(&config.limits.rates)),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),

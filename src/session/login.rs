@@ -17,6 +17,9 @@ pub struct Login<'a> {
     pub sub: &'a str,
     /// What tells this login from the user's others.
     pub mark: Mark<'a>,
+    /// The change by which the issuer was last switched off, when that ended the login's session
+    /// before this one; 0 for the first.
+    pub epoch: u64,
 }
 
 /// What tells one login of a user from another.
@@ -50,6 +53,9 @@ impl SidKey {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
+        if login.epoch > 0 {
+            context.update(&login.epoch.to_be_bytes());
+        }
         let tag = context.sign();
         let mut id = [0; 16];
         // An HMAC-SHA256 tag is 32 bytes, so the zip fills all 16.
@@ -65,7 +71,12 @@ mod tests {
     use super::*;
 
     fn login<'a>(iss: &'a str, sub: &'a str, mark: Mark<'a>) -> Login<'a> {
-        Login { iss, sub, mark }
+        Login {
+            iss,
+            sub,
+            mark,
+            epoch: 0,
+        }
     }
 
     #[test]

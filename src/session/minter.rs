@@ -179,13 +179,12 @@ impl Minter {
         })
     }
 
-    /// The same session token where it says of its user or session what is no longer so, or is for
-    /// another audience than wanted, signed by the current key. `None`: it needs no change. `token`
-    /// is one of ours whose signature is known to be good.
+    /// The same session token where it says of its user or session what is no longer so, signed by
+    /// the current key. `None`: it needs no change. `token` is one of ours whose signature is known
+    /// to be valid.
     pub fn restate(
         &self,
         token: &str,
-        audience: Option<&str>,
         user: &User,
         session: &SessionRecord,
     ) -> Result<Option<SessionToken>, SignerError> {
@@ -205,9 +204,6 @@ impl Minter {
         let mut copied = self.copied.of(session.known_claims());
         for name in self.copied.names() {
             state(name, copied.remove(name));
-        }
-        if let Some(audience) = audience {
-            state("aud", Some(audience.into()));
         }
         if let Some(held) = claims.get_mut("verified_credentials") {
             let all = user.credentials.iter().map(VerifiedCredential::new);

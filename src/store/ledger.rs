@@ -25,6 +25,9 @@ pub trait Ledger {
         until: UnixTime,
     ) -> Result<bool, StoreError>;
 
+    /// Whether `id` was used up within `scope`.
+    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, StoreError>;
+
     /// Adds a record to the audit.
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError>;
 

@@ -63,5 +63,8 @@ pub enum Exported {
 /// How much longer than its time a row is kept: a clock that was stepped forward takes nothing out
 /// that a clock stepped back would ask for.
 pub(super) const GRACE: Duration = Duration::from_secs(2 * 3600);
+/// How long a mark is kept over the sessions that it ended and the tokens that it refuses: longer
+/// than any session or external token lasts.
+pub(super) const MARKS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long changes are kept for gateways that were away.
 pub(super) const CHANGES_KEPT: Duration = Duration::from_secs(24 * 3600);

@@ -11,6 +11,7 @@ mod user;
 pub use ledger::{
     AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone,
 };
+pub(in crate::store) use session::is_before;
 pub use session::{
     Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
 };

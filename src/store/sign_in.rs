@@ -48,6 +48,10 @@ pub struct SignIn {
     pub user_agent: Option<String>,
     /// What the token says, as far as its session keeps it.
     pub claims: SessionClaims,
+    /// Tell other gateways when another key vouches for a session, because sessions end with keys.
+    pub tell_key: bool,
+    /// The issuer calls no address of this token verified, which takes back what it said before.
+    pub email_withdrawn: bool,
     /// The current time.
     pub now: UnixTime,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
@@ -104,6 +108,9 @@ pub struct SignedIn {
 pub enum SignInRefusal {
     /// This login has ended, or has reached `max_age`.
     SessionEnded(Ended),
+    /// The login's session ended when its issuer was switched off, which it no longer is: by the
+    /// change of this number. The login opens another one.
+    IssuerWasDisabled(u64),
     /// The user, or the whole issuer, was signed out at or after the token's `iat`.
     SignedOut,
     /// The user is blocked.

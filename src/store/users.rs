@@ -101,6 +101,7 @@ impl NewUser {
             email,
             verified_at: now,
             sign_in_enabled: format == CredentialFormat::ExternalUser,
+            email_said_at: None,
         };
         let mut credentials = vec![credential(CredentialFormat::ExternalUser, sub, None)];
         credentials.extend(

@@ -109,6 +109,84 @@ async fn each_fault_is_told_with_its_place() {
     }
 }
 
+/// Each would match no request or token as it stands, or would match more than it seems to.
+#[tokio::test]
+async fn what_is_compared_as_it_is_looks_like_no_pattern() {
+    for (from, to, expected) in [
+        ("path: /api", "path: /api/*", "write `/api`"),
+        ("path: /api", "path: /v1/**", "write `/api`"),
+        ("path: /api", "path: /:id", "write `/api`"),
+        ("path: /api", "path: /re/.*", "write `/api`"),
+        ("path: /api", "path: /re/.+", "write `/api`"),
+        ("path: /api", "path: /api$", "write `/api`"),
+        ("leeway: 10s", "aud: ['api-*']", "issuers[0].aud"),
+        ("leeway: 10s", "aud: ['*']", "issuers[0].aud"),
+        ("leeway: 10s", "aud: ['api ']", "issuers[0].aud"),
+        ("leeway: 10s", "azp: ['*']", "issuers[0].azp"),
+        (
+            "https://acme.test\n",
+            "https://*.acme.test\n",
+            "issuers[0].iss",
+        ),
+        (
+            "https://acme.test\n",
+            "'https://acme.test '\n",
+            "issuers[0].iss",
+        ),
+        (
+            "https://acme.test\n",
+            "https://login.microsoftonline.com/common/v2.0\n",
+            "tenants: [ID, ID]",
+        ),
+        (
+            "    iss: https://acme.test\n    jwks_url: https://acme.test/jwks\n",
+            "    preset: entra\n    tenants: ['*']\n",
+            "tenants: [ID, ID]",
+        ),
+        (
+            "listeners:",
+            "public_url: https://*.acme.test\nlisteners:",
+            "public_url",
+        ),
+        (
+            "listeners:",
+            "allowed_origins: ['https://*']\nlisteners:",
+            "https://*.example.com",
+        ),
+        (
+            "listeners:",
+            "allowed_origins: ['https://*.co.uk']\nlisteners:",
+            "https://*.example.com",
+        ),
+        (
+            "auth: optional",
+            "allowed_origins: ['https://a.*.acme.test']",
+            "https://*.example.com",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let (code, output, errors) = check(&GOOD.replacen(from, to, 1)).await;
+        assert_eq!(code, 64, "{to}: {output}{errors}");
+        assert!(errors.contains(expected), "{to}:\n{errors}");
+    }
+    for (from, to) in [
+        ("path: /api", "path: /api/v1.0/a:b/(c)d/$metadata"),
+        ("leeway: 10s", "aud: ['api', 'https://api.test']"),
+        (
+            "listeners:",
+            "allowed_origins: ['https://*.acme.test', 'https://acme.test']\nlisteners:",
+        ),
+        (
+            "    iss: https://acme.test\n    jwks_url: https://acme.test/jwks\n",
+            "    preset: entra\n    tenants: [8d8c1b6e-3f0a-4c7e-9d57-0a6f0c2b9b11]\n",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let (code, output, errors) = check(&GOOD.replacen(from, to, 1)).await;
+        assert_eq!(code, 0, "{to}: {output}{errors}");
+    }
+}
+
 #[tokio::test]
 async fn what_endangers_the_gateway_is_refused() {
     for (more, expected) in [

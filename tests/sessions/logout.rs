@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Message, TestGateway, now, refusal_id};
+use crate::support::{Message, TestGateway, now, refusal_id, remember_session_token};
 
 const LOGOUT: &str = "/_vestibule/logout";
 
@@ -63,6 +63,51 @@ async fn a_cookie_is_logged_out_by_its_own_site_only() {
         );
     }
     assert_eq!(site.present(&token).await.status(), 401);
+}
+
+/// One rule for all of the gateway's endpoints that read or set a cookie.
+#[tokio::test]
+async fn the_same_pages_may_sign_in_and_log_out() {
+    let site = TestGateway::with(|config| {
+        config["public_url"] = json!("https://app.example.com");
+        config["allowed_origins"] = json!(["https://*.pages.example.com"]);
+        config["environment_id"] = json!(ENVIRONMENT);
+        config["sdk"] = json!({"issuer": "acme", "cookie": true});
+    })
+    .await;
+    for (host, origin, passes) in [
+        ("gw.internal", "https://app.example.com", true),
+        ("other.example", "https://other.example", true),
+        ("app.example.com", "https://a.pages.example.com", true),
+        ("app.example.com", "https://other.example", false),
+        ("gw.internal", "https://evil.test", false),
+        ("app.example.com", "https://a.b.pages.example.com", false),
+        ("app.example.com", "https://pages.example.com", false),
+        ("app.example.com", "http://app.example.com", false),
+    ] {
+        let content = json!({ "jwt": site.acme.token().sign() }).to_string();
+        let sign_in = format!("/_vestibule/api/v0/sdk/{ENVIRONMENT}/externalAuth/signin");
+        for (path, content, status) in
+            [(&*sign_in, &*content, 200), ("/_vestibule/logout", "", 204)]
+        {
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{content}",
+                content.len()
+            );
+            let answer = site.gateway.send(request).await;
+            let status = if passes { status } else { 403 };
+            let text = answer.text();
+            assert_eq!(answer.status(), status, "{host} {origin} {path}: {text}");
+            for set in answer.all("set-cookie") {
+                let value = set.split(['=', ';']).nth(1).unwrap_or_default();
+                if value.split('.').count() == 3 {
+                    remember_session_token(value);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -206,3 +251,5 @@ fn rand() -> u64 {
 const BACKCHANNEL: &str = "/_vestibule/backchannel-logout";
 const FORM: &str = "application/x-www-form-urlencoded";
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+const ENVIRONMENT: &str = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";

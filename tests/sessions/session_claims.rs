@@ -179,6 +179,50 @@ async fn a_rule_that_is_newer_than_the_session_refuses_until_a_token_is_seen() {
     }
 }
 
+#[tokio::test]
+async fn an_address_that_the_issuer_takes_back_is_told_no_longer() {
+    for (keeps, newer, told) in [
+        (
+            false,
+            json!({ "email": "a@acme.test", "email_verified": false }),
+            false,
+        ),
+        (false, json!({ "email": "b@acme.test" }), false),
+        (false, json!({}), false),
+        (true, json!({}), true),
+        (true, json!({ "email_verified": false }), false),
+    ] {
+        let site = start(|config| {
+            config["issuers"][0]["keep_absent_email"] = json!(keeps);
+            config["forward"] = json!({"identity": { "X-Email": "{user.email}" }});
+        })
+        .await;
+        let token = |age: u64| {
+            let token = site.acme.token().claim("sid", "login-1");
+            token.claim("iat", now() - age)
+        };
+        let first = token(60).claim("email", "a@acme.test");
+        let first = first.claim("email_verified", true).sign();
+        let credentials = credentials(&site, &first).await;
+        let mut second = token(30);
+        for (name, value) in newer.as_object().unwrap() {
+            second = second.claim(name, value.clone());
+        }
+        site.passes(&second.sign()).await;
+        let address = told.then_some("a@acme.test");
+        for (door, fields) in &credentials {
+            let answer = site.gateway.get("/", &borrowed(fields)).await;
+            assert_eq!(answer.status(), 200, "{door}: {}", answer.text());
+            let seen = site.upstream.last();
+            assert_eq!(seen.field("x-email").as_deref(), address, "{door} {newer}");
+            let session = seen.bearer().unwrap();
+            remember_session_token(&session);
+            let claims = decode(&session).claims;
+            assert_eq!(claims["email"].as_str(), address, "{door} {newer}");
+        }
+    }
+}
+
 /// The answers to requests for `path` by every credential of the session of a token.
 async fn present_everywhere(
     site: &TestGateway,

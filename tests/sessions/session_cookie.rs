@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Message, Reply, TestGateway};
+use crate::support::{Message, Reply, TestGateway, remember_session_token};
 
 #[tokio::test]
 async fn a_browser_stays_when_the_providers_cookie_goes() {
@@ -135,6 +135,41 @@ async fn an_upstream_does_not_set_it() {
     ));
     let answer = site.present(&token).await;
     assert_eq!(answer.all("set-cookie"), ["a=1"]);
+}
+
+#[tokio::test]
+async fn its_value_is_good_under_its_own_name_only() {
+    for sdk_cookie in [false, true] {
+        let site = TestGateway::with(|config| {
+            config["session"] = json!({"cookie": true});
+            config["sdk"] = json!({"issuer": "acme", "cookie": sdk_cookie});
+        })
+        .await;
+        let token = site.acme.token().sign();
+        let cookie = value(&get(&site, &format!("acme_token={token}")).await);
+        assert_eq!(get(&site, &cookie).await.status(), 200);
+        let renamed = cookie.replace("vestibule=", "DYNAMIC_JWT_TOKEN=");
+        assert_ne!(renamed, cookie);
+        assert_eq!(get(&site, &renamed).await.status(), 401, "{sdk_cookie}");
+        // A session token is what belongs there.
+        let session = site.upstream.last().bearer().unwrap();
+        remember_session_token(&session);
+        let sdk = format!("DYNAMIC_JWT_TOKEN={session}");
+        assert_eq!(get(&site, &sdk).await.status(), 200);
+
+        let own = format!("http://{}", site.gateway.public);
+        let fields = [("Cookie", &*sdk), ("Origin", &*own)];
+        let logout = site
+            .gateway
+            .request("POST", "/_vestibule/logout", &fields)
+            .await;
+        assert_eq!(logout.status(), 204, "{}", logout.text());
+        let gone = logout.all("set-cookie");
+        for name in ["vestibule=;", "DYNAMIC_JWT_TOKEN=;"] {
+            assert!(gone.iter().any(|field| field.starts_with(name)), "{gone:?}");
+        }
+        assert_eq!(get(&site, &cookie).await.status(), 401, "one session");
+    }
 }
 
 async fn site() -> TestGateway {

@@ -4,14 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::api::sdk::{Sdk, bearer, is_error, seen};
-use crate::support::{Key, TokenBuilder, decode, remember_session_token};
+use crate::support::{Key, TokenBuilder, decode, now, remember_session_token};
 
 #[tokio::test]
 async fn an_assertion_gives_an_elevated_token_once() {
     let sdk = start(json!({ "scopes": ["user:delete", "wallet:export"] })).await;
     let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;
     // As the platform's documents show it: without `iss` and `aud`.
-    let assertion = assertion(&sdk, "one").without("iss").without("iat").sign();
+    let assertion = assertion(&sdk, "one").without("iss").sign();
     let first = elevate(&sdk, &signed_in, &assertion).await;
     let elevated = decode(&first);
     assert_eq!(elevated.header["typ"], "elevated+jwt");
@@ -73,6 +73,16 @@ async fn only_an_assertion_for_this_session_counts() {
         (
             "no jti",
             good().without("jti").sign(),
+            "invalid_external_auth",
+        ),
+        (
+            "no time of issue",
+            good().without("iat").sign(),
+            "invalid_external_auth",
+        ),
+        (
+            "an old one that has not expired",
+            good().claim("iat", now() - 700).sign(),
             "invalid_external_auth",
         ),
         ("no scope", good().without("scope").sign(), "invalid_scopes"),
@@ -205,6 +215,43 @@ async fn start(step_up: Value) -> Sdk {
         config["routes"].as_array_mut().unwrap().push(route);
     })
     .await
+}
+
+#[tokio::test]
+async fn an_assertion_of_the_same_login_counts_and_no_token_is_used_for_both() {
+    let sdk = start(json!({ "scopes": ["user:delete"] })).await;
+    let of_login = |jti: &str| assertion(&sdk, jti).claim("sid", "login-1");
+    // The issuer puts its `sid` into every token.
+    let login = sdk.site.acme.token().claim("sid", "login-1").sign();
+    let signed_in = sdk.signed_in(&login).await;
+    let asserted = of_login("asserted").sign();
+    elevate(&sdk, &signed_in, &asserted).await;
+    for _ in 0..2 {
+        sdk.site.refuses(&asserted, "assertion_is_no_login").await;
+    }
+    let entered = of_login("entered").sign();
+    sdk.site.passes(&entered).await;
+    is_error(
+        &ask(&sdk, &signed_in, &entered).await,
+        422,
+        "invalid_external_auth",
+    );
+    sdk.site.passes(&entered).await;
+    elevate(&sdk, &signed_in, &of_login("other").sign()).await;
+}
+
+#[tokio::test]
+async fn assertions_that_do_not_say_their_time_count_where_that_is_allowed() {
+    let sdk = start(json!({ "scopes": ["user:delete"], "allow_missing_iat": true })).await;
+    let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;
+    let silent = assertion(&sdk, "one").without("iat").sign();
+    elevate(&sdk, &signed_in, &silent).await;
+    let old = assertion(&sdk, "two").claim("iat", now() - 700).sign();
+    is_error(
+        &ask(&sdk, &signed_in, &old).await,
+        422,
+        "invalid_external_auth",
+    );
 }
 
 fn assertion(sdk: &Sdk, jti: &str) -> TokenBuilder {

@@ -13,7 +13,7 @@ use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
-use crate::exchange::Account;
+use crate::exchange::{Account, Recipient};
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::{Scopes, Terms};
@@ -164,7 +164,10 @@ async fn narrowed(
     client: Client,
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {
-    let session = api.exchange.session_of(given, || client).await;
+    let session = api
+        .exchange
+        .session_of(given, Recipient::Gateway, || client)
+        .await;
     let session = session.map_err(OAuthError::subject_refused)?;
     let scopes = part(session.scopes(), asked)?;
     let old = api

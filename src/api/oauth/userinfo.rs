@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{OAuthError, refusals};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Source};
+use crate::exchange::Recipient;
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::scope;
@@ -59,7 +60,10 @@ pub async fn userinfo(
             .filter(|credential| credential.source == Source::Authorization)
             .ok_or(missing)?;
         let client = || Client::new(address, &headers);
-        let session = api.exchange.session_of(&credential, client).await?;
+        let session = api
+            .exchange
+            .session_of(&credential, Recipient::Gateway, client)
+            .await?;
         session.require_scope(scope::BASIC)?;
         Ok(session)
     };

@@ -16,7 +16,8 @@ use crate::api::ApiState;
 
 /// Answers preflights, and tells browsers of every other answer who may read it.
 pub async fn allow(State(api): State<ApiState>, request: Request, next: Next) -> Response {
-    let page = api.settings.page(request.headers()).cloned();
+    let page = api.settings.page(request.headers());
+    let page = page.and_then(|page| HeaderValue::from_str(page).ok());
     let is_preflight = request.method() == Method::OPTIONS;
     let mut response = if is_preflight {
         StatusCode::NO_CONTENT.into_response()

@@ -13,7 +13,7 @@ use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, cookie, device, example, refusals, sign_in};
 use crate::api::{ApiState, ClientAddress};
 use crate::credential::{self, Credential};
-use crate::exchange::Session;
+use crate::exchange::{Exchange, Recipient, Session};
 use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::{Terms, scope};
@@ -154,7 +154,8 @@ pub async fn revoke(
     let credential = credential(&api, &Method::POST, &headers)?;
     let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
-        Ok(claims) => claims.sid,
+        Ok(claims) if api.exchange.is_for_gateway(&claims.aud) => claims.sid,
+        Ok(_) => return Err(Exchange::wrong_audience().into()),
         Err(_) => session_of(&api, client, &headers, &credential).await?.sid(),
     };
     let ended = api
@@ -202,7 +203,9 @@ async fn session_of(
     credential: &Credential<'_>,
 ) -> Result<Arc<Session>, Rejection> {
     let client = || Client::new(address, headers);
-    api.exchange.session_of(credential, client).await
+    api.exchange
+        .session_of(credential, Recipient::Gateway, client)
+        .await
 }
 
 /// The credential of a request: preferably our own, because an issuer's cookie stays in the browser

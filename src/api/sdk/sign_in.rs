@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{ORIGIN, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -87,11 +87,8 @@ pub async fn sign_in(
         proof.use_up(&api).await?;
     }
     let terms = Terms {
-        // The page that asked; `check_page` has passed it.
-        audience: headers
-            .get(ORIGIN)
-            .and_then(|origin| origin.to_str().ok())
-            .map(str::to_owned),
+        // The page that asked, if it is another than the gateway's own.
+        audience: settings.page(&headers).map(str::to_owned),
         scopes: None,
         session_public_key,
         new_user: user_created,

@@ -84,6 +84,7 @@ impl TryFrom<RawIssuer> for Issuer {
             email_claim: raw.email_claim.unwrap_or_else(|| "email".to_owned()),
             email_verified_claims,
             assume_email_verified: raw.assume_email_verified,
+            keep_absent_email: raw.keep_absent_email,
             provisioning: raw.provisioning.unwrap_or_default(),
             email_trusted: raw.email_trusted,
             logout_audience: raw

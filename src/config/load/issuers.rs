@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::names::{header_fault, label_fault, spelling};
+use super::names::{header_fault, label_fault, literal_fault, spelling};
 use crate::config::Config;
 use crate::config::issuer::{Issuer, JwksSettings};
 use crate::diagnostic::Diagnostic;
@@ -116,9 +116,35 @@ fn header_finding(path: String, name: &str, forward: &str) -> Option<Diagnostic>
 
 fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("issuers[{number}].{key}");
-    for (key, values) in [("aud", &issuer.aud), ("azp", &issuer.azp)] {
+    let identifiers = [
+        ("aud", &issuer.aud),
+        ("azp", &issuer.azp),
+        ("logout_audience", &issuer.logout_audience),
+    ];
+    for (key, values) in identifiers {
         if values.iter().any(String::is_empty) {
             found.push(Diagnostic::error(at(key), "must not be an empty string"));
+        }
+        let fault = values.iter().find_map(|value| literal_fault(value));
+        found.extend(fault.map(|fault| Diagnostic::error(at(key), fault)));
+    }
+    if let Some(fault) = literal_fault(&issuer.iss) {
+        found.push(Diagnostic::error(at("iss"), fault));
+    }
+    let of_many = |text: &str| ENTRA_TENANTS.contains(&text.to_ascii_lowercase().as_str());
+    let is_endpoint = issuer
+        .iss
+        .strip_prefix(ENTRA)
+        .and_then(|rest| rest.split('/').next())
+        .is_some_and(of_many);
+    if is_endpoint {
+        found.push(Diagnostic::error(at("iss"), ENTRA_FAULT).hint(ENTRA_HINT));
+    }
+    for tenant in &issuer.tenants {
+        if of_many(tenant) {
+            found.push(Diagnostic::error(at("tenants"), ENTRA_FAULT).hint(ENTRA_HINT));
+        } else if let Some(fault) = literal_fault(tenant) {
+            found.push(Diagnostic::error(at("tenants"), fault).hint(ENTRA_HINT));
         }
     }
     let names = [
@@ -187,6 +213,12 @@ fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Where Entra's tokens come from, by tenant.
+const ENTRA: &str = "https://login.microsoftonline.com/";
+/// What Entra calls its endpoints for several tenants. No token names one of them as its tenant.
+const ENTRA_TENANTS: [&str; 3] = ["common", "organizations", "consumers"];
+const ENTRA_FAULT: &str = "an endpoint for many tenants, not a tenant: no token is of it";
+const ENTRA_HINT: &str = "write the ids of the tenants that may sign in: `tenants: [ID, ID]`";
 /// The metric label of tokens whose issuer is not configured.
 const UNKNOWN_ISSUER: &str = "other";
 /// What the gateway's own cookies start with, after a `__Host-` or `__Secure-` prefix.

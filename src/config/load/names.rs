@@ -81,6 +81,12 @@ pub(super) fn path_fault(path: &str) -> Option<&'static str> {
             "." | ".." => return Some("a path must not have `.` or `..` segments"),
             _ => {}
         }
+        if is_pattern(segment) {
+            return Some(
+                "a path is no pattern: each segment is compared as it is, and what is below the \
+                 path is served as well; write `/api` for `/api/*`, `/api/**`, `/api/:id`, `/api/.*`",
+            );
+        }
         if !is_canonical_segment(segment) {
             return Some(
                 "a path can only have the characters of RFC 3986 section 3.3, percent-encoded \
@@ -90,6 +96,27 @@ pub(super) fn path_fault(path: &str) -> Option<&'static str> {
     }
     let unusable = "a path that no request could have";
     PathPrefix::parse(path).is_err().then_some(unusable)
+}
+
+/// What other proxies and frameworks would take for a pattern. Taken literally, it would match no
+/// request, and a route above it would serve what it was meant to protect.
+fn is_pattern(segment: &str) -> bool {
+    let is_name =
+        |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    segment.contains('*')
+        || segment.contains(".+")
+        || segment.strip_prefix(':').is_some_and(is_name)
+        || (segment.len() > 1 && segment.ends_with('$'))
+        || (segment.starts_with('(') && segment.ends_with(')'))
+}
+
+/// A value that is compared as it is, and cannot match as it stands.
+pub(super) fn literal_fault(value: &str) -> Option<&'static str> {
+    if value.contains('*') {
+        return Some("compared as it is: `*` is no wildcard here; write each value out");
+    }
+    (value.trim() != value)
+        .then_some("starts or ends with a space, which no token has; take it out")
 }
 
 fn is_canonical_segment(segment: &str) -> bool {

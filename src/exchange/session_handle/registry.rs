@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::index::{Identified, Index};
 use super::{Lease, Owner, SessionHandle, seconds};
-use crate::jwks::KeyValidity;
 use crate::store::{Activity, RevocationScope, SessionRecord};
 
 /// That many sessions end at once.
@@ -39,8 +38,9 @@ pub struct SessionRegistry {
     by_sid: Index<Arc<SessionHandle>>,
     by_user: Index<OfUser>,
     /// The `iss` of all owners, numbered: there are few, and many sessions.
-    issuers: DashMap<String, u32>,
-    next_issuer: AtomicU32,
+    issuers: Numbers,
+    /// The names of issuers' keys, numbered.
+    keys: Numbers,
     mass_ends: AtomicU64,
     user_revisions: AtomicU64,
     idle_timeout: u32,
@@ -127,6 +127,8 @@ impl SessionRegistry {
             .last_seen
             .fetch_max(seconds(session.last_seen), Ordering::Relaxed);
         handle.wrote(session.last_seen);
+        let key = session.key().map_or(0, |key| self.keys.of(key));
+        handle.key.store(key, Ordering::Relaxed);
         // Made before it has an owner; see `is_held`.
         let to_keep = Arc::clone(handle);
         let mut is_first = false;
@@ -135,7 +137,7 @@ impl SessionRegistry {
             Owner {
                 user: session.user_id,
                 opened_after: session.opened_after,
-                issuer: self.number(&session.iss),
+                issuer: self.issuers.of(&session.iss),
             }
         });
         if is_first {
@@ -143,13 +145,6 @@ impl SessionRegistry {
             let add = |of_user: &mut OfUser| of_user.add(Arc::clone(&to_keep));
             self.by_user.change(session.user_id, add, new);
         }
-    }
-
-    /// The sessions that tokens under this key opened here.
-    pub fn opened_under(&self, key: &KeyValidity) -> Vec<Uuid> {
-        let under =
-            |handle: &SessionHandle| handle.opened_by.get().is_some_and(|opener| opener.is(key));
-        self.select(|handle| under(handle).then(|| handle.sid()))
     }
 
     /// Ends the session here. False when it was not known.
@@ -182,8 +177,20 @@ impl SessionRegistry {
         };
         let handles: Vec<Arc<SessionHandle>> = match end.scope {
             RevocationScope::User(user) => of_user(user, None),
-            RevocationScope::UserAtIssuer(user, iss) => of_user(user, Some(self.number(iss))),
-            RevocationScope::Issuer(iss) => of_all(Some(self.number(iss))),
+            RevocationScope::UserAtIssuer(user, iss) => of_user(user, Some(self.issuers.of(iss))),
+            RevocationScope::Issuer(iss) | RevocationScope::IssuerDisabled(iss) => {
+                of_all(Some(self.issuers.of(iss)))
+            }
+            RevocationScope::IssuerKey(iss, key) => {
+                let (issuer, key) = (self.issuers.of(iss), self.keys.of(key));
+                // One whose key is not known here may be of this one.
+                let is_under = |handle: &SessionHandle| {
+                    let owner = handle.owner.get();
+                    owner.is_some_and(|owner| owner.issuer == issuer)
+                        && [0, key].contains(&handle.key.load(Ordering::Relaxed))
+                };
+                self.select(|handle| is_under(handle).then(|| Arc::clone(handle)))
+            }
             // Which sessions had a token by that key, only the store knows; the others are asked
             // for again and found alive.
             RevocationScope::SigningKey(_) => of_all(None),
@@ -247,13 +254,22 @@ impl SessionRegistry {
         self.by_sid.each(|handle| chosen.extend(choose(handle)));
         chosen
     }
+}
 
-    fn number(&self, iss: &str) -> u32 {
-        if let Some(number) = self.issuers.get(iss) {
+/// Texts, numbered from 1 as they come. There are few of them: all are of verified tokens.
+#[derive(Default)]
+struct Numbers {
+    known: DashMap<String, u32>,
+    count: AtomicU32,
+}
+
+impl Numbers {
+    fn of(&self, text: &str) -> u32 {
+        if let Some(number) = self.known.get(text) {
             return *number;
         }
-        let next = || self.next_issuer.fetch_add(1, Ordering::Relaxed);
-        *self.issuers.entry(iss.to_owned()).or_insert_with(next)
+        let next = || self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        *self.known.entry(text.to_owned()).or_insert_with(next)
     }
 }
 

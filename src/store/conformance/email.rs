@@ -1,6 +1,7 @@
 //! A verified address belongs to one user, follows the token, and links only on request.
 
-use super::{Engine, ISSUER, OTHER_ISSUER, live, sid, token};
+use super::{Engine, ISSUER, NOON, OTHER_ISSUER, live, sid, token};
+use crate::clock::UnixTime;
 use crate::store::{CredentialFormat, SignIn};
 
 pub(super) async fn a_verified_address_makes_a_credential(engine: &dyn Engine) {
@@ -36,6 +37,46 @@ pub(super) async fn the_address_follows_the_token(engine: &dyn Engine) {
     assert_eq!(after.credentials.len(), 2);
     assert_eq!(after.email(ISSUER), Some("lovelace@example.com"));
     assert_eq!(store.user(before.id).await.unwrap(), Some(after));
+    store.close().await;
+}
+
+pub(super) async fn the_issuers_newest_word_takes_an_address_back(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let issued = |request: SignIn, at: u64| SignIn {
+        issued_at: Some(UnixTime(NOON.0 + at)),
+        ..request
+    };
+    let withdrawn = || SignIn {
+        email_withdrawn: true,
+        ..token("ada")
+    };
+    let with = |email: &str, at| issued(with_email("ada", email), at);
+    live(&*store, with("ada@example.com", 10)).await;
+    for (request, email, changes) in [
+        // An older word changes nothing.
+        (issued(withdrawn(), 9), Some("ada@example.com"), false),
+        (issued(withdrawn(), 20), None, true),
+        (issued(withdrawn(), 30), None, false),
+        (with("ada@example.com", 19), None, false),
+        (with("ada@example.com", 40), Some("ada@example.com"), true),
+        (
+            with("lovelace@example.com", 39),
+            Some("ada@example.com"),
+            false,
+        ),
+        (
+            with("lovelace@example.com", 50),
+            Some("lovelace@example.com"),
+            true,
+        ),
+    ] {
+        let signed_in = live(&*store, request.clone()).await;
+        assert_eq!(signed_in.user.email(ISSUER), email, "{request:?}");
+        assert_eq!(signed_in.user_changed, changes, "{request:?}");
+    }
+    // It is free for another user.
+    let bob = live(&*store, with_email("bob", "ada@example.com")).await;
+    assert_eq!(bob.user.email(ISSUER), Some("ada@example.com"));
     store.close().await;
 }
 

@@ -4,8 +4,8 @@ use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::clock::UnixTime;
 use crate::store::{
-    Activity, Digest, PageRequest, RevocationReason, RevocationScope, SignIn, SignInRefusal,
-    SigningKeyRecord, Store, StoreError,
+    Activity, Digest, PageRequest, RevocationReason, RevocationScope, SessionClaims, SignIn,
+    SignInRefusal, SigningKeyRecord, Store, StoreError,
 };
 
 pub(super) async fn sessions_are_listed_newest_first(engine: &dyn Engine) {
@@ -75,12 +75,12 @@ pub(super) async fn signing_out_everywhere_ends_what_was_open(engine: &dyn Engin
         .items;
     assert!(listed.iter().all(|session| session.ended.is_some()));
 
-    // Tokens issued up to then open nothing, seen before or not; neither do those that say nothing.
+    // Tokens issued up to then open nothing, seen before or not.
     let unseen = SignIn {
         sid: sid("unseen"),
         ..token("ada")
     };
-    let until = [Some(NOON), Some(at), None];
+    let until = [Some(NOON), Some(at)];
     for issued_at in until {
         let request = SignIn {
             issued_at,
@@ -92,9 +92,37 @@ pub(super) async fn signing_out_everywhere_ends_what_was_open(engine: &dyn Engin
             "{issued_at:?}"
         );
     }
+    // Of the very second nobody knows; it is not refused for good.
+    let of_the_second = SignIn {
+        issued_at: Some(at),
+        now: UnixTime(at.0 + 3),
+        sid: sid("second"),
+        ..unseen.clone()
+    };
+    assert!(live(&*store, of_the_second.clone()).await.session_created);
+    let of_before = SignIn {
+        issued_at: Some(UnixTime(at.0 - 1)),
+        sid: sid("before"),
+        ..of_the_second
+    };
+    assert_eq!(
+        refused(&*store, of_before.clone()).await,
+        SignInRefusal::SignedOut
+    );
+    // What does not say when it was issued is refused when it was seen before.
+    let silent = |login: &str| SignIn {
+        issued_at: None,
+        sid: sid(login),
+        ..unseen.clone()
+    };
+    assert!(matches!(
+        refused(&*store, silent("ada")).await,
+        SignInRefusal::SessionEnded(_)
+    ));
+    assert!(live(&*store, silent("silent")).await.session_created);
     let fresh = SignIn {
         issued_at: Some(UnixTime(at.0 + 1)),
-        ..unseen
+        ..unseen.clone()
     };
     assert!(live(&*store, fresh.clone()).await.session_created);
     live(&*store, token("bob")).await;
@@ -128,6 +156,102 @@ pub(super) async fn a_clock_that_steps_back_ends_no_later_session(engine: &dyn E
     live(&*store, fresh.clone()).await;
     assert_eq!(cause(&*store, "fresh").await, None);
     live(&*store, fresh).await;
+    store.close().await;
+}
+
+pub(super) async fn an_end_by_a_clock_that_is_behind_takes_none_back(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let ada = live(&*store, token("ada")).await.user.id;
+    let later = NOON.plus(HOUR / 2);
+    for at in [later, NOON] {
+        let scope = RevocationScope::User(ada);
+        store.end_sessions(scope, at).await.unwrap();
+    }
+    let issued = |seconds_after: u64| SignIn {
+        issued_at: Some(UnixTime(later.0 + seconds_after)),
+        sid: sid("unseen"),
+        now: later.plus(HOUR),
+        token_end: later.plus(2 * HOUR),
+        ..token("ada")
+    };
+    let before = SignIn {
+        issued_at: Some(UnixTime(later.0 - 1)),
+        ..issued(0)
+    };
+    assert_eq!(refused(&*store, before).await, SignInRefusal::SignedOut);
+    live(&*store, issued(1)).await;
+    store.close().await;
+}
+
+/// The login opens another session once the issuer is back, and what was ended stays so.
+pub(super) async fn sessions_end_with_their_issuer_and_its_keys(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let by = |login: &str, key: &str, iat: u64| SignIn {
+        sid: sid(login),
+        claims: SessionClaims {
+            issued_at: Some(UnixTime(NOON.0 + iat)),
+            expires_at: NOON.plus(HOUR),
+            key: Some(key.to_owned()),
+            ..SessionClaims::default()
+        },
+        ..token("ada")
+    };
+    let ended = async |login: &str| {
+        let session = store.session(sid(login)).await.unwrap().unwrap();
+        session.ended.map(|ended| ended.cause)
+    };
+    for (login, key) in [("one", "k1"), ("renewed", "k1"), ("two", "k2")] {
+        live(&*store, by(login, key, 1)).await;
+    }
+    live(&*store, by("renewed", "k2", 2)).await;
+    live(&*store, by("renewed", "k1", 1)).await;
+    let elsewhere = SignIn {
+        iss: OTHER_ISSUER.to_owned(),
+        ..by("elsewhere", "k1", 1)
+    };
+    live(&*store, elsewhere).await;
+    let unknown = SignIn {
+        claims: SessionClaims::default(),
+        ..by("unknown", "", 1)
+    };
+    live(&*store, unknown).await;
+
+    let key = RevocationScope::IssuerKey(ISSUER.to_owned(), "k1".to_owned());
+    store.end_sessions(key, NOON).await.unwrap();
+    let removed = Some(RevocationReason::IssuerKeyRemoved);
+    for (login, cause) in [
+        ("one", removed),
+        ("unknown", removed),
+        ("renewed", None),
+        ("two", None),
+        ("elsewhere", None),
+    ] {
+        assert_eq!(ended(login).await, cause, "{login}");
+    }
+
+    let disabled = RevocationScope::IssuerDisabled(ISSUER.to_owned());
+    store.end_sessions(disabled, NOON).await.unwrap();
+    let refusal = refused(&*store, by("two", "k2", 3)).await;
+    assert!(
+        matches!(refusal, SignInRefusal::IssuerWasDisabled(_)),
+        "{refusal:?}"
+    );
+    assert_eq!(ended("two").await, Some(RevocationReason::IssuerDisabled));
+    assert_eq!(ended("elsewhere").await, None);
+    live(&*store, by("two again", "k2", 3)).await;
+    assert_eq!(ended("two").await, Some(RevocationReason::IssuerDisabled));
+    // Neither the removal of a key nor a logout is undone by the issuer's return.
+    let logged_out = store
+        .end_session(sid("renewed"), RevocationReason::Logout, NOON)
+        .await;
+    assert!(logged_out.unwrap().is_some());
+    for login in ["one", "renewed"] {
+        let refusal = refused(&*store, by(login, "k2", 3)).await;
+        assert!(
+            matches!(refusal, SignInRefusal::SessionEnded(_)),
+            "{login}: {refusal:?}"
+        );
+    }
     store.close().await;
 }
 

@@ -193,6 +193,8 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
             claims: SessionClaims {
                 issued_at: (iat > 0).then_some(UnixTime(NOON.0 + iat)),
                 expires_at: UnixTime(NOON.0 + exp),
+                key: None,
+                seen_after: 0,
                 known: asked.keep(claims.as_object().unwrap(), 100),
             },
             ..token("alice")

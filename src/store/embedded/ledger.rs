@@ -8,7 +8,7 @@ use super::table::{Range, Read, Row, Table, Transaction};
 use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::{
-    AuditRecord, Change, Changes, Ledger, Once, Page, PageRequest, Position, StoreError,
+    AuditRecord, Change, Changes, Digest, Ledger, Once, Page, PageRequest, Position, StoreError,
 };
 
 #[async_trait]
@@ -48,6 +48,11 @@ impl Ledger for Embedded {
     ) -> Result<bool, StoreError> {
         let once = Once::new(scope, id, until);
         self.writer.write(move |tx| use_up(tx, once)).await
+    }
+
+    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, StoreError> {
+        let key = Digest::of(&[scope, id]);
+        self.read(|rows| Ok(rows.get(Table::Spent, &key.0)?.is_some()))
     }
 
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError> {

@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 use super::Embedded;
 use super::row::{
-    self, LATEST_CHANGE, SWEPT_CHANGES, decoded, latest_change, mark_key, put_record, put_session,
+    self, LATEST_CHANGE, SWEPT_CHANGES, decoded, latest_change, put_mark, put_record, put_session,
     put_user, remove_session, user_index,
 };
 use super::table::{Range, Read, Row, Table, Transaction, Write};
 use crate::clock::UnixTime;
-use crate::store::maintenance::{CHANGES_KEPT, GRACE};
+use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Change, Digest, Exported, Maintenance, Page, PageRequest, SessionAlias, SessionRecord,
-    StoreError, Swept, Tombstone,
+    Change, Digest, Exported, Maintenance, NotBefore, Page, PageRequest, SessionAlias,
+    SessionRecord, StoreError, Swept, Tombstone,
 };
 
 #[async_trait]
@@ -153,6 +153,7 @@ fn is_outdated(
         Table::SessionAliases => decoded::<SessionAlias>(table, value)?.until,
         Table::Tombstones => decoded::<Tombstone>(table, value)?.until,
         Table::Spent => decoded::<UnixTime>(table, value)?,
+        Table::EndMarks => decoded::<NotBefore>(table, value)?.at.plus(MARKS_KEPT),
         Table::Changes => return Ok(decoded::<Change>(table, value)?.at.plus(CHANGES_KEPT) < now),
         Table::Audit => return Ok(uuid_time(key).is_some_and(|at| at < audit_from)),
         _ => return Ok(false),
@@ -246,7 +247,7 @@ fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError>
                 },
             )
         }
-        Exported::NotBefore(mark) => put_record(tx, Table::EndMarks, &mark_key(&mark.scope), mark),
+        Exported::NotBefore(mark) => put_mark(tx, mark.clone()),
         Exported::Tombstone(digest, tombstone) => {
             put_record(tx, Table::Tombstones, &digest.0, tombstone)
         }
@@ -263,9 +264,10 @@ fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError>
 }
 
 /// Tables whose rows have an end.
-const SWEPT: [Table; 6] = [
+const SWEPT: [Table; 7] = [
     Table::Sessions,
     Table::SessionAliases,
+    Table::EndMarks,
     Table::Tombstones,
     Table::Spent,
     Table::Changes,

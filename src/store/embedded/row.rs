@@ -231,14 +231,33 @@ pub(super) fn marks(
     for scope in of_users.chain([RevocationScope::Issuer(iss.to_owned())]) {
         marks.extend(record(rows, Table::EndMarks, &mark_key(&scope))?);
     }
-    let of_keys = Range {
-        prefix: &[OF_SIGNING_KEY],
-        ..Range::default()
-    };
-    for (_, value) in rows.scan(Table::EndMarks, of_keys, usize::MAX)? {
-        marks.push(decoded(Table::EndMarks, &value)?);
+    for prefix in [&[OF_SIGNING_KEY][..], &within_issuer(iss)] {
+        let range = Range {
+            prefix,
+            ..Range::default()
+        };
+        for (_, value) in rows.scan(Table::EndMarks, range, usize::MAX)? {
+            marks.push(decoded(Table::EndMarks, &value)?);
+        }
     }
     Ok(marks)
+}
+
+/// Writes a mark, together with what an earlier one of its scope refuses.
+pub(super) fn put_mark(tx: &mut Transaction<'_>, mark: NotBefore) -> Result<(), StoreError> {
+    let key = mark_key(&mark.scope);
+    let earlier: Option<NotBefore> = record(tx, Table::EndMarks, &key)?;
+    put_record(tx, Table::EndMarks, &key, &mark.after(earlier.as_ref()))
+}
+
+/// What the keys of marks about parts of an issuer's sessions start with, and no others.
+fn within_issuer(iss: &str) -> Vec<u8> {
+    [
+        &[WITHIN_ISSUER],
+        (iss.len() as u64).to_be_bytes().as_slice(),
+        iss.as_bytes(),
+    ]
+    .concat()
 }
 
 /// Where the mark of a scope is.
@@ -249,6 +268,10 @@ pub(super) fn mark_key(scope: &RevocationScope) -> Vec<u8> {
             [&[OF_USER], user.as_bytes().as_slice(), iss.as_bytes()].concat()
         }
         RevocationScope::Issuer(iss) => [&[OF_ISSUER], iss.as_bytes()].concat(),
+        RevocationScope::IssuerDisabled(iss) => within_issuer(iss),
+        RevocationScope::IssuerKey(iss, key) => {
+            [within_issuer(iss).as_slice(), key.as_bytes()].concat()
+        }
         RevocationScope::SigningKey(kid) => [&[OF_SIGNING_KEY], kid.as_bytes()].concat(),
     }
 }
@@ -297,3 +320,4 @@ pub(super) const SWEPT_CHANGES: &[u8] = b"swept_changes";
 pub(super) const OF_USER: u8 = b'u';
 const OF_ISSUER: u8 = b'i';
 const OF_SIGNING_KEY: u8 = b'k';
+const WITHIN_ISSUER: u8 = b'w';

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::ledger::use_up;
 use super::row::{
-    indexed_session, mark_key, marked, put_record, put_session, record, record_change,
+    indexed_session, marked, put_mark, put_record, put_session, record, record_change,
 };
 use super::table::{Read, Row, Table, Transaction};
 use super::{Embedded, page};
@@ -132,19 +132,14 @@ pub(super) fn end_all(
         }
         _ => None,
     };
-    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.clone()))?;
-    let key = mark_key(&scope);
-    put_record(
-        tx,
-        Table::EndMarks,
-        &key,
-        &NotBefore {
-            scope,
-            at,
-            sequence,
-            signed,
-        },
-    )
+    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.for_holders()))?;
+    let mark = NotBefore {
+        scope,
+        at,
+        sequence,
+        signed,
+    };
+    put_mark(tx, mark)
 }
 
 fn session(rows: &mut impl Read, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
@@ -166,7 +161,11 @@ fn end(
         Some(old) => marked(tx, old)?,
         None => SessionRecord::unknown(sid, at),
     };
-    if new.ended.is_some() {
+    // An end with the issuer's would not outlast the issuer's absence.
+    if new
+        .ended
+        .is_some_and(|ended| ended.cause != RevocationReason::IssuerDisabled)
+    {
         return Ok(Some(new));
     }
     new.ended = Some(Ended { at, cause });

@@ -217,17 +217,23 @@ fn delete(
     let Some(user) = record::<User>(tx, Table::Users, id.as_bytes())? else {
         return Ok(None);
     };
+    let mut logins = Vec::new();
     for session in sessions_of(tx, id)? {
         until = until.max(session.remember_until);
+        logins.push(session.sid);
         remove_session(tx, &session)?;
     }
+    // The newest are the ones whose tokens may still be shown.
+    logins.reverse();
     let identities = user
         .credentials
         .iter()
         .filter(|held| held.format == CredentialFormat::ExternalUser);
     for identity in identities {
         let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
-        put_record(tx, Table::Tombstones, &digest.0, &Tombstone { at, until })?;
+        let earlier = record(tx, Table::Tombstones, &digest.0)?;
+        let tombstone = Tombstone::new(at, until, logins.iter().copied()).after(earlier);
+        put_record(tx, Table::Tombstones, &digest.0, &tombstone)?;
     }
     let of_user = [&[OF_USER], id.as_bytes().as_slice()].concat();
     let marks = Range {

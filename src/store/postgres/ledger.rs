@@ -58,6 +58,16 @@ impl Ledger for Postgres {
         .await
     }
 
+    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, StoreError> {
+        self.read(Digest::of(&[scope, id]), |on, id| {
+            Box::pin(async move {
+                let sql = "SELECT FROM vestibule.spent WHERE id = $1";
+                Ok(!rows(on, sql, &[&id.0.as_slice()]).await?.is_empty())
+            })
+        })
+        .await
+    }
+
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError> {
         self.write(record, |tx, record| Box::pin(put_audit(tx, record)))
             .await

@@ -18,7 +18,7 @@ use super::row::{
 use super::sessions::put_cookie;
 use super::settings::{put_key, put_setting};
 use crate::clock::UnixTime;
-use crate::store::maintenance::{CHANGES_KEPT, GRACE};
+use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
 use crate::store::sign_in::Replaced;
 use crate::store::{
     Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept, Tombstone, User,
@@ -80,6 +80,7 @@ async fn sweep(
     let before = match table {
         "changes" => now.minus(CHANGES_KEPT),
         "audit" => audit_from,
+        "end_marks" => now.minus(MARKS_KEPT),
         _ => now.minus(GRACE),
     };
     let sql = format!(
@@ -159,7 +160,9 @@ async fn import(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
             .await
         }
         Exported::NotBefore(mark) => put_mark(tx, mark).await,
-        Exported::Tombstone(identity, tombstone) => put_tombstone(tx, *identity, tombstone).await,
+        Exported::Tombstone(identity, tombstone) => {
+            put_tombstone(tx, *identity, tombstone.clone()).await
+        }
         Exported::SessionAlias(digest, cookie) => put_cookie(tx, *digest, cookie).await,
         Exported::Spent(id, until) => put_spent(tx, *id, *until).await.map(drop),
         Exported::SigningKey(key) => put_key(tx, key).await,
@@ -168,22 +171,22 @@ async fn import(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
     }
 }
 
-/// Writes a tombstone over the one before.
+/// Writes a tombstone, together with what an earlier one of the identity refuses.
 pub(super) async fn put_tombstone(
     tx: &Tx<'_>,
     identity: Digest,
-    tombstone: &Tombstone,
+    tombstone: Tombstone,
 ) -> Result<(), Failure> {
+    let identity = identity.0.as_slice();
+    let sql = "SELECT record::text FROM vestibule.tombstones WHERE identity = $1 FOR UPDATE";
+    let found = rows(tx.on(), sql, &[&identity]).await?;
+    let earlier = found.first().map(|row| record(row, 0, "tombstones"));
+    let tombstone = tombstone.after(earlier.transpose()?);
     let sql = "INSERT INTO vestibule.tombstones (identity, until, record) \
          VALUES ($1, $2, $3::text::json) \
          ON CONFLICT (identity) DO UPDATE SET until = excluded.until, record = excluded.record";
     let until = signed(tombstone.until.0);
-    execute(
-        tx.on(),
-        sql,
-        &[&identity.0.as_slice(), &until, &encoded(tombstone)?],
-    )
-    .await?;
+    execute(tx.on(), sql, &[&identity, &until, &encoded(&tombstone)?]).await?;
     Ok(())
 }
 
@@ -290,9 +293,10 @@ const EXPORTED: [Carried; 9] = [
 /// The least id, which nothing has.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 /// Tables whose rows have an end: name, key, and the column with the end.
-const SWEPT: [(&str, &str, &str); 6] = [
+const SWEPT: [(&str, &str, &str); 7] = [
     ("sessions", "sid", "remember_until"),
     ("login_cookies", "cookie", "until"),
+    ("end_marks", "scope", "(record->>'at')::bigint"),
     ("tombstones", "identity", "until"),
     ("spent", "id", "until"),
     ("changes", "sequence", "at"),

@@ -172,7 +172,8 @@ pub(super) fn session(row: &Row) -> Result<SessionRecord, Failure> {
 /// Columns of a session `s`: its record, and all marks about it.
 pub(super) const SESSION: &str = "s.record::text, \
      (SELECT coalesce(json_agg(m.record), '[]')::text FROM vestibule.end_marks m \
-      WHERE m.user_id = s.user_id OR m.scope = s.issuer_scope OR m.of_signing_key)";
+      WHERE m.user_id = s.user_id OR m.scope = s.issuer_scope \
+      OR m.issuer_scope = s.issuer_scope OR m.of_signing_key)";
 
 /// Where the mark of a scope is.
 pub(super) fn scope_key(scope: &RevocationScope) -> Vec<u8> {
@@ -180,26 +181,38 @@ pub(super) fn scope_key(scope: &RevocationScope) -> Vec<u8> {
         RevocationScope::User(user) => Digest::of(&["user", &user.to_string()]),
         RevocationScope::UserAtIssuer(user, iss) => Digest::of(&["user", &user.to_string(), iss]),
         RevocationScope::Issuer(iss) => Digest::of(&["issuer", iss]),
+        RevocationScope::IssuerDisabled(iss) => Digest::of(&["issuer disabled", iss]),
+        RevocationScope::IssuerKey(iss, key) => Digest::of(&["issuer key", iss, key]),
         RevocationScope::SigningKey(kid) => Digest::of(&["signing key", kid]),
     };
     digest.0.to_vec()
 }
 
-/// Writes a mark over the one before.
+/// Writes a mark, together with what an earlier one of its scope refuses.
 pub(super) async fn put_mark(tx: &Tx<'_>, mark: &NotBefore) -> Result<(), Failure> {
     let user: Option<Uuid> = match &mark.scope {
         RevocationScope::User(user) | RevocationScope::UserAtIssuer(user, _) => Some(*user),
-        RevocationScope::Issuer(_) | RevocationScope::SigningKey(_) => None,
+        _ => None,
     };
     let of_signing_key = matches!(mark.scope, RevocationScope::SigningKey(_));
-    let sql = "INSERT INTO vestibule.end_marks (scope, user_id, of_signing_key, record) \
-         VALUES ($1, $2, $3, $4::text::json) \
-         ON CONFLICT (scope) DO UPDATE SET record = excluded.record";
+    let issuer = mark.scope.within_issuer();
+    let issuer = issuer.map(|iss| scope_key(&RevocationScope::Issuer(iss.to_owned())));
     let scope = scope_key(&mark.scope);
+    let sql = "SELECT record::text FROM vestibule.end_marks WHERE scope = $1 FOR UPDATE";
+    let found = rows(tx.on(), sql, &[&scope]).await?;
+    let earlier: Option<NotBefore> = found
+        .first()
+        .map(|row| record(row, 0, "end_marks"))
+        .transpose()?;
+    let mark = mark.clone().after(earlier.as_ref());
+    let sql = "INSERT INTO vestibule.end_marks \
+         (scope, user_id, issuer_scope, of_signing_key, record) \
+         VALUES ($1, $2, $3, $4, $5::text::json) \
+         ON CONFLICT (scope) DO UPDATE SET record = excluded.record";
     execute(
         tx.on(),
         sql,
-        &[&scope, &user, &of_signing_key, &encoded(mark)?],
+        &[&scope, &user, &issuer, &of_signing_key, &encoded(&mark)?],
     )
     .await?;
     Ok(())

@@ -133,7 +133,7 @@ pub(super) async fn end_all(
         }
         _ => None,
     };
-    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.clone())).await?;
+    let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.for_holders())).await?;
     put_mark(
         tx,
         &NotBefore {
@@ -230,7 +230,12 @@ async fn end(
     let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1 FOR UPDATE");
     let found = rows(tx.on(), &sql, &[&sid]).await?;
     let old = found.first().map(session).transpose()?;
-    if old.as_ref().is_some_and(|old| old.ended.is_some()) {
+    // An end with the issuer's would not outlast the issuer's absence.
+    let is_over = |old: &SessionRecord| {
+        old.ended
+            .is_some_and(|ended| ended.cause != RevocationReason::IssuerDisabled)
+    };
+    if old.as_ref().is_some_and(is_over) {
         return Ok(old);
     }
     let known = old.is_some();

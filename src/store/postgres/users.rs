@@ -254,7 +254,7 @@ const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHE
      (SELECT record::text FROM vestibule.tombstones WHERE identity = $3), \
      (SELECT record::text FROM vestibule.sessions WHERE sid = $4), \
      (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.end_marks \
-      WHERE scope = $5 OR of_signing_key OR user_id IN (SELECT user_id FROM k)), \
+      WHERE scope = $5 OR issuer_scope = $5 OR of_signing_key OR user_id IN (SELECT user_id FROM k)), \
      (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.sessions \
       WHERE $6 AND user_id IN (SELECT user_id FROM k)), \
      (SELECT latest FROM vestibule.change_counter)";
@@ -331,16 +331,23 @@ async fn delete(
         return Ok(None);
     };
     let sql = "DELETE FROM vestibule.sessions WHERE user_id = $1 RETURNING record::text";
+    let mut sessions = Vec::new();
     for row in rows(tx.on(), sql, &[&id]).await? {
-        until = until.max(record::<SessionRecord>(&row, 0, "sessions")?.remember_until);
+        let session: SessionRecord = record(&row, 0, "sessions")?;
+        until = until.max(session.remember_until);
+        sessions.push((session.opened_at, session.sid));
     }
+    // The newest are the ones whose tokens may still be shown.
+    sessions.sort_unstable_by(|one, other| other.cmp(one));
+    let logins = sessions.iter().map(|(_, sid)| *sid);
     let identities = user
         .credentials
         .iter()
         .filter(|held| held.format == CredentialFormat::ExternalUser);
     for identity in identities {
         let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
-        put_tombstone(tx, digest, &Tombstone { at, until }).await?;
+        let tombstone = Tombstone::new(at, until, logins.clone());
+        put_tombstone(tx, digest, tombstone).await?;
     }
     execute(
         tx.on(),

@@ -56,12 +56,33 @@ pub struct SessionClaims {
     pub issued_at: Option<UnixTime>,
     /// The token's `exp`.
     pub expires_at: UnixTime,
+    /// A name of the key that signed it, which tells it from the issuer's others.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The latest change that was known when it was seen (see [`super::Change`]).
+    #[serde(default)]
+    pub seen_after: u64,
     /// The claims that the configuration asked for.
     #[serde(default)]
     pub known: KnownClaims,
 }
 
 impl SessionClaims {
+    /// The key that vouched, and the latest change that was known then.
+    fn vouched(&self) -> Option<(&String, u64)> {
+        self.key.as_ref().map(|key| (key, self.seen_after))
+    }
+
+    /// Whether both are of tokens that say the same.
+    pub(in crate::store) fn say_the_same(&self, other: &Self) -> bool {
+        let other = other.clone();
+        *self
+            == Self {
+                seen_after: self.seen_after,
+                ..other
+            }
+    }
+
     /// Whether another token's claims are at least as new, and so stand in place of these. Tokens
     /// that do not say when they were issued are told apart by their ends.
     pub(in crate::store) fn yield_to(&self, other: &Self) -> bool {
@@ -73,6 +94,11 @@ impl SessionClaims {
 }
 
 impl SessionRecord {
+    /// The name of the key that signed its newest external token, if it is known.
+    pub fn key(&self) -> Option<&str> {
+        self.claims.as_ref()?.key.as_deref()
+    }
+
     /// The known claims of its newest external token.
     pub fn known_claims(&self) -> &KnownClaims {
         static NOTHING: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
@@ -125,7 +151,9 @@ pub enum RevocationReason {
     UserSignedOut,
     /// All sessions of the issuer were ended.
     IssuerSignedOut,
-    /// The issuer took back the key that had signed the login's token.
+    /// The issuer was switched off or taken out of the configuration.
+    IssuerDisabled,
+    /// The issuer took back the key that had signed the login's newest token.
     IssuerKeyRemoved,
     /// All sessions under a signing key were ended.
     SigningKeyRevoked,
@@ -149,6 +177,7 @@ impl RevocationReason {
             Self::Operator => "operator",
             Self::UserSignedOut => "user_signed_out",
             Self::IssuerSignedOut => "issuer_signed_out",
+            Self::IssuerDisabled => "issuer_disabled",
             Self::IssuerKeyRemoved => "issuer_key_removed",
             Self::SigningKeyRevoked => "signing_key_revoked",
             Self::UserRemoved => "user_removed",
@@ -169,6 +198,12 @@ pub enum RevocationScope {
     UserAtIssuer(Uuid, String),
     /// All of an issuer, by its `iss`.
     Issuer(String),
+    /// All of an issuer, by its `iss`, that was switched off or taken out of the configuration. Its
+    /// tokens are as they were, and open others once it is back.
+    IssuerDisabled(String),
+    /// All of an issuer, by its `iss`, for which one of its keys vouched last, by the key's name
+    /// (see [`SessionClaims::key`]).
+    IssuerKey(String, String),
     /// All that may have a token signed by a key, by its `kid`.
     SigningKey(String),
 }
@@ -180,7 +215,26 @@ impl RevocationScope {
             Self::User(_) => "user",
             Self::UserAtIssuer(..) => "user_at_issuer",
             Self::Issuer(_) => "issuer",
+            Self::IssuerDisabled(_) => "issuer_disabled",
+            Self::IssuerKey(..) => "issuer_key",
             Self::SigningKey(_) => "signing_key",
+        }
+    }
+
+    /// The issuer that it is a part of, by its `iss`; `None` where more or less than that is meant.
+    pub(in crate::store) fn within_issuer(&self) -> Option<&str> {
+        match self {
+            Self::IssuerDisabled(iss) | Self::IssuerKey(iss, _) => Some(iss),
+            Self::User(_) | Self::UserAtIssuer(..) | Self::Issuer(_) | Self::SigningKey(_) => None,
+        }
+    }
+
+    /// The same for gateways that hold sessions in memory and ask the store about each again: in
+    /// words that older ones know, where there are such.
+    pub(in crate::store) fn for_holders(&self) -> Self {
+        match self {
+            Self::IssuerDisabled(iss) => Self::Issuer(iss.clone()),
+            scope => scope.clone(),
         }
     }
 
@@ -189,6 +243,8 @@ impl RevocationScope {
         match self {
             Self::SigningKey(_) => RevocationReason::SigningKeyRevoked,
             Self::Issuer(_) => RevocationReason::IssuerSignedOut,
+            Self::IssuerDisabled(_) => RevocationReason::IssuerDisabled,
+            Self::IssuerKey(..) => RevocationReason::IssuerKeyRemoved,
             Self::User(_) | Self::UserAtIssuer(..) => RevocationReason::UserSignedOut,
         }
     }
@@ -216,35 +272,88 @@ impl NotBefore {
         let alive = self
             .signed
             .is_none_or(|(from, until)| session.opened_at <= until && from <= session.expires_at);
-        let open = session.opened_after < self.sequence;
-        let over = open && alive && self.covers(session.user_id, &session.iss);
+        let (covers, known_at) = match &self.scope {
+            RevocationScope::IssuerKey(iss, key) => {
+                let vouched = session.claims.as_ref().and_then(SessionClaims::vouched);
+                // Of a session that does not say which key, it may have been this one.
+                let (by, at) = vouched.unwrap_or((key, session.opened_after));
+                (*iss == session.iss && by == key, at)
+            }
+            _ => (
+                self.covers(session.user_id, &session.iss),
+                session.opened_after,
+            ),
+        };
+        let over = covers && alive && known_at < self.sequence;
         over.then_some(Ended { at: self.at, cause })
     }
 
-    /// Whether it refuses a token that was issued at `issued_at`, which then is of a login that it
-    /// ended, seen or not. A token that does not say is refused.
+    /// Whether it refuses a token that was issued at `issued_at` and is looked at now: one of a login
+    /// that it ended, seen or not.
+    ///
+    /// A token of the very second of the end may be of before or after it. It is refused for a
+    /// moment, in which it may be of a client that was about to use it, and then no longer. A token
+    /// that does not say when it was issued is judged by its login alone: what was seen before the
+    /// end has ended, and what was not is taken for new.
     pub(in crate::store) fn refuses(
         &self,
         user_id: Uuid,
         iss: &str,
         issued_at: Option<UnixTime>,
+        now: UnixTime,
     ) -> bool {
-        // A key of the gateway says nothing about the issuer's tokens.
-        let about_tokens = !matches!(self.scope, RevocationScope::SigningKey(_));
-        about_tokens
+        self.is_about_tokens()
             && self.covers(user_id, iss)
-            && issued_at.is_none_or(|issued_at| issued_at <= self.at)
+            && issued_at.is_some_and(|issued_at| is_before(issued_at, self.at, now))
+    }
+
+    /// The same end, where one of the scope is known already: what it refuses it goes on refusing,
+    /// though the clock that tells of this one is behind.
+    pub(in crate::store) fn after(self, earlier: Option<&Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        let signed = self.signed.zip(earlier.signed);
+        Self {
+            at: self.at.max(earlier.at),
+            sequence: self.sequence.max(earlier.sequence),
+            signed: signed
+                .map(|(this, that)| (this.0.min(that.0), this.1.max(that.1)))
+                .or(self.signed)
+                .or(earlier.signed),
+            ..self
+        }
+    }
+
+    /// Whether it says anything of external tokens: a key of the gateway does not, a key of the
+    /// issuer is looked at by itself, and an issuer that is back is trusted as before.
+    fn is_about_tokens(&self) -> bool {
+        match self.scope {
+            RevocationScope::User(_)
+            | RevocationScope::UserAtIssuer(..)
+            | RevocationScope::Issuer(_) => true,
+            RevocationScope::IssuerDisabled(_)
+            | RevocationScope::IssuerKey(..)
+            | RevocationScope::SigningKey(_) => false,
+        }
     }
 
     fn covers(&self, user_id: Uuid, iss: &str) -> bool {
         match &self.scope {
             RevocationScope::User(user) => *user == user_id,
             RevocationScope::UserAtIssuer(user, issuer) => *user == user_id && issuer == iss,
-            RevocationScope::Issuer(issuer) => issuer == iss,
+            RevocationScope::Issuer(issuer)
+            | RevocationScope::IssuerDisabled(issuer)
+            | RevocationScope::IssuerKey(issuer, _) => issuer == iss,
             RevocationScope::SigningKey(_) => true,
         }
     }
 }
 
+/// Whether a token that was issued at `issued_at` counts, at the time `now`, as one of before `at`.
+pub(in crate::store) fn is_before(issued_at: UnixTime, at: UnixTime, now: UnixTime) -> bool {
+    issued_at < at || (issued_at == at && now <= at.plus(SAME_SECOND))
+}
+
+/// How long a token is refused that was issued in the very second of an end.
+const SAME_SECOND: Duration = Duration::from_secs(2);
 /// How long the end of an unknown login is remembered: longer than external tokens live.
 const UNKNOWN_LOGIN: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -95,6 +95,10 @@ pub struct Credential {
     pub verified_at: UnixTime,
     /// Whether it may sign the user in.
     pub sign_in_enabled: bool,
+    /// Of an `externalUser`: the `iat` of the token by which the issuer last said another address,
+    /// or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_said_at: Option<UnixTime>,
 }
 
 /// The kinds of verified credentials, by their names on the wire.

@@ -28,27 +28,37 @@ pub(super) fn linkable(request: &SignIn, holder: Option<&User>) -> Option<User> 
     (trusted(&request.iss) && vouched && !somebody_else).then(|| holder.clone())
 }
 
-/// Lets the user's address follow the token's. True: it belongs to another user.
+/// Lets the user's address follow the issuer's newest word. True: it belongs to another user.
+///
+/// The word is an address, when the token has one that the issuer calls verified, and else that
+/// there is none. An older token than the one that said the last word says nothing.
 pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&User>) -> bool {
-    let Some(email) = request.email.as_deref() else {
-        return false;
-    };
-    let address = folded(email);
+    let address = request.email.as_deref().map(folded);
+    let is_of_issuer =
+        |held: &Credential| held.format == CredentialFormat::Email && held.iss == request.iss;
     let same = |held: &Credential| {
-        held.email
-            .as_deref()
-            .is_some_and(|own| folded(own) == address)
+        let own = held.email.as_deref().map(folded);
+        own.is_some() && own == address
     };
-    // What this issuer said before holds no longer, even when the new address cannot be had.
-    user.credentials.retain(|held| {
-        held.format != CredentialFormat::Email || held.iss != request.iss || same(held)
-    });
-    if user.credentials.iter().any(same) {
+    let contradicts = |held: &Credential| is_of_issuer(held) && !same(held);
+    let says_other = match address {
+        Some(_) => !user.credentials.iter().any(same) || user.credentials.iter().any(contradicts),
+        None => request.email_withdrawn && user.credentials.iter().any(contradicts),
+    };
+    if !says_other || !is_newest_word(user, request) {
         return false;
     }
-    if holder.is_some_and(|holder| holder.id != user.id) {
+    // What this issuer said before holds no longer, even when the new address cannot be had.
+    let before = user.credentials.len();
+    user.credentials.retain(|held| !contradicts(held));
+    let is_taken = address.is_some() && holder.is_some_and(|holder| holder.id != user.id);
+    if is_taken && user.credentials.len() == before {
         return true;
     }
+    remember_word(user, request);
+    let new = request.email.as_deref();
+    let new = new.filter(|_| !is_taken && !user.credentials.iter().any(same));
+    let Some(email) = new else { return is_taken };
     user.credentials.push(Credential {
         id: Uuid::now_v7(),
         format: CredentialFormat::Email,
@@ -57,6 +67,29 @@ pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&Us
         email: Some(email.to_owned()),
         verified_at: request.now,
         sign_in_enabled: false,
+        email_said_at: None,
     });
     false
+}
+
+/// Whether no newer token has said which address the user has.
+fn is_newest_word(user: &User, request: &SignIn) -> bool {
+    let said_at = user
+        .external_credential(&request.iss)
+        .and_then(|held| held.email_said_at);
+    match (said_at, request.issued_at) {
+        (Some(said_at), Some(issued_at)) => said_at <= issued_at,
+        _ => true,
+    }
+}
+
+fn remember_word(user: &mut User, request: &SignIn) {
+    let said_by = |held: &&mut Credential| {
+        held.format == CredentialFormat::ExternalUser
+            && held.iss == request.iss
+            && held.public_identifier == request.sub
+    };
+    if let Some(held) = user.credentials.iter_mut().find(said_by) {
+        held.email_said_at = request.issued_at.or(held.email_said_at);
+    }
 }

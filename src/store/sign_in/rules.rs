@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::email::{follow_email, linkable};
 use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 use crate::clock::UnixTime;
+use crate::store::record::is_before;
 use crate::store::{
-    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, RevocationReason, SessionRecord,
-    Tombstone, User, workload_id,
+    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, RevocationReason, RevocationScope,
+    SessionClaims, SessionRecord, Tombstone, User, workload_id,
 };
 
 /// What an engine has about a request.
@@ -126,10 +127,13 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         .is_some_and(|old| old.credentials == user.credentials);
 
     let old_session = session.map(|row| (session_as_it_is(row.clone(), &marks), row));
+    if let Some(sequence) = disabled_since(&old_session, &marks) {
+        return Decision::refuse(SignInRefusal::IssuerWasDisabled(sequence));
+    }
     let session = match &old_session {
         None => opened(request, user.id, sequence),
         Some((as_it_is, row)) => {
-            let session = continued(request, user.id, as_it_is);
+            let session = continued(request, user.id, as_it_is, sequence);
             if let Some(ended) = session.ended {
                 return refuse_ended(ended, row, session);
             }
@@ -137,9 +141,10 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         }
     };
     let session_created = old_session.is_none();
-    let says_other = old_session
-        .as_ref()
-        .is_some_and(|(as_it_is, _)| as_it_is.known_claims() != session.known_claims());
+    let says_other = old_session.as_ref().is_some_and(|(as_it_is, _)| {
+        as_it_is.known_claims() != session.known_claims()
+            || request.tell_key && as_it_is.key() != session.key()
+    });
     if session_created && !is_workload {
         user.first_visit.get_or_insert(request.now);
         user.last_visit = user.last_visit.max(Some(request.now));
@@ -200,13 +205,29 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
     }
 }
 
+/// The change by which the session's issuer was switched off, when that and nothing else ended it.
+fn disabled_since(
+    session: &Option<(SessionRecord, SessionRecord)>,
+    marks: &[NotBefore],
+) -> Option<u64> {
+    let (as_it_is, row) = session.as_ref()?;
+    let ended = as_it_is.ended.filter(|_| row.ended.is_none())?;
+    let mark = marks.iter().find(|mark| {
+        matches!(mark.scope, RevocationScope::IssuerDisabled(_)) && mark.ends(row).is_some()
+    })?;
+    (ended.cause == mark.scope.cause()).then_some(mark.sequence)
+}
+
 /// The session as the marks leave it.
 pub(in crate::store) fn session_as_it_is(
     mut session: SessionRecord,
     marks: &[NotBefore],
 ) -> SessionRecord {
     if session.ended.is_none() {
-        session.ended = marks.iter().find_map(|mark| mark.ends(&session));
+        let ends = || marks.iter().filter_map(|mark| mark.ends(&session));
+        // An issuer that is back opens what its absence ended, but nothing else.
+        let lasting = ends().find(|ended| ended.cause != RevocationReason::IssuerDisabled);
+        session.ended = lasting.or_else(|| ends().next());
     }
     session
 }
@@ -218,10 +239,11 @@ fn refusal(
     marks: &[NotBefore],
 ) -> Option<SignInRefusal> {
     let deleted = tombstone.is_some_and(|tombstone| {
-        request.now < tombstone.until
-            && request
-                .issued_at
-                .is_none_or(|issued_at| issued_at <= tombstone.at)
+        let is_of_before = match request.issued_at {
+            Some(issued_at) => is_before(issued_at, tombstone.at, request.now),
+            None => tombstone.knew(request.sid),
+        };
+        request.now < tombstone.until && is_of_before
     });
     if deleted {
         return Some(SignInRefusal::UserDeleted);
@@ -232,7 +254,7 @@ fn refusal(
     let id = user.map_or(Uuid::nil(), |user| user.id);
     if marks
         .iter()
-        .any(|mark| mark.refuses(id, &request.iss, request.issued_at))
+        .any(|mark| mark.refuses(id, &request.iss, request.issued_at, request.now))
     {
         return Some(SignInRefusal::SignedOut);
     }
@@ -270,6 +292,7 @@ fn external_credential(request: &SignIn) -> Credential {
         email: None,
         verified_at: request.now,
         sign_in_enabled: true,
+        email_said_at: None,
     }
 }
 
@@ -288,20 +311,33 @@ fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
         ended: None,
         client_address: request.client_address,
         user_agent: request.user_agent.clone(),
-        claims: Some(request.claims.clone()),
+        claims: Some(SessionClaims {
+            seen_after: sequence,
+            ..request.claims.clone()
+        }),
     }
 }
 
 /// The session under one more token of its login, which may be its end.
-fn continued(request: &SignIn, user_id: Uuid, session: &SessionRecord) -> SessionRecord {
+fn continued(
+    request: &SignIn,
+    user_id: Uuid,
+    session: &SessionRecord,
+    sequence: u64,
+) -> SessionRecord {
     let greatest_age = session.opened_at.plus(request.max_age);
-    let newest = session
-        .claims
-        .as_ref()
-        .filter(|known| !known.yield_to(&request.claims))
-        .unwrap_or(&request.claims);
+    let stays = |known: &&SessionClaims| {
+        !known.yield_to(&request.claims) || known.say_the_same(&request.claims)
+    };
+    let newest = match session.claims.as_ref().filter(stays) {
+        Some(known) => known.clone(),
+        None => SessionClaims {
+            seen_after: sequence,
+            ..request.claims.clone()
+        },
+    };
     let mut session = SessionRecord {
-        claims: Some(newest.clone()),
+        claims: Some(newest),
         // A fresh token of the login extends the session, an older one does not shorten it.
         expires_at: greatest_age.min(session.expires_at.max(request.token_end)),
         remember_until: session
