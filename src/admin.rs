@@ -13,13 +13,15 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::get;
+use axum::{Extension, Router};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub mod access;
 pub mod api_error;
@@ -38,6 +40,7 @@ pub mod overview;
 pub mod page;
 mod pages;
 pub mod platform_sessions;
+mod refusals;
 pub mod routing;
 mod scrape;
 pub mod sessions;
@@ -56,6 +59,7 @@ use api_error::ApiError;
 use browser::DashboardSessions;
 use health::Health;
 use history::History;
+use openapi::Document;
 
 /// What the endpoints answer from.
 #[derive(Clone)]
@@ -82,61 +86,12 @@ pub struct AdminState {
     pub admission: Arc<Admission>,
 }
 
-/// Every endpoint of the admin listener.
+/// All endpoints.
 pub fn router(state: AdminState) -> Router {
-    let api = Router::new()
-        .route("/admin/api/token/test", post(token_test::test))
-        .route(
-            "/admin/api/issuers",
-            get(issuers::list).post(issuers::create),
-        )
-        .route(
-            "/admin/api/issuers/{name}",
-            get(issuers::show)
-                .put(issuers::replace)
-                .delete(issuers::delete),
-        )
-        .route("/admin/api/issuers/{name}/refresh", post(issuers::refresh))
-        .route("/admin/api/issuers/{name}/enabled", put(issuers::switch))
-        .route("/admin/api/users", get(users::list).post(users::create))
-        .route(
-            "/admin/api/users/{id}",
-            get(users::show).delete(users::delete),
-        )
-        .route("/admin/api/users/{id}/blocked", put(users::block))
-        .route("/admin/api/users/{id}/metadata", put(users::describe))
-        .route("/admin/api/users/{id}/sign-out", post(users::sign_out))
-        .route("/admin/api/sessions", get(sessions::list))
-        .route("/admin/api/sessions/{sid}", get(sessions::show))
-        .route("/admin/api/sessions/{sid}/revoke", post(sessions::revoke))
-        .route("/admin/api/keys", get(keys::list))
-        .route("/admin/api/keys/rotate", post(keys::rotate))
-        .route("/admin/api/keys/{kid}/revoke", post(keys::revoke))
-        .route("/admin/api/tokens", get(tokens::list).post(tokens::create))
-        .route("/admin/api/tokens/{name}", delete(tokens::delete))
-        .route("/admin/api/audit", get(audit::list))
-        .route("/admin/api/overview", get(overview::show))
-        .route("/admin/api/routes", get(routing::list))
-        .route("/admin/api/config", get(config::show))
-        .route("/admin/api/config/reload", post(config::reload))
-        .route("/admin/api/openapi.json", get(openapi::show))
-        .route(
-            "/api/v0/sessions/{sid}/revoke",
-            put(platform_sessions::revoke),
-        )
-        .route(
-            "/api/v0/environments/{environment}/users/{user}/sessions/revoke",
-            post(platform_sessions::revoke_all),
-        )
-        .route(
-            "/api/v0/environments/{environment}/externalJwt/check",
-            post(token_test::check),
-        )
-        .route(
-            "/api/v0/environments/{environment}",
-            get(environment::show).put(environment::replace),
-        )
-        .layer(DefaultBodyLimit::max(LARGEST_BODY));
+    let (api, document) = endpoints().split_for_parts();
+    let api = api
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(Extension(Document::new(&document)));
     let guarded = Router::new()
         .route("/metrics", get(scrape::metrics))
         .merge(api)
@@ -159,6 +114,39 @@ pub fn router(state: AdminState) -> Router {
         .fallback(|| async { ApiError::not_found("path").into_response() })
         .layer(middleware::map_response(guard_answer))
         .with_state(state)
+}
+
+/// The endpoints of the admin API, which describe themselves.
+fn endpoints() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(token_test::test))
+        .routes(routes!(issuers::list, issuers::create))
+        .routes(routes!(issuers::show, issuers::replace, issuers::delete))
+        .routes(routes!(issuers::refresh))
+        .routes(routes!(issuers::switch))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::delete))
+        .routes(routes!(users::block))
+        .routes(routes!(users::describe))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::show))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::delete))
+        .routes(routes!(audit::list))
+        .routes(routes!(overview::show))
+        .routes(routes!(routing::list))
+        .routes(routes!(config::show))
+        .routes(routes!(config::reload))
+        .routes(routes!(openapi::show))
+        .routes(routes!(platform_sessions::revoke))
+        .routes(routes!(platform_sessions::revoke_all))
+        .routes(routes!(token_test::check))
+        .routes(routes!(environment::show, environment::replace))
 }
 
 /// Nothing here is for a cache, and nothing is what a browser guesses it to be.

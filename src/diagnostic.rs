@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// One finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Diagnostic {
     /// Whether the configuration can be used nevertheless.
     pub severity: Severity,
@@ -29,7 +29,7 @@ pub struct Diagnostic {
 }
 
 /// What a finding means for the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It cannot be used.
@@ -39,7 +39,7 @@ pub enum Severity {
 }
 
 /// A place in a file; both count from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Position {
     /// The line.
     pub line: usize,

@@ -4,8 +4,9 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tracing::warn;
+use utoipa::ToSchema;
 
 use crate::diagnostic::Diagnostic;
 use crate::live_config::ChangeError;
@@ -127,20 +128,40 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// A diagnostic of what was sent, which has fields and no positions.
-fn of_field(problem: &Diagnostic) -> Value {
-    json!({"field": problem.path, "message": problem.message, "hint": problem.hint})
+/// The content of a refusal.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Refusal<'a> {
+    /// A sentence for people.
+    error: &'a str,
+    /// A stable word for programs.
+    code: &'a str,
+    /// What is wrong with what was sent, key by key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<FieldProblem<'a>>,
+}
+
+/// What is wrong with one key of what was sent.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FieldProblem<'a> {
+    /// The key; empty for the whole.
+    field: &'a str,
+    /// What is wrong.
+    message: &'a str,
+    /// What to do about it.
+    hint: Option<&'a str>,
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (error, code) = (&self.message, self.code);
-        let body = Json(match self.problems.as_slice() {
-            [] => json!({"error": error, "code": code}),
-            problems => {
-                let problems: Vec<_> = problems.iter().map(of_field).collect();
-                json!({"error": error, "code": code, "problems": problems})
-            }
+        let problems = self.problems.iter().map(|problem| FieldProblem {
+            field: &problem.path,
+            message: &problem.message,
+            hint: problem.hint.as_deref(),
+        });
+        let body = Json(Refusal {
+            error: &self.message,
+            code: self.code,
+            problems: problems.collect(),
         });
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{info, warn};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -12,11 +13,12 @@ use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::ValidQuery;
 use super::page::Paging;
+use super::refusals;
 use crate::clock::UnixTime;
 use crate::store::{AuditRecord, Store};
 
 /// A part of the audit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuditPage {
     /// Newest first.
     pub records: Vec<AuditRecord>,
@@ -24,7 +26,18 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
-/// `GET /admin/api/audit`.
+/// List the actions of operators, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/api/audit",
+    operation_id = "listAudit",
+    tag = "audit",
+    params(Paging),
+    responses(
+        (status = 200, description = "One page.", body = AuditPage),
+        refusals::Look, refusals::BadRequest, refusals::Unavailable,
+    ),
+)]
 pub async fn list(
     State(state): State<AdminState>,
     ValidQuery(paging): ValidQuery<Paging>,

@@ -7,14 +7,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Map;
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::access::Operator;
 use super::audit;
+use super::refusals;
 use crate::live_config::{Attempt, ConflictingIssuer, Trigger};
 
 /// Where the configuration comes from, and how far it is in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ConfigStatus {
     /// The file; null when there is none.
     pub file: Option<String>,
@@ -27,7 +29,17 @@ pub struct ConfigStatus {
     pub conflicting: Vec<ConflictingIssuer>,
 }
 
-/// `GET /admin/api/config`.
+/// Show the configuration's source and whether it is in force.
+#[utoipa::path(
+    get,
+    path = "/admin/api/config",
+    operation_id = "showConfig",
+    tag = "config",
+    responses(
+        (status = 200, description = "The state.", body = ConfigStatus),
+        refusals::Look,
+    ),
+)]
 pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
     let view = state.live_config.view();
     let file = state.live_config.file();
@@ -40,8 +52,24 @@ pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
     })
 }
 
-/// `POST /admin/api/config/reload`: 200 if the file is in force, 422 if the last valid one stays in
-/// force.
+/// Reload the file, or keep the last valid one.
+///
+/// 200 if the file is in force, 422 if the last valid one stays in force.
+#[utoipa::path(
+    post,
+    path = "/admin/api/config/reload",
+    operation_id = "reloadConfig",
+    tag = "config",
+    responses(
+        (status = 200, description = "The file is in force.", body = Attempt),
+        (
+            status = 422,
+            description = "The file is invalid; the last valid one stays in force.",
+            body = Attempt,
+        ),
+        refusals::Change,
+    ),
+)]
 pub async fn reload(
     State(state): State<AdminState>,
     operator: Operator,

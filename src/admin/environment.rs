@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -14,10 +15,22 @@ use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::Body;
 use super::issuers;
+use super::refusals;
 use crate::diagnostic::Diagnostic;
 use crate::live_config::{Document, View};
 
-/// `GET /api/v0/environments/{environment}`.
+/// Show the environment's settings in the format of the platform's API.
+#[utoipa::path(
+    get,
+    path = "/api/v0/environments/{environment}",
+    operation_id = "showEnvironment",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The settings.", body = ProjectSettings),
+        refusals::Look, refusals::BadRequest, refusals::Missing,
+    ),
+)]
 pub async fn show(
     State(state): State<AdminState>,
     Path(environment): Path<Uuid>,
@@ -26,7 +39,20 @@ pub async fn show(
     Ok(Json(settings(&state)))
 }
 
-/// `PUT /api/v0/environments/{environment}`.
+/// Set `security.externalAuth`, the issuer whose settings SDKs see.
+#[utoipa::path(
+    put,
+    path = "/api/v0/environments/{environment}",
+    operation_id = "replaceEnvironment",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    request_body = ProjectSettings,
+    responses(
+        (status = 200, description = "The settings afterwards.", body = ProjectSettings),
+        refusals::Change, refusals::BadRequest, refusals::Missing, refusals::Conflict,
+        refusals::TooLarge, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn replace(
     State(state): State<AdminState>,
     operator: Operator,
@@ -43,6 +69,35 @@ pub async fn replace(
         Some(_) => return Err(invalid("", "expected an object").into()),
     }
     Ok(Json(settings(&state)))
+}
+
+/// The part of the platform's `ProjectSettings` that this gateway has; the other members are shown
+/// empty.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is read and written as JSON")]
+pub(super) struct ProjectSettings {
+    security: Security,
+}
+
+/// How users sign in.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what is read and written as JSON")]
+struct Security {
+    #[schema(rename = "externalAuth")]
+    external_auth: ExternalAuth,
+}
+
+/// The issuer whose settings SDKs see.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what is read and written as JSON")]
+struct ExternalAuth {
+    enabled: bool,
+    iss: Option<String>,
+    aud: Option<String>,
+    jwks_url: Option<String>,
+    cookie_name: Option<String>,
+    assume_email_verified: bool,
 }
 
 /// 404 for an environment that is not this gateway's.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::metrics::{Metrics, sums};
 
@@ -30,7 +31,7 @@ struct Sample {
 }
 
 /// What was counted in one minute.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Minute {
     /// Requests answered.
     pub requests: u64,

@@ -8,19 +8,22 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
+use super::refusals;
 use crate::config::issuer::Provisioning;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
 use crate::live_config::{ConflictingIssuer, Document, View};
 
 /// An issuer with its settings and keys, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Issuer)]
 pub struct IssuerRow {
     /// The issuer's name.
     pub name: String,
@@ -33,6 +36,7 @@ pub struct IssuerRow {
     /// Where the settings come from: `file`, which is read-only here, or `store`.
     pub origin: &'static str,
     /// The settings as an operator wrote them; null for an issuer of the file.
+    #[schema(value_type = Option<Object>)]
     pub settings: Option<Document>,
     /// Accepted audiences; empty for any.
     pub aud: Vec<String>,
@@ -74,7 +78,7 @@ impl IssuerRow {
 }
 
 /// The response of `GET /admin/api/issuers`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct IssuerList {
     /// Issuers from the file in its order, then those created by operators, by name.
     pub issuers: Vec<IssuerRow>,
@@ -84,7 +88,7 @@ pub struct IssuerList {
 }
 
 /// What a fetch on request came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Refreshed {
     /// Whether it succeeded. Inline keys are never fetched.
     pub refreshed: bool,
@@ -93,13 +97,27 @@ pub struct Refreshed {
 }
 
 /// The body of a switch.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Switch {
     enabled: bool,
 }
 
-/// `GET /admin/api/issuers`.
+/// List the issuers with their keys.
+#[utoipa::path(
+    get,
+    path = "/admin/api/issuers",
+    operation_id = "listIssuers",
+    tag = "issuers",
+    responses(
+        (
+            status = 200,
+            description = "Issuers from the file in its order, then those created by operators, by name.",
+            body = IssuerList,
+        ),
+        refusals::Look,
+    ),
+)]
 pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
     Json(IssuerList {
         issuers: rows(&state),
@@ -107,7 +125,18 @@ pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
     })
 }
 
-/// `GET /admin/api/issuers/{name}`.
+/// Show one issuer.
+#[utoipa::path(
+    get,
+    path = "/admin/api/issuers/{name}",
+    operation_id = "showIssuer",
+    tag = "issuers",
+    params(("name" = String, Path)),
+    responses(
+        (status = 200, description = "The issuer.", body = IssuerRow),
+        refusals::Look, refusals::Missing,
+    ),
+)]
 pub async fn show(
     State(state): State<AdminState>,
     Path(name): Path<String>,
@@ -115,8 +144,25 @@ pub async fn show(
     row(&state, &name).map(Json)
 }
 
-/// `POST /admin/api/issuers`: an entry of `issuers` as in the file, but without references to the
-/// gateway's machine.
+/// Create an issuer for all gateways that use the store.
+///
+/// An entry of `issuers` as in the file, but without references to the gateway's machine.
+#[utoipa::path(
+    post,
+    path = "/admin/api/issuers",
+    operation_id = "createIssuer",
+    tag = "issuers",
+    request_body(content = Object, description = SETTINGS),
+    responses(
+        (
+            status = 201,
+            description = "The issuer is in force. The response includes its first keys unless fetching them takes too long.",
+            body = IssuerRow,
+        ),
+        refusals::Change, refusals::BadRequest, refusals::Conflict, refusals::TooLarge,
+        refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
@@ -126,7 +172,20 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(row)))
 }
 
-/// `PUT /admin/api/issuers/{name}`.
+/// Replace an issuer created by an operator.
+#[utoipa::path(
+    put,
+    path = "/admin/api/issuers/{name}",
+    operation_id = "replaceIssuer",
+    tag = "issuers",
+    params(("name" = String, Path)),
+    request_body(content = Object, description = SETTINGS),
+    responses(
+        (status = 200, description = "The issuer is in force.", body = IssuerRow),
+        refusals::Change, refusals::BadRequest, refusals::Missing, refusals::Conflict,
+        refusals::TooLarge, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn replace(
     State(state): State<AdminState>,
     operator: Operator,
@@ -138,7 +197,18 @@ pub async fn replace(
         .map(Json)
 }
 
-/// `DELETE /admin/api/issuers/{name}`.
+/// Delete an issuer created by an operator; its tokens are refused from the next request on.
+#[utoipa::path(
+    delete,
+    path = "/admin/api/issuers/{name}",
+    operation_id = "deleteIssuer",
+    tag = "issuers",
+    params(("name" = String, Path)),
+    responses(
+        (status = 204, description = "The issuer is deleted."),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
 pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
@@ -148,7 +218,18 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /admin/api/issuers/{name}/refresh`.
+/// Fetch an issuer's keys now.
+#[utoipa::path(
+    post,
+    path = "/admin/api/issuers/{name}/refresh",
+    operation_id = "refreshIssuer",
+    tag = "issuers",
+    params(("name" = String, Path)),
+    responses(
+        (status = 200, description = "The keys afterwards.", body = Refreshed),
+        refusals::Change, refusals::Missing,
+    ),
+)]
 pub async fn refresh(
     State(state): State<AdminState>,
     operator: Operator,
@@ -157,7 +238,19 @@ pub async fn refresh(
     fetch_now(&state, &operator, &name).await.map(Json)
 }
 
-/// `PUT /admin/api/issuers/{name}/enabled`.
+/// Accept or refuse an issuer's tokens, from the next request on.
+#[utoipa::path(
+    put,
+    path = "/admin/api/issuers/{name}/enabled",
+    operation_id = "switchIssuer",
+    tag = "issuers",
+    params(("name" = String, Path)),
+    request_body = Switch,
+    responses(
+        (status = 200, description = "The issuer afterwards.", body = IssuerRow),
+        refusals::Change, refusals::Missing, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn switch(
     State(state): State<AdminState>,
     operator: Operator,
@@ -273,3 +366,9 @@ fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, ApiError> {
 
 /// How long a response waits for the first keys of a new issuer.
 const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(2);
+
+/// What requests write of an issuer.
+const SETTINGS: &str = "An entry of `issuers` as in the configuration file, with its keys, aliases \
+    and presets. `hs256_secret`, `jwks_file` and private keys are refused: they would refer to \
+    secrets and files of the gateway's machine, or be shown again. `vestibule generate schema` \
+    describes its members.";

@@ -6,26 +6,29 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use tracing::warn;
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
+use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::session::SigningAlgorithm;
 use crate::session::keys::KeysError;
 use crate::store::{KeyState, SigningKeyRecord};
 
 /// The response of `GET /admin/api/keys`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct KeyList {
     /// The signing keys, oldest first.
     pub keys: Vec<KeyRow>,
 }
 
 /// A signing key without its private part, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SigningKey)]
 pub struct KeyRow {
     /// The `kid` in tokens.
     pub kid: String,
@@ -57,13 +60,23 @@ impl From<SigningKeyRecord> for KeyRow {
     }
 }
 
-/// `GET /admin/api/keys`.
+/// List the signing keys, oldest first.
+#[utoipa::path(
+    get,
+    path = "/admin/api/keys",
+    operation_id = "listKeys",
+    tag = "keys",
+    responses(
+        (status = 200, description = "The keys, without their private parts.", body = KeyList),
+        refusals::Look, refusals::Unavailable,
+    ),
+)]
 pub async fn list(State(state): State<AdminState>) -> Result<Json<KeyList>, ApiError> {
     rows(&state).await.map(|keys| Json(KeyList { keys }))
 }
 
 /// The body of a rotation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate {
     /// Before verifiers that cache the key set can have the next key.
@@ -71,7 +84,18 @@ pub struct Rotate {
     at_once: bool,
 }
 
-/// `POST /admin/api/keys/rotate`.
+/// Create the next signing key, which signs after it has been published for long enough, or immediately.
+#[utoipa::path(
+    post,
+    path = "/admin/api/keys/rotate",
+    operation_id = "rotateKeys",
+    tag = "keys",
+    request_body = Rotate,
+    responses(
+        (status = 200, description = "The keys afterwards.", body = KeyList),
+        refusals::Change, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn rotate(
     State(state): State<AdminState>,
     operator: Operator,
@@ -81,7 +105,18 @@ pub async fn rotate(
     list(State(state)).await
 }
 
-/// `POST /admin/api/keys/{kid}/revoke`.
+/// Delete a leaked signing key and end every session that may have a token signed with it.
+#[utoipa::path(
+    post,
+    path = "/admin/api/keys/{kid}/revoke",
+    operation_id = "revokeKey",
+    tag = "keys",
+    params(("kid" = String, Path)),
+    responses(
+        (status = 200, description = "The keys afterwards.", body = KeyList),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,

@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::health::of_store;
 use super::history::Minute;
 use super::issuers::{self, IssuerRow};
+use super::refusals;
 use super::routing::{self, UpstreamRow};
 use crate::metrics::sums;
 
 /// The gateway at a glance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Overview {
     /// What is not as it should be, the worst first.
     pub complaints: Vec<Complaint>,
@@ -33,7 +35,7 @@ pub struct Overview {
 }
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Complaint {
     /// Whether requests fail because of it.
     pub severity: Severity,
@@ -44,8 +46,9 @@ pub struct Complaint {
 }
 
 /// How bad a complaint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ComplaintSeverity)]
 pub enum Severity {
     /// Some requests fail.
     Bad,
@@ -54,7 +57,7 @@ pub enum Severity {
 }
 
 /// How often something was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Counted {
     /// The reason of the refusals.
     pub reason: String,
@@ -62,7 +65,17 @@ pub struct Counted {
     pub count: u64,
 }
 
-/// `GET /admin/api/overview`.
+/// Show what is degraded and the main counts.
+#[utoipa::path(
+    get,
+    path = "/admin/api/overview",
+    operation_id = "showOverview",
+    tag = "overview",
+    responses(
+        (status = 200, description = "The gateway at a glance.", body = Overview),
+        refusals::Look,
+    ),
+)]
 pub async fn show(State(state): State<AdminState>) -> Json<Overview> {
     Json(look(&state).await)
 }

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::store::PageRequest;
 
 /// `?after=…&limit=…`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
     /// The `next` of the page before.
     #[serde(default)]

@@ -6,9 +6,20 @@ use uuid::Uuid;
 
 use super::access::Operator;
 use super::api_error::ApiError;
-use super::{AdminState, sessions, users};
+use super::{AdminState, refusals, sessions, users};
 
-/// `PUT /api/v0/sessions/{sid}/revoke`, the platform's own form of it.
+/// The platform's own operation to end a session.
+#[utoipa::path(
+    put,
+    path = "/api/v0/sessions/{sid}/revoke",
+    operation_id = "revokeSessionAsPlatform",
+    tag = "platform",
+    params(("sid" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,
@@ -18,7 +29,18 @@ pub async fn revoke(
     Ok(StatusCode::OK)
 }
 
-/// `POST /api/v0/environments/{environment}/users/{user}/sessions/revoke`.
+/// The platform's own operation to end all sessions of a user.
+#[utoipa::path(
+    post,
+    path = "/api/v0/environments/{environment}/users/{user}/sessions/revoke",
+    operation_id = "revokeSessionsAsPlatform",
+    tag = "platform",
+    params(("environment" = Uuid, Path), ("user" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn revoke_all(
     State(state): State<AdminState>,
     operator: Operator,

@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::AdminState;
+use super::refusals;
 use crate::config::Access;
 
 /// The response of `GET /admin/api/routes`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Routing {
     /// The routes, in the order of the file.
     pub routes: Vec<RouteRow>,
@@ -17,7 +19,7 @@ pub struct Routing {
 }
 
 /// A route, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RouteRow {
     /// Its name in logs and metrics.
     pub name: String,
@@ -30,7 +32,7 @@ pub struct RouteRow {
 }
 
 /// A group of servers that serve the same content.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UpstreamRow {
     /// The name in the configuration.
     pub name: String,
@@ -39,7 +41,7 @@ pub struct UpstreamRow {
 }
 
 /// The health of one server of an upstream.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServerRow {
     /// As the configuration has it.
     pub server: String,
@@ -47,7 +49,17 @@ pub struct ServerRow {
     pub healthy_addresses: u64,
 }
 
-/// `GET /admin/api/routes`.
+/// List the routes and the upstreams with the health of their servers.
+#[utoipa::path(
+    get,
+    path = "/admin/api/routes",
+    operation_id = "listRoutes",
+    tag = "routes",
+    responses(
+        (status = 200, description = "The running configuration.", body = Routing),
+        refusals::Look,
+    ),
+)]
 pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
     Json(Routing {
         routes: routes(&state),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -12,11 +13,13 @@ use super::api_error::ApiError;
 use super::audit;
 use super::body::ValidQuery;
 use super::page::Paging;
+use super::refusals;
 use crate::clock::UnixTime;
 use crate::store::{Ended, PageRequest, RevocationReason, SessionRecord};
 
 /// Which sessions to list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Search {
     /// Of this user; of all without it.
     #[serde(default)]
@@ -33,7 +36,7 @@ pub struct Search {
 }
 
 /// A part of the sessions.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SessionPage {
     /// Newest first.
     pub sessions: Vec<SessionRow>,
@@ -42,7 +45,8 @@ pub struct SessionPage {
 }
 
 /// A session, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
 pub struct SessionRow {
     /// The session id.
     pub sid: Uuid,
@@ -67,7 +71,7 @@ pub struct SessionRow {
 }
 
 /// Whether a session is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
     /// Its tokens are accepted.
@@ -102,7 +106,18 @@ impl From<SessionRecord> for SessionRow {
     }
 }
 
-/// `GET /admin/api/sessions`.
+/// List sessions, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/api/sessions",
+    operation_id = "listSessions",
+    tag = "sessions",
+    params(Search),
+    responses(
+        (status = 200, description = "One page.", body = SessionPage),
+        refusals::Look, refusals::BadRequest, refusals::Unavailable,
+    ),
+)]
 pub async fn list(
     State(state): State<AdminState>,
     ValidQuery(search): ValidQuery<Search>,
@@ -110,7 +125,18 @@ pub async fn list(
     find(&state, search).await.map(Json)
 }
 
-/// `GET /admin/api/sessions/{sid}`.
+/// Show one session.
+#[utoipa::path(
+    get,
+    path = "/admin/api/sessions/{sid}",
+    operation_id = "showSession",
+    tag = "sessions",
+    params(("sid" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The session.", body = SessionRow),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn show(
     State(state): State<AdminState>,
     Path(sid): Path<Uuid>,
@@ -120,7 +146,18 @@ pub async fn show(
     Ok(Json(record.into()))
 }
 
-/// `POST /admin/api/sessions/{sid}/revoke`.
+/// End a session permanently, from the next request on.
+#[utoipa::path(
+    post,
+    path = "/admin/api/sessions/{sid}/revoke",
+    operation_id = "revokeSession",
+    tag = "sessions",
+    params(("sid" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The session afterwards.", body = SessionRow),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn revoke(
     State(state): State<AdminState>,
     operator: Operator,

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -14,6 +15,7 @@ use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::Body;
 use super::environment;
+use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::{self, Role, load::made};
 use crate::jwks::KeysStatus;
@@ -21,18 +23,19 @@ use crate::jwt::{self, Explanation, Issuer, Issuers};
 use crate::live_config::Document;
 
 /// The body of a test. Never logged and never kept.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     token: String,
     /// Settings of an issuer that are not in force: the token is tested as if they were, in place
     /// of those of the same name.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     issuer: Option<Document>,
 }
 
 /// The answer to it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Tested {
     /// The verdict of every check.
     #[serde(flatten)]
@@ -42,14 +45,16 @@ pub struct Tested {
 }
 
 /// The body of the platform's check (`ExternalJwtCheckRequest`).
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ExternalJwtCheckRequest)]
 pub struct Check {
     #[serde(rename = "encodedJwt")]
     encoded_jwt: String,
 }
 
 /// The answer to it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExternalJwtCheck)]
 pub struct Checked {
     /// Whether the token is accepted.
     pub valid: bool,
@@ -58,8 +63,21 @@ pub struct Checked {
     pub errors: Vec<String>,
 }
 
-/// `POST /admin/api/token/test`. Settings that are not in force may have the gateway fetch keys
-/// from wherever they say: only admins send them.
+/// Test a token step by step and say whether it is accepted.
+///
+/// Settings that are not in force may have the gateway fetch keys from wherever they say: only
+/// admins send them.
+#[utoipa::path(
+    post,
+    path = "/admin/api/token/test",
+    operation_id = "testToken",
+    tag = "token",
+    request_body = Test,
+    responses(
+        (status = 200, description = "All checks.", body = Tested),
+        refusals::Change, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn test(
     State(state): State<AdminState>,
     operator: Operator,
@@ -78,7 +96,19 @@ pub async fn test(
     }
 }
 
-/// `POST /api/v0/environments/{env}/externalJwt/check`.
+/// The platform's own operation to verify a JWT.
+#[utoipa::path(
+    post,
+    path = "/api/v0/environments/{environment}/externalJwt/check",
+    operation_id = "checkExternalJwt",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    request_body = Check,
+    responses(
+        (status = 200, description = "The result.", body = Checked),
+        refusals::Change, refusals::Missing, refusals::Invalid,
+    ),
+)]
 pub async fn check(
     State(state): State<AdminState>,
     Path(environment): Path<Uuid>,

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -16,19 +17,21 @@ use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
 use super::credential::{AdminCredential, MARK, PREFIX, digest, read};
+use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::Role;
 use crate::config::admin::is_token_name;
 
 /// The response of `GET /admin/api/tokens`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TokenList {
     /// Those of the file first.
     pub tokens: Vec<TokenRow>,
 }
 
 /// One token, without what proves it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminToken)]
 pub struct TokenRow {
     /// Its holder, as the audit names them.
     pub name: String,
@@ -61,8 +64,9 @@ impl TokenRow {
 }
 
 /// A token to be.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewAdminToken)]
 pub struct Create {
     /// Its holder: lower-case letters, digits, `-` and `.`.
     pub name: String,
@@ -74,7 +78,8 @@ pub struct Create {
 }
 
 /// A token that was created.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedAdminToken)]
 pub struct Created {
     /// What is kept of it.
     #[serde(flatten)]
@@ -83,12 +88,33 @@ pub struct Created {
     pub token: String,
 }
 
-/// `GET /admin/api/tokens`.
+/// List the admin tokens without their secrets.
+#[utoipa::path(
+    get,
+    path = "/admin/api/tokens",
+    operation_id = "listAdminTokens",
+    tag = "tokens",
+    responses(
+        (status = 200, description = "All tokens.", body = TokenList),
+        refusals::Look, refusals::Unavailable,
+    ),
+)]
 pub async fn list(State(state): State<AdminState>) -> Result<Json<TokenList>, ApiError> {
     rows(&state).await.map(|tokens| Json(TokenList { tokens }))
 }
 
-/// `POST /admin/api/tokens`.
+/// Create an admin token; it is shown once and stored as a digest.
+#[utoipa::path(
+    post,
+    path = "/admin/api/tokens",
+    operation_id = "createAdminToken",
+    tag = "tokens",
+    request_body = Create,
+    responses(
+        (status = 201, description = "The token.", body = Created),
+        refusals::Change, refusals::Conflict, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
@@ -98,7 +124,18 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-/// `DELETE /admin/api/tokens/{name}`.
+/// Revoke an admin token.
+#[utoipa::path(
+    delete,
+    path = "/admin/api/tokens/{name}",
+    operation_id = "deleteAdminToken",
+    tag = "tokens",
+    params(("name" = String, Path)),
+    responses(
+        (status = 204, description = "The token is refused from now on."),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
 pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminState;
@@ -13,12 +14,14 @@ use super::api_error::ApiError;
 use super::audit;
 use super::body::{Body, ValidQuery};
 use super::page::Paging;
+use super::refusals;
 use super::sessions::{self, SessionRow};
 use crate::clock::UnixTime;
 use crate::store::{NewUser, Page, PageRequest, RevocationScope, User, UserFilter};
 
 /// Which users to list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Search {
     /// A user's id, an address, or the `sub` at any issuer; all users without it.
     #[serde(default)]
@@ -32,7 +35,7 @@ pub struct Search {
 }
 
 /// A part of the users.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserPage {
     /// Newest first.
     pub users: Vec<User>,
@@ -41,7 +44,7 @@ pub struct UserPage {
 }
 
 /// One user, with what is open.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UserWithSessions {
     /// The user, with credentials.
     pub user: User,
@@ -50,8 +53,9 @@ pub struct UserWithSessions {
 }
 
 /// A user to be, who will sign in later.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewUser)]
 pub struct Create {
     /// The issuer, by its name in the configuration or its `iss`.
     issuer: String,
@@ -62,17 +66,29 @@ pub struct Create {
     email: Option<String>,
     /// What is kept with the user.
     #[serde(default)]
+    #[schema(value_type = Object)]
     metadata: Map<String, Value>,
 }
 
 /// The body of a block.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     blocked: bool,
 }
 
-/// `GET /admin/api/users`.
+/// List users, newest first, or search for users.
+#[utoipa::path(
+    get,
+    path = "/admin/api/users",
+    operation_id = "listUsers",
+    tag = "users",
+    params(Search),
+    responses(
+        (status = 200, description = "One page.", body = UserPage),
+        refusals::Look, refusals::BadRequest, refusals::Unavailable,
+    ),
+)]
 pub async fn list(
     State(state): State<AdminState>,
     ValidQuery(search): ValidQuery<Search>,
@@ -84,7 +100,18 @@ pub async fn list(
     }))
 }
 
-/// `POST /admin/api/users`.
+/// Create a user before the first sign-in.
+#[utoipa::path(
+    post,
+    path = "/admin/api/users",
+    operation_id = "createUser",
+    tag = "users",
+    request_body = Create,
+    responses(
+        (status = 201, description = "The user.", body = User),
+        refusals::Change, refusals::Conflict, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn create(
     State(state): State<AdminState>,
     operator: Operator,
@@ -104,7 +131,18 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(user)))
 }
 
-/// `GET /admin/api/users/{id}`.
+/// Show one user with credentials and sessions.
+#[utoipa::path(
+    get,
+    path = "/admin/api/users/{id}",
+    operation_id = "showUser",
+    tag = "users",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The user.", body = UserWithSessions),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn show(
     State(state): State<AdminState>,
     Path(id): Path<Uuid>,
@@ -112,7 +150,19 @@ pub async fn show(
     one(&state, id).await.map(Json)
 }
 
-/// `PUT /admin/api/users/{id}/blocked`.
+/// Block a user and end all sessions, or let the user sign in again.
+#[utoipa::path(
+    put,
+    path = "/admin/api/users/{id}/blocked",
+    operation_id = "blockUser",
+    tag = "users",
+    params(("id" = Uuid, Path)),
+    request_body = Block,
+    responses(
+        (status = 200, description = "The user afterwards.", body = User),
+        refusals::Change, refusals::Missing, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn block(
     State(state): State<AdminState>,
     operator: Operator,
@@ -122,7 +172,19 @@ pub async fn block(
     set_blocked(&state, &operator, id, blocked).await.map(Json)
 }
 
-/// `PUT /admin/api/users/{id}/metadata`.
+/// Replace a user's metadata.
+#[utoipa::path(
+    put,
+    path = "/admin/api/users/{id}/metadata",
+    operation_id = "describeUser",
+    tag = "users",
+    params(("id" = Uuid, Path)),
+    request_body(content = Object, description = "What is kept with the user."),
+    responses(
+        (status = 200, description = "The user afterwards.", body = User),
+        refusals::Change, refusals::Missing, refusals::Invalid, refusals::Unavailable,
+    ),
+)]
 pub async fn describe(
     State(state): State<AdminState>,
     operator: Operator,
@@ -136,7 +198,18 @@ pub async fn describe(
     Ok(Json(user))
 }
 
-/// `DELETE /admin/api/users/{id}`.
+/// Delete a user with all credentials and sessions.
+#[utoipa::path(
+    delete,
+    path = "/admin/api/users/{id}",
+    operation_id = "deleteUser",
+    tag = "users",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
@@ -146,7 +219,18 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /admin/api/users/{id}/sign-out`.
+/// End all sessions of a user.
+#[utoipa::path(
+    post,
+    path = "/admin/api/users/{id}/sign-out",
+    operation_id = "signOutUser",
+    tag = "users",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
 pub async fn sign_out(
     State(state): State<AdminState>,
     operator: Operator,

@@ -256,7 +256,9 @@ pub enum CookieFormat {
 }
 
 /// Whether a user is created for an unknown identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Provisioning {
     /// Users are created on first sign-in.

@@ -124,7 +124,18 @@ impl Default for SessionSettings {
 }
 
 /// The algorithm that signs session tokens (RFC 7518 section 3.1, RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    Deserialize,
+    JsonSchema,
+    utoipa::ToSchema,
+)]
 #[allow(missing_docs, reason = "the names are the registered ones")]
 pub enum SigningAlgorithm {
     ES256,

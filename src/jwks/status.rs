@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::UnixTime;
 
 /// The state of one issuer's keys, for readiness, metrics and `jwks show`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Keys)]
 pub struct KeysStatus {
     /// Where the keys come from.
     pub source: String,
@@ -28,13 +30,14 @@ pub struct KeysStatus {
     /// Counts of fetches by result.
     pub fetches: FetchCounts,
     /// Entries of the set that were left out, by reason.
+    #[schema(value_type = std::collections::BTreeMap<String, u32>)]
     pub skipped: BTreeMap<&'static str, u32>,
     /// The usable keys.
     pub keys: Vec<KeyRow>,
 }
 
 /// Fetches since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FetchCounts {
     /// With a new or equal body.
     pub changed: u64,
@@ -45,7 +48,8 @@ pub struct FetchCounts {
 }
 
 /// A usable key, as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = VerifyingKey)]
 pub struct KeyRow {
     /// The key's id, if it has one.
     pub kid: Option<String>,

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::checks::{self, CLAIM_CHECKS, Subject};
 use super::claims::Claims;
@@ -16,7 +17,7 @@ use crate::clock::UnixTime;
 mod hint;
 
 /// Every step's verdict, in the order of [`super::verify`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Explanation {
     /// Whether the token is accepted.
     pub valid: bool,
@@ -50,7 +51,7 @@ impl Explanation {
 }
 
 /// One check and what came of it. As text: a row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Step {
     /// The name of the check.
     pub name: &'static str,
@@ -63,7 +64,7 @@ pub struct Step {
 }
 
 /// What came of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The check succeeded.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::{error, info, warn};
+use utoipa::ToSchema;
 
 use super::look::Look;
 use super::stored::Stored;
@@ -16,8 +17,9 @@ use crate::diagnostic::Diagnostic;
 use crate::metrics::Metrics;
 
 /// What asked for a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReloadTrigger)]
 pub enum Trigger {
     /// SIGHUP.
     Signal,
@@ -28,7 +30,8 @@ pub enum Trigger {
 }
 
 /// What a reload came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Reload)]
 pub struct Attempt {
     /// When it happened.
     pub at: UnixTime,

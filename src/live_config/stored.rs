@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::info;
+use utoipa::ToSchema;
 
 use crate::config::Config;
 use crate::config::load::made;
@@ -28,7 +29,7 @@ pub(super) struct Stored {
 }
 
 /// An issuer created by an operator that is not in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ConflictingIssuer {
     /// The issuer's name.
     pub name: String,

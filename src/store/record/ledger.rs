@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::RevocationScope;
@@ -109,7 +110,7 @@ pub enum ChangeKind {
 }
 
 /// What an operator or the gateway did, for those who look later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditRecord {
     /// UUIDv7: records sort by time.
     pub id: Uuid,
@@ -124,6 +125,7 @@ pub struct AuditRecord {
     pub target: Option<String>,
     /// More about it; nothing secret.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub detail: Map<String, Value>,
 }
 

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ledger::Digest;
 use crate::clock::UnixTime;
 
 /// A user of the platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// UUIDv7: users sort by creation.
     pub id: Uuid,
@@ -28,6 +29,7 @@ pub struct User {
     pub blocked: bool,
     /// What the operator keeps with the user; never read by the gateway.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
 }
 
@@ -78,7 +80,7 @@ pub fn is_workload(id: Uuid) -> bool {
 }
 
 /// What proves a user: a verified credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// The id in session tokens and the API.
     pub id: Uuid,
@@ -102,7 +104,7 @@ pub struct Credential {
 }
 
 /// The kinds of verified credentials, by their names on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CredentialFormat {
     /// `(iss, sub)` of an external token.
