@@ -18,6 +18,7 @@ pub mod admin;
 pub mod attributes;
 pub mod client;
 mod document;
+mod forwarded_fields;
 pub mod header_operations;
 pub mod issuer;
 pub mod limits;
@@ -39,6 +40,7 @@ pub mod traces;
 pub use admin::{Admin, AdminToken, Role};
 pub use client::Client;
 pub use document::Document;
+pub use forwarded_fields::ForwardedFields;
 pub use header_operations::HeaderOperations;
 pub use issuer::Issuer;
 pub use limits::Limits;
@@ -145,6 +147,9 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Vec<NetworkText>")]
     pub trusted_proxies: Vec<IpNet>,
+    /// Which fields of trusted proxies count.
+    #[serde(default)]
+    pub forwarded_fields: ForwardedFields,
     /// The admin listener.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]

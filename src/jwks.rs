@@ -20,6 +20,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod unknown_kid;
+mod wanted_kids;
 
 pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};

@@ -28,7 +28,7 @@ mod verified;
 mod verify;
 
 pub use claims::Claims;
-pub use explain::{Explanation, Step, Verdict, explain};
+pub use explain::{Explanation, Pasted, Step, Verdict, explain, pasted};
 pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};
@@ -42,7 +42,8 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
     match claims.get("iss") {
         Some(iss) => iss.as_str().map(str::to_owned),
-        None => spiffe::trust_domain_iss(claims.get("sub")?.as_str()),
+        None => spiffe::trust_domain_iss(claims.get("sub").and_then(|sub| sub.as_str()))
+            .or_else(|| UnverifiedHeader::read(token).iss),
     }
 }
 
@@ -51,6 +52,8 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
 struct UnverifiedHeader {
     kid: Option<String>,
     algorithm: Option<String>,
+    /// What the signer of an AWS load balancer's token says in place of the claim.
+    iss: Option<String>,
 }
 
 impl UnverifiedHeader {
@@ -64,6 +67,7 @@ impl UnverifiedHeader {
         Self {
             kid: text("kid"),
             algorithm: text("alg"),
+            iss: text("iss"),
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod admin;
 pub mod api;
 pub mod authorize;
 pub mod canonical;
+pub mod certificate_pin;
 pub mod claims;
 pub mod cli;
 pub mod clock;

@@ -4,6 +4,7 @@
 //! exchange it, apply the origin rule, rewrite, forward, log and count once.
 
 use std::any::Any;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use axum::Router;
 use bytes::Bytes;
 use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -55,7 +57,7 @@ use access_log::Answered;
 use context::{Pass, RequestContext};
 use decide::Decision;
 use flow::{BodyBounds, Flow};
-use request_id::RequestIds;
+use request_id::{REQUEST_ID, RequestId, RequestIds};
 pub use snapshot::{Snapshot, SnapshotError};
 use time_limit::TimeLimit;
 
@@ -143,6 +145,12 @@ impl ProxyHttp for Gateway {
         let snapshot = Arc::clone(&ctx.snapshot);
         let peer = snapshot.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
+        if peer.is_trusted_proxy()
+            && let Some(id) = request.headers.get(REQUEST_ID).and_then(RequestId::given)
+        {
+            // One id for a request, from the edge to the upstream.
+            ctx.id = id;
+        }
         ctx.trace = snapshot
             .traces
             .place(&request.headers, peer.is_trusted_proxy());
@@ -228,6 +236,18 @@ impl ProxyHttp for Gateway {
         let rejection = Rejection::new(Code::TooLarge, "body_too_large");
         ctx.refused = Some(rejection);
         Err(answer::as_error(&rejection))
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _reused: bool,
+        _: &HttpPeer,
+        _: RawFd,
+        digest: Option<&Digest>,
+        ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        attempt::connected(digest, ctx)
     }
 
     async fn upstream_peer(

@@ -77,6 +77,7 @@ pub struct Route {
     /// What becomes of a query that carries a token.
     pub query_tokens: QueryTokens,
     allows_escaped_slash: bool,
+    allows_empty_segments: bool,
     rewrite: Option<PrefixRewrite>,
 }
 
@@ -222,9 +223,13 @@ impl RouteTable {
                 decides_by_method: decides_by_method(settings, &config.routes),
                 query_tokens: settings.query_tokens,
                 allows_escaped_slash: settings.allow_encoded_slash,
+                allows_empty_segments: settings.allow_empty_segments,
                 rewrite,
             });
-            let methods = Methods::new(&settings.methods);
+            let methods = match settings.any_method {
+                true => Methods::ANY,
+                false => Methods::new(&settings.methods),
+            };
             table
                 .tree_of(settings)?
                 .insert(&path, settings.exact, methods, Arc::clone(&route))
@@ -250,6 +255,10 @@ impl RouteTable {
         };
         if !readings.all(agrees) {
             return Err(RouteMiss::Ambiguous);
+        }
+        let allows = |route: &&Arc<Route>| route.allows_empty_segments;
+        if path.has_empty_segment() && !found.as_ref().is_ok_and(allows) {
+            return Err(RouteMiss::EmptySegment);
         }
         let allows = |route: &&Arc<Route>| route.allows_escaped_slash;
         if path.has_escaped_slash() && !found.as_ref().is_ok_and(allows) {
@@ -329,6 +338,9 @@ pub enum RouteMiss {
     /// The path has `%2F`, and no route there allows it.
     #[error("the path has an escaped slash")]
     EscapedSlash,
+    /// The path has `//`, and no route there allows it.
+    #[error("the path has an empty segment")]
+    EmptySegment,
     /// What is configured there serves these methods only.
     #[error("the method is not served here, but {0}")]
     Method(Methods),
@@ -342,6 +354,7 @@ impl From<RouteMiss> for Rejection {
                 .with_status(StatusCode::MISDIRECTED_REQUEST),
             RouteMiss::Nowhere => Self::new(Code::NotFound, "no_route"),
             RouteMiss::EscapedSlash => PathError::EscapedSlash.into(),
+            RouteMiss::EmptySegment => PathError::EmptySegment.into(),
             RouteMiss::Ambiguous => Self::new(Code::NotFound, "route_ambiguous"),
             RouteMiss::Method(_) => Self::new(Code::InvalidRequest, "method_not_served")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED),

@@ -72,8 +72,13 @@ type Members = BTreeMap<Address, Member>;
 struct Member {
     /// Which of [`Settings::servers`].
     server: usize,
+    /// Of a server with addresses of both families, one of the second: tried when those of the first
+    /// fail.
+    is_fallback: bool,
     weight: NonZeroU8,
     peer: HttpPeer,
+    /// The digest of the one certificate that it may show.
+    pin: Option<[u8; 32]>,
 }
 
 impl Upstream {
@@ -150,11 +155,29 @@ impl Upstream {
         };
         let now = self.started.elapsed();
         let is_new = |server: &Address| !tried.contains(server);
-        self.balancer
-            .select(key, |server| {
-                is_new(server) && !self.ejections.is_ejected(server, now)
+        let stands = |server: &Address| is_new(server) && !self.ejections.is_ejected(server, now);
+        let members = self.members.load();
+        let is_fallback = |server: &Address| members.get(server).is_some_and(|it| it.is_fallback);
+        self.fallback_of(tried)
+            .or_else(|| {
+                self.balancer
+                    .select(key, |server| stands(server) && !is_fallback(server))
             })
+            .or_else(|| self.balancer.select(key, stands))
             .or_else(|| self.balancer.select(key, is_new))
+    }
+
+    /// The address of the other family of the server that was tried last, unless it was tried, too.
+    fn fallback_of(&self, tried: &[Address]) -> Option<Address> {
+        let members = self.members.load();
+        let server = members.get(tried.last()?)?.server;
+        let is_next = |(address, member): &(&Address, &Member)| {
+            member.server == server && member.is_fallback && !tried.contains(address)
+        };
+        members
+            .iter()
+            .find(is_next)
+            .map(|(address, _)| address.clone())
     }
 
     /// How a picked server is connected to; `None` when it has just left.
@@ -173,6 +196,12 @@ impl Upstream {
     /// Too many wait already, or none became free in time.
     pub async fn permit(&self) -> Result<UpstreamPermit, Overload> {
         self.request_limit.take().await
+    }
+
+    /// Whether its servers may show the certificate with this SHA-256 digest; `None` for no
+    /// certificate.
+    pub fn accepts(&self, certificate: Option<&[u8]>) -> bool {
+        self.peers.accepts(certificate)
     }
 
     /// Tells how a server dealt with a request.
@@ -199,6 +228,18 @@ impl Upstream {
     /// Counts how long a server took for the head of its answer.
     pub fn answered_after(&self, time: Duration) {
         self.counters.duration.observe(time.as_secs_f64());
+    }
+
+    /// Whether a request that could not be sent to any of these may be sent to another. Counts it
+    /// when it may. All addresses of one server are one attempt.
+    pub fn grant_other(&self, tried: &[Address]) -> bool {
+        if self.fallback_of(tried).is_some() {
+            return true;
+        }
+        let members = self.members.load();
+        let is_fallback = |server: &&Address| members.get(*server).is_some_and(|it| it.is_fallback);
+        let others = tried.iter().filter(is_fallback).count();
+        self.grant_retry((tried.len() - others).max(1))
     }
 
     /// Whether a request that was sent this many times may be retried; if so, counts the retry.
@@ -274,12 +315,15 @@ impl Upstream {
                 Place::Literal(address) => vec![address.clone()],
                 Place::Name { host, port } => resolve(host, *port),
             };
+            let has_v4 = addresses.iter().any(|address| !is_v6(address));
             for address in addresses {
                 let peer = self.peers.peer(&address, server);
                 let member = Member {
                     server: number,
+                    is_fallback: has_v4 && is_v6(&address),
                     weight: server.weight,
                     peer,
+                    pin: self.peers.pin(),
                 };
                 members.insert(address, member);
             }
@@ -304,6 +348,10 @@ impl Upstream {
         self.members.store(Arc::new(members));
         tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
     }
+}
+
+fn is_v6(address: &Address) -> bool {
+    address.as_inet().is_some_and(std::net::SocketAddr::is_ipv6)
 }
 
 /// How a server dealt with a request.

@@ -207,14 +207,15 @@ session: store config claims clock
 authorize: config claims rejection
 credential: config rejection
 demo: config clock
-jwks: config clock
+jwks: config certificate_pin clock
 store: config claims clock metrics
 resources: config metrics rejection
-config: upstream canonical limit telemetry claims clock diagnostic text_schema
-upstream: canonical diagnostic metrics rejection text_schema
+config: upstream canonical limit telemetry certificate_pin claims clock diagnostic text_schema
+upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection
 limit: text_schema
 telemetry: hex
+certificate_pin:
 claims:
 clock:
 diagnostic:

@@ -4,4 +4,5 @@ pub mod guard;
 pub mod h2c;
 pub mod hygiene;
 pub mod listeners;
+pub mod networks;
 pub mod tls;

@@ -19,7 +19,7 @@ use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::{self, Role, load::made};
 use crate::jwks::KeysStatus;
-use crate::jwt::{self, Explanation, Issuer, Issuers};
+use crate::jwt::{self, Explanation, Issuer, Issuers, Pasted};
 use crate::live_config::Document;
 
 /// The body of a test. Never logged and never kept.
@@ -122,10 +122,14 @@ pub async fn check(
     }))
 }
 
-/// Explains a token, pasted with or without white space around it. As for a request, a key that is
-/// unknown or does not verify is worth one more fetch.
-pub async fn explain(state: &AdminState, token: &str) -> Explanation {
-    let token = token.trim();
+/// Explains a token as it was pasted. As for a request, a key that is unknown or does not verify is
+/// worth one more fetch.
+pub async fn explain(state: &AdminState, text: &str) -> Explanation {
+    let Pasted { token, removed } = jwt::pasted(text);
+    explain_token(state, &token).await.without(removed)
+}
+
+async fn explain_token(state: &AdminState, token: &str) -> Explanation {
     let issuers = state.exchange.issuers().clone();
     let explanation = jwt::explain(token, &issuers, UnixTime::now());
     let named = explanation.issuer.as_deref();
@@ -198,8 +202,9 @@ pub async fn explain_unsaved(
     let issuers = Issuers::from_issuers(all)
         .map_err(|error| ApiError::bad_request(error.to_string()))?
         .with_max_token_size(in_force.max_token_size());
+    let Pasted { token, removed } = jwt::pasted(token);
     Ok(Tested {
-        explanation: jwt::explain(token.trim(), &issuers, UnixTime::now()),
+        explanation: jwt::explain(&token, &issuers, UnixTime::now()).without(removed),
         keys: Some(keys.status()),
     })
 }

@@ -13,33 +13,42 @@ pub struct CanonicalPath<'a> {
     raw: &'a str,
     has_parameters: bool,
     has_escaped_slash: bool,
+    has_empty_segment: bool,
 }
 
 impl<'a> CanonicalPath<'a> {
     /// Checks the path of a request target in origin-form (RFC 9112 section 3.2.1), without its
     /// query.
     pub fn parse(raw: &'a str) -> Result<Self, PathError> {
-        let path = Self::parse_with_escaped_slashes(raw)?;
+        let path = Self::parse_for_routes(raw)?;
         if path.has_escaped_slash {
             return Err(PathError::EscapedSlash);
+        }
+        if path.has_empty_segment {
+            return Err(PathError::EmptySegment);
         }
         Ok(path)
     }
 
-    /// The same, but for `%2F`, which [`Self::has_escaped_slash`] tells of: only a route that
-    /// allows it may serve such a path. Between escaped slashes, too, dot segments and empty ones
-    /// are refused.
-    pub fn parse_with_escaped_slashes(raw: &'a str) -> Result<Self, PathError> {
+    /// The same, but for `%2F` and `//`, which [`Self::has_escaped_slash`] and
+    /// [`Self::has_empty_segment`] tell of: only a route that allows it may serve such a path.
+    /// Between escaped slashes, dot segments and empty ones are refused all the same.
+    pub fn parse_for_routes(raw: &'a str) -> Result<Self, PathError> {
         let relative = raw.strip_prefix('/').ok_or(PathError::NotOriginForm)?;
         let mut path = Self {
             raw,
             has_parameters: false,
             has_escaped_slash: false,
+            has_empty_segment: false,
         };
         let mut segments = relative.split('/').peekable();
         while let Some(segment) = segments.next() {
             if segment.is_empty() && segments.peek().is_none() {
                 break;
+            }
+            if segment.is_empty() {
+                path.has_empty_segment = true;
+                continue;
             }
             let found = check_segment(segment)?;
             path.has_parameters |= found.parameters;
@@ -66,6 +75,11 @@ impl<'a> CanonicalPath<'a> {
         self.has_escaped_slash
     }
 
+    /// Whether it has a `//`. Some servers read it as `/`, and it is matched so.
+    pub fn has_empty_segment(&self) -> bool {
+        self.has_empty_segment
+    }
+
     /// How servers may read it: first as it stands.
     pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> + use<> {
         let (cuts, splits) = (self.has_parameters, self.has_escaped_slash);
@@ -74,14 +88,14 @@ impl<'a> CanonicalPath<'a> {
         })
     }
 
-    /// What follows the first `count` segments, with its leading slash; empty when nothing does.
+    /// What follows the first `count` segments, empty ones not counted, with its leading slash; empty
+    /// when nothing does.
     pub(crate) fn after(&self, count: usize) -> &'a str {
-        let slashes = self.raw.match_indices('/');
-        let mut starts = slashes.map(|(at, _)| at).skip(count);
-        starts
-            .next()
-            .and_then(|at| self.raw.get(at..))
-            .unwrap_or_default()
+        (0..count).fold(self.raw, |rest, _| {
+            let segment = rest.trim_start_matches('/');
+            let end = segment.find('/').unwrap_or(segment.len());
+            segment.get(end..).unwrap_or_default()
+        })
     }
 
     /// The segments in one reading; a trailing slash adds none.

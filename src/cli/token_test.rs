@@ -12,7 +12,7 @@ use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::jwks::{JwksService, NoEvents, SourceError};
-use crate::jwt::{self, Explanation, Issuers};
+use crate::jwt::{self, Explanation, Issuers, Pasted};
 
 /// What to test, and against which configuration.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(token) => token,
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
     };
-    match explain(&config, token.trim()) {
+    match explain(&config, &token) {
         Ok(explanation) => {
             // Hints quote the token, which anybody may have written.
             let text = explanation.to_string();
@@ -59,7 +59,8 @@ fn read_token(argument: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Fetches the issuers' keys once, as the gateway does at its start, and explains.
+/// Fetches the issuers' keys, as the gateway does at its start and once more for a token whose key is
+/// not among them, and explains.
 fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::error::Error>> {
     let token_size = usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX);
     let issuers = Issuers::build(&config.issuers)?.with_max_token_size(token_size);
@@ -67,14 +68,26 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
         .enable_all()
         .build()?;
     let service = JwksService::new(Arc::new(NoEvents), None);
-    runtime.block_on(async {
+    let Pasted { token, removed } = jwt::pasted(token);
+    let explain = || jwt::explain(&token, &issuers, UnixTime::now());
+    let explanation = runtime.block_on(async {
         service.start(issuers.key_sets())?;
         for issuer in issuers.iter() {
             issuer.keys().first_fetch().await;
         }
-        Ok::<_, SourceError>(())
+        let explanation = explain();
+        let named = explanation.issuer.as_deref();
+        let issuer = named.and_then(|name| issuers.by_name(name));
+        let wanted = explanation
+            .reason()
+            .zip(issuer)
+            .and_then(|(reason, issuer)| reason.wanted_key(&token, issuer.keys().generation()));
+        match issuer.zip(wanted) {
+            Some((issuer, wanted)) if issuer.keys().refetch_for(&wanted).await => Ok(explain()),
+            _ => Ok::<_, SourceError>(explanation),
+        }
     })?;
-    Ok(jwt::explain(token, &issuers, UnixTime::now()))
+    Ok(explanation.without(removed))
 }
 
 /// More than any token that could be accepted.

@@ -80,6 +80,8 @@ pub struct Issuer {
     /// The claims that name the user, the first of them that says something. Empty: `sub`, which
     /// must be a string.
     pub subject_claims: Vec<String>,
+    /// The `signer` that the header must name, one of these. Empty: the header has none.
+    pub signers: Vec<String>,
     /// The SPIFFE trust domain that the subject must be in. Its tokens may lack `iss`.
     pub trust_domain: Option<String>,
     /// Accepted signature algorithms.
@@ -116,7 +118,7 @@ pub struct Issuer {
     pub required_for_ready: bool,
     /// A shared secret for HS256, only accepted for this issuer.
     pub hs256_secret: Option<Secret>,
-    /// How that secret is written down.
+    /// The encoding of that secret.
     pub hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
@@ -172,7 +174,7 @@ pub struct AcceptedIss {
     pub by_preset: bool,
 }
 
-/// How a shared secret is written down.
+/// The encoding of a shared secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretEncoding {
@@ -206,6 +208,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub enum KeySource {
     /// The address of a key set (RFC 7517 section 5).
     Url(Url),
+    /// An address for each key, which answers with one PEM: a template that contains
+    /// [`KID_PLACEHOLDER`] once.
+    ByKid(String),
     /// The `jwks_uri` of the document at this address (OpenID Connect Discovery section 4).
     Discovery(Url),
     /// A file with the key set.
@@ -222,6 +227,7 @@ impl KeySource {
     pub fn label(&self) -> String {
         match self {
             Self::Url(url) => url.to_string(),
+            Self::ByKid(template) => template.clone(),
             Self::Discovery(url) => url.to_string(),
             Self::File(path) => path.display().to_string(),
             Self::Inline(_) => "inline".to_owned(),
@@ -364,5 +370,7 @@ impl JsonSchema for Algorithm {
     }
 }
 
+/// What stands for the `kid` in the address of a key.
+pub const KID_PLACEHOLDER: &str = "{kid}";
 /// The placeholder for the tenant in a template.
 pub const TENANT_PLACEHOLDER: &str = "{tenantid}";

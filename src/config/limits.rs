@@ -149,7 +149,7 @@ impl Default for Limits {
             body_read_timeout: Duration::from_secs(60),
             body_min_rate: None,
             response_write_timeout: Duration::from_secs(60),
-            keepalive_timeout: Duration::from_secs(60),
+            keepalive_timeout: Duration::from_secs(75),
             keepalive_requests: 10_000,
             header_size: ByteSize::kib(32),
             header_count: 100,

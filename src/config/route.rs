@@ -44,14 +44,18 @@ pub struct Route {
     /// Match `path` as the whole path instead. A trailing slash is ignored.
     #[serde(default)]
     pub exact: bool,
-    /// The methods; if empty, all methods. `GET` includes `HEAD`.
+    /// The methods; if empty, those of HTTP itself. `GET` includes `HEAD`. Those of WebDAV and other
+    /// registered extensions are served if they are listed.
     #[serde(default)]
     pub methods: Vec<Method>,
+    /// Serve every method except `CONNECT` and `TRACE`, registered or not.
+    #[serde(default)]
+    pub any_method: bool,
     /// Who has access.
     #[serde(default)]
     pub auth: Access,
-    /// Whether `Authorization` is looked at: `read`, or `ignore` where it carries a credential of the
-    /// upstream's own, which then goes on to it.
+    /// Whether `Authorization` is checked for tokens: `read`, or `ignore` if it contains a credential
+    /// for the upstream, which then receives it.
     #[serde(default)]
     pub authorization: AuthorizationField,
     /// Required claims of the session, by name: `email_verified`, `realm_access.roles`.
@@ -86,6 +90,9 @@ pub struct Route {
     /// What becomes of a query that carries a token of a configured issuer or of the gateway.
     #[serde(default)]
     pub query_tokens: QueryTokens,
+    /// Let `//` pass, as the same bytes. It is matched as `/`.
+    #[serde(default)]
+    pub allow_empty_segments: bool,
     /// The maximum size of a request body, instead of `limits.body_size`.
     #[serde(default)]
     #[schemars(with = "Option<SizeText>")]
@@ -145,7 +152,8 @@ pub enum AuthorizationField {
     Ignore,
 }
 
-/// A method that the gateway forwards (RFC 9110 section 9.3, RFC 5789).
+/// A method that the gateway forwards (RFC 9110 section 9.3, RFC 5789), or one of the registry's
+/// extensions, those of WebDAV above all (RFC 4918 and its successors).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "the names are the registered ones")]
@@ -157,6 +165,38 @@ pub enum Method {
     Patch,
     Delete,
     Options,
+    Acl,
+    #[serde(rename = "BASELINE-CONTROL")]
+    BaselineControl,
+    Bind,
+    Checkin,
+    Checkout,
+    Copy,
+    Label,
+    Link,
+    Lock,
+    Merge,
+    MkActivity,
+    MkCalendar,
+    MkCol,
+    MkRedirectRef,
+    MkWorkspace,
+    Move,
+    OrderPatch,
+    Propfind,
+    Proppatch,
+    Query,
+    Rebind,
+    Report,
+    Search,
+    Unbind,
+    Uncheckout,
+    Unlink,
+    Unlock,
+    Update,
+    UpdateRedirectRef,
+    #[serde(rename = "VERSION-CONTROL")]
+    VersionControl,
 }
 
 /// A rule for one claim.

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::error::SourceError;
+use super::fetch::by_kid::ByKid;
 use super::fetch::{Clients, Discovered, HttpSource};
 use super::file::FileSource;
 use super::source::Source;
-use crate::config::issuer::{KeySettings, KeySource};
+use super::wanted_kids::WantedKids;
+use crate::config::issuer::{KID_PLACEHOLDER, KeySettings, KeySource};
 
 /// The source of an issuer; `None` when nothing is fetched.
 pub(super) fn source(
     settings: &KeySettings,
+    wanted: &Arc<WantedKids>,
     clients: &Clients,
 ) -> Result<Option<Arc<dyn Source>>, SourceError> {
     let max_body = usize::try_from(settings.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
@@ -21,6 +26,14 @@ pub(super) fn source(
     };
     match &settings.source {
         KeySource::Url(url) => http(None, url),
+        KeySource::ByKid(template) => {
+            let url = Url::parse(&template.replace(KID_PLACEHOLDER, "kid"));
+            // The configuration has checked it.
+            let Ok(url) = url else { return Ok(None) };
+            let http = HttpSource::new(settings, clients, None, &url, max_body)?;
+            let wanted = Arc::clone(wanted);
+            Ok(Some(Arc::new(ByKid::new(http, template, wanted))))
+        }
         KeySource::Discovery(url) => {
             let iss = settings.discovered_iss.clone();
             let discovered = Discovered::new(iss, settings.jwks.rediscover_interval);

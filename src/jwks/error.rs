@@ -1,9 +1,11 @@
 //! Why there is no key set.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::set::KeySetError;
+use crate::certificate_pin::PinError;
 
 /// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,5 +94,17 @@ impl FetchError {
 
 /// Why nothing can be fetched for an issuer, ever.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for key sets cannot be created: {0}")]
-pub struct SourceError(#[from] reqwest::Error);
+pub enum SourceError {
+    /// No client.
+    #[error("the HTTP client for key sets cannot be created: {0}")]
+    Client(#[from] reqwest::Error),
+    /// No protocol version that the client could speak.
+    #[error("the HTTP client for key sets cannot be created: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The file of `jwks.ca` cannot be read, or has no certificates in it.
+    #[error("`jwks.ca`: `{}` has no certificates in PEM", .0.display())]
+    Authorities(PathBuf),
+    /// The file of `jwks.pinned_certificate`.
+    #[error("`jwks.pinned_certificate`: {0}")]
+    Pin(#[from] PinError),
+}

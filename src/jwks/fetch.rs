@@ -14,9 +14,12 @@ use super::error::{FetchError, SourceError};
 use super::source::{Answer, Basis, Source, Validators};
 use crate::config::issuer::KeySettings;
 
+pub(super) mod by_kid;
 mod client;
+mod trust;
 
 use client::{Networks, Policy};
+use trust::Trust;
 
 pub(super) use client::Clients;
 
@@ -26,6 +29,7 @@ pub(super) struct HttpSource {
     url: Url,
     discovered: Option<Discovered>,
     policy: Policy,
+    trust: Trust,
     /// The policy's own word on where discovery may lead.
     allow_private_jwks_uri: bool,
     timeout: Duration,
@@ -58,12 +62,14 @@ impl HttpSource {
             },
         };
         // Were there no client, that should be known at once.
-        clients.get(policy, url)?;
+        let trust = Trust::of(&settings.jwks)?;
+        clients.get(policy, url, &trust)?;
         Ok(Self {
             clients: clients.clone(),
             url: url.clone(),
             discovered,
             policy,
+            trust,
             allow_private_jwks_uri: settings.allow_private_jwks_uri,
             timeout: settings.jwks.timeout,
             max_body,
@@ -130,7 +136,7 @@ impl HttpSource {
         validators: &Validators,
     ) -> Result<Answer, FetchError> {
         policy.check_address(url)?;
-        let client = self.clients.get(policy, url);
+        let client = self.clients.get(policy, url, &self.trust);
         let client = client.map_err(|error| FetchError::Connection(error.to_string()))?;
         let failed = |error| client::error(error, policy);
         let mut conditions = validators.conditions(url);

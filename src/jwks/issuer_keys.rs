@@ -13,6 +13,7 @@ use super::key::VerifyingKey;
 use super::set::KeySet;
 use super::status::{FetchCounts, KeyRow, KeysStatus};
 use super::unknown_kid::UnknownKids;
+use super::wanted_kids::WantedKids;
 use crate::clock::UnixTime;
 use crate::config::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
 
@@ -27,6 +28,8 @@ pub struct IssuerKeys {
     progress: watch::Sender<Progress>,
     pub(super) asked_for_refresh: Notify,
     unknown: UnknownKids,
+    /// What is fetched where each key has an address of its own.
+    wanted_kids: Option<Arc<WantedKids>>,
     fetch_state: Mutex<FetchState>,
     events: OnceLock<Arc<dyn JwksEvents>>,
 }
@@ -85,7 +88,10 @@ impl IssuerKeys {
                 set.unwrap_or_default()
             }
             KeySource::SecretOnly => KeySet::empty(),
-            KeySource::Url(_) | KeySource::Discovery(_) | KeySource::File(_) => KeySet::unknown(),
+            KeySource::Url(_)
+            | KeySource::ByKid(_)
+            | KeySource::Discovery(_)
+            | KeySource::File(_) => KeySet::unknown(),
         };
         Self::of(settings, set)
     }
@@ -116,6 +122,7 @@ impl IssuerKeys {
                 .hs256_key()
                 .map(|secret| Arc::new(VerifyingKey::from_secret(&secret))),
             source: settings.source.label(),
+            wanted_kids: matches!(settings.source, KeySource::ByKid(_)).then(Arc::default),
             unknown: UnknownKids::new(settings.jwks.unknown_kid_memory),
             settings,
             progress: watch::Sender::default(),
@@ -149,6 +156,9 @@ impl IssuerKeys {
     pub async fn refetch_for(&self, wanted: &Wanted) -> bool {
         if !self.settings.is_fetched() {
             return false;
+        }
+        if let (Some(kids), Wanted::Kid(kid)) = (&self.wanted_kids, wanted) {
+            kids.ask_for(kid);
         }
         let action = self.wait_for_key(wanted).await;
         if let Some(events) = self.events.get() {
@@ -249,7 +259,10 @@ impl IssuerKeys {
         };
         KeysStatus {
             source: self.source.clone(),
-            has_keys: !set.is_empty() || self.secret.is_some(),
+            // Where each key has an address, the first token brings the first key.
+            has_keys: !set.is_empty()
+                || self.secret.is_some()
+                || (self.wanted_kids.is_some() && set.is_known()),
             degraded: fetch_state.last_error.is_some(),
             generation: self.generation(),
             fetched_at: fetch_state.fetched_at,
@@ -266,6 +279,11 @@ impl IssuerKeys {
                 .collect(),
             keys: set.iter().chain(&self.secret).map(row).collect(),
         }
+    }
+
+    /// What is fetched where each key has an address of its own.
+    pub(super) fn wanted_kids(&self) -> Arc<WantedKids> {
+        self.wanted_kids.clone().unwrap_or_default()
     }
 
     /// The issuer's name.
@@ -335,6 +353,12 @@ impl IssuerKeys {
     fn replace(&self, set: KeySet, revoke_sessions: bool) {
         let earlier = self.set.load_full();
         let set = Arc::new(set.succeeding(&earlier));
+        if let Some(kids) = &self.wanted_kids {
+            // Those of an earlier process are fetched again, too.
+            set.iter()
+                .filter_map(|key| key.kid())
+                .for_each(|kid| kids.ask_for(kid));
+        }
         self.set.store(Arc::clone(&set));
         for key in earlier.missing_in(&set) {
             key.key_validity().revoke();

@@ -57,11 +57,38 @@ pub(super) fn form(token: &Token<'_>, header: &Header, issuer: &Issuer) -> Resul
     if token.is_padded() && !settings.allow_padding {
         return Err(Reason::Base64Invalid);
     }
-    if header.is_one_of(&settings.accepted_types) {
-        Ok(())
-    } else {
-        Err(Reason::TypeNotAccepted)
+    if !header.is_one_of(&settings.accepted_types) {
+        return Err(Reason::TypeNotAccepted);
     }
+    let signer = header.signer.as_ref().map(|signer| &signer.arn);
+    match signer {
+        _ if settings.signers.is_empty() => Ok(()),
+        Some(signer) if settings.signers.contains(signer) => Ok(()),
+        _ => Err(Reason::SignerMismatch),
+    }
+}
+
+/// The claims of a token whose signer says some of them in the header, under the rules of an issuer
+/// with such signers. Both are signed.
+pub(super) fn supplied(mut claims: Claims, header: &Header, issuers: &Issuers) -> Claims {
+    let Some(signer) = &header.signer else {
+        return claims;
+    };
+    let iss = claims.get("iss").or(signer
+        .claims
+        .iter()
+        .find_map(|(name, value)| value.as_ref().filter(|_| *name == "iss")));
+    let entry = iss
+        .and_then(Value::as_str)
+        .and_then(|iss| issuers.entry(iss));
+    if entry.is_some_and(|entry| !entry.issuer.settings().signers.is_empty()) {
+        for (name, value) in &signer.claims {
+            if let Some(value) = value {
+                claims.supply(name, value);
+            }
+        }
+    }
+    claims
 }
 
 /// Whether the issuer is switched on, and the one whose cookie or header brought the token.

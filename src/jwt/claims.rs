@@ -28,6 +28,11 @@ impl Claims {
             })
     }
 
+    /// Takes a claim over that is not there.
+    pub(super) fn supply(&mut self, name: &str, value: &Value) {
+        self.0.entry(name).or_insert_with(|| value.clone());
+    }
+
     /// A claim by its whole name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -15,6 +15,9 @@ use super::token::Token;
 use crate::clock::UnixTime;
 
 mod hint;
+mod pasted;
+
+pub use pasted::{Pasted, pasted};
 
 /// Every step's verdict, in the order of [`super::verify`].
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -23,11 +26,19 @@ pub struct Explanation {
     pub valid: bool,
     /// The name of the issuer that its `iss` names.
     pub issuer: Option<String>,
+    /// What was around the token in the text that was given, and was left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<&'static str>,
     /// The checks, in the order in which the proxy performs them.
     pub steps: Vec<Step>,
 }
 
 impl Explanation {
+    /// The same, of a text in which this was around the token.
+    pub fn without(self, removed: Vec<&'static str>) -> Self {
+        Self { removed, ..self }
+    }
+
     /// One line for each failed step.
     pub fn errors(&self) -> Vec<String> {
         let failed = self
@@ -95,6 +106,9 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for removed in &self.removed {
+            writeln!(f, "removed: {removed}")?;
+        }
         for step in &self.steps {
             writeln!(f, "{}", step.to_string().trim_end())?;
         }
@@ -118,7 +132,13 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
     let token = Token::parse(text, issuers.max_token_size());
     let token = seen.note(&mut steps, "structure", token);
     let header = token.as_ref().map(Header::parse);
-    let claims = token.as_ref().map(Claims::parse);
+    let claims = token
+        .as_ref()
+        .map(Claims::parse)
+        .map(|claims| match &header {
+            Some(Ok(header)) => claims.map(|claims| checks::supplied(claims, header, issuers)),
+            _ => claims,
+        });
     let entry = match &claims {
         Some(Ok(claims)) => Some(checks::issuer(claims, issuers)),
         _ => None,
@@ -171,6 +191,7 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
     Explanation {
         valid: steps.iter().all(|step| step.verdict == Verdict::Pass),
         issuer: seen.entry.map(|entry| entry.issuer.name().to_string()),
+        removed: Vec::new(),
         steps,
     }
 }

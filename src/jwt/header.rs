@@ -20,6 +20,8 @@ pub(crate) struct Header {
     typ: Option<String>,
     /// Which of the issuer's keys signed.
     pub(crate) kid: Option<String>,
+    /// Which machine signed, and what it says in the header in place of claims.
+    pub(crate) signer: Option<Signer>,
     /// The thumbprints of the signer's certificate, if it names any.
     thumbprints: Option<Thumbprints>,
 }
@@ -47,11 +49,17 @@ impl Header {
             Some(_) => return Err(Reason::HeaderInvalid),
             None => return Err(Reason::AlgorithmMissing),
         };
-        let sha1 = text(&members, "x5t")?;
-        let thumbprints = Thumbprints::new(sha1, text(&members, "x5t#S256")?);
+        // These only help to choose; what is no string is no help.
+        let hint = |name| members.get(name).and_then(Value::as_str);
+        let thumbprints = Thumbprints::new(hint("x5t"), hint("x5t#S256"));
+        let signer = hint("signer").map(|arn| Signer {
+            arn: arn.to_owned(),
+            claims: REPLICATED.map(|name| (name, members.get(name).cloned())),
+        });
         Ok(Self {
             algorithm,
             typ,
+            signer,
             kid: text(&members, "kid")?.map(str::to_owned),
             thumbprints: (!thumbprints.is_empty()).then_some(thumbprints),
         })
@@ -59,8 +67,8 @@ impl Header {
 
     /// Whether it is of one of these types, or says nothing about its type.
     pub(crate) fn is_one_of(&self, types: &[impl AsRef<str>]) -> bool {
-        let is_self_issued = |typ: &String| types.iter().any(|accepted| accepted.as_ref() == typ);
-        self.typ.as_ref().is_none_or(is_self_issued)
+        let is_accepted = |typ: &String| types.iter().any(|accepted| accepted.as_ref() == typ);
+        self.typ.as_ref().is_none_or(is_accepted)
     }
 
     /// What it says about the key that signed.
@@ -71,6 +79,18 @@ impl Header {
         }
     }
 }
+
+/// An AWS load balancer that signed. It replicates claims in the header (RFC 7519 section 5.3), and the
+/// payload, which is its provider's answer, need not have them.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    /// Its ARN.
+    pub(crate) arn: String,
+    /// What the header says of these claims.
+    pub(crate) claims: [(&'static str, Option<Value>); 2],
+}
+
+const REPLICATED: [&str; 2] = ["iss", "exp"];
 
 /// A member that is a string if it is there. `null` and the empty string say nothing, as if it were
 /// absent.

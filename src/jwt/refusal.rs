@@ -57,6 +57,8 @@ reasons! {
     ZipUnsupported, "zip_unsupported", "The header has `zip`; compressed tokens are not accepted.";
     /// A `typ` that is no login.
     TypeNotAccepted, "type_not_accepted", "The `typ` is not one of the issuer's `accepted_types`, by default `JWT` and `at+jwt`: another kind of token is not a login.";
+    /// Another load balancer signed, or none.
+    SignerMismatch, "signer_mismatch", "The header's `signer` is not one of the issuer's `signer`: another load balancer signed, perhaps somebody else's.";
     /// No `alg`.
     AlgorithmMissing, "algorithm_missing", "The header has no `alg`.";
     /// `none`.

@@ -182,6 +182,18 @@ const REFUSED: &[(Reason, Change)] = &[
         it.padded = true;
         it.text = Box::new(|token| format!("{token}="));
     }),
+    (Reason::SignerMismatch, |it| {
+        it.settings = alb();
+        it.header["signer"] =
+            json!("arn:aws:elasticloadbalancing:eu-west-1:2:loadbalancer/app/x/1");
+    }),
+    (Reason::SignerMismatch, |it| it.settings = alb()),
+    (Reason::ExpMissing, |it| {
+        // What a header says counts for no other issuer.
+        it.header["signer"] = json!(ARN);
+        it.header["exp"] = it.claims["exp"].clone();
+        it.claims.as_object_mut().unwrap().remove("exp");
+    }),
     (Reason::SubMissing, |it| {
         it.settings["subject_claim"] = json!(["oid", "common_name"]);
     }),
@@ -370,6 +382,15 @@ const REFUSED: &[(Reason, Change)] = &[
     }),
 ];
 
+const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/web/50dc6c495c0c9188";
+
+fn alb() -> Value {
+    json!({
+        "preset": "aws_alb", "region": "eu-west-1", "signer": ARN,
+        "jwks_url": "https://keys.example/{kid}",
+    })
+}
+
 /// The twins: as near to a refused scene as an accepted one can be.
 const ACCEPTED: &[Change] = &[
     |it| {
@@ -385,6 +406,19 @@ const ACCEPTED: &[Change] = &[
     |it| {
         it.settings["allow_padding"] = json!(true);
         it.padded = true;
+    },
+    |it| {
+        it.settings = alb();
+        it.header["signer"] = json!(ARN);
+        it.padded = true;
+    },
+    |it| {
+        it.settings = alb();
+        it.header["signer"] = json!(ARN);
+        for name in ["iss", "exp"] {
+            it.header[name] = it.claims[name].clone();
+            it.claims.as_object_mut().unwrap().remove(name);
+        }
     },
     |it| {
         // Its other tokens are not padded.
@@ -414,6 +448,7 @@ const ACCEPTED: &[Change] = &[
     |it| it.header["kid"] = json!(""),
     |it| it.header["typ"] = json!(null),
     |it| it.header["x5t"] = json!(null),
+    |it| it.header["x5t"] = json!(1),
     |it| it.claims["nbf"] = json!(null),
     |it| it.claims["iat"] = json!(null),
     |it| it.claims["aud"] = json!(null),

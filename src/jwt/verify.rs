@@ -59,7 +59,7 @@ fn run(
 ) -> Result<Verified, Refusal> {
     let token = Token::parse(text, issuers.max_token_size())?;
     let header = Header::parse(&token)?;
-    let claims = Claims::parse(&token)?;
+    let claims = checks::supplied(Claims::parse(&token)?, &header, issuers);
     let entry = match expected {
         Expected::Assertion(iss) => checks::assertion_issuer(&claims, issuers, iss)?,
         _ => checks::issuer(&claims, issuers)?,

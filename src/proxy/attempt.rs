@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
@@ -13,7 +14,7 @@ use super::time_limit::TimeLimit;
 use super::{answer, no_pass, request_guard, upstream_error};
 use crate::rejection::{Code, Rejection};
 use crate::route::Timeouts;
-use crate::upstream::Outcome;
+use crate::upstream::{Failure, Outcome};
 
 /// The server that is asked next.
 pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
@@ -48,6 +49,22 @@ pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
     Ok(Box::new(peer))
 }
 
+/// Before anything is sent over a connection: whether its server may be asked.
+pub(super) fn connected(digest: Option<&Digest>, ctx: &RequestContext) -> Result<()> {
+    let Some(route) = &ctx.route else {
+        return Err(no_pass());
+    };
+    let shown = digest.and_then(|digest| digest.ssl_digest.as_ref());
+    let certificate = shown.map(|shown| shown.cert_digest.as_slice());
+    if route.upstream.accepts(certificate) {
+        return Ok(());
+    }
+    let upstream = route.upstream.name();
+    tracing::warn!(%upstream, "a server does not show the certificate that is pinned");
+    let error = Error::explain(ErrorType::InvalidCert, "not the pinned certificate");
+    Err(error.into_up())
+}
+
 /// After a connection that did not come about. Nothing was sent, so another server may be tried
 /// whatever the method.
 pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> Box<Error> {
@@ -57,13 +74,25 @@ pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> 
     // A kept connection that takes no more streams is no failure of the server.
     ctx.asks_again = *error.etype() == ErrorType::H2Error;
     let failure = upstream_error::connecting(&error);
+    if failure == Failure::Tls && upstream_error::shows_authority(&error) {
+        let upstream = route.upstream.name();
+        tracing::warn!(
+            %upstream,
+            "a server shows the certificate of an authority (CA:TRUE) as its own: make it with \
+             `basicConstraints=CA:FALSE`, or name it as `tls.pinned_certificate`"
+        );
+    }
     if !ctx.asks_again {
         route.upstream.report(address, Outcome::Failed(failure));
     }
     // One may have been asked twice, by a kept connection first.
     let addresses = route.upstream.addresses();
     let is_left = ctx.asks_again || addresses.iter().any(|other| !ctx.tried.contains(other));
-    error.set_retry(is_left && route.upstream.grant_retry(ctx.tried.len()));
+    let may_retry = match ctx.asks_again {
+        true => route.upstream.grant_retry(ctx.tried.len()),
+        false => is_left && route.upstream.grant_other(&ctx.tried),
+    };
+    error.set_retry(may_retry);
     error
 }
 

@@ -50,6 +50,7 @@ pub async fn decide(
 ) -> Result<Decision, Rejection> {
     let snapshot = Arc::clone(&ctx.snapshot);
     let inspected = inspect::inspect(request, &snapshot.limits)?;
+    peer.check(&request.headers)?;
     // A trusted proxy asks for whatever name it knows this gateway by.
     if let Some(asked_for) = &ctx.connection.server_name
         && !peer.is_trusted_proxy()
@@ -62,6 +63,9 @@ pub async fn decide(
     if snapshot.reserves(&inspected.path) {
         if inspected.path.has_escaped_slash() {
             return Err(PathError::EscapedSlash.into());
+        }
+        if inspected.path.has_empty_segment() {
+            return Err(PathError::EmptySegment.into());
         }
         return Ok(Decision::Own);
     }

@@ -4,9 +4,12 @@
 //! `trusted_proxies` are extended; those of others are removed, in every spelling, along with
 //! fields that make some servers use another address or path than the request's (`X-Real-IP`,
 //! `X-Original-URL`, `X-Rewrite-URL` and the like).
+//!
+//! A trusted proxy may speak either language. Where it speaks both and they differ, one of them is
+//! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
@@ -14,7 +17,11 @@ use ipnet::IpNet;
 use pingora::http::RequestHeader;
 
 use super::headers::insert;
+use crate::config::ForwardedFields;
 use crate::field_name::folded;
+use crate::rejection::{Code, Rejection};
+
+mod rfc7239;
 
 /// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,20 +32,36 @@ pub struct Client {
     pub is_https: bool,
 }
 
-/// Peers whose word on where a request came from is taken.
+/// Peers whose word on where a request came from is taken, and how they say it.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    language: ForwardedFields,
+}
 
 impl TrustedProxies {
     /// Those in these networks.
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(networks: Vec<IpNet>, language: ForwardedFields) -> Self {
+        Self { networks, language }
     }
 
     /// Whether the address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+/// What a trusted proxy says contradicts itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fields of a trusted proxy contradict each other")]
+pub struct Contradiction;
+
+impl From<Contradiction> for Rejection {
+    fn from(_: Contradiction) -> Self {
+        Self::new(Code::InvalidRequest, "forwarded_fields_contradict")
     }
 }
 
@@ -63,41 +86,110 @@ impl Peer<'_> {
         if !self.is_trusted_proxy() {
             return peer;
         }
-        let is_https = match last_item(headers, &X_FORWARDED_PROTO) {
-            Some(proto) if proto.eq_ignore_ascii_case("https") => true,
-            Some(proto) if proto.eq_ignore_ascii_case("http") => false,
-            _ => self.is_https,
-        };
-        let mut address = self.address;
+        let said = self.said(headers);
+        let is_https = said.is_https.unwrap_or(self.is_https);
+        let address = said.address.unwrap_or(self.address);
+        Client { address, is_https }
+    }
+
+    /// Refuses a request about which a trusted proxy says two things.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Contradiction> {
+        if !self.is_trusted_proxy() || self.trusted_proxies.language != ForwardedFields::Auto {
+            return Ok(());
+        }
+        let (standard, usual) = (self.by_forwarded(headers), self.by_x_forwarded(headers));
+        let schemes = [
+            scheme_of(headers, &X_FORWARDED_PROTO),
+            scheme_of(headers, &X_FORWARDED_SCHEME),
+            ssl_of(headers),
+            standard.is_https,
+        ];
+        let mut schemes = schemes.into_iter().flatten();
+        let first = schemes.next();
+        let differs = |one: Option<IpAddr>, other: Option<IpAddr>| matches!((one, other), (Some(one), Some(other)) if one != other);
+        if schemes.any(|other| Some(other) != first) || differs(standard.address, usual.address) {
+            return Err(Contradiction);
+        }
+        Ok(())
+    }
+
+    fn said(&self, headers: &HeaderMap) -> Said {
+        match self.trusted_proxies.language {
+            ForwardedFields::Forwarded => self.by_forwarded(headers),
+            ForwardedFields::XForwarded => self.by_x_forwarded(headers),
+            ForwardedFields::Auto => {
+                let usual = self.by_x_forwarded(headers);
+                let standard = self.by_forwarded(headers);
+                Said {
+                    address: usual.address.or(standard.address),
+                    is_https: usual.is_https.or(standard.is_https),
+                }
+            }
+        }
+    }
+
+    fn by_x_forwarded(&self, headers: &HeaderMap) -> Said {
         let fields = headers.get_all(X_FORWARDED_FOR).iter().rev();
-        for item in fields.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b',')) {
-            // What stands before something that is no address is not known to be true.
-            let Some(parsed) = parse_address(item) else {
-                break;
-            };
-            address = parsed;
+        let items = fields.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
+        Said {
+            address: self.nearest(items.map(parse_address)),
+            is_https: scheme_of(headers, &X_FORWARDED_PROTO)
+                .or_else(|| scheme_of(headers, &X_FORWARDED_SCHEME))
+                .or_else(|| ssl_of(headers)),
+        }
+    }
+
+    fn by_forwarded(&self, headers: &HeaderMap) -> Said {
+        let elements = rfc7239::elements(headers);
+        let addresses = elements.iter().rev().map(|element| {
+            let node = element.node.as_deref()?;
+            parse_address(node.as_bytes())
+        });
+        Said {
+            address: self.nearest(addresses),
+            is_https: elements
+                .last()
+                .and_then(|element| is_https(element.proto.as_deref()?)),
+        }
+    }
+
+    /// The nearest address that is no trusted proxy, going back from the gateway. What stands before
+    /// something that is no address is not known to be true. `None`: not even the first is one.
+    fn nearest(&self, addresses: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
+        let mut nearest = None;
+        for address in addresses {
+            let Some(address) = address else { break };
+            nearest = Some(address);
             if !self.trusted_proxies.contains(address) {
                 break;
             }
         }
-        Client { address, is_https }
+        nearest
     }
 
     /// Tells the upstream where the request came from. `host` is the checked `Host`.
     pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
         let is_trusted = self.is_trusted_proxy();
         let client = self.client(&request.headers);
-        let kept = |name: &HeaderName| is_trusted && APPENDED.contains(&name.as_str());
+        let language = self.trusted_proxies.language;
+        let kept = |name: &HeaderName| {
+            is_trusted && APPENDED.contains(&name.as_str()) && !is_other(language, name)
+        };
         let leaving: Vec<HeaderName> = request
             .headers
             .keys()
-            .filter(|name| !kept(name) && is_provenance(name, is_trusted))
+            .filter(|name| {
+                !kept(name) && (is_provenance(name, is_trusted) || is_other(language, name))
+            })
             .cloned()
             .collect();
         for name in &leaving {
             request.remove_header(name);
         }
 
+        if is_trusted {
+            translate(request);
+        }
         let scheme = if client.is_https { "https" } else { "http" };
         let written = Written::new(self.address, scheme, host);
         append(
@@ -125,6 +217,41 @@ impl Peer<'_> {
     /// Whether what it says of clients is believed.
     pub fn is_trusted_proxy(&self) -> bool {
         self.trusted_proxies.contains(self.address)
+    }
+}
+
+/// What a trusted proxy says of a client.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    address: Option<IpAddr>,
+    is_https: Option<bool>,
+}
+
+/// Whether a field is of the language that does not count.
+fn is_other(language: ForwardedFields, name: &HeaderName) -> bool {
+    match language {
+        ForwardedFields::Auto => false,
+        ForwardedFields::Forwarded => name.as_str().starts_with("x-forwarded-"),
+        ForwardedFields::XForwarded => *name == FORWARDED,
+    }
+}
+
+/// Tells in `X-Forwarded-For`, too, what a trusted proxy says only in `Forwarded`: most servers read
+/// no other.
+fn translate(request: &mut RequestHeader) {
+    if request.headers.contains_key(X_FORWARDED_FOR) {
+        return;
+    }
+    let elements = rfc7239::elements(&request.headers);
+    let addresses: Vec<String> = elements
+        .iter()
+        .filter_map(|element| parse_address(element.node.as_deref()?.as_bytes()))
+        .map(|address| address.to_string())
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(addresses.join(", "))
+        && !value.is_empty()
+    {
+        insert(request, "X-Forwarded-For", value);
     }
 }
 
@@ -218,10 +345,34 @@ fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     field.to_str().ok()?.rsplit(',').next().map(str::trim)
 }
 
-/// An address as proxies write it: bare, or with a port.
+fn scheme_of(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
+    is_https(last_item(headers, name)?)
+}
+
+fn is_https(scheme: &str) -> Option<bool> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => Some(true),
+        _ if scheme.eq_ignore_ascii_case("http") => Some(false),
+        _ => None,
+    }
+}
+
+fn ssl_of(headers: &HeaderMap) -> Option<bool> {
+    match last_item(headers, &X_FORWARDED_SSL)? {
+        ssl if ssl.eq_ignore_ascii_case("on") => Some(true),
+        ssl if ssl.eq_ignore_ascii_case("off") => Some(false),
+        _ => None,
+    }
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port.
 fn parse_address(item: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(item).ok()?.trim();
-    let bare = text.parse().ok();
+    let in_brackets = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let bare = match in_brackets {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
+    };
     let address: IpAddr = bare.or_else(|| {
         let socket = text.parse::<std::net::SocketAddr>().ok()?;
         Some(socket.ip())
@@ -233,6 +384,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_SCHEME: HeaderName = HeaderName::from_static("x-forwarded-scheme");
+const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
 
 /// What a trusted proxy's word is kept in.
 const APPENDED: &[&str] = &[

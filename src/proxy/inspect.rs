@@ -20,7 +20,7 @@ use crate::route::Methods;
 pub struct Inspected<'a> {
     /// The host that it is for.
     pub host: Host<'a>,
-    /// The path, to be matched. An escaped slash in it is the route's business.
+    /// The path, to be matched. An escaped slash or an empty segment in it is the route's business.
     pub path: CanonicalPath<'a>,
     /// What follows `?`, when there is one.
     pub query: Option<&'a str>,
@@ -40,7 +40,7 @@ pub fn inspect<'a>(
 ) -> Result<Inspected<'a>, InspectError> {
     let raw_target = request.raw_path();
     check_sizes(request, raw_target, limits)?;
-    if !Methods::ALL.contains(&request.method) {
+    if !Methods::ANY.contains(&request.method) {
         return Err(InspectError::Method);
     }
     if !matches!(
@@ -84,7 +84,7 @@ pub fn inspect<'a>(
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
-    let path = CanonicalPath::parse_with_escaped_slashes(path)?;
+    let path = CanonicalPath::parse_for_routes(path)?;
     if query.is_some_and(|query| query.bytes().any(|byte| !byte.is_ascii_graphic())) {
         return Err(InspectError::Query);
     }
@@ -131,7 +131,7 @@ pub enum InspectError {
     /// A larger header than `limits.header_size`.
     #[error("the header is too large")]
     HeaderTooLarge,
-    /// Not one of [`Methods::ALL`], which the answer's `Allow` lists. TRACE reflects credentials,
+    /// Not one of [`Methods::ANY`]. TRACE reflects credentials,
     /// CONNECT tunnels.
     #[error("the method is not supported")]
     Method,

@@ -145,7 +145,10 @@ impl Snapshot {
             check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
             metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
                 .map_err(SnapshotError::ApiPrefix)?,
-            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            trusted_proxies: TrustedProxies::new(
+                config.trusted_proxies.clone(),
+                config.forwarded_fields,
+            ),
             public_url: config.public_url.clone(),
             routes,
             upstreams,

@@ -60,6 +60,12 @@ pub(super) fn connecting(error: &Error) -> Failure {
     }
 }
 
+/// Whether a handshake failed because a server showed an authority's certificate as its own, which
+/// is what `openssl req -x509` makes unless told otherwise.
+pub(super) fn shows_authority(error: &Error) -> bool {
+    error.to_string().contains("CaUsedAsEndEntity")
+}
+
 fn to_rejection(failure: Failure) -> Rejection {
     match failure {
         Failure::Connect => Rejection::new(Code::UpstreamFailed, "upstream_connect_failed"),

@@ -8,25 +8,23 @@ use crate::config;
 
 /// Which methods a route serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Methods(u8);
+pub struct Methods(u64);
 
 impl Methods {
-    /// All that the gateway forwards.
-    pub const ALL: Self = Self((1 << NAMES.len()) - 1);
+    /// Those that a route serves which names none.
+    pub const ALL: Self = Self((1 << USUAL) - 1);
+    /// Every method, known or not. TRACE reflects credentials, CONNECT tunnels, and PRI begins HTTP/2.
+    pub const ANY: Self = Self(OTHER | ((1 << NAMES.len()) - 1));
 
-    /// From the configuration, where none means all. `GET` includes `HEAD`: a server answers both
-    /// alike, so who may not read a page may not read its header either.
+    /// From the configuration, where none means the usual ones. `GET` includes `HEAD`: a server answers
+    /// both alike, so who may not read a page may not read its header either.
     pub fn new(named: &[config::route::Method]) -> Self {
-        use config::route::Method::{Delete, Get, Head, Options, Patch, Post, Put};
+        use config::route::Method::{Get, Head};
+        let bit = |method: config::route::Method| 1 << method as u32;
         let bits = named.iter().fold(0, |bits, method| {
             bits | match method {
-                Get => 0b11,
-                Head => 1 << 1,
-                Post => 1 << 2,
-                Put => 1 << 3,
-                Patch => 1 << 4,
-                Delete => 1 << 5,
-                Options => 1 << 6,
+                Get => bit(Get) | bit(Head),
+                other => bit(*other),
             }
         });
         if named.is_empty() {
@@ -38,8 +36,18 @@ impl Methods {
 
     /// Whether `method` is one of them.
     pub fn contains(self, method: &Method) -> bool {
-        let at = NAMES.iter().position(|name| *name == method.as_str());
-        at.is_some_and(|at| self.0 & 1 << at != 0)
+        let name = method.as_str();
+        let bit = match NAMES.iter().position(|known| *known == name) {
+            Some(at) => 1 << at,
+            None if NEVER.contains(&name) || name.len() > LONGEST => return false,
+            None => OTHER,
+        };
+        self.0 & bit != 0
+    }
+
+    /// Whether a route with these serves what others of its path do not.
+    pub(super) fn is_rest(self) -> bool {
+        self == Self::ALL || self == Self::ANY
     }
 
     /// The intersection of both sets.
@@ -71,8 +79,53 @@ impl fmt::Display for Methods {
     }
 }
 
-/// In the order of the bits.
-const NAMES: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// In the order of the bits, which is that of the configuration's methods.
+const NAMES: [&str; 37] = [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PROPFIND",
+    "PROPPATCH",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UNLOCK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
+/// How many of them HTTP itself has (RFC 9110 section 9.3, RFC 5789).
+const USUAL: usize = 7;
+/// Of all that are not among them.
+const OTHER: u64 = 1 << 63;
+const NEVER: [&str; 3] = ["CONNECT", "TRACE", "PRI"];
+/// Longer than any that is registered.
+const LONGEST: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -91,5 +144,23 @@ mod tests {
         assert_eq!(Methods::new(&[Named::Head]).to_string(), "HEAD");
         assert!(some.contains(&Method::HEAD) && some.contains(&Method::POST));
         assert!(!some.contains(&Method::PUT) && !some.contains(&Method::TRACE));
+    }
+
+    #[test]
+    fn methods_of_extensions_are_served_when_they_are_named_or_any_is() {
+        let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
+        for (at, name) in NAMES.iter().enumerate() {
+            let named: Named = serde_json::from_value(serde_json::json!(name)).unwrap();
+            let alone = Methods::new(&[named]);
+            assert!(alone.contains(&method(name)), "{name}");
+            assert!(!alone.contains(&method("PURGE")), "{name}");
+            assert_eq!(Methods::ALL.contains(&method(name)), at < USUAL, "{name}");
+            assert!(Methods::ANY.contains(&method(name)), "{name}");
+        }
+        assert!(Methods::ANY.contains(&method("PURGE")));
+        assert!(!Methods::ALL.contains(&method("PURGE")));
+        for never in ["TRACE", "CONNECT", "PRI", &"A".repeat(33)] {
+            assert!(!Methods::ANY.contains(&method(never)), "{never}");
+        }
     }
 }

@@ -37,6 +37,7 @@ struct Place {
     path: String,
     exact: bool,
     methods: Vec<Method>,
+    any_method: bool,
 }
 
 impl Rates {
@@ -52,6 +53,7 @@ impl Rates {
             path: route.path.clone(),
             exact: route.exact,
             methods: route.methods.clone(),
+            any_method: route.any_method,
         };
         let earlier = earlier.and_then(|earlier| earlier.0.get(&place));
         let tracked = config.limits.rates.tracked;

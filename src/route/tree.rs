@@ -110,10 +110,11 @@ impl Choices {
     }
 
     fn insert(&mut self, methods: Methods, route: Arc<Route>) -> Result<(), Arc<Route>> {
-        let is_all = methods == Methods::ALL;
-        let same = self.0.iter().find(|(other, _)| {
-            (*other == Methods::ALL) == is_all && !other.and(methods).is_empty()
-        });
+        let is_all = methods.is_rest();
+        let same = self
+            .0
+            .iter()
+            .find(|(other, _)| other.is_rest() == is_all && !other.and(methods).is_empty());
         if let Some((_, other)) = same {
             return Err(Arc::clone(other));
         }

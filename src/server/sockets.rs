@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pingora::server::ListenFds;
-use rustix::net::{Shutdown, sockopt};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
 use tracing::warn;
 
 use super::ServeError;
@@ -33,9 +33,14 @@ impl Sockets {
         config: &Config,
         mut inherited: HashMap<String, OwnedFd>,
     ) -> Result<Self, ServeError> {
+        let all = config.listeners.iter().map(|listener| &listener.address);
+        let ports: Vec<u16> = all
+            .filter_map(ipv4_port)
+            .chain(ipv4_port(&ListenAddress::Inet(config.admin.address)))
+            .collect();
         let mut open = |address: &ListenAddress, name: &str| match inherited.remove(name) {
             Some(socket) => Ok(socket),
-            None => bind(address).map_err(|error| ServeError::Bind(address.clone(), error)),
+            None => bind(address, &ports).map_err(|error| ServeError::Bind(address.clone(), error)),
         };
         let address = ListenAddress::Inet(config.admin.address);
         let admin = TcpListener::from(open(&address, &of_admin(&address))?);
@@ -91,8 +96,32 @@ impl Sockets {
     }
 }
 
-fn bind(address: &ListenAddress) -> io::Result<OwnedFd> {
+/// The port of an address of IPv4.
+fn ipv4_port(address: &ListenAddress) -> Option<u16> {
     match address {
+        ListenAddress::Inet(address) => address.is_ipv4().then_some(address.port()),
+        ListenAddress::Unix(_) => None,
+    }
+}
+
+/// `[::]` takes connections of both families, unless there is a listener of its own for the port at an
+/// address of IPv4, one of `ipv4_ports`.
+fn bind(address: &ListenAddress, ipv4_ports: &[u16]) -> io::Result<OwnedFd> {
+    match address {
+        ListenAddress::Inet(SocketAddr::V6(address))
+            if address.ip().is_unspecified() && ipv4_ports.contains(&address.port()) =>
+        {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let socket =
+                rustix::net::socket_with(AddressFamily::INET6, SocketType::STREAM, flags, None)?;
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+            sockopt::set_ipv6_v6only(&socket, true)?;
+            rustix::net::bind(&socket, address)?;
+            rustix::net::listen(&socket, BACKLOG)?;
+            let socket = TcpListener::from(socket);
+            find_dead_peers(&socket)?;
+            Ok(socket.into())
+        }
         ListenAddress::Inet(address) => {
             let socket = TcpListener::bind(address)?;
             socket.set_nonblocking(true)?;
@@ -128,6 +157,9 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
+/// As the standard library has it.
+const BACKLOG: i32 = 4096;
+
 /// The operators' listener is no public one's heir.
 fn of_admin(address: &ListenAddress) -> String {
     format!("admin {}", key(address))
@@ -156,7 +188,7 @@ mod tests {
     #[test]
     fn connections_inherit_the_search_for_dead_peers() {
         let address = ListenAddress::Inet((Ipv4Addr::LOCALHOST, 0).into());
-        let listener = TcpListener::from(bind(&address).unwrap());
+        let listener = TcpListener::from(bind(&address, &[]).unwrap());
         listener.set_nonblocking(false).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();

@@ -64,6 +64,14 @@ fn check_tls(path: &str, upstream: &Settings, found: &mut Vec<Diagnostic>) {
         (Some(_), Some(_)) | (None, None) => {}
     }
     check_server_name(&path, tls, upstream, found);
+    if tls.pinned_certificate.is_some() && (tls.ca.is_some() || tls.insecure_skip_verification) {
+        let message = "one certificate is accepted whoever vouches for it, so leave out `ca` and \
+                       `insecure_skip_verification`";
+        found.push(Diagnostic::error(
+            format!("{path}.pinned_certificate"),
+            message,
+        ));
+    }
     if tls.insecure_skip_verification && tls.ca.is_some() {
         let message = "accepts any certificate, so `ca` has no effect";
         found.push(Diagnostic::error(

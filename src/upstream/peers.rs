@@ -69,6 +69,18 @@ impl Peers {
         }
     }
 
+    /// Whether servers may show the certificate with this SHA-256 digest. The framework has verified
+    /// what is not pinned, and in either case that the server has the certificate's key.
+    pub(super) fn accepts(&self, certificate: Option<&[u8]>) -> bool {
+        self.pin()
+            .is_none_or(|pin| certificate == Some(pin.as_slice()))
+    }
+
+    /// The digest of the one certificate that servers may show.
+    pub(super) fn pin(&self) -> Option<[u8; 32]> {
+        self.tls.as_ref()?.pin
+    }
+
     /// The peer at one address of a server.
     pub(super) fn peer(&self, address: &Address, server: &Server) -> HttpPeer {
         let name = |tls: &Tls| tls.server_name.clone().or_else(|| server.address.host());
@@ -102,6 +114,9 @@ fn group(name: &str, settings: &Settings, tls: Option<&Tls>) -> u64 {
     add(format!("{:?}", settings.tls).as_bytes());
     for certificate in tls.iter().flat_map(|tls| tls.certificates()) {
         add(certificate);
+    }
+    if let Some(pin) = tls.and_then(|tls| tls.pin.as_ref()) {
+        add(pin);
     }
     let digest = digest.finish();
     let mut first = [0; 8];

@@ -13,11 +13,12 @@ use pingora::http::RequestHeader;
 use pingora::lb::Backend;
 use pingora::lb::health_check::HealthCheck;
 use pingora::protocols::http::client::HttpSession;
+use pingora::protocols::tls::SslDigest;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
-use super::Members;
 use super::settings::HealthCheck as HealthSettings;
+use super::{Member, Members};
 
 /// Probes the members of one upstream.
 pub(super) struct Probe {
@@ -50,12 +51,24 @@ impl Probe {
         }
     }
 
-    async fn probe(&self, peer: &HttpPeer) -> Result<()> {
+    async fn probe(&self, Member { peer, pin, .. }: &Member) -> Result<()> {
+        let is_pinned = |digest: Option<&SslDigest>| {
+            let shown = digest.map(|digest| digest.cert_digest.as_slice());
+            match pin {
+                Some(pin) if shown != Some(pin.as_slice()) => {
+                    Error::e_explain(ErrorType::InvalidCert, "not the pinned certificate")
+                }
+                _ => Ok(()),
+            }
+        };
         let Some(get) = &self.request else {
             // A connection, with TLS where that is configured, which is then closed.
-            return CONNECTIONS.get_stream(peer).await.map(|_| ());
+            let (stream, _) = CONNECTIONS.get_stream(peer).await?;
+            return is_pinned(stream.get_ssl_digest().as_deref());
         };
         let (mut session, _) = SESSIONS.get_http_session(peer).await?;
+        let digest = session.digest();
+        is_pinned(digest.and_then(|digest| digest.ssl_digest.as_deref()))?;
         let request = get.request(peer, matches!(session, HttpSession::H2(_)))?;
         session.write_request_header(Box::new(request)).await?;
         session.finish_request_body().await?;
@@ -81,7 +94,7 @@ impl HealthCheck for Probe {
             return Ok(());
         };
         // Nothing that a server does or leaves undone lasts longer than this.
-        match tokio::time::timeout(self.timeout, self.probe(&member.peer)).await {
+        match tokio::time::timeout(self.timeout, self.probe(member)).await {
             Ok(result) => result,
             Err(_) => Error::e_explain(ErrorType::ReadTimedout, "no response in time"),
         }

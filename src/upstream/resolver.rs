@@ -1,7 +1,11 @@
-//! Resolves servers' names in the background.
+//! Resolves servers' names in the background, for both families of addresses.
+//!
+//! A server may listen on one family only, `localhost` on `::1` above all. Both are asked for, and a
+//! connection tries all addresses of a server, those of IPv4 first (the order of RFC 8305 section 4
+//! with IPv4 as the preferred family, since a gateway's servers are next to it).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +15,7 @@ use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ProtocolConfig, ResolveHosts,
     ResolverConfig,
 };
+use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::sync::watch;
@@ -21,10 +26,25 @@ use super::{Address, Upstream};
 /// Resolves the names of all upstreams, each again when its records have lived their time, and
 /// publishes the addresses. A name that does not resolve keeps its last addresses.
 pub struct Resolver {
-    client: Result<TokioResolver, NetError>,
+    client: Result<Clients, NetError>,
     settings: ResolverSettings,
     upstreams: Vec<Arc<Upstream>>,
     names: BTreeMap<String, Name>,
+}
+
+/// One resolver for each family: no server waits for one that does not answer.
+struct Clients {
+    v4: TokioResolver,
+    v6: TokioResolver,
+}
+
+impl Clients {
+    fn new(settings: &ResolverSettings) -> Result<Self, NetError> {
+        Ok(Self {
+            v4: client(settings, LookupIpStrategy::Ipv4Only)?,
+            v6: client(settings, LookupIpStrategy::Ipv6Only)?,
+        })
+    }
 }
 
 /// What is known of a name.
@@ -54,7 +74,7 @@ impl Resolver {
         };
         let names = upstreams.iter().flat_map(|upstream| upstream.hosts());
         Self {
-            client: client(settings),
+            client: Clients::new(settings),
             settings: settings.clone(),
             names: names.map(|host| (host.to_owned(), unknown())).collect(),
             upstreams,
@@ -134,23 +154,70 @@ impl Resolver {
         }
     }
 
+    async fn ask(&self, client: &TokioResolver, host: &str) -> Result<LookupIp, Problem> {
+        let answer = tokio::time::timeout(self.settings.timeout, client.lookup_ip(host));
+        let found = answer.await.map_err(|_| Problem::Timeout)?;
+        found.map_err(|error| Problem::Dns(error.to_string()))
+    }
+
     /// The addresses, and when they expire.
     async fn look_up(&self, host: &str) -> Result<(Vec<IpAddr>, Instant), Problem> {
         let client = self
             .client
             .as_ref()
             .map_err(|error| Problem::Dns(error.to_string()))?;
-        let answer = tokio::time::timeout(self.settings.timeout, client.lookup_ip(host));
-        let found = answer
-            .await
-            .map_err(|_| Problem::Timeout)?
-            .map_err(|error| Problem::Dns(error.to_string()))?;
-        let addresses: Vec<IpAddr> = found.iter().take(MOST_ADDRESSES).collect();
+        let (v4, v6) = (self.ask(&client.v4, host), self.ask(&client.v6, host));
+        tokio::pin!(v6);
+        // Both are under way at once. Once there are addresses of the preferred family, a server of
+        // names that is silent about the other holds nobody up for long.
+        let (v4, early) = both_begun(v4, &mut v6).await;
+        let v6 = match (early, &v4) {
+            (Some(answer), _) => answer,
+            (None, Ok(_)) => tokio::time::timeout(RESOLUTION_DELAY, v6)
+                .await
+                .unwrap_or(Err(Problem::Timeout)),
+            (None, Err(_)) => v6.await,
+        };
+        let of = |answer: &Result<LookupIp, Problem>| -> Vec<IpAddr> {
+            let found = answer.iter().flat_map(LookupIp::iter);
+            found.take(MOST_ADDRESSES).collect()
+        };
+        let mut addresses = of(&v4);
+        addresses.extend(of(&v6).into_iter().filter(|ip| has_route(*ip)));
         if addresses.is_empty() {
-            return Err(Problem::Empty);
+            // Without a route to any, the connection itself says what is wrong.
+            addresses = of(&v6);
         }
-        Ok((addresses, found.valid_until()))
+        let until = [&v4, &v6].into_iter().flatten().map(LookupIp::valid_until);
+        match (addresses.is_empty(), until.min(), v4) {
+            (false, Some(until), _) => Ok((addresses, until)),
+            (_, _, Err(problem)) => Err(problem),
+            _ => Err(Problem::Empty),
+        }
     }
+}
+
+/// Polls both until the first has ended; what the second said by then.
+async fn both_begun<A, B>(
+    first: impl Future<Output = A>,
+    second: &mut (impl Future<Output = B> + Unpin),
+) -> (A, Option<B>) {
+    tokio::pin!(first);
+    tokio::select! {
+        biased;
+        answer = &mut first => (answer, None),
+        early = second => (first.await, Some(early)),
+    }
+}
+
+/// Whether this machine could send to an address. Nothing is sent.
+fn has_route(ip: IpAddr) -> bool {
+    let from: SocketAddr = match ip {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let connect = |socket: UdpSocket| socket.connect((ip, ANY_PORT));
+    UdpSocket::bind(from).and_then(connect).is_ok()
 }
 
 /// Why a name has no addresses.
@@ -164,7 +231,10 @@ enum Problem {
     Empty,
 }
 
-fn client(settings: &ResolverSettings) -> Result<TokioResolver, NetError> {
+fn client(
+    settings: &ResolverSettings,
+    family: LookupIpStrategy,
+) -> Result<TokioResolver, NetError> {
     let mut builder = if settings.nameservers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
@@ -184,8 +254,7 @@ fn client(settings: &ResolverSettings) -> Result<TokioResolver, NetError> {
     // Time to live is kept here, not twice.
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Always;
-    // A server of both kinds is one server, not two.
-    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    options.ip_strategy = family;
     // Leaves time for a second try.
     options.timeout = options.timeout.min(settings.timeout / 2);
     builder.build()
@@ -202,14 +271,35 @@ fn pause(settings: &ResolverSettings, failures: u32) -> Duration {
 
 /// Look-ups at once.
 const AT_ONCE: usize = 16;
-/// The most addresses of a name that count.
-const MOST_ADDRESSES: usize = 64;
+/// The most addresses of a name that count, of each family.
+const MOST_ADDRESSES: usize = 32;
+/// RFC 8305 section 3.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+/// Of the discard service (RFC 863): any will do.
+const ANY_PORT: u16 = 9;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn of_two_that_are_asked_at_once_the_first_is_waited_for() {
+        let never = || Box::pin(std::future::pending::<u8>());
+        let soon = |value: u8| Box::pin(async move { value });
+        assert_eq!(both_begun(soon(4), &mut never()).await, (4, None));
+        let later = async {
+            tokio::task::yield_now().await;
+            4
+        };
+        assert_eq!(both_begun(later, &mut soon(6)).await, (4, Some(6)));
+    }
+
+    #[test]
+    fn there_is_a_route_to_this_machine() {
+        assert!(has_route(Ipv4Addr::LOCALHOST.into()));
+    }
 
     #[test]
     fn pauses_grow_to_a_bound() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::server::Server;
 use crate::canonical::Host;
+use crate::certificate_pin::CertificatePin;
 use crate::text_schema::DurationText;
 
 /// A group of servers that serve the same content.
@@ -88,6 +89,9 @@ pub struct Tls {
     pub client_certificate: Option<PathBuf>,
     /// Its private key, as a PEM file.
     pub client_key: Option<PathBuf>,
+    /// The one certificate that servers show, as a PEM file or as `sha256:` and its digest. Its names,
+    /// its dates and who vouches for it do not count then.
+    pub pinned_certificate: Option<CertificatePin>,
     /// Accept any certificate. Anyone on the network path can then read and change the traffic.
     #[schemars(extend("x-unsafe" = "whoever controls the network to the servers can read and change all requests"))]
     pub insecure_skip_verification: bool,

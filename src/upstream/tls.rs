@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::settings;
+use crate::certificate_pin::PinError;
 
 /// How a connection to a server is secured.
 #[derive(Debug)]
@@ -22,8 +23,10 @@ pub(super) struct Tls {
     pub(super) client: Option<Arc<CertKey>>,
     /// The name to ask for and to verify, in place of the server's own.
     pub(super) server_name: Option<String>,
-    /// Whether a server has to prove who it is.
+    /// Whether somebody has to vouch for a server.
     pub(super) is_verified: bool,
+    /// The digest of the one certificate that it may show.
+    pub(super) pin: Option<[u8; 32]>,
 }
 
 /// Why TLS to servers cannot be set up.
@@ -66,7 +69,13 @@ impl Tls {
             ca,
             client,
             server_name: settings.server_name.clone(),
-            is_verified: !settings.insecure_skip_verification,
+            is_verified: !settings.insecure_skip_verification
+                && settings.pinned_certificate.is_none(),
+            pin: settings
+                .pinned_certificate
+                .as_ref()
+                .map(|pin| pin.digest().map_err(|PinError(path)| TlsError::Empty(path)))
+                .transpose()?,
         })
     }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::issuers::issuer_faults::faulty::{Mode, Server};
-use crate::support::front::{Authority, Front};
+use crate::support::front::{Authority, Front, Identity};
 use crate::support::{Gateway, Key, RawUpstream, TokenBuilder, refusal_id};
 
 #[tokio::test]
@@ -69,6 +69,33 @@ async fn a_document_that_came_by_https_leads_to_no_plain_address() {
     }
 }
 
+#[tokio::test]
+async fn one_issuer_may_have_an_authority_or_a_certificate_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let ca = theirs.file(dir.path(), "ca.pem");
+    let private =
+        Scene::trusting(&theirs.identity(&["127.0.0.1"]), &ours, json!({ "ca": ca })).await;
+    assert_eq!(private.present().await.status(), 200);
+    // Those of the machine do not vouch for it then.
+    let public = Scene::trusting(&ours.identity(&["127.0.0.1"]), &ours, json!({ "ca": ca })).await;
+    assert!(public.fetches_end("connection").await);
+
+    let own = Authority::self_signed(&["127.0.0.1"]);
+    let (file, _) = own.files(dir.path(), "own");
+    let pin = json!({ "pinned_certificate": file });
+    let pinned = Scene::trusting(&own, &ours, pin.clone()).await;
+    assert_eq!(pinned.present().await.status(), 200);
+    let other = Authority::self_signed(&["127.0.0.1"]);
+    let imposter = Scene::trusting(&other, &ours, pin).await;
+    assert!(imposter.fetches_end("connection").await);
+    assert!(imposter.provider.requests().is_empty());
+    // Taken for an authority it is refused, and the reason says what to do.
+    let named = Scene::trusting(&own, &ours, json!({ "ca": file })).await;
+    assert!(named.fetches_end("connection").await);
+    named.gateway.logged(&["basicConstraints=CA:FALSE"]).await;
+}
+
 /// A gateway and a provider behind TLS that redirects those who ask for its keys.
 struct Scene {
     gateway: Gateway,
@@ -106,8 +133,24 @@ impl Scene {
         Self::with(authority, authority, prepare).await
     }
 
+    /// The provider shows a certificate and answers; the machine trusts `trusted`, and the issuer's
+    /// `jwks` has these settings.
+    async fn trusting(identity: &Identity, trusted: &Authority, jwks: Value) -> Self {
+        let prepare = |_: &Server, front: SocketAddr| json!({ "iss": IDP, "jwks_url": format!("https://{front}/keys"), "jwks": jwks });
+        Self::showing(identity, trusted, prepare).await
+    }
+
     async fn with(
         vouching: &Authority,
+        trusted: &Authority,
+        prepare: impl FnOnce(&Server, SocketAddr) -> Value,
+    ) -> Self {
+        let identity = vouching.identity(&["127.0.0.1"]);
+        Self::showing(&identity, trusted, prepare).await
+    }
+
+    async fn showing(
+        identity: &Identity,
         trusted: &Authority,
         prepare: impl FnOnce(&Server, SocketAddr) -> Value,
     ) -> Self {
@@ -118,8 +161,7 @@ impl Scene {
             .unwrap()
             .socket_addrs(|| None)
             .unwrap()[0];
-        let identity = vouching.identity(&["127.0.0.1"]);
-        let front = Front::start(&identity, None, &["http/1.1"], move |_| behind).await;
+        let front = Front::start(identity, None, &["http/1.1"], move |_| behind).await;
 
         let mut issuer = prepare(&provider, front.address);
         issuer["name"] = json!("idp");

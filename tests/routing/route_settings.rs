@@ -503,3 +503,85 @@ async fn a_route_bounds_how_often_a_client_and_a_user_may_ask() {
         }
     }
 }
+
+#[tokio::test]
+async fn methods_of_webdav_are_served_where_they_are_named() {
+    let site = TestGateway::with(|config| {
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(json!({
+            "path": "/dav", "auth": "none", "upstream": "app", "methods": ["GET", "PROPFIND"],
+        }));
+        routes.push(json!({
+            "path": "/files", "auth": "none", "upstream": "app", "any_method": true,
+        }));
+    })
+    .await;
+    for (method, path, status) in [
+        ("PROPFIND", "/dav", 200),
+        ("MKCOL", "/dav", 405),
+        ("PROPFIND", "/open", 405),
+        ("PROPFIND", "/files/a", 200),
+        ("PURGE", "/files/a", 200),
+        ("GET", "/files/a", 200),
+        ("TRACE", "/files/a", 405),
+    ] {
+        let answer = site.gateway.request(method, path, &[]).await;
+        assert_eq!(answer.status(), status, "{method} {path}");
+        if status == 200 {
+            let line = site.upstream.last().start_line();
+            assert!(line.starts_with(&format!("{method} {path} ")), "{line}");
+        }
+    }
+    let refused = site.gateway.request("MKCOL", "/dav", &[]).await;
+    let allowed = refused.field("allow").unwrap();
+    assert_eq!(allowed, "GET, HEAD, PROPFIND");
+    // A method that changes something needs an origin when a cookie is what lets it pass.
+    let cookie = format!("acme_token={}", site.acme.token().sign());
+    let answer = site
+        .gateway
+        .request("PROPFIND", "/", &[("Cookie", &cookie)])
+        .await;
+    assert_eq!(answer.status(), 405);
+}
+
+#[tokio::test]
+async fn empty_segments_pass_where_they_are_allowed() {
+    let site = TestGateway::with(|config| {
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(json!({
+            "path": "/objects", "auth": "none", "upstream": "app", "allow_empty_segments": true,
+        }));
+        routes.push(json!({
+            "path": "/moved", "auth": "none", "upstream": "app", "allow_empty_segments": true,
+            "replace_prefix": "/v2",
+        }));
+        routes.push(json!({ "path": "/objects/private", "upstream": "app" }));
+    })
+    .await;
+    for (path, forwarded) in [
+        ("/objects//a///b", "/objects//a///b"),
+        ("/objects//", "/objects//"),
+        ("/moved//a", "/v2//a"),
+    ] {
+        let answer = site.gateway.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let line = site.upstream.last().start_line();
+        assert_eq!(line, format!("GET {forwarded} HTTP/1.1"));
+    }
+    // The collapsed path decides, so no number of slashes leads around a protected route; and that
+    // route allows none.
+    for path in [
+        "/objects//private/x",
+        "/objects/private//x",
+        "/open//x",
+        "/_vestibule//x",
+    ] {
+        let answer = site.gateway.get(path, &[]).await;
+        assert_eq!(answer.status(), 400, "{path}");
+    }
+    assert_eq!(
+        site.gateway.get("/objects/private/x", &[]).await.status(),
+        401
+    );
+    assert_eq!(site.gateway.get("/objects//../x", &[]).await.status(), 400);
+}

@@ -54,6 +54,21 @@ impl Authority {
         }
     }
 
+    /// A certificate that vouches for itself, and is an authority's as well: what
+    /// `openssl req -x509` makes.
+    pub fn self_signed(names: &[&str]) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let names = names.iter().map(|name| (*name).to_owned());
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Identity {
+            certificate_pem: certificate.pem(),
+            certificate: certificate.der().clone(),
+            key,
+        }
+    }
+
     /// A certificate for these names and addresses.
     pub fn identity(&self, names: &[&str]) -> Identity {
         let key = KeyPair::generate().unwrap();

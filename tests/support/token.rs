@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::key::{Key, hs256};
@@ -18,6 +18,7 @@ pub struct TokenBuilder {
     header_text: Option<String>,
     payload: Option<Vec<u8>>,
     foreign: bool,
+    padded: bool,
 }
 
 impl TokenBuilder {
@@ -32,6 +33,7 @@ impl TokenBuilder {
             header_text: None,
             payload: None,
             foreign: false,
+            padded: false,
         }
     }
 
@@ -100,6 +102,12 @@ impl TokenBuilder {
         self
     }
 
+    /// Each part with its padding, as some signers write it.
+    pub fn padded(mut self) -> Self {
+        self.padded = true;
+        self
+    }
+
     /// The claims as they stand, for tests that change their text.
     pub fn claims_text(&self) -> String {
         Value::Object(self.claims.clone()).to_string()
@@ -115,7 +123,11 @@ impl TokenBuilder {
             Some(bytes) => bytes.clone(),
             None => self.claims_text().into_bytes(),
         };
-        format!("{}.{}", base64url(header), base64url(payload))
+        let encoded = |bytes: Vec<u8>| match self.padded {
+            true => URL_SAFE.encode(bytes),
+            false => base64url(bytes),
+        };
+        format!("{}.{}", encoded(header.into_bytes()), encoded(payload))
     }
 
     /// Signed by the key, with the algorithm that the header names.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{ACME, Key, TestGateway};
+use crate::support::{ACME, Key, RawUpstream, Reply, TestGateway, TokenBuilder, now};
 
 #[tokio::test]
 async fn one_issuer_under_two_spellings_makes_one_user() {
@@ -198,4 +198,55 @@ async fn the_scheme_in_an_issuers_own_place_is_tolerated() {
         );
         assert_eq!(site.upstream.last().field("cookie"), None);
     }
+}
+
+/// What an AWS load balancer puts into `x-amzn-oidc-data`: padded, signed by a key with an address of
+/// its own, for whichever account asks; only the signer tells whose it is.
+#[tokio::test]
+async fn an_aws_load_balancer_is_known_by_its_signer() {
+    let arn = |account: u8| {
+        format!(
+            "arn:aws:elasticloadbalancing:eu-west-1:{account}:loadbalancer/app/web/50dc6c495c0c"
+        )
+    };
+    let own = arn(1);
+    let kid = "0b1c2d3e-4f50-4617-8899-aabbccddeeff";
+    let key = Key::p256(kid);
+    let keys = RawUpstream::start().await;
+    let pem = Reply::ok(&key.public_pem());
+    keys.reply(pem);
+    let address = keys.address;
+    let signer = own.clone();
+    let site = TestGateway::with(|config| {
+        config["issuers"].as_array_mut().unwrap().push(json!({
+            "name": "alb", "preset": "aws_alb", "region": "eu-west-1", "signer": signer,
+            "iss": "https://cognito.test/pool", "jwks_url": format!("http://{address}/{{kid}}"),
+        }));
+    })
+    .await;
+    let token = |signer: &str| {
+        TokenBuilder::new("https://cognito.test/pool", &key)
+            .header("signer", signer)
+            .header("client", "app")
+            .header("exp", now() + 120)
+            .expires_in(120)
+    };
+    // Padding is part of what is signed.
+    let signed = |token: TokenBuilder| token.padded().sign();
+    let answer = site
+        .gateway
+        .get("/", &[("x-amzn-oidc-data", &signed(token(&own)))])
+        .await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(site.upstream.last().field("x-amzn-oidc-data"), None);
+    assert_eq!(keys.last().start_line(), format!("GET /{kid} HTTP/1.1"));
+    let fetched = keys.count();
+    let foreign = signed(token(&arn(2)));
+    let answer = site
+        .gateway
+        .get("/", &[("x-amzn-oidc-data", &foreign)])
+        .await;
+    site.is_refusal(&answer, 401, "token_invalid", "signer_mismatch")
+        .await;
+    assert_eq!(keys.count(), fetched);
 }

@@ -34,6 +34,20 @@ async fn a_good_token_is_accepted_step_by_step() {
     // From standard input, as pasted: with a line break at the end.
     let (code, output, _) = desk.test_from_stdin(&format!("{token}\n")).await;
     assert_eq!(code, 0, "{output}");
+    assert!(!output.contains("removed: "), "{output}");
+
+    // Out of a header field or an email: what was around it is left out, and said.
+    let wrapped = format!("{}\n  {}\n", &token[..40], &token[40..]);
+    for (pasted, said) in [
+        (format!("Bearer {token}"), "the scheme `Bearer`"),
+        (format!("\"{token}\""), "quotes around the token"),
+        (wrapped, "line breaks or spaces within the token"),
+    ] {
+        let (code, output, _) = desk.test_from_stdin(&pasted).await;
+        assert_eq!(code, 0, "{output}");
+        let line = format!("removed: {said}");
+        assert!(output.lines().any(|it| it == line), "{output}");
+    }
 }
 
 #[tokio::test]

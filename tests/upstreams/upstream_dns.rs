@@ -1,8 +1,8 @@
 //! Names of servers: resolved anew on their records' time, and kept while they do not resolve.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::dns::NameServer;
 use crate::support::{RawUpstream, TestGateway, refusal_id};
@@ -12,10 +12,15 @@ const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A site whose upstream `named` is `app.internal` at `port`, as `names` knows it.
 async fn site(names: &NameServer, host: &str, port: u16) -> TestGateway {
+    site_with(names, host, port, json!({})).await
+}
+
+async fn site_with(names: &NameServer, host: &str, port: u16, mut named: Value) -> TestGateway {
     let (server, host) = (names.address, host.to_owned());
+    named["servers"] = json!([format!("{host}:{port}")]);
     TestGateway::with(|config| {
         config["resolver"] = json!({ "nameservers": [server], "min_ttl": "50ms", "timeout": "2s" });
-        config["upstreams"]["named"] = json!({ "servers": [format!("{host}:{port}")] });
+        config["upstreams"]["named"] = named;
         let route = json!({ "path": "/named", "auth": "none", "upstream": "named" });
         config["routes"].as_array_mut().unwrap().push(route);
     })
@@ -53,6 +58,41 @@ async fn a_name_follows_its_records() {
     site.gateway
         .metric_becomes("vestibule_upstream_healthy", &labels, 2.0)
         .await;
+}
+
+/// `localhost`, and a server that listens on one family only.
+#[tokio::test]
+async fn a_server_is_reached_on_whichever_family_it_listens() {
+    let v6 = RawUpstream::start_at(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).await;
+    let port = v6.address.port();
+    let names = NameServer::start(&[FIRST], 60).await;
+    names.answer_both(&[FIRST], &[Ipv6Addr::LOCALHOST]);
+    // One attempt is one server, with all of its addresses.
+    let site = site_with(&names, "app.internal", port, json!({ "retries": 0 })).await;
+    for number in 1..=10 {
+        let answer = site.gateway.get("/named", &[]).await;
+        assert_eq!(answer.status(), 200, "{number}: {}", answer.text());
+        assert_eq!(v6.count(), number);
+    }
+
+    // Where both listen, IPv4 is asked and IPv6 is left for when that fails.
+    let v4 = RawUpstream::start().await;
+    let port = v4.address.port();
+    let both = RawUpstream::start_at(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
+    let site = site_with(&names, "app.internal", port, json!({})).await;
+    for _ in 0..4 {
+        assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    }
+    assert_eq!((v4.count(), both.count()), (4, 0));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_name_server_that_is_silent_about_ipv6() {
+    let upstream = RawUpstream::start().await;
+    let names = NameServer::start(&[FIRST], 60).await;
+    names.ignore_v6(&[FIRST]);
+    let site = site(&names, "app.internal", upstream.address.port()).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
 }
 
 #[tokio::test]

@@ -275,3 +275,55 @@ async fn a_unix_socket_is_a_server() {
     let answer = site.gateway.get("/missing", &[]).await;
     assert_eq!(answer.status(), 502, "{}", answer.text());
 }
+
+/// What `openssl req -x509` makes: a certificate that nobody but itself vouches for.
+#[tokio::test]
+async fn a_self_signed_certificate_is_pinned() {
+    let dir = TempDir::new().unwrap();
+    let plain = RawUpstream::start().await;
+    let behind = plain.address;
+    let (own, other) = (
+        Authority::self_signed(&["127.0.0.1"]),
+        Authority::self_signed(&["127.0.0.1"]),
+    );
+    let front = Front::start(&own, None, &[], move |_| behind).await;
+    let imposter = Front::start(&other, None, &[], move |_| behind).await;
+    let (file, _) = own.files(dir.path(), "own");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &own.certificate);
+    let digits: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let probed = json!({ "path": "/", "interval": "50ms", "timeout": "1s" });
+    let to = |front: &Front, tls: Value| json!({ "servers": [front.address], "tls": tls });
+    let mut watched = to(&front, json!({ "pinned_certificate": file }));
+    watched["health_check"] = probed;
+    let site = site(json!({
+        "file": to(&front, json!({ "pinned_certificate": file })),
+        "digest": to(&front, json!({ "pinned_certificate": format!("sha256:{digits}") })),
+        "imposter": to(&imposter, json!({ "pinned_certificate": file })),
+        "authority": to(&front, json!({ "ca": file })),
+        "watched": watched,
+    }))
+    .await;
+    for name in ["file", "digest", "watched"] {
+        let answer = site.gateway.get(&format!("/{name}"), &[]).await;
+        assert_eq!(answer.status(), 200, "{name}: {}", answer.text());
+    }
+    let passed = plain.count();
+    for name in ["imposter", "authority"] {
+        let answer = site.gateway.get(&format!("/{name}"), &[]).await;
+        assert_eq!(answer.status(), 502, "{name}: {}", answer.text());
+        let id = refusal_id(&answer, "upstream_failed");
+        site.gateway.logged(&[&id, "\"upstream_tls_failed\""]).await;
+    }
+    assert!(plain.count() >= passed);
+    // Nothing of a request reached the imposter's server: only probes have no route there.
+    site.gateway
+        .logged(&["certificate that is pinned", "imposter"])
+        .await;
+    site.gateway
+        .logged(&["basicConstraints=CA:FALSE", "authority"])
+        .await;
+}

@@ -61,6 +61,12 @@ pub enum IssuerError {
         "this preset needs `required_claims` with one of: {0}; anyone on the internet can get tokens of this issuer"
     )]
     NobodyTrusted(&'static str),
+    /// A signer that is no ARN.
+    #[error("`signer` must be the ARN of the load balancer that signs, or a list of them")]
+    BadSigner,
+    /// The address of a key.
+    #[error("`jwks_url` may contain `{{kid}}` once, in its path")]
+    BadKeyAddress,
     /// A preset that has no address of its own for the keys.
     #[error("this preset needs the source of the keys: `jwks_url`, `jwks_file` or `keys`")]
     PresetWithoutKeys,

@@ -1,7 +1,9 @@
 //! When keys are fetched, and how long they serve.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::certificate_pin::CertificatePin;
 use crate::text_schema::{DurationText, SizeText};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
@@ -11,6 +13,12 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JwksSettings {
+    /// The authorities, as a PEM file, that vouch for the certificate of the key set's server; those of
+    /// the system by default.
+    pub ca: Option<PathBuf>,
+    /// The one certificate that the key set's server shows, as a PEM file or as `sha256:` and its
+    /// digest.
+    pub pinned_certificate: Option<CertificatePin>,
     /// The interval between fetches if the response does not say how long it is fresh; varied by 10
     /// %.
     #[serde(with = "humantime_serde")]
@@ -69,6 +77,8 @@ pub struct JwksSettings {
 impl Default for JwksSettings {
     fn default() -> Self {
         Self {
+            ca: None,
+            pinned_certificate: None,
             refresh_interval: Duration::from_secs(600),
             min_refresh_interval: Duration::from_secs(60),
             max_refresh_interval: Duration::from_secs(3600),

@@ -25,7 +25,7 @@ pub struct KeySettings {
     pub allow_private_jwks_uri: bool,
     /// A shared secret for HS256.
     pub hs256_secret: Option<Secret>,
-    /// How it is written down.
+    /// Its encoding.
     pub hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
@@ -67,7 +67,10 @@ impl KeySettings {
     /// Whether there is something to fetch.
     pub fn is_fetched(&self) -> bool {
         match self.source {
-            KeySource::Url(_) | KeySource::Discovery(_) | KeySource::File(_) => true,
+            KeySource::Url(_)
+            | KeySource::ByKid(_)
+            | KeySource::Discovery(_)
+            | KeySource::File(_) => true,
             KeySource::Inline(_) | KeySource::SecretOnly => false,
         }
     }

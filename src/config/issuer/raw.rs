@@ -50,6 +50,12 @@ pub(super) struct RawIssuer {
     /// Okta: the authorization server's id, `default` by default, or `org`.
     #[serde(default)]
     pub(super) authorization_server: Option<String>,
+    /// AWS load balancers: the region.
+    #[serde(default)]
+    pub(super) region: Option<String>,
+    /// AWS load balancers: the ARN of the one that signs, or several.
+    #[serde(default)]
+    pub(super) signer: Option<OneOrMany>,
     /// SPIFFE: the trust domain.
     #[serde(default)]
     pub(super) trust_domain: Option<String>,
@@ -77,7 +83,7 @@ pub(super) struct RawIssuer {
     /// The tenants whose tokens are accepted with a template.
     #[serde(default)]
     pub(super) tenants: Vec<String>,
-    /// The address of its key set.
+    /// The address of its key set. With `{kid}` in it, the address of each key, as PEM.
     #[serde(default, alias = "jwksUrl")]
     pub(super) jwks_url: Option<String>,
     /// Look up the address of the key set in `{iss}/.well-known/openid-configuration`.
@@ -193,7 +199,7 @@ pub(super) struct RawIssuer {
     /// A shared secret for HS256, only accepted for this issuer.
     #[serde(default)]
     pub(super) hs256_secret: Option<Secret>,
-    /// How that secret is written down: `raw` or `base64`.
+    /// The encoding of that secret: `raw` or `base64`.
     #[serde(default)]
     pub(super) hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
@@ -255,6 +261,8 @@ pub(super) enum Preset {
     Kubernetes,
     /// `trust_domain`, `aud`, and where its bundle is: JWT-SVIDs.
     Spiffe,
+    /// `iss`, `region` and `signer`, the load balancer's ARN: what it puts into `x-amzn-oidc-data`.
+    AwsAlb,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -7,7 +7,10 @@ use url::{Host, Url};
 
 use super::error::IssuerError;
 use super::raw::{OneOrMany, RawClaims, RawIssuer};
-use super::{Algorithm, Issuer, JwksSettings, KeySource, TENANT_PLACEHOLDER, preset};
+use super::{
+    Algorithm, Issuer, JwksSettings, KID_PLACEHOLDER, KeyFormat, KeySource, TENANT_PLACEHOLDER,
+    preset,
+};
 
 impl JsonSchema for Issuer {
     fn schema_name() -> Cow<'static, str> {
@@ -50,8 +53,12 @@ impl TryFrom<RawIssuer> for Issuer {
             iss_aliases,
             preset_aliases: raw.preset_aliases,
             tenants,
+            key_format: match source {
+                // One key after the other makes such a map.
+                KeySource::ByKid(_) => KeyFormat::PemMap,
+                _ => raw.key_format.unwrap_or_default(),
+            },
             source,
-            key_format: raw.key_format.unwrap_or_default(),
             insecure_http: raw.insecure_http,
             deny_private_networks: raw.deny_private_networks,
             allow_private_jwks_uri: raw.allow_private_jwks_uri,
@@ -73,6 +80,7 @@ impl TryFrom<RawIssuer> for Issuer {
                 .subject_claim
                 .map(OneOrMany::into_vec)
                 .unwrap_or_default(),
+            signers: raw.signer.map(OneOrMany::into_vec).unwrap_or_default(),
             trust_domain: raw.trust_domain,
             algorithms: raw
                 .algorithms
@@ -167,7 +175,10 @@ impl RawIssuer {
     fn key_source(&self, iss: &str) -> Result<KeySource, IssuerError> {
         let mut sources = Vec::with_capacity(1);
         if let Some(url) = &self.jwks_url {
-            sources.push(KeySource::Url(self.allowed_url(url)?));
+            sources.push(match url.matches(KID_PLACEHOLDER).count() {
+                0 => KeySource::Url(self.allowed_url(url)?),
+                _ => self.by_kid(url)?,
+            });
         }
         if self.discovery {
             if !self.tenants.is_empty() {
@@ -189,6 +200,15 @@ impl RawIssuer {
             (Some(_), false) => Err(IssuerError::KeysTwice),
             (None, _) if self.hs256_secret.is_some() => Ok(KeySource::SecretOnly),
             (None, _) => Err(IssuerError::NoKeys),
+        }
+    }
+
+    /// The `kid` comes from tokens that are not verified yet, so it must stay within the path.
+    fn by_kid(&self, template: &str) -> Result<KeySource, IssuerError> {
+        let filled = self.allowed_url(&template.replace(KID_PLACEHOLDER, "0-kid-0"))?;
+        match filled.path().matches("0-kid-0").count() {
+            1 => Ok(KeySource::ByKid(template.to_owned())),
+            _ => Err(IssuerError::BadKeyAddress),
         }
     }
 

@@ -158,6 +158,16 @@ fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
             found.push(Diagnostic::error(at(key), "empty"));
         }
     }
+    if issuer.try_all_keys {
+        let message =
+            "a token without `kid` costs up to eight signature checks, forged ones as well";
+        found.push(Diagnostic::warning(at("try_all_keys"), message));
+    }
+    if issuer.subject_claims.len() > 1 {
+        let message = "users are identified by the first of several claims: the value of one claim must \
+                       never equal another user's value of another";
+        found.push(Diagnostic::warning(at("subject_claim"), message));
+    }
     if issuer.algorithms.is_empty() {
         found.push(Diagnostic::error(
             at("algorithms"),
@@ -179,6 +189,13 @@ fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
 }
 
 fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
+    if jwks.ca.is_some() && jwks.pinned_certificate.is_some() {
+        let message = "one certificate is accepted whoever vouches for it, so leave out `ca`";
+        found.push(Diagnostic::error(
+            format!("{path}.pinned_certificate"),
+            message,
+        ));
+    }
     let positive = [
         ("max_refresh_interval", !jwks.max_refresh_interval.is_zero()),
         ("max_stale", !jwks.max_stale.is_zero()),

@@ -65,8 +65,21 @@ fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
             "a file of this machine cannot be referred to here",
         );
     }
+    let of_jwks = |name| document.get("jwks").and_then(|jwks| jwks.get(name));
+    let is_digest = |pin: &Value| pin.as_str().is_some_and(|pin| pin.starts_with("sha256:"));
+    if of_jwks("ca").is_some() {
+        refuse("jwks.ca", "a file of this machine cannot be named here");
+    }
+    if of_jwks("pinned_certificate").is_some_and(|pin| !is_digest(pin)) {
+        let message = "a file of this machine cannot be named here, only a digest";
+        refuse("jwks.pinned_certificate", message);
+    }
     let keys = document.get("keys").and_then(Value::as_array);
-    let is_private = |key: &Value| PRIVATE_MEMBERS.iter().any(|name| key.get(name).is_some());
+    let says_something = |value: &Value| !value.is_null() && value != "";
+    let is_private = |key: &Value| {
+        let mut members = PRIVATE_MEMBERS.iter().filter_map(|name| key.get(*name));
+        members.any(says_something)
+    };
     if keys.into_iter().flatten().any(is_private) {
         refuse("keys", "the key includes its private part");
     }

@@ -74,6 +74,10 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
                 .hint("name another field as `forward.header`"),
         );
     }
+    if route.any_method && !route.methods.is_empty() {
+        let message = "`methods` names some, so leave one of the two out";
+        found.push(Diagnostic::error(at("any_method"), message));
+    }
     if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
         found.push(Diagnostic::error(at("replace_prefix"), fault));
     }
@@ -157,7 +161,7 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
 
 /// The methods that a route names, or `None` once for all. `GET` includes `HEAD`.
 fn methods(route: &Route) -> HashSet<Option<Method>> {
-    if route.methods.is_empty() {
+    if route.methods.is_empty() || route.any_method {
         return HashSet::from([None]);
     }
     let head = route.methods.contains(&Method::Get).then_some(Method::Head);

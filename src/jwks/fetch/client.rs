@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
+use rustls::ClientConfig;
 use url::{Host, Url};
 
+use super::trust::Trust;
 use crate::jwks::error::{FetchError, SourceError};
 
 /// Where fetches of an issuer may go.
@@ -107,7 +109,13 @@ type Slot = Mutex<Option<reqwest::Client>>;
 impl Clients {
     /// The client for an address. Only those that may ask private networks beyond loopback go
     /// through the proxies of the environment: a proxy would resolve the name itself.
-    pub(super) fn get(&self, policy: Policy, url: &Url) -> Result<reqwest::Client, SourceError> {
+    /// An issuer with a trust of its own has a client of its own.
+    pub(super) fn get(
+        &self,
+        policy: Policy,
+        url: &Url,
+        trust: &Trust,
+    ) -> Result<reqwest::Client, SourceError> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
             .pool_max_idle_per_host(0)
@@ -126,6 +134,17 @@ impl Clients {
             }
             Networks::All if is_loopback(url) => (&slots.direct, builder.no_proxy()),
             Networks::All => (&slots.through_proxies, builder),
+        };
+        let builder = match trust {
+            Trust::Default => builder,
+            Trust::Authorities(authorities) => {
+                return Ok(builder.tls_certs_only(authorities.clone()).build()?);
+            }
+            Trust::Pinned(tls) => {
+                return Ok(builder
+                    .tls_backend_preconfigured(ClientConfig::clone(tls))
+                    .build()?);
+            }
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         match &*slot {
@@ -148,6 +167,12 @@ pub(super) fn error(error: reqwest::Error, policy: Policy) -> FetchError {
         }
         text = inner.to_string();
         cause = inner.source();
+    }
+    if text.contains("CaUsedAsEndEntity") {
+        text =
+            "the server shows the certificate of an authority (CA:TRUE) as its own: make it with \
+                `basicConstraints=CA:FALSE`, or name it as `jwks.pinned_certificate`"
+                .to_owned();
     }
     FetchError::Connection(text)
 }

@@ -32,9 +32,13 @@ fn settings(changes: Value) -> config::Issuer {
 
 async fn fetch(settings: &config::Issuer) -> Result<Answer, FetchError> {
     install_crypto();
-    let source = configured::source(&settings.key_settings(), &Clients::default())
-        .unwrap()
-        .unwrap();
+    let source = configured::source(
+        &settings.key_settings(),
+        &Arc::default(),
+        &Clients::default(),
+    )
+    .unwrap()
+    .unwrap();
     source.fetch(Basis::Earlier(&Validators::default())).await
 }
 
@@ -223,7 +227,11 @@ async fn validators_are_of_the_address_that_they_came_from() {
 }
 
 fn source_of(settings: &config::Issuer) -> Arc<dyn Source> {
-    let source = configured::source(&settings.key_settings(), &Clients::default());
+    let source = configured::source(
+        &settings.key_settings(),
+        &Arc::default(),
+        &Clients::default(),
+    );
     source.unwrap().unwrap()
 }
 
@@ -356,9 +364,13 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
         let mut settings = at("/.well-known/openid-configuration");
         settings.jwks.rediscover_interval = humantime::parse_duration(interval).unwrap();
         install_crypto();
-        let source = configured::source(&settings.key_settings(), &Clients::default())
-            .unwrap()
-            .unwrap();
+        let source = configured::source(
+            &settings.key_settings(),
+            &Arc::default(),
+            &Clients::default(),
+        )
+        .unwrap()
+        .unwrap();
         let before = server.requests().len();
         for _ in 0..3 {
             source

@@ -20,10 +20,132 @@ fn peer<'a>(address: &str, trusted_proxies: &'a TrustedProxies) -> Peer<'a> {
 }
 
 fn trusted() -> TrustedProxies {
-    TrustedProxies::new(vec![
-        "10.0.0.0/8".parse().unwrap(),
-        "fd00::/8".parse().unwrap(),
-    ])
+    speaking(ForwardedFields::Auto)
+}
+
+fn speaking(language: ForwardedFields) -> TrustedProxies {
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+    TrustedProxies::new(networks.to_vec(), language)
+}
+
+/// What each kind of proxy sends, and what is made of it.
+#[test]
+fn a_trusted_proxy_may_speak_either_language() {
+    let trusted = trusted();
+    let proxy = peer(PROXY, &trusted);
+    for (fields, address, is_https) in [
+        (
+            vec![("Forwarded", "for=203.0.113.7;proto=https")],
+            CLIENT,
+            true,
+        ),
+        (
+            vec![("Forwarded", "for=\"[2001:db8::7]:4711\";proto=http")],
+            "2001:db8::7",
+            false,
+        ),
+        (
+            vec![("Forwarded", "for=1.1.1.1, for=203.0.113.7, for=10.0.0.2")],
+            CLIENT,
+            false,
+        ),
+        (
+            vec![("Forwarded", "for=1.1.1.1, for=unknown")],
+            PROXY,
+            false,
+        ),
+        (
+            vec![("X-Forwarded-For", "[2001:db8::7]")],
+            "2001:db8::7",
+            false,
+        ),
+        (
+            vec![("X-Forwarded-For", "[2001:db8::7]:4711")],
+            "2001:db8::7",
+            false,
+        ),
+        (
+            vec![("X-Forwarded-For", CLIENT), ("X-Forwarded-Ssl", "on")],
+            CLIENT,
+            true,
+        ),
+        (
+            vec![("X-Forwarded-For", CLIENT), ("X-Forwarded-Scheme", "https")],
+            CLIENT,
+            true,
+        ),
+        (
+            vec![
+                ("X-Forwarded-For", CLIENT),
+                ("Forwarded", "for=203.0.113.7;proto=https"),
+            ],
+            CLIENT,
+            true,
+        ),
+    ] {
+        let request = request(&fields);
+        assert_eq!(proxy.check(&request.headers), Ok(()), "{fields:?}");
+        let client = proxy.client(&request.headers);
+        assert_eq!(client.address.to_string(), address, "{fields:?}");
+        assert_eq!(client.is_https, is_https, "{fields:?}");
+    }
+}
+
+#[test]
+fn contradictions_are_refused_unless_one_language_counts() {
+    let contradictions = [
+        [
+            ("X-Forwarded-For", "203.0.113.7"),
+            ("Forwarded", "for=1.1.1.1"),
+        ],
+        [
+            ("X-Forwarded-Proto", "https"),
+            ("Forwarded", "for=203.0.113.7;proto=http"),
+        ],
+        [("X-Forwarded-Proto", "http"), ("X-Forwarded-Ssl", "on")],
+        [
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Scheme", "http"),
+        ],
+    ];
+    for fields in contradictions {
+        let mut request = request(&fields);
+        let auto = trusted();
+        assert_eq!(
+            peer(PROXY, &auto).check(&request.headers),
+            Err(Contradiction)
+        );
+        // Nobody believes another peer, so it cannot contradict itself.
+        assert_eq!(peer(CLIENT, &auto).check(&request.headers), Ok(()));
+        for language in [ForwardedFields::XForwarded, ForwardedFields::Forwarded] {
+            let only = speaking(language);
+            assert_eq!(peer(PROXY, &only).check(&request.headers), Ok(()));
+        }
+        // What does not count does not go further either.
+        let only = speaking(ForwardedFields::XForwarded);
+        peer(PROXY, &only).rewrite(&mut request, "a.example", None);
+        let told = field(&request, "forwarded");
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("for=10.0.0.1;"), "{told:?}");
+    }
+    let both = [
+        ("X-Forwarded-For", "1.1.1.1"),
+        ("Forwarded", "for=203.0.113.7"),
+    ];
+    let mut request = request(&both);
+    let address = |language| {
+        let only = speaking(language);
+        let client = peer(PROXY, &only).client(&request.headers);
+        client.address.to_string()
+    };
+    assert_eq!(address(ForwardedFields::XForwarded), "1.1.1.1");
+    assert_eq!(address(ForwardedFields::Forwarded), CLIENT);
+    let only = speaking(ForwardedFields::Forwarded);
+    peer(PROXY, &only).rewrite(&mut request, "a.example", None);
+    assert_eq!(
+        field(&request, "x-forwarded-for"),
+        ["203.0.113.7, 10.0.0.1"]
+    );
 }
 
 fn field<'a>(request: &'a RequestHeader, name: &str) -> Vec<&'a str> {

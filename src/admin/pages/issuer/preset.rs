@@ -1,4 +1,5 @@
-//! The known providers in the form for issuers, and the parameters of each.
+//! The providers that people sign in with, in the form for issuers, and the parameters of each. Those of
+//! workloads and proxies need more than a form asks for.
 
 use super::field::Field;
 
@@ -17,7 +18,7 @@ pub(super) fn find(word: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.word == word)
 }
 
-pub(super) const PRESETS: [Preset; 10] = [
+pub(super) const PRESETS: [Preset; 15] = [
     Preset {
         word: "auth0",
         title: "Auth0",
@@ -26,6 +27,14 @@ pub(super) const PRESETS: [Preset; 10] = [
             "Domain",
             "The tenant domain or a custom domain, such as `acme.eu.auth0.com`.",
         )],
+    },
+    Preset {
+        word: "authentik",
+        title: "Authentik",
+        parameters: &[
+            Field::text("url", "Server", "Such as `https://auth.example.com`."),
+            Field::text("application", "Application", "The application's slug."),
+        ],
     },
     Preset {
         word: "clerk",
@@ -80,6 +89,11 @@ pub(super) const PRESETS: [Preset; 10] = [
         ],
     },
     Preset {
+        word: "google",
+        title: "Google (ID tokens)",
+        parameters: &[],
+    },
+    Preset {
         word: "google_iap",
         title: "Google IAP",
         parameters: &[],
@@ -93,6 +107,23 @@ pub(super) const PRESETS: [Preset; 10] = [
         ],
     },
     Preset {
+        word: "okta",
+        title: "Okta",
+        parameters: &[
+            Field::text("domain", "Domain", "Such as `acme.okta.com`."),
+            Field::text(
+                "authorization_server",
+                "Authorization server",
+                "Its id. If empty, `default`.",
+            ),
+        ],
+    },
+    Preset {
+        word: "ory",
+        title: "Ory",
+        parameters: &[Field::text("project", "Project", "The project's slug.")],
+    },
+    Preset {
         word: "supabase",
         title: "Supabase",
         parameters: &[Field::text("project", "Project", "The project reference.")],
@@ -101,5 +132,14 @@ pub(super) const PRESETS: [Preset; 10] = [
         word: "workos",
         title: "WorkOS",
         parameters: &[Field::text("client_id", "Client id", "")],
+    },
+    Preset {
+        word: "zitadel",
+        title: "Zitadel",
+        parameters: &[Field::text(
+            "domain",
+            "Domain",
+            "The instance's, such as `acme.zitadel.cloud`.",
+        )],
     },
 ];

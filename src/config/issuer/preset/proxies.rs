@@ -3,7 +3,7 @@
 use super::defaults::{algorithms, audience_given, cookie, iss, keys, word};
 use crate::config::issuer::Algorithm;
 use crate::config::issuer::error::IssuerError;
-use crate::config::issuer::raw::RawIssuer;
+use crate::config::issuer::raw::{OneOrMany, RawIssuer};
 
 pub(super) fn cloudflare_access(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let team = word(raw.team.take(), "team")?;
@@ -30,3 +30,30 @@ pub(super) fn google_iap(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     algorithms(raw, &[Algorithm::ES256]);
     Ok(())
 }
+
+/// Everybody has load balancers in the region, with the same addresses of keys: only the signer tells
+/// whose it is. The `iss` is that of the provider behind the load balancer.
+pub(super) fn aws_alb(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let region = word(raw.region.take(), "region")?;
+    if raw.iss.is_none() {
+        return Err(IssuerError::MissingParameter("iss"));
+    }
+    let is_arn = |signer: &String| signer.starts_with("arn:");
+    match &raw.signer {
+        Some(OneOrMany::One(signer)) if is_arn(signer) => {}
+        Some(OneOrMany::Many(signers)) if !signers.is_empty() && signers.iter().all(is_arn) => {}
+        Some(_) => return Err(IssuerError::BadSigner),
+        None => return Err(IssuerError::MissingParameter("signer")),
+    }
+    let address = match region.as_str() {
+        "us-gov-west-1" | "us-gov-east-1" => GOV_CLOUD.replace("{region}", &region),
+        _ => format!("https://public-keys.auth.elb.{region}.amazonaws.com/{{kid}}"),
+    };
+    keys(raw, address);
+    raw.header.get_or_insert("x-amzn-oidc-data".to_owned());
+    raw.allow_padding.get_or_insert(true);
+    algorithms(raw, &[Algorithm::ES256]);
+    Ok(())
+}
+
+const GOV_CLOUD: &str = "https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}/{kid}";

@@ -1,0 +1,118 @@
+//! The `Forwarded` field (RFC 7239 section 4).
+
+use http::HeaderMap;
+use http::header::FORWARDED;
+
+/// What one proxy says of the request as it got it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Element {
+    /// `for`: who sent it.
+    pub(super) node: Option<String>,
+    /// `proto`.
+    pub(super) proto: Option<String>,
+}
+
+/// All elements, the nearest proxy's last. What cannot be read is an element that says nothing, so
+/// that nothing before it is believed.
+pub(super) fn elements(headers: &HeaderMap) -> Vec<Element> {
+    let mut elements = Vec::new();
+    for field in headers.get_all(FORWARDED) {
+        match field.to_str() {
+            Ok(text) => elements.extend(split(text, ',').map(element)),
+            Err(_) => elements.push(Element::default()),
+        }
+    }
+    elements
+}
+
+fn element(text: &str) -> Element {
+    let mut element = Element::default();
+    for pair in split(text, ';') {
+        let Some((name, value)) = pair.split_once('=') else {
+            continue;
+        };
+        let slot = match name.trim().to_ascii_lowercase().as_str() {
+            "for" => &mut element.node,
+            "proto" => &mut element.proto,
+            _ => continue,
+        };
+        // A parameter must not occur twice (section 4): neither is believed.
+        *slot = match slot {
+            None => Some(unquoted(value.trim())),
+            Some(_) => Some(String::new()),
+        };
+    }
+    element
+}
+
+/// The parts between separators outside of quotes.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut in_quotes, mut escaped) = (false, false);
+    text.split(move |c: char| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '\\' if in_quotes => escaped = true,
+            '"' => in_quotes = !in_quotes,
+            _ => {}
+        }
+        c == separator && !in_quotes
+    })
+}
+
+fn unquoted(value: &str) -> String {
+    let inner = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    match inner {
+        None => value.to_owned(),
+        Some(inner) => {
+            let mut escaped = false;
+            let is_said = |c: &char| {
+                escaped = !escaped && *c == '\\';
+                !escaped
+            };
+            inner.chars().filter(is_said).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn nodes(text: &'static str) -> Vec<Option<String>> {
+        let headers = HeaderMap::from_iter([(FORWARDED, HeaderValue::from_static(text))]);
+        elements(&headers).into_iter().map(|it| it.node).collect()
+    }
+
+    #[test]
+    fn elements_are_read_as_the_rfc_writes_them() {
+        let some = |text: &str| Some(text.to_owned());
+        for (text, read) in [
+            (
+                "for=192.0.2.60;proto=http;by=203.0.113.43",
+                vec![some("192.0.2.60")],
+            ),
+            (
+                "For=\"[2001:db8:cafe::17]:4711\"",
+                vec![some("[2001:db8:cafe::17]:4711")],
+            ),
+            (
+                "for=192.0.2.43, for=198.51.100.17",
+                vec![some("192.0.2.43"), some("198.51.100.17")],
+            ),
+            (
+                "for=\"_a,b\";host=x, for=unknown",
+                vec![some("_a,b"), some("unknown")],
+            ),
+            ("for=\"a\\\"b\"", vec![some("a\"b")]),
+            ("proto=https", vec![None]),
+            ("for=192.0.2.1;for=192.0.2.2", vec![some("")]),
+        ] {
+            assert_eq!(nodes(text), read, "{text}");
+        }
+    }
+}
