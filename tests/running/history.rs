@@ -319,8 +319,9 @@ impl World {
             }
             for _ in 0..6 {
                 let known = self.logins.lock().unwrap().clone();
-                // The newest are the most likely to be wrongly remembered.
-                let recent = known.len().saturating_sub(24);
+                // Most of them came longer ago than the lag, and few so long ago that no gateway
+                // remembers them.
+                let recent = known.len().saturating_sub(RECENT);
                 let login = &known[fastrand::usize(recent..known.len())];
                 self.come(fastrand::usize(..2), login).await;
             }
@@ -457,5 +458,7 @@ fn pause(least: u64, most: u64) -> Duration {
 /// What is promised: `session.revocation_max_staleness`.
 const LAG: Duration = Duration::from_secs(1);
 const CLIENTS: usize = 6;
+/// Logins of some seconds.
+const RECENT: usize = 160;
 /// Longer than any fault.
 const ANSWER: Duration = Duration::from_secs(4);

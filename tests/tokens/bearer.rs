@@ -89,7 +89,7 @@ async fn a_token_in_the_query_is_no_credential() {
     let token = site.acme.token().sign();
     for name in ["access_token", "token", "jwt", "acme_token"] {
         let answer = site.gateway.get(&format!("/?{name}={token}"), &[]).await;
-        site.is_refusal(&answer, 401, "token_missing", "token_missing")
+        site.is_refusal(&answer, 400, "invalid_request", "token_in_query")
             .await;
     }
     assert_eq!(site.upstream.count(), 0);
