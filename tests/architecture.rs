@@ -197,7 +197,7 @@ proxy: api stepup exchange identity origin route session credential resources co
     canonical limit telemetry clock field_name hex metrics rejection
 api: stepup exchange identity origin jwt session credential store config canonical limit clock
     rejection
-stepup: exchange jwt config clock rejection
+stepup: exchange config clock rejection
 exchange: identity jwt session credential jwks store config limit claims clock metrics rejection
 identity: jwt store config claims clock rejection
 origin: config canonical rejection
