@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(read.config.listeners, running.listeners);
         assert!(!read.config.log.access);
 
-        // What was named stays named until it is undone or the gateway starts anew.
+        // A reported key stays reported until the change is undone or the gateway restarts.
         let again = changeable(&read.config, &file).unwrap();
         assert_eq!(again.needs_restart, fixed);
         assert!(again.changed.is_empty());

@@ -169,5 +169,5 @@ fn weight_one() -> NonZeroU8 {
     NonZeroU8::MIN
 }
 
-/// What the address of a Unix socket starts with.
+/// The prefix of a Unix socket's address.
 const UNIX: &str = "unix:";
