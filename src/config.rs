@@ -105,8 +105,8 @@ pub struct Config {
     /// issuers are `email_trusted`.
     #[serde(default)]
     pub link_by_verified_email: bool,
-    /// Sessions go on when their issuer is switched off (`enabled: false`) or taken out of the
-    /// configuration. Off: both end them, for good and at all gateways.
+    /// Keep sessions when their issuer is turned off (`enabled: false`) or removed from the
+    /// configuration. With `false`, both end them permanently and at all gateways.
     #[serde(default)]
     pub sessions_outlive_issuer: bool,
     /// Sessions and session tokens.
@@ -185,7 +185,7 @@ impl Config {
         ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))
     }
 
-    /// Whether anybody is told the names of users' issuers, so that sessions keep them.
+    /// Whether anything needs the names of users' issuers, so that sessions must keep them.
     pub fn tells_issuer(&self) -> bool {
         self.templates().any(Template::tells_issuer)
     }

@@ -170,8 +170,8 @@ fn words(text: &str) -> Vec<String> {
         if part.chars().all(|letter| "#/*|".contains(letter)) {
             continue;
         }
-        for piece in
-            part.split_inclusive(|letter: char| !letter.is_alphanumeric() && letter != '\'')
+        for piece in part
+            .split_inclusive(|letter: char| !letter.is_alphanumeric() && !"'_-".contains(letter))
         {
             let word = piece.trim_end_matches(|letter: char| !letter.is_alphanumeric());
             if !word.is_empty() {

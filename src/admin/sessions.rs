@@ -60,7 +60,7 @@ pub struct SessionRow {
     pub opened_at: UnixTime,
     /// When it expires.
     pub expires_at: UnixTime,
-    /// The latest activity that was written down.
+    /// The latest activity that was stored.
     pub last_seen: UnixTime,
     /// When and why it ended.
     pub ended: Option<Ended>,

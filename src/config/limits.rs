@@ -91,7 +91,8 @@ pub struct Limits {
     /// rule about it.
     #[schemars(with = "SizeText")]
     pub session_claims: ByteSize,
-    /// Claims that are repeated in a session token, as JSON. What is beyond is left out.
+    /// The maximum size of the claims that session tokens repeat, as JSON. A claim that does not
+    /// fit is omitted.
     #[schemars(with = "SizeText")]
     #[schemars(extend("x-restart" = true))]
     pub session_token_claims: ByteSize,

@@ -12,8 +12,8 @@ pub struct StepUp {
     /// Elevated tokens are valid once, within 5 minutes; with `false` any number of times, within
     /// 10.
     pub single_use: bool,
-    /// Take assertions that do not say when they were issued (`iat`). How old they are is then not
-    /// known: one that was made long ago counts as fresh.
+    /// Accept assertions that do not say when they were issued (`iat`). Their age is then unknown:
+    /// one that was issued long ago counts as fresh.
     pub allow_missing_iat: bool,
 }
 

@@ -185,7 +185,7 @@ impl KeySet {
         self.known
     }
 
-    /// Entries left out, by reason.
+    /// Skipped entries, by reason.
     pub fn skipped(&self) -> &BTreeMap<SkipReason, u32> {
         &self.skipped
     }

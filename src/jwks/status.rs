@@ -29,7 +29,7 @@ pub struct KeysStatus {
     pub last_error: Option<String>,
     /// Counts of fetches by result.
     pub fetches: FetchCounts,
-    /// Entries of the set that were left out, by reason.
+    /// Skipped entries of the set, by reason.
     #[schema(value_type = std::collections::BTreeMap<String, u32>)]
     pub skipped: BTreeMap<&'static str, u32>,
     /// The usable keys.

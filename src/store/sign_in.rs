@@ -97,7 +97,7 @@ pub struct SignedIn {
     pub linked: bool,
     /// Sessions of the user that were ended to make room.
     pub displaced: Vec<Uuid>,
-    /// What is told of a known user changed: the address, or the claims of this session.
+    /// What is known of a user has changed: the email address, or the claims of this session.
     pub user_changed: bool,
     /// The latest change that the answer knows of: a later one may concern it.
     pub as_of: u64,

@@ -44,7 +44,7 @@ pub enum TransferError {
 pub enum PrivateKeys {
     /// They are written as they are in the store, encrypted or not.
     Included,
-    /// Signing keys are left out.
+    /// Signing keys are not included.
     LeftOut,
 }
 

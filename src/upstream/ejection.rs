@@ -20,9 +20,9 @@ pub(super) struct Ejections {
 #[derive(Debug, Default)]
 struct Record {
     failures_in_a_row: AtomicU32,
-    /// How often it was left out without an answer in between.
+    /// How often it was ejected without a response in between.
     ejections_in_a_row: AtomicU32,
-    /// Milliseconds; 0 when it was never left out, or answered since.
+    /// Milliseconds; 0 if it was never ejected or has responded since.
     ejected_until: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ impl Ejections {
         self.records.store(Arc::new(servers.map(kept).collect()));
     }
 
-    /// Whether a server is left out.
+    /// Whether a server is ejected.
     pub(super) fn is_ejected(&self, server: &Address, now: Duration) -> bool {
         self.records
             .load()
@@ -52,7 +52,7 @@ impl Ejections {
             .is_some_and(|record| record.ejected_until.load(Relaxed) > millis(now))
     }
 
-    /// A server answered; true when it had been left out.
+    /// A server responded; true if it had been ejected.
     pub(super) fn answered(&self, server: &Address) -> bool {
         let records = self.records.load();
         let Some(record) = records.get(server) else {
@@ -114,7 +114,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How many times the first duration a server is left out at most.
+/// The maximum duration of an ejection, as a multiple of the first.
 const LONGEST_FACTOR: u32 = 10;
 
 #[cfg(test)]
@@ -180,7 +180,7 @@ mod tests {
         assert!(!ejections.failed(&server(1), now));
     }
 
-    /// Requests that were under way when it was left out fail too.
+    /// Requests that were in flight when it was ejected fail as well.
     #[test]
     fn late_failures_do_not_lengthen_the_time() {
         let ejections = ejections(1, 100, 4);

@@ -1,6 +1,6 @@
 //! Why an entry of a key set is not used.
 
-/// Why an entry of a key set is left out. The rest of the set serves.
+/// Why an entry of a key set is skipped. The others are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SkipReason {
     /// A member is missing or has the wrong shape.

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::check;
 use crate::config::load::Loaded;
 
-/// What only the files tell of a configuration, once they are looked at.
+/// What is only known of a configuration once its files have been read.
 fn found(text: &str) -> Vec<String> {
     let loaded = Loaded::parse(text.as_bytes()).unwrap_or_else(|found| panic!("{found:#?}"));
     let found = loaded.position(check(&loaded.config));

@@ -107,7 +107,7 @@ pub(super) type Entry = (Table, Vec<u8>, Vec<u8>);
 pub(super) struct Range<'a> {
     /// What their keys start with.
     pub(super) prefix: &'a [u8],
-    /// The key that was seen last, and is left out.
+    /// The key that was seen last, which is not included.
     pub(super) after: Option<&'a [u8]>,
     /// From the greatest key down.
     pub(super) backwards: bool,

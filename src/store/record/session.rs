@@ -30,7 +30,7 @@ pub struct SessionRecord {
     pub opened_after: u64,
     /// When the session ends by itself.
     pub expires_at: UnixTime,
-    /// The latest activity that was written down.
+    /// The latest activity that was stored.
     pub last_seen: UnixTime,
     /// The row is kept until then, because an external token of this login may come back.
     pub remember_until: UnixTime,
@@ -152,7 +152,7 @@ pub enum RevocationReason {
     UserSignedOut,
     /// All sessions of the issuer were ended.
     IssuerSignedOut,
-    /// The issuer was switched off or taken out of the configuration.
+    /// The issuer was turned off or removed from the configuration.
     IssuerDisabled,
     /// The issuer took back the key that had signed the login's newest token.
     IssuerKeyRemoved,

@@ -21,7 +21,7 @@ pub struct User {
     /// The first sign-in; absent for a user created by an operator who has not signed in yet.
     #[serde(default)]
     pub first_visit: Option<UnixTime>,
-    /// The latest sign-in or activity that was written down.
+    /// The latest sign-in or activity that was stored.
     #[serde(default)]
     pub last_visit: Option<UnixTime>,
     /// A blocked user is refused everywhere.
