@@ -1,6 +1,6 @@
 //! Reading the file into [`Config`], and saying where it is wrong.
 //!
-//! A text passes three gates: [`super::locate`] (syntax, duplicate keys, bounds), the types
+//! A text passes three gates: [`super::positions`] (syntax, duplicate keys, bounds), the types
 //! (unknown keys, wrong values), and the checks of what the values mean together. Within a gate
 //! every problem is reported, not only the first; a later gate needs the earlier ones passed.
 

@@ -10,7 +10,7 @@
 //! - any part of it is a token of a configured issuer or of ours, on every route;
 //! - it has the scheme under which upstreams expect the session token there.
 //!
-//! Any other cookie or field leaves that carries such a token ([`super::copies`]).
+//! Any other cookie or field leaves that carries such a token (`proxy/copies.rs`).
 //!
 //! Other cookies and fields stay as they came, byte for byte; several `Cookie` fields become one.
 

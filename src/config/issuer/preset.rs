@@ -71,6 +71,7 @@ impl Preset {
             Self::CloudflareAccess => &["CF_Authorization", "CF_Authorization_*", "CF_AppSession"],
             Self::GoogleIap => &["GCP_IAP_*", "GCP_IAAP_*", "__Host-GCP_IAP_*"],
             Self::Entra => &["AppServiceAuthSession"],
+            Self::AwsAlb => &["AWSELBAuthSessionCookie-*"],
             Self::Ory => &["ory_kratos_session", "ory_session_*"],
             Self::Auth0
             | Self::Firebase
