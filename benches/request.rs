@@ -22,10 +22,11 @@ use http::Method;
 use pingora::http::RequestHeader;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use vestibule::canonical::{CanonicalPath, Host};
 use vestibule::config;
-use vestibule::metrics::Metrics;
 use vestibule::proxy::Snapshot;
+use vestibule::server::state::State;
 
 fn paths(criterion: &mut Criterion) {
     let long = format!("/{}", ["segment"; 40].join("/"));
@@ -52,6 +53,7 @@ fn routes(criterion: &mut Criterion) {
     criterion.bench_function("route/500_hosts", |bencher| {
         bencher.iter(|| {
             snapshot
+                .proxy
                 .routes
                 .find(black_box(&host), black_box(&path), &Method::GET)
                 .is_ok()
@@ -87,8 +89,8 @@ fn headers(criterion: &mut Criterion) {
     let session = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     criterion.bench_function("headers/rewrite", |bencher| {
         let rewrite = |mut request: RequestHeader| {
-            snapshot.rewrite.strip(&mut request, true, |_| false);
-            snapshot.rewrite.inject(&mut request, session.clone());
+            snapshot.proxy.rewrite.strip(&mut request, true, |_| false);
+            snapshot.proxy.rewrite.inject(&mut request, session.clone());
             request
         };
         bencher.iter_batched(|| request.clone(), rewrite, BatchSize::SmallInput);
@@ -109,10 +111,13 @@ fn snapshot(routes: serde_json::Value) -> Arc<Snapshot> {
         }],
         "upstreams": {"app": {"servers": ["127.0.0.1:3000"]}},
         "routes": routes,
+        "store": {"path": dir.path().join("vestibule.redb")},
     });
     std::fs::write(&file, text.to_string()).unwrap();
     let config = config::load(&file).unwrap();
-    Arc::new(Snapshot::new(&config, &Metrics::new().unwrap()).unwrap())
+    let runtime = Runtime::new().unwrap();
+    let state = runtime.block_on(State::build(&config)).unwrap();
+    state.snapshot.load_full()
 }
 
 criterion_group!(benches, paths, routes, headers);

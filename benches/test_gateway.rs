@@ -51,21 +51,21 @@ impl TestGateway {
 
     pub fn exchange(&self, headers: &HeaderMap) {
         let snapshot = self.state.snapshot.load();
-        let credential = credential::find(headers, &snapshot.token_sources)
+        let credential = credential::find(headers, &snapshot.proxy.token_sources)
             .unwrap()
             .unwrap();
         self.runtime
-            .block_on(self.state.exchange.session(&credential))
+            .block_on(snapshot.exchange.session(&credential))
             .unwrap();
     }
 
     /// A hit awaits nothing, so one poll is all of it.
     pub fn exchange_remembered(&self, headers: &HeaderMap) {
         let snapshot = self.state.snapshot.load();
-        let credential = credential::find(headers, &snapshot.token_sources)
+        let credential = credential::find(headers, &snapshot.proxy.token_sources)
             .unwrap()
             .unwrap();
-        self.state
+        snapshot
             .exchange
             .session(&credential)
             .now_or_never()

@@ -49,6 +49,7 @@ pub mod tokens;
 pub mod users;
 
 use crate::exchange::Exchange;
+use crate::jwt::Issuers;
 use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
@@ -68,8 +69,6 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// Whether requests can be served.
     pub health: Arc<Health>,
-    /// The issuers and the live sessions.
-    pub exchange: Arc<Exchange>,
     /// The store with all records.
     pub store: Arc<dyn Store>,
     /// The configuration in force.
@@ -84,6 +83,18 @@ pub struct AdminState {
     pub dashboard_sessions: Arc<DashboardSessions>,
     /// How much is spent on clients.
     pub admission: Arc<Admission>,
+}
+
+impl AdminState {
+    /// The issuers in force and the live sessions.
+    pub fn exchange(&self) -> Arc<Exchange> {
+        Arc::clone(&self.snapshot.load().exchange)
+    }
+
+    /// The issuers in force.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        Arc::clone(self.snapshot.load().exchange.issuers())
+    }
 }
 
 /// All endpoints.

@@ -40,6 +40,15 @@ pub use settings::ApiSettings;
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
+/// What stays the same under every configuration.
+#[derive(Clone)]
+pub struct Lasting {
+    /// How often clients may sign in.
+    pub limits: Arc<ApiLimits>,
+    /// Proofs that a signature is fresh.
+    pub nonces: Arc<Nonces>,
+}
+
 /// What the endpoints answer from.
 #[derive(Clone)]
 pub struct ApiState {

@@ -5,13 +5,14 @@
 //! continued, a session token minted, and all of it cached. One flight per digest: a herd of
 //! first requests verifies once.
 //!
-//! A cached [`Session`] is checked on each hit: its key is still vouched for, its issuer's
-//! settings are the same, the session has not ended, the time has not come.
+//! A cached [`Session`] is checked on each hit: its key is still vouched for, its issuer is in force
+//! under the request's configuration, the session has not ended, the time has not come.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -39,6 +40,7 @@ pub mod sign_in;
 mod signing_keys;
 pub mod single_flight;
 mod step_up;
+mod version;
 
 pub use audience::Recipient;
 use authenticate::{Authenticated, Durable};
@@ -53,24 +55,41 @@ pub use session_handle::{SessionHandle, SessionRegistry};
 pub use settings::Settings;
 pub use sign_in::{Account, Granted};
 use single_flight::{Join, SingleFlight};
+pub use version::ConfigVersion;
 
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
-use crate::jwt::{self, Issuers, Refusal, Verified};
+use crate::jwt::{self, Issuers, Refusal, Unverified, Verified};
 use crate::metrics::{Metrics, OTHER};
 use crate::rejection::{Code, Rejection};
 use crate::session::signer::SignerError;
 use crate::session::{Minter, SidKey};
 use crate::store::{Position, SignedIn, Store, StoreError};
 
-/// Turns tokens into sessions. One per process; shared by all workers.
+/// Turns tokens into sessions, under one configuration, which never changes: a request that has an
+/// exchange is served by the same issuers and settings to its end. What outlives a configuration is
+/// shared by all exchanges of a process.
 pub struct Exchange {
-    issuers: ArcSwap<Issuers>,
+    shared: Arc<Shared>,
+    issuers: Arc<Issuers>,
+    settings: Arc<Settings>,
+    version: ConfigVersion,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is the same under every configuration: what is remembered, and where it is kept.
+struct Shared {
     store: Arc<dyn Store>,
     minter: Minter,
     sid_key: SidKey,
-    settings: ArcSwap<Settings>,
     sessions: SessionCache,
     refused: RefusedTokens,
     single_flight: SingleFlight,
@@ -80,11 +99,13 @@ pub struct Exchange {
     changes_from: Position,
     freshness: Freshness,
     setting_changes: watch::Sender<u64>,
+    /// How long sessions are trusted while the store cannot be followed, by the latest configuration.
+    max_staleness: ArcSwapOption<Duration>,
     metrics: Arc<Metrics>,
 }
 
 impl Exchange {
-    /// An exchange with an empty cache.
+    /// The exchange of the first configuration, with an empty cache.
     pub fn new(
         issuers: Arc<Issuers>,
         store: Arc<dyn Store>,
@@ -93,8 +114,7 @@ impl Exchange {
         settings: Settings,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self {
-            issuers: ArcSwap::new(issuers),
+        let shared = Shared {
             changes_from: (*store.latest_change().borrow()).into(),
             freshness: Freshness::new(),
             setting_changes: watch::Sender::new(0),
@@ -106,8 +126,14 @@ impl Exchange {
             single_flight: SingleFlight::default(),
             registry: SessionRegistry::new(settings.policy.idle_timeout),
             rates: Rates::new(&settings.rates),
-            settings: ArcSwap::from_pointee(settings),
+            max_staleness: ArcSwapOption::from_pointee(settings.max_staleness),
             metrics,
+        };
+        Self {
+            shared: Arc::new(shared),
+            issuers,
+            settings: Arc::new(settings),
+            version: ConfigVersion::FIRST,
         }
     }
 
@@ -140,17 +166,17 @@ impl Exchange {
         };
         self.check_freshness();
         let now = UnixTime::now();
-        let session = match self.sessions.get(&digest, now) {
+        let session = match self.shared.sessions.get(&digest, now, self.version) {
             Some(session) => session,
             None => {
                 let client = client();
                 let address = client.address;
                 // Who shows something else than a token tries nothing.
                 let attempt = address.filter(|_| credential.is_attempt());
-                self.rates.may_try(attempt)?;
+                self.shared.rates.may_try(attempt)?;
                 self.on_miss(credential, digest, client, now)
                     .await
-                    .inspect_err(|rejection| self.rates.count(attempt, rejection))?
+                    .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))?
             }
         };
         session.handle().touch(now);
@@ -169,7 +195,7 @@ impl Exchange {
     /// issuer whose operators need to know.
     pub fn issuer_label(&self, credential: &Credential<'_>) -> Arc<str> {
         let named = jwt::unverified_issuer(credential.token.expose());
-        let issuers = self.issuers.load();
+        let issuers = &self.issuers;
         match named.and_then(|iss| issuers.get(&iss).map(|issuer| Arc::clone(issuer.name()))) {
             Some(name) => name,
             None => OTHER.into(),
@@ -177,24 +203,24 @@ impl Exchange {
     }
 
     /// The issuers in force.
-    pub fn issuers(&self) -> arc_swap::Guard<Arc<Issuers>> {
-        self.issuers.load()
+    pub fn issuers(&self) -> &Arc<Issuers> {
+        &self.issuers
     }
 
     /// What mints session tokens.
     pub fn minter(&self) -> &Minter {
-        &self.minter
+        &self.shared.minter
     }
 
     /// Whether this text is a token whose session is remembered, dead or alive: cheaper to know than
     /// what the token says.
     pub fn remembers(&self, token: &str) -> bool {
-        self.sessions.holds(&TokenDigest::of(token))
+        self.shared.sessions.holds(&TokenDigest::of(token))
     }
 
     /// Whether `iss` is the gateway's own.
     pub fn is_self_issued(&self, iss: &str) -> bool {
-        iss == self.minter.iss
+        iss == self.shared.minter.iss
     }
 
     /// Whether a text is a token that an upstream must not see: remembered, or, verified or not, of a
@@ -206,26 +232,30 @@ impl Exchange {
     /// Whether a text is a token, verified or not, of a configured issuer or our own.
     pub fn is_of_known_issuer(&self, token: &str) -> bool {
         jwt::unverified_issuer(token)
-            .is_some_and(|iss| self.is_self_issued(&iss) || self.issuers.load().get(&iss).is_some())
+            .is_some_and(|iss| self.is_self_issued(&iss) || self.issuers.get(&iss).is_some())
     }
 
     /// How often clients may fail.
     pub fn rates(&self) -> &Rates {
-        &self.rates
+        &self.shared.rates
     }
 
     /// Forgets what no longer lives. Called at intervals.
     pub fn sweep(&self) {
-        self.registry.sweep();
+        self.shared.registry.sweep();
         self.measure();
     }
 
     /// Measures what is held in memory, and the signing keys.
     pub fn measure(&self) {
-        let metrics = &self.metrics;
-        metrics.sessions_live.set(as_gauge(self.registry.count()));
-        metrics.users_live.set(as_gauge(self.registry.users()));
-        let cached = self.sessions.count();
+        let metrics = &self.shared.metrics;
+        metrics
+            .sessions_live
+            .set(as_gauge(self.shared.registry.count()));
+        metrics
+            .users_live
+            .set(as_gauge(self.shared.registry.users()));
+        let cached = self.shared.sessions.count();
         metrics.token_cache_entries.set(as_gauge(cached));
         self.measure_keys();
     }
@@ -237,54 +267,65 @@ impl Exchange {
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        if let Some(rejection) = self.refused.get(&digest, now) {
-            self.metrics
+        if let Some(rejection) = self.shared.refused.get(&digest, now, self.version) {
+            self.shared
+                .metrics
                 .token_cache
                 .with_label_values(&["refused"])
                 .inc();
             return Err(rejection);
         }
         let token = credential.token.expose();
-        let iss = jwt::unverified_issuer(token).unwrap_or_default();
-        self.check_place(credential, &iss)?;
+        // Once, for all that is asked of it below.
+        let unverified = Unverified::parse(token, self.issuers.max_token_size());
+        let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
+        let iss = iss.as_deref().unwrap_or_default();
+        self.check_place(credential, iss)?;
         loop {
-            match self.single_flight.join(digest) {
+            match self.shared.single_flight.join(digest) {
                 Join::Leader(leader) => {
                     // Another flight may have landed between the look-up and this one's start.
-                    let completed = self.sessions.get(&digest, now).map(Ok);
-                    if let Some(outcome) =
-                        completed.or_else(|| self.refused.get(&digest, now).map(Err))
+                    let completed = self.shared.sessions.get(&digest, now, self.version).map(Ok);
+                    if let Some(outcome) = completed
+                        .or_else(|| self.shared.refused.get(&digest, now, self.version).map(Err))
                     {
                         leader.complete(outcome.clone());
                         return outcome;
                     }
-                    self.metrics.token_cache.with_label_values(&["miss"]).inc();
-                    let epoch = self.sessions.epoch();
-                    let timer = self.metrics.exchange_duration.start_timer();
+                    self.shared
+                        .metrics
+                        .token_cache
+                        .with_label_values(&["miss"])
+                        .inc();
+                    let epoch = self.shared.sessions.epoch();
+                    let timer = self.shared.metrics.exchange_duration.start_timer();
                     let outcome = if self.is_cookie(credential) {
                         self.exchange_cookie(token, digest, now).await
-                    } else if self.is_self_issued(&iss) {
+                    } else if self.is_self_issued(iss) {
                         self.exchange_self_issued(token, now).await
                     } else {
-                        self.exchange_token(token, digest, client.clone(), now)
+                        self.exchange_token(&unverified, digest, client.clone(), now)
                             .await
                     };
                     timer.observe_duration();
                     if let Ok(session) = &outcome {
-                        self.sessions.insert(digest, Arc::clone(session), epoch);
+                        self.shared
+                            .sessions
+                            .insert(digest, Arc::clone(session), epoch);
                     }
                     leader.complete(outcome.clone());
                     return outcome;
                 }
                 Join::Follower(follower) => {
-                    self.metrics
+                    self.shared
+                        .metrics
                         .token_cache
                         .with_label_values(&["joined"])
                         .inc();
                     // A leader whose client went away leaves no outcome, and a session that it
                     // opened may have ended since: fly again.
                     match follower.outcome().await {
-                        Some(Ok(session)) if !session.is_valid(now) => {}
+                        Some(Ok(session)) if !session.is_valid(now, self.version) => {}
                         Some(outcome) => return outcome,
                         None => {}
                     }
@@ -296,13 +337,13 @@ impl Exchange {
     /// Opens or continues the session of an external token and mints what is forwarded.
     async fn exchange_token(
         &self,
-        token: &str,
+        unverified: &Result<Unverified<'_>, Refusal>,
         digest: TokenDigest,
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
         let authenticated = self
-            .authenticate(token, digest, client, now, Durable::User)
+            .authenticate(unverified, digest, client, now, Durable::User)
             .await?;
         let Authenticated {
             verified,
@@ -316,6 +357,7 @@ impl Exchange {
             ..
         } = signed_in;
         let minted = self
+            .shared
             .minter
             .mint(&user, &record, now, token_end)
             .map_err(mint_failed)?;
@@ -324,55 +366,50 @@ impl Exchange {
             issuer: Arc::clone(verified.issuer()),
             key_validity: verified.key_validity().clone(),
         };
-        let settings = self.settings.load();
-        Session::new(provenance, &user, &record, minted, lease, &settings)
+        let made_for = (&*self.settings, self.version);
+        Session::new(provenance, &user, &record, minted, lease, made_for)
             .map(Arc::new)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
     /// A token that claims to be of one issuer is not looked at in another one's place.
     fn check_place(&self, credential: &Credential<'_>, iss: &str) -> Result<(), Rejection> {
-        match self.issuers.load().get(iss) {
+        match self.issuers.get(iss) {
             Some(issuer) if !credential.admits(issuer.name()) => Err(wrong_place()),
             _ => Ok(()),
         }
     }
 
-    async fn verify(&self, token: &str, now: UnixTime) -> Result<Verified, Refusal> {
+    async fn verify(
+        &self,
+        unverified: &Result<Unverified<'_>, Refusal>,
+        now: UnixTime,
+    ) -> Result<Verified, Refusal> {
+        let unverified = unverified.as_ref().map_err(Refusal::clone)?;
         let verify = |issuers: &Issuers| {
-            let _timer = self.metrics.verify_duration.start_timer();
-            jwt::verify(token, issuers, now)
+            let _timer = self.shared.metrics.verify_duration.start_timer();
+            unverified.verify(issuers, now)
         };
-        self.with_keys(token, verify).await
+        self.with_keys(unverified.text(), verify).await
     }
 
-    /// Tries, and once more when no key verified the token and a fetch brought news, or when other
-    /// issuers were put in force meanwhile.
+    /// Tries, and once more when no key verified the token and a fetch brought other keys.
     async fn with_keys<T>(
         &self,
         token: &str,
         attempt: impl Fn(&Issuers) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let mut issuers = self.issuers.load_full();
-        let refusal = loop {
-            let decided = attempt(&issuers);
-            let in_force = self.issuers.load_full();
-            match decided {
-                Err(_) if !Arc::ptr_eq(&issuers, &in_force) => issuers = in_force,
-                Err(refusal) if refusal.is_by_keys() => break refusal,
-                decided => return decided,
-            }
+        let refusal = match attempt(&self.issuers) {
+            Err(refusal) if refusal.is_by_keys() => refusal,
+            decided => return decided,
         };
         let wanted = refusal.wanted_key(token);
         let Some((issuer, wanted)) = refusal.issuer().cloned().zip(wanted) else {
             return Err(refusal);
         };
-        let has_news = issuer.keys().refetch_for(&wanted).await;
-        let in_force = self.issuers.load_full();
-        if has_news || !Arc::ptr_eq(&issuers, &in_force) {
-            attempt(&in_force)
-        } else {
-            Err(refusal)
+        match issuer.keys().refetch_for(&wanted).await {
+            true => attempt(&self.issuers),
+            false => Err(refusal),
         }
     }
 

@@ -33,7 +33,7 @@ pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};
 pub use verified::Verified;
-pub use verify::{verify, verify_assertion, verify_for};
+pub use verify::{Unverified, verify, verify_assertion, verify_for};
 
 /// The unverified `iss` of a text, only for deciding what to strip. It is read leniently, since
 /// stripping too much only means that an upstream does not get it.

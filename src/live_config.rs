@@ -12,7 +12,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
-use axum::Router;
 use futures::future::join_all;
 use tokio::sync::{Mutex, watch};
 use tracing::warn;
@@ -27,19 +26,19 @@ mod stored;
 mod upstream_tasks;
 mod watch_file;
 
-pub use build::{BuildError, Built, build};
+pub use build::{BuildError, Lasting, check, issuers, snapshot};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
 pub use stored::{ConflictingIssuer, Document};
 pub use watch_file::{on_hangup, watch_file};
 
-use crate::api::{self, ApiState};
+use crate::api;
 use crate::config::Config;
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::jwks::JwksService;
 use crate::jwt::Issuers;
 use crate::metrics::Metrics;
-use crate::proxy::{Snapshot, forward_auth};
+use crate::proxy::Snapshot;
 use crate::store::{Store, StoreError};
 use look::Look;
 use stored::{Joined, Stored};
@@ -63,18 +62,21 @@ pub struct LiveConfig {
 pub struct Parts {
     /// Where operators' settings are kept.
     pub store: Arc<dyn Store>,
-    /// Whose issuers and settings are replaced.
-    pub exchange: Arc<Exchange>,
-    /// The snapshot that requests read.
+    /// What requests read: each takes it once and keeps it.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// The state of the gateway's own endpoints, whose settings are replaced.
-    pub api: ApiState,
-    /// Those endpoints.
-    pub router: Arc<ArcSwap<Router>>,
+    /// What the gateway's own endpoints keep from one configuration to the next.
+    pub api: api::Lasting,
     /// What fetches issuers' keys.
     pub jwks: JwksService,
     /// The metrics, which count reloads.
     pub metrics: Arc<Metrics>,
+}
+
+impl Parts {
+    /// The exchange of the configuration in force.
+    fn exchange(&self) -> Arc<Exchange> {
+        Arc::clone(&self.snapshot.load().exchange)
+    }
 }
 
 /// What the next change starts from.
@@ -143,10 +145,12 @@ impl LiveConfig {
             stored,
             joined,
         } = start;
-        parts.jwks.start(parts.exchange.issuers().key_sets())?;
+        parts.jwks.start(parts.exchange().issuers().key_sets())?;
         let mut upstreams = UpstreamTasks::default();
         let snapshot = parts.snapshot.load_full();
-        upstreams.start(&file.resolver, snapshot.upstreams()).await;
+        upstreams
+            .start(&file.resolver, snapshot.proxy.upstreams())
+            .await;
         warn_of(&joined.conflicting);
         let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
         parts.metrics.config_last_reload_success.set(1);
@@ -187,7 +191,7 @@ impl LiveConfig {
 
     /// Follows what operators change at other gateways, until `stopped`.
     pub async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        let mut changes = self.parts.exchange.setting_changes();
+        let mut changes = self.parts.exchange().setting_changes();
         let stop = stopped.wait_for(|stop| *stop);
         tokio::pin!(stop);
         loop {
@@ -209,7 +213,7 @@ impl LiveConfig {
         let stored = Stored::read(&*self.parts.store).await?;
         let file = in_force.file.clone();
         if stored.has_same_issuers(&in_force.stored) {
-            stored.switch(&self.parts.exchange.issuers(), &self.view().made);
+            stored.switch(self.parts.exchange().issuers(), &self.view().made);
             in_force.stored = stored;
             return Ok(());
         }
@@ -227,40 +231,39 @@ impl LiveConfig {
     ) -> Result<(), BuildError> {
         let parts = &self.parts;
         let joined = stored.join(&file);
-        let earlier = (
-            Arc::clone(&parts.exchange.issuers()),
-            parts.snapshot.load_full(),
-        );
-        let built = build(
+        let earlier = parts.snapshot.load_full();
+        let issuers = issuers(&joined.config, Some(earlier.exchange.issuers()))?;
+        issuers.refuse_own(&earlier.exchange.minter().iss)?;
+        let settings = exchange::Settings::new(&joined.config);
+        let exchange = Arc::new(earlier.exchange.succeeding(Arc::new(issuers), settings));
+        let lasting = Lasting {
+            api: &parts.api,
+            metrics: &parts.metrics,
+        };
+        let built = snapshot(
             &joined.config,
-            &parts.metrics,
-            Some((&earlier.0, &earlier.1)),
+            Arc::clone(&exchange),
+            &lasting,
+            Some(&earlier),
         )?;
-        built.issuers.refuse_own(&parts.exchange.minter().iss)?;
-        parts.jwks.start(built.issuers.key_sets())?;
+        let issuers = exchange.issuers();
+        parts.jwks.start(issuers.key_sets())?;
         in_force
             .upstreams
-            .start(&file.resolver, built.snapshot.upstreams())
+            .start(&file.resolver, built.proxy.upstreams())
             .await;
-        moved_keys(&built.issuers, &earlier.0).await;
-        stored.switch(&built.issuers, &joined.made);
+        moved_keys(issuers, earlier.exchange.issuers()).await;
+        stored.switch(issuers, &joined.made);
 
-        // From here on nothing can fail. The snapshot is swapped first, so that it removes a new
-        // issuer's credentials from requests before the first of its tokens is accepted.
-        parts.snapshot.store(Arc::new(built.snapshot));
-        let (gone, issuers) = (earlier.0, Arc::new(built.issuers));
-        parts
-            .exchange
-            .reconfigure(Arc::clone(&issuers), built.settings);
-        let api = ApiState {
-            settings: Arc::new(built.api),
-            ..parts.api.clone()
-        };
-        let router = api::router(&joined.config.api_prefix, api, forward_auth::openapi());
-        parts.router.store(Arc::new(router));
+        // From here on nothing can fail. One store is the whole change: what has an earlier snapshot
+        // keeps all of it.
+        exchange.supersede(&earlier.exchange);
+        parts.snapshot.store(Arc::new(built));
+        exchange.forget_superseded(&earlier.exchange);
         parts.jwks.keep_only(issuers.key_sets());
         let snapshot = parts.snapshot.load();
-        in_force.upstreams.keep_only(snapshot.upstreams());
+        in_force.upstreams.keep_only(snapshot.proxy.upstreams());
+        let gone = earlier.exchange.issuers();
         for issuer in gone.iter() {
             if issuers.by_name(issuer.name()).is_none() {
                 parts.metrics.forget_issuer(issuer.name());

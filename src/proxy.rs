@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use axum::Router;
 use bytes::Bytes;
 use http::StatusCode;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -58,10 +57,9 @@ use context::{Pass, RequestContext};
 use decide::Decision;
 use flow::{BodyBounds, Flow};
 use request_id::{REQUEST_ID, RequestId, RequestIds};
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{ProxySettings, Snapshot, SnapshotError};
 use time_limit::TimeLimit;
 
-use crate::exchange::Exchange;
 use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Overload, Rejection};
 use crate::telemetry::{NonBlockingWriter, Spans};
@@ -70,8 +68,6 @@ use crate::upstream::Outcome;
 /// The proxy's application.
 pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
-    exchange: Arc<Exchange>,
-    api: Arc<ArcSwap<Router>>,
     metrics: Arc<Metrics>,
     access_log: Arc<NonBlockingWriter>,
     spans: Option<Arc<Spans>>,
@@ -84,16 +80,12 @@ impl Gateway {
     /// requests whose traces are sampled.
     pub fn new(
         snapshot: Arc<ArcSwap<Snapshot>>,
-        exchange: Arc<Exchange>,
-        api: Arc<ArcSwap<Router>>,
         metrics: Arc<Metrics>,
         access_log: Arc<NonBlockingWriter>,
         spans: Option<Arc<Spans>>,
     ) -> Self {
         Self {
             snapshot,
-            exchange,
-            api,
             metrics,
             access_log,
             spans,
@@ -119,7 +111,7 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
         request_guard::header_arrived();
-        let limits = &ctx.snapshot.limits;
+        let limits = &ctx.snapshot.proxy.limits;
         if !session.as_mut().is_body_done() {
             // The framework's bound on reads does nothing for HTTP/2.
             let is_stream = session.as_ref().is_http2();
@@ -143,7 +135,7 @@ impl ProxyHttp for Gateway {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
         let snapshot = Arc::clone(&ctx.snapshot);
-        let peer = snapshot.peer(session.client_addr(), &ctx.connection);
+        let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
         if peer.is_trusted_proxy()
             && let Some(id) = request.headers.get(REQUEST_ID).and_then(RequestId::given)
@@ -152,13 +144,14 @@ impl ProxyHttp for Gateway {
             ctx.id = id;
         }
         ctx.trace = snapshot
+            .proxy
             .traces
             .place(&request.headers, peer.is_trusted_proxy());
         let named = peer
             .is_trusted_proxy()
             .then(|| peer.client(&request.headers).address);
         let decision = match request_guard::admit(named) {
-            Ok(()) => decide::decide(&self.exchange, &self.metrics, request, peer, ctx).await,
+            Ok(()) => decide::decide(&self.metrics, request, peer, ctx).await,
             Err(overload) => Err(self.refuse(overload)),
         };
         match decision {
@@ -172,17 +165,16 @@ impl ProxyHttp for Gateway {
                     ctx.time = whole.map(TimeLimit::begin);
                 }
                 if let Some(time) = &ctx.time {
-                    time.bound_client(session, snapshot.limits.body_read_timeout);
+                    time.bound_client(session, snapshot.proxy.limits.body_read_timeout);
                 }
                 Ok(false)
             }
             Ok(Decision::Own) => {
                 let path = session.req_header().uri.path();
-                let status = if snapshot.is_question(path) {
-                    forward_auth::serve(&self.exchange, &self.metrics, session, ctx).await?
+                let status = if snapshot.proxy.is_question(path) {
+                    forward_auth::serve(&self.metrics, session, ctx).await?
                 } else {
-                    let api = self.api.load_full();
-                    endpoint::serve(&api, session, ctx).await?
+                    endpoint::serve(&snapshot.api, session, ctx).await?
                 };
                 ctx.answered = Some(status);
                 Ok(true)
@@ -224,7 +216,7 @@ impl ProxyHttp for Gateway {
         if ctx.body_received <= most {
             if let Some(time) = &mut ctx.time {
                 let in_time = time.received(end_of_stream);
-                time.bound_client(session, ctx.snapshot.limits.body_read_timeout);
+                time.bound_client(session, ctx.snapshot.proxy.limits.body_read_timeout);
                 return in_time.map_err(|rejection| {
                     ctx.refused = Some(rejection);
                     answer::as_error(&rejection)
@@ -274,7 +266,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        upstream_request::rewrite(&self.exchange, session, request, ctx)
+        upstream_request::rewrite(session, request, ctx)
     }
 
     async fn response_filter(
@@ -366,14 +358,17 @@ impl ProxyHttp for Gateway {
             request_guard::client_left();
         }
         let elapsed = ctx.started.elapsed();
-        let counters = ctx.snapshot.route_counters(ctx.route_name());
+        let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
         let method = &session.req_header().method;
         counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
-        if ctx.snapshot.access_log.is_none() && self.spans.is_none() {
+        if ctx.snapshot.proxy.access_log.is_none() && self.spans.is_none() {
             return;
         }
         let request = session.req_header();
-        let peer = ctx.snapshot.peer(session.client_addr(), &ctx.connection);
+        let peer = ctx
+            .snapshot
+            .proxy
+            .peer(session.client_addr(), &ctx.connection);
         let answered = Answered {
             request,
             client: peer.client(&request.headers).address,
@@ -382,7 +377,7 @@ impl ProxyHttp for Gateway {
             sent: session.as_ref().body_bytes_sent(),
             error,
         };
-        if let Some(fields) = &ctx.snapshot.access_log {
+        if let Some(fields) = &ctx.snapshot.proxy.access_log {
             let line = access_log::line(fields, &answered, ctx);
             self.access_log.write(line);
         }

@@ -4,6 +4,7 @@ pub mod changes;
 pub mod clock;
 pub mod crash;
 pub mod disk;
+pub mod flip;
 pub mod fuzz;
 pub mod history;
 pub mod memory;

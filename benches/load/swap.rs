@@ -38,10 +38,10 @@ pub fn run(listen: SocketAddr, config: &Path) {
 
 async fn answer(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
     let snapshot = state.snapshot.load_full();
-    let Ok(Some(credential)) = credential::find(&headers, &snapshot.token_sources) else {
+    let Ok(Some(credential)) = credential::find(&headers, &snapshot.proxy.token_sources) else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
-    match state.exchange.session(&credential).await {
+    match snapshot.exchange.session(&credential).await {
         Ok(session) => [(AUTHORIZATION, session.forwarded().clone())].into_response(),
         Err(_) => StatusCode::UNAUTHORIZED.into_response(),
     }

@@ -7,9 +7,9 @@ use pingora::http::RequestHeader;
 use serde_json::json;
 use vestibule::config::Config;
 use vestibule::metrics::Metrics;
-use vestibule::proxy::{Snapshot, forward_auth};
+use vestibule::proxy::{ProxySettings, forward_auth};
 
-static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
+static SETTINGS: LazyLock<ProxySettings> = LazyLock::new(|| {
     let config: Config = serde_json::from_value(json!({
         "public_url": "https://app.example",
         "listeners": [{ "address": "127.0.0.1:8080" }],
@@ -18,7 +18,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     }))
     .expect("the configuration is well-formed");
     let metrics = Metrics::new().expect("metrics of nobody else");
-    Snapshot::new(&config, &metrics).expect("the configuration can be served")
+    ProxySettings::succeeding(&config, &metrics, None).expect("the configuration can be served")
 });
 
 /// The first line is method and target, each further one a field.
@@ -36,7 +36,7 @@ pub fn check(text: &str) {
             let _ = asked.append_header(name.to_owned(), value.trim());
         }
     }
-    let Ok(about) = forward_auth::asked_about(&asked, &SNAPSHOT) else {
+    let Ok(about) = forward_auth::asked_about(&asked, &SETTINGS) else {
         return;
     };
     assert_eq!(about.headers.get_all("host").iter().count(), 1);

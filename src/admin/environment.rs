@@ -102,7 +102,7 @@ struct ExternalAuth {
 
 /// 404 for an environment that is not this gateway's.
 pub fn check(state: &AdminState, environment: Uuid) -> Result<(), ApiError> {
-    if environment == state.exchange.minter().environment_id {
+    if environment == state.exchange().minter().environment_id {
         return Ok(());
     }
     Err(ApiError::new(
@@ -184,7 +184,7 @@ fn shown(state: &AdminState, view: &View) -> Map<String, Value> {
         show("enabled", false.into());
         return shown;
     };
-    let running = state.exchange.issuers();
+    let running = state.issuers();
     let enabled = running.by_name(&issuer.name).map(|issuer| issuer.enabled());
     show("enabled", enabled.unwrap_or(issuer.enabled).into());
     show("iss", issuer.iss.as_str().into());

@@ -50,7 +50,7 @@ pub fn of_store(error: &StoreError) -> String {
 pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     let mut degraded = Vec::new();
     let mut waits_for_keys = false;
-    for issuer in state.exchange.issuers().iter().filter(|one| one.enabled()) {
+    for issuer in state.issuers().iter().filter(|one| one.enabled()) {
         let (name, keys) = (issuer.name(), issuer.keys().status());
         if !keys.has_keys {
             waits_for_keys |= issuer.settings().required_for_ready;

@@ -264,7 +264,7 @@ pub async fn switch(
 
 /// All issuers: those from the file in its order, then those created by operators, by name.
 pub fn rows(state: &AdminState) -> Vec<IssuerRow> {
-    let (issuers, view) = (state.exchange.issuers(), state.live_config.view());
+    let (issuers, view) = (state.issuers(), state.live_config.view());
     let row = |issuer: &Arc<Issuer>| IssuerRow::of(issuer, &view);
     issuers.iter().map(row).collect()
 }
@@ -357,7 +357,7 @@ async fn first_keys(state: &AdminState, name: &str) {
 }
 
 fn find(state: &AdminState, name: &str) -> Result<Arc<Issuer>, ApiError> {
-    let issuers = state.exchange.issuers();
+    let issuers = state.issuers();
     issuers
         .by_name(name)
         .cloned()

@@ -46,7 +46,7 @@ pub async fn revoke_all(
     operator: Operator,
     Path((environment, user)): Path<(Uuid, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
-    if environment != state.exchange.minter().environment_id {
+    if environment != state.exchange().minter().environment_id {
         return Err(ApiError::not_found("environment"));
     }
     users::sign_out_everywhere(&state, &operator, user).await?;

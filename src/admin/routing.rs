@@ -70,7 +70,7 @@ pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
 /// The routes, by name.
 pub fn routes(state: &AdminState) -> Vec<RouteRow> {
     let snapshot = state.snapshot.load();
-    let mut routes = snapshot.routes.routes();
+    let mut routes = snapshot.proxy.routes.routes();
     routes.sort_by(|one, other| one.name.cmp(&other.name));
     let row = |route: &crate::route::Route| RouteRow {
         name: route.name.to_string(),
@@ -96,5 +96,5 @@ pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
         name: upstream.name().to_string(),
         servers: upstream.healthy().into_iter().map(server).collect(),
     };
-    snapshot.upstreams().map(row).collect()
+    snapshot.proxy.upstreams().map(row).collect()
 }

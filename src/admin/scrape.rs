@@ -9,8 +9,8 @@ use super::AdminState;
 
 /// All metrics, including the gauges that are only updated for a scrape.
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
-    state.exchange.measure();
-    for issuer in state.exchange.issuers().iter() {
+    state.exchange().measure();
+    for issuer in state.issuers().iter() {
         let keys = issuer.keys().status();
         let label = [issuer.name().as_ref()];
         state
@@ -29,7 +29,7 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     let healthy = &state.metrics.upstream_healthy;
     // Servers that a reload took away have no health.
     healthy.reset();
-    for upstream in state.snapshot.load().upstreams() {
+    for upstream in state.snapshot.load().proxy.upstreams() {
         for (server, addresses) in upstream.healthy() {
             healthy
                 .with_label_values(&[upstream.name().as_ref(), server])

@@ -203,7 +203,7 @@ pub async fn end(
     let known = state.store.session(sid).await?;
     known.ok_or_else(|| ApiError::not_found("session"))?;
     let ended = state
-        .exchange
+        .exchange()
         .end_session(sid, RevocationReason::Operator)
         .await?;
     let record = ended.ok_or_else(|| ApiError::not_found("session"))?;

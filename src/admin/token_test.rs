@@ -130,7 +130,7 @@ pub async fn explain(state: &AdminState, text: &str) -> Explanation {
 }
 
 async fn explain_token(state: &AdminState, token: &str) -> Explanation {
-    let issuers = state.exchange.issuers().clone();
+    let issuers = state.issuers();
     let explanation = jwt::explain(token, &issuers, UnixTime::now());
     let named = explanation.issuer.as_deref();
     let issuer = named.and_then(|name| issuers.by_name(name));
@@ -167,7 +167,7 @@ pub async fn explain_unsaved(
         .issuers
         .retain(|issuer| Some(&issuer.name.as_str().into()) != name.as_ref());
     let tried = made::issuer(&settings, &others)?;
-    let in_force = state.exchange.issuers().clone();
+    let in_force = state.issuers();
     let running = in_force.by_name(&tried.name);
     let wanted = tried.key_settings();
     let keys = match running.filter(|running| *running.keys().key_settings() == wanted) {

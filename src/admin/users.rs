@@ -291,7 +291,7 @@ pub async fn set_blocked(
     id: Uuid,
     blocked: bool,
 ) -> Result<User, ApiError> {
-    let user = state.exchange.set_blocked(id, blocked).await?;
+    let user = state.exchange().set_blocked(id, blocked).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let action = if blocked {
         "user.block"
@@ -304,7 +304,7 @@ pub async fn set_blocked(
 
 /// Takes a user out with everything known of them.
 pub async fn remove(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), ApiError> {
-    let user = state.exchange.delete_user(id).await?;
+    let user = state.exchange().delete_user(id).await?;
     user.ok_or_else(|| ApiError::not_found("user"))?;
     record(state, operator, "user.delete", id).await;
     Ok(())
@@ -319,7 +319,7 @@ pub async fn sign_out_everywhere(
     let user = state.store.user(id).await?;
     user.ok_or_else(|| ApiError::not_found("user"))?;
     state
-        .exchange
+        .exchange()
         .end_sessions(RevocationScope::User(id))
         .await?;
     record(state, operator, "user.sign_out", id).await;
@@ -328,7 +328,7 @@ pub async fn sign_out_everywhere(
 
 /// The `iss` of the configured issuer with this name or `iss`.
 fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
-    let issuers = state.exchange.issuers();
+    let issuers = state.issuers();
     let named = issuers
         .by_name(issuer)
         .filter(|issuer| issuer.settings().tenants.is_empty());

@@ -13,7 +13,7 @@ impl Exchange {
     /// How often [`Self::write_activity`] is to be called: often enough that another gateway does
     /// not take a busy session for an idle one.
     pub fn activity_interval(&self) -> Duration {
-        let timeout = self.settings.load().policy.idle_timeout;
+        let timeout = self.settings.policy.idle_timeout;
         timeout.map_or(LONGEST_INTERVAL, |timeout| {
             (timeout / 4).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
         })
@@ -25,9 +25,9 @@ impl Exchange {
     ///
     /// The store did not take all of it; the rest is tried again by the next call.
     pub async fn write_activity(&self) -> Result<(), StoreError> {
-        for batch in self.registry.unwritten().chunks(BATCH) {
+        for batch in self.shared.registry.unwritten().chunks(BATCH) {
             let activities: Vec<Activity> = batch.iter().map(|(activity, _)| *activity).collect();
-            self.store.touch(activities).await?;
+            self.shared.store.touch(activities).await?;
             for (activity, handle) in batch {
                 handle.wrote(activity.at);
             }
@@ -42,11 +42,11 @@ impl Exchange {
         sid: Uuid,
         handle: &Arc<SessionHandle>,
     ) -> Result<(), Rejection> {
-        let at = match (self.settings.load().policy.idle_timeout, handle.unwritten()) {
+        let at = match (self.settings.policy.idle_timeout, handle.unwritten()) {
             (Some(_), Some(at)) => at,
             _ => return Ok(()),
         };
-        let written = self.store.touch(vec![Activity { sid, at }]).await;
+        let written = self.shared.store.touch(vec![Activity { sid, at }]).await;
         written.map_err(|error| self.store_failed(&error))?;
         handle.wrote(at);
         Ok(())
@@ -97,7 +97,11 @@ mod tests {
             let gateway = with_timeout(60);
             let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
             let now = UnixTime::now().plus(Duration::from_secs(idle_for));
-            assert_eq!(session.is_valid(now), goes_on, "{idle_for}");
+            assert_eq!(
+                session.is_valid(now, gateway.here.version),
+                goes_on,
+                "{idle_for}"
+            );
         }
     }
 

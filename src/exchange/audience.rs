@@ -59,7 +59,7 @@ impl Exchange {
         if let Some(forwarded) = session.forwarded_to(audience) {
             return Ok(forwarded);
         }
-        let token = self.minter.readdress(session.token(), audience);
+        let token = self.shared.minter.readdress(session.token(), audience);
         session
             .keep_for(audience, token.map_err(mint_failed)?)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
@@ -68,8 +68,8 @@ impl Exchange {
     /// Whether a token of ours with this audience may be used at the gateway's own endpoints, and
     /// on routes without an audience of their own.
     pub fn is_for_gateway(&self, audience: &str) -> bool {
-        let settings = self.settings.load();
-        audience == self.minter.audience || settings.pages.iter().any(|page| page.admits(audience))
+        audience == self.shared.minter.audience
+            || self.settings.pages.iter().any(|page| page.admits(audience))
     }
 
     /// The refusal of a token that is for another.

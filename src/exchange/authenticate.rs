@@ -8,7 +8,7 @@ use super::digest::TokenDigest;
 use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, backchannel};
 use crate::clock::UnixTime;
 use crate::identity::{self, Client};
-use crate::jwt::Verified;
+use crate::jwt::{Refusal, Unverified, Verified};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
@@ -38,30 +38,34 @@ impl Exchange {
     /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or continues its session.
     pub(super) async fn authenticate(
         &self,
-        token: &str,
+        unverified: &Result<Unverified<'_>, Refusal>,
         digest: TokenDigest,
         client: Client,
         now: UnixTime,
         durable: Durable,
     ) -> Result<Authenticated, Rejection> {
-        let verified = match self.verify(token, now).await {
+        let verified = match self.verify(unverified, now).await {
             Ok(verified) => verified,
             Err(refusal) => {
                 let rejection = Rejection::from(&refusal);
                 if refusal.is_permanent() {
-                    self.refused
-                        .remember(digest, rejection, Some(&refusal), now);
+                    self.shared.refused.remember(
+                        digest,
+                        rejection,
+                        Some(&refusal),
+                        (now, self.version),
+                    );
                 }
                 return Err(rejection);
             }
         };
         if durable == Durable::Session {
-            self.rates.sign_in(&verified)?;
+            self.shared.rates.sign_in(&verified)?;
         }
         self.consume_login(&verified).await?;
         let sid = self.sid_of(&verified, 0);
         let token_end = end_of(&verified, now);
-        let asked = identity::sign_in(&verified, sid, &self.settings.load().policy, token_end, now);
+        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
         let request = SignIn {
             client_address: client.address,
             user_agent: client.user_agent,
@@ -104,7 +108,7 @@ impl Exchange {
     /// The session of a login token, in an epoch of its issuer (see [`Login::epoch`]).
     pub(super) fn sid_of(&self, verified: &Verified, epoch: u64) -> Uuid {
         let signed_part = verified.signed_part_digest();
-        self.sid_key.sid(&Login {
+        self.shared.sid_key.sid(&Login {
             iss: verified.iss(),
             sub: verified.subject(),
             mark: match verified.login_claim() {
@@ -126,18 +130,19 @@ impl Exchange {
         reopen: impl Fn(u64) -> Uuid,
     ) -> Result<(SignedIn, Lease), Rejection> {
         for _ in 0..SIGN_IN_ATTEMPTS {
-            let asked = self.registry.ask(request.sid);
-            let handle = &asked.lease.handle;
+            let pending = self.shared.registry.ask(request.sid);
+            let handle = &pending.lease.handle;
             self.write_before_idle(request.sid, handle).await?;
             if let Some(index) = index.filter(|_| !handle.is_known()) {
                 let until = request.now.plus(request.max_age).max(request.token_end);
                 let written = self
+                    .shared
                     .store
                     .put_session_alias(index, request.sid, until)
                     .await;
                 written.map_err(|e| self.store_failed(&e))?;
             }
-            let outcome = self.store.sign_in(request.clone()).await;
+            let outcome = self.shared.store.sign_in(request.clone()).await;
             let signed_in = match outcome.map_err(|e| self.store_failed(&e))? {
                 SignInOutcome::Live(signed_in) => signed_in,
                 SignInOutcome::Refused(SignInRefusal::IssuerWasDisabled(epoch)) => {
@@ -148,15 +153,15 @@ impl Exchange {
             };
             self.count_created(&request.issuer_name, &signed_in);
             for sid in &signed_in.displaced {
-                self.registry.end(*sid);
+                self.shared.registry.end(*sid);
                 self.count_end("session", RevocationReason::Displaced);
             }
             if signed_in.user_changed {
                 // Here at once; other gateways hear of it by the store's changes.
-                self.registry.revise_user(signed_in.user.id);
+                self.shared.registry.revise_user(signed_in.user.id);
                 continue;
             }
-            if let Some(lease) = self.registry.answered(asked, &signed_in.session) {
+            if let Some(lease) = self.shared.registry.answered(pending, &signed_in.session) {
                 return Ok((*signed_in, lease));
             }
         }
@@ -165,20 +170,26 @@ impl Exchange {
 
     fn count_created(&self, issuer: &str, signed_in: &SignedIn) {
         if signed_in.user_created {
-            self.metrics
+            self.shared
+                .metrics
                 .users_created
                 .with_label_values(&[issuer])
                 .inc();
             info!(issuer, user = %signed_in.user.id, "user created");
         }
         if signed_in.session_created {
-            self.metrics
+            self.shared
+                .metrics
                 .sessions_created
                 .with_label_values(&[issuer])
                 .inc();
         }
         if signed_in.email_taken {
-            self.metrics.emails_taken.with_label_values(&[issuer]).inc();
+            self.shared
+                .metrics
+                .emails_taken
+                .with_label_values(&[issuer])
+                .inc();
             warn!(issuer, user = %signed_in.user.id, "verified email belongs to another user");
         }
     }

@@ -27,12 +27,16 @@ impl Exchange {
     /// The token is refused or was used before, too many of that client were, or the store did not
     /// answer.
     pub async fn backchannel_logout(&self, token: &str, client: IpAddr) -> Result<(), Rejection> {
-        self.rates.may_try(Some(client))?;
+        self.shared.rates.may_try(Some(client))?;
         let now = UnixTime::now();
         let verified = self
             .with_keys(token, |issuers| jwt::verify_logout(token, issuers, now))
             .await
-            .inspect_err(|refusal| self.rates.count(Some(client), &Rejection::from(refusal)))
+            .inspect_err(|refusal| {
+                self.shared
+                    .rates
+                    .count(Some(client), &Rejection::from(refusal))
+            })
             .map_err(|refusal| refused(&refusal))?;
         let LogoutToken {
             issuer,
@@ -64,7 +68,7 @@ impl Exchange {
     ) -> Result<Option<End>, StoreError> {
         let sid = match logout {
             Logout::LoginOf { login, subject } => {
-                let first = self.sid_key.sid(&Login {
+                let first = self.shared.sid_key.sid(&Login {
                     iss,
                     sub: &subject,
                     mark: Mark::Claim(&login),
@@ -74,14 +78,18 @@ impl Exchange {
                 latest.unwrap_or(first)
             }
             Logout::Login(login) => {
-                let found = self.store.session_alias(index(iss, &login), now).await?;
+                let found = self
+                    .shared
+                    .store
+                    .session_alias(index(iss, &login), now)
+                    .await?;
                 let Some(session) = found else {
                     return Ok(None);
                 };
                 session.sid
             }
             Logout::Subject(subject) => {
-                let user = self.store.user_by_identity(iss, &subject).await?;
+                let user = self.shared.store.user_by_identity(iss, &subject).await?;
                 let scope = user.map(|user| RevocationScope::UserAtIssuer(user.id, iss.to_owned()));
                 return Ok(scope.map(End::Sessions));
             }
@@ -100,10 +108,15 @@ impl Exchange {
         subject: &str,
         now: UnixTime,
     ) -> Result<Option<Uuid>, StoreError> {
-        let Some(session) = self.store.session_alias(index(iss, login), now).await? else {
+        let Some(session) = self
+            .shared
+            .store
+            .session_alias(index(iss, login), now)
+            .await?
+        else {
             return Ok(None);
         };
-        let user = self.store.user_by_identity(iss, subject).await?;
+        let user = self.shared.store.user_by_identity(iss, subject).await?;
         let is_of_user = user.is_some_and(|user| user.id == session.user_id);
         Ok(is_of_user.then_some(session.sid))
     }

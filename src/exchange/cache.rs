@@ -10,6 +10,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 
 use super::digest::TokenDigest;
 use super::session::Session;
+use super::version::ConfigVersion;
 use crate::clock::UnixTime;
 use crate::jwt::{Generations, Issuer, Refusal};
 use crate::metrics::Metrics;
@@ -45,10 +46,15 @@ impl SessionCache {
         }
     }
 
-    /// The session, if what it was granted on still stands.
-    pub fn get(&self, digest: &TokenDigest, now: UnixTime) -> Option<Arc<Session>> {
+    /// The session, if what it was granted on still holds under this configuration.
+    pub fn get(
+        &self,
+        digest: &TokenDigest,
+        now: UnixTime,
+        version: ConfigVersion,
+    ) -> Option<Arc<Session>> {
         let session = self.sessions.get(digest)?;
-        if session.is_valid(now) {
+        if session.is_valid(now, version) {
             self.hits.inc();
             return Some(session);
         }
@@ -132,6 +138,8 @@ struct Refused {
     rejection: Rejection,
     /// When it was decided. A clock that was ahead then, and no longer is, may have decided it.
     at: UnixTime,
+    /// Under which configuration: others may have other bounds.
+    version: ConfigVersion,
     under: Option<Under>,
     /// From when on the issuer may be asked again whether it has other keys.
     doubtful_from: Option<Instant>,
@@ -152,14 +160,24 @@ impl RefusedTokens {
         }
     }
 
-    /// The refusal, if it would be decided again at the time `now`.
-    pub fn get(&self, digest: &TokenDigest, now: UnixTime) -> Option<Rejection> {
+    /// The refusal, if it would be decided again at the time `now` under this configuration.
+    pub fn get(
+        &self,
+        digest: &TokenDigest,
+        now: UnixTime,
+        version: ConfigVersion,
+    ) -> Option<Rejection> {
         let refused = self.refused.get(digest)?;
-        let same = refused
-            .under
-            .is_none_or(|under| under.generations == Generations::of(&under.issuer));
+        let same = match &refused.under {
+            Some(under) => {
+                under.issuer.is_in_force(version.number)
+                    && under.generations == Generations::of(&under.issuer)
+            }
+            None => true,
+        };
         let doubtful = refused.doubtful_from.is_some_and(|at| at <= Instant::now());
-        (same && !doubtful && refused.at <= now).then_some(refused.rejection)
+        let decided_alike = same && refused.version == version && refused.at <= now;
+        (decided_alike && !doubtful).then_some(refused.rejection)
     }
 
     /// Removes all entries from the cache.
@@ -174,7 +192,7 @@ impl RefusedTokens {
         digest: TokenDigest,
         rejection: Rejection,
         refusal: Option<&Refusal>,
-        at: UnixTime,
+        (at, version): (UnixTime, ConfigVersion),
     ) {
         let under = refusal.and_then(|refusal| refusal.issuer().zip(refusal.generations()));
         let doubtful_from = refusal
@@ -188,6 +206,7 @@ impl RefusedTokens {
         let refused = Refused {
             rejection,
             at,
+            version,
             under,
             doubtful_from,
         };
@@ -212,7 +231,12 @@ mod tests {
         let refusal = verify(&token, &issuers, NOW).unwrap_err();
         assert!(refusal.is_permanent());
         let (refused, digest) = (RefusedTokens::new(8), TokenDigest::of(&token));
-        refused.remember(digest, Rejection::from(&refusal), Some(&refusal), NOW);
+        refused.remember(
+            digest,
+            Rejection::from(&refusal),
+            Some(&refusal),
+            (NOW, ConfigVersion::FIRST),
+        );
         (issuers, refused, digest)
     }
 
@@ -225,17 +249,27 @@ mod tests {
     #[test]
     fn a_refusal_lasts_as_long_as_the_settings_and_keys_that_it_was_reached_under() {
         let (_issuers, refused, digest) = remembered(without_subject);
-        assert!(refused.get(&digest, NOW).is_some());
-        assert!(refused.get(&TokenDigest::of("another"), NOW).is_none());
+        assert!(refused.get(&digest, NOW, ConfigVersion::FIRST).is_some());
+        assert!(
+            refused
+                .get(&TokenDigest::of("another"), NOW, ConfigVersion::FIRST)
+                .is_none()
+        );
 
         let (issuers, refused, digest) = remembered(without_subject);
         issuers.by_name("idp").unwrap().invalidate();
-        assert!(refused.get(&digest, NOW).is_none(), "under other settings");
+        assert!(
+            refused.get(&digest, NOW, ConfigVersion::FIRST).is_none(),
+            "under other settings"
+        );
 
         let (issuers, refused, digest) = remembered(without_subject);
         let keys = json!({ "keys": [Signer::new("ES256").jwk("k")] }).to_string();
         let keys = KeySet::parse(keys.as_bytes()).unwrap();
         issuers.by_name("idp").unwrap().keys().turn_over(keys);
-        assert!(refused.get(&digest, NOW).is_none(), "under other keys");
+        assert!(
+            refused.get(&digest, NOW, ConfigVersion::FIRST).is_none(),
+            "under other keys"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The change of what an exchange is configured by, while requests come.
+//! From one configuration to the next.
 
 use std::sync::Arc;
 
@@ -6,21 +6,44 @@ use super::{Exchange, Settings};
 use crate::jwt::Issuers;
 
 impl Exchange {
-    /// Puts other issuers and settings in force, from the next request on. Issuers that are in both
-    /// keep the sessions that they vouch for; others are retired, and their tokens, cached or not,
-    /// are verified again.
-    pub fn reconfigure(&self, issuers: Arc<Issuers>, settings: Settings) {
-        let earlier = self.issuers.swap(Arc::clone(&issuers));
-        let before = self.settings.swap(Arc::new(settings));
-        for issuer in earlier.iter() {
-            if !issuers.iter().any(|other| Arc::ptr_eq(other, issuer)) {
-                issuer.retire();
+    /// The exchange of the next configuration. Nothing is in force before [`Self::supersede`].
+    pub fn succeeding(&self, issuers: Arc<Issuers>, settings: Settings) -> Self {
+        let version = self.version.next(self.settings.make_sessions_of(&settings));
+        for issuer in issuers.iter() {
+            if !self.has(issuer) {
+                issuer.enters(version.number);
             }
         }
-        if !before.make_sessions_of(&self.settings.load()) {
-            self.sessions.forget_all();
+        Self {
+            shared: Arc::clone(&self.shared),
+            issuers,
+            settings: Arc::new(settings),
+            version,
         }
-        // What was refused by its form alone was so within bounds that may be others now.
-        self.refused.forget_all();
+    }
+
+    /// Takes over from the exchange of the configuration before, right before requests get this one.
+    /// Those that have the other keep it: under this one, and later, what its issuers vouched for is
+    /// void, unless they are in both.
+    pub fn supersede(&self, earlier: &Self) {
+        for issuer in earlier.issuers.iter() {
+            if !self.has(issuer) {
+                issuer.leaves(self.version.number);
+            }
+        }
+        let most = self.settings.max_staleness.map(Arc::new);
+        self.shared.max_staleness.store(most);
+    }
+
+    /// Forgets what no request can use any more, once none gets the configuration before.
+    pub fn forget_superseded(&self, earlier: &Self) {
+        if self.version.era != earlier.version.era {
+            self.shared.sessions.forget_all();
+        }
+        self.shared.refused.forget_all();
+    }
+
+    fn has(&self, issuer: &Arc<crate::jwt::Issuer>) -> bool {
+        self.issuers.iter().any(|own| Arc::ptr_eq(own, issuer))
     }
 }

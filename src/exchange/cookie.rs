@@ -23,7 +23,7 @@ impl Exchange {
         session: &Session,
         own: impl FnOnce() -> Option<Credential<'a>> + Send,
     ) -> Option<CookieValue> {
-        if !self.settings.load().session_cookie {
+        if !self.settings.session_cookie {
             return None;
         }
         if let Some(own) = own() {
@@ -39,6 +39,7 @@ impl Exchange {
         }
         let value = CookieValue::generate()?;
         let kept = self
+            .shared
             .store
             .put_session_alias(value.digest(), session.sid(), session.expires_at())
             .await;
@@ -51,7 +52,7 @@ impl Exchange {
 
     /// Whether a presented value is to be looked up as a session cookie.
     pub(super) fn is_cookie(&self, credential: &Credential<'_>) -> bool {
-        self.settings.load().session_cookie
+        self.settings.session_cookie
             && credential.source == Source::SessionCookie
             && cookie::is_opaque(credential.token.expose())
     }
@@ -63,7 +64,11 @@ impl Exchange {
         digest: TokenDigest,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
-        let found = self.store.session_alias(cookie::digest(value), now).await;
+        let found = self
+            .shared
+            .store
+            .session_alias(cookie::digest(value), now)
+            .await;
         let found = found.map_err(|error| self.store_failed(&error))?;
         let live = match found {
             Some(session) => self.live_session(session.sid, now).await,
@@ -75,11 +80,14 @@ impl Exchange {
         let (record, lease) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin.
             if rejection.code == Code::LoginRequired {
-                self.refused.remember(digest, *rejection, None, now);
+                self.shared
+                    .refused
+                    .remember(digest, *rejection, None, (now, self.version));
             }
         })?;
         let user = self.user_of(&record).await?;
         let token = self
+            .shared
             .minter
             .mint(&user, &record, now, record.expires_at)
             .map_err(super::mint_failed)?;

@@ -16,20 +16,20 @@ impl Exchange {
     pub async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let stop = stopped.wait_for(|stop| *stop);
         tokio::pin!(stop);
-        let mut hint = self.store.latest_change();
-        let mut seen = self.changes_from;
+        let mut hint = self.shared.store.latest_change();
+        let mut seen = self.shared.changes_from;
         let mut failing = false;
         let mut current_at = Instant::now();
-        self.freshness
-            .renew(current_at, self.settings.load().max_staleness);
+        self.shared
+            .freshness
+            .renew(current_at, self.max_staleness());
         loop {
             // What ends while the store is asked may not be in its answer.
             let asked_at = Instant::now();
             match self.catch_up_in_time(&mut seen).await {
                 Ok(()) => {
                     current_at = asked_at;
-                    self.freshness
-                        .renew(asked_at, self.settings.load().max_staleness);
+                    self.shared.freshness.renew(asked_at, self.max_staleness());
                     if std::mem::take(&mut failing) {
                         info!("the store's changes are received again");
                     }
@@ -42,13 +42,8 @@ impl Exchange {
             }
             let lag = current_at.elapsed();
             let seconds = i64::try_from(lag.as_secs()).unwrap_or(i64::MAX);
-            self.metrics.store_feed_lag.set(seconds);
-            if self
-                .settings
-                .load()
-                .max_staleness
-                .is_some_and(|most| lag >= most)
-            {
+            self.shared.metrics.store_feed_lag.set(seconds);
+            if self.max_staleness().is_some_and(|most| lag >= most) {
                 self.start_over();
             }
             tokio::select! {
@@ -62,7 +57,7 @@ impl Exchange {
 
     /// Until the next look: soon enough that what is held is renewed before its time is over.
     fn pause(&self) -> Duration {
-        let most = self.settings.load().max_staleness;
+        let most = self.max_staleness();
         most.map_or(POLL_INTERVAL, |most| {
             (most / 2).clamp(SHORTEST_PAUSE, POLL_INTERVAL)
         })
@@ -70,22 +65,27 @@ impl Exchange {
 
     /// Told each time that a setting of the store has another value, at this gateway or another.
     pub fn setting_changes(&self) -> watch::Receiver<u64> {
-        self.setting_changes.subscribe()
+        self.shared.setting_changes.subscribe()
     }
 
     /// Within the time that sessions may be trusted without it: a store that hangs is as silent as
     /// one that fails.
     async fn catch_up_in_time(&self, seen: &mut Position) -> Result<(), StoreError> {
-        let Some(most) = self.settings.load().max_staleness else {
+        let Some(most) = self.max_staleness() else {
             return self.catch_up(seen).await;
         };
         let caught_up = timeout(most, self.catch_up(seen)).await;
         caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no response in time".to_owned())))
     }
 
+    /// By the configuration in force, whichever this exchange is of: there is one follower.
+    fn max_staleness(&self) -> Option<Duration> {
+        self.shared.max_staleness.load().as_deref().copied()
+    }
+
     /// Ends what is held when nothing was heard of the store for too long.
     pub(super) fn check_freshness(&self) {
-        if self.freshness.is_over() {
+        if self.shared.freshness.is_over() {
             self.start_over();
         }
     }
@@ -93,12 +93,12 @@ impl Exchange {
     fn start_over(&self) {
         let now = Instant::now();
         self.invalidate_all();
-        self.freshness.start_over(now);
+        self.shared.freshness.start_over(now);
     }
 
     /// Ends every session here, and here alone: the next request of each asks the store again.
     pub(super) fn invalidate_all(&self) {
-        let sessions = self.registry.end_all();
+        let sessions = self.shared.registry.end_all();
         if sessions > 0 {
             warn!(
                 sessions,
@@ -109,12 +109,12 @@ impl Exchange {
 
     pub(super) async fn catch_up(&self, seen: &mut Position) -> Result<(), StoreError> {
         loop {
-            let batch = self.store.changes_since(*seen, BATCH).await?;
+            let batch = self.shared.store.changes_since(*seen, BATCH).await?;
             if batch.set_back || batch.lost {
                 if batch.set_back {
                     // Numbers mean something else now: none of what is held can be compared with
                     // an end, so that each session has to be asked for.
-                    let sessions = self.registry.end_all();
+                    let sessions = self.shared.registry.end_all();
                     warn!(
                         sessions,
                         "the store was set back, to a copy or another server; all sessions are \
@@ -125,7 +125,7 @@ impl Exchange {
                     self.look_up_again().await?;
                 }
                 self.maintain_keys().await;
-                self.setting_changes.send_modify(|count| *count += 1);
+                self.shared.setting_changes.send_modify(|count| *count += 1);
                 *seen = batch.latest;
                 continue;
             }
@@ -142,7 +142,7 @@ impl Exchange {
             for change in &batch.changes {
                 self.apply(change);
                 if matches!(change.kind, ChangeKind::SettingChanged(_)) {
-                    self.setting_changes.send_modify(|count| *count += 1);
+                    self.shared.setting_changes.send_modify(|count| *count += 1);
                 }
             }
             *seen = last.into();

@@ -119,21 +119,23 @@ async fn what_was_begun_under_other_settings_is_not_remembered() {
     for changes in [true, false] {
         let gateway = Arc::new(TestExchange::new());
         let token = gateway.token("alice", "1");
+        let mut settings = (*gateway.here.settings).clone();
+        if changes {
+            settings.forward = Forward {
+                scheme: "Token".to_owned(),
+                ..settings.forward
+            };
+        }
+        let issuers = Arc::clone(gateway.here.issuers());
+        let next = gateway.here.succeeding(issuers, settings);
         held_after_the_answer(&gateway, &token, async || {
-            if changes {
-                let mut settings = (**gateway.here.settings.load()).clone();
-                settings.forward = Forward {
-                    scheme: "Token".to_owned(),
-                    ..settings.forward
-                };
-                let issuers = Arc::clone(&gateway.here.issuers());
-                gateway.here.reconfigure(issuers, settings);
-            }
+            next.supersede(&gateway.here);
+            next.forget_superseded(&gateway.here);
         })
         .await
         .unwrap();
         assert_eq!(gateway.here.remembers(&token), !changes);
-        let session = gateway.present(&token).await.unwrap();
+        let session = gateway.present_at(&next, &token).await.unwrap();
         let forwarded = session.forwarded().to_str().unwrap();
         assert_eq!(forwarded.starts_with("Token "), changes, "{forwarded}");
     }

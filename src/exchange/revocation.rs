@@ -28,8 +28,12 @@ impl Exchange {
         sid: Uuid,
         cause: RevocationReason,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let ended = self.store.end_session(sid, cause, UnixTime::now()).await?;
-        self.registry.end(sid);
+        let ended = self
+            .shared
+            .store
+            .end_session(sid, cause, UnixTime::now())
+            .await?;
+        self.shared.registry.end(sid);
         self.count_end("session", cause);
         info!(%sid, ?cause, "session ended");
         Ok(ended)
@@ -43,7 +47,7 @@ impl Exchange {
     /// The store did not write it down, or there is no such signing key.
     pub async fn end_sessions(&self, scope: RevocationScope) -> Result<(), StoreError> {
         let now = UnixTime::now();
-        self.store.end_sessions(scope.clone(), now).await?;
+        self.shared.store.end_sessions(scope.clone(), now).await?;
         self.count_end(scope.label(), scope.cause());
         let sessions = self.end_many_here(&scope, u64::MAX);
         info!(?scope, sessions, "sessions ended");
@@ -58,12 +62,13 @@ impl Exchange {
     /// The store wrote neither down.
     pub(super) async fn end_once(&self, once: Once, end: Option<End>) -> Result<bool, StoreError> {
         let first = self
+            .shared
             .store
             .end_once(once, end.clone(), UnixTime::now())
             .await?;
         match end.filter(|_| first) {
             Some(End::Session(sid, cause)) => {
-                self.registry.end(sid);
+                self.shared.registry.end(sid);
                 self.count_end("session", cause);
                 info!(%sid, ?cause, "session ended");
             }
@@ -96,7 +101,7 @@ impl Exchange {
     /// afterwards, if there is one.
     pub async fn set_blocked(&self, id: Uuid, blocked: bool) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
-        let user = self.store.set_blocked(id, blocked, now).await?;
+        let user = self.shared.store.set_blocked(id, blocked, now).await?;
         if blocked {
             self.count_end("user", RevocationReason::UserRemoved);
             self.end_many_here(&RevocationScope::User(id), u64::MAX);
@@ -108,7 +113,7 @@ impl Exchange {
     pub async fn delete_user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
         let until = now.plus(TOMBSTONE);
-        let user = self.store.delete_user(id, now, until).await?;
+        let user = self.shared.store.delete_user(id, now, until).await?;
         self.count_end("user", RevocationReason::UserRemoved);
         self.end_many_here(&RevocationScope::User(id), u64::MAX);
         Ok(user)
@@ -119,7 +124,7 @@ impl Exchange {
         let sequence = change.sequence;
         match &change.kind {
             ChangeKind::SessionEnded(sid) => {
-                self.registry.end(*sid);
+                self.shared.registry.end(*sid);
             }
             ChangeKind::SessionsEnded(scope) => {
                 self.end_many_here(scope, sequence);
@@ -127,7 +132,7 @@ impl Exchange {
             ChangeKind::UserBlocked(user) | ChangeKind::UserDeleted(user) => {
                 self.end_many_here(&RevocationScope::User(*user), sequence);
             }
-            ChangeKind::UserChanged(user) => self.registry.revise_user(*user),
+            ChangeKind::UserChanged(user) => self.shared.registry.revise_user(*user),
             ChangeKind::UserUnblocked(_) => {}
             ChangeKind::SettingChanged(_) | ChangeKind::SigningKeysChanged => {}
         }
@@ -136,22 +141,22 @@ impl Exchange {
     /// Ends what the store no longer calls alive, for when changes were missed.
     pub(super) async fn look_up_again(&self) -> Result<(), StoreError> {
         let now = UnixTime::now();
-        self.registry.revise_all();
-        for sid in self.registry.sids() {
-            let session = self.store.session(sid).await?;
+        self.shared.registry.revise_all();
+        for sid in self.shared.registry.sids() {
+            let session = self.shared.store.session(sid).await?;
             if session.is_none_or(|session| session.ended.is_some() || session.expires_at <= now) {
-                self.registry.end(sid);
+                self.shared.registry.end(sid);
             }
         }
         Ok(())
     }
 
     fn end_many_here(&self, scope: &RevocationScope, sequence: u64) -> usize {
-        self.registry.end_many(&MassEnd { scope, sequence })
+        self.shared.registry.end_many(&MassEnd { scope, sequence })
     }
 
     pub(super) fn count_end(&self, scope: &str, cause: RevocationReason) {
-        let ends = &self.metrics.session_ends;
+        let ends = &self.shared.metrics.session_ends;
         ends.with_label_values(&[scope, cause.label()]).inc();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::session::Provenance;
-use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, Session, Settings};
+use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, Session};
 use crate::clock::UnixTime;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
@@ -21,13 +21,13 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
         // Before the token is read: a set of keys that is replaced in between is no longer trusted.
-        let mut key_validity = self.minter.keys.keyring().key_validity();
-        let claims = match self.minter.read(token, now) {
+        let mut key_validity = self.shared.minter.keys.keyring().key_validity();
+        let claims = match self.shared.minter.read(token, now) {
             // Another gateway may have begun to sign with a key that we have not heard of.
-            Err(SelfIssuedError::UnknownKey) if self.minter.keys.may_look(now) => {
+            Err(SelfIssuedError::UnknownKey) if self.shared.minter.keys.may_look(now) => {
                 self.maintain_keys().await;
-                key_validity = self.minter.keys.keyring().key_validity();
-                self.minter.read(token, now)
+                key_validity = self.shared.minter.keys.keyring().key_validity();
+                self.shared.minter.read(token, now)
             }
             decided => decided,
         };
@@ -40,10 +40,10 @@ impl Exchange {
         let token = SessionToken {
             text: token.to_owned(),
             expires_at: claims.exp.min(record.expires_at),
-            scopes: self.minter.scopes_of(&claims.scope),
+            scopes: self.shared.minter.scopes_of(&claims.scope),
             key_validity,
         };
-        let restated = self.minter.restate(&token.text, &user, &record);
+        let restated = self.shared.minter.restate(&token.text, &user, &record);
         let token = match restated.map_err(super::mint_failed)? {
             None => token,
             Some(SessionToken {
@@ -69,25 +69,23 @@ impl Exchange {
         token: SessionToken,
         lease: Lease,
     ) -> Result<Session, Rejection> {
-        let settings = self.settings.load();
-        let issuer = self.issuer_in_force(&record.iss, &settings)?;
+        let issuer = self.issuer_in_force(&record.iss)?;
         let provenance = Provenance::Own { issuer };
-        Session::new(provenance, user, record, token, lease, &settings)
+        let made_for = (&*self.settings, self.version);
+        Session::new(provenance, user, record, token, lease, made_for)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 
     /// The issuer of a session, with its generation, as long as sessions end with their issuers.
-    fn issuer_in_force(
-        &self,
-        iss: &str,
-        settings: &Settings,
-    ) -> Result<Option<(Arc<Issuer>, u64)>, Rejection> {
-        if settings.outlive_issuer {
+    fn issuer_in_force(&self, iss: &str) -> Result<Option<(Arc<Issuer>, u64)>, Rejection> {
+        if self.settings.outlive_issuer {
             return Ok(None);
         }
         let gone = |reason| Rejection::new(Code::LoginRequired, reason);
-        let issuers = self.issuers.load();
-        let issuer = issuers.get(iss).ok_or_else(|| gone("issuer_removed"))?;
+        let issuer = self
+            .issuers
+            .get(iss)
+            .ok_or_else(|| gone("issuer_removed"))?;
         // Before the switch is looked at: a turn in between makes another generation.
         let generation = issuer.generation();
         match issuer.enabled() {
@@ -103,21 +101,21 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<(SessionRecord, Lease), Rejection> {
         for _ in 0..SIGN_IN_ATTEMPTS {
-            let asked = self.registry.ask(sid);
-            let found = self.store.session(sid).await;
+            let pending = self.shared.registry.ask(sid);
+            let found = self.shared.store.session(sid).await;
             let record = found
                 .map_err(|e| self.store_failed(&e))?
                 .ok_or_else(|| Rejection::new(Code::TokenInvalid, "session_unknown"))?;
             if record.ended.is_some() || record.expires_at <= now {
                 return Err(Rejection::new(Code::LoginRequired, "session_ended"));
             }
-            self.registry.bind(&asked.lease.handle, &record);
-            if asked.lease.handle.is_idle(now) {
+            self.shared.registry.bind(&pending.lease.handle, &record);
+            if pending.lease.handle.is_idle(now) {
                 let ended = self.end_session(sid, RevocationReason::Idle).await;
                 ended.map_err(|e| self.store_failed(&e))?;
                 return Err(Rejection::new(Code::LoginRequired, "session_idle"));
             }
-            if let Some(lease) = self.registry.answered(asked, &record) {
+            if let Some(lease) = self.shared.registry.answered(pending, &record) {
                 return Ok((record, lease));
             }
         }
@@ -130,7 +128,7 @@ impl Exchange {
             let (id, opened_at) = (session.user_id, session.opened_at);
             return Ok(User::of_workload(id, Vec::new(), opened_at));
         }
-        let user = self.store.user(session.user_id).await;
+        let user = self.shared.store.user(session.user_id).await;
         user.map_err(|e| self.store_failed(&e))?
             .filter(|user| !user.blocked)
             .ok_or_else(|| Rejection::new(Code::Forbidden, "user_blocked"))

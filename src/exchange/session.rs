@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::session_handle::{Lease, SessionHandle};
 use super::settings::Settings;
+use super::version::ConfigVersion;
 use crate::claims::KnownClaims;
 use crate::clock::{ShortTime, UnixTime};
 use crate::jwks::KeyValidity;
@@ -24,8 +25,10 @@ pub struct Session {
     issuer: Option<Arc<Issuer>>,
     /// The key that signed the external token; `None`: the token is one of our own.
     signed_by: Option<KeyValidity>,
-    /// The issuer's settings when it was asked, cut to what is left of room.
-    generation: u32,
+    /// How often the issuer had been switched when it was asked, cut to what is left of room.
+    generation: u16,
+    /// That of the configuration that it was made for.
+    era: u16,
     minted: TokenKeyValidity,
     /// It knows the session's id and the user.
     handle: Arc<SessionHandle>,
@@ -113,7 +116,7 @@ impl Session {
         record: &SessionRecord,
         token: SessionToken,
         lease: Lease,
-        settings: &Settings,
+        (settings, version): (&Settings, ConfigVersion),
     ) -> Option<Self> {
         let forwarded = field(&settings.forward.scheme, &token.text)?;
         let keeps_facts =
@@ -131,6 +134,7 @@ impl Session {
             issuer,
             signed_by,
             generation: shortened(generation.unwrap_or_default()),
+            era: version.era,
             minted: token.key_validity,
             handle: lease.handle,
             forwarded,
@@ -154,13 +158,14 @@ impl Session {
         self.facts.as_ref()?.fence.as_deref()
     }
 
-    /// Whether everything that it was granted on still stands.
-    pub fn is_valid(&self, now: UnixTime) -> bool {
+    /// Whether everything that it was granted on still holds, under this configuration.
+    pub fn is_valid(&self, now: UnixTime, version: ConfigVersion) -> bool {
         now < self.fresh_until.into()
+            && self.era == version.era
             && self.handle.is_valid_at(now)
             && self.handle.revision() == self.revision
             && self.minted.is_valid()
-            && self.is_vouched_for()
+            && self.is_vouched_for(version)
     }
 
     /// The name of the issuer whose token was presented; `None` for a token of our own.
@@ -169,9 +174,11 @@ impl Session {
         self.issuer.as_ref().map(|issuer| &**issuer.name())
     }
 
-    fn is_vouched_for(&self) -> bool {
+    fn is_vouched_for(&self, version: ConfigVersion) -> bool {
         let is_in_force = self.issuer.as_ref().is_none_or(|issuer| {
-            issuer.enabled() && shortened(issuer.generation()) == self.generation
+            issuer.enabled()
+                && issuer.is_in_force(version.number)
+                && shortened(issuer.generation()) == self.generation
         });
         is_in_force && self.signed_by.as_ref().is_none_or(KeyValidity::is_valid)
     }
@@ -320,9 +327,9 @@ fn field(scheme: &str, token: &str) -> Option<HeaderValue> {
     Some(field)
 }
 
-/// The low half of a count, which tells apart all values that are near each other.
-fn shortened(generation: u64) -> u32 {
-    generation as u32
+/// The lowest part of a count, which tells apart all values that are near each other.
+fn shortened(generation: u64) -> u16 {
+    generation as u16
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{Durable, Exchange, Session, mint_failed};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
-use crate::jwt;
+use crate::jwt::Unverified;
 use crate::rejection::{Code, Rejection};
 use crate::session::{SessionToken, Terms};
 use crate::store::{SessionRecord, User};
@@ -43,10 +43,10 @@ impl Exchange {
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
         let attempt = client.address.filter(|_| credential.is_attempt());
-        self.rates.may_try(attempt)?;
+        self.shared.rates.may_try(attempt)?;
         self.try_grant(credential, digest, client)
             .await
-            .inspect_err(|rejection| self.rates.count(attempt, rejection))
+            .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))
     }
 
     async fn try_grant(
@@ -57,13 +57,14 @@ impl Exchange {
     ) -> Result<Granted, Rejection> {
         let token = credential.token.expose();
         let now = UnixTime::now();
-        if let Some(rejection) = self.refused.get(&digest, now) {
+        if let Some(rejection) = self.shared.refused.get(&digest, now, self.version) {
             return Err(rejection);
         }
-        let iss = jwt::unverified_issuer(token).unwrap_or_default();
-        self.check_place(credential, &iss)?;
+        let unverified = Unverified::parse(token, self.issuers.max_token_size());
+        let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
+        self.check_place(credential, iss.as_deref().unwrap_or_default())?;
         let authenticated = self
-            .authenticate(token, digest, client, now, Durable::Session)
+            .authenticate(&unverified, digest, client, now, Durable::Session)
             .await?;
         let signed_in = authenticated.signed_in;
         Ok(Granted {
@@ -82,7 +83,7 @@ impl Exchange {
     ///
     /// The session or its user is gone, or the store did not answer.
     pub async fn account(&self, session: &Session) -> Result<Account, Rejection> {
-        let record = self.store.session(session.sid()).await;
+        let record = self.shared.store.session(session.sid()).await;
         let record = record.map_err(|error| self.store_failed(&error))?;
         let record = record
             .filter(|record| record.ended.is_none() && record.user_id == session.user())
@@ -100,7 +101,8 @@ impl Exchange {
     /// The key did not sign.
     pub fn mint(&self, account: &Account, terms: &Terms) -> Result<SessionToken, Rejection> {
         let Account { user, session } = account;
-        self.minter
+        self.shared
+            .minter
             .mint_as(user, session, UnixTime::now(), terms)
             .map_err(mint_failed)
     }
@@ -116,7 +118,8 @@ impl Exchange {
         terms: &Terms,
     ) -> Result<SessionToken, Rejection> {
         let Account { user, session } = account;
-        self.minter
+        self.shared
+            .minter
             .mint_account(user, session, UnixTime::now(), terms)
             .map_err(mint_failed)
     }

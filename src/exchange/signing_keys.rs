@@ -11,16 +11,16 @@ impl Exchange {
     /// Does what the schedule asks for and takes over what other gateways did. What fails is
     /// tried again by the next call; until then the keys stay as they are.
     pub async fn maintain_keys(&self) {
-        if let Err(error) = self.minter.keys.tend(&*self.store).await {
+        if let Err(error) = self.shared.minter.keys.tend(&*self.shared.store).await {
             warn!(%error, "the signing keys could not be rotated");
         }
     }
 
     /// Measures how old they are.
     pub(super) fn measure_keys(&self) {
-        let keys = &self.minter.keys;
+        let keys = &self.shared.minter.keys;
         let (keyring, now) = (keys.keyring(), UnixTime::now());
-        let ages = &self.metrics.signing_key_age;
+        let ages = &self.shared.metrics.signing_key_age;
         ages.reset();
         for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
             // A current key that does not sign is one of a former algorithm.
@@ -39,7 +39,7 @@ impl Exchange {
         let rotation = keys.schedule().rotate_every.filter(|_| !keys.are_files());
         if let Some(rotation) = rotation {
             let seconds = i64::try_from(rotation.as_secs()).unwrap_or(i64::MAX);
-            let gauge = &self.metrics.signing_key_rotation;
+            let gauge = &self.shared.metrics.signing_key_rotation;
             gauge.with_label_values::<&str>(&[]).set(seconds);
         }
     }
@@ -50,7 +50,7 @@ impl Exchange {
     ///
     /// The store did not answer, or a file of theirs cannot be read.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, KeysError> {
-        self.minter.keys.records(&*self.store).await
+        self.shared.minter.keys.records(&*self.shared.store).await
     }
 
     /// Lets the next signing key sign once it has been published for long enough, or `at_once`,
@@ -60,7 +60,11 @@ impl Exchange {
     ///
     /// The store did not answer, or a key cannot be used.
     pub async fn rotate_signing_keys(&self, at_once: bool) -> Result<(), KeysError> {
-        self.minter.keys.rotate(&*self.store, at_once).await
+        self.shared
+            .minter
+            .keys
+            .rotate(&*self.shared.store, at_once)
+            .await
     }
 
     /// Ends every session that may have a token signed with a leaked key, and deletes the key. If
@@ -70,21 +74,21 @@ impl Exchange {
     ///
     /// As [`Self::rotate_signing_keys`]; `Conflict` of the store: there is no such key.
     pub async fn revoke_signing_key(&self, kid: &str) -> Result<(), KeysError> {
-        let keys = &self.minter.keys;
+        let keys = &self.shared.minter.keys;
         if keys.are_files() {
             // Nothing is ended before it is known that the key goes.
             return Err(KeysError::InFiles);
         }
-        keys.tend(&*self.store).await?;
+        keys.tend(&*self.shared.store).await?;
         let signs = keys
             .keyring()
             .keys()
             .any(|key| key.kid == kid && key.state == KeyState::Current);
         if signs {
-            keys.rotate(&*self.store, true).await?;
+            keys.rotate(&*self.shared.store, true).await?;
         }
         self.end_sessions(RevocationScope::SigningKey(kid.to_owned()))
             .await?;
-        keys.forget(&*self.store, kid).await
+        keys.forget(&*self.shared.store, kid).await
     }
 }

@@ -48,8 +48,12 @@ impl Exchange {
     /// It was used as an assertion, or the store did not answer.
     pub(super) async fn consume_login(&self, verified: &Verified) -> Result<(), Rejection> {
         let scope = verified.claims().text("scope").unwrap_or_default();
-        let settings = self.settings.load_full();
-        let is_guarded = |scope: &str| settings.step_up_scopes.iter().any(|known| known == scope);
+        let is_guarded = |scope: &str| {
+            self.settings
+                .step_up_scopes
+                .iter()
+                .any(|known| known == scope)
+        };
         let mut scopes = scope.split_ascii_whitespace().peekable();
         let could_be_assertion = scopes.peek().is_some() && scopes.all(is_guarded);
         let Some(jti) = verified.token_id().filter(|_| could_be_assertion) else {
@@ -64,7 +68,7 @@ impl Exchange {
     }
 
     async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, Rejection> {
-        let consumed = self.store.is_consumed(scope, id).await;
+        let consumed = self.shared.store.is_consumed(scope, id).await;
         consumed.map_err(|error| self.store_failed(&error))
     }
 
@@ -79,7 +83,7 @@ impl Exchange {
         id: &str,
         until: UnixTime,
     ) -> Result<bool, Rejection> {
-        let spent = self.store.consume_once(scope, id, until).await;
+        let spent = self.shared.store.consume_once(scope, id, until).await;
         spent.map_err(|error| self.store_failed(&error))
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn form(token: &Token<'_>, header: &Header, issuer: &Issuer) -> Resul
 
 /// The claims of a token whose signer says some of them in the header, under the rules of an issuer
 /// with such signers. Both are signed.
-pub(super) fn supplied(mut claims: Claims, header: &Header, issuers: &Issuers) -> Claims {
+pub(super) fn supplied(mut claims: Arc<Claims>, header: &Header, issuers: &Issuers) -> Arc<Claims> {
     let Some(signer) = &header.signer else {
         return claims;
     };
@@ -84,7 +84,7 @@ pub(super) fn supplied(mut claims: Claims, header: &Header, issuers: &Issuers) -
     if entry.is_some_and(|entry| !entry.issuer.settings().signers.is_empty()) {
         for (name, value) in &signer.claims {
             if let Some(value) = value {
-                claims.supply(name, value);
+                Arc::make_mut(&mut claims).supply(name, value);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! check endpoint.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -136,7 +137,9 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         .as_ref()
         .map(Claims::parse)
         .map(|claims| match &header {
-            Some(Ok(header)) => claims.map(|claims| checks::supplied(claims, header, issuers)),
+            Some(Ok(header)) => claims.map(|claims| {
+                Arc::unwrap_or_clone(checks::supplied(Arc::new(claims), header, issuers))
+            }),
             _ => claims,
         });
     let entry = match &claims {

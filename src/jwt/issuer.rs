@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::config;
 use crate::config::issuer::AcceptedIss;
@@ -16,6 +16,9 @@ pub struct Issuer {
     keys: Arc<IssuerKeys>,
     enabled: AtomicBool,
     generation: AtomicU64,
+    /// The first configuration under which it is in force, and the first under which it no longer is.
+    since: AtomicU32,
+    until: AtomicU32,
 }
 
 impl Issuer {
@@ -25,6 +28,8 @@ impl Issuer {
             name: settings.name.as_str().into(),
             enabled: AtomicBool::new(settings.enabled),
             generation: AtomicU64::new(0),
+            since: AtomicU32::new(0),
+            until: AtomicU32::new(u32::MAX),
             settings,
             keys,
         }
@@ -68,10 +73,20 @@ impl Issuer {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Retires it permanently: it refuses everything from now on, and nothing that it vouched for
-    /// is valid any longer.
-    pub fn retire(&self) {
-        self.set_enabled(false);
+    /// Says which configuration, by its number, is the first that has it.
+    pub fn enters(&self, configuration: u32) {
+        self.since.store(configuration, Ordering::Release);
+    }
+
+    /// Says which configuration, by its number, is the first that no longer has it.
+    pub fn leaves(&self, configuration: u32) {
+        self.until.store(configuration, Ordering::Release);
+    }
+
+    /// Whether a configuration has it.
+    pub fn is_in_force(&self, configuration: u32) -> bool {
+        self.since.load(Ordering::Acquire) <= configuration
+            && configuration < self.until.load(Ordering::Acquire)
     }
 
     /// Voids every verdict reached so far.

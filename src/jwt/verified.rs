@@ -18,7 +18,7 @@ pub struct Verified {
     pub(super) issuer: Arc<Issuer>,
     pub(super) generations: Generations,
     pub(super) key_validity: KeyValidity,
-    pub(super) claims: Claims,
+    pub(super) claims: Arc<Claims>,
     pub(super) iss: String,
     pub(super) subject: String,
     pub(super) expires_at: UnixTime,

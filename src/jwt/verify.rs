@@ -1,5 +1,6 @@
 //! From a token's text to [`Verified`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -14,9 +15,59 @@ use super::verified::Verified;
 use crate::clock::UnixTime;
 use crate::jwks::KeyValidity;
 
+/// A token taken apart, of which nothing is believed yet. It is decoded once, by the parser whose
+/// result is verified.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    text: &'a str,
+    token: Token<'a>,
+    header: Result<Header, Reason>,
+    claims: Result<Arc<Claims>, Reason>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes a text apart that is at most `max_size` bytes long.
+    ///
+    /// # Errors
+    ///
+    /// It is not of three parts. What is wrong with these, verification says.
+    pub fn parse(text: &'a str, max_size: usize) -> Result<Self, Refusal> {
+        let token = Token::parse(text, max_size)?;
+        Ok(Self {
+            header: Header::parse(&token),
+            claims: Claims::parse(&token).map(Arc::new),
+            text,
+            token,
+        })
+    }
+
+    /// The text that was taken apart.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The `iss` that it claims to have, or what counts in its place.
+    pub fn issuer(&self) -> Option<Cow<'_, str>> {
+        let named = self.claims.as_ref().ok();
+        match named.and_then(|claims| claims.text("iss")) {
+            Some(iss) => Some(Cow::Borrowed(iss)),
+            None => super::unverified_issuer(self.text).map(Cow::Owned),
+        }
+    }
+
+    /// Verifies it by the rules and keys of the issuer that its `iss` names. Does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// A check failed.
+    pub fn verify(&self, issuers: &Issuers, now: UnixTime) -> Result<Verified, Refusal> {
+        run(self, issuers, now, Expected::Any)
+    }
+}
+
 /// Verifies a token by the rules and keys of the issuer that its `iss` names. Does no I/O.
 pub fn verify(token: &str, issuers: &Issuers, now: UnixTime) -> Result<Verified, Refusal> {
-    run(token, issuers, now, Expected::Any)
+    Unverified::parse(token, issuers.max_token_size())?.verify(issuers, now)
 }
 
 /// Verifies an assertion for the session of a token with this `iss`. It may leave its own `iss`
@@ -27,7 +78,8 @@ pub fn verify_assertion(
     now: UnixTime,
     iss: &str,
 ) -> Result<Verified, Refusal> {
-    run(token, issuers, now, Expected::Assertion(iss))
+    let token = Unverified::parse(token, issuers.max_token_size())?;
+    run(&token, issuers, now, Expected::Assertion(iss))
 }
 
 /// Verifies a token that came by the cookie or header of one issuer: it must be that issuer's.
@@ -37,7 +89,8 @@ pub fn verify_for(
     now: UnixTime,
     expected: &Issuer,
 ) -> Result<Verified, Refusal> {
-    run(token, issuers, now, Expected::Issuer(expected))
+    let token = Unverified::parse(token, issuers.max_token_size())?;
+    run(&token, issuers, now, Expected::Issuer(expected))
 }
 
 /// Whose token it has to be.
@@ -52,17 +105,18 @@ enum Expected<'a> {
 }
 
 fn run(
-    text: &str,
+    unverified: &Unverified<'_>,
     issuers: &Issuers,
     now: UnixTime,
     expected: Expected<'_>,
 ) -> Result<Verified, Refusal> {
-    let token = Token::parse(text, issuers.max_token_size())?;
-    let header = Header::parse(&token)?;
-    let claims = checks::supplied(Claims::parse(&token)?, &header, issuers);
+    let token = &unverified.token;
+    let header = unverified.header.as_ref().map_err(|reason| *reason)?;
+    let claims = unverified.claims.as_ref().map_err(|reason| *reason)?;
+    let claims = &checks::supplied(Arc::clone(claims), header, issuers);
     let entry = match expected {
-        Expected::Assertion(iss) => checks::assertion_issuer(&claims, issuers, iss)?,
-        _ => checks::issuer(&claims, issuers)?,
+        Expected::Assertion(iss) => checks::assertion_issuer(claims, issuers, iss)?,
+        _ => checks::issuer(claims, issuers)?,
     };
     let issuer = &entry.issuer;
     let generations = Generations::of(issuer);
@@ -74,14 +128,14 @@ fn run(
         Expected::Assertion(_) => (None, &checks::ASSERTION_CHECKS),
     };
     checks::acceptance(issuer, own).map_err(refuse)?;
-    checks::form(&token, &header, issuer).map_err(refuse)?;
-    checks::algorithm(&header, issuer).map_err(refuse)?;
+    checks::form(token, header, issuer).map_err(refuse)?;
+    checks::algorithm(header, issuer).map_err(refuse)?;
     let keys = issuer.keys().snapshot();
-    let candidates = checks::key(&header, entry, &keys).map_err(refuse)?;
-    let key = checks::signature(&token, &header, &candidates).map_err(refuse)?;
+    let candidates = checks::key(header, entry, &keys).map_err(refuse)?;
+    let key = checks::signature(token, header, &candidates).map_err(refuse)?;
 
     let subject = Subject {
-        claims: &claims,
+        claims,
         settings: issuer.settings(),
         tenant: entry.tenant.as_deref(),
         now,
@@ -92,12 +146,12 @@ fn run(
     let key_validity = key.key_validity().clone();
     let iss = entry.canonical_iss.clone();
     prove(
-        &token,
+        token,
         Arc::clone(issuer),
         generations,
         key_validity,
         iss,
-        claims,
+        Arc::clone(claims),
     )
     .map_err(refuse)
 }
@@ -110,7 +164,7 @@ fn prove(
     generations: Generations,
     key_validity: KeyValidity,
     iss: String,
-    claims: Claims,
+    claims: Arc<Claims>,
 ) -> Result<Verified, Reason> {
     let signed = digest::digest(&digest::SHA256, token.signed().as_bytes());
     let signed_part_digest = signed.as_ref().try_into().map_err(|_| Reason::Malformed)?;

@@ -1,25 +1,15 @@
 //! From a configuration to everything that requests read of it, all or nothing.
 
-use crate::api::ApiSettings;
+use std::sync::Arc;
+
+use crate::api::{self, ApiSettings, ApiState};
 use crate::config::Config;
 use crate::credential::TokenSourcesError;
-use crate::exchange;
+use crate::exchange::Exchange;
 use crate::jwks::SourceError;
 use crate::jwt::{Issuers, IssuersError};
 use crate::metrics::Metrics;
-use crate::proxy::{Snapshot, SnapshotError};
-
-/// What a configuration means to requests.
-pub struct Built {
-    /// The trusted issuers.
-    pub issuers: Issuers,
-    /// Routes, upstreams, header rules.
-    pub snapshot: Snapshot,
-    /// How tokens become sessions.
-    pub settings: exchange::Settings,
-    /// What the endpoints answer from.
-    pub api: ApiSettings,
-}
+use crate::proxy::{ProxySettings, Snapshot, SnapshotError, forward_auth};
 
 /// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
@@ -41,25 +31,62 @@ impl From<TokenSourcesError> for BuildError {
     }
 }
 
-/// Builds it. Issuers and upstreams that are the same in `earlier` are taken from there.
+/// What stays the same under every configuration.
+pub struct Lasting<'a> {
+    /// What the endpoints answer from beside the configuration.
+    pub api: &'a api::Lasting,
+    /// Everything counted.
+    pub metrics: &'a Metrics,
+}
+
+/// Whose tokens a configuration trusts. Issuers that are the same in `earlier` are taken from there.
 ///
 /// # Errors
 ///
 /// What only building finds.
-pub fn build(
-    config: &Config,
-    metrics: &Metrics,
-    earlier: Option<(&Issuers, &Snapshot)>,
-) -> Result<Built, BuildError> {
+pub fn issuers(config: &Config, earlier: Option<&Issuers>) -> Result<Issuers, IssuersError> {
     let token_size = usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX);
     let issuers = match earlier {
-        Some((issuers, _)) => Issuers::succeeding(&config.issuers, issuers)?,
+        Some(earlier) => Issuers::succeeding(&config.issuers, earlier)?,
         None => Issuers::build(&config.issuers)?,
     };
-    Ok(Built {
-        issuers: issuers.with_max_token_size(token_size),
-        snapshot: Snapshot::succeeding(config, metrics, earlier.map(|(_, snapshot)| snapshot))?,
-        settings: exchange::Settings::new(config),
-        api: ApiSettings::new(config)?,
+    Ok(issuers.with_max_token_size(token_size))
+}
+
+/// Everything that requests read of a configuration, all or nothing. Upstreams that are the same in
+/// `earlier` are taken from there.
+///
+/// # Errors
+///
+/// What only building finds.
+pub fn snapshot(
+    config: &Config,
+    exchange: Arc<Exchange>,
+    lasting: &Lasting<'_>,
+    earlier: Option<&Snapshot>,
+) -> Result<Snapshot, BuildError> {
+    let state = ApiState {
+        exchange: Arc::clone(&exchange),
+        settings: Arc::new(ApiSettings::new(config)?),
+        limits: Arc::clone(&lasting.api.limits),
+        nonces: Arc::clone(&lasting.api.nonces),
+    };
+    let earlier = earlier.map(|earlier| &earlier.proxy);
+    Ok(Snapshot {
+        proxy: ProxySettings::succeeding(config, lasting.metrics, earlier)?,
+        api: api::router(&config.api_prefix, state, forward_auth::openapi()),
+        exchange,
     })
+}
+
+/// Finds what only building finds, without a store.
+///
+/// # Errors
+///
+/// As for [`issuers`] and [`snapshot`].
+pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
+    issuers(config, None)?;
+    ApiSettings::new(config)?;
+    ProxySettings::succeeding(config, metrics, None)?;
+    Ok(())
 }

@@ -37,11 +37,10 @@ impl LiveConfig {
     }
 
     async fn try_end_with_issuers(&self) -> Result<(), StoreError> {
-        let (store, exchange) = (&self.parts.store, &self.parts.exchange);
+        let (store, exchange) = (&self.parts.store, self.parts.exchange());
         // One look at a time, so that none undoes what another noticed.
         let mut before_here = self.issuers_before.lock().await;
-        let issuers = exchange.issuers().clone();
-        let in_force = issuers.iter().filter(|issuer| issuer.enabled());
+        let in_force = exchange.issuers().iter().filter(|issuer| issuer.enabled());
         let in_force: BTreeSet<String> = in_force
             .flat_map(|issuer| issuer.settings().accepted_iss())
             .map(|accepted| accepted.iss)

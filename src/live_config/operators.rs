@@ -114,7 +114,7 @@ impl LiveConfig {
     /// There is no issuer with this name, or the store failed to save the change. An issuer that
     /// was to be turned off is off at this gateway nevertheless.
     pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
-        let issuer = self.parts.exchange.issuers().by_name(name).cloned();
+        let issuer = self.parts.exchange().issuers().by_name(name).cloned();
         let issuer = issuer.ok_or(ChangeError::Unknown)?;
         if !enabled && issuer.enabled() {
             issuer.set_enabled(false);

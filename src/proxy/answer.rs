@@ -45,7 +45,7 @@ pub async fn refuse_proxied(
 ) -> Result<()> {
     let is_for_person = negotiation::prefers_html(session.req_header().headers.get_all(ACCEPT));
     let body = match is_for_person {
-        true => ctx.snapshot.error_page.render(rejection, ctx.id),
+        true => ctx.snapshot.proxy.error_page.render(rejection, ctx.id),
         false => problem(rejection, ctx.id),
     };
     let set_cookie = ctx.set_cookie.take();

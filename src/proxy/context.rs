@@ -137,7 +137,7 @@ impl RequestContext {
 
     /// Whether the client came by `https`: to the gateway, or to what stands before it.
     pub fn is_https(&self) -> bool {
-        self.connection.is_tls || self.snapshot.is_https
+        self.connection.is_tls || self.snapshot.proxy.is_https
     }
 
     /// The route's name for logs and metrics.

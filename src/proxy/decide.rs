@@ -10,7 +10,7 @@ use pingora::http::RequestHeader;
 use super::context::{Pass, Phase, RequestContext};
 use super::copies;
 use super::counters::SELF_ISSUED;
-use super::forwarded::Peer;
+use super::forwarded::{self, Peer};
 use super::inspect::{self, Inspected};
 use super::redirect;
 use super::snapshot::Snapshot;
@@ -41,16 +41,54 @@ pub enum Decision {
 }
 
 /// Decides, and leaves route, pass and source in the context.
+///
+/// What has no route, or more than one reading, is refused before anybody is asked who they are. From
+/// then on each refusal is a decision about a credential, and counted here, once.
 pub async fn decide(
-    exchange: &Exchange,
     metrics: &Metrics,
     request: &RequestHeader,
     peer: Peer<'_>,
     ctx: &mut RequestContext,
 ) -> Result<Decision, Rejection> {
     let snapshot = Arc::clone(&ctx.snapshot);
-    let inspected = inspect::inspect(request, &snapshot.limits)?;
+    let inspected = inspect::inspect(request, &snapshot.proxy.limits)?;
     peer.check(&request.headers)?;
+    if let Some(elsewhere) = not_forwarded(&snapshot, &inspected, peer, ctx)? {
+        return Ok(elsewhere);
+    }
+    let incoming = Incoming {
+        snapshot: &snapshot,
+        request,
+        inspected: &inspected,
+        peer,
+    };
+    let route = incoming.route(ctx)?;
+    incoming.admits(route)?;
+    let decided = incoming.authenticate(route, ctx).await;
+    let counted = Counted {
+        snapshot: &snapshot,
+        metrics,
+    };
+    match decided {
+        Ok(passed) => {
+            counted.passed(&passed, ctx.source);
+            ctx.pass = Some(passed.pass);
+            Ok(Decision::Forward)
+        }
+        Err(refused) => {
+            counted.refused(&refused, ctx.source);
+            Err(refused.rejection)
+        }
+    }
+}
+
+/// What the gateway answers itself; `None`: the request is for a route.
+fn not_forwarded(
+    snapshot: &Snapshot,
+    inspected: &Inspected<'_>,
+    peer: Peer<'_>,
+    ctx: &RequestContext,
+) -> Result<Option<Decision>, Rejection> {
     // A trusted proxy asks for whatever name it knows this gateway by.
     if let Some(asked_for) = &ctx.connection.server_name
         && !peer.is_trusted_proxy()
@@ -58,159 +96,295 @@ pub async fn decide(
         asked_for.check(&inspected.host)?;
     }
     if let Some(port) = ctx.connection.redirects_to {
-        return Ok(Decision::Redirect(redirect::location(&inspected, port)));
+        return Ok(Some(Decision::Redirect(redirect::location(
+            inspected, port,
+        ))));
     }
-    if snapshot.reserves(&inspected.path) {
-        if inspected.path.has_escaped_slash() {
-            return Err(PathError::EscapedSlash.into());
-        }
-        if inspected.path.has_empty_segment() {
-            return Err(PathError::EmptySegment.into());
-        }
-        return Ok(Decision::Own);
+    if !snapshot.proxy.reserves(&inspected.path) {
+        return Ok(None);
     }
-    let found = snapshot
-        .routes
-        .find(&inspected.host, &inspected.path, &request.method);
-    if let Err(RouteMiss::Method(served)) = found {
-        ctx.methods = served;
+    if inspected.path.has_escaped_slash() {
+        return Err(PathError::EscapedSlash.into());
     }
-    let route = found?;
-    ctx.target = upstream_target(exchange, route, &inspected)?;
-    ctx.route = Some(Arc::clone(route));
-    let announced = inspected.content_length.unwrap_or(0);
-    if route.body_size.is_some_and(|most| announced > most) {
-        return Err(Rejection::new(Code::TooLarge, "body_too_large"));
+    if inspected.path.has_empty_segment() {
+        return Err(PathError::EmptySegment.into());
     }
-    if let Some(rate) = &route.client_rate {
-        let client = limit::client_network(peer.client(&request.headers).address);
-        rate.take(client)
-            .map_err(|TooOften(wait)| Rejection::too_often("client_too_often", wait))?;
-    }
-    if route.access == Access::None {
-        ctx.pass = Some(Pass::Anonymous);
-        return Ok(Decision::Forward);
-    }
-    if is_preflight(request) {
-        metrics
-            .decisions
-            .with_label_values(&[OTHER, "none", "anonymous", "preflight"])
-            .inc();
-        ctx.pass = Some(Pass::Preflight);
-        return Ok(Decision::Forward);
-    }
-
-    let reading = Reading {
-        authorization: route.authorization == AuthorizationField::Read
-            && snapshot.token_sources.reads_authorization(),
-        // A browser or a script that has no token often says so in its place.
-        jwt_only: route.access == Access::Optional,
-    };
-    let credential = credential::find_as(&request.headers, &snapshot.token_sources, reading)
-        .map_err(|error| counted(metrics, OTHER, "none", error.into()))?;
-    let Some(credential) = credential else {
-        return anonymous(metrics, route, ctx);
-    };
-    let source = credential.source.label();
-    ctx.source = source;
-    let client = || Client::new(peer.client(&request.headers).address, &request.headers);
-    let begun = Instant::now();
-    let outcome = exchange
-        .session_of(
-            &credential,
-            Recipient::route(route.audience.as_ref()),
-            client,
-        )
-        .await;
-    ctx.exchange = Some(Phase::since(begun));
-    match outcome {
-        Ok(session) => {
-            let issuer = session.issuer().unwrap_or(SELF_ISSUED);
-            if let Some(rate) = &route.user_rate {
-                rate.take(session.user()).map_err(|TooOften(wait)| {
-                    let often = Rejection::too_often("user_too_often", wait);
-                    counted(metrics, issuer, source, often)
-                })?;
-            }
-            route
-                .rules
-                .check(session.claims())
-                .map_err(|refusal| counted(metrics, issuer, source, refusal.into()))?;
-            for scope in &route.scopes {
-                session
-                    .require_scope(scope)
-                    .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
-            }
-            origin_allows(request, &inspected, &credential, route, peer)
-                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
-            if let Some(scope) = &route.step_up {
-                let shown = request.headers.get(ELEVATED_FIELD);
-                stepup::require(
-                    exchange,
-                    &session,
-                    scope,
-                    shown.map(|shown| shown.as_bytes()),
-                )
-                .await
-                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
-            }
-            let forwarded = exchange
-                .forwarded(&session, route.audience.as_ref())
-                .map_err(|rejection| counted(metrics, issuer, source, rejection))?;
-            snapshot.count_granted(metrics, issuer, source);
-            // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-            if credential.source == Source::Cookie && session.issuer().is_some() {
-                ctx.set_cookie = cookie_to_set(exchange, &snapshot, request, &session).await;
-            }
-            ctx.pass = Some(Pass::Session(session, forwarded));
-            Ok(Decision::Forward)
-        }
-        Err(rejection) => {
-            if credential.source == Source::SessionCookie && is_dead(&rejection) {
-                ctx.set_cookie = Some(cookie::clear(snapshot.token_sources.session_cookie()));
-            }
-            refused(exchange, metrics, &credential, rejection, route, ctx)
-        }
-    }
+    Ok(Some(Decision::Own))
 }
 
-fn refused(
-    exchange: &Exchange,
-    metrics: &Metrics,
-    credential: &Credential<'_>,
+/// A request under the configuration that serves it.
+#[derive(Clone, Copy)]
+struct Incoming<'a> {
+    snapshot: &'a Snapshot,
+    request: &'a RequestHeader,
+    inspected: &'a Inspected<'a>,
+    peer: Peer<'a>,
+}
+
+/// A request that passes, and as whose.
+struct Passed {
+    pass: Pass,
+    /// Why without a session, as a label.
+    reason: &'static str,
+}
+
+/// A request that does not pass, and whose credential it had.
+struct Refused {
     rejection: Rejection,
-    route: &Route,
-    ctx: &mut RequestContext,
-) -> Result<Decision, Rejection> {
-    let source = credential.source.label();
-    // A browser cannot help sending what it was once given.
-    if route.access == Access::Optional && is_stale(credential, &rejection) {
-        metrics
-            .decisions
-            .with_label_values(&[OTHER, source, "anonymous", rejection.reason])
-            .inc();
-        ctx.pass = Some(Pass::Anonymous);
-        return Ok(Decision::Forward);
-    }
-    let issuer = exchange.issuer_label(credential);
-    ctx.refused_issuer = Some(Arc::clone(&issuer));
-    Err(counted(metrics, &issuer, source, rejection))
+    issuer: Option<Arc<str>>,
 }
 
-/// A session cookie for a browser that came by an issuer's cookie.
-async fn cookie_to_set(
-    exchange: &Exchange,
-    snapshot: &Snapshot,
-    request: &RequestHeader,
-    session: &Session,
-) -> Option<HeaderValue> {
-    // Two different ones are no cookie.
-    let own =
-        || credential::session_cookie(&request.headers, &snapshot.token_sources).unwrap_or(None);
-    let value = exchange.cookie_to_set(session, own).await?;
-    let name = snapshot.token_sources.session_cookie();
-    let now = UnixTime::now();
-    Some(cookie::set(name, &value, now, session.expires_at()))
+impl Refused {
+    fn without_credential(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            issuer: None,
+        }
+    }
+}
+
+impl<'a> Incoming<'a> {
+    /// The route, which the context then has.
+    fn route(&self, ctx: &mut RequestContext) -> Result<&'a Arc<Route>, Rejection> {
+        let Inspected { host, path, .. } = self.inspected;
+        let found = self
+            .snapshot
+            .proxy
+            .routes
+            .find(host, path, &self.request.method);
+        if let Err(RouteMiss::Method(served)) = found {
+            ctx.methods = served;
+        }
+        let route = found?;
+        ctx.target = upstream_target(&self.snapshot.exchange, route, self.inspected)?;
+        ctx.route = Some(Arc::clone(route));
+        Ok(route)
+    }
+
+    /// Whether the route takes the request, whoever sends it.
+    fn admits(&self, route: &Route) -> Result<(), Rejection> {
+        let announced = self.inspected.content_length.unwrap_or(0);
+        if route.body_size.is_some_and(|most| announced > most) {
+            return Err(Rejection::new(Code::TooLarge, "body_too_large"));
+        }
+        let Some(rate) = &route.client_rate else {
+            return Ok(());
+        };
+        let client = limit::client_network(self.client().address);
+        rate.take(client)
+            .map_err(|TooOften(wait)| Rejection::too_often("client_too_often", wait))
+    }
+
+    /// As whom the request passes.
+    async fn authenticate(
+        &self,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        if route.access == Access::None {
+            // Nobody is asked, so there is nothing to count.
+            return Ok(passed_as_nobody(UNASKED));
+        }
+        if is_preflight(self.request) {
+            return Ok(Passed {
+                pass: Pass::Preflight,
+                reason: "preflight",
+            });
+        }
+        let sources = &self.snapshot.proxy.token_sources;
+        let reading = Reading {
+            authorization: route.authorization == AuthorizationField::Read
+                && sources.reads_authorization(),
+            // A browser or a script that has no token often says so in its place.
+            jwt_only: route.access == Access::Optional,
+        };
+        let credential = credential::find_as(&self.request.headers, sources, reading)
+            .map_err(|error| Refused::without_credential(error.into()))?;
+        let Some(credential) = credential else {
+            return without_credential(route);
+        };
+        ctx.source = credential.source.label();
+        let begun = Instant::now();
+        let session = self.session(&credential, route).await;
+        ctx.exchange = Some(Phase::since(begun));
+        match session {
+            Ok(session) => self.authorize(&credential, session, route, ctx).await,
+            Err(rejection) => self.rejected(&credential, rejection, route, ctx),
+        }
+    }
+
+    async fn session(
+        &self,
+        credential: &Credential<'_>,
+        route: &Route,
+    ) -> Result<Arc<Session>, Rejection> {
+        let recipient = Recipient::route(route.audience.as_ref());
+        let client = || Client::new(self.client().address, &self.request.headers);
+        self.snapshot
+            .exchange
+            .session_of(credential, recipient, client)
+            .await
+    }
+
+    /// A session, once all that the route asks of it holds.
+    async fn authorize(
+        &self,
+        credential: &Credential<'_>,
+        session: Arc<Session>,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        let exchange = &self.snapshot.exchange;
+        let refused = |rejection| Refused {
+            rejection,
+            issuer: Some(session.issuer().unwrap_or(SELF_ISSUED).into()),
+        };
+        self.satisfies(credential, &session, route)
+            .await
+            .map_err(refused)?;
+        let forwarded = exchange
+            .forwarded(&session, route.audience.as_ref())
+            .map_err(refused)?;
+        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
+        if credential.source == Source::Cookie && session.issuer().is_some() {
+            ctx.set_cookie = self.cookie_to_set(&session).await;
+        }
+        Ok(Passed {
+            pass: Pass::Session(session, forwarded),
+            reason: "ok",
+        })
+    }
+
+    /// What the route asks of a session: how often, what its claims say, what its token allows, from
+    /// where it comes, and a fresh proof.
+    async fn satisfies(
+        &self,
+        credential: &Credential<'_>,
+        session: &Session,
+        route: &Route,
+    ) -> Result<(), Rejection> {
+        if let Some(rate) = &route.user_rate {
+            rate.take(session.user())
+                .map_err(|TooOften(wait)| Rejection::too_often("user_too_often", wait))?;
+        }
+        route.rules.check(session.claims())?;
+        for scope in &route.scopes {
+            session.require_scope(scope)?;
+        }
+        self.check_origin(credential, route)?;
+        let Some(scope) = &route.step_up else {
+            return Ok(());
+        };
+        let shown = self.request.headers.get(ELEVATED_FIELD);
+        let shown = shown.map(|shown| shown.as_bytes());
+        stepup::require(&self.snapshot.exchange, session, scope, shown).await
+    }
+
+    /// The rule for credentials that a browser attaches by itself.
+    fn check_origin(&self, credential: &Credential<'_>, route: &Route) -> Result<(), Rejection> {
+        if !credential.source.is_cookie() {
+            return Ok(());
+        }
+        let own = origin::OwnOrigin {
+            is_https: self.client().is_https,
+            host: self.inspected.host,
+        };
+        origin::allows(
+            &self.request.method,
+            inspect::is_websocket(self.request),
+            &self.request.headers,
+            &own,
+            &route.allowed_origins,
+        )?;
+        Ok(())
+    }
+
+    /// What becomes of a request whose credential stands for no session.
+    fn rejected(
+        &self,
+        credential: &Credential<'_>,
+        rejection: Rejection,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        if credential.source == Source::SessionCookie && is_dead(&rejection) {
+            let name = self.snapshot.proxy.token_sources.session_cookie();
+            ctx.set_cookie = Some(cookie::clear(name));
+        }
+        // A browser cannot help sending what it was once given.
+        if route.access == Access::Optional && is_stale(credential, &rejection) {
+            return Ok(passed_as_nobody(rejection.reason));
+        }
+        let issuer = self.snapshot.exchange.issuer_label(credential);
+        ctx.refused_issuer = Some(Arc::clone(&issuer));
+        Err(Refused {
+            rejection,
+            issuer: Some(issuer),
+        })
+    }
+
+    /// A session cookie for a browser that came by an issuer's cookie.
+    async fn cookie_to_set(&self, session: &Session) -> Option<HeaderValue> {
+        let sources = &self.snapshot.proxy.token_sources;
+        // Two different ones are no cookie.
+        let own = || credential::session_cookie(&self.request.headers, sources).unwrap_or(None);
+        let value = self.snapshot.exchange.cookie_to_set(session, own).await?;
+        let now = UnixTime::now();
+        let name = sources.session_cookie();
+        Some(cookie::set(name, &value, now, session.expires_at()))
+    }
+
+    fn client(&self) -> forwarded::Client {
+        self.peer.client(&self.request.headers)
+    }
+}
+
+fn without_credential(route: &Route) -> Result<Passed, Refused> {
+    if route.access == Access::Required {
+        let missing = Rejection::new(Code::TokenMissing, "token_missing");
+        return Err(Refused::without_credential(missing));
+    }
+    Ok(passed_as_nobody("ok"))
+}
+
+fn passed_as_nobody(reason: &'static str) -> Passed {
+    Passed {
+        pass: Pass::Anonymous,
+        reason,
+    }
+}
+
+/// Counts decisions by issuer, source, outcome and reason.
+struct Counted<'a> {
+    snapshot: &'a Snapshot,
+    metrics: &'a Metrics,
+}
+
+impl Counted<'_> {
+    fn passed(&self, passed: &Passed, source: &'static str) {
+        let proxy = &self.snapshot.proxy;
+        match (&passed.pass, passed.reason) {
+            (Pass::Session(session, _), _) => {
+                let issuer = session.issuer().unwrap_or(SELF_ISSUED);
+                proxy.count_granted(self.metrics, issuer, source);
+            }
+            (_, UNASKED) => {}
+            (Pass::Anonymous, "ok") => proxy.count_anonymous(),
+            (_, reason) => self.count(OTHER, source, "anonymous", reason),
+        }
+    }
+
+    fn refused(&self, refused: &Refused, source: &'static str) {
+        let issuer = refused.issuer.as_deref().unwrap_or(OTHER);
+        self.count(issuer, source, "refused", refused.rejection.reason);
+    }
+
+    fn count(&self, issuer: &str, source: &str, outcome: &str, reason: &str) {
+        let decisions = &self.metrics.decisions;
+        decisions
+            .with_label_values(&[issuer, source, outcome, reason])
+            .inc();
+    }
 }
 
 /// What replaces the request's target: a rewritten path, a query without tokens, or the origin-form
@@ -248,45 +422,6 @@ fn upstream_target(
     })
 }
 
-fn anonymous(
-    metrics: &Metrics,
-    route: &Route,
-    ctx: &mut RequestContext,
-) -> Result<Decision, Rejection> {
-    if route.access == Access::Required {
-        let missing = Rejection::new(Code::TokenMissing, "token_missing");
-        return Err(counted(metrics, OTHER, "none", missing));
-    }
-    ctx.snapshot.count_anonymous();
-    ctx.pass = Some(Pass::Anonymous);
-    Ok(Decision::Forward)
-}
-
-fn origin_allows(
-    request: &RequestHeader,
-    inspected: &Inspected<'_>,
-    credential: &Credential<'_>,
-    route: &Route,
-    peer: Peer<'_>,
-) -> Result<(), Rejection> {
-    if !credential.source.is_cookie() {
-        return Ok(());
-    }
-    let own = origin::OwnOrigin {
-        is_https: peer.client(&request.headers).is_https,
-        host: inspected.host,
-    };
-    let websocket = inspect::is_websocket(request);
-    origin::allows(
-        &request.method,
-        websocket,
-        &request.headers,
-        &own,
-        &route.allowed_origins,
-    )?;
-    Ok(())
-}
-
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
 /// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on.
 fn is_preflight(request: &RequestHeader) -> bool {
@@ -308,10 +443,5 @@ fn is_dead(rejection: &Rejection) -> bool {
     )
 }
 
-fn counted(metrics: &Metrics, issuer: &str, source: &str, rejection: Rejection) -> Rejection {
-    metrics
-        .decisions
-        .with_label_values(&[issuer, source, "refused", rejection.reason])
-        .inc();
-    rejection
-}
+/// The reason of a pass on a route that asks nobody.
+const UNASKED: &str = "";

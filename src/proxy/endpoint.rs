@@ -48,7 +48,10 @@ pub async fn serve(
     if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
         request.headers_mut().entry(HOST).or_insert(host);
     }
-    let peer = ctx.snapshot.peer(session.client_addr(), &ctx.connection);
+    let peer = ctx
+        .snapshot
+        .proxy
+        .peer(session.client_addr(), &ctx.connection);
     let client = peer.client(&header.headers);
     request
         .extensions_mut()

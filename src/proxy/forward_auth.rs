@@ -20,8 +20,7 @@ use super::header_operations;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
-use super::snapshot::Snapshot;
-use crate::exchange::Exchange;
+use super::snapshot::ProxySettings;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
@@ -69,15 +68,14 @@ pub use openapi::openapi;
     )
 )]
 pub async fn serve(
-    exchange: &Exchange,
     metrics: &Metrics,
     session: &mut Session,
     ctx: &mut RequestContext,
 ) -> pingora::Result<StatusCode> {
     let snapshot = Arc::clone(&ctx.snapshot);
-    let peer = snapshot.peer(session.client_addr(), &ctx.connection);
+    let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
     let asked = session.req_header();
-    let outcome = decide(exchange, metrics, asked, peer, ctx).await;
+    let outcome = decide(metrics, asked, peer, ctx).await;
     match outcome {
         Ok(fields) => {
             let cookie = ctx.set_cookie.take();
@@ -116,7 +114,6 @@ impl From<Rejection> for Denied {
 }
 
 async fn decide(
-    exchange: &Exchange,
     metrics: &Metrics,
     asked: &RequestHeader,
     peer: Peer<'_>,
@@ -125,10 +122,10 @@ async fn decide(
     if !peer.is_trusted_proxy() {
         return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
     }
-    let original = original::of(asked, &ctx.snapshot)?;
+    let original = original::of(asked, &ctx.snapshot.proxy)?;
     let request = &original.request;
-    match decide::decide(exchange, metrics, request, peer, ctx).await {
-        Ok(Decision::Forward) => granted(exchange, request, ctx)
+    match decide::decide(metrics, request, peer, ctx).await {
+        Ok(Decision::Forward) => granted(request, ctx)
             .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
@@ -152,22 +149,22 @@ async fn decide(
 /// # Errors
 ///
 /// The question says too little, too much, or what is no request.
-pub fn asked_about(asked: &RequestHeader, snapshot: &Snapshot) -> Result<RequestHeader, Rejection> {
-    original::of(asked, snapshot).map(|original| original.request)
+pub fn asked_about(
+    asked: &RequestHeader,
+    settings: &ProxySettings,
+) -> Result<RequestHeader, Rejection> {
+    original::of(asked, settings).map(|original| original.request)
 }
 
 /// The fields of a grant: what the upstream would see if the request came here, edits by the route
 /// among them. Those that the gateway may set are always there, if only empty: a proxy that copies
 /// them by name then takes the client's away.
-fn granted(
-    exchange: &Exchange,
-    original: &RequestHeader,
-    ctx: &RequestContext,
-) -> pingora::Result<HeaderMap> {
-    let rewrite = &ctx.snapshot.rewrite;
+fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<HeaderMap> {
+    let rewrite = &ctx.snapshot.proxy.rewrite;
     let route = ctx.route.as_deref();
     let takes_bearer = route.is_none_or(Route::takes_bearer);
     let mut upstream = original.clone();
+    let exchange = &ctx.snapshot.exchange;
     rewrite.strip(&mut upstream, takes_bearer, |text| exchange.knows(text));
     header_operations::inject(&mut upstream, route, ctx)?;
 

@@ -130,7 +130,7 @@ pub fn inject(
     ctx: &RequestContext,
 ) -> Result<()> {
     let sources = Sources::of(ctx);
-    let rewrite = &ctx.snapshot.rewrite;
+    let rewrite = &ctx.snapshot.proxy.rewrite;
     insert_all(rewrite.identity(), request, sources)?;
     if let Some(route) = route {
         apply(&route.request_headers, request, sources)?;

@@ -37,7 +37,7 @@ pub fn location(
     if !mends || is_explicit || !is_navigation(request) {
         return None;
     }
-    let inspected = inspect::inspect(request, &ctx.snapshot.limits).ok()?;
+    let inspected = inspect::inspect(request, &ctx.snapshot.proxy.limits).ok()?;
     if leads_back(login, &inspected, ctx) {
         return None;
     }
@@ -87,6 +87,7 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
         return true;
     };
     ctx.snapshot
+        .proxy
         .routes
         .find(&host, &path, &Method::GET)
         .is_ok_and(|route| route.access == Access::Required)
@@ -94,7 +95,7 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
 
 /// Whether the configuration names the host, so that a login page may send people there.
 fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
-    route.names_host || ctx.snapshot.is_public_host(host)
+    route.names_host || ctx.snapshot.proxy.is_public_host(host)
 }
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -46,14 +46,17 @@ pub(super) fn rewrite(
         if route.access != Access::None {
             let method = &request.method;
             let is_for_user = ctx.session().is_some();
-            ctx.snapshot.varying.mark(response, method, is_for_user)?;
+            ctx.snapshot
+                .proxy
+                .varying
+                .mark(response, method, is_for_user)?;
         }
     }
     if request.version == Version::HTTP_10 {
         // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
         response.remove_header(&TRANSFER_ENCODING);
     }
-    let own_cookies = ctx.snapshot.token_sources.own_cookies();
+    let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
     set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
     ctx.connection.add_hsts(response)?;
     response.insert_header(REQUEST_ID, ctx.id.header())

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use axum::Router;
 use pingora::protocols::l4::socket::SocketAddr;
 use prometheus::IntCounter;
 
@@ -20,14 +21,27 @@ use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::log::AccessField;
 use crate::config::{Config, Limits, Origin};
 use crate::credential::{TokenSources, TokenSourcesError};
+use crate::exchange::Exchange;
 use crate::metrics::{Metrics, OTHER};
 use crate::resources::Descriptors;
 use crate::route::{RouteTable, RouteTableError};
 use crate::upstream::{Upstream, UpstreamError};
 
-/// Everything that requests read of the configuration.
+/// Everything that requests read of the configuration. A request takes it once and keeps it, so that
+/// no request sees a half of one and a half of another.
 #[derive(Debug)]
 pub struct Snapshot {
+    /// Tokens to sessions, by the issuers and settings of this configuration.
+    pub exchange: Arc<Exchange>,
+    /// The gateway's own endpoints.
+    pub api: Router,
+    /// What the proxy itself reads.
+    pub proxy: ProxySettings,
+}
+
+/// What the proxy itself reads of the configuration: routes, header rules, limits.
+#[derive(Debug)]
+pub struct ProxySettings {
     /// Which route a request is on.
     pub routes: RouteTable,
     /// Where tokens are looked for.
@@ -84,13 +98,8 @@ pub enum SnapshotError {
     ApiPrefix(PathError),
 }
 
-impl Snapshot {
-    /// Builds everything or nothing.
-    pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, SnapshotError> {
-        Self::succeeding(config, metrics, None)
-    }
-
-    /// The same after another one. Upstreams that stay the same, certificates included, are taken
+impl ProxySettings {
+    /// Builds everything or nothing, after an earlier one if there is any. Upstreams that stay the same, certificates included, are taken
     /// from there with what is known of their servers, and so is how often routes were asked.
     pub fn succeeding(
         config: &Config,
@@ -103,14 +112,14 @@ impl Snapshot {
         for (name, settings) in &config.upstreams {
             let mut settings = settings.clone();
             settings.max_requests = settings.max_requests.or(share);
-            let upstream = match earlier.and_then(|snapshot| snapshot.upstreams.get(name)) {
+            let upstream = match earlier.and_then(|earlier| earlier.upstreams.get(name)) {
                 Some(previous) => Upstream::renewed(previous, &settings, metrics)?,
                 None => Upstream::new(name, &settings, metrics)?,
             };
             upstreams.insert(name.clone(), upstream);
         }
         let routes =
-            RouteTable::succeeding(config, &upstreams, earlier.map(|snapshot| &snapshot.routes))?;
+            RouteTable::succeeding(config, &upstreams, earlier.map(|earlier| &earlier.routes))?;
         let counters = routes
             .routes()
             .into_iter()

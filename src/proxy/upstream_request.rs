@@ -7,14 +7,12 @@ use pingora::proxy::Session;
 use super::context::{Pass, RequestContext};
 use super::request_id::REQUEST_ID;
 use super::{answer, header_operations, headers, inspect, no_pass};
-use crate::exchange::Exchange;
 
 /// Removes the fields that must not pass, and adds those for the upstream.
 ///
 /// Runs after the framework's hop-by-hop policy, so that no `Connection` field can remove the
 /// fields added here; runs again on each retry.
 pub(super) fn rewrite(
-    exchange: &Exchange,
     session: &Session,
     request: &mut RequestHeader,
     ctx: &RequestContext,
@@ -23,15 +21,18 @@ pub(super) fn rewrite(
         return Err(no_pass());
     };
     let snapshot = &ctx.snapshot;
+    let exchange = &snapshot.exchange;
     if let Some(target) = &ctx.target {
         request.set_raw_path(target.as_bytes())?;
     }
     snapshot
+        .proxy
         .rewrite
         .strip(request, route.takes_bearer(), |text| exchange.knows(text));
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
     snapshot
+        .proxy
         .peer(session.client_addr(), &ctx.connection)
         .rewrite(request, host.authority(), host.port());
     if matches!(pass, Pass::Preflight) {
@@ -44,7 +45,7 @@ pub(super) fn rewrite(
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;
     }
-    snapshot.traces.inject(ctx.trace.as_ref(), request)?;
+    snapshot.proxy.traces.inject(ctx.trace.as_ref(), request)?;
     request.insert_header(REQUEST_ID, ctx.id.header())?;
     Ok(())
 }

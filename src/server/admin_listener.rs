@@ -31,7 +31,6 @@ pub(super) fn start(
     let router = admin::router(admin::AdminState {
         metrics: Arc::clone(&state.metrics),
         health: Arc::clone(&state.health),
-        exchange: Arc::clone(&state.exchange),
         store: Arc::clone(&state.store),
         live_config: Arc::clone(&state.live_config),
         snapshot: Arc::clone(&state.snapshot),

@@ -56,8 +56,6 @@ pub(super) async fn shared(
 ) -> io::Result<Shared> {
     let gateway = Gateway::new(
         Arc::clone(&state.snapshot),
-        Arc::clone(&state.exchange),
-        Arc::clone(&state.router),
         Arc::clone(&state.metrics),
         Arc::clone(&records.access_log),
         records.spans.clone(),

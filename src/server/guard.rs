@@ -120,7 +120,14 @@ impl Guard {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
         let trusts = |peer: Option<IpAddr>| {
-            peer.is_none_or(|peer| self.shared.snapshot.load().trusted_proxies.contains(peer))
+            peer.is_none_or(|peer| {
+                self.shared
+                    .snapshot
+                    .load()
+                    .proxy
+                    .trusted_proxies
+                    .contains(peer)
+            })
         };
         let mut is_proxy = trusts(peer);
         if self.listener.proxy_protocol && is_proxy {

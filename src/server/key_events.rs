@@ -3,26 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tracing::info;
 
-use crate::exchange::Exchange;
 use crate::jwks::{JwksEvents, KeySet, KeyValidity, UnknownKidAction};
 use crate::metrics::Metrics;
+use crate::proxy::Snapshot;
 
 /// Counts by issuer, and ends sessions under keys that were taken back.
 pub(super) struct KeyEvents {
     metrics: Arc<Metrics>,
-    exchange: Arc<Exchange>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
     runtime: Handle,
 }
 
 impl KeyEvents {
     /// `runtime` is where sessions are ended, since events must not wait.
-    pub(super) fn new(metrics: Arc<Metrics>, exchange: Arc<Exchange>, runtime: Handle) -> Self {
+    pub(super) fn new(
+        metrics: Arc<Metrics>,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        runtime: Handle,
+    ) -> Self {
         Self {
             metrics,
-            exchange,
+            snapshot,
             runtime,
         }
     }
@@ -55,7 +60,7 @@ impl JwksEvents for KeyEvents {
     ) {
         info!(issuer, kid, "the issuer removed a key");
         if revoke_sessions {
-            let exchange = Arc::clone(&self.exchange);
+            let exchange = Arc::clone(&self.snapshot.load().exchange);
             let issuer = exchange.issuers().by_name(issuer).cloned();
             let key = key_validity.key().to_owned();
             self.runtime.spawn(async move {

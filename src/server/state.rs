@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::runtime::Handle;
@@ -14,14 +13,14 @@ use super::key_events::KeyEvents;
 use super::last_good::StoredKeySets;
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
-use crate::api::{self, ApiLimits, ApiState};
+use crate::api::{self, ApiLimits};
 use crate::config::{self, Config};
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
-use crate::live_config::{self, BuildError, Built, LiveConfig, Parts};
+use crate::live_config::{self, BuildError, LiveConfig, Parts};
 use crate::metrics::Metrics;
-use crate::proxy::{Snapshot, forward_auth};
+use crate::proxy::Snapshot;
 use crate::resources::{Admission, Descriptors};
 use crate::session::claims::CopiedClaims;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
@@ -39,12 +38,8 @@ pub struct State {
     pub health: Arc<Health>,
     /// The store with all records.
     pub store: Arc<dyn Store>,
-    /// Exchanges tokens for sessions.
-    pub exchange: Arc<Exchange>,
-    /// What of the configuration requests read. A reload replaces it.
+    /// What requests read of the configuration. A reload replaces it.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// The gateway's own endpoints. A reload replaces them.
-    pub router: Arc<ArcSwap<Router>>,
     /// The configuration in force.
     pub live_config: Arc<LiveConfig>,
     /// Who may come in, and how much may be spent on them.
@@ -115,12 +110,7 @@ impl State {
             ),
         };
         let start = live_config::Start::read(config, &*store).await?;
-        let Built {
-            issuers,
-            snapshot,
-            settings,
-            api: api_settings,
-        } = live_config::build(start.config(), &metrics, None)?;
+        let issuers = live_config::issuers(start.config(), None)?;
         issuers.refuse_own(&minter.iss)?;
         start.switch(&issuers);
         let exchange = Exchange::new(
@@ -128,30 +118,27 @@ impl State {
             Arc::clone(&store),
             minter,
             SidKey::new(&secret(&*store, "sid_key").await?),
-            settings,
+            exchange::Settings::new(start.config()),
             Arc::clone(&metrics),
         );
-        let exchange = Arc::new(exchange);
-        let runtime = Handle::current();
-        let events = KeyEvents::new(Arc::clone(&metrics), Arc::clone(&exchange), runtime.clone());
-        let last_good = StoredKeySets::new(Arc::clone(&store), runtime);
-        let jwks = JwksService::new(Arc::new(events), Some(Arc::new(last_good)));
-        let api = ApiState {
-            exchange: Arc::clone(&exchange),
-            settings: Arc::new(api_settings),
+        let api = api::Lasting {
             limits: Arc::new(ApiLimits::new(&config.limits.rates)),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
-        let router = api::router(&config.api_prefix, api.clone(), forward_auth::openapi());
-        let router = Arc::new(ArcSwap::from_pointee(router));
+        let lasting = live_config::Lasting {
+            api: &api,
+            metrics: &metrics,
+        };
+        let snapshot = live_config::snapshot(start.config(), Arc::new(exchange), &lasting, None)?;
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot));
+        let runtime = Handle::current();
+        let events = KeyEvents::new(Arc::clone(&metrics), Arc::clone(&snapshot), runtime.clone());
+        let last_good = StoredKeySets::new(Arc::clone(&store), runtime);
         let parts = Parts {
             store: Arc::clone(&store),
-            exchange: Arc::clone(&exchange),
             snapshot: Arc::clone(&snapshot),
             api,
-            router: Arc::clone(&router),
-            jwks,
+            jwks: JwksService::new(Arc::new(events), Some(Arc::new(last_good))),
             metrics: Arc::clone(&metrics),
         };
         let descriptors = Descriptors::share(config);
@@ -161,17 +148,20 @@ impl State {
             metrics,
             health: Arc::new(Health::default()),
             store,
-            exchange,
             snapshot,
-            router,
             live_config: Arc::new(LiveConfig::start(parts, start).await?),
         })
     }
 
+    /// The exchange of the configuration in force.
+    pub fn exchange(&self) -> Arc<Exchange> {
+        Arc::clone(&self.snapshot.load().exchange)
+    }
+
     /// Waits until the first fetch of each enabled issuer has succeeded or failed.
     pub async fn first_keys(&self) {
-        let issuers = self.exchange.issuers().clone();
-        for issuer in issuers.iter().filter(|issuer| issuer.enabled()) {
+        let exchange = self.exchange();
+        for issuer in exchange.issuers().iter().filter(|issuer| issuer.enabled()) {
             issuer.keys().first_fetch().await;
         }
     }
@@ -179,7 +169,7 @@ impl State {
 
 /// Builds what needs no store, to find what only building finds.
 pub fn check(config: &Config) -> Result<(), StateError> {
-    live_config::build(config, &Metrics::new()?, None)?;
+    live_config::check(config, &Metrics::new()?)?;
     let keys = &config.session.signing_keys.files;
     key_files::read(keys, config.session.algorithm).map_err(KeysError::from)?;
     Ok(())

@@ -183,15 +183,18 @@ async fn what_a_newer_token_says_is_known_to_all_holders_of_the_session() {
     let ours = gateway.present(here.token()).await.unwrap();
     for session in [&here, &there, &ours] {
         assert_eq!(role(session), Some(json!("a")));
-        assert!(session.is_valid(now));
+        assert!(session.is_valid(now, gateway.here.version));
     }
     let newer = gateway.present(&second).await.unwrap();
     assert_eq!(role(&newer), Some(json!("b")));
-    assert!(newer.is_valid(now));
-    assert!(!here.is_valid(now) && !ours.is_valid(now), "at once");
+    assert!(newer.is_valid(now, gateway.here.version));
+    assert!(
+        !here.is_valid(now, gateway.here.version) && !ours.is_valid(now, gateway.here.version),
+        "at once"
+    );
     assert!(here.handle().is_valid(), "streams go on");
     let heard = async {
-        while there.is_valid(now) {
+        while there.is_valid(now, gateway.here.version) {
             tokio::task::yield_now().await;
         }
     };

@@ -23,7 +23,7 @@ pub struct MassEnd<'a> {
 
 /// A question to the store about a session, under way.
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingLookup {
     /// The session's life.
     pub lease: Lease,
     mass_ends: u64,
@@ -96,10 +96,10 @@ impl SessionRegistry {
 
     /// Begins to ask the store about a session. From here on, what ends or revises the session
     /// finds its life, or is counted.
-    pub fn ask(&self, sid: Uuid) -> Asked {
+    pub fn ask(&self, sid: Uuid) -> PendingLookup {
         let (mass_ends, user_revisions) = (self.mass_ends(), self.user_revisions());
         let handle = self.register(sid);
-        Asked {
+        PendingLookup {
             mass_ends,
             user_revisions,
             was_bound: handle.is_known(),
@@ -112,13 +112,13 @@ impl SessionRegistry {
 
     /// Takes the store's answer. `None`: it may be of before an end or a revision, and the store
     /// is to be asked again.
-    pub fn answered(&self, asked: Asked, session: &SessionRecord) -> Option<Lease> {
-        let handle = &asked.lease.handle;
+    pub fn answered(&self, pending: PendingLookup, session: &SessionRecord) -> Option<Lease> {
+        let handle = &pending.lease.handle;
         self.bind(handle, session);
         let holds = handle.is_valid()
-            && self.mass_ends() == asked.mass_ends
-            && (asked.was_bound || self.user_revisions() == asked.user_revisions);
-        holds.then_some(asked.lease)
+            && self.mass_ends() == pending.mass_ends
+            && (pending.was_bound || self.user_revisions() == pending.user_revisions);
+        holds.then_some(pending.lease)
     }
 
     /// Records whose session a registered handle is, so that revocations of many sessions find it.

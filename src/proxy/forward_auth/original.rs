@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use pingora::http::RequestHeader;
 
 use crate::proxy::inspect;
-use crate::proxy::snapshot::Snapshot;
+use crate::proxy::snapshot::ProxySettings;
 use crate::rejection::{Code, Rejection};
 
 /// A request at another proxy.
@@ -42,9 +42,9 @@ impl Original {
 /// # Errors
 ///
 /// It says too little, too much, or what is no request.
-pub(super) fn of(asked: &RequestHeader, snapshot: &Snapshot) -> Result<Original, Rejection> {
-    let inspected = inspect::inspect(asked, &snapshot.limits)?;
-    let appended = snapshot.asked_path(inspected.target);
+pub(super) fn of(asked: &RequestHeader, settings: &ProxySettings) -> Result<Original, Rejection> {
+    let inspected = inspect::inspect(asked, &settings.limits)?;
+    let appended = settings.asked_path(inspected.target);
     let uri = single(asked, &FORWARDED_URI)?;
     let original_uri = single(asked, &ORIGINAL_URI)?;
     let original_url = single(asked, &ORIGINAL_URL)?;
