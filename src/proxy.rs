@@ -3,7 +3,6 @@
 //! The order is the design's: check the request itself, find its route, take its credential,
 //! exchange it, apply the origin rule, rewrite, forward, log and count once.
 
-use std::any::Any;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ pub mod access_log;
 pub mod answer;
 mod attempt;
 pub mod connection;
+pub mod connection_auth;
 pub mod connector;
 pub mod context;
 mod copies;
@@ -34,6 +34,7 @@ pub mod forward_auth;
 pub mod forwarded;
 pub mod header_operations;
 pub mod headers;
+mod hops;
 pub mod inspect;
 pub mod login;
 pub mod negotiation;
@@ -47,6 +48,8 @@ pub mod snapshot;
 pub mod spans;
 pub mod time_limit;
 pub mod trace;
+pub mod unread;
+mod upstream_answer;
 mod upstream_error;
 mod upstream_request;
 mod vary;
@@ -244,7 +247,7 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_peer(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
         if ctx.permit.is_none()
@@ -257,7 +260,7 @@ impl ProxyHttp for Gateway {
                 answer::as_error(&rejection)
             })?);
         }
-        attempt::next(ctx)
+        attempt::next(session, ctx)
     }
 
     async fn upstream_request_filter(
@@ -267,6 +270,15 @@ impl ProxyHttp for Gateway {
         ctx: &mut Self::CTX,
     ) -> Result<()> {
         upstream_request::rewrite(session, request, ctx)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        ctx: &mut Self::CTX,
+    ) -> Result<()> {
+        upstream_answer::check(session.req_header(), response, ctx)
     }
 
     async fn response_filter(
@@ -384,15 +396,6 @@ impl ProxyHttp for Gateway {
         if let Some(spans) = &self.spans {
             spans::record(spans, &answered, ctx);
         }
-    }
-
-    /// Marks the connection, so that the guard knows its next request from its first.
-    fn persist_connection_context(
-        &self,
-        _session: &Session,
-        _ctx: &Self::CTX,
-    ) -> Option<Box<dyn Any + Send + Sync>> {
-        Some(Box::new(()))
     }
 
     /// The access log has a line for each request, with its reason.

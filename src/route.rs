@@ -4,7 +4,8 @@
 //! an exact path before the longest prefix of whole segments, then named methods before all.
 //! Finding it costs a binary search for the host and one for each segment, whatever the number of
 //! routes, and allocates nothing. A path that servers read in several ways must lead to one route
-//! in all of them.
+//! in all of them, or to one that asks for no less than the others where servers are known to take
+//! different spellings for one ([`loose`]); looking that up is left to paths that have any.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -24,13 +25,17 @@ use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
 pub mod header_operations;
+mod loose;
 pub mod methods;
+mod protection;
 mod rates;
 mod tree;
 
 pub use methods::Methods;
 
 use header_operations::{FieldError, PreparedOperations};
+use loose::Looseness;
+use protection::Protection;
 use rates::Rates;
 use tree::{Tree, by_key, by_key_or_insert};
 
@@ -78,6 +83,8 @@ pub struct Route {
     pub query_tokens: QueryTokens,
     allows_escaped_slash: bool,
     allows_empty_segments: bool,
+    protection: Protection,
+    looseness: Looseness,
     rewrite: Option<PrefixRewrite>,
 }
 
@@ -130,6 +137,8 @@ pub struct RouteTable {
     /// By what follows `*.`, sorted.
     wildcards: Vec<(Box<[u8]>, Tree)>,
     any_host: Tree,
+    /// Whether a path is configured that folding changes, so that a plain one may be taken for it.
+    has_folded_paths: bool,
     rates: Rates,
 }
 
@@ -224,6 +233,8 @@ impl RouteTable {
                 query_tokens: settings.query_tokens,
                 allows_escaped_slash: settings.allow_encoded_slash,
                 allows_empty_segments: settings.allow_empty_segments,
+                protection: Protection::new(settings, config),
+                looseness: Looseness::of(upstream),
                 rewrite,
             });
             let methods = match settings.any_method {
@@ -237,6 +248,8 @@ impl RouteTable {
                     RouteTableError::Ambiguous(Arc::clone(&other.name), Arc::clone(&route.name))
                 })?;
         }
+        let has_folded_paths = table.trees().any(Tree::has_folded_paths);
+        table.has_folded_paths = has_folded_paths;
         Ok(table)
     }
 
@@ -264,20 +277,69 @@ impl RouteTable {
         if path.has_escaped_slash() && !found.as_ref().is_ok_and(allows) {
             return Err(RouteMiss::EscapedSlash);
         }
+        if let Ok(route) = found
+            && (!path.is_plain() || self.has_folded_paths)
+            && !self.asks_enough(route, host, path, method)
+        {
+            return Err(RouteMiss::Ambiguous);
+        }
         found
+    }
+
+    /// Whether a route asks for no less than any other that its servers may take the path for.
+    fn asks_enough(
+        &self,
+        route: &Arc<Route>,
+        host: &Host<'_>,
+        path: &CanonicalPath<'_>,
+        method: &Method,
+    ) -> bool {
+        let looseness = route.looseness;
+        if !looseness.is_any() {
+            return true;
+        }
+        let decoded = path
+            .segments(Reading::PLAIN)
+            .map(|segment| segment.decoded().collect());
+        loose::readings(decoded, looseness).iter().all(|segments| {
+            for tree in self.trees_of(host) {
+                let mut is_found = false;
+                let agrees = tree.all_loose(segments, looseness, method, &mut |choice| {
+                    is_found |= choice.is_some();
+                    match choice {
+                        Some(Ok(other)) => {
+                            Arc::ptr_eq(route, other) || route.protection.covers(&other.protection)
+                        }
+                        // What is served there by other methods alone is protected from this one.
+                        Some(Err(_)) => false,
+                        None => true,
+                    }
+                });
+                if !agrees || is_found {
+                    return agrees;
+                }
+            }
+            true
+        })
     }
 
     /// All routes, in no particular order.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
-        let named = self
-            .hosts
-            .iter()
-            .chain(&self.wildcards)
-            .map(|(_, tree)| tree);
-        named
-            .chain([&self.any_host])
-            .flat_map(Tree::routes)
-            .collect()
+        self.trees().flat_map(Tree::routes).collect()
+    }
+
+    fn trees(&self) -> impl Iterator<Item = &Tree> {
+        let named = self.hosts.iter().chain(&self.wildcards);
+        named.map(|(_, tree)| tree).chain([&self.any_host])
+    }
+
+    /// The trees that serve a host, the most specific first.
+    fn trees_of(&self, host: &Host<'_>) -> impl Iterator<Item = &Tree> {
+        let exact = by_key(&self.hosts, host.folded());
+        let wildcards = host
+            .parents()
+            .filter_map(|parent| by_key(&self.wildcards, parent));
+        exact.into_iter().chain(wildcards).chain([&self.any_host])
     }
 
     fn find_reading(
@@ -287,16 +349,10 @@ impl RouteTable {
         method: &Method,
         reading: Reading,
     ) -> Result<&Arc<Route>, RouteMiss> {
-        let exact = by_key(&self.hosts, host.folded());
-        let wildcards = host
-            .parents()
-            .filter_map(|parent| by_key(&self.wildcards, parent));
-        let mut is_served = !self.any_host.is_empty();
-        let found = exact
-            .into_iter()
-            .chain(wildcards)
-            .inspect(|_| is_served = true)
-            .chain([&self.any_host])
+        let mut is_served = false;
+        let found = self
+            .trees_of(host)
+            .inspect(|tree| is_served |= !tree.is_empty())
             .find_map(|tree| tree.find(path.segments(reading), method));
         match found {
             Some(found) => found.map_err(RouteMiss::Method),
@@ -332,7 +388,8 @@ pub enum RouteMiss {
     #[error("nothing is configured for this path")]
     Nowhere,
     /// The path leads to another route when its parameters (`;`) are cut off, as some servers do,
-    /// or when `%2F` is read as `/`.
+    /// or when `%2F` is read as `/`; or to one that asks for more when letter case and suffixes
+    /// are ignored.
     #[error("the path matches two routes")]
     Ambiguous,
     /// The path has `%2F`, and no route there allows it.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -62,6 +62,8 @@ pub struct Upstream {
     request_limit: RequestLimit,
     started: Instant,
     turn: AtomicU64,
+    /// Whether clients are asked to sign in their connections.
+    signs_in_connections: AtomicBool,
 }
 
 /// The servers at their addresses of now.
@@ -113,6 +115,7 @@ impl Upstream {
             ),
             started: Instant::now(),
             turn: AtomicU64::new(0),
+            signs_in_connections: AtomicBool::new(false),
             settings: settings.clone(),
         })
     }
@@ -130,6 +133,9 @@ impl Upstream {
             && renewed.peers.group() == previous.peers.group();
         if is_same {
             return Ok(Arc::clone(previous));
+        }
+        if previous.asks_connections_to_sign_in() {
+            renewed.asked_to_sign_in();
         }
         renewed.publish_resolved(|host, port| previous.known(host, port));
         Ok(Arc::new(renewed))
@@ -221,6 +227,26 @@ impl Upstream {
             let kind = failure.label();
             tracing::warn!(
                 upstream = %self.name, %server, kind, "a server keeps failing and is ejected"
+            );
+        }
+    }
+
+    /// Whether its servers tell paths apart that differ in letter case, and in suffixes.
+    pub fn tells_apart(&self) -> (bool, bool) {
+        (self.settings.case_sensitive, self.settings.suffix_sensitive)
+    }
+
+    /// Whether a server has asked a client to sign in its connection, as NTLM does.
+    pub fn asks_connections_to_sign_in(&self) -> bool {
+        self.signs_in_connections.load(Ordering::Relaxed)
+    }
+
+    /// Says that a server has. From then on no two clients share a connection.
+    pub fn asked_to_sign_in(&self) {
+        if !self.signs_in_connections.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                upstream = %self.name,
+                "the servers sign in connections (NTLM, Negotiate): each client has its own"
             );
         }
     }

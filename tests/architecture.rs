@@ -188,7 +188,7 @@ const ROOMS: &str = "
 main: cli
 cli: server live_config jwt demo jwks store config telemetry clock diagnostic metrics
 server: admin live_config proxy api exchange jwt session jwks store resources config upstream
-    telemetry clock diagnostic metrics
+    telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange jwt route session jwks store resources config upstream clock
     diagnostic metrics
 live_config: proxy api exchange jwt credential jwks store config upstream clock diagnostic

@@ -5,4 +5,5 @@ pub mod h2c;
 pub mod hygiene;
 pub mod listeners;
 pub mod networks;
+pub mod one_reading;
 pub mod tls;

@@ -1,5 +1,7 @@
 //! The servers behind the gateway.
 
+pub mod blame;
+pub mod connection_auth;
 pub mod upstream_dns;
 pub mod upstream_failures;
 pub mod upstream_tls;

@@ -83,9 +83,10 @@ impl Access {
         } = request;
         self.check_host(headers)?;
         let operator = if self.needs_token() {
-            let bearer = headers
-                .get(AUTHORIZATION)
-                .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+            // Two fields are no credential: which one would be looked at is anyone's guess.
+            let mut fields = headers.get_all(AUTHORIZATION).iter();
+            let only = fields.next().filter(|_| fields.next().is_none());
+            let bearer = only.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
             self.holder(bearer.unwrap_or_default()).await?
         } else {
             Operator::local()

@@ -14,6 +14,7 @@ pub struct CanonicalPath<'a> {
     has_parameters: bool,
     has_escaped_slash: bool,
     has_empty_segment: bool,
+    is_plain: bool,
 }
 
 impl<'a> CanonicalPath<'a> {
@@ -40,6 +41,7 @@ impl<'a> CanonicalPath<'a> {
             has_parameters: false,
             has_escaped_slash: false,
             has_empty_segment: false,
+            is_plain: true,
         };
         let mut segments = relative.split('/').peekable();
         while let Some(segment) = segments.next() {
@@ -53,6 +55,7 @@ impl<'a> CanonicalPath<'a> {
             let found = check_segment(segment)?;
             path.has_parameters |= found.parameters;
             path.has_escaped_slash |= found.escaped_slash;
+            path.is_plain &= found.is_plain;
         }
         Ok(path)
     }
@@ -78,6 +81,11 @@ impl<'a> CanonicalPath<'a> {
     /// Whether it has a `//`. Some servers read it as `/`, and it is matched so.
     pub fn has_empty_segment(&self) -> bool {
         self.has_empty_segment
+    }
+
+    /// Whether it is of lower-case letters, digits and such, which no server takes for others.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// How servers may read it: first as it stands.
@@ -275,10 +283,19 @@ fn escaped_slash(text: &str) -> Option<usize> {
     text.match_indices('%').map(|(at, _)| at).find(is_slash)
 }
 
+/// Whether a byte of a path means the same in every reading, so that a path of such bytes alone
+/// has but one.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_lowercase()
+        || byte.is_ascii_digit()
+        || (byte.is_ascii_punctuation() && !matches!(byte, b'.' | b':' | b';' | b'%'))
+}
+
 /// What is found in a segment.
 struct Found {
     parameters: bool,
     escaped_slash: bool,
+    is_plain: bool,
 }
 
 /// Checks one segment.
@@ -289,6 +306,7 @@ fn check_segment(segment: &str) -> Result<Found, PathError> {
     let mut found = Found {
         parameters: false,
         escaped_slash: false,
+        is_plain: true,
     };
     // Since the last escaped slash.
     let mut in_parameters = false;
@@ -324,6 +342,7 @@ fn check_segment(segment: &str) -> Result<Found, PathError> {
             _ => {}
         }
         sequence.push(byte)?;
+        found.is_plain &= is_plain(byte);
         in_parameters |= byte == b';';
         found.parameters |= in_parameters;
         if !in_parameters {
@@ -412,7 +431,7 @@ impl Iterator for Decoded<'_> {
     }
 }
 
-fn hex_value(digit: u8) -> Option<u8> {
+pub(crate) fn hex_value(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

@@ -77,9 +77,20 @@ pub struct Limits {
     /// The maximum number of concurrent streams of one HTTP/2 connection.
     #[schemars(extend("x-restart" = true))]
     pub h2_streams: u32,
-    /// How many streams of one HTTP/2 connection its client can cancel before they are answered.
+    /// How many streams of one HTTP/2 connection its client can cancel at once before they are
+    /// answered. Beyond it the client is sent GOAWAY and its requests in flight are answered; a
+    /// client that continues is disconnected.
     #[schemars(extend("x-restart" = true))]
     pub h2_resets: u32,
+    /// How many more of them each second; 0 for none.
+    #[schemars(extend("x-restart" = true))]
+    pub h2_resets_per_second: u32,
+    /// How many times as many a peer in `trusted_proxies`, or on a Unix socket, can cancel.
+    #[schemars(extend("x-restart" = true))]
+    pub h2_resets_of_proxies_times: u32,
+    /// How many Vestibule gateways a request can pass before this one, as counted in `CDN-Loop`;
+    /// beyond it the response is 508.
+    pub max_hops: usize,
     /// How many tokens' sessions are cached.
     #[schemars(extend("x-restart" = true))]
     pub token_cache: usize,
@@ -159,6 +170,9 @@ impl Default for Limits {
             body_size: None,
             h2_streams: 100,
             h2_resets: 1000,
+            h2_resets_per_second: 50,
+            h2_resets_of_proxies_times: 1,
+            max_hops: 4,
             token_cache: 100_000,
             token_cache_size: ByteSize::mib(256),
             session_claims: ByteSize::kib(8),

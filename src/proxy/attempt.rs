@@ -8,23 +8,35 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
+use super::connection_auth::Private;
 use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
 use super::{answer, no_pass, request_guard, upstream_error};
-use crate::rejection::{Code, Rejection};
+use crate::rejection::Rejection;
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
 
 /// The server that is asked next.
-pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
     let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
         return Err(no_pass());
     };
     let upstream = Arc::clone(&route.upstream);
     let user = ctx.session().map(|session| session.user());
     let key = user.as_ref().map(|user| user.as_bytes().as_slice());
+    let connection = &ctx.connection;
+    let private = Private::of(
+        session.req_header(),
+        &upstream,
+        &connection.auth,
+        connection.is_of_proxy,
+    );
     let again = ctx.tried.last().filter(|_| ctx.asks_again).cloned();
+    let again = again.or_else(|| {
+        private?;
+        connection.auth.server(&upstream, &ctx.tried)
+    });
     let next = || {
         let address = upstream.pick_for(key, &ctx.tried);
         // All were tried: once more the one that failed last.
@@ -38,6 +50,10 @@ pub(super) fn next(ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
         ctx.refused = Some(rejection);
         return Err(answer::as_error(&rejection));
     };
+    if let Some(private) = private {
+        private.apply(&mut peer);
+        ctx.connection.auth.stay(&address);
+    }
     ctx.asks_again = false;
     ctx.tried.push(address);
     ctx.asked = Instant::now();
@@ -99,8 +115,11 @@ pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> 
 /// After a request that broke off. What was sent is sent again only when that changes nothing: the
 /// method is idempotent, all of the body is still there, and the server closed a kept connection,
 /// as it may at any time.
+///
+/// A server is blamed for what it did with a whole request. While the client is still sending, and
+/// after a switch of protocols, it is the client who may have made it give up.
 pub(super) fn broken_off(
-    session: &Session,
+    session: &mut Session,
     ctx: &mut RequestContext,
     mut error: Box<Error>,
     client_reused: bool,
@@ -111,15 +130,24 @@ pub(super) fn broken_off(
     error.retry.decide_reuse(client_reused);
     if request_guard::flow(Flow::is_late).unwrap_or(false) {
         // The server's connection was given up because of the client.
-        ctx.refused = Some(Rejection::new(Code::Timeout, "request_body_timeout"));
+        ctx.refused = Some(upstream_error::body_late());
+        ctx.upstream_status = None;
         error.set_retry(false);
         return error;
     }
-    if *error.esource() == ErrorSource::Upstream
-        && *error.etype() == ErrorType::ReadTimedout
-        && ctx.time.is_some_and(|time| time.is_clients_fault())
-    {
-        ctx.refused = Some(TimeLimit::client_late());
+    let is_of_server = *error.esource() == ErrorSource::Upstream;
+    if is_of_server && ctx.switched.is_some() {
+        error.set_retry(false);
+        return error;
+    }
+    let is_whole = session.as_mut().is_body_done();
+    if is_of_server && *error.etype() == ErrorType::ReadTimedout && !is_whole {
+        let is_out_of_time = ctx.time.is_some_and(|time| time.is_clients_fault());
+        ctx.refused = Some(match is_out_of_time {
+            true => TimeLimit::client_late(),
+            false => upstream_error::body_late(),
+        });
+        ctx.upstream_status = None;
         error.set_retry(false);
         return error;
     }
@@ -130,9 +158,11 @@ pub(super) fn broken_off(
     let may_retry = error.retry() && is_safe && route.upstream.grant_retry(ctx.tried.len());
     error.set_retry(may_retry);
     ctx.asks_again = may_retry;
-    if !may_retry && *error.esource() == ErrorSource::Upstream {
-        let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
-        route.upstream.report(address, Outcome::Failed(failure));
+    if !may_retry && is_of_server {
+        if is_whole {
+            let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
+            route.upstream.report(address, Outcome::Failed(failure));
+        }
         ctx.upstream_status = None;
     }
     error

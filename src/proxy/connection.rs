@@ -1,10 +1,13 @@
 //! What a request has to know of the connection that it came on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
+use super::connection_auth::ConnectionAuth;
 use super::server_name::ServerName;
 use crate::resources::Share;
 
@@ -25,6 +28,29 @@ pub struct Connection {
     pub share: Option<Share>,
     /// The certificate that the client proved to own.
     pub client: Option<ClientCertificate>,
+    /// Its far end is a trusted proxy, whose requests are those of many clients.
+    pub is_of_proxy: bool,
+    /// Connections to servers that are for this one alone.
+    pub auth: ConnectionAuth,
+    /// Its request has reached the proxy, so that what is written now is the gateway's.
+    is_answered_by_us: AtomicBool,
+}
+
+impl Connection {
+    /// The next request was read, and has not reached the proxy.
+    pub fn request_read(&self) {
+        self.is_answered_by_us.store(false, Ordering::Relaxed);
+    }
+
+    /// It has.
+    pub(super) fn request_reached_us(&self) {
+        self.is_answered_by_us.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub fn is_answered_by_us(&self) -> bool {
+        self.is_answered_by_us.load(Ordering::Relaxed)
+    }
 }
 
 /// A client's certificate, as upstreams see it.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, StatusCode};
 
 use super::connection::Connection;
+use super::counters::OWN_ROUTE;
 use super::request_guard;
 use super::request_id::RequestId;
 use super::snapshot::Snapshot;
@@ -60,10 +61,12 @@ pub struct RequestContext {
     pub trace: Option<TraceContext>,
     /// When the header was complete.
     pub started: Instant,
+    /// It is for the gateway's own endpoints.
+    pub is_for_us: bool,
     /// Where the request goes, once known.
     pub route: Option<Arc<Route>>,
     /// Path and query that the upstream sees, where they are not those of the request.
-    pub target: Option<String>,
+    pub target: Option<Vec<u8>>,
     /// The right to go there, once granted.
     pub pass: Option<Pass>,
     /// For a refusal, the exact reason.
@@ -112,6 +115,7 @@ impl RequestContext {
             id,
             trace: None,
             started: now,
+            is_for_us: false,
             route: None,
             target: None,
             pass: None,
@@ -142,7 +146,11 @@ impl RequestContext {
 
     /// The route's name for logs and metrics.
     pub fn route_name(&self) -> &str {
-        self.route.as_ref().map_or("none", |route| &route.name)
+        match &self.route {
+            Some(route) => &route.name,
+            None if self.is_for_us => OWN_ROUTE,
+            None => "none",
+        }
     }
 
     /// The name of the issuer that vouches for the user, or whose credential was refused.

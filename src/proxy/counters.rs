@@ -25,6 +25,9 @@ pub struct Granted {
 /// The issuer label of the gateway's own session tokens.
 pub const SELF_ISSUED: &str = "vestibule";
 
+/// What the gateway's own endpoints are called in place of a route.
+pub const OWN_ROUTE: &str = "vestibule";
+
 const METHODS: [Method; 7] = [
     Method::GET,
     Method::HEAD,

@@ -11,6 +11,7 @@ use super::context::{Pass, Phase, RequestContext};
 use super::copies;
 use super::counters::SELF_ISSUED;
 use super::forwarded::{self, Peer};
+use super::hops;
 use super::inspect::{self, Inspected};
 use super::redirect;
 use super::snapshot::Snapshot;
@@ -53,6 +54,7 @@ pub async fn decide(
     let snapshot = Arc::clone(&ctx.snapshot);
     let inspected = inspect::inspect(request, &snapshot.proxy.limits)?;
     peer.check(&request.headers)?;
+    hops::check(&request.headers, &snapshot.proxy.limits)?;
     if let Some(elsewhere) = not_forwarded(&snapshot, &inspected, peer, ctx)? {
         return Ok(elsewhere);
     }
@@ -87,7 +89,7 @@ fn not_forwarded(
     snapshot: &Snapshot,
     inspected: &Inspected<'_>,
     peer: Peer<'_>,
-    ctx: &RequestContext,
+    ctx: &mut RequestContext,
 ) -> Result<Option<Decision>, Rejection> {
     // A trusted proxy asks for whatever name it knows this gateway by.
     if let Some(asked_for) = &ctx.connection.server_name
@@ -109,6 +111,7 @@ fn not_forwarded(
     if inspected.path.has_empty_segment() {
         return Err(PathError::EmptySegment.into());
     }
+    ctx.is_for_us = true;
     Ok(Some(Decision::Own))
 }
 
@@ -397,11 +400,10 @@ fn upstream_target(
     exchange: &Exchange,
     route: &Route,
     inspected: &Inspected<'_>,
-) -> Result<Option<String>, Rejection> {
+) -> Result<Option<Vec<u8>>, Rejection> {
     let is_known = |text: &str| exchange.knows(text);
     let carries = inspected.query.is_some_and(|query| {
-        route.query_tokens != QueryTokens::Forward
-            && copies::carry_token(query.as_bytes(), is_known)
+        route.query_tokens != QueryTokens::Forward && copies::carry_token(query, is_known)
     });
     let kept;
     let (query, path) = match (inspected.query, route.rewritten(&inspected.path)) {
@@ -416,8 +418,8 @@ fn upstream_target(
         unchanged => unchanged,
     };
     Ok(match (path, query) {
-        (Some(path), Some(query)) => Some(format!("{path}?{query}")),
-        (Some(path), None) => Some(path),
+        (Some(path), Some(query)) => Some([path.as_bytes(), b"?", query].concat()),
+        (Some(path), None) => Some(path.into_bytes()),
         (None, _) => inspected.is_absolute.then(|| inspected.target.to_owned()),
     })
 }

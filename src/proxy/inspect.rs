@@ -4,8 +4,11 @@
 //! two of them read differently is how one user's request becomes another's (RFC 9112 section
 //! 11.2). Sizes come first, since everything after costs time in proportion.
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
-use http::{StatusCode, Version};
+use std::borrow::Cow;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::{Method, StatusCode, Version};
+use memchr::{memchr, memchr3};
 use pingora::http::RequestHeader;
 use pingora::http::authority::{RawTargetAuthority, raw_target_authority};
 
@@ -22,10 +25,10 @@ pub struct Inspected<'a> {
     pub host: Host<'a>,
     /// The path, to be matched. An escaped slash or an empty segment in it is the route's business.
     pub path: CanonicalPath<'a>,
-    /// What follows `?`, when there is one.
-    pub query: Option<&'a str>,
+    /// What follows `?`, when there is one. It may have bytes beyond ASCII, of any encoding.
+    pub query: Option<&'a [u8]>,
     /// Path and query, in the bytes to be forwarded.
-    pub target: &'a str,
+    pub target: &'a [u8],
     /// The target came in absolute-form: [`RequestHeader::set_raw_path`] it to `target`, since
     /// upstreams expect origin-form.
     pub is_absolute: bool,
@@ -79,13 +82,13 @@ pub fn inspect<'a>(
         }
         RawTargetAuthority::AmbiguousAuthority => return Err(InspectError::Target),
     };
-    let target = std::str::from_utf8(target).map_err(|_| PathError::NotAscii)?;
-    let (path, query) = match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
+    let (path, query) = match memchr(b'?', target).and_then(|at| target.split_at_checked(at)) {
+        Some((path, query)) => (path, query.get(1..)),
         None => (target, None),
     };
+    let path = std::str::from_utf8(path).map_err(|_| PathError::NotAscii)?;
     let path = CanonicalPath::parse_for_routes(path)?;
-    if query.is_some_and(|query| query.bytes().any(|byte| !byte.is_ascii_graphic())) {
+    if query.is_some_and(|query| query.iter().copied().any(is_no_query)) {
         return Err(InspectError::Query);
     }
     Ok(Inspected {
@@ -103,20 +106,20 @@ pub fn host(request: &RequestHeader) -> Result<Host<'_>, InspectError> {
     Ok(Host::parse(single_host(request)?)?)
 }
 
-/// Whether the request asks to become a WebSocket (RFC 6455 section 4.2.1). Decides which rules
-/// apply, never who may pass.
+/// Whether the request asks to become a WebSocket (RFC 6455 section 4.2.1), in the one form that is
+/// forwarded as such. Decides which rules apply, never who may pass.
 pub fn is_websocket(request: &RequestHeader) -> bool {
-    let names_websocket = |value: &http::HeaderValue| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    let mut protocols = request.headers.get_all(UPGRADE).iter();
+    let Some(protocol) = protocols.next() else {
+        return false;
     };
-    request
-        .headers
-        .get_all(http::header::UPGRADE)
-        .iter()
-        .any(names_websocket)
+    let options = request.headers.get_all(CONNECTION).iter();
+    let mut options = options.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    request.version == Version::HTTP_11
+        && request.method == Method::GET
+        && protocols.next().is_none()
+        && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Why a request is refused before its credential is looked at.
@@ -160,7 +163,7 @@ pub enum InspectError {
     /// Not a path with one reading.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// A query with white space, control characters or bytes beyond ASCII.
+    /// A query with white space, control characters or `#`.
     #[error("the query has characters that must be escaped")]
     Query,
 }
@@ -255,6 +258,30 @@ fn check_framing(request: &RequestHeader) -> Result<Option<u64>, InspectError> {
         return Err(InspectError::Framing);
     }
     digits.parse().map(Some).map_err(|_| InspectError::Framing)
+}
+
+/// BrowserPolicy escape less in a query than RFC 3986 asks for: bytes beyond ASCII, `|`, `{`.
+fn is_no_query(byte: u8) -> bool {
+    byte == b'#' || byte <= b' ' || byte == 0x7f
+}
+
+/// A target with `"`, `<` and `>` percent-encoded in its query, as the URL standard has browsers do:
+/// the `http` crate knows no target with them.
+pub fn with_escaped_query(target: &[u8]) -> Cow<'_, [u8]> {
+    let query = memchr(b'?', target).unwrap_or(target.len());
+    if memchr3(b'"', b'<', b'>', target.get(query..).unwrap_or_default()).is_none() {
+        return Cow::Borrowed(target);
+    }
+    let mut escaped = Vec::with_capacity(target.len() + 64);
+    for (at, byte) in target.iter().enumerate() {
+        match byte {
+            b'"' if at > query => escaped.extend_from_slice(b"%22"),
+            b'<' if at > query => escaped.extend_from_slice(b"%3C"),
+            b'>' if at > query => escaped.extend_from_slice(b"%3E"),
+            byte => escaped.push(*byte),
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 fn imitates_framing(name: &HeaderName) -> bool {

@@ -6,6 +6,7 @@
 
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, Method};
+use percent_encoding::{CONTROLS, percent_encode};
 use pingora::http::RequestHeader;
 
 use super::context::RequestContext;
@@ -41,16 +42,14 @@ pub fn location(
     if leads_back(login, &inspected, ctx) {
         return None;
     }
+    // A query may have bytes beyond ASCII, which a field value has not.
+    let target = percent_encode(inspected.target, CONTROLS);
     let return_to = match login.authority() {
         // The path is canonical: one slash, so no host.
-        None => inspected.target.to_owned(),
+        None => target.to_string(),
         Some(_) if knows(&inspected.host, route, ctx) => {
             let scheme = if is_https { "https" } else { "http" };
-            format!(
-                "{scheme}://{}{}",
-                inspected.host.authority(),
-                inspected.target
-            )
+            format!("{scheme}://{}{target}", inspected.host.authority())
         }
         Some(_) => return None,
     };

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, LOCATION};
+use percent_encoding::{CONTROLS, percent_encode};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -12,7 +13,8 @@ use super::request_id::REQUEST_ID;
 
 /// The address of a request at `https` on `port`.
 pub(super) fn location(inspected: &Inspected<'_>, port: u16) -> String {
-    let (host, target) = (inspected.host.name(), inspected.target);
+    let host = inspected.host.name();
+    let target = percent_encode(inspected.target, CONTROLS);
     match port {
         443 => format!("https://{host}{target}"),
         port => format!("https://{host}:{port}{target}"),

@@ -98,7 +98,10 @@ pub fn connection() -> Arc<Connection> {
 /// Says that the running request's header is complete.
 pub fn header_arrived() {
     // Without a guard there is nobody to tell.
-    let _ = SLOT.try_with(|slot| slot.header_arrived.store(true, Ordering::Relaxed));
+    let _ = SLOT.try_with(|slot| {
+        slot.header_arrived.store(true, Ordering::Relaxed);
+        slot.connection.request_reached_us();
+    });
 }
 
 /// Says that the running request's client gave it up.

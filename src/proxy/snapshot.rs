@@ -10,7 +10,7 @@ use pingora::protocols::l4::socket::SocketAddr;
 use prometheus::IntCounter;
 
 use super::connection::Connection;
-use super::counters::{Granted, RouteCounters, SELF_ISSUED};
+use super::counters::{Granted, OWN_ROUTE, RouteCounters, SELF_ISSUED};
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
@@ -70,6 +70,7 @@ pub struct ProxySettings {
     public_url: Origin,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
+    own: RouteCounters,
     unrouted: RouteCounters,
     granted: BTreeMap<String, Granted>,
     anonymous: IntCounter,
@@ -141,6 +142,7 @@ impl ProxySettings {
             error_page: ErrorPage::load(config.error_page.as_deref())?,
             token_sources,
             counters,
+            own: RouteCounters::new(metrics, OWN_ROUTE),
             unrouted: RouteCounters::new(metrics, "none"),
             granted: granted.collect(),
             anonymous: metrics
@@ -185,14 +187,14 @@ impl ProxySettings {
 
     /// Whether a path is that of another proxy's check request.
     pub fn is_question(&self, path: &str) -> bool {
-        path == self.check || self.asked_path(path).is_some()
+        path == self.check || self.asked_path(path.as_bytes()).is_some()
     }
 
     /// What a proxy appended to the path of its check request, including the query.
-    pub fn asked_path<'a>(&self, target: &'a str) -> Option<&'a str> {
+    pub fn asked_path<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         target
-            .strip_prefix(&*self.check)
-            .filter(|rest| rest.starts_with('/'))
+            .strip_prefix(self.check.as_bytes())
+            .filter(|rest| rest.starts_with(b"/"))
     }
 
     /// The far end of a connection. An end without an address is a peer on the same machine.
@@ -207,9 +209,14 @@ impl ProxySettings {
         }
     }
 
-    /// The counters of a route; of requests without one for any other name.
-    pub fn route_counters(&self, route: &str) -> &RouteCounters {
-        self.counters.get(route).unwrap_or(&self.unrouted)
+    /// The counters of a request: its route's, or those of the gateway's own endpoints, or of
+    /// requests that are for neither.
+    pub fn route_counters(&self, name: &str) -> &RouteCounters {
+        match self.counters.get(name) {
+            Some(counters) => counters,
+            None if name == OWN_ROUTE => &self.own,
+            None => &self.unrouted,
+        }
     }
 
     /// Counts a request that passes without a credential.

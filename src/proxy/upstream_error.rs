@@ -11,13 +11,17 @@ use crate::upstream::Failure;
 pub(super) fn rejection(error: &Error) -> Option<Rejection> {
     match (error.esource(), error.etype()) {
         (ErrorSource::Upstream, _) => Some(to_rejection(failure(error, false))),
-        (ErrorSource::Downstream, ErrorType::ReadTimedout) => {
-            Some(Rejection::new(Code::Timeout, "request_body_timeout"))
-        }
+        // What is not the server's is the client's, whose connection the gateway reads and writes
+        // by itself at its own endpoints.
+        (_, ErrorType::ReadTimedout) => Some(body_late()),
         (
-            ErrorSource::Downstream,
-            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed,
-        ) => None,
+            _,
+            ErrorType::ReadError
+            | ErrorType::WriteError
+            | ErrorType::WriteTimedout
+            | ErrorType::ConnectionClosed,
+        )
+        | (ErrorSource::Downstream, ErrorType::H2Error) => None,
         (ErrorSource::Downstream, _) => {
             Some(Rejection::new(Code::InvalidRequest, "request_invalid"))
         }
@@ -29,6 +33,11 @@ pub(super) fn rejection(error: &Error) -> Option<Rejection> {
         }
         _ => Some(Rejection::new(Code::Internal, "proxy_failed")),
     }
+}
+
+/// The refusal of a request whose body paused for too long.
+pub(super) fn body_late() -> Rejection {
+    Rejection::new(Code::Timeout, "request_body_timeout")
 }
 
 /// How a server failed, by an error from it. `has_answered`: the head of its answer had come.

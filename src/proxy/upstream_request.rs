@@ -1,12 +1,13 @@
 //! A request as its upstream sees it.
 
+use http::header::{CONNECTION, UPGRADE};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
 use super::request_id::REQUEST_ID;
-use super::{answer, header_operations, headers, inspect, no_pass};
+use super::{answer, header_operations, headers, hops, inspect, no_pass};
 
 /// Removes the fields that must not pass, and adds those for the upstream.
 ///
@@ -22,8 +23,14 @@ pub(super) fn rewrite(
     };
     let snapshot = &ctx.snapshot;
     let exchange = &snapshot.exchange;
+    // The framework asks for an upgrade by `Upgrade` alone.
+    if request.headers.contains_key(UPGRADE) && !inspect::is_websocket(session.req_header()) {
+        request.remove_header(&UPGRADE);
+        request.remove_header(&CONNECTION);
+    }
+    hops::leave_name(request)?;
     if let Some(target) = &ctx.target {
-        request.set_raw_path(target.as_bytes())?;
+        request.set_raw_path(target)?;
     }
     snapshot
         .proxy

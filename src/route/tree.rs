@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::loose::{self, LooseSegment, Looseness};
 use super::{Methods, Route};
 use crate::canonical::path::{PathPrefix, Segment};
 
@@ -12,6 +13,8 @@ use crate::canonical::path::{PathPrefix, Segment};
 pub(super) struct Tree {
     /// By decoded segment, sorted.
     children: Vec<(Box<[u8]>, Tree)>,
+    /// The keys of `children` by what they are folded to, sorted.
+    folded: Vec<(Box<[u8]>, Keys)>,
     prefix: Choices,
     exact: Choices,
 }
@@ -42,6 +45,80 @@ impl Tree {
         best.choose(method)
     }
 
+    /// Whether `agrees` to every choice that a server may make which reads paths loosely.
+    pub(super) fn all_loose<'a>(
+        &'a self,
+        segments: &[LooseSegment],
+        looseness: Looseness,
+        method: &Method,
+        agrees: &mut impl FnMut(Option<Result<&'a Arc<Route>, Methods>>) -> bool,
+    ) -> bool {
+        self.all_loose_below(segments, looseness, &self.prefix, &mut |choices| {
+            agrees(choices.choose(method))
+        })
+    }
+
+    fn all_loose_below<'a>(
+        &'a self,
+        segments: &[LooseSegment],
+        looseness: Looseness,
+        longest: &'a Choices,
+        agrees: &mut impl FnMut(&'a Choices) -> bool,
+    ) -> bool {
+        let longest = match self.prefix.is_empty() {
+            true => longest,
+            false => &self.prefix,
+        };
+        let Some((segment, rest)) = segments.split_first() else {
+            return agrees(match self.exact.is_empty() {
+                true => longest,
+                false => &self.exact,
+            });
+        };
+        let below = self.loose_children(segment, looseness);
+        if below.is_empty() {
+            return agrees(longest);
+        }
+        below
+            .into_iter()
+            .all(|child| child.all_loose_below(rest, looseness, longest, agrees))
+    }
+
+    /// What a segment may lead to. A suffix counts only where its whole name leads nowhere: who
+    /// configures `/app.js` beside `/app` says which is which.
+    fn loose_children(&self, segment: &LooseSegment, looseness: Looseness) -> Vec<&Self> {
+        let mut found: Vec<&Self> = Vec::new();
+        for name in segment.names() {
+            self.children_of(name, looseness, &mut found);
+        }
+        if found.is_empty() {
+            for stem in segment.stems() {
+                self.children_of(stem, looseness, &mut found);
+            }
+        }
+        found
+    }
+
+    fn children_of<'a>(&'a self, name: &[u8], looseness: Looseness, found: &mut Vec<&'a Self>) {
+        let child = |key: &[u8]| by_key(&self.children, key.iter().copied());
+        if looseness.letters {
+            let keys = by_key(&self.folded, name.iter().copied());
+            found.extend(keys.into_iter().flatten().filter_map(|key| child(key)));
+        } else {
+            found.extend(child(name));
+        }
+    }
+
+    /// Whether it has a path that folding changes.
+    pub(super) fn has_folded_paths(&self) -> bool {
+        let is_changed = |(folded, keys): &(Box<[u8]>, Keys)| keys.iter().any(|key| key != folded);
+        self.folded.iter().any(is_changed)
+            || self
+                .children
+                .iter()
+                .any(|(_, child)| child.has_folded_paths())
+    }
+
     /// Whether it has no routes.
     pub(super) fn is_empty(&self) -> bool {
         self.children.is_empty() && self.prefix.is_empty() && self.exact.is_empty()
@@ -57,6 +134,10 @@ impl Tree {
     ) -> Result<(), Arc<Route>> {
         let mut node = self;
         for segment in path.segments() {
+            let keys = by_key_or_insert(&mut node.folded, loose::folded(segment).into());
+            if !keys.contains(segment) {
+                keys.push(segment.clone());
+            }
             node = by_key_or_insert(&mut node.children, segment.clone());
         }
         let choices = if is_exact {
@@ -84,6 +165,9 @@ impl Tree {
         found
     }
 }
+
+/// Names of children.
+type Keys = Vec<Box<[u8]>>;
 
 /// Routes of one path, by method; disjoint, but for at most one that serves all.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use pingora::services::listening::Service;
 use tokio::sync::Semaphore;
 
 use super::drain::InFlight;
-use super::guard::{Bounds, Guard, Rules, Shared};
+use super::guard::{Bounds, Guard, ResetLimit, Rules, Shared};
 use super::proxy_factory;
 use super::state::State;
 use super::telemetry_setup::Records;
@@ -22,6 +22,7 @@ use super::tls::Certificates;
 use crate::config::listener::Hsts;
 use crate::config::{Config, Limits, ListenAddress, Listener};
 use crate::proxy::Gateway;
+use crate::proxy::unread::Unread;
 use crate::resources::Descriptors;
 
 /// The framework, set up and without services.
@@ -64,7 +65,13 @@ pub(super) async fn shared(
         upstream_keepalive_pool_size: descriptors.kept_to_upstreams,
         ..ServerConf::default()
     });
+    let unread = Unread::new(
+        Arc::clone(&state.snapshot),
+        Arc::clone(&state.metrics),
+        Arc::clone(&records.access_log),
+    );
     Ok(Shared {
+        unread,
         proxy: proxy_factory::make(&settings, gateway).await?,
         bounds: bounds(&config.limits),
         permits: Semaphore::new(descriptors.connections.min(Semaphore::MAX_PERMITS)),
@@ -77,13 +84,26 @@ pub(super) async fn shared(
     })
 }
 
+/// A proxy gives up streams for all of its clients.
+fn of_proxies(limits: &Limits) -> ResetLimit {
+    let times = limits.h2_resets_of_proxies_times.max(1);
+    ResetLimit {
+        burst: limits.h2_resets.saturating_mul(times),
+        per_second: limits.h2_resets_per_second.saturating_mul(times),
+    }
+}
+
 fn bounds(limits: &Limits) -> Bounds {
     Bounds {
         header_timeout: limits.header_timeout,
         keepalive_timeout: limits.keepalive_timeout,
         keepalive_requests: limits.keepalive_requests,
         h2_streams: limits.h2_streams,
-        h2_resets: limits.h2_resets,
+        h2_resets: ResetLimit {
+            burst: limits.h2_resets,
+            per_second: limits.h2_resets_per_second,
+        },
+        h2_resets_of_proxies: of_proxies(limits),
         h2_header_list: h2_header_list(limits),
     }
 }

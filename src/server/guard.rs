@@ -16,17 +16,21 @@ use http::HeaderValue;
 use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::tls::TlsRef;
-use pingora::protocols::{GetSocketDigest, Ssl, Stream};
+use pingora::protocols::{ALPN, GetSocketDigest, Ssl, Stream};
 use pingora::server::ShutdownWatch;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
+mod answering;
 mod client_certificate;
+mod head;
 mod header_blocks;
+mod http1;
 mod proxy_protocol;
 mod refusal;
 mod request;
+mod resets;
 
 use super::drain::{Counted, InFlight};
 use super::proxy_factory::Proxy;
@@ -35,10 +39,12 @@ use crate::metrics::{Metrics, Open};
 use crate::proxy::Snapshot;
 use crate::proxy::connection::Connection;
 use crate::proxy::server_name::ServerName;
+use crate::proxy::unread::Unread;
 use crate::proxy::watched_stream::WatchedStream;
 use crate::resources::Admission;
 use header_blocks::HeaderBlocks;
 use request::Requests;
+pub use resets::ResetLimit;
 
 /// One listener's application.
 pub struct Guard {
@@ -77,6 +83,8 @@ pub struct Shared {
     pub admission: Arc<Admission>,
     /// One permit for each refused connection that gets a response.
     pub told: Semaphore,
+    /// What answers requests that cannot be read.
+    pub unread: Unread,
     /// Whose word is taken.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Those that are being answered.
@@ -99,7 +107,9 @@ pub struct Bounds {
     /// The maximum number of concurrent streams of one HTTP/2 connection.
     pub h2_streams: u32,
     /// Streams of one HTTP/2 connection that its client may give up.
-    pub h2_resets: u32,
+    pub h2_resets: ResetLimit,
+    /// The same of a trusted proxy.
+    pub h2_resets_of_proxies: ResetLimit,
     /// All fields of an HTTP/2 request, as RFC 9113 section 10.5.1 counts them.
     pub h2_header_list: u32,
 }
@@ -156,6 +166,8 @@ impl Guard {
             server_name: None,
             share,
             client: None,
+            is_of_proxy: is_proxy,
+            ..Connection::default()
         };
         let Some(tls) = &self.listener.tls else {
             let stream: Stream = Box::new(socket);
@@ -174,6 +186,49 @@ impl Guard {
             asked_for.map(|name| ServerName::new(name, Arc::clone(&presented.names)));
         let stream: Stream = Box::new(stream);
         Ok((stream, connection))
+    }
+
+    /// Serves HTTP/2 where the client has chosen it, and HTTP/1 else.
+    async fn speak(
+        &self,
+        requests: &Arc<Requests>,
+        mut stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Result<(), Cause> {
+        let is_http2 = match &self.listener.tls {
+            Some(_) => stream.selected_alpn_proto() == Some(ALPN::H2),
+            None if self.listener.h2c => {
+                let mut preface = [0; PREFACE.len()];
+                let peeked = stream.try_peek(&mut preface).await;
+                peeked.is_ok_and(|peeked| peeked) && preface == *PREFACE
+            }
+            None => false,
+        };
+        if !is_http2 {
+            return http1::serve(requests, stream, shutdown).await;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut shutdown = shutdown.clone();
+        // GOAWAY comes first: what is in flight is answered.
+        let told = async {
+            let is_flood = tokio::select! {
+                // A sender that is gone means the same as a stop.
+                _ = shutdown.wait_for(|stop| *stop) => false,
+                () = requests.resets.too_many.notified() => true,
+            };
+            stop.send_replace(true);
+            if !is_flood {
+                return std::future::pending().await;
+            }
+            self.shared.count(Cause::H2Resets);
+            sleep(LAST_STREAMS).await;
+        };
+        tokio::select! {
+            biased;
+            _ = requests.process_new(stream, &stopped) => {}
+            () = told => {}
+        }
+        Ok(())
     }
 
     async fn refuse(&self, socket: &mut Socket, cause: Cause) {
@@ -211,14 +266,14 @@ impl Guard {
         let streams = async {
             requests.has_streams.notified().await;
             tokio::select! {
-                () = requests.flooded.notified() => Cause::H2Resets,
+                () = requests.resets.flood.notified() => Cause::H2Resets,
                 () = open.longer_than(bounds.header_timeout) => Cause::HeaderTimeout,
                 () = requests.idle_too_long() => Cause::MemoryBudget,
             }
         };
         tokio::select! {
             biased;
-            _ = requests.process_new(stream, shutdown) => Ok(()),
+            ended = self.speak(&requests, stream, shutdown) => ended,
             () = silent => Err(Cause::HeaderTimeout),
             cause = streams => Err(cause),
         }
@@ -268,6 +323,12 @@ impl Shared {
         cut.with_label_values(&[cause.label()]).inc();
     }
 }
+
+/// What a connection of HTTP/2 begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a client that gave up too many streams may wait for the others.
+const LAST_STREAMS: Duration = Duration::from_secs(60);
 
 /// The far end's address; none on a Unix socket.
 fn address(socket: &Socket) -> Option<IpAddr> {

@@ -53,6 +53,17 @@ pub struct Settings {
     /// When a server is ejected because requests to it fail.
     #[serde(default)]
     pub ejection: Ejection,
+    /// The servers treat paths as different that differ in letter case, in dots or spaces at the end
+    /// of a segment, or in how often something is percent-encoded. If `false`, such a spelling of a
+    /// path that another route protects better is refused (404), because many servers treat
+    /// `/Admin` as `/admin`.
+    #[serde(default)]
+    pub case_sensitive: bool,
+    /// The servers treat a name with and without a suffix as different, such as `/admin` and
+    /// `/admin.json`. If `false`, the latter is refused (404) if `/admin` is protected better and no
+    /// route names the whole segment.
+    #[serde(default)]
+    pub suffix_sensitive: bool,
     /// How servers are probed; if omitted, they are not.
     #[serde(default)]
     pub health_check: Option<HealthCheck>,

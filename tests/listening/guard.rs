@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Reply, TestGateway, eventually, now, refusal_id};
+use crate::support::{Reply, TestGateway, eventually, now, refusal_id, upstream};
 
 #[tokio::test]
 async fn connections_over_the_cap_are_not_served_until_one_ends() {
@@ -288,7 +288,50 @@ async fn a_flood_of_resets_ends_the_connection() {
     }
     let ended = tokio::time::timeout(crate::support::PATIENCE, driver).await;
     assert!(ended.is_ok(), "nothing ended the flood");
+    let metrics = site.gateway.metrics().await;
+    let resets = [("cause", "h2_resets")];
+    assert!(metrics.sum("vestibule_connections_cut_total", &resets) >= 1.0);
     site.upstream.reply(Reply::ok("hello"));
     let answered = crate::listening::h2c::get(&site, "/open", &[]).await;
     assert_eq!(answered, 200);
+}
+
+/// What was in flight when its client had given up too many others is answered, and the client
+/// knows which were not looked at.
+#[tokio::test]
+async fn a_client_that_gives_up_too_much_is_told_to_go_away_first() {
+    let site = TestGateway::with(|config| {
+        config["listeners"] = json!([{"h2c": true}]);
+        config["limits"] = json!({"h2_resets": 20, "h2_resets_per_second": 0});
+    })
+    .await;
+    let (open, gate) = tokio::sync::watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(gate, upstream::ok("in flight")));
+    let stream = tokio::net::TcpStream::connect(site.gateway.public)
+        .await
+        .unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let uri = format!("http://{}/open", site.gateway.public);
+    let request = || http::Request::get(&uri).body(()).unwrap();
+    let mut client = client.ready().await.unwrap();
+    let (in_flight, _) = client.send_request(request(), true).unwrap();
+    site.upstream.reached(1).await;
+    for given_up in 1..=21 {
+        client = client.ready().await.unwrap();
+        let (response, mut stream) = client.send_request(request(), true).unwrap();
+        site.upstream.reached(1 + given_up).await;
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(response);
+    }
+    let resets = [("cause", "h2_resets")];
+    let name = "vestibule_connections_cut_total";
+    site.gateway.metric_becomes(name, &resets, 1.0).await;
+    open.send(true).unwrap();
+    let answer = in_flight.await.expect("it was in flight");
+    assert_eq!(answer.status(), 200);
+    drop(client);
+    // GOAWAY without an error, and the end.
+    driver.await.unwrap().expect("a polite end");
 }

@@ -45,9 +45,11 @@ impl Clients {
         let in_form = parameters
             .get("client_secret")
             .map(|secret| (parameters.get("client_id").unwrap_or_default(), secret));
-        let basic = headers
-            .get(AUTHORIZATION)
-            .and_then(|field| basic(field.as_bytes()));
+        let mut fields = headers.get_all(AUTHORIZATION).iter();
+        let basic = fields.next().and_then(|field| basic(field.as_bytes()));
+        if fields.next().is_some() {
+            return Err(OAuthError::invalid_client());
+        }
         let (id, secret) = match (basic, in_form) {
             (Some(_), Some(_)) => {
                 return Err(OAuthError::invalid_request(

@@ -10,6 +10,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, StatusCode};
+use memchr::{memchr, memmem};
 use pingora::http::RequestHeader;
 
 use crate::proxy::inspect;
@@ -48,7 +49,10 @@ pub(super) fn of(asked: &RequestHeader, settings: &ProxySettings) -> Result<Orig
     let uri = single(asked, &FORWARDED_URI)?;
     let original_uri = single(asked, &ORIGINAL_URI)?;
     let original_url = single(asked, &ORIGINAL_URL)?;
-    let required = |name| single(asked, name)?.ok_or(refused("check_original_missing"));
+    let required = |name| {
+        let field = single(asked, name)?.ok_or(refused("check_original_missing"))?;
+        std::str::from_utf8(field).map_err(|_| refused("check_original_invalid"))
+    };
     let (method, host, target, only_401_and_403) = match (appended, uri, original_uri, original_url)
     {
         (Some(target), None, None, None) => {
@@ -81,40 +85,47 @@ pub(super) fn of(asked: &RequestHeader, settings: &ProxySettings) -> Result<Orig
     })
 }
 
-fn rebuilt(asked: &RequestHeader, method: &str, host: &str, target: &str) -> Option<RequestHeader> {
-    if !target.starts_with('/') {
+fn rebuilt(
+    asked: &RequestHeader,
+    method: &str,
+    host: &str,
+    target: &[u8],
+) -> Option<RequestHeader> {
+    // A fragment is no part of a target, and would be dropped here.
+    if !target.starts_with(b"/") || target.contains(&b'#') {
         return None;
     }
+    let target = inspect::with_escaped_query(target);
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     let size = asked.headers.len();
-    let mut request = RequestHeader::build(method, target.as_bytes(), Some(size)).ok()?;
+    let mut request = RequestHeader::build(method, &target, Some(size)).ok()?;
     for (name, value) in &asked.headers {
         if !OF_THE_QUESTION.contains(name) {
             request.append_header(name, value).ok()?;
         }
     }
     request.insert_header(HOST, host).ok()?;
-    // `Upgrade` does not get past the other proxy, which asks by a request of its own.
-    if request.headers.contains_key(WEBSOCKET_KEY) && !request.headers.contains_key(UPGRADE) {
+    // `Upgrade` does not get past the other proxy, which asks by a request of its own; what may be
+    // a WebSocket there is taken for one.
+    if request.headers.contains_key(WEBSOCKET_KEY) || request.headers.contains_key(UPGRADE) {
         let websocket = HeaderValue::from_static("websocket");
         request.insert_header(UPGRADE, websocket).ok()?;
+        request.insert_header(CONNECTION, UPGRADE.as_str()).ok()?;
     }
     Some(request)
 }
 
 /// Host and path of an absolute URL.
-fn split(url: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let at = rest.find('/')?;
-    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    if is_web {
-        rest.split_at_checked(at)
-    } else {
-        None
-    }
+fn split(url: &[u8]) -> Option<(&str, &[u8])> {
+    let colon = memmem::find(url, b"://")?;
+    let (scheme, rest) = url.split_at_checked(colon)?;
+    let rest = rest.get(3..)?;
+    let (host, target) = rest.split_at_checked(memchr(b'/', rest)?)?;
+    let is_web = scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
+    is_web.then_some((std::str::from_utf8(host).ok()?, target))
 }
 
-fn single<'a>(asked: &'a RequestHeader, name: &HeaderName) -> Result<Option<&'a str>, Rejection> {
+fn single<'a>(asked: &'a RequestHeader, name: &HeaderName) -> Result<Option<&'a [u8]>, Rejection> {
     let mut fields = asked.headers.get_all(name).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
@@ -122,9 +133,7 @@ fn single<'a>(asked: &'a RequestHeader, name: &HeaderName) -> Result<Option<&'a 
     if fields.next().is_some() {
         return Err(refused("check_original_ambiguous"));
     }
-    let text = field.to_str();
-    text.map(Some)
-        .map_err(|_| refused("check_original_invalid"))
+    Ok(Some(field.as_bytes()))
 }
 
 /// 403, since nginx takes 400 for a failure of the gateway.

@@ -1,9 +1,9 @@
-//! What a client hears whose connection is one too many.
+//! What a client is told whose connection or request is refused before there is a request.
 
 use std::time::Duration;
 
 use pingora::protocols::l4::stream::Stream as Socket;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -22,15 +22,36 @@ pub(super) async fn tell(socket: &mut Socket, cause: Cause, told: &Semaphore) {
     let answer = format!(
         "HTTP/1.1 {status}\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
-    // A client that is slow even in being refused is not waited for.
-    let _ = timeout(PATIENCE, async {
-        socket.write_all(answer.as_bytes()).await?;
-        socket.shutdown().await?;
-        // What is unread when a socket is closed resets the connection, and the answer is lost.
+    write(socket, answer.as_bytes(), PATIENCE).await;
+}
+
+/// Writes an answer that ends the connection. A client that is slow even in being refused is not
+/// waited for.
+pub(super) async fn write<S>(stream: &mut S, answer: &[u8], patience: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let written = timeout(patience, async {
+        stream.write_all(answer).await?;
+        stream.flush().await
+    });
+    if matches!(written.await, Ok(Ok(()))) {
+        let_it_be_read(stream, patience).await;
+    }
+}
+
+/// What is unread when a socket is closed resets the connection, and the answer is lost; so some of
+/// it is read.
+pub(super) async fn let_it_be_read<S>(stream: &mut S, patience: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = timeout(patience, async {
+        stream.shutdown().await?;
         let mut unread = [0; 1024];
         let mut left = MOST_UNREAD;
         while left > 0 {
-            match socket.read(&mut unread).await? {
+            match stream.read(&mut unread).await? {
                 0 => break,
                 read => left = left.saturating_sub(read),
             }

@@ -2,12 +2,12 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use http::{Method, StatusCode};
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
@@ -16,24 +16,26 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Sleep, sleep, sleep_until, timeout};
 use tracing::debug;
 
+use super::resets::Resets;
 use super::{Cause, Shared};
 use crate::clock::UnixTime;
 use crate::exchange::Session;
 use crate::proxy::connection::Connection;
 use crate::proxy::request_guard::RequestGuard;
+use crate::proxy::unread::Known;
+use crate::rejection::{Code, Rejection};
 
 /// The requests of one connection.
 pub(super) struct Requests {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     options: HttpServerOptions,
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     /// Told when a request begins; over HTTP/2 that is when its header is complete.
     pub(super) begun: Notify,
     /// Told when the first stream of HTTP/2 begins.
     pub(super) has_streams: Notify,
-    /// Told when the client has given up too many of its streams.
-    pub(super) flooded: Notify,
-    given_up: AtomicU32,
+    /// Streams that the client has given up.
+    pub(super) resets: Resets,
     streams: Mutex<Streams>,
 }
 
@@ -51,14 +53,17 @@ impl Requests {
         options: HttpServerOptions,
         connection: Connection,
     ) -> Self {
+        let resets = Resets::new(match connection.is_of_proxy {
+            true => shared.bounds.h2_resets_of_proxies,
+            false => shared.bounds.h2_resets,
+        });
         Self {
             shared,
             options,
             connection: Arc::new(connection),
             begun: Notify::new(),
             has_streams: Notify::new(),
-            flooded: Notify::new(),
-            given_up: AtomicU32::new(0),
+            resets,
             streams: Mutex::default(),
         }
     }
@@ -79,7 +84,7 @@ impl Requests {
 
     /// Returns when a connection that waits for its next request is to be closed: the listeners
     /// close, or it has to make room for others.
-    async fn superseded(&self, shutdown: &ShutdownWatch) -> Option<Cause> {
+    pub(super) async fn superseded(&self, shutdown: &ShutdownWatch) -> Option<Cause> {
         let (mut shutdown, since) = (shutdown.clone(), Instant::now());
         let mut cutoff = self.shared.admission.memory().cutoff();
         let has_waited = |cutoff: &Option<Instant>| cutoff.is_some_and(|before| since <= before);
@@ -109,18 +114,34 @@ impl Requests {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Polls the request; while its header is incomplete also the deadline and `superseded`, while
-    /// its body is also that one's time, then the time by which its route wants it to end, and once
-    /// it is bound to a session also that session's end.
+    /// Answers a request for a tunnel, which is not forwarded, on an HTTP/2 stream.
+    async fn refuse_connect(&self, mut session: ServerSession) {
+        let rejection = Rejection::new(Code::InvalidRequest, "method_not_supported")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED);
+        let known = Known {
+            connection: &self.connection,
+            peer: session.client_addr(),
+            line: b"CONNECT",
+        };
+        let answer = self.shared.unread.refuse(&rejection, &known);
+        let (Ok((header, body)), patience) = (answer, self.shared.bounds.header_timeout) else {
+            return;
+        };
+        let written = session.write_error_response(header, body.into());
+        // A client that does not take the answer is left alone.
+        let _ = timeout(patience, written).await;
+    }
+
+    /// Polls the request; while its header is incomplete also the deadline, while its body is also
+    /// that one's time, then the time by which its route wants it to end, and once it is bound to a
+    /// session also that session's end.
     async fn run(
         &self,
         cut: &RequestGuard,
         request: impl Future<Output = Option<ReusedHttpStream>>,
         allowed: Duration,
-        superseded: Option<impl Future<Output = Option<Cause>>>,
     ) -> Result<Option<ReusedHttpStream>, Cause> {
         let mut request = pin!(request);
-        let mut superseded = pin!(superseded);
         let mut deadline = pin!(sleep(allowed));
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
@@ -131,11 +152,6 @@ impl Requests {
                 return Poll::Ready(Ok(output));
             }
             if !cut.header_arrived() {
-                if let Some(superseded) = superseded.as_mut().as_pin_mut()
-                    && let Poll::Ready(cause) = superseded.poll(context)
-                {
-                    return Poll::Ready(cause.map_or(Ok(None), Err));
-                }
                 return deadline
                     .as_mut()
                     .poll(context)
@@ -190,40 +206,30 @@ impl Requests {
 impl HttpServerApp for Requests {
     async fn process_new_http(
         self: &Arc<Self>,
-        mut session: ServerSession,
+        session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
         self.begun.notify_one();
         let bounds = &self.shared.bounds;
-        // The proxy leaves a mark on connections that it hands back for another request.
-        let reused = session.take_connection_user_context().is_some();
-        let allowed = match reused {
-            true => bounds.keepalive_timeout + bounds.header_timeout,
-            false => bounds.header_timeout,
-        };
-        if reused {
-            session.set_keepalive(Some(bounds.keepalive_timeout.as_secs().max(1)));
-        }
         let is_stream = session.is_http2();
+        // The framework would answer by itself.
+        if is_stream && session.req_header().method == Method::CONNECT {
+            self.refuse_connect(session).await;
+            return None;
+        }
         let admission = Arc::clone(&self.shared.admission);
         let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection), admission));
         let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
-        // The framework's own way ends new connections as well, and those of the listeners that
-        // are still open; but each was taken for the request that it is about to bring.
-        let superseded = reused.then(|| self.superseded(shutdown));
         if is_stream {
             self.stream_begins();
         }
-        let outcome = self.run(&cut, request, allowed, superseded).await;
+        let outcome = self.run(&cut, request, bounds.header_timeout).await;
         if is_stream {
             self.stream_ends();
         }
         // CVE-2023-44487: streams are opened and reset faster than they can be served.
         if is_stream && cut.client_left() {
-            let given_up = 1 + self.given_up.fetch_add(1, Ordering::Relaxed);
-            if given_up > bounds.h2_resets {
-                self.flooded.notify_one();
-            }
+            self.resets.count();
         }
         match outcome {
             Ok(connection) => connection,

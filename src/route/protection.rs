@@ -1,0 +1,67 @@
+//! What a route asks of those who want to pass, to be compared with another's.
+
+use std::collections::BTreeMap;
+
+use crate::config::route::ClaimRule;
+use crate::config::{Access, Config, HeaderOperations, Origin, Route};
+use crate::limit::Rate;
+
+/// What stands between a client and the upstream on a route.
+#[derive(Clone, Debug)]
+pub(super) struct Protection {
+    access: Access,
+    require: BTreeMap<String, ClaimRule>,
+    scopes: Vec<String>,
+    step_up: Option<String>,
+    origins: Vec<Origin>,
+    rate_per_client: Rate,
+    rate_per_user: Rate,
+    body_size: Option<u64>,
+    request_headers: HeaderOperations,
+}
+
+impl Protection {
+    /// That of a route.
+    pub(super) fn new(settings: &Route, config: &Config) -> Self {
+        let body_size = settings.body_size.or(config.limits.body_size);
+        Self {
+            access: settings.auth,
+            require: settings.require.clone(),
+            scopes: settings.scopes.clone(),
+            step_up: settings.step_up.clone(),
+            origins: settings.allowed_origins.clone(),
+            rate_per_client: settings.rate_per_client,
+            rate_per_user: settings.rate_per_user,
+            body_size: body_size.map(|size| size.as_u64()),
+            request_headers: settings.request_headers.clone(),
+        }
+    }
+
+    /// Whether whoever passes here passes there as well. Where that is hard to say, it is denied.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let rates = [
+            (self.rate_per_client, other.rate_per_client),
+            (self.rate_per_user, other.rate_per_user),
+        ];
+        let rule = |(claim, rule)| self.require.get(claim) == Some(rule);
+        rank(self.access) >= rank(other.access)
+            && other.require.iter().all(rule)
+            && other.scopes.iter().all(|scope| self.scopes.contains(scope))
+            && (other.step_up.is_none() || self.step_up == other.step_up)
+            && self.origins.iter().all(|one| other.origins.contains(one))
+            && rates
+                .iter()
+                .all(|(own, other)| *other == Rate::OFF || own == other)
+            && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)
+            && (other.request_headers == HeaderOperations::default()
+                || self.request_headers == other.request_headers)
+    }
+}
+
+fn rank(access: Access) -> u8 {
+    match access {
+        Access::None => 0,
+        Access::Optional => 1,
+        Access::Required => 2,
+    }
+}

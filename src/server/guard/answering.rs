@@ -1,0 +1,213 @@
+//! The stream of an HTTP/1 connection, on which no answer of the framework's own goes out.
+//!
+//! The framework refuses what it cannot parse by itself, before any code of the gateway runs. What
+//! it writes until a request has reached the proxy is replaced by the gateway's answer.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    Stream, TimingDigest, UniqueID, UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Shared;
+use super::refusal;
+use crate::proxy::connection::Connection;
+use crate::proxy::unread::Known;
+use crate::rejection::{Code, Rejection};
+
+/// A connection and the request line that was read last.
+pub(super) struct Answering {
+    pub(super) stream: Stream,
+    pub(super) line: Vec<u8>,
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    replacement: Option<Replacement>,
+}
+
+/// The gateway's answer in place of the framework's.
+struct Replacement {
+    answer: Vec<u8>,
+    written: usize,
+}
+
+impl Answering {
+    pub(super) fn new(stream: Stream, shared: Arc<Shared>, connection: Arc<Connection>) -> Self {
+        Self {
+            stream,
+            line: Vec::new(),
+            shared,
+            connection,
+            replacement: None,
+        }
+    }
+
+    /// The answer to what is no request.
+    pub(super) fn refuse(&self, rejection: &Rejection) -> Vec<u8> {
+        let socket = self.stream.get_socket_digest();
+        let known = Known {
+            connection: &self.connection,
+            peer: socket.as_ref().and_then(|socket| socket.peer_addr()),
+            line: &self.line,
+        };
+        self.shared.unread.refuse_on_http1(rejection, &known)
+    }
+
+    /// Writes the gateway's answer to its end.
+    fn poll_replaced(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.replacement.is_none() {
+            let malformed = Rejection::new(Code::InvalidRequest, "request_malformed");
+            let answer = self.refuse(&malformed);
+            self.replacement = Some(Replacement { answer, written: 0 });
+        }
+        let Some(replacement) = &mut self.replacement else {
+            return Poll::Ready(Ok(()));
+        };
+        while let Some(rest) = replacement.answer.get(replacement.written..)
+            && !rest.is_empty()
+        {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            replacement.written += written;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Answering {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Answering {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.connection.is_answered_by_us() {
+            return Pin::new(&mut self.stream).poll_write(context, bytes);
+        }
+        ready!(self.poll_replaced(context))?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.connection.is_answered_by_us() {
+            return Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        }
+        ready!(self.poll_replaced(context))?;
+        Poll::Ready(Ok(buffers.iter().map(|buffer| buffer.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Answering {
+    async fn shutdown(&mut self) {
+        if self.replacement.is_some() {
+            refusal::let_it_be_read(&mut self.stream, PATIENCE).await;
+        }
+        self.stream.shutdown().await;
+    }
+}
+
+#[async_trait]
+impl Peek for Answering {
+    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        self.stream.try_peek(buffer).await
+    }
+}
+
+impl UniqueID for Answering {
+    fn id(&self) -> UniqueIDType {
+        self.stream.id()
+    }
+}
+
+impl Ssl for Answering {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.stream.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.stream.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.stream.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for Answering {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.stream.get_timing_digest()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.stream.get_read_pending_time()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.stream.get_write_pending_time()
+    }
+}
+
+impl GetProxyDigest for Answering {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.stream.get_proxy_digest()
+    }
+
+    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
+        self.stream.set_proxy_digest(digest);
+    }
+}
+
+impl GetSocketDigest for Answering {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.stream.get_socket_digest()
+    }
+
+    fn set_socket_digest(&mut self, digest: SocketDigest) {
+        self.stream.set_socket_digest(digest);
+    }
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stream.fmt(f)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(1);

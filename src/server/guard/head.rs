@@ -1,0 +1,239 @@
+//! The header of an HTTP/1 request, read whole before the framework sees it: within one deadline,
+//! within its bound, and refused where the framework would correct its first line.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use http::StatusCode;
+use memchr::{memchr, memmem};
+use pingora::protocols::Stream;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::config::Limits;
+use crate::proxy::inspect::with_escaped_query;
+use crate::rejection::{Code, Rejection};
+
+/// What bounds one header.
+pub(super) struct HeadBounds<'a> {
+    /// How long it may take from its first byte.
+    pub(super) whole: Duration,
+    /// How large it may be.
+    pub(super) limits: &'a Limits,
+}
+
+/// Why there is no request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoHead {
+    /// The connection ended, or idled for too long.
+    Over,
+    /// It did not arrive in time.
+    Late,
+    /// What came is no request that is forwarded.
+    Refused(Rejection),
+}
+
+/// Reads the first bytes of the connection's next request into `head`.
+pub(super) async fn begin(
+    stream: &mut Stream,
+    head: &mut BytesMut,
+    idle: Duration,
+) -> Result<(), NoHead> {
+    came(timeout(idle, stream.read_buf(head)).await.ok())
+}
+
+/// Reads into `head`, which then begins with a whole header; what came after it follows.
+pub(super) async fn read(
+    stream: &mut Stream,
+    head: &mut BytesMut,
+    bounds: &HeadBounds<'_>,
+) -> Result<(), NoHead> {
+    let most = usize::try_from(bounds.limits.header_size.as_u64()).unwrap_or(usize::MAX);
+    let most = most.saturating_add(LINE_ENDS);
+    let deadline = Instant::now() + bounds.whole;
+    let mut searched = 0;
+    loop {
+        // At least one empty line before a request is no part of it (RFC 9112 section 2.2).
+        while let [b'\r', b'\n', ..] | [b'\n', ..] = head[..] {
+            head.advance(if head.starts_with(b"\r") { 2 } else { 1 });
+        }
+        if is_whole(head, searched) {
+            return Ok(());
+        }
+        if head.len() > most {
+            return Err(NoHead::Refused(too_large(head)));
+        }
+        searched = head.len().saturating_sub(LONGEST_END);
+        let read = timeout_at(deadline, stream.read_buf(head)).await;
+        came(Some(read.map_err(|_elapsed| NoHead::Late)?))?;
+    }
+}
+
+/// Checks the first line (RFC 9112 section 3), and escapes what browsers do not send but nginx takes.
+pub(super) fn check(head: &mut BytesMut) -> Result<(), Rejection> {
+    let line = first_line(head);
+    let (method, rest) = split_at_space(line).ok_or(invalid())?;
+    let space = rest.iter().rposition(|byte| *byte == b' ');
+    let (target, version) = space
+        .and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)))
+        .ok_or(invalid())?;
+    if method.is_empty() || target.is_empty() || !method.iter().copied().all(is_token) {
+        return Err(invalid());
+    }
+    // White space, control characters: two servers would take two targets.
+    if target.iter().any(|byte| *byte <= b' ' || *byte == DELETE) {
+        return Err(invalid());
+    }
+    if memchr(b'#', target).is_some() {
+        return Err(Rejection::new(Code::InvalidRequest, "target_fragment"));
+    }
+    match version {
+        b"HTTP/1.1" | b"HTTP/1.0" => {}
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
+            let unsupported = Rejection::new(Code::InvalidRequest, "version_not_supported");
+            return Err(unsupported.with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED));
+        }
+        _ => return Err(invalid()),
+    }
+    if method == b"CONNECT" {
+        let unsupported = Rejection::new(Code::InvalidRequest, "method_not_supported");
+        return Err(unsupported.with_status(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    if let Cow::Owned(escaped) = with_escaped_query(target) {
+        let (begin, end) = (method.len() + 1, method.len() + 1 + target.len());
+        let begin = head.get(..begin).unwrap_or_default();
+        let rest = head.get(end..).unwrap_or_default();
+        *head = BytesMut::from(&*[begin, &escaped, rest].concat());
+    }
+    Ok(())
+}
+
+/// The first line, without its end; all there is when it has none.
+pub(super) fn first_line(head: &[u8]) -> &[u8] {
+    let end = memchr(b'\n', head).unwrap_or(head.len());
+    let line = head.get(..end).unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Whether something did.
+fn came(read: Option<std::io::Result<usize>>) -> Result<(), NoHead> {
+    match read {
+        Some(Ok(1..)) => Ok(()),
+        _ => Err(NoHead::Over),
+    }
+}
+
+/// Whether an empty line is there, looking only at what was not looked at before.
+fn is_whole(head: &[u8], searched: usize) -> bool {
+    let rest = head.get(searched..).unwrap_or_default();
+    memmem::find(rest, b"\n\r\n").is_some() || memmem::find(rest, b"\n\n").is_some()
+}
+
+fn split_at_space(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr(b' ', line)?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn too_large(head: &[u8]) -> Rejection {
+    match memchr(b'\n', head) {
+        None => {
+            Rejection::new(Code::TooLarge, "target_too_long").with_status(StatusCode::URI_TOO_LONG)
+        }
+        Some(_) => Rejection::new(Code::TooLarge, "header_too_large")
+            .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+    }
+}
+
+fn invalid() -> Rejection {
+    Rejection::new(Code::InvalidRequest, "request_line_invalid")
+}
+
+const DELETE: u8 = 0x7f;
+/// `\n\r\n`, but for its last byte.
+const LONGEST_END: usize = 2;
+/// What line ends and white space may cost beyond what the limit counts.
+const LINE_ENDS: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(head: &[u8]) -> Result<String, &'static str> {
+        let mut head = BytesMut::from(head);
+        check(&mut head).map_err(|rejection| rejection.reason)?;
+        Ok(String::from_utf8_lossy(first_line(&head)).into_owned())
+    }
+
+    #[test]
+    fn takes_lines_with_one_reading() {
+        for line in [
+            "GET / HTTP/1.1",
+            "GET http://a/b?c HTTP/1.0",
+            "OPTIONS * HTTP/1.1",
+            "PURGE /x HTTP/1.1",
+            "GET /?q={a|b}^`[]\\ HTTP/1.1",
+            "GET /?q=\u{fc} HTTP/1.1",
+        ] {
+            let head = format!("{line}\r\nHost: a\r\n\r\n");
+            assert_eq!(checked(head.as_bytes()).as_deref(), Ok(line));
+        }
+        let quoted = b"GET /a?q=\"<b>\" HTTP/1.1\r\n\r\n";
+        let escaped = "GET /a?q=%22%3Cb%3E%22 HTTP/1.1";
+        assert_eq!(checked(quoted).as_deref(), Ok(escaped));
+        let quoted = b"GET /a\"b HTTP/1.1\r\n\r\n";
+        assert_eq!(checked(quoted).as_deref(), Ok("GET /a\"b HTTP/1.1"));
+    }
+
+    #[test]
+    fn refuses_what_would_be_corrected() {
+        for line in [
+            "GET /a b HTTP/1.1",
+            "GET  / HTTP/1.1",
+            "GET /  HTTP/1.1",
+            "GET /\tHTTP/1.1",
+            "GET /?a\0b HTTP/1.1",
+            "GET /?a\rb HTTP/1.1",
+            "GET /?a\tb HTTP/1.1",
+            "GET /?a\u{1b}b HTTP/1.1",
+            "GET /?a\u{7f}b HTTP/1.1",
+            " GET / HTTP/1.1",
+            "GET / http/1.1",
+            "GET / HTTP/1.1 ",
+            "G(T / HTTP/1.1",
+            "GET /",
+            "",
+        ] {
+            let head = format!("{line}\r\n\r\n");
+            let refused = Err("request_line_invalid");
+            assert_eq!(checked(head.as_bytes()), refused, "{line:?}");
+        }
+        for (line, reason) in [
+            ("GET /a#b HTTP/1.1", "target_fragment"),
+            ("GET http://a/?b#c HTTP/1.1", "target_fragment"),
+            ("GET / HTTP/2.0", "version_not_supported"),
+            ("GET / HTTP/0.9", "version_not_supported"),
+            ("CONNECT a:443 HTTP/1.1", "method_not_supported"),
+        ] {
+            let head = format!("{line}\r\n\r\n");
+            assert_eq!(checked(head.as_bytes()), Err(reason), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn ends_with_an_empty_line() {
+        for (head, end) in [
+            ("GET / HTTP/1.1\r\n\r\n", true),
+            ("GET / HTTP/1.1\n\n", true),
+            ("GET / HTTP/1.1\nA: b\n\r\nrest", true),
+            ("GET / HTTP/1.1\r\nA: b\r\n", false),
+            ("GET / HTTP/1.1\r\n\r", false),
+        ] {
+            assert_eq!(is_whole(head.as_bytes(), 0), end, "{head:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One connection of HTTP/1, request after request. The gateway reads each header by itself, and
+//! hands it to the framework whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pingora::apps::{HttpPersistentSettings, HttpServerApp};
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
+
+use super::answering::Answering;
+use super::head::{self, HeadBounds, NoHead};
+use super::request::Requests;
+use super::{Cause, refusal};
+
+/// Serves the connection to its end.
+pub(super) async fn serve(
+    requests: &Arc<Requests>,
+    stream: Stream,
+    shutdown: &ShutdownWatch,
+) -> Result<(), Cause> {
+    let shared = &requests.shared;
+    let connection = &requests.connection;
+    let stream = Answering::new(stream, Arc::clone(shared), Arc::clone(connection));
+    let mut stream = Box::new(stream);
+    let mut settings: Option<HttpPersistentSettings> = None;
+    loop {
+        let mut head = BytesMut::with_capacity(USUAL_HEAD);
+        let snapshot = shared.snapshot.load_full();
+        let bounds = HeadBounds {
+            whole: shared.bounds.header_timeout,
+            limits: &snapshot.proxy.limits,
+        };
+        if settings.is_some() {
+            let idle = shared.bounds.keepalive_timeout;
+            tokio::select! {
+                biased;
+                begun = head::begin(&mut stream.stream, &mut head, idle) => {
+                    if begun.is_err() {
+                        return Ok(());
+                    }
+                }
+                cause = requests.superseded(shutdown) => return cause.map_or(Ok(()), Err),
+            }
+        }
+        let read = head::read(&mut stream.stream, &mut head, &bounds).await;
+        let read = read.and_then(|()| head::check(&mut head).map_err(NoHead::Refused));
+        stream.line.clear();
+        stream.line.extend_from_slice(head::first_line(&head));
+        match read {
+            Ok(()) => {}
+            Err(NoHead::Over) => return Ok(()),
+            Err(NoHead::Late) => return Err(Cause::HeaderTimeout),
+            Err(NoHead::Refused(rejection)) => {
+                let answer = stream.refuse(&rejection);
+                refusal::write(&mut stream.stream, &answer, PATIENCE).await;
+                return Ok(());
+            }
+        }
+        connection.request_read();
+        let mut session = ServerSession::new_http1(stream);
+        match settings.take() {
+            Some(settings) => settings.apply_to_session(&mut session),
+            None => {
+                let is_stopping = *shutdown.borrow();
+                let idle = shared.bounds.keepalive_timeout.as_secs().max(1);
+                session.set_keepalive((!is_stopping).then_some(idle));
+                let more = shared.bounds.keepalive_requests;
+                session.set_keepalive_reuses_remaining(Some(more));
+            }
+        }
+        session.set_pipelined_prefix(head);
+        let Some(reused) = requests.process_new_http(session, shutdown).await else {
+            return Ok(());
+        };
+        let (reused, kept) = reused.consume();
+        settings = kept;
+        match reused.into_any().downcast() {
+            Ok(reused) => stream = reused,
+            // The framework hands back what it was given.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// What most headers fit in.
+const USUAL_HEAD: usize = 4096;
+/// How long a refusal waits for its client.
+const PATIENCE: Duration = Duration::from_secs(1);
