@@ -16,6 +16,7 @@ mod check;
 mod header_operations;
 mod issuers;
 mod listeners;
+mod loops;
 pub mod made;
 mod message;
 mod names;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
-use super::{issuers, listeners, routes, telemetry};
+use super::{issuers, listeners, loops, routes, telemetry};
 use crate::canonical::Host;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
@@ -19,6 +19,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(own_paths(config));
     found.extend(issuers::diagnostics(config));
     found.extend(upstreams(config));
+    found.extend(loops::diagnostics(config));
     found.extend(routes::diagnostics(config));
     found.extend(session(config));
     found.extend(linking(config));
