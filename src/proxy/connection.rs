@@ -33,7 +33,7 @@ pub struct Connection {
     /// Connections to servers that are for this one alone.
     pub auth: ConnectionAuth,
     /// Its request has reached the proxy, so that what is written now is the gateway's.
-    is_answered_by_us: AtomicBool,
+    pub is_answered_by_us: AtomicBool,
 }
 
 impl Connection {
