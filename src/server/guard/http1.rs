@@ -28,11 +28,6 @@ pub(super) async fn serve(
     let mut settings: Option<HttpPersistentSettings> = None;
     loop {
         let mut head = BytesMut::with_capacity(USUAL_HEAD);
-        let snapshot = shared.snapshot.load_full();
-        let bounds = HeadBounds {
-            whole: shared.bounds.header_timeout,
-            limits: &snapshot.proxy.limits,
-        };
         if settings.is_some() {
             let idle = shared.bounds.keepalive_timeout;
             tokio::select! {
@@ -45,7 +40,13 @@ pub(super) async fn serve(
                 cause = requests.superseded(shutdown) => return cause.map_or(Ok(()), Err),
             }
         }
+        let snapshot = shared.snapshot.load_full();
+        let bounds = HeadBounds {
+            whole: shared.bounds.header_timeout,
+            limits: &snapshot.proxy.limits,
+        };
         let read = head::read(&mut stream.stream, &mut head, &bounds).await;
+        drop(snapshot);
         let read = read.and_then(|()| head::check(&mut head).map_err(NoHead::Refused));
         stream.line.clear();
         stream.line.extend_from_slice(head::first_line(&head));
