@@ -10,9 +10,9 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (name, upstream) in &config.upstreams {
         for (position, server) in upstream.servers.iter().enumerate() {
-            let server = server.address.to_string();
+            let server = server.address.as_str();
             let is_listener =
-                |listener: &Listener| leads_to(&server, &listener.address, &config.public_url);
+                |listener: &Listener| leads_to(server, &listener.address, &config.public_url);
             if config.listeners.iter().any(is_listener) {
                 let path = format!("upstreams.{name}.servers[{position}]");
                 let message = "this is the gateway's own listener: requests come back until `limits.max_hops`";
