@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{ACME, Key, RawUpstream, Reply, TestGateway, TokenBuilder, now};
+use crate::support::{ACME, Key, RawUpstream, Reply, TestGateway, TokenBuilder, eventually, now};
 
 #[tokio::test]
 async fn one_issuer_under_two_spellings_makes_one_user() {
@@ -64,8 +64,14 @@ async fn a_workload_gets_a_session_and_makes_no_user() {
     let users: Value = serde_json::from_slice(&users.body).unwrap();
     assert_eq!(users["users"].as_array().map(Vec::len), Some(0), "{users}");
 
-    // Its own session token is accepted in place of the external one.
+    // Its own session token is accepted in place of the external one, once the session is stored.
     let own = site.upstream.last().bearer().unwrap();
+    let sid = again.claims["sid"].as_str().unwrap();
+    eventually("the session is not stored", async || {
+        let sessions = site.gateway.admin("/admin/api/sessions").await;
+        String::from_utf8_lossy(&sessions.body).contains(sid)
+    })
+    .await;
     let by_own = site.passes(&own).await;
     assert_eq!(by_own.claims["sid"], again.claims["sid"]);
 
