@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::route::ClaimRule;
-use crate::config::{Access, Config, HeaderOperations, Origin, Route};
+use crate::config::{Access, AllowedOrigin, Config, HeaderOperations, Route};
 use crate::limit::Rate;
 
 /// What stands between a client and the upstream on a route.
@@ -13,7 +13,7 @@ pub(super) struct Protection {
     require: BTreeMap<String, ClaimRule>,
     scopes: Vec<String>,
     step_up: Option<String>,
-    origins: Vec<Origin>,
+    origins: Vec<AllowedOrigin>,
     rate_per_client: Rate,
     rate_per_user: Rate,
     body_size: Option<u64>,
