@@ -40,6 +40,8 @@ impl Methods {
         let bit = match NAMES.iter().position(|known| *known == name) {
             Some(at) => 1 << at,
             None if NEVER.contains(&name) || name.len() > LONGEST => return false,
+            // `get` is not `GET`, though some servers take it for it.
+            None if name.bytes().any(|byte| byte.is_ascii_lowercase()) => return false,
             None => OTHER,
         };
         self.0 & bit != 0
@@ -159,7 +161,7 @@ mod tests {
         }
         assert!(Methods::ANY.contains(&method("PURGE")));
         assert!(!Methods::ALL.contains(&method("PURGE")));
-        for never in ["TRACE", "CONNECT", "PRI", &"A".repeat(33)] {
+        for never in ["TRACE", "CONNECT", "PRI", "get", "Purge", &"A".repeat(33)] {
             assert!(!Methods::ANY.contains(&method(never)), "{never}");
         }
     }

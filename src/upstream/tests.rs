@@ -297,7 +297,8 @@ async fn an_upstream_outlives_a_change_that_is_not_of_it() {
     let metrics = Metrics::new().unwrap();
     let first = Upstream::new("up", &settings(1), &metrics).unwrap();
     resolver(&first).resolve_all().await;
-    assert_eq!(first.addresses().len(), 2);
+    // The name may have addresses of both families.
+    assert!(first.addresses().len() >= 2);
 
     let same = Upstream::renewed(&first, &settings(1), &metrics).unwrap();
     assert!(Arc::ptr_eq(&first, &same));
