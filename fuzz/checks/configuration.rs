@@ -10,7 +10,9 @@ pub fn check(text: &str) {
         return;
     }
     if let Err(problems) = load::parse(text.as_bytes()) {
-        let lines = text.lines().count() + 1;
+        // YAML takes CR, NEL, LS and PS for the end of a line as well.
+        let ends = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+        let lines = text.matches(ends).count() + 1;
         assert!(!problems.is_empty());
         for problem in problems {
             let line = problem.position.map_or(1, |position| position.line);

@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_name_has_its_shorter_ones() {
         assert_eq!(names("admin"), ["admin"]);
-        assert_eq!(names("Admin. ."), ["admin. .", "admin"]);
+        assert_eq!(names("Admin. ."), ["admin. .", "admin", "admin. "]);
         assert_eq!(names(" admin.json"), ["admin.json", "admin"]);
         assert_eq!(names("v1.0.json"), ["v1.0.json", "v1", "v1.0"]);
         assert_eq!(

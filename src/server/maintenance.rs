@@ -24,6 +24,7 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
     for ticks in [&mut forget, &mut write, &mut sweep, &mut keys] {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
+    measure_store(&state).await;
     loop {
         tokio::select! {
             () = &mut stop => return,

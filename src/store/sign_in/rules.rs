@@ -240,7 +240,11 @@ fn refusal(
 ) -> Option<SignInRefusal> {
     let deleted = tombstone.is_some_and(|tombstone| {
         let is_of_before = match request.issued_at {
-            Some(issued_at) => is_before(issued_at, tombstone.at, request.now),
+            // Of the very second of the deletion, a token that was seen before is one of before.
+            Some(issued_at) => {
+                is_before(issued_at, tombstone.at, request.now)
+                    || (issued_at == tombstone.at && tombstone.knew(request.sid))
+            }
             None => tombstone.knew(request.sid),
         };
         request.now < tombstone.until && is_of_before

@@ -35,7 +35,7 @@ fn reads_authorities_and_a_certificate_with_its_key() {
         ca: Some(write(&dir, "ca.pem", &(ca.clone() + &ca))),
         client_certificate: Some(write(&dir, "chain.pem", &(certificate.clone() + &ca))),
         client_key: Some(write(&dir, "key.pem", &key)),
-        server_name: Some("[::1]".to_owned()),
+        server_name: Some("::1".to_owned()),
         ..settings::Tls::default()
     };
     let tls = Tls::load(&settings).unwrap();
