@@ -53,11 +53,8 @@ async fn what_clients_do_is_no_error_of_the_log() {
             let mut wire = site.gateway.connect().await;
             wire.write("GET /open HTTP/1.1\r\nHost: x").await;
         }
-        if tells {
-            site.gateway
-                .logged(&["pingora_proxy", "Fail to proxy"])
-                .await;
-        }
+        let answer = site.gateway.get("/open", &[]).await;
+        assert_eq!(answer.status(), 200);
         site.gateway.sigterm();
         site.gateway.ended().await;
         assert_eq!(site.gateway.log().contains("pingora"), tells, "{level}");
