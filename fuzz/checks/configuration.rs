@@ -12,7 +12,8 @@ pub fn check(text: &str) {
     if let Err(problems) = load::parse(text.as_bytes()) {
         // YAML takes CR, NEL, LS and PS for the end of a line as well.
         let ends = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
-        let lines = text.matches(ends).count() + 1;
+        // What is missing at the end may be missed in the line after it.
+        let lines = text.matches(ends).count() + 2;
         assert!(!problems.is_empty());
         for problem in problems {
             let line = problem.position.map_or(1, |position| position.line);

@@ -65,8 +65,14 @@ fn check_coding(response: &mut ResponseHeader) -> Result<(), &'static str> {
     if !is_chunked || codings.next().is_some() || response.version != Version::HTTP_11 {
         return Err("an answer whose end cannot be told");
     }
+    let is_written_so = coding.as_bytes() == b"chunked";
     if has_no_content(response.status) {
         response.remove_header(&TRANSFER_ENCODING);
+    } else if !is_written_so {
+        // Some clients know it by this spelling alone.
+        response
+            .insert_header(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))
+            .map_err(|_| "no coding")?;
     }
     Ok(())
 }

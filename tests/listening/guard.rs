@@ -259,7 +259,7 @@ async fn a_crowd_keeps_nobody_waiting() {
 async fn a_flood_of_resets_ends_the_connection() {
     let site = TestGateway::with(|config| {
         config["listeners"] = json!([{"h2c": true}]);
-        config["limits"] = json!({"h2_resets": 20});
+        config["limits"] = json!({"h2_resets": 20, "h2_resets_per_second": 1});
     })
     .await;
     let (_never, gate) = tokio::sync::watch::channel(false);

@@ -47,7 +47,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
 
 #[tokio::test]
 async fn what_clients_do_is_no_error_of_the_log() {
-    for (level, tells) in [("debug", true), ("info", false)] {
+    for level in ["info", "warn"] {
         let mut site = TestGateway::with(|config| config["log"] = json!({"level": level})).await;
         for _ in 0..20 {
             let mut wire = site.gateway.connect().await;
@@ -57,7 +57,7 @@ async fn what_clients_do_is_no_error_of_the_log() {
         assert_eq!(answer.status(), 200);
         site.gateway.sigterm();
         site.gateway.ended().await;
-        assert_eq!(site.gateway.log().contains("pingora"), tells, "{level}");
+        assert!(!site.gateway.log().contains("pingora"), "{level}");
     }
 }
 

@@ -73,6 +73,9 @@ pub(super) struct StoreFile {
     database: RwLock<Option<Database>>,
     /// Why it could not be opened again; `None` while it is open, or closed on purpose.
     fault: RwLock<Option<StoreError>>,
+    /// Which room the latest write lacked. After it, the database says of everything only that an
+    /// error came before, until the file is opened again.
+    lacks: RwLock<Option<&'static str>>,
     lent: AtomicBool,
 }
 
@@ -85,6 +88,7 @@ impl StoreFile {
             open,
             database,
             fault: RwLock::default(),
+            lacks: RwLock::default(),
             lent,
         })
     }
@@ -96,7 +100,9 @@ impl StoreFile {
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(|| self.away())?;
-        work(&mut Snapshot::new(database.begin_read()?))
+        let snapshot = database.begin_read().map_err(StoreError::from);
+        let read = snapshot.and_then(|snapshot| work(&mut Snapshot::new(snapshot)));
+        read.map_err(|error| self.cause_of(error))
     }
 
     /// Runs `work` in a transaction and commits it. An error of `work` takes all of it back.
@@ -105,7 +111,24 @@ impl StoreFile {
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        write(database.as_ref().ok_or_else(|| self.away())?, work)
+        let written = write(database.as_ref().ok_or_else(|| self.away())?, work);
+        let written = written.map_err(|error| self.cause_of(error));
+        let mut lacks = self.lacks.write().unwrap_or_else(PoisonError::into_inner);
+        match &written {
+            Ok(_) => *lacks = None,
+            Err(StoreError::Full(cause)) => *lacks = Some(*cause),
+            Err(_) => {}
+        }
+        written
+    }
+
+    /// What an error that only says that there was one before is about.
+    fn cause_of(&self, error: StoreError) -> StoreError {
+        let lacks = self.lacks.read().unwrap_or_else(PoisonError::into_inner);
+        match (error, *lacks) {
+            (StoreError::Unavailable(_), Some(cause)) => StoreError::Full(cause),
+            (error, _) => error,
+        }
     }
 
     /// Closes the file and opens it again. After an I/O error the database refuses everything
