@@ -5,7 +5,7 @@
 //! Finding it costs a binary search for the host and one for each segment, whatever the number of
 //! routes, and allocates nothing. A path that servers read in several ways must lead to one route
 //! in all of them, or to one that asks for no less than the others where servers are known to take
-//! different spellings for one ([`loose`]); looking that up is left to paths that have any.
+//! different spellings for one (`route/loose.rs`); looking that up is left to paths that have any.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

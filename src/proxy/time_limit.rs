@@ -3,7 +3,7 @@
 //!
 //! Each read from the other side has a timeout that ends with the time limit, so that the refusal
 //! can say which side was slow. A request that continues without ever waiting that long is cut off
-//! by the guard ([`request_guard`](super::request_guard)).
+//! by the guard (`proxy/request_guard.rs`).
 
 use std::time::{Duration, Instant};
 
