@@ -25,11 +25,10 @@ use tempfile::TempDir;
 use tokio::io::sink;
 use uuid::Uuid;
 use vestibule::clock::UnixTime;
-use vestibule::config;
 use vestibule::store::transfer::{PrivateKeys, export};
 use vestibule::store::{
     Embedded, Exported, PageRequest, Postgres, PostgresSettings, Provisioning, RevocationReason,
-    SessionClaims, SignIn, SignInOutcome, Store,
+    SessionClaims, SignIn, SignInOutcome, Store, StoreSettings,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -70,9 +69,9 @@ async fn measure() {
 }
 
 fn open(dir: &TempDir) -> Embedded {
-    let settings = config::Store {
+    let settings = StoreSettings {
         path: dir.path().join("vestibule.redb"),
-        ..config::Store::default()
+        ..StoreSettings::default()
     };
     Embedded::open(&settings).unwrap()
 }

@@ -3,7 +3,9 @@
 //! The configuration names them, requests carry them, and both pass the same parser.
 
 pub mod host;
+pub mod origin;
 pub mod path;
 
 pub use host::{BareHostError, Host, HostError};
+pub use origin::{AllowedOrigin, AllowedOriginError, Origin, OriginError};
 pub use path::{CanonicalPath, PathError, PathPrefix};

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,19 +19,14 @@ pub mod client;
 mod document;
 mod forwarded_fields;
 pub mod header_operations;
-pub mod issuer;
-pub mod limits;
 pub mod listener;
 pub mod load;
 pub mod log;
 pub mod login_url;
-pub mod origin;
 pub mod positions;
 pub mod route;
 pub mod schema;
 pub mod sdk;
-pub mod secret;
-pub mod session;
 pub mod step_up;
 pub mod template;
 pub mod traces;
@@ -42,23 +36,23 @@ pub use client::Client;
 pub use document::Document;
 pub use forwarded_fields::ForwardedFields;
 pub use header_operations::HeaderOperations;
-pub use issuer::Issuer;
-pub use limits::Limits;
 pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
-pub use origin::{AllowedOrigin, Origin};
-pub use route::{Access, AuthorizationField, Route};
+pub use route::{Access, Route};
 pub use sdk::Sdk;
-pub use secret::Secret;
-pub use session::SessionSettings;
 pub use step_up::StepUp;
 pub use template::Template;
 pub use traces::Traces;
 
+use crate::canonical::{AllowedOrigin, Origin};
 use crate::claims::ClaimPaths;
-use crate::text_schema::{DurationText, NetworkText, SizeText};
+use crate::issuer::IssuerSettings;
+use crate::limit::Limits;
+use crate::session::SessionSettings;
+use crate::store::StoreSettings;
+use crate::text_schema::{DurationText, NetworkText};
 use crate::upstream::{self, ResolverSettings};
 
 /// The configuration file as a whole.
@@ -90,7 +84,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The trusted issuers.
     #[serde(default)]
-    pub issuers: Vec<Issuer>,
+    pub issuers: Vec<IssuerSettings>,
     /// The servers behind the gateway, by name.
     #[serde(default)]
     pub upstreams: BTreeMap<String, upstream::Settings>,
@@ -127,7 +121,7 @@ pub struct Config {
     /// Where users, sessions and signing keys are stored.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
-    pub store: Store,
+    pub store: StoreSettings,
     /// Limits on what clients can consume.
     #[serde(default)]
     pub limits: Limits,
@@ -169,7 +163,7 @@ pub struct Config {
 
 impl Config {
     /// The issuer whose settings SDKs see.
-    pub fn sdk_issuer(&self) -> Option<&Issuer> {
+    pub fn sdk_issuer(&self) -> Option<&IssuerSettings> {
         match (&self.sdk.issuer, self.issuers.as_slice()) {
             (Some(name), issuers) => issuers.iter().find(|issuer| issuer.name == *name),
             (None, [only]) => Some(only),
@@ -240,47 +234,6 @@ impl Default for Forward {
             header: "Authorization".to_owned(),
             scheme: "Bearer".to_owned(),
             identity: BTreeMap::new(),
-        }
-    }
-}
-
-/// Where records are stored: in PostgreSQL if it is set, otherwise in the embedded store's file.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// A connection URI as for libpq. Without `sslmode`, the connection is encrypted unless the
-    /// host is this machine.
-    pub postgres: Option<Secret>,
-    /// The certificate authorities that issue the database's certificate, as a PEM file; by default
-    /// those of the system.
-    pub postgres_authorities: Option<PathBuf>,
-    /// The maximum number of connections to the database.
-    pub postgres_connections: usize,
-    /// The embedded store's file, created with mode 0600. Only one gateway can use it.
-    pub path: PathBuf,
-    /// The size of the embedded store's page cache.
-    #[schemars(with = "SizeText")]
-    pub cache_size: ByteSize,
-}
-
-impl Store {
-    /// The store's engine, as metrics name it.
-    pub fn engine(&self) -> &'static str {
-        match self.postgres {
-            Some(_) => "postgres",
-            None => "embedded",
-        }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            postgres: None,
-            postgres_authorities: None,
-            postgres_connections: 8,
-            path: PathBuf::from("vestibule.redb"),
-            cache_size: ByteSize::mib(64),
         }
     }
 }

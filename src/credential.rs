@@ -15,7 +15,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use memchr::memchr;
 
-use crate::config::issuer::CookieFormat;
+use crate::issuer::CookieFormat;
 use crate::rejection::{Code, Rejection};
 
 mod clerk;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::Config;
-use crate::config::issuer;
+use crate::issuer;
 use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
 use crate::store::{Provisioning, SessionClaims, SignIn, SignInRefusal};
@@ -51,7 +51,7 @@ impl Policy {
             idle_timeout: config.session.idle_timeout,
             max_sessions: config.session.max_sessions_per_user,
             link_by_email: trusted
-                .flat_map(issuer::Issuer::accepted_iss)
+                .flat_map(issuer::IssuerSettings::accepted_iss)
                 .map(|accepted| accepted.canonical)
                 .collect(),
             claims: config.claim_paths(),

@@ -20,6 +20,10 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Deserializer, de};
 
+pub mod settings;
+
+pub use settings::Limits;
+
 use crate::text_schema::text_schema;
 
 /// `60/1m`: 60 at once, and one more for each second since. `off`: as often as one likes.

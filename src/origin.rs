@@ -8,8 +8,8 @@
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::{HeaderValue, Method};
 
+use crate::canonical::AllowedOrigin;
 use crate::canonical::Host;
-use crate::config::AllowedOrigin;
 use crate::rejection::{Code, Rejection};
 
 /// The origin that a request was sent to.

@@ -17,7 +17,7 @@ pub use clients::{Clients, Share};
 pub use descriptors::Descriptors;
 pub use memory::Memory;
 
-use crate::config::Limits;
+use crate::limit::Limits;
 use crate::metrics::Metrics;
 use crate::rejection::Overload;
 

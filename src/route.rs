@@ -17,9 +17,10 @@ use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
-use crate::canonical::{CanonicalPath, Host, PathError, PathPrefix};
+use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::route::QueryTokens;
-use crate::config::{self, Access, AllowedOrigin, AuthorizationField, Config, LoginUrl};
+use crate::config::{self, Access, Config, LoginUrl};
+use crate::issuer::AuthorizationField;
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;

@@ -10,9 +10,11 @@ pub mod keys;
 pub mod login;
 pub mod minter;
 pub mod scope;
+pub mod settings;
 pub mod signer;
 
 pub use keys::{SigningKeys, TokenKeyValidity};
 pub use login::{Login, SidKey};
 pub use minter::{Minter, SessionToken, Terms};
 pub use scope::Scopes;
+pub use settings::SessionSettings;

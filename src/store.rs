@@ -18,6 +18,7 @@ use async_trait::async_trait;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
+mod engine;
 #[cfg(test)]
 mod gated;
 pub mod ledger;
@@ -34,6 +35,7 @@ pub mod transfer;
 pub mod users;
 
 pub use embedded::{Embedded, OpenError};
+pub use engine::StoreSettings;
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
 pub use ledger::{Changes, Ledger};
@@ -44,7 +46,8 @@ pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
     NotBefore, Once, Position, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias,
-    SessionClaims, SessionRecord, SigningKeyRecord, Tombstone, User, is_workload, workload_id,
+    SessionClaims, SessionRecord, SigningAlgorithm, SigningKeyRecord, Tombstone, User, is_workload,
+    workload_id,
 };
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};

@@ -186,34 +186,38 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server live_config jwt demo jwks store config telemetry clock diagnostic metrics
-server: admin live_config proxy api exchange jwt session jwks store resources config upstream
+cli: server live_config demo config jwt store jwks telemetry clock diagnostic metrics
+server: admin live_config proxy api exchange resources config jwt session store jwks upstream limit
     telemetry clock diagnostic metrics rejection
-admin: live_config proxy exchange jwt route session jwks store resources config upstream clock
-    diagnostic metrics
-live_config: proxy api exchange jwt credential jwks store config upstream clock diagnostic
+admin: live_config proxy exchange route resources config jwt session store jwks issuer upstream
+    clock diagnostic metrics
+live_config: proxy api exchange credential config jwt store jwks issuer upstream clock diagnostic
     metrics
-proxy: api stepup exchange identity origin route session credential resources config upstream
-    canonical limit telemetry clock field_name hex metrics rejection
-api: stepup exchange identity origin jwt session credential store config canonical limit clock
+proxy: api stepup exchange identity route credential resources config origin session issuer
+    upstream canonical limit telemetry clock field_name hex metrics rejection
+api: stepup exchange identity credential config jwt origin session store canonical limit clock
     rejection
 stepup: exchange config clock rejection
-exchange: identity jwt session credential jwks store config limit claims clock metrics rejection
-identity: jwt store config claims clock rejection
-origin: config canonical rejection
-jwt: jwks config claims clock rejection
-route: authorize config upstream canonical limit field_name rejection
-session: store config claims clock
+exchange: identity credential config jwt session store jwks issuer canonical limit claims clock
+    metrics rejection
+identity: config jwt store issuer claims clock rejection
+route: authorize config issuer upstream canonical limit field_name rejection
 authorize: config claims rejection
-credential: config rejection
+credential: config issuer rejection
 demo: config clock
-jwks: config certificate_pin clock
-store: config claims clock metrics
-resources: config metrics rejection
-config: upstream canonical limit telemetry certificate_pin claims clock diagnostic text_schema
+resources: config limit metrics rejection
+config: session store issuer upstream canonical limit secret telemetry claims clock diagnostic
+    text_schema
+jwt: jwks issuer claims clock rejection
+origin: canonical rejection
+session: store secret claims clock text_schema
+store: secret claims clock metrics text_schema
+jwks: issuer certificate_pin clock
+issuer: secret certificate_pin text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
-canonical: rejection
+canonical: rejection text_schema
 limit: text_schema
+secret: text_schema
 telemetry: hex
 certificate_pin:
 claims:

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::clock::UnixTime;
-use vestibule::config;
+use vestibule::issuer::IssuerSettings;
 use vestibule::jwt::{self, Issuers};
 
 static ISSUERS: LazyLock<Issuers> = LazyLock::new(|| {
-    let issuer: config::Issuer = serde_json::from_value(serde_json::json!({
+    let issuer: IssuerSettings = serde_json::from_value(serde_json::json!({
         "name": "idp", "iss": "a", "aud": ["api"], "azp": "app", "required_claims": ["a.b"],
         "email_claim": "user.mail", "keys": [],
     }))

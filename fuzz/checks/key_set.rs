@@ -1,6 +1,6 @@
 //! Any bytes as a published key set, in either shape.
 
-use vestibule::config::issuer::{Algorithm, KeyFormat};
+use vestibule::issuer::{Algorithm, KeyFormat};
 use vestibule::jwks::KeySet;
 
 pub fn check(bytes: &[u8]) {

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use vestibule::clock::UnixTime;
-use vestibule::config;
+use vestibule::issuer::IssuerSettings;
 use vestibule::jwt::{self, Issuers, Refusal};
 
 static ISSUERS: LazyLock<Issuers> = LazyLock::new(|| {
-    let issuer: config::Issuer = serde_json::from_value(serde_json::json!({
+    let issuer: IssuerSettings = serde_json::from_value(serde_json::json!({
         "name": "idp", "iss": "a", "aud": ["api"], "max_token_age": "1h",
         "keys": [{
             "kty": "OKP", "crv": "Ed25519", "kid": "k",

@@ -190,7 +190,7 @@ fn shown(state: &AdminState, view: &View) -> Map<String, Value> {
     show("iss", issuer.iss.as_str().into());
     show("aud", issuer.aud.first().map(String::as_str).into());
     let url = match &issuer.source {
-        crate::config::issuer::KeySource::Url(url) => Some(url.as_str()),
+        crate::issuer::KeySource::Url(url) => Some(url.as_str()),
         _ => None,
     };
     show("jwksUrl", url.into());

@@ -16,7 +16,7 @@ use super::api_error::ApiError;
 use super::audit;
 use super::body::Body;
 use super::refusals;
-use crate::config::issuer::Provisioning;
+use crate::issuer::Provisioning;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
 use crate::live_config::{ConflictingIssuer, Document, View};

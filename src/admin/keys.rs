@@ -15,9 +15,8 @@ use super::audit;
 use super::body::Body;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::config::session::SigningAlgorithm;
 use crate::session::keys::KeysError;
-use crate::store::{KeyState, SigningKeyRecord};
+use crate::store::{KeyState, SigningAlgorithm, SigningKeyRecord};
 
 /// The response of `GET /admin/api/keys`.
 #[derive(Debug, Serialize, ToSchema)]

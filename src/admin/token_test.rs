@@ -17,7 +17,8 @@ use super::body::Body;
 use super::environment;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::config::{self, Role, load::made};
+use crate::config::{Role, load::made};
+use crate::issuer::IssuerSettings;
 use crate::jwks::KeysStatus;
 use crate::jwt::{self, Explanation, Issuer, Issuers, Pasted};
 use crate::live_config::Document;
@@ -187,7 +188,7 @@ pub async fn explain_unsaved(
     };
     // What is tried is tried as if it were on.
     let tried = Arc::new(Issuer::new(
-        config::Issuer {
+        IssuerSettings {
             enabled: true,
             ..tried
         },

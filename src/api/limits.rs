@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use crate::config::limits::Rates;
+use crate::limit::settings::Rates;
 use crate::limit::{Limiter, TooOften, client_network};
 use crate::rejection::Rejection;
 

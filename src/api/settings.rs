@@ -5,7 +5,8 @@ use axum::http::{HeaderMap, Method};
 
 use super::oauth::Clients;
 use crate::canonical::Host;
-use crate::config::{AllowedOrigin, Config, Origin};
+use crate::canonical::{AllowedOrigin, Origin};
+use crate::config::Config;
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::listener::Tls;
-use super::secret::Secret;
 use crate::clock::UnixTime;
+use crate::secret::Secret;
 use crate::text_schema::DateText;
 
 /// The admin listener: dashboard, admin API, metrics, health.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::secret::Secret;
+use crate::secret::Secret;
 
 /// An OAuth client (RFC 6749 section 2) that can introspect and revoke session tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_yaml::Value;
 
+use super::Config;
 use super::attributes;
-use super::{Config, Secret};
+use crate::secret::Secret;
 
 /// The values of a file. Empty for a configuration that is from none.
 #[derive(Clone, Default)]

@@ -7,8 +7,9 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::origin::AllowedOrigin;
 use super::{HeaderOperations, LoginUrl};
+use crate::canonical::AllowedOrigin;
+use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
 
@@ -139,17 +140,6 @@ pub enum Access {
     Optional,
     /// Open to everyone; credentials are removed without being read.
     None,
-}
-
-/// What `Authorization` is to the gateway.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthorizationField {
-    /// A place for tokens.
-    #[default]
-    Read,
-    /// None of its business.
-    Ignore,
 }
 
 /// A method that the gateway forwards (RFC 9110 section 9.3, RFC 5789), or one of the registry's

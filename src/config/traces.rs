@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use url::Url;
 
-use super::Secret;
+use crate::secret::Secret;
 use crate::text_schema::{DurationText, HttpUrlText, text_schema};
 
 /// Tracing (W3C Trace Context, OpenTelemetry).

@@ -374,7 +374,7 @@ fn the_session_cookie_has_its_prefix_under_https() {
         Ok(None)
     );
     let mut plain = config(json!([]));
-    plain.public_url = crate::config::Origin::parse("http://localhost:8080").unwrap();
+    plain.public_url = crate::canonical::Origin::parse("http://localhost:8080").unwrap();
     let token_sources = TokenSources::new(&plain).unwrap();
     assert_eq!(token_sources.session_cookie(), INSECURE_SESSION_COOKIE);
     let mut headers = HeaderMap::new();

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
 use super::clerk;
-use crate::config::AuthorizationField;
 use crate::config::Config;
-use crate::config::issuer::{CookieFormat, Issuer};
+use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 
 /// The session cookie's name under `https`; the prefix keeps other origins from setting it.
 pub const SESSION_COOKIE: &str = "__Host-vestibule";
@@ -68,7 +67,7 @@ impl TokenSources {
             }
         }
         let secure = config.public_url.is_https();
-        let reads = |issuer: &&Issuer| issuer.authorization == AuthorizationField::Read;
+        let reads = |issuer: &&IssuerSettings| issuer.authorization == AuthorizationField::Read;
         let authorized = config.issuers.iter().filter(reads);
         let authorized: Vec<Arc<str>> = authorized.map(|it| it.name.as_str().into()).collect();
         Ok(Self {
@@ -178,7 +177,7 @@ fn add_owner<N: PartialEq>(
     token_sources: &mut Vec<Place<N>>,
     name: N,
     owner: Arc<str>,
-    issuer: &Issuer,
+    issuer: &IssuerSettings,
 ) {
     let iss = issuer.accepted_iss().into_iter().map(|it| it.iss);
     match token_sources.iter_mut().find(|place| place.name == name) {

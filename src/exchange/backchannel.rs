@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Exchange;
 use crate::clock::UnixTime;
-use crate::config;
+use crate::issuer::IssuerSettings;
 use crate::jwt::{self, Logout, LogoutToken, Refusal};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
@@ -125,7 +125,7 @@ impl Exchange {
 /// The name under which a login's session is found by the issuer's `sid`; `None` for issuers that
 /// send no logout tokens.
 pub(super) fn login_index(
-    settings: &config::Issuer,
+    settings: &IssuerSettings,
     iss: &str,
     login: Option<&str>,
 ) -> Option<Digest> {

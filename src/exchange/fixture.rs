@@ -8,19 +8,21 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{Exchange, Recipient, Session, Settings};
+use crate::canonical::AllowedOrigin;
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
-use crate::config::session::{ClaimSet, SigningAlgorithm};
-use crate::config::{self, AllowedOrigin, Config};
+use crate::config::{self, Config};
 use crate::credential::{self, TokenSources};
 use crate::identity::{Client, Policy};
 use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
+use crate::limit::settings::Rates;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::session::claims::CopiedClaims;
+use crate::session::settings::ClaimSet;
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
-use crate::store::{Embedded, Gated, Store};
+use crate::store::{Embedded, Gated, SigningAlgorithm, Store, StoreSettings};
 
 /// Two gateways on one store.
 pub(crate) struct TestExchange {
@@ -52,9 +54,9 @@ impl TestExchange {
         };
         change(&mut policy);
         let dir = TempDir::new().unwrap();
-        let engine = Embedded::open(&config::Store {
+        let engine = Embedded::open(&StoreSettings {
             path: dir.path().join("store.redb"),
-            ..config::Store::default()
+            ..StoreSettings::default()
         });
         let gates = Arc::new(Gated::new(Arc::new(engine.unwrap())));
         let store: Arc<dyn Store> = gates.clone();
@@ -169,7 +171,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         pages: vec![AllowedOrigin::parse("https://page").unwrap()],
         cached_sessions: 100,
         cached_bytes: 1 << 20,
-        rates: config::limits::Rates::default(),
+        rates: Rates::default(),
         cached_refusals: 100,
     };
     Arc::new(Exchange::new(

@@ -3,9 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
-use crate::config::limits;
 use crate::jwt::Verified;
-use crate::limit::{Limiter, TooOften, client_network};
+use crate::limit::{Limiter, TooOften, client_network, settings};
 use crate::rejection::{Code, Rejection};
 
 /// The limits of one exchange.
@@ -18,7 +17,7 @@ pub struct Rates {
 
 impl Rates {
     /// Takes the settings from the configuration.
-    pub fn new(settings: &limits::Rates) -> Self {
+    pub fn new(settings: &settings::Rates) -> Self {
         Self {
             failed: Limiter::new(settings.failed_per_client, settings.tracked),
             sign_ins: Limiter::new(settings.sign_in_per_user, settings.tracked),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::config::{AllowedOrigin, Config, Forward, limits};
+use crate::canonical::AllowedOrigin;
+use crate::config::{Config, Forward};
 use crate::identity::Policy;
+use crate::limit::settings::Rates;
 
 /// What an exchange is configured by.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,7 @@ pub struct Settings {
     /// Digests of refused tokens that are remembered. Taken at the start only.
     pub cached_refusals: usize,
     /// How often clients may fail, and users sign in. Taken at the start only.
-    pub rates: limits::Rates,
+    pub rates: Rates,
 }
 
 impl Settings {

@@ -10,7 +10,7 @@ use super::fetch::{Clients, Discovered, HttpSource};
 use super::file::FileSource;
 use super::source::Source;
 use super::wanted_kids::WantedKids;
-use crate::config::issuer::{KID_PLACEHOLDER, KeySettings, KeySource};
+use crate::issuer::{KID_PLACEHOLDER, KeySettings, KeySource};
 
 /// The source of an issuer; `None` when nothing is fetched.
 pub(super) fn source(

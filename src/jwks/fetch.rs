@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::{FetchError, SourceError};
 use super::source::{Answer, Basis, Source, Validators};
-use crate::config::issuer::KeySettings;
+use crate::issuer::KeySettings;
 
 pub(super) mod by_kid;
 mod client;

@@ -15,7 +15,7 @@ use super::status::{FetchCounts, KeyRow, KeysStatus};
 use super::unknown_kid::UnknownKids;
 use super::wanted_kids::WantedKids;
 use crate::clock::UnixTime;
-use crate::config::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
+use crate::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
 
 /// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
 /// the issuer's task of [`super::JwksService`] fetches and publishes.

@@ -12,7 +12,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 
 use super::roca;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 
 mod jwk;
 mod skip;

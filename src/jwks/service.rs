@@ -15,7 +15,7 @@ use super::last_good::{LastGood, StoredKeySet};
 use super::set::KeySet;
 use super::source::{Answer, Basis, Source, Validators};
 use crate::clock::UnixTime;
-use crate::config::issuer::KeySettings;
+use crate::issuer::KeySettings;
 
 /// One task per issuer that fetches, so that an issuer that hangs delays nobody else. Issuers come
 /// and go while it runs.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::key::{SkipReason, Thumbprints, VerifyingKey};
-use crate::config::issuer::{Algorithm, KeyFormat};
+use crate::issuer::{Algorithm, KeyFormat};
 
 mod pem_map;
 #[cfg(test)]

@@ -12,8 +12,7 @@ use super::refusal::Reason;
 use super::spiffe;
 use super::token::Token;
 use crate::clock::UnixTime;
-use crate::config;
-use crate::config::issuer::{Algorithm, TENANT_PLACEHOLDER};
+use crate::issuer::{Algorithm, IssuerSettings, TENANT_PLACEHOLDER};
 use crate::jwks::{Candidates, KeyMiss, KeySet, VerifyingKey};
 
 /// The issuer that the token names. Reads an unverified claim, which only selects the rules and
@@ -190,7 +189,7 @@ pub(super) fn signature<'a>(
 /// What the checks of claims look at.
 pub(super) struct Subject<'a> {
     pub(super) claims: &'a Claims,
-    pub(super) settings: &'a config::Issuer,
+    pub(super) settings: &'a IssuerSettings,
     pub(super) tenant: Option<&'a str>,
     pub(super) now: UnixTime,
 }
@@ -241,7 +240,7 @@ fn subject(token: &Subject<'_>) -> Result<(), Reason> {
 /// Who it is. Without `subject_claim` that is `sub`, a string with something in it. Of the claims
 /// that `subject_claim` names, the first that says something counts; it may be a whole number, whose
 /// digits are then the name.
-pub(super) fn subject_of(claims: &Claims, settings: &config::Issuer) -> Result<String, Reason> {
+pub(super) fn subject_of(claims: &Claims, settings: &IssuerSettings) -> Result<String, Reason> {
     let subject = match settings.subject_claims.as_slice() {
         [] => match claims.get("sub") {
             None => Err(Reason::SubMissing),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Issuer, Issuers};
 use crate::clock::UnixTime;
-use crate::config;
+use crate::issuer::IssuerSettings;
 use crate::jwks::{IssuerKeys, KeySet};
 
 /// The time at which fixtures are judged.
@@ -135,7 +135,7 @@ pub(crate) fn claims() -> Value {
 }
 
 /// Checked settings from what the file would say, with defaults for what is not given.
-pub(crate) fn settings(keys: Value) -> config::Issuer {
+pub(crate) fn settings(keys: Value) -> IssuerSettings {
     let mut written = json!({ "name": "idp", "iss": ISS, "jwks_url": "https://idp.example/jwks" });
     for (name, value) in keys.as_object().unwrap() {
         written[name] = value.clone();
@@ -144,7 +144,7 @@ pub(crate) fn settings(keys: Value) -> config::Issuer {
 }
 
 /// One issuer with these settings and fixed keys.
-pub(crate) fn issuers(settings: config::Issuer, jwks: &[Value]) -> Issuers {
+pub(crate) fn issuers(settings: IssuerSettings, jwks: &[Value]) -> Issuers {
     let set = KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap();
     let issuer = Issuer::new(settings, Arc::new(IssuerKeys::fixed(set)));
     Issuers::from_issuers(vec![Arc::new(issuer)]).unwrap()

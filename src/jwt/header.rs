@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::refusal::Reason;
 use super::strict_json::{self, StrictError};
 use super::token::Token;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 use crate::jwks::{KeyHint, Thumbprints};
 
 /// The members that matter. Nothing in it chooses a key or an algorithm by itself: the issuer's

@@ -5,14 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use crate::config;
-use crate::config::issuer::AcceptedIss;
+use crate::issuer::{AcceptedIss, IssuerSettings};
 use crate::jwks::IssuerKeys;
 
 /// One issuer: its settings, its keys and its switch.
 pub struct Issuer {
     name: Arc<str>,
-    settings: config::Issuer,
+    settings: IssuerSettings,
     keys: Arc<IssuerKeys>,
     enabled: AtomicBool,
     generation: AtomicU64,
@@ -23,7 +22,7 @@ pub struct Issuer {
 
 impl Issuer {
     /// An issuer whose keys are had elsewhere.
-    pub fn new(settings: config::Issuer, keys: Arc<IssuerKeys>) -> Self {
+    pub fn new(settings: IssuerSettings, keys: Arc<IssuerKeys>) -> Self {
         Self {
             name: settings.name.as_str().into(),
             enabled: AtomicBool::new(settings.enabled),
@@ -47,7 +46,7 @@ impl Issuer {
     }
 
     /// What the configuration says.
-    pub fn settings(&self) -> &config::Issuer {
+    pub fn settings(&self) -> &IssuerSettings {
         &self.settings
     }
 
@@ -133,8 +132,8 @@ impl Entry {
 
 impl Issuers {
     /// Issuers without keys yet; a [`crate::jwks::JwksService`] brings them.
-    pub fn build(settings: &[config::Issuer]) -> Result<Self, IssuersError> {
-        let with_keys = |issuer: &config::Issuer| {
+    pub fn build(settings: &[IssuerSettings]) -> Result<Self, IssuersError> {
+        let with_keys = |issuer: &IssuerSettings| {
             Arc::new(Issuer::new(
                 issuer.clone(),
                 Arc::new(IssuerKeys::new(issuer.key_settings())),
@@ -146,8 +145,8 @@ impl Issuers {
     /// Issuers for other settings. One whose settings are the same is the same: it keeps its keys,
     /// its switch and what it vouches for. One whose keys depend on the same settings keeps those,
     /// and nothing else.
-    pub fn succeeding(settings: &[config::Issuer], earlier: &Self) -> Result<Self, IssuersError> {
-        let issuer = |settings: &config::Issuer| {
+    pub fn succeeding(settings: &[IssuerSettings], earlier: &Self) -> Result<Self, IssuersError> {
+        let issuer = |settings: &IssuerSettings| {
             let before = earlier.by_name(&settings.name);
             if let Some(before) = before.filter(|before| before.settings == *settings) {
                 return Arc::clone(before);

@@ -13,7 +13,7 @@ use super::issuer::{Issuer, Issuers};
 use super::refusal::{Generations, Reason, Refusal};
 use super::token::Token;
 use crate::clock::UnixTime;
-use crate::config;
+use crate::issuer::IssuerSettings;
 
 /// A logout token that passed every check but the one for replays.
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ fn kind(claims: &Claims) -> Result<(), Reason> {
     }
 }
 
-fn logout(claims: &Claims, settings: &config::Issuer) -> Result<Logout, Reason> {
+fn logout(claims: &Claims, settings: &IssuerSettings) -> Result<Logout, Reason> {
     let subject = match settings.subject_claims.is_empty() {
         true => text_claim(claims, "sub").map_err(|()| Reason::SubInvalid)?,
         // Users are known by other claims, which a logout token need not have.

@@ -10,7 +10,7 @@ use super::header::Header;
 use super::token::Token;
 use super::*;
 use crate::clock::UnixTime;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 use crate::jwks::{IssuerKeys, KeySet};
 use crate::rejection::{Code, Rejection};
 
@@ -573,7 +573,7 @@ fn aliases_make_one_user_and_stand_back_when_a_preset_knows_them() {
     let issuer = |settings: Value| {
         let set = KeySet::parse(json!({ "keys": [signer.jwk("k")] }).to_string().as_bytes());
         let keys = Arc::new(IssuerKeys::fixed(set.unwrap()));
-        let settings: crate::config::Issuer = serde_json::from_value(settings).unwrap();
+        let settings: crate::issuer::IssuerSettings = serde_json::from_value(settings).unwrap();
         Arc::new(Issuer::new(settings, keys))
     };
     let google = json!({
@@ -720,7 +720,7 @@ fn a_shared_secret_is_one_issuers_own() {
     std::fs::write(&path, "short").unwrap();
     let short = json!({ "name": "a", "iss": "i",
         "hs256_secret": format!("file:{}", path.display()) });
-    assert!(serde_json::from_value::<crate::config::Issuer>(short).is_err());
+    assert!(serde_json::from_value::<crate::issuer::IssuerSettings>(short).is_err());
 }
 
 #[test]

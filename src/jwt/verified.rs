@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::issuer::Issuer;
 use super::refusal::Generations;
 use crate::clock::UnixTime;
-use crate::config;
+use crate::issuer::IssuerSettings;
 use crate::jwks::KeyValidity;
 
 /// Proof that a token was verified: only [`super::verify`] makes one.
@@ -111,7 +111,7 @@ impl fmt::Debug for Verified {
     }
 }
 
-fn verified_email<'a>(claims: &'a Claims, settings: &config::Issuer) -> Option<&'a str> {
+fn verified_email<'a>(claims: &'a Claims, settings: &IssuerSettings) -> Option<&'a str> {
     let email = claims.at(&settings.email_claim)?.as_str()?;
     let mut told = false;
     for name in &settings.email_verified_claims {

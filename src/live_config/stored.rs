@@ -133,7 +133,7 @@ fn read(
     name: &str,
     text: &str,
     config: &Config,
-) -> Result<(Document, crate::config::Issuer), String> {
+) -> Result<(Document, crate::issuer::IssuerSettings), String> {
     if config.issuers.iter().any(|issuer| issuer.name == name) {
         return Err("the configuration file has an issuer with this name".to_owned());
     }

@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderName};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-use crate::config::Limits;
+use crate::limit::Limits;
 use crate::rejection::{Code, Rejection};
 
 /// Refuses a request that has met as many gateways as it may.

@@ -13,8 +13,8 @@ use pingora::http::RequestHeader;
 use pingora::http::authority::{RawTargetAuthority, raw_target_authority};
 
 use crate::canonical::{CanonicalPath, Host, HostError, PathError};
-use crate::config::Limits;
 use crate::field_name::folded;
+use crate::limit::Limits;
 use crate::rejection::{Code, Rejection};
 use crate::route::Methods;
 

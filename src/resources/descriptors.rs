@@ -6,7 +6,8 @@
 
 use rustix::process::{Resource, getrlimit};
 
-use crate::config::{Config, Limits};
+use crate::config::Config;
+use crate::limit::Limits;
 
 /// What each purpose may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::canonical::AllowedOrigin;
 use crate::config::route::ClaimRule;
-use crate::config::{Access, AllowedOrigin, Config, HeaderOperations, Route};
+use crate::config::{Access, Config, HeaderOperations, Route};
 use crate::limit::Rate;
 
 /// What stands between a client and the upstream on a route.

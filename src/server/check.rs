@@ -10,15 +10,15 @@ use uuid::Uuid;
 use super::open_files;
 use super::state::{self, postgres_settings};
 use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
+use crate::config::Config;
 use crate::config::listener::Tls;
-use crate::config::{self, Config};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Metrics;
 use crate::proxy::error_page::ErrorPage;
 use crate::resources::Descriptors;
 use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyFileError, files as key_files};
-use crate::store::{ConnectError, Postgres};
+use crate::store::{ConnectError, Postgres, StoreSettings};
 use crate::upstream::{self, Upstream, UpstreamError};
 
 /// Reads the files and builds what needs neither store nor sockets. Nothing found: `serve` will
@@ -171,7 +171,7 @@ fn key_encryption_keys(config: &Config) -> Vec<Diagnostic> {
     wrong.collect()
 }
 
-fn store(settings: &config::Store) -> Option<Diagnostic> {
+fn store(settings: &StoreSettings) -> Option<Diagnostic> {
     let error = Postgres::check(&postgres_settings(settings)?).err()?;
     let path = match error {
         ConnectError::RootCertificates(_) => "store.postgres_authorities",

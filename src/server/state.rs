@@ -14,7 +14,7 @@ use super::last_good::StoredKeySets;
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
 use crate::api::{self, ApiLimits};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::exchange::{self, Exchange};
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
@@ -27,6 +27,7 @@ use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
     ConnectError, Embedded, Metered, OpenError, Postgres, PostgresSettings, Store, StoreError,
+    StoreSettings,
 };
 
 /// The parts that services share.
@@ -88,7 +89,8 @@ impl State {
         let store = open_store(&config.store).await?;
         let store: Arc<dyn Store> = Arc::new(Metered::new(store, config.store.engine(), &metrics));
         let environment_id = environment_id(&*store, config).await?;
-        let keys = SigningKeys::load(&*store, KeyRules::new(config, environment_id)?).await?;
+        let keys =
+            SigningKeys::load(&*store, KeyRules::new(&config.session, environment_id)?).await?;
         let public_url = &config.public_url;
         let minter = Minter {
             keys: Arc::new(keys),
@@ -180,7 +182,7 @@ pub fn check(config: &Config) -> Result<(), StateError> {
 /// # Errors
 ///
 /// The file or the database cannot be used.
-pub async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, StateError> {
+pub async fn open_store(settings: &StoreSettings) -> Result<Arc<dyn Store>, StateError> {
     match postgres_settings(settings) {
         Some(settings) => Ok(Arc::new(Postgres::connect(&settings).await?)),
         None => Ok(Arc::new(Embedded::open(settings)?)),
@@ -188,7 +190,7 @@ pub async fn open_store(settings: &config::Store) -> Result<Arc<dyn Store>, Stat
 }
 
 /// How the database is reached; `None` when the store is embedded.
-pub(super) fn postgres_settings(settings: &config::Store) -> Option<PostgresSettings> {
+pub(super) fn postgres_settings(settings: &StoreSettings) -> Option<PostgresSettings> {
     Some(PostgresSettings {
         url: settings.postgres.as_ref()?.expose().to_owned(),
         root_certificates: settings.postgres_authorities.clone(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::claims::{KnownClaims, json_size};
 use crate::clock::UnixTime;
-use crate::config::session::ClaimSet;
+use crate::session::settings::ClaimSet;
 use crate::store::{Credential, CredentialFormat, SessionRecord, User};
 
 /// The claims of one session token.

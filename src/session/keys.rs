@@ -24,9 +24,10 @@ use rotation::{Due, Schedule};
 
 use super::signer::{Signer, SignerError};
 use crate::clock::UnixTime;
-use crate::config::Config;
-use crate::config::session::{Published, SigningAlgorithm};
-use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreError};
+use crate::session::settings::{Published, SessionSettings};
+use crate::store::{
+    KeyState, PrivateKeyBytes, SigningAlgorithm, SigningKeyRecord, Store, StoreError,
+};
 
 /// The keys as every part of the gateway sees them; replaced as a whole.
 pub struct SigningKeys {
@@ -192,8 +193,7 @@ impl SigningKeys {
 
 impl KeyRules {
     /// From the configuration of this environment.
-    pub fn new(config: &Config, environment: Uuid) -> Result<Self, KeysError> {
-        let session = &config.session;
+    pub fn new(session: &SessionSettings, environment: Uuid) -> Result<Self, KeysError> {
         Ok(Self {
             schedule: Schedule {
                 algorithm: session.algorithm,

@@ -15,7 +15,7 @@ use super::claims::{Claims, Common, CopiedClaims, VerifiedCredential};
 use super::keys::{Keyring, SigningKeys, TokenKeyValidity};
 use super::signer::SignerError;
 use crate::clock::UnixTime;
-use crate::config::session::ClaimSet;
+use crate::session::settings::ClaimSet;
 use crate::store::{SessionRecord, User};
 
 /// Mints and verifies this gateway's session tokens.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-pub use crate::config::session::BASIC;
+pub use crate::session::settings::BASIC;
 
 /// Scopes without duplicates, in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::config::session::SigningAlgorithm;
+use crate::store::SigningAlgorithm;
 
 /// Signs session tokens with one key.
 pub struct Signer {

@@ -33,7 +33,7 @@ use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
 use writer::Writer;
 
 use super::{Page, PageRequest, Store, StoreError};
-use crate::config;
+use crate::store::StoreSettings;
 
 /// The embedded store.
 pub struct Embedded {
@@ -47,7 +47,7 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the file, creating it with mode 0600 if necessary, and starts the writing thread.
     /// Reads the disk, so it must be called outside the runtime.
-    pub fn open(settings: &config::Store) -> Result<Self, OpenError> {
+    pub fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
         let cache_size = cache_size(settings);
         let path = settings.path.clone();
         Self::start(
@@ -80,7 +80,7 @@ impl Embedded {
 
     /// Makes the file as small as it can be: its size before and after. Nobody may have it open.
     /// Reads and writes the disk for as long as it takes.
-    pub fn compact(settings: &config::Store) -> Result<(u64, u64), OpenError> {
+    pub fn compact(settings: &StoreSettings) -> Result<(u64, u64), OpenError> {
         let (path, size) = (&settings.path, cache_size(settings));
         let io = |cause| OpenError::Io {
             path: path.clone(),
@@ -136,7 +136,7 @@ impl Store for Embedded {
     }
 }
 
-fn cache_size(settings: &config::Store) -> usize {
+fn cache_size(settings: &StoreSettings) -> usize {
     usize::try_from(settings.cache_size.as_u64()).unwrap_or(usize::MAX)
 }
 

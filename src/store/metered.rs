@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn failures_are_counted_and_answers_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = crate::config::Store {
+        let settings = crate::store::StoreSettings {
             path: folder.path().join("store"),
             ..Default::default()
         };

@@ -5,6 +5,7 @@
 
 mod ledger;
 mod session;
+mod signing_algorithm;
 mod signing_key;
 mod user;
 
@@ -15,5 +16,6 @@ pub(in crate::store) use session::is_before;
 pub use session::{
     Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
 };
+pub use signing_algorithm::SigningAlgorithm;
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
 pub use user::{Credential, CredentialFormat, User, is_workload, workload_id};

@@ -1,13 +1,13 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::Embedded;
+use crate::store::{Embedded, StoreSettings};
 
 fn access() -> Access {
     let dir = TempDir::new().unwrap();
-    let settings = config::Store {
+    let settings = StoreSettings {
         path: dir.path().join("store.redb"),
-        ..config::Store::default()
+        ..StoreSettings::default()
     };
     let store = Embedded::open(&settings).unwrap();
     Access::new(&config::Admin::default(), Arc::new(store))

@@ -15,12 +15,11 @@ mod preset;
 use super::external::{Test, state_of_keys};
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, Sent, ahead, moment, page};
-use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
-use crate::admin::token_test;
-use crate::config::issuer::Provisioning;
+use crate::admin::{AdminState, token_test};
+use crate::issuer::Provisioning;
 
 #[derive(Template)]
 #[template(path = "dashboard/issuer.html")]

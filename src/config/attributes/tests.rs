@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::config::Secret;
+use crate::secret::Secret;
 
 #[derive(Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "only the schema is looked at")]

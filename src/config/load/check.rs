@@ -6,11 +6,12 @@ use super::message::choice;
 use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
 use super::{issuers, listeners, loops, routes, telemetry};
 use crate::canonical::Host;
+use crate::config::Config;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
-use crate::config::session::{BASIC, OWN_CLAIMS};
-use crate::config::{Config, Limits};
 use crate::diagnostic::Diagnostic;
+use crate::limit::Limits;
+use crate::session::settings::{BASIC, OWN_CLAIMS};
 
 /// Everything that is wrong with a configuration whose types are right.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::names::{header_fault, label_fault, literal_fault, spelling};
 use crate::config::Config;
-use crate::config::issuer::{Issuer, JwksSettings};
 use crate::diagnostic::Diagnostic;
+use crate::issuer::{IssuerSettings, JwksSettings};
 
 /// Checks `issuers`.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -114,7 +114,7 @@ fn header_finding(path: String, name: &str, forward: &str) -> Option<Diagnostic>
     })
 }
 
-fn claims(number: usize, issuer: &Issuer, found: &mut Vec<Diagnostic>) {
+fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("issuers[{number}].{key}");
     let identifiers = [
         ("aud", &issuer.aud),

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Config, ListenAddress, Listener, Origin};
+use crate::canonical::Origin;
+use crate::config::{Config, ListenAddress, Listener};
 use crate::diagnostic::Diagnostic;
 
 /// Servers that are the gateway itself: requests to them come back until they are refused.

@@ -8,16 +8,19 @@
 use serde_json::{Map, Value};
 
 use super::{issuers, types};
-use crate::config::issuer::Issuer;
 use crate::config::{Config, attributes};
 use crate::diagnostic::Diagnostic;
+use crate::issuer::IssuerSettings;
 
 /// Reads an issuer and checks it together with those of `config`.
 ///
 /// # Errors
 ///
 /// What is wrong with it, at least one thing.
-pub fn issuer(document: &Map<String, Value>, config: &Config) -> Result<Issuer, Vec<Diagnostic>> {
+pub fn issuer(
+    document: &Map<String, Value>,
+    config: &Config,
+) -> Result<IssuerSettings, Vec<Diagnostic>> {
     let references = references(document);
     if !references.is_empty() {
         return Err(references);
@@ -87,7 +90,7 @@ fn references(document: &Map<String, Value>) -> Vec<Diagnostic> {
 }
 
 /// Reads it by the types of the file.
-fn typed(document: &Map<String, Value>) -> Result<Issuer, Vec<Diagnostic>> {
+fn typed(document: &Map<String, Value>) -> Result<IssuerSettings, Vec<Diagnostic>> {
     let value = serde_yaml::to_value(document)
         .map_err(|error| vec![Diagnostic::error("", error.to_string())])?;
     let keys = value.clone();

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use super::header_operations;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
-use crate::config::route::Method;
-use crate::config::route::QueryTokens;
-use crate::config::session::BASIC;
-use crate::config::{Access, AuthorizationField, Config, Route};
+use crate::config::route::{Method, QueryTokens};
+use crate::config::{Access, Config, Route};
 use crate::diagnostic::Diagnostic;
+use crate::issuer::AuthorizationField;
+use crate::session::settings::BASIC;
 
 /// Checks `routes`.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {

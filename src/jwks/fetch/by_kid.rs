@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::HttpSource;
-use crate::config::issuer::KID_PLACEHOLDER;
+use crate::issuer::KID_PLACEHOLDER;
 use crate::jwks::error::FetchError;
 use crate::jwks::source::{Answer, Basis, Source, Validators};
 use crate::jwks::wanted_kids::WantedKids;

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use crate::certificate_pin::digest_of;
-use crate::config::issuer::JwksSettings;
+use crate::issuer::JwksSettings;
 use crate::jwks::error::SourceError;
 
 /// Who vouches for the server.

@@ -6,7 +6,7 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use super::SkipReason;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 
 /// A key in the form that its verification needs.
 pub(super) enum Verifier {

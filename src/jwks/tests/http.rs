@@ -5,7 +5,8 @@ use tokio::net::TcpListener;
 
 use super::faulty::{Mode, Server};
 use super::*;
-use crate::config;
+use crate::issuer;
+use crate::issuer::IssuerSettings;
 use crate::jwks::configured;
 use crate::jwks::fetch::Clients;
 use crate::jwt::Issuers;
@@ -22,7 +23,7 @@ fn install_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-fn settings(changes: Value) -> config::Issuer {
+fn settings(changes: Value) -> IssuerSettings {
     let mut changes = changes;
     if changes.get("jwks").is_none() {
         changes["jwks"] = json!({ "timeout": "20s" });
@@ -30,7 +31,7 @@ fn settings(changes: Value) -> config::Issuer {
     fixture::settings(changes)
 }
 
-async fn fetch(settings: &config::Issuer) -> Result<Answer, FetchError> {
+async fn fetch(settings: &IssuerSettings) -> Result<Answer, FetchError> {
     install_crypto();
     let source = configured::source(
         &settings.key_settings(),
@@ -204,7 +205,7 @@ async fn validators_are_of_the_address_that_they_came_from() {
         let elsewhere = Server::publishing(Mode::ETag).await;
         let mut settings = settings(json!({}));
         let url = server.url("/.well-known/openid-configuration");
-        settings.source = config::issuer::KeySource::Discovery(url.parse().unwrap());
+        settings.source = issuer::KeySource::Discovery(url.parse().unwrap());
         settings.jwks.rediscover_interval = Duration::from_nanos(1);
         let source = source_of(&settings);
         let validators = validators_of(source.fetch(Basis::Nothing).await);
@@ -226,7 +227,7 @@ async fn validators_are_of_the_address_that_they_came_from() {
     }
 }
 
-fn source_of(settings: &config::Issuer) -> Arc<dyn Source> {
+fn source_of(settings: &IssuerSettings) -> Arc<dyn Source> {
     let source = configured::source(
         &settings.key_settings(),
         &Arc::default(),
@@ -254,7 +255,7 @@ async fn a_doubt_asks_discovery_again_and_the_schedule_does_not() {
     let server = Server::publishing(Mode::Good).await;
     let mut settings = settings(json!({}));
     let url = server.url("/.well-known/openid-configuration");
-    settings.source = config::issuer::KeySource::Discovery(url.parse().unwrap());
+    settings.source = issuer::KeySource::Discovery(url.parse().unwrap());
     let source = source_of(&settings);
     let none = Validators::default();
     for (basis, asked) in [
@@ -287,7 +288,7 @@ async fn discovery_leads_to_another_host_in_a_private_network_only_where_that_is
             let mut settings = settings(json!({
                 "insecure_http": true, "allow_private_jwks_uri": allowed,
             }));
-            settings.source = config::issuer::KeySource::Discovery(document.parse().unwrap());
+            settings.source = issuer::KeySource::Discovery(document.parse().unwrap());
             let before = server.requests().len();
             let answer = source_of(&settings).fetch(Basis::Nothing).await;
             let asked = server.requests().len() - before;
@@ -350,7 +351,7 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
     let at = |path: &str| {
         let mut settings = settings(json!({}));
         let url = url::Url::parse(&server.url(path)).unwrap();
-        settings.source = config::issuer::KeySource::Discovery(url);
+        settings.source = issuer::KeySource::Discovery(url);
         settings
     };
     assert!(

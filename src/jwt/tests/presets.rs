@@ -1,7 +1,7 @@
 //! Tokens and key sets in the shapes that providers give them, under their presets.
 
 use super::*;
-use crate::config;
+use crate::issuer::IssuerSettings;
 
 mod published;
 
@@ -21,7 +21,7 @@ impl Issued<'_> {
     fn judge(&self) -> Result<Verified, Reason> {
         let mut written = self.preset.clone();
         written["name"] = json!("idp");
-        let settings: config::Issuer = serde_json::from_value(written).unwrap();
+        let settings: IssuerSettings = serde_json::from_value(written).unwrap();
         let set = KeySet::parse(self.published.document.to_string().as_bytes()).unwrap();
         assert_eq!(set.len(), self.published.usable, "{:?}", set.skipped());
         let issuer = Issuer::new(settings, Arc::new(IssuerKeys::fixed(set)));
@@ -431,7 +431,7 @@ fn supabase_of_ones_own() {
     let secret = "a secret of at least thirty-two characters";
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), secret).unwrap();
-    let settings: config::Issuer = serde_json::from_value(json!({
+    let settings: IssuerSettings = serde_json::from_value(json!({
         "name": "idp", "preset": "supabase", "url": "http://localhost:8000",
         "hs256_secret": format!("file:{}", file.path().display()),
     }))

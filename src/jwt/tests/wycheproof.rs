@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 use crate::jwks::Candidates;
 use crate::jwt::{checks, header::Header, token::Token};
 

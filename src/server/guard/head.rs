@@ -11,7 +11,7 @@ use pingora::protocols::Stream;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::Limits;
+use crate::limit::Limits;
 use crate::proxy::inspect::with_escaped_query;
 use crate::rejection::{Code, Rejection};
 

@@ -9,9 +9,8 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::{self, PemObject};
 
 use crate::clock::UnixTime;
-use crate::config::session::SigningAlgorithm;
 use crate::session::signer::Signer;
-use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord};
+use crate::store::{KeyState, PrivateKeyBytes, SigningAlgorithm, SigningKeyRecord};
 
 /// Why a file does not contain a usable key. The error reveals nothing about the key.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::config::Secret;
+use crate::secret::Secret;
 use crate::store::{PrivateKeyBytes, SigningKeyRecord};
 
 /// The key-encryption keys of an environment, the newest first. None: keys are kept as they are.
@@ -139,8 +139,7 @@ impl KeyEncryptionKey {
 mod tests {
     use super::*;
     use crate::clock::UnixTime;
-    use crate::config::session::SigningAlgorithm;
-    use crate::store::KeyState;
+    use crate::store::{KeyState, SigningAlgorithm};
 
     fn secret(byte: u8) -> Secret {
         let dir = tempfile::TempDir::new().unwrap();

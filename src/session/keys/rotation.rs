@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use crate::clock::UnixTime;
-use crate::config::session::SigningAlgorithm;
-use crate::store::{KeyState, SigningKeyRecord};
+use crate::store::{KeyState, SigningAlgorithm, SigningKeyRecord};
 
 /// When signing keys are rotated.
 #[derive(Clone, Copy, Debug)]

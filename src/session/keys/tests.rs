@@ -12,9 +12,9 @@ struct TestKeys {
 impl TestKeys {
     fn new() -> Self {
         let dir = tempfile::TempDir::new().unwrap();
-        let settings = crate::config::Store {
+        let settings = crate::store::StoreSettings {
             path: dir.path().join("store.redb"),
-            ..crate::config::Store::default()
+            ..crate::store::StoreSettings::default()
         };
         Self {
             store: Embedded::open(&settings).unwrap(),

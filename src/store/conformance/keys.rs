@@ -3,8 +3,7 @@
 use futures::future::join_all;
 
 use super::{Engine, HOUR, NOON, sid, token};
-use crate::config::session::SigningAlgorithm;
-use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, StoreError};
+use crate::store::{KeyState, PrivateKeyBytes, SigningAlgorithm, SigningKeyRecord, StoreError};
 
 pub(super) async fn of_concurrent_first_keys_one_wins(engine: &dyn Engine) {
     let store = engine.open().await;

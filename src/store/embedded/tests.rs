@@ -13,7 +13,7 @@ use super::table::Write;
 use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::Engine;
-use crate::store::{Maintenance, RevocationReason, Sessions, Settings};
+use crate::store::{Maintenance, RevocationReason, Sessions, Settings, StoreSettings};
 use uuid::Uuid;
 
 /// A file in a folder of its own, gone with the case.
@@ -24,10 +24,10 @@ impl InFolder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn settings(&self) -> config::Store {
-        config::Store {
+    fn settings(&self) -> StoreSettings {
+        StoreSettings {
             path: self.0.path().join("store.redb"),
-            ..config::Store::default()
+            ..StoreSettings::default()
         }
     }
 }
@@ -40,7 +40,7 @@ impl Engine for InFolder {
 
     async fn open_another(&self) -> Arc<dyn Store> {
         let path = self.0.path().join("another.redb");
-        let settings = config::Store {
+        let settings = StoreSettings {
             path,
             ..self.settings()
         };
@@ -82,7 +82,7 @@ async fn a_file_that_is_no_store_is_left_alone() {
     assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&settings.path).unwrap(), text);
 
-    let nowhere = config::Store {
+    let nowhere = StoreSettings {
         path: folder.0.path().join("no/folder"),
         ..settings
     };

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::signing_algorithm::SigningAlgorithm;
 use crate::clock::UnixTime;
-use crate::config::session::SigningAlgorithm;
 
 /// A signing key of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

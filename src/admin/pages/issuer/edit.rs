@@ -15,15 +15,13 @@ use super::field::{self, Field, Kind};
 use super::form::{self, IssuerForm};
 use super::preset::{PRESETS, Preset};
 use super::to_issuer;
-use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
-use crate::admin::issuers;
 use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
-use crate::admin::token_test;
+use crate::admin::{AdminState, issuers, token_test};
 use crate::config::attributes;
-use crate::config::issuer::Algorithm;
+use crate::issuer::Algorithm;
 use crate::live_config::Document;
 use crate::store::Digest;
 

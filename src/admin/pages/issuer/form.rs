@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::field::{Field, JWKS_URL, Kind, SPECIAL, USUAL};
 use super::preset::{self, Preset};
-use crate::config::issuer::Algorithm;
 use crate::config::load::made;
 use crate::diagnostic::Diagnostic;
+use crate::issuer::Algorithm;
 use crate::live_config::Document;
 
 /// What was typed, or what there is to change.

@@ -6,7 +6,10 @@ use serde_yaml::Value;
 
 use crate::config::attributes::CONFIG;
 use crate::config::load::{Loaded, parse};
-use crate::config::{self, Config, limits, session};
+use crate::config::{self, Config};
+use crate::limit::Limits;
+use crate::session::SessionSettings;
+use crate::store::StoreSettings;
 use crate::upstream::ResolverSettings;
 
 const EXAMPLE: &str = include_str!("../../../../config.example.yaml");
@@ -67,12 +70,12 @@ fn shows_defaults() {
     let same = |shown: &dyn std::fmt::Debug, default: &dyn std::fmt::Debug| {
         assert_eq!(format!("{shown:#?}"), format!("{default:#?}"));
     };
-    same(&example.session, &session::SessionSettings::default());
+    same(&example.session, &SessionSettings::default());
     same(&example.sdk, &config::Sdk::default());
     same(&example.step_up, &config::StepUp::default());
     same(&example.forward, &config::Forward::default());
-    same(&example.store, &config::Store::default());
-    same(&example.limits, &limits::Limits::default());
+    same(&example.store, &StoreSettings::default());
+    same(&example.limits, &Limits::default());
     same(&example.resolver, &ResolverSettings::default());
     same(&example.admin, &config::Admin::default());
     same(&example.log, &config::Log::default());

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::json;
 
-use crate::config::issuer::{Algorithm, KeyFormat};
+use crate::issuer::{Algorithm, KeyFormat};
 use crate::jwks::{Candidates, KeySet};
 use crate::jwt::fixture;
 

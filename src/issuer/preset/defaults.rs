@@ -1,8 +1,8 @@
 //! One setting each, filled in where the file leaves it out.
 
-use crate::config::issuer::error::IssuerError;
-use crate::config::issuer::raw::{OneOrMany, RawIssuer};
-use crate::config::issuer::{Algorithm, Provisioning};
+use crate::issuer::error::IssuerError;
+use crate::issuer::raw::{OneOrMany, RawIssuer};
+use crate::issuer::{Algorithm, Provisioning};
 
 /// The `iss`.
 pub(super) fn iss(raw: &mut RawIssuer, iss: String) {

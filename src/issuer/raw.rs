@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Algorithm, CookieFormat, JwksSettings, KeyFormat, Provisioning, RequiredClaim, SecretEncoding,
+    Algorithm, AuthorizationField, CookieFormat, JwksSettings, KeyFormat, Provisioning,
+    RequiredClaim, SecretEncoding,
 };
-use crate::config::AuthorizationField;
-use crate::config::secret::Secret;
+use crate::secret::Secret;
 use crate::text_schema::DurationText;
 
 /// The keys of one entry of `issuers`.

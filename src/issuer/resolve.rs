@@ -8,11 +8,11 @@ use url::{Host, Url};
 use super::error::IssuerError;
 use super::raw::{OneOrMany, RawClaims, RawIssuer};
 use super::{
-    Algorithm, Issuer, JwksSettings, KID_PLACEHOLDER, KeyFormat, KeySource, TENANT_PLACEHOLDER,
-    preset,
+    Algorithm, IssuerSettings, JwksSettings, KID_PLACEHOLDER, KeyFormat, KeySource,
+    TENANT_PLACEHOLDER, preset,
 };
 
-impl JsonSchema for Issuer {
+impl JsonSchema for IssuerSettings {
     fn schema_name() -> Cow<'static, str> {
         "Issuer".into()
     }
@@ -22,7 +22,7 @@ impl JsonSchema for Issuer {
     }
 }
 
-impl TryFrom<RawIssuer> for Issuer {
+impl TryFrom<RawIssuer> for IssuerSettings {
     type Error = IssuerError;
 
     fn try_from(mut raw: RawIssuer) -> Result<Self, IssuerError> {

@@ -2,16 +2,16 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn parse(raw: Value) -> Result<Issuer, String> {
+fn parse(raw: Value) -> Result<IssuerSettings, String> {
     serde_json::from_value(raw).map_err(|error| error.to_string())
 }
 
-fn preset(mut raw: Value) -> Issuer {
+fn preset(mut raw: Value) -> IssuerSettings {
     raw["name"] = json!("idp");
     parse(raw).unwrap()
 }
 
-fn url(issuer: &Issuer) -> &str {
+fn url(issuer: &IssuerSettings) -> &str {
     match &issuer.source {
         KeySource::Url(url) => url.as_str(),
         other => panic!("{other:?}"),
@@ -486,6 +486,6 @@ fn a_shared_secret_is_raw_or_base64() {
 }
 
 /// Every `iss` that tokens of an issuer may carry.
-fn spellings(issuer: &Issuer) -> Vec<String> {
+fn spellings(issuer: &IssuerSettings) -> Vec<String> {
     issuer.accepted_iss().into_iter().map(|it| it.iss).collect()
 }

@@ -1,9 +1,9 @@
 //! Issuers whose tokens programs hold: there is nobody to make a user of.
 
 use super::defaults::{algorithms, audience_given, iss, keys, server, types, word, workload};
-use crate::config::issuer::Algorithm;
-use crate::config::issuer::error::IssuerError;
-use crate::config::issuer::raw::{RawClaims, RawIssuer};
+use crate::issuer::Algorithm;
+use crate::issuer::error::IssuerError;
+use crate::issuer::raw::{RawClaims, RawIssuer};
 
 /// Anyone can run a workflow and request a token with any audience: only the repository or its
 /// owner identifies whose token it is.

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{Issuer, JwksSettings, KeyFormat, KeySource, SecretEncoding};
-use crate::config::secret::Secret;
+use super::{IssuerSettings, JwksSettings, KeyFormat, KeySource, SecretEncoding};
+use crate::secret::Secret;
 
 /// Everything that decides how an issuer's keys are had, and nothing else. Whoever fetches or keeps
 /// keys is given these and no other settings, so that keys are the same exactly where these are.
@@ -33,7 +33,7 @@ pub struct KeySettings {
     pub jwks: JwksSettings,
 }
 
-impl Issuer {
+impl IssuerSettings {
     /// What its keys depend on.
     pub fn key_settings(&self) -> KeySettings {
         KeySettings {

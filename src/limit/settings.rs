@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::limit::Rate;
+use super::Rate;
 use crate::text_schema::{DurationText, SizeText};
 
 /// Limits on what clients can consume.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::secret::Secret;
+use crate::secret::Secret;
+use crate::store::SigningAlgorithm;
 use crate::text_schema::DurationText;
 
 /// Sessions and session tokens.
@@ -121,26 +122,6 @@ impl Default for SessionSettings {
             key_encryption_keys: Vec::new(),
         }
     }
-}
-
-/// The algorithm that signs session tokens (RFC 7518 section 3.1, RFC 8037).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    Deserialize,
-    JsonSchema,
-    utoipa::ToSchema,
-)]
-#[allow(missing_docs, reason = "the names are the registered ones")]
-pub enum SigningAlgorithm {
-    ES256,
-    EdDSA,
-    RS256,
 }
 
 /// Which claims session tokens have.

@@ -1,9 +1,9 @@
 //! Proxies in front of the gateway that sign in themselves and say so with a token.
 
 use super::defaults::{algorithms, audience_given, cookie, iss, keys, word};
-use crate::config::issuer::Algorithm;
-use crate::config::issuer::error::IssuerError;
-use crate::config::issuer::raw::{OneOrMany, RawIssuer};
+use crate::issuer::Algorithm;
+use crate::issuer::error::IssuerError;
+use crate::issuer::raw::{OneOrMany, RawIssuer};
 
 pub(super) fn cloudflare_access(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let team = word(raw.team.take(), "team")?;

@@ -19,7 +19,7 @@ impl Secret {
     }
 
     /// Runs `read` with some references resolved already, so that they mean what they meant then.
-    pub(super) fn remembering<T>(known: Vec<(String, Self)>, read: impl FnOnce() -> T) -> T {
+    pub(crate) fn remembering<T>(known: Vec<(String, Self)>, read: impl FnOnce() -> T) -> T {
         REMEMBERED.set(known);
         let read = read();
         REMEMBERED.take();
@@ -27,7 +27,7 @@ impl Secret {
     }
 
     /// Reads what a reference points to.
-    pub(super) fn resolve(reference: &str) -> Result<Self, SecretError> {
+    pub(crate) fn resolve(reference: &str) -> Result<Self, SecretError> {
         let remembered = REMEMBERED.with_borrow(|known| {
             let known = known.iter().find(|(known, _)| known == reference);
             known.map(|(_, secret)| secret.clone())
@@ -86,7 +86,7 @@ text_schema!(Secret, "Secret", {
 
 /// Why a secret could not be read. Names the place, never the value.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SecretError {
+pub(crate) enum SecretError {
     #[error(
         "a secret must be a reference, `env:NAME` or `file:PATH`, and never in the file itself"
     )]

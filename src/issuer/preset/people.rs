@@ -6,9 +6,9 @@ use url::Url;
 use super::defaults::{
     algorithms, aliases, audience_given, cookie, host, iss, keys, server, types, word,
 };
-use crate::config::issuer::error::IssuerError;
-use crate::config::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
-use crate::config::issuer::{Algorithm, CookieFormat, KeyFormat};
+use crate::issuer::error::IssuerError;
+use crate::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
+use crate::issuer::{Algorithm, CookieFormat, KeyFormat};
 
 pub(super) fn auth0(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let domain = host(raw.domain.take(), "domain")?;

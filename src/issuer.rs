@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::AuthorizationField;
-use super::secret::Secret;
+use crate::secret::Secret;
 
 mod error;
 pub mod jwks;
@@ -31,7 +30,7 @@ pub use keys::KeySettings;
 /// The settings of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "raw::RawIssuer")]
-pub struct Issuer {
+pub struct IssuerSettings {
     /// The name in logs, metrics and on the dashboard.
     pub name: String,
     /// The exact `iss` of its tokens; with `tenants`, a template that contains
@@ -126,7 +125,18 @@ pub struct Issuer {
     pub jwks: JwksSettings,
 }
 
-impl Issuer {
+/// What `Authorization` is to the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorizationField {
+    /// A place for tokens.
+    #[default]
+    Read,
+    /// None of its business.
+    Ignore,
+}
+
+impl IssuerSettings {
     /// Every `iss` that its tokens may carry.
     pub fn accepted_iss(&self) -> Vec<AcceptedIss> {
         let own = [(&self.iss, "iss", false)];

@@ -1,0 +1,52 @@
+//! Which engine keeps the records, and where.
+
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::secret::Secret;
+use crate::text_schema::SizeText;
+
+/// Where records are stored: in PostgreSQL if it is set, otherwise in the embedded store's file.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Store")]
+pub struct StoreSettings {
+    /// A connection URI as for libpq. Without `sslmode`, the connection is encrypted unless the
+    /// host is this machine.
+    pub postgres: Option<Secret>,
+    /// The certificate authorities that issue the database's certificate, as a PEM file; by default
+    /// those of the system.
+    pub postgres_authorities: Option<PathBuf>,
+    /// The maximum number of connections to the database.
+    pub postgres_connections: usize,
+    /// The embedded store's file, created with mode 0600. Only one gateway can use it.
+    pub path: PathBuf,
+    /// The size of the embedded store's page cache.
+    #[schemars(with = "SizeText")]
+    pub cache_size: ByteSize,
+}
+
+impl StoreSettings {
+    /// The store's engine, as metrics name it.
+    pub fn engine(&self) -> &'static str {
+        match self.postgres {
+            Some(_) => "postgres",
+            None => "embedded",
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            postgres: None,
+            postgres_authorities: None,
+            postgres_connections: 8,
+            path: PathBuf::from("vestibule.redb"),
+            cache_size: ByteSize::mib(64),
+        }
+    }
+}
