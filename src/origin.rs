@@ -44,8 +44,10 @@ impl OwnOrigin<'_> {
 ///
 /// Safe methods (GET, HEAD, OPTIONS) pass unless they open a WebSocket. For the rest:
 ///
-/// - An `Origin` must be the own one or one of `allowed`; `null`, two fields and anything else
-///   are refused.
+/// - An `Origin` must be the own one or one of `allowed`; two fields and anything else are refused.
+/// - `Origin: null` is what a browser sends for a page that keeps its address to itself
+///   (`Referrer-Policy: no-referrer`), and for one that has no origin, such as a sandboxed frame.
+///   Only `Sec-Fetch-Site: same-origin` tells them apart.
 /// - The own `Origin` with a `Sec-Fetch-Site` other than `same-origin` is refused: they disagree.
 /// - Without `Origin`, only `Sec-Fetch-Site: same-origin` passes; `none`, which says that the
 ///   user began the request, vouches for safe methods only.
@@ -59,6 +61,17 @@ pub fn allows(
     if !is_websocket && matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
+    let is_listed = |origin: &str| allowed.iter().any(|listed| listed.admits(origin));
+    check(headers, |origin| own.is(origin), is_listed)
+}
+
+/// Whether a browser says that a page of this site, or of a listed origin, sends a request: the part
+/// of [`allows`] that is the same for every method, and for every listener.
+pub fn check(
+    headers: &HeaderMap,
+    is_own: impl Fn(&str) -> bool,
+    is_listed: impl Fn(&str) -> bool,
+) -> Result<(), OriginRefusal> {
     let site = single(headers, &SEC_FETCH_SITE)?;
     let is_same_origin = site.is_none_or(|site| site == "same-origin");
     let Some(origin) = single(headers, &ORIGIN)? else {
@@ -69,10 +82,14 @@ pub fn allows(
         };
     };
     let origin = origin.to_str().map_err(|_| OriginRefusal::Foreign)?;
-    if allowed.iter().any(|listed| listed.admits(origin)) {
+    if origin == OPAQUE {
+        let vouched = site.is_some() && is_same_origin;
+        return vouched.then_some(()).ok_or(OriginRefusal::Foreign);
+    }
+    if is_listed(origin) {
         return Ok(());
     }
-    match own.is(origin) {
+    match is_own(origin) {
         true if is_same_origin => Ok(()),
         true => Err(OriginRefusal::Disagree),
         false => Err(OriginRefusal::Foreign),
@@ -85,7 +102,7 @@ pub enum OriginRefusal {
     /// Neither `Origin` nor `Sec-Fetch-Site`.
     #[error("the request has no origin")]
     Absent,
-    /// Another origin, or `null`.
+    /// Another origin, or one that the browser does not name.
     #[error("the request comes from another origin")]
     Foreign,
     /// `Origin` and `Sec-Fetch-Site` contradict each other.
@@ -121,6 +138,8 @@ fn single<'a>(
     }
 }
 
+/// An origin that is not named (RFC 6454 section 7.3).
+const OPAQUE: &str = "null";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 #[cfg(test)]

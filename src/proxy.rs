@@ -25,6 +25,7 @@ pub mod connection_auth;
 pub mod connector;
 pub mod context;
 mod copies;
+mod cors;
 pub mod counters;
 pub mod decide;
 pub mod endpoint;

@@ -74,6 +74,8 @@ pub struct Route {
     pub request_headers: PreparedOperations,
     /// Edits of the header of the upstream's response.
     pub response_headers: PreparedOperations,
+    /// Whether the gateway's own refusals are edited, too.
+    pub edits_refusals: bool,
     /// Where browsers without a session are sent.
     pub login: Option<LoginUrl>,
     /// Whether its host is configured, and not any.
@@ -224,6 +226,7 @@ impl RouteTable {
                 },
                 request_headers: PreparedOperations::new(&settings.request_headers)?,
                 response_headers: PreparedOperations::new(&settings.response_headers)?,
+                edits_refusals: settings.response_headers_on_refusals,
                 login: settings
                     .login_url
                     .as_ref()

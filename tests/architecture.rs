@@ -189,7 +189,7 @@ main: cli
 cli: server live_config demo config jwt store jwks telemetry clock diagnostic metrics
 server: admin live_config proxy api exchange resources config jwt session store jwks upstream limit
     telemetry clock diagnostic metrics rejection
-admin: live_config proxy exchange route resources config jwt session store jwks issuer upstream
+admin: live_config proxy exchange route resources config jwt origin session store jwks issuer upstream
     clock diagnostic metrics
 live_config: proxy api exchange credential config jwt store jwks issuer upstream clock diagnostic
     metrics

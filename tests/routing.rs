@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod browser;
+pub mod cors;
 pub mod forward;
 pub mod forward_auth;
 pub mod optional_and_none;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
@@ -22,6 +22,7 @@ use super::api_error::ApiError;
 use super::credential::{self, AdminCredential};
 use crate::clock::UnixTime;
 use crate::config::{self, Role};
+use crate::origin::{self, OriginRefusal};
 use crate::store::Store;
 
 /// The rules of one listener.
@@ -287,26 +288,28 @@ pub async fn guard(
     }
 }
 
-/// Refuses what a browser sends for a page of another origin. Programs that are no browsers send
-/// neither field.
+/// Refuses what a browser sends for a page of another origin, by the rule for cookies on routes.
+/// Programs that are no browsers send neither field.
 pub fn check_same_origin(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-    let site = text("sec-fetch-site");
-    let same_site = site.is_none_or(|site| site == "same-origin" || site == "none");
-    let same_origin = text(ORIGIN.as_str()).is_none_or(|origin| {
-        let authority = origin
-            .split_once("://")
-            .map(|(_scheme, authority)| authority);
-        authority.is_some() && authority == text(HOST.as_str())
-    });
-    if same_site && same_origin {
-        Ok(())
-    } else {
-        Err(ApiError::forbidden(
+    match check_from_this_site(headers) {
+        Err(OriginRefusal::Absent) => Ok(()),
+        Err(_) => Err(ApiError::forbidden(
             "cross_origin",
             "the request comes from a page of another origin",
-        ))
+        )),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Whether a browser says that a page of this listener sends the request. The scheme does not
+/// count: TLS may end before the listener.
+pub fn check_from_this_site(headers: &HeaderMap) -> Result<(), OriginRefusal> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own = |origin: &str| {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority.is_some() && authority == host
+    };
+    origin::check(headers, is_own, |_| false)
 }
 
 /// A form cannot send this type, so a browser asks before it sends it for another origin.

@@ -9,11 +9,15 @@ use url::Url;
 use crate::text_schema::text_schema;
 
 /// Whose pages may send cookie-borne credentials: one origin, or those of all hosts with one label
-/// before a domain, `https://*.example.com`.
+/// before a domain, `https://*.example.com`, or that of an app or a browser extension,
+/// `capacitor://localhost`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AllowedOrigin {
     /// This one.
     Exact(Origin),
+    /// That of pages which a program has in itself, byte for byte: `capacitor://localhost`,
+    /// `chrome-extension://abcdefghijklmnop`.
+    App(Box<str>),
     /// Each host one label below a domain.
     Subdomains {
         /// Scheme, and what follows it.
@@ -33,6 +37,7 @@ impl AllowedOrigin {
         let Some((scheme, rest)) = text.split_once("://*.") else {
             return match text.contains('*') {
                 true => Err(AllowedOriginError::Wildcard),
+                false if is_app(text) => Ok(Self::App(text.trim_end_matches('/').into())),
                 false => Ok(Self::Exact(Origin::parse(text)?)),
             };
         };
@@ -63,6 +68,7 @@ impl AllowedOrigin {
     pub fn admits(&self, origin: &str) -> bool {
         match self {
             Self::Exact(own) => own.as_str() == origin,
+            Self::App(own) => **own == *origin,
             Self::Subdomains { scheme, domain } => {
                 let host = origin.strip_prefix(scheme);
                 host.and_then(|host| host.strip_suffix(&**domain))
@@ -79,6 +85,26 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_part)
 }
 
+/// Whether a text is an origin of a scheme that belongs to one app or to extensions. Pages under the
+/// schemes that are left out have the origin of everybody else's, or none.
+fn is_app(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
+        });
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    is_scheme
+        && !SCHEMES_OF_EVERYBODY.contains(&scheme)
+        && !name.is_empty()
+        && name.bytes().all(is_name)
+        && port.parse::<u16>().is_ok()
+}
+
 impl From<Origin> for AllowedOrigin {
     fn from(origin: Origin) -> Self {
         Self::Exact(origin)
@@ -89,6 +115,7 @@ impl fmt::Display for AllowedOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(origin) => origin.fmt(f),
+            Self::App(origin) => f.write_str(origin),
             Self::Subdomains { scheme, domain } => write!(f, "{scheme}*.{domain}"),
         }
     }
@@ -190,10 +217,25 @@ text_schema!(Origin, "Origin", {
 });
 
 text_schema!(AllowedOrigin, "AllowedOrigin", {
-    "description": "An origin; `*.` before the host's name stands for one label: `https://*.example.com`.",
+    "description": "An origin; `*.` before the host's name stands for one label: `https://*.example.com`. \
+        Those of apps and browser extensions are named whole: `capacitor://localhost`.",
     "type": "string",
-    "pattern": "^https?://(\\*\\.)?[^/?#@*]+/?$",
+    "pattern": "^(https?://(\\*\\.)?|[a-z][a-z0-9+.-]*://)[^/?#@*]+/?$",
 });
+
+/// Schemes whose pages anybody can write, or whose origins are none (Fetch standard, URL standard).
+const SCHEMES_OF_EVERYBODY: [&str; 10] = [
+    "http",
+    "https",
+    "ws",
+    "wss",
+    "ftp",
+    "file",
+    "filesystem",
+    "data",
+    "blob",
+    "javascript",
+];
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +270,55 @@ mod tests {
         let exact = AllowedOrigin::parse("https://a.example.com/").unwrap();
         assert!(exact.admits("https://a.example.com"));
         assert!(!exact.admits("https://b.example.com"));
+    }
+
+    #[test]
+    fn an_app_is_one_origin_byte_for_byte() {
+        for text in [
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://-",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0b7c1f5e-7b1c-4b0e-9a53-0e4c1f6f3d11",
+            "safari-web-extension://0B7C1F5E-7B1C-4B0E-9A53-0E4C1F6F3D11",
+            "com.example.app://localhost:8080",
+        ] {
+            let allowed = AllowedOrigin::parse(text).unwrap();
+            assert_eq!(allowed.to_string(), text);
+            assert!(allowed.admits(text), "{text}");
+            assert_eq!(AllowedOrigin::parse(&format!("{text}/")), Ok(allowed));
+        }
+        let allowed = AllowedOrigin::parse("capacitor://localhost").unwrap();
+        for origin in [
+            "capacitor://localhost/",
+            "capacitor://LOCALHOST",
+            "capacitor://localhost:80",
+            "capacitor://localhost.evil.test",
+            "ionic://localhost",
+            "http://localhost",
+            "null",
+        ] {
+            assert!(!allowed.admits(origin), "{origin}");
+        }
+        for text in [
+            "file://",
+            "file://localhost",
+            "data://x",
+            "javascript://x",
+            "capacitor://",
+            "capacitor://a/b",
+            "capacitor://u@a",
+            "capacitor://a?b",
+            "Capacitor://a",
+            "null",
+        ] {
+            let refused = AllowedOrigin::parse(text);
+            let shape = AllowedOriginError::Origin(OriginError::Shape);
+            assert_eq!(refused, Err(shape), "{text}");
+        }
+        let star = AllowedOrigin::parse("chrome-extension://*");
+        assert_eq!(star, Err(AllowedOriginError::Wildcard));
     }
 
     #[test]

@@ -127,6 +127,10 @@ pub struct Route {
     /// Edits of the header of the upstream's response.
     #[serde(default)]
     pub response_headers: HeaderOperations,
+    /// Edit refusals and failures on this route as well, which the gateway answers itself. The fields
+    /// that make up such an answer stay as they are.
+    #[serde(default)]
+    pub response_headers_on_refusals: bool,
 }
 
 /// Who has access to a route.

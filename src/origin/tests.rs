@@ -82,6 +82,19 @@ fn fetch_metadata_stands_in_for_an_absent_origin() {
 }
 
 #[test]
+fn a_page_that_hides_its_address_is_known_by_fetch_metadata() {
+    let null = ("origin", "null");
+    assert_eq!(post(&[null, ("sec-fetch-site", "same-origin")]), Ok(()));
+    for site in ["cross-site", "same-site", "none", "", "Same-Origin"] {
+        let fields = [null, ("sec-fetch-site", site)];
+        assert_eq!(post(&fields), REFUSED_FOREIGN, "{site}");
+    }
+    assert_eq!(post(&[null]), REFUSED_FOREIGN);
+    let twice = [null, null, ("sec-fetch-site", "same-origin")];
+    assert_eq!(post(&twice), Err(OriginRefusal::Repeated));
+}
+
+#[test]
 fn both_must_agree() {
     let with = |origin, site| post(&[("origin", origin), ("sec-fetch-site", site)]);
     assert_eq!(with("https://app.example.com", "same-origin"), Ok(()));

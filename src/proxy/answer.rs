@@ -12,7 +12,9 @@ use pingora::{Error, ErrorType, OrErr, Result};
 use tokio::time::timeout_at;
 
 use super::context::RequestContext;
+use super::cors;
 use super::flow::Flow;
+use super::header_operations::{self, Sources};
 use super::negotiation;
 use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
@@ -49,7 +51,14 @@ pub async fn refuse_proxied(
         false => problem(rejection, ctx.id),
     };
     let set_cookie = ctx.set_cookie.take();
+    let request = session.req_header().headers.clone();
     write_refusal(session, rejection, ctx, ctx.methods, body, |response| {
+        if let Some(route) = &ctx.route
+            && route.edits_refusals
+        {
+            header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
+        }
+        cors::mark(response, &request, ctx)?;
         if is_for_person {
             response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
             response.insert_header(CONTENT_SECURITY_POLICY, PAGE_POLICY)?;

@@ -17,7 +17,7 @@ use super::headers::{Rewrite, RewriteError};
 use super::trace::TraceRules;
 use super::vary::Varying;
 use crate::api::discovery::authorization_server_path;
-use crate::canonical::{CanonicalPath, Host, Origin, PathError, PathPrefix};
+use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathError, PathPrefix};
 use crate::config::Config;
 use crate::config::log::AccessField;
 use crate::credential::{TokenSources, TokenSourcesError};
@@ -55,6 +55,8 @@ pub struct ProxySettings {
     pub error_page: ErrorPage,
     /// Limits on sizes and times.
     pub limits: Limits,
+    /// Origins that are allowed wherever a route does not say more.
+    pub own_origins: Vec<AllowedOrigin>,
     /// Whether clients come by `https`, whatever the listener speaks.
     pub is_https: bool,
     /// The fields of the access log; `None` if it is off.
@@ -150,6 +152,7 @@ impl ProxySettings {
                 .decisions
                 .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
             limits: config.limits.clone(),
+            own_origins: config.own_origins().collect(),
             is_https: config.public_url.is_https(),
             access_log: (config.log.access).then(|| config.log.access_fields.clone()),
             traces: TraceRules::new(&config.traces),

@@ -63,7 +63,7 @@ fn is_never_stored(response: &ResponseHeader) -> bool {
 }
 
 /// Whether `Vary` has this name.
-fn names(response: &ResponseHeader, name: &str) -> bool {
+pub(super) fn names(response: &ResponseHeader, name: &str) -> bool {
     let fields = response.headers.get_all(VARY).iter();
     fields
         .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))

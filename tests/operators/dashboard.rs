@@ -71,6 +71,11 @@ async fn a_form_works_only_from_its_own_page() {
         (vec![], good.as_str()),
         (vec![("Sec-Fetch-Site", "cross-site")], good.as_str()),
         (vec![("Sec-Fetch-Site", "same-origin"), evil], good.as_str()),
+        (vec![("Origin", "null")], good.as_str()),
+        (
+            vec![("Origin", "null"), ("Sec-Fetch-Site", "cross-site")],
+            good.as_str(),
+        ),
     ] {
         assert_eq!(
             form(&site.gateway, path, &fields, body).await.status(),
@@ -92,6 +97,10 @@ async fn a_form_works_only_from_its_own_page() {
     let answer = form(&site.gateway, path, &[origin], &good).await;
     assert_eq!(answer.status(), 303, "{}", answer.text());
     site.refuses(&token, "issuer_disabled").await;
+    // A page whose address is kept to itself, as its browser says of it.
+    let hidden = [("Origin", "null"), ("Sec-Fetch-Site", "same-origin")];
+    let answer = form(&site.gateway, path, &hidden, &good).await;
+    assert_eq!(answer.status(), 303, "{}", answer.text());
 }
 
 #[tokio::test]

@@ -10,9 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::admin::AdminState;
-use crate::admin::access::{Access, AccessRequest, Operator, check_same_origin};
+use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
+use crate::origin::OriginRefusal;
 
 impl<S: Send + Sync> FromRequestParts<S> for DashboardUser {
     type Rejection = ApiError;
@@ -37,18 +38,14 @@ pub(super) async fn only_this_site(
     if let Err(fault) = access.check_host(headers) {
         return fault.into_response();
     }
-    if !request.method().is_safe() {
-        let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
-        if !says {
-            let fault = ApiError::forbidden(
-                "cross_origin",
-                "the request does not come from a page of this dashboard",
-            );
-            return fault.into_response();
-        }
-        if let Err(fault) = check_same_origin(headers) {
-            return fault.into_response();
-        }
+    if !request.method().is_safe()
+        && let Err(refusal) = check_from_this_site(headers)
+    {
+        let message = match refusal {
+            OriginRefusal::Absent => "the request does not come from a page of this dashboard",
+            _ => "the request comes from a page of another origin",
+        };
+        return ApiError::forbidden("cross_origin", message).into_response();
     }
     next.run(request).await
 }
