@@ -17,7 +17,7 @@ pub mod token;
 pub mod userinfo;
 
 use super::document::preflight;
-use super::sdk::cors;
+use super::sdk::cors::{self, PathMethods};
 use super::{ApiState, bounds};
 pub use client::Clients;
 pub use error::OAuthError;
@@ -30,13 +30,14 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))
         .routes(routes!(userinfo::userinfo));
+    let methods = PathMethods::of(endpoints.get_openapi());
     preflight::add(endpoints.get_openapi_mut());
     let (endpoints, document) = endpoints.split_for_parts();
     let endpoints = endpoints
         .method_not_allowed_fallback(|| async { OAuthError::method_not_allowed() })
         .layer(from_fn(bounds::keep::<OAuthError>))
         .layer(from_fn(cors::no_store))
-        .layer(from_fn_with_state(state.clone(), cors::allow));
+        .layer(from_fn_with_state((state.clone(), methods), cors::allow));
     let mut endpoints = OpenApiRouter::from(endpoints);
     *endpoints.get_openapi_mut() = document;
     endpoints

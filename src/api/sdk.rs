@@ -28,6 +28,7 @@ pub mod user;
 
 use super::document::preflight;
 use super::{ApiState, bounds};
+use cors::PathMethods;
 pub use error::SdkError;
 pub use user::SdkUser;
 
@@ -45,6 +46,7 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(session::check))
         .routes(routes!(session::revoke))
         .split_for_parts();
+    let methods = PathMethods::of(&document);
     preflight::add(&mut document);
     let answers = answers
         .method_not_allowed_fallback(|| async { SdkError::method_not_allowed() })
@@ -61,20 +63,27 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .layer(from_fn_with_state(state.clone(), environment::check))
         .layer(from_fn(bounds::keep::<SdkError>));
     document.merge(documented_keys);
-    let mut protocol = OpenApiRouter::from(may_be_called(answers, state).merge(keys));
+    let mut protocol = OpenApiRouter::from(may_be_called(answers, state, &methods).merge(keys));
     *protocol.get_openapi_mut() = document;
     let elsewhere = Router::new().route("/{*unknown}", any(|| async { SdkError::not_found() }));
     OpenApiRouter::new()
         .nest("/api/v0/sdk/{environment}", protocol)
         .merge(OpenApiRouter::from(
-            Router::new().nest("/api/v0", may_be_called(elsewhere, state)),
+            Router::new().nest("/api/v0", may_be_called(elsewhere, state, &methods)),
         ))
 }
 
 /// What answers whom, and how: pages of listed origins, nothing of it stored, content bounded.
-fn may_be_called(answers: Router<ApiState>, state: &ApiState) -> Router<ApiState> {
+fn may_be_called(
+    answers: Router<ApiState>,
+    state: &ApiState,
+    methods: &PathMethods,
+) -> Router<ApiState> {
     answers
         .layer(from_fn(bounds::keep::<SdkError>))
         .layer(from_fn(cors::no_store))
-        .layer(from_fn_with_state(state.clone(), cors::allow))
+        .layer(from_fn_with_state(
+            (state.clone(), methods.clone()),
+            cors::allow,
+        ))
 }

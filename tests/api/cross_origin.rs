@@ -1,0 +1,110 @@
+//! Which pages may call the API, with what (Fetch standard, "CORS protocol").
+
+use serde_json::json;
+
+use super::sdk::{PAGE, Sdk, is_error};
+use crate::support::Message;
+
+#[tokio::test]
+async fn listed_pages_read_every_answer_and_others_none() {
+    let sdk = Sdk::start(|_| {}).await;
+    let answers = [
+        preflight(&sdk, "externalAuth/signin", PAGE, "POST", "content-type").await,
+        sdk.get("settings", &[("Origin", PAGE)]).await,
+        sdk.get("users", &[("Origin", PAGE)]).await,
+        sdk.get("unheard", &[("Origin", PAGE)]).await,
+        sdk.get("revoke", &[("Origin", PAGE)]).await,
+    ];
+    for (answer, status) in answers.iter().zip([204, 200, 401, 404, 405]) {
+        assert_eq!(answer.status(), status, "{}", answer.text());
+        assert_eq!(
+            answer.field("access-control-allow-origin").as_deref(),
+            Some(PAGE)
+        );
+        assert_eq!(
+            answer.field("access-control-allow-credentials").as_deref(),
+            Some("true")
+        );
+        assert_eq!(answer.field("vary").as_deref(), Some("Origin"));
+    }
+    let evil = "https://evil.test";
+    let answers = [
+        preflight(&sdk, "settings", evil, "GET", "content-type").await,
+        sdk.get("settings", &[("Origin", evil)]).await,
+    ];
+    for answer in answers {
+        for field in ["origin", "headers", "methods", "credentials"] {
+            let field = format!("access-control-allow-{field}");
+            assert_eq!(answer.field(&field), None, "{field}");
+        }
+        assert_eq!(answer.field("vary").as_deref(), Some("Origin"));
+    }
+    let jwt = json!({ "jwt": sdk.site.acme.token().sign() }).to_string();
+    let json = ("Content-Type", "application/json");
+    let fields = [("Origin", evil), json];
+    let answer = sdk.ask("POST", "externalAuth/signin", &fields, &jwt).await;
+    is_error(&answer, 403, "forbidden");
+}
+
+/// Each release of the clients sends other fields.
+#[tokio::test]
+async fn a_listed_page_may_send_what_it_asks_for() {
+    let sdk = Sdk::start(|_| {}).await;
+    let fields = "x-dyn-device-fingerprint,x-dyn-is-global-wallet-popup, X-Of-Tomorrow";
+    let answer = preflight(&sdk, "settings", PAGE, "GET", fields).await;
+    assert_eq!(answer.status(), 204);
+    let granted = answer.field("access-control-allow-headers");
+    assert_eq!(
+        granted.as_deref(),
+        Some("x-dyn-device-fingerprint, x-dyn-is-global-wallet-popup, x-of-tomorrow")
+    );
+    let many: Vec<_> = (0..65).map(|number| format!("x-{number}")).collect();
+    for refused in ["x-good, not a name", &many.join(",")] {
+        let answer = preflight(&sdk, "settings", PAGE, "GET", refused).await;
+        assert_eq!(answer.status(), 204);
+        assert_eq!(answer.field("access-control-allow-headers"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_says_which_methods_its_path_has() {
+    let sdk = Sdk::start(|_| {}).await;
+    for (endpoint, has, lacks) in [
+        ("settings", &["GET"][..], &["POST", "PUT", "DELETE"][..]),
+        ("refresh", &["POST"], &["GET", "PUT"]),
+    ] {
+        let answer = preflight(&sdk, endpoint, PAGE, has[0], "content-type").await;
+        let methods = answer.field("access-control-allow-methods").unwrap();
+        let listed: Vec<_> = methods.split(',').map(str::trim).collect();
+        assert!(
+            has.iter().all(|method| listed.contains(method)),
+            "{endpoint}: {methods}"
+        );
+        assert!(
+            !lacks.iter().any(|method| listed.contains(method)),
+            "{endpoint}: {methods}"
+        );
+    }
+    let fields = [("Origin", PAGE), ("Access-Control-Request-Method", "POST")];
+    let gateway = &sdk.site.gateway;
+    let answer = gateway
+        .request("OPTIONS", "/_vestibule/oauth/token", &fields)
+        .await;
+    let methods = answer.field("access-control-allow-methods");
+    assert_eq!(methods.as_deref(), Some("POST"));
+}
+
+pub async fn preflight(
+    sdk: &Sdk,
+    endpoint: &str,
+    page: &str,
+    method: &str,
+    fields: &str,
+) -> Message {
+    let asks = [
+        ("Origin", page),
+        ("Access-Control-Request-Method", method),
+        ("Access-Control-Request-Headers", fields),
+    ];
+    sdk.ask("OPTIONS", endpoint, &asks, "").await
+}
