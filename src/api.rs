@@ -8,7 +8,6 @@
     reason = "the attributes that describe endpoints make such code"
 )]
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -20,6 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub mod bounds;
+pub mod caller;
 pub mod discovery;
 pub mod document;
 pub mod limits;
@@ -31,14 +31,11 @@ pub mod settings;
 
 use crate::exchange::Exchange;
 use crate::rejection::{Code, Rejection};
+pub use caller::Caller;
 use document::Document;
 pub use limits::ApiLimits;
 use sdk::nonce::Nonces;
 pub use settings::ApiSettings;
-
-/// The address of the client, which the proxy knows.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientAddress(pub IpAddr);
 
 /// What stays the same under every configuration.
 #[derive(Clone)]

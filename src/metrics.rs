@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use prometheus::core::Collector;
+use prometheus::proto::LabelPair;
 use prometheus::{
     Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
 };
@@ -241,9 +242,26 @@ pub fn log_dropped() -> Result<IntCounter, prometheus::Error> {
 
 /// A counter summed over all labels but one, by the values of that one.
 pub fn sums(counter: &IntCounterVec, label: &str) -> Vec<(String, u64)> {
+    sums_if(counter, label, |_| true)
+}
+
+/// The decisions that refused a request, by reason.
+pub fn refusals(metrics: &Metrics) -> Vec<(String, u64)> {
+    sums_if(&metrics.decisions, "reason", |labels| {
+        let outcome = labels.iter().find(|pair| pair.name() == "outcome");
+        outcome.is_some_and(|outcome| outcome.value() == "refused")
+    })
+}
+
+fn sums_if(
+    counter: &IntCounterVec,
+    label: &str,
+    counts: impl Fn(&[LabelPair]) -> bool,
+) -> Vec<(String, u64)> {
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
     for family in counter.collect() {
-        for metric in family.get_metric() {
+        let counted = family.get_metric().iter();
+        for metric in counted.filter(|metric| counts(metric.get_label())) {
             let labels = metric.get_label().iter();
             let value = labels
                 .filter(|pair| pair.name() == label)

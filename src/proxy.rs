@@ -28,6 +28,7 @@ mod copies;
 mod cors;
 pub mod counters;
 pub mod decide;
+pub mod decisions;
 pub mod endpoint;
 pub mod error_page;
 pub mod flow;
@@ -178,7 +179,7 @@ impl ProxyHttp for Gateway {
                 let status = if snapshot.proxy.is_question(path) {
                     forward_auth::serve(&self.metrics, session, ctx).await?
                 } else {
-                    endpoint::serve(&snapshot.api, session, ctx).await?
+                    endpoint::serve(&self.metrics, session, ctx).await?
                 };
                 ctx.answered = Some(status);
                 Ok(true)

@@ -1,6 +1,7 @@
 //! The endpoints for SDKs and programs.
 
 pub mod contract;
+pub mod counted;
 pub mod cross_origin;
 pub mod environment;
 pub mod oauth;

@@ -10,7 +10,7 @@ use prometheus::core::Collector;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::metrics::{Metrics, sums};
+use crate::metrics::{Metrics, refusals, sums};
 
 /// Samples of the metrics over the last hour.
 pub struct History {
@@ -88,12 +88,10 @@ impl History {
 
     fn sample(&self, metrics: &Metrics) -> Sample {
         let total = |by: Vec<(String, u64)>| by.into_iter().map(|(_, count)| count).sum();
-        let mut refusals = sums(&metrics.decisions, "reason");
-        refusals.retain(|(reason, _)| reason != "ok");
         Sample {
             at: self.started.elapsed(),
             requests: total(sums(&metrics.requests, "route")),
-            refusals: total(refusals),
+            refusals: total(refusals(metrics)),
             sign_ins: total(sums(&metrics.sessions_created, "issuer")),
             durations: durations(metrics),
         }

@@ -11,7 +11,7 @@ use super::history::Minute;
 use super::issuers::{self, IssuerRow};
 use super::refusals;
 use super::routing::{self, UpstreamRow};
-use crate::metrics::sums;
+use crate::metrics::{self, sums};
 
 /// The gateway at a glance.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,10 +82,10 @@ pub async fn show(State(state): State<AdminState>) -> Json<Overview> {
 
 /// All of it, now.
 pub async fn look(state: &AdminState) -> Overview {
-    let metrics = &state.metrics;
+    let metrics = &*state.metrics;
     let total = |by: Vec<(String, u64)>| by.into_iter().map(|(_, count)| count).sum();
-    let mut refusals = sums(&metrics.decisions, "reason");
-    refusals.retain(|(reason, count)| reason != "ok" && *count > 0);
+    let mut refusals = metrics::refusals(metrics);
+    refusals.retain(|(_, count)| *count > 0);
     refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     Overview {
         complaints: complaints(state).await,

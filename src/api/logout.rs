@@ -10,10 +10,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiState, ClientAddress, Refused, refusals, sdk};
+use super::{ApiState, Caller, Refused, refusals, sdk};
 use crate::credential::{self, Credential};
-use crate::exchange::{Exchange, Recipient};
-use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie;
 use crate::store::RevocationReason;
@@ -44,11 +42,11 @@ pub fn router() -> OpenApiRouter<ApiState> {
 )]
 pub async fn logout(
     State(state): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let ended = end_sessions(&state, client, &method, &headers).await;
+    let ended = end_sessions(&state, &caller, &method, &headers).await;
     match ended {
         Ok(()) => {
             let gone = cookie::clear(state.settings.token_sources.session_cookie());
@@ -96,34 +94,41 @@ pub struct BackchannelRequest {
 )]
 pub async fn backchannel(
     State(state): State<ApiState>,
-    ConnectInfo(ClientAddress(client)): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     request: Result<Form<BackchannelRequest>, axum::extract::rejection::FormRejection>,
 ) -> Response {
     let Ok(Form(request)) = request else {
         let malformed = Rejection::new(Code::InvalidRequest, "logout_token_missing");
         return Refused(malformed).into_response();
     };
+    let token = &request.logout_token;
+    let given = state.settings.token_sources.given(token).ok();
+    given.iter().for_each(|given| caller.presents(given));
     match state
         .exchange
-        .backchannel_logout(&request.logout_token, client)
+        .backchannel_logout(token, caller.address)
         .await
     {
         Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
-        Err(rejection) => Refused(rejection).into_response(),
+        Err(rejection) => {
+            let exchange = &state.exchange;
+            given
+                .iter()
+                .for_each(|given| caller.refused(exchange, given));
+            Refused(rejection).into_response()
+        }
     }
 }
 
 async fn end_sessions(
     state: &ApiState,
-    client: ClientAddress,
+    caller: &Caller,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Rejection> {
     let settings = &state.settings;
-    let end_session = async |credential: &Credential<'_>| {
-        let client = || Client::new(client.0, headers);
-        end_session(&state.exchange, credential, client).await
-    };
+    let end_session =
+        async |credential: &Credential<'_>| end_session(state, (caller, headers), credential).await;
     let credential = credential::find(headers, &settings.token_sources)?;
     let is_explicit = credential
         .as_ref()
@@ -145,19 +150,17 @@ async fn end_sessions(
 }
 
 async fn end_session(
-    exchange: &Exchange,
+    state: &ApiState,
+    (caller, headers): (&Caller, &HeaderMap),
     credential: &Credential<'_>,
-    client: impl FnOnce() -> Client + Send,
 ) -> Result<(), Rejection> {
-    let session = match exchange
-        .session_of(credential, Recipient::Gateway, client)
-        .await
-    {
+    let session = match state.session_of(caller, headers, credential).await {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
         Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),
         Err(rejection) => return Err(rejection),
     };
+    let exchange = &state.exchange;
     exchange
         .end_session(session.sid(), RevocationReason::Logout)
         .await

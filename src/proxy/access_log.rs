@@ -62,7 +62,7 @@ impl Serialize for Line<'_> {
 impl Line<'_> {
     fn insert<M: SerializeMap>(&self, map: &mut M, field: AccessField) -> Result<(), M::Error> {
         let (answered, ctx) = (self.answered, self.ctx);
-        let session = ctx.session();
+        let holder = ctx.user_and_sid();
         let name = field.name();
         match field {
             AccessField::Time => {
@@ -86,8 +86,8 @@ impl Line<'_> {
             }
             AccessField::Source => map.serialize_entry(name, ctx.source),
             AccessField::Issuer => present(map, name, ctx.issuer()),
-            AccessField::User => present(map, name, session.map(|session| session.user())),
-            AccessField::Sid => present(map, name, session.map(|session| session.sid())),
+            AccessField::User => present(map, name, holder.map(|(user, _)| user)),
+            AccessField::Sid => present(map, name, holder.map(|(_, sid)| sid)),
             AccessField::Code => {
                 present(map, name, ctx.refused.map(|refused| refused.code.as_str()))
             }

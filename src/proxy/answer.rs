@@ -164,12 +164,17 @@ pub fn as_error(rejection: &Rejection) -> Box<Error> {
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Reads a whole request body of at most `limit` bytes; `None` when it is larger.
+/// Reads a whole request body of at most `limit` bytes; `None` when it is larger. `received` counts
+/// the bytes that came.
 ///
 /// # Errors
 ///
 /// The client leaves, or does not send it in time.
-pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Bytes>> {
+pub async fn read_body(
+    session: &mut Session,
+    limit: usize,
+    received: &mut u64,
+) -> Result<Option<Bytes>> {
     let mut body = Vec::new();
     request_guard::flow(|flow| flow.server_blocks(false));
     loop {
@@ -187,6 +192,7 @@ pub async fn read_body(session: &mut Session, limit: usize) -> Result<Option<Byt
             return Ok(Some(body.into()));
         };
         request_guard::flow(|flow| flow.body_moved(chunk.len(), false));
+        *received = received.saturating_add(chunk.len() as u64);
         if body.len() + chunk.len() > limit {
             return Ok(None);
         }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, StatusCode};
+use uuid::Uuid;
 
 use super::connection::Connection;
-use super::counters::OWN_ROUTE;
 use super::request_guard;
 use super::request_id::RequestId;
 use super::snapshot::Snapshot;
 use super::time_limit::TimeLimit;
+use crate::api::caller::Holder;
 use crate::exchange::Session;
 use crate::metrics::Open;
 use crate::rejection::Rejection;
@@ -75,8 +76,10 @@ pub struct RequestContext {
     pub methods: Methods,
     /// Where its credential was found; `none` without one.
     pub source: &'static str,
-    /// The issuer of a credential that was refused, as a label.
-    pub refused_issuer: Option<Arc<str>>,
+    /// The issuer of a credential that was refused or that came to the API, as a label.
+    pub credential_issuer: Option<Arc<str>>,
+    /// Whose session the credential of a call of the API stands for.
+    pub holder: Option<Holder>,
     /// From its credential to a session or a refusal.
     pub exchange: Option<Phase>,
     /// Its turn at its upstream.
@@ -122,7 +125,8 @@ impl RequestContext {
             refused: None,
             methods: Methods::ALL,
             source: "none",
-            refused_issuer: None,
+            credential_issuer: None,
+            holder: None,
             exchange: None,
             permit: None,
             interim: 0,
@@ -148,15 +152,23 @@ impl RequestContext {
     pub fn route_name(&self) -> &str {
         match &self.route {
             Some(route) => &route.name,
-            None if self.is_for_us => OWN_ROUTE,
+            None if self.is_for_us => self.snapshot.proxy.own_route(),
             None => "none",
         }
+    }
+
+    /// The user whose credential was accepted, and the session.
+    pub fn user_and_sid(&self) -> Option<(Uuid, Uuid)> {
+        let forwarded = self
+            .session()
+            .map(|session| (session.user(), session.sid()));
+        forwarded.or(self.holder.map(|Holder { user, sid }| (user, sid)))
     }
 
     /// The name of the issuer that vouches for the user, or whose credential was refused.
     pub fn issuer(&self) -> Option<&str> {
         let vouching = self.session().and_then(|session| session.issuer());
-        vouching.or(self.refused_issuer.as_deref())
+        vouching.or(self.credential_issuer.as_deref())
     }
 
     /// The session, when the request passes as a user.

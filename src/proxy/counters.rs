@@ -25,8 +25,11 @@ pub struct Granted {
 /// The issuer label of the gateway's own session tokens.
 pub const SELF_ISSUED: &str = "vestibule";
 
-/// What the gateway's own endpoints are called in place of a route.
-pub const OWN_ROUTE: &str = "vestibule";
+/// What the gateway's own endpoints are called in place of a route, unless a route is called so.
+pub const OWN_ROUTE: &str = "api";
+
+/// What they are called then.
+pub const OWN_ROUTE_OTHERWISE: &str = "vestibule api";
 
 const METHODS: [Method; 7] = [
     Method::GET,

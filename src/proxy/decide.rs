@@ -10,6 +10,7 @@ use pingora::http::RequestHeader;
 use super::context::{Pass, Phase, RequestContext};
 use super::copies;
 use super::counters::SELF_ISSUED;
+use super::decisions::Decisions;
 use super::forwarded::{self, Peer};
 use super::hops;
 use super::inspect::{self, Inspected};
@@ -24,7 +25,7 @@ use crate::exchange::{Exchange, Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
 use crate::limit::{self, TooOften};
-use crate::metrics::{Metrics, OTHER};
+use crate::metrics::Metrics;
 use crate::origin;
 use crate::rejection::{Code, Rejection};
 use crate::route::{Route, RouteMiss};
@@ -68,18 +69,16 @@ pub async fn decide(
     let route = incoming.route(ctx)?;
     incoming.admits(route)?;
     let decided = incoming.authenticate(route, ctx).await;
-    let counted = Counted {
-        snapshot: &snapshot,
-        metrics,
-    };
+    let decisions = Decisions::new(&snapshot.proxy, metrics);
     match decided {
         Ok(passed) => {
-            counted.passed(&passed, ctx.source);
+            passed.count(&decisions, ctx.source);
             ctx.pass = Some(passed.pass);
             Ok(Decision::Forward)
         }
         Err(refused) => {
-            counted.refused(&refused, ctx.source);
+            let issuer = refused.issuer.as_deref();
+            decisions.refused(issuer, ctx.source, &refused.rejection);
             Err(refused.rejection)
         }
     }
@@ -130,6 +129,17 @@ struct Passed {
     pass: Pass,
     /// Why without a session, as a label.
     reason: &'static str,
+}
+
+impl Passed {
+    fn count(&self, decisions: &Decisions<'_>, source: &'static str) {
+        match (&self.pass, self.reason) {
+            (Pass::Session(session, _), _) => decisions.allowed(session.issuer(), source),
+            (_, UNASKED) => {}
+            (Pass::Anonymous, "ok") => decisions.anonymous(),
+            (_, reason) => decisions.anonymous_because(source, reason),
+        }
+    }
 }
 
 /// A request that does not pass, and whose credential it had.
@@ -320,7 +330,7 @@ impl<'a> Incoming<'a> {
             return Ok(passed_as_nobody(rejection.reason));
         }
         let issuer = self.snapshot.exchange.issuer_label(credential);
-        ctx.refused_issuer = Some(Arc::clone(&issuer));
+        ctx.credential_issuer = Some(Arc::clone(&issuer));
         Err(Refused {
             rejection,
             issuer: Some(issuer),
@@ -355,39 +365,6 @@ fn passed_as_nobody(reason: &'static str) -> Passed {
     Passed {
         pass: Pass::Anonymous,
         reason,
-    }
-}
-
-/// Counts decisions by issuer, source, outcome and reason.
-struct Counted<'a> {
-    snapshot: &'a Snapshot,
-    metrics: &'a Metrics,
-}
-
-impl Counted<'_> {
-    fn passed(&self, passed: &Passed, source: &'static str) {
-        let proxy = &self.snapshot.proxy;
-        match (&passed.pass, passed.reason) {
-            (Pass::Session(session, _), _) => {
-                let issuer = session.issuer().unwrap_or(SELF_ISSUED);
-                proxy.count_granted(self.metrics, issuer, source);
-            }
-            (_, UNASKED) => {}
-            (Pass::Anonymous, "ok") => proxy.count_anonymous(),
-            (_, reason) => self.count(OTHER, source, "anonymous", reason),
-        }
-    }
-
-    fn refused(&self, refused: &Refused, source: &'static str) {
-        let issuer = refused.issuer.as_deref().unwrap_or(OTHER);
-        self.count(issuer, source, "refused", refused.rejection.reason);
-    }
-
-    fn count(&self, issuer: &str, source: &str, outcome: &str, reason: &str) {
-        let decisions = &self.metrics.decisions;
-        decisions
-            .with_label_values(&[issuer, source, outcome, reason])
-            .inc();
     }
 }
 

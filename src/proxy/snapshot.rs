@@ -10,7 +10,7 @@ use pingora::protocols::l4::socket::SocketAddr;
 use prometheus::IntCounter;
 
 use super::connection::Connection;
-use super::counters::{Granted, OWN_ROUTE, RouteCounters, SELF_ISSUED};
+use super::counters::{Granted, OWN_ROUTE, OWN_ROUTE_OTHERWISE, RouteCounters, SELF_ISSUED};
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
@@ -73,6 +73,7 @@ pub struct ProxySettings {
     public_url: Origin,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
+    own_route: &'static str,
     own: RouteCounters,
     unrouted: RouteCounters,
     granted: BTreeMap<String, Granted>,
@@ -124,6 +125,14 @@ impl ProxySettings {
         }
         let routes =
             RouteTable::succeeding(config, &upstreams, earlier.map(|earlier| &earlier.routes))?;
+        let own_route = match routes
+            .routes()
+            .iter()
+            .any(|route| *route.name == *OWN_ROUTE)
+        {
+            true => OWN_ROUTE_OTHERWISE,
+            false => OWN_ROUTE,
+        };
         let counters = routes
             .routes()
             .into_iter()
@@ -145,7 +154,8 @@ impl ProxySettings {
             error_page: ErrorPage::load(config.error_page.as_deref())?,
             token_sources,
             counters,
-            own: RouteCounters::new(metrics, OWN_ROUTE),
+            own_route,
+            own: RouteCounters::new(metrics, own_route),
             unrouted: RouteCounters::new(metrics, "none"),
             granted: granted.collect(),
             anonymous: metrics
@@ -218,9 +228,14 @@ impl ProxySettings {
     pub fn route_counters(&self, name: &str) -> &RouteCounters {
         match self.counters.get(name) {
             Some(counters) => counters,
-            None if name == OWN_ROUTE => &self.own,
+            None if name == self.own_route => &self.own,
             None => &self.unrouted,
         }
+    }
+
+    /// What the gateway's own endpoints are called in place of a route.
+    pub fn own_route(&self) -> &'static str {
+        self.own_route
     }
 
     /// Counts a request that passes without a credential.

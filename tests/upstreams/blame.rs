@@ -104,7 +104,7 @@ async fn half_a_body_to_an_endpoint_of_ours_is_no_failure_of_ours() {
              Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant"
         )
     };
-    let own = [("route", "vestibule")];
+    let own = [("route", "api")];
     let before = site.gateway.metrics().await.sum(REQUESTS, &own);
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
     stream.write_all(head(50).as_bytes()).await.unwrap();

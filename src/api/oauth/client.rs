@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use url::form_urlencoded;
 
 use super::{OAuthError, Parameters};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::config;
 
 /// The clients of the configuration.
@@ -80,14 +80,14 @@ impl Clients {
 /// Its credentials are invalid, or too many from its address were.
 pub fn authenticate<'a>(
     api: &'a ApiState,
-    ClientAddress(address): ClientAddress,
+    caller: &Caller,
     headers: &HeaderMap,
     parameters: &Parameters,
 ) -> Result<Option<&'a str>, OAuthError> {
     let rates = api.exchange.rates();
-    rates.may_try(Some(address))?;
+    rates.may_try(Some(caller.address))?;
     let known = api.settings.clients.authenticate(headers, parameters);
-    known.inspect_err(|error| rates.count(Some(address), error.rejection()))
+    known.inspect_err(|error| rates.count(Some(caller.address), error.rejection()))
 }
 
 /// The same for endpoints that only known clients may use.
@@ -97,11 +97,11 @@ pub fn authenticate<'a>(
 /// As above, or it names none.
 pub fn require<'a>(
     api: &'a ApiState,
-    address: ClientAddress,
+    caller: &Caller,
     headers: &HeaderMap,
     parameters: &Parameters,
 ) -> Result<&'a str, OAuthError> {
-    authenticate(api, address, headers, parameters)?.ok_or(OAuthError::invalid_client())
+    authenticate(api, caller, headers, parameters)?.ok_or(OAuthError::invalid_client())
 }
 
 impl std::fmt::Debug for Clients {

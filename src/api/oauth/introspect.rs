@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::exchange::Recipient;
 use crate::identity::Client;
@@ -81,12 +81,12 @@ pub struct Introspection {
 )]
 pub async fn introspect(
     State(api): State<ApiState>,
-    ConnectInfo(address): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Introspection>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    client::require(&api, address, &headers, &parameters)?;
+    client::require(&api, &caller, &headers, &parameters)?;
     let token = parameters.required("token")?;
     let inactive = || Ok(Json(Introspection::default()));
     let Ok(given) = api.settings.token_sources.given(token) else {

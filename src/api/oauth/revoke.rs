@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::store::RevocationReason;
 
 /// Gives a session token back, which ends its session (RFC 7009). For clients with credentials.
@@ -27,12 +27,12 @@ use crate::store::RevocationReason;
 )]
 pub async fn revoke(
     State(api): State<ApiState>,
-    ConnectInfo(address): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<StatusCode, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    client::require(&api, address, &headers, &parameters)?;
+    client::require(&api, &caller, &headers, &parameters)?;
     let token = parameters.required("token")?;
     if let Ok(claims) = api.exchange.minter().read_past(token) {
         let ended = api

@@ -10,11 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{OAuthError, Parameters, client, refusals};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
-use crate::exchange::{Account, Recipient};
-use crate::identity::Client;
+use crate::exchange::Account;
 use crate::rejection::{Code, Rejection};
 use crate::session::{Scopes, Terms};
 
@@ -92,12 +91,12 @@ pub struct TokenRequest {
 )]
 pub async fn exchange(
     State(api): State<ApiState>,
-    ConnectInfo(address): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Granted>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    client::authenticate(&api, address, &headers, &parameters)?;
+    client::authenticate(&api, &caller, &headers, &parameters)?;
     if parameters.required("grant_type")? != GRANT {
         return Err(OAuthError::unsupported_grant_type());
     }
@@ -113,13 +112,13 @@ pub async fn exchange(
     }
     let asked = parameters.get("scope");
     let subject = parameters.required("subject_token")?;
-    api.limits.sign_in(address.0)?;
-    let client = Client::new(address.0, &headers);
+    api.limits.sign_in(caller.address)?;
+    let call = (&caller, &headers);
     let given = api.settings.token_sources.given(subject);
     let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
     let (account, terms) = match is_self_issued(&api, subject) {
-        true => narrowed(&api, &given, client, asked).await?,
-        false => opened(&api, &given, client, asked).await?,
+        true => narrowed(&api, call, &given, asked).await?,
+        false => opened(&api, call, &given, asked).await?,
     };
     let token = api.exchange.mint(&account, &terms)?;
     Ok(Json(Granted {
@@ -160,14 +159,11 @@ fn is_self_issued(api: &ApiState, token: &str) -> bool {
 /// A token of ours only narrows: the same session, the same end, for the same audience.
 async fn narrowed(
     api: &ApiState,
+    (caller, headers): (&Caller, &HeaderMap),
     given: &Credential<'_>,
-    client: Client,
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {
-    let session = api
-        .exchange
-        .session_of(given, Recipient::Gateway, || client)
-        .await;
+    let session = api.session_of(caller, headers, given).await;
     let session = session.map_err(OAuthError::subject_refused)?;
     let scopes = part(session.scopes(), asked)?;
     let old = api
@@ -189,13 +185,13 @@ async fn narrowed(
 
 async fn opened(
     api: &ApiState,
+    (caller, headers): (&Caller, &HeaderMap),
     given: &Credential<'_>,
-    client: Client,
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {
     // First, since what is refused opens no session.
     let scopes = part(&api.exchange.minter().scopes, asked)?;
-    let granted = api.exchange.grant(given, client).await;
+    let granted = api.grant(caller, headers, given).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         scopes: Some(scopes),

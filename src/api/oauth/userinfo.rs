@@ -8,10 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{OAuthError, refusals};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::credential::{self, Source};
-use crate::exchange::Recipient;
-use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::scope;
 
@@ -51,7 +49,7 @@ pub struct UserInfo {
 )]
 pub async fn userinfo(
     State(api): State<ApiState>,
-    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Json<UserInfo>, OAuthError> {
     let missing = Rejection::new(Code::TokenMissing, "token_missing");
@@ -59,11 +57,7 @@ pub async fn userinfo(
         let credential = credential::find_own(&headers, &api.settings.token_sources)?
             .filter(|credential| credential.source == Source::Authorization)
             .ok_or(missing)?;
-        let client = || Client::new(address, &headers);
-        let session = api
-            .exchange
-            .session_of(&credential, Recipient::Gateway, client)
-            .await?;
+        let session = api.session_of(&caller, &headers, &credential).await?;
         session.require_scope(scope::BASIC)?;
         Ok(session)
     };

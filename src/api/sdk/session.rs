@@ -11,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, cookie, device, example, refusals, sign_in};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::caller::Holder;
+use crate::api::{ApiState, Caller};
 use crate::credential::{self, Credential};
-use crate::exchange::{Exchange, Recipient, Session};
-use crate::identity::Client;
+use crate::exchange::{Exchange, Session};
 use crate::rejection::{Code, Rejection};
+use crate::session::minter::SessionTokenClaims;
 use crate::session::{Terms, scope};
 use crate::store::RevocationReason;
 
@@ -41,7 +42,7 @@ use crate::store::RevocationReason;
 )]
 pub async fn refresh(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
     let credential = credential(&api, &Method::POST, &headers)?;
@@ -50,9 +51,9 @@ pub async fn refresh(
     }
     let proof = device::check_signature(&api, &headers)?;
     if proof.is_some() {
-        api.limits.refresh(client.0)?;
+        api.limits.refresh(caller.address)?;
     }
-    let session = session_of(&api, client, &headers, &credential).await?;
+    let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
     // An external token signs in; only a session token has terms to keep.
@@ -94,10 +95,10 @@ pub async fn refresh(
 )]
 pub async fn user(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let session = signed_in(&api, client, &Method::GET, &headers).await?;
+    let session = signed_in(&api, &caller, &Method::GET, &headers).await?;
     let account = api.exchange.account(&session).await?;
     let environment_id = api.exchange.minter().environment_id;
     Ok(Json(SdkUser::new(
@@ -121,10 +122,10 @@ pub async fn user(
 )]
 pub async fn check(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<StatusCode, SdkError> {
-    of_request(&api, client, &Method::GET, &headers).await?;
+    of_request(&api, &caller, &Method::GET, &headers).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,15 +149,18 @@ pub async fn check(
 )]
 pub async fn revoke(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
     let credential = credential(&api, &Method::POST, &headers)?;
     let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
-        Ok(claims) if api.exchange.is_for_gateway(&claims.aud) => claims.sid,
+        Ok(SessionTokenClaims { sub, sid, aud, .. }) if api.exchange.is_for_gateway(&aud) => {
+            caller.presents_own(&credential, Holder { user: sub, sid });
+            sid
+        }
         Ok(_) => return Err(Exchange::wrong_audience().into()),
-        Err(_) => session_of(&api, client, &headers, &credential).await?.sid(),
+        Err(_) => api.session_of(&caller, &headers, &credential).await?.sid(),
     };
     let ended = api
         .exchange
@@ -176,11 +180,11 @@ pub async fn revoke(
 /// narrowed to less.
 pub async fn signed_in(
     api: &ApiState,
-    client: ClientAddress,
+    caller: &Caller,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Arc<Session>, SdkError> {
-    let session = of_request(api, client, method, headers).await?;
+    let session = of_request(api, caller, method, headers).await?;
     session.require_scope(scope::BASIC)?;
     Ok(session)
 }
@@ -188,24 +192,12 @@ pub async fn signed_in(
 /// The session of a request, by whatever credential of ours it has.
 async fn of_request(
     api: &ApiState,
-    client: ClientAddress,
+    caller: &Caller,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Arc<Session>, SdkError> {
     let credential = credential(api, method, headers)?;
-    Ok(session_of(api, client, headers, &credential).await?)
-}
-
-async fn session_of(
-    api: &ApiState,
-    ClientAddress(address): ClientAddress,
-    headers: &HeaderMap,
-    credential: &Credential<'_>,
-) -> Result<Arc<Session>, Rejection> {
-    let client = || Client::new(address, headers);
-    api.exchange
-        .session_of(credential, Recipient::Gateway, client)
-        .await
+    Ok(api.session_of(caller, headers, &credential).await?)
 }
 
 /// The credential of a request: preferably our own, because an issuer's cookie stays in the browser

@@ -12,10 +12,9 @@ use utoipa::ToSchema;
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, body, cookie, device, example, refusals};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::credential;
 use crate::exchange::{Account, Granted};
-use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
@@ -53,7 +52,7 @@ pub struct SignInRequest {
 )]
 pub async fn sign_in(
     State(api): State<ApiState>,
-    ConnectInfo(ClientAddress(address)): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Response, SdkError> {
@@ -72,15 +71,14 @@ pub async fn sign_in(
         .map_err(Rejection::from)
         .and_then(|found| found.ok_or(Rejection::new(Code::TokenMissing, "token_missing")))
         .map_err(SdkError::invalid_external_auth)?;
-    api.limits.sign_in(address)?;
+    api.limits.sign_in(caller.address)?;
     let proof = device::check_signature(&api, &headers)?;
     let Granted {
         account,
         user_created,
         token_end,
     } = api
-        .exchange
-        .grant(&credential, Client::new(address, &headers))
+        .grant(&caller, &headers, &credential)
         .await
         .map_err(SdkError::invalid_external_auth)?;
     if let Some(proof) = proof {

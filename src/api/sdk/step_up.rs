@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::environment::Environment;
 use super::{SdkError, body, refusals, session};
-use crate::api::{ApiState, ClientAddress};
+use crate::api::{ApiState, Caller};
 use crate::rejection::{Code, Rejection};
 use crate::store::CredentialFormat;
 
@@ -79,21 +79,23 @@ pub struct StepUpNeed {
 )]
 pub async fn verify(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<Elevation>, SdkError> {
-    let session = session::signed_in(&api, client, &Method::POST, &headers).await?;
+    let session = session::signed_in(&api, &caller, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
-    api.limits.step_up(client.0, session.user())?;
+    api.limits.step_up(caller.address, session.user())?;
     let account = api.exchange.account(&session).await?;
     let given = api.settings.token_sources.given(&jwt);
     let given = given.map_err(|error| SdkError::invalid_external_auth(error.into()))?;
+    caller.presents(&given);
     let elevated = api
         .settings
         .step_up
         .elevate(&api.exchange, &account, given.token.expose())
         .await
+        .inspect_err(|_| caller.refused(&api.exchange, &given))
         .map_err(SdkError::invalid_external_auth)?;
     Ok(Json(Elevation {
         elevated_access_token: elevated,
@@ -127,11 +129,11 @@ pub async fn verify(
 )]
 pub async fn check(
     State(api): State<ApiState>,
-    ConnectInfo(client): ConnectInfo<ClientAddress>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Json<StepUpNeed>, SdkError> {
-    let session = session::signed_in(&api, client, &Method::POST, &headers).await?;
+    let session = session::signed_in(&api, &caller, &Method::POST, &headers).await?;
     let WantedScope { scope } = body::read(&content)?;
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());

@@ -1,0 +1,158 @@
+//! Who calls an endpoint, and what came of the credential of the call: the proxy logs and counts
+//! it as it does for the requests that it forwards.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+use uuid::Uuid;
+
+use super::ApiState;
+use crate::credential::Credential;
+use crate::exchange::{Exchange, Granted, Recipient, Session};
+use crate::identity::Client;
+use crate::rejection::Rejection;
+
+/// The client of a call. Clones are of the same call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client's address, which the proxy knows.
+    pub address: IpAddr,
+    seen: Arc<Mutex<Presented>>,
+}
+
+/// What is known of a call's credential.
+#[derive(Clone, Debug, Default)]
+pub struct Presented {
+    /// Where it was; `None`: the call had none, or its endpoint takes none.
+    pub source: Option<&'static str>,
+    /// The name of the issuer that vouches for it, or that it names, as a label; `None` for a
+    /// token of our own.
+    pub issuer: Option<Arc<str>>,
+    /// Whose session it stands for; `None`: nobody's.
+    pub holder: Option<Holder>,
+    /// When the exchange of the credential began, and how long it took.
+    pub exchange: Option<(Instant, Duration)>,
+}
+
+/// A user with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user's id.
+    pub user: Uuid,
+    /// The session's id.
+    pub sid: Uuid,
+}
+
+impl Caller {
+    /// The client at this address, before anything is known of its call.
+    pub fn at(address: IpAddr) -> Self {
+        Self {
+            address,
+            seen: Arc::default(),
+        }
+    }
+
+    /// What is known of the call's credential by now.
+    pub fn presented(&self) -> Presented {
+        self.seen().clone()
+    }
+
+    /// The call shows this credential, in place of one that it showed before.
+    pub fn presents(&self, credential: &Credential<'_>) {
+        let mut seen = self.seen();
+        seen.source = Some(credential.source.label());
+        seen.issuer = None;
+    }
+
+    /// The credential was refused: the issuer that it names is the one whose operators need to
+    /// know.
+    pub fn refused(&self, exchange: &Exchange, credential: &Credential<'_>) {
+        self.seen().issuer = Some(exchange.issuer_label(credential));
+    }
+
+    /// The call shows a token of our own, of this session, live or not.
+    pub fn presents_own(&self, credential: &Credential<'_>, holder: Holder) {
+        self.presents(credential);
+        self.holds(None, holder);
+    }
+
+    fn holds(&self, issuer: Option<&str>, holder: Holder) {
+        let mut seen = self.seen();
+        seen.issuer = issuer.map(Arc::from);
+        seen.holder = Some(holder);
+    }
+
+    fn exchanged(&self, begun: Instant) {
+        self.seen().exchange = Some((begun, begun.elapsed()));
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Presented> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ApiState {
+    /// The session of a credential that this gateway may be asked with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::session_of`] has them.
+    pub async fn session_of(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        credential: &Credential<'_>,
+    ) -> Result<Arc<Session>, Rejection> {
+        let begun = Instant::now();
+        caller.presents(credential);
+        let client = || Client::new(caller.address, headers);
+        let session = self
+            .exchange
+            .session_of(credential, Recipient::Gateway, client)
+            .await;
+        caller.exchanged(begun);
+        match &session {
+            Ok(session) => caller.holds(
+                session.issuer(),
+                Holder {
+                    user: session.user(),
+                    sid: session.sid(),
+                },
+            ),
+            Err(_) => caller.refused(&self.exchange, credential),
+        }
+        session
+    }
+
+    /// Signs in with an external token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::grant`] has them.
+    pub async fn grant(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        credential: &Credential<'_>,
+    ) -> Result<Granted, Rejection> {
+        let begun = Instant::now();
+        caller.presents(credential);
+        let client = Client::new(caller.address, headers);
+        let granted = self.exchange.grant(credential, client).await;
+        caller.exchanged(begun);
+        match &granted {
+            Ok(Granted { account, .. }) => {
+                let session = &account.session;
+                let holder = Holder {
+                    user: session.user_id,
+                    sid: session.sid,
+                };
+                caller.holds(Some(&session.issuer), holder);
+            }
+            Err(_) => caller.refused(&self.exchange, credential),
+        }
+        granted
+    }
+}
