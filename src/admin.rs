@@ -8,7 +8,7 @@
 //! | `/metrics` | Prometheus text format |
 //! | `/dashboard` | the same for people |
 //! | `/admin/api/…` | the admin API |
-//! | `/api/v0/environments/…` | what the platform's own admin API has of this |
+//! | `/api/v0/…` | what the platform's own admin API has of this |
 
 use std::sync::Arc;
 
@@ -30,7 +30,6 @@ pub mod body;
 pub mod browser;
 pub mod config;
 pub mod credential;
-pub mod environment;
 pub mod health;
 pub mod history;
 pub mod issuers;
@@ -39,7 +38,7 @@ mod openapi;
 pub mod overview;
 pub mod page;
 mod pages;
-pub mod platform_sessions;
+pub mod platform;
 mod refusals;
 pub mod routing;
 mod scrape;
@@ -154,10 +153,8 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
         .routes(routes!(openapi::show))
-        .routes(routes!(platform_sessions::revoke))
-        .routes(routes!(platform_sessions::revoke_all))
         .routes(routes!(token_test::check))
-        .routes(routes!(environment::show, environment::replace))
+        .merge(platform::router())
 }
 
 /// Nothing here is for a cache, and nothing is what a browser guesses it to be.

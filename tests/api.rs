@@ -5,4 +5,5 @@ pub mod counted;
 pub mod cross_origin;
 pub mod environment;
 pub mod oauth;
+pub mod platform_admin;
 pub mod sdk;

@@ -76,8 +76,9 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// 401 without the right token, 403 from another site or beyond the token's role, 415 for a
-    /// change that is not JSON, 421 under a name that is not this machine's.
+    /// 401 without the right token, 403 beyond the token's role, 421 under a name that is not this
+    /// machine's. Of a change without a bearer token also 403 from another site, and 415 if it is
+    /// not JSON.
     pub async fn operator(&self, request: &AccessRequest<'_>) -> Result<Operator, ApiError> {
         let AccessRequest {
             method, headers, ..
@@ -87,12 +88,12 @@ impl Access {
             // Two fields are no credential: which one would be looked at is anyone's guess.
             let mut fields = headers.get_all(AUTHORIZATION).iter();
             let only = fields.next().filter(|_| fields.next().is_none());
-            let bearer = only.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+            let bearer = only.and_then(|value| value.as_bytes().strip_prefix(BEARER));
             self.holder(bearer.unwrap_or_default()).await?
         } else {
             Operator::local()
         };
-        if !method.is_safe() {
+        if !method.is_safe() && !presents_bearer(headers) {
             check_same_origin(headers)?;
             check_json(headers)?;
         }
@@ -312,6 +313,13 @@ pub fn check_from_this_site(headers: &HeaderMap) -> Result<(), OriginRefusal> {
     origin::check(headers, is_own, |_| false)
 }
 
+/// Whether the request has a credential that no browser adds by itself. A page of another origin
+/// can add it only after a preflight, which nothing here grants.
+fn presents_bearer(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    fields.any(|value| value.as_bytes().starts_with(BEARER))
+}
+
 /// A form cannot send this type, so a browser asks before it sends it for another origin.
 fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers
@@ -338,6 +346,7 @@ const ONLY_ASK: [&str; 5] = [
 ];
 /// The name in the audit log for anyone on the machine.
 const LOCAL_USER: &str = "loopback";
+const BEARER: &[u8] = b"Bearer ";
 const WRONG_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

@@ -54,8 +54,8 @@ pub(super) async fn show(Extension(Document(text)): Extension<Document>) -> impl
         title = "Vestibule admin API",
         version = "1",
         description = "Served only on the admin listener. Requests that change something need a token \
-            with the role `admin` and `Content-Type: application/json`, and are refused if \
-            they come from pages of other origins.",
+            with the role `admin`. Those without a bearer token also need `Content-Type: \
+            application/json`, and are refused if they come from pages of other origins.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     security(("adminToken" = []), ()),
@@ -93,7 +93,7 @@ mod tests {
     fn every_operation_tells_its_statuses() {
         let document = document();
         let operations = operations(&document);
-        assert_eq!(operations.len(), 35, "{operations:?}");
+        assert_eq!(operations.len(), 36, "{operations:?}");
         for operation in operations {
             let (method, path) = operation.split_once(' ').unwrap();
             let answers = &document["paths"][path][method]["responses"];

@@ -31,7 +31,7 @@ refusals! {
     Change:
         "401" = "There is no admin token in `Authorization`, or one that is wrong or has expired.",
         "403" = "The token is for a viewer, or a page of another origin sent the request.",
-        "415" = "`Content-Type` is not `application/json`.",
+        "415" = "There is a body, or no bearer token, and `Content-Type` is not `application/json`.",
         "421" = "Without an admin token the listener responds to loopback names only.",
         "429" = "Too many wrong tokens.";
     /// Where something in the request cannot be understood.

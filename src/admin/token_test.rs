@@ -14,7 +14,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::Body;
-use super::environment;
+use super::platform;
 use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::{Role, load::made};
@@ -115,7 +115,7 @@ pub async fn check(
     Path(environment): Path<Uuid>,
     Body(Check { encoded_jwt }): Body<Check>,
 ) -> Result<Json<Checked>, ApiError> {
-    environment::check(&state, environment)?;
+    platform::check(&state, environment)?;
     let explanation = explain(&state, &encoded_jwt).await;
     Ok(Json(Checked {
         valid: explanation.valid,

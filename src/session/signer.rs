@@ -3,7 +3,7 @@
 //! The one place that touches a private key.
 
 use aws_lc_rs::digest::{self, SHA256};
-use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -146,6 +146,27 @@ impl Signer {
         jwk
     }
 
+    /// The public half as PEM (RFC 7468 section 13).
+    ///
+    /// # Errors
+    ///
+    /// The cryptographic library failed.
+    pub fn public_pem(&self) -> Result<String, SignerError> {
+        let der: PublicKeyX509Der<'_> = self.public.as_der().map_err(|_| SignerError::Read)?;
+        let text = STANDARD.encode(der.as_ref());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            // Base64 is ASCII: each index is a boundary.
+            let (line, more) = rest.split_at(rest.len().min(PEM_LINE));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = more;
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        Ok(pem)
+    }
+
     /// Appends `.signature` to `header.payload`.
     pub fn sign(&self, mut signing_input: String) -> Result<String, SignerError> {
         let message = signing_input.as_bytes();
@@ -205,6 +226,9 @@ fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Characters of a line of PEM.
+const PEM_LINE: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +266,20 @@ mod tests {
             let jwk = first.public_jwk();
             assert_eq!(jwk["kid"], first.kid());
             assert!(jwk.get("d").is_none());
+        }
+    }
+
+    #[test]
+    fn the_pem_is_the_public_key() {
+        for algorithm in ALL {
+            let pem = signer(algorithm).public_pem().unwrap();
+            let mut lines: Vec<_> = pem.lines().collect();
+            assert_eq!(lines.remove(0), "-----BEGIN PUBLIC KEY-----");
+            assert_eq!(lines.pop(), Some("-----END PUBLIC KEY-----"));
+            assert!(lines.iter().all(|line| line.len() <= PEM_LINE), "{pem}");
+            let der = STANDARD.decode(lines.concat()).unwrap();
+            // A sequence (X.690 section 8.9).
+            assert_eq!(der[0], 0x30, "{algorithm:?}");
         }
     }
 

@@ -21,6 +21,8 @@ async fn external_authentication_is_made_changed_and_turned_off_by_the_platforms
     let token = acme.token().claim("aud", "app").sign();
     assert_eq!(present(&gateway, &token).await, 401);
     let before = gateway.admin(PATH).await.json();
+    assert_eq!(before["id"], ENVIRONMENT);
+    let before = &before["settings"];
     assert_eq!(before["security"]["externalAuth"]["enabled"], false);
 
     let incomplete = put(&gateway, json!({"enabled": true, "iss": acme.iss})).await;
@@ -34,7 +36,7 @@ async fn external_authentication_is_made_changed_and_turned_off_by_the_platforms
     let mut shown = wanted;
     shown["assumeEmailVerified"] = json!(false);
     assert_eq!(answer.json()["security"]["externalAuth"], shown);
-    assert_eq!(gateway.admin(PATH).await.json(), answer.json());
+    assert_eq!(gateway.admin(PATH).await.json()["settings"], answer.json());
     assert_eq!(present(&gateway, &token).await, 200);
     let sdk = format!("/_vestibule/api/v0/sdk/{ENVIRONMENT}/settings");
     let sdk = gateway.get(&sdk, &[]).await.json();
@@ -63,17 +65,62 @@ async fn an_issuer_of_the_file_is_shown_and_not_written() {
     })
     .await;
     let shown = site.gateway.admin(PATH).await.json();
-    let external = &shown["security"]["externalAuth"];
+    let external = &shown["settings"]["security"]["externalAuth"];
     assert_eq!(external["iss"], json!(site.acme.iss));
     assert_eq!(external["jwksUrl"], json!(site.acme.jwks_url()));
     let answer = put(&site.gateway, json!({"aud": "other"})).await;
     assert_eq!(answer.status(), 409, "{}", answer.text());
     assert_eq!(answer.json()["code"], "issuer_from_file");
-    // Without the issuer nothing is written.
-    let rest = json!({"general": {"displayName": "x"}});
+    // What says nothing, or what is so, may be sent with it.
+    let rest = json!({
+        "chains": [], "kyc": [], "design": {"modal": {}}, "general": {}, "networks": null,
+        "security": {"auth": {"storage": ["localstorage"]}},
+    });
     let answer = site.gateway.admin_send("PUT", PATH, &[], &rest).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
     site.passes(&site.acme.token().sign()).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_set_here_is_refused_by_name() {
+    let site = TestGateway::with(|config| config["environment_id"] = json!(ENVIRONMENT)).await;
+    let settings = json!({
+        "general": {"displayName": "x"},
+        "chains": [{"name": "EVM"}],
+        "security": {
+            "jwtDuration": {"amount": 2, "unit": "days"},
+            "auth": {"storage": ["cookie"]},
+            "externalAuth": {"enabled": false, "algorithm": "none"},
+        },
+    });
+    let answer = site.gateway.admin_send("PUT", PATH, &[], &settings).await;
+    assert_eq!(answer.status(), 422, "{}", answer.text());
+    let problems = answer.json()["problems"].clone();
+    let mut fields: Vec<_> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["field"])
+        .collect();
+    fields.sort_by_key(|field| field.to_string());
+    assert_eq!(
+        fields,
+        [
+            "chains",
+            "general.displayName",
+            "security.auth.storage",
+            "security.externalAuth.algorithm",
+            "security.jwtDuration",
+        ]
+    );
+    let hints = problems.to_string();
+    assert!(
+        hints.contains("sdk.cookie") && hints.contains("session.max_age"),
+        "{hints}"
+    );
+    // What is refused in part is not written in part.
+    let token = site.acme.token().sign();
+    site.passes(&token).await;
 }
 
 #[tokio::test]

@@ -1,21 +1,22 @@
 //! The environment's settings in the shape of the platform's own admin API (`ProjectSettings`).
 //!
 //! What this gateway has of them is `security.externalAuth`: the issuer whose settings SDKs see.
-//! Other members are taken, since clients send whole objects, and not kept.
+//! Clients send whole objects, so other members may be sent as they are shown; one that would have
+//! to change is refused by its name.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::AdminState;
-use super::access::Operator;
-use super::api_error::ApiError;
-use super::body::Body;
-use super::issuers;
-use super::refusals;
+use super::check;
+use crate::admin::access::Operator;
+use crate::admin::api_error::ApiError;
+use crate::admin::body::Body;
+use crate::admin::{AdminState, issuers, refusals};
 use crate::diagnostic::Diagnostic;
 use crate::live_config::{Document, View};
 
@@ -27,16 +28,19 @@ use crate::live_config::{Document, View};
     tag = "platform",
     params(("environment" = Uuid, Path)),
     responses(
-        (status = 200, description = "The settings.", body = ProjectSettings),
+        (status = 200, description = "The environment.", body = ProjectEnvironment),
         refusals::Look, refusals::BadRequest, refusals::Missing,
     ),
 )]
 pub async fn show(
     State(state): State<AdminState>,
     Path(environment): Path<Uuid>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ProjectEnvironment>, ApiError> {
     check(&state, environment)?;
-    Ok(Json(settings(&state)))
+    Ok(Json(ProjectEnvironment {
+        id: environment,
+        settings: settings(&state),
+    }))
 }
 
 /// Set `security.externalAuth`, the issuer whose settings SDKs see.
@@ -63,12 +67,25 @@ pub async fn replace(
     let external = sent
         .get("security")
         .and_then(|security| security.get("externalAuth"));
-    match external {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(wanted)) => write(&state, &operator, wanted).await?,
-        Some(_) => return Err(invalid("", "expected an object").into()),
+    if !matches!(external, None | Some(Value::Null | Value::Object(_))) {
+        return Err(invalid("", "expected an object").into());
+    }
+    let unsupported = unsupported(&sent, &settings(&state));
+    if !unsupported.is_empty() {
+        return Err(unsupported.into());
+    }
+    if let Some(Value::Object(wanted)) = external {
+        write(&state, &operator, wanted).await?;
     }
     Ok(Json(settings(&state)))
+}
+
+/// The environment and its settings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProjectEnvironment {
+    id: Uuid,
+    #[schema(value_type = ProjectSettings)]
+    settings: Value,
 }
 
 /// The part of the platform's `ProjectSettings` that this gateway has; the other members are shown
@@ -100,18 +117,6 @@ struct ExternalAuth {
     assume_email_verified: bool,
 }
 
-/// 404 for an environment that is not this gateway's.
-pub fn check(state: &AdminState, environment: Uuid) -> Result<(), ApiError> {
-    if environment == state.exchange().minter().environment_id {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        StatusCode::NOT_FOUND,
-        "environment_not_found",
-        "there is no such environment",
-    ))
-}
-
 /// Writes the members that differ from what is shown, so that an object that was read and is sent
 /// back changes nothing.
 async fn write(
@@ -120,6 +125,14 @@ async fn write(
     wanted: &Map<String, Value>,
 ) -> Result<(), ApiError> {
     let view = state.live_config.view().clone();
+    let shown = shown(state, &view);
+    let changes = |(member, _, _): &(&str, &str, &str)| {
+        let value = wanted.get(*member);
+        value.is_some_and(|value| shown.get(*member) != Some(value))
+    };
+    if !MEMBERS.iter().any(changes) {
+        return Ok(());
+    }
     let issuer = view.config.sdk_issuer();
     let Some(issuer) = issuer else {
         if !view.config.issuers.is_empty() {
@@ -146,10 +159,7 @@ async fn write(
         ));
     };
     let mut document = written.clone();
-    apply(&mut document, wanted, &shown(state, &view));
-    if document == *written {
-        return Ok(());
-    }
+    apply(&mut document, wanted, &shown);
     let remade = issuers::replace_issuer(state, operator, &issuer.name, document).await;
     remade.map(drop).map_err(renamed)
 }
@@ -232,11 +242,73 @@ fn renamed(fault: ApiError) -> ApiError {
     problems.into()
 }
 
+/// What was sent that this gateway cannot be set to, by name.
+fn unsupported(sent: &Document, shown: &Value) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (member, value) in sent {
+        differences(member, value, shown.get(member), &mut found);
+    }
+    found
+}
+
+/// Compares a member with what is shown of it. What says nothing, such as `{}`, is not compared.
+fn differences(path: &str, sent: &Value, shown: Option<&Value>, found: &mut Vec<Diagnostic>) {
+    if found.len() == MOST_PROBLEMS || says_nothing(sent) || shown == Some(sent) {
+        return;
+    }
+    match (sent, shown) {
+        // Written member by member.
+        (Value::Object(members), _) if path == "security.externalAuth" => {
+            let known = |name: &str| MEMBERS.iter().any(|(member, _, _)| *member == name);
+            let unknown = members.iter().filter(|(name, _)| !known(name));
+            for (name, value) in unknown {
+                differences(&format!("{path}.{name}"), value, None, found);
+            }
+        }
+        (Value::Object(members), Some(Value::Object(shown))) => {
+            for (name, value) in members {
+                differences(&format!("{path}.{name}"), value, shown.get(name), found);
+            }
+        }
+        _ => {
+            let message = "this gateway does not support changing it here";
+            let mut problem = Diagnostic::error(path, message);
+            let elsewhere = ELSEWHERE.iter().find(|(member, _)| *member == path);
+            if let Some((_, hint)) = elsewhere {
+                problem = problem.hint(*hint);
+            }
+            found.push(problem);
+        }
+    }
+}
+
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.values().all(says_nothing),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
 fn invalid(field: &str, message: &str) -> Vec<Diagnostic> {
     let field = format!("security.externalAuth.{field}");
     vec![Diagnostic::error(field.trim_end_matches('.'), message)]
 }
 
+/// What the configuration file has instead.
+const ELSEWHERE: [(&str, &str); 2] = [
+    (
+        "security.jwtDuration",
+        "set `session.max_age` and `session.token_ttl` in the configuration file",
+    ),
+    (
+        "security.auth.storage",
+        "set `sdk.cookie` in the configuration file",
+    ),
+];
+/// Problems that one answer names.
+const MOST_PROBLEMS: usize = 20;
 /// What `externalAuth` calls what, and the issuer's key and its other name.
 const MEMBERS: [(&str, &str, &str); 6] = [
     ("enabled", "enabled", ""),
