@@ -5,8 +5,11 @@ import { join } from 'node:path';
 
 import { Child, freePort, vestibule } from './process.mjs';
 
-/** Starts the gateway and waits until it is ready. `settings` holds issuers, upstreams, routes. */
-export async function startGateway(settings) {
+/**
+ * Starts the gateway and waits until it is ready. `settings` holds issuers, upstreams, routes;
+ * `access`, who may use the admin listener.
+ */
+export async function startGateway(settings, access = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'vestibule-peers-'));
   const address = `127.0.0.1:${await freePort()}`;
   const admin = `127.0.0.1:${await freePort()}`;
@@ -15,7 +18,7 @@ export async function startGateway(settings) {
     public_url: `http://${address}`,
     listeners: [{ address }],
     store: { path: join(folder, 'vestibule.redb') },
-    admin: { address: admin },
+    admin: { address: admin, ...access },
     ...settings,
   };
   await writeFile(file, JSON.stringify(config)); // JSON is YAML
