@@ -34,6 +34,7 @@ pub mod rates;
 mod revocation;
 mod self_issued;
 pub mod session;
+mod session_end;
 pub mod session_handle;
 mod settings;
 pub mod sign_in;

@@ -48,6 +48,7 @@ pub mod server_name;
 mod set_cookie;
 pub mod snapshot;
 pub mod spans;
+mod streams;
 pub mod time_limit;
 pub mod trace;
 pub mod unread;
@@ -291,6 +292,15 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             ctx.switched = Some(Open::new(&self.metrics.websockets));
+            // Its client may be silent as long as its server.
+            session.set_read_timeout(None);
+        }
+        if streams::is_one(response) {
+            let idle = ctx
+                .route
+                .as_ref()
+                .and_then(|route| route.timeouts.stream_idle);
+            request_guard::flow(|flow| flow.stream_begins(idle));
         }
         response::rewrite(session.req_header(), response, ctx)
     }

@@ -121,6 +121,8 @@ pub struct Timeouts {
     pub read: Option<Duration>,
     /// The time limit for each write.
     pub write: Option<Duration>,
+    /// How long a stream may be silent; `None` for any time.
+    pub stream_idle: Option<Duration>,
 }
 
 /// How a path changes on its way.
@@ -223,6 +225,10 @@ impl RouteTable {
                     connect: settings.connect_timeout,
                     read: settings.read_timeout,
                     write: settings.write_timeout,
+                    stream_idle: settings.stream_idle_timeout.or_else(|| {
+                        let upstream = config.upstreams.get(&settings.upstream);
+                        upstream.and_then(|upstream| upstream.stream_idle_timeout)
+                    }),
                 },
                 request_headers: PreparedOperations::new(&settings.request_headers)?,
                 response_headers: PreparedOperations::new(&settings.response_headers)?,

@@ -121,6 +121,11 @@ pub struct Route {
     #[serde(default, with = "humantime_serde")]
     #[schemars(with = "Option<DurationText>")]
     pub write_timeout: Option<Duration>,
+    /// Time limit for the silence of a WebSocket, an event stream or a gRPC stream, instead of the
+    /// upstream's.
+    #[serde(default, with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
+    pub stream_idle_timeout: Option<Duration>,
     /// Edits of the request's header, after all other changes except the session token.
     #[serde(default)]
     pub request_headers: HeaderOperations,

@@ -30,6 +30,8 @@ pub struct SessionHandle {
     written: AtomicU32,
     /// Seconds; 0 for no limit.
     idle_timeout: u32,
+    /// The latest end that the store has told of: a newer token of the login moves it.
+    expires_at: AtomicU32,
     /// [`ENDED`] once it has, and how often what is told of the session changed.
     state: AtomicU32,
 }
@@ -63,6 +65,7 @@ impl SessionHandle {
             last_seen: AtomicU32::new(0),
             written: AtomicU32::new(0),
             idle_timeout,
+            expires_at: AtomicU32::new(0),
             state: AtomicU32::new(0),
         }
     }
@@ -98,6 +101,16 @@ impl SessionHandle {
     /// Says that something else is told of the session, so that what was made of it is made again.
     pub fn revise(&self) {
         self.state.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// When the session ends by itself, as far as is known here.
+    pub fn expires_at(&self) -> UnixTime {
+        ShortTime(self.expires_at.load(Ordering::Relaxed)).into()
+    }
+
+    /// Notes an end that the store tells of.
+    fn expires(&self, at: UnixTime) {
+        self.expires_at.fetch_max(seconds(at), Ordering::Relaxed);
     }
 
     /// Whether nothing was heard of it for longer than allowed.

@@ -12,7 +12,7 @@ use super::connection_auth::Private;
 use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
-use super::{answer, no_pass, request_guard, upstream_error};
+use super::{answer, no_pass, request_guard, streams, upstream_error};
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
@@ -57,11 +57,18 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
     ctx.asks_again = false;
     ctx.tried.push(address);
     ctx.asked = Instant::now();
-    request_guard::flow(Flow::asked);
     overrule(&mut peer, &route.timeouts);
+    if streams::is_asked_for(session.req_header()) && !streams::can_be_told_later(&peer) {
+        peer.options.read_timeout = route.timeouts.stream_idle;
+    }
     if let Some(time) = &ctx.time {
         time.bound_server(&mut peer);
     }
+    let silence = match streams::can_be_told_later(&peer) {
+        true => peer.options.read_timeout.take(),
+        false => None,
+    };
+    request_guard::flow(|flow| flow.asked(silence));
     Ok(Box::new(peer))
 }
 
@@ -128,6 +135,13 @@ pub(super) fn broken_off(
         && !session.as_ref().retry_buffer_truncated()
         && session.response_written().is_none();
     error.retry.decide_reuse(client_reused);
+    let is_stream = request_guard::flow(Flow::is_stream).unwrap_or(false);
+    if request_guard::flow(Flow::is_server_late).unwrap_or(false) {
+        // As the framework says it where it sees to that.
+        error.etype = ErrorType::ReadTimedout;
+        error.esource = ErrorSource::Upstream;
+        error.set_retry(false);
+    }
     if request_guard::flow(Flow::is_late).unwrap_or(false) {
         // The server's connection was given up because of the client.
         ctx.refused = Some(upstream_error::body_late());
@@ -159,7 +173,9 @@ pub(super) fn broken_off(
     error.set_retry(may_retry);
     ctx.asks_again = may_retry;
     if !may_retry && is_of_server {
-        if is_whole {
+        // A stream that nothing was said on for long is nobody's failure.
+        let is_idle_stream = is_stream && *error.etype() == ErrorType::ReadTimedout;
+        if is_whole && !is_idle_stream {
             let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
             route.upstream.report(address, Outcome::Failed(failure));
         }

@@ -5,6 +5,9 @@
 //! ([`connector`](super::connector)) asks here before it reads, and gets a small credit again
 //! whenever the client's side takes something out of the queue.
 //!
+//! How long a server may be silent depends on what it answers, which the framework cannot be told
+//! later. So it is noted here since when its connection waits for bytes, and the guard gives it up.
+//!
 //! The framework's bound on reads does nothing for a body that comes by HTTP/2, and filters run
 //! only when data moves. So it is noted here when a body moved last, and the guard ends what waits
 //! for it.
@@ -27,6 +30,7 @@ pub struct Flow {
     has_body: AtomicBool,
     /// The client has taken too long to send its body, and until when it may be told.
     late: OnceLock<Instant>,
+    silence: Mutex<Silence>,
     /// Wakes the server's connection.
     reader: AtomicWaker,
 }
@@ -42,6 +46,19 @@ struct Answer {
     credit: AtomicUsize,
     /// A read was put off.
     is_put_off: AtomicBool,
+}
+
+/// Of the server.
+#[derive(Clone, Copy, Debug, Default)]
+struct Silence {
+    /// Since when its connection waits for bytes.
+    since: Option<Instant>,
+    /// How long it may; `None` for any time.
+    most: Option<Duration>,
+    /// Its answer is a stream, which may be silent for longer.
+    is_stream: bool,
+    /// It was given up.
+    is_over: bool,
 }
 
 /// From the client to the server.
@@ -67,7 +84,7 @@ pub struct BodyBounds {
 impl Flow {
     /// What the server's connection may do now.
     pub fn turn(&self, context: &Context<'_>) -> Turn {
-        if self.is_late() {
+        if self.is_late() || self.is_server_late() {
             return Turn::GiveUp;
         }
         let answer = &self.answer;
@@ -91,13 +108,19 @@ impl Flow {
     pub fn was_read(&self, bytes: usize) {
         let answer = &self.answer;
         answer.is_read.store(true, Ordering::Relaxed);
+        self.silence().since = None;
         // Reads and credits of one request come from its one task, one after the other.
         let left = answer.credit.load(Ordering::Relaxed).saturating_sub(bytes);
         answer.credit.store(left, Ordering::Relaxed);
     }
 
-    /// The request goes to a server: for the first time, or to another one.
-    pub fn asked(&self) {
+    /// The request goes to a server: for the first time, or to another one. It may be silent for
+    /// `silence` between two reads; `None` where the framework sees to that.
+    pub fn asked(&self, silence: Option<Duration>) {
+        *self.silence() = Silence {
+            most: silence,
+            ..Silence::default()
+        };
         self.answer.is_begun.store(false, Ordering::Relaxed);
         self.answer.is_read.store(false, Ordering::Relaxed);
         self.server_blocks(false);
@@ -156,9 +179,44 @@ impl Flow {
         }
     }
 
+    /// The answer is a stream, or has become a connection of another protocol: from now on silence
+    /// is bounded by this alone, and is nobody's fault.
+    pub fn stream_begins(&self, silence: Option<Duration>) {
+        let mut held = self.silence();
+        held.most = silence;
+        held.is_stream = true;
+    }
+
+    /// Whether the answer is a stream.
+    pub fn is_stream(&self) -> bool {
+        self.silence().is_stream
+    }
+
+    /// When the server is too late with its next bytes; `None` while none are waited for.
+    pub fn server_due(&self) -> Option<Instant> {
+        let silence = self.silence();
+        Some(silence.since? + silence.most?)
+    }
+
+    /// The server is too late: its connection is given up.
+    pub fn give_up_server(&self) {
+        let mut silence = self.silence();
+        silence.is_over = true;
+        silence.since = None;
+        drop(silence);
+        self.reader.wake();
+    }
+
+    /// Whether the server was too late.
+    pub fn is_server_late(&self) -> bool {
+        self.silence().is_over
+    }
+
     /// The server's connection takes nothing, or takes again. What is not taken is not missed
-    /// from the client.
+    /// from the client. Either way something was to be said, so the server's silence begins again
+    /// with the next read.
     pub fn server_blocks(&self, is_blocked: bool) {
+        self.silence().since = None;
         if self.has_body()
             && let Some(body) = &mut *self.body()
         {
@@ -218,9 +276,16 @@ impl Flow {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers the server's connection, which waits for bytes, for [`Flow::give_up_body`].
+    fn silence(&self) -> std::sync::MutexGuard<'_, Silence> {
+        // Of one task, so nobody waits for it.
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers the server's connection, which waits for bytes, for [`Flow::give_up_body`] and
+    /// [`Flow::give_up_server`].
     pub fn waits(&self, context: &Context<'_>) {
         self.reader.register(context.waker());
+        self.silence().since.get_or_insert_with(Instant::now);
     }
 }
 
@@ -245,7 +310,7 @@ mod tests {
     #[test]
     fn what_is_read_ahead_is_bounded() {
         let (flow, context) = (Flow::default(), context());
-        flow.asked();
+        flow.asked(None);
         assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
         flow.was_read(CREDIT);
         // The head is not complete: it goes on, in small steps.
@@ -259,8 +324,40 @@ mod tests {
         assert_eq!(flow.turn(&context), Turn::Wait);
         flow.taken();
         assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
-        flow.asked();
+        flow.asked(None);
         assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    }
+
+    #[test]
+    fn a_server_is_late_by_its_silence_and_a_stream_by_a_longer_one() {
+        let (flow, context) = (Flow::default(), context());
+        let (read, idle) = (Duration::from_secs(60), Duration::from_secs(3600));
+        flow.asked(Some(read));
+        assert_eq!(flow.server_due(), None, "nothing is read");
+        flow.waits(&context);
+        let first = flow.server_due().unwrap();
+        flow.waits(&context);
+        assert_eq!(flow.server_due(), Some(first), "the same silence");
+        flow.was_read(1);
+        assert_eq!(flow.server_due(), None);
+        flow.waits(&context);
+        flow.server_blocks(false);
+        assert_eq!(flow.server_due(), None, "the client said something");
+
+        flow.stream_begins(Some(idle));
+        flow.waits(&context);
+        assert!(flow.server_due().unwrap() - first >= idle - read);
+        flow.stream_begins(None);
+        assert_eq!(flow.server_due(), None, "without a bound");
+
+        flow.asked(Some(read));
+        flow.waits(&context);
+        assert!(!flow.is_stream() && !flow.is_server_late());
+        flow.give_up_server();
+        assert_eq!(
+            (flow.turn(&context), flow.server_due()),
+            (Turn::GiveUp, None)
+        );
     }
 
     #[test]
@@ -273,7 +370,7 @@ mod tests {
             rate: None,
         });
         assert_eq!(flow.body_due(), None, "nobody asks for it");
-        flow.asked();
+        flow.asked(None);
         let first = flow.body_due().unwrap();
         flow.body_moved(1, false);
         assert!(flow.body_due().unwrap() > first);
@@ -288,7 +385,7 @@ mod tests {
             pause: Some(pause),
             rate: Some(1000),
         });
-        flow.asked();
+        flow.asked(None);
         let slow = flow.body_due().unwrap();
         flow.body_moved(10_000, false);
         let paid = flow.body_due().unwrap() - slow;

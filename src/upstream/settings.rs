@@ -79,6 +79,11 @@ pub struct Settings {
     #[serde(default = "a_minute", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub write_timeout: Duration,
+    /// Time limit for the silence of a WebSocket, an event stream or a gRPC stream, in place of
+    /// `read_timeout`; `~` for no limit.
+    #[serde(default = "an_hour", deserialize_with = "positive_or_none")]
+    #[schemars(with = "Option<DurationText>")]
+    pub stream_idle_timeout: Option<Duration>,
     /// How long an unused connection is kept.
     #[serde(default = "a_minute", deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
@@ -240,6 +245,14 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D
     Ok(time)
 }
 
+fn positive_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let time: Option<Duration> = humantime_serde::deserialize(from)?;
+    if time.is_some_and(|time| time.is_zero()) {
+        return Err(de::Error::custom("must be greater than zero"));
+    }
+    Ok(time)
+}
+
 fn a_hundred() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(99)
 }
@@ -274,6 +287,10 @@ fn five_seconds() -> Duration {
 
 fn ten_seconds() -> Duration {
     Duration::from_secs(10)
+}
+
+fn an_hour() -> Option<Duration> {
+    Some(Duration::from_secs(3600))
 }
 
 fn a_minute() -> Duration {

@@ -14,6 +14,7 @@ async fn impatient() -> TestGateway {
     TestGateway::with(|config| {
         config["limits"] = json!({ "body_read_timeout": "400ms" });
         config["upstreams"]["app"]["read_timeout"] = json!("400ms");
+        config["upstreams"]["app"]["stream_idle_timeout"] = json!("400ms");
         config["upstreams"]["app"]["ejection"] = json!({ "failures": 1 });
         config["listeners"] = json!([{ "h2c": true }]);
     })
@@ -88,7 +89,11 @@ async fn a_websocket_that_idles_blames_nobody() {
         .await;
     let answer = wire.read_response("GET").await.expect("an answer");
     assert_eq!(answer.status(), 101);
-    assert_eq!(wire.read_to_end().await, b"", "cut at the read timeout");
+    assert_eq!(
+        wire.read_to_end().await,
+        b"",
+        "cut when it has idled for too long"
+    );
     let id = answer.field("x-request-id").unwrap();
     site.gateway.logged(&[&id, "\"duration_us\""]).await;
     assert_eq!(failures(&site).await, 0.0);

@@ -125,6 +125,7 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
         ("connect_timeout", route.connect_timeout),
         ("read_timeout", route.read_timeout),
         ("write_timeout", route.write_timeout),
+        ("stream_idle_timeout", route.stream_idle_timeout),
     ] {
         if time.is_some_and(|time| time.is_zero()) {
             found.push(Diagnostic::error(at(key), "must be greater than zero"));

@@ -127,6 +127,7 @@ impl SessionRegistry {
             .last_seen
             .fetch_max(seconds(session.last_seen), Ordering::Relaxed);
         handle.wrote(session.last_seen);
+        handle.expires(session.expires_at);
         let key = session.key().map_or(0, |key| self.keys.of(key));
         handle.key.store(key, Ordering::Relaxed);
         // Made before it has an owner; see `is_held`.

@@ -18,9 +18,8 @@ use tracing::debug;
 
 use super::resets::Resets;
 use super::{Cause, Shared};
-use crate::clock::UnixTime;
-use crate::exchange::Session;
 use crate::proxy::connection::Connection;
+use crate::proxy::flow::Flow;
 use crate::proxy::request_guard::RequestGuard;
 use crate::proxy::unread::Known;
 use crate::rejection::{Code, Rejection};
@@ -145,6 +144,7 @@ impl Requests {
         let mut deadline = pin!(sleep(allowed));
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
+        let mut late_server = Overdue::default();
         let mut counted = None;
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         poll_fn(|context: &mut Context<'_>| {
@@ -161,13 +161,18 @@ impl Requests {
             if self.body_is_late(cut, &mut late_body, context) {
                 return Poll::Ready(Err(Cause::BodyTimeout));
             }
+            look_after_server(cut.flow(), &mut late_server, context);
             if overdue.poll(cut.due(), context).is_ready() {
                 return Poll::Ready(Err(Cause::RequestTimeout));
             }
             let Some(session) = cut.session() else {
                 return Poll::Pending;
             };
-            let end = end.get_or_insert_with(|| Box::pin(end_of(Arc::clone(session))));
+            let end = end.get_or_insert_with(|| {
+                let exchange = Arc::clone(&self.shared.snapshot.load().exchange);
+                let session = Arc::clone(session);
+                Box::pin(async move { exchange.session_over(&session).await })
+            });
             end.as_mut()
                 .poll(context)
                 .map(|()| Err(Cause::SessionEnded))
@@ -254,6 +259,21 @@ impl HttpServerApp for Requests {
     }
 }
 
+/// Gives up a server that is silent for too long. The request then says so by itself.
+fn look_after_server(flow: &Flow, late: &mut Overdue, context: &mut Context<'_>) {
+    // The time moves with each read; the timer is set again only when it is over.
+    while let Some(due) = flow.server_due()
+        && late.poll_first(due, context).is_ready()
+    {
+        if flow.server_due().is_some_and(|due| due <= Instant::now()) {
+            flow.give_up_server();
+            context.waker().wake_by_ref();
+            return;
+        }
+        *late = Overdue::default();
+    }
+}
+
 /// Waits for a time that may be set and moved meanwhile.
 #[derive(Default)]
 struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
@@ -278,13 +298,6 @@ impl Overdue {
             .map(|(_, sleep)| sleep.as_mut().poll(context));
         waiting.unwrap_or(Poll::Pending)
     }
-}
-
-/// Returns when the session is ended or its time has come.
-async fn end_of(session: Arc<Session>) {
-    let left = UnixTime::now().until(session.expires_at());
-    // An elapsed timeout is the other way for a session to be over.
-    let _ = timeout(left, session.handle().over()).await;
 }
 
 /// What HTTP/2 keeps of a stream's answer beyond what its client takes.
