@@ -100,7 +100,10 @@ fn rewrites(desk: &TestGateway, turns: u64) {
     };
     for _ in 0..turns {
         let mut request = request.clone();
-        snapshot.proxy.rewrite.strip(&mut request, true, |_| false);
+        snapshot
+            .proxy
+            .rewrite
+            .strip(&mut request, true, |_| false, |_| false);
         peer.rewrite(&mut request, "app.test", None);
         snapshot.proxy.rewrite.inject(&mut request, value.clone());
         black_box(&request);

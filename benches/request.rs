@@ -89,7 +89,10 @@ fn headers(criterion: &mut Criterion) {
     let session = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     criterion.bench_function("headers/rewrite", |bencher| {
         let rewrite = |mut request: RequestHeader| {
-            snapshot.proxy.rewrite.strip(&mut request, true, |_| false);
+            snapshot
+                .proxy
+                .rewrite
+                .strip(&mut request, true, |_| false, |_| false);
             snapshot.proxy.rewrite.inject(&mut request, session.clone());
             request
         };

@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 pub mod admin;
 pub mod attributes;
+pub mod brand;
+pub mod challenge;
 pub mod client;
 mod document;
 mod forwarded_fields;
@@ -23,6 +25,7 @@ pub mod listener;
 pub mod load;
 pub mod log;
 pub mod login_url;
+pub mod logout;
 pub mod positions;
 pub mod route;
 pub mod schema;
@@ -32,6 +35,8 @@ pub mod template;
 pub mod traces;
 
 pub use admin::{Admin, AdminToken, Role};
+pub use brand::Brand;
+pub use challenge::Challenge;
 pub use client::Client;
 pub use document::Document;
 pub use forwarded_fields::ForwardedFields;
@@ -40,6 +45,7 @@ pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
+pub use logout::Logout;
 pub use route::{Access, Route};
 pub use sdk::Sdk;
 pub use step_up::StepUp;
@@ -133,10 +139,16 @@ pub struct Config {
     /// route can have its own.
     #[serde(default)]
     pub login_url: Option<LoginUrl>,
+    /// What a logout does beyond ending the session.
+    #[serde(default)]
+    pub logout: Logout,
     /// A file with the page that people see when a request is refused or fails. If omitted, a plain
     /// page is used.
     #[serde(default)]
     pub error_page: Option<PathBuf>,
+    /// What the plain page looks like.
+    #[serde(default)]
+    pub brand: Brand,
     /// Networks of proxies whose `X-Forwarded-*` fields are trusted. None by default.
     #[serde(default)]
     #[schemars(with = "Vec<NetworkText>")]

@@ -21,12 +21,15 @@ use crate::rejection::{Code, Rejection};
 mod clerk;
 pub mod cookie;
 mod form;
+mod removal;
 pub mod supabase;
 mod token_sources;
+mod twins;
 
 use token_sources::Place;
 pub use token_sources::{
-    INSECURE_SESSION_COOKIE, SDK_COOKIE, SESSION_COOKIE, TokenSources, TokenSourcesError,
+    INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE, SDK_COOKIE, SESSION_COOKIE,
+    TokenSources, TokenSourcesError,
 };
 
 impl TokenSources {
@@ -211,7 +214,9 @@ fn find_external_cookie<'a>(
     reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     for place in &token_sources.cookies {
-        let Place { name, issuers, iss } = place;
+        let Place {
+            name, issuers, iss, ..
+        } = place;
         let found = match name.format {
             CookieFormat::Token => {
                 let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
@@ -253,6 +258,10 @@ pub enum CredentialError {
     /// Two values where one is possible.
     #[error("two different credentials in the same place")]
     Conflict,
+    /// Two cookies of one name with different values: a browser sends both when one is of the host and
+    /// the other of its domain, and nobody but a server can free it of them.
+    #[error("two different cookies of the same name")]
+    TwinCookies,
     /// Not of the characters of a token, or none after `Bearer`.
     #[error("the value is not a token")]
     Malformed(Source),
@@ -265,6 +274,7 @@ impl From<CredentialError> for Rejection {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::Conflict => Self::new(Code::Conflict, "credential_conflict"),
+            CredentialError::TwinCookies => Self::new(Code::Conflict, "cookie_twins"),
             CredentialError::Malformed(_) => Self::new(Code::TokenInvalid, "token_malformed"),
             CredentialError::TooLong(_) => Self::new(Code::TokenInvalid, "token_too_large"),
         }
@@ -400,7 +410,7 @@ fn find_clerk<'a>(
     let value = match own.next() {
         None => single_cookie(headers, name.as_bytes(), form::bare)?,
         Some(value) if own.all(|other| other == value) => Some(value),
-        Some(_) => return Err(CredentialError::Conflict),
+        Some(_) => return Err(CredentialError::TwinCookies),
     };
     token_sources.read(value, Source::Cookie, reading)
 }
@@ -442,7 +452,7 @@ fn single_cookie<'a>(
         .filter(|value| !value.is_empty());
     let first = values.next();
     match values.any(|other| Some(other) != first) {
-        true => Err(CredentialError::Conflict),
+        true => Err(CredentialError::TwinCookies),
         false => Ok(first),
     }
 }

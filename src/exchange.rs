@@ -30,6 +30,7 @@ mod follow;
 mod freshness;
 #[cfg(test)]
 mod interleavings;
+mod outlived;
 pub mod rates;
 mod revocation;
 mod self_issued;
@@ -40,8 +41,10 @@ mod settings;
 pub mod sign_in;
 mod signing_keys;
 pub mod single_flight;
+mod standing;
 mod step_up;
 mod version;
+mod whose;
 
 pub use audience::Recipient;
 use authenticate::{Authenticated, Durable};
@@ -56,6 +59,7 @@ pub use session_handle::{SessionHandle, SessionRegistry};
 pub use settings::Settings;
 pub use sign_in::{Account, Granted};
 use single_flight::{Join, SingleFlight};
+pub use standing::Standing;
 pub use version::ConfigVersion;
 
 use crate::clock::UnixTime;
@@ -351,17 +355,20 @@ impl Exchange {
             signed_in,
             lease,
             token_end,
+            accepted_until,
         } = authenticated;
         let SignedIn {
             user,
             session: record,
             ..
         } = signed_in;
-        let minted = self
+        let mut minted = self
             .shared
             .minter
             .mint(&user, &record, now, token_end)
             .map_err(mint_failed)?;
+        // Where the session outlives the token, the token does not.
+        minted.expires_at = minted.expires_at.min(accepted_until);
         let provenance = Provenance::Issuer {
             generation: verified.generations().settings,
             issuer: Arc::clone(verified.issuer()),

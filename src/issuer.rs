@@ -64,6 +64,14 @@ pub struct IssuerSettings {
     pub cookie_name: Option<String>,
     /// The format of that cookie.
     pub cookie_format: CookieFormat,
+    /// Where browsers log out at the provider (OpenID Connect RP-Initiated Logout 1.0).
+    pub end_session_endpoint: Option<Url>,
+    /// The application's client id at the provider, which that asks for.
+    pub end_session_client_id: Option<String>,
+    /// The `Domain` with which that cookie is set; `None` for a cookie of one host.
+    pub cookie_domain: Option<String>,
+    /// The `Path` with which it is set; `None` if that is not known.
+    pub cookie_path: Option<String>,
     /// Other cookies of the provider that are removed from requests; `*` at the end stands for any
     /// ending.
     pub strip_cookies: Vec<String>,
@@ -93,6 +101,8 @@ pub struct IssuerSettings {
     pub max_token_age: Option<Duration>,
     /// The claim that identifies the login at the provider, `sid` in OpenID Connect.
     pub sid_claim: String,
+    /// Whether its sessions last until `session.max_age` whatever the `exp` of their tokens.
+    pub session_outlives_token: bool,
     /// The claim that contains the email address.
     pub email_claim: String,
     /// The claims that say whether the address is verified; each one that is present must be

@@ -8,8 +8,7 @@
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::{HeaderValue, Method};
 
-use crate::canonical::AllowedOrigin;
-use crate::canonical::Host;
+use crate::canonical::{AllowedOrigin, Host};
 use crate::rejection::{Code, Rejection};
 
 /// The origin that a request was sent to.

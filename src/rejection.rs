@@ -185,6 +185,14 @@ impl Rejection {
         }
     }
 
+    /// The same with another realm, and with further parameters, each with a comma before it.
+    pub fn challenge_of(&self, realm: Option<&str>, parameters: &str) -> String {
+        let realm = realm.unwrap_or("vestibule");
+        let error = self.code.bearer_error();
+        let error = error.map_or_else(String::new, |error| format!(", error=\"{error}\""));
+        format!("Bearer realm=\"{realm}\"{error}{parameters}")
+    }
+
     /// The same with another status, such as 414 for a URI that is too long.
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }

@@ -19,7 +19,7 @@ use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathError, PathPrefix};
 use crate::config::route::QueryTokens;
-use crate::config::{self, Access, Config, LoginUrl};
+use crate::config::{self, Access, Challenge, Config, LoginUrl};
 use crate::issuer::AuthorizationField;
 use crate::limit::Limiter;
 use crate::rejection::{Code, Rejection};
@@ -76,8 +76,12 @@ pub struct Route {
     pub response_headers: PreparedOperations,
     /// Whether the gateway's own refusals are edited, too.
     pub edits_refusals: bool,
+    /// What refusals that ask for a credential say beyond that.
+    pub challenge: Challenge,
     /// Where browsers without a session are sent.
     pub login: Option<LoginUrl>,
+    /// The issuers whose cookies the upstream gets.
+    pub forwards_cookies_of: Vec<Box<str>>,
     /// Whether its host is configured, and not any.
     pub names_host: bool,
     /// Whether another method would be on another route, or on none.
@@ -233,11 +237,17 @@ impl RouteTable {
                 request_headers: PreparedOperations::new(&settings.request_headers)?,
                 response_headers: PreparedOperations::new(&settings.response_headers)?,
                 edits_refusals: settings.response_headers_on_refusals,
+                challenge: settings.challenge.clone(),
                 login: settings
                     .login_url
                     .as_ref()
                     .or(config.login_url.as_ref())
                     .cloned(),
+                forwards_cookies_of: settings
+                    .forward_issuer_cookie
+                    .iter()
+                    .map(|issuer| issuer.as_str().into())
+                    .collect(),
                 names_host: settings.host.is_some(),
                 decides_by_method: decides_by_method(settings, &config.routes),
                 query_tokens: settings.query_tokens,

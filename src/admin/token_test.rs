@@ -18,6 +18,7 @@ use super::platform;
 use super::refusals;
 use crate::clock::UnixTime;
 use crate::config::{Role, load::made};
+use crate::exchange::Standing;
 use crate::issuer::IssuerSettings;
 use crate::jwks::KeysStatus;
 use crate::jwt::{self, Explanation, Issuer, Issuers, Pasted};
@@ -127,7 +128,38 @@ pub async fn check(
 /// worth one more fetch.
 pub async fn explain(state: &AdminState, text: &str) -> Explanation {
     let Pasted { token, removed } = jwt::pasted(text);
-    explain_token(state, &token).await.without(removed)
+    let explanation = explain_token(state, &token).await.without(removed);
+    if !explanation.valid {
+        return explanation;
+    }
+    stand(state, &token, explanation).await
+}
+
+/// Adds what this gateway knows of a token that holds: whether its user and its session still do.
+async fn stand(state: &AdminState, token: &str, explanation: Explanation) -> Explanation {
+    match state.exchange().standing(token, UnixTime::now()).await {
+        Ok(None) => explanation,
+        Ok(Some(Standing { user, session })) => {
+            let user = user.map(|code| {
+                let hint = match code {
+                    "user_blocked" => "an operator has blocked this user",
+                    _ => {
+                        "the issuer's `provisioning` is `existing_only`, and there is no such user"
+                    }
+                };
+                (code, hint.to_owned())
+            });
+            let session = session.map(|code| {
+                let hint = "this login has ended here; the user has to sign in again";
+                (code, hint.to_owned())
+            });
+            explanation.and("user", user).and("session", session)
+        }
+        Err(error) => {
+            let hint = format!("the store does not answer: {error}");
+            explanation.and("user", Some(("store_unavailable", hint)))
+        }
+    }
 }
 
 async fn explain_token(state: &AdminState, token: &str) -> Explanation {

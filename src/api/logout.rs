@@ -1,8 +1,10 @@
 //! Logout: by the browser, and by the issuer behind its back.
 
+use std::sync::Arc;
+
 use axum::Form;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -10,8 +12,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiState, Caller, Refused, refusals, sdk};
-use crate::credential::{self, Credential};
+use super::{ApiSettings, ApiState, Caller, Refused, refusals, sdk};
+use crate::credential::{self, Credential, CredentialError};
+use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie;
 use crate::store::RevocationReason;
@@ -23,19 +26,38 @@ pub fn router() -> OpenApiRouter<ApiState> {
         .routes(routes!(backchannel))
 }
 
+/// What a form may say of a logout.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct LogoutForm {
+    /// Where the browser goes then: a path, or an address of the gateway's own origins or of those of
+    /// login pages.
+    return_to: Option<String>,
+}
+
 /// Ends the session of the request's credential and takes the gateway's cookie away. 204 also when
-/// there was no session any more, so that a page can always call it.
+/// there was no session any more, so that a page can always call it. A form with `return_to`, or of a
+/// gateway that leads on to the provider's logout, is answered with a redirect.
 #[utoipa::path(
     post,
     path = "/logout",
     operation_id = "logout",
     tag = "logout",
+    request_body(
+        content = Option<LogoutForm>,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({ "return_to": "/" })
+    ),
     security((), ("session_token" = []), ("session_cookie" = [])),
     responses(
         (
             status = 204,
             description = "The session has ended.",
             headers(("set-cookie" = String))
+        ),
+        (
+            status = 303,
+            description = "The session has ended, and the browser is redirected.",
+            headers(("set-cookie" = String), ("location" = String))
         ),
         refusals::Logout
     )
@@ -45,25 +67,88 @@ pub async fn logout(
     ConnectInfo(caller): ConnectInfo<Caller>,
     method: Method,
     headers: HeaderMap,
-) -> Response {
-    let ended = end_sessions(&state, &caller, &method, &headers).await;
-    match ended {
-        Ok(()) => {
-            let gone = cookie::clear(state.settings.token_sources.session_cookie());
-            let fields = [
-                (SET_COOKIE, gone),
-                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            ];
-            let mut response = (StatusCode::NO_CONTENT, fields).into_response();
-            if has_sdk_cookie(&state, &headers)
-                && let Some(gone) = sdk::cookie::removal(state.settings.is_https)
-            {
-                response.headers_mut().append(SET_COOKIE, gone);
-            }
-            response
-        }
-        Err(rejection) => Refused(rejection).into_response(),
+    form: Result<Form<LogoutForm>, axum::extract::rejection::FormRejection>,
+) -> Result<Response, Refused> {
+    let settings = &state.settings;
+    let is_form = is_form(&headers);
+    let form = match (is_form, form) {
+        (false, _) => LogoutForm::default(),
+        (true, Ok(Form(form))) => form,
+        (true, Err(_)) => return Err(refused("logout_form_malformed")),
+    };
+    let return_to = form.return_to.filter(|address| !address.is_empty());
+    if return_to
+        .as_ref()
+        .is_some_and(|address| !settings.leads_to(address))
+    {
+        return Err(refused("return_to_foreign"));
     }
+    let provider = end_sessions(&state, &caller, &method, &headers).await?;
+    let provider = provider.filter(|_| is_form && settings.logs_out_at_provider);
+    let back = return_to.as_deref();
+    let leads_on = provider.and_then(|issuer| at_provider(&issuer, settings, back, &headers));
+    let mut response = match leads_on.or(return_to) {
+        Some(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    };
+    let fields = response.headers_mut();
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let sources = &settings.token_sources;
+    fields.append(SET_COOKIE, cookie::clear(sources.session_cookie()));
+    if has_sdk_cookie(&state, &headers)
+        && let Some(gone) = sdk::cookie::removal(settings.is_https)
+    {
+        fields.append(SET_COOKIE, gone);
+    }
+    if sources.clears_issuers_cookies() || !sources.twins(&headers).is_empty() {
+        for gone in sources.removal(&headers) {
+            fields.append(SET_COOKIE, gone);
+        }
+    }
+    Ok(response)
+}
+
+/// The address of the provider's own logout (OpenID Connect RP-Initiated Logout 1.0, section 2). It is
+/// asked without the ID token, which has no place in an address.
+fn at_provider(
+    issuer: &Issuer,
+    settings: &ApiSettings,
+    return_to: Option<&str>,
+    headers: &HeaderMap,
+) -> Option<String> {
+    let configured = issuer.settings().end_session_endpoint.clone();
+    let found = || {
+        issuer
+            .keys()
+            .end_session_endpoint()
+            .map(|url| (*url).clone())
+    };
+    let mut url = configured.or_else(found)?;
+    let client = issuer.settings().end_session_client_id.as_deref();
+    let back = return_to.map(|address| settings.absolute(address, headers));
+    let parameters = [
+        ("client_id", client),
+        ("post_logout_redirect_uri", back.as_deref()),
+    ];
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    Some(url.into())
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
+    kind.trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn refused(reason: &'static str) -> Refused {
+    Refused(Rejection::new(Code::InvalidRequest, reason))
 }
 
 /// Whether the request came with the SDK's cookie, or may have it where scripts see none.
@@ -120,52 +205,59 @@ pub async fn backchannel(
     }
 }
 
+/// Ends what the request's credentials stand for; the issuer of one of the sessions.
 async fn end_sessions(
     state: &ApiState,
     caller: &Caller,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<(), Rejection> {
+) -> Result<Option<Arc<Issuer>>, Rejection> {
     let settings = &state.settings;
-    let end_session =
-        async |credential: &Credential<'_>| end_session(state, (caller, headers), credential).await;
-    let credential = credential::find(headers, &settings.token_sources)?;
-    let is_explicit = credential
-        .as_ref()
+    let sources = &settings.token_sources;
+    let mut credentials = match credential::find(headers, sources) {
+        // Whoever cannot be told from another leaves with him.
+        Err(CredentialError::TwinCookies) => sources.twins(headers),
+        found => found?.into_iter().collect(),
+    };
+    let is_explicit = credentials
+        .first()
         .is_some_and(|credential| !credential.source.is_cookie());
     if !is_explicit {
         // The response deletes a cookie, even if a page of another site sent the request.
         settings.check_origin(method, headers)?;
     }
-    if let Some(credential) = credential {
-        end_session(&credential).await?;
-    }
     // Another credential may have stood before the gateway's own cookies, with another session.
-    let own = credential::session_cookie(headers, &settings.token_sources)?;
-    let of_sdk = credential::sdk_cookie(headers, &settings.token_sources)?;
-    for cookie in own.into_iter().chain(of_sdk) {
-        end_session(&cookie).await?;
+    for own in [credential::session_cookie, credential::sdk_cookie] {
+        match own(headers, sources) {
+            Err(CredentialError::TwinCookies) => {}
+            found => credentials.extend(found?),
+        }
     }
-    Ok(())
+    let mut provider = None;
+    for credential in &credentials {
+        let ended = end_session(state, (caller, headers), credential).await?;
+        provider = provider.or(ended);
+    }
+    Ok(provider)
 }
 
 async fn end_session(
     state: &ApiState,
     (caller, headers): (&Caller, &HeaderMap),
     credential: &Credential<'_>,
-) -> Result<(), Rejection> {
+) -> Result<Option<Arc<Issuer>>, Rejection> {
     let session = match state.session_of(caller, headers, credential).await {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
-        Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(()),
+        Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(None),
         Err(rejection) => return Err(rejection),
     };
     let exchange = &state.exchange;
     exchange
         .end_session(session.sid(), RevocationReason::Logout)
         .await
-        .map(drop)
-        .map_err(|error| exchange.store_failed(&error))
+        .map_err(|error| exchange.store_failed(&error))?;
+    Ok(session.provider().cloned())
 }
 
 fn is_over(rejection: &Rejection) -> bool {

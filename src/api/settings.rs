@@ -2,6 +2,7 @@
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method};
+use url::Url;
 
 use super::oauth::Clients;
 use crate::canonical::Host;
@@ -26,8 +27,12 @@ pub struct ApiSettings {
     /// Whether clients come by `https`.
     pub is_https: bool,
     public_url: Origin,
+    /// Whether a logout leads on to the provider's.
+    pub logs_out_at_provider: bool,
     /// `public_url` and `allowed_origins`.
     origins: Vec<AllowedOrigin>,
+    /// The origins of login pages.
+    login_origins: Vec<String>,
 }
 
 /// How SDKs keep and send their tokens.
@@ -56,7 +61,16 @@ impl ApiSettings {
             step_up: StepUp::new(&config.step_up),
             is_https: config.public_url.is_https(),
             public_url: config.public_url.clone(),
+            logs_out_at_provider: config.logout.at_provider,
             origins: config.own_origins().collect(),
+            login_origins: config
+                .routes
+                .iter()
+                .filter_map(|route| route.login_url.as_ref())
+                .chain(&config.login_url)
+                .filter_map(|login| Url::parse(&login.returning_to("", None)).ok())
+                .map(|url| url.origin().ascii_serialization())
+                .collect(),
         })
     }
 
@@ -73,6 +87,41 @@ impl ApiSettings {
         let origin = origin.to_str().ok()?;
         let is_listed = self.origins.iter().any(|listed| listed.admits(origin));
         is_listed.then_some(origin)
+    }
+
+    /// Whether a browser may be sent to an address that a request names: a path on the same host, or a
+    /// page of the gateway's own origins or of those of login pages.
+    pub fn leads_to(&self, address: &str) -> bool {
+        // What browsers read in ways of their own is in no address that was written in good faith.
+        let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && byte != b'\\';
+        if address.len() > LONGEST_ADDRESS || !address.bytes().all(is_plain) {
+            return false;
+        }
+        if address.starts_with('/') {
+            return !address.starts_with("//");
+        }
+        let Ok(url) = Url::parse(address) else {
+            return false;
+        };
+        let origin = url.origin().ascii_serialization();
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && (self.origins.iter().any(|listed| listed.admits(&origin))
+                || self.login_origins.contains(&origin))
+    }
+
+    /// The same address with its host: the one that was asked, if it is a known one.
+    pub fn absolute(&self, address: &str, headers: &HeaderMap) -> String {
+        if !address.starts_with('/') {
+            return address.to_owned();
+        }
+        let scheme = if self.is_https { "https" } else { "http" };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let here = host.map(|host| format!("{scheme}://{host}"));
+        let known = here.filter(|here| self.origins.iter().any(|listed| listed.admits(here)));
+        let origin = known.as_deref().unwrap_or(self.public_url.as_str());
+        format!("{origin}{address}")
     }
 
     /// A page that names itself must be listed, or of the host that it calls. Programs name none.
@@ -106,6 +155,9 @@ impl ApiSettings {
         Err(rejection.with_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
 }
+
+/// Longer than browsers' address bars show.
+const LONGEST_ADDRESS: usize = 2048;
 
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(http::header::CONTENT_TYPE);

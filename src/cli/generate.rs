@@ -1,14 +1,17 @@
 //! `vestibule generate`: what packages and editors take from the program itself.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
-use super::{Cli, fail};
+use super::{Cli, ConfigFile, fail};
+use crate::config::load::Loaded;
 use crate::config::schema;
 use crate::metrics::{Metrics, table};
+use crate::proxy::forward_auth::recipe::{Proxy, recipe};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -26,6 +29,13 @@ pub(super) enum Command {
     },
     /// The JSON Schema of the configuration, for editors.
     Schema,
+    /// The snippet with which another proxy asks the gateway (forward auth), for this configuration.
+    ForwardAuth {
+        /// The proxy.
+        proxy: Proxy,
+        #[command(flatten)]
+        file: ConfigFile,
+    },
 }
 
 impl Command {
@@ -40,6 +50,9 @@ impl Command {
             Self::Schema => serde_json::to_writer_pretty(&mut text, &schema::of_config())
                 .map(|()| text.push(b'\n'))
                 .map_err(io::Error::from),
+            Self::ForwardAuth { proxy, file } => {
+                snippet(*proxy, &file.config).map(|snippet| text = snippet.into_bytes())
+            }
             Self::Metrics => Metrics::new()
                 .map(|metrics| text = table(metrics.listed()).into_bytes())
                 .map_err(io::Error::other),
@@ -50,6 +63,17 @@ impl Command {
             Err(error) => fail(&error, ExitCode::FAILURE),
         }
     }
+}
+
+fn snippet(proxy: Proxy, file: &Path) -> io::Result<String> {
+    let loaded = Loaded::read(file).map_err(io::Error::other)?;
+    if loaded.config.trusted_proxies.is_empty() {
+        eprintln!(
+            "warning: `trusted_proxies` is empty, so the gateway refuses every question: add the \
+             address of the proxy"
+        );
+    }
+    recipe(&loaded.config, proxy).map_err(io::Error::other)
 }
 
 fn page(path: &[String]) -> io::Result<clap_mangen::Man> {

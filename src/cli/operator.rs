@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,6 +36,19 @@ pub(super) struct Gateway {
     /// Print the response as JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Gateway {
+    /// The one with this configuration file.
+    pub(super) fn of(config: &Path) -> Self {
+        Self {
+            config: config.to_owned(),
+            admin: None,
+            token_file: None,
+            client_certificate: None,
+            json: false,
+        }
+    }
 }
 
 /// Why a command came to nothing.
@@ -108,7 +121,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    fn open(gateway: &Gateway) -> Result<Self, CommandError> {
+    /// Where it is, by its configuration.
+    pub(super) fn open(gateway: &Gateway) -> Result<Self, CommandError> {
         let mut pinned = None;
         let (base, token) = match &gateway.admin {
             Some(url) => {

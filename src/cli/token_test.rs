@@ -1,12 +1,15 @@
 //! `vestibule token test`: shows the proxy's own checks step by step.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use reqwest::Method;
+use serde_json::{Value, json};
 
+use super::operator::{Connection, Gateway, text};
 use super::printable::printable;
 use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
@@ -20,6 +23,9 @@ pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
     config: PathBuf,
+    /// Do not ask the running gateway, which knows the user and the session.
+    #[arg(long)]
+    offline: bool,
     /// The token; `-` reads it from standard input and keeps it out of the process list.
     #[arg(default_value = "-")]
     token: String,
@@ -34,8 +40,16 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(token) => token,
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
     };
+    if !arguments.offline
+        && let Some(tested) = ask(&arguments.config, &token)
+    {
+        return say(&tested);
+    }
     match explain(&config, &token) {
         Ok(explanation) => {
+            if !arguments.offline {
+                eprintln!("no gateway is running, so nothing is known of the user and the session");
+            }
             // Hints quote the token, which anybody may have written.
             let text = explanation.to_string();
             let lines: Vec<_> = text.split('\n').map(printable).collect();
@@ -47,6 +61,62 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             }
         }
         Err(error) => fail(&*error, ExitCode::FAILURE),
+    }
+}
+
+/// What the gateway of this configuration says, if it runs.
+fn ask(config: &Path, token: &str) -> Option<Value> {
+    let gateway = Gateway::of(config);
+    let connection = Connection::open(&gateway).ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    let body = json!({ "token": token });
+    let path = ["token", "test"];
+    runtime
+        .block_on(connection.send(Method::POST, &path, body))
+        .ok()
+}
+
+/// Prints what the gateway said, as if it had been found here.
+fn say(tested: &Value) -> ExitCode {
+    for removed in tested["removed"].as_array().into_iter().flatten() {
+        println!("removed: {}", text(removed));
+    }
+    for step in tested["steps"].as_array().into_iter().flatten() {
+        let verdict = match step["verdict"].as_str() {
+            Some("pass") => "pass",
+            Some("fail") => "FAIL",
+            _ => "-",
+        };
+        let mut line = format!("{:<17} {verdict:<5}", text(&step["name"]));
+        if step["code"].is_string() {
+            line += &format!(" {}", text(&step["code"]));
+        }
+        if step["hint"].is_string() {
+            line += &format!(": {}", text(&step["hint"]));
+        }
+        println!("{}", line.trim_end());
+    }
+    let content = &tested["content"];
+    for part in ["header", "claims"] {
+        if content[part].is_object() {
+            println!("{part}: {}", printable(&content[part].to_string()));
+        }
+    }
+    if content["expires_at"].is_string() {
+        println!("expires: {}", text(&content["expires_at"]));
+    }
+    match tested["valid"] == true {
+        true => {
+            print!("accepted");
+            ExitCode::SUCCESS
+        }
+        false => {
+            print!("refused");
+            ExitCode::FAILURE
+        }
     }
 }
 

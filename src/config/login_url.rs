@@ -10,7 +10,8 @@ use crate::text_schema::text_schema;
 
 /// The address of a page that signs people in and sends them back: an `http` or `https` URL, or a
 /// path on the same host. `{return_to}` in its query is replaced with the address to return to;
-/// without it, the parameter `return_to` is added.
+/// without it, the parameter `return_to` is added. The parameter `reason` says why a browser that had a
+/// login is sent there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginUrl {
     before: String,
@@ -20,10 +21,12 @@ pub struct LoginUrl {
 }
 
 impl LoginUrl {
-    /// The address of the page with `return_to`, encoded, as the address to return to.
-    pub fn returning_to(&self, return_to: &str) -> String {
+    /// The address of the page with `return_to`, encoded, as the address to return to, and with the
+    /// reason, a plain word, if there is one.
+    pub fn returning_to(&self, return_to: &str, reason: Option<&str>) -> String {
         let encoded = utf8_percent_encode(return_to, NON_ALPHANUMERIC);
-        format!("{}{encoded}{}", self.before, self.after)
+        let reason = reason.map_or_else(String::new, |word| format!("&reason={word}"));
+        format!("{}{encoded}{}{reason}", self.before, self.after)
     }
 
     /// Host and port; `None` for the host of the request.
@@ -123,7 +126,9 @@ mod tests {
             ),
         ] {
             let login: LoginUrl = login.parse().unwrap();
-            assert_eq!(login.returning_to(to), location);
+            assert_eq!(login.returning_to(to, None), location);
+            let because = login.returning_to(to, Some("expired"));
+            assert_eq!(because, format!("{location}&reason=expired"));
         }
     }
 

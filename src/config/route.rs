@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{HeaderOperations, LoginUrl};
+use super::{Challenge, HeaderOperations, LoginUrl};
 use crate::canonical::AllowedOrigin;
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
@@ -77,9 +77,17 @@ pub struct Route {
     /// What upstreams see instead of `path`; `/` removes it.
     #[serde(default)]
     pub replace_prefix: Option<String>,
+    /// Issuers whose cookie is forwarded to the upstream, by name. This is for routes that lead to the
+    /// issuer's own application, which needs it to refresh or end its login.
+    #[serde(default)]
+    pub forward_issuer_cookie: Vec<String>,
     /// Allowed origins in addition to the gateway's `allowed_origins`.
     #[serde(default)]
     pub allowed_origins: Vec<AllowedOrigin>,
+    /// Parameters of `WWW-Authenticate` on this route's refusals that ask for a credential:
+    /// `resource_metadata`, `scope`, `realm` and the like.
+    #[serde(default)]
+    pub challenge: Challenge,
     /// Where browsers without a session are redirected, instead of the gateway's `login_url`.
     #[serde(default)]
     pub login_url: Option<LoginUrl>,

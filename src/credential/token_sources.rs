@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
 use super::clerk;
+use super::supabase;
 use crate::config::Config;
 use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 
@@ -12,6 +13,10 @@ use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 pub const SESSION_COOKIE: &str = "__Host-vestibule";
 /// The session cookie's name under plain `http`, where the prefix cannot be used.
 pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
+/// The name of the cookie that counts how often a browser was sent to the login page under `https`.
+pub const LOGIN_COOKIE: &str = "__Host-vestibule-login";
+/// The same under plain `http`.
+pub const INSECURE_LOGIN_COOKIE: &str = "vestibule-login";
 /// The platform's SDK keeps its token in this cookie when asked to.
 pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
 
@@ -30,6 +35,7 @@ pub struct TokenSources {
     further_cookies: Vec<Box<str>>,
     cookie_prefixes: Vec<Box<str>>,
     pub(super) longest_token: usize,
+    pub(super) clears: bool,
 }
 
 impl TokenSources {
@@ -79,10 +85,16 @@ impl TokenSources {
             } else {
                 INSECURE_SESSION_COOKIE
             },
-            own_cookies: [SESSION_COOKIE, INSECURE_SESSION_COOKIE]
-                .into_iter()
-                .chain(config.sdk.cookie.then_some(SDK_COOKIE))
-                .collect(),
+            clears: config.logout.clear_issuer_cookie,
+            own_cookies: [
+                SESSION_COOKIE,
+                INSECURE_SESSION_COOKIE,
+                LOGIN_COOKIE,
+                INSECURE_LOGIN_COOKIE,
+            ]
+            .into_iter()
+            .chain(config.sdk.cookie.then_some(SDK_COOKIE))
+            .collect(),
             further_cookies,
             cookie_prefixes,
             sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
@@ -105,6 +117,14 @@ impl TokenSources {
         self.session_cookie
     }
 
+    /// The name of the cookie that counts redirects to the login page.
+    pub fn login_cookie(&self) -> &'static str {
+        match self.session_cookie {
+            SESSION_COOKIE => LOGIN_COOKIE,
+            _ => INSECURE_LOGIN_COOKIE,
+        }
+    }
+
     /// The names of the cookies that nobody but the gateway sets.
     pub fn own_cookies(&self) -> &[&'static str] {
         &self.own_cookies
@@ -125,10 +145,31 @@ impl TokenSources {
     /// The names of all cookies that hold credentials, used here or not. Those in chunks are
     /// named by [`Self::chunked_cookies`].
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        let own = [SESSION_COOKIE, INSECURE_SESSION_COOKIE, SDK_COOKIE].map(str::as_bytes);
+        let own = [
+            SESSION_COOKIE,
+            INSECURE_SESSION_COOKIE,
+            LOGIN_COOKIE,
+            INSECURE_LOGIN_COOKIE,
+            SDK_COOKIE,
+        ]
+        .map(str::as_bytes);
         let issuers = self.cookies.iter().map(|place| &place.name.name);
         let issuers = issuers.chain(&self.further_cookies);
         issuers.map(|name| name.as_bytes()).chain(own)
+    }
+
+    /// Whether a cookie by this name has, or is a part of what has, the token of one of these issuers.
+    pub fn is_cookie_of(&self, issuers: &[Box<str>], name: &[u8]) -> bool {
+        let is_theirs = |place: &Place<CookiePlace>| {
+            issuers
+                .iter()
+                .any(|one| place.issuers.iter().any(|other| **one == **other))
+        };
+        !issuers.is_empty()
+            && self
+                .cookies
+                .iter()
+                .any(|place| is_theirs(place) && place.name.is(name))
     }
 
     /// What the names of further cookies begin with that hold credentials.
@@ -153,6 +194,8 @@ pub(super) struct Place<N> {
     pub(super) issuers: Vec<Arc<str>>,
     /// Every `iss` of those issuers' tokens.
     pub(super) iss: Vec<String>,
+    /// How that cookie is set, if one of the issuers' settings say.
+    pub(super) scope: Option<CookieScope>,
 }
 
 /// A cookie, and how it carries a token.
@@ -160,6 +203,25 @@ pub(super) struct Place<N> {
 pub(super) struct CookiePlace {
     pub(super) name: Box<str>,
     pub(super) format: CookieFormat,
+}
+
+impl CookiePlace {
+    /// Whether a cookie by this name is it, or a part of it.
+    pub fn is(&self, name: &[u8]) -> bool {
+        name == self.name.as_bytes()
+            || std::str::from_utf8(name).is_ok_and(|name| match self.format {
+                CookieFormat::Token => false,
+                CookieFormat::SupabaseSsr => supabase::is_part(&self.name, name),
+                CookieFormat::Clerk => name.starts_with(&clerk::prefix(&self.name)),
+            })
+    }
+}
+
+/// How an issuer's cookie is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CookieScope {
+    pub(super) domain: Option<Box<str>>,
+    pub(super) path: Box<str>,
 }
 
 /// Why the places of a configuration cannot be used.
@@ -179,16 +241,23 @@ fn add_owner<N: PartialEq>(
     owner: Arc<str>,
     issuer: &IssuerSettings,
 ) {
+    let is_known = issuer.cookie_domain.is_some() || issuer.cookie_path.is_some();
+    let scope = is_known.then(|| CookieScope {
+        domain: issuer.cookie_domain.as_deref().map(Box::from),
+        path: issuer.cookie_path.as_deref().unwrap_or("/").into(),
+    });
     let iss = issuer.accepted_iss().into_iter().map(|it| it.iss);
     match token_sources.iter_mut().find(|place| place.name == name) {
         Some(place) => {
             place.issuers.push(owner);
             place.iss.extend(iss);
+            place.scope = place.scope.take().or(scope);
         }
         None => token_sources.push(Place {
             name,
             issuers: vec![owner],
             iss: iss.collect(),
+            scope,
         }),
     }
 }

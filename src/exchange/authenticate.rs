@@ -23,6 +23,8 @@ pub(super) struct Authenticated {
     pub(super) lease: Lease,
     /// When a session token minted for it must expire.
     pub(super) token_end: UnixTime,
+    /// Until when the external token itself is accepted.
+    pub(super) accepted_until: UnixTime,
 }
 
 /// What is durable before a sign-in is answered.
@@ -64,7 +66,11 @@ impl Exchange {
         }
         self.consume_login(&verified).await?;
         let sid = self.sid_of(&verified, 0);
-        let token_end = end_of(&verified, now);
+        let accepted_until = end_of(&verified, now);
+        let token_end = match verified.issuer().settings().session_outlives_token {
+            true => now.plus(self.settings.policy.max_age),
+            false => accepted_until,
+        };
         let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
         let request = SignIn {
             client_address: client.address,
@@ -82,6 +88,7 @@ impl Exchange {
             signed_in,
             lease,
             token_end,
+            accepted_until,
         })
     }
 
@@ -195,8 +202,8 @@ impl Exchange {
     }
 }
 
-/// When a session token minted for this external token must expire: at its `exp`, or, if it is past
-/// its `exp` and only valid within the leeway, at the end of the leeway.
+/// Until when an external token counts: to its `exp`, or, if it is past its `exp` and only valid within
+/// the leeway, to the end of the leeway.
 fn end_of(verified: &Verified, now: UnixTime) -> UnixTime {
     let exp = verified.expires_at();
     if now < exp {

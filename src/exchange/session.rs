@@ -174,6 +174,11 @@ impl Session {
         self.issuer.as_ref().map(|issuer| &**issuer.name())
     }
 
+    /// The issuer that the session ends with; `None` if sessions outlive their issuers.
+    pub fn provider(&self) -> Option<&Arc<Issuer>> {
+        self.issuer.as_ref()
+    }
+
     fn is_vouched_for(&self, version: ConfigVersion) -> bool {
         let is_in_force = self.issuer.as_ref().is_none_or(|issuer| {
             issuer.enabled()

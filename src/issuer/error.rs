@@ -85,6 +85,12 @@ pub enum IssuerError {
     /// `cookie_name` is not a cookie's name.
     #[error("`cookie_name` is not a cookie name")]
     BadCookieName,
+    /// Not a host's name.
+    #[error("`cookie_domain` is not a host name")]
+    BadCookieDomain,
+    /// Not a path.
+    #[error("`cookie_path` must start with `/` and have no spaces or `;`")]
+    BadCookiePath,
     /// An interval of zero.
     #[error("`jwks.{0}` must be greater than zero")]
     NoInterval(&'static str),

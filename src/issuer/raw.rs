@@ -7,13 +7,14 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use super::{
     Algorithm, AuthorizationField, CookieFormat, JwksSettings, KeyFormat, Provisioning,
     RequiredClaim, SecretEncoding,
 };
 use crate::secret::Secret;
-use crate::text_schema::DurationText;
+use crate::text_schema::{DurationText, HttpUrlText};
 
 /// The keys of one entry of `issuers`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -127,6 +128,21 @@ pub(super) struct RawIssuer {
     /// The format of that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
+    /// Where browsers log out at the provider, with `logout.at_provider`; by default what discovery
+    /// finds.
+    #[serde(default)]
+    #[schemars(with = "Option<HttpUrlText>")]
+    pub(super) end_session_endpoint: Option<Url>,
+    /// The application's client id, which that address is asked with.
+    #[serde(default)]
+    pub(super) end_session_client_id: Option<String>,
+    /// The `Domain` with which that cookie is set; omit it for a cookie of one host. With this or
+    /// `cookie_path`, the gateway can delete the cookie where that is needed.
+    #[serde(default)]
+    pub(super) cookie_domain: Option<String>,
+    /// The `Path` with which it is set, `/` in most cases.
+    #[serde(default)]
+    pub(super) cookie_path: Option<String>,
     /// Other cookies of the provider that are removed from requests; `*` at the end stands for any
     /// ending. Those that a preset knows are always removed.
     #[serde(default)]
@@ -165,6 +181,11 @@ pub(super) struct RawIssuer {
     /// The claim that identifies the login at the provider; by default `sid`.
     #[serde(default)]
     pub(super) sid_claim: Option<String>,
+    /// Let its sessions last until `session.max_age`, even beyond the `exp` of the token that opened
+    /// them. The token itself is not accepted for longer; session tokens and the session cookie are.
+    #[serde(default)]
+    #[schemars(extend("x-unsafe" = "a session continues although its provider issues no new token, so only logout, revocation and blocking end it early"))]
+    pub(super) session_outlives_token: bool,
     /// The claim that contains the email address; by default `email`.
     #[serde(default)]
     pub(super) email_claim: Option<String>,

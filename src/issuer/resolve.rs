@@ -71,6 +71,12 @@ impl TryFrom<RawIssuer> for IssuerSettings {
                 .unwrap_or_default(),
             cookie_name: raw.cookie_name,
             cookie_format: raw.cookie_format.unwrap_or_default(),
+            end_session_endpoint: raw.end_session_endpoint,
+            end_session_client_id: raw.end_session_client_id,
+            cookie_domain: raw
+                .cookie_domain
+                .map(|domain| domain.trim_start_matches('.').to_owned()),
+            cookie_path: raw.cookie_path,
             strip_cookies: raw.strip_cookies,
             header: raw.header,
             authorization: raw.authorization,
@@ -89,6 +95,7 @@ impl TryFrom<RawIssuer> for IssuerSettings {
             leeway: raw.leeway,
             max_token_age: raw.max_token_age,
             sid_claim: raw.sid_claim.unwrap_or_else(|| "sid".to_owned()),
+            session_outlives_token: raw.session_outlives_token,
             email_claim: raw.email_claim.unwrap_or_else(|| "email".to_owned()),
             email_verified_claims,
             assume_email_verified: raw.assume_email_verified,
@@ -121,6 +128,24 @@ impl RawIssuer {
             && http::HeaderName::from_bytes(cookie.as_bytes()).is_err()
         {
             return Err(IssuerError::BadCookieName);
+        }
+        if let Some(url) = &self.end_session_endpoint
+            && !(matches!(url.scheme(), "http" | "https") && url.username().is_empty())
+        {
+            return Err(IssuerError::NoUrl(url.to_string()));
+        }
+        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        if let Some(domain) = &self.cookie_domain
+            && (domain.trim_matches('.').is_empty() || !domain.bytes().all(is_host))
+        {
+            return Err(IssuerError::BadCookieDomain);
+        }
+        // Of the octets of RFC 6265 section 4.1.1.
+        let is_path = |byte: u8| matches!(byte, b'!'..=b'~') && byte != b';';
+        if let Some(path) = &self.cookie_path
+            && !(path.starts_with('/') && path.bytes().all(is_path))
+        {
+            return Err(IssuerError::BadCookiePath);
         }
         Ok(())
     }

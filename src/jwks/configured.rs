@@ -8,16 +8,18 @@ use super::error::SourceError;
 use super::fetch::by_kid::ByKid;
 use super::fetch::{Clients, Discovered, HttpSource};
 use super::file::FileSource;
+use super::issuer_keys::IssuerKeys;
 use super::source::Source;
 use super::wanted_kids::WantedKids;
-use crate::issuer::{KID_PLACEHOLDER, KeySettings, KeySource};
+use crate::issuer::{KID_PLACEHOLDER, KeySource};
 
 /// The source of an issuer; `None` when nothing is fetched.
 pub(super) fn source(
-    settings: &KeySettings,
+    keys: &IssuerKeys,
     wanted: &Arc<WantedKids>,
     clients: &Clients,
 ) -> Result<Option<Arc<dyn Source>>, SourceError> {
+    let settings = keys.key_settings();
     let max_body = usize::try_from(settings.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
     let http = |discovery, url| -> Result<Option<Arc<dyn Source>>, SourceError> {
         Ok(Some(Arc::new(HttpSource::new(
@@ -36,7 +38,8 @@ pub(super) fn source(
         }
         KeySource::Discovery(url) => {
             let iss = settings.discovered_iss.clone();
-            let discovered = Discovered::new(iss, settings.jwks.rediscover_interval);
+            let discovered =
+                Discovered::new(iss, settings.jwks.rediscover_interval, &keys.end_session);
             http(Some(discovered), url)
         }
         KeySource::File(path) => Ok(Some(Arc::new(FileSource {

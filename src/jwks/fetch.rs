@@ -1,8 +1,9 @@
 //! One bounded HTTP fetch of a key set.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_cache_semantics::{CacheOptions, CachePolicy};
@@ -42,6 +43,8 @@ pub(super) struct Discovered {
     /// What its document may name as the issuer.
     iss: Vec<String>,
     address: Mutex<Option<(Url, Instant)>>,
+    /// The `end_session_endpoint` of its document.
+    end_session: Arc<ArcSwapOption<Url>>,
     /// How long it is used before it is looked up again.
     good_for: Duration,
 }
@@ -115,6 +118,8 @@ impl HttpSource {
         struct Document {
             issuer: String,
             jwks_uri: String,
+            #[serde(default)]
+            end_session_endpoint: Option<String>,
         }
         let none = Validators::default();
         let answer = self.get(&self.url, self.policy, &none).await?;
@@ -125,6 +130,13 @@ impl HttpSource {
             serde_json::from_slice(&body).map_err(|_| FetchError::DiscoveryInvalid)?;
         if !iss.contains(&document.issuer) {
             return Err(FetchError::DiscoveryIssuer(document.issuer));
+        }
+        if let Some(discovered) = &self.discovered {
+            // Only browsers are sent there, and with nothing secret.
+            let end = document.end_session_endpoint.as_deref();
+            let end = end.and_then(|text| Url::parse(text).ok());
+            let end = end.filter(|url| matches!(url.scheme(), "http" | "https"));
+            discovered.end_session.store(end.map(Arc::new));
         }
         Url::parse(&document.jwks_uri).map_err(|_| FetchError::DiscoveryUri)
     }
@@ -190,9 +202,14 @@ impl Source for HttpSource {
 
 impl Discovered {
     /// Nothing yet, of an issuer with one of these `iss`.
-    pub(super) fn new(iss: Vec<String>, good_for: Duration) -> Self {
+    pub(super) fn new(
+        iss: Vec<String>,
+        good_for: Duration,
+        end_session: &Arc<ArcSwapOption<Url>>,
+    ) -> Self {
         Self {
             iss,
+            end_session: Arc::clone(end_session),
             address: Mutex::new(None),
             good_for,
         }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::events::{JwksEvents, UnknownKidAction};
 use super::key::VerifyingKey;
@@ -32,6 +33,8 @@ pub struct IssuerKeys {
     wanted_kids: Option<Arc<WantedKids>>,
     fetch_state: Mutex<FetchState>,
     events: OnceLock<Arc<dyn JwksEvents>>,
+    /// Where browsers log out at the provider, as far as discovery has found it.
+    pub(super) end_session: Arc<ArcSwapOption<Url>>,
 }
 
 /// What a request hopes that a fetch brings.
@@ -129,7 +132,13 @@ impl IssuerKeys {
             asked_for_refresh: Notify::new(),
             fetch_state: Mutex::default(),
             events: OnceLock::new(),
+            end_session: Arc::default(),
         }
+    }
+
+    /// Where browsers log out at the provider, as far as discovery has found it.
+    pub fn end_session_endpoint(&self) -> Option<Arc<Url>> {
+        self.end_session.load_full()
     }
 
     /// The current key set.

@@ -61,9 +61,7 @@ impl JwksService {
                 continue;
             }
             keys.tell(Arc::clone(&self.events));
-            if let Some(source) =
-                configured::source(keys.key_settings(), &keys.wanted_kids(), &self.clients)?
-            {
+            if let Some(source) = configured::source(keys, &keys.wanted_kids(), &self.clients)? {
                 let keys = Arc::clone(keys);
                 tasks.push(Task::new(keys, source, self.last_good.clone()));
             }
@@ -96,9 +94,7 @@ impl JwksService {
     /// There is no way to fetch. A fetch that failed is in the keys' status.
     pub async fn try_out(&self, settings: KeySettings) -> Result<Arc<IssuerKeys>, SourceError> {
         let keys = Arc::new(IssuerKeys::new(settings));
-        if let Some(source) =
-            configured::source(keys.key_settings(), &keys.wanted_kids(), &self.clients)?
-        {
+        if let Some(source) = configured::source(&keys, &keys.wanted_kids(), &self.clients)? {
             let mut task = Task::new(Arc::clone(&keys), source, None);
             task.fetch(&Wake::Operator).await;
             keys.no_longer_fetched();

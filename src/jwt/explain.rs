@@ -4,7 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::checks::{self, CLAIM_CHECKS, Subject};
@@ -32,12 +35,61 @@ pub struct Explanation {
     pub removed: Vec<&'static str>,
     /// The checks, in the order in which the proxy performs them.
     pub steps: Vec<Step>,
+    /// What the token says, verified or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+}
+
+/// What a token says, verified or not.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Content {
+    /// The header.
+    #[schema(value_type = Object)]
+    pub header: Value,
+    /// The claims.
+    #[schema(value_type = Object)]
+    pub claims: Value,
+    /// Its `exp` as a time of RFC 3339.
+    pub expires_at: Option<String>,
+}
+
+impl Content {
+    fn of(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(|part| {
+            let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+            serde_json::from_slice::<Value>(&bytes).ok()
+        });
+        let (header, claims) = (parts.next()??, parts.next()??);
+        let exp = claims.get("exp").and_then(Value::as_u64);
+        Some(Self {
+            expires_at: exp.map(|exp| UnixTime(exp).rfc3339()),
+            header,
+            claims,
+        })
+    }
 }
 
 impl Explanation {
     /// The same, of a text in which this was around the token.
     pub fn without(self, removed: Vec<&'static str>) -> Self {
         Self { removed, ..self }
+    }
+
+    /// The same with one check more, which the token's text says nothing about.
+    pub fn and(mut self, name: &'static str, failed: Option<(&'static str, String)>) -> Self {
+        let (code, hint) = failed.unzip();
+        self.valid &= code.is_none();
+        self.steps.push(Step {
+            name,
+            verdict: if code.is_none() {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            },
+            code,
+            hint,
+        });
+        self
     }
 
     /// One line for each failed step.
@@ -112,6 +164,13 @@ impl fmt::Display for Explanation {
         }
         for step in &self.steps {
             writeln!(f, "{}", step.to_string().trim_end())?;
+        }
+        if let Some(content) = &self.content {
+            writeln!(f, "header: {}", content.header)?;
+            writeln!(f, "claims: {}", content.claims)?;
+            if let Some(at) = &content.expires_at {
+                writeln!(f, "expires: {at}")?;
+            }
         }
         write!(f, "{}", if self.valid { "accepted" } else { "refused" })
     }
@@ -196,6 +255,7 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         issuer: seen.entry.map(|entry| entry.issuer.name().to_string()),
         removed: Vec::new(),
         steps,
+        content: Content::of(text),
     }
 }
 

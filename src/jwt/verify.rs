@@ -55,6 +55,15 @@ impl<'a> Unverified<'a> {
         }
     }
 
+    /// Its `exp`, unverified.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        let claims = self.claims.as_ref().ok()?;
+        let exp = claims.get("exp")?;
+        // Fractions are allowed (RFC 7519 section 2), and negative times are long past.
+        let exp = exp.as_u64().or_else(|| exp.as_f64().map(|exp| exp as u64));
+        exp.map(UnixTime)
+    }
+
     /// Verifies it by the rules and keys of the issuer that its `iss` names. Does no I/O.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use super::header_operations::{self, Sources};
 use super::negotiation;
 use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
+use crate::config::Challenge;
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
 
@@ -45,12 +46,18 @@ pub async fn refuse_proxied(
     rejection: &Rejection,
     ctx: &mut RequestContext,
 ) -> Result<()> {
+    let sign_in = ctx.sign_in.take();
+    let has_form = sign_in.as_ref().is_some_and(|sign_in| sign_in.is_circle);
     let is_for_person = negotiation::prefers_html(session.req_header().headers.get_all(ACCEPT));
     let body = match is_for_person {
-        true => ctx.snapshot.proxy.error_page.render(rejection, ctx.id),
+        true => {
+            let page = &ctx.snapshot.proxy.error_page;
+            page.render(rejection, ctx.id, sign_in.as_ref())
+        }
         false => problem(rejection, ctx.id),
     };
-    let set_cookie = ctx.set_cookie.take();
+    let set_cookies = std::mem::take(&mut ctx.set_cookies);
+    let login_for_proxy = ctx.login_for_proxy.take();
     let request = session.req_header().headers.clone();
     write_refusal(session, rejection, ctx, ctx.methods, body, |response| {
         if let Some(route) = &ctx.route
@@ -61,15 +68,19 @@ pub async fn refuse_proxied(
         cors::mark(response, &request, ctx)?;
         if is_for_person {
             response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
-            response.insert_header(CONTENT_SECURITY_POLICY, PAGE_POLICY)?;
+            let policy = if has_form { FORM_POLICY } else { PAGE_POLICY };
+            response.insert_header(CONTENT_SECURITY_POLICY, policy)?;
             response.insert_header(X_CONTENT_TYPE_OPTIONS, "nosniff")?;
         } else {
             response.insert_header(CONTENT_TYPE, "application/problem+json")?;
         }
-        match set_cookie {
-            Some(field) => response.insert_header(SET_COOKIE, field),
-            None => Ok(()),
+        for field in set_cookies {
+            response.append_header(SET_COOKIE, field)?;
         }
+        if let Some(location) = login_for_proxy {
+            response.insert_header(LOCATION, location)?;
+        }
+        Ok(())
     })
     .await
 }
@@ -86,8 +97,8 @@ pub async fn redirect(
     response.insert_header(CONTENT_LENGTH, 0)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;
-    if let Some(field) = ctx.set_cookie.take() {
-        response.insert_header(SET_COOKIE, field)?;
+    for field in std::mem::take(&mut ctx.set_cookies) {
+        response.append_header(SET_COOKIE, field)?;
     }
     session
         .write_response_header(Box::new(response), true)
@@ -115,6 +126,13 @@ async fn write_refusal(
     response.insert_header(REQUEST_ID, ctx.id.header())?;
     ctx.connection.add_hsts(&mut response)?;
     if let Some(challenge) = rejection.challenge() {
+        let route = ctx.route.as_ref().filter(|_| !ctx.is_for_us);
+        let challenge = match route.map(|route| &route.challenge) {
+            Some(more) if *more != Challenge::default() => {
+                rejection.challenge_of(more.realm(), more.parameters())
+            }
+            _ => challenge.to_owned(),
+        };
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED && !response.headers.contains_key(ALLOW) {
@@ -163,6 +181,11 @@ pub fn as_error(rejection: &Rejection) -> Box<Error> {
 /// A page may look nice, and do nothing.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The same with a form that signs out. Where it leads then, to the login page or a provider's, counts
+/// as its action, too.
+const FORM_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
+     base-uri 'none'; form-action *; frame-ancestors 'none'";
 
 /// Reads a whole request body of at most `limit` bytes; `None` when it is larger. `received` counts
 /// the bytes that came.

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use uuid::Uuid;
 
 use super::connection::Connection;
+use super::error_page::SignIn;
 use super::request_guard;
 use super::request_id::RequestId;
 use super::snapshot::Snapshot;
@@ -98,8 +99,12 @@ pub struct RequestContext {
     pub upstream_status: Option<StatusCode>,
     /// It became a connection of another protocol.
     pub switched: Option<Open>,
-    /// A `Set-Cookie` field for the answer.
-    pub set_cookie: Option<HeaderValue>,
+    /// Where another proxy, which takes no redirect, may send the browser.
+    pub login_for_proxy: Option<String>,
+    /// What the page of a refusal says about signing in.
+    pub sign_in: Option<SignIn>,
+    /// `Set-Cookie` fields for the answer.
+    pub set_cookies: Vec<HeaderValue>,
     /// Bytes of the body received so far.
     pub body_received: u64,
     /// Until when the request has to arrive, and once it has, its answer to begin.
@@ -136,7 +141,9 @@ impl RequestContext {
             upstream: None,
             upstream_status: None,
             switched: None,
-            set_cookie: None,
+            login_for_proxy: None,
+            sign_in: None,
+            set_cookies: Vec::new(),
             body_received: 0,
             time: None,
             answered: None,

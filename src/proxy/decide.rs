@@ -14,13 +14,14 @@ use super::decisions::Decisions;
 use super::forwarded::{self, Peer};
 use super::hops;
 use super::inspect::{self, Inspected};
+use super::login;
 use super::redirect;
 use super::snapshot::Snapshot;
 use crate::canonical::PathError;
 use crate::clock::UnixTime;
 use crate::config::Access;
 use crate::config::route::QueryTokens;
-use crate::credential::{self, Credential, Reading, Source};
+use crate::credential::{self, Credential, CredentialError, Reading, Source};
 use crate::exchange::{Exchange, Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
@@ -212,19 +213,65 @@ impl<'a> Incoming<'a> {
             // A browser or a script that has no token often says so in its place.
             jwt_only: route.access == Access::Optional,
         };
-        let credential = credential::find_as(&self.request.headers, sources, reading)
-            .map_err(|error| Refused::without_credential(error.into()))?;
+        let credential = match credential::find_as(&self.request.headers, sources, reading) {
+            Err(CredentialError::TwinCookies) => return self.twin_cookies(route, ctx).await,
+            found => found.map_err(|error| Refused::without_credential(error.into()))?,
+        };
         let Some(credential) = credential else {
             return without_credential(route);
         };
         ctx.source = credential.source.label();
         let begun = Instant::now();
-        let session = self.session(&credential, route).await;
+        let session = match self.session(&credential, route).await {
+            Err(expired) if expired.code == Code::TokenExpired => {
+                self.outlived(&credential, route).await.ok_or(expired)
+            }
+            decided => decided,
+        };
         ctx.exchange = Some(Phase::since(begun));
         match session {
             Ok(session) => self.authorize(&credential, session, route, ctx).await,
             Err(rejection) => self.rejected(&credential, rejection, route, ctx),
         }
+    }
+
+    /// What becomes of a request with two different cookies of one name. Which of them counts would be
+    /// a guess, so none does; the browser is freed of both where it is known how they were set.
+    async fn twin_cookies(
+        &self,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        let sources = &self.snapshot.proxy.token_sources;
+        ctx.source = Source::Cookie.label();
+        let twins = sources.twins(&self.request.headers);
+        let client = Client::new(self.client().address, &self.request.headers);
+        let exchange = &self.snapshot.exchange;
+        if exchange.are_of_different_users(&twins, &client).await {
+            let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
+            return Err(Refused::without_credential(refused));
+        }
+        ctx.set_cookies
+            .extend(sources.removal(&self.request.headers));
+        let rejection = Rejection::from(CredentialError::TwinCookies);
+        match route.access {
+            Access::Optional => Ok(passed_as_nobody(rejection.reason)),
+            Access::Required | Access::None => Err(Refused::without_credential(rejection)),
+        }
+    }
+
+    /// The session that an expired cookie of an issuer opened, where it may outlive the cookie.
+    async fn outlived(&self, expired: &Credential<'_>, route: &Route) -> Option<Arc<Session>> {
+        if expired.source != Source::Cookie {
+            return None;
+        }
+        let sources = &self.snapshot.proxy.token_sources;
+        let own = credential::session_cookie(&self.request.headers, sources).ok()??;
+        let recipient = Recipient::route(route.audience.as_ref());
+        self.snapshot
+            .exchange
+            .outlived(expired, &own, recipient)
+            .await
     }
 
     async fn session(
@@ -261,7 +308,7 @@ impl<'a> Incoming<'a> {
             .map_err(refused)?;
         // A token of ours may be narrowed, and ends before its session; a cookie is neither.
         if credential.source == Source::Cookie && session.issuer().is_some() {
-            ctx.set_cookie = self.cookie_to_set(&session).await;
+            ctx.set_cookies.extend(self.cookie_to_set(&session).await);
         }
         Ok(Passed {
             pass: Pass::Session(session, forwarded),
@@ -321,9 +368,18 @@ impl<'a> Incoming<'a> {
         route: &Route,
         ctx: &mut RequestContext,
     ) -> Result<Passed, Refused> {
+        let sources = &self.snapshot.proxy.token_sources;
         if credential.source == Source::SessionCookie && is_dead(&rejection) {
-            let name = self.snapshot.proxy.token_sources.session_cookie();
-            ctx.set_cookie = Some(cookie::clear(name));
+            let name = sources.session_cookie();
+            ctx.set_cookies.push(cookie::clear(name));
+        }
+        if credential.source == Source::Cookie
+            && sources.clears_issuers_cookies()
+            && login::reason(&rejection).is_some()
+        {
+            // Or a login page that looks at it sends the browser back.
+            ctx.set_cookies
+                .extend(sources.removal(&self.request.headers));
         }
         // A browser cannot help sending what it was once given.
         if route.access == Access::Optional && is_stale(credential, &rejection) {

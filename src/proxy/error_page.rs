@@ -2,13 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::request_id::RequestId;
+use crate::config::{Brand, Config};
 use crate::rejection::Rejection;
 
-/// A page with the placeholders `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}` and
-/// `{{request_id}}`. Their values are escaped.
+/// A page with the placeholders `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}`,
+/// `{{request_id}}`, `{{brand}}`, `{{accent}}` and `{{sign_in}}`. Their values are escaped.
 #[derive(Debug)]
-pub struct ErrorPage(Vec<Part>);
+pub struct ErrorPage {
+    parts: Vec<Part>,
+    /// Name and logo of the site, as HTML.
+    brand: String,
+    /// A color.
+    accent: String,
+    /// The path that ends a session.
+    logout: String,
+}
+
+/// What a page says about signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// The address of the login page.
+    pub location: String,
+    /// The path that was asked for.
+    pub target: String,
+    /// The login page has sent the browser back again and again.
+    pub is_circle: bool,
+}
 
 #[derive(Debug)]
 enum Part {
@@ -23,13 +46,26 @@ enum Told {
     Detail,
     Code,
     RequestId,
+    Brand,
+    Accent,
+    SignIn,
 }
 
 impl ErrorPage {
-    /// Reads a file, or takes the gateway's own page.
-    pub fn load(file: Option<&Path>) -> Result<Self, ErrorPageError> {
+    /// Reads the files that the configuration names, or takes the gateway's own page.
+    pub fn load(config: &Config) -> Result<Self, ErrorPageError> {
+        let color = config.brand.color.as_ref();
+        Ok(Self {
+            parts: Self::parts(config.error_page.as_deref())?,
+            brand: brand(&config.brand)?,
+            accent: color.map_or(ACCENT, |color| color.as_str()).to_owned(),
+            logout: format!("{}/logout", config.api_prefix.trim_end_matches('/')),
+        })
+    }
+
+    fn parts(file: Option<&Path>) -> Result<Vec<Part>, ErrorPageError> {
         let Some(file) = file else {
-            return Self::parse(SELF_ISSUED).map_err(|error| error.of(Path::new("error.html")));
+            return parse(SELF_ISSUED).map_err(|error| error.of(Path::new("error.html")));
         };
         let text = std::fs::read_to_string(file).map_err(|error| ErrorPageError::Read {
             file: file.to_owned(),
@@ -38,13 +74,13 @@ impl ErrorPage {
         if text.len() > LARGEST {
             return Err(ErrorPageError::TooLarge(file.to_owned()));
         }
-        Self::parse(&text).map_err(|error| error.of(file))
+        parse(&text).map_err(|error| error.of(file))
     }
 
     /// The page for a refusal.
-    pub fn render(&self, rejection: &Rejection, id: RequestId) -> String {
+    pub fn render(&self, rejection: &Rejection, id: RequestId, sign_in: Option<&SignIn>) -> String {
         let mut page = String::new();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Html(html) => page.push_str(html),
                 Part::Told(Told::Status) => page.push_str(rejection.status.as_str()),
@@ -52,31 +88,95 @@ impl ErrorPage {
                 Part::Told(Told::Detail) => escape(rejection.code.text(), &mut page),
                 Part::Told(Told::Code) => escape(rejection.code.as_str(), &mut page),
                 Part::Told(Told::RequestId) => escape(&id.to_string(), &mut page),
+                Part::Told(Told::Brand) => page.push_str(&self.brand),
+                Part::Told(Told::Accent) => page.push_str(&self.accent),
+                Part::Told(Told::SignIn) => {
+                    if let Some(sign_in) = sign_in {
+                        self.push_sign_in(sign_in, &mut page);
+                    }
+                }
             }
         }
         page
     }
 
-    fn parse(text: &str) -> Result<Self, Unknown> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, from)) = rest.split_once("{{") {
-            let Some((name, after)) = from.split_once("}}") else {
-                return Err(Unknown(String::new()));
-            };
-            parts.push(Part::Html(before.to_owned()));
-            parts.push(Part::Told(match name.trim() {
-                "status" => Told::Status,
-                "title" => Told::Title,
-                "detail" => Told::Detail,
-                "code" => Told::Code,
-                "request_id" => Told::RequestId,
-                other => return Err(Unknown(other.chars().take(SHOWN).collect())),
-            }));
-            rest = after;
+    /// A link to the login page; in a circle also the way out of it.
+    fn push_sign_in(&self, sign_in: &SignIn, page: &mut String) {
+        if sign_in.is_circle {
+            page.push_str(
+                "<p>The sign-in page sends you back here, because it takes you for signed in. \
+                Sign out first.</p><form method=\"post\" action=\"",
+            );
+            escape(&self.logout, page);
+            page.push_str("\"><input type=\"hidden\" name=\"return_to\" value=\"");
+            escape(&sign_in.target, page);
+            page.push_str("\"><button>Sign out</button></form>");
         }
-        parts.push(Part::Html(rest.to_owned()));
-        Ok(Self(parts))
+        page.push_str("<p><a href=\"");
+        escape(&sign_in.location, page);
+        page.push_str("\">Sign in</a></p>");
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Part>, Unknown> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once("{{") {
+        let Some((name, after)) = from.split_once("}}") else {
+            return Err(Unknown(String::new()));
+        };
+        parts.push(Part::Html(before.to_owned()));
+        parts.push(Part::Told(match name.trim() {
+            "status" => Told::Status,
+            "title" => Told::Title,
+            "detail" => Told::Detail,
+            "code" => Told::Code,
+            "request_id" => Told::RequestId,
+            "brand" => Told::Brand,
+            "accent" => Told::Accent,
+            "sign_in" => Told::SignIn,
+            other => return Err(Unknown(other.chars().take(SHOWN).collect())),
+        }));
+        rest = after;
+    }
+    parts.push(Part::Html(rest.to_owned()));
+    Ok(parts)
+}
+
+/// Name and logo as HTML; the logo is in it, since the page may load nothing.
+fn brand(brand: &Brand) -> Result<String, ErrorPageError> {
+    let mut html = String::new();
+    if let Some(file) = &brand.logo {
+        let failed = |error: String| ErrorPageError::Logo {
+            file: file.clone(),
+            error,
+        };
+        let kind = file.extension().and_then(|extension| extension.to_str());
+        let kind = match kind.map(str::to_ascii_lowercase).as_deref() {
+            Some("svg") => "svg+xml",
+            Some("png") => "png",
+            Some("jpg" | "jpeg") => "jpeg",
+            Some("gif") => "gif",
+            Some("webp") => "webp",
+            _ => return Err(failed("not an SVG, PNG, JPEG, GIF or WebP file".to_owned())),
+        };
+        let logo = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        if logo.len() > LARGEST_LOGO {
+            return Err(failed("larger than 64 KiB".to_owned()));
+        }
+        let logo = STANDARD.encode(logo);
+        html.push_str(&format!(
+            "<img src=\"data:image/{kind};base64,{logo}\" alt=\"\" height=\"40\">"
+        ));
+    }
+    if let Some(name) = &brand.name {
+        html.push_str("<span>");
+        escape(name, &mut html);
+        html.push_str("</span>");
+    }
+    match html.is_empty() {
+        true => Ok(html),
+        false => Ok(format!("<p class=\"brand\">{html}</p>")),
     }
 }
 
@@ -91,13 +191,21 @@ pub enum ErrorPageError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The logo is no picture for the page.
+    #[error("`brand.logo` {}: {error}", file.display())]
+    Logo {
+        /// The path of the file.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: String,
+    },
     /// Larger than 256 KiB.
     #[error("`error_page` {}: larger than 256 KiB", .0.display())]
     TooLarge(PathBuf),
     /// An unknown placeholder.
     #[error(
-        "`error_page` {}: unknown placeholder `{name}`; expected status, title, detail, code or \
-         request_id between `{{{{` and `}}}}`",
+        "`error_page` {}: unknown placeholder `{name}`; expected status, title, detail, code, \
+         request_id, brand, accent or sign_in between `{{{{` and `}}}}`",
         file.display()
     )]
     Unknown {
@@ -135,51 +243,11 @@ fn escape(text: &str, page: &mut String) {
 const SELF_ISSUED: &str = include_str!("../../templates/error.html");
 /// Pages are sent for each refusal.
 const LARGEST: usize = 256 << 10;
+/// It is part of every page.
+const LARGEST_LOGO: usize = 64 << 10;
+const ACCENT: &str = "#2f5fd0";
 /// How much of an unknown name is repeated in a message.
 const SHOWN: usize = 40;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proxy::request_id::RequestIds;
-    use crate::rejection::Code;
-
-    fn rendered(page: &ErrorPage) -> String {
-        let rejection = Rejection::new(Code::UpstreamFailed, "secret_reason");
-        page.render(&rejection, RequestIds::new().next())
-    }
-
-    #[test]
-    fn tells_what_problem_details_tell() {
-        let page = rendered(&ErrorPage::load(None).unwrap());
-        for told in ["502", "Bad Gateway", "The upstream could not be reached."] {
-            assert!(page.contains(told), "{told} in {page}");
-        }
-        assert!(!page.contains("{{") && !page.contains("secret_reason"));
-    }
-
-    #[test]
-    fn a_file_is_read_strictly() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("error.html");
-        let read = |text: &str| {
-            std::fs::write(&file, text).unwrap();
-            ErrorPage::load(Some(&file)).map_err(|error| error.to_string())
-        };
-        let page = read("<b>{{ status }}</b> {code}").unwrap();
-        assert_eq!(rendered(&page), "<b>502</b> {code}");
-        for wrong in ["{{stauts}}", "{{ status }", "{{reason}}", "{{"] {
-            assert!(read(wrong).unwrap_err().contains("unknown placeholder"));
-        }
-        assert!(read(&"x".repeat(LARGEST)).is_ok());
-        assert!(read(&"x".repeat(LARGEST + 1)).is_err());
-        assert!(ErrorPage::load(Some(&folder.path().join("none"))).is_err());
-    }
-
-    #[test]
-    fn escapes() {
-        let mut page = String::new();
-        escape("<a href='x'>\"&", &mut page);
-        assert_eq!(page, "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
-    }
-}
+mod tests;

@@ -27,6 +27,7 @@ use crate::route::Route;
 
 mod openapi;
 mod original;
+pub mod recipe;
 
 pub use openapi::openapi;
 
@@ -78,8 +79,8 @@ pub async fn serve(
     let outcome = decide(metrics, asked, peer, ctx).await;
     match outcome {
         Ok(fields) => {
-            let cookie = ctx.set_cookie.take();
-            grant(session, &fields, ctx, cookie).await?;
+            let cookies = std::mem::take(&mut ctx.set_cookies);
+            grant(session, &fields, ctx, cookies).await?;
             Ok(StatusCode::OK)
         }
         Err(Denied {
@@ -134,11 +135,14 @@ async fn decide(
         }
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
-            let login = login::location(request, &rejection, is_https, ctx);
+            let mut login = login::location(request, &rejection, is_https, ctx);
+            if original.only_401_and_403 {
+                // nginx takes a redirect for a failure, and may redirect by itself.
+                ctx.login_for_proxy = login.take();
+            }
             Err(Denied {
                 rejection: original.answerable(rejection),
-                // nginx takes a redirect for a failure.
-                login: login.filter(|_| !original.only_401_and_403),
+                login,
             })
         }
     }
@@ -165,7 +169,12 @@ fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<He
     let takes_bearer = route.is_none_or(Route::takes_bearer);
     let mut upstream = original.clone();
     let exchange = &ctx.snapshot.exchange;
-    rewrite.strip(&mut upstream, takes_bearer, |text| exchange.knows(text));
+    let kept = route.map_or(&[][..], |route| &route.forwards_cookies_of);
+    let sources = &ctx.snapshot.proxy.token_sources;
+    let is_kept = |name: &[u8]| sources.is_cookie_of(kept, name);
+    rewrite.strip(&mut upstream, takes_bearer, is_kept, |text| {
+        exchange.knows(text)
+    });
     header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();
@@ -205,14 +214,14 @@ async fn grant(
     session: &mut Session,
     fields: &HeaderMap,
     ctx: &RequestContext,
-    cookie: Option<HeaderValue>,
+    cookies: Vec<HeaderValue>,
 ) -> pingora::Result<()> {
     let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 4))?;
     for (name, value) in fields {
         response.append_header(name, value)?;
     }
-    if let Some(cookie) = cookie {
-        response.insert_header(SET_COOKIE, cookie)?;
+    for cookie in cookies {
+        response.append_header(SET_COOKIE, cookie)?;
     }
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(CONTENT_LENGTH, 0)?;

@@ -97,11 +97,13 @@ impl Rewrite {
 
     /// Takes out what must not go further. `is_known` says whether a text is a token, verified or
     /// not, that names a configured issuer or the gateway as its issuer; it is asked only for
-    /// texts of three parts. `takes_bearer`: the route looks for tokens in `Authorization`.
+    /// texts of three parts. `takes_bearer`: the route looks for tokens in `Authorization`. `is_kept`:
+    /// whether a cookie by this name stays, of an issuer or not.
     pub fn strip(
         &self,
         request: &mut RequestHeader,
         takes_bearer: bool,
+        is_kept: impl Fn(&[u8]) -> bool,
         is_known: impl Fn(&str) -> bool,
     ) {
         let leaving: Vec<HeaderName> = request
@@ -133,10 +135,11 @@ impl Rewrite {
                     .cookies
                     .binary_search_by(|own| (**own).cmp(name))
                     .is_ok();
-            is_named
+            let is_taken = is_named
                 || is_chunk(name)
                 || is_companion(name)
-                || copies::carry_token(value, &is_known)
+                || copies::carry_token(value, &is_known);
+            is_taken && !is_kept(name)
         };
         match cookie::without(&request.headers, is_taken) {
             Remaining::Unchanged => {}
@@ -191,7 +194,7 @@ pub enum RewriteError {
 }
 
 /// The fields in which some route tells of a session, so that upstreams believe them.
-fn identity_names(config: &Config) -> impl Iterator<Item = &str> {
+pub(super) fn identity_names(config: &Config) -> impl Iterator<Item = &str> {
     let of_routes = config
         .routes
         .iter()
@@ -241,7 +244,7 @@ fn has_scheme(field: &[u8], scheme: &str) -> bool {
 }
 
 /// Fields that only the gateway may set, whether it does under this configuration or not.
-const OWN_FIELDS: &[&str] = &[
+pub(super) const OWN_FIELDS: &[&str] = &[
     "x-platform-session",
     "x-vestibule-session",
     "x-vestibule-user",

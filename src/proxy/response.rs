@@ -57,7 +57,7 @@ pub(super) fn rewrite(
         response.remove_header(&TRANSFER_ENCODING);
     }
     let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
-    set_cookie::keep_ours(response, own_cookies, ctx.set_cookie.take())?;
+    set_cookie::keep_ours(response, own_cookies, std::mem::take(&mut ctx.set_cookies))?;
     ctx.connection.add_hsts(response)?;
     response.insert_header(REQUEST_ID, ctx.id.header())
 }

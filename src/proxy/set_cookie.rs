@@ -9,7 +9,7 @@ use pingora::http::ResponseHeader;
 pub(super) fn keep_ours(
     response: &mut ResponseHeader,
     names: &[&str],
-    ours: Option<HeaderValue>,
+    ours: Vec<HeaderValue>,
 ) -> Result<()> {
     let fields = response.headers.get_all(SET_COOKIE);
     let sets_ours = |field: &HeaderValue| sets_any(field, names);
@@ -24,10 +24,12 @@ pub(super) fn keep_ours(
             response.append_header(SET_COOKIE, field)?;
         }
     }
-    let Some(ours) = ours else {
+    if ours.is_empty() {
         return Ok(());
-    };
-    response.append_header(SET_COOKIE, ours)?;
+    }
+    for field in ours {
+        response.append_header(SET_COOKIE, field)?;
+    }
     let caching = response.headers.get(CACHE_CONTROL);
     let is_private = caching.is_some_and(|field| {
         let text = field.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -79,7 +81,7 @@ mod tests {
         keep_ours(
             &mut response,
             OURS,
-            Some(HeaderValue::from_static("vestibule=ours")),
+            vec![HeaderValue::from_static("vestibule=ours")],
         )
         .unwrap();
         let fields: Vec<_> = response.headers.get_all(SET_COOKIE).iter().collect();
@@ -91,12 +93,12 @@ mod tests {
     fn without_a_cookie_of_ours_caching_is_the_upstreams() {
         let mut response = ResponseHeader::build(200, None).unwrap();
         response.append_header("Cache-Control", "public").unwrap();
-        keep_ours(&mut response, OURS, None).unwrap();
+        keep_ours(&mut response, OURS, Vec::new()).unwrap();
         assert_eq!(response.headers["cache-control"], "public");
         keep_ours(
             &mut response,
             OURS,
-            Some(HeaderValue::from_static("vestibule=ours")),
+            vec![HeaderValue::from_static("vestibule=ours")],
         )
         .unwrap();
         assert_eq!(response.headers["cache-control"], "private");

@@ -151,7 +151,7 @@ impl ProxySettings {
         Ok(Self {
             rewrite: Rewrite::new(config, &token_sources)?,
             varying: Varying::new(token_sources.fields()),
-            error_page: ErrorPage::load(config.error_page.as_deref())?,
+            error_page: ErrorPage::load(config)?,
             token_sources,
             counters,
             own_route,

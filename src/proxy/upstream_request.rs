@@ -32,10 +32,13 @@ pub(super) fn rewrite(
     if let Some(target) = &ctx.target {
         request.set_raw_path(target)?;
     }
-    snapshot
-        .proxy
-        .rewrite
-        .strip(request, route.takes_bearer(), |text| exchange.knows(text));
+    let sources = &snapshot.proxy.token_sources;
+    snapshot.proxy.rewrite.strip(
+        request,
+        route.takes_bearer(),
+        |name| sources.is_cookie_of(&route.forwards_cookies_of, name),
+        |text| exchange.knows(text),
+    );
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
     snapshot

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::listener::Tls;
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Metrics;
-use crate::proxy::error_page::ErrorPage;
+use crate::proxy::error_page::{ErrorPage, ErrorPageError};
 use crate::resources::Descriptors;
 use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyFileError, files as key_files};
@@ -144,8 +144,12 @@ fn upstream_tls_key(tls: &upstream::settings::Tls, file: &Path) -> &'static str 
 }
 
 fn error_page(config: &Config) -> Option<Diagnostic> {
-    let error = ErrorPage::load(config.error_page.as_deref()).err()?;
-    Some(Diagnostic::error("error_page", error.to_string()))
+    let error = ErrorPage::load(config).err()?;
+    let at = match error {
+        ErrorPageError::Logo { .. } => "brand.logo",
+        _ => "error_page",
+    };
+    Some(Diagnostic::error(at, error.to_string()))
 }
 
 fn signing_keys(config: &Config) -> Vec<Diagnostic> {

@@ -42,6 +42,10 @@ pub struct Settings {
     #[serde(default = "five_seconds", with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub queue_timeout: Duration,
+    /// The name of the issuer that runs these servers, if one does. Routes to them may forward its
+    /// cookie (`forward_issuer_cookie`) without a warning.
+    #[serde(default)]
+    pub issuer: Option<String>,
     /// How requests are distributed.
     #[serde(default)]
     pub balance: Balance,

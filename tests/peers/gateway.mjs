@@ -36,6 +36,7 @@ export async function startGateway(settings, access = {}) {
     throw error;
   }
   return {
+    file,
     url: `http://${address}`,
     admin: `http://${admin}`,
     issuer: `http://${address}/_vestibule`,

@@ -1,5 +1,7 @@
 //! The result of a test of a token, as pages show it.
 
+use serde_json::Value;
+
 use crate::jwks::KeysStatus;
 use crate::jwt::{Explanation, Verdict};
 
@@ -26,6 +28,11 @@ impl TestResult {
             only_off,
             keys,
         }
+    }
+
+    /// A part of the token, for people.
+    pub(super) fn pretty(&self, part: &Value) -> String {
+        format!("{part:#}")
     }
 
     /// The verdict in a few words.

@@ -78,6 +78,10 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
         let message = "`methods` names some, so leave one of the two out";
         found.push(Diagnostic::error(at("any_method"), message));
     }
+    for (place, name) in route.forward_issuer_cookie.iter().enumerate() {
+        let at = at(&format!("forward_issuer_cookie[{place}]"));
+        found.extend(forwarded_cookie(name, route, config).map(|fault| fault.under(at)));
+    }
     if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
         found.push(Diagnostic::error(at("replace_prefix"), fault));
     }
@@ -157,6 +161,46 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
                 format!("no upstream is named `{}`", route.upstream),
             )
         });
+    }
+}
+
+/// What is to be said of an issuer's cookie that a route forwards.
+fn forwarded_cookie(name: &str, route: &Route, config: &Config) -> Option<Forwarded> {
+    let Some(issuer) = config.issuers.iter().find(|issuer| issuer.name == *name) else {
+        let known: Vec<&str> = config.issuers.iter().map(|it| it.name.as_str()).collect();
+        let hint = choice(name, &known);
+        return Some(Forwarded::Unknown(
+            format!("no issuer is named `{name}`"),
+            hint,
+        ));
+    };
+    if issuer.cookie_name.is_none() {
+        let message = "this issuer has no `cookie_name`, so there is nothing to forward";
+        return Some(Forwarded::Unknown(message.to_owned(), None));
+    }
+    let upstream = config.upstreams.get(&route.upstream)?;
+    (upstream.issuer.as_ref() != Some(&issuer.name)).then_some(Forwarded::Foreign)
+}
+
+/// A fault of `forward_issuer_cookie`.
+enum Forwarded {
+    Unknown(String, Option<String>),
+    Foreign,
+}
+
+impl Forwarded {
+    fn under(self, at: String) -> Diagnostic {
+        match self {
+            Self::Unknown(message, hint) => Diagnostic {
+                hint,
+                ..Diagnostic::error(at, message)
+            },
+            Self::Foreign => Diagnostic::warning(
+                at,
+                "the upstream gets the issuer's token, with which it can act as the user anywhere",
+            )
+            .hint("if these servers are the issuer's own, set the upstream's `issuer` to its name"),
+        }
     }
 }
 

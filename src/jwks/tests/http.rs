@@ -34,7 +34,7 @@ fn settings(changes: Value) -> IssuerSettings {
 async fn fetch(settings: &IssuerSettings) -> Result<Answer, FetchError> {
     install_crypto();
     let source = configured::source(
-        &settings.key_settings(),
+        &IssuerKeys::new(settings.key_settings()),
         &Arc::default(),
         &Clients::default(),
     )
@@ -229,7 +229,7 @@ async fn validators_are_of_the_address_that_they_came_from() {
 
 fn source_of(settings: &IssuerSettings) -> Arc<dyn Source> {
     let source = configured::source(
-        &settings.key_settings(),
+        &IssuerKeys::new(settings.key_settings()),
         &Arc::default(),
         &Clients::default(),
     );
@@ -366,7 +366,7 @@ async fn discovery_leads_to_the_keys_of_that_issuer_alone() {
         settings.jwks.rediscover_interval = humantime::parse_duration(interval).unwrap();
         install_crypto();
         let source = configured::source(
-            &settings.key_settings(),
+            &IssuerKeys::new(settings.key_settings()),
             &Arc::default(),
             &Clients::default(),
         )

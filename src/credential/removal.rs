@@ -1,0 +1,107 @@
+//! Deleting issuers' cookies in browsers.
+//!
+//! A browser deletes a cookie for whoever names it, its domain and its path. So the gateway can where
+//! the configuration says with which ones an issuer sets its cookie.
+
+use cookie::Cookie;
+use cookie::time::Duration;
+use http::{HeaderMap, HeaderValue};
+
+use super::cookie as request_cookie;
+use super::token_sources::TokenSources;
+
+impl TokenSources {
+    /// The `Set-Cookie` fields that delete those of the issuers' cookies which a request has, in both
+    /// spellings: of the host alone, and of its domain. None where it is not known how they are set.
+    pub fn removal(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let mut fields = Vec::new();
+        for place in &self.cookies {
+            let Some(scope) = &place.scope else { continue };
+            let mut names: Vec<&str> = request_cookie::named(headers)
+                .filter_map(|(name, _)| std::str::from_utf8(name).ok())
+                .filter(|name| place.name.is(name.as_bytes()))
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names.truncate(MOST);
+            for name in names {
+                fields.extend(removal(name, &scope.path, None));
+                if let Some(domain) = &scope.domain
+                    && !name.starts_with("__Host-")
+                {
+                    fields.extend(removal(name, &scope.path, Some(domain)));
+                }
+            }
+        }
+        fields
+    }
+
+    /// Whether issuers' cookies are deleted when a login is over.
+    pub fn clears_issuers_cookies(&self) -> bool {
+        self.clears
+    }
+}
+
+fn removal(name: &str, path: &str, domain: Option<&str>) -> Option<HeaderValue> {
+    let mut cookie = Cookie::build((name, ""))
+        .path(path)
+        // The prefixes demand it (RFC 6265bis section 4.1.3); elsewhere it may be missing.
+        .secure(name.starts_with("__Host-") || name.starts_with("__Secure-"))
+        .max_age(Duration::ZERO);
+    if let Some(domain) = domain {
+        cookie = cookie.domain(domain);
+    }
+    HeaderValue::from_str(&cookie.to_string()).ok()
+}
+
+/// How many cookies of one issuer are deleted at once; one in chunks has a few.
+const MOST: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use http::header::COOKIE;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn deletes_what_is_there_in_both_spellings() {
+        let config: Config = serde_json::from_value(json!({
+            "public_url": "https://app.example.com", "listeners": [],
+            "issuers": [
+                { "name": "a", "iss": "https://a", "jwks_url": "https://a/k", "cookie_name": "tok",
+                  "cookie_domain": ".example.com", "cookie_path": "/" },
+                { "name": "b", "iss": "https://b", "jwks_url": "https://b/k", "cookie_name": "other" },
+                { "name": "c", "iss": "https://c", "jwks_url": "https://c/k",
+                  "cookie_name": "__Secure-c", "cookie_path": "/app" },
+            ],
+        }))
+        .unwrap();
+        let sources = TokenSources::new(&config).unwrap();
+        let removed = |cookies: &'static str| {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookies))]);
+            let fields = sources.removal(&headers).into_iter();
+            let fields = fields.map(|field| field.to_str().unwrap().to_owned());
+            fields.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            removed("x=1; tok=a; tok=b; other=1"),
+            [
+                "tok=; Path=/; Max-Age=0",
+                "tok=; Path=/; Domain=example.com; Max-Age=0"
+            ]
+            .map(|field| sorted(field)),
+        );
+        assert_eq!(
+            removed("__Secure-c=1"),
+            [sorted("__Secure-c=; Path=/app; Secure; Max-Age=0")]
+        );
+        assert!(removed("other=1; tokx=1").is_empty());
+    }
+
+    /// In the order in which the crate writes attributes.
+    fn sorted(field: &str) -> String {
+        Cookie::parse(field.to_owned()).unwrap().to_string()
+    }
+}

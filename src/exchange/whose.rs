@@ -1,0 +1,54 @@
+//! Whose tokens are, without opening a session.
+
+use std::borrow::Cow;
+
+use super::Exchange;
+use crate::clock::UnixTime;
+use crate::credential::Credential;
+use crate::identity::Client;
+use crate::jwt::Unverified;
+
+impl Exchange {
+    /// Whether tokens that hold name different users. Nothing comes of it: no user, no session.
+    pub async fn are_of_different_users(&self, tokens: &[Credential<'_>], client: &Client) -> bool {
+        let now = UnixTime::now();
+        let mut first = None;
+        for credential in tokens {
+            let attempt = client.address.filter(|_| credential.is_attempt());
+            if self.shared.rates.may_try(attempt).is_err() {
+                // Of what is not looked at, nobody can say that it is harmless.
+                return true;
+            }
+            let Some(user) = self.user_named_by(credential, now).await else {
+                continue;
+            };
+            match &first {
+                None => first = Some(user),
+                Some(first) if *first != user => return true,
+                Some(_) => {}
+            }
+        }
+        false
+    }
+
+    /// The user that a token stands for at its issuer; `None` when the token does not hold.
+    async fn user_named_by(
+        &self,
+        credential: &Credential<'_>,
+        now: UnixTime,
+    ) -> Option<(String, String)> {
+        let token = credential.token.expose();
+        let unverified = Unverified::parse(token, self.issuers.max_token_size());
+        let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
+        let iss = iss
+            .as_ref()
+            .map_or(Cow::Borrowed(""), |iss| Cow::Borrowed(iss.as_ref()));
+        if self.is_self_issued(&iss) {
+            let claims = self.shared.minter.read(token, now).ok()?;
+            return Some((iss.into_owned(), claims.sub.to_string()));
+        }
+        self.check_place(credential, &iss).ok()?;
+        let verified = self.verify(&unverified, now).await.ok()?;
+        Some((verified.iss().to_owned(), verified.subject().to_owned()))
+    }
+}
