@@ -15,9 +15,9 @@ use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::issuer;
-use crate::jwt::Verified;
+use crate::jwt::{EmailStatement, Verified};
 use crate::rejection::{Code, Rejection};
-use crate::store::{Provisioning, SessionClaims, SignIn, SignInRefusal};
+use crate::store::{EmailWithdrawal, Provisioning, SessionClaims, SignIn, SignInRefusal};
 
 /// What the configuration says about sessions and whose they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +106,11 @@ pub fn sign_in(
         issuer_name: verified.issuer().name().to_string(),
         sub: verified.subject().to_owned(),
         email: verified.verified_email().map(str::to_owned),
-        email_withdrawn: verified.takes_email_back(),
+        email_withdrawn: match verified.email() {
+            EmailStatement::Absent | EmailStatement::Verified(_) => EmailWithdrawal::None,
+            EmailStatement::Named(email) => EmailWithdrawal::Others(email.to_owned()),
+            EmailStatement::Withdrawn => EmailWithdrawal::All,
+        },
         link_by_email: policy.link_by_email.clone(),
         provisioning: match settings.provisioning {
             issuer::Provisioning::Auto => Provisioning::Auto,

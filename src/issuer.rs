@@ -111,8 +111,8 @@ pub struct IssuerSettings {
     /// Treat an address as verified if none of those claims is present. A claim that is not `true`
     /// still takes precedence.
     pub assume_email_verified: bool,
-    /// A token without any word on an address takes none back. Off: it does, like one whose address
-    /// is not verified.
+    /// A token without a claim about an address takes none back. Off: each token has to vouch for
+    /// the address, and one that does not takes it back.
     pub keep_absent_email: bool,
     /// Whether its users are created on first sign-in.
     pub provisioning: Provisioning,

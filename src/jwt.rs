@@ -32,7 +32,7 @@ pub use explain::{Content, Explanation, Pasted, Step, Verdict, explain, pasted};
 pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};
-pub use verified::Verified;
+pub use verified::{EmailStatement, Verified};
 pub use verify::{Unverified, verify, verify_assertion, verify_for};
 
 /// The unverified `iss` of a text, only for deciding what to strip. It is read leniently, since

@@ -51,7 +51,7 @@ pub use record::{
 };
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
-pub use sign_in::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+pub use sign_in::{EmailWithdrawal, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 pub use users::{NewUser, UserFilter, Users};
 
 /// Where records are kept.

@@ -197,10 +197,9 @@ pub(super) struct RawIssuer {
     #[serde(default, alias = "assumeEmailVerified")]
     #[schemars(extend("x-unsafe" = "addresses that nobody has verified count as verified"))]
     pub(super) assume_email_verified: bool,
-    /// A token without any claim about an address leaves the user's as it is, for issuers of which
-    /// only some tokens have one. Off: the address is taken back, as by a token whose address is not
-    /// verified.
-    #[serde(default)]
+    /// A token without a claim about an address leaves the user's as it is, as access tokens have
+    /// none. If `false`, each newer token has to vouch for the address; one that does not removes it.
+    #[serde(default = "yes")]
     pub(super) keep_absent_email: bool,
     /// Whether its users are created on first sign-in.
     #[serde(default)]

@@ -75,16 +75,15 @@ impl Verified {
     /// The address in the issuer's email claim, when the issuer vouches for it: each of the
     /// claims that say so and are there is the boolean `true`.
     pub fn verified_email(&self) -> Option<&str> {
-        verified_email(&self.claims, self.issuer.settings())
+        match self.email() {
+            EmailStatement::Verified(email) => Some(email),
+            _ => None,
+        }
     }
 
-    /// Whether the token takes back an address of before: it has none that the issuer vouches for,
-    /// unless it says nothing of addresses and the issuer is configured to mean nothing by that.
-    pub fn takes_email_back(&self) -> bool {
-        let settings = self.issuer.settings();
-        let says = std::iter::once(&settings.email_claim).chain(&settings.email_verified_claims);
-        let says_something = says.into_iter().any(|name| self.claims.at(name).is_some());
-        self.verified_email().is_none() && (says_something || !settings.keep_absent_email)
+    /// What the token says about the user's address.
+    pub fn email(&self) -> EmailStatement<'_> {
+        email(&self.claims, self.issuer.settings())
     }
 
     /// The claim that names the login at the provider.
@@ -111,15 +110,40 @@ impl fmt::Debug for Verified {
     }
 }
 
-fn verified_email<'a>(claims: &'a Claims, settings: &IssuerSettings) -> Option<&'a str> {
-    let email = claims.at(&settings.email_claim)?.as_str()?;
-    let mut told = false;
+/// What a token says about its user's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailStatement<'a> {
+    /// Nothing, which leaves what an earlier token said as it is.
+    Absent,
+    /// This one, for which the issuer vouches.
+    Verified(&'a str),
+    /// This one, and not whether it is verified.
+    Named(&'a str),
+    /// That there is none, or none that is verified.
+    Withdrawn,
+}
+
+/// An access token rarely has the claims of an ID token, so that a claim which is not there says
+/// nothing, unless the issuer is configured to repeat the address in each token.
+fn email<'a>(claims: &'a Claims, settings: &IssuerSettings) -> EmailStatement<'a> {
+    let email = claims.at(&settings.email_claim);
+    let email = email.map(|email| email.as_str().filter(|email| !email.is_empty()));
+    let mut vouched = None;
     for name in &settings.email_verified_claims {
         match claims.at(name) {
             None => {}
-            Some(Value::Bool(true)) => told = true,
-            Some(_) => return None,
+            Some(Value::Bool(true)) => vouched = vouched.or(Some(true)),
+            Some(_) => vouched = Some(false),
         }
     }
-    (!email.is_empty() && (told || settings.assume_email_verified)).then_some(email)
+    match (email, vouched) {
+        (_, Some(false)) | (Some(None), _) => EmailStatement::Withdrawn,
+        (Some(Some(email)), Some(true)) => EmailStatement::Verified(email),
+        (Some(Some(email)), None) if settings.assume_email_verified => {
+            EmailStatement::Verified(email)
+        }
+        _ if !settings.keep_absent_email => EmailStatement::Withdrawn,
+        (Some(Some(email)), None) => EmailStatement::Named(email),
+        (None, _) => EmailStatement::Absent,
+    }
 }

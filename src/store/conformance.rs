@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal, SignedIn, Store};
+use super::{
+    EmailWithdrawal, Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal, SignedIn,
+    Store,
+};
 use crate::clock::UnixTime;
 
 mod administration;
@@ -128,7 +131,7 @@ pub(super) fn token(sub: &str) -> SignIn {
         user_agent: None,
         claims: SessionClaims::default(),
         tell_key: false,
-        email_withdrawn: false,
+        email_withdrawn: EmailWithdrawal::None,
         now: NOON,
         durable_session: true,
     }

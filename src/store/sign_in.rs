@@ -50,13 +50,25 @@ pub struct SignIn {
     pub claims: SessionClaims,
     /// Tell other gateways when another key vouches for a session, because sessions end with keys.
     pub tell_key: bool,
-    /// The issuer calls no address of this token verified, which takes back what it said before.
-    pub email_withdrawn: bool,
+    /// What it takes back of addresses that the issuer said before.
+    pub email_withdrawn: EmailWithdrawal,
     /// The current time.
     pub now: UnixTime,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
     /// after a crash, and a session whose row was lost is opened again by the same token.
     pub durable_session: bool,
+}
+
+/// Which addresses a token without a verified one takes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EmailWithdrawal {
+    /// None.
+    #[default]
+    None,
+    /// All but this one, which it names without calling it verified.
+    Others(String),
+    /// All.
+    All,
 }
 
 /// Whether users are created on first sign-in.

@@ -33,8 +33,6 @@ before(async () => {
     issuers: [{
       name: 'provider',
       iss: provider.iss,
-      // Its access tokens carry no address, unlike its ID tokens.
-      keep_absent_email: true,
       discovery: true,
       aud: ['RS256', 'ES256', RESOURCE],
       cookie_name: COOKIE,

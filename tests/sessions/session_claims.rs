@@ -181,19 +181,22 @@ async fn a_rule_that_is_newer_than_the_session_refuses_until_a_token_is_seen() {
 
 #[tokio::test]
 async fn an_address_that_the_issuer_takes_back_is_told_no_longer() {
-    for (keeps, newer, told) in [
-        (
-            false,
-            json!({ "email": "a@acme.test", "email_verified": false }),
-            false,
-        ),
+    let unverified = json!({ "email": "a@acme.test", "email_verified": false });
+    for (strict, newer, told) in [
+        (false, unverified, false),
         (false, json!({ "email": "b@acme.test" }), false),
-        (false, json!({}), false),
-        (true, json!({}), true),
-        (true, json!({ "email_verified": false }), false),
+        (false, json!({ "email": "a@acme.test" }), true),
+        (false, json!({ "email": null }), false),
+        (false, json!({ "email_verified": false }), false),
+        (false, json!({ "email_verified": true }), true),
+        (false, json!({}), true),
+        (true, json!({}), false),
+        (true, json!({ "email": "a@acme.test" }), false),
     ] {
         let site = start(|config| {
-            config["issuers"][0]["keep_absent_email"] = json!(keeps);
+            if strict {
+                config["issuers"][0]["keep_absent_email"] = json!(false);
+            }
             config["forward"] = json!({"identity": { "X-Email": "{user.email}" }});
         })
         .await;

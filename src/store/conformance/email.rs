@@ -2,7 +2,7 @@
 
 use super::{Engine, ISSUER, NOON, OTHER_ISSUER, live, sid, token};
 use crate::clock::UnixTime;
-use crate::store::{CredentialFormat, SignIn};
+use crate::store::{CredentialFormat, EmailWithdrawal, SignIn};
 
 pub(super) async fn a_verified_address_makes_a_credential(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -47,14 +47,32 @@ pub(super) async fn the_issuers_newest_word_takes_an_address_back(engine: &dyn E
         ..request
     };
     let withdrawn = || SignIn {
-        email_withdrawn: true,
+        email_withdrawn: EmailWithdrawal::All,
         ..token("ada")
+    };
+    let named = |email: &str, at| {
+        let email_withdrawn = EmailWithdrawal::Others(email.to_owned());
+        issued(
+            SignIn {
+                email_withdrawn,
+                ..token("ada")
+            },
+            at,
+        )
     };
     let with = |email: &str, at| issued(with_email("ada", email), at);
     live(&*store, with("ada@example.com", 10)).await;
     for (request, email, changes) in [
         // An older word changes nothing.
         (issued(withdrawn(), 9), Some("ada@example.com"), false),
+        (
+            named("other@example.com", 9),
+            Some("ada@example.com"),
+            false,
+        ),
+        // No word, and the same address without a word on whether it is verified.
+        (issued(token("ada"), 11), Some("ada@example.com"), false),
+        (named("ADA@example.com", 12), Some("ada@example.com"), false),
         (issued(withdrawn(), 20), None, true),
         (issued(withdrawn(), 30), None, false),
         (with("ada@example.com", 19), None, false),
@@ -69,6 +87,7 @@ pub(super) async fn the_issuers_newest_word_takes_an_address_back(engine: &dyn E
             Some("lovelace@example.com"),
             true,
         ),
+        (named("ada@example.com", 60), None, true),
     ] {
         let signed_in = live(&*store, request.clone()).await;
         assert_eq!(signed_in.user.email(ISSUER), email, "{request:?}");

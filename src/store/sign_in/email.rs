@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::SignIn;
+use super::{EmailWithdrawal, SignIn};
 use crate::store::{Credential, CredentialFormat, User};
 
 /// An address as it is compared: only ASCII letters lose their case, because what else is the
@@ -30,8 +30,8 @@ pub(super) fn linkable(request: &SignIn, holder: Option<&User>) -> Option<User> 
 
 /// Lets the user's address follow the issuer's newest word. True: it belongs to another user.
 ///
-/// The word is an address, when the token has one that the issuer calls verified, and else that
-/// there is none. An older token than the one that said the last word says nothing.
+/// The word is an address, when the token has one that the issuer calls verified, and else what
+/// it takes back. An older token than the one that said the last word says nothing.
 pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&User>) -> bool {
     let address = request.email.as_deref().map(folded);
     let is_of_issuer =
@@ -40,11 +40,17 @@ pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&Us
         let own = held.email.as_deref().map(folded);
         own.is_some() && own == address
     };
-    let contradicts = |held: &Credential| is_of_issuer(held) && !same(held);
-    let says_other = match address {
-        Some(_) => !user.credentials.iter().any(same) || user.credentials.iter().any(contradicts),
-        None => request.email_withdrawn && user.credentials.iter().any(contradicts),
+    let is_taken_back = |held: &Credential| match (&address, &request.email_withdrawn) {
+        (Some(_), _) => !same(held),
+        (None, EmailWithdrawal::None) => false,
+        (None, EmailWithdrawal::Others(named)) => {
+            held.email.as_deref().map(folded) != Some(folded(named))
+        }
+        (None, EmailWithdrawal::All) => true,
     };
+    let contradicts = |held: &Credential| is_of_issuer(held) && is_taken_back(held);
+    let is_new = address.is_some() && !user.credentials.iter().any(same);
+    let says_other = is_new || user.credentials.iter().any(contradicts);
     if !says_other || !is_newest_word(user, request) {
         return false;
     }
