@@ -348,7 +348,7 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
         let authenticated = self
-            .authenticate(unverified, digest, client, now, Durable::User)
+            .authenticate(unverified, digest, client, now, Durable::User, None)
             .await?;
         let Authenticated {
             verified,
@@ -429,7 +429,7 @@ impl Exchange {
 }
 
 /// No header and payload that name an issuer are shorter.
-const SHORTEST_TOKEN: usize = 24;
+pub const SHORTEST_TOKEN: usize = 24;
 
 /// The `Retry-After` of responses while the store does not respond.
 const RETRY_STORE: Duration = Duration::from_secs(5);

@@ -126,6 +126,7 @@ pub fn sign_in(
         max_sessions: policy.max_sessions,
         client_address: None,
         user_agent: None,
+        uses: Vec::new(),
         claims: SessionClaims {
             issued_at: verified.issued_at(),
             expires_at: verified.expires_at(),
@@ -141,6 +142,9 @@ pub fn sign_in(
     }
 }
 
+/// Why a sign-in with a nonce that was used before is refused.
+pub const NONCE_SPENT: &str = "device_nonce_spent";
+
 impl From<SignInRefusal> for Rejection {
     fn from(refusal: SignInRefusal) -> Self {
         match refusal {
@@ -150,6 +154,8 @@ impl From<SignInRefusal> for Rejection {
             SignInRefusal::SignedOut => Self::new(Code::LoginRequired, "signed_out"),
             SignInRefusal::UserBlocked => Self::new(Code::Forbidden, "user_blocked"),
             SignInRefusal::UserDeleted => Self::new(Code::Forbidden, "user_deleted"),
+            SignInRefusal::UsedUp => Self::new(Code::TokenInvalid, NONCE_SPENT),
+            SignInRefusal::UsedOtherwise => Self::new(Code::TokenInvalid, "assertion_is_no_login"),
             SignInRefusal::UserUnknown => Self::new(Code::Forbidden, "user_unknown"),
         }
     }

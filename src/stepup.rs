@@ -154,7 +154,7 @@ pub async fn require(
     }
     if elevated.single_use {
         let id = elevated.jti.to_string();
-        if !exchange.consume_once("elevated", &id, elevated.exp).await? {
+        if !exchange.use_once("elevated", &id, elevated.exp).await? {
             return Err(refused("elevated_used"));
         }
     }

@@ -46,8 +46,8 @@ pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
     NotBefore, Once, Position, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias,
-    SessionClaims, SessionRecord, SigningAlgorithm, SigningKeyRecord, Tombstone, User, is_workload,
-    workload_id,
+    SessionClaims, SessionRecord, SigningAlgorithm, SigningKeyRecord, Tombstone, Use, Used, User,
+    is_workload, workload_id,
 };
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};

@@ -13,6 +13,7 @@ use crate::credential::Credential;
 use crate::exchange::{Exchange, Granted, Recipient, Session};
 use crate::identity::Client;
 use crate::rejection::Rejection;
+use crate::store::Once;
 
 /// The client of a call. Clones are of the same call.
 #[derive(Clone, Debug)]
@@ -126,7 +127,7 @@ impl ApiState {
         session
     }
 
-    /// Signs in with an external token.
+    /// Signs in with an external token, which uses `nonce` up.
     ///
     /// # Errors
     ///
@@ -136,11 +137,12 @@ impl ApiState {
         caller: &Caller,
         headers: &HeaderMap,
         credential: &Credential<'_>,
+        nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let begun = Instant::now();
         caller.presents(credential);
         let client = Client::new(caller.address, headers);
-        let granted = self.exchange.grant(credential, client).await;
+        let granted = self.exchange.grant(credential, client, nonce).await;
         caller.exchanged(begun);
         match &granted {
             Ok(Granted { account, .. }) => {

@@ -13,7 +13,8 @@ use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
 use crate::store::{
-    Digest, RevocationReason, SessionRecord, SignIn, SignInOutcome, SignInRefusal, SignedIn,
+    Digest, Once, RevocationReason, SessionRecord, SignIn, SignInOutcome, SignInRefusal, SignedIn,
+    Use,
 };
 
 /// An external token whose user has a live session.
@@ -37,7 +38,9 @@ pub(super) enum Durable {
 }
 
 impl Exchange {
-    /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or continues its session.
+    /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or
+    /// continues its session. All that the store has to write is one transaction, in which `nonce` is
+    /// used up as well.
     pub(super) async fn authenticate(
         &self,
         unverified: &Result<Unverified<'_>, Refusal>,
@@ -45,6 +48,7 @@ impl Exchange {
         client: Client,
         now: UnixTime,
         durable: Durable,
+        nonce: Option<Once>,
     ) -> Result<Authenticated, Rejection> {
         let verified = match self.verify(unverified, now).await {
             Ok(verified) => verified,
@@ -64,7 +68,6 @@ impl Exchange {
         if durable == Durable::Session {
             self.shared.rates.sign_in(&verified)?;
         }
-        self.consume_login(&verified).await?;
         let sid = self.sid_of(&verified, 0);
         let accepted_until = end_of(&verified, now);
         let token_end = match verified.issuer().settings().session_outlives_token {
@@ -76,6 +79,11 @@ impl Exchange {
             client_address: client.address,
             user_agent: client.user_agent,
             durable_session: asked.durable_session || durable == Durable::Session,
+            uses: nonce
+                .map(Use::once)
+                .into_iter()
+                .chain(self.login_use(&verified))
+                .collect(),
             ..asked
         };
         let settings = verified.issuer().settings();
@@ -158,6 +166,8 @@ impl Exchange {
                 }
                 SignInOutcome::Refused(refusal) => return Err(refusal.into()),
             };
+            // What is asked again has them.
+            request.uses.clear();
             self.count_created(&request.issuer_name, &signed_in);
             for sid in &signed_in.displaced {
                 self.shared.registry.end(*sid);

@@ -8,7 +8,7 @@ use crate::identity::Client;
 use crate::jwt::Unverified;
 use crate::rejection::{Code, Rejection};
 use crate::session::{SessionToken, Terms};
-use crate::store::{SessionRecord, User};
+use crate::store::{Once, SessionRecord, User};
 
 /// A user with a live session.
 #[derive(Clone, Debug)]
@@ -40,11 +40,12 @@ impl Exchange {
         &self,
         credential: &Credential<'_>,
         client: Client,
+        nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
         let attempt = client.address.filter(|_| credential.is_attempt());
         self.shared.rates.may_try(attempt)?;
-        self.try_grant(credential, digest, client)
+        self.try_grant(credential, digest, client, nonce)
             .await
             .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))
     }
@@ -54,6 +55,7 @@ impl Exchange {
         credential: &Credential<'_>,
         digest: TokenDigest,
         client: Client,
+        nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let token = credential.token.expose();
         let now = UnixTime::now();
@@ -64,7 +66,7 @@ impl Exchange {
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
         self.check_place(credential, iss.as_deref().unwrap_or_default())?;
         let authenticated = self
-            .authenticate(&unverified, digest, client, now, Durable::Session)
+            .authenticate(&unverified, digest, client, now, Durable::Session, nonce)
             .await?;
         let signed_in = authenticated.signed_in;
         Ok(Granted {

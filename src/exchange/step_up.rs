@@ -4,6 +4,7 @@ use super::Exchange;
 use crate::clock::UnixTime;
 use crate::jwt::{self, Verified};
 use crate::rejection::{Code, Rejection};
+use crate::store::{Digest, Once, Use, Used};
 
 impl Exchange {
     /// Verifies an assertion for a session that was opened by a token with this `iss`.
@@ -26,27 +27,21 @@ impl Exchange {
     ///
     /// It was used before, as an assertion or to sign in, or the store did not answer.
     pub async fn consume_assertion(&self, verified: &Verified, jti: &str) -> Result<(), Rejection> {
+        let usage = Use {
+            repeats: false,
+            ..use_as(verified, jti, ASSERTION, LOGIN)
+        };
+        let used = self.shared.store.use_up(usage).await;
         let refused = |reason| Err(Rejection::new(Code::TokenInvalid, reason));
-        let (id, until) = (use_id(verified, jti), accepted_until(verified));
-        if self.is_consumed(LOGIN, &id).await? {
-            return refused("assertion_signed_in");
-        }
-        if !self.consume_once(ASSERTION, &id, until).await? {
-            return refused("assertion_replayed");
-        }
-        // Both uses write first and then look at the other: of two at once, one at most succeeds.
-        match self.is_consumed(LOGIN, &id).await? {
-            true => refused("assertion_signed_in"),
-            false => Ok(()),
+        match used.map_err(|error| self.store_failed(&error))? {
+            Used::Now => Ok(()),
+            Used::Before => refused("assertion_replayed"),
+            Used::Otherwise => refused("assertion_signed_in"),
         }
     }
 
-    /// Notes that a token that could be an assertion signs in, so that it is none any more.
-    ///
-    /// # Errors
-    ///
-    /// It was used as an assertion, or the store did not answer.
-    pub(super) async fn consume_login(&self, verified: &Verified) -> Result<(), Rejection> {
+    /// What a token that could be an assertion uses up by signing in, so that it is none any more.
+    pub(super) fn login_use(&self, verified: &Verified) -> Option<Use> {
         let scope = verified.claims().text("scope").unwrap_or_default();
         let is_guarded = |scope: &str| {
             self.settings
@@ -56,20 +51,12 @@ impl Exchange {
         };
         let mut scopes = scope.split_ascii_whitespace().peekable();
         let could_be_assertion = scopes.peek().is_some() && scopes.all(is_guarded);
-        let Some(jti) = verified.token_id().filter(|_| could_be_assertion) else {
-            return Ok(());
-        };
-        let (id, until) = (use_id(verified, jti), accepted_until(verified));
-        self.consume_once(LOGIN, &id, until).await?;
-        match self.is_consumed(ASSERTION, &id).await? {
-            true => Err(Rejection::new(Code::TokenInvalid, "assertion_is_no_login")),
-            false => Ok(()),
-        }
-    }
-
-    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, Rejection> {
-        let consumed = self.shared.store.is_consumed(scope, id).await;
-        consumed.map_err(|error| self.store_failed(&error))
+        let jti = verified.token_id().filter(|_| could_be_assertion)?;
+        Some(Use {
+            // A token signs in as often as its user comes.
+            repeats: true,
+            ..use_as(verified, jti, LOGIN, ASSERTION)
+        })
     }
 
     /// Uses up `id` within `scope`; false when it was used before, at any gateway.
@@ -77,26 +64,30 @@ impl Exchange {
     /// # Errors
     ///
     /// The store did not answer.
-    pub async fn consume_once(
+    pub async fn use_once(
         &self,
         scope: &str,
         id: &str,
         until: UnixTime,
     ) -> Result<bool, Rejection> {
-        let spent = self.shared.store.consume_once(scope, id, until).await;
-        spent.map_err(|error| self.store_failed(&error))
+        let usage = Use::once(Once::new(scope, id, until));
+        let used = self.shared.store.use_up(usage).await;
+        Ok(used.map_err(|error| self.store_failed(&error))? == Used::Now)
     }
 }
 
-/// The name of a token among those of its issuer. A JSON list keeps the two apart, whatever characters
-/// they are of.
-fn use_id(verified: &Verified, jti: &str) -> String {
-    serde_json::json!([verified.iss(), jti]).to_string()
-}
-
-fn accepted_until(verified: &Verified) -> UnixTime {
-    let leeway = verified.issuer().settings().leeway;
-    verified.expires_at().plus(leeway)
+/// The use of a token for one purpose, which excludes the other one.
+fn use_as(verified: &Verified, jti: &str, purpose: &str, other: &str) -> Use {
+    // A token's name among those of its issuer. A JSON list keeps the two apart, whatever characters
+    // they are of.
+    let id = serde_json::json!([verified.iss(), jti]).to_string();
+    let until = verified
+        .expires_at()
+        .plus(verified.issuer().settings().leeway);
+    Use {
+        excludes: Some(Digest::of(&[other, &id])),
+        ..Use::once(Once::new(purpose, &id, until))
+    }
 }
 
 const ASSERTION: &str = "assertion";

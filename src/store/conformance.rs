@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
-    EmailWithdrawal, Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal, SignedIn,
-    Store,
+    EmailWithdrawal, Once, Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal,
+    SignedIn, Store, Use, Used,
 };
 use crate::clock::UnixTime;
 
@@ -22,6 +22,7 @@ mod maintenance;
 mod sessions;
 mod transfer;
 mod users;
+mod uses;
 
 /// An engine, with a place of its own for each case.
 #[async_trait]
@@ -102,6 +103,8 @@ cases![
     ledger::every_end_is_a_change,
     ledger::an_id_is_spent_once,
     ledger::an_end_and_its_id_go_together,
+    uses::a_sign_in_and_what_it_uses_up_go_together,
+    uses::one_purpose_excludes_the_other,
     ledger::the_audit_is_listed_newest_first,
     ledger::keys_and_settings_are_replaced_only_as_they_were_seen,
     maintenance::a_sweep_takes_out_only_what_is_past,
@@ -132,9 +135,16 @@ pub(super) fn token(sub: &str) -> SignIn {
         claims: SessionClaims::default(),
         tell_key: false,
         email_withdrawn: EmailWithdrawal::None,
+        uses: Vec::new(),
         now: NOON,
         durable_session: true,
     }
+}
+
+/// Uses an id up; false when it was used before.
+pub(super) async fn spend(store: &dyn Store, scope: &str, id: &str, until: UnixTime) -> bool {
+    let usage = Use::once(Once::new(scope, id, until));
+    store.use_up(usage).await.unwrap() == Used::Now
 }
 
 /// A stable id for a login's name.

@@ -12,8 +12,8 @@ use super::operations::operations;
 use super::{
     Activity, AuditRecord, Changes, Digest, End, Exported, Ledger, Maintenance, NewUser, Once,
     Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord, Sessions,
-    Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, User,
-    UserFilter, Users,
+    Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, Use,
+    Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 

@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{AuditRecord, Change, Page, PageRequest, Position, StoreError};
-use crate::clock::UnixTime;
+use super::{AuditRecord, Change, Page, PageRequest, Position, StoreError, Use, Used};
 
 /// Changes for gateways, the audit, and what may happen once.
 #[async_trait]
@@ -16,17 +15,8 @@ pub trait Ledger {
     /// The changes after those that were `read`, at most `limit`, in their order.
     async fn changes_since(&self, read: Position, limit: usize) -> Result<Changes, StoreError>;
 
-    /// Uses up `id` within `scope`; false when it was used before. It is forgotten some time
-    /// after `until`, when whatever it came with is no longer accepted anyway.
-    async fn consume_once(
-        &self,
-        scope: &str,
-        id: &str,
-        until: UnixTime,
-    ) -> Result<bool, StoreError>;
-
-    /// Whether `id` was used up within `scope`.
-    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, StoreError>;
+    /// Uses an id up, unless it was used up before or for what it excludes.
+    async fn use_up(&self, usage: Use) -> Result<Used, StoreError>;
 
     /// Adds a record to the audit.
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError>;

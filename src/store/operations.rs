@@ -53,8 +53,7 @@ macro_rules! operations {
                 }
             ] {
                 fn changes_since(read: Position, limit: usize) -> Changes;
-                fn consume_once(scope: &str, id: &str, until: UnixTime) -> bool;
-                fn is_consumed(scope: &str, id: &str) -> bool;
+                fn use_up(usage: Use) -> Used;
                 fn append_audit(record: AuditRecord) -> ();
                 fn audit(page: PageRequest) -> Page<AuditRecord>;
             }

@@ -10,7 +10,7 @@ mod signing_key;
 mod user;
 
 pub use ledger::{
-    AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone,
+    AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone, Use, Used,
 };
 pub(in crate::store) use session::is_before;
 pub use session::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Ended, SessionClaims, SessionRecord, User};
+use super::{Ended, SessionClaims, SessionRecord, Use, Used, User};
 use crate::clock::UnixTime;
 
 mod email;
@@ -52,6 +52,9 @@ pub struct SignIn {
     pub tell_key: bool,
     /// What it takes back of addresses that the issuer said before.
     pub email_withdrawn: EmailWithdrawal,
+    /// What it uses up, in the same transaction: a refused sign-in uses nothing up, and what was used
+    /// up before signs nobody in.
+    pub uses: Vec<Use>,
     /// The current time.
     pub now: UnixTime,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
@@ -131,4 +134,19 @@ pub enum SignInRefusal {
     UserDeleted,
     /// The user does not exist, and provisioning is `existing_only`.
     UserUnknown,
+    /// One of [`SignIn::uses`] was used up before.
+    UsedUp,
+    /// One of them was used up for what it excludes.
+    UsedOtherwise,
+}
+
+impl SignInRefusal {
+    /// Why a sign-in with this use is none.
+    pub(super) fn of(used: Used) -> Option<Self> {
+        match used {
+            Used::Now => None,
+            Used::Before => Some(Self::UsedUp),
+            Used::Otherwise => Some(Self::UsedOtherwise),
+        }
+    }
 }

@@ -383,6 +383,7 @@ async fn a_nonce_is_spent_by_one_signature() {
     let good = json!({ "jwt": sdk.site.acme.token().sign() });
     let forged = sdk.site.acme.token().forged_by(&Key::p256("acme-1")).sign();
     let bad = json!({ "jwt": forged });
+    let stranger = json!({ "jwt": sdk.site.acme.token().sub("stranger").sign() });
     for (nonce, signature, sent, body, status) in [
         (&*nonce, &foreign, 3, &good, 401),
         ("another", &foreign, 3, &good, 401),
@@ -391,6 +392,8 @@ async fn a_nonce_is_spent_by_one_signature() {
         (&nonce, &signature, 3, &bad, 422),
         (&nonce, &signature, 3, &good, 200),
         (&nonce, &signature, 3, &good, 401),
+        // A nonce that is spent makes nobody, either.
+        (&nonce, &signature, 3, &stranger, 401),
     ] {
         let fields = [
             ("x-dynamic-device-nonce", nonce),
@@ -403,6 +406,8 @@ async fn a_nonce_is_spent_by_one_signature() {
             seen(&answer);
         }
     }
+    let metrics = sdk.site.gateway.metrics().await;
+    assert_eq!(metrics.sum("vestibule_users_created_total", &[]), 1.0);
 
     // The same at a refresh, which looked at the credential last.
     let signed_in = sdk.signed_in(&sdk.site.acme.token().sign()).await;

@@ -191,7 +191,7 @@ async fn opened(
 ) -> Result<(Account, Terms), OAuthError> {
     // First, since what is refused opens no session.
     let scopes = part(&api.exchange.minter().scopes, asked)?;
-    let granted = api.grant(caller, headers, given).await;
+    let granted = api.grant(caller, headers, given, None).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         scopes: Some(scopes),

@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::SdkError;
 use crate::api::ApiState;
 use crate::clock::UnixTime;
+use crate::identity::NONCE_SPENT;
 use crate::rejection::{Code, Rejection};
+use crate::store::Once;
 
 /// The session's key: of the content, else of the header field.
 ///
@@ -70,6 +72,11 @@ pub fn check_signature(api: &ApiState, headers: &HeaderMap) -> Result<Option<Pro
 }
 
 impl Proof {
+    /// What a sign-in uses up, in the transaction that opens its session.
+    pub fn nonce(self) -> Once {
+        Once::new(SCOPE, &self.nonce, self.until)
+    }
+
     /// Uses the nonce up, as the last step before what it was shown for is answered: what a client
     /// asks for with a credential can be asked for again, should this fail.
     ///
@@ -78,9 +85,9 @@ impl Proof {
     /// It was used before, or the store did not answer.
     pub async fn use_up(self, api: &ApiState) -> Result<(), SdkError> {
         let Self { nonce, until } = self;
-        match api.exchange.consume_once("nonce", &nonce, until).await? {
+        match api.exchange.use_once(SCOPE, &nonce, until).await? {
             true => Ok(()),
-            false => Err(Rejection::new(Code::TokenInvalid, "device_nonce_spent").into()),
+            false => Err(Rejection::new(Code::TokenInvalid, NONCE_SPENT).into()),
         }
     }
 }
@@ -114,4 +121,6 @@ const SESSION_KEY: &str = "x-dyn-session-public-key";
 const NONCE: &str = "x-dynamic-device-nonce";
 const DEVICE_KEY: &str = "x-dynamic-device-publickey";
 const SIGNATURE: &str = "x-dynamic-device-signed-nonce";
+/// What spent nonces are kept as.
+const SCOPE: &str = "nonce";
 const COMPRESSED_POINT: usize = 33;

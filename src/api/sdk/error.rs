@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::document::refusals::Shown;
 use crate::credential::CredentialError;
+use crate::identity::NONCE_SPENT;
 use crate::rejection::{Code, Rejection};
 
 /// A refusal of an SDK's request. Beside the answer it carries the rejection, for the log.
@@ -35,6 +36,7 @@ impl SdkError {
     /// The external token was not accepted: what SDKs tell the app as `InvalidExternalAuthError`.
     pub fn invalid_external_auth(rejection: Rejection) -> Self {
         match rejection.code {
+            _ if rejection.reason == NONCE_SPENT => rejection.into(),
             Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired => {
                 Self {
                     rejection,

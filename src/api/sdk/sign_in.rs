@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::device::Proof;
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, body, cookie, device, example, refusals};
@@ -78,12 +79,9 @@ pub async fn sign_in(
         user_created,
         token_end,
     } = api
-        .grant(&caller, &headers, &credential)
+        .grant(&caller, &headers, &credential, proof.map(Proof::nonce))
         .await
         .map_err(SdkError::invalid_external_auth)?;
-    if let Some(proof) = proof {
-        proof.use_up(&api).await?;
-    }
     let terms = Terms {
         // The page that asked, if it is another than the gateway's own.
         audience: settings.page(&headers).map(str::to_owned),

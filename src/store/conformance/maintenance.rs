@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keys::key;
-use super::{Engine, HOUR, ISSUER, NOON, live, refused, sid, token};
+use super::{Engine, HOUR, ISSUER, NOON, live, refused, sid, spend, token};
 use crate::clock::UnixTime;
 use crate::store::{
     AuditRecord, Digest, Exported, PageRequest, RevocationReason, RevocationScope, SignIn,
@@ -33,11 +33,8 @@ pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
         .put_session_alias(Digest([2; 32]), sid("later"), NOON.plus(2 * HOUR))
         .await
         .unwrap();
-    store.consume_once("jti", "past", NOON).await.unwrap();
-    store
-        .consume_once("jti", "later", NOON.plus(2 * HOUR))
-        .await
-        .unwrap();
+    spend(&*store, "jti", "past", NOON).await;
+    spend(&*store, "jti", "later", NOON.plus(2 * HOUR)).await;
 
     // An hour's step of the clock takes nothing out: rows outlive their time by two.
     assert_eq!(sweep(&*store, NOON.plus(2 * HOUR)).await, 0);
@@ -49,8 +46,8 @@ pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
         store.user(user).await.unwrap().is_some(),
         "users are not swept"
     );
-    assert!(store.consume_once("jti", "past", NOON).await.unwrap());
-    assert!(!store.consume_once("jti", "later", NOON).await.unwrap());
+    assert!(spend(&*store, "jti", "past", NOON).await);
+    assert!(!spend(&*store, "jti", "later", NOON).await);
     let listed = store
         .sessions(None, PageRequest::first(9))
         .await
@@ -147,7 +144,7 @@ pub(super) async fn another_store_gets_everything(engine: &dyn Engine) {
     );
     let bob = live(&*store, token("bob")).await;
     assert!(!bob.user_created && !bob.session_created);
-    assert!(!store.consume_once("jti", "1", NOON).await.unwrap());
+    assert!(!spend(&*store, "jti", "1", NOON).await);
     let behind = store
         .session_alias(Digest([1; 32]), NOON)
         .await
@@ -212,7 +209,7 @@ pub(super) async fn fill(store: &Arc<dyn Store>) {
         .end_sessions(RevocationScope::User(ada), NOON)
         .await
         .unwrap();
-    store.consume_once("jti", "1", NOON).await.unwrap();
+    spend(&**store, "jti", "1", NOON).await;
     store.put_signing_key(key("a")).await.unwrap();
     store.put_setting("environment_id", "1").await.unwrap();
     let record = AuditRecord {

@@ -6,9 +6,9 @@ use tokio::sync::watch;
 use super::row::{decoded, latest_change, put_record, record, swept_changes};
 use super::table::{Range, Read, Row, Table, Transaction};
 use super::{Embedded, page};
-use crate::clock::UnixTime;
 use crate::store::{
     AuditRecord, Change, Changes, Digest, Ledger, Once, Page, PageRequest, Position, StoreError,
+    Use, Used,
 };
 
 #[async_trait]
@@ -40,19 +40,15 @@ impl Ledger for Embedded {
         })
     }
 
-    async fn consume_once(
-        &self,
-        scope: &str,
-        id: &str,
-        until: UnixTime,
-    ) -> Result<bool, StoreError> {
-        let once = Once::new(scope, id, until);
-        self.writer.write(move |tx| use_up(tx, once)).await
-    }
-
-    async fn is_consumed(&self, scope: &str, id: &str) -> Result<bool, StoreError> {
-        let key = Digest::of(&[scope, id]);
-        self.read(|rows| Ok(rows.get(Table::Spent, &key.0)?.is_some()))
+    async fn use_up(&self, usage: Use) -> Result<Used, StoreError> {
+        let write = move |tx: &mut Transaction<'_>| {
+            let used = used(tx, &usage)?;
+            if used == Used::Now {
+                use_up(tx, usage.once)?;
+            }
+            Ok(used)
+        };
+        self.writer.write(write).await
     }
 
     async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError> {
@@ -69,6 +65,23 @@ impl Ledger for Embedded {
             })
         })
     }
+}
+
+/// What would become of a use. Writes nothing.
+pub(super) fn used(tx: &mut impl Read, usage: &Use) -> Result<Used, StoreError> {
+    let mut is_spent = |id: &Digest| {
+        let row = tx.get(Table::Spent, &id.0)?;
+        Ok::<_, StoreError>(row.is_some())
+    };
+    if let Some(excluded) = &usage.excludes
+        && is_spent(excluded)?
+    {
+        return Ok(Used::Otherwise);
+    }
+    Ok(match !usage.repeats && is_spent(&usage.once.id)? {
+        true => Used::Before,
+        false => Used::Now,
+    })
 }
 
 /// Uses an id up; false when it was used before.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::first_sign_in::FirstSignIn;
+use super::ledger::{use_up, used};
 use super::row::{
     OF_USER, identity_key, indexed_user, latest_change, marks, put_record, put_session, put_user,
     record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,
@@ -16,12 +17,15 @@ use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
     ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope, SignIn,
-    SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
+    SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
 impl Users for Embedded {
     async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        if !request.uses.is_empty() {
+            return self.writer.write(move |tx| sign_in(tx, &request)).await;
+        }
         let decision = self.read(|rows| decided(rows, &request))?;
         if decision.is_settled() {
             return Ok(decision.outcome);
@@ -179,7 +183,17 @@ fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreErro
 }
 
 fn sign_in(tx: &mut Transaction<'_>, request: &SignIn) -> Result<SignInOutcome, StoreError> {
+    for usage in &request.uses {
+        if let Some(refusal) = SignInRefusal::of(used(tx, usage)?) {
+            return Ok(SignInOutcome::Refused(refusal));
+        }
+    }
     let decision = decided(tx, request)?;
+    if matches!(decision.outcome, SignInOutcome::Live(_)) {
+        for usage in &request.uses {
+            use_up(tx, usage.once)?;
+        }
+    }
     if let Some(user) = &decision.user {
         put_user(tx, user)?;
     }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::first_sign_in::{self, FirstSignIn};
+use super::ledger::{put_use, used};
 use super::maintenance::put_tombstone;
 use super::row::{
     column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
@@ -20,12 +21,18 @@ use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide};
 use crate::store::{
     ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope,
-    SessionRecord, SignIn, SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
+    SessionRecord, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, Use, User,
+    UserFilter, Users,
 };
 
 #[async_trait]
 impl Users for Postgres {
     async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        if !request.uses.is_empty() {
+            return self
+                .write(request, |tx, request| Box::pin(sign_in(tx, request)))
+                .await;
+        }
         let decision = self
             .read(request.clone(), |on, request| {
                 Box::pin(decided(on, request))
@@ -309,6 +316,11 @@ async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure
     rows(tx.on(), lock, &[&keys, &request.sid]).await?;
 
     let decision = decided(tx.on(), request).await?;
+    if matches!(decision.outcome, SignInOutcome::Live(_))
+        && let Some(refusal) = use_up(tx, &request.uses).await?
+    {
+        return Ok(SignInOutcome::Refused(refusal));
+    }
     if let Some(user) = &decision.user {
         put_user(tx, user).await?;
     }
@@ -319,6 +331,21 @@ async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure
         record_change(tx, request.now, change).await?;
     }
     Ok(decision.outcome)
+}
+
+/// Uses all of it up, or nothing.
+async fn use_up(tx: &Tx<'_>, uses: &[Use]) -> Result<Option<SignInRefusal>, Failure> {
+    for usage in uses {
+        if let Some(refusal) = SignInRefusal::of(used(tx, usage).await?) {
+            return Ok(Some(refusal));
+        }
+    }
+    for usage in uses {
+        if let Some(refusal) = SignInRefusal::of(put_use(tx, usage).await?) {
+            return Ok(Some(refusal));
+        }
+    }
+    Ok(None)
 }
 
 async fn delete(
