@@ -127,6 +127,8 @@ pub struct Rejection {
     pub code: Code,
     /// The precise reason: a stable word for log, metric and admin, never for the client.
     pub reason: &'static str,
+    /// What an operator may do about it, for the log only.
+    pub hint: Option<&'static str>,
     /// `Retry-After` (RFC 9110 section 10.2.3), rounded up to whole seconds.
     pub retry_after: Option<Duration>,
 }
@@ -155,6 +157,7 @@ impl Rejection {
             status,
             code,
             reason,
+            hint: None,
             retry_after: None,
         }
     }
@@ -196,6 +199,14 @@ impl Rejection {
     /// The same with another status, such as 414 for a URI that is too long.
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same with a hint for operators.
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
+        }
     }
 
     /// A 429 that says when to come back.

@@ -299,22 +299,45 @@ impl RouteTable {
         }
         if let Ok(route) = found
             && (!path.is_plain() || self.has_folded_paths)
-            && !self.asks_enough(route, host, path, method)
+            && let Some(spelling) = self.misread(route, host, path, method)
         {
-            return Err(RouteMiss::Ambiguous);
+            return Err(RouteMiss::Spelling(spelling));
         }
         found
     }
 
-    /// Whether a route asks for no less than any other that its servers may take the path for.
-    fn asks_enough(
+    /// In which way the servers of a route may take the path for one that asks for more.
+    fn misread(
         &self,
         route: &Arc<Route>,
         host: &Host<'_>,
         path: &CanonicalPath<'_>,
         method: &Method,
-    ) -> bool {
+    ) -> Option<Spelling> {
         let looseness = route.looseness;
+        let asks_enough = |looseness| self.asks_enough(route, looseness, host, path, method);
+        if asks_enough(looseness) {
+            return None;
+        }
+        let with_suffixes_told_apart = Looseness {
+            suffixes: false,
+            ..looseness
+        };
+        Some(match asks_enough(with_suffixes_told_apart) {
+            true => Spelling::Suffix,
+            false => Spelling::Letters,
+        })
+    }
+
+    /// Whether a route asks for no less than any other that such servers may take the path for.
+    fn asks_enough(
+        &self,
+        route: &Arc<Route>,
+        looseness: Looseness,
+        host: &Host<'_>,
+        path: &CanonicalPath<'_>,
+        method: &Method,
+    ) -> bool {
         if !looseness.is_any() {
             return true;
         }
@@ -398,6 +421,33 @@ impl RouteTable {
     }
 }
 
+/// What some servers overlook in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// Letter case, what Unicode folds, dots and spaces at the end, and escapes of escapes.
+    Letters,
+    /// What follows `.`, `:` or `;` in a segment.
+    Suffix,
+}
+
+impl Spelling {
+    /// What an operator may do about a refusal.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Letters => {
+                "Servers that ignore letter case or decode twice treat this path as one that \
+                 another route protects better. If those of the upstream do not, set its \
+                 `case_sensitive: true`."
+            }
+            Self::Suffix => {
+                "Servers that ignore suffixes treat this path as one that another route protects \
+                 better. If those of the upstream do not, set its `suffix_sensitive: true`, or give \
+                 the path a route of its own."
+            }
+        }
+    }
+}
+
 /// Why a request has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteMiss {
@@ -408,10 +458,12 @@ pub enum RouteMiss {
     #[error("nothing is configured for this path")]
     Nowhere,
     /// The path leads to another route when its parameters (`;`) are cut off, as some servers do,
-    /// or when `%2F` is read as `/`; or to one that asks for more when letter case and suffixes
-    /// are ignored.
+    /// or when `%2F` is read as `/`.
     #[error("the path matches two routes")]
     Ambiguous,
+    /// The path leads to a route that asks for more as other servers read it.
+    #[error("the path may be another spelling of one that is protected better")]
+    Spelling(Spelling),
     /// The path has `%2F`, and no route there allows it.
     #[error("the path has an escaped slash")]
     EscapedSlash,
@@ -432,7 +484,13 @@ impl From<RouteMiss> for Rejection {
             RouteMiss::Nowhere => Self::new(Code::NotFound, "no_route"),
             RouteMiss::EscapedSlash => PathError::EscapedSlash.into(),
             RouteMiss::EmptySegment => PathError::EmptySegment.into(),
-            RouteMiss::Ambiguous => Self::new(Code::NotFound, "route_ambiguous"),
+            RouteMiss::Ambiguous => Self::new(Code::NotFound, "route_ambiguous").with_hint(
+                "Servers that cut off what follows `;`, or read `%2F` as `/`, treat this path as \
+                     one of another route. It is accepted where both lead to one route.",
+            ),
+            RouteMiss::Spelling(spelling) => {
+                Self::new(Code::NotFound, "route_ambiguous").with_hint(spelling.hint())
+            }
             RouteMiss::Method(_) => Self::new(Code::InvalidRequest, "method_not_served")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED),
         }

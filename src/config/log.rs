@@ -81,6 +81,8 @@ pub enum AccessField {
     Code,
     /// For a refusal, the exact reason.
     Reason,
+    /// For a refusal, what an operator may do about it.
+    Hint,
     /// How the connection to the client or the upstream failed.
     Failed,
     /// The size of the request's body.
@@ -97,7 +99,7 @@ pub enum AccessField {
 
 impl AccessField {
     /// Every field, in the order of the default.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Time,
         Self::RequestId,
         Self::TraceId,
@@ -113,6 +115,7 @@ impl AccessField {
         Self::Sid,
         Self::Code,
         Self::Reason,
+        Self::Hint,
         Self::Failed,
         Self::ReceivedBytes,
         Self::SentBytes,
@@ -139,6 +142,7 @@ impl AccessField {
             Self::Sid => "sid",
             Self::Code => "code",
             Self::Reason => "reason",
+            Self::Hint => "hint",
             Self::Failed => "failed",
             Self::ReceivedBytes => "received_bytes",
             Self::SentBytes => "sent_bytes",

@@ -92,6 +92,7 @@ impl Line<'_> {
                 present(map, name, ctx.refused.map(|refused| refused.code.as_str()))
             }
             AccessField::Reason => present(map, name, ctx.refused.map(|refused| refused.reason)),
+            AccessField::Hint => present(map, name, ctx.refused.and_then(|refused| refused.hint)),
             AccessField::Failed => present(
                 map,
                 name,
