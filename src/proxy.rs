@@ -117,6 +117,7 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
         request_guard::header_arrived();
+        ctx.connection.restore_target(session.req_header_mut())?;
         let limits = &ctx.snapshot.proxy.limits;
         if !session.as_mut().is_body_done() {
             // The framework's bound on reads does nothing for HTTP/2.

@@ -1,6 +1,7 @@
 //! What a request has to know of the connection that it came on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
@@ -34,12 +35,30 @@ pub struct Connection {
     pub auth: ConnectionAuth,
     /// Its request has reached the proxy, so that what is written now is the gateway's.
     pub is_answered_by_us: AtomicBool,
+    /// The target of the request that was read last, where the framework cannot be given it.
+    pub raw_target: Mutex<Option<Vec<u8>>>,
 }
 
 impl Connection {
-    /// The next request was read, and has not reached the proxy.
-    pub fn request_read(&self) {
+    /// The next request was read, and has not reached the proxy. The framework was given a stand-in
+    /// for `raw_target`, if there is one.
+    pub fn request_read(&self, raw_target: Option<Vec<u8>>) {
         self.is_answered_by_us.store(false, Ordering::Relaxed);
+        *self.raw_target() = raw_target;
+    }
+
+    /// Puts the target in place of its stand-in.
+    pub(super) fn restore_target(&self, request: &mut RequestHeader) -> Result<()> {
+        match self.raw_target().take() {
+            Some(target) => request.set_raw_path(&target),
+            None => Ok(()),
+        }
+    }
+
+    fn raw_target(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.raw_target
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// It has.

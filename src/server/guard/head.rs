@@ -71,7 +71,10 @@ pub(super) async fn read(
 }
 
 /// Checks the first line (RFC 9112 section 3), and escapes what browsers do not send but nginx takes.
-pub(super) fn check(head: &mut BytesMut) -> Result<(), Rejection> {
+///
+/// The framework reads no target that is not UTF-8, which is what a browser sends for a page in
+/// another encoding. It is given a stand-in, and the target is returned, to be put in its place.
+pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
     let line = first_line(head);
     let (method, rest) = split_at_space(line).ok_or(invalid())?;
     let space = rest.iter().rposition(|byte| *byte == b' ');
@@ -100,13 +103,31 @@ pub(super) fn check(head: &mut BytesMut) -> Result<(), Rejection> {
         let unsupported = Rejection::new(Code::InvalidRequest, "method_not_supported");
         return Err(unsupported.with_status(StatusCode::METHOD_NOT_ALLOWED));
     }
-    if let Cow::Owned(escaped) = with_escaped_query(target) {
+    let mut shown = with_escaped_query(target);
+    let is_text = shown.is_ascii() || std::str::from_utf8(&shown).is_ok();
+    let raw = (!is_text).then(|| shown.to_vec());
+    if let Some(raw) = &raw {
+        shown = Cow::Owned(as_ascii(raw));
+    }
+    if let Cow::Owned(escaped) = shown {
         let (begin, end) = (method.len() + 1, method.len() + 1 + target.len());
         let begin = head.get(..begin).unwrap_or_default();
         let rest = head.get(end..).unwrap_or_default();
         *head = BytesMut::from(&*[begin, &escaped, rest].concat());
     }
-    Ok(())
+    Ok(raw)
+}
+
+/// With `%` and two digits for what is no ASCII.
+fn as_ascii(target: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(target.len() + 64);
+    for byte in target {
+        match byte {
+            0..0x80 => text.push(*byte),
+            _ => text.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    text
 }
 
 /// The first line, without its end; all there is when it has none.
@@ -187,6 +208,16 @@ mod tests {
         assert_eq!(checked(quoted).as_deref(), Ok(escaped));
         let quoted = b"GET /a\"b HTTP/1.1\r\n\r\n";
         assert_eq!(checked(quoted).as_deref(), Ok("GET /a\"b HTTP/1.1"));
+    }
+
+    #[test]
+    fn shows_the_framework_text_and_keeps_the_bytes() {
+        let mut head = BytesMut::from(&b"GET /?a=\xfc\"\xff HTTP/1.1\r\n\r\n"[..]);
+        let raw = check(&mut head).unwrap();
+        assert_eq!(raw.as_deref(), Some(&b"/?a=\xfc%22\xff"[..]));
+        assert_eq!(&head[..], b"GET /?a=%FC%22%FF HTTP/1.1\r\n\r\n");
+        let mut head = BytesMut::from("GET /?a=\u{fc} HTTP/1.1\r\n\r\n");
+        assert_eq!(check(&mut head), Ok(None));
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub(super) async fn serve(
         let read = read.and_then(|()| head::check(&mut head).map_err(NoHead::Refused));
         stream.line.clear();
         stream.line.extend_from_slice(head::first_line(&head));
-        match read {
-            Ok(()) => {}
+        let raw_target = match read {
+            Ok(raw_target) => raw_target,
             Err(NoHead::Over) => return Ok(()),
             Err(NoHead::Late) => return Err(Cause::HeaderTimeout),
             Err(NoHead::Refused(rejection)) => {
@@ -59,8 +59,8 @@ pub(super) async fn serve(
                 refusal::write(&mut stream.stream, &answer, PATIENCE).await;
                 return Ok(());
             }
-        }
-        connection.request_read();
+        };
+        connection.request_read(raw_target);
         let mut session = ServerSession::new_http1(stream);
         match settings.take() {
             Some(settings) => settings.apply_to_session(&mut session),
