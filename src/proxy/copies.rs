@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr2_iter;
 use percent_encoding::percent_decode;
 use pingora::http::RequestHeader;
+
+use crate::exchange::SHORTEST_TOKEN;
 
 /// Whether bytes carry a token, as it is or percent-encoded. `is_known` says whether a text is one,
 /// verified or not, of an issuer that is known; it is asked for texts of three parts only.
@@ -24,13 +26,16 @@ pub(super) fn carry_token(bytes: &[u8], is_known: impl Fn(&str) -> bool) -> bool
 }
 
 /// Whether a closer look is worth it: an escape, or two dots with nothing but a token's characters
-/// between them. Most fields of most requests have neither.
+/// between them. Most fields of most requests are too short, or have neither.
 fn may_carry_token(bytes: &[u8]) -> bool {
-    if memchr(b'%', bytes).is_some() {
-        return true;
+    if bytes.len() < SHORTEST_TOKEN {
+        return false;
     }
     let mut last_dot: Option<usize> = None;
-    for at in memchr_iter(b'.', bytes) {
+    for at in memchr2_iter(b'.', b'%', bytes) {
+        if bytes.get(at) == Some(&b'%') {
+            return true;
+        }
         let between = last_dot.and_then(|last| bytes.get(last + 1..at));
         if between.is_some_and(|part| !part.is_empty() && part.iter().all(is_tokens)) {
             return true;
@@ -102,29 +107,29 @@ mod tests {
     use super::*;
 
     fn is_known(text: &str) -> bool {
-        text == "known.a.b"
+        text == "known-to-the-gateway-here.a.b"
     }
 
     #[test]
     fn a_token_is_found_in_whatever_it_is_written_in() {
         for carrier in [
-            "known.a.b",
-            "\"known.a.b\"",
-            "Bearer known.a.b",
-            "a, known.a.b",
-            "known%2Ea%2Eb",
-            "%6Bnown.a.b",
-            "https://app.example/?t=known.a.b&x=1#y",
-            "{\"access_token\":\"known.a.b\"}",
-            "a=known.a.b;",
+            "known-to-the-gateway-here.a.b",
+            "\"known-to-the-gateway-here.a.b\"",
+            "Bearer known-to-the-gateway-here.a.b",
+            "a, known-to-the-gateway-here.a.b",
+            "known-to-the-gateway-here%2Ea%2Eb",
+            "%6Bnown-to-the-gateway-here.a.b",
+            "https://app.example/?t=known-to-the-gateway-here.a.b&x=1#y",
+            "{\"access_token\":\"known-to-the-gateway-here.a.b\"}",
+            "a=known-to-the-gateway-here.a.b;",
         ] {
             assert!(carry_token(carrier.as_bytes(), is_known), "{carrier}");
         }
         for other in [
-            "known.a",
-            "known.a.b.c",
-            "xknown.a.b",
-            "known.a.bc",
+            "known-to-the-gateway-here.a",
+            "known-to-the-gateway-here.a.b.c",
+            "xknown-to-the-gateway-here.a.b",
+            "known-to-the-gateway-here.a.bc",
             "",
             "%",
             "1.2.3",
@@ -136,10 +141,13 @@ mod tests {
     #[test]
     fn parameters_with_a_token_leave_a_query_and_others_stay_as_they_are() {
         for (query, left) in [
-            ("a=1&token=known.a.b&b=%20+", Some("a=1&b=%20+")),
-            ("known.a.b", None),
+            (
+                "a=1&token=known-to-the-gateway-here.a.b&b=%20+",
+                Some("a=1&b=%20+"),
+            ),
+            ("known-to-the-gateway-here.a.b", None),
             ("a=1&b", Some("a=1&b")),
-            ("x=known%2ea.b&&y", Some("&y")),
+            ("x=known-to-the-gateway-here%2ea.b&&y", Some("&y")),
         ] {
             let kept = without_tokens(query.as_bytes(), is_known);
             assert_eq!(kept.as_deref(), left.map(str::as_bytes), "{query}");
@@ -158,10 +166,10 @@ mod tests {
             left.map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(
-            offers("bearer,known.a.b,  chat").as_deref(),
+            offers("bearer,known-to-the-gateway-here.a.b,  chat").as_deref(),
             Some("bearer, chat")
         );
-        assert_eq!(offers("known.a.b"), None);
+        assert_eq!(offers("known-to-the-gateway-here.a.b"), None);
         assert_eq!(offers("chat,v2").as_deref(), Some("chat,v2"));
     }
 }

@@ -10,6 +10,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
@@ -18,7 +19,7 @@ use pingora::http::RequestHeader;
 
 use super::headers::insert;
 use crate::config::ForwardedFields;
-use crate::field_name::folded;
+use crate::field_name::{FieldNames, folded};
 use crate::rejection::{Code, Rejection};
 
 mod rfc7239;
@@ -323,7 +324,6 @@ fn set(
 }
 
 fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
-    let is_spelling = |known: &str| folded(name.as_str()).eq(known.bytes());
     let starts = |prefix: &str| folded(name.as_str()).take(prefix.len()).eq(prefix.bytes());
     if from_trusted {
         // A trusted proxy sets the plain spelling; others came through it from its client.
@@ -331,13 +331,16 @@ fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
             .as_str()
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        return !is_plain && (starts("x-forwarded-") || DROPPED.iter().any(|n| is_spelling(n)));
+        return !is_plain && (starts("x-forwarded-") || DROPPED.contains(name.as_str()));
     }
     // Few fields begin like one of these, and every field of every request comes by here.
-    matches!(name.as_str().as_bytes(), [b'c' | b'f' | b't' | b'x', ..])
-        && (is_spelling("forwarded")
-            || starts("x-forwarded-")
-            || DROPPED.iter().any(|n| is_spelling(n)))
+    match name.as_str().as_bytes() {
+        [b'x', ..] => starts("x-forwarded-") || DROPPED.contains(name.as_str()),
+        [b'c' | b't', ..] => DROPPED.contains(name.as_str()),
+        // A trusted proxy's is read.
+        [b'f', ..] => *name == FORWARDED || DROPPED.contains(name.as_str()),
+        _ => false,
+    }
 }
 
 fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -396,8 +399,11 @@ const APPENDED: &[&str] = &[
     "x-forwarded-proto",
 ];
 
-/// Folded names of fields that claim another address, host or path than the request's own.
-const DROPPED: &[&str] = &[
+/// Fields that claim another address, host or path than the request's own.
+static DROPPED: LazyLock<FieldNames> = LazyLock::new(|| DROPPED_NAMES.iter().copied().collect());
+
+/// Their names.
+const DROPPED_NAMES: &[&str] = &[
     "cf-connecting-ip",
     "client-ip",
     "fastly-client-ip",
