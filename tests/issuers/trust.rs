@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::interval;
 
-use crate::support::{Gateway, Key, RawUpstream, Reply, TestGateway, TestIssuer};
+use crate::support::{Gateway, Key, RawUpstream, Reply, TestGateway, TestIssuer, eventually};
 
 /// A new key is published, signs, and the old one goes after an overlap: ten times, while tokens
 /// of the key in force come at 200 a second, each a first sight.
@@ -96,6 +96,16 @@ async fn sessions_of_a_removed_key_are_cut_where_configured() {
             });
         })
         .await;
+        // Two sessions that nothing holds open.
+        let [idle, other] = [("idle", &goes), ("other", &stays)].map(|(sub, key)| {
+            let token = site.acme.token().sub(sub).key(key);
+            token.sign()
+        });
+        let mut own = Vec::new();
+        for token in [&idle, &other] {
+            site.passes(token).await;
+            own.push(site.upstream.last().bearer().unwrap());
+        }
         site.upstream.reply(Reply::Echo);
         let token = site.acme.token().key(&goes).sign();
         let bearer = format!("Bearer {token}");
@@ -126,6 +136,13 @@ async fn sessions_of_a_removed_key_are_cut_where_configured() {
             tunnel.write("ping").await;
             assert_eq!(tunnel.read_exactly(4).await, b"ping");
         }
+        site.upstream.reply(Reply::ok("hello"));
+        let status = async |token: &str| site.present(token).await.status();
+        eventually("the idle session's end is not seen", async || {
+            status(&own[0]).await == if closes { 401 } else { 200 }
+        })
+        .await;
+        assert_eq!(status(&own[1]).await, 200, "under the key that stays");
     }
 }
 

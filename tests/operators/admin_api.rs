@@ -164,12 +164,16 @@ async fn a_switch_outlives_a_restart_and_is_in_the_audit() {
     let mut site = TestGateway::start().await;
     let token = site.acme.token().sign();
     site.passes(&token).await;
+    let own = site.upstream.last().bearer().unwrap();
+    site.passes(&own).await;
     turn(&site.gateway, "acme", false).await;
     site.gateway = site.gateway.restart().await;
     site.refuses(&token, "issuer_disabled").await;
+    assert_eq!(site.present(&own).await.status(), 401);
     turn(&site.gateway, "acme", true).await;
     site.gateway = site.gateway.restart().await;
     site.passes(&token).await;
+    assert_eq!(site.present(&own).await.status(), 401, "over for good");
 
     let audit = site.gateway.admin("/admin/api/audit").await.json();
     let actions: Vec<_> = audit["records"]

@@ -6,6 +6,16 @@ use crate::support::{Clock, Message, TestGateway, now};
 
 #[tokio::test]
 async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
+    steps(false).await;
+}
+
+/// What stands in the store alone is judged like what is held in memory.
+#[tokio::test]
+async fn nor_does_it_over_a_restart() {
+    steps(true).await;
+}
+
+async fn steps(restarts: bool) {
     let folder = tempfile::TempDir::new().unwrap();
     let clock = Clock::new(folder.path());
     let mut site = TestGateway::by(&clock.launcher(), |config| {
@@ -51,6 +61,9 @@ async fn a_step_of_the_clock_by_an_hour_ends_nothing_and_revives_nothing() {
         let early = token("early", offset + hour, HOUR);
         assert_eq!(site.present(&early).await.status(), 401, "{offset}");
 
+        if !restarts {
+            continue;
+        }
         site.gateway = site.gateway.restart().await;
         site.gateway.wait_until_whole().await;
         let again = site.passes(&known).await;
