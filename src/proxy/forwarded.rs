@@ -2,15 +2,14 @@
 //!
 //! `X-Forwarded-*` and `Forwarded` (RFC 7239) are derived from the socket. Only those of peers in
 //! `trusted_proxies` are extended; those of others are removed, in every spelling, along with
-//! fields that make some servers use another address or path than the request's (`X-Real-IP`,
-//! `X-Original-URL`, `X-Rewrite-URL` and the like).
+//! fields that make some servers believe in another address, path or user than the request's
+//! (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like).
 //!
 //! A trusted proxy may speak either language. Where it speaks both and they differ, one of them is
 //! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
@@ -19,10 +18,12 @@ use pingora::http::RequestHeader;
 
 use super::headers::insert;
 use crate::config::ForwardedFields;
-use crate::field_name::{FieldNames, folded};
 use crate::rejection::{Code, Rejection};
 
+mod provenance;
 mod rfc7239;
+
+use provenance::is_provenance;
 
 /// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,26 +324,6 @@ fn set(
     }
 }
 
-fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
-    let starts = |prefix: &str| folded(name.as_str()).take(prefix.len()).eq(prefix.bytes());
-    if from_trusted {
-        // A trusted proxy sets the plain spelling; others came through it from its client.
-        let is_plain = name
-            .as_str()
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        return !is_plain && (starts("x-forwarded-") || DROPPED.contains(name.as_str()));
-    }
-    // Few fields begin like one of these, and every field of every request comes by here.
-    match name.as_str().as_bytes() {
-        [b'x', ..] => starts("x-forwarded-") || DROPPED.contains(name.as_str()),
-        [b'c' | b't', ..] => DROPPED.contains(name.as_str()),
-        // A trusted proxy's is read.
-        [b'f', ..] => *name == FORWARDED || DROPPED.contains(name.as_str()),
-        _ => false,
-    }
-}
-
 fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let field = headers.get_all(name).iter().next_back()?;
     field.to_str().ok()?.rsplit(',').next().map(str::trim)
@@ -397,30 +378,6 @@ const APPENDED: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-port",
     "x-forwarded-proto",
-];
-
-/// Fields that claim another address, host or path than the request's own.
-static DROPPED: LazyLock<FieldNames> = LazyLock::new(|| DROPPED_NAMES.iter().copied().collect());
-
-/// Their names.
-const DROPPED_NAMES: &[&str] = &[
-    "cf-connecting-ip",
-    "client-ip",
-    "fastly-client-ip",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-envoy-external-address",
-    "x-envoy-original-path",
-    "x-http-destinationurl",
-    "x-original-forwarded-for",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-proxyuser-ip",
-    "x-real-ip",
-    "x-rewrite-url",
 ];
 
 #[cfg(test)]

@@ -175,6 +175,17 @@ fn an_untrusted_peer_is_told_as_it_is() {
         ("X-Rewrite-URL", "/admin"),
         ("X-Envoy-Original-Path", "/admin"),
         ("True-Client-IP", "1.1.1.1"),
+        ("Remote-User", "admin"),
+        ("REMOTE_USER", "admin"),
+        ("X-Forwarded-User", "admin"),
+        ("X-Auth-Request-Email", "admin@example.com"),
+        ("X-WebAuth-User", "admin"),
+        ("X-SSL-Client-Verify", "SUCCESS"),
+        ("SSL_CLIENT_S_DN", "CN=admin"),
+        ("Client-Cert", ":AAAA:"),
+        ("X-MS-Client-Principal-Name", "admin"),
+        ("Tailscale-User-Login", "admin"),
+        ("Proxy", "http://evil.example"),
     ];
     let mut request = request(&claims);
     request.append_header("X-Other", "kept").unwrap();
@@ -201,6 +212,8 @@ fn a_trusted_peer_is_added_to() {
         ("X_Forwarded_Host", "evil.example"),
         ("Forwarded", "for=203.0.113.7"),
         ("X-Real-IP", CLIENT),
+        ("Remote-User", "ada"),
+        ("Remote_User", "admin"),
     ]);
     peer(PROXY, &trusted()).rewrite(&mut request, "a.example", None);
     assert_eq!(
@@ -212,6 +225,8 @@ fn a_trusted_peer_is_added_to() {
     assert_eq!(field(&request, "x-forwarded-port"), ["443"]);
     assert_eq!(field(&request, "x-forwarded-prefix"), ["/app"]);
     assert_eq!(field(&request, "x-real-ip"), [CLIENT]);
+    assert_eq!(field(&request, "remote-user"), ["ada"]);
+    assert!(field(&request, "remote_user").is_empty());
     assert_eq!(
         field(&request, "forwarded"),
         [r#"for=203.0.113.7, for=10.0.0.1;proto=https;host="a.example""#]

@@ -1,0 +1,99 @@
+//! The fields by which a proxy says where a request comes from, what it asked for, and who sent it.
+//!
+//! Only a trusted proxy may say so. What an application believes of one of these, set by the proxy
+//! that was in front of it before, a client must not be able to say itself.
+
+use std::sync::LazyLock;
+
+use http::HeaderName;
+
+use crate::field_name::{FieldNames, folded};
+
+/// Whether a field with this name leaves the request.
+pub(super) fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
+    static NAMES: LazyLock<FieldNames> = LazyLock::new(|| FIELDS.iter().copied().collect());
+    if from_trusted {
+        // A trusted proxy sets the plain spelling; others came through it from its client.
+        let is_plain = name
+            .as_str()
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        return !is_plain && (NAMES.contains(name.as_str()) || begins(name));
+    }
+    // Few fields begin like one of these, and every field of every request comes by here.
+    match name.as_str().as_bytes() {
+        [
+            b'x',
+            _,
+            b'a' | b'c' | b'f' | b'g' | b'm' | b'p' | b's' | b'w',
+            ..,
+        ]
+        | [b't', b'a', ..] => NAMES.contains(name.as_str()) || begins(name),
+        [b's', b's', ..] => begins(name),
+        [b'c' | b'f' | b't' | b'x', ..] | [b'p', b'r', b'o', ..] | [b'r', b'e', b'm', ..] => {
+            NAMES.contains(name.as_str())
+        }
+        _ => false,
+    }
+}
+
+fn begins(name: &HeaderName) -> bool {
+    let begins = |prefix: &&str| folded(name.as_str()).take(prefix.len()).eq(prefix.bytes());
+    FAMILIES.iter().any(begins)
+}
+
+/// Folded names of fields that claim another address, host, path or user than the request's own.
+const FIELDS: &[&str] = &[
+    "cf-access-authenticated-user-email",
+    "cf-connecting-ip",
+    "client-cert",
+    "client-cert-chain",
+    "client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    // No proxy sets it. CGI programs read it as HTTP_PROXY, an address that they connect to
+    // (CVE-2016-5385).
+    "proxy",
+    "remote-email",
+    "remote-groups",
+    "remote-name",
+    "remote-user",
+    "true-client-ip",
+    "x-amzn-oidc-identity",
+    "x-authenticated-user",
+    "x-authenticated-userid",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "x-http-destinationurl",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-user",
+    "x-rewrite-url",
+    "x-vouch-user",
+];
+
+/// How the names of others begin: oauth2-proxy, Grafana's proxy authentication, servers that verify
+/// client certificates, and the identity-aware proxies of clouds and of others.
+const FAMILIES: &[&str] = &[
+    "x-forwarded-",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-webauth-",
+    "ssl-client-",
+    "x-ssl-",
+    "x-client-cert",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "x-pomerium-claim-",
+    "x-authentik-",
+    "tailscale-user-",
+];
