@@ -288,7 +288,7 @@ fn escaped_slash(text: &str) -> Option<usize> {
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_lowercase()
         || byte.is_ascii_digit()
-        || (byte.is_ascii_punctuation() && !matches!(byte, b'.' | b':' | b';' | b'%'))
+        || (byte.is_ascii_punctuation() && !matches!(byte, b'.' | b':' | b';' | b'%' | b'?' | b'#'))
 }
 
 /// What is found in a segment.

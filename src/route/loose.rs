@@ -18,7 +18,8 @@ pub(super) struct Looseness {
     /// Letters in upper and lower case, compatible Unicode letters, names with dots or spaces at
     /// their end, and escapes of escapes.
     pub(super) letters: bool,
-    /// A name with and without what follows `.` or `:`.
+    /// A name with and without what follows `.` or `:`, or an encoded `?` or `#`, where a server that
+    /// decodes too early ends the path.
     pub(super) suffixes: bool,
 }
 
@@ -56,7 +57,7 @@ impl LooseSegment {
             true => whole - text.iter().rev().take_while(is_trailing).count(),
             false => whole,
         };
-        let is_begin = |byte: &u8| matches!(byte, b'.' | b':' | b';' | b' ');
+        let is_begin = |byte: &u8| matches!(byte, b'.' | b':' | b';' | b' ' | b'?' | b'#');
         let suffixes = match looseness.suffixes {
             true => [
                 text.iter().position(is_begin).unwrap_or(whole),

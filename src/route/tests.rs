@@ -330,6 +330,8 @@ fn no_spelling_leads_past_a_protected_route() {
         ("/api/Users/1", letters),
         ("/api/user%C5%BF", letters),
         ("/admin.json", suffix),
+        ("/admin%3fa", suffix),
+        ("/admin%23a", suffix),
         ("/admin.css.json", suffix),
         ("/admin:batch", suffix),
         ("/admin::$INDEX_ALLOCATION/x", suffix),
