@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing::warn;
 
 mod check;
+mod doctor;
 mod generate;
 mod issuers;
 mod jwks;
@@ -76,6 +77,9 @@ enum Command {
     /// Export or import the whole store.
     #[command(subcommand)]
     Store(store::Command),
+    /// Send the known attacks on authenticating proxies to a running set-up, and report what came
+    /// through.
+    Doctor(Box<doctor::Options>),
     /// Run a demo on loopback: an issuer with a login page, an upstream and the gateway.
     Demo(demo::Options),
     /// Generate shell completions, man pages, the configuration schema or the list of metrics.
@@ -133,6 +137,7 @@ impl Cli {
             Command::Sessions(command) => command.run(),
             Command::Keys(command) => command.run(),
             Command::Store(command) => command.run(),
+            Command::Doctor(options) => doctor::run(&options),
             Command::Demo(options) => demonstrate(&options),
             Command::Generate(command) => command.run(),
         }

@@ -33,6 +33,7 @@ pub mod config;
 pub mod credential;
 pub mod demo;
 pub mod diagnostic;
+pub mod doctor;
 pub mod exchange;
 pub mod field_name;
 pub mod hex;

@@ -186,7 +186,7 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server live_config proxy demo config jwt store jwks telemetry clock diagnostic metrics
+cli: server live_config proxy demo doctor config jwt store jwks telemetry clock diagnostic metrics
 server: admin live_config proxy api exchange resources config jwt session store jwks upstream limit
     telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange route resources config jwt origin session store jwks issuer upstream
@@ -205,6 +205,7 @@ route: authorize config issuer upstream canonical limit field_name rejection
 authorize: config claims rejection
 credential: config issuer rejection
 demo: config clock
+doctor: config clock
 resources: config limit metrics rejection
 config: session store issuer upstream canonical limit secret telemetry claims clock diagnostic
     text_schema
