@@ -91,7 +91,7 @@ mod tests {
                 "tok=; Path=/; Max-Age=0",
                 "tok=; Path=/; Domain=example.com; Max-Age=0"
             ]
-            .map(|field| sorted(field)),
+            .map(sorted),
         );
         assert_eq!(
             removed("__Secure-c=1"),

@@ -207,7 +207,7 @@ pub(super) struct CookiePlace {
 
 impl CookiePlace {
     /// Whether a cookie by this name is it, or a part of it.
-    pub fn is(&self, name: &[u8]) -> bool {
+    pub(super) fn is(&self, name: &[u8]) -> bool {
         name == self.name.as_bytes()
             || std::str::from_utf8(name).is_ok_and(|name| match self.format {
                 CookieFormat::Token => false,
