@@ -23,6 +23,9 @@ FUZZ ?= 60
 SEED ?= 20261128
 # For how many seconds `history` strikes.
 HISTORY ?= 300
+# Which sample of all mutants `mutants` tries, and for how many minutes at most.
+MUTANTS ?= 0/60
+MUTANTS_TIME ?= 25
 
 .PHONY: help
 help: ## List the targets
@@ -130,6 +133,11 @@ soak: nextest ## Kill the gateway 100 times, then repeat load and change tests f
 history: nextest ## Two gateways, one PostgreSQL, faults for HISTORY (300) seconds: what was promised held
 	VESTIBULE_HISTORY=$(HISTORY) cargo nextest run --locked --profile soak --no-capture \
 	    -E 'binary(vestibule) & test(/^running::history::/)'
+
+.PHONY: mutants
+mutants: nextest ## Change lines that decide, and count what no unit test notices (MUTANTS=0/60)
+	@cargo mutants --version > /dev/null 2>&1 || cargo install --locked cargo-mutants
+	.ci/mutants $(MUTANTS) $(MUTANTS_TIME)
 
 .PHONY: fuzz
 fuzz: nextest ## Test each property with CASES (100000) inputs, then fuzz each target for FUZZ (60) seconds
