@@ -27,8 +27,8 @@ use uuid::Uuid;
 use vestibule::clock::UnixTime;
 use vestibule::store::transfer::{PrivateKeys, export};
 use vestibule::store::{
-    Embedded, Exported, PageRequest, Postgres, PostgresSettings, Provisioning, RevocationReason,
-    SessionClaims, SignIn, SignInOutcome, Store, StoreSettings,
+    EmailWithdrawal, Embedded, Exported, PageRequest, Postgres, PostgresSettings, Provisioning,
+    RevocationReason, SessionClaims, SignIn, SignInOutcome, Store, StoreSettings,
 };
 
 #[path = "../src/store/postgres/tests/server.rs"]
@@ -186,7 +186,8 @@ fn first_sign_in(number: usize) -> SignIn {
         user_agent: None,
         claims: SessionClaims::default(),
         tell_key: false,
-        email_withdrawn: false,
+        email_withdrawn: EmailWithdrawal::None,
+        uses: Vec::new(),
         now,
         durable_session: true,
     }
