@@ -174,6 +174,7 @@ fn first_sign_in(number: usize) -> SignIn {
         issuer_name: "bench".to_owned(),
         sub: format!("user-{number}"),
         email: None,
+        profile: vestibule::store::Profile::default(),
         link_by_email: Vec::new(),
         provisioning: Provisioning::Auto,
         issued_at: Some(now),

@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub mod access;
+pub mod access_lists;
 pub mod api_error;
 pub mod audit;
 pub mod body;

@@ -12,6 +12,10 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+mod profile_field;
+
+pub use profile_field::ProfileField;
+
 /// The claim at a dotted path. A member's name may have dots itself, so the longest name that is
 /// there is followed.
 pub fn claim_at<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {

@@ -47,7 +47,7 @@ pub use log::{Log, LogFormat};
 pub use login_url::LoginUrl;
 pub use logout::Logout;
 pub use route::{Access, Route};
-pub use sdk::Sdk;
+pub use sdk::{Sdk, SelfService};
 pub use step_up::StepUp;
 pub use template::Template;
 pub use traces::Traces;
@@ -223,7 +223,7 @@ impl Config {
     /// that cookie, or because they set it themselves if the issuer's token is in one.
     pub fn reads_sdk_cookie(&self) -> bool {
         let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
-        self.sdk.cookie || issuer_cookie == Some(true)
+        self.sdk.cookie.is_on() || issuer_cookie == Some(true)
     }
 }
 

@@ -28,8 +28,8 @@ mod twins;
 
 use token_sources::Place;
 pub use token_sources::{
-    INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE, SDK_COOKIE, SESSION_COOKIE,
-    TokenSources, TokenSourcesError,
+    DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE,
+    SDK_COOKIE, SESSION_COOKIE, TokenSources, TokenSourcesError,
 };
 
 impl TokenSources {

@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::claims::ClaimPaths;
+pub mod access;
+
+pub use access::{AccessList, AccessLists};
+
+use crate::claims::{ClaimPaths, claim_at};
 use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::issuer;
 use crate::jwt::{EmailStatement, Verified};
 use crate::rejection::{Code, Rejection};
-use crate::store::{EmailWithdrawal, Provisioning, SessionClaims, SignIn, SignInRefusal};
+use crate::store::{EmailWithdrawal, Profile, Provisioning, SessionClaims, SignIn, SignInRefusal};
 
 /// What the configuration says about sessions and whose they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +35,8 @@ pub struct Policy {
     pub max_sessions: Option<usize>,
     /// The `iss` of all issuers between which accounts are linked by a verified address.
     pub link_by_email: Vec<String>,
+    /// Who may sign in, and with which scopes.
+    pub access: AccessLists,
     /// The claims that sessions keep.
     pub claims: ClaimPaths,
     /// The most bytes of them.
@@ -54,6 +61,7 @@ impl Policy {
                 .flat_map(issuer::IssuerSettings::accepted_iss)
                 .map(|accepted| accepted.canonical)
                 .collect(),
+            access: AccessLists::default(),
             claims: config.claim_paths(),
             claims_size: usize::try_from(config.limits.session_claims.as_u64())
                 .unwrap_or(usize::MAX),
@@ -93,15 +101,20 @@ impl Client {
 
 /// What the store is asked for a verified token: its user, found or created, and the session
 /// `sid`, which ends by the policy or at `token_end`.
+///
+/// # Errors
+///
+/// The lists of the policy keep the user out.
 pub fn sign_in(
     verified: &Verified,
     sid: Uuid,
     policy: &Policy,
     token_end: UnixTime,
     now: UnixTime,
-) -> SignIn {
+) -> Result<SignIn, Rejection> {
     let settings = verified.issuer().settings();
-    SignIn {
+    let scopes = policy.access.check(verified)?;
+    Ok(SignIn {
         iss: verified.iss().to_owned(),
         issuer_name: verified.issuer().name().to_string(),
         sub: verified.subject().to_owned(),
@@ -111,6 +124,7 @@ pub fn sign_in(
             EmailStatement::Named(email) => EmailWithdrawal::Others(email.to_owned()),
             EmailStatement::Withdrawn => EmailWithdrawal::All,
         },
+        profile: profile(verified),
         link_by_email: policy.link_by_email.clone(),
         provisioning: match settings.provisioning {
             issuer::Provisioning::Auto => Provisioning::Auto,
@@ -132,6 +146,7 @@ pub fn sign_in(
             expires_at: verified.expires_at(),
             key: Some(verified.key_validity().key().to_owned()),
             seen_after: 0,
+            scopes,
             known: policy
                 .claims
                 .keep(verified.claims().as_map(), policy.claims_size),
@@ -139,7 +154,19 @@ pub fn sign_in(
         now,
         // Who makes room is decided in the order of the writes.
         durable_session: policy.durable_sessions || policy.max_sessions.is_some(),
+    })
+}
+
+/// The fields of the user's profile that the token says.
+fn profile(verified: &Verified) -> Profile {
+    let mut profile = Profile::default();
+    for (field, claim) in &verified.issuer().settings().profile_claims {
+        let text = claim_at(verified.claims().as_map(), claim).and_then(Value::as_str);
+        if text.is_some() {
+            profile.set(*field, text);
+        }
     }
+    profile
 }
 
 /// Why a sign-in with a nonce that was used before is refused.

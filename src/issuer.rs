@@ -1,6 +1,7 @@
 //! One outside auth provider whose tokens are trusted.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::claims::ProfileField;
 use crate::secret::Secret;
 
 mod error;
@@ -58,6 +60,8 @@ pub struct IssuerSettings {
     pub aud_claim: String,
     /// Accepted authorized parties. If empty, `azp` is not checked.
     pub azp: Vec<String>,
+    /// Fields of users' profiles, and the claims of its tokens that they are taken from.
+    pub profile_claims: BTreeMap<ProfileField, String>,
     /// Required claims in addition to `iss`, `sub` and `exp`.
     pub required_claims: Vec<RequiredClaim>,
     /// The cookie that contains its token.

@@ -16,10 +16,12 @@ use futures::future::join_all;
 use tokio::sync::{Mutex, watch};
 use tracing::warn;
 
+mod access_lists;
 mod build;
 mod issuer_ends;
 mod look;
 mod operators;
+mod origins;
 mod reload;
 mod restart;
 mod stored;
@@ -29,7 +31,7 @@ mod watch_file;
 pub use build::{BuildError, Lasting, check, issuers, snapshot};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
-pub use stored::{ConflictingIssuer, Document};
+pub use stored::{ConflictingIssuer, Document, StoredOrigin};
 pub use watch_file::{on_hangup, watch_file};
 
 use crate::api;
@@ -94,6 +96,8 @@ pub struct View {
     pub made: BTreeMap<String, Document>,
     /// Made issuers that are not in force.
     pub conflicting: Vec<ConflictingIssuer>,
+    /// The origins that operators allowed, the oldest first.
+    pub origins: Vec<StoredOrigin>,
     /// What the file says otherwise than it is until a restart.
     pub needs_restart: Vec<&'static str>,
 }
@@ -126,6 +130,11 @@ impl Start {
         &self.joined.config
     }
 
+    /// What its exchange is configured by.
+    pub fn exchange_settings(&self) -> exchange::Settings {
+        self.stored.exchange_settings(&self.joined.config)
+    }
+
     /// Turns the issuers built from it on and off as operators want them.
     pub fn switch(&self, issuers: &Issuers) {
         self.stored.switch(issuers, &self.joined.made);
@@ -152,6 +161,7 @@ impl LiveConfig {
             .start(&file.resolver, snapshot.proxy.upstreams())
             .await;
         warn_of(&joined.conflicting);
+        let origins = stored.origins().cloned().collect();
         let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
         parts.metrics.config_last_reload_success.set(1);
         reload::stamp(&parts.metrics);
@@ -166,6 +176,7 @@ impl LiveConfig {
                 config: joined.config,
                 made: joined.made,
                 conflicting: joined.conflicting,
+                origins,
                 needs_restart: Vec::new(),
             }),
             last_attempt: ArcSwapOption::empty(),
@@ -212,7 +223,7 @@ impl LiveConfig {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
         let file = in_force.file.clone();
-        if stored.has_same_issuers(&in_force.stored) {
+        if stored.has_same_settings(&in_force.stored) {
             stored.switch(self.parts.exchange().issuers(), &self.view().made);
             in_force.stored = stored;
             return Ok(());
@@ -234,7 +245,7 @@ impl LiveConfig {
         let earlier = parts.snapshot.load_full();
         let issuers = issuers(&joined.config, Some(earlier.exchange.issuers()))?;
         issuers.refuse_own(&earlier.exchange.minter().iss)?;
-        let settings = exchange::Settings::new(&joined.config);
+        let settings = stored.exchange_settings(&joined.config);
         let exchange = Arc::new(earlier.exchange.succeeding(Arc::new(issuers), settings));
         let lasting = Lasting {
             api: &parts.api,
@@ -270,12 +281,14 @@ impl LiveConfig {
             }
         }
         warn_of(&joined.conflicting);
+        let origins = stored.origins().cloned().collect();
         in_force.file = file;
         in_force.stored = stored;
         self.view.store(Arc::new(View {
             config: joined.config,
             made: joined.made,
             conflicting: joined.conflicting,
+            origins,
             needs_restart: self.view().needs_restart.clone(),
         }));
         if let Err(error) = self.end_with_issuers().await {

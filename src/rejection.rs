@@ -36,6 +36,8 @@ pub enum Code {
     ScopeInsufficient,
     /// The credential is valid, but the request is not allowed.
     Forbidden,
+    /// The credential is valid, but its user may not sign in.
+    NoAccess,
     /// Two credentials that disagree.
     Conflict,
     /// Nothing is configured for this host and path.
@@ -69,6 +71,7 @@ impl Code {
             Self::ScopeInvalid => "invalid_scopes",
             Self::ScopeInsufficient => "insufficient_scope",
             Self::Forbidden => "forbidden",
+            Self::NoAccess => "no_access",
             Self::Conflict => "conflict",
             Self::NotFound => "not_found",
             Self::TooLarge => "too_large",
@@ -93,6 +96,7 @@ impl Code {
             Self::ScopeInvalid => "A scope is unknown or not allowed.",
             Self::ScopeInsufficient => "The credential does not allow this.",
             Self::Forbidden => "The request is not allowed.",
+            Self::NoAccess => "This account has no access.",
             Self::Conflict => "The request carries credentials that disagree.",
             Self::NotFound => "Nothing is served here.",
             Self::TooLarge => "The request is too large.",
@@ -143,7 +147,7 @@ impl Rejection {
             }
             Code::StepUpRequired => StatusCode::UNAUTHORIZED,
             Code::ScopeInvalid => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::Forbidden | Code::ScopeInsufficient => StatusCode::FORBIDDEN,
+            Code::Forbidden | Code::NoAccess | Code::ScopeInsufficient => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Timeout => StatusCode::REQUEST_TIMEOUT,

@@ -45,14 +45,14 @@ pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
     AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
-    NotBefore, Once, Position, PrivateKeyBytes, RevocationReason, RevocationScope, SessionAlias,
-    SessionClaims, SessionRecord, SigningAlgorithm, SigningKeyRecord, Tombstone, Use, Used, User,
-    is_workload, workload_id,
+    LONGEST_FIELD, NotBefore, Once, Position, PrivateKeyBytes, Profile, RevocationReason,
+    RevocationScope, SessionAlias, SessionClaims, SessionRecord, SigningAlgorithm,
+    SigningKeyRecord, Tombstone, Use, Used, User, is_workload, workload_id,
 };
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
 pub use sign_in::{EmailWithdrawal, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
-pub use users::{NewUser, UserFilter, Users};
+pub use users::{Description, NewUser, UserFilter, Users};
 
 /// Where records are kept.
 #[async_trait]

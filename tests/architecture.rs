@@ -187,16 +187,16 @@ const LEFT: &str = "pub struct Stone;";
 const ROOMS: &str = "
 main: cli
 cli: server live_config proxy demo doctor config jwt store jwks telemetry clock diagnostic metrics
-server: admin live_config proxy api exchange resources config jwt session store jwks upstream limit
-    telemetry clock diagnostic metrics rejection
-admin: live_config proxy exchange route resources config jwt origin session store jwks issuer upstream
-    clock diagnostic metrics
-live_config: proxy api exchange credential config jwt store jwks issuer upstream clock diagnostic
-    metrics
+server: admin live_config proxy api exchange resources config jwt session store jwks upstream
+    limit telemetry clock diagnostic metrics rejection
+admin: live_config proxy exchange identity route resources config jwt origin session store jwks
+    issuer upstream claims clock diagnostic metrics
+live_config: proxy api exchange identity credential config jwt store jwks issuer upstream
+    canonical clock diagnostic metrics
 proxy: api stepup exchange identity route credential resources config origin session issuer
     upstream canonical limit telemetry clock field_name hex metrics rejection
-api: stepup exchange identity credential config jwt origin session store canonical limit clock
-    rejection
+api: stepup exchange identity credential config jwt origin session store canonical limit claims
+    clock rejection
 stepup: exchange config clock rejection
 exchange: identity credential config jwt session store jwks issuer canonical limit claims clock
     metrics rejection
@@ -211,10 +211,10 @@ config: session store issuer upstream canonical limit secret telemetry claims cl
     text_schema
 jwt: jwks issuer claims clock rejection
 origin: canonical rejection
-session: store secret claims clock text_schema
+session: store canonical secret claims clock text_schema
 store: secret claims clock metrics text_schema
 jwks: issuer certificate_pin clock
-issuer: secret certificate_pin text_schema
+issuer: secret certificate_pin claims text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema
 limit: text_schema

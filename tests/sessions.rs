@@ -1,6 +1,7 @@
 //! Users, sessions and the tokens of the gateway.
 
 pub mod audience;
+pub mod cookie_domain;
 pub mod herd;
 pub mod identity;
 pub mod issuer_ends;

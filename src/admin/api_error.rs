@@ -98,6 +98,8 @@ impl From<ChangeError> for ApiError {
             }
             ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
             ChangeError::Unknown => Self::not_found("issuer"),
+            ChangeError::UnknownOrigin => Self::not_found("origin"),
+            ChangeError::UnknownAccessList => Self::not_found("access list"),
             ChangeError::Invalid(problems) => problems.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Build(_) => {

@@ -15,6 +15,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
+mod access_lists;
 mod audit;
 mod chart;
 mod external;
@@ -72,6 +73,17 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/routes/reload", post(routes::reload))
         .route("/dashboard/tokens", get(tokens::show).post(tokens::create))
         .route("/dashboard/tokens/{name}/revoke", post(tokens::revoke))
+        .route(
+            "/dashboard/access",
+            get(access_lists::show).post(access_lists::create),
+        )
+        .route("/dashboard/access/{id}/entries", post(access_lists::add))
+        .route("/dashboard/access/{id}/enabled", post(access_lists::turn))
+        .route("/dashboard/access/{id}/delete", post(access_lists::delete))
+        .route(
+            "/dashboard/access/entries/{id}/delete",
+            post(access_lists::remove),
+        )
         .route("/dashboard/audit", get(audit::show))
         .route("/dashboard/logout", post(login::log_out))
         .route_layer(middleware::from_fn_with_state(
@@ -129,12 +141,13 @@ impl Frame {
     }
 
     /// The menu: address and title.
-    fn menu(&self) -> [(&'static str, &'static str); 8] {
+    fn menu(&self) -> [(&'static str, &'static str); 9] {
         [
             (OVERVIEW, "Overview"),
             (EXTERNAL, "External authentication"),
             (USERS, "Users"),
             (SESSIONS, "Sessions"),
+            (ACCESS_LISTS, "Access lists"),
             (KEYS, "Signing keys"),
             (ROUTES, "Routes and upstreams"),
             (TOKENS, "Admin tokens"),
@@ -178,6 +191,7 @@ const OVERVIEW: &str = "/dashboard";
 const EXTERNAL: &str = "/dashboard/external";
 const USERS: &str = "/dashboard/users";
 const SESSIONS: &str = "/dashboard/sessions";
+const ACCESS_LISTS: &str = "/dashboard/access";
 const KEYS: &str = "/dashboard/keys";
 const ROUTES: &str = "/dashboard/routes";
 const TOKENS: &str = "/dashboard/tokens";

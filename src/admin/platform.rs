@@ -6,9 +6,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+pub mod allowlists;
 pub mod environment;
 pub mod keys;
+pub mod origins;
 pub mod sessions;
+pub mod user;
+pub mod users;
+pub mod users_query;
 
 use super::AdminState;
 use super::api_error::ApiError;
@@ -19,7 +24,24 @@ pub fn router() -> OpenApiRouter<AdminState> {
         .routes(routes!(environment::show, environment::replace))
         .routes(routes!(keys::show))
         .routes(routes!(sessions::revoke))
+        .routes(routes!(sessions::show))
         .routes(routes!(sessions::revoke_all))
+        .routes(routes!(sessions::revoke_everyone))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::bulk))
+        .routes(routes!(users::show, users::update, users::delete))
+        .routes(routes!(origins::list, origins::allow))
+        .routes(routes!(origins::disallow))
+        .routes(routes!(allowlists::list, allowlists::create))
+        .routes(routes!(
+            allowlists::show,
+            allowlists::update,
+            allowlists::delete
+        ))
+        .routes(routes!(allowlists::enable))
+        .routes(routes!(allowlists::disable))
+        .routes(routes!(allowlists::entries, allowlists::add_entry))
+        .routes(routes!(allowlists::remove_entry))
 }
 
 /// 404 for an environment that is not this gateway's.

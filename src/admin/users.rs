@@ -17,7 +17,7 @@ use super::page::Paging;
 use super::refusals;
 use super::sessions::{self, SessionRow};
 use crate::clock::UnixTime;
-use crate::store::{NewUser, Page, PageRequest, RevocationScope, User, UserFilter};
+use crate::store::{Description, NewUser, Page, PageRequest, RevocationScope, User, UserFilter};
 
 /// Which users to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -121,9 +121,12 @@ pub async fn create(
         .store
         .create_user(NewUser {
             iss: iss_of(&state, &wanted.issuer)?,
-            sub: wanted.external_id,
+            sub: Some(wanted.external_id),
             email: wanted.email,
-            metadata: wanted.metadata,
+            description: Description {
+                metadata: Some(wanted.metadata),
+                ..Description::default()
+            },
             now: UnixTime::now(),
         })
         .await?;
@@ -192,7 +195,11 @@ pub async fn describe(
     Body(metadata): Body<Map<String, Value>>,
 ) -> Result<Json<User>, ApiError> {
     let now = UnixTime::now();
-    let user = state.store.set_metadata(id, metadata, now).await?;
+    let description = Description {
+        metadata: Some(metadata),
+        ..Description::default()
+    };
+    let user = state.store.describe_user(id, description, now).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     record(&state, &operator, "user.metadata", id).await;
     Ok(Json(user))
@@ -327,7 +334,11 @@ pub async fn sign_out_everywhere(
 }
 
 /// The `iss` of the configured issuer with this name or `iss`.
-fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
+///
+/// # Errors
+///
+/// 422 if there is none.
+pub fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
     let issuers = state.issuers();
     let named = issuers
         .by_name(issuer)
@@ -346,7 +357,8 @@ fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
     }
 }
 
-async fn record(state: &AdminState, operator: &Operator, action: &str, id: Uuid) {
+/// Writes down what an operator did to a user.
+pub async fn record(state: &AdminState, operator: &Operator, action: &str, id: Uuid) {
     audit::record(&*state.store, operator, action, &id.to_string(), Map::new()).await;
 }
 

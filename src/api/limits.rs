@@ -61,6 +61,18 @@ impl ApiLimits {
         taken.map_err(|TooOften(wait)| Rejection::too_often("user_refreshes_too_often", wait))
     }
 
+    /// Counts a change that a user makes of their own record: like a refresh, it writes.
+    ///
+    /// # Errors
+    ///
+    /// There were too many.
+    pub fn change(&self, client: IpAddr, user: Uuid) -> Result<(), Rejection> {
+        let taken = self.refreshes.take(client_network(client));
+        taken
+            .and_then(|()| self.refreshes_of_user.take(user))
+            .map_err(|TooOften(wait)| Rejection::too_often("user_changes_too_often", wait))
+    }
+
     /// Counts a step-up, successful or not.
     ///
     /// # Errors

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{ApiSettings, ApiState, Caller, Refused, refusals, sdk};
+use super::{ApiSettings, ApiState, Caller, Refused, refusals};
 use crate::credential::{self, Credential, CredentialError};
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
-use crate::session::cookie;
+use crate::session::cookie::{self, CookiePlace};
 use crate::store::RevocationReason;
 
 /// The endpoints below the API prefix.
@@ -94,9 +94,13 @@ pub async fn logout(
     let fields = response.headers_mut();
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let sources = &settings.token_sources;
-    fields.append(SET_COOKIE, cookie::clear(sources.session_cookie()));
+    let place = CookiePlace {
+        name: sources.session_cookie(),
+        domain: sources.session_cookie_domain(),
+    };
+    fields.append(SET_COOKIE, cookie::clear(place));
     if has_sdk_cookie(&state, &headers)
-        && let Some(gone) = sdk::cookie::removal(settings.is_https)
+        && let Some(gone) = settings.sdk_cookie_removal()
     {
         fields.append(SET_COOKIE, gone);
     }

@@ -37,8 +37,10 @@ pub fn credential() -> [Rejection; 5] {
 }
 
 /// What an endpoint refuses with that decides who may do what.
-pub fn decision() -> [Rejection; 3] {
-    [Rejection::new(Code::Forbidden, ""), too_often(), later()]
+pub fn decision() -> [Rejection; 4] {
+    let refused = [Code::Forbidden, Code::NoAccess].map(|code| Rejection::new(code, ""));
+    let [forbidden, no_access] = refused;
+    [forbidden, no_access, too_often(), later()]
 }
 
 fn invalid() -> Rejection {

@@ -20,6 +20,7 @@ pub mod error;
 mod example;
 pub mod keys;
 pub mod nonce;
+pub mod profile;
 pub mod refusals;
 pub mod session;
 pub mod sign_in;
@@ -42,7 +43,7 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(step_up::verify))
         .routes(routes!(step_up::check))
         .routes(routes!(session::refresh))
-        .routes(routes!(session::user))
+        .routes(routes!(session::user, profile::update, profile::delete))
         .routes(routes!(session::check))
         .routes(routes!(session::revoke))
         .split_for_parts();

@@ -1,13 +1,15 @@
 //! What the configuration means to the endpoints.
 
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
 use super::oauth::Clients;
+use super::sdk;
 use crate::canonical::Host;
 use crate::canonical::{AllowedOrigin, Origin};
-use crate::config::Config;
+use crate::clock::UnixTime;
+use crate::config::{Config, SelfService};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
@@ -22,6 +24,8 @@ pub struct ApiSettings {
     pub sdk: SdkView,
     /// Programs with credentials of their own.
     pub clients: Clients,
+    /// What users can change of their own record.
+    pub self_service: SelfService,
     /// What an assertion may ask for.
     pub step_up: StepUp,
     /// Whether clients come by `https`.
@@ -44,6 +48,8 @@ pub struct SdkView {
     pub cookie_name: Option<String>,
     /// The gateway keeps the session token in a cookie that no script reads.
     pub sets_cookie: bool,
+    /// The domain of that cookie; `None`: it is for the gateway's host alone.
+    pub cookie_domain: Option<String>,
 }
 
 impl ApiSettings {
@@ -55,9 +61,11 @@ impl ApiSettings {
             sdk: SdkView {
                 has_issuer: issuer.is_some(),
                 cookie_name: issuer.and_then(|issuer| issuer.cookie_name.clone()),
-                sets_cookie: config.sdk.cookie,
+                sets_cookie: config.sdk.cookie.is_on(),
+                cookie_domain: config.sdk.cookie.domain().map(str::to_owned),
             },
             clients: Clients::new(&config.clients),
+            self_service: config.sdk.self_service.clone(),
             step_up: StepUp::new(&config.step_up),
             is_https: config.public_url.is_https(),
             public_url: config.public_url.clone(),
@@ -72,6 +80,23 @@ impl ApiSettings {
                 .map(|url| url.origin().ascii_serialization())
                 .collect(),
         })
+    }
+
+    /// The SDK's cookie with this token, until then. `None`: it does not fit a header field.
+    pub fn sdk_cookie(&self, token: &str, until: UnixTime) -> Option<HeaderValue> {
+        sdk::cookie::holding(token, until, self.sdk_cookie_place())
+    }
+
+    /// The field that takes the SDK's cookie away.
+    pub fn sdk_cookie_removal(&self) -> Option<HeaderValue> {
+        sdk::cookie::removal(self.sdk_cookie_place())
+    }
+
+    fn sdk_cookie_place(&self) -> sdk::cookie::Place<'_> {
+        sdk::cookie::Place {
+            domain: self.sdk.cookie_domain.as_deref(),
+            is_https: self.is_https,
+        }
     }
 
     /// The address of the gateway.

@@ -11,6 +11,8 @@ use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 
 /// The session cookie's name under `https`; the prefix keeps other origins from setting it.
 pub const SESSION_COOKIE: &str = "__Host-vestibule";
+/// The session cookie's name under `https` when it is for a whole domain.
+pub const DOMAIN_SESSION_COOKIE: &str = "__Secure-vestibule";
 /// The session cookie's name under plain `http`, where the prefix cannot be used.
 pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
 /// The name of the cookie that counts how often a browser was sent to the login page under `https`.
@@ -29,6 +31,8 @@ pub struct TokenSources {
     pub(super) cookies: Vec<Place<CookiePlace>>,
     pub(super) session_cookie: &'static str,
     pub(super) sdk_cookie: Option<&'static str>,
+    /// The domain of the session cookie; `None`: it is for the gateway's host alone.
+    cookie_domain: Option<Box<str>>,
     /// The cookies that nobody but the gateway sets.
     own_cookies: Vec<&'static str>,
     /// Further cookies of providers: their names, or what these begin with.
@@ -53,7 +57,7 @@ impl TokenSources {
                 add_owner(&mut headers, name, Arc::clone(&owner), issuer);
             }
             if let Some(text) = &issuer.cookie_name {
-                if [SESSION_COOKIE, INSECURE_SESSION_COOKIE].contains(&text.as_str()) {
+                if SESSION_COOKIES.contains(&text.as_str()) {
                     return Err(TokenSourcesError::ReservedCookie(text.clone()));
                 }
                 let format = issuer.cookie_format;
@@ -80,21 +84,18 @@ impl TokenSources {
             authorized: (authorized.len() < config.issuers.len()).then_some(authorized),
             headers,
             cookies,
-            session_cookie: if secure {
-                SESSION_COOKIE
-            } else {
-                INSECURE_SESSION_COOKIE
+            session_cookie: match (secure, config.session.cookie.domain()) {
+                (true, None) => SESSION_COOKIE,
+                (true, Some(_)) => DOMAIN_SESSION_COOKIE,
+                (false, _) => INSECURE_SESSION_COOKIE,
             },
             clears: config.logout.clear_issuer_cookie,
-            own_cookies: [
-                SESSION_COOKIE,
-                INSECURE_SESSION_COOKIE,
-                LOGIN_COOKIE,
-                INSECURE_LOGIN_COOKIE,
-            ]
-            .into_iter()
-            .chain(config.sdk.cookie.then_some(SDK_COOKIE))
-            .collect(),
+            cookie_domain: config.session.cookie.domain().map(Box::from),
+            own_cookies: SESSION_COOKIES
+                .into_iter()
+                .chain([LOGIN_COOKIE, INSECURE_LOGIN_COOKIE])
+                .chain(config.sdk.cookie.is_on().then_some(SDK_COOKIE))
+                .collect(),
             further_cookies,
             cookie_prefixes,
             sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
@@ -117,11 +118,16 @@ impl TokenSources {
         self.session_cookie
     }
 
+    /// The domain that it is for; `None`: the gateway's host alone.
+    pub fn session_cookie_domain(&self) -> Option<&str> {
+        self.cookie_domain.as_deref()
+    }
+
     /// The name of the cookie that counts redirects to the login page.
     pub fn login_cookie(&self) -> &'static str {
         match self.session_cookie {
-            SESSION_COOKIE => LOGIN_COOKIE,
-            _ => INSECURE_LOGIN_COOKIE,
+            INSECURE_SESSION_COOKIE => INSECURE_LOGIN_COOKIE,
+            _ => LOGIN_COOKIE,
         }
     }
 
@@ -145,14 +151,9 @@ impl TokenSources {
     /// The names of all cookies that hold credentials, used here or not. Those in chunks are
     /// named by [`Self::chunked_cookies`].
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        let own = [
-            SESSION_COOKIE,
-            INSECURE_SESSION_COOKIE,
-            LOGIN_COOKIE,
-            INSECURE_LOGIN_COOKIE,
-            SDK_COOKIE,
-        ]
-        .map(str::as_bytes);
+        let further = [LOGIN_COOKIE, INSECURE_LOGIN_COOKIE, SDK_COOKIE];
+        let own = SESSION_COOKIES.into_iter().chain(further);
+        let own = own.map(str::as_bytes);
         let issuers = self.cookies.iter().map(|place| &place.name.name);
         let issuers = issuers.chain(&self.further_cookies);
         issuers.map(|name| name.as_bytes()).chain(own)
@@ -274,4 +275,10 @@ const RESERVED_FIELDS: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+];
+/// All names of the session cookie, whichever is in use.
+const SESSION_COOKIES: [&str; 3] = [
+    SESSION_COOKIE,
+    DOMAIN_SESSION_COOKIE,
+    INSECURE_SESSION_COOKIE,
 ];

@@ -74,7 +74,7 @@ impl Exchange {
             true => now.plus(self.settings.policy.max_age),
             false => accepted_until,
         };
-        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
+        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now)?;
         let request = SignIn {
             client_address: client.address,
             user_agent: client.user_agent,

@@ -13,7 +13,7 @@ use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::config::{self, Config};
 use crate::credential::{self, TokenSources};
-use crate::identity::{Client, Policy};
+use crate::identity::{AccessLists, Client, Policy};
 use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
 use crate::limit::settings::Rates;
@@ -48,6 +48,7 @@ impl TestExchange {
             idle_timeout: None,
             max_sessions: None,
             link_by_email: Vec::new(),
+            access: AccessLists::default(),
             claims: ClaimPaths::new(["role"]),
             claims_size: 1000,
             durable_sessions: false,

@@ -13,8 +13,8 @@ use super::session_handle::MassEnd;
 use crate::clock::UnixTime;
 use crate::jwt::Issuer;
 use crate::store::{
-    Change, ChangeKind, End, Once, RevocationReason, RevocationScope, SessionRecord, StoreError,
-    User,
+    Change, ChangeKind, Description, End, Once, RevocationReason, RevocationScope, SessionRecord,
+    StoreError, User,
 };
 
 impl Exchange {
@@ -106,6 +106,24 @@ impl Exchange {
             self.count_end("user", RevocationReason::UserRemoved);
             self.end_many_here(&RevocationScope::User(id), u64::MAX);
         }
+        Ok(user)
+    }
+
+    /// Changes what a user is called and what is kept with the user; the user afterwards, if there
+    /// is one.
+    pub async fn describe_user(
+        &self,
+        id: Uuid,
+        description: Description,
+    ) -> Result<Option<User>, StoreError> {
+        let now = UnixTime::now();
+        let user = self
+            .shared
+            .store
+            .describe_user(id, description, now)
+            .await?;
+        // Here at once; other gateways hear of it by the store's changes.
+        self.shared.registry.revise_user(id);
         Ok(user)
     }
 

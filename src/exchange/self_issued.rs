@@ -40,7 +40,7 @@ impl Exchange {
         let token = SessionToken {
             text: token.to_owned(),
             expires_at: claims.exp.min(record.expires_at),
-            scopes: self.shared.minter.scopes_of(&claims.scope),
+            scopes: self.shared.minter.scopes_of(&claims.scope, &record),
             key_validity,
         };
         let restated = self.shared.minter.restate(&token.text, &user, &record);

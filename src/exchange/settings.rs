@@ -45,7 +45,7 @@ impl Settings {
     pub fn new(config: &Config) -> Self {
         Self {
             policy: Policy::new(config),
-            session_cookie: config.session.cookie,
+            session_cookie: config.session.cookie.is_on(),
             step_up_scopes: config.step_up.scopes.clone(),
             outlive_issuer: config.sessions_outlive_issuer,
             max_staleness: config.session.revocation_max_staleness,

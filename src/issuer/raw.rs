@@ -13,6 +13,7 @@ use super::{
     Algorithm, AuthorizationField, CookieFormat, JwksSettings, KeyFormat, Provisioning,
     RequiredClaim, SecretEncoding,
 };
+use crate::claims::ProfileField;
 use crate::secret::Secret;
 use crate::text_schema::{DurationText, HttpUrlText};
 
@@ -119,6 +120,10 @@ pub(super) struct RawIssuer {
     /// Accepted authorized parties. If omitted, `azp` is not checked.
     #[serde(default)]
     pub(super) azp: Option<OneOrMany>,
+    /// Fields of users' profiles that its tokens carry, each with the claim that it is in: `firstName:
+    /// given_name`. They are taken at each sign-in, and users cannot change them.
+    #[serde(default)]
+    pub(super) claims: BTreeMap<ProfileField, String>,
     /// Required claims in addition to `iss`, `sub` and `exp`.
     #[serde(default)]
     pub(super) required_claims: Option<RawClaims>,

@@ -69,6 +69,7 @@ impl TryFrom<RawIssuer> for IssuerSettings {
                 .required_claims
                 .map(RawClaims::into_required)
                 .unwrap_or_default(),
+            profile_claims: raw.claims,
             cookie_name: raw.cookie_name,
             cookie_format: raw.cookie_format.unwrap_or_default(),
             end_session_endpoint: raw.end_session_endpoint,

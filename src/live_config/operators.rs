@@ -24,6 +24,12 @@ pub enum ChangeError {
     /// There is no issuer with this name.
     #[error("there is no such issuer")]
     Unknown,
+    /// There is no origin with this id.
+    #[error("there is no such origin")]
+    UnknownOrigin,
+    /// There is no access list with this id.
+    #[error("there is no such access list")]
+    UnknownAccessList,
     /// The settings are invalid, or conflict with another issuer.
     #[error("{}", said(.0))]
     Invalid(Vec<Diagnostic>),

@@ -161,6 +161,7 @@ impl LiveConfig {
             config: view.config.clone(),
             made: view.made.clone(),
             conflicting: view.conflicting.clone(),
+            origins: view.origins.clone(),
             needs_restart: read.needs_restart.clone(),
         }));
         Ok(Reloaded {

@@ -6,13 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tracing::info;
+use tracing::{info, warn};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use crate::canonical::AllowedOrigin;
+use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::config::load::made;
+use crate::exchange;
+use crate::identity::{AccessList, AccessLists};
 use crate::jwt::Issuers;
 use crate::store::{Store, StoreError};
 
@@ -26,6 +31,20 @@ pub(super) struct Stored {
     issuers: BTreeMap<String, String>,
     /// By the issuer's name.
     switches: BTreeMap<String, bool>,
+    /// In the order in which they were allowed.
+    origins: Vec<StoredOrigin>,
+    access_lists: Vec<AccessList>,
+}
+
+/// An origin that an operator allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredOrigin {
+    /// Its id.
+    pub id: Uuid,
+    /// The origin, as `allowed_origins` has them.
+    pub origin: String,
+    /// When it was allowed.
+    pub created_at: UnixTime,
 }
 
 /// An issuer created by an operator that is not in force.
@@ -55,12 +74,50 @@ impl Stored {
                 stored.issuers.insert(issuer.to_owned(), value);
             }
         }
+        for (name, value) in store.settings(ORIGIN).await? {
+            match serde_json::from_str(&value) {
+                Ok(origin) => stored.origins.push(origin),
+                Err(_) => warn!(name, "an origin in the store is damaged"),
+            }
+        }
+        for (name, value) in store.settings(ACCESS_LIST).await? {
+            match serde_json::from_str(&value) {
+                Ok(list) => stored.access_lists.push(list),
+                // Whom it keeps out is not known, so nobody may come in past it.
+                Err(_) => {
+                    warn!(name, "an access list in the store is damaged");
+                    return Err(StoreError::Corrupt("settings"));
+                }
+            }
+        }
+        stored
+            .origins
+            .sort_by_key(|origin| (origin.created_at, origin.id));
         Ok(stored)
     }
 
     /// Whether the others differ in switches at most.
-    pub(super) fn has_same_issuers(&self, other: &Self) -> bool {
+    pub(super) fn has_same_settings(&self, other: &Self) -> bool {
         self.issuers == other.issuers
+            && self.origins == other.origins
+            && self.access_lists == other.access_lists
+    }
+
+    /// The lists of who may sign in, enabled or not.
+    pub(super) fn access_lists(&self) -> impl Iterator<Item = &AccessList> {
+        self.access_lists.iter()
+    }
+
+    /// What exchanges are configured by: the file, and the lists.
+    pub(super) fn exchange_settings(&self, config: &Config) -> exchange::Settings {
+        let mut settings = exchange::Settings::new(config);
+        settings.policy.access = AccessLists::new(self.access_lists.iter().cloned());
+        settings
+    }
+
+    /// The origins that operators allowed, the oldest first.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &StoredOrigin> {
+        self.origins.iter()
     }
 
     /// The text of an issuer created by an operator, in force or set aside.
@@ -96,6 +153,10 @@ impl Stored {
                 }),
             }
         }
+        let origins = self.origins.iter().map(|stored| stored.origin.as_str());
+        // What was allowed stays so, but for what the rules for origins no longer take.
+        let parsed = origins.filter_map(|origin| AllowedOrigin::parse(origin).ok());
+        joined.config.allowed_origins.extend(parsed);
         // The default is the only issuer. One that comes later does not unseat the file's.
         if let (None, [only]) = (&file.sdk.issuer, file.issuers.as_slice()) {
             joined.config.sdk.issuer = Some(only.name.clone());
@@ -153,3 +214,7 @@ fn read(
 const PREFIX: &str = "issuer";
 const MADE: &str = "issuer/";
 const SWITCH: &str = "issuer.enabled/";
+/// What the names of origins' settings start with.
+pub(super) const ORIGIN: &str = "origin/";
+/// What the names of access lists' settings start with.
+pub(super) const ACCESS_LIST: &str = "access_list/";

@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::origin;
 use crate::rejection::{Code, Rejection};
 use crate::route::{Route, RouteMiss};
-use crate::session::cookie;
+use crate::session::cookie::{self, CookiePlace};
 use crate::stepup::{self, ELEVATED_FIELD};
 
 /// Where an accepted request goes.
@@ -370,8 +370,7 @@ impl<'a> Incoming<'a> {
     ) -> Result<Passed, Refused> {
         let sources = &self.snapshot.proxy.token_sources;
         if credential.source == Source::SessionCookie && is_dead(&rejection) {
-            let name = sources.session_cookie();
-            ctx.set_cookies.push(cookie::clear(name));
+            ctx.set_cookies.push(cookie::clear(self.cookie_place()));
         }
         if credential.source == Source::Cookie
             && sources.clears_issuers_cookies()
@@ -400,8 +399,16 @@ impl<'a> Incoming<'a> {
         let own = || credential::session_cookie(&self.request.headers, sources).unwrap_or(None);
         let value = self.snapshot.exchange.cookie_to_set(session, own).await?;
         let now = UnixTime::now();
-        let name = sources.session_cookie();
-        Some(cookie::set(name, &value, now, session.expires_at()))
+        let until = session.expires_at();
+        Some(cookie::set(self.cookie_place(), &value, now, until))
+    }
+
+    fn cookie_place(&self) -> CookiePlace<'a> {
+        let sources = &self.snapshot.proxy.token_sources;
+        CookiePlace {
+            name: sources.session_cookie(),
+            domain: sources.session_cookie_domain(),
+        }
     }
 
     fn client(&self) -> forwarded::Client {

@@ -60,6 +60,7 @@ pub fn is_about_credential(rejection: &Rejection) -> bool {
         | Code::ScopeInvalid
         | Code::ScopeInsufficient
         | Code::Forbidden
+        | Code::NoAccess
         | Code::Conflict
         | Code::TooManyRequests
         | Code::Unavailable => true,

@@ -15,7 +15,7 @@ use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
 use crate::api::{self, ApiLimits};
 use crate::config::Config;
-use crate::exchange::{self, Exchange};
+use crate::exchange::Exchange;
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
 use crate::live_config::{self, BuildError, LiveConfig, Parts};
@@ -120,7 +120,7 @@ impl State {
             Arc::clone(&store),
             minter,
             SidKey::new(&secret(&*store, "sid_key").await?),
-            exchange::Settings::new(start.config()),
+            start.exchange_settings(),
             Arc::clone(&metrics),
         );
         let api = api::Lasting {

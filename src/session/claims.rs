@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::claims::{KnownClaims, json_size};
 use crate::clock::UnixTime;
 use crate::session::settings::ClaimSet;
-use crate::store::{Credential, CredentialFormat, SessionRecord, User};
+use crate::store::{Credential, CredentialFormat, Profile, SessionRecord, User};
 
 /// The claims of one session token.
 #[derive(Debug, Serialize)]
@@ -69,6 +69,9 @@ pub struct FullClaims<'a> {
     /// The visit before this token, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_visit: Option<String>,
+    /// What the user is called, and the like.
+    #[serde(flatten, serialize_with = "profile")]
+    pub profile: &'a Profile,
 }
 
 /// One verified credential, as the platform writes it.
@@ -196,8 +199,13 @@ impl<'a> FullClaims<'a> {
                 .collect(),
             first_visit: user.first_visit.map(UnixTime::rfc3339),
             last_visit: user.last_visit.map(UnixTime::rfc3339),
+            profile: &user.profile,
         }
     }
+}
+
+fn profile<S: Serializer>(profile: &&Profile, to: S) -> Result<S::Ok, S::Error> {
+    profile.claims(to)
 }
 
 impl<'a> VerifiedCredential<'a> {

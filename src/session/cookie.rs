@@ -50,25 +50,43 @@ pub fn is_opaque(value: &str) -> bool {
     value.len() == LENGTH && !value.contains('.')
 }
 
-/// A `Set-Cookie` field (RFC 6265bis) that sets the cookie called `name` until `until`.
-pub fn set(name: &'static str, value: &CookieValue, now: UnixTime, until: UnixTime) -> HeaderValue {
+/// What the cookie is called, and which hosts it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct CookiePlace<'a> {
+    /// Its name, with the prefix that fits its attributes.
+    pub name: &'static str,
+    /// All hosts of this domain; `None`: the gateway's alone.
+    pub domain: Option<&'a str>,
+}
+
+/// A `Set-Cookie` field (RFC 6265bis) that sets the cookie until `until`.
+pub fn set(
+    place: CookiePlace<'_>,
+    value: &CookieValue,
+    now: UnixTime,
+    until: UnixTime,
+) -> HeaderValue {
     let seconds = i64::try_from(now.until(until).as_secs()).unwrap_or(i64::MAX);
-    field(name, value.expose(), Duration::seconds(seconds))
+    field(place, value.expose(), Duration::seconds(seconds))
 }
 
-/// A `Set-Cookie` field that takes the cookie called `name` away.
-pub fn clear(name: &'static str) -> HeaderValue {
-    field(name, "", Duration::ZERO)
+/// A `Set-Cookie` field that takes the cookie away.
+pub fn clear(place: CookiePlace<'_>) -> HeaderValue {
+    field(place, "", Duration::ZERO)
 }
 
-fn field(name: &'static str, value: &str, max_age: Duration) -> HeaderValue {
-    let cookie = Cookie::build((name, value))
+fn field(place: CookiePlace<'_>, value: &str, max_age: Duration) -> HeaderValue {
+    let CookiePlace { name, domain } = place;
+    let mut cookie = Cookie::build((name, value))
         .path("/")
-        // The prefix demands it (RFC 6265bis section 4.1.3.2); without it there is plain http.
-        .secure(name.starts_with("__Host-"))
+        // The prefixes demand it (RFC 6265bis section 4.1.3); without one there is plain http.
+        .secure(name.starts_with("__"))
         .http_only(true)
         .same_site(SameSite::Lax)
         .max_age(max_age);
+    if let Some(domain) = domain {
+        cookie = cookie.domain(domain);
+    }
     let mut field = HeaderValue::from_str(&cookie.to_string())
         // Name, base64url and attributes are visible ASCII.
         .unwrap_or(HeaderValue::from_static(""));
@@ -99,20 +117,27 @@ mod tests {
     fn attributes_follow_the_name() {
         let value = CookieValue("v".repeat(43));
         let text = |field: HeaderValue| field.to_str().unwrap().to_owned();
-        let secure = text(set(
-            "__Host-vestibule",
-            &value,
-            UnixTime(100),
-            UnixTime(160),
-        ));
+        let place = |name, domain| CookiePlace { name, domain };
+        let host = place("__Host-vestibule", None);
+        let secure = text(set(host, &value, UnixTime(100), UnixTime(160)));
         assert!(secure.starts_with(&format!("__Host-vestibule={};", value.expose())));
         for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=60"] {
             assert!(secure.contains(&format!("; {attribute}")), "{secure}");
         }
         assert!(!secure.contains("Domain"), "{secure}");
-        let plain = text(set("vestibule", &value, UnixTime(100), UnixTime(160)));
+        let plain = place("vestibule", None);
+        let plain = text(set(plain, &value, UnixTime(100), UnixTime(160)));
         assert!(!plain.contains("Secure"), "{plain}");
-        let gone = text(clear("__Host-vestibule"));
+        let domain = place("__Secure-vestibule", Some("example.com"));
+        for field in [
+            set(domain, &value, UnixTime(100), UnixTime(160)),
+            clear(domain),
+        ] {
+            let field = text(field);
+            assert!(field.contains("; Domain=example.com"), "{field}");
+            assert!(field.contains("; Secure"), "{field}");
+        }
+        let gone = text(clear(host));
         assert!(gone.starts_with("__Host-vestibule=;") && gone.contains("Max-Age=0"));
     }
 }

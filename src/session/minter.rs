@@ -14,6 +14,7 @@ use super::Scopes;
 use super::claims::{Claims, Common, CopiedClaims, VerifiedCredential};
 use super::keys::{Keyring, SigningKeys, TokenKeyValidity};
 use super::signer::SignerError;
+use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 use crate::session::settings::ClaimSet;
 use crate::store::{SessionRecord, User};
@@ -168,7 +169,7 @@ impl Minter {
     fn signed(&self, mut claims: Map<String, Value>) -> Result<SessionToken, SignerError> {
         let exp = claims.get("exp").and_then(Value::as_u64);
         let scope = claims.get("scope").and_then(Value::as_str);
-        let scopes = self.scopes_of(scope.unwrap_or_default());
+        let scopes = Arc::new(Scopes::of_token(scope.unwrap_or_default()));
         let keyring = self.keys.keyring();
         claims.insert("kid".to_owned(), keyring.current().kid().into());
         Ok(SessionToken {
@@ -191,6 +192,7 @@ impl Minter {
         let payload = token.split('.').nth(1).unwrap_or_default();
         let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
         let mut is_other = false;
+        let is_full = claims.contains_key(FULL);
         let mut state = |name: &str, value: Option<Value>| {
             if claims.get(name) != value.as_ref() {
                 is_other = true;
@@ -205,7 +207,10 @@ impl Minter {
         for name in self.copied.names() {
             state(name, copied.remove(name));
         }
-        if let Some(held) = claims.get_mut("verified_credentials") {
+        for field in ProfileField::ALL.iter().filter(|_| is_full) {
+            state(field.claim(), user.profile.get(*field).map(Value::from));
+        }
+        if let Some(held) = claims.get_mut(FULL) {
             let all = user.credentials.iter().map(VerifiedCredential::new);
             let all = serde_json::to_value(all.collect::<Vec<_>>());
             let all = all.map_err(|_| SignerError::Sign)?;
@@ -237,12 +242,21 @@ impl Minter {
         self.open(SESSION_TYPE, token)
     }
 
-    /// The scopes of one of our tokens with this `scope`, without those that sessions no longer
-    /// get.
-    pub fn scopes_of(&self, scope: &str) -> Arc<Scopes> {
-        match scope == self.scopes.as_str() {
-            true => Arc::clone(&self.scopes),
-            false => Arc::new(self.scopes.still_in(scope)),
+    /// All that the session's tokens can allow.
+    fn all_scopes(&self, session: &SessionRecord) -> Arc<Scopes> {
+        match session.added_scopes() {
+            [] => Arc::clone(&self.scopes),
+            added => Arc::new(self.scopes.with(added.iter().map(String::as_str))),
+        }
+    }
+
+    /// The scopes of one of our tokens with this `scope`, without those that the session no longer
+    /// gets.
+    pub fn scopes_of(&self, scope: &str, session: &SessionRecord) -> Arc<Scopes> {
+        let all = self.all_scopes(session);
+        match scope == all.as_str() {
+            true => all,
+            false => Arc::new(all.still_in(scope)),
         }
     }
 
@@ -292,7 +306,8 @@ impl Minter {
             .expires_at
             .min(now.plus(self.token_ttl))
             .min(terms.not_after);
-        let scopes = terms.scopes.as_ref().unwrap_or(&self.scopes);
+        let all = self.all_scopes(session);
+        let scopes = terms.scopes.as_ref().unwrap_or(&all);
         let common = Common {
             kid: signer.kid(),
             aud: terms.audience.as_deref().unwrap_or(&self.audience),
@@ -335,3 +350,6 @@ fn decode<T: DeserializeOwned>(part: &str) -> Result<T, SelfIssuedError> {
 const SESSION_TYPE: &str = "JWT";
 /// The `typ` of the full account of a sign-in.
 const ACCOUNT_TYPE: &str = "id+jwt";
+
+/// A claim that only the full set has.
+const FULL: &str = "verified_credentials";

@@ -15,6 +15,16 @@ impl Scopes {
         Self::of(std::iter::once(BASIC).chain(others))
     }
 
+    /// These and others.
+    pub fn with<'a>(&'a self, others: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::of(self.words().chain(others))
+    }
+
+    /// Those of a token.
+    pub fn of_token(token: &str) -> Self {
+        Self::of(token.split(' '))
+    }
+
     /// The scopes of a token that sessions still get.
     pub fn still_in(&self, token: &str) -> Self {
         Self::of(token.split(' ').filter(|scope| self.holds(scope)))

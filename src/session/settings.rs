@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::canonical::CookieSetting;
 use crate::secret::Secret;
 use crate::store::SigningAlgorithm;
 use crate::text_schema::DurationText;
@@ -32,7 +33,8 @@ pub struct SessionSettings {
     /// How many sessions a user can have at once; a new one ends the oldest. No limit if omitted.
     pub max_sessions_per_user: Option<usize>,
     /// Give browsers that signed in with an issuer's cookie a session cookie of the gateway.
-    pub cookie: bool,
+    /// `{domain: example.com}` sets it for all hosts of that domain.
+    pub cookie: CookieSetting,
     /// The maximum lifetime of one session token, within its session.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
@@ -111,7 +113,7 @@ impl Default for SessionSettings {
             idle_timeout: None,
             revocation_max_staleness: None,
             max_sessions_per_user: None,
-            cookie: false,
+            cookie: CookieSetting::Off,
             token_ttl: Duration::from_secs(2 * 3600),
             audience: None,
             scopes: Vec::new(),

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
-    EmailWithdrawal, Once, Provisioning, SessionClaims, SignIn, SignInOutcome, SignInRefusal,
-    SignedIn, Store, Use, Used,
+    EmailWithdrawal, Once, Profile, Provisioning, SessionClaims, SignIn, SignInOutcome,
+    SignInRefusal, SignedIn, Store, Use, Used,
 };
 use crate::clock::UnixTime;
 
@@ -122,6 +122,7 @@ pub(super) fn token(sub: &str) -> SignIn {
         issuer_name: "first".to_owned(),
         sub: sub.to_owned(),
         email: None,
+        profile: Profile::default(),
         link_by_email: Vec::new(),
         provisioning: Provisioning::Auto,
         issued_at: Some(NOON),

@@ -4,16 +4,15 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::operations::operations;
 use super::{
-    Activity, AuditRecord, Changes, Digest, End, Exported, Ledger, Maintenance, NewUser, Once,
-    Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord, Sessions,
-    Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, Use,
-    Used, User, UserFilter, Users,
+    Activity, AuditRecord, Changes, Description, Digest, End, Exported, Ledger, Maintenance,
+    NewUser, Once, Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord,
+    Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError,
+    Swept, Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 

@@ -12,7 +12,7 @@ macro_rules! operations {
                 fn users(filter: UserFilter, page: PageRequest) -> Page<User>;
                 fn create_user(user: NewUser) -> User;
                 fn set_blocked(id: Uuid, blocked: bool, at: UnixTime) -> Option<User>;
-                fn set_metadata(id: Uuid, metadata: Map<String, Value>, at: UnixTime) -> Option<User>;
+                fn describe_user(id: Uuid, description: Description, at: UnixTime) -> Option<User>;
                 fn delete_user(id: Uuid, at: UnixTime, until: UnixTime) -> Option<User>;
             }
             Sessions [] {

@@ -4,6 +4,7 @@
 //! that a gateway reads what an older one wrote.
 
 mod ledger;
+mod profile;
 mod session;
 mod signing_algorithm;
 mod signing_key;
@@ -12,6 +13,7 @@ mod user;
 pub use ledger::{
     AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone, Use, Used,
 };
+pub use profile::{LONGEST_FIELD, Profile};
 pub(in crate::store) use session::is_before;
 pub use session::{
     Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,

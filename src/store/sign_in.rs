@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Ended, SessionClaims, SessionRecord, Use, Used, User};
+use super::{Ended, Profile, SessionClaims, SessionRecord, Use, Used, User};
 use crate::clock::UnixTime;
 
 mod email;
@@ -28,6 +28,8 @@ pub struct SignIn {
     /// The `iss` of all issuers between which accounts are linked by a verified address; empty
     /// for none. Both sides must be in it.
     pub link_by_email: Vec<String>,
+    /// What the token says of the user's profile.
+    pub profile: Profile,
     /// Whether an unknown user is created.
     pub provisioning: Provisioning,
     /// The token's `iat`.

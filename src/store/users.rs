@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Page, PageRequest, SignIn, SignInOutcome, StoreError, User};
+use super::{Page, PageRequest, Profile, SignIn, SignInOutcome, StoreError, User};
+use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 
 /// Users and their credentials.
@@ -36,11 +37,11 @@ pub trait Users {
         at: UnixTime,
     ) -> Result<Option<User>, StoreError>;
 
-    /// Writes a user's metadata over; the user afterwards.
-    async fn set_metadata(
+    /// Changes what a user is called and what is kept with the user; the user afterwards.
+    async fn describe_user(
         &self,
         id: Uuid,
-        metadata: Map<String, Value>,
+        description: Description,
         at: UnixTime,
     ) -> Result<Option<User>, StoreError>;
 
@@ -67,17 +68,39 @@ pub enum UserFilter {
     ExternalId(String),
 }
 
+/// What is to be written of a user. What it does not name stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Description {
+    /// Fields of the profile, and what each is to say; `None` takes it away.
+    pub profile: Vec<(ProfileField, Option<String>)>,
+    /// All metadata.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Description {
+    /// Writes it into a user.
+    pub(super) fn apply(&self, user: &mut User) {
+        for (field, text) in &self.profile {
+            user.profile.set(*field, text.as_deref());
+        }
+        if let Some(metadata) = &self.metadata {
+            user.metadata.clone_from(metadata);
+        }
+    }
+}
+
 /// A user whom an operator makes.
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// The `iss` of the issuer that the user will come from.
     pub iss: String,
-    /// The `sub` that the issuer knows the user by.
-    pub sub: String,
+    /// The `sub` that the issuer knows the user by. Without one, the first token of the issuer with
+    /// the address, verified, is the user's.
+    pub sub: Option<String>,
     /// An address that the operator vouches for.
     pub email: Option<String>,
-    /// What the operator keeps with the user.
-    pub metadata: Map<String, Value>,
+    /// What the user is called, and the like, and what the operator keeps with the user.
+    pub description: Description,
     /// The current time.
     pub now: UnixTime,
 }
@@ -90,7 +113,7 @@ impl NewUser {
             iss,
             sub,
             email,
-            metadata,
+            description,
             now,
         } = self;
         let credential = |format, public_identifier, email| Credential {
@@ -103,18 +126,22 @@ impl NewUser {
             sign_in_enabled: format == CredentialFormat::ExternalUser,
             email_said_at: None,
         };
-        let mut credentials = vec![credential(CredentialFormat::ExternalUser, sub, None)];
+        let mut credentials = Vec::new();
+        credentials.extend(sub.map(|sub| credential(CredentialFormat::ExternalUser, sub, None)));
         credentials.extend(
             email.map(|email| credential(CredentialFormat::Email, email.clone(), Some(email))),
         );
-        User {
+        let mut user = User {
             id: Uuid::now_v7(),
             credentials,
             created_at: now,
             first_visit: None,
             last_visit: None,
             blocked: false,
-            metadata,
-        }
+            profile: Profile::default(),
+            metadata: Map::new(),
+        };
+        description.apply(&mut user);
+        user
     }
 }

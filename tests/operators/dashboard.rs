@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::{Gateway, Message, Pages, TestGateway};
 
+mod access_lists;
 mod issuers;
 mod overview;
 mod tokens;
@@ -20,6 +21,7 @@ async fn every_page_is_served_with_a_strict_policy() {
         ("/dashboard/external/new?preset=keycloak", "Realm"),
         ("/dashboard/users", "Search"),
         ("/dashboard/sessions", "Revoke"),
+        ("/dashboard/access", "No lists yet"),
         ("/dashboard/keys", "current"),
         ("/dashboard/routes", "/optional"),
         ("/dashboard/tokens", "Make a token"),

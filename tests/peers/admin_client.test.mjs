@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 
 import { Configuration as SdkConfiguration, SDKApi } from '@dynamic-labs/sdk-api-core';
 import {
-  Configuration, EnvironmentsApi, ExternalJwtApi, SessionsApi, UsersApi,
+  AllowlistsApi, Configuration, EnvironmentsApi, ExternalJwtApi, OriginsApi, SessionsApi, UsersApi,
 } from '@dynamic-labs/sdk-api';
 import jsonwebtoken from 'jsonwebtoken';
 
@@ -95,10 +95,82 @@ test('the public key verifies session tokens', async () => {
   assert.equal(jsonwebtoken.verify(minifiedJwt, pem, { algorithms: ['RS256'] }).sub, user.id);
 });
 
-async function signIn(sub) {
+test('users are created, listed, changed and deleted', async () => {
+  const api = new UsersApi(client);
+  const fields = { email: 'lovelace@example.com', firstName: 'Ada', metadata: { plan: 'gold' } };
+  const { user } = await api.createUser({ environmentId, internalBulkUpdateUserFields: fields });
+  assert.equal(user.firstName, 'Ada');
+  const claims = { email: fields.email, emailVerified: true };
+  const signedIn = await signIn('lovelace', claims);
+  assert.equal(signedIn.user.id, user.id, 'who verifies the address first');
+
+  const filter = { filterColumn: 'email', filterValue: fields.email };
+  const { users } = await api.getEnvironmentUsers({ environmentId, filter, includeSessions: true });
+  assert.deepEqual(users.map(({ id }) => id), [user.id]);
+  assert.equal(users[0].sessions[0].id, signedIn.user.sessionId);
+  const userId = user.id;
+  const session = await new SessionsApi(client)
+    .getSessionById({ userId, sessionId: signedIn.user.sessionId });
+  assert.equal(session.id, signedIn.user.sessionId);
+  const internalUpdatableUserFields = { lastName: 'Lovelace' };
+  const changed = await api.updateUser({ environmentId, userId, internalUpdatableUserFields });
+  assert.equal(changed.user.lastName, 'Lovelace');
+  const bulk = await api.bulkCreateUser({
+    environmentId, upsert: true, internalUserFields: [{ ...fields, team: 'Engine' }, { email: 'new@example.com' }],
+  });
+  assert.equal(bulk.updated[0].team, 'Engine');
+  assert.equal(bulk.created.length, 1);
+  await api.deleteUser({ environmentId, userId });
+  await assert.rejects(api.getUser({ environmentId, userId }), { status: 404 });
+});
+
+test('origins are allowed and taken back', async () => {
+  const api = new OriginsApi(client);
+  const allowed = async (origin) => {
+    const url = `${gateway.issuer}/api/v0/sdk/${environmentId}/settings`;
+    const response = await fetch(url, { headers: { origin } });
+    return response.headers.get('access-control-allow-origin') === origin;
+  };
+  const page = 'https://new.example.com';
+  assert.equal(await allowed(page), false);
+  const { origin } = await api.addOrigin({ environmentId, inlineObject: { origin: page } });
+  assert.equal(await allowed(page), true);
+  const { origins } = await api.getOrigins({ environmentId });
+  assert.deepEqual(origins.map(({ id }) => id), [origin.id]);
+  await api.deleteOriginById({ originId: origin.id });
+  assert.equal(await allowed(page), false);
+});
+
+test('access lists keep out, let in and add scopes', async () => {
+  const api = new AllowlistsApi(client);
+  const create = (postAllowlistsRequest) => api
+    .createAllowlistByEnvironmentId({ environmentId, postAllowlistsRequest });
+  const blocked = await create({ name: 'barred', outcome: 'block' });
+  const allowlistId = blocked.id;
+  const postAllowlistEntriesRequest = { externalUserId: 'mallory' };
+  const entry = await api.postEntryByAllowlistId({ allowlistId, postAllowlistEntriesRequest });
+  await api.enableAllowlistById({ allowlistId });
+  const refused = await signIn('mallory').then(() => assert.fail('let in'), (error) => error);
+  assert.equal(refused.status ?? refused.response?.status, 403);
+  await signIn('grace');
+  const { entries } = await api.getEntriesByAllowlistId({ allowlistId });
+  assert.deepEqual(entries.map(({ id }) => id), [entry.id]);
+  await api.deleteAllowlistEntryById({ allowlistEntryId: entry.id });
+  await signIn('mallory');
+
+  const beta = await create({ name: 'beta', outcome: 'scope', scope: 'beta:use' });
+  await api.postEntryByAllowlistId({ allowlistId: beta.id, postAllowlistEntriesRequest });
+  await api.enableAllowlistById({ allowlistId: beta.id });
+  assert.equal((await signIn('mallory')).user.scope, 'user:basic beta:use');
+  const lists = await api.getAllowlistsByEnvironmentId({ environmentId });
+  assert.deepEqual(lists.map(({ name }) => name), ['barred', 'beta']);
+  for (const { id } of lists) await api.deleteAllowlistById({ allowlistId: id });
+});
+
+async function signIn(sub, claims = {}) {
   const api = new SDKApi(new SdkConfiguration({ basePath: `${gateway.issuer}/api/v0` }));
   const jti = `${sub} ${performance.now()}`;
-  const externalAuthSigninRequest = { jwt: await issuer.token({ sub, jti }) };
+  const externalAuthSigninRequest = { jwt: await issuer.token({ sub, jti, ...claims }) };
   return api.externalAuthSignin({ environmentId, externalAuthSigninRequest });
 }
 

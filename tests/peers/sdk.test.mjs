@@ -132,6 +132,27 @@ for (const mode of Object.keys(MODES)) {
   });
 }
 
+for (const mode of ['bearer', 'cookie']) {
+  test(`a person changes the profile and deletes the account: ${mode}`, async () => {
+    localStorage.clear();
+    page.cookies.clear();
+    const client = await start(gateways[mode]);
+    const sub = `ada who leaves by ${mode}`;
+    const externalJwt = await issuer.token({ sub });
+    await sdk.signInWithExternalJwt({ externalJwt }, client);
+    const { id } = client.user;
+    const userFields = { firstName: 'Ada', metadata: { theme: 'dark' } };
+    await sdk.updateUser({ userFields }, client);
+    assert.equal(client.user.firstName, 'Ada');
+    await sdk.refreshUser(client);
+    assert.deepEqual([client.user.id, client.user.metadata], [id, { theme: 'dark' }]);
+    await assert.rejects(sdk.updateUser({ userFields: { email: 'eve@example.com' } }, client));
+    await sdk.deleteUser(client);
+    assert.equal(client.user, null);
+    await assert.rejects(sdk.signInWithExternalJwt({ externalJwt }, client));
+  });
+}
+
 test('the generated API client signs in, too', async () => {
   const basePath = base(gateways.bearer);
   const call = (accessToken) => new SDKApi(new Configuration({ basePath, accessToken }));

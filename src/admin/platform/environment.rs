@@ -166,7 +166,7 @@ async fn write(
 
 fn settings(state: &AdminState) -> Value {
     let view = state.live_config.view();
-    let sets_cookie = view.config.sdk.cookie;
+    let sets_cookie = view.config.sdk.cookie.is_on();
     let storage = if sets_cookie {
         "cookie"
     } else {

@@ -4,14 +4,16 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
+use serde_json::Map;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
 use crate::admin::sessions::{self, SessionRow};
-use crate::admin::{AdminState, refusals, users};
+use crate::admin::{AdminState, audit, refusals, users};
 use crate::clock::UnixTime;
+use crate::store::RevocationScope;
 
 /// A session, as the platform's clients read it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,4 +84,63 @@ pub async fn revoke_all(
     super::check(&state, environment)?;
     users::sign_out_everywhere(&state, &operator, user).await?;
     Ok(StatusCode::OK)
+}
+
+/// The platform's own operation to show a session of a user.
+#[utoipa::path(
+    get,
+    path = "/api/v0/users/{user}/sessions/{sid}",
+    operation_id = "showSessionAsPlatform",
+    tag = "platform",
+    params(("user" = Uuid, Path), ("sid" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The session.", body = Session),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
+pub async fn show(
+    State(state): State<AdminState>,
+    Path((user, sid)): Path<(Uuid, Uuid)>,
+) -> Result<Json<Session>, ApiError> {
+    let found = state.store.session(sid).await?;
+    let session = found.filter(|session| session.user_id == user);
+    let session = session.ok_or_else(|| ApiError::not_found("session"))?;
+    Ok(Json(SessionRow::from(session).into()))
+}
+
+/// That all sessions have ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlatformRevocation)]
+pub struct Revocation {
+    #[schema(value_type = String)]
+    message: &'static str,
+}
+
+/// The platform's own operation to end all sessions of the environment. External tokens that were
+/// issued before open no others.
+#[utoipa::path(
+    post,
+    path = "/api/v0/environments/{environment}/users/sessions/revoke",
+    operation_id = "revokeEverySessionAsPlatform",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    responses(
+        (status = 200, description = "All sessions have ended.", body = Revocation),
+        refusals::Change, refusals::Missing, refusals::Unavailable,
+    ),
+)]
+pub async fn revoke_everyone(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(environment): Path<Uuid>,
+) -> Result<Json<Revocation>, ApiError> {
+    super::check(&state, environment)?;
+    let exchange = state.exchange();
+    exchange.end_sessions(RevocationScope::Everyone).await?;
+    let target = environment.to_string();
+    let action = "environment.sign_out";
+    audit::record(&*state.store, &operator, action, &target, Map::new()).await;
+    Ok(Json(Revocation {
+        message: "all sessions of the environment have ended",
+    }))
 }

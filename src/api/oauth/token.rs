@@ -190,11 +190,14 @@ async fn opened(
     asked: Option<&str>,
 ) -> Result<(Account, Terms), OAuthError> {
     // First, since what is refused opens no session.
-    let scopes = part(&api.exchange.minter().scopes, asked)?;
+    let scopes = match asked {
+        None => None,
+        asked => Some(part(&api.exchange.minter().scopes, asked)?),
+    };
     let granted = api.grant(caller, headers, given, None).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
-        scopes: Some(scopes),
+        scopes,
         ..Terms::until(granted.token_end)
     };
     Ok((granted.account, terms))

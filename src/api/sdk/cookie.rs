@@ -7,29 +7,38 @@ use cookie::{Cookie, SameSite};
 use crate::clock::UnixTime;
 use crate::credential::SDK_COOKIE;
 
+/// Which hosts the cookie is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// All of this domain; `None`: the gateway's alone.
+    pub domain: Option<&'a str>,
+    /// Whether clients come by `https`.
+    pub is_https: bool,
+}
+
 /// Holds the token until it ends. Scripts do not see it, and other sites' pages do not send it.
-pub fn holding(token: &str, until: UnixTime, is_https: bool) -> Option<HeaderValue> {
+pub fn holding(token: &str, until: UnixTime, place: Place<'_>) -> Option<HeaderValue> {
     let seconds = i64::try_from(until.0).ok()?;
     let expires = OffsetDateTime::from_unix_timestamp(seconds).ok()?;
-    field(
-        Cookie::build((SDK_COOKIE, token)).expires(expires),
-        is_https,
-    )
+    field(Cookie::build((SDK_COOKIE, token)).expires(expires), place)
 }
 
 /// The `Set-Cookie` value that deletes the cookie.
-pub fn removal(is_https: bool) -> Option<HeaderValue> {
+pub fn removal(place: Place<'_>) -> Option<HeaderValue> {
     let empty = Cookie::build((SDK_COOKIE, "")).max_age(Duration::ZERO);
-    field(empty, is_https)
+    field(empty, place)
 }
 
-fn field(cookie: cookie::CookieBuilder<'_>, is_https: bool) -> Option<HeaderValue> {
-    let cookie = cookie
+fn field<'a>(cookie: cookie::CookieBuilder<'a>, place: Place<'a>) -> Option<HeaderValue> {
+    let mut cookie = cookie
         .path("/")
         .http_only(true)
-        .secure(is_https)
+        .secure(place.is_https)
         .same_site(SameSite::Lax)
         .build();
+    if let Some(domain) = place.domain {
+        cookie.set_domain(domain);
+    }
     let mut value = HeaderValue::from_str(&cookie.to_string()).ok()?;
     value.set_sensitive(true);
     Some(value)

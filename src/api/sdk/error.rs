@@ -81,6 +81,16 @@ impl SdkError {
         }
     }
 
+    /// A member of the content cannot have this value.
+    pub fn unfit(member: &str, reason: &'static str, why: &str) -> Self {
+        let rejection = Rejection::new(Code::InvalidRequest, reason)
+            .with_status(StatusCode::UNPROCESSABLE_ENTITY);
+        Self {
+            error: format!("`{member}` {why}"),
+            ..rejection.into()
+        }
+    }
+
     /// The query cannot be read.
     pub fn query() -> Self {
         Rejection::new(Code::InvalidRequest, "query_invalid").into()

@@ -28,6 +28,11 @@ refusals! {
     pub Revoke: endpoint(), environment(), credential(), decision(), [not_json()];
     /// The refusals of `users`.
     pub User: endpoint(), environment(), credential(), decision(), [narrow()];
+    /// The refusals of a change of `users`.
+    pub Change: endpoint(), environment(), credential(), decision(), change(),
+        [SdkError::unfit("email", "", "cannot be changed here")];
+    /// The refusals of a deletion of `users`.
+    pub Delete: endpoint(), environment(), credential(), decision(), [narrow(), not_json(), step_up()];
     /// The refusals of `session`.
     pub Session: endpoint(), environment(), credential(), decision();
 }
@@ -44,6 +49,19 @@ fn content() -> [SdkError; 2] {
 fn external() -> [SdkError; 1] {
     let invalid = Rejection::new(Code::TokenInvalid, "");
     [SdkError::invalid_external_auth(invalid)]
+}
+
+fn change() -> [SdkError; 4] {
+    [
+        SdkError::wrong_type("firstName"),
+        narrow().into(),
+        not_json().into(),
+        step_up().into(),
+    ]
+}
+
+fn step_up() -> Rejection {
+    Rejection::new(Code::StepUpRequired, "")
 }
 
 /// Where a cookie is read or set.

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
-use super::{SdkError, cookie, device, example, refusals, sign_in};
+use super::{SdkError, device, example, refusals, sign_in};
 use crate::api::caller::Holder;
 use crate::api::{ApiState, Caller};
 use crate::credential::{self, Credential};
-use crate::exchange::{Exchange, Session};
+use crate::exchange::{Account, Exchange, Session};
 use crate::rejection::{Code, Rejection};
 use crate::session::minter::SessionTokenClaims;
 use crate::session::{Terms, scope};
@@ -56,23 +56,36 @@ pub async fn refresh(
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
-    // An external token signs in; only a session token has terms to keep.
-    let old = api
-        .exchange
-        .minter()
-        .read_past(credential.token.expose())
-        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
-    let terms = Terms {
-        audience: Some(old.aud),
-        scopes: Some(Arc::clone(session.scopes())),
-        session_public_key: old.session_public_key,
-        ..Terms::until(account.session.expires_at)
-    };
+    let terms = terms_of(&api, &credential, &session, &account)?;
     if let Some(proof) = proof {
         api.limits.refresh_of(session.user())?;
         proof.use_up(&api).await?;
     }
     sign_in::answer(&api, &account, &terms)
+}
+
+/// The terms of the token that a request came with, for another one of the same session.
+///
+/// # Errors
+///
+/// An external token signs in; only a session token has terms to keep.
+pub fn terms_of(
+    api: &ApiState,
+    credential: &Credential<'_>,
+    session: &Session,
+    account: &Account,
+) -> Result<Terms, Rejection> {
+    let old = api
+        .exchange
+        .minter()
+        .read_past(credential.token.expose())
+        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
+    Ok(Terms {
+        audience: Some(old.aud),
+        scopes: Some(Arc::clone(session.scopes())),
+        session_public_key: old.session_public_key,
+        ..Terms::until(account.session.expires_at)
+    })
 }
 
 /// The signed-in user.
@@ -169,7 +182,7 @@ pub async fn revoke(
     ended.map_err(|error| api.exchange.store_failed(&error))?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie
-        && let Some(field) = cookie::removal(api.settings.is_https)
+        && let Some(field) = api.settings.sdk_cookie_removal()
     {
         response.headers_mut().append(SET_COOKIE, field);
     }
@@ -202,7 +215,7 @@ async fn of_request(
 
 /// The credential of a request: preferably our own, because an issuer's cookie stays in the browser
 /// as well.
-fn credential<'a>(
+pub fn credential<'a>(
     api: &'a ApiState,
     method: &Method,
     headers: &'a HeaderMap,

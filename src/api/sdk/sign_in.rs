@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::device::Proof;
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
-use super::{SdkError, body, cookie, device, example, refusals};
+use super::{SdkError, body, device, example, refusals};
 use crate::api::{ApiState, Caller};
 use crate::credential;
 use crate::exchange::{Account, Granted};
@@ -95,6 +95,16 @@ pub async fn sign_in(
 
 /// The session token and the user, the token in the cookie where it belongs there.
 pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Response, SdkError> {
+    answer_with(api, account, terms, None)
+}
+
+/// The same with what is left to do.
+pub fn answer_with(
+    api: &ApiState,
+    account: &Account,
+    terms: &Terms,
+    next_view: Option<&'static str>,
+) -> Result<Response, SdkError> {
     let token = api.exchange.mint(account, terms)?;
     let environment_id = api.exchange.minter().environment_id;
     let mut response = VerifyResponse {
@@ -107,9 +117,12 @@ pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Respon
         expires_at: token.expires_at,
         minified_jwt: None,
         jwt: None,
+        next_view,
     };
     if api.settings.sdk.sets_cookie {
-        let field = cookie::holding(&token.text, token.expires_at, api.settings.is_https)
+        let field = api
+            .settings
+            .sdk_cookie(&token.text, token.expires_at)
             .ok_or_else(|| Rejection::new(Code::Internal, "cookie_unfit"))?;
         return Ok(([(SET_COOKIE, field)], Json(response)).into_response());
     }

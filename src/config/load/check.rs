@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
 use super::{issuers, listeners, loops, routes, telemetry};
-use crate::canonical::Host;
+use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
@@ -23,6 +23,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(loops::diagnostics(config));
     found.extend(routes::diagnostics(config));
     found.extend(session(config));
+    found.extend(cookie_domains(config));
     found.extend(linking(config));
     found.extend(sdk(config));
     found.extend(session_scopes(config));
@@ -53,6 +54,29 @@ fn own_paths(config: &Config) -> Option<Diagnostic> {
         ));
     }
     path_fault(&config.api_prefix).map(|fault| Diagnostic::error("api_prefix", fault))
+}
+
+/// A cookie for a domain is for hosts that the gateway does not know, and browsers take it from a host
+/// of that domain only.
+fn cookie_domains(config: &Config) -> Vec<Diagnostic> {
+    let host = config.public_url.as_str().split_once("://");
+    let host = host.and_then(|(_, authority)| Host::parse(authority).ok());
+    let host = host.as_ref().map_or("", Host::name);
+    let cookies = [
+        ("session.cookie.domain", &config.session.cookie),
+        ("sdk.cookie.domain", &config.sdk.cookie),
+    ];
+    let for_domain = cookies
+        .iter()
+        .filter(|(_, cookie)| cookie.domain().is_some());
+    let fault = |(path, cookie): &(&str, &CookieSetting)| match cookie.fits(host) {
+        true => Diagnostic::warning(*path, SHARED_COOKIE).hint(SHARED_COOKIE_HINT),
+        false => Diagnostic::error(
+            *path,
+            "browsers refuse this cookie: `public_url` is not below it",
+        ),
+    };
+    for_domain.map(fault).collect()
 }
 
 fn claims_from(config: &Config) -> Vec<Diagnostic> {
@@ -368,3 +392,8 @@ fn operators(config: &Config) -> Vec<Diagnostic> {
     }
     found
 }
+
+/// What `__Host-` keeps away.
+const SHARED_COOKIE: &str = "every host of this domain gets the cookie and can set another one in its \
+    place, because a cookie for a domain cannot have the prefix `__Host-`";
+const SHARED_COOKIE_HINT: &str = "use it if all hosts of the domain are yours; else set `true`";

@@ -194,7 +194,7 @@ impl SessionRegistry {
             }
             // Which sessions had a token by that key, only the store knows; the others are asked
             // for again and found alive.
-            RevocationScope::SigningKey(_) => of_all(None),
+            RevocationScope::Everyone | RevocationScope::SigningKey(_) => of_all(None),
         };
         end_all(&handles)
     }

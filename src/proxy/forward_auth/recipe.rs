@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::config::Config;
 use crate::config::listener::ListenAddress;
-use crate::credential::{INSECURE_SESSION_COOKIE, SESSION_COOKIE};
+use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_COOKIE};
 use crate::proxy::connection::CLIENT_FIELDS;
 use crate::proxy::headers::{OWN_FIELDS, identity_names};
 
@@ -149,9 +149,10 @@ impl Names {
         }
         Ok(Self {
             api: config.api_prefix.trim_end_matches('/').to_owned(),
-            session_cookie: match config.public_url.is_https() {
-                true => SESSION_COOKIE,
-                false => INSECURE_SESSION_COOKIE,
+            session_cookie: match (config.public_url.is_https(), config.session.cookie.domain()) {
+                (true, None) => SESSION_COOKIE,
+                (true, Some(_)) => DOMAIN_SESSION_COOKIE,
+                (false, _) => INSECURE_SESSION_COOKIE,
             },
             gateway: gateway(config).ok_or(RecipeError::NoListener)?,
             app: app(config).ok_or(RecipeError::NoServer)?,

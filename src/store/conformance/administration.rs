@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
+use crate::claims::ProfileField;
 use crate::store::{
-    NewUser, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal, Store, StoreError,
-    User, UserFilter,
+    Description, NewUser, PageRequest, Profile, Provisioning, RevocationReason, SignIn,
+    SignInRefusal, Store, StoreError, User, UserFilter,
 };
 
 pub(super) async fn users_are_listed_in_pages(engine: &dyn Engine) {
@@ -167,12 +168,22 @@ pub(super) async fn metadata_is_kept_with_the_user(engine: &dyn Engine) {
         .unwrap()
         .clone();
     let changed = store
-        .set_metadata(user.id, metadata.clone(), NOON)
+        .describe_user(
+            user.id,
+            Description {
+                profile: vec![(ProfileField::FirstName, Some("Ada".to_owned()))],
+                metadata: Some(metadata.clone()),
+            },
+            NOON,
+        )
         .await
         .unwrap();
+    let mut profile = Profile::default();
+    profile.set(ProfileField::FirstName, Some("Ada"));
     assert_eq!(
         changed,
         Some(User {
+            profile,
             metadata,
             ..user.clone()
         })
@@ -180,7 +191,7 @@ pub(super) async fn metadata_is_kept_with_the_user(engine: &dyn Engine) {
     assert_eq!(store.user(user.id).await.unwrap(), changed);
     assert_eq!(live(&*store, token("ada")).await.user, changed.unwrap());
     let nobody = store
-        .set_metadata(sid("nobody"), serde_json::Map::new(), NOON)
+        .describe_user(sid("nobody"), Description::default(), NOON)
         .await
         .unwrap();
     assert_eq!(nobody, None);
@@ -275,9 +286,9 @@ async fn found(store: &dyn Store, filter: UserFilter) -> Vec<uuid::Uuid> {
 fn new_user(sub: &str, email: Option<&str>) -> NewUser {
     NewUser {
         iss: ISSUER.to_owned(),
-        sub: sub.to_owned(),
+        sub: Some(sub.to_owned()),
         email: email.map(str::to_owned),
-        metadata: serde_json::Map::new(),
+        description: Description::default(),
         now: NOON,
     }
 }

@@ -215,7 +215,7 @@ fn session_index(session: &SessionRecord) -> [(Table, Vec<u8>); 2] {
     ]
 }
 
-/// All marks about some users, an issuer and signing keys.
+/// All marks about some users, an issuer, signing keys and everyone.
 pub(super) fn marks(
     rows: &mut impl Read,
     users: &[Uuid],
@@ -273,6 +273,8 @@ pub(super) fn mark_key(scope: &RevocationScope) -> Vec<u8> {
             [within_issuer(iss).as_slice(), key.as_bytes()].concat()
         }
         RevocationScope::SigningKey(kid) => [&[OF_SIGNING_KEY], kid.as_bytes()].concat(),
+        // With the marks that are read for every session. No key has an empty id.
+        RevocationScope::Everyone => vec![OF_SIGNING_KEY],
     }
 }
 

@@ -1,7 +1,6 @@
 //! Users in the file.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::first_sign_in::FirstSignIn;
@@ -16,8 +15,8 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
-    ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope, SignIn,
-    SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
+    ChangeKind, CredentialFormat, Description, Digest, NewUser, Page, PageRequest, RevocationScope,
+    SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -130,15 +129,15 @@ impl Users for Embedded {
         self.writer.write(set).await
     }
 
-    async fn set_metadata(
+    async fn describe_user(
         &self,
         id: Uuid,
-        metadata: Map<String, Value>,
+        description: Description,
         at: UnixTime,
     ) -> Result<Option<User>, StoreError> {
         let set = move |tx: &mut Transaction<'_>| {
             change_user(tx, id, at, ChangeKind::UserChanged(id), |user| {
-                user.metadata = metadata.clone();
+                description.apply(user);
             })
         };
         self.writer.write(set).await

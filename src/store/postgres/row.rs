@@ -184,6 +184,7 @@ pub(super) fn scope_key(scope: &RevocationScope) -> Vec<u8> {
         RevocationScope::IssuerDisabled(iss) => Digest::of(&["issuer disabled", iss]),
         RevocationScope::IssuerKey(iss, key) => Digest::of(&["issuer key", iss, key]),
         RevocationScope::SigningKey(kid) => Digest::of(&["signing key", kid]),
+        RevocationScope::Everyone => Digest::of(&["everyone"]),
     };
     digest.0.to_vec()
 }
@@ -194,7 +195,11 @@ pub(super) async fn put_mark(tx: &Tx<'_>, mark: &NotBefore) -> Result<(), Failur
         RevocationScope::User(user) | RevocationScope::UserAtIssuer(user, _) => Some(*user),
         _ => None,
     };
-    let of_signing_key = matches!(mark.scope, RevocationScope::SigningKey(_));
+    // Those that are read for every session.
+    let of_signing_key = matches!(
+        mark.scope,
+        RevocationScope::SigningKey(_) | RevocationScope::Everyone
+    );
     let issuer = mark.scope.within_issuer();
     let issuer = issuer.map(|iss| scope_key(&RevocationScope::Issuer(iss.to_owned())));
     let scope = scope_key(&mark.scope);

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Postgres;
@@ -20,7 +19,7 @@ use super::sessions::end_all;
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide};
 use crate::store::{
-    ChangeKind, CredentialFormat, Digest, NewUser, Page, PageRequest, RevocationScope,
+    ChangeKind, CredentialFormat, Description, Digest, NewUser, Page, PageRequest, RevocationScope,
     SessionRecord, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, Use, User,
     UserFilter, Users,
 };
@@ -162,21 +161,19 @@ impl Users for Postgres {
         .await
     }
 
-    async fn set_metadata(
+    async fn describe_user(
         &self,
         id: Uuid,
-        metadata: Map<String, Value>,
+        description: Description,
         at: UnixTime,
     ) -> Result<Option<User>, StoreError> {
-        self.write((id, metadata, at), |tx, (id, metadata, at)| {
+        self.write((id, description, at), |tx, (id, description, at)| {
             Box::pin(async move {
                 let Some(old) = locked_user(tx, *id).await? else {
                     return Ok(None);
                 };
-                let new = User {
-                    metadata: metadata.clone(),
-                    ..old.clone()
-                };
+                let mut new = old.clone();
+                description.apply(&mut new);
                 put_user(
                     tx,
                     &Replaced {

@@ -66,6 +66,9 @@ pub struct SessionClaims {
     /// The claims that the configuration asked for.
     #[serde(default)]
     pub known: KnownClaims,
+    /// Scopes that the user had at the sign-in in addition to those of every session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 impl SessionClaims {
@@ -105,6 +108,11 @@ impl SessionRecord {
         static NOTHING: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
         let claims = self.claims.as_ref();
         claims.map_or(&NOTHING, |claims| &claims.known)
+    }
+
+    /// The scopes of its tokens in addition to those of every session.
+    pub fn added_scopes(&self) -> &[String] {
+        self.claims.as_ref().map_or(&[], |claims| &claims.scopes)
     }
 
     /// A row for a login of which only the end is known.
@@ -193,6 +201,8 @@ impl RevocationReason {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationScope {
+    /// All of the environment.
+    Everyone,
     /// All of a user: signed out everywhere.
     User(Uuid),
     /// All of a user that one issuer, by its `iss`, vouched for.
@@ -213,6 +223,7 @@ impl RevocationScope {
     /// The word in metrics.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::Everyone => "everyone",
             Self::User(_) => "user",
             Self::UserAtIssuer(..) => "user_at_issuer",
             Self::Issuer(_) => "issuer",
@@ -226,7 +237,11 @@ impl RevocationScope {
     pub(in crate::store) fn within_issuer(&self) -> Option<&str> {
         match self {
             Self::IssuerDisabled(iss) | Self::IssuerKey(iss, _) => Some(iss),
-            Self::User(_) | Self::UserAtIssuer(..) | Self::Issuer(_) | Self::SigningKey(_) => None,
+            Self::Everyone
+            | Self::User(_)
+            | Self::UserAtIssuer(..)
+            | Self::Issuer(_)
+            | Self::SigningKey(_) => None,
         }
     }
 
@@ -235,6 +250,8 @@ impl RevocationScope {
     pub(in crate::store) fn for_holders(&self) -> Self {
         match self {
             Self::IssuerDisabled(iss) => Self::Issuer(iss.clone()),
+            // Under which sessions hold that the store is asked about each.
+            Self::Everyone => Self::SigningKey(String::new()),
             scope => scope.clone(),
         }
     }
@@ -246,7 +263,9 @@ impl RevocationScope {
             Self::Issuer(_) => RevocationReason::IssuerSignedOut,
             Self::IssuerDisabled(_) => RevocationReason::IssuerDisabled,
             Self::IssuerKey(..) => RevocationReason::IssuerKeyRemoved,
-            Self::User(_) | Self::UserAtIssuer(..) => RevocationReason::UserSignedOut,
+            Self::Everyone | Self::User(_) | Self::UserAtIssuer(..) => {
+                RevocationReason::UserSignedOut
+            }
         }
     }
 }
@@ -328,7 +347,8 @@ impl NotBefore {
     /// issuer is looked at by itself, and an issuer that is back is trusted as before.
     fn is_about_tokens(&self) -> bool {
         match self.scope {
-            RevocationScope::User(_)
+            RevocationScope::Everyone
+            | RevocationScope::User(_)
             | RevocationScope::UserAtIssuer(..)
             | RevocationScope::Issuer(_) => true,
             RevocationScope::IssuerDisabled(_)
@@ -344,7 +364,7 @@ impl NotBefore {
             RevocationScope::Issuer(issuer)
             | RevocationScope::IssuerDisabled(issuer)
             | RevocationScope::IssuerKey(issuer, _) => issuer == iss,
-            RevocationScope::SigningKey(_) => true,
+            RevocationScope::Everyone | RevocationScope::SigningKey(_) => true,
         }
     }
 }

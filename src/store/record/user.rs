@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ledger::Digest;
+use super::profile::Profile;
 use crate::clock::UnixTime;
 
 /// A user of the platform.
@@ -27,7 +28,10 @@ pub struct User {
     /// A blocked user is refused everywhere.
     #[serde(default)]
     pub blocked: bool,
-    /// What the operator keeps with the user; never read by the gateway.
+    /// What the user is called, and the like.
+    #[serde(default)]
+    pub profile: Profile,
+    /// What operators, and users themselves, keep with the user; never read by the gateway.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
@@ -51,6 +55,7 @@ impl User {
             first_visit: None,
             last_visit: None,
             blocked: false,
+            profile: Profile::default(),
             metadata: Map::new(),
         }
     }

@@ -25,7 +25,19 @@ pub(super) fn linkable(request: &SignIn, holder: Option<&User>) -> Option<User> 
     });
     // A user who already has an identity at this issuer is somebody else there.
     let somebody_else = holder.external_credential(&request.iss).is_some();
-    (trusted(&request.iss) && vouched && !somebody_else).then(|| holder.clone())
+    let linked = trusted(&request.iss) && vouched && !somebody_else;
+    (linked || is_awaited(holder, request, &address)).then(|| holder.clone())
+}
+
+/// Whether an operator created the holder for whoever this issuer verifies the address of, and
+/// nobody has come yet.
+fn is_awaited(holder: &User, request: &SignIn, address: &str) -> bool {
+    let is_identity = |held: &Credential| held.format == CredentialFormat::ExternalUser;
+    let names = |held: &Credential| {
+        let own = held.email.as_deref().map(folded);
+        held.iss == request.iss && own.as_deref() == Some(address)
+    };
+    !holder.credentials.iter().any(is_identity) && holder.credentials.iter().any(names)
 }
 
 /// Lets the user's address follow the issuer's newest word. True: it belongs to another user.

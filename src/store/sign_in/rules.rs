@@ -10,8 +10,8 @@ use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 use crate::clock::UnixTime;
 use crate::store::record::is_before;
 use crate::store::{
-    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, RevocationReason, RevocationScope,
-    SessionClaims, SessionRecord, Tombstone, User, workload_id,
+    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, Profile, RevocationReason,
+    RevocationScope, SessionClaims, SessionRecord, Tombstone, User, workload_id,
 };
 
 /// What an engine has about a request.
@@ -145,13 +145,19 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         as_it_is.known_claims() != session.known_claims()
             || request.tell_key && as_it_is.key() != session.key()
     });
+    let mut describes_other = false;
     if session_created && !is_workload {
+        // At each sign-in, not with each token: an older one of a login does not put it back.
+        user.profile.take(&request.profile);
+        describes_other = old_user
+            .as_ref()
+            .is_some_and(|old| old.profile != user.profile);
         user.first_visit.get_or_insert(request.now);
         user.last_visit = user.last_visit.max(Some(request.now));
     }
 
     let mut changes = Vec::new();
-    let user_changed = old_user.is_some() && !proven || says_other;
+    let user_changed = old_user.is_some() && !proven || says_other || describes_other;
     if user_changed {
         changes.push(ChangeKind::UserChanged(user.id));
     }
@@ -187,7 +193,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         new: user.clone(),
     });
     Decision {
-        must_wait: !proven || says_other || !displaced.is_empty(),
+        must_wait: !proven || says_other || describes_other || !displaced.is_empty(),
         outcome: SignInOutcome::Live(Box::new(SignedIn {
             user,
             session,
@@ -274,6 +280,7 @@ fn new_user(now: UnixTime) -> User {
         first_visit: None,
         last_visit: None,
         blocked: false,
+        profile: Profile::default(),
         metadata: serde_json::Map::new(),
     }
 }

@@ -1,0 +1,181 @@
+//! Access lists as operators change them: by the platform's API, and on the dashboard.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::AdminState;
+use super::access::Operator;
+use super::api_error::ApiError;
+use super::audit;
+use crate::clock::UnixTime;
+use crate::diagnostic::Diagnostic;
+use crate::identity::AccessList;
+use crate::identity::access::{Entry, Outcome, Who};
+
+/// Creates a list, which applies once it is enabled.
+///
+/// # Errors
+///
+/// It is not valid, there are too many, or the store did not keep it.
+pub async fn create(
+    state: &AdminState,
+    operator: &Operator,
+    name: String,
+    (outcome, scope): (Outcome, Option<String>),
+) -> Result<AccessList, ApiError> {
+    let list = AccessList {
+        id: Uuid::new_v4(),
+        name,
+        outcome,
+        scope,
+        enabled_at: None,
+        entries: Vec::new(),
+    };
+    let list = state.live_config.add_access_list(list).await?;
+    let detail = Map::from_iter([("name".to_owned(), json!(list.name))]);
+    record(state, operator, "access_list.create", list.id, detail).await;
+    Ok(list)
+}
+
+/// Changes what a list is called and what being on it means; the list afterwards.
+///
+/// # Errors
+///
+/// There is none with this id, what it becomes is not valid, or the store did not keep it.
+pub async fn change(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+    change: impl FnOnce(&mut AccessList) + Send,
+) -> Result<AccessList, ApiError> {
+    let list = state.live_config.change_access_list(id, change).await?;
+    record(state, operator, "access_list.update", id, Map::new()).await;
+    Ok(list)
+}
+
+/// Deletes a list.
+///
+/// # Errors
+///
+/// There is none with this id, or the store did not write it down.
+pub async fn delete(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), ApiError> {
+    state.live_config.delete_access_list(id).await?;
+    record(state, operator, "access_list.delete", id, Map::new()).await;
+    Ok(())
+}
+
+/// Lets a list apply or not; the list afterwards.
+///
+/// # Errors
+///
+/// There is none with this id, or the store did not keep it.
+pub async fn turn(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+    enabled: bool,
+) -> Result<AccessList, ApiError> {
+    let now = UnixTime::now();
+    let change = |list: &mut AccessList| {
+        let since = list.enabled_at.unwrap_or(now);
+        list.enabled_at = enabled.then_some(since);
+    };
+    let list = state.live_config.change_access_list(id, change).await?;
+    let action = match enabled {
+        true => "access_list.enable",
+        false => "access_list.disable",
+    };
+    record(state, operator, action, id, Map::new()).await;
+    Ok(list)
+}
+
+/// Adds an entry to a list.
+///
+/// # Errors
+///
+/// It means nobody, there is no such list, or the store did not keep it.
+pub async fn add_entry(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+    sent: Map<String, Value>,
+) -> Result<Entry, ApiError> {
+    let entry = Entry {
+        id: Uuid::new_v4(),
+        who: who(sent)?,
+    };
+    let added = entry.clone();
+    let change = |list: &mut AccessList| list.entries.push(added);
+    state.live_config.change_access_list(id, change).await?;
+    record(state, operator, "access_list.add", id, Map::new()).await;
+    Ok(entry)
+}
+
+/// Takes an entry out of its list.
+///
+/// # Errors
+///
+/// There is none with this id, or the store did not write it down.
+pub async fn remove_entry(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+) -> Result<(), ApiError> {
+    let lists = state.live_config.access_lists().await?;
+    let is_on = |list: &&AccessList| list.entries.iter().any(|entry| entry.id == id);
+    let list = lists.iter().find(is_on);
+    let list = list.ok_or_else(|| ApiError::not_found("entry"))?.id;
+    let change = |list: &mut AccessList| list.entries.retain(|entry| entry.id != id);
+    state.live_config.change_access_list(list, change).await?;
+    record(state, operator, "access_list.remove", list, Map::new()).await;
+    Ok(())
+}
+
+/// Whom the members mean.
+fn who(sent: Map<String, Value>) -> Result<Who, ApiError> {
+    let mut members = sent.into_iter().filter(|(_, value)| !value.is_null());
+    let text = |member: &str, value: Value| match value {
+        Value::String(text) if !text.trim().is_empty() && text.len() <= LONGEST_TEXT => {
+            Ok(text.trim().to_owned())
+        }
+        _ => Err(Diagnostic::error(member, "is a text of 1 to 500 bytes")),
+    };
+    let who = match members.next() {
+        None => Err(Diagnostic::error("", "names nobody")),
+        Some((member, value)) => match member.as_str() {
+            "email" => text("email", value).map(Who::Email),
+            "emailDomain" => {
+                let domain = text("emailDomain", value);
+                domain.map(|domain| Who::EmailDomain(domain.trim_start_matches('@').to_owned()))
+            }
+            "externalUserId" => text("externalUserId", value).map(Who::ExternalUserId),
+            "claim" if value.to_string().len() > LONGEST_TEXT => {
+                Err(Diagnostic::error("claim", "has at most 500 bytes"))
+            }
+            "claim" => serde_json::from_value(json!({ "claim": value }))
+                .map_err(|_| Diagnostic::error("claim", "has `name`, a text, and `value`")),
+            member => Err(Diagnostic::error(member, "is not supported")),
+        },
+    };
+    match (who, members.next()) {
+        (Ok(who), None) => Ok(who),
+        (Ok(_), Some((member, _))) => {
+            let why = "an entry means people by one member";
+            Err(vec![Diagnostic::error(member, why)].into())
+        }
+        (Err(problem), _) => Err(vec![problem].into()),
+    }
+}
+
+async fn record(
+    state: &AdminState,
+    operator: &Operator,
+    action: &str,
+    id: Uuid,
+    detail: Map<String, Value>,
+) {
+    audit::record(&*state.store, operator, action, &id.to_string(), detail).await;
+}
+
+/// In bytes.
+const LONGEST_TEXT: usize = 500;

@@ -1,0 +1,184 @@
+//! Access lists: who may sign in, and with which scopes.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{ACCESS_LISTS, Frame, Sent, page};
+use crate::admin::api_error::ApiError;
+use crate::admin::browser::DashboardUser;
+use crate::admin::{AdminState, access_lists};
+use crate::identity::AccessList;
+use crate::identity::access::{Entry, Outcome, Who};
+
+#[derive(Template)]
+#[template(path = "dashboard/access_lists.html")]
+struct Page {
+    frame: Frame,
+    lists: Vec<AccessList>,
+    /// Why what was sent was refused.
+    problem: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewList {
+    csrf: String,
+    name: String,
+    outcome: Outcome,
+    #[serde(default)]
+    scope: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewEntry {
+    csrf: String,
+    /// `email`, `emailDomain`, `externalUserId` or `claim`.
+    by: String,
+    value: String,
+    /// The name of the claim.
+    #[serde(default)]
+    claim: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Turned {
+    csrf: String,
+    enabled: bool,
+}
+
+/// `GET /dashboard/access`.
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+) -> Result<Response, ApiError> {
+    Ok(page(&Page::new(&state, dashboard_user, None).await?))
+}
+
+/// `POST /dashboard/access`: a new list.
+pub(super) async fn create(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Form(sent): Form<NewList>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let scope = sent.scope.trim().to_owned();
+    let meaning = (sent.outcome, Some(scope).filter(|scope| !scope.is_empty()));
+    let name = sent.name.trim().to_owned();
+    let created = access_lists::create(&state, &dashboard_user.operator, name, meaning).await;
+    answer(&state, dashboard_user, created.map(drop)).await
+}
+
+/// `POST /dashboard/access/{id}/entries`: a new entry.
+pub(super) async fn add(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Path(id): Path<Uuid>,
+    Form(sent): Form<NewEntry>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let value = Value::from(sent.value.trim());
+    let value = match sent.by.as_str() {
+        "claim" => {
+            let name = Value::from(sent.claim.trim());
+            let claim = [("name".to_owned(), name), ("value".to_owned(), value)];
+            Value::Object(Map::from_iter(claim))
+        }
+        _ => value,
+    };
+    let entry = Map::from_iter([(sent.by, value)]);
+    let added = access_lists::add_entry(&state, &dashboard_user.operator, id, entry).await;
+    answer(&state, dashboard_user, added.map(drop)).await
+}
+
+/// `POST /dashboard/access/{id}/enabled`.
+pub(super) async fn turn(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Path(id): Path<Uuid>,
+    Form(sent): Form<Turned>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    let operator = &dashboard_user.operator;
+    let turned = access_lists::turn(&state, operator, id, sent.enabled).await;
+    answer(&state, dashboard_user, turned.map(drop)).await
+}
+
+/// `POST /dashboard/access/{id}/delete`.
+pub(super) async fn delete(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Path(id): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    access_lists::delete(&state, &dashboard_user.operator, id).await?;
+    Ok(Redirect::to(ACCESS_LISTS).into_response())
+}
+
+/// `POST /dashboard/access/entries/{id}/delete`.
+pub(super) async fn remove(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Path(id): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&sent.csrf)?;
+    access_lists::remove_entry(&state, &dashboard_user.operator, id).await?;
+    Ok(Redirect::to(ACCESS_LISTS).into_response())
+}
+
+/// The list as it is now, or why it is not as it was wanted.
+async fn answer(
+    state: &AdminState,
+    dashboard_user: DashboardUser,
+    changed: Result<(), ApiError>,
+) -> Result<Response, ApiError> {
+    match changed {
+        Ok(()) => Ok(Redirect::to(ACCESS_LISTS).into_response()),
+        Err(fault) => {
+            let problem = Some(fault.message);
+            let shown = Page::new(state, dashboard_user, problem).await?;
+            Ok((fault.status, page(&shown)).into_response())
+        }
+    }
+}
+
+impl Page {
+    async fn new(
+        state: &AdminState,
+        dashboard_user: DashboardUser,
+        problem: Option<String>,
+    ) -> Result<Self, ApiError> {
+        Ok(Self {
+            frame: Frame::new(ACCESS_LISTS, "Access lists", dashboard_user),
+            lists: state.live_config.access_lists().await?,
+            problem,
+        })
+    }
+}
+
+/// What being on a list means, as a sentence.
+fn meaning(list: &AccessList) -> String {
+    match (list.outcome, &list.scope) {
+        (Outcome::SiteAccess, _) => "only people on such a list can sign in".to_owned(),
+        (Outcome::Block, _) => "people on this list cannot sign in".to_owned(),
+        (Outcome::Scope, scope) => {
+            let scope = scope.as_deref().unwrap_or_default();
+            format!("people on this list get the scope {scope}")
+        }
+    }
+}
+
+/// Whom an entry means.
+fn whom(entry: &Entry) -> String {
+    match &entry.who {
+        Who::Email(email) => format!("email {email}"),
+        Who::EmailDomain(domain) => format!("all addresses of {domain}"),
+        Who::ExternalUserId(id) => format!("external id {id}"),
+        Who::Claim { name, value } => format!("claim {name}: {value}"),
+    }
+}

@@ -1,0 +1,341 @@
+//! Who may sign in, and with which scopes, in the form of the platform's own admin API.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::check;
+use crate::admin::access::Operator;
+use crate::admin::api_error::ApiError;
+use crate::admin::body::Body;
+use crate::admin::{AdminState, access_lists, refusals};
+use crate::clock::UnixTime;
+use crate::identity::AccessList;
+use crate::identity::access::{Entry, Outcome, Who};
+
+/// A list, without its entries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PlatformAllowlist)]
+pub struct Allowlist {
+    id: Uuid,
+    name: String,
+    /// RFC 3339; null while it does not apply.
+    enabled_at: Option<String>,
+    project_environment_id: Uuid,
+    scope: Option<String>,
+    outcome: Outcome,
+}
+
+/// A list to be. A new one applies once it is enabled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PlatformNewAllowlist)]
+pub struct NewAllowlist {
+    name: String,
+    /// Of the outcome `scope`.
+    #[serde(default)]
+    scope: Option<String>,
+    /// `siteAccess` by default.
+    #[serde(default = "site_access")]
+    outcome: Outcome,
+}
+
+/// A line of a list: whom it means, by one of these.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PlatformAllowlistEntry)]
+pub struct AllowlistEntry {
+    id: Uuid,
+    allow_list_id: Uuid,
+    #[serde(flatten)]
+    who: Who,
+}
+
+/// Lines of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlatformAllowlistEntries)]
+pub struct Entries {
+    /// How many the list has.
+    count: usize,
+    entries: Vec<AllowlistEntry>,
+}
+
+/// List the access lists by name.
+#[utoipa::path(
+    get,
+    path = "/api/v0/environments/{environment}/allowlists",
+    operation_id = "listAllowlistsAsPlatform",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The lists.", body = Vec<Allowlist>),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
+pub async fn list(
+    State(state): State<AdminState>,
+    Path(environment): Path<Uuid>,
+) -> Result<Json<Vec<Allowlist>>, ApiError> {
+    check(&state, environment)?;
+    let lists = state.live_config.access_lists().await?;
+    Ok(Json(lists.iter().map(|list| shown(&state, list)).collect()))
+}
+
+/// Create an access list. It applies once it is enabled.
+#[utoipa::path(
+    post,
+    path = "/api/v0/environments/{environment}/allowlists",
+    operation_id = "createAllowlistAsPlatform",
+    tag = "platform",
+    params(("environment" = Uuid, Path)),
+    request_body = NewAllowlist,
+    responses(
+        (status = 201, description = "The list.", body = Allowlist),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Invalid,
+        refusals::Unavailable,
+    ),
+)]
+pub async fn create(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(environment): Path<Uuid>,
+    Body(wanted): Body<NewAllowlist>,
+) -> Result<(StatusCode, Json<Allowlist>), ApiError> {
+    check(&state, environment)?;
+    let NewAllowlist {
+        name,
+        scope,
+        outcome,
+    } = wanted;
+    let list = access_lists::create(&state, &operator, name, (outcome, scope)).await?;
+    Ok((StatusCode::CREATED, Json(shown(&state, &list))))
+}
+
+/// Show an access list.
+#[utoipa::path(
+    get,
+    path = "/api/v0/allowlists/{list}",
+    operation_id = "showAllowlistAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The list.", body = Allowlist),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
+pub async fn show(
+    State(state): State<AdminState>,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Allowlist>, ApiError> {
+    let list = find(&state, id).await?;
+    Ok(Json(shown(&state, &list)))
+}
+
+/// Change what an access list is called and what being on it means.
+#[utoipa::path(
+    put,
+    path = "/api/v0/allowlists/{list}",
+    operation_id = "updateAllowlistAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    request_body = NewAllowlist,
+    responses(
+        (status = 200, description = "The list afterwards.", body = Allowlist),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Invalid,
+        refusals::Unavailable,
+    ),
+)]
+pub async fn update(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Body(wanted): Body<NewAllowlist>,
+) -> Result<Json<Allowlist>, ApiError> {
+    let change = |list: &mut AccessList| {
+        list.name = wanted.name;
+        list.outcome = wanted.outcome;
+        list.scope = wanted.scope;
+    };
+    let list = access_lists::change(&state, &operator, id, change).await?;
+    Ok(Json(shown(&state, &list)))
+}
+
+/// Delete an access list with its entries.
+#[utoipa::path(
+    delete,
+    path = "/api/v0/allowlists/{list}",
+    operation_id = "deleteAllowlistAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
+pub async fn delete(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    access_lists::delete(&state, &operator, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Let an access list apply to sign-ins from now on.
+#[utoipa::path(
+    put,
+    path = "/api/v0/allowlists/{list}/enable",
+    operation_id = "enableAllowlistAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The list afterwards.", body = Allowlist),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
+pub async fn enable(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Allowlist>, ApiError> {
+    let list = access_lists::turn(&state, &operator, id, true).await?;
+    Ok(Json(shown(&state, &list)))
+}
+
+/// Let an access list apply no more. Sessions and their scopes stay until they end.
+#[utoipa::path(
+    put,
+    path = "/api/v0/allowlists/{list}/disable",
+    operation_id = "disableAllowlistAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The list afterwards.", body = Allowlist),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
+pub async fn disable(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Allowlist>, ApiError> {
+    let list = access_lists::turn(&state, &operator, id, false).await?;
+    Ok(Json(shown(&state, &list)))
+}
+
+/// List the entries of an access list, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v0/allowlists/{list}/entries",
+    operation_id = "listAllowlistEntriesAsPlatform",
+    tag = "platform",
+    params(
+        ("list" = Uuid, Path),
+        ("offset" = Option<usize>, Query),
+        ("limit" = Option<usize>, Query),
+    ),
+    responses(
+        (status = 200, description = "The entries.", body = Entries),
+        refusals::Look, refusals::Missing, refusals::Unavailable,
+    ),
+)]
+pub async fn entries(
+    State(state): State<AdminState>,
+    Path(id): Path<Uuid>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Entries>, ApiError> {
+    let query = query.unwrap_or_default();
+    let number = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(name, _)| name == wanted);
+        found.and_then(|(_, value)| value.parse::<usize>().ok())
+    };
+    let list = find(&state, id).await?;
+    let part = list.entries.iter().skip(number("offset").unwrap_or(0));
+    let part = part.take(number("limit").unwrap_or(usize::MAX));
+    Ok(Json(Entries {
+        count: list.entries.len(),
+        entries: part.map(|entry| line(id, entry)).collect(),
+    }))
+}
+
+/// Add an entry to an access list: `email`, `emailDomain`, `externalUserId`, or `claim` with `name`
+/// and `value`.
+#[utoipa::path(
+    post,
+    path = "/api/v0/allowlists/{list}/entries",
+    operation_id = "addAllowlistEntryAsPlatform",
+    tag = "platform",
+    params(("list" = Uuid, Path)),
+    request_body = Who,
+    responses(
+        (status = 201, description = "The entry.", body = AllowlistEntry),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Invalid,
+        refusals::Unavailable,
+    ),
+)]
+pub async fn add_entry(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Body(sent): Body<Map<String, Value>>,
+) -> Result<(StatusCode, Json<AllowlistEntry>), ApiError> {
+    let entry = access_lists::add_entry(&state, &operator, id, sent).await?;
+    Ok((StatusCode::CREATED, Json(line(id, &entry))))
+}
+
+/// Take an entry out of its access list.
+#[utoipa::path(
+    delete,
+    path = "/api/v0/allowlistEntries/{entry}",
+    operation_id = "removeAllowlistEntryAsPlatform",
+    tag = "platform",
+    params(("entry" = Uuid, Path)),
+    responses(
+        (status = 204, description = "Done."),
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+    ),
+)]
+pub async fn remove_entry(
+    State(state): State<AdminState>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    access_lists::remove_entry(&state, &operator, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(state: &AdminState, id: Uuid) -> Result<AccessList, ApiError> {
+    let lists = state.live_config.access_lists().await?;
+    let found = lists.into_iter().find(|list| list.id == id);
+    found.ok_or_else(|| ApiError::not_found("access list"))
+}
+
+fn shown(state: &AdminState, list: &AccessList) -> Allowlist {
+    Allowlist {
+        id: list.id,
+        name: list.name.clone(),
+        enabled_at: list.enabled_at.map(UnixTime::rfc3339),
+        project_environment_id: state.exchange().minter().environment_id,
+        scope: list.scope.clone(),
+        outcome: list.outcome,
+    }
+}
+
+fn line(list: Uuid, entry: &Entry) -> AllowlistEntry {
+    AllowlistEntry {
+        id: entry.id,
+        allow_list_id: list,
+        who: entry.who.clone(),
+    }
+}
+
+fn site_access() -> Outcome {
+    Outcome::SiteAccess
+}

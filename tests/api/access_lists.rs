@@ -1,0 +1,233 @@
+//! Lists of who may sign in, and with which scopes.
+
+use serde_json::{Value, json};
+
+use super::sdk::{Sdk, is_error};
+use crate::support::{Message, decode};
+
+const ENVIRONMENT: &str = "/api/v0/environments/6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
+
+#[tokio::test]
+async fn who_is_blocked_does_not_sign_in() {
+    let sdk = Sdk::start(|_| {}).await;
+    let list = create(&sdk, json!({ "name": "barred", "outcome": "block" })).await;
+    let entries = [
+        json!({ "email": "Eve@acme.test" }),
+        json!({ "emailDomain": "evil.test" }),
+        json!({ "externalUserId": "mallory" }),
+        json!({ "claim": { "name": "org.roles", "value": "guest" } }),
+    ];
+    for entry in &entries {
+        add(&sdk, &list, entry).await;
+    }
+    let token = || sdk.site.acme.token();
+    let barred = [
+        token().sub("a").claim("email", "eve@ACME.test").sign(),
+        token()
+            .sub("b")
+            .claim("email", "b@evil.test")
+            .claim("emailVerified", true)
+            .sign(),
+        token().sub("mallory").sign(),
+        token()
+            .sub("c")
+            .claim("org", json!({ "roles": ["guest", "x"] }))
+            .sign(),
+    ];
+    let allowed = [
+        token()
+            .sub("d")
+            .claim("email", "eve@acme.test.example")
+            .sign(),
+        token().sub("e").claim("email", "e@sub.evil.test").sign(),
+        token().sub("mallory2").sign(),
+        token()
+            .sub("f")
+            .claim("org", json!({ "roles": ["guests"] }))
+            .sign(),
+    ];
+    // It applies once it is enabled.
+    sdk.signed_in(&barred[2]).await;
+    turn(&sdk, &list, "enable").await;
+    for jwt in &barred {
+        let answer = sign_in(&sdk, jwt).await;
+        is_error(&answer, 403, "no_access");
+        let line = sdk.site.access_line(&answer).await;
+        assert_eq!(line["reason"], "access_blocked", "{line}");
+    }
+    for jwt in &allowed {
+        sdk.signed_in(jwt).await;
+    }
+    // At the proxy it is the same decision.
+    let fresh = token().sub("mallory").claim("jti", "another").sign();
+    let bearer = format!("Bearer {fresh}");
+    let answer = sdk
+        .site
+        .gateway
+        .get("/", &[("Authorization", &bearer)])
+        .await;
+    assert_eq!(answer.status(), 403, "{}", answer.text());
+    turn(&sdk, &list, "disable").await;
+    sdk.signed_in(&barred[0]).await;
+}
+
+#[tokio::test]
+async fn only_who_is_listed_signs_in() {
+    let mut sdk = Sdk::start(|_| {}).await;
+    let list = create(&sdk, json!({ "name": "staff" })).await;
+    assert_eq!(list["outcome"], "siteAccess");
+    let entry = add(&sdk, &list, &json!({ "emailDomain": "acme.test" })).await;
+    turn(&sdk, &list, "enable").await;
+    // It outlasts the process.
+    sdk.site.gateway = sdk.site.gateway.restart().await;
+    let token = |sub: &str, email: &str| {
+        let token = sdk.site.acme.token().sub(sub);
+        token.claim("email", email)
+    };
+    let verified = token("a", "a@acme.test")
+        .claim("emailVerified", true)
+        .sign();
+    sdk.signed_in(&verified).await;
+    for jwt in [
+        // Nobody has verified that.
+        token("b", "b@acme.test").sign(),
+        token("c", "c@other.test")
+            .claim("emailVerified", true)
+            .sign(),
+    ] {
+        is_error(&sign_in(&sdk, &jwt).await, 403, "no_access");
+    }
+    let path = format!("/api/v0/allowlistEntries/{}", entry["id"].as_str().unwrap());
+    assert_eq!(
+        admin(&sdk, "DELETE", &path, &Value::Null).await.status(),
+        204
+    );
+    let again = token("a", "a@acme.test")
+        .claim("emailVerified", true)
+        .claim("jti", "2")
+        .sign();
+    is_error(&sign_in(&sdk, &again).await, 403, "no_access");
+    let path = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
+    assert_eq!(
+        admin(&sdk, "DELETE", &path, &Value::Null).await.status(),
+        204
+    );
+    sdk.signed_in(&token("c", "c@other.test").claim("jti", "3").sign())
+        .await;
+}
+
+/// In every token of the session, and for routes that ask for it.
+#[tokio::test]
+async fn who_is_listed_gets_the_scope() {
+    let sdk = Sdk::start(|config| {
+        config["session"] = json!({ "scopes": ["reports:read"] });
+    })
+    .await;
+    let list = create(
+        &sdk,
+        json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" }),
+    )
+    .await;
+    add(&sdk, &list, &json!({ "externalUserId": "ada" })).await;
+    turn(&sdk, &list, "enable").await;
+    let jwt = sdk.site.acme.token().sub("ada").sign();
+    let signed_in = sdk.signed_in(&jwt).await;
+    let all = "user:basic reports:read beta:use";
+    assert_eq!(signed_in["user"]["scope"], all);
+    let token = signed_in["minifiedJwt"].as_str().unwrap();
+    assert_eq!(decode(token).claims["scope"], all);
+    // By our own token, by the external one, and after a refresh.
+    assert_eq!(sdk.site.passes(token).await.claims["scope"], all);
+    assert_eq!(sdk.site.passes(&jwt).await.claims["scope"], all);
+    let bearer = super::sdk::bearer(&signed_in);
+    let refreshed = sdk
+        .post("refresh", &[("Authorization", &bearer)], &Value::Null)
+        .await;
+    assert_eq!(super::sdk::seen(&refreshed)["user"]["scope"], all);
+    let user = sdk.get("users", &[("Authorization", &bearer)]).await;
+    assert_eq!(user.json()["scope"], all);
+    let other = sdk
+        .signed_in(&sdk.site.acme.token().sub("bob").sign())
+        .await;
+    assert_eq!(other["user"]["scope"], "user:basic reports:read");
+}
+
+#[tokio::test]
+async fn what_makes_no_list_is_refused_by_name() {
+    let sdk = Sdk::start(|_| {}).await;
+    let path = format!("{ENVIRONMENT}/allowlists");
+    for (list, field) in [
+        (json!({ "name": "", "outcome": "block" }), "name"),
+        (json!({ "name": "x", "outcome": "scope" }), "scope"),
+        (
+            json!({ "name": "x", "outcome": "scope", "scope": "two words" }),
+            "scope",
+        ),
+        (
+            json!({ "name": "x", "outcome": "scope", "scope": "user:basic" }),
+            "scope",
+        ),
+        (
+            json!({ "name": "x", "outcome": "block", "scope": "beta" }),
+            "scope",
+        ),
+    ] {
+        let answer = admin(&sdk, "POST", &path, &list).await;
+        assert_eq!(answer.status(), 422, "{}", answer.text());
+        assert_eq!(answer.json()["problems"][0]["field"], field, "{list}");
+    }
+    let list = create(&sdk, json!({ "name": "x", "outcome": "block" })).await;
+    let path = format!(
+        "/api/v0/allowlists/{}/entries",
+        list["id"].as_str().unwrap()
+    );
+    for (entry, field) in [
+        (json!({}), ""),
+        (json!({ "walletPublicKey": "0x" }), "walletPublicKey"),
+        (
+            json!({ "email": "a@b.test", "externalUserId": "a" }),
+            "externalUserId",
+        ),
+        (json!({ "email": 7 }), "email"),
+        (json!({ "claim": { "name": "x" } }), "claim"),
+    ] {
+        let answer = admin(&sdk, "POST", &path, &entry).await;
+        assert_eq!(answer.status(), 422, "{}", answer.text());
+        assert_eq!(answer.json()["problems"][0]["field"], field, "{entry}");
+    }
+    let nobody = "/api/v0/allowlists/00000000-0000-4000-8000-000000000000";
+    assert_eq!(admin(&sdk, "GET", nobody, &Value::Null).await.status(), 404);
+}
+
+async fn create(sdk: &Sdk, list: Value) -> Value {
+    let path = format!("{ENVIRONMENT}/allowlists");
+    let answer = admin(sdk, "POST", &path, &list).await;
+    assert_eq!(answer.status(), 201, "{}", answer.text());
+    answer.json()
+}
+
+async fn add(sdk: &Sdk, list: &Value, entry: &Value) -> Value {
+    let path = format!(
+        "/api/v0/allowlists/{}/entries",
+        list["id"].as_str().unwrap()
+    );
+    let answer = admin(sdk, "POST", &path, entry).await;
+    assert_eq!(answer.status(), 201, "{}", answer.text());
+    answer.json()
+}
+
+async fn turn(sdk: &Sdk, list: &Value, to: &str) {
+    let path = format!("/api/v0/allowlists/{}/{to}", list["id"].as_str().unwrap());
+    let answer = admin(sdk, "PUT", &path, &Value::Null).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(answer.json()["enabledAt"].is_string(), to == "enable");
+}
+
+async fn sign_in(sdk: &Sdk, jwt: &str) -> Message {
+    sdk.post("externalAuth/signin", &[], &json!({ "jwt": jwt }))
+        .await
+}
+
+async fn admin(sdk: &Sdk, method: &str, path: &str, body: &Value) -> Message {
+    sdk.site.gateway.admin_send(method, path, &[], body).await
+}
