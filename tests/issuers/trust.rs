@@ -96,16 +96,6 @@ async fn sessions_of_a_removed_key_are_cut_where_configured() {
             });
         })
         .await;
-        // Two sessions that nothing holds open.
-        let [idle, other] = [("idle", &goes), ("other", &stays)].map(|(sub, key)| {
-            let token = site.acme.token().sub(sub).key(key);
-            token.sign()
-        });
-        let mut own = Vec::new();
-        for token in [&idle, &other] {
-            site.passes(token).await;
-            own.push(site.upstream.last().bearer().unwrap());
-        }
         site.upstream.reply(Reply::Echo);
         let token = site.acme.token().key(&goes).sign();
         let bearer = format!("Bearer {token}");
@@ -126,6 +116,17 @@ async fn sessions_of_a_removed_key_are_cut_where_configured() {
                 .status(),
             101
         );
+        site.upstream.reply(Reply::ok("hello"));
+        // Two sessions that nothing holds open.
+        let [idle, other] = [("idle", &goes), ("other", &stays)].map(|(sub, key)| {
+            let token = site.acme.token().sub(sub).key(key);
+            token.sign()
+        });
+        let mut own = Vec::new();
+        for token in [&idle, &other] {
+            site.passes(token).await;
+            own.push(site.upstream.last().bearer().unwrap());
+        }
 
         site.acme.publish(&[stays.jwk()]);
         if closes {
@@ -136,7 +137,6 @@ async fn sessions_of_a_removed_key_are_cut_where_configured() {
             tunnel.write("ping").await;
             assert_eq!(tunnel.read_exactly(4).await, b"ping");
         }
-        site.upstream.reply(Reply::ok("hello"));
         let status = async |token: &str| site.present(token).await.status();
         eventually("the idle session's end is not seen", async || {
             status(&own[0]).await == if closes { 401 } else { 200 }
