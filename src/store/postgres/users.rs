@@ -307,9 +307,8 @@ async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure
          s AS (SELECT sid FROM vestibule.sessions WHERE sid = $2 FOR UPDATE) \
          SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM s)";
     let mut keys = vec![identity_key(&request.iss, &request.sub)];
-    if !request.link_by_email.is_empty() {
-        keys.extend(request.email.as_deref().map(email_key));
-    }
+    // Who was created by an address alone becomes this user, whatever is linked.
+    keys.extend(request.email.as_deref().map(email_key));
     rows(tx.on(), lock, &[&keys, &request.sid]).await?;
 
     let decision = decided(tx.on(), request).await?;
