@@ -267,6 +267,10 @@ async fn end_session(
 fn is_over(rejection: &Rejection) -> bool {
     matches!(
         rejection.code,
-        Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired | Code::Forbidden
+        Code::TokenInvalid
+            | Code::TokenExpired
+            | Code::LoginRequired
+            | Code::Forbidden
+            | Code::NoAccess
     )
 }
