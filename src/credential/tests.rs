@@ -136,10 +136,11 @@ fn two_values_of_one_place_conflict_and_equal_ones_are_one() {
         found(&[("x-token", A), ("x-token", A)]),
         some(A, "header", &["one"])
     );
-    assert_eq!(found(&[("cookie", "tok1=a.b.c; tok1=d.e.f")]), conflict);
+    let twins = Err(CredentialError::TwinCookies);
+    assert_eq!(found(&[("cookie", "tok1=a.b.c; tok1=d.e.f")]), twins);
     assert_eq!(
         found(&[("cookie", "tok1=a.b.c"), ("cookie", "tok1=d.e.f")]),
-        conflict
+        twins
     );
     let equal = found(&[("cookie", "tok1=a.b.c"), ("cookie", "tok1=a.b.c")]);
     assert_eq!(equal, some("a.b.c", "cookie", &["one"]));
@@ -431,6 +432,7 @@ fn refuses_places_that_can_not_be() {
 fn refusals_have_their_status() {
     let status = |error: CredentialError| Rejection::from(error).status.as_u16();
     assert_eq!(status(CredentialError::Conflict), 400);
+    assert_eq!(status(CredentialError::TwinCookies), 400);
     assert_eq!(status(CredentialError::Malformed(Source::Cookie)), 401);
     assert_eq!(status(CredentialError::TooLong(Source::Cookie)), 401);
 }
@@ -470,7 +472,7 @@ fn a_session_of_supabase_is_joined_from_its_chunks() {
         credential(&format!(
             "sb-auth.0={first}; sb-auth.0=x; sb-auth.1={second}"
         )),
-        Err(CredentialError::Conflict)
+        Err(CredentialError::TwinCookies)
     );
     let malformed = Err(CredentialError::Malformed(Source::Cookie));
     assert_eq!(credential(&format!("sb-auth={session}")), malformed);

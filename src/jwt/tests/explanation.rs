@@ -148,7 +148,8 @@ fn every_step_is_told_in_order() {
 fn rows_are_lines_and_json() {
     let (_, explanation) = hint(|it| it.claims["iss"] = json!("a\nb"));
     let text = explanation.to_string();
-    assert_eq!(text.lines().count(), explanation.steps.len() + 1, "{text}");
+    // A row for each step, then header, claims and expiry, then the verdict.
+    assert_eq!(text.lines().count(), explanation.steps.len() + 4, "{text}");
     assert!(text.ends_with("refused"), "{text}");
     let json = serde_json::to_value(&explanation).unwrap();
     assert_eq!(json["valid"], false);

@@ -100,7 +100,10 @@ proptest! {
         let explanation = explain(&token, issuers, NOW);
         prop_assert_eq!(explanation.code(), verdict.as_ref().err().map(Refusal::code));
         prop_assert!(verdict.is_err());
-        prop_assert_eq!(explanation.to_string().lines().count(), explanation.steps.len() + 1);
+        let content = explanation.content.as_ref();
+        let content = content.map_or(0, |said| 2 + usize::from(said.expires_at.is_some()));
+        let rows = explanation.steps.len() + content + 1;
+        prop_assert_eq!(explanation.to_string().lines().count(), rows);
     }
 
     #[test]
