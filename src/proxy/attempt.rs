@@ -12,7 +12,7 @@ use super::connection_auth::Private;
 use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
-use super::{answer, no_pass, request_guard, streams, upstream_error};
+use super::{answer, inspect, no_pass, request_guard, streams, upstream_error};
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
@@ -68,7 +68,13 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
         true => peer.options.read_timeout.take(),
         false => None,
     };
-    request_guard::flow(|flow| flow.asked(silence));
+    let switches = inspect::is_websocket(session.req_header()) && streams::can_be_told_later(&peer);
+    request_guard::flow(|flow| {
+        flow.asked(silence);
+        if switches {
+            flow.asks_to_switch();
+        }
+    });
     Ok(Box::new(peer))
 }
 

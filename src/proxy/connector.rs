@@ -14,6 +14,7 @@ use pingora::protocols::ALPN;
 use pingora::upstreams::peer::Peer;
 use pingora::{Error, ErrorType, Result};
 
+use super::flow::Flow;
 use super::request_guard;
 use super::watched_stream::{Turn, Watch, WatchedStream};
 
@@ -78,5 +79,9 @@ impl Watch for Paced {
 
     fn was_written(&self, is_blocked: bool) {
         request_guard::flow(|flow| flow.server_blocks(is_blocked));
+    }
+
+    fn was_flushed(&self) {
+        request_guard::flow(Flow::was_flushed);
     }
 }

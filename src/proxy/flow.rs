@@ -12,7 +12,7 @@
 //! only when data moves. So it is noted here when a body moved last, and the guard ends what waits
 //! for it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Context;
 use std::time::{Duration, Instant};
@@ -42,6 +42,8 @@ struct Answer {
     is_begun: AtomicBool,
     /// Something was read of it.
     is_read: AtomicBool,
+    /// What it waits for: one of [`NOTHING`], [`END`] and [`FLUSH`].
+    waits_for: AtomicU8,
     /// What may be read before something is taken.
     credit: AtomicUsize,
     /// A read was put off.
@@ -88,6 +90,10 @@ impl Flow {
             return Turn::GiveUp;
         }
         let answer = &self.answer;
+        if answer.waits_for.load(Ordering::Relaxed) != NOTHING {
+            self.reader.register(context.waker());
+            return Turn::Wait;
+        }
         if !answer.is_begun.load(Ordering::Relaxed) {
             // A head may have any length; what comes with and after it is little.
             return Turn::Read(match answer.is_read.load(Ordering::Relaxed) {
@@ -102,6 +108,24 @@ impl Flow {
         self.reader.register(context.waker());
         answer.is_put_off.store(true, Ordering::Release);
         Turn::Wait
+    }
+
+    /// The request asks for another protocol: its answer is not read before the request has ended.
+    ///
+    /// To the framework the end of what a client says is one thing before the switch and after it. An
+    /// answer that is faster than the end of the request on its way through the framework would make
+    /// of it the end of the new connection.
+    pub fn asks_to_switch(&self) {
+        self.answer.waits_for.store(END, Ordering::Relaxed);
+    }
+
+    /// What was written to the server has left. After the request's end that is all of it.
+    pub fn was_flushed(&self) {
+        let waits = &self.answer.waits_for;
+        if waits.load(Ordering::Relaxed) == FLUSH {
+            waits.store(NOTHING, Ordering::Relaxed);
+            self.reader.wake();
+        }
     }
 
     /// Notes what was read from the server.
@@ -123,6 +147,7 @@ impl Flow {
         };
         self.answer.is_begun.store(false, Ordering::Relaxed);
         self.answer.is_read.store(false, Ordering::Relaxed);
+        self.answer.waits_for.store(NOTHING, Ordering::Relaxed);
         self.server_blocks(false);
     }
 
@@ -154,6 +179,9 @@ impl Flow {
 
     /// A part of the body came.
     pub fn body_moved(&self, bytes: usize, is_end: bool) {
+        if is_end && self.answer.waits_for.load(Ordering::Relaxed) == END {
+            self.answer.waits_for.store(FLUSH, Ordering::Relaxed);
+        }
         if !self.has_body() {
             return;
         }
@@ -297,6 +325,13 @@ const AHEAD: usize = 4 << 10;
 /// How long a body may take before its rate counts.
 const RATE_GRACE: Duration = Duration::from_secs(5);
 
+/// An answer is read when it comes.
+const NOTHING: u8 = 0;
+/// It waits for the end of the request.
+const END: u8 = 1;
+/// It waits until that end has gone through to the server's connection.
+const FLUSH: u8 = 2;
+
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
@@ -324,6 +359,30 @@ mod tests {
         assert_eq!(flow.turn(&context), Turn::Wait);
         flow.taken();
         assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+        flow.asked(None);
+        assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    }
+
+    #[test]
+    fn an_answer_to_a_switch_is_read_after_the_request() {
+        let (flow, context) = (Flow::default(), context());
+        flow.asked(None);
+        flow.asks_to_switch();
+        assert_eq!(flow.turn(&context), Turn::Wait);
+        flow.was_flushed();
+        assert_eq!(flow.turn(&context), Turn::Wait, "that was its header");
+        flow.body_moved(0, true);
+        assert_eq!(flow.turn(&context), Turn::Wait, "its end is on its way");
+        flow.was_flushed();
+        assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+        flow.body_moved(0, true);
+        assert_eq!(
+            flow.turn(&context),
+            Turn::Read(CREDIT),
+            "that of the tunnel"
+        );
+        // Another server is asked.
+        flow.asks_to_switch();
         flow.asked(None);
         assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
     }

@@ -26,6 +26,8 @@ pub trait Watch: Debug + Send + Sync + Unpin + 'static {
     fn was_read(&self, bytes: &[u8]);
     /// Something was written, or the other side takes nothing.
     fn was_written(&self, _is_blocked: bool) {}
+    /// All that was written has left.
+    fn was_flushed(&self) {}
 }
 
 /// What a connection may do.
@@ -97,6 +99,9 @@ impl<W: Watch> AsyncWrite for WatchedStream<W> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
         self.watch.was_written(flushed.is_pending());
+        if flushed.is_ready() {
+            self.watch.was_flushed();
+        }
         flushed
     }
 

