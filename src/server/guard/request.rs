@@ -261,6 +261,10 @@ impl HttpServerApp for Requests {
 
 /// Gives up a server that is silent for too long. The request then says so by itself.
 fn look_after_server(flow: &Flow, late: &mut Overdue, context: &mut Context<'_>) {
+    if flow.server_due().is_some_and(|due| late.is_after(due)) {
+        // A stream may have to say something sooner than a page.
+        *late = Overdue::default();
+    }
     // The time moves with each read; the timer is set again only when it is over.
     while let Some(due) = flow.server_due()
         && late.poll_first(due, context).is_ready()
@@ -279,6 +283,11 @@ fn look_after_server(flow: &Flow, late: &mut Overdue, context: &mut Context<'_>)
 struct Overdue(Option<(Instant, Pin<Box<Sleep>>)>);
 
 impl Overdue {
+    /// Whether it waits for a later time than this one.
+    fn is_after(&self, due: Instant) -> bool {
+        self.0.as_ref().is_some_and(|(set, _)| *set > due)
+    }
+
     /// Waits for the first time that it is given.
     fn poll_first(&mut self, due: Instant, context: &mut Context<'_>) -> Poll<()> {
         let first = self.0.as_ref().map_or(due, |(first, _)| *first);
