@@ -51,6 +51,97 @@ async fn the_configuration_has_a_schema() {
     }
 }
 
+/// The recipes of docs/forward-auth.md are what the program writes for the configuration there.
+#[tokio::test]
+async fn the_documented_recipes_are_those_of_the_documented_configuration() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/forward-auth.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> = text.split("```").skip(1).step_by(2).collect();
+    let config = blocks
+        .iter()
+        .find(|block| block.starts_with("yaml\npublic_url"));
+    let config = config.unwrap().strip_prefix("yaml\n").unwrap();
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("config.yaml"), config).unwrap();
+    let mut written = text.clone();
+    for (proxy, language, beginning) in [
+        ("nginx", "nginx", "nginx\n"),
+        ("caddy", "caddyfile", "caddyfile\n"),
+        ("traefik", "yaml", "yaml\n# dynamic.yaml"),
+        ("envoy", "yaml", "yaml\n# envoy.yaml"),
+        ("haproxy", "text", "text\n# haproxy.cfg"),
+    ] {
+        let command = ["generate", "forward-auth", proxy];
+        let (code, snippet, errors) = run(dir.path(), &command, "").await;
+        assert_eq!((code, &*errors), (0, ""), "{proxy}");
+        let block = blocks.iter().find(|block| block.starts_with(beginning));
+        let block = block.unwrap_or_else(|| panic!("no recipe for {proxy}"));
+        written = written.replace(block, &format!("{language}\n{snippet}"));
+    }
+    if std::env::var_os("WRITE_RECIPES").is_some() {
+        std::fs::write(page, written).unwrap();
+    } else {
+        assert_eq!(text, written, "run this test with WRITE_RECIPES=1");
+    }
+}
+
+#[tokio::test]
+async fn a_recipe_names_every_field_that_a_client_could_forge() {
+    let dir = TempDir::new().unwrap();
+    let config = json!({
+        "public_url": "https://app.test",
+        "listeners": [{ "address": "0.0.0.0:8080" }],
+        "forward": { "identity": { "X-User-Email": "{user.email}", "X-Groups": "{claims.groups}" } },
+        "issuers": [{
+            "name": "acme", "iss": "https://acme.test", "jwks_url": "https://acme.test/k",
+            "header": "X-Acme-Token",
+        }],
+        "upstreams": { "app": { "servers": ["app.internal:3000"] } },
+        "routes": [{
+            "path": "/", "upstream": "app",
+            "request_headers": { "set": { "X-Tenant": "{claims.org}" } },
+        }],
+        "trusted_proxies": ["127.0.0.1/32"],
+    });
+    let write = |config: &Value| {
+        std::fs::write(dir.path().join("config.yaml"), config.to_string()).unwrap();
+    };
+    write(&config);
+    for proxy in ["nginx", "caddy", "traefik", "envoy", "haproxy"] {
+        let command = ["generate", "forward-auth", proxy];
+        let (code, snippet, errors) = run(dir.path(), &command, "").await;
+        assert_eq!((code, &*errors), (0, ""), "{proxy}");
+        let snippet = snippet.to_lowercase();
+        for part in [
+            "x-user-email",
+            "x-groups",
+            "x-tenant",
+            "x-acme-token",
+            "x-vestibule-user",
+            "x-platform-session",
+            "app.internal",
+            "127.0.0.1",
+        ] {
+            assert!(snippet.contains(part), "{part} in\n{snippet}");
+        }
+        if ["caddy", "traefik", "haproxy"].contains(&proxy) {
+            assert!(snippet.contains("x_user_email"), "{snippet}");
+        }
+    }
+    let mut without = config.clone();
+    without["trusted_proxies"] = json!([]);
+    write(&without);
+    let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
+    assert_eq!(code, 0);
+    assert!(errors.contains("`trusted_proxies` is empty"), "{errors}");
+    let mut unnamed = config.clone();
+    unnamed["forward"]["identity"] = json!({ "X.User": "{user.id}" });
+    write(&unnamed);
+    let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("`X.User`"), "{errors}");
+}
+
 async fn generate(what: &[&str]) -> String {
     let dir = TempDir::new().unwrap();
     let (code, output, errors) = run(dir.path(), &[&["generate"], what].concat(), "").await;

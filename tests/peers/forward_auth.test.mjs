@@ -1,9 +1,10 @@
-// Real proxies ask the gateway about each request, by the recipes of docs/forward-auth.md as they
-// stand there.
+// Real proxies ask the gateway about each request, by the recipes that the program writes for its
+// configuration.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,11 +13,11 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 
 import { startGateway } from './gateway.mjs';
 import { startIssuer } from './issuer.mjs';
-import { Child, freePort } from './process.mjs';
+import { Child, freePort, vestibule } from './process.mjs';
 
 const PAGE = 'https://page.example';
-const docs = await readFile(new URL('../../docs/forward-auth.md', import.meta.url), 'utf8');
-const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy };
+const LOGIN = 'https://id.example/login';
+const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy, HAProxy: haproxy };
 
 let issuer, gateway, app, folder;
 
@@ -28,6 +29,7 @@ before(async () => {
   gateway = await startGateway({
     trusted_proxies: ['127.0.0.1/32'],
     allowed_origins: [PAGE],
+    forward: { identity: { 'X-User-Email': '{user.email}', 'X-Groups': '{claims.groups}' } },
     issuers: [{
       name: 'acme', iss, jwks_url, cookie_name: 'acme_token', header: 'X-Acme-Token', required_for_ready: true,
     }],
@@ -36,6 +38,7 @@ before(async () => {
       { path: '/', upstream: 'app' },
       { path: '/admins', upstream: 'app', require: { role: 'admin' } },
       { path: '/open', upstream: 'app', auth: 'none' },
+      { path: '/site', upstream: 'app', login_url: LOGIN },
     ],
   });
 });
@@ -56,14 +59,18 @@ for (const [name, start] of Object.entries(PROXIES)) {
     await child.answers(`${url}/open`);
     app.seen.length = 0;
 
-    const external = await issuer.token({ sub: `ada by ${name}` });
+    const external = await issuer.token({ sub: `ada by ${name}`, groups: ['staff'] });
     const nobody = await fetch(`${url}/page`);
     assert.equal(nobody.status, 401);
     const forged = await fetch(`${url}/page`, bearer(`${external.slice(0, -8)}AAAAAAAA`));
     assert.equal(forged.status, 401);
     assert.equal(app.seen.length, 0, 'what is refused does not get there');
 
-    const spoofed = { 'x-vestibule-user': 'root', 'x-vestibule-session': 'none' };
+    const spoofed = {
+      'x-vestibule-user': 'root', 'x-vestibule-session': 'none', 'x-platform-session': 'root',
+      'x-user-email': 'root@acme.example', x_user_email: 'root@acme.example',
+      'x-groups': 'root', x_groups: 'root', 'x-vestibule_user': 'root',
+    };
     for (const headers of [
       { cookie: `a=1; acme_token=${external}; b=2`, ...spoofed },
       { 'x-acme-token': external, cookie: 'a=1; b=2', ...spoofed },
@@ -79,7 +86,15 @@ for (const [name, start] of Object.entries(PROXIES)) {
       const { payload } = await verified(seen.authorization.slice('Bearer '.length));
       assert.equal(seen['x-vestibule-user'], payload.sub);
       assert.equal(seen['x-vestibule-session'], payload.sid);
+      assert.equal(seen['x-groups'], 'staff');
+      assert.ok(!JSON.stringify(seen).includes('root'), JSON.stringify(seen));
     }
+
+    // A browser without a session is led to the login page, whatever the proxy makes of redirects.
+    const led = await navigate(`${url}/site/a?b=c`);
+    assert.equal(led.statusCode, 302);
+    assert.ok(led.headers.location.startsWith(`${LOGIN}?return_to=`), led.headers.location);
+    assert.ok(led.headers.location.includes('%2Fsite%2Fa%3Fb%3Dc'), led.headers.location);
 
     const admin = await issuer.token({ sub: 'grace', role: 'admin' });
     assert.equal((await fetch(`${url}/admins`, bearer(external))).status, 403);
@@ -96,9 +111,11 @@ for (const [name, start] of Object.entries(PROXIES)) {
     assert.equal(open.status, 200);
     const [{ headers: seen }] = app.seen;
     assert.ok(!JSON.stringify(seen).includes(external));
-    for (const field of ['authorization', 'cookie', 'x-vestibule-user', 'x-vestibule-session']) {
+    const fields = ['authorization', 'cookie', 'x-vestibule-user', 'x-vestibule-session', 'x-user-email', 'x-groups'];
+    for (const field of fields) {
       assert.ok(!seen[field], `${field}: ${seen[field]}`);
     }
+    assert.ok(!JSON.stringify(seen).includes('root'), JSON.stringify(seen));
 
     // The question is the proxy's own; other paths of the gateway are everybody's.
     const question = await fetch(`${url}/_vestibule/check/page`, bearer(external));
@@ -157,43 +174,53 @@ http {
 
 async function caddy(port, at) {
   const file = join(folder, `Caddyfile-${port}`);
-  await writeFile(file, `{\n\tadmin off\n\tauto_https off\n}\n${recipe('caddyfile', port, at)}`);
+  await writeFile(file, `{\n\tadmin off\n\tauto_https off\n}\n${recipe('caddy', port, at)}`);
   const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   return new Child('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], { env });
 }
 
 async function traefik(port, at) {
   const dynamic = join(folder, `dynamic-${port}.yaml`);
-  await writeFile(dynamic, recipe('# dynamic.yaml', port, at));
+  await writeFile(dynamic, recipe('traefik', port, at));
   const file = join(folder, `traefik-${port}.yaml`);
-  const settings = recipe('# traefik.yaml', port, at).replace('dynamic.yaml', dynamic);
-  await writeFile(file, `${settings}\nglobal: {checkNewVersion: false, sendAnonymousUsage: false}\n`);
+  await writeFile(file, `
+entryPoints: {web: {address: "127.0.0.1:${port}"}}
+providers: {file: {filename: ${dynamic}}}
+global: {checkNewVersion: false, sendAnonymousUsage: false}
+`);
   return new Child(venv('traefik'), [`--configFile=${file}`]);
 }
 
 async function envoy(port, at) {
   const file = join(folder, `envoy-${port}.yaml`);
-  await writeFile(file, recipe('# envoy.yaml', port, at));
+  await writeFile(file, recipe('envoy', port, at));
   const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
   return new Child(venv('envoy'), ['-c', file, ...more]);
 }
 
-/** The recipe that begins so, with the addresses of this test. */
-function recipe(beginning, port, at = new URL(gateway.url).host) {
-  const blocks = docs.split('```').filter((_, number) => number % 2 === 1);
-  const found = blocks.filter((block) => block.startsWith(beginning) || block.startsWith(`yaml\n${beginning}`));
-  assert.equal(found.length, 1, `one recipe for ${beginning}`);
+async function haproxy(port, at) {
+  const [settings, script] = recipe('haproxy', port, at).split('-- vestibule.lua\n');
+  const lua = join(folder, `vestibule-${port}.lua`);
+  await writeFile(lua, script);
+  const file = join(folder, `haproxy-${port}.cfg`);
+  await writeFile(file, settings.replace('lua-load vestibule.lua', `lua-load ${lua}`));
+  return new Child('haproxy', ['-db', '-f', file]);
+}
+
+/** The recipe for this test's gateway, with the addresses of this test. */
+function recipe(proxy, port, at = new URL(gateway.url).host) {
+  const written = execFileSync(
+    vestibule(), ['generate', 'forward-auth', proxy, '--config', gateway.file], { encoding: 'utf8' },
+  );
+  const own = new URL(gateway.url).host;
+  const [, ownPort] = own.split(':');
   const [, gatewayPort] = at.split(':');
-  const [, appPort] = app.address.split(':');
-  return found[0]
-    .replace(/^\w+\n/, '')
-    .replaceAll('127.0.0.1:8080', at)
-    .replaceAll('127.0.0.1:3000', app.address)
-    .replaceAll('port_value: 8080', `port_value: ${gatewayPort}`)
-    .replaceAll('port_value: 3000', `port_value: ${appPort}`)
+  return written
+    .replaceAll(own, at)
+    .replaceAll(`port_value: ${ownPort}`, `port_value: ${gatewayPort}`)
     .replace('port_value: 8000', `port_value: ${port}`)
     .replace('listen 8000', `listen 127.0.0.1:${port}`)
-    .replace('":8000"', `"127.0.0.1:${port}"`)
+    .replace('bind :8000', `bind 127.0.0.1:${port}`)
     .replace(/^:8000 \{/m, `http://127.0.0.1:${port} {`)
     .replace('address: 0.0.0.0', 'address: 127.0.0.1');
 }
@@ -201,6 +228,14 @@ function recipe(beginning, port, at = new URL(gateway.url).host) {
 function venv(command) {
   assert.ok(process.env.VESTIBULE_VENV, 'VESTIBULE_VENV names the Python environment');
   return join(process.env.VESTIBULE_VENV, 'bin', command);
+}
+
+/** Asks as a browser does that opens a page; `fetch` says that it is none. */
+async function navigate(url) {
+  const request = get(url, { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' } });
+  const [response] = await once(request, 'response');
+  response.resume();
+  return response;
 }
 
 function bearer(token) {
