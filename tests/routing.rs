@@ -2,9 +2,11 @@
 
 pub mod answers;
 pub mod browser;
+pub mod challenge;
 pub mod cors;
 pub mod forward;
 pub mod forward_auth;
+pub mod login;
 pub mod optional_and_none;
 pub mod origin;
 pub mod pass_through;

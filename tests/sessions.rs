@@ -6,6 +6,8 @@ pub mod herd;
 pub mod identity;
 pub mod issuer_ends;
 pub mod logout;
+pub mod logout_form;
+pub mod outlives_token;
 pub mod refused_for_good;
 pub mod revocation;
 pub mod session_claims;

@@ -8,5 +8,6 @@ pub mod forgery;
 pub mod header_source;
 pub mod keys;
 pub mod shapes;
+pub mod standing;
 pub mod strip;
 pub mod token_test_command;

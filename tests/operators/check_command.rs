@@ -335,6 +335,32 @@ async fn programs_read_the_findings_as_an_array() {
     assert_eq!((code, &found[0]["severity"]), (64, &json!("error")));
 }
 
+/// A choice with a cost is warned of, and so is what has no effect refused.
+#[tokio::test]
+async fn a_forwarded_issuers_cookie_is_warned_of_unless_it_comes_home() {
+    let route = "auth: optional\n    forward_issuer_cookie: [acme]";
+    let forwarding = GOOD.replace("auth: optional", route);
+    let (code, _, errors) = check(&forwarding).await;
+    assert_eq!(code, 0, "{errors}");
+    let warned = "routes[1].forward_issuer_cookie[0]: the upstream gets the issuer's token";
+    assert!(errors.contains(warned), "{errors}");
+    let home = forwarding.replace("  web:\n", "  web:\n    issuer: acme\n");
+    let (code, _, errors) = check(&home).await;
+    assert_eq!((code, &*errors), (0, ""));
+    for (from, to, said) in [
+        ("[acme]", "[acne]", "no issuer is named `acne`"),
+        ("    cookie_name: acme_token\n", "", "has no `cookie_name`"),
+    ] {
+        let (code, _, errors) = check(&home.replace(from, to)).await;
+        assert_eq!(code, 64, "{errors}");
+        assert!(errors.contains(said), "{errors}");
+    }
+    let outliving = GOOD.replace("leeway: 10s", "session_outlives_token: true");
+    let (code, _, errors) = check(&outliving).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(errors.contains("session_outlives_token"), "{errors}");
+}
+
 async fn check(text: &str) -> (i32, String, String) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("config.yaml"), text).unwrap();

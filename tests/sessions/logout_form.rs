@@ -1,0 +1,112 @@
+//! Logout by a form: where the browser goes then, and the provider's own logout.
+
+use serde_json::{Value, json};
+
+use crate::support::{Message, TestGateway};
+
+const PROVIDER: &str = "https://id.test/logout?tenant=1";
+
+fn with_pages(config: &mut Value) {
+    config["allowed_origins"] = json!(["https://www.test"]);
+    config["login_url"] = json!("https://login.test/in?next={return_to}");
+}
+
+async fn post(site: &TestGateway, cookie: &str, body: &str) -> Message {
+    let own = format!("http://{}", site.gateway.public);
+    let length = body.len().to_string();
+    let fields = [
+        ("Cookie", cookie),
+        ("Origin", &own),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", &length),
+    ];
+    let mut request = site.gateway.bytes("POST", "/_vestibule/logout", &fields);
+    request.extend_from_slice(body.as_bytes());
+    site.gateway.send(request).await
+}
+
+#[tokio::test]
+async fn a_form_says_where_to_go_within_what_is_known() {
+    let site = TestGateway::with(with_pages).await;
+    for (number, (to, location)) in [
+        ("%2Fgoodbye%3Fa%3Db", "/goodbye?a=b"),
+        ("https%3A%2F%2Fwww.test%2F", "https://www.test/"),
+        ("https%3A%2F%2Flogin.test%2Fout", "https://login.test/out"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let token = site.acme.token().claim("sid", number.to_string()).sign();
+        let cookie = format!("acme_token={token}");
+        let answer = post(&site, &cookie, &format!("return_to={to}")).await;
+        assert_eq!(answer.status(), 303, "{}", answer.text());
+        assert_eq!(answer.field("location").as_deref(), Some(location));
+        let after = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        site.is_refusal(&after, 401, "login_required", "session_ended")
+            .await;
+    }
+    let cookie = format!("acme_token={}", site.acme.token().claim("sid", "x").sign());
+    for to in [
+        "https%3A%2F%2Fevil.test%2F",
+        "http%3A%2F%2Fwww.test%2F",
+        "https%3A%2F%2Fwww.test%40evil.test%2F",
+        "%2F%2Fevil.test",
+        "%2F%5Cevil.test",
+        "javascript%3Aalert(1)",
+        "%2Fa%0D%0AX%3A+y",
+        "goodbye",
+    ] {
+        let answer = post(&site, &cookie, &format!("return_to={to}")).await;
+        assert_eq!(answer.status(), 400, "{to}: {}", answer.text());
+        assert_eq!(answer.field("location"), None);
+        let after = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        assert_eq!(after.status(), 200, "nobody is logged out");
+    }
+    assert_eq!(post(&site, &cookie, "").await.status(), 204);
+}
+
+#[tokio::test]
+async fn a_form_leads_on_to_the_provider() {
+    for (at_provider, location) in [
+        (
+            true,
+            "https://id.test/logout?tenant=1&client_id=app&post_logout_redirect_uri=https%3A%2F%2Fwww.test%2F",
+        ),
+        (false, "https://www.test/"),
+    ] {
+        let site = TestGateway::with(|config| {
+            with_pages(config);
+            config["logout"] = json!({ "at_provider": at_provider });
+            config["issuers"][0]["end_session_endpoint"] = json!(PROVIDER);
+            config["issuers"][0]["end_session_client_id"] = json!("app");
+        })
+        .await;
+        let cookie = format!("acme_token={}", site.acme.token().sign());
+        let answer = post(&site, &cookie, "return_to=https%3A%2F%2Fwww.test%2F").await;
+        assert_eq!(answer.status(), 303, "{}", answer.text());
+        let found = answer.field("location").expect("a location");
+        assert_eq!(found, location);
+        assert!(!found.contains("id_token_hint"));
+        // A path is of the host that was asked.
+        let again = format!("acme_token={}", site.acme.token().claim("sid", "2").sign());
+        let answer = post(&site, &again, "return_to=%2Fbye").await;
+        let found = answer.field("location").expect("a location");
+        let host = site.gateway.public.to_string().replace(':', "%3A");
+        let back = format!("post_logout_redirect_uri=http%3A%2F%2F{host}%2Fbye");
+        assert_eq!(found.ends_with(&back), at_provider, "{found}");
+        // A script stays where it is.
+        let third = format!("acme_token={}", site.acme.token().claim("sid", "3").sign());
+        let own = format!("http://{}", site.gateway.public);
+        let fields = [
+            ("Cookie", &*third),
+            ("Origin", &own),
+            ("Content-Length", "0"),
+        ];
+        let path = "/_vestibule/logout";
+        let answer = site.gateway.request("POST", path, &fields).await;
+        assert_eq!((answer.status(), answer.field("location")), (204, None));
+        // Whoever had no session has no provider.
+        let answer = post(&site, "a=1", "return_to=%2Fbye").await;
+        assert_eq!(answer.field("location").as_deref(), Some("/bye"));
+    }
+}

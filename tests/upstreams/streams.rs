@@ -1,0 +1,162 @@
+//! Long conversations: what ends a WebSocket, an event stream, and what does not.
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::support::{Reply, TestGateway, Wire, now};
+
+const EVENTS: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+const TEXT: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
+const UPGRADE: [(&str, &str); 4] = [
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+/// A gateway that waits for nobody, but for streams.
+async fn impatient() -> TestGateway {
+    TestGateway::with(|config| {
+        config["limits"] = json!({ "body_read_timeout": "200ms" });
+        config["upstreams"]["app"]["read_timeout"] = json!("200ms");
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/brief", "auth": "none", "upstream": "app", "stream_idle_timeout": "200ms",
+        }));
+    })
+    .await
+}
+
+/// Waits for a page that is answered too late by the same gateway: whoever would have been cut by then
+/// would be cut.
+async fn outlast_the_read_timeout(site: &TestGateway) {
+    let (_gate, shut) = watch::channel(false);
+    let first = format!("{TEXT}1\r\na\r\n").into_bytes();
+    site.upstream
+        .reply(Reply::Halves(shut, first, b"0\r\n\r\n".to_vec()));
+    for _ in 0..2 {
+        let mut wire = site.gateway.connect().await;
+        wire.write(site.gateway.bytes("GET", "/open", &[])).await;
+        assert!(wire.read_head().await.is_some());
+        assert_eq!(wire.read_exactly(6).await, b"1\r\na\r\n");
+        assert_eq!(wire.read_to_end().await, b"", "cut, not completed");
+    }
+}
+
+async fn websocket(site: &TestGateway, path: &str, fields: &[(&str, &str)]) -> Wire {
+    let mut wire = site.gateway.connect().await;
+    let fields = [&UPGRADE[..], fields].concat();
+    wire.write(site.gateway.bytes("GET", path, &fields)).await;
+    let answer = wire.read_response("GET").await.expect("an answer");
+    assert_eq!(answer.status(), 101, "{}", answer.text());
+    wire
+}
+
+#[tokio::test]
+async fn silence_ends_a_page_and_no_stream() {
+    let site = impatient().await;
+    let (gate, shut) = watch::channel(false);
+    let first = format!("{EVENTS}9\r\ndata: 1\n\n\r\n").into_bytes();
+    let second = b"9\r\ndata: 2\n\n\r\n0\r\n\r\n".to_vec();
+    site.upstream.reply(Reply::Halves(shut, first, second));
+    let mut events = site.gateway.connect().await;
+    events.write(site.gateway.bytes("GET", "/open", &[])).await;
+    assert!(events.read_head().await.is_some());
+    assert_eq!(events.read_exactly(14).await, b"9\r\ndata: 1\n\n\r\n");
+
+    site.upstream.reply(Reply::Echo);
+    let mut socket = websocket(&site, "/open", &[]).await;
+    outlast_the_read_timeout(&site).await;
+
+    socket.write("x").await;
+    assert_eq!(socket.read_exactly(1).await, b"x");
+    gate.send_replace(true);
+    let rest = events.read_exactly(19).await;
+    assert_eq!(rest, b"9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_stream_that_idles_for_too_long_is_cut() {
+    let site = impatient().await;
+    site.upstream.reply(Reply::Echo);
+    let mut idle = websocket(&site, "/brief", &[]).await;
+    assert_eq!(idle.read_to_end().await, b"");
+    let (_gate, shut) = watch::channel(false);
+    let first = format!("{EVENTS}9\r\ndata: 1\n\n\r\n").into_bytes();
+    site.upstream
+        .reply(Reply::Halves(shut, first, b"0\r\n\r\n".to_vec()));
+    let mut events = site.gateway.connect().await;
+    events.write(site.gateway.bytes("GET", "/brief", &[])).await;
+    assert!(events.read_head().await.is_some());
+    assert_eq!(events.read_to_end().await, b"9\r\ndata: 1\n\n\r\n", "cut");
+}
+
+/// A server that says nothing at all is still told from one that streams.
+#[tokio::test]
+async fn a_head_that_does_not_come_is_a_timeout() {
+    let site = impatient().await;
+    let (_gate, shut) = watch::channel(false);
+    site.upstream
+        .reply(Reply::Gated(shut, b"HTTP/1.1 200 OK\r\n\r\n".to_vec()));
+    for fields in [&[][..], &[("Accept", "text/event-stream")], &UPGRADE] {
+        let answer = site.gateway.get("/open", fields).await;
+        assert_eq!(answer.status(), 504, "{}", answer.text());
+        let id = answer.field("x-request-id").unwrap();
+        site.gateway.logged(&[&id, "\"upstream_timeout\""]).await;
+    }
+}
+
+/// A login whose token is renewed each minute, as its provider wishes.
+#[tokio::test]
+async fn a_stream_lives_as_long_as_its_session() {
+    let site = TestGateway::with(|config| {
+        config["session"] = json!({ "cookie": true });
+        config["issuers"][0]["leeway"] = json!("0s");
+    })
+    .await;
+    site.upstream.reply(Reply::Echo);
+    let until = now() + 6;
+    let lasting = |login: &str, exp: u64| {
+        let token = site.acme.token().claim("sid", login);
+        token.claim("exp", exp).sign()
+    };
+    let own = format!("http://{}", site.gateway.public);
+    let mut sockets = Vec::new();
+    for (login, exp) in [
+        ("renewed", until),
+        ("renewed by cookie", until),
+        ("left alone", until),
+        ("left alone for longer", until + 1),
+    ] {
+        let bearer = format!("Bearer {}", lasting(login, exp));
+        let cookie = format!("acme_token={}", lasting(login, exp));
+        let field = match login {
+            "renewed by cookie" => ("Cookie", &*cookie),
+            _ => ("Authorization", &*bearer),
+        };
+        sockets.push(websocket(&site, "/", &[field, ("Origin", &own)]).await);
+    }
+    site.upstream.reply(Reply::ok("hello"));
+    site.passes(&lasting("renewed", until + 600)).await;
+    let newer = format!("acme_token={}", lasting("renewed by cookie", until + 600));
+    let answer = site.gateway.get("/", &[("Cookie", &newer)]).await;
+    assert_eq!(answer.status(), 200);
+    let opaque = answer.field("set-cookie").expect("a session cookie");
+    let opaque = opaque.split(';').next().unwrap();
+    site.upstream.reply(Reply::Echo);
+    // By the gateway's own cookie, which knows of the longer session.
+    let fields = [("Cookie", opaque), ("Origin", &own)];
+    sockets.push(websocket(&site, "/", &fields).await);
+
+    let [renewed, by_cookie, left, left_longer, opaque] = &mut sockets[..] else {
+        unreachable!("five were opened")
+    };
+    assert_eq!(left.read_to_end().await, b"", "its session is over");
+    // Whoever would have ended with the others' first tokens has by the time that this one does.
+    assert_eq!(left_longer.read_to_end().await, b"");
+    for socket in [renewed, by_cookie, opaque] {
+        socket.write("x").await;
+        assert_eq!(socket.read_exactly(1).await, b"x");
+    }
+}
