@@ -1,10 +1,15 @@
 //! What a session's claims must say for a route.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::claims::{Claim, KnownClaims};
-use crate::config::route::{ClaimRule, Route, Scalar, SetRule};
 use crate::rejection::{Code, Rejection};
+
+mod rule;
+
+pub use rule::{ClaimRule, Scalar, SetRule};
 
 /// The claim rules of one route. All must hold; none at all holds for everybody.
 #[derive(Clone, Debug, Default)]
@@ -12,8 +17,8 @@ pub struct ClaimRules(Vec<(Box<str>, ClaimRule)>);
 
 impl ClaimRules {
     /// The rules of a route's `require`.
-    pub fn new(settings: &Route) -> Self {
-        let rules = settings.require.iter();
+    pub fn new(require: &BTreeMap<String, ClaimRule>) -> Self {
+        let rules = require.iter();
         Self(
             rules
                 .map(|(path, rule)| (path.as_str().into(), rule.clone()))

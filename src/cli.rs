@@ -193,11 +193,11 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
 }
 
 fn log_as(config: &Config) -> Result<telemetry::Log, telemetry::TelemetryError> {
-    let format = match config.log.format {
-        config::LogFormat::Text => telemetry::Format::Text,
-        config::LogFormat::Json => telemetry::Format::Json,
-    };
-    telemetry::install(format, &config.log.level, metrics::log_dropped()?)
+    telemetry::install(
+        config.log.format,
+        &config.log.level,
+        metrics::log_dropped()?,
+    )
 }
 
 fn fail(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {

@@ -13,47 +13,34 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-pub mod admin;
 pub mod attributes;
-pub mod brand;
-pub mod challenge;
-pub mod client;
+mod compose;
 mod document;
-mod forwarded_fields;
-pub mod header_operations;
-pub mod listener;
 pub mod load;
-pub mod log;
-pub mod login_url;
-pub mod logout;
 pub mod positions;
-pub mod route;
 pub mod schema;
-pub mod sdk;
-pub mod step_up;
-pub mod template;
-pub mod traces;
 
-pub use admin::{Admin, AdminToken, Role};
-pub use brand::Brand;
-pub use challenge::Challenge;
-pub use client::Client;
 pub use document::Document;
-pub use forwarded_fields::ForwardedFields;
-pub use header_operations::HeaderOperations;
-pub use listener::{ListenAddress, Listener};
 pub use load::{ConfigError, load};
-pub use log::{Log, LogFormat};
-pub use login_url::LoginUrl;
-pub use logout::Logout;
-pub use route::{Access, Route};
-pub use sdk::{Sdk, SelfService};
-pub use step_up::StepUp;
-pub use template::Template;
-pub use traces::Traces;
 
-use crate::canonical::{AllowedOrigin, Origin};
-use crate::claims::ClaimPaths;
+// The types of its keys, which their rooms define.
+pub use crate::api::logout::LogoutSettings as Logout;
+pub use crate::api::oauth::ClientSettings as Client;
+pub use crate::api::sdk::{SdkSettings as Sdk, SelfService};
+pub use crate::canonical::{AllowedOrigin, Origin};
+pub use crate::exchange::Forward;
+pub use crate::listener::{self, ListenAddress, Listener};
+pub use crate::operator::{self as admin, AdminSettings as Admin, AdminToken, Role};
+pub use crate::proxy::{Brand, ForwardedFields};
+pub use crate::route::settings::{
+    self as route, Access, Challenge, HeaderOperations, LoginUrl, RouteSettings as Route,
+};
+pub use crate::stepup::StepUpSettings as StepUp;
+pub use crate::telemetry::settings::{
+    LogFormat, LogSettings as Log, TraceSettings as Traces, log, traces,
+};
+pub use crate::template::{self, Template};
+
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
 use crate::session::SessionSettings;
@@ -171,83 +158,6 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
     pub server: Server,
-}
-
-impl Config {
-    /// The issuer whose settings SDKs see.
-    pub fn sdk_issuer(&self) -> Option<&IssuerSettings> {
-        match (&self.sdk.issuer, self.issuers.as_slice()) {
-            (Some(name), issuers) => issuers.iter().find(|issuer| issuer.name == *name),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        }
-    }
-
-    /// The claims of external tokens that anything asks for, so that sessions keep them.
-    pub fn claim_paths(&self) -> ClaimPaths {
-        let rules = self.routes.iter().flat_map(|route| route.require.keys());
-        let copied = self.session.claims_from.values();
-        let named = rules.chain(copied).map(String::as_str);
-        ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))
-    }
-
-    /// Whether anything needs the names of users' issuers, so that sessions must keep them.
-    pub fn tells_issuer(&self) -> bool {
-        self.templates().any(Template::tells_issuer)
-    }
-
-    /// Whether anything needs users' email addresses, so that sessions must keep them.
-    pub fn tells_email(&self) -> bool {
-        self.templates().any(Template::tells_email)
-    }
-
-    /// The values of all header fields that are set or added.
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let requests = self.routes.iter().map(|route| &route.request_headers);
-        let responses = self.routes.iter().map(|route| &route.response_headers);
-        let incoming = requests
-            .chain(responses)
-            .flat_map(HeaderOperations::incoming);
-        incoming
-            .map(|(_, text)| text)
-            .chain(self.forward.identity.values())
-    }
-
-    /// The gateway's origin, and those that it shares its cookies with.
-    pub fn own_origins(&self) -> impl Iterator<Item = AllowedOrigin> {
-        let own = std::iter::once(self.public_url.clone().into());
-        own.chain(self.allowed_origins.iter().cloned())
-    }
-
-    /// Whether SDKs keep their token in a cookie and send it that way: because the gateway sets
-    /// that cookie, or because they set it themselves if the issuer's token is in one.
-    pub fn reads_sdk_cookie(&self) -> bool {
-        let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
-        self.sdk.cookie.is_on() || issuer_cookie == Some(true)
-    }
-}
-
-/// How upstreams get the session token.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Forward {
-    /// The header field that contains the session token.
-    pub header: String,
-    /// The scheme before the token in that field; empty for the bare token.
-    pub scheme: String,
-    /// Fields that tell upstreams who the user is without a token, such as `X-User-Id:
-    /// "{user.id}"`. They are removed from clients' requests on every route, in every spelling.
-    pub identity: BTreeMap<String, Template>,
-}
-
-impl Default for Forward {
-    fn default() -> Self {
-        Self {
-            header: "Authorization".to_owned(),
-            scheme: "Bearer".to_owned(),
-            identity: BTreeMap::new(),
-        }
-    }
 }
 
 /// Threads, reloads, shutdown and upgrades.

@@ -27,6 +27,7 @@ pub mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod follow;
+pub mod forward;
 mod freshness;
 #[cfg(test)]
 mod interleavings;
@@ -50,6 +51,7 @@ pub use audience::Recipient;
 use authenticate::{Authenticated, Durable};
 use cache::{RefusedTokens, SessionCache};
 use digest::TokenDigest;
+pub use forward::Forward;
 use freshness::Freshness;
 use rates::Rates;
 use session::Provenance;

@@ -18,7 +18,6 @@ pub use access::{AccessList, AccessLists};
 
 use crate::claims::{ClaimPaths, claim_at};
 use crate::clock::UnixTime;
-use crate::config::Config;
 use crate::issuer;
 use crate::jwt::{EmailStatement, Verified};
 use crate::rejection::{Code, Rejection};
@@ -44,30 +43,6 @@ pub struct Policy {
     /// Whether a session's row is durable before its token goes out: with many gateways, the
     /// next one to see the token must find it.
     pub durable_sessions: bool,
-}
-
-impl Policy {
-    /// Takes the settings from the configuration.
-    pub fn new(config: &Config) -> Self {
-        let trusted = config
-            .issuers
-            .iter()
-            .filter(|issuer| config.link_by_verified_email && issuer.email_trusted);
-        Self {
-            max_age: config.session.max_age,
-            idle_timeout: config.session.idle_timeout,
-            max_sessions: config.session.max_sessions_per_user,
-            link_by_email: trusted
-                .flat_map(issuer::IssuerSettings::accepted_iss)
-                .map(|accepted| accepted.canonical)
-                .collect(),
-            access: AccessLists::default(),
-            claims: config.claim_paths(),
-            claims_size: usize::try_from(config.limits.session_claims.as_u64())
-                .unwrap_or(usize::MAX),
-            durable_sessions: config.store.postgres.is_some(),
-        }
-    }
 }
 
 /// What is written down of the client that opens a session.

@@ -18,10 +18,8 @@ use uuid::Uuid;
 use crate::authorize::ClaimRules;
 use crate::canonical::path::Reading;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathError, PathPrefix};
-use crate::config::route::QueryTokens;
-use crate::config::{self, Access, Challenge, Config, LoginUrl};
 use crate::issuer::AuthorizationField;
-use crate::limit::Limiter;
+use crate::limit::{Limiter, Limits};
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Upstream;
 
@@ -30,6 +28,7 @@ mod loose;
 pub mod methods;
 mod protection;
 mod rates;
+pub mod settings;
 mod tree;
 
 pub use methods::Methods;
@@ -38,6 +37,7 @@ use header_operations::{FieldError, PreparedOperations};
 use loose::Looseness;
 use protection::Protection;
 use rates::Rates;
+use settings::{Access, Challenge, LoginUrl, QueryTokens, RouteSettings};
 use tree::{Tree, by_key, by_key_or_insert};
 
 /// Where a request goes, and who may pass.
@@ -138,6 +138,21 @@ struct PrefixRewrite {
     replacement: String,
 }
 
+/// What the configuration says of routes.
+#[derive(Clone, Debug)]
+pub struct RouteTableSettings<'a> {
+    /// Each route.
+    pub routes: &'a [RouteSettings],
+    /// The prefix of the gateway's own paths, under which no route may be.
+    pub api_prefix: &'a str,
+    /// Origins from which every route accepts credentials in cookies.
+    pub allowed_origins: Vec<AllowedOrigin>,
+    /// Where browsers without a session are sent, unless a route has its own.
+    pub login_url: Option<&'a LoginUrl>,
+    /// Limits of routes that have none of their own.
+    pub limits: &'a Limits,
+}
+
 /// All routes of a configuration.
 #[derive(Debug, Default)]
 pub struct RouteTable {
@@ -154,7 +169,7 @@ pub struct RouteTable {
 impl RouteTable {
     /// Builds the table. `upstreams` has each upstream of the configuration by its name.
     pub fn new(
-        config: &Config,
+        config: &RouteTableSettings<'_>,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
     ) -> Result<Self, RouteTableError> {
         Self::succeeding(config, upstreams, None)
@@ -163,7 +178,7 @@ impl RouteTable {
     /// Takes over the counts of the previous table: a route with the same requests and the same
     /// rate limit continues counting.
     pub fn succeeding(
-        config: &Config,
+        config: &RouteTableSettings<'_>,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
         earlier: Option<&Self>,
     ) -> Result<Self, RouteTableError> {
@@ -173,9 +188,9 @@ impl RouteTable {
                 cause,
             })
         };
-        let reserved = prefix(&config.api_prefix)?;
+        let reserved = prefix(config.api_prefix)?;
         let mut table = Self::default();
-        for settings in &config.routes {
+        for settings in config.routes {
             let path = prefix(&settings.path)?;
             if reserved.covers(&path) {
                 return Err(RouteTableError::Reserved(settings.path.clone()));
@@ -191,7 +206,7 @@ impl RouteTable {
                     })
                 }
             };
-            let rules = ClaimRules::new(settings);
+            let rules = ClaimRules::new(&settings.require);
             let has_rules = !rules.is_empty() || !settings.scopes.is_empty();
             if has_rules && settings.auth != Access::Required {
                 return Err(RouteTableError::RulesWithoutSession(display_name(settings)));
@@ -200,15 +215,19 @@ impl RouteTable {
                 .get(&settings.upstream)
                 .ok_or_else(|| RouteTableError::Upstream(settings.upstream.clone()))?;
             let earlier = earlier.map(|earlier| &earlier.rates);
-            let rates = table.rates.of(settings, config, earlier);
+            let rates = table
+                .rates
+                .of(settings, config.limits.rates.tracked, earlier);
             let route = Arc::new(Route {
                 name: display_name(settings).into(),
                 access: settings.auth,
                 authorization: settings.authorization,
                 upstream: Arc::clone(upstream),
                 allowed_origins: config
-                    .own_origins()
-                    .chain(settings.allowed_origins.iter().cloned())
+                    .allowed_origins
+                    .iter()
+                    .chain(&settings.allowed_origins)
+                    .cloned()
                     .collect(),
                 rules,
                 audience: settings.audience.as_deref().map(Arc::from),
@@ -238,22 +257,18 @@ impl RouteTable {
                 response_headers: PreparedOperations::new(&settings.response_headers)?,
                 edits_refusals: settings.response_headers_on_refusals,
                 challenge: settings.challenge.clone(),
-                login: settings
-                    .login_url
-                    .as_ref()
-                    .or(config.login_url.as_ref())
-                    .cloned(),
+                login: settings.login_url.as_ref().or(config.login_url).cloned(),
                 forwards_cookies_of: settings
                     .forward_issuer_cookie
                     .iter()
                     .map(|issuer| issuer.as_str().into())
                     .collect(),
                 names_host: settings.host.is_some(),
-                decides_by_method: decides_by_method(settings, &config.routes),
+                decides_by_method: decides_by_method(settings, config.routes),
                 query_tokens: settings.query_tokens,
                 allows_escaped_slash: settings.allow_encoded_slash,
                 allows_empty_segments: settings.allow_empty_segments,
-                protection: Protection::new(settings, config),
+                protection: Protection::new(settings, config.limits),
                 looseness: Looseness::of(upstream),
                 rewrite,
             });
@@ -404,7 +419,7 @@ impl RouteTable {
         }
     }
 
-    fn tree_of(&mut self, settings: &config::Route) -> Result<&mut Tree, RouteTableError> {
+    fn tree_of(&mut self, settings: &RouteSettings) -> Result<&mut Tree, RouteTableError> {
         let Some(text) = &settings.host else {
             return Ok(&mut self.any_host);
         };
@@ -528,14 +543,14 @@ pub enum RouteTableError {
     Ambiguous(Arc<str>, Arc<str>),
 }
 
-fn decides_by_method(settings: &config::Route, all: &[config::Route]) -> bool {
+fn decides_by_method(settings: &RouteSettings, all: &[RouteSettings]) -> bool {
     let same_place = all.iter().filter(|other| {
         other.host == settings.host && other.path == settings.path && other.exact == settings.exact
     });
     !settings.methods.is_empty() || same_place.count() > 1
 }
 
-fn display_name(settings: &config::Route) -> String {
+fn display_name(settings: &RouteSettings) -> String {
     match (&settings.name, &settings.host) {
         (Some(name), _) => name.clone(),
         (None, Some(host)) => format!("{host}{}", settings.path),

@@ -35,10 +35,10 @@ mod stop;
 mod telemetry_setup;
 pub mod tls;
 
-use crate::config::{Config, ListenAddress};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::listener::ListenAddress;
 use crate::live_config;
-use crate::resources::Descriptors;
 use crate::telemetry::otlp::OtlpError;
 pub use check::check;
 use handover::{Predecessor, UpgradeSocket};
@@ -98,7 +98,7 @@ pub enum Start {
 pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     huge_pages::refuse();
     open_files::raise();
-    let descriptors = Descriptors::share(config);
+    let descriptors = config.descriptors();
     if let Some(warning) = check::scarcity(&descriptors) {
         warn!(%warning, "the system");
     }

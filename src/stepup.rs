@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
-use crate::config;
 use crate::exchange::{Account, Exchange, Session};
 use crate::rejection::{Code, Rejection};
+
+pub mod settings;
+
+pub use settings::StepUpSettings;
 
 /// What may be asked for, and for how long it is granted.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +43,7 @@ struct Elevated {
 
 impl StepUp {
     /// Takes the settings from the configuration.
-    pub fn new(settings: &config::StepUp) -> Self {
+    pub fn new(settings: &StepUpSettings) -> Self {
         Self {
             scopes: settings.scopes.clone(),
             single_use: settings.single_use,

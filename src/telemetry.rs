@@ -16,23 +16,16 @@ use tracing_subscriber::fmt::time::SystemTime;
 
 pub mod non_blocking_writer;
 pub mod otlp;
+pub mod settings;
 pub mod span;
 pub mod trace_context;
 
 use non_blocking_writer::Destination;
 pub use non_blocking_writer::NonBlockingWriter;
 pub use otlp::Spans;
+pub use settings::{LogFormat, LogSettings, TraceSettings};
 pub use span::Span;
 pub use trace_context::TraceContext;
-
-/// The format of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +61,7 @@ impl Drop for Log {
 /// # Errors
 ///
 /// The level is no filter, or the log cannot be installed.
-pub fn install(format: Format, level: &str, dropped: IntCounter) -> Result<Log, TelemetryError> {
+pub fn install(format: LogFormat, level: &str, dropped: IntCounter) -> Result<Log, TelemetryError> {
     let filter = filter(level)?;
     let log = Arc::new(NonBlockingWriter::start(
         "log",
@@ -80,8 +73,8 @@ pub fn install(format: Format, level: &str, dropped: IntCounter) -> Result<Log, 
         .with_timer(SystemTime)
         .with_writer(Queue(Arc::clone(&log)));
     match format {
-        Format::Text => lines.with_ansi(false).try_init(),
-        Format::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
     }
     .map_err(|_| TelemetryError::Installed)?;
     // The standard hook writes to standard error by itself, and waits for who reads it.

@@ -186,29 +186,30 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server live_config proxy demo doctor config jwt store jwks telemetry clock diagnostic metrics
-server: admin live_config proxy api exchange resources config jwt session store jwks upstream
-    limit telemetry clock diagnostic metrics rejection
-admin: live_config proxy exchange identity route resources config jwt origin session store jwks
-    issuer upstream claims clock diagnostic metrics
-live_config: proxy api exchange identity credential config jwt store jwks issuer upstream
-    canonical clock diagnostic metrics
-proxy: api stepup exchange identity route credential resources config origin session issuer
-    upstream canonical limit telemetry clock field_name hex metrics rejection
-api: stepup exchange identity credential config jwt origin session store canonical limit claims
-    clock rejection
-stepup: exchange config clock rejection
-exchange: identity credential config jwt session store jwks issuer canonical limit claims clock
-    metrics rejection
-identity: config jwt store issuer claims clock rejection
-route: authorize config issuer upstream canonical limit field_name rejection
-authorize: config claims rejection
-credential: config issuer rejection
+cli: server live_config demo doctor config proxy credential jwt store jwks listener telemetry clock
+    diagnostic metrics
+server: admin live_config config proxy api exchange resources jwt session store jwks upstream limit
+    operator listener telemetry clock diagnostic metrics rejection
+admin: live_config config proxy exchange identity route resources jwt origin session store jwks
+    issuer upstream operator claims clock diagnostic metrics
+live_config: config proxy api exchange identity credential jwt store jwks issuer upstream canonical
+    clock diagnostic metrics
 demo: config clock
 doctor: config clock
-resources: config limit metrics rejection
-config: session store issuer upstream canonical limit secret telemetry claims clock diagnostic
-    text_schema
+config: proxy api stepup exchange identity route credential resources session store issuer upstream
+    canonical limit operator listener telemetry secret template claims diagnostic text_schema
+proxy: api stepup exchange identity route credential resources origin session issuer upstream
+    canonical limit telemetry template clock field_name hex metrics rejection text_schema
+api: stepup exchange identity credential jwt origin session store canonical limit secret claims
+    clock rejection
+stepup: exchange clock rejection
+exchange: identity credential jwt session store jwks issuer canonical limit template claims clock
+    metrics rejection
+identity: jwt store issuer claims clock rejection
+route: authorize issuer upstream canonical limit template field_name rejection text_schema
+authorize: claims rejection
+credential: issuer rejection
+resources: limit metrics rejection
 jwt: jwks issuer claims clock rejection
 origin: canonical rejection
 session: store canonical secret claims clock text_schema
@@ -218,8 +219,11 @@ issuer: secret certificate_pin claims text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema
 limit: text_schema
+operator: listener secret clock text_schema
+listener: text_schema
+telemetry: secret hex text_schema
 secret: text_schema
-telemetry: hex
+template: text_schema
 certificate_pin:
 claims:
 clock:

@@ -18,7 +18,8 @@ static SETTINGS: LazyLock<ProxySettings> = LazyLock::new(|| {
     }))
     .expect("the configuration is well-formed");
     let metrics = Metrics::new().expect("metrics of nobody else");
-    ProxySettings::succeeding(&config, &metrics, None).expect("the configuration can be served")
+    ProxySettings::succeeding(&config.proxy(), &metrics, None)
+        .expect("the configuration can be served")
 });
 
 /// The first line is method and target, each further one a field.

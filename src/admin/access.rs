@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use super::api_error::ApiError;
 use super::credential::{self, AdminCredential};
 use crate::clock::UnixTime;
-use crate::config::{self, Role};
+use crate::operator::{AdminSettings, Role};
 use crate::origin::{self, OriginRefusal};
 use crate::store::Store;
 
@@ -49,7 +49,7 @@ pub struct Operator {
 
 impl Access {
     /// The rules that the configuration asks for. Tokens are kept as digests.
-    pub fn new(settings: &config::Admin, store: Arc<dyn Store>) -> Self {
+    pub fn new(settings: &AdminSettings, store: Arc<dyn Store>) -> Self {
         Self {
             address: settings.address,
             configured: settings

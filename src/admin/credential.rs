@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api_error::ApiError;
 use crate::clock::UnixTime;
-use crate::config::Role;
-use crate::config::admin::{AdminToken, is_token_name};
+use crate::operator::{AdminToken, Role, is_token_name};
 use crate::store::{Digest, Store};
 
 /// What a token proves. Of the token itself only the digest is known.

@@ -35,7 +35,7 @@ mod users;
 use super::AdminState;
 use super::access::Operator;
 use super::browser::DashboardUser;
-use crate::config::Role;
+use crate::operator::Role;
 use issuer::edit;
 use text::{ago, ahead, moment, seconds};
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::AdminState;
 use super::refusals;
-use crate::config::Access;
+use crate::route::settings::Access;
 
 /// The response of `GET /admin/api/routes`.
 #[derive(Debug, Serialize, ToSchema)]

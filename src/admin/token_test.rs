@@ -17,12 +17,13 @@ use super::body::Body;
 use super::platform;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::config::{Role, load::made};
+use crate::config::load::made;
 use crate::exchange::Standing;
 use crate::issuer::IssuerSettings;
 use crate::jwks::KeysStatus;
 use crate::jwt::{self, Explanation, Issuer, Issuers, Pasted};
 use crate::live_config::Document;
+use crate::operator::Role;
 
 /// The body of a test. Never logged and never kept.
 #[derive(Deserialize, ToSchema)]

@@ -19,8 +19,7 @@ use super::body::Body;
 use super::credential::{AdminCredential, MARK, PREFIX, digest, read};
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::config::Role;
-use crate::config::admin::is_token_name;
+use crate::operator::{Role, is_token_name};
 
 /// The response of `GET /admin/api/tokens`.
 #[derive(Debug, Serialize, ToSchema)]

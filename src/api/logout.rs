@@ -12,6 +12,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub mod settings;
+
+pub use settings::LogoutSettings;
+
 use super::{ApiSettings, ApiState, Caller, Refused, refusals};
 use crate::credential::{self, Credential, CredentialError};
 use crate::jwt::Issuer;

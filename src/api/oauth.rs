@@ -13,6 +13,7 @@ pub mod introspect;
 pub mod parameters;
 pub mod refusals;
 pub mod revoke;
+pub mod settings;
 pub mod token;
 pub mod userinfo;
 
@@ -22,6 +23,7 @@ use super::{ApiState, bounds};
 pub use client::Clients;
 pub use error::OAuthError;
 pub use parameters::Parameters;
+pub use settings::ClientSettings;
 
 /// All endpoints, below the API prefix.
 pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {

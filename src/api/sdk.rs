@@ -23,6 +23,7 @@ pub mod nonce;
 pub mod profile;
 pub mod refusals;
 pub mod session;
+pub mod settings;
 pub mod sign_in;
 pub mod step_up;
 pub mod user;
@@ -31,6 +32,7 @@ use super::document::preflight;
 use super::{ApiState, bounds};
 use cors::PathMethods;
 pub use error::SdkError;
+pub use settings::{SdkSettings, SelfService};
 pub use user::SdkUser;
 
 /// All endpoints of the protocol, below the API prefix.

@@ -2,15 +2,12 @@
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use url::Url;
 
 use super::oauth::Clients;
-use super::sdk;
-use crate::canonical::Host;
-use crate::canonical::{AllowedOrigin, Origin};
+use super::sdk::{self, SelfService};
+use crate::canonical::{AllowedOrigin, Host, Origin};
 use crate::clock::UnixTime;
-use crate::config::{Config, SelfService};
-use crate::credential::{TokenSources, TokenSourcesError};
+use crate::credential::TokenSources;
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::stepup::StepUp;
@@ -30,13 +27,14 @@ pub struct ApiSettings {
     pub step_up: StepUp,
     /// Whether clients come by `https`.
     pub is_https: bool,
-    public_url: Origin,
+    /// The address of the gateway.
+    pub public_url: Origin,
     /// Whether a logout leads on to the provider's.
     pub logs_out_at_provider: bool,
     /// `public_url` and `allowed_origins`.
-    origins: Vec<AllowedOrigin>,
+    pub origins: Vec<AllowedOrigin>,
     /// The origins of login pages.
-    login_origins: Vec<String>,
+    pub login_origins: Vec<String>,
 }
 
 /// How SDKs keep and send their tokens.
@@ -53,35 +51,6 @@ pub struct SdkView {
 }
 
 impl ApiSettings {
-    /// Takes the settings from the configuration.
-    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
-        let issuer = config.sdk_issuer();
-        Ok(Self {
-            token_sources: TokenSources::new(config)?,
-            sdk: SdkView {
-                has_issuer: issuer.is_some(),
-                cookie_name: issuer.and_then(|issuer| issuer.cookie_name.clone()),
-                sets_cookie: config.sdk.cookie.is_on(),
-                cookie_domain: config.sdk.cookie.domain().map(str::to_owned),
-            },
-            clients: Clients::new(&config.clients),
-            self_service: config.sdk.self_service.clone(),
-            step_up: StepUp::new(&config.step_up),
-            is_https: config.public_url.is_https(),
-            public_url: config.public_url.clone(),
-            logs_out_at_provider: config.logout.at_provider,
-            origins: config.own_origins().collect(),
-            login_origins: config
-                .routes
-                .iter()
-                .filter_map(|route| route.login_url.as_ref())
-                .chain(&config.login_url)
-                .filter_map(|login| Url::parse(&login.returning_to("", None)).ok())
-                .map(|url| url.origin().ascii_serialization())
-                .collect(),
-        })
-    }
-
     /// The SDK's cookie with this token, until then. `None`: it does not fit a header field.
     pub fn sdk_cookie(&self, token: &str, until: UnixTime) -> Option<HeaderValue> {
         sdk::cookie::holding(token, until, self.sdk_cookie_place())

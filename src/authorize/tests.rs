@@ -2,17 +2,18 @@ use serde_json::json;
 
 use super::*;
 use crate::claims::ClaimPaths;
+use crate::route::settings::RouteSettings;
 
 fn check(require: Value, claims: Value) -> Result<(), ClaimRefusal> {
     let route = json!({ "upstream": "up", "require": require });
-    let route: Route = serde_json::from_value(route).unwrap();
+    let route: RouteSettings = serde_json::from_value(route).unwrap();
     let asked = ClaimPaths::new(route.require.keys().map(String::as_str));
     let known = asked.keep(claims.as_object().unwrap(), 10_000);
-    ClaimRules::new(&route).check(&known)
+    ClaimRules::new(&route.require).check(&known)
 }
 
 fn is_rule(require: Value) -> bool {
-    serde_json::from_value::<Route>(json!({ "upstream": "up", "require": require })).is_ok()
+    serde_json::from_value::<RouteSettings>(json!({ "upstream": "up", "require": require })).is_ok()
 }
 
 const OK: Result<(), ClaimRefusal> = Ok(());
@@ -88,7 +89,8 @@ fn an_unknown_claim_satisfies_no_rule() {
         json!("user"),
     ] {
         let route = json!({ "upstream": "up", "require": { "roles": rule } });
-        let rules = ClaimRules::new(&serde_json::from_value(route).unwrap());
+        let route: RouteSettings = serde_json::from_value(route).unwrap();
+        let rules = ClaimRules::new(&route.require);
         let token = json!({ "roles": "user" });
         let of = |path| ClaimPaths::new([path]).keep(token.as_object().unwrap(), 100);
         assert_eq!(rules.check(&of("roles")), OK, "{rule}");

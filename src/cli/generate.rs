@@ -11,7 +11,10 @@ use super::{Cli, ConfigFile, fail};
 use crate::config::load::Loaded;
 use crate::config::schema;
 use crate::metrics::{Metrics, table};
-use crate::proxy::forward_auth::recipe::{Proxy, recipe};
+
+mod forward_auth;
+
+use forward_auth::{Proxy, recipe};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-use crate::config::listener::Tls;
+use crate::listener::Tls;
 
 /// Why there is no such connection.
 #[derive(Debug, thiserror::Error)]

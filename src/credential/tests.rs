@@ -23,7 +23,7 @@ fn token_sources() -> TokenSources {
         { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys", "cookie_name": "tok1", "header": "X-Token" },
         { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys", "cookie_name": "tok2", "header": "X-Token-2" },
         { "name": "three", "iss": "https://three", "jwks_url": "https://three/keys", "cookie_name": "tok2" },
-    ])))
+    ])).token_sources())
     .unwrap()
 }
 
@@ -317,12 +317,15 @@ fn a_route_may_take_what_is_no_jwt_for_nothing() {
 fn authorization_may_be_none_of_our_business() {
     let ignoring = |first: bool, second: bool| {
         let authorization = |ignored: bool| if ignored { "ignore" } else { "read" };
-        TokenSources::new(&config(json!([
-            { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys",
-              "cookie_name": "tok1", "authorization": authorization(first) },
-            { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys",
-              "authorization": authorization(second) },
-        ])))
+        TokenSources::new(
+            &config(json!([
+                { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys",
+                  "cookie_name": "tok1", "authorization": authorization(first) },
+                { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys",
+                  "authorization": authorization(second) },
+            ]))
+            .token_sources(),
+        )
         .unwrap()
     };
     assert!(!ignoring(true, true).reads_authorization());
@@ -376,7 +379,7 @@ fn the_session_cookie_has_its_prefix_under_https() {
     );
     let mut plain = config(json!([]));
     plain.public_url = crate::canonical::Origin::parse("http://localhost:8080").unwrap();
-    let token_sources = TokenSources::new(&plain).unwrap();
+    let token_sources = TokenSources::new(&plain.token_sources()).unwrap();
     assert_eq!(token_sources.session_cookie(), INSECURE_SESSION_COOKIE);
     let mut headers = HeaderMap::new();
     headers.append(COOKIE, HeaderValue::from_static("vestibule=a.b.c"));
@@ -409,7 +412,7 @@ fn refuses_places_that_can_not_be() {
         let mut issuer =
             json!({ "name": "one", "iss": "https://one", "jwks_url": "https://one/keys" });
         issuer[key] = json!(value);
-        TokenSources::new(&config(json!([issuer]))).map(|_| ())
+        TokenSources::new(&config(json!([issuer])).token_sources()).map(|_| ())
     };
     assert_eq!(one("header", "X-Token"), Ok(()));
     assert_eq!(
@@ -447,10 +450,13 @@ fn a_session_of_supabase_is_joined_from_its_chunks() {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    let token_sources = TokenSources::new(&config(json!([{
-        "name": "sb", "iss": "https://sb", "jwks_url": "https://sb/keys",
-        "cookie_name": "sb-auth", "cookie_format": "supabase_ssr",
-    }])))
+    let token_sources = TokenSources::new(
+        &config(json!([{
+            "name": "sb", "iss": "https://sb", "jwks_url": "https://sb/keys",
+            "cookie_name": "sb-auth", "cookie_format": "supabase_ssr",
+        }]))
+        .token_sources(),
+    )
     .unwrap();
     let session = URL_SAFE_NO_PAD.encode(json!({ "access_token": A }).to_string());
     let whole = format!("base64-{session}");

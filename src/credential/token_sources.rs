@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 
 use super::clerk;
 use super::supabase;
-use crate::config::Config;
 use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 
 /// The session cookie's name under `https`; the prefix keeps other origins from setting it.
@@ -21,6 +21,25 @@ pub const LOGIN_COOKIE: &str = "__Host-vestibule-login";
 pub const INSECURE_LOGIN_COOKIE: &str = "vestibule-login";
 /// The platform's SDK keeps its token in this cookie when asked to.
 pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
+
+/// What the configuration says of where tokens are.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSourceSettings<'a> {
+    /// Whose tokens, and in which fields and cookies.
+    pub issuers: &'a [IssuerSettings],
+    /// Whether clients come by `https`.
+    pub is_https: bool,
+    /// Whether the gateway keeps SDKs' tokens in [`SDK_COOKIE`].
+    pub sets_sdk_cookie: bool,
+    /// Whether SDKs send their token in [`SDK_COOKIE`].
+    pub reads_sdk_cookie: bool,
+    /// The domain of the session cookie; `None`: it is for the gateway's host alone.
+    pub session_cookie_domain: Option<&'a str>,
+    /// Whether a logout deletes the issuer's cookie as well.
+    pub clear_issuer_cookie: bool,
+    /// The maximum size of a token.
+    pub token_size: ByteSize,
+}
 
 /// Where tokens are looked for.
 #[derive(Debug)]
@@ -44,10 +63,10 @@ pub struct TokenSources {
 
 impl TokenSources {
     /// From the configuration. Several issuers may share a header field or a cookie.
-    pub fn new(config: &Config) -> Result<Self, TokenSourcesError> {
+    pub fn new(settings: &TokenSourceSettings<'_>) -> Result<Self, TokenSourcesError> {
         let (mut headers, mut cookies) = (Vec::new(), Vec::new());
         let (mut further_cookies, mut cookie_prefixes) = (Vec::new(), Vec::new());
-        for issuer in &config.issuers {
+        for issuer in settings.issuers {
             let owner: Arc<str> = issuer.name.as_str().into();
             if let Some(text) = &issuer.header {
                 let name = HeaderName::from_bytes(text.as_bytes())
@@ -76,30 +95,29 @@ impl TokenSources {
                 }
             }
         }
-        let secure = config.public_url.is_https();
         let reads = |issuer: &&IssuerSettings| issuer.authorization == AuthorizationField::Read;
-        let authorized = config.issuers.iter().filter(reads);
+        let authorized = settings.issuers.iter().filter(reads);
         let authorized: Vec<Arc<str>> = authorized.map(|it| it.name.as_str().into()).collect();
         Ok(Self {
-            authorized: (authorized.len() < config.issuers.len()).then_some(authorized),
+            authorized: (authorized.len() < settings.issuers.len()).then_some(authorized),
             headers,
             cookies,
-            session_cookie: match (secure, config.session.cookie.domain()) {
+            session_cookie: match (settings.is_https, settings.session_cookie_domain) {
                 (true, None) => SESSION_COOKIE,
                 (true, Some(_)) => DOMAIN_SESSION_COOKIE,
                 (false, _) => INSECURE_SESSION_COOKIE,
             },
-            clears: config.logout.clear_issuer_cookie,
-            cookie_domain: config.session.cookie.domain().map(Box::from),
+            clears: settings.clear_issuer_cookie,
+            cookie_domain: settings.session_cookie_domain.map(Box::from),
             own_cookies: SESSION_COOKIES
                 .into_iter()
                 .chain([LOGIN_COOKIE, INSECURE_LOGIN_COOKIE])
-                .chain(config.sdk.cookie.is_on().then_some(SDK_COOKIE))
+                .chain(settings.sets_sdk_cookie.then_some(SDK_COOKIE))
                 .collect(),
             further_cookies,
             cookie_prefixes,
-            sdk_cookie: config.reads_sdk_cookie().then_some(SDK_COOKIE),
-            longest_token: usize::try_from(config.limits.token_size.as_u64()).unwrap_or(usize::MAX),
+            sdk_cookie: settings.reads_sdk_cookie.then_some(SDK_COOKIE),
+            longest_token: usize::try_from(settings.token_size.as_u64()).unwrap_or(usize::MAX),
         })
     }
 

@@ -63,7 +63,8 @@ log:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Access, Config};
+    use crate::config::Config;
+    use crate::route::settings::Access;
 
     #[test]
     fn is_a_configuration() {

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Exchange, Recipient, Session, Settings};
+use super::{Exchange, Forward, Recipient, Session, Settings};
 use crate::canonical::AllowedOrigin;
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::credential::{self, TokenSources};
 use crate::identity::{AccessLists, Client, Policy};
 use crate::jwt::Issuers;
@@ -73,7 +73,7 @@ impl TestExchange {
             there: exchange(&issuers, &store, &policy),
             store,
             gates,
-            token_sources: TokenSources::new(&config).unwrap(),
+            token_sources: TokenSources::new(&config.token_sources()).unwrap(),
             key,
             _dir: dir,
         }
@@ -166,7 +166,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         step_up_scopes: Vec::new(),
         outlive_issuer: false,
         max_staleness: None,
-        forward: config::Forward::default(),
+        forward: Forward::default(),
         keep_email: false,
         keep_issuer: false,
         pages: vec![AllowedOrigin::parse("https://page").unwrap()],

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Session;
 use super::fixture::{PATIENCE, TestExchange};
 use crate::clock::UnixTime;
-use crate::config::Forward;
+use crate::exchange::Forward;
 use crate::jwt::fixture::ISS;
 use crate::rejection::{Code, Rejection};
 use crate::store::{

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::forward::Forward;
 use crate::canonical::AllowedOrigin;
-use crate::config::{Config, Forward};
 use crate::identity::Policy;
 use crate::limit::settings::Rates;
 
@@ -41,25 +41,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Takes the settings from the configuration.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            policy: Policy::new(config),
-            session_cookie: config.session.cookie.is_on(),
-            step_up_scopes: config.step_up.scopes.clone(),
-            outlive_issuer: config.sessions_outlive_issuer,
-            max_staleness: config.session.revocation_max_staleness,
-            forward: config.forward.clone(),
-            keep_email: config.tells_email(),
-            keep_issuer: config.tells_issuer(),
-            pages: config.own_origins().collect(),
-            cached_sessions: config.limits.token_cache,
-            cached_bytes: config.limits.token_cache_size.as_u64(),
-            cached_refusals: config.limits.refused_cache,
-            rates: config.limits.rates.clone(),
-        }
-    }
-
     /// Whether sessions created with these settings are the same as with the others.
     pub(super) fn make_sessions_of(&self, other: &Self) -> bool {
         self.forward == other.forward

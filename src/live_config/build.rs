@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{self, ApiSettings, ApiState};
+use crate::api::{self, ApiState};
 use crate::config::Config;
 use crate::credential::TokenSourcesError;
 use crate::exchange::Exchange;
@@ -67,13 +67,13 @@ pub fn snapshot(
 ) -> Result<Snapshot, BuildError> {
     let state = ApiState {
         exchange: Arc::clone(&exchange),
-        settings: Arc::new(ApiSettings::new(config)?),
+        settings: Arc::new(config.api()?),
         limits: Arc::clone(&lasting.api.limits),
         nonces: Arc::clone(&lasting.api.nonces),
     };
     let earlier = earlier.map(|earlier| &earlier.proxy);
     Ok(Snapshot {
-        proxy: ProxySettings::succeeding(config, lasting.metrics, earlier)?,
+        proxy: ProxySettings::succeeding(&config.proxy(), lasting.metrics, earlier)?,
         api: api::router(&config.api_prefix, state, forward_auth::openapi()),
         exchange,
     })
@@ -86,7 +86,7 @@ pub fn snapshot(
 /// As for [`issuers`] and [`snapshot`].
 pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
     issuers(config, None)?;
-    ApiSettings::new(config)?;
-    ProxySettings::succeeding(config, metrics, None)?;
+    config.api()?;
+    ProxySettings::succeeding(&config.proxy(), metrics, None)?;
     Ok(())
 }

@@ -110,7 +110,7 @@ impl Stored {
 
     /// What exchanges are configured by: the file, and the lists.
     pub(super) fn exchange_settings(&self, config: &Config) -> exchange::Settings {
-        let mut settings = exchange::Settings::new(config);
+        let mut settings = config.exchange();
         settings.policy.access = AccessLists::new(self.access_lists.iter().cloned());
         settings
     }

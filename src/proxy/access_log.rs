@@ -9,7 +9,7 @@ use pingora::http::RequestHeader;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::context::RequestContext;
-use crate::config::log::AccessField;
+use crate::telemetry::settings::AccessField;
 
 /// What is known about a request once it is answered, in addition to its context.
 pub struct Answered<'a> {

@@ -18,9 +18,9 @@ use super::header_operations::{self, Sources};
 use super::negotiation;
 use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
-use crate::config::Challenge;
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
+use crate::route::settings::Challenge;
 
 /// Writes a refusal by one of the gateway's endpoints, with `fields` in addition to its own. It
 /// reveals nothing about the token: only a coarse code, a sentence and the request id.

@@ -103,7 +103,7 @@ impl ClientCertificate {
 }
 
 /// Fields in which upstreams look for a client's certificate: ours, and those of RFC 9440.
-pub(super) const CLIENT_FIELDS: [&str; 5] = [
+pub const CLIENT_FIELDS: [&str; 5] = [
     "x-client-cert",
     "x-client-cert-subject",
     "x-client-cert-sha256",

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::brand::Brand;
 use super::request_id::RequestId;
-use crate::config::{Brand, Config};
+use super::settings::Settings;
 use crate::rejection::Rejection;
 
 /// A page with the placeholders `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}`,
@@ -53,13 +54,16 @@ enum Told {
 
 impl ErrorPage {
     /// Reads the files that the configuration names, or takes the gateway's own page.
-    pub fn load(config: &Config) -> Result<Self, ErrorPageError> {
-        let color = config.brand.color.as_ref();
+    pub fn load(settings: &Settings<'_>) -> Result<Self, ErrorPageError> {
+        let color = settings.brand.color.as_ref();
         Ok(Self {
-            parts: Self::parts(config.error_page.as_deref())?,
-            brand: brand(&config.brand)?,
+            parts: Self::parts(settings.error_page)?,
+            brand: brand(settings.brand)?,
             accent: color.map_or(ACCENT, |color| color.as_str()).to_owned(),
-            logout: format!("{}/logout", config.api_prefix.trim_end_matches('/')),
+            logout: format!(
+                "{}/logout",
+                settings.routes.api_prefix.trim_end_matches('/')
+            ),
         })
     }
 

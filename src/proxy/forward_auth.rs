@@ -27,7 +27,6 @@ use crate::route::Route;
 
 mod openapi;
 mod original;
-pub mod recipe;
 
 pub use openapi::openapi;
 

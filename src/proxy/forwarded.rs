@@ -16,8 +16,8 @@ use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 
+use super::forwarded_fields::ForwardedFields;
 use super::headers::insert;
-use crate::config::ForwardedFields;
 use crate::rejection::{Code, Rejection};
 
 mod provenance;

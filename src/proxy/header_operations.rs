@@ -17,11 +17,10 @@ use serde_json::Value;
 
 use super::context::{Pass, RequestContext};
 use super::request_id::RequestId;
-use crate::config::Template;
-use crate::config::template::{Part, Placeholder};
 use crate::exchange::Session;
 use crate::route::Route;
 use crate::route::header_operations::{Field, FieldValue, PreparedOperations};
+use crate::template::{Part, Placeholder, Template};
 
 /// What placeholders are filled in from.
 #[derive(Clone, Copy, Debug)]

@@ -22,11 +22,12 @@ use pingora::http::{IntoCaseHeaderName, RequestHeader};
 
 use super::connection::CLIENT_FIELDS;
 use super::copies;
-use crate::config::Config;
 use crate::credential::cookie::{self, Remaining};
 use crate::credential::{TokenSources, bearer, supabase};
+use crate::exchange::Forward;
 use crate::field_name::{FieldNames, Lengths};
 use crate::route::header_operations::{Field, FieldError};
+use crate::route::settings::RouteSettings;
 use crate::stepup::ELEVATED_FIELD;
 
 /// What leaves a request, and under which name the session token comes in.
@@ -51,13 +52,17 @@ pub struct Rewrite {
 
 impl Rewrite {
     /// Takes the settings from the configuration.
-    pub fn new(config: &Config, token_sources: &TokenSources) -> Result<Self, RewriteError> {
-        let invalid_name = || RewriteError::Header(config.forward.header.clone());
-        let field = HeaderName::from_bytes(config.forward.header.as_bytes())
+    pub fn new(
+        forward: &Forward,
+        routes: &[RouteSettings],
+        token_sources: &TokenSources,
+    ) -> Result<Self, RewriteError> {
+        let invalid_name = || RewriteError::Header(forward.header.clone());
+        let field = HeaderName::from_bytes(forward.header.as_bytes())
             .ok()
             .filter(|name| !FRAMING_FIELDS.contains(&name.as_str()))
             .ok_or_else(invalid_name)?;
-        let scheme = config.forward.scheme.trim().to_owned();
+        let scheme = forward.scheme.trim().to_owned();
         HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
 
         let names = token_sources
@@ -66,7 +71,7 @@ impl Rewrite {
             .chain(OWN_FIELDS.iter().copied())
             .chain(CLIENT_FIELDS)
             .chain((field != AUTHORIZATION).then_some(field.as_str()))
-            .chain(identity_names(config))
+            .chain(identity_names(forward, routes))
             .collect();
         let mut cookies: Vec<Box<[u8]>> = token_sources.cookies().map(Box::from).collect();
         cookies.sort_unstable();
@@ -78,11 +83,10 @@ impl Rewrite {
             chunked: token_sources.chunked_cookies().map(Box::from).collect(),
             cookie_prefixes: token_sources.cookie_prefixes().map(Box::from).collect(),
             field,
-            field_text: config.forward.header.clone().into(),
+            field_text: forward.header.clone().into(),
             scheme,
             reads_authorization: token_sources.reads_authorization(),
-            identity: config
-                .forward
+            identity: forward
                 .identity
                 .iter()
                 .map(|(name, text)| Field::new(name, text))
@@ -194,14 +198,16 @@ pub enum RewriteError {
 }
 
 /// The fields in which some route tells of a session, so that upstreams believe them.
-pub(super) fn identity_names(config: &Config) -> impl Iterator<Item = &str> {
-    let of_routes = config
-        .routes
+pub fn identity_names<'a>(
+    forward: &'a Forward,
+    routes: &'a [RouteSettings],
+) -> impl Iterator<Item = &'a str> {
+    let of_routes = routes
         .iter()
         .flat_map(|route| route.request_headers.incoming())
         .filter(|(_, text)| text.needs_session());
     of_routes
-        .chain(&config.forward.identity)
+        .chain(&forward.identity)
         .map(|(name, _)| name.as_str())
 }
 
@@ -244,7 +250,7 @@ fn has_scheme(field: &[u8], scheme: &str) -> bool {
 }
 
 /// Fields that only the gateway may set, whether it does under this configuration or not.
-pub(super) const OWN_FIELDS: &[&str] = &[
+pub const OWN_FIELDS: &[&str] = &[
     "x-platform-session",
     "x-vestibule-session",
     "x-vestibule-user",

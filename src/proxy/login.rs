@@ -21,10 +21,10 @@ use super::error_page::SignIn;
 use super::inspect::{self, Inspected};
 use super::negotiation;
 use crate::canonical::{CanonicalPath, Host};
-use crate::config::{Access, LoginUrl};
 use crate::credential::{Source, cookie as request_cookie};
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
+use crate::route::settings::{Access, LoginUrl};
 
 /// Where to send the client instead of answering with `rejection`. `None`: nowhere; the context then
 /// has what the page that refuses it says about signing in.

@@ -14,7 +14,7 @@ use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
 use super::{request_guard, set_cookie};
-use crate::config::Access;
+use crate::route::settings::Access;
 
 /// Removes the fields that end at the gateway, and adds those for the client.
 pub(super) fn rewrite(

@@ -14,18 +14,17 @@ use super::counters::{Granted, OWN_ROUTE, OWN_ROUTE_OTHERWISE, RouteCounters, SE
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
 use super::headers::{Rewrite, RewriteError};
+use super::settings::Settings;
 use super::trace::TraceRules;
 use super::vary::Varying;
 use crate::api::discovery::authorization_server_path;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathError, PathPrefix};
-use crate::config::Config;
-use crate::config::log::AccessField;
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::exchange::Exchange;
 use crate::limit::Limits;
 use crate::metrics::{Metrics, OTHER};
-use crate::resources::Descriptors;
 use crate::route::{RouteTable, RouteTableError};
+use crate::telemetry::settings::AccessField;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// Everything that requests read of the configuration. A request takes it once and keeps it, so that
@@ -107,14 +106,14 @@ impl ProxySettings {
     /// Builds everything or nothing, after an earlier one if there is any. Upstreams that stay the same, certificates included, are taken
     /// from there with what is known of their servers, and so is how often routes were asked.
     pub fn succeeding(
-        config: &Config,
+        config: &Settings<'_>,
         metrics: &Metrics,
         earlier: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
         let mut upstreams = BTreeMap::new();
-        let share = Descriptors::share(config).per_upstream;
-        let share = NonZeroU32::new(u32::try_from(share).unwrap_or(u32::MAX));
-        for (name, settings) in &config.upstreams {
+        let share = u32::try_from(config.requests_per_upstream).unwrap_or(u32::MAX);
+        let share = NonZeroU32::new(share);
+        for (name, settings) in config.upstreams {
             let mut settings = settings.clone();
             settings.max_requests = settings.max_requests.or(share);
             let upstream = match earlier.and_then(|earlier| earlier.upstreams.get(name)) {
@@ -123,8 +122,8 @@ impl ProxySettings {
             };
             upstreams.insert(name.clone(), upstream);
         }
-        let routes =
-            RouteTable::succeeding(config, &upstreams, earlier.map(|earlier| &earlier.routes))?;
+        let earlier_routes = earlier.map(|earlier| &earlier.routes);
+        let routes = RouteTable::succeeding(&config.routes, &upstreams, earlier_routes)?;
         let own_route = match routes
             .routes()
             .iter()
@@ -143,13 +142,17 @@ impl ProxySettings {
                 )
             })
             .collect();
-        let issuers = config.issuers.iter().map(|issuer| issuer.name.as_str());
+        let issuers = config
+            .token_sources
+            .issuers
+            .iter()
+            .map(|issuer| issuer.name.as_str());
         let granted = issuers
             .chain([SELF_ISSUED])
             .map(|name| (name.to_owned(), Granted::new(metrics, name)));
-        let token_sources = TokenSources::new(config)?;
+        let token_sources = TokenSources::new(&config.token_sources)?;
         Ok(Self {
-            rewrite: Rewrite::new(config, &token_sources)?,
+            rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources)?,
             varying: Varying::new(token_sources.fields()),
             error_page: ErrorPage::load(config)?,
             token_sources,
@@ -161,17 +164,18 @@ impl ProxySettings {
             anonymous: metrics
                 .decisions
                 .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
-            limits: config.limits.clone(),
-            own_origins: config.own_origins().collect(),
+            limits: config.routes.limits.clone(),
+            own_origins: config.routes.allowed_origins.clone(),
             is_https: config.public_url.is_https(),
             access_log: (config.log.access).then(|| config.log.access_fields.clone()),
-            traces: TraceRules::new(&config.traces),
-            api_prefix: PathPrefix::parse(&config.api_prefix).map_err(SnapshotError::ApiPrefix)?,
-            check: format!("{}/check", config.api_prefix.trim_end_matches('/')),
-            metadata: PathPrefix::parse(&authorization_server_path(&config.api_prefix))
+            traces: TraceRules::new(config.traces),
+            api_prefix: PathPrefix::parse(config.routes.api_prefix)
+                .map_err(SnapshotError::ApiPrefix)?,
+            check: format!("{}/check", config.routes.api_prefix.trim_end_matches('/')),
+            metadata: PathPrefix::parse(&authorization_server_path(config.routes.api_prefix))
                 .map_err(SnapshotError::ApiPrefix)?,
             trusted_proxies: TrustedProxies::new(
-                config.trusted_proxies.clone(),
+                config.trusted_proxies.to_vec(),
                 config.forwarded_fields,
             ),
             public_url: config.public_url.clone(),

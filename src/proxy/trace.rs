@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderName};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-use crate::config::traces::{ContinueFrom, Ratio, Traces};
-use crate::telemetry::TraceContext;
+use crate::telemetry::settings::{ContinueFrom, Ratio};
+use crate::telemetry::{TraceContext, TraceSettings};
 
 /// What a configuration says of traces.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct TraceRules {
 
 impl TraceRules {
     /// Takes the settings from the configuration.
-    pub fn new(traces: &Traces) -> Self {
+    pub fn new(traces: &TraceSettings) -> Self {
         let otlp = traces.otlp.as_ref();
         Self {
             propagates: traces.propagate,

@@ -6,7 +6,6 @@
 
 use rustix::process::{Resource, getrlimit};
 
-use crate::config::Config;
 use crate::limit::Limits;
 
 /// What each purpose may have.
@@ -29,11 +28,12 @@ pub struct Descriptors {
 }
 
 impl Descriptors {
-    /// Shares out what the process may have now.
-    pub fn share(config: &Config) -> Self {
+    /// Shares out what the process may have now. `standing` is what is needed at all times, whatever
+    /// clients do: the admin listener's connections, the store's, listeners, fetches of keys.
+    pub fn share(limits: &Limits, standing: usize) -> Self {
         // Without a limit, more than anybody needs.
         let allowed = getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED);
-        Self::of(allowed, reserve(config), &config.limits)
+        Self::of(allowed, OTHERS.saturating_add(standing as u64), limits)
     }
 
     fn of(allowed: u64, reserve: u64, limits: &Limits) -> Self {
@@ -85,22 +85,12 @@ fn missing(
     (!fits).then(|| needed.max(allowed + 1))
 }
 
-/// The admin listener's connections, the store's, logs, listeners, fetches of keys, name servers,
-/// probes.
-fn reserve(config: &Config) -> u64 {
-    let sockets = config.listeners.len() + config.admin.connections + 2 * config.issuers.len();
-    let store = match config.store.postgres {
-        Some(_) => config.store.postgres_connections + 1,
-        None => 2,
-    };
-    OTHERS.saturating_add((sockets + store) as u64)
-}
-
 fn count(descriptors: u64) -> usize {
     usize::try_from(descriptors).unwrap_or(usize::MAX)
 }
 
 const UNLIMITED: u64 = 1 << 30;
+/// Logs, name servers, probes.
 const OTHERS: u64 = 64;
 /// Idle connections to upstreams.
 const KEPT: usize = 1024;

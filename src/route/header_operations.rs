@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use crate::config::template::Part;
-use crate::config::{HeaderOperations, Template};
+use super::settings::HeaderOperations;
 use crate::field_name::FieldNames;
+use crate::template::{Part, Template};
 
 /// What a route changes about a header.
 #[derive(Debug, Default)]

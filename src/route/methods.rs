@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::Method;
 
-use crate::config;
+use super::settings;
 
 /// Which methods a route serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +18,9 @@ impl Methods {
 
     /// From the configuration, where none means the usual ones. `GET` includes `HEAD`: a server answers
     /// both alike, so who may not read a page may not read its header either.
-    pub fn new(named: &[config::route::Method]) -> Self {
-        use config::route::Method::{Get, Head};
-        let bit = |method: config::route::Method| 1 << method as u32;
+    pub fn new(named: &[settings::Method]) -> Self {
+        use settings::Method::{Get, Head};
+        let bit = |method: settings::Method| 1 << method as u32;
         let bits = named.iter().fold(0, |bits, method| {
             bits | match method {
                 Get => bit(Get) | bit(Head),
@@ -132,7 +132,7 @@ const LONGEST: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::route::Method as Named;
+    use crate::route::settings::Method as Named;
 
     #[test]
     fn none_named_is_all_and_get_includes_head() {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::settings::{Access, HeaderOperations, RouteSettings};
+use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
-use crate::config::route::ClaimRule;
-use crate::config::{Access, Config, HeaderOperations, Route};
-use crate::limit::Rate;
+use crate::limit::{Limits, Rate};
 
 /// What stands between a client and the upstream on a route.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub(super) struct Protection {
 
 impl Protection {
     /// That of a route.
-    pub(super) fn new(settings: &Route, config: &Config) -> Self {
-        let body_size = settings.body_size.or(config.limits.body_size);
+    pub(super) fn new(settings: &RouteSettings, limits: &Limits) -> Self {
+        let body_size = settings.body_size.or(limits.body_size);
         Self {
             access: settings.auth,
             require: settings.require.clone(),

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::config::route::Method;
-use crate::config::{Config, Route};
+use super::settings::{Method, RouteSettings};
 use crate::limit::{Limiter, Rate};
 
 /// The limiters of all routes, by the requests that a route serves.
@@ -44,8 +43,8 @@ impl Rates {
     /// The limiters of a route: `earlier` ones where the rule is the same.
     pub(super) fn of(
         &mut self,
-        route: &Route,
-        config: &Config,
+        route: &RouteSettings,
+        tracked: usize,
         earlier: Option<&Self>,
     ) -> RouteRates {
         let place = Place {
@@ -56,7 +55,6 @@ impl Rates {
             any_method: route.any_method,
         };
         let earlier = earlier.and_then(|earlier| earlier.0.get(&place));
-        let tracked = config.limits.rates.tracked;
         let rates = RouteRates {
             client: Counted::after(
                 earlier.map(|earlier| &earlier.client),

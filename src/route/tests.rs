@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::Config;
 
 fn table(routes: Value) -> Result<RouteTable, RouteTableError> {
     table_of(routes, json!({ "up": { "servers": ["127.0.0.1:1"] } }))
@@ -26,7 +27,7 @@ fn table_of(routes: Value, upstreams: Value) -> Result<RouteTable, RouteTableErr
             )
         })
         .collect();
-    RouteTable::new(&config, &upstreams)
+    RouteTable::new(&config.route_table(), &upstreams)
 }
 
 fn find<'a>(table: &'a RouteTable, host: &str, path: &str) -> Option<&'a str> {

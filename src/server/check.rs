@@ -11,8 +11,8 @@ use super::open_files;
 use super::state::{self, postgres_settings};
 use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
 use crate::config::Config;
-use crate::config::listener::Tls;
 use crate::diagnostic::Diagnostic;
+use crate::listener::Tls;
 use crate::metrics::Metrics;
 use crate::proxy::error_page::{ErrorPage, ErrorPageError};
 use crate::resources::Descriptors;
@@ -40,7 +40,7 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
         found.push(Diagnostic::error("", error.to_string()));
     }
     open_files::raise();
-    found.extend(scarcity(&Descriptors::share(config)));
+    found.extend(scarcity(&config.descriptors()));
     found
 }
 
@@ -144,7 +144,7 @@ fn upstream_tls_key(tls: &upstream::settings::Tls, file: &Path) -> &'static str 
 }
 
 fn error_page(config: &Config) -> Option<Diagnostic> {
-    let error = ErrorPage::load(config).err()?;
+    let error = ErrorPage::load(&config.proxy()).err()?;
     let at = match error {
         ErrorPageError::Logo { .. } => "brand.logo",
         _ => "error_page",

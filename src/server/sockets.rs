@@ -16,7 +16,8 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
 use tracing::warn;
 
 use super::ServeError;
-use crate::config::{Config, ListenAddress};
+use crate::config::Config;
+use crate::listener::ListenAddress;
 
 /// All sockets of one gateway.
 pub(super) struct Sockets {

@@ -21,7 +21,7 @@ use crate::jwt::IssuersError;
 use crate::live_config::{self, BuildError, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
-use crate::resources::{Admission, Descriptors};
+use crate::resources::Admission;
 use crate::session::claims::CopiedClaims;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
@@ -143,7 +143,7 @@ impl State {
             jwks: JwksService::new(Arc::new(events), Some(Arc::new(last_good))),
             metrics: Arc::clone(&metrics),
         };
-        let descriptors = Descriptors::share(config);
+        let descriptors = config.descriptors();
         let admission = Admission::new(&config.limits, &descriptors, &metrics);
         Ok(Self {
             admission: Arc::new(admission),

@@ -28,7 +28,7 @@ mod files;
 
 use super::ServeError;
 use crate::config::Config;
-use crate::config::listener::{ClientAuthMode, Tls, TlsVersion};
+use crate::listener::{ClientAuthMode, Tls, TlsVersion};
 use crate::metrics::Metrics;
 use crate::proxy::server_name::CertificateNames;
 use by_name::ByName;

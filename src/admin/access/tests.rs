@@ -10,7 +10,7 @@ fn access() -> Access {
         ..StoreSettings::default()
     };
     let store = Embedded::open(&settings).unwrap();
-    Access::new(&config::Admin::default(), Arc::new(store))
+    Access::new(&AdminSettings::default(), Arc::new(store))
 }
 
 #[test]

@@ -8,11 +8,10 @@ use serde::Deserialize;
 
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, page, seconds};
-use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
-use crate::admin::token_test;
+use crate::admin::{AdminState, token_test};
 use crate::live_config::ConflictingIssuer;
 
 #[derive(Template)]

@@ -8,11 +8,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{Frame, ROUTES, Sent, ago, moment, page};
-use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
-use crate::admin::config;
 use crate::admin::routing::{self, RouteRow, UpstreamRow};
+use crate::admin::{AdminState, config};
 use crate::live_config::Attempt;
 
 #[derive(Template)]

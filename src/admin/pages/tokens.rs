@@ -11,7 +11,7 @@ use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::tokens::{self, Create, TokenRow};
-use crate::config::Role;
+use crate::operator::Role;
 
 #[derive(Template)]
 #[template(path = "dashboard/tokens.html")]

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::form_urlencoded;
 
+use super::settings::ClientSettings;
 use super::{OAuthError, Parameters};
 use crate::api::{ApiState, Caller};
-use crate::config;
 
 /// The clients of the configuration.
 #[derive(Default)]
@@ -23,7 +23,7 @@ struct Known {
 
 impl Clients {
     /// Takes the settings from the configuration.
-    pub fn new(settings: &[config::Client]) -> Self {
+    pub fn new(settings: &[ClientSettings]) -> Self {
         let known = settings.iter().map(|client| Known {
             id: client.id.clone(),
             secret: digest(&SHA256, client.secret.expose().as_bytes()),
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_secret_proves_its_own_client_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let client = |id: &str, secret: &str| -> config::Client {
+        let client = |id: &str, secret: &str| -> ClientSettings {
             let path = folder.path().join(id);
             std::fs::write(&path, secret).unwrap();
             let secret = format!("file:{}", path.display());

@@ -7,10 +7,10 @@ use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
 use super::{issuers, listeners, loops, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
-use crate::config::admin::{ADMIN, is_token_name};
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
 use crate::limit::Limits;
+use crate::operator::{ADMIN, is_token_name};
 use crate::session::settings::{BASIC, OWN_CLAIMS};
 
 /// Everything that is wrong with a configuration whose types are right.

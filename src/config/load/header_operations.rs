@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::names::{edited_fault, spelling};
-use crate::config::HeaderOperations;
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
+use crate::route::settings::HeaderOperations;
 
 /// Checks the edits of requests at `path`; `token_field` carries the session token.
 pub(super) fn of_request(

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::config::listener::{SocketMode, Tls};
-use crate::config::{Config, ListenAddress, Listener};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::listener::{ListenAddress, Listener, SocketMode, Tls};
 use crate::upstream::ServerAddress;
 
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {

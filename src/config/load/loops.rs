@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::canonical::Origin;
-use crate::config::{Config, ListenAddress, Listener};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::listener::{ListenAddress, Listener};
 
 /// Servers that are the gateway itself: requests to them come back until they are refused.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::header_operations;
 use super::message::choice;
 use super::names::{host_fault, label_fault, path_fault};
-use crate::config::route::{Method, QueryTokens};
-use crate::config::{Access, Config, Route};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
+use crate::route::settings::{Access, Method, QueryTokens, RouteSettings};
 use crate::session::settings::BASIC;
 
 /// Checks `routes`.
@@ -38,7 +38,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found
 }
 
-fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Diagnostic>) {
+fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("routes[{number}].{key}");
     if let Some(fault) = route.name.as_deref().and_then(label_fault) {
         found.push(Diagnostic::error(at("name"), fault));
@@ -165,7 +165,7 @@ fn check_route(number: usize, route: &Route, config: &Config, found: &mut Vec<Di
 }
 
 /// What is to be said of an issuer's cookie that a route forwards.
-fn forwarded_cookie(name: &str, route: &Route, config: &Config) -> Option<Forwarded> {
+fn forwarded_cookie(name: &str, route: &RouteSettings, config: &Config) -> Option<Forwarded> {
     let Some(issuer) = config.issuers.iter().find(|issuer| issuer.name == *name) else {
         let known: Vec<&str> = config.issuers.iter().map(|it| it.name.as_str()).collect();
         let hint = choice(name, &known);
@@ -205,7 +205,7 @@ impl Forwarded {
 }
 
 /// The methods that a route names, or `None` once for all. `GET` includes `HEAD`.
-fn methods(route: &Route) -> HashSet<Option<Method>> {
+fn methods(route: &RouteSettings) -> HashSet<Option<Method>> {
     if route.methods.is_empty() || route.any_method {
         return HashSet::from([None]);
     }

@@ -5,11 +5,11 @@ use http::{HeaderValue, Uri};
 use super::message::choice;
 use super::names::is_token;
 use crate::config::Config;
-use crate::config::log::Log;
 use crate::config::positions::member;
-use crate::config::traces::Otlp;
 use crate::diagnostic::Diagnostic;
 use crate::telemetry;
+use crate::telemetry::LogSettings;
+use crate::telemetry::settings::Otlp;
 
 /// Everything that is wrong with what the gateway tells of itself.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -20,7 +20,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
 }
 
 /// `EnvFilter` would take a misspelt level for the name of a module and log nothing.
-fn levels(log: &Log) -> Vec<Diagnostic> {
+fn levels(log: &LogSettings) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for directive in log.level.split(',') {
         let level = directive
@@ -40,7 +40,7 @@ fn levels(log: &Log) -> Vec<Diagnostic> {
     found
 }
 
-fn fields(log: &Log) -> impl Iterator<Item = Diagnostic> {
+fn fields(log: &LogSettings) -> impl Iterator<Item = Diagnostic> {
     let fields = &log.access_fields;
     let again = fields
         .iter()

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::Config;
 use crate::proxy::request_id::RequestIds;
 use crate::rejection::Code;
 
@@ -9,7 +10,7 @@ fn load(change: Value) -> Result<ErrorPage, String> {
     let members = change.as_object().unwrap().clone();
     config.as_object_mut().unwrap().extend(members);
     let config: Config = serde_json::from_value(config).map_err(|error| error.to_string())?;
-    ErrorPage::load(&config).map_err(|error| error.to_string())
+    ErrorPage::load(&config.proxy()).map_err(|error| error.to_string())
 }
 
 fn rendered(page: &ErrorPage) -> String {

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::Access;
+use crate::config::Config;
+use crate::route::settings::Access;
 
 const KNOWN: &str = "known-to-the-gateway-here.a.b";
 
@@ -16,7 +17,11 @@ fn rewrite(forward: Value) -> Result<Rewrite, RewriteError> {
         ],
     }))
     .unwrap();
-    Rewrite::new(&config, &TokenSources::new(&config).unwrap())
+    Rewrite::new(
+        &config.forward,
+        &config.routes,
+        &TokenSources::new(&config.token_sources()).unwrap(),
+    )
 }
 
 fn default() -> Rewrite {
@@ -297,7 +302,12 @@ fn chunks_of_a_credential_leave_and_their_like_stays() {
         }],
     }))
     .unwrap();
-    let rewrite = Rewrite::new(&config, &TokenSources::new(&config).unwrap()).unwrap();
+    let rewrite = Rewrite::new(
+        &config.forward,
+        &config.routes,
+        &TokenSources::new(&config.token_sources()).unwrap(),
+    )
+    .unwrap();
     let cookies = "a=1; sb-auth.0=x; sb-auth.x=kept; sb-auth.1=y; sb-auth-2=kept; sb-auth=z";
     let left = stripped(&rewrite, Access::None, &[("Cookie", cookies)]);
     assert_eq!(left, "Cookie: a=1; sb-auth.x=kept; sb-auth-2=kept\n");

@@ -25,8 +25,8 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::write_timeout::WriteTimeout;
-use crate::config::Admin;
 use crate::metrics::Metrics;
+use crate::operator::AdminSettings;
 use crate::resources::Clients;
 use crate::server::tls::ListenerTls;
 
@@ -44,7 +44,7 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(
         router: Router,
-        settings: &Admin,
+        settings: &AdminSettings,
         header_timeout: Duration,
         tls: Option<Arc<ListenerTls>>,
         metrics: Arc<Metrics>,

@@ -11,7 +11,7 @@ use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use super::TlsError;
-use crate::config::listener::Tls;
+use crate::listener::Tls;
 
 /// Everything that was read at one time.
 pub(super) struct Files {

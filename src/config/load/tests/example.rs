@@ -71,20 +71,20 @@ fn shows_defaults() {
         assert_eq!(format!("{shown:#?}"), format!("{default:#?}"));
     };
     same(&example.session, &SessionSettings::default());
-    same(&example.sdk, &config::Sdk::default());
-    same(&example.step_up, &config::StepUp::default());
-    same(&example.forward, &config::Forward::default());
+    same(&example.sdk, &crate::api::sdk::SdkSettings::default());
+    same(&example.step_up, &crate::stepup::StepUpSettings::default());
+    same(&example.forward, &crate::exchange::Forward::default());
     same(&example.store, &StoreSettings::default());
     same(&example.limits, &Limits::default());
     same(&example.resolver, &ResolverSettings::default());
-    same(&example.admin, &config::Admin::default());
-    same(&example.log, &config::Log::default());
+    same(&example.admin, &crate::operator::AdminSettings::default());
+    same(&example.log, &crate::telemetry::LogSettings::default());
     same(&example.server, &config::Server::default());
-    let traces = config::Traces {
+    let traces = crate::telemetry::TraceSettings {
         otlp: None,
         ..example.traces.clone()
     };
-    same(&traces, &config::Traces::default());
+    same(&traces, &crate::telemetry::TraceSettings::default());
 
     let minimal = parse(MINIMAL.as_bytes()).unwrap();
     same(&example.api_prefix, &minimal.api_prefix);

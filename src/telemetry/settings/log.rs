@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The log, on standard error, and the access log.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
+#[serde(rename = "Log", deny_unknown_fields, default)]
+pub struct LogSettings {
     /// `text` for a terminal, `json` for a collector.
     #[schemars(extend("x-restart" = true))]
     pub format: LogFormat,
@@ -25,7 +25,7 @@ pub struct Log {
     pub access_fields: Vec<AccessField>,
 }
 
-impl Default for Log {
+impl Default for LogSettings {
     fn default() -> Self {
         Self {
             format: LogFormat::Text,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Template;
+use crate::template::Template;
 
 /// Edits of a header, in this order: `remove`, `set`, `add`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]

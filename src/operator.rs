@@ -1,19 +1,19 @@
-//! The operators' listener, and who may use it.
+//! Who may operate the gateway, and where: the settings of the admin listener.
 
 use std::net::SocketAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::listener::Tls;
 use crate::clock::UnixTime;
+use crate::listener::Tls;
 use crate::secret::Secret;
 use crate::text_schema::DateText;
 
 /// The admin listener: dashboard, admin API, metrics, health.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admin {
+#[serde(rename = "Admin", deny_unknown_fields, default)]
+pub struct AdminSettings {
     /// `IP:PORT`. Must be a loopback address unless there is a token.
     pub address: SocketAddr,
     /// The bearer token of an operator named `admin`, who can do everything. `/live` and `/ready`
@@ -29,7 +29,7 @@ pub struct Admin {
     pub tls: Option<Tls>,
 }
 
-impl Default for Admin {
+impl Default for AdminSettings {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 9901)),
@@ -42,7 +42,7 @@ impl Default for Admin {
     }
 }
 
-impl Admin {
+impl AdminSettings {
     /// Whether every request needs a token.
     pub fn needs_token(&self) -> bool {
         self.token.is_some() || !self.tokens.is_empty()
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn commands_use_the_strongest_token_that_is_good() {
-        let admin: Admin = serde_json::from_value(json!({"tokens": [
+        let admin: AdminSettings = serde_json::from_value(json!({"tokens": [
             {"name": "grafana", "token": "env:PATH"},
             {"name": "old", "role": "admin", "token": "env:HOME", "expires": "2020-01-01"},
             {"name": "ops", "role": "admin", "token": "env:CARGO_PKG_NAME"},
@@ -180,7 +180,7 @@ mod tests {
         .unwrap();
         let held = admin.strongest_token(UnixTime::now()).unwrap();
         assert_eq!(held.expose(), env!("CARGO_PKG_NAME"));
-        assert!(admin.needs_token() && !Admin::default().needs_token());
+        assert!(admin.needs_token() && !AdminSettings::default().needs_token());
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::text_schema::{DurationText, HttpUrlText, text_schema};
 
 /// Tracing (W3C Trace Context, OpenTelemetry).
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Traces {
+#[serde(rename = "Traces", deny_unknown_fields, default)]
+pub struct TraceSettings {
     /// Send `traceparent` to upstreams, and create one if no trace is continued. With `false`, the
     /// client's fields are forwarded unchanged.
     pub propagate: bool,
@@ -24,7 +24,7 @@ pub struct Traces {
     pub otlp: Option<Otlp>,
 }
 
-impl Default for Traces {
+impl Default for TraceSettings {
     fn default() -> Self {
         Self {
             propagate: true,

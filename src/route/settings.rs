@@ -7,11 +7,19 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Challenge, HeaderOperations, LoginUrl};
+use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
 use crate::text_schema::{DurationText, SizeText};
+
+mod challenge;
+mod header_operations;
+mod login_url;
+
+pub use challenge::Challenge;
+pub use header_operations::HeaderOperations;
+pub use login_url::{LoginUrl, LoginUrlError};
 
 /// What becomes of a query that carries a token (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -30,8 +38,8 @@ pub enum QueryTokens {
 /// One route. The most specific match wins: an exact host before a wildcard before any host,
 /// then an exact path before the longest prefix, then named methods before all.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
+#[serde(rename = "Route", deny_unknown_fields)]
+pub struct RouteSettings {
     /// The name in logs and metrics; by default host and path.
     #[serde(default)]
     pub name: Option<String>,
@@ -204,68 +212,6 @@ pub enum Method {
     UpdateRedirectRef,
     #[serde(rename = "VERSION-CONTROL")]
     VersionControl,
-}
-
-/// A rule for one claim.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(
-    untagged,
-    expecting = "a rule is a value (true, 7, admin) or one or more of `any_of`, `all_of`, `none_of`"
-)]
-pub enum ClaimRule {
-    /// The claim must have this value.
-    Equals(Scalar),
-    /// The claim, a value or a list of values, must satisfy all of these.
-    Set(SetRule),
-}
-
-/// Rules for a claim's values. At least one must be set, and none may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "RawSetRule")]
-pub struct SetRule {
-    /// At least one of these must be among the values.
-    pub any_of: Option<Vec<Scalar>>,
-    /// All of these must be among the values.
-    pub all_of: Option<Vec<Scalar>>,
-    /// None of these may be among the values; a missing claim has none.
-    pub none_of: Option<Vec<Scalar>>,
-}
-
-/// A value in a claim rule. Types matter: `true` is not `"true"`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[allow(missing_docs, reason = "the names are those of JSON")]
-pub enum Scalar {
-    Bool(bool),
-    Integer(i64),
-    Text(String),
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawSetRule {
-    any_of: Option<Vec<Scalar>>,
-    all_of: Option<Vec<Scalar>>,
-    none_of: Option<Vec<Scalar>>,
-}
-
-impl TryFrom<RawSetRule> for SetRule {
-    type Error = &'static str;
-
-    fn try_from(raw: RawSetRule) -> Result<Self, Self::Error> {
-        let lists = [&raw.any_of, &raw.all_of, &raw.none_of];
-        if lists.iter().all(|list| list.is_none()) {
-            return Err("name at least one of `any_of`, `all_of`, `none_of`");
-        }
-        if lists.into_iter().flatten().any(Vec::is_empty) {
-            return Err("an empty list of values");
-        }
-        Ok(Self {
-            any_of: raw.any_of,
-            all_of: raw.all_of,
-            none_of: raw.none_of,
-        })
-    }
 }
 
 fn off() -> Rate {

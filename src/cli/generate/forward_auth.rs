@@ -8,15 +8,15 @@ use askama::Template;
 use clap::ValueEnum;
 
 use crate::config::Config;
-use crate::config::listener::ListenAddress;
 use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_COOKIE};
+use crate::listener::ListenAddress;
 use crate::proxy::connection::CLIENT_FIELDS;
 use crate::proxy::headers::{OWN_FIELDS, identity_names};
 
 /// A proxy that stays in front of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "the names are those of the proxies")]
-pub enum Proxy {
+pub(in crate::cli) enum Proxy {
     Nginx,
     Caddy,
     Traefik,
@@ -26,7 +26,7 @@ pub enum Proxy {
 
 /// Why there is no snippet for a configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
+pub(super) enum RecipeError {
     /// No listener that another proxy can ask in plain HTTP.
     #[error("no listener is on TCP without TLS, which is what the proxy asks")]
     NoListener,
@@ -42,7 +42,7 @@ pub enum RecipeError {
 }
 
 /// The snippet for this proxy.
-pub fn recipe(config: &Config, proxy: Proxy) -> Result<String, RecipeError> {
+pub(super) fn recipe(config: &Config, proxy: Proxy) -> Result<String, RecipeError> {
     let names = Names::of(config)?;
     Ok(match proxy {
         Proxy::Nginx => Nginx { names: &names }.render()?,
@@ -122,7 +122,7 @@ impl Names {
             "X-Vestibule-Session",
         ]
         .into_iter()
-        .chain(identity_names(config))
+        .chain(identity_names(&config.forward, &config.routes))
         .chain(edited);
         add(&mut copied, told);
         let issuers = config.issuers.iter();

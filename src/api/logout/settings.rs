@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 /// What a logout does beyond ending the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Logout {
+#[serde(rename = "Logout", deny_unknown_fields, default)]
+pub struct LogoutSettings {
     /// Delete the issuer's cookie as well: on logout, and when a browser with an ended session is
     /// redirected to the login page, which may otherwise send it back. Requires that the issuer's
     /// `cookie_domain` or `cookie_path` says how the cookie is set.

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 /// Step-up by assertions of the issuers.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StepUp {
+#[serde(rename = "StepUp", deny_unknown_fields, default)]
+pub struct StepUpSettings {
     /// The scopes that an assertion can ask for and that routes can require.
     pub scopes: Vec<String>,
     /// Elevated tokens are valid once, within 5 minutes; with `false` any number of times, within
@@ -17,7 +17,7 @@ pub struct StepUp {
     pub allow_missing_iat: bool,
 }
 
-impl Default for StepUp {
+impl Default for StepUpSettings {
     fn default() -> Self {
         Self {
             scopes: Vec::new(),

@@ -1,0 +1,199 @@
+//! From the whole configuration to what each room reads of it.
+
+use url::Url;
+
+use super::Config;
+use crate::api::ApiSettings;
+use crate::api::oauth::Clients;
+use crate::api::settings::SdkView;
+use crate::canonical::AllowedOrigin;
+use crate::claims::ClaimPaths;
+use crate::credential::{TokenSourceSettings, TokenSources, TokenSourcesError};
+use crate::exchange;
+use crate::identity::{AccessLists, Policy};
+use crate::issuer::IssuerSettings;
+use crate::proxy;
+use crate::resources::Descriptors;
+use crate::route::RouteTableSettings;
+use crate::route::settings::HeaderOperations;
+use crate::stepup::StepUp;
+use crate::template::Template;
+
+impl Config {
+    /// The issuer whose settings SDKs see.
+    pub fn sdk_issuer(&self) -> Option<&IssuerSettings> {
+        match (&self.sdk.issuer, self.issuers.as_slice()) {
+            (Some(name), issuers) => issuers.iter().find(|issuer| issuer.name == *name),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    /// The claims of external tokens that anything asks for, so that sessions keep them.
+    pub fn claim_paths(&self) -> ClaimPaths {
+        let rules = self.routes.iter().flat_map(|route| route.require.keys());
+        let copied = self.session.claims_from.values();
+        let named = rules.chain(copied).map(String::as_str);
+        ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))
+    }
+
+    /// Whether anything needs the names of users' issuers, so that sessions must keep them.
+    pub fn tells_issuer(&self) -> bool {
+        self.templates().any(Template::tells_issuer)
+    }
+
+    /// Whether anything needs users' email addresses, so that sessions must keep them.
+    pub fn tells_email(&self) -> bool {
+        self.templates().any(Template::tells_email)
+    }
+
+    /// The values of all header fields that are set or added.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let requests = self.routes.iter().map(|route| &route.request_headers);
+        let responses = self.routes.iter().map(|route| &route.response_headers);
+        let incoming = requests
+            .chain(responses)
+            .flat_map(HeaderOperations::incoming);
+        incoming
+            .map(|(_, text)| text)
+            .chain(self.forward.identity.values())
+    }
+
+    /// The gateway's origin, and those that it shares its cookies with.
+    pub fn own_origins(&self) -> impl Iterator<Item = AllowedOrigin> {
+        let own = std::iter::once(self.public_url.clone().into());
+        own.chain(self.allowed_origins.iter().cloned())
+    }
+
+    /// Whether SDKs keep their token in a cookie and send it that way: because the gateway sets
+    /// that cookie, or because they set it themselves if the issuer's token is in one.
+    pub fn reads_sdk_cookie(&self) -> bool {
+        let issuer_cookie = self.sdk_issuer().map(|issuer| issuer.cookie_name.is_some());
+        self.sdk.cookie.is_on() || issuer_cookie == Some(true)
+    }
+
+    /// Where tokens are looked for.
+    pub fn token_sources(&self) -> TokenSourceSettings<'_> {
+        TokenSourceSettings {
+            issuers: &self.issuers,
+            is_https: self.public_url.is_https(),
+            sets_sdk_cookie: self.sdk.cookie.is_on(),
+            reads_sdk_cookie: self.reads_sdk_cookie(),
+            session_cookie_domain: self.session.cookie.domain(),
+            clear_issuer_cookie: self.logout.clear_issuer_cookie,
+            token_size: self.limits.token_size,
+        }
+    }
+
+    /// How long sessions last, and whose they are.
+    pub fn sign_in_policy(&self) -> Policy {
+        let trusted = self
+            .issuers
+            .iter()
+            .filter(|issuer| self.link_by_verified_email && issuer.email_trusted);
+        Policy {
+            max_age: self.session.max_age,
+            idle_timeout: self.session.idle_timeout,
+            max_sessions: self.session.max_sessions_per_user,
+            link_by_email: trusted
+                .flat_map(IssuerSettings::accepted_iss)
+                .map(|accepted| accepted.canonical)
+                .collect(),
+            access: AccessLists::default(),
+            claims: self.claim_paths(),
+            claims_size: usize::try_from(self.limits.session_claims.as_u64()).unwrap_or(usize::MAX),
+            durable_sessions: self.store.postgres.is_some(),
+        }
+    }
+
+    /// What an exchange is configured by.
+    pub fn exchange(&self) -> exchange::Settings {
+        exchange::Settings {
+            policy: self.sign_in_policy(),
+            session_cookie: self.session.cookie.is_on(),
+            step_up_scopes: self.step_up.scopes.clone(),
+            outlive_issuer: self.sessions_outlive_issuer,
+            max_staleness: self.session.revocation_max_staleness,
+            forward: self.forward.clone(),
+            keep_email: self.tells_email(),
+            keep_issuer: self.tells_issuer(),
+            pages: self.own_origins().collect(),
+            cached_sessions: self.limits.token_cache,
+            cached_bytes: self.limits.token_cache_size.as_u64(),
+            cached_refusals: self.limits.refused_cache,
+            rates: self.limits.rates.clone(),
+        }
+    }
+
+    /// Everything that the endpoints read.
+    ///
+    /// # Errors
+    ///
+    /// Tokens cannot be where the issuers have them.
+    pub fn api(&self) -> Result<ApiSettings, TokenSourcesError> {
+        let issuer = self.sdk_issuer();
+        let sdk = SdkView {
+            has_issuer: issuer.is_some(),
+            cookie_name: issuer.and_then(|issuer| issuer.cookie_name.clone()),
+            sets_cookie: self.sdk.cookie.is_on(),
+            cookie_domain: self.sdk.cookie.domain().map(str::to_owned),
+        };
+        let routes = self.routes.iter();
+        let login_pages = routes.filter_map(|route| route.login_url.as_ref());
+        Ok(ApiSettings {
+            token_sources: TokenSources::new(&self.token_sources())?,
+            sdk,
+            clients: Clients::new(&self.clients),
+            self_service: self.sdk.self_service.clone(),
+            step_up: StepUp::new(&self.step_up),
+            is_https: self.public_url.is_https(),
+            public_url: self.public_url.clone(),
+            logs_out_at_provider: self.logout.at_provider,
+            origins: self.own_origins().collect(),
+            login_origins: login_pages
+                .chain(&self.login_url)
+                .filter_map(|login| Url::parse(&login.returning_to("", None)).ok())
+                .map(|url| url.origin().ascii_serialization())
+                .collect(),
+        })
+    }
+
+    /// Which requests go where.
+    pub fn route_table(&self) -> RouteTableSettings<'_> {
+        RouteTableSettings {
+            routes: &self.routes,
+            api_prefix: &self.api_prefix,
+            allowed_origins: self.own_origins().collect(),
+            login_url: self.login_url.as_ref(),
+            limits: &self.limits,
+        }
+    }
+
+    /// Everything that the proxy reads.
+    pub fn proxy(&self) -> proxy::Settings<'_> {
+        proxy::Settings {
+            public_url: &self.public_url,
+            routes: self.route_table(),
+            upstreams: &self.upstreams,
+            requests_per_upstream: self.descriptors().per_upstream,
+            token_sources: self.token_sources(),
+            forward: &self.forward,
+            error_page: self.error_page.as_deref(),
+            brand: &self.brand,
+            log: &self.log,
+            traces: &self.traces,
+            trusted_proxies: &self.trusted_proxies,
+            forwarded_fields: self.forwarded_fields,
+        }
+    }
+
+    /// How the descriptors that the process may have now are shared out.
+    pub fn descriptors(&self) -> Descriptors {
+        let sockets = self.listeners.len() + self.admin.connections + 2 * self.issuers.len();
+        let store = match self.store.postgres {
+            Some(_) => self.store.postgres_connections + 1,
+            None => 2,
+        };
+        Descriptors::share(&self.limits, sockets + store)
+    }
+}

@@ -1,0 +1,44 @@
+//! What the configuration says to the proxy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use super::brand::Brand;
+use super::forwarded_fields::ForwardedFields;
+use crate::canonical::Origin;
+use crate::credential::TokenSourceSettings;
+use crate::exchange::Forward;
+use crate::route::RouteTableSettings;
+use crate::telemetry::{LogSettings, TraceSettings};
+use crate::upstream;
+
+/// What the configuration says to the proxy.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// The origin at which clients reach the gateway.
+    pub public_url: &'a Origin,
+    /// Which requests go where, and the limits.
+    pub routes: RouteTableSettings<'a>,
+    /// The servers, by the names that routes have for them.
+    pub upstreams: &'a BTreeMap<String, upstream::Settings>,
+    /// Concurrent requests of an upstream that sets no bound of its own.
+    pub requests_per_upstream: usize,
+    /// Where tokens are looked for.
+    pub token_sources: TokenSourceSettings<'a>,
+    /// How upstreams get the session token.
+    pub forward: &'a Forward,
+    /// The page that people see of refusals; `None` for the plain one.
+    pub error_page: Option<&'a Path>,
+    /// What the gateway's own pages look like.
+    pub brand: &'a Brand,
+    /// What is logged of requests.
+    pub log: &'a LogSettings,
+    /// Whose traces are continued.
+    pub traces: &'a TraceSettings,
+    /// Whose word on clients is taken.
+    pub trusted_proxies: &'a [IpNet],
+    /// Which of their fields count.
+    pub forwarded_fields: ForwardedFields,
+}
