@@ -59,7 +59,7 @@ pub(super) struct Progress {
     pub(super) finished: u64,
     /// The last fetch that succeeded, counted like `started`.
     pub(super) last_good: u64,
-    /// When the next fetch for an unknown `kid` may begin; `None` for now.
+    /// When the next fetch for an unknown `kid` may begin; `None`: at any time.
     pub(super) permitted_at: Option<Instant>,
     /// A request has asked for one since the last fetch began.
     pub(super) asked: bool,
