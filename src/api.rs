@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 pub mod bounds;
 pub mod caller;
+pub mod device_bound;
 pub mod discovery;
 pub mod document;
 pub mod limits;
@@ -83,6 +84,7 @@ pub fn router(prefix: &str, state: ApiState, beside: OpenApi) -> Router {
     let mut told_by_problems = OpenApiRouter::new()
         .merge(discovery::router())
         .merge(logout::router())
+        .merge(device_bound::router())
         .routes(routes!(document::openapi));
     told_by_problems.get_openapi_mut().merge(beside);
     let below = told_by_problems

@@ -41,6 +41,7 @@ impl TokenSources {
             token,
             source,
             issuers: &[],
+            session_cookie: None,
         })
     }
 
@@ -75,9 +76,39 @@ pub struct Credential<'a> {
     pub source: Source,
     /// The names of the issuers whose place it was in; empty when the place is for any.
     pub issuers: &'a [Arc<str>],
+    /// The gateway's session cookie that came with it, where sessions can be bound to devices: of a
+    /// bound session, an external token alone is no credential.
+    pub session_cookie: Option<Token<'a>>,
 }
 
-impl Credential<'_> {
+impl<'a> Credential<'a> {
+    /// With the session cookie of the same request, if it matters. Two different ones are none.
+    #[must_use]
+    pub fn with_session_cookie(
+        self,
+        headers: &'a HeaderMap,
+        token_sources: &'a TokenSources,
+    ) -> Self {
+        if !token_sources.device_bound {
+            return self;
+        }
+        let cookie = session_cookie(headers, token_sources).ok().flatten();
+        Self {
+            session_cookie: cookie.map(|cookie| cookie.token),
+            ..self
+        }
+    }
+
+    /// A credential that is nothing but this value of the session cookie.
+    pub fn of_session_cookie(token: Token<'a>) -> Self {
+        Self {
+            token,
+            source: Source::SessionCookie,
+            issuers: &[],
+            session_cookie: None,
+        }
+    }
+
     /// Whether an external token of this issuer may be in this place. Session tokens of our own
     /// may be anywhere.
     pub fn admits(&self, issuer_name: &str) -> bool {
@@ -180,10 +211,10 @@ pub fn find_as<'a>(
     reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     if let Some(explicit) = find_explicit(headers, token_sources, reading)? {
-        return Ok(Some(explicit));
+        return Ok(Some(explicit.with_session_cookie(headers, token_sources)));
     }
     if let Some(external) = find_external_cookie(headers, token_sources, reading)? {
-        return Ok(Some(external));
+        return Ok(Some(external.with_session_cookie(headers, token_sources)));
     }
     find_own_cookie(headers, token_sources)
 }
@@ -195,7 +226,7 @@ pub fn find_own<'a>(
     token_sources: &'a TokenSources,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     match find_explicit(headers, token_sources, Reading::default())? {
-        Some(explicit) => Ok(Some(explicit)),
+        Some(explicit) => Ok(Some(explicit.with_session_cookie(headers, token_sources))),
         None => find_own_cookie(headers, token_sources),
     }
 }
@@ -205,7 +236,8 @@ pub fn find_in_issuers_cookies<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    find_external_cookie(headers, token_sources, Reading::default())
+    let found = find_external_cookie(headers, token_sources, Reading::default())?;
+    Ok(found.map(|found| found.with_session_cookie(headers, token_sources)))
 }
 
 fn find_external_cookie<'a>(
@@ -232,6 +264,7 @@ fn find_external_cookie<'a>(
                 token,
                 source: Source::Cookie,
                 issuers,
+                session_cookie: None,
             }));
         }
     }
@@ -245,11 +278,7 @@ pub fn session_cookie<'a>(
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     let name = token_sources.session_cookie.as_bytes();
     let token = find_cookie(headers, name, token_sources, Source::SessionCookie)?;
-    Ok(token.map(|token| Credential {
-        token,
-        source: Source::SessionCookie,
-        issuers: &[],
-    }))
+    Ok(token.map(Credential::of_session_cookie))
 }
 
 /// Why the credentials of a request are refused before any is verified.
@@ -315,6 +344,7 @@ fn find_explicit<'a>(
                 token,
                 source,
                 issuers: token_sources.authorized(),
+                session_cookie: None,
             });
     }
     for Place { name, issuers, .. } in &token_sources.headers {
@@ -329,6 +359,7 @@ fn find_explicit<'a>(
                     token,
                     source,
                     issuers,
+                    session_cookie: None,
                 })
             }
             Some(first) if first.token != token => return Err(CredentialError::Conflict),
@@ -364,6 +395,7 @@ pub fn sdk_cookie<'a>(
         token,
         source,
         issuers: &[],
+        session_cookie: None,
     }))
 }
 

@@ -23,6 +23,7 @@ mod backchannel;
 pub mod cache;
 mod configure;
 mod cookie;
+mod device;
 pub mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -50,6 +51,7 @@ mod whose;
 pub use audience::Recipient;
 use authenticate::{Authenticated, Durable};
 use cache::{RefusedTokens, SessionCache};
+pub use device::{BoundCookie, RefreshRefusal};
 use digest::TokenDigest;
 pub use forward::Forward;
 use freshness::Freshness;
@@ -66,6 +68,7 @@ pub use version::ConfigVersion;
 
 use crate::clock::UnixTime;
 use crate::credential::Credential;
+use crate::device_bound::Challenges;
 use crate::identity::Client;
 use crate::jwt::{self, Issuers, Refusal, Unverified, Verified};
 use crate::metrics::{Metrics, OTHER};
@@ -97,6 +100,7 @@ struct Shared {
     store: Arc<dyn Store>,
     minter: Minter,
     sid_key: SidKey,
+    challenges: Challenges,
     sessions: SessionCache,
     refused: RefusedTokens,
     single_flight: SingleFlight,
@@ -127,6 +131,7 @@ impl Exchange {
             setting_changes: watch::Sender::new(0),
             store,
             minter,
+            challenges: Challenges::new(&sid_key.derived("device challenges")),
             sid_key,
             sessions: SessionCache::new(settings.cached_sessions, settings.cached_bytes, &metrics),
             refused: RefusedTokens::new(settings.cached_refusals),
@@ -193,9 +198,16 @@ impl Exchange {
             return Err(Self::wrong_audience());
         }
         match session.issuer() {
-            Some(issuer) if !credential.admits(issuer) => Err(wrong_place()),
-            _ => Ok(session),
+            Some(issuer) if !credential.admits(issuer) => return Err(wrong_place()),
+            _ => {}
         }
+        match session.alone_until() {
+            Some(end) if end <= now => {
+                self.check_cookie_of(session.sid(), credential, now).await?;
+            }
+            _ => {}
+        }
+        Ok(session)
     }
 
     /// The configured issuer that a refused token names, as a label. Verified or not, it is the

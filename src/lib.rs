@@ -32,6 +32,7 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod demo;
+pub mod device_bound;
 pub mod diagnostic;
 pub mod doctor;
 pub mod exchange;

@@ -63,6 +63,8 @@ pub struct Metrics {
     /// Ends of sessions that were asked for at this gateway, by `scope`: `session`, `user`,
     /// `user_at_issuer`, `issuer`, `signing_key`; and by `cause`.
     pub session_ends: IntCounterVec,
+    /// Proofs of device keys, by `result`: `registered`, `refreshed`, or why one was refused.
+    pub device_proofs: IntCounterVec,
     /// Verified addresses that already belonged to another user, by `issuer`.
     pub emails_taken: IntCounterVec,
     /// Sessions with a cached token.
@@ -155,6 +157,7 @@ impl Metrics {
             users_created: new.counters(described::USERS_CREATED)?,
             sessions_created: new.counters(described::SESSIONS_CREATED)?,
             session_ends: new.counters(described::SESSION_ENDS)?,
+            device_proofs: new.counters(described::DEVICE_PROOFS)?,
             emails_taken: new.counters(described::EMAILS_TAKEN)?,
             sessions_live: new.gauge(described::SESSIONS_LIVE)?,
             users_live: new.gauge(described::USERS_LIVE)?,

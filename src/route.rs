@@ -21,6 +21,7 @@ use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathError, PathPrefix
 use crate::issuer::AuthorizationField;
 use crate::limit::{Limiter, Limits};
 use crate::rejection::{Code, Rejection};
+use crate::session::settings::DeviceBound;
 use crate::upstream::Upstream;
 
 pub mod header_operations;
@@ -60,6 +61,8 @@ pub struct Route {
     pub audience: Option<Arc<str>>,
     /// Scopes that the session token must have. Only a route that requires a session has any.
     pub scopes: Vec<Box<str>>,
+    /// Whether the session must be bound to a device. Only a route that requires a session asks.
+    pub requires_device: bool,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<Box<str>>,
     /// The maximum size of a request body in bytes; `None` for no limit.
@@ -149,6 +152,8 @@ pub struct RouteTableSettings<'a> {
     pub allowed_origins: Vec<AllowedOrigin>,
     /// Where browsers without a session are sent, unless a route has its own.
     pub login_url: Option<&'a LoginUrl>,
+    /// Whether sessions are bound to devices, unless a route asks for something else.
+    pub device_bound: DeviceBound,
     /// Limits of routes that have none of their own.
     pub limits: &'a Limits,
 }
@@ -236,6 +241,7 @@ impl RouteTable {
                     .iter()
                     .map(|scope| scope.as_str().into())
                     .collect(),
+                requires_device: settings.requires_device(config.device_bound),
                 step_up: settings.step_up.as_deref().map(Box::from),
                 body_size: settings
                     .body_size
@@ -268,7 +274,7 @@ impl RouteTable {
                 query_tokens: settings.query_tokens,
                 allows_escaped_slash: settings.allow_encoded_slash,
                 allows_empty_segments: settings.allow_empty_segments,
-                protection: Protection::new(settings, config.limits),
+                protection: Protection::new(settings, config),
                 looseness: Looseness::of(upstream),
                 rewrite,
             });

@@ -44,8 +44,8 @@ pub use metered::Metered;
 pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
-    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Digest, Ended, KeyState,
-    LONGEST_FIELD, NotBefore, Once, Position, PrivateKeyBytes, Profile, RevocationReason,
+    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, DeviceBinding, Digest, Ended,
+    KeyState, LONGEST_FIELD, NotBefore, Once, Position, PrivateKeyBytes, Profile, RevocationReason,
     RevocationScope, SessionAlias, SessionClaims, SessionRecord, SigningAlgorithm,
     SigningKeyRecord, Tombstone, Use, Used, User, is_workload, workload_id,
 };

@@ -4,6 +4,7 @@ pub mod access_lists;
 pub mod contract;
 pub mod counted;
 pub mod cross_origin;
+pub mod device_bound;
 pub mod environment;
 pub mod oauth;
 pub mod platform_admin;

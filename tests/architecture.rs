@@ -200,21 +200,22 @@ config: proxy api stepup exchange identity route credential resources session st
     canonical limit operator listener telemetry secret template claims diagnostic text_schema
 proxy: api stepup exchange identity route credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
-api: stepup exchange identity credential jwt origin session store canonical limit secret claims
-    clock rejection
+api: stepup exchange identity credential jwt origin session store device_bound canonical limit
+    secret claims clock rejection
 stepup: exchange clock rejection
-exchange: identity credential jwt session store jwks issuer canonical limit template claims clock
-    metrics rejection
+exchange: identity credential jwt session store jwks device_bound issuer canonical limit template
+    claims clock metrics rejection
 identity: jwt store issuer claims clock rejection
-route: authorize issuer upstream canonical limit template field_name rejection text_schema
+route: authorize session issuer upstream canonical limit template field_name rejection text_schema
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection
 jwt: jwks issuer claims clock rejection
 origin: canonical rejection
 session: store canonical secret claims clock text_schema
-store: secret claims clock metrics text_schema
+store: device_bound secret claims clock metrics text_schema
 jwks: issuer certificate_pin clock
+device_bound: clock
 issuer: secret certificate_pin claims text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema

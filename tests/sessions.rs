@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod cookie_domain;
+pub mod device_bound;
 pub mod herd;
 pub mod identity;
 pub mod issuer_ends;

@@ -68,6 +68,9 @@ pub struct SessionRow {
     pub client_address: Option<String>,
     /// The client's `User-Agent` at the opening.
     pub user_agent: Option<String>,
+    /// The thumbprint (RFC 7638) of the key of the browser's device that the session is bound to;
+    /// null if it is not bound.
+    pub device_key: Option<String>,
 }
 
 /// Whether a session is open.
@@ -102,6 +105,7 @@ impl From<SessionRecord> for SessionRow {
             ended: record.ended,
             client_address: record.client_address.map(|address| address.to_string()),
             user_agent: record.user_agent,
+            device_key: record.device.map(|device| device.key.thumbprint()),
         }
     }
 }

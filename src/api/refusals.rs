@@ -15,6 +15,10 @@ refusals! {
     pub Public: endpoint();
     /// The refusals of `logout`.
     pub Logout: endpoint(), credential(), decision(), [invalid()];
+    /// The refusals of `device-bound/register`.
+    pub DeviceRegistration: endpoint(), credential(), decision(), [invalid(), absent()];
+    /// The refusals of `device-bound/{sid}/refresh`.
+    pub DeviceRefresh: endpoint(), decision(), [over(), unknown(), invalid(), absent()];
     /// The refusals of `backchannel-logout`.
     pub Backchannel: endpoint(), [invalid(), too_often(), later()];
 }
@@ -41,6 +45,21 @@ pub fn decision() -> [Rejection; 4] {
     let refused = [Code::Forbidden, Code::NoAccess].map(|code| Rejection::new(code, ""));
     let [forbidden, no_access] = refused;
     [forbidden, no_access, too_often(), later()]
+}
+
+/// The session has ended.
+fn over() -> Rejection {
+    Rejection::new(Code::LoginRequired, "")
+}
+
+/// There is no such session.
+fn unknown() -> Rejection {
+    Rejection::new(Code::TokenInvalid, "")
+}
+
+/// It is not configured.
+fn absent() -> Rejection {
+    Rejection::new(Code::NotFound, "")
 }
 
 fn invalid() -> Rejection {

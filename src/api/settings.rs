@@ -27,6 +27,8 @@ pub struct ApiSettings {
     pub step_up: StepUp,
     /// Whether clients come by `https`.
     pub is_https: bool,
+    /// What the endpoints' paths begin with.
+    pub api_prefix: String,
     /// The address of the gateway.
     pub public_url: Origin,
     /// Whether a logout leads on to the provider's.

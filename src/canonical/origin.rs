@@ -172,6 +172,18 @@ impl Origin {
         &self.0
     }
 
+    /// Whether it is this machine, whose pages browsers trust without `https` (Secure Contexts section
+    /// 3.1).
+    pub fn is_loopback(&self) -> bool {
+        let url = Url::parse(&self.0).ok();
+        match url.as_ref().and_then(Url::host) {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// The port, named or the scheme's own.
     pub fn port(&self) -> u16 {
         let known = Url::parse(&self.0).ok();

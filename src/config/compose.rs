@@ -81,6 +81,7 @@ impl Config {
             reads_sdk_cookie: self.reads_sdk_cookie(),
             session_cookie_domain: self.session.cookie.domain(),
             clear_issuer_cookie: self.logout.clear_issuer_cookie,
+            device_bound: self.session.device_bound.is_on(),
             token_size: self.limits.token_size,
         }
     }
@@ -111,6 +112,9 @@ impl Config {
         exchange::Settings {
             policy: self.sign_in_policy(),
             session_cookie: self.session.cookie.is_on(),
+            sdk_cookie: self.sdk.cookie.is_on(),
+            device_bound: self.session.device_bound,
+            device_bound_ttl: self.session.device_bound_ttl,
             step_up_scopes: self.step_up.scopes.clone(),
             outlive_issuer: self.sessions_outlive_issuer,
             max_staleness: self.session.revocation_max_staleness,
@@ -147,6 +151,7 @@ impl Config {
             self_service: self.sdk.self_service.clone(),
             step_up: StepUp::new(&self.step_up),
             is_https: self.public_url.is_https(),
+            api_prefix: self.api_prefix.trim_end_matches('/').to_owned(),
             public_url: self.public_url.clone(),
             logs_out_at_provider: self.logout.at_provider,
             origins: self.own_origins().collect(),
@@ -165,6 +170,7 @@ impl Config {
             api_prefix: &self.api_prefix,
             allowed_origins: self.own_origins().collect(),
             login_url: self.login_url.as_ref(),
+            device_bound: self.session.device_bound,
             limits: &self.limits,
         }
     }

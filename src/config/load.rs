@@ -13,6 +13,7 @@ use super::{Config, attributes};
 use crate::diagnostic::{Diagnostic, Position};
 
 mod check;
+mod device_bound;
 mod header_operations;
 mod issuers;
 mod listeners;

@@ -37,6 +37,8 @@ pub struct TokenSourceSettings<'a> {
     pub session_cookie_domain: Option<&'a str>,
     /// Whether a logout deletes the issuer's cookie as well.
     pub clear_issuer_cookie: bool,
+    /// Whether sessions of the session cookie can be bound to devices.
+    pub device_bound: bool,
     /// The maximum size of a token.
     pub token_size: ByteSize,
 }
@@ -49,6 +51,8 @@ pub struct TokenSources {
     pub(super) headers: Vec<Place<HeaderName>>,
     pub(super) cookies: Vec<Place<CookiePlace>>,
     pub(super) session_cookie: &'static str,
+    /// Whether a session cookie is looked for next to other credentials.
+    pub(super) device_bound: bool,
     pub(super) sdk_cookie: Option<&'static str>,
     /// The domain of the session cookie; `None`: it is for the gateway's host alone.
     cookie_domain: Option<Box<str>>,
@@ -107,6 +111,7 @@ impl TokenSources {
                 (true, Some(_)) => DOMAIN_SESSION_COOKIE,
                 (false, _) => INSECURE_SESSION_COOKIE,
             },
+            device_bound: settings.device_bound,
             clears: settings.clear_issuer_cookie,
             cookie_domain: settings.session_cookie_domain.map(Box::from),
             own_cookies: SESSION_COOKIES

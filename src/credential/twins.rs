@@ -33,6 +33,7 @@ impl TokenSources {
                 token: Token(token.into()),
                 source,
                 issuers,
+                session_cookie: None,
             }));
         }
         twins.truncate(MOST);

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::digest::TokenDigest;
 use super::{Exchange, Session};
 use crate::clock::UnixTime;
@@ -23,7 +25,8 @@ impl Exchange {
         session: &Session,
         own: impl FnOnce() -> Option<Credential<'a>> + Send,
     ) -> Option<CookieValue> {
-        if !self.settings.session_cookie {
+        // That of a bound session comes with a proof.
+        if !self.settings.session_cookie || session.is_device_bound() {
             return None;
         }
         if let Some(own) = own() {
@@ -37,17 +40,21 @@ impl Exchange {
         if let Some(value) = session.cookie() {
             return Some(value);
         }
+        let value = self.new_cookie(session.sid(), session.expires_at()).await?;
+        Some(session.keep_cookie(value))
+    }
+
+    /// A new session cookie for a session that is not bound to a device and ends at `until`. `None`: the
+    /// store cannot keep one now.
+    pub async fn new_cookie(&self, sid: Uuid, until: UnixTime) -> Option<CookieValue> {
         let value = CookieValue::generate()?;
-        let kept = self
-            .shared
-            .store
-            .put_session_alias(value.digest(), session.sid(), session.expires_at())
-            .await;
+        let store = &self.shared.store;
+        let kept = store.put_session_alias(value.digest(), sid, until).await;
         kept.inspect_err(|error: &StoreError| {
             self.store_failed(error);
         })
         .ok()?;
-        Some(session.keep_cookie(value))
+        Some(value)
     }
 
     /// Whether a presented value is to be looked up as a session cookie.
@@ -64,6 +71,10 @@ impl Exchange {
         digest: TokenDigest,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
+        let bound_until = cookie::bound_until(value);
+        if bound_until.is_some_and(|until| until <= now) {
+            return Err(Rejection::new(Code::LoginRequired, "device_cookie_expired"));
+        }
         let found = self
             .shared
             .store
@@ -85,12 +96,22 @@ impl Exchange {
                     .remember(digest, *rejection, None, (now, self.version));
             }
         })?;
+        // A cookie of before the binding counts for as long as one of after it would.
+        let ends_at = bound_until.or_else(|| self.settings.alone_until(&record));
+        if ends_at.is_some_and(|end| end <= now) {
+            let replaced = "device_cookie_replaced";
+            return Err(Rejection::new(Code::LoginRequired, replaced));
+        }
         let user = self.user_of(&record).await?;
         let token = self
             .shared
             .minter
             .mint(&user, &record, now, record.expires_at)
             .map_err(super::mint_failed)?;
-        self.on_our_word(&user, &record, token, lease).map(Arc::new)
+        let session = self.on_our_word(&user, &record, token, lease)?;
+        Ok(Arc::new(match ends_at {
+            Some(end) => session.ending_at(end),
+            None => session,
+        }))
     }
 }

@@ -20,7 +20,7 @@ use crate::limit::settings::Rates;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::session::claims::CopiedClaims;
-use crate::session::settings::ClaimSet;
+use crate::session::settings::{ClaimSet, DeviceBound};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{Embedded, Gated, SigningAlgorithm, Store, StoreSettings};
 
@@ -163,6 +163,9 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
     let settings = Settings {
         policy: policy.clone(),
         session_cookie: false,
+        sdk_cookie: false,
+        device_bound: DeviceBound::Off,
+        device_bound_ttl: Duration::from_secs(600),
         step_up_scopes: Vec::new(),
         outlive_issuer: false,
         max_staleness: None,

@@ -36,10 +36,15 @@ impl Exchange {
         if record.user_id != claims.sub {
             return Err(Rejection::new(Code::TokenInvalid, "session_unknown"));
         }
+        let end = self.settings.own_token_until(&record, claims.iat);
+        let end = end.map_or(claims.exp, |end| claims.exp.min(end));
+        if end <= now {
+            return Err(own_refused(SelfIssuedError::Expired));
+        }
         let user = self.user_of(&record).await?;
         let token = SessionToken {
             text: token.to_owned(),
-            expires_at: claims.exp.min(record.expires_at),
+            expires_at: end.min(record.expires_at),
             scopes: self.shared.minter.scopes_of(&claims.scope, &record),
             key_validity,
         };
@@ -77,7 +82,10 @@ impl Exchange {
     }
 
     /// The issuer of a session, with its generation, as long as sessions end with their issuers.
-    fn issuer_in_force(&self, iss: &str) -> Result<Option<(Arc<Issuer>, u64)>, Rejection> {
+    pub(super) fn issuer_in_force(
+        &self,
+        iss: &str,
+    ) -> Result<Option<(Arc<Issuer>, u64)>, Rejection> {
         if self.settings.outlive_issuer {
             return Ok(None);
         }

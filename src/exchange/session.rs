@@ -52,6 +52,8 @@ struct Facts {
     claims: KnownClaims,
     /// The audience that the token is for, when that is not the gateway.
     fence: Option<Box<str>>,
+    /// Of a device-bound session: until when an external token counts without the cookie.
+    alone_until: Option<UnixTime>,
 }
 
 impl Facts {
@@ -63,6 +65,7 @@ impl Facts {
             issuer: issuer.map(Box::from),
             claims: settings.policy.claims.select(record.known_claims()),
             fence: None,
+            alone_until: settings.alone_until(record),
         }
     }
 
@@ -119,8 +122,10 @@ impl Session {
         (settings, version): (&Settings, ConfigVersion),
     ) -> Option<Self> {
         let forwarded = field(&settings.forward.scheme, &token.text)?;
-        let keeps_facts =
-            settings.keep_email || settings.keep_issuer || !settings.policy.claims.is_empty();
+        let keeps_facts = settings.keep_email
+            || settings.keep_issuer
+            || !settings.policy.claims.is_empty()
+            || settings.alone_until(record).is_some();
         let (issuer, signed_by) = match provenance {
             Provenance::Own { issuer } => (issuer, None),
             Provenance::Issuer {
@@ -151,6 +156,26 @@ impl Session {
     pub(super) fn fenced(mut self, audience: Box<str>) -> Self {
         self.facts.get_or_insert_default().fence = Some(audience);
         self
+    }
+
+    /// The same until `end` at the latest: the credential counts no longer.
+    pub(super) fn ending_at(mut self, end: UnixTime) -> Self {
+        self.fresh_until = self.fresh_until.min(end.into());
+        self
+    }
+
+    /// Whether it is bound to a device.
+    pub fn is_device_bound(&self) -> bool {
+        self.facts
+            .as_ref()
+            .is_some_and(|facts| facts.alone_until.is_some())
+    }
+
+    /// Of a device-bound session that an external token was presented for: until when that counts
+    /// without the session's cookie.
+    pub(super) fn alone_until(&self) -> Option<UnixTime> {
+        self.signed_by.as_ref()?;
+        self.facts.as_ref()?.alone_until
     }
 
     /// The audience that its token is for, when that is not the gateway.

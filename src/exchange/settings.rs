@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::forward::Forward;
 use crate::canonical::AllowedOrigin;
+use crate::clock::UnixTime;
 use crate::identity::Policy;
 use crate::limit::settings::Rates;
+use crate::session::settings::DeviceBound;
+use crate::store::SessionRecord;
 
 /// What an exchange is configured by.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,12 @@ pub struct Settings {
     pub policy: Policy,
     /// Set session cookies, and take them.
     pub session_cookie: bool,
+    /// Session tokens are given to browsers in the SDK's cookie.
+    pub sdk_cookie: bool,
+    /// Whether sessions of those cookies are bound to devices.
+    pub device_bound: DeviceBound,
+    /// How long the cookie of a bound session lasts.
+    pub device_bound_ttl: Duration,
     /// The scopes that assertions ask for.
     pub step_up_scopes: Vec<String>,
     /// Sessions go on when their issuer is switched off or taken out of the configuration.
@@ -41,6 +50,26 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// From when on credentials of before a session's binding count no more by themselves. `None`: it
+    /// is not bound.
+    pub(super) fn alone_until(&self, record: &SessionRecord) -> Option<UnixTime> {
+        let device = record.device.as_ref();
+        let device = device.filter(|_| self.device_bound.is_on())?;
+        Some(device.bound_at.plus(self.device_bound_ttl))
+    }
+
+    /// The same of a session token of our own: where browsers get them in a cookie, those of before the
+    /// binding end with it.
+    pub(super) fn own_token_until(
+        &self,
+        record: &SessionRecord,
+        issued_at: UnixTime,
+    ) -> Option<UnixTime> {
+        let device = record.device.as_ref()?;
+        let is_of_before = self.sdk_cookie && issued_at <= device.bound_at;
+        self.alone_until(record).filter(|_| is_of_before)
+    }
+
     /// Whether sessions created with these settings are the same as with the others.
     pub(super) fn make_sessions_of(&self, other: &Self) -> bool {
         self.forward == other.forward
@@ -50,5 +79,8 @@ impl Settings {
             && self.keep_issuer == other.keep_issuer
             && self.outlive_issuer == other.outlive_issuer
             && self.pages == other.pages
+            && self.sdk_cookie == other.sdk_cookie
+            && self.device_bound == other.device_bound
+            && self.device_bound_ttl == other.device_bound_ttl
     }
 }

@@ -69,6 +69,11 @@ impl Exchange {
             .authenticate(&unverified, digest, client, now, Durable::Session, nonce)
             .await?;
         let signed_in = authenticated.signed_in;
+        let alone_until = self.settings.alone_until(&signed_in.session);
+        if alone_until.is_some_and(|end| end <= now) {
+            self.check_cookie_of(signed_in.session.sid, credential, now)
+                .await?;
+        }
         Ok(Granted {
             account: Account {
                 user: signed_in.user,

@@ -305,10 +305,11 @@ const MIN_HS256_SECRET: usize = 32;
 /// RFC 7519 section 5.1 and RFC 9068 section 2.1.
 const ACCEPTED_TYPES: [&str; 2] = ["jwt", "at+jwt"];
 /// Tokens that say something about a login without being one, and the gateway's own kinds.
-const FOREIGN_TYPES: [&str; 6] = [
+const FOREIGN_TYPES: [&str; 7] = [
     "logout+jwt",
     "secevent+jwt",
     "dpop+jwt",
+    "dbsc+jwt",
     "id+jwt",
     "elevated+jwt",
     "",

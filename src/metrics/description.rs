@@ -80,6 +80,11 @@ pub(super) const SESSION_ENDS: Description = (
     "Revocations of one or more sessions at this gateway, by scope and cause.",
     &["scope", "cause"],
 );
+pub(super) const DEVICE_PROOFS: Description = (
+    "vestibule_device_proofs_total",
+    "Proofs of the keys of browsers' devices: `registered`, `refreshed`, or the reason of the refusal.",
+    &["result"],
+);
 pub(super) const EMAILS_TAKEN: Description = (
     "vestibule_emails_taken_total",
     "Verified email addresses not assigned to a user because another user has them.",

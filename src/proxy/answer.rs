@@ -18,6 +18,7 @@ use super::header_operations::{self, Sources};
 use super::negotiation;
 use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
+use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
 use crate::route::settings::Challenge;
@@ -58,6 +59,7 @@ pub async fn refuse_proxied(
     };
     let set_cookies = std::mem::take(&mut ctx.set_cookies);
     let login_for_proxy = ctx.login_for_proxy.take();
+    let device_offer = ctx.device_offer.take();
     let request = session.req_header().headers.clone();
     write_refusal(session, rejection, ctx, ctx.methods, body, |response| {
         if let Some(route) = &ctx.route
@@ -79,6 +81,9 @@ pub async fn refuse_proxied(
         }
         if let Some(location) = login_for_proxy {
             response.insert_header(LOCATION, location)?;
+        }
+        if let Some(offer) = device_offer {
+            response.insert_header(REGISTRATION_FIELD, offer)?;
         }
         Ok(())
     })

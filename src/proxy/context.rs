@@ -105,6 +105,8 @@ pub struct RequestContext {
     pub sign_in: Option<SignIn>,
     /// `Set-Cookie` fields for the answer.
     pub set_cookies: Vec<HeaderValue>,
+    /// An offer to bind the session to the browser's device, for the answer.
+    pub device_offer: Option<HeaderValue>,
     /// Bytes of the body received so far.
     pub body_received: u64,
     /// Until when the request has to arrive, and once it has, its answer to begin.
@@ -144,6 +146,7 @@ impl RequestContext {
             login_for_proxy: None,
             sign_in: None,
             set_cookies: Vec::new(),
+            device_offer: None,
             body_received: 0,
             time: None,
             answered: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
@@ -17,6 +17,7 @@ use super::inspect::{self, Inspected};
 use super::login;
 use super::redirect;
 use super::snapshot::Snapshot;
+use crate::api::device_bound;
 use crate::canonical::PathError;
 use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Reading, Source};
@@ -299,20 +300,42 @@ impl<'a> Incoming<'a> {
             rejection,
             issuer: Some(session.issuer().unwrap_or(SELF_ISSUED).into()),
         };
-        self.satisfies(credential, &session, route)
-            .await
-            .map_err(refused)?;
+        if let Err(rejection) = self.satisfies(credential, &session, route).await {
+            if rejection.reason == DEVICE_UNBOUND {
+                // The browser can mend that.
+                self.tell_browser(credential, &session, ctx).await;
+            }
+            return Err(refused(rejection));
+        }
         let forwarded = exchange
             .forwarded(&session, route.audience.as_ref())
             .map_err(refused)?;
-        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-        if credential.source == Source::Cookie && session.issuer().is_some() {
-            ctx.set_cookies.extend(self.cookie_to_set(&session).await);
-        }
+        self.tell_browser(credential, &session, ctx).await;
         Ok(Passed {
             pass: Pass::Session(session, forwarded),
             reason: "ok",
         })
+    }
+
+    /// What a browser gets of its session: a cookie, and an offer to bind it to its device.
+    async fn tell_browser(
+        &self,
+        credential: &Credential<'_>,
+        session: &Session,
+        ctx: &mut RequestContext,
+    ) {
+        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
+        if credential.source == Source::Cookie && session.issuer().is_some() {
+            ctx.set_cookies.extend(self.cookie_to_set(session).await);
+        }
+        let exchange = &self.snapshot.exchange;
+        let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);
+        // Once for each page, should the browser not have come with the first.
+        let is_due = !ctx.set_cookies.is_empty() || is_navigation(self.request);
+        if exchange.binds_devices() && is_in_cookie && is_due && !session.is_device_bound() {
+            let prefix = self.snapshot.proxy.api_prefix();
+            ctx.device_offer = device_bound::offer(exchange, prefix, session.sid()).ok();
+        }
     }
 
     /// What the route asks of a session: how often, what its claims say, what its token allows, from
@@ -332,6 +355,9 @@ impl<'a> Incoming<'a> {
             session.require_scope(scope)?;
         }
         self.check_origin(credential, route)?;
+        if route.requires_device && !session.is_device_bound() {
+            return Err(Rejection::new(Code::Forbidden, DEVICE_UNBOUND));
+        }
         let Some(scope) = &route.step_up else {
             return Ok(());
         };
@@ -485,5 +511,14 @@ fn is_dead(rejection: &Rejection) -> bool {
     )
 }
 
+/// Whether a browser loads a page (Fetch Metadata).
+fn is_navigation(request: &RequestHeader) -> bool {
+    let mode = request.headers.get(SEC_FETCH_MODE);
+    mode.is_some_and(|mode| mode.as_bytes() == b"navigate")
+}
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// The reason of a refusal on a route that requires a device-bound session.
+const DEVICE_UNBOUND: &str = "device_unbound";
 /// The reason of a pass on a route that asks nobody.
 const UNASKED: &str = "";

@@ -21,6 +21,7 @@ use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
 use super::snapshot::ProxySettings;
+use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
@@ -78,8 +79,11 @@ pub async fn serve(
     let outcome = decide(metrics, asked, peer, ctx).await;
     match outcome {
         Ok(fields) => {
-            let cookies = std::mem::take(&mut ctx.set_cookies);
-            grant(session, &fields, ctx, cookies).await?;
+            let cookies = std::mem::take(&mut ctx.set_cookies).into_iter();
+            let cookies = cookies.map(|field| (SET_COOKIE, field));
+            let offer = ctx.device_offer.take();
+            let offer = offer.map(|field| (REGISTRATION_FIELD, field));
+            grant(session, &fields, ctx, cookies.chain(offer)).await?;
             Ok(StatusCode::OK)
         }
         Err(Denied {
@@ -213,14 +217,14 @@ async fn grant(
     session: &mut Session,
     fields: &HeaderMap,
     ctx: &RequestContext,
-    cookies: Vec<HeaderValue>,
+    for_browser: impl Iterator<Item = (HeaderName, HeaderValue)>,
 ) -> pingora::Result<()> {
     let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 4))?;
     for (name, value) in fields {
         response.append_header(name, value)?;
     }
-    for cookie in cookies {
-        response.append_header(SET_COOKIE, cookie)?;
+    for (name, value) in for_browser {
+        response.append_header(name, value)?;
     }
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(CONTENT_LENGTH, 0)?;

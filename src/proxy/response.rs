@@ -14,6 +14,7 @@ use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
 use super::{request_guard, set_cookie};
+use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::route::settings::Access;
 
 /// Removes the fields that end at the gateway, and adds those for the client.
@@ -58,6 +59,9 @@ pub(super) fn rewrite(
     }
     let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
     set_cookie::keep_ours(response, own_cookies, std::mem::take(&mut ctx.set_cookies))?;
+    if let Some(offer) = ctx.device_offer.take() {
+        response.append_header(REGISTRATION_FIELD, offer)?;
+    }
     ctx.connection.add_hsts(response)?;
     response.insert_header(REQUEST_ID, ctx.id.header())
 }

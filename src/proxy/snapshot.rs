@@ -194,6 +194,11 @@ impl ProxySettings {
         self.api_prefix.contains(path) || self.metadata.contains(path)
     }
 
+    /// What the paths of the gateway's own endpoints begin with.
+    pub fn api_prefix(&self) -> &str {
+        self.check.strip_suffix("/check").unwrap_or_default()
+    }
+
     /// Whether `public_url` names this host.
     pub fn is_public_host(&self, host: &Host<'_>) -> bool {
         self.public_url

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::RouteTableSettings;
 use super::settings::{Access, HeaderOperations, RouteSettings};
 use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
-use crate::limit::{Limits, Rate};
+use crate::limit::Rate;
 
 /// What stands between a client and the upstream on a route.
 #[derive(Clone, Debug)]
@@ -14,6 +15,7 @@ pub(super) struct Protection {
     require: BTreeMap<String, ClaimRule>,
     scopes: Vec<String>,
     step_up: Option<String>,
+    requires_device: bool,
     origins: Vec<AllowedOrigin>,
     rate_per_client: Rate,
     rate_per_user: Rate,
@@ -23,13 +25,14 @@ pub(super) struct Protection {
 
 impl Protection {
     /// That of a route.
-    pub(super) fn new(settings: &RouteSettings, limits: &Limits) -> Self {
-        let body_size = settings.body_size.or(limits.body_size);
+    pub(super) fn new(settings: &RouteSettings, config: &RouteTableSettings<'_>) -> Self {
+        let body_size = settings.body_size.or(config.limits.body_size);
         Self {
             access: settings.auth,
             require: settings.require.clone(),
             scopes: settings.scopes.clone(),
             step_up: settings.step_up.clone(),
+            requires_device: settings.requires_device(config.device_bound),
             origins: settings.allowed_origins.clone(),
             rate_per_client: settings.rate_per_client,
             rate_per_user: settings.rate_per_user,
@@ -49,6 +52,7 @@ impl Protection {
             && other.require.iter().all(rule)
             && other.scopes.iter().all(|scope| self.scopes.contains(scope))
             && (other.step_up.is_none() || self.step_up == other.step_up)
+            && self.requires_device >= other.requires_device
             && self.origins.iter().all(|one| other.origins.contains(one))
             && rates
                 .iter()

@@ -11,6 +11,7 @@ use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
+use crate::session::settings::DeviceBound;
 use crate::text_schema::{DurationText, SizeText};
 
 mod challenge;
@@ -76,6 +77,10 @@ pub struct RouteSettings {
     /// A scope from `step_up.scopes` for which requests must present an elevated token.
     #[serde(default)]
     pub step_up: Option<String>,
+    /// Require a session that is bound to a key of the browser's device: `true` or `required`; `false`
+    /// to accept others, too. By default, what `session.device_bound` says.
+    #[serde(default)]
+    pub device_bound: Option<DeviceBound>,
     /// The name of the upstream.
     pub upstream: String,
     /// The `aud` of the session tokens that this route's upstream gets, instead of
@@ -152,6 +157,17 @@ pub struct RouteSettings {
     /// that make up such an answer stay as they are.
     #[serde(default)]
     pub response_headers_on_refusals: bool,
+}
+
+impl RouteSettings {
+    /// Whether it requires a session that is bound to a device, where the configuration's sessions
+    /// are bound as `session` says.
+    pub fn requires_device(&self, session: DeviceBound) -> bool {
+        match self.device_bound {
+            Some(own) => own.is_on(),
+            None => session == DeviceBound::Required && self.auth == Access::Required,
+        }
+    }
 }
 
 /// Who has access to a route.

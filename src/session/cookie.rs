@@ -1,5 +1,8 @@
 //! The gateway's session cookie: an opaque value that refers to a session. The store has only its
 //! hash.
+//!
+//! The cookie of a session that is bound to a device says itself until when it counts. Nobody can
+//! change that, since the hash is of the whole value.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -11,7 +14,7 @@ use http::HeaderValue;
 use crate::clock::UnixTime;
 use crate::store::Digest;
 
-/// 256 random bits, in base64url.
+/// 256 random bits in base64url, and the end of a bound one.
 #[derive(Clone)]
 pub struct CookieValue(String);
 
@@ -21,6 +24,16 @@ impl CookieValue {
         let mut bits = [0; 32];
         rand::fill(&mut bits).ok()?;
         Some(Self(URL_SAFE_NO_PAD.encode(bits)))
+    }
+
+    /// One of a device-bound session, which counts until `until`. `None`: the system has no
+    /// randomness.
+    pub fn generate_bound(until: UnixTime) -> Option<Self> {
+        let mut bytes = [0; RANDOM + TIME];
+        let (bits, end) = bytes.split_at_mut(RANDOM);
+        rand::fill(bits).ok()?;
+        end.copy_from_slice(&until.0.to_be_bytes());
+        Some(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
     /// What the store knows it by.
@@ -47,7 +60,26 @@ pub fn digest(value: &str) -> Digest {
 
 /// Whether a presented value can be one of ours, and not a token.
 pub fn is_opaque(value: &str) -> bool {
-    value.len() == LENGTH && !value.contains('.')
+    [LENGTH, BOUND_LENGTH].contains(&value.len()) && !value.contains('.')
+}
+
+/// Until when a presented value counts, if it is the cookie of a device-bound session.
+pub fn bound_until(value: &str) -> Option<UnixTime> {
+    if value.len() != BOUND_LENGTH {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let end = bytes.get(RANDOM..)?.try_into().ok()?;
+    Some(UnixTime(u64::from_be_bytes(end)))
+}
+
+/// The attributes of the cookie called `name` for one host, but for its time, as Device Bound Session Credentials
+/// describe a cookie.
+pub fn attributes(name: &str) -> &'static str {
+    match is_secure(name) {
+        true => "Path=/; Secure; HttpOnly; SameSite=Lax",
+        false => "Path=/; HttpOnly; SameSite=Lax",
+    }
 }
 
 /// What the cookie is called, and which hosts it is for.
@@ -79,8 +111,7 @@ fn field(place: CookiePlace<'_>, value: &str, max_age: Duration) -> HeaderValue 
     let CookiePlace { name, domain } = place;
     let mut cookie = Cookie::build((name, value))
         .path("/")
-        // The prefixes demand it (RFC 6265bis section 4.1.3); without one there is plain http.
-        .secure(name.starts_with("__"))
+        .secure(is_secure(name))
         .http_only(true)
         .same_site(SameSite::Lax)
         .max_age(max_age);
@@ -94,8 +125,17 @@ fn field(place: CookiePlace<'_>, value: &str, max_age: Duration) -> HeaderValue 
     field
 }
 
+/// The prefixes demand it (RFC 6265bis section 4.1.3); without one there is plain http.
+fn is_secure(name: &str) -> bool {
+    name.starts_with("__")
+}
+
+const RANDOM: usize = 32;
+const TIME: usize = 8;
 /// Of 32 bytes in base64url without padding.
 const LENGTH: usize = 43;
+/// Of 40 bytes.
+const BOUND_LENGTH: usize = 54;
 
 #[cfg(test)]
 mod tests {
@@ -111,6 +151,34 @@ mod tests {
         assert_ne!(one.digest(), two.digest());
         assert_eq!(one.digest(), digest(one.expose()));
         assert!(!format!("{one:?}").contains(one.expose()));
+    }
+
+    #[test]
+    fn a_bound_value_says_its_end() {
+        let until = UnixTime(1_800_000_000);
+        let bound = CookieValue::generate_bound(until).unwrap();
+        assert!(is_opaque(bound.expose()));
+        assert_eq!(bound_until(bound.expose()), Some(until));
+        let other = CookieValue::generate_bound(until).unwrap();
+        assert_ne!(bound.digest(), other.digest());
+        let lasting = CookieValue::generate().unwrap();
+        assert_eq!(bound_until(lasting.expose()), None);
+        assert_eq!(bound_until(&"!".repeat(BOUND_LENGTH)), None);
+    }
+
+    #[test]
+    fn attributes_are_those_of_the_cookie() {
+        let value = CookieValue::generate().unwrap();
+        for name in ["__Host-vestibule", "vestibule"] {
+            let place = CookiePlace { name, domain: None };
+            let field = set(place, &value, UnixTime(100), UnixTime(160));
+            let field = field.to_str().unwrap();
+            for attribute in attributes(name).split("; ") {
+                assert!(field.contains(&format!("; {attribute}")), "{field}");
+            }
+            let (all, named) = (field.matches(';'), attributes(name).matches(';'));
+            assert_eq!(all.count(), named.count() + 2, "only Max-Age beside them");
+        }
     }
 
     #[test]

@@ -40,6 +40,18 @@ impl SidKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
+    /// 32 secret bytes for another purpose, the same wherever this key is.
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        // Its first byte is none of those of a session id's message.
+        let tag = hmac::sign(&self.0, &[b"d", purpose.as_bytes()].concat());
+        let mut secret = [0; 32];
+        // An HMAC-SHA256 tag is 32 bytes, so the zip fills all of them.
+        for (to, from) in secret.iter_mut().zip(tag.as_ref()) {
+            *to = *from;
+        }
+        secret
+    }
+
     /// The session id of a login: HMAC-SHA256 over its length-prefixed parts, as a UUIDv8
     /// (RFC 9562 section 5.8).
     pub fn sid(&self, login: &Login<'_>) -> Uuid {

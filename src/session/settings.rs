@@ -35,6 +35,15 @@ pub struct SessionSettings {
     /// Give browsers that signed in with an issuer's cookie a session cookie of the gateway.
     /// `{domain: example.com}` sets it for all hosts of that domain.
     pub cookie: CookieSetting,
+    /// Bind these sessions to a key of the browser's device, by Device Bound Session Credentials:
+    /// `true` where the browser can; `required` to refuse other sessions on all routes that do not
+    /// say `device_bound: false`. Requires `cookie: true`.
+    pub device_bound: DeviceBound,
+    /// How long the session cookie of a bound session lasts until the browser has to prove the key
+    /// again.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub device_bound_ttl: Duration,
     /// The maximum lifetime of one session token, within its session.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
@@ -64,6 +73,49 @@ pub struct SessionSettings {
     /// the newest first; older ones still decrypt. If empty, signing keys are not encrypted.
     #[schemars(extend("x-restart" = true))]
     pub key_encryption_keys: Vec<Secret>,
+}
+
+/// Whether sessions are bound to a key of the browser's device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(from = "RawDeviceBound")]
+pub enum DeviceBound {
+    /// They are not.
+    #[default]
+    Off,
+    /// Those of browsers that can do it are.
+    Offered,
+    /// So they are, and routes refuse other sessions unless they say otherwise.
+    Required,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected `true`, `false` or `required`")]
+enum RawDeviceBound {
+    Switch(bool),
+    Word(RequiredWord),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequiredWord {
+    Required,
+}
+
+impl DeviceBound {
+    /// Whether any are.
+    pub fn is_on(self) -> bool {
+        self != Self::Off
+    }
+}
+
+impl From<RawDeviceBound> for DeviceBound {
+    fn from(raw: RawDeviceBound) -> Self {
+        match raw {
+            RawDeviceBound::Switch(false) => Self::Off,
+            RawDeviceBound::Switch(true) => Self::Offered,
+            RawDeviceBound::Word(RequiredWord::Required) => Self::Required,
+        }
+    }
 }
 
 /// The lifecycle of the signing keys.
@@ -114,6 +166,8 @@ impl Default for SessionSettings {
             revocation_max_staleness: None,
             max_sessions_per_user: None,
             cookie: CookieSetting::Off,
+            device_bound: DeviceBound::Off,
+            device_bound_ttl: Duration::from_secs(10 * 60),
             token_ttl: Duration::from_secs(2 * 3600),
             audience: None,
             scopes: Vec::new(),

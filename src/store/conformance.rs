@@ -14,6 +14,7 @@ use super::{
 use crate::clock::UnixTime;
 
 mod administration;
+mod device;
 mod email;
 mod ending;
 mod keys;
@@ -99,6 +100,8 @@ cases![
     ending::sessions_under_a_signing_key_end_together,
     ending::the_oldest_session_makes_room,
     ending::activity_is_written_down,
+    device::a_session_is_bound_once,
+    device::an_ended_session_is_not_bound,
     ending::a_cookie_stands_for_a_session_until_its_time,
     ledger::every_end_is_a_change,
     ledger::an_id_is_spent_once,

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::operations::operations;
 use super::{
-    Activity, AuditRecord, Changes, Description, Digest, End, Exported, Ledger, Maintenance,
-    NewUser, Once, Page, PageRequest, Position, RevocationReason, RevocationScope, SessionRecord,
-    Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError,
-    Swept, Use, Used, User, UserFilter, Users,
+    Activity, AuditRecord, Changes, Description, DeviceBinding, Digest, End, Exported, Ledger,
+    Maintenance, NewUser, Once, Page, PageRequest, Position, RevocationReason, RevocationScope,
+    SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store,
+    StoreError, Swept, Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 

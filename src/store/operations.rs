@@ -23,6 +23,7 @@ macro_rules! operations {
                 fn end_once(once: Once, end: Option<End>, at: UnixTime) -> bool;
                 fn touch(activities: Vec<Activity>) -> ();
                 fn put_session_alias(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
+                fn bind_session(sid: Uuid, device: DeviceBinding) -> bool;
                 fn session_alias(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
             }
             SigningKeys [] {

@@ -16,7 +16,8 @@ pub use ledger::{
 pub use profile::{LONGEST_FIELD, Profile};
 pub(in crate::store) use session::is_before;
 pub use session::{
-    Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims, SessionRecord,
+    DeviceBinding, Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims,
+    SessionRecord,
 };
 pub use signing_algorithm::SigningAlgorithm;
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};

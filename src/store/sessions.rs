@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Digest, Once, Page, PageRequest, RevocationReason, RevocationScope, SessionRecord, StoreError,
+    DeviceBinding, Digest, Once, Page, PageRequest, RevocationReason, RevocationScope,
+    SessionRecord, StoreError,
 };
 use crate::clock::UnixTime;
 
@@ -56,6 +57,9 @@ pub trait Sessions {
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError>;
+
+    /// Binds a session to a device's key, if it has not ended and is not bound. False: it has, or is.
+    async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError>;
 
     /// The session that a cookie stands for at the time `now`, ended or not.
     async fn session_alias(

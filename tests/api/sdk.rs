@@ -495,7 +495,7 @@ async fn the_keys_are_found_where_the_platforms_recipes_look() {
 /// A site, and a page that may call its API.
 pub struct Sdk {
     pub site: TestGateway,
-    environment: String,
+    pub environment: String,
 }
 
 impl Sdk {

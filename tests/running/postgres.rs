@@ -20,6 +20,8 @@ use crate::support::{
 #[allow(dead_code, reason = "shared with the tests of the store")]
 pub(crate) mod server;
 
+mod device_bound;
+
 use server::Server;
 
 #[tokio::test]

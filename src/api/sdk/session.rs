@@ -13,7 +13,7 @@ use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, device, example, refusals, sign_in};
 use crate::api::caller::Holder;
 use crate::api::{ApiState, Caller};
-use crate::credential::{self, Credential};
+use crate::credential::{self, Credential, Source};
 use crate::exchange::{Account, Exchange, Session};
 use crate::rejection::{Code, Rejection};
 use crate::session::minter::SessionTokenClaims;
@@ -56,7 +56,7 @@ pub async fn refresh(
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.account(&session).await?;
-    let terms = terms_of(&api, &credential, &session, &account)?;
+    let terms = terms_of(&api, &headers, &credential, &session, &account)?;
     if let Some(proof) = proof {
         api.limits.refresh_of(session.user())?;
         proof.use_up(&api).await?;
@@ -71,21 +71,33 @@ pub async fn refresh(
 /// An external token signs in; only a session token has terms to keep.
 pub fn terms_of(
     api: &ApiState,
+    headers: &HeaderMap,
     credential: &Credential<'_>,
     session: &Session,
     account: &Account,
 ) -> Result<Terms, Rejection> {
-    let old = api
-        .exchange
-        .minter()
-        .read_past(credential.token.expose())
-        .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))?;
-    Ok(Terms {
-        audience: Some(old.aud),
+    let own = Terms {
         scopes: Some(Arc::clone(session.scopes())),
-        session_public_key: old.session_public_key,
         ..Terms::until(account.session.expires_at)
-    })
+    };
+    // The token of a device-bound session is in the browser no more, and that of one which may yet be
+    // bound is next to the session's cookie.
+    let is_cookie = credential.source == Source::SessionCookie;
+    let next_to_it = credential::sdk_cookie(headers, &api.settings.token_sources)?;
+    let next_to_it = next_to_it.filter(|_| is_cookie);
+    let token = next_to_it.as_ref().unwrap_or(credential).token.expose();
+    match api.exchange.minter().read_past(token) {
+        Ok(old) if old.sid == session.sid() => Ok(Terms {
+            audience: Some(old.aud),
+            session_public_key: old.session_public_key,
+            ..own
+        }),
+        _ if is_cookie && session.is_device_bound() => Ok(Terms {
+            audience: api.settings.page(headers).map(str::to_owned),
+            ..own
+        }),
+        _ => Err(Rejection::new(Code::TokenInvalid, "not_a_session_token")),
+    }
 }
 
 /// The signed-in user.

@@ -13,6 +13,7 @@ use super::device::Proof;
 use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, body, device, example, refusals};
+use crate::api::device_bound;
 use crate::api::{ApiState, Caller};
 use crate::credential;
 use crate::exchange::{Account, Granted};
@@ -65,7 +66,10 @@ pub async fn sign_in(
     }
     let session_public_key = device::session_key(request.session_public_key, &headers)?;
     let credential = match &request.jwt {
-        Some(jwt) => settings.token_sources.given(jwt).map(Some),
+        Some(jwt) => settings
+            .token_sources
+            .given(jwt)
+            .map(|given| Some(given.with_session_cookie(&headers, &settings.token_sources))),
         None => credential::find_in_issuers_cookies(&headers, &settings.token_sources),
     };
     let credential = credential
@@ -90,10 +94,15 @@ pub async fn sign_in(
         new_user: user_created,
         not_after: token_end,
     };
-    answer(&api, &account, &terms)
+    let mut response = answer(&api, &account, &terms)?;
+    if settings.sdk.sets_cookie {
+        device_bound::add_offer(&api, &account.session, response.headers_mut()).await;
+    }
+    Ok(response)
 }
 
-/// The session token and the user, the token in the cookie where it belongs there.
+/// The session token and the user, the token in the cookie where it belongs there. The browser of a
+/// device-bound session has a cookie already, and gets no other.
 pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Response, SdkError> {
     answer_with(api, account, terms, None)
 }
@@ -119,6 +128,10 @@ pub fn answer_with(
         jwt: None,
         next_view,
     };
+    if api.settings.sdk.sets_cookie && api.exchange.is_device_bound(&account.session) {
+        response.expires_at = account.session.expires_at;
+        return Ok(Json(response).into_response());
+    }
     if api.settings.sdk.sets_cookie {
         let field = api
             .settings

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
-use super::{issuers, listeners, loops, routes, telemetry};
+use super::{device_bound, issuers, listeners, loops, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::positions::member;
@@ -24,6 +24,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(routes::diagnostics(config));
     found.extend(session(config));
     found.extend(cookie_domains(config));
+    found.extend(device_bound::diagnostics(config));
     found.extend(linking(config));
     found.extend(sdk(config));
     found.extend(session_scopes(config));

@@ -185,6 +185,7 @@ fn session(user_id: Uuid, iss: &str, opened_after: u64) -> SessionRecord {
         client_address: None,
         user_agent: None,
         claims: None,
+        device: None,
     }
 }
 

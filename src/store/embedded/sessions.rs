@@ -12,8 +12,9 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, End, Ended, NotBefore, Once, Page, PageRequest, RevocationReason,
-    RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, NotBefore, Once, Page, PageRequest,
+    RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord,
+    StoreError, User,
 };
 
 #[async_trait]
@@ -101,6 +102,12 @@ impl Sessions for Embedded {
             .await
     }
 
+    async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |tx| bind(tx, sid, device.clone()))
+            .await
+    }
+
     async fn session_alias(
         &self,
         cookie: Digest,
@@ -178,6 +185,23 @@ fn end(
     )?;
     record_change(tx, at, ChangeKind::SessionEnded(sid))?;
     Ok(known.then_some(new))
+}
+
+fn bind(tx: &mut Transaction<'_>, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError> {
+    let old: Option<SessionRecord> = record(tx, Table::Sessions, sid.as_bytes())?;
+    let Some(old) = old else { return Ok(false) };
+    if old.device.is_some() || marked(tx, old.clone())?.ended.is_some() {
+        return Ok(false);
+    }
+    let (user, at) = (old.user_id, device.bound_at);
+    let new = SessionRecord {
+        device: Some(device),
+        ..old.clone()
+    };
+    let old = Some(old);
+    put_session(tx, &Replaced { old, new })?;
+    record_change(tx, at, ChangeKind::UserChanged(user))?;
+    Ok(true)
 }
 
 fn touch(tx: &mut Transaction<'_>, &Activity { sid, at }: &Activity) -> Result<(), StoreError> {

@@ -13,8 +13,9 @@ use super::row::{SESSION, encoded, put_mark, put_session, record, record_change,
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, Digest, End, Ended, NotBefore, Once, Page, PageRequest, RevocationReason,
-    RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord, StoreError, User,
+    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, NotBefore, Once, Page, PageRequest,
+    RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord,
+    StoreError, User,
 };
 
 #[async_trait]
@@ -93,6 +94,13 @@ impl Sessions for Postgres {
             (cookie, SessionAlias { sid, until }),
             |tx, (cookie, row)| Box::pin(put_cookie(tx, *cookie, row)),
         )
+        .await
+    }
+
+    async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError> {
+        self.write((sid, device), |tx, (sid, device)| {
+            Box::pin(bind(tx, *sid, device))
+        })
         .await
     }
 
@@ -253,6 +261,26 @@ async fn end(
     .await?;
     record_change(tx, at, ChangeKind::SessionEnded(sid)).await?;
     Ok(known.then_some(new))
+}
+
+async fn bind(tx: &Tx<'_>, sid: Uuid, device: &DeviceBinding) -> Result<bool, Failure> {
+    let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1 FOR UPDATE");
+    let found = rows(tx.on(), &sql, &[&sid]).await?;
+    let Some(old) = found.first().map(session).transpose()? else {
+        return Ok(false);
+    };
+    if old.device.is_some() || old.ended.is_some() {
+        return Ok(false);
+    }
+    let user = old.user_id;
+    let new = SessionRecord {
+        device: Some(device.clone()),
+        ..old.clone()
+    };
+    let old = Some(old);
+    put_session(tx, &Replaced { old, new }).await?;
+    record_change(tx, device.bound_at, ChangeKind::UserChanged(user)).await?;
+    Ok(true)
 }
 
 async fn touch(tx: &Tx<'_>, activities: &[Activity]) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::claims::KnownClaims;
 use crate::clock::UnixTime;
+use crate::device_bound::DeviceKey;
 
 /// One login of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,18 @@ pub struct SessionRecord {
     /// claims are unknown.
     #[serde(default)]
     pub claims: Option<SessionClaims>,
+    /// The key of a browser's device that the session is bound to. Set once, never taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceBinding>,
+}
+
+/// That a session is bound to a key of a browser's device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceBinding {
+    /// The key.
+    pub key: DeviceKey,
+    /// When the browser proved it.
+    pub bound_at: UnixTime,
 }
 
 /// The claims of an external token that its session keeps.
@@ -131,6 +144,7 @@ impl SessionRecord {
             client_address: None,
             user_agent: None,
             claims: None,
+            device: None,
         }
     }
 }

@@ -326,6 +326,7 @@ fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
             seen_after: sequence,
             ..request.claims.clone()
         }),
+        device: None,
     }
 }
 

@@ -1,0 +1,232 @@
+//! Sessions that are bound to a key of the browser's device.
+//!
+//! The first key that is proven for a session binds it; no other replaces it. From then on the
+//! session's cookie lasts minutes and is renewed by a proof. What was a credential before counts for
+//! as long as that first cookie, and an external token of the login only with a cookie that counts.
+//! A proof that fails takes nothing away from whoever has the key.
+
+use tracing::info;
+use uuid::Uuid;
+
+use super::digest::TokenDigest;
+use super::{Exchange, Session};
+use crate::clock::UnixTime;
+use crate::credential::Credential;
+use crate::device_bound::{Proof, ProofError, Purpose};
+use crate::identity::Client;
+use crate::rejection::{Code, Rejection};
+use crate::session::cookie::CookieValue;
+use crate::store::{DeviceBinding, SessionRecord};
+
+/// A cookie for a bound session.
+#[derive(Clone, Debug)]
+pub struct BoundCookie {
+    /// Its value.
+    pub value: CookieValue,
+    /// Until when it counts.
+    pub until: UnixTime,
+}
+
+/// Why a bound session's cookie is not renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshRefusal {
+    /// The challenge is unknown, used up or too old, and another one may be signed.
+    Challenge(&'static str),
+    /// The key is another one, the session is over or not bound, or the store did not answer.
+    Refused(Rejection),
+}
+
+impl From<Rejection> for RefreshRefusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+impl RefreshRefusal {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Challenge(reason) => reason,
+            Self::Refused(rejection) => rejection.reason,
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether sessions are bound to devices.
+    pub fn binds_devices(&self) -> bool {
+        self.settings.device_bound.is_on()
+    }
+
+    /// Whether a session is bound to a device.
+    pub fn is_device_bound(&self, record: &SessionRecord) -> bool {
+        self.settings.alone_until(record).is_some()
+    }
+
+    /// What a browser signs to prove that it holds a key now.
+    ///
+    /// # Errors
+    ///
+    /// There is no randomness.
+    pub fn device_challenge(&self, purpose: Purpose, sid: Uuid) -> Result<String, Rejection> {
+        let challenge = self.shared.challenges.issue(purpose, sid, UnixTime::now());
+        challenge.map_err(|_| Rejection::new(Code::Internal, "random_failed"))
+    }
+
+    /// Whether a proof is for the registration of a key for this session, and in time.
+    pub fn registers(&self, proof: &Proof, sid: Uuid) -> bool {
+        self.challenge_end(proof, Purpose::Registration, sid)
+            .is_some()
+    }
+
+    /// Binds a session to the key of a proof, and opens the first cookie of the bound session.
+    ///
+    /// # Errors
+    ///
+    /// The challenge is not for this, the key did not sign, the session is bound already or over, or
+    /// the store did not answer.
+    pub async fn register_device(
+        &self,
+        proof: &Proof,
+        session: &Session,
+    ) -> Result<BoundCookie, Rejection> {
+        let outcome = self.try_register(proof, session).await;
+        let refused = outcome.as_ref().err().map(|rejection| rejection.reason);
+        self.count_proof(refused.unwrap_or("registered"));
+        outcome
+    }
+
+    /// Renews the cookie of a bound session by a proof.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub async fn refresh_device(
+        &self,
+        proof: &Proof,
+        sid: Uuid,
+    ) -> Result<BoundCookie, RefreshRefusal> {
+        let outcome = self.try_refresh(proof, sid).await;
+        let refused = outcome.as_ref().err().map(RefreshRefusal::reason);
+        self.count_proof(refused.unwrap_or("refreshed"));
+        outcome
+    }
+
+    /// Whether an external token of a bound session came with a cookie of that session.
+    ///
+    /// # Errors
+    ///
+    /// It did not, or the store did not answer.
+    pub(super) async fn check_cookie_of(
+        &self,
+        sid: Uuid,
+        credential: &Credential<'_>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        let missing = || Rejection::new(Code::LoginRequired, "device_cookie_missing");
+        let value = credential.session_cookie.clone().ok_or_else(missing)?;
+        let cookie = Credential::of_session_cookie(value);
+        if !self.is_cookie(&cookie) {
+            return Err(missing());
+        }
+        let digest = TokenDigest::of_cookie(cookie.token.expose());
+        let held = match self.shared.sessions.get(&digest, now, self.version) {
+            Some(held) => Ok(held),
+            // In a box, so that requests without a bound session do not hold room for it.
+            None => Box::pin(self.on_miss(&cookie, digest, Client::default(), now)).await,
+        };
+        match held {
+            Ok(held) if held.sid() == sid => Ok(()),
+            Err(rejection) if rejection.code == Code::Unavailable => Err(rejection),
+            _ => Err(missing()),
+        }
+    }
+
+    async fn try_register(
+        &self,
+        proof: &Proof,
+        session: &Session,
+    ) -> Result<BoundCookie, Rejection> {
+        if !self.registers(proof, session.sid()) {
+            return Err(Rejection::new(Code::Forbidden, "device_challenge_invalid"));
+        }
+        let key = proof.introduced_key()?.clone();
+        let now = UnixTime::now();
+        let thumbprint = key.thumbprint();
+        // Before the binding, which cannot be taken back.
+        let cookie = self.bound_cookie(session.sid(), session.expires_at(), now);
+        let cookie = cookie.await?;
+        let device = DeviceBinding { key, bound_at: now };
+        let bound = self.shared.store.bind_session(session.sid(), device).await;
+        if !bound.map_err(|error| self.store_failed(&error))? {
+            return Err(Rejection::new(Code::Forbidden, "device_bound_already"));
+        }
+        // Here at once; other gateways hear of it by the store's changes.
+        self.shared.registry.revise_user(session.user());
+        info!(sid = %session.sid(), key = thumbprint, "session bound to a device");
+        Ok(cookie)
+    }
+
+    async fn try_refresh(&self, proof: &Proof, sid: Uuid) -> Result<BoundCookie, RefreshRefusal> {
+        let now = UnixTime::now();
+        let end = self.challenge_end(proof, Purpose::Refresh, sid);
+        let end = end.ok_or(RefreshRefusal::Challenge("device_challenge_invalid"))?;
+        let (record, _) = self.live_session(sid, now).await?;
+        self.check_device(proof, &record)?;
+        // What refuses every request of the session ends it for the browser, too.
+        let over = |rejection: Rejection| match rejection.code {
+            Code::Forbidden => Rejection::new(Code::LoginRequired, rejection.reason),
+            _ => rejection,
+        };
+        self.user_of(&record).await.map_err(over)?;
+        self.issuer_in_force(&record.iss)?;
+        let scope = "device challenge";
+        if !self.use_once(scope, proof.challenge(), end).await? {
+            return Err(RefreshRefusal::Challenge("device_challenge_spent"));
+        }
+        Ok(self.bound_cookie(sid, record.expires_at, now).await?)
+    }
+
+    fn check_device(&self, proof: &Proof, record: &SessionRecord) -> Result<(), Rejection> {
+        match &record.device {
+            Some(DeviceBinding { key, .. }) => Ok(proof.check(key)?),
+            None => Err(Rejection::new(Code::LoginRequired, "device_not_bound")),
+        }
+    }
+
+    async fn bound_cookie(
+        &self,
+        sid: Uuid,
+        session_end: UnixTime,
+        now: UnixTime,
+    ) -> Result<BoundCookie, Rejection> {
+        let until = now.plus(self.settings.device_bound_ttl).min(session_end);
+        let value = CookieValue::generate_bound(until)
+            .ok_or_else(|| Rejection::new(Code::Internal, "random_failed"))?;
+        let store = &self.shared.store;
+        let kept = store.put_session_alias(value.digest(), sid, until).await;
+        kept.map_err(|error| self.store_failed(&error))?;
+        Ok(BoundCookie { value, until })
+    }
+
+    fn challenge_end(&self, proof: &Proof, purpose: Purpose, sid: Uuid) -> Option<UnixTime> {
+        let challenges = &self.shared.challenges;
+        challenges.end_of(proof.challenge(), purpose, sid, UnixTime::now())
+    }
+
+    fn count_proof(&self, result: &'static str) {
+        let proofs = &self.shared.metrics.device_proofs;
+        proofs.with_label_values(&[result]).inc();
+    }
+}
+
+impl From<ProofError> for Rejection {
+    fn from(error: ProofError) -> Self {
+        let reason = match error {
+            ProofError::Malformed | ProofError::WrongKind => "device_proof_malformed",
+            ProofError::Key(_) => "device_key_unfit",
+            ProofError::KeyMissing => "device_key_missing",
+            ProofError::Signature => "device_key_other",
+        };
+        Self::new(Code::Forbidden, reason)
+    }
+}
