@@ -7,7 +7,7 @@
 //! in all of them, or to one that asks for no less than the others where servers are known to take
 //! different spellings for one (`route/loose.rs`); looking that up is left to paths that have any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,6 @@ use http::{Method, StatusCode};
 use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
-use crate::canonical::path::Reading;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathError, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::{Limiter, Limits};
@@ -26,11 +25,13 @@ use crate::upstream::Upstream;
 
 pub mod header_operations;
 mod loose;
+pub mod lowered;
 pub mod methods;
 mod protection;
 mod rates;
 pub mod settings;
 mod tree;
+mod view;
 
 pub use methods::Methods;
 
@@ -39,7 +40,7 @@ use loose::Looseness;
 use protection::Protection;
 use rates::Rates;
 use settings::{Access, Challenge, LoginUrl, QueryTokens, RouteSettings};
-use tree::{Tree, by_key, by_key_or_insert};
+use view::{Placed, View};
 
 /// Where a request goes, and who may pass.
 #[derive(Debug)]
@@ -91,6 +92,7 @@ pub struct Route {
     pub decides_by_method: bool,
     /// What becomes of a query that carries a token.
     pub query_tokens: QueryTokens,
+    listeners: Vec<Box<str>>,
     allows_escaped_slash: bool,
     allows_empty_segments: bool,
     protection: Protection,
@@ -99,6 +101,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether it is served at the listener of that name.
+    pub fn serves(&self, listener: &str) -> bool {
+        self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener)
+    }
+
     /// Whether a bearer token in `Authorization` is a credential for the gateway.
     pub fn takes_bearer(&self) -> bool {
         self.access != Access::None && self.authorization == AuthorizationField::Read
@@ -161,13 +168,12 @@ pub struct RouteTableSettings<'a> {
 /// All routes of a configuration.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    /// By lower-case host name, sorted.
-    hosts: Vec<(Box<[u8]>, Tree)>,
-    /// By what follows `*.`, sorted.
-    wildcards: Vec<(Box<[u8]>, Tree)>,
-    any_host: Tree,
-    /// Whether a path is configured that folding changes, so that a plain one may be taken for it.
-    has_folded_paths: bool,
+    /// In the order of the configuration.
+    routes: Vec<Arc<Route>>,
+    /// For the listeners that some route names, by their names.
+    named: Vec<(Box<str>, View)>,
+    /// For all others.
+    rest: View,
     rates: Rates,
 }
 
@@ -195,6 +201,7 @@ impl RouteTable {
         };
         let reserved = prefix(config.api_prefix)?;
         let mut table = Self::default();
+        let mut placed = Vec::with_capacity(config.routes.len());
         for settings in config.routes {
             let path = prefix(&settings.path)?;
             if reserved.covers(&path) {
@@ -272,6 +279,11 @@ impl RouteTable {
                 names_host: settings.host.is_some(),
                 decides_by_method: decides_by_method(settings, config.routes),
                 query_tokens: settings.query_tokens,
+                listeners: settings
+                    .listeners
+                    .iter()
+                    .map(|name| name.as_str().into())
+                    .collect(),
                 allows_escaped_slash: settings.allow_encoded_slash,
                 allows_empty_segments: settings.allow_empty_segments,
                 protection: Protection::new(settings, config),
@@ -282,163 +294,49 @@ impl RouteTable {
                 true => Methods::ANY,
                 false => Methods::new(&settings.methods),
             };
-            table
-                .tree_of(settings)?
-                .insert(&path, settings.exact, methods, Arc::clone(&route))
-                .map_err(|other| {
-                    RouteTableError::Ambiguous(Arc::clone(&other.name), Arc::clone(&route.name))
-                })?;
+            placed.push(Placed {
+                settings,
+                path,
+                methods,
+                route,
+            });
         }
-        let has_folded_paths = table.trees().any(Tree::has_folded_paths);
-        table.has_folded_paths = has_folded_paths;
+        table.routes = placed.iter().map(|one| Arc::clone(&one.route)).collect();
+        let named = config.routes.iter().flat_map(|route| &route.listeners);
+        for listener in named.collect::<BTreeSet<_>>() {
+            let view = View::new(&placed, listener)?;
+            table.named.push((listener.as_str().into(), view));
+        }
+        table.rest = View::new(&placed, "")?;
         Ok(table)
     }
 
-    /// The route of a request.
+    /// The route of a request at a listener that no route names.
     pub fn find(
         &self,
         host: &Host<'_>,
         path: &CanonicalPath<'_>,
         method: &Method,
     ) -> Result<&Arc<Route>, RouteMiss> {
-        let mut readings = path.readings();
-        let found = self.find_reading(host, path, method, Reading::PLAIN);
-        let agrees = |reading| match (&found, self.find_reading(host, path, method, reading)) {
-            (Ok(found), Ok(other)) => Arc::ptr_eq(found, other),
-            (found, other) => found.is_err() && other.is_err(),
-        };
-        if !readings.all(agrees) {
-            return Err(RouteMiss::Ambiguous);
-        }
-        let allows = |route: &&Arc<Route>| route.allows_empty_segments;
-        if path.has_empty_segment() && !found.as_ref().is_ok_and(allows) {
-            return Err(RouteMiss::EmptySegment);
-        }
-        let allows = |route: &&Arc<Route>| route.allows_escaped_slash;
-        if path.has_escaped_slash() && !found.as_ref().is_ok_and(allows) {
-            return Err(RouteMiss::EscapedSlash);
-        }
-        if let Ok(route) = found
-            && (!path.is_plain() || self.has_folded_paths)
-            && let Some(spelling) = self.misread(route, host, path, method)
-        {
-            return Err(RouteMiss::Spelling(spelling));
-        }
-        found
+        self.rest.find("", host, path, method)
     }
 
-    /// In which way the servers of a route may take the path for one that asks for more.
-    fn misread(
+    /// The route of a request at the listener of that name.
+    pub fn find_at(
         &self,
-        route: &Arc<Route>,
+        listener: &str,
         host: &Host<'_>,
         path: &CanonicalPath<'_>,
         method: &Method,
-    ) -> Option<Spelling> {
-        let looseness = route.looseness;
-        let asks_enough = |looseness| self.asks_enough(route, looseness, host, path, method);
-        if asks_enough(looseness) {
-            return None;
-        }
-        let with_suffixes_told_apart = Looseness {
-            suffixes: false,
-            ..looseness
-        };
-        Some(match asks_enough(with_suffixes_told_apart) {
-            true => Spelling::Suffix,
-            false => Spelling::Letters,
-        })
-    }
-
-    /// Whether a route asks for no less than any other that such servers may take the path for.
-    fn asks_enough(
-        &self,
-        route: &Arc<Route>,
-        looseness: Looseness,
-        host: &Host<'_>,
-        path: &CanonicalPath<'_>,
-        method: &Method,
-    ) -> bool {
-        if !looseness.is_any() {
-            return true;
-        }
-        let decoded = path
-            .segments(Reading::PLAIN)
-            .map(|segment| segment.decoded().collect());
-        loose::readings(decoded, looseness).iter().all(|segments| {
-            for tree in self.trees_of(host) {
-                let mut is_found = false;
-                let agrees = tree.all_loose(segments, looseness, method, &mut |choice| {
-                    is_found |= choice.is_some();
-                    match choice {
-                        Some(Ok(other)) => {
-                            Arc::ptr_eq(route, other) || route.protection.covers(&other.protection)
-                        }
-                        // What is served there by other methods alone is protected from this one.
-                        Some(Err(_)) => false,
-                        None => true,
-                    }
-                });
-                if !agrees || is_found {
-                    return agrees;
-                }
-            }
-            true
-        })
-    }
-
-    /// All routes, in no particular order.
-    pub fn routes(&self) -> Vec<&Arc<Route>> {
-        self.trees().flat_map(Tree::routes).collect()
-    }
-
-    fn trees(&self) -> impl Iterator<Item = &Tree> {
-        let named = self.hosts.iter().chain(&self.wildcards);
-        named.map(|(_, tree)| tree).chain([&self.any_host])
-    }
-
-    /// The trees that serve a host, the most specific first.
-    fn trees_of(&self, host: &Host<'_>) -> impl Iterator<Item = &Tree> {
-        let exact = by_key(&self.hosts, host.folded());
-        let wildcards = host
-            .parents()
-            .filter_map(|parent| by_key(&self.wildcards, parent));
-        exact.into_iter().chain(wildcards).chain([&self.any_host])
-    }
-
-    fn find_reading(
-        &self,
-        host: &Host<'_>,
-        path: &CanonicalPath<'_>,
-        method: &Method,
-        reading: Reading,
     ) -> Result<&Arc<Route>, RouteMiss> {
-        let mut is_served = false;
-        let found = self
-            .trees_of(host)
-            .inspect(|tree| is_served |= !tree.is_empty())
-            .find_map(|tree| tree.find(path.segments(reading), method));
-        match found {
-            Some(found) => found.map_err(RouteMiss::Method),
-            None if is_served => Err(RouteMiss::Nowhere),
-            None => Err(RouteMiss::Misdirected),
-        }
+        let named = self.named.iter().find(|(name, _)| **name == *listener);
+        let view = named.map_or(&self.rest, |(_, view)| view);
+        view.find(listener, host, path, method)
     }
 
-    fn tree_of(&mut self, settings: &RouteSettings) -> Result<&mut Tree, RouteTableError> {
-        let Some(text) = &settings.host else {
-            return Ok(&mut self.any_host);
-        };
-        let (hosts, name) = match text.strip_prefix("*.") {
-            Some(parent) => (&mut self.wildcards, parent),
-            None => (&mut self.hosts, text.as_str()),
-        };
-        match Host::parse(name) {
-            Ok(host) if host.port().is_none() => {
-                Ok(by_key_or_insert(hosts, host.folded().collect()))
-            }
-            _ => Err(RouteTableError::Host(text.clone())),
-        }
+    /// All routes, in the order of the configuration.
+    pub fn routes(&self) -> Vec<&Arc<Route>> {
+        self.routes.iter().collect()
     }
 }
 
@@ -491,6 +389,9 @@ pub enum RouteMiss {
     /// The path has `//`, and no route there allows it.
     #[error("the path has an empty segment")]
     EmptySegment,
+    /// What is configured there is served at other listeners.
+    #[error("what is configured for this path is not served at this listener")]
+    OtherListener,
     /// What is configured there serves these methods only.
     #[error("the method is not served here, but {0}")]
     Method(Methods),
@@ -502,6 +403,7 @@ impl From<RouteMiss> for Rejection {
             // RFC 9110 section 15.5.20.
             RouteMiss::Misdirected => Self::new(Code::NotFound, "host_unknown")
                 .with_status(StatusCode::MISDIRECTED_REQUEST),
+            RouteMiss::OtherListener => Self::new(Code::NotFound, "other_listener"),
             RouteMiss::Nowhere => Self::new(Code::NotFound, "no_route"),
             RouteMiss::EscapedSlash => PathError::EscapedSlash.into(),
             RouteMiss::EmptySegment => PathError::EmptySegment.into(),

@@ -12,4 +12,5 @@ pub mod origin;
 pub mod pass_through;
 pub mod rates;
 pub mod request;
+mod route_listeners;
 pub mod route_settings;

@@ -67,6 +67,15 @@ impl Methods {
     }
 }
 
+impl settings::Method {
+    /// The method itself.
+    pub(super) fn to_http(self) -> Method {
+        let name = NAMES.get(self as usize).copied().unwrap_or_default();
+        // Each of the names is a token.
+        Method::from_bytes(name.as_bytes()).unwrap_or_default()
+    }
+}
+
 /// As in `Allow` (RFC 9110 section 10.2.1).
 impl fmt::Display for Methods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -61,6 +61,10 @@ pub struct RouteSettings {
     /// Serve every method except `CONNECT` and `TRACE`, registered or not.
     #[serde(default)]
     pub any_method: bool,
+    /// The names of the listeners that serve it; if empty, all. At other listeners these requests are
+    /// answered 404, also where a shorter path has a route.
+    #[serde(default)]
+    pub listeners: Vec<String>,
     /// Who has access.
     #[serde(default)]
     pub auth: Access,

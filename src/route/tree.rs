@@ -147,23 +147,6 @@ impl Tree {
         };
         choices.insert(methods, route)
     }
-
-    /// All routes.
-    pub(super) fn routes(&self) -> Vec<&Arc<Route>> {
-        let mut found = Vec::new();
-        let mut pending = vec![self];
-        while let Some(node) = pending.pop() {
-            found.extend(
-                node.exact
-                    .0
-                    .iter()
-                    .chain(&node.prefix.0)
-                    .map(|(_, route)| route),
-            );
-            pending.extend(node.children.iter().map(|(_, child)| child));
-        }
-        found
-    }
 }
 
 /// Names of children.

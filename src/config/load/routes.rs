@@ -8,6 +8,7 @@ use super::names::{host_fault, label_fault, path_fault};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
+use crate::listener::Listener;
 use crate::route::settings::{Access, Method, QueryTokens, RouteSettings};
 use crate::session::settings::BASIC;
 
@@ -18,9 +19,17 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut named = HashMap::new();
     for (number, route) in config.routes.iter().enumerate() {
         check_route(number, route, config, &mut found);
-        for method in methods(route) {
+        let listeners = match route.listeners.as_slice() {
+            [] => config.listeners.iter().map(Listener::name).collect(),
+            named => named.to_vec(),
+        };
+        let places = methods(route).into_iter().flat_map(|method| {
+            let listeners = listeners.iter().cloned();
+            listeners.map(move |listener| (method, listener))
+        });
+        for (method, listener) in places {
             let host = route.host.as_ref().map(|host| host.to_ascii_lowercase());
-            let place = (host, &route.path, route.exact, method);
+            let place = (host, &route.path, route.exact, method, listener);
             let first = *served.entry(place).or_insert(number);
             if first != number {
                 let message = format!("matches the same requests as routes[{first}]");
@@ -49,6 +58,19 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
         .map(|host| host.strip_prefix("*.").unwrap_or(host));
     if let Some(fault) = host.and_then(host_fault) {
         found.push(Diagnostic::error(at("host"), fault));
+    }
+    let names: Vec<String> = config.listeners.iter().map(Listener::name).collect();
+    for (position, name) in route.listeners.iter().enumerate() {
+        if !names.contains(name) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            found.push(Diagnostic {
+                hint: choice(name, &names),
+                ..Diagnostic::error(
+                    at(&format!("listeners[{position}]")),
+                    format!("no listener is named `{name}`"),
+                )
+            });
+        }
     }
     if let Some(fault) = path_fault(&route.path) {
         found.push(Diagnostic::error(at("path"), fault));

@@ -1,0 +1,107 @@
+//! What a changed configuration asks less for, or serves no more.
+//!
+//! Both are often meant, and both are what a mistake in the file looks like; so they are named to
+//! whoever reads the log.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+
+use super::settings::RouteSettings;
+use super::{Route, RouteMiss, RouteTable};
+use crate::canonical::{CanonicalPath, Host};
+
+/// Routes of a configuration, built and as they were written.
+#[derive(Clone, Copy, Debug)]
+pub struct Routes<'a> {
+    /// The table.
+    pub table: &'a RouteTable,
+    /// What it was built from.
+    pub settings: &'a [RouteSettings],
+}
+
+/// What became less protected from `before` to `after` at these listeners, in words, by the places
+/// that either names.
+pub fn lowered(before: Routes<'_>, after: Routes<'_>, listeners: &[String]) -> Vec<String> {
+    let named = before.settings.iter().chain(after.settings);
+    let mut found = BTreeSet::new();
+    for settings in named {
+        for place in places(settings) {
+            for listener in listeners {
+                found.extend(place.lowered(listener, before.table, after.table));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// A request that a route is for.
+struct Place {
+    host: String,
+    path: String,
+    method: Method,
+}
+
+/// The requests that tell a route from its neighbours: at its path, and below it.
+fn places(settings: &RouteSettings) -> Vec<Place> {
+    let host = match &settings.host {
+        None => "any.invalid".to_owned(),
+        Some(host) => host.replacen("*.", "any.", 1),
+    };
+    let below = format!("{}/{BELOW}", settings.path.trim_end_matches('/'));
+    let paths = [settings.path.clone(), below];
+    let methods: Vec<Method> = match settings.methods.as_slice() {
+        [] => vec![Method::GET, Method::POST],
+        named => named.iter().map(|method| method.to_http()).collect(),
+    };
+    let is_meant = |path: &&String| !settings.exact || **path == settings.path;
+    let paths = paths.iter().filter(is_meant);
+    paths
+        .flat_map(|path| methods.iter().map(move |method| (path, method)))
+        .map(|(path, method)| Place {
+            host: host.clone(),
+            path: path.clone(),
+            method: method.clone(),
+        })
+        .collect()
+}
+
+impl Place {
+    fn lowered(&self, listener: &str, before: &RouteTable, after: &RouteTable) -> Option<String> {
+        let (earlier, later) = (self.route(listener, before)?, self.route(listener, after)?);
+        if let (Err(RouteMiss::OtherListener), Ok(later)) = (earlier, later) {
+            let route = &later.name;
+            return Some(format!(
+                "the route `{route}` is now served at `{listener}`, too"
+            ));
+        }
+        let earlier = earlier.ok()?;
+        match later {
+            Ok(later) if later.protection.covers(&earlier.protection) => None,
+            Ok(later) if later.name == earlier.name => Some(format!(
+                "the route `{}` asks for less than before",
+                later.name
+            )),
+            Ok(later) => Some(format!(
+                "requests of the route `{}` are now on `{}`, which asks for less",
+                earlier.name, later.name
+            )),
+            Err(_) => Some(format!("the route `{}` is gone", earlier.name)),
+        }
+    }
+
+    /// `None` for a place that no request can be at.
+    fn route<'a>(
+        &self,
+        listener: &str,
+        table: &'a RouteTable,
+    ) -> Option<Result<&'a Route, RouteMiss>> {
+        let host = Host::parse(&self.host).ok()?;
+        let path = CanonicalPath::parse(&self.path).ok()?;
+        let found = table.find_at(listener, &host, &path, &self.method);
+        Some(found.map(AsRef::as_ref))
+    }
+}
+
+/// A name that no route has.
+const BELOW: &str = "vestibule-any-path";
