@@ -169,10 +169,25 @@ pub struct Server {
     /// Reload this file when it changes. With `false`, it is only reloaded on SIGHUP or by an
     /// operator.
     pub reload_on_change: bool,
+    /// How long the file must be left alone before a change is taken up by `reload_on_change`, so
+    /// that no half-written one is. SIGHUP and operators reload it at once.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub reload_quiet_time: Duration,
+    /// How long the gateway continues to serve after SIGTERM while `/ready` is already 503, so that
+    /// load balancers notice before connections are refused. If omitted, the value of `serve
+    /// --shutdown-delay`, which is 0 by default.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<DurationText>")]
+    pub shutdown_delay: Option<Duration>,
     /// How long requests in flight can take to finish after SIGTERM.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub drain_timeout: Duration,
+    /// A path on all public listeners that answers GET with 200 while the gateway serves and with 503
+    /// otherwise, for load balancers that cannot reach the admin listener. It takes precedence over
+    /// routes.
+    pub health_path: Option<String>,
     /// A folder for the socket through which a new process takes over, created with mode 0700. If
     /// omitted, upgrades without a restart are not possible.
     pub runtime_dir: Option<PathBuf>,
@@ -183,7 +198,10 @@ impl Default for Server {
         Self {
             threads: 0,
             reload_on_change: true,
+            reload_quiet_time: Duration::from_secs(5),
+            shutdown_delay: None,
             drain_timeout: Duration::from_secs(30),
+            health_path: None,
             runtime_dir: None,
         }
     }

@@ -27,6 +27,10 @@ pub struct Listener {
     /// TLS; if omitted, the listener is plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// TLS ends right before this plaintext listener, so that its clients come by `https` although
+    /// nobody says so in a field. What peers in `trusted_proxies` say of a request takes precedence.
+    #[serde(default)]
+    pub tls_terminated: bool,
     /// Take the client's address from a PROXY protocol header, version 1 or 2, which every peer in
     /// `trusted_proxies` must then send. Other peers are served under their own address.
     #[serde(default)]

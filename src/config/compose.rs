@@ -190,6 +190,7 @@ impl Config {
             traces: &self.traces,
             trusted_proxies: &self.trusted_proxies,
             forwarded_fields: self.forwarded_fields,
+            health_path: self.server.health_path.as_deref(),
         }
     }
 

@@ -41,4 +41,6 @@ pub struct Settings<'a> {
     pub trusted_proxies: &'a [IpNet],
     /// Which of their fields count.
     pub forwarded_fields: ForwardedFields,
+    /// Where load balancers ask on the public listeners.
+    pub health_path: Option<&'a str>,
 }

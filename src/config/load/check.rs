@@ -4,13 +4,12 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
-use super::{device_bound, issuers, listeners, loops, routes, telemetry};
+use super::{device_bound, issuers, listeners, logins, loops, operators, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
 use crate::limit::Limits;
-use crate::operator::{ADMIN, is_token_name};
 use crate::session::settings::{BASIC, OWN_CLAIMS};
 
 /// Everything that is wrong with a configuration whose types are right.
@@ -18,9 +17,11 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut found = listeners::diagnostics(config);
     found.extend(public_url(config));
     found.extend(own_paths(config));
+    found.extend(health_path(config));
     found.extend(issuers::diagnostics(config));
     found.extend(upstreams(config));
     found.extend(loops::diagnostics(config));
+    found.extend(logins::diagnostics(config));
     found.extend(routes::diagnostics(config));
     found.extend(session(config));
     found.extend(cookie_domains(config));
@@ -33,7 +34,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(clients(config));
     found.extend(forward(config));
     found.extend(limits(&config.limits));
-    found.extend(operators(config));
+    found.extend(operators::diagnostics(config));
     found.extend(telemetry::diagnostics(config));
     found
 }
@@ -78,6 +79,19 @@ fn cookie_domains(config: &Config) -> Vec<Diagnostic> {
         ),
     };
     for_domain.map(fault).collect()
+}
+
+fn health_path(config: &Config) -> Option<Diagnostic> {
+    let path = config.server.health_path.as_deref()?;
+    let own = config.api_prefix.trim_end_matches('/');
+    let is_own = path
+        .strip_prefix(own)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let fault = match path_fault(path) {
+        None if is_own => "the paths below `api_prefix` are taken",
+        fault => fault?,
+    };
+    Some(Diagnostic::error("server.health_path", fault))
 }
 
 fn claims_from(config: &Config) -> Vec<Diagnostic> {
@@ -335,6 +349,14 @@ fn limits(limits: &Limits) -> Vec<Diagnostic> {
             u64::from(!limits.header_timeout.is_zero()),
         ),
         (
+            "body_read_timeout",
+            u64::from(!limits.body_read_timeout.is_zero()),
+        ),
+        (
+            "response_write_timeout",
+            u64::from(!limits.response_write_timeout.is_zero()),
+        ),
+        (
             "keepalive_timeout",
             u64::from(!limits.keepalive_timeout.is_zero()),
         ),
@@ -351,44 +373,6 @@ fn limits(limits: &Limits) -> Vec<Diagnostic> {
         if size > limits.header_size {
             let message = "must not be more than `header_size`, which includes it";
             found.push(Diagnostic::error(format!("limits.{key}"), message));
-        }
-    }
-    found
-}
-
-fn operators(config: &Config) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    if !config.admin.address.ip().is_loopback() && !config.admin.needs_token() {
-        found.push(
-            Diagnostic::error("admin.address", "not on loopback, but there is no token")
-                .hint("set `admin.token`"),
-        );
-    }
-    if config.admin.connections == 0 {
-        found.push(Diagnostic::error(
-            "admin.connections",
-            "must be greater than zero",
-        ));
-    }
-    if let Some(tls) = &config.admin.tls {
-        found.extend(listeners::of_tls("admin.tls", tls));
-    }
-    let mut named = HashSet::new();
-    if config.admin.token.is_some() {
-        named.insert(ADMIN);
-    }
-    for (number, token) in config.admin.tokens.iter().enumerate() {
-        let mut refuse = |message: &str| {
-            let path = format!("admin.tokens[{number}].name");
-            found.push(Diagnostic::error(path, message));
-        };
-        if !is_token_name(&token.name) {
-            refuse(
-                "a name consists of lower-case letters, digits, `-` and `.`, at most 64 \
-                characters",
-            );
-        } else if !named.insert(&token.name) {
-            refuse("another token has this name");
         }
     }
     found

@@ -79,6 +79,21 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
                 .hint("it is for plaintext listeners with an `https` `public_url`"),
         );
     }
+    if listener.tls_terminated && listener.tls.is_some() {
+        let message = "only applies to plaintext listeners";
+        found.push(Diagnostic::error(format!("{path}.tls_terminated"), message));
+    }
+    let is_behind = is_inet && listener.tls.is_none() && !listener.redirect_to_https;
+    if is_https && is_behind && config.trusted_proxies.is_empty() {
+        let message = "`public_url` is `https`, so something in front ends TLS; without \
+            `trusted_proxies`, all people behind it count as one client";
+        found.push(
+            Diagnostic::warning(format!("{path}.address"), message).hint(
+                "name its addresses in `trusted_proxies`; if it forwards bytes only, use \
+                `proxy_protocol`",
+            ),
+        );
+    }
     if listener.hsts.is_some() && listener.tls.is_none() && !is_https {
         found.push(Diagnostic::error(
             format!("{path}.hsts"),

@@ -1,6 +1,7 @@
 use super::*;
 
 mod example;
+mod hazards;
 
 /// A valid configuration; each test changes one thing in it.
 const GOOD: &str = "\

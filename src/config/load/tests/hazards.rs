@@ -1,0 +1,135 @@
+//! Settings that work, and that hardly anybody means.
+
+use super::super::Loaded;
+
+/// All that is found in a configuration, with `more` at the top.
+fn found(public_url: &str, listener: &str, more: &str) -> Vec<String> {
+    let text = format!(
+        "\
+public_url: {public_url}
+listeners: [{{address: '0.0.0.0:8080'{listener}}}]
+upstreams:
+  app: {{servers: ['127.0.0.1:3000']}}
+{more}
+"
+    );
+    let found = match Loaded::parse(text.as_bytes()) {
+        Ok(loaded) => loaded.warnings,
+        Err(found) => found,
+    };
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn times_that_cut_everything_are_refused() {
+    for key in [
+        "header_timeout",
+        "body_read_timeout",
+        "response_write_timeout",
+        "keepalive_timeout",
+    ] {
+        let limits = |time: &str| found("http://a.test", "", &format!("limits: {{{key}: {time}}}"));
+        assert_eq!(limits("1s"), [""; 0]);
+        let [told] = &limits("0s")[..] else {
+            panic!("{key}");
+        };
+        assert!(told.contains(&format!("limits.{key}: must be greater than zero")));
+    }
+}
+
+#[test]
+fn a_short_token_is_refused_beyond_loopback_and_warned_of_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = |address: &str, token: &str| {
+        let file = folder.path().join("token");
+        std::fs::write(&file, token).unwrap();
+        let token = format!("token: 'file:{}'", file.display());
+        let single = format!("admin: {{address: '{address}:9901', {token}}}");
+        let named = format!("admin: {{address: '{address}:9901', tokens: [{{name: a, {token}}}]}}");
+        [single, named].map(|more| found("http://a.test", "", &more).join("; "))
+    };
+    let (short, long) = ("15 characters..", "16 characters...");
+    for (refused, key) in admin("0.0.0.0", short)
+        .iter()
+        .zip(["token", "tokens[0].token"])
+    {
+        let told = format!("admin.{key}: the token is shorter than 16 characters, and");
+        assert!(refused.contains(&told), "{refused}");
+        assert!(!refused.contains("warning"), "{refused}");
+    }
+    for warned in admin("127.0.0.1", short) {
+        assert!(warned.contains("warning"), "{warned}");
+    }
+    for address in ["0.0.0.0", "127.0.0.1"] {
+        assert_eq!(admin(address, long), ["", ""], "{address}");
+    }
+}
+
+#[test]
+fn people_behind_one_address_are_told_apart_or_warned_of() {
+    let https = "https://a.test";
+    let [warned] = &found(https, "", "")[..] else {
+        panic!("nothing found");
+    };
+    assert!(warned.contains("listeners[0].address: "), "{warned}");
+    assert!(warned.contains("count as one client"), "{warned}");
+    let proxies = "trusted_proxies: [10.0.0.0/8]";
+    assert_eq!(found(https, "", proxies), [""; 0]);
+    assert_eq!(found("http://a.test", "", ""), [""; 0]);
+    assert_eq!(found(https, ", redirect_to_https: true", ""), [""; 0]);
+    // Where TLS ends says nothing of who is behind it.
+    assert_eq!(found(https, ", tls_terminated: true", "").len(), 1);
+}
+
+#[test]
+fn a_login_page_behind_a_login_is_warned_of() {
+    let with = |login: &str, routes: &str| {
+        let more = format!("login_url: {login}\nroutes:\n  - {{path: /, upstream: app}}\n{routes}");
+        found("http://a.test", "", &more)
+    };
+    let open = "  - {path: /login, auth: none, upstream: app}";
+    for login in ["/login", "/login?x=1", "http://a.test/login", "/login/deep"] {
+        let [warned] = &with(login, "")[..] else {
+            panic!("{login}");
+        };
+        let told = "login_url: the login page is on routes[0], which requires a session";
+        assert!(warned.contains(told), "{warned}");
+        assert_eq!(with(login, open), [""; 0], "{login}");
+    }
+    assert_eq!(with("https://id.test/login", ""), [""; 0]);
+    let exact = "  - {path: /login, exact: true, auth: none, upstream: app}";
+    assert_eq!(with("/login", exact), [""; 0]);
+    assert_eq!(with("/login/deep", exact).len(), 1);
+    let on_host = |host: &str| {
+        let route = format!(
+            "  - {{path: /, host: {host}, login_url: /in, upstream: app}}\n\
+             \x20 - {{path: /in, host: {host}, auth: optional, upstream: app}}\n"
+        );
+        with("https://id.test/login", &route)
+    };
+    assert_eq!(on_host("b.test"), [""; 0]);
+}
+
+#[test]
+fn routes_name_listeners_that_exist() {
+    let routes = |listeners: &str| {
+        let route = "path: /, upstream: app";
+        found(
+            "http://a.test",
+            ", name: public",
+            &format!("routes: [{{{route}{listeners}}}]"),
+        )
+    };
+    assert_eq!(routes(""), [""; 0]);
+    assert_eq!(routes(", listeners: [public]"), [""; 0]);
+    let [told] = &routes(", listeners: [publc]")[..] else {
+        panic!("nothing found");
+    };
+    assert!(
+        told.contains("routes[0].listeners[0]: no listener is named `publc`"),
+        "{told}"
+    );
+    assert!(told.contains("`public`"), "{told}");
+    let both = "}, {path: /, upstream: app, listeners: [public]";
+    assert!(routes(both)[0].contains("matches the same requests as routes[0]"));
+}
