@@ -41,6 +41,7 @@ pub mod page;
 mod pages;
 pub mod platform;
 mod refusals;
+pub mod refused_tokens;
 pub mod routing;
 mod scrape;
 pub mod sessions;

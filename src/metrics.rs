@@ -113,6 +113,8 @@ pub struct Metrics {
     pub upstream_waiting: IntGaugeVec,
     /// Requests refused because there was no room for them, by `reason`.
     pub overload_refusals: IntCounterVec,
+    /// Operators' tokens that were refused, by `reason`.
+    pub admin_refusals: IntCounterVec,
     /// What clients may hold of memory in all, in bytes.
     pub memory_budget: IntGauge,
     /// What connections and requests are counted with, in bytes.
@@ -183,6 +185,7 @@ impl Metrics {
             connections_cut: new.counters(described::CONNECTIONS_CUT)?,
             upstream_waiting: new.gauges(described::UPSTREAM_WAITING)?,
             overload_refusals: new.counters(described::OVERLOAD_REFUSALS)?,
+            admin_refusals: new.counters(described::ADMIN_REFUSALS)?,
             memory_budget: new.gauge(described::MEMORY_BUDGET)?,
             memory_spent: new.gauge(described::MEMORY_SPENT)?,
             access_log_dropped: new.counter(described::ACCESS_LOG_DROPPED)?,

@@ -16,11 +16,15 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use tokio::sync::Semaphore;
 
 use super::api_error::ApiError;
 use super::credential::{self, AdminCredential};
+use super::refused_tokens::{Peer, Refusal, Refusals};
 use crate::clock::UnixTime;
+use crate::metrics::Metrics;
 use crate::operator::{AdminSettings, Role};
 use crate::origin::{self, OriginRefusal};
 use crate::store::Store;
@@ -34,6 +38,7 @@ pub struct Access {
     /// Wrong tokens are answered one after the other, each after a pause: guessing is slow, and
     /// the right token never waits.
     wrong: Semaphore,
+    refusals: Refusals,
 }
 
 /// Who asks, as the audit names them.
@@ -49,7 +54,7 @@ pub struct Operator {
 
 impl Access {
     /// The rules that the configuration asks for. Tokens are kept as digests.
-    pub fn new(settings: &AdminSettings, store: Arc<dyn Store>) -> Self {
+    pub fn new(settings: &AdminSettings, store: Arc<dyn Store>, metrics: &Metrics) -> Self {
         Self {
             address: settings.address,
             configured: settings
@@ -57,6 +62,7 @@ impl Access {
                 .iter()
                 .map(AdminCredential::of_file)
                 .collect(),
+            refusals: Refusals::new(Arc::clone(&store), metrics),
             store,
             wrong: Semaphore::new(1),
         }
@@ -89,7 +95,8 @@ impl Access {
             let mut fields = headers.get_all(AUTHORIZATION).iter();
             let only = fields.next().filter(|_| fields.next().is_none());
             let bearer = only.and_then(|value| value.as_bytes().strip_prefix(BEARER));
-            self.holder(bearer.unwrap_or_default()).await?
+            self.holder(bearer.unwrap_or_default(), request.peer)
+                .await?
         } else {
             Operator::local()
         };
@@ -107,7 +114,11 @@ impl Access {
     ///
     /// 401 for a wrong or expired token, 429 when many wrong ones wait for their answer, 503 when
     /// the store is needed and does not answer.
-    pub async fn holder(&self, credential: &[u8]) -> Result<Operator, ApiError> {
+    pub async fn holder(
+        &self,
+        credential: &[u8],
+        peer: Option<Peer>,
+    ) -> Result<Operator, ApiError> {
         if credential.is_empty() {
             return Err(ApiError::unauthorized());
         }
@@ -116,37 +127,43 @@ impl Access {
             Some(stored) if stored.is_valid_at(UnixTime::now()) => {
                 return Ok(Operator::holding(stored));
             }
-            Some(_) => return Err(ApiError::expired()),
+            Some(stored) => {
+                let expired = Refusal::Expired(stored.name);
+                self.refusals.note(&expired, peer).await;
+                return Err(ApiError::expired());
+            }
             None => {}
         }
         let Ok(_turn) = self.wrong.try_acquire() else {
+            self.refusals.count(&Refusal::TooMany);
             return Err(ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 "too many wrong tokens",
             ));
         };
+        self.refusals.note(&Refusal::Wrong, peer).await;
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
         Err(ApiError::unauthorized())
     }
 
-    /// Whether the token with which an operator logged in is still valid.
+    /// The operator of that name, if their token is valid now.
     ///
     /// # Errors
     ///
     /// 503 when the store is needed and does not answer.
-    pub async fn still_holds(&self, operator: &Operator) -> Result<bool, ApiError> {
-        let Some(stored) = &operator.stored else {
-            return Ok(!self.needs_token());
+    pub async fn named(&self, name: &str) -> Result<Option<Operator>, ApiError> {
+        let configured = self.configured.iter().find(|stored| stored.name == name);
+        let stored = match configured {
+            Some(stored) => Some(stored.clone()),
+            None if crate::operator::is_token_name(name) => {
+                credential::kept(&*self.store, name).await?
+            }
+            None => None,
         };
-        if !stored.is_valid_at(UnixTime::now()) {
-            return Ok(false);
-        }
-        if self.configured.contains(stored) {
-            return Ok(true);
-        }
-        let kept = credential::kept(&*self.store, &stored.name).await?;
-        Ok(kept.as_ref() == Some(stored))
+        let now = UnixTime::now();
+        let valid = stored.filter(|stored| stored.is_valid_at(now));
+        Ok(valid.map(Operator::holding))
     }
 
     /// Refuses, where no token protects, a name that is not this machine's own.
@@ -209,6 +226,12 @@ impl Operator {
         }
     }
 
+    /// By what their token is known here; empty where none is asked for.
+    pub(super) fn proof(&self) -> String {
+        let stored = self.stored.as_ref();
+        stored.map_or_else(String::new, |stored| BASE64.encode(stored.digest.0))
+    }
+
     /// When their token expires.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.stored.as_ref().and_then(|stored| stored.expires_at)
@@ -250,6 +273,7 @@ pub struct AccessRequest<'a> {
     headers: &'a HeaderMap,
     /// The path of its route, parameters as they are named there.
     route: &'a str,
+    peer: Option<Peer>,
 }
 
 impl<'a> AccessRequest<'a> {
@@ -260,6 +284,7 @@ impl<'a> AccessRequest<'a> {
             method: request.method(),
             headers: request.headers(),
             route: route.map_or("", MatchedPath::as_str),
+            peer: request.extensions().get().copied(),
         }
     }
 }

@@ -1,34 +1,35 @@
 //! Browsers that are logged in to the dashboard.
 //!
-//! A login with an admin token creates a session in this process: a random id in a cookie that
-//! scripts cannot read and other sites cannot send, and a second random value that each form
-//! repeats, so that forged forms are refused. The table holds the hash of the id.
+//! A login with an admin token gives the browser a cookie that scripts cannot read and other sites
+//! cannot send. It names the operator and is sealed with a key that all gateways on one store
+//! share, together with what is known of the operator's token; so any of them recognizes it, and
+//! none does once the token is replaced. Each form repeats a second value that is derived from the
+//! cookie, so that forged forms are refused. Logging out uses the cookie up, at all gateways.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use cookie::{Cookie, SameSite};
 use http::header::{COOKIE, HeaderMap};
+use tracing::warn;
 use uuid::Uuid;
 
-use super::access::Operator;
+use super::access::{Access, Operator};
 use super::api_error::ApiError;
 use crate::clock::UnixTime;
-use crate::store::Digest;
+use crate::store::Store;
 
-/// The open sessions of browsers.
+/// The sessions of browsers.
 pub struct DashboardSessions {
-    open: Mutex<HashMap<Digest, Open>>,
+    key: hmac::Key,
+    store: Arc<dyn Store>,
     /// What forms repeat where nobody logs in.
     shared_csrf: String,
-}
-
-#[derive(Clone)]
-struct Open {
-    dashboard_user: DashboardUser,
-    until: UnixTime,
 }
 
 /// Who looks at a page.
@@ -42,7 +43,24 @@ pub struct DashboardUser {
     pub logged_in: bool,
 }
 
+/// What a cookie says.
+struct Sealed<'a> {
+    id: &'a str,
+    until: UnixTime,
+    tag: &'a str,
+    operator: &'a str,
+}
+
 impl DashboardSessions {
+    /// Sessions that are sealed with `key`, and whose ends are written to `store`.
+    pub fn new(key: &[u8; 32], store: Arc<dyn Store>) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            store,
+            shared_csrf: random_word(),
+        }
+    }
+
     /// Whoever is on the machine, where no token is asked for.
     pub fn local(&self) -> DashboardUser {
         DashboardUser {
@@ -53,76 +71,119 @@ impl DashboardSessions {
     }
 
     /// Opens a session; the cookie to set.
-    pub fn log_in(&self, operator: Operator) -> String {
-        let (id, csrf) = (random_word(), random_word());
-        let now = UnixTime::now();
-        let dashboard_user = DashboardUser {
-            operator,
-            csrf,
-            logged_in: true,
-        };
-        let mut open = self.open();
-        open.retain(|_, session| now < session.until);
-        let mut until = now.plus(SESSION_AGE);
-        if let Some(end) = dashboard_user.operator.expires_at() {
+    pub fn log_in(&self, operator: &Operator) -> String {
+        let mut until = UnixTime::now().plus(SESSION_AGE);
+        if let Some(end) = operator.expires_at() {
             until = until.min(end);
         }
-        open.insert(
-            Digest::of(&[&id]),
-            Open {
-                dashboard_user,
-                until,
-            },
-        );
-        set_cookie(id, cookie::time::Duration::HOUR)
+        let (id, name) = (random_word(), &operator.name);
+        let tag = self.tag(&id, until, operator);
+        let sealed = format!("{id}.{}.{tag}.{name}", until.0);
+        set_cookie(sealed, cookie::time::Duration::HOUR)
     }
 
     /// Whose session a request's cookie names.
-    pub fn dashboard_user(&self, headers: &HeaderMap) -> Option<DashboardUser> {
-        let id = session_id(headers)?;
-        let open = self.open();
-        let found = open.get(&Digest::of(&[&id]))?;
-        (UnixTime::now() < found.until).then(|| found.dashboard_user.clone())
+    ///
+    /// # Errors
+    ///
+    /// 503 when the store is needed to know the operator and does not answer.
+    pub async fn dashboard_user(
+        &self,
+        access: &Access,
+        headers: &HeaderMap,
+    ) -> Result<Option<DashboardUser>, ApiError> {
+        let Some(cookie) = cookie_of(headers) else {
+            return Ok(None);
+        };
+        let Some(sealed) = Sealed::read(&cookie) else {
+            return Ok(None);
+        };
+        let now = UnixTime::now();
+        if now >= sealed.until {
+            return Ok(None);
+        }
+        let Some(operator) = access.named(sealed.operator).await? else {
+            return Ok(None);
+        };
+        let tag = self.tag(sealed.id, sealed.until, &operator);
+        if verify_slices_are_equal(tag.as_bytes(), sealed.tag.as_bytes()).is_err() {
+            return Ok(None);
+        }
+        // Without the store, who is logged in stays so.
+        match self.store.setting(&closed(sealed.id)).await {
+            Ok(Some(_)) => return Ok(None),
+            Ok(None) => {}
+            Err(error) => warn!(%error, "it is not known whether an operator has logged out"),
+        }
+        Ok(Some(DashboardUser {
+            operator,
+            csrf: self.sign(&["csrf", sealed.id]),
+            logged_in: true,
+        }))
     }
 
     /// Closes the session that a request's cookie names; the cookie to set.
-    pub fn log_out(&self, headers: &HeaderMap) -> String {
-        if let Some(id) = session_id(headers) {
-            self.open().remove(&Digest::of(&[&id]));
+    ///
+    /// # Errors
+    ///
+    /// 503 when the store does not answer: the session would stay open.
+    pub async fn log_out(&self, headers: &HeaderMap) -> Result<String, ApiError> {
+        let cookie = cookie_of(headers);
+        if let Some(sealed) = cookie.as_deref().and_then(Sealed::read) {
+            let until = sealed.until.0.to_string();
+            self.store.put_setting(&closed(sealed.id), &until).await?;
+            self.forget_expired().await?;
         }
-        set_cookie(String::new(), cookie::time::Duration::ZERO)
+        Ok(set_cookie(String::new(), cookie::time::Duration::ZERO))
     }
 
-    /// Closes all sessions of an operator whose token is no longer valid.
-    pub fn forget(&self, operator: &Operator) {
-        self.open()
-            .retain(|_, session| session.dashboard_user.operator != *operator);
+    /// Forgets closed sessions that would have ended by now.
+    async fn forget_expired(&self) -> Result<(), ApiError> {
+        let now = UnixTime::now();
+        for (name, until) in self.store.settings(CLOSED).await? {
+            if until.parse().is_ok_and(|until| UnixTime(until) <= now) {
+                self.store
+                    .replace_setting(&name, Some(&until), None, now)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<Digest, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Binds a session to its end and to the operator's token as it is known here.
+    fn tag(&self, id: &str, until: UnixTime, operator: &Operator) -> String {
+        let until = until.0.to_string();
+        self.sign(&["session", id, &until, &operator.name, &operator.proof()])
+    }
+
+    /// Over parts none of which contains a line break.
+    fn sign(&self, parts: &[&str]) -> String {
+        BASE64.encode(hmac::sign(&self.key, parts.join("\n").as_bytes()))
+    }
+}
+
+impl<'a> Sealed<'a> {
+    fn read(cookie: &'a str) -> Option<Self> {
+        let mut parts = cookie.splitn(4, '.');
+        let (id, until, tag, operator) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_word = id.len() == WORD && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_word.then_some(Self {
+            id,
+            until: UnixTime(until.parse().ok()?),
+            tag,
+            operator,
+        })
     }
 }
 
 impl DashboardUser {
     /// Refuses a form that was not created for this visitor.
     pub fn check(&self, csrf: &str) -> Result<(), ApiError> {
-        let same = aws_lc_rs::constant_time::verify_slices_are_equal(
-            csrf.as_bytes(),
-            self.csrf.as_bytes(),
-        );
+        let same = verify_slices_are_equal(csrf.as_bytes(), self.csrf.as_bytes());
         same.map_err(|_| {
             ApiError::forbidden("csrf", "this form has expired; go back and reload it")
         })
-    }
-}
-
-impl Default for DashboardSessions {
-    fn default() -> Self {
-        Self {
-            open: Mutex::default(),
-            shared_csrf: random_word(),
-        }
     }
 }
 
@@ -132,7 +193,12 @@ impl fmt::Debug for DashboardSessions {
     }
 }
 
-fn session_id(headers: &HeaderMap) -> Option<String> {
+/// The setting that says that a session was closed.
+fn closed(id: &str) -> String {
+    format!("{CLOSED}{id}")
+}
+
+fn cookie_of(headers: &HeaderMap) -> Option<String> {
     let fields = headers.get_all(COOKIE).iter();
     let cookies = fields.filter_map(|field| field.to_str().ok());
     cookies
@@ -142,9 +208,9 @@ fn session_id(headers: &HeaderMap) -> Option<String> {
         .map(|cookie| cookie.value().to_owned())
 }
 
-/// Without `Secure`: the listener speaks plain HTTP, on loopback or behind the operator's TLS.
-fn set_cookie(id: String, age: cookie::time::Duration) -> String {
-    Cookie::build((COOKIE_NAME, id))
+/// Without `Secure`: the listener may speak plain HTTP, on loopback or behind the operator's TLS.
+fn set_cookie(value: String, age: cookie::time::Duration) -> String {
+    Cookie::build((COOKIE_NAME, value))
         .path("/dashboard")
         .http_only(true)
         .same_site(SameSite::Strict)
@@ -159,5 +225,9 @@ fn random_word() -> String {
 }
 
 const COOKIE_NAME: &str = "vestibule_admin";
+/// What the settings begin with that keep closed sessions until they would have ended.
+const CLOSED: &str = "admin.closed/";
+/// Digits of an id.
+const WORD: usize = 64;
 /// As long as the cookie.
 const SESSION_AGE: Duration = Duration::from_secs(3600);

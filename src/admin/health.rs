@@ -49,11 +49,10 @@ pub fn of_store(error: &StoreError) -> String {
 /// issuer marked `required_for_ready` has no keys.
 pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     let mut degraded = Vec::new();
-    let mut waits_for_keys = false;
+    let waits_for_keys = state.issuers().wait_for_keys();
     for issuer in state.issuers().iter().filter(|one| one.enabled()) {
         let (name, keys) = (issuer.name(), issuer.keys().status());
         if !keys.has_keys {
-            waits_for_keys |= issuer.settings().required_for_ready;
             degraded.push(format!("issuer {name} has no keys"));
         } else if keys.degraded {
             degraded.push(format!(
@@ -65,6 +64,14 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
         degraded.push(format!("{}; known sessions continue", of_store(&error)));
     }
     degraded.extend(state.admission.strained());
+    for upstream in state.snapshot.load().proxy.upstreams() {
+        let name = upstream.name();
+        if upstream.addresses().is_empty() {
+            degraded.push(format!("upstream {name} resolves to no address"));
+        } else if upstream.healthy().iter().all(|(_, count)| *count == 0) {
+            degraded.push(format!("upstream {name} has no healthy server"));
+        }
+    }
     let (code, status) = if state.health.draining.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if !state.health.listening.load(Ordering::Acquire) {

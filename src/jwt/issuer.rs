@@ -131,6 +131,13 @@ impl Entry {
 }
 
 impl Issuers {
+    /// Whether one without whose keys the gateway is not ready has none.
+    pub fn wait_for_keys(&self) -> bool {
+        self.iter()
+            .filter(|issuer| issuer.enabled() && issuer.settings().required_for_ready)
+            .any(|issuer| !issuer.keys().status().has_keys)
+    }
+
     /// Issuers without keys yet; a [`crate::jwks::JwksService`] brings them.
     pub fn build(settings: &[IssuerSettings]) -> Result<Self, IssuersError> {
         let with_keys = |issuer: &IssuerSettings| {

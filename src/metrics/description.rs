@@ -203,6 +203,11 @@ pub(super) const OVERLOAD_REFUSALS: Description = (
     "Requests refused because the process, their client or their upstream had no room for them, by reason.",
     &["reason"],
 );
+pub(super) const ADMIN_REFUSALS: Description = (
+    "vestibule_admin_refusals_total",
+    "Tokens that the admin listener refused, by reason.",
+    &["reason"],
+);
 pub(super) const MEMORY_BUDGET: Description = (
     "vestibule_memory_budget_bytes",
     "Memory that connections and requests may hold in all.",

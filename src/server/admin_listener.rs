@@ -14,6 +14,7 @@ use super::state::State;
 use super::tls::ListenerTls;
 use crate::admin;
 use crate::admin::access::Access;
+use crate::admin::browser::DashboardSessions;
 use crate::admin::history::History;
 use crate::config::Config;
 use connections::Connections;
@@ -35,8 +36,15 @@ pub(super) fn start(
         live_config: Arc::clone(&state.live_config),
         snapshot: Arc::clone(&state.snapshot),
         history: Arc::clone(&history),
-        access: Arc::new(Access::new(&config.admin, Arc::clone(&state.store))),
-        dashboard_sessions: Arc::default(),
+        access: Arc::new(Access::new(
+            &config.admin,
+            Arc::clone(&state.store),
+            &state.metrics,
+        )),
+        dashboard_sessions: Arc::new(DashboardSessions::new(
+            &state.dashboard_key,
+            Arc::clone(&state.store),
+        )),
         admission: Arc::clone(&state.admission),
     });
     let metrics = Arc::clone(&state.metrics);

@@ -45,6 +45,8 @@ pub struct State {
     pub live_config: Arc<LiveConfig>,
     /// Who may come in, and how much may be spent on them.
     pub admission: Arc<Admission>,
+    /// Seals the dashboard's cookies; the same at all gateways on one store.
+    pub dashboard_key: [u8; 32],
 }
 
 /// Why the state cannot be built.
@@ -143,10 +145,12 @@ impl State {
             jwks: JwksService::new(Arc::new(events), Some(Arc::new(last_good))),
             metrics: Arc::clone(&metrics),
         };
+        let dashboard_key = secret(&*store, "dashboard_key").await?;
         let descriptors = config.descriptors();
         let admission = Admission::new(&config.limits, &descriptors, &metrics);
         Ok(Self {
             admission: Arc::new(admission),
+            dashboard_key,
             metrics,
             health: Arc::new(Health::default()),
             store,

@@ -283,6 +283,45 @@ async fn a_browsers_session_ends_with_its_token() {
     assert_eq!(page.field("location").as_deref(), Some("/dashboard/login"));
 }
 
+/// Whoever guesses leaves a count, a line and a record; nobody's token stands in any of them.
+#[tokio::test]
+async fn a_refused_token_leaves_metric_log_and_audit() {
+    let (site, _secrets) = site().await;
+    let gateway = &site.gateway;
+    let audited = async || {
+        let audit = ask(gateway, &secret("ops"), "/admin/api/audit")
+            .await
+            .json();
+        let records = audit["records"].as_array().unwrap().clone();
+        let refused = records
+            .into_iter()
+            .filter(|it| it["action"] == "admin.refused");
+        refused.collect::<Vec<_>>()
+    };
+    assert!(audited().await.is_empty(), "the right token leaves nothing");
+    let wrong = "a-guess-of-somebody";
+    assert_eq!(ask(gateway, wrong, "/admin/api/users").await.status(), 401);
+    let line = gateway.logged(&["token_wrong", "127.0.0.1"]).await;
+    assert!(!line.contains(wrong), "{line}");
+    let records = audited().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["detail"]["reason"], "token_wrong");
+    assert_eq!(records[0]["detail"]["client"], "127.0.0.1");
+    assert!(!records[0].to_string().contains(wrong));
+    assert_eq!(
+        ask(gateway, &secret("left"), "/metrics").await.status(),
+        401
+    );
+    gateway.logged(&["token_expired"]).await;
+    let metrics = ask(gateway, &secret("grafana"), "/metrics").await.text();
+    for reason in ["token_wrong", "token_expired"] {
+        let series = format!("vestibule_admin_refusals_total{{reason=\"{reason}\"}} 1");
+        assert!(metrics.contains(&series), "{reason}");
+    }
+    // The audit has one record a minute at most.
+    assert_eq!(audited().await.len(), 1);
+}
+
 fn secret(name: &str) -> String {
     format!("the-token-of-{name}")
 }

@@ -166,6 +166,54 @@ async fn where_a_token_is_set_pages_need_a_login() {
     assert_eq!(after.field("location").as_deref(), Some("/dashboard/login"));
 }
 
+/// A browser may come to another process with each request: behind a Service with several replicas,
+/// or after a restart.
+#[tokio::test]
+async fn a_login_is_known_to_every_process_on_the_store() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "the-token-of-operators\n").unwrap();
+    let mut site = TestGateway::with(|config| {
+        config["admin"] = json!({"token": format!("file:{}", file.display())});
+    })
+    .await;
+    let own = format!("http://{}", site.gateway.admin);
+    let origin = ("Origin", own.as_str());
+    let login = async |site: &TestGateway| {
+        let sent = "token=the-token-of-operators";
+        let answer = form(&site.gateway, "/dashboard/login", &[origin], sent).await;
+        assert_eq!(answer.status(), 303);
+        let cookie = answer.field("set-cookie").unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let page = async |site: &TestGateway, cookie: &str| {
+        let cookie = ("Cookie", cookie);
+        let path = "/dashboard/external";
+        site.gateway.admin_bytes("GET", path, &[cookie], "").await
+    };
+    let (kept, left) = (login(&site).await, login(&site).await);
+    let shown = page(&site, &left).await;
+    let body = format!("csrf={}", csrf(&shown));
+    let cookie = ("Cookie", left.as_str());
+    let out = form(&site.gateway, "/dashboard/logout", &[origin, cookie], &body).await;
+    assert_eq!(out.status(), 303);
+
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    site.gateway = site.gateway.restart().await;
+    assert_eq!(page(&site, &kept).await.status(), 200);
+    assert_eq!(page(&site, &left).await.status(), 303, "it was logged out");
+    let altered = kept.replacen(".admin", ".admiN", 1);
+    assert_eq!(page(&site, &altered).await.status(), 303);
+
+    // Another token behind the same name is another operator.
+    std::fs::write(&file, "another-token-of-operators\n").unwrap();
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    site.gateway = site.gateway.restart().await;
+    assert_eq!(page(&site, &kept).await.status(), 303);
+}
+
 #[tokio::test]
 async fn what_tokens_say_is_shown_as_text() {
     let site = TestGateway::start().await;

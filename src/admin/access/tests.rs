@@ -10,7 +10,8 @@ fn access() -> Access {
         ..StoreSettings::default()
     };
     let store = Embedded::open(&settings).unwrap();
-    Access::new(&AdminSettings::default(), Arc::new(store))
+    let metrics = Metrics::new().unwrap();
+    Access::new(&AdminSettings::default(), Arc::new(store), &metrics)
 }
 
 #[test]

@@ -57,20 +57,14 @@ pub(super) async fn only_visitors(
     next: Next,
 ) -> Response {
     let dashboard_user = if state.access.needs_token() {
-        state.dashboard_sessions.dashboard_user(request.headers())
+        let sessions = &state.dashboard_sessions;
+        let found = sessions.dashboard_user(&state.access, request.headers());
+        match found.await {
+            Ok(dashboard_user) => dashboard_user,
+            Err(fault) => return fault.into_response(),
+        }
     } else {
         Some(state.dashboard_sessions.local())
-    };
-    let dashboard_user = match dashboard_user {
-        Some(dashboard_user) => match state.access.still_holds(&dashboard_user.operator).await {
-            Ok(true) => Some(dashboard_user),
-            Ok(false) => {
-                state.dashboard_sessions.forget(&dashboard_user.operator);
-                None
-            }
-            Err(fault) => return fault.into_response(),
-        },
-        None => None,
     };
     match dashboard_user {
         Some(dashboard_user) => {

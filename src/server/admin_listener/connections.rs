@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::write_timeout::WriteTimeout;
+use crate::admin::refused_tokens::Peer;
 use crate::metrics::Metrics;
 use crate::operator::AdminSettings;
 use crate::resources::Clients;
@@ -96,19 +97,19 @@ impl Connections {
             let (this, stopped) = (Arc::clone(&this), stopped.clone());
             tokio::spawn(async move {
                 let _held = (permit, share);
-                this.connection(stream, stopped).await;
+                this.connection(stream, Peer(peer.ip()), stopped).await;
             });
         }
     }
 
-    async fn connection(&self, stream: TcpStream, stopped: watch::Receiver<bool>) {
+    async fn connection(&self, stream: TcpStream, peer: Peer, stopped: watch::Receiver<bool>) {
         let stream = WriteTimeout::new(stream, WRITE_TIMEOUT);
         let Some(tls) = &self.tls else {
-            return self.requests(stream, stopped).await;
+            return self.requests(stream, peer, stopped).await;
         };
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.presented().config));
         match timeout(self.header_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => self.requests(stream, stopped).await,
+            Ok(Ok(stream)) => self.requests(stream, peer, stopped).await,
             Ok(Err(error)) => {
                 debug!(%error, "TLS handshake with an operator failed");
                 self.count("admin_tls_handshake");
@@ -117,12 +118,13 @@ impl Connections {
         }
     }
 
-    async fn requests<S>(&self, stream: S, mut stopped: watch::Receiver<bool>)
+    async fn requests<S>(&self, stream: S, peer: Peer, mut stopped: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let router = self.router.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             let answer = router.clone().oneshot(request.map(Body::new));
             async move { Ok::<_, Infallible>(in_time(answer).await) }
         });
