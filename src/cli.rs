@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tracing::warn;
@@ -117,6 +118,10 @@ struct ServeOptions {
     /// just start.
     #[arg(long)]
     upgrade: bool,
+    /// How long to continue to serve after SIGTERM while `/ready` is 503, if the configuration has no
+    /// `server.shutdown_delay`.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    shutdown_delay: Option<Duration>,
 }
 
 /// `EX_USAGE` of sysexits(3).
@@ -146,7 +151,9 @@ impl Cli {
 
 fn serve(options: &ServeOptions) -> ExitCode {
     let Loaded {
-        config, warnings, ..
+        mut config,
+        warnings,
+        ..
     } = match Loaded::read(&options.file.config) {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -154,6 +161,8 @@ fn serve(options: &ServeOptions) -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
+    let delay = &mut config.server.shutdown_delay;
+    *delay = delay.or(options.shutdown_delay);
     let log = match log_as(&config) {
         Ok(log) => log,
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),

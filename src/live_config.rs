@@ -27,12 +27,13 @@ mod restart;
 mod stored;
 mod upstream_tasks;
 mod watch_file;
+mod writers;
 
 pub use build::{BuildError, Lasting, check, issuers, snapshot};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
 pub use stored::{ConflictingIssuer, Document, StoredOrigin};
-pub use watch_file::{on_hangup, watch_file};
+pub use watch_file::{Reload, on_hangup, watch_file};
 
 use crate::api;
 use crate::config::Config;

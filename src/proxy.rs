@@ -38,6 +38,7 @@ pub mod forwarded;
 pub mod forwarded_fields;
 pub mod header_operations;
 pub mod headers;
+mod health;
 mod hops;
 pub mod inspect;
 pub mod login;
@@ -140,7 +141,9 @@ impl ProxyHttp for Gateway {
             .as_mut()
             .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
         // Off when the client asked to close, or the gateway drains: that stays.
-        if session.get_keepalive().is_some() {
+        if request_guard::is_last() {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
             session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));
         }
         Ok(())
@@ -190,6 +193,10 @@ impl ProxyHttp for Gateway {
                     endpoint::serve(&self.metrics, session, ctx).await?
                 };
                 ctx.answered = Some(status);
+                Ok(true)
+            }
+            Ok(Decision::Health) => {
+                ctx.answered = Some(health::answer(session, ctx).await?);
                 Ok(true)
             }
             Ok(Decision::Redirect(location)) => {
@@ -301,6 +308,9 @@ impl ProxyHttp for Gateway {
             ctx.switched = Some(Open::new(&self.metrics.websockets));
             // Its client may be silent as long as its server.
             session.set_read_timeout(None);
+        } else if request_guard::is_last() {
+            // Said before the connection is closed, so that no request is sent on it in vain.
+            session.set_keepalive(None);
         }
         if streams::is_one(response) {
             let idle = ctx

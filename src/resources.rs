@@ -7,7 +7,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use prometheus::IntGauge;
 
 pub mod clients;
 pub mod descriptors;
@@ -28,6 +30,9 @@ pub struct Admission {
     most_requests: usize,
     clients: Clients,
     memory: Memory,
+    connections: IntGauge,
+    most_connections: usize,
+    is_stopping: AtomicBool,
 }
 
 impl Admission {
@@ -46,7 +51,20 @@ impl Admission {
                 descriptors.requests_per_client,
             ),
             memory: Memory::new(limits.memory, metrics),
+            connections: metrics.connections.clone(),
+            most_connections: descriptors.connections,
+            is_stopping: AtomicBool::new(false),
         }
+    }
+
+    /// Admits what comes, and keeps no connection for more.
+    pub fn begin_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether no connection is kept for further requests.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Who is connected, and how many requests each has.
@@ -102,6 +120,10 @@ impl Admission {
         let requests = self.requests.load(Ordering::Relaxed);
         if is_near(requests, self.most_requests) {
             strained.push("nearly as many requests as the process may have".to_owned());
+        }
+        let connections = usize::try_from(self.connections.get()).unwrap_or(0);
+        if is_near(connections, self.most_connections) {
+            strained.push("nearly as many connections as the listeners may have".to_owned());
         }
         strained
     }

@@ -22,11 +22,13 @@ mod handover;
 mod hot_upgrade;
 mod huge_pages;
 mod key_events;
+mod last_connections;
 mod last_good;
 mod listening;
 mod log_reopen;
 mod maintenance;
 mod new_process;
+mod notify;
 mod open_files;
 mod proxy_factory;
 mod sockets;
@@ -38,13 +40,14 @@ pub mod tls;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::listener::ListenAddress;
-use crate::live_config;
+use crate::live_config::{self, Reload};
 use crate::telemetry::otlp::OtlpError;
 pub use check::check;
 use handover::{Predecessor, UpgradeSocket};
 use hot_upgrade::HotUpgrade;
 use listening::Listening;
 use new_process::NewProcess;
+use notify::{Notifier, NotifyState};
 use sockets::Sockets;
 use state::State;
 pub use state::{StateError, open_store};
@@ -151,9 +154,17 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     background.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
     background.spawn(state.exchange().follow(stopped.clone()));
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
+    let notify = Notifier::of_environment();
+    let (live_config, told) = (Arc::clone(&state.live_config), notify.clone());
     background.spawn(live_config::on_hangup(
-        Arc::clone(&state.live_config),
+        live_config,
         stopped.clone(),
+        move |reload| {
+            told.tell(&[match reload {
+                Reload::Begun => NotifyState::Reloading,
+                Reload::Over => NotifyState::Ready,
+            }]);
+        },
     ));
     background.spawn(certificates.clone().watch(stopped.clone()));
     background.spawn(live_config::watch_file(
@@ -170,11 +181,13 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let shared = framework::shared(config, &state, &records, &descriptors);
     let shared = Arc::new(background.block_on(shared).map_err(ServeError::Runtime)?);
     let listeners = framework::listeners(config, &certificates, &shared);
-    let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets));
+    let (signal, signalled) = watch::channel(None);
+    let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets), signalled.clone());
     background.spawn(listening::announce_ready(
         state.clone(),
         config.clone(),
         progress.clone(),
+        notify.clone(),
     ));
     if predecessor.is_some() {
         // It answers meanwhile; without keys this one could not.
@@ -185,12 +198,12 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     }
     let mut proxy = framework::server(config, &descriptors);
     proxy.add_service(listening);
-    let (signal, signalled) = watch::channel(None);
     let handed_over = Arc::new(Notify::new());
     let signals = Signals {
         asked: signal,
         handed_over: Arc::clone(&handed_over),
         successor: runtime_dir.map(|_| successor),
+        shutdown_delay: config.server.shutdown_delay.unwrap_or_default(),
     };
     std::thread::Builder::new()
         .name("proxy".to_owned())
@@ -209,6 +222,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
             progress: progress.clone(),
             stop_admin: stop_admin.clone(),
             handed_over,
+            notify: notify.clone(),
         };
         let folder = folder.to_owned();
         std::thread::Builder::new()
@@ -217,7 +231,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
             .map_err(ServeError::Runtime)?;
     }
 
-    let ended = background.block_on(stop::served(config, &state, &shared, signalled, progress));
+    let ended = background.block_on(stop::served(
+        config, &state, &shared, &notify, signalled, progress,
+    ));
     stop.send_replace(true);
     stop_admin.send_replace(true);
     background.block_on(maintenance::write_activity(&state));

@@ -192,8 +192,8 @@ server: admin live_config config proxy api exchange resources jwt session store 
     operator listener telemetry clock diagnostic metrics rejection
 admin: live_config config proxy exchange identity route resources jwt origin session store jwks
     issuer upstream operator claims clock diagnostic metrics
-live_config: config proxy api exchange identity credential jwt store jwks issuer upstream canonical
-    clock diagnostic metrics
+live_config: config proxy api exchange identity route credential jwt store jwks issuer upstream
+    canonical listener clock diagnostic metrics
 demo: config clock
 doctor: config clock
 config: proxy api stepup exchange identity route credential resources session store issuer upstream

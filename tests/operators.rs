@@ -11,5 +11,6 @@ pub mod generate_command;
 pub mod logs;
 pub mod metrics;
 pub mod monitoring;
+mod ready;
 pub mod store_command;
 pub mod traces;

@@ -25,4 +25,9 @@ impl Look {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
     }
+
+    /// Which file it is, whatever it says.
+    pub(super) fn file(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 use tracing::{error, info, warn};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::look::Look;
 use super::stored::Stored;
@@ -14,7 +16,10 @@ use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::config::load::{self, Loaded};
 use crate::diagnostic::Diagnostic;
+use crate::listener::Listener;
 use crate::metrics::Metrics;
+use crate::route::lowered::{Routes, lowered};
+use crate::store::AuditRecord;
 
 /// What asked for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,6 +54,8 @@ pub struct Attempt {
     pub warnings: Vec<Diagnostic>,
     /// The keys whose values changed.
     pub changed: Vec<&'static str>,
+    /// Routes that are gone or ask for less than before.
+    pub lowered: Vec<String>,
     /// What the file says otherwise than it is until a restart.
     pub needs_restart: Vec<&'static str>,
 }
@@ -57,6 +64,7 @@ pub struct Attempt {
 struct Reloaded {
     warnings: Vec<Diagnostic>,
     changed: Vec<&'static str>,
+    lowered: Vec<String>,
     needs_restart: Vec<&'static str>,
 }
 
@@ -100,6 +108,7 @@ impl LiveConfig {
             problems: Vec::new(),
             warnings: Vec::new(),
             changed: Vec::new(),
+            lowered: Vec::new(),
             needs_restart: self.view().needs_restart.clone(),
         };
         match self.try_reload().await {
@@ -107,6 +116,7 @@ impl LiveConfig {
                 attempt.succeeded = true;
                 attempt.warnings = reloaded.warnings;
                 attempt.changed = reloaded.changed;
+                attempt.lowered = reloaded.lowered;
                 attempt.needs_restart = reloaded.needs_restart;
             }
             Err(error) => {
@@ -118,6 +128,7 @@ impl LiveConfig {
             }
         }
         attempt.tell(&self.parts.metrics);
+        self.write_down(&attempt).await;
         let attempt = Arc::new(attempt);
         self.last_attempt.store(Some(Arc::clone(&attempt)));
         attempt
@@ -155,7 +166,21 @@ impl LiveConfig {
                 in_force.stored.clone()
             }
         };
+        let earlier = (self.parts.snapshot.load_full(), in_force.file.clone());
         self.take(&mut in_force, read.config, stored).await?;
+        // Listeners only change with a restart.
+        let listeners: Vec<String> = earlier.1.listeners.iter().map(Listener::name).collect();
+        let lowered = lowered(
+            Routes {
+                table: &earlier.0.proxy.routes,
+                settings: &earlier.1.routes,
+            },
+            Routes {
+                table: &self.parts.snapshot.load().proxy.routes,
+                settings: &in_force.file.routes,
+            },
+            &listeners,
+        );
         let view = self.view.load_full();
         self.view.store(Arc::new(View {
             config: view.config.clone(),
@@ -167,8 +192,38 @@ impl LiveConfig {
         Ok(Reloaded {
             warnings,
             changed: read.changed,
+            lowered,
             needs_restart: read.needs_restart,
         })
+    }
+
+    /// Leaves in the audit what became less protected.
+    async fn write_down(&self, attempt: &Attempt) {
+        if attempt.lowered.is_empty() {
+            return;
+        }
+        let told: Vec<Value> = attempt
+            .lowered
+            .iter()
+            .take(MOST_TOLD)
+            .cloned()
+            .map(Value::from)
+            .collect();
+        let detail = [
+            ("trigger".to_owned(), attempt.trigger.label().into()),
+            ("lowered".to_owned(), told.into()),
+        ];
+        let record = AuditRecord {
+            id: Uuid::now_v7(),
+            at: attempt.at,
+            actor: "gateway".to_owned(),
+            action: "routes.lowered".to_owned(),
+            target: Some("file".to_owned()),
+            detail: detail.into_iter().collect(),
+        };
+        if let Err(error) = self.parts.store.append_audit(record).await {
+            warn!(%error, "the audit record of lowered protection could not be written");
+        }
     }
 }
 
@@ -184,6 +239,9 @@ impl Attempt {
             }
             for warning in &self.warnings {
                 warn!(%warning, "a problem in the configuration file");
+            }
+            for change in self.lowered.iter().take(MOST_TOLD) {
+                warn!(change, "a reload lowered what routes ask for");
             }
             stamp(metrics);
         } else {
@@ -221,6 +279,9 @@ impl Trigger {
         }
     }
 }
+
+/// How many lowered routes the log and the audit name.
+const MOST_TOLD: usize = 100;
 
 /// Notes that the configuration in force was read now.
 pub(super) fn stamp(metrics: &Metrics) {

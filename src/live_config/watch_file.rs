@@ -1,18 +1,36 @@
 //! What makes the gateway look at its file again: SIGHUP, and the file itself.
+//!
+//! A prefix of a configuration is often a configuration, too, with fewer routes. Who asks for a
+//! reload says that the file is whole; a file that merely changed says nothing of the kind, and is
+//! read once it has been left alone for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::look::Look;
+use super::writers::Writers;
 use super::{LiveConfig, Trigger};
 
-/// Reloads at each SIGHUP until `stopped`.
-pub async fn on_hangup(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<bool>) {
+/// How far a reload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// It was asked for.
+    Begun,
+    /// The new configuration is in force, or the old one stays.
+    Over,
+}
+
+/// Reloads at each SIGHUP until `stopped`, and calls `told` before and after.
+pub async fn on_hangup(
+    runtime: Arc<LiveConfig>,
+    mut stopped: watch::Receiver<bool>,
+    told: impl Fn(Reload),
+) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
         Err(error) => return warn!(%error, "SIGHUP cannot be received"),
@@ -24,7 +42,9 @@ pub async fn on_hangup(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<bo
             _ = &mut stop => return,
             Some(()) = hangups.recv() => {}
         }
+        told(Reload::Begun);
         runtime.reload(Trigger::Signal).await;
+        told(Reload::Over);
     }
 }
 
@@ -32,33 +52,96 @@ pub async fn on_hangup(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<bo
 ///
 /// The file is looked at, not subscribed to: what its path leads to says in one look whether it
 /// was written in place, replaced by a rename, as editors do, or is behind a symbolic link that
-/// points elsewhere now, as in a Kubernetes volume; on any file system. A file that still changes
-/// is waited for.
+/// points elsewhere now, as in a Kubernetes volume; on any file system. It is taken up when it has
+/// been the same for `server.reload_quiet_time`, and nobody is known to be writing it.
 pub async fn watch_file(runtime: Arc<LiveConfig>, mut stopped: watch::Receiver<bool>) {
     let Some(path) = runtime.file() else { return };
-    if !runtime.view().config.server.reload_on_change {
+    let settings = runtime.view().config.server.clone();
+    if !settings.reload_on_change {
         return;
     }
     let stop = stopped.wait_for(|stop| *stop);
     tokio::pin!(stop);
     let mut looks = interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
+    let mut writers = Writers::new();
+    let mut quiet = Quiet::new(settings.reload_quiet_time);
     loop {
         tokio::select! {
             _ = &mut stop => return,
             _ = looks.tick() => {}
         }
         let path = path.clone();
-        let look = tokio::task::spawn_blocking(move || Look::at(&path)).await;
-        let now = look.ok().flatten();
+        let look = tokio::task::spawn_blocking(move || {
+            let look = Look::at(&path);
+            let is_written = writers.are_at(&path, look);
+            (writers, look, is_written)
+        });
+        let Ok((kept, look, is_written)) = look.await else {
+            return warn!("the configuration file is no longer watched");
+        };
+        writers = kept;
         // Between the two steps of a replacement there may be no file.
-        if now.is_some() && now == last && now != runtime.looked() {
+        let is_quiet = quiet.is_reached(look, is_written, Instant::now());
+        if look.is_some() && is_quiet && look != runtime.looked() {
             runtime.reload(Trigger::File).await;
         }
-        last = now;
     }
 }
 
-/// Between looks; a change is taken up after two of them.
+/// Since when the file has been left alone.
+struct Quiet {
+    needed: Duration,
+    last: Option<Look>,
+    since: Instant,
+}
+
+impl Quiet {
+    fn new(needed: Duration) -> Self {
+        Self {
+            needed,
+            last: None,
+            since: Instant::now(),
+        }
+    }
+
+    /// Whether that is long enough, by one more look.
+    fn is_reached(&mut self, look: Option<Look>, is_written: bool, now: Instant) -> bool {
+        if is_written || look != self.last {
+            self.last = look;
+            self.since = now;
+            return false;
+        }
+        now.duration_since(self.since) >= self.needed
+    }
+}
+
+/// Between looks; a change is taken up after two of them at the earliest.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_begins_again_with_each_change_and_while_someone_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        let look = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Look::at(&path)
+        };
+        let (one, two) = (look("1"), look("1 and 2"));
+        let mut quiet = Quiet::new(Duration::from_secs(5));
+        let start = Instant::now();
+        let mut reached = |look, is_written, second| {
+            quiet.is_reached(look, is_written, start + Duration::from_secs(second))
+        };
+        assert!(!reached(one, false, 0));
+        assert!(!reached(one, false, 4));
+        assert!(!reached(two, false, 5), "another file");
+        assert!(!reached(two, true, 9), "someone writes");
+        assert!(!reached(two, false, 13));
+        assert!(reached(two, false, 14));
+    }
+}

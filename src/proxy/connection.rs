@@ -19,6 +19,8 @@ pub struct Connection {
     pub listener: String,
     /// Whether the gateway itself speaks TLS on it.
     pub is_tls: bool,
+    /// Whether its client is at the other end of TLS: here, or right before the listener.
+    pub is_https: bool,
     /// Every request is answered with its address at `https`, at this port.
     pub redirects_to: Option<u16>,
     /// The value of `Strict-Transport-Security`.

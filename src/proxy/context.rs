@@ -153,11 +153,6 @@ impl RequestContext {
         }
     }
 
-    /// Whether the client came by `https`: to the gateway, or to what stands before it.
-    pub fn is_https(&self) -> bool {
-        self.connection.is_tls || self.snapshot.proxy.is_https
-    }
-
     /// The route's name for logs and metrics.
     pub fn route_name(&self) -> &str {
         match &self.route {

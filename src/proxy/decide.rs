@@ -12,6 +12,7 @@ use super::copies;
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
 use super::forwarded::{self, Peer};
+use super::health;
 use super::hops;
 use super::inspect::{self, Inspected};
 use super::login;
@@ -40,6 +41,8 @@ pub enum Decision {
     Forward,
     /// To the gateway's own endpoints.
     Own,
+    /// Nowhere: a load balancer asks whether the gateway serves.
+    Health,
     /// The request is not forwarded: the client is redirected to this address.
     Redirect(String),
 }
@@ -58,7 +61,7 @@ pub async fn decide(
     let inspected = inspect::inspect(request, &snapshot.proxy.limits)?;
     peer.check(&request.headers)?;
     hops::check(&request.headers, &snapshot.proxy.limits)?;
-    if let Some(elsewhere) = not_forwarded(&snapshot, &inspected, peer, ctx)? {
+    if let Some(elsewhere) = not_forwarded(&snapshot, request, &inspected, peer, ctx)? {
         return Ok(elsewhere);
     }
     let incoming = Incoming {
@@ -88,10 +91,16 @@ pub async fn decide(
 /// What the gateway answers itself; `None`: the request is for a route.
 fn not_forwarded(
     snapshot: &Snapshot,
+    request: &RequestHeader,
     inspected: &Inspected<'_>,
     peer: Peer<'_>,
     ctx: &mut RequestContext,
 ) -> Result<Option<Decision>, Rejection> {
+    // By whatever name, also where others are redirected.
+    if health::is_asked(snapshot, request, &inspected.path) {
+        ctx.is_for_us = true;
+        return Ok(Some(Decision::Health));
+    }
     // A trusted proxy asks for whatever name it knows this gateway by.
     if let Some(asked_for) = &ctx.connection.server_name
         && !peer.is_trusted_proxy()
@@ -162,11 +171,12 @@ impl<'a> Incoming<'a> {
     /// The route, which the context then has.
     fn route(&self, ctx: &mut RequestContext) -> Result<&'a Arc<Route>, Rejection> {
         let Inspected { host, path, .. } = self.inspected;
-        let found = self
-            .snapshot
-            .proxy
-            .routes
-            .find(host, path, &self.request.method);
+        let found = self.snapshot.proxy.routes.find_at(
+            &ctx.connection.listener,
+            host,
+            path,
+            &self.request.method,
+        );
         if let Err(RouteMiss::Method(served)) = found {
             ctx.methods = served;
         }

@@ -72,7 +72,7 @@ impl From<Contradiction> for Rejection {
 pub struct Peer<'a> {
     /// The address of the connection's peer.
     pub address: IpAddr,
-    /// The scheme of `public_url` or of the listener.
+    /// Whether that is one of TLS, by what is known of the listener.
     pub is_https: bool,
     /// Peers whose word is taken.
     pub trusted_proxies: &'a TrustedProxies,

@@ -100,6 +100,8 @@ fn page(
         // The path is canonical: one slash, so no host.
         None => target.clone(),
         Some(_) if knows(&inspected.host, route, ctx) => {
+            // The address of `public_url` is known, however the request came here.
+            let is_https = is_https || ctx.snapshot.proxy.is_public_by_https(&inspected.host);
             let scheme = if is_https { "https" } else { "http" };
             format!("{scheme}://{}{target}", inspected.host.authority())
         }
@@ -194,7 +196,7 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
     ctx.snapshot
         .proxy
         .routes
-        .find(&host, &path, &Method::GET)
+        .find_at(&ctx.connection.listener, &host, &path, &Method::GET)
         .is_ok_and(|route| route.access == Access::Required)
 }
 

@@ -109,6 +109,12 @@ pub fn client_left() {
     let _ = SLOT.try_with(|slot| slot.client_left.store(true, Ordering::Relaxed));
 }
 
+/// Whether its connection is not kept for another one, because the process is about to stop.
+pub fn is_last() -> bool {
+    SLOT.try_with(|slot| slot.admission.is_stopping())
+        .unwrap_or(false)
+}
+
 /// Says when the running request ends at the latest.
 pub fn ends_by(due: Instant) {
     let _ = SLOT.try_with(|slot| {

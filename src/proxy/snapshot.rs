@@ -56,8 +56,8 @@ pub struct ProxySettings {
     pub limits: Limits,
     /// Origins that are allowed wherever a route does not say more.
     pub own_origins: Vec<AllowedOrigin>,
-    /// Whether clients come by `https`, whatever the listener speaks.
-    pub is_https: bool,
+    /// Where load balancers ask on the public listeners.
+    pub health_path: Option<String>,
     /// The fields of the access log; `None` if it is off.
     pub access_log: Option<Vec<AccessField>>,
     /// Whose traces are continued.
@@ -166,7 +166,7 @@ impl ProxySettings {
                 .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
             limits: config.routes.limits.clone(),
             own_origins: config.routes.allowed_origins.clone(),
-            is_https: config.public_url.is_https(),
+            health_path: config.health_path.map(str::to_owned),
             access_log: (config.log.access).then(|| config.log.access_fields.clone()),
             traces: TraceRules::new(config.traces),
             api_prefix: PathPrefix::parse(config.routes.api_prefix)
@@ -208,6 +208,11 @@ impl ProxySettings {
             .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
     }
 
+    /// Whether it does, and by `https`.
+    pub fn is_public_by_https(&self, host: &Host<'_>) -> bool {
+        self.public_url.is_https() && self.is_public_host(host)
+    }
+
     /// Whether a path is that of another proxy's check request.
     pub fn is_question(&self, path: &str) -> bool {
         path == self.check || self.asked_path(path.as_bytes()).is_some()
@@ -227,7 +232,7 @@ impl ProxySettings {
             .map(|inet| inet.ip().to_canonical());
         Peer {
             address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            is_https: connection.is_tls || self.is_https,
+            is_https: connection.is_https,
             trusted_proxies: &self.trusted_proxies,
         }
     }

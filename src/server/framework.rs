@@ -132,23 +132,26 @@ fn hsts(hsts: &Hsts) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
-/// A guarded service for each listener.
+/// A guarded service for each listener, and another guard with the same rules.
 pub(super) fn listeners(
     config: &Config,
     certificates: &Certificates,
     shared: &Arc<Shared>,
-) -> Vec<Service<Guard>> {
-    let one = |listener: &Listener| {
+) -> (Vec<Service<Guard>>, Vec<Arc<Guard>>) {
+    let guard = |listener: &Listener| {
         let rules = Rules {
             name: listener.name(),
             h2c: listener.h2c,
             tls: certificates.of(&listener.name()),
+            tls_terminated: listener.tls_terminated,
             proxy_protocol: listener.proxy_protocol,
             redirects_to: listener.redirect_to_https.then(|| config.public_url.port()),
             hsts: listener.hsts.as_ref().map(hsts),
         };
-        let guard = Guard::new(rules, Arc::clone(shared));
-        let mut service = Service::new(listener.name(), guard);
+        Guard::new(rules, Arc::clone(shared))
+    };
+    let one = |listener: &Listener| {
+        let mut service = Service::new(listener.name(), guard(listener));
         let endpoint = match &listener.address {
             ListenAddress::Inet(address) => ListenerConfig::tcp(address.to_string()),
             ListenAddress::Unix(path) => ListenerConfig::uds(path.to_string_lossy())
@@ -158,7 +161,9 @@ pub(super) fn listeners(
         service.add_listener(endpoint.l4_buffer(buffers));
         service
     };
-    config.listeners.iter().map(one).collect()
+    let listeners = config.listeners.iter();
+    let last = listeners.clone().map(|listener| Arc::new(guard(listener)));
+    (listeners.map(one).collect(), last.collect())
 }
 
 /// Bytes of each connection's read buffer: a record of TLS, and nearly any header, in one read. Bodies are

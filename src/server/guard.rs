@@ -63,6 +63,8 @@ pub struct Rules {
     pub h2c: bool,
     /// Certificates, when it speaks TLS.
     pub tls: Option<Arc<ListenerTls>>,
+    /// Whether TLS ends right before it.
+    pub tls_terminated: bool,
     /// Whether proxies say by the PROXY protocol who their client is.
     pub proxy_protocol: bool,
     /// Where at `https` requests are sent instead of being served.
@@ -161,6 +163,7 @@ impl Guard {
         let mut connection = Connection {
             listener: self.listener.name.clone(),
             is_tls: self.listener.tls.is_some(),
+            is_https: self.listener.tls.is_some() || self.listener.tls_terminated,
             redirects_to: self.listener.redirects_to,
             hsts: self.listener.hsts.clone(),
             server_name: None,

@@ -112,7 +112,10 @@ impl UpgradeSocket {
         for stream in self.0.incoming() {
             match stream.and_then(|stream| converse(stream, sockets, store)) {
                 Ok(()) => return,
-                Err(error) => failed(&error),
+                Err(error) => {
+                    sockets.lend(false);
+                    failed(&error);
+                }
             }
         }
     }
@@ -122,6 +125,7 @@ fn converse(stream: UnixStream, sockets: &Sockets, store: &impl Release) -> io::
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new(stream);
     expect(&mut lines, HELLO)?;
+    sockets.lend(true);
     send(lines.get_ref(), &sockets.named())?;
     expect(&mut lines, READY)?;
     store.release();

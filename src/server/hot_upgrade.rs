@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::handover::{Predecessor, Release, UpgradeSocket};
 use super::listening::Progress;
 use super::maintenance;
+use super::notify::{Notifier, NotifyState};
 use super::sockets::Sockets;
 use super::state::State;
 
@@ -24,6 +25,8 @@ pub(super) struct HotUpgrade {
     pub(super) stop_admin: watch::Sender<bool>,
     /// Told when the next process serves.
     pub(super) handed_over: Arc<Notify>,
+    /// Who must know which process is the service.
+    pub(super) notify: Notifier,
 }
 
 impl HotUpgrade {
@@ -60,6 +63,9 @@ impl HotUpgrade {
     }
 
     fn take_over(&self, predecessor: Predecessor, runtime_dir: &Path) -> io::Result<UpgradeSocket> {
+        // Before the other one ends, which would be taken for the end of the service.
+        self.notify
+            .tell(&[NotifyState::MainProcess, NotifyState::Ready]);
         if let Err(error) = predecessor.retire() {
             warn!(%error, "the previous process ended by itself");
         }

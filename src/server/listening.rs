@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use pingora::apps::ServerApp as _;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service as FrameworkService;
 use pingora::services::listening::Service;
@@ -12,15 +13,20 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::guard::Guard;
+use super::notify::{Notifier, NotifyState};
 use super::sockets::Sockets;
 use super::state::State;
+use super::stop::Stop;
 use crate::config::Config;
 
 /// All public listeners.
 pub(super) struct Listening {
     listeners: Vec<Service<Guard>>,
+    /// One for each listener, for connections that the framework leaves in its queue.
+    last: Vec<Arc<Guard>>,
     sockets: Arc<Sockets>,
     progress: watch::Sender<Progress>,
+    signalled: watch::Receiver<Option<Stop>>,
 }
 
 /// How far the listeners are. A sender that is gone before they ended means that they failed.
@@ -36,16 +42,34 @@ pub(super) enum Progress {
 
 impl Listening {
     pub(super) fn new(
-        listeners: Vec<Service<Guard>>,
+        (listeners, last): (Vec<Service<Guard>>, Vec<Arc<Guard>>),
         sockets: Arc<Sockets>,
+        signalled: watch::Receiver<Option<Stop>>,
     ) -> (Self, watch::Receiver<Progress>) {
         let (progress, watched) = watch::channel(Progress::Starting);
         let listening = Self {
             listeners,
+            last,
             sockets,
             progress,
+            signalled,
         };
         (listening, watched)
+    }
+
+    /// Has connections refused from now on, after those that wait already. Those of a successor
+    /// are its own.
+    fn close(&mut self, shutdown: &ShutdownWatch) {
+        let guards = std::mem::take(&mut self.last);
+        if *self.signalled.borrow() != Some(Stop::Drain) {
+            return;
+        }
+        for (waiting, guard) in self.sockets.close_public().into_iter().zip(guards) {
+            for socket in waiting {
+                let (guard, shutdown) = (Arc::clone(&guard), shutdown.clone());
+                tokio::spawn(async move { guard.process_new(Box::new(socket), &shutdown).await });
+            }
+        }
     }
 }
 
@@ -68,6 +92,7 @@ impl FrameworkService for Listening {
             listener.start_service(table.clone(), shutdown.clone(), listeners_per_fd)
         });
         join_all(started).await;
+        self.close(&shutdown);
         self.progress.send_replace(Progress::Ended);
     }
 
@@ -81,6 +106,7 @@ pub(super) async fn announce_ready(
     state: State,
     config: Config,
     mut progress: watch::Receiver<Progress>,
+    notify: Notifier,
 ) {
     let accepting = progress.wait_for(|progress| *progress != Progress::Starting);
     if accepting.await.is_err() {
@@ -91,5 +117,6 @@ pub(super) async fn announce_ready(
     }
     state.first_keys().await;
     state.health.listening();
+    notify.tell(&[NotifyState::Ready]);
     info!("ready");
 }

@@ -9,13 +9,15 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::server::ListenFds;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
 use tracing::warn;
 
-use super::ServeError;
+use super::{ServeError, last_connections};
 use crate::config::Config;
 use crate::listener::ListenAddress;
 
@@ -26,6 +28,8 @@ pub(super) struct Sockets {
     admin: (ListenAddress, TcpListener),
     /// Of listeners that a predecessor had and the configuration has no more.
     removed: Vec<OwnedFd>,
+    /// Another process has them, too, and may be about to serve.
+    lent: AtomicBool,
 }
 
 impl Sockets {
@@ -60,6 +64,7 @@ impl Sockets {
             public,
             admin: (address, admin),
             removed: inherited.into_values().collect(),
+            lent: AtomicBool::new(false),
         })
     }
 
@@ -85,6 +90,30 @@ impl Sockets {
                 warn!(%error, "a removed listener stays open until the previous process has ended");
             }
         }
+    }
+
+    /// Notes whether another process has them, too.
+    pub(super) fn lend(&self, lent: bool) {
+        self.lent.store(lent, Ordering::Release);
+    }
+
+    /// Stops listening for the public, unless another process does it with the same sockets.
+    /// Returns what waits in the queue of each.
+    pub(super) fn close_public(&self) -> Vec<Vec<Socket>> {
+        if self.lent.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let close = |(address, socket): &(ListenAddress, OwnedFd)| {
+            let waiting = last_connections::take(address, socket);
+            if let Err(error) = rustix::net::shutdown(socket, Shutdown::Both) {
+                warn!(%address, %error, "a listener stays open until this process ends");
+            }
+            waiting.unwrap_or_else(|error| {
+                warn!(%address, %error, "connections that wait at a listener are lost");
+                Vec::new()
+            })
+        };
+        self.public.iter().map(close).collect()
     }
 
     /// Puts the public ones where the framework looks for sockets that are open already.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::server::{ShutdownSignal, ShutdownSignalWatch};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::ServeError;
 use super::guard::Shared;
 use super::listening::Progress;
 use super::new_process::NewProcess;
+use super::notify::{Notifier, NotifyState};
 use super::state::State;
 use crate::config::Config;
 
@@ -22,6 +24,7 @@ pub(super) async fn served(
     config: &Config,
     state: &State,
     shared: &Shared,
+    notify: &Notifier,
     mut signalled: watch::Receiver<Option<Stop>>,
     mut progress: watch::Receiver<Progress>,
 ) -> Result<(), ServeError> {
@@ -33,11 +36,26 @@ pub(super) async fn served(
     };
     match asked {
         Some(Stop::AtOnce) => return Ok(()),
-        Some(Stop::Drain) => {}
+        Some(Stop::Drain | Stop::HandedOver) => {}
         None => return Err(ServeError::Proxy),
     }
     state.health.draining();
+    state.admission.begin_to_stop();
     info!("draining");
+    // Meanwhile connections are taken, until the framework hears of the stop.
+    let mut delay = Duration::ZERO;
+    if asked == Some(Stop::Drain) {
+        // After a hand-over the service continues.
+        notify.tell(&[NotifyState::Stopping]);
+        delay = config.server.shutdown_delay.unwrap_or_default();
+    }
+    let at_once = async {
+        let is_at_once = |stop: &Option<Stop>| *stop == Some(Stop::AtOnce);
+        if signalled.wait_for(is_at_once).await.is_err() {
+            // Nobody listens for signals any more.
+            std::future::pending::<()>().await;
+        }
+    };
     let drained = async {
         // Until then connections are taken. A sender that is gone takes none either.
         let _ = progress
@@ -53,7 +71,11 @@ pub(super) async fn served(
             }
         }
     };
-    let drained = timeout(config.server.drain_timeout, drained).await;
+    let drained = timeout(delay + config.server.drain_timeout, drained);
+    let drained = tokio::select! {
+        drained = drained => drained,
+        () = at_once => return Ok(()),
+    };
     if drained.is_err() && !shared.in_flight.is_none() {
         warn!("requests still in flight after server.drain_timeout are cut off");
     }
@@ -63,7 +85,11 @@ pub(super) async fn served(
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
+    /// The listeners close, and what is in flight is finished.
     Drain,
+    /// The same, except that another process has the listeners by now.
+    HandedOver,
+    /// At once.
     AtOnce,
 }
 
@@ -74,6 +100,18 @@ pub(super) struct Signals {
     pub(super) handed_over: Arc<Notify>,
     /// `None` where none can take over.
     pub(super) successor: Option<NewProcess>,
+    /// How long the listeners stay open after SIGTERM.
+    pub(super) shutdown_delay: Duration,
+}
+
+impl Signals {
+    /// Leaves time to notice that this gateway is about to stop; false when SIGINT cuts it short.
+    async fn lame_duck(&self, interrupt: &mut Signal) -> bool {
+        tokio::select! {
+            () = sleep(self.shutdown_delay) => true,
+            _ = interrupt.recv() => false,
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -88,9 +126,15 @@ impl ShutdownSignalWatch for Signals {
         let stop = match (terminate, interrupt, upgrade) {
             (Ok(mut terminate), Ok(mut interrupt), Ok(mut upgrade)) => loop {
                 tokio::select! {
-                    _ = terminate.recv() => break Stop::Drain,
+                    _ = terminate.recv() => {
+                        self.asked.send_replace(Some(Stop::Drain));
+                        if self.lame_duck(&mut interrupt).await {
+                            return ShutdownSignal::GracefulTerminate;
+                        }
+                        break Stop::AtOnce;
+                    }
                     _ = interrupt.recv() => break Stop::AtOnce,
-                    () = self.handed_over.notified() => break Stop::Drain,
+                    () = self.handed_over.notified() => break Stop::HandedOver,
                     _ = upgrade.recv() => match &self.successor {
                         Some(successor) => successor.start(),
                         None => warn!("SIGUSR2 does nothing without server.runtime_dir"),
@@ -105,7 +149,7 @@ impl ShutdownSignalWatch for Signals {
         };
         self.asked.send_replace(Some(stop));
         match stop {
-            Stop::Drain => ShutdownSignal::GracefulTerminate,
+            Stop::Drain | Stop::HandedOver => ShutdownSignal::GracefulTerminate,
             Stop::AtOnce => ShutdownSignal::FastShutdown,
         }
     }

@@ -20,6 +20,40 @@ async fn tls(site: &TestGateway, client: &Connector) -> Option<Wire> {
     Some(Wire::over(stream.ok()?))
 }
 
+/// A plaintext listener says `https` of what came by `https`, and of nothing else.
+#[tokio::test]
+async fn upstreams_are_told_how_a_request_came() {
+    let site = async |listener: Value, proxies: Value| {
+        TestGateway::with(|config| {
+            config["public_url"] = json!("https://app.example.com");
+            config["listeners"] = json!([listener]);
+            config["trusted_proxies"] = proxies;
+        })
+        .await
+    };
+    let by_proxy = [("X-Forwarded-Proto", "https")];
+    let terminated = json!({"tls_terminated": true});
+    for (listener, proxies, fields, scheme) in [
+        (json!({}), json!([]), &[][..], "http"),
+        (json!({}), json!([]), &by_proxy[..], "http"),
+        (terminated.clone(), json!([]), &[], "https"),
+        (json!({}), json!(["127.0.0.0/8"]), &[], "http"),
+        (json!({}), json!(["127.0.0.0/8"]), &by_proxy, "https"),
+    ] {
+        let site = site(listener, proxies).await;
+        assert_eq!(site.gateway.get("/open", fields).await.status(), 200);
+        let seen = site.upstream.last();
+        assert_eq!(seen.field("x-forwarded-proto").as_deref(), Some(scheme));
+        let forwarded = seen.field("forwarded");
+        if let Some(forwarded) = forwarded.filter(|_| fields.is_empty()) {
+            assert!(
+                forwarded.contains(&format!("proto={scheme}")),
+                "{forwarded}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_redirecting_listener_sends_everybody_to_https() {
     let site = TestGateway::with(|config| {

@@ -72,10 +72,125 @@ def test_the_pod_is_probed_where_the_gateway_answers():
 
 def test_the_pod_has_time_to_drain():
     config = yaml.safe_load((KUBERNETES / "config.yaml").read_text())
-    drain = int(config["server"]["drain_timeout"].removesuffix("s"))
+    times = [config["server"][key] for key in ("shutdown_delay", "drain_timeout")]
+    delay, drain = [int(time.removesuffix("s")) for time in times]
     [container] = pod()["containers"]
-    pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod()["terminationGracePeriodSeconds"] > drain + pause
+    probe = container["readinessProbe"]
+    assert delay > probe["periodSeconds"] * probe["failureThreshold"]
+    assert pod()["terminationGracePeriodSeconds"] > delay + drain
+
+
+def test_the_pod_sees_changes_of_its_configuration():
+    [container] = pod()["containers"]
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    assert all("subPath" not in mount for mount in mounts.values()), "never updated"
+    path = container["args"][container["args"].index("--config") + 1]
+    assert path == mounts["config"]["mountPath"] + "/config.yaml"
+    settings = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    # Under another name with each change, it would stay behind with the pods of the old one.
+    assert settings["generatorOptions"]["disableNameSuffixHash"] is True
+    mounted = mounts["secrets"]["mountPath"]
+    assert not mounted.startswith(mounts["config"]["mountPath"] + "/"), "read-only"
+    config = (KUBERNETES / "config.yaml").read_text()
+    named = re.findall(r"file:([^\"\s\]}]+)", config)
+    assert named and all(path.startswith(mounted + "/") for path in named)
+
+
+# Where kustomize writes labels with `includeSelectors`, if there is a `matchLabels` already.
+SELECTORS = {
+    "NetworkPolicy": [
+        ["spec", "podSelector"],
+        ["spec", "ingress", "from", "podSelector"],
+        ["spec", "egress", "to", "podSelector"],
+    ],
+    "PodDisruptionBudget": [["spec", "selector"]],
+}
+
+
+def nodes(node, path):
+    """All that a path of keys leads to, through lists."""
+    if isinstance(node, list):
+        return [found for one in node for found in nodes(one, path)]
+    if not path:
+        return [node] if isinstance(node, dict) else []
+    return nodes(node[path[0]], path[1:]) if isinstance(node, dict) and path[0] in node else []
+
+
+def rendered():
+    """The manifests as kustomize applies them."""
+    settings = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    found = manifests()
+    for (kind, _), manifest in found.items():
+        for label in settings["labels"]:
+            for path in SELECTORS.get(kind, []):
+                for selector in nodes(manifest, path):
+                    if "matchLabels" in selector:
+                        selector["matchLabels"].update(label["pairs"])
+    return found
+
+
+def selects(selector, labels):
+    """Whether a label selector selects what has these labels."""
+    wanted = selector.get("matchLabels", {}).items()
+    rules = selector.get("matchExpressions", [])
+    assert all(rule["operator"] == "In" for rule in rules)
+    return wanted <= labels.items() and all(
+        labels.get(rule["key"]) in rule["values"] for rule in rules
+    )
+
+
+def test_prometheus_reaches_the_admin_port_and_others_do_not():
+    policy = rendered()["NetworkPolicy", "vestibule"]["spec"]
+    own = {"app.kubernetes.io/name": "vestibule"}
+    assert selects(policy["podSelector"], own)
+    [admin] = [rule for rule in policy["ingress"] if rule["ports"] == [{"port": "admin"}]]
+
+    def reaches(labels):
+        return any(selects(peer["podSelector"], labels) for peer in admin["from"])
+
+    assert reaches({"app.kubernetes.io/name": "prometheus"})
+    assert reaches({"vestibule/admin-client": "true"})
+    assert not reaches({"vestibule/admin-client": "false"})
+    assert not reaches(own)
+    assert not reaches({})
+
+
+def test_prometheus_scrapes_as_a_viewer():
+    kubernetes = yaml.safe_load((KUBERNETES / "config.yaml").read_text())["admin"]
+    [endpoint] = manifests()["ServiceMonitor", "vestibule"]["spec"]["endpoints"]
+    credentials = endpoint["authorization"]["credentials"]
+    [viewer] = [one for one in kubernetes["tokens"] if one["token"].endswith(credentials["key"])]
+    assert viewer["role"] == "viewer"
+    # Whoever reads this secret reads no other.
+    assert credentials["name"] == "vestibule-metrics"
+
+    compose = yaml.safe_load((PACKAGING / "compose/compose.yaml").read_text())
+    config = yaml.safe_load((PACKAGING / "compose/config.yaml").read_text())["admin"]
+    scrapes = yaml.safe_load((PACKAGING / "compose/prometheus.yaml").read_text())
+    [scrape] = scrapes["scrape_configs"]
+    name = Path(scrape["authorization"]["credentials_file"]).name
+    assert compose["services"]["prometheus"]["secrets"] == [name]
+    variable = compose["secrets"][name]["environment"]
+    [viewer] = [one for one in config["tokens"] if one["token"] == f"env:{variable}"]
+    assert viewer["role"] == "viewer"
+
+
+def test_a_service_of_compose_gets_its_own_secrets_alone():
+    compose = yaml.safe_load((PACKAGING / "compose/compose.yaml").read_text())
+    example = (PACKAGING / "compose/environment.example").read_text()
+    secrets = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+    used = {}
+    for name, service in compose["services"].items():
+        assert "env_file" not in service, name
+        text = yaml.safe_dump(service.get("environment", {}))
+        used[name] = set(re.findall(r"\$\{(\w+)", text))
+    database = {"POSTGRES_PASSWORD"}
+    assert used["database"] == database
+    assert used["grafana"] == {"GF_SECURITY_ADMIN_PASSWORD"}
+    assert used["gateway"] == secrets - used["grafana"]
+    assert used["prometheus"] == used["app"] == set()
+    # A forgotten one is an error, and none has a value that everybody knows.
+    assert not re.search(r"^\w+=.", example, re.MULTILINE)
 
 
 def test_the_pod_sees_changes_of_its_configuration():

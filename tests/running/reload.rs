@@ -190,7 +190,10 @@ async fn hangup_and_a_file_however_it_is_replaced_reload() {
     site.gateway.signal("HUP");
     serves(&site.gateway, "/signal").await;
 
-    let site = TestGateway::start().await;
+    let site = TestGateway::with(|config| {
+        config["server"]["reload_quiet_time"] = json!("0s");
+    })
+    .await;
     let path = file(&site.gateway);
     // In place.
     change(&site.gateway, |config| {

@@ -1,0 +1,65 @@
+//! What load balancers and operators are told of the gateway's state.
+
+use serde_json::json;
+
+use crate::support::{TestGateway, eventually};
+
+#[tokio::test]
+async fn an_upstream_that_resolves_to_nothing_is_degraded() {
+    let site = TestGateway::with(|config| {
+        config["upstreams"]["gone"] = json!({"servers": ["gone.invalid:80"]});
+    })
+    .await;
+    let ready = site.gateway.admin("/ready").await;
+    assert_eq!(ready.status(), 200);
+    assert_eq!(ready.json()["status"], "degraded");
+    let told = "upstream gone resolves to no address";
+    assert_eq!(ready.json()["degraded"], json!([told]));
+}
+
+/// Connections are counted when they are taken, which is some time after they are made.
+#[tokio::test]
+async fn a_listener_near_its_cap_is_degraded() {
+    let site = TestGateway::with(|config| {
+        config["limits"] = json!({"connections": 10});
+    })
+    .await;
+    let degraded = async || site.gateway.admin("/ready").await.json()["degraded"].take();
+    assert_eq!(degraded().await, json!([]));
+    let mut held = Vec::new();
+    for _ in 0..9 {
+        held.push(site.gateway.connect().await);
+    }
+    let told = json!(["nearly as many connections as the listeners may have"]);
+    eventually("nothing is told", async || degraded().await == told).await;
+    drop(held);
+    eventually("it is still told", async || degraded().await == json!([])).await;
+}
+
+#[tokio::test]
+async fn a_health_path_says_when_to_send_nothing_here() {
+    let mut site = TestGateway::with(|config| {
+        config["server"] = json!({"health_path": "/healthz", "shutdown_delay": "10m"});
+    })
+    .await;
+    let health = site.gateway.get("/healthz", &[]).await;
+    assert_eq!(health.status(), 200);
+    assert_eq!(health.field("cache-control").as_deref(), Some("no-store"));
+    // By another method, or next to it, there is the route of `/`, which asks for a session.
+    for (method, path) in [
+        ("POST", "/healthz"),
+        ("GET", "/healthz/x"),
+        ("GET", "/healthy"),
+    ] {
+        let answer = site.gateway.request(method, path, &[]).await;
+        assert_eq!(answer.status(), 401, "{method} {path}");
+    }
+    assert_eq!(site.upstream.count(), 0);
+    site.gateway.sigterm();
+    eventually("the health path still says yes", async || {
+        site.gateway.get("/healthz", &[]).await.status() == 503
+    })
+    .await;
+    site.gateway.signal("INT");
+    assert!(site.gateway.ended().await.success());
+}
