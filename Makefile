@@ -23,6 +23,8 @@ FUZZ ?= 60
 SEED ?= 20261128
 # For how many seconds `history` strikes.
 HISTORY ?= 300
+# For how many seconds `siege` lasts.
+SIEGE ?= 600
 # Which sample of all mutants `mutants` tries, and for how many minutes at most.
 MUTANTS ?= 0/60
 MUTANTS_TIME ?= 25
@@ -128,6 +130,11 @@ soak: nextest ## Kill the gateway 100 times, then repeat load and change tests f
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
 	    -E 'binary(vestibule) & test(/^(running::(changes|restart|upgrade)|listening::guard|sessions::herd|tokens::keys)::/)'
+
+.PHONY: siege
+siege: nextest ## Clients that hold what they can for SIEGE (600) seconds, and 500 honest requests a second
+	VESTIBULE_SIEGE=$(SIEGE) VESTIBULE_LOAD=500 cargo nextest run --locked --profile soak --no-capture \
+	    -E 'binary(vestibule) & test(/^running::siege::/)'
 
 .PHONY: history
 history: nextest ## Two gateways, one PostgreSQL, faults for HISTORY (300) seconds: what was promised held

@@ -521,7 +521,7 @@ async fn degraded(site: &TestGateway) -> Value {
 }
 
 /// A connection from another loopback address, which is another client.
-async fn from(address: &str, to: SocketAddr) -> TcpStream {
+pub(super) async fn from(address: &str, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket
         .bind(format!("{address}:0").parse().unwrap())
@@ -540,13 +540,13 @@ async fn largest_growth(site: &TestGateway, before: u64) -> u64 {
 }
 
 /// An upstream that answers everything with the same large body.
-struct Large {
-    address: SocketAddr,
+pub(super) struct Large {
+    pub(super) address: SocketAddr,
     count: watch::Receiver<usize>,
 }
 
 impl Large {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // Else the system holds most of the answers for it.
         socket.set_send_buffer_size(64 << 10).unwrap();
@@ -589,14 +589,18 @@ impl Large {
 }
 
 /// HTTP/2 by the frame: what no client's library would do.
-struct RawH2 {
-    stream: TcpStream,
+pub(super) struct RawH2 {
+    pub(super) stream: TcpStream,
 }
 
 impl RawH2 {
     /// With the largest windows (RFC 9113 section 6.9.1).
     async fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).await.unwrap();
+        Self::over(TcpStream::connect(to).await.unwrap()).await
+    }
+
+    /// The same over a connection.
+    pub(super) async fn over(stream: TcpStream) -> Self {
         let mut connection = Self { stream };
         connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         let initial_window = [0, 4, 0x7f, 0xff, 0xff, 0xff];
@@ -606,18 +610,18 @@ impl RawH2 {
         connection
     }
 
-    async fn get(&mut self, stream: u32, path: &str) {
+    pub(super) async fn get(&mut self, stream: u32, path: &str) {
         let fields = fields(0x82, path, None);
         self.frame(1, END_HEADERS | END_STREAM, stream, &fields)
             .await;
     }
 
-    async fn post(&mut self, stream: u32, path: &str, length: usize) {
+    pub(super) async fn post(&mut self, stream: u32, path: &str, length: usize) {
         let fields = fields(0x83, path, Some(length));
         self.frame(1, END_HEADERS, stream, &fields).await;
     }
 
-    async fn begin_header(&mut self, stream: u32, path: &str) {
+    pub(super) async fn begin_header(&mut self, stream: u32, path: &str) {
         let fields = fields(0x82, path, None);
         self.frame(1, END_STREAM, stream, &fields).await;
     }
