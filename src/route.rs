@@ -21,7 +21,7 @@ use crate::issuer::AuthorizationField;
 use crate::limit::{Limiter, Limits};
 use crate::rejection::{Code, Rejection};
 use crate::session::settings::DeviceBound;
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 
 pub mod header_operations;
 mod loose;
@@ -163,6 +163,8 @@ pub struct RouteTableSettings<'a> {
     pub device_bound: DeviceBound,
     /// Limits of routes that have none of their own.
     pub limits: &'a Limits,
+    /// How each upstream is configured, by its name.
+    pub upstreams: &'a BTreeMap<String, upstream::Settings>,
 }
 
 /// All routes of a configuration.
