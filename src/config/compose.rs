@@ -172,6 +172,7 @@ impl Config {
             login_url: self.login_url.as_ref(),
             device_bound: self.session.device_bound,
             limits: &self.limits,
+            upstreams: &self.upstreams,
         }
     }
 
