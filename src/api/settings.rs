@@ -2,6 +2,7 @@
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderValue, Method};
+use url::Url;
 
 use super::oauth::Clients;
 use super::sdk::{self, SelfService};
