@@ -3,6 +3,7 @@
 //! The order is the design's: check the request itself, find its route, take its credential,
 //! exchange it, apply the origin rule, rewrite, forward, log and count once.
 
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ mod hops;
 pub mod inspect;
 pub mod login;
 pub mod negotiation;
+pub mod recent_refusals;
 mod redirect;
 pub mod request_guard;
 pub mod request_id;
@@ -68,11 +70,13 @@ use context::{Pass, RequestContext};
 use decide::Decision;
 use flow::{BodyBounds, Flow};
 pub use forwarded_fields::ForwardedFields;
+use recent_refusals::RecentRefusals;
 use request_id::{REQUEST_ID, RequestId, RequestIds};
 pub use settings::Settings;
 pub use snapshot::{ProxySettings, Snapshot, SnapshotError};
 use time_limit::TimeLimit;
 
+use crate::clock::UnixTime;
 use crate::metrics::{Metrics, Open};
 use crate::rejection::{Code, Overload, Rejection};
 use crate::telemetry::{NonBlockingWriter, Spans};
@@ -83,27 +87,37 @@ pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
     access_log: Arc<NonBlockingWriter>,
+    refusals: Arc<RecentRefusals>,
     spans: Option<Arc<Spans>>,
     ids: RequestIds,
 }
 
 impl Gateway {
     /// A proxy for `site`; `api` answers under the API prefix. A reload may replace both.
-    /// `access_log` gets a line for each request, where the site says so, and `spans` those of
-    /// requests whose traces are sampled.
+    /// `access_log` gets a line for each request, where the site says so, `refusals` each request
+    /// that is refused, and `spans` those whose traces are sampled.
     pub fn new(
         snapshot: Arc<ArcSwap<Snapshot>>,
         metrics: Arc<Metrics>,
         access_log: Arc<NonBlockingWriter>,
+        refusals: Arc<RecentRefusals>,
         spans: Option<Arc<Spans>>,
     ) -> Self {
         Self {
             snapshot,
             metrics,
             access_log,
+            refusals,
             spans,
             ids: RequestIds::new(),
         }
+    }
+
+    /// Whom a request is from, as far as trusted proxies say so.
+    fn client(&self, session: &Session, ctx: &RequestContext) -> IpAddr {
+        let proxy = &ctx.snapshot.proxy;
+        let peer = proxy.peer(session.client_addr(), &ctx.connection);
+        peer.client(&session.req_header().headers).address
     }
 
     /// Counts a request that there is no room for.
@@ -398,6 +412,10 @@ impl ProxyHttp for Gateway {
         if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
             request_guard::client_left();
         }
+        if ctx.refused.is_some() {
+            let client = self.client(session, ctx);
+            self.refusals.note(ctx, client, UnixTime::now());
+        }
         let elapsed = ctx.started.elapsed();
         let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
         let method = &session.req_header().method;
@@ -405,14 +423,9 @@ impl ProxyHttp for Gateway {
         if ctx.snapshot.proxy.access_log.is_none() && self.spans.is_none() {
             return;
         }
-        let request = session.req_header();
-        let peer = ctx
-            .snapshot
-            .proxy
-            .peer(session.client_addr(), &ctx.connection);
         let answered = Answered {
-            request,
-            client: peer.client(&request.headers).address,
+            request: session.req_header(),
+            client: self.client(session, ctx),
             status,
             elapsed,
             sent: session.as_ref().body_bytes_sent(),

@@ -36,6 +36,7 @@ pub(super) fn start(
         live_config: Arc::clone(&state.live_config),
         snapshot: Arc::clone(&state.snapshot),
         history: Arc::clone(&history),
+        refusals: Arc::clone(&state.refusals),
         access: Arc::new(Access::new(
             &config.admin,
             Arc::clone(&state.store),

@@ -60,6 +60,7 @@ pub(super) async fn shared(
         Arc::clone(&state.snapshot),
         Arc::clone(&state.metrics),
         Arc::clone(&records.access_log),
+        Arc::clone(&state.refusals),
         records.spans.clone(),
     );
     let settings = Arc::new(ServerConf {

@@ -21,6 +21,7 @@ use crate::jwt::IssuersError;
 use crate::live_config::{self, BuildError, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
+use crate::proxy::recent_refusals::RecentRefusals;
 use crate::resources::Admission;
 use crate::session::claims::CopiedClaims;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
@@ -43,6 +44,8 @@ pub struct State {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// The configuration in force.
     pub live_config: Arc<LiveConfig>,
+    /// The latest refusals.
+    pub refusals: Arc<RecentRefusals>,
     /// Who may come in, and how much may be spent on them.
     pub admission: Arc<Admission>,
     /// Seals the dashboard's cookies; the same at all gateways on one store.
@@ -153,6 +156,7 @@ impl State {
             dashboard_key,
             metrics,
             health: Arc::new(Health::default()),
+            refusals: Arc::default(),
             store,
             snapshot,
             live_config: Arc::new(LiveConfig::start(parts, start).await?),
