@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -31,15 +31,19 @@ pub mod body;
 pub mod browser;
 pub mod config;
 pub mod credential;
+pub mod device;
 pub mod health;
 pub mod history;
 pub mod issuers;
 pub mod keys;
+pub mod notice;
 mod openapi;
 pub mod overview;
 pub mod page;
 mod pages;
 pub mod platform;
+pub mod reason;
+pub mod recent_refusals;
 mod refusals;
 pub mod refused_tokens;
 pub mod routing;
@@ -54,6 +58,7 @@ use crate::jwt::Issuers;
 use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
+use crate::proxy::recent_refusals::RecentRefusals;
 use crate::resources::Admission;
 use crate::store::Store;
 use access::Access;
@@ -78,6 +83,8 @@ pub struct AdminState {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What was counted over the last hour.
     pub history: Arc<History>,
+    /// The latest refusals of this process.
+    pub refusals: Arc<RecentRefusals>,
     /// Who may use the admin API, and with which role.
     pub access: Arc<Access>,
     /// Who logged in to the dashboard.
@@ -107,13 +114,7 @@ pub fn router(state: AdminState) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(scrape::metrics))
         .merge(api)
-        .method_not_allowed_fallback(|| async {
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this path does not support the method",
-            )
-        })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state.access),
             access::guard,
@@ -151,6 +152,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(tokens::delete))
         .routes(routes!(audit::list))
         .routes(routes!(overview::show))
+        .routes(routes!(recent_refusals::list))
         .routes(routes!(routing::list))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))

@@ -41,6 +41,15 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
+    /// 405: the path is there for other methods.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this path does not support the method",
+        )
+    }
+
     /// 401: who asks is not known.
     pub fn unauthorized() -> Self {
         Self::new(

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 use utoipa::ToSchema;
@@ -15,7 +15,34 @@ use super::body::ValidQuery;
 use super::page::Paging;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::store::{AuditRecord, Store};
+use crate::store::{AuditRecord, PageRequest, Store};
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// Of this operator; of all without it.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Actions that start with this, such as `user.`; all without it.
+    #[serde(default)]
+    pub action: Option<String>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// The maximum number of entries; a default applies if omitted.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+impl Search {
+    fn wants(&self, record: &AuditRecord) -> bool {
+        let actor = self.actor.as_ref();
+        let action = self.action.as_ref();
+        actor.is_none_or(|actor| record.actor == *actor)
+            && action.is_none_or(|action| record.action.starts_with(action.as_str()))
+    }
+}
 
 /// A part of the audit.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,7 +59,7 @@ pub struct AuditPage {
     path = "/admin/api/audit",
     operation_id = "listAudit",
     tag = "audit",
-    params(Paging),
+    params(Search),
     responses(
         (status = 200, description = "One page.", body = AuditPage),
         refusals::Look, refusals::BadRequest, refusals::Unavailable,
@@ -40,13 +67,37 @@ pub struct AuditPage {
 )]
 pub async fn list(
     State(state): State<AdminState>,
-    ValidQuery(paging): ValidQuery<Paging>,
+    ValidQuery(search): ValidQuery<Search>,
 ) -> Result<Json<AuditPage>, ApiError> {
-    let page = state.store.audit(paging.into()).await?;
-    Ok(Json(AuditPage {
-        records: page.items,
-        next: page.next,
-    }))
+    find(&state, search).await.map(Json)
+}
+
+/// The records that a search means. With a filter, a page may be shorter than asked for and have a
+/// next one: at most `LOOKED_AT` parts of the audit are looked through for it.
+pub async fn find(state: &AdminState, search: Search) -> Result<AuditPage, ApiError> {
+    let mut page = PageRequest::from(Paging {
+        after: search.after.clone(),
+        limit: search.limit,
+    });
+    let wanted = page.limit;
+    let mut found = AuditPage {
+        records: Vec::new(),
+        next: None,
+    };
+    for _ in 0..LOOKED_AT {
+        let part = state.store.audit(page.clone()).await?;
+        let records = part.items.into_iter();
+        found
+            .records
+            .extend(records.filter(|record| search.wants(record)));
+        found.next = part.next;
+        if found.next.is_none() || found.records.len() >= wanted {
+            break;
+        }
+        page.after.clone_from(&found.next);
+        page.limit = wanted - found.records.len();
+    }
+    Ok(found)
 }
 
 /// Writes down what an operator did. What is done is done: a store that fails here is logged.
@@ -70,3 +121,6 @@ pub async fn record(
         warn!(%error, action, target, "the audit record could not be written");
     }
 }
+
+/// Parts of the audit that one answer reads.
+const LOOKED_AT: usize = 20;

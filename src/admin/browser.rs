@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::access::{Access, Operator};
 use super::api_error::ApiError;
+use super::notice::Notice;
 use crate::clock::UnixTime;
 use crate::store::Store;
 
@@ -41,6 +42,19 @@ pub struct DashboardUser {
     pub csrf: String,
     /// Whether there is a session to log out of.
     pub logged_in: bool,
+    /// What the page that is looked at says in addition.
+    pub visit: Visit,
+}
+
+/// What every page says of the gateway, and of the form before it.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// The host of the gateway's public address.
+    pub gateway: Arc<str>,
+    /// The environment's id.
+    pub environment: Uuid,
+    /// What was just done.
+    pub notice: Option<&'static Notice>,
 }
 
 /// What a cookie says.
@@ -67,6 +81,7 @@ impl DashboardSessions {
             operator: Operator::local(),
             csrf: self.shared_csrf.clone(),
             logged_in: false,
+            visit: Visit::default(),
         }
     }
 
@@ -119,6 +134,7 @@ impl DashboardSessions {
             operator,
             csrf: self.sign(&["csrf", sealed.id]),
             logged_in: true,
+            visit: Visit::default(),
         }))
     }
 

@@ -24,6 +24,11 @@ impl Health {
         self.listening.store(true, Ordering::Release);
     }
 
+    /// Whether they do.
+    pub fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
     /// The gateway finishes what it has begun and takes nothing new.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Release);

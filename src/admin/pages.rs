@@ -3,7 +3,6 @@
 //! Everything works by links and forms; the script only spares clicks and looks again. Pages load
 //! nothing from elsewhere and run nothing inline, and the policy says so.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -12,7 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde::Deserialize;
 
 mod access_lists;
@@ -20,12 +19,16 @@ mod audit;
 mod chart;
 mod external;
 mod failure;
+mod frame;
 mod guard;
 mod issuer;
 mod keys;
 mod login;
 mod overview;
+mod people;
+mod refusals;
 mod routes;
+mod session_view;
 mod sessions;
 mod text;
 mod token;
@@ -33,9 +36,9 @@ mod tokens;
 mod users;
 
 use super::AdminState;
-use super::access::Operator;
-use super::browser::DashboardUser;
-use crate::operator::Role;
+use super::api_error::ApiError;
+use super::notice::done;
+use frame::Frame;
 use issuer::edit;
 use text::{ago, ahead, moment, seconds};
 
@@ -65,12 +68,17 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/users/{id}/sign-out", post(users::sign_out))
         .route("/dashboard/users/{id}/delete", post(users::delete))
         .route("/dashboard/sessions", get(sessions::list))
+        .route(
+            "/dashboard/sessions/revoke",
+            post(sessions::revoke_selected),
+        )
         .route("/dashboard/sessions/{sid}/revoke", post(sessions::revoke))
         .route("/dashboard/keys", get(keys::show))
         .route("/dashboard/keys/rotate", post(keys::rotate))
         .route("/dashboard/keys/{kid}/revoke", post(keys::revoke))
         .route("/dashboard/routes", get(routes::show))
         .route("/dashboard/routes/reload", post(routes::reload))
+        .route("/dashboard/refusals", get(refusals::show))
         .route("/dashboard/tokens", get(tokens::show).post(tokens::create))
         .route("/dashboard/tokens/{name}/revoke", post(tokens::revoke))
         .route(
@@ -85,6 +93,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
             post(access_lists::remove),
         )
         .route("/dashboard/audit", get(audit::show))
+        .route("/dashboard/audit/export", get(audit::export))
         .route("/dashboard/logout", post(login::log_out))
         .route_layer(middleware::from_fn_with_state(
             state.clone(),
@@ -96,64 +105,19 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/style.css", get(style))
         .route("/dashboard/page.js", get(script))
         .route("/dashboard/mark.svg", get(mark))
+        .route("/dashboard/", get(|| async { Redirect::to(OVERVIEW) }))
+        .route(
+            "/dashboard/{*elsewhere}",
+            any(|| async { ApiError::not_found("page") }),
+        )
         .merge(inside)
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(
             Arc::clone(&state.access),
             guard::only_this_site,
         ))
         .layer(middleware::map_response(failure::for_people))
         .layer(middleware::map_response(guard::with_policy))
-}
-
-/// What every page shows around its content.
-pub(super) struct Frame {
-    /// The address of the menu's entry that the page belongs to.
-    section: &'static str,
-    title: Cow<'static, str>,
-    dashboard_user: DashboardUser,
-}
-
-impl Frame {
-    fn new(
-        section: &'static str,
-        title: impl Into<Cow<'static, str>>,
-        dashboard_user: DashboardUser,
-    ) -> Self {
-        Self {
-            section,
-            title: title.into(),
-            dashboard_user,
-        }
-    }
-
-    /// What each form repeats.
-    fn csrf(&self) -> &str {
-        &self.dashboard_user.csrf
-    }
-
-    fn operator(&self) -> &Operator {
-        &self.dashboard_user.operator
-    }
-
-    /// Whether forms that change something are shown.
-    fn may_change(&self) -> bool {
-        self.dashboard_user.operator.role == Role::Admin
-    }
-
-    /// The menu: address and title.
-    fn menu(&self) -> [(&'static str, &'static str); 9] {
-        [
-            (OVERVIEW, "Overview"),
-            (EXTERNAL, "External authentication"),
-            (USERS, "Users"),
-            (SESSIONS, "Sessions"),
-            (ACCESS_LISTS, "Access lists"),
-            (KEYS, "Signing keys"),
-            (ROUTES, "Routes and upstreams"),
-            (TOKENS, "Admin tokens"),
-            (AUDIT, "Audit log"),
-        ]
-    }
 }
 
 /// A form without fields of its own.
@@ -193,6 +157,7 @@ const USERS: &str = "/dashboard/users";
 const SESSIONS: &str = "/dashboard/sessions";
 const ACCESS_LISTS: &str = "/dashboard/access";
 const KEYS: &str = "/dashboard/keys";
+const REFUSALS: &str = "/dashboard/refusals";
 const ROUTES: &str = "/dashboard/routes";
 const TOKENS: &str = "/dashboard/tokens";
 const AUDIT: &str = "/dashboard/audit";

@@ -27,6 +27,9 @@ pub struct Search {
     /// In this state; in any without it.
     #[serde(default)]
     pub state: Option<SessionState>,
+    /// Opened by this issuer, by its name; by any without it.
+    #[serde(default)]
+    pub issuer: Option<String>,
     /// The `next` of the page before.
     #[serde(default)]
     pub after: Option<String>,
@@ -185,7 +188,11 @@ pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Api
     for _ in 0..LOOKED_AT {
         let part = state.store.sessions(search.user, page.clone()).await?;
         let rows = rows(part.items).into_iter();
-        let is_wanted = |row: &SessionRow| search.state.is_none_or(|state| row.state == state);
+        let is_wanted = |row: &SessionRow| {
+            let issuer = search.issuer.as_ref();
+            search.state.is_none_or(|state| row.state == state)
+                && issuer.is_none_or(|issuer| row.issuer == *issuer)
+        };
         found.sessions.extend(rows.filter(is_wanted));
         found.next = part.next;
         if found.next.is_none() || found.sessions.len() >= wanted {

@@ -7,6 +7,7 @@ use crate::support::{Gateway, Message, Pages, TestGateway};
 mod access_lists;
 mod issuers;
 mod overview;
+mod people;
 mod tokens;
 
 #[tokio::test]
@@ -24,6 +25,7 @@ async fn every_page_is_served_with_a_strict_policy() {
         ("/dashboard/access", "No lists yet"),
         ("/dashboard/keys", "current"),
         ("/dashboard/routes", "/optional"),
+        ("/dashboard/refusals", "None since startup"),
         ("/dashboard/tokens", "Make a token"),
         ("/dashboard/audit", "Nothing yet"),
     ] {

@@ -19,7 +19,7 @@ const violations = [];
 // Every page, with what is on it only after the walk.
 const PAGES = [
   '', '/external', '/external/new', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
-  '/external/issuer/initech/edit', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
+  '/external/issuer/initech/edit', '/refusals', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
 ];
 
 before(async () => {
@@ -95,7 +95,9 @@ test('an issuer is added, tested, turned on; its user is found and the session r
   await page.fill('#token', good);
   await page.click('button:text-is("Test")');
   assert.equal(await verdict(), 'accepted once the issuer is on');
-  assert.ok(!(await page.content()).includes(good), 'the page repeats the token');
+  // It stays in its field, with what it says below, and is in no address.
+  assert.equal(await page.inputValue('#token'), good);
+  assert.match(await page.textContent('.decoded'), /ada@example\.com/);
   assert.ok(!page.url().includes(good));
   await page.fill('#token', bad);
   await page.click('button:text-is("Test")');
@@ -148,6 +150,42 @@ test('sessions that are opened come into the list by themselves', async () => {
   const before = await page.locator('tbody tr').count();
   assert.equal(await status(await token('grace')), 200);
   await page.waitForFunction((count) => document.querySelectorAll('tbody tr').length > count, before);
+});
+
+test('sessions that are ticked are ended together, and the list stays in sight', async () => {
+  const tokens = await Promise.all(['kay', 'lou'].map((sub) => token(sub)));
+  for (const one of tokens) assert.equal(await status(one), 200);
+  await page.goto(`${gateway.admin}/dashboard/sessions`);
+  for (const name of ['kay', 'lou']) await page.check(`tr:has-text("${name}@example.com") input[name=sid]`);
+  await page.click('text=Revoke the selected sessions');
+  await page.waitForSelector('[role=status]:has-text("were ended")');
+  assert.equal(new URL(page.url()).pathname, '/dashboard/sessions');
+  for (const one of tokens) assert.equal(await status(one), 401);
+  await page.click('nav >> text=All');
+  await page.waitForSelector('tr:has-text("kay@example.com"):has-text("revoked by loopback")');
+});
+
+test('a request id leads from the error page to the reason', async () => {
+  const refused = await fetch(gateway.url, { headers: { authorization: `Bearer ${await token('ida', { life: -90 })}` } });
+  assert.equal(refused.status, 401);
+  await page.goto(`${gateway.admin}/dashboard`);
+  await page.click('nav >> text=Refusals');
+  await page.fill('#id', refused.headers.get('x-request-id'));
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('h2:text-is("Token expired")');
+  await axeFindsNothing('a refusal');
+});
+
+test('on a phone the menu is a button that says where one is', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${gateway.admin}/dashboard/users`);
+  assert.match(await page.textContent('label[for=menu]'), /Users/);
+  assert.equal(await page.locator('nav a:has-text("Sessions")').isVisible(), false);
+  await page.focus('#menu');
+  await page.keyboard.press('Space');
+  await page.click('nav a:has-text("Sessions")');
+  await page.waitForURL(/sessions/);
+  await page.setViewportSize({ width: 1280, height: 720 });
 });
 
 test('without script an issuer is changed and deleted', async () => {

@@ -2,34 +2,120 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use uuid::Uuid;
 
+use super::people::{People, Person};
 use super::{AUDIT, Frame, ago, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
+use crate::admin::audit::{self, Search};
 use crate::admin::body::ValidQuery;
 use crate::admin::browser::DashboardUser;
-use crate::admin::page::Paging;
-use crate::store::AuditRecord;
+use crate::store::{AuditRecord, PageRequest};
 
 #[derive(Template)]
 #[template(path = "dashboard/audit.html")]
 struct Page {
     frame: Frame,
-    records: Vec<AuditRecord>,
+    rows: Vec<Row>,
+    /// The filter, as it was typed.
+    actor: String,
+    action: String,
     next: Option<String>,
+}
+
+/// A record, with the user whom it is about.
+struct Row {
+    record: AuditRecord,
+    person: Option<Person>,
+}
+
+impl Page {
+    fn is_filtered(&self) -> bool {
+        !(self.actor.is_empty() && self.action.is_empty())
+    }
+
+    /// The filter as a query.
+    fn filter(&self) -> String {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let (actor, action) = (encoded(&self.actor), encoded(&self.action));
+        format!("actor={actor}&action={action}")
+    }
+}
+
+impl Row {
+    fn has_details(&self) -> bool {
+        !self.record.detail.is_empty() || self.person.is_some()
+    }
 }
 
 /// `GET /dashboard/audit`.
 pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    ValidQuery(paging): ValidQuery<Paging>,
+    ValidQuery(search): ValidQuery<Search>,
 ) -> Result<Response, ApiError> {
-    let found = state.store.audit(paging.into()).await?;
+    let search = typed(search);
+    let (actor, action) = (search.actor.clone(), search.action.clone());
+    let found = audit::find(&state, search).await?;
+    let people = People::of(&state, found.records.iter().filter_map(user)).await;
+    let row = |record: AuditRecord| Row {
+        person: user(&record).map(|id| people.person(&id)),
+        record,
+    };
     Ok(page(&Page {
         frame: Frame::new(AUDIT, "Audit log", dashboard_user),
-        records: found.items,
+        rows: found.records.into_iter().map(row).collect(),
+        actor: actor.unwrap_or_default(),
+        action: action.unwrap_or_default(),
         next: found.next,
     }))
+}
+
+/// `GET /dashboard/audit/export`: the newest records that match, one line of JSON each.
+pub(super) async fn export(
+    State(state): State<AdminState>,
+    _: DashboardUser,
+    ValidQuery(search): ValidQuery<Search>,
+) -> Result<Response, ApiError> {
+    let search = Search {
+        limit: Some(PageRequest::MAX),
+        after: None,
+        ..typed(search)
+    };
+    let mut lines = String::new();
+    for record in audit::find(&state, search).await?.records {
+        lines.push_str(&serde_json::to_string(&record).unwrap_or_default());
+        lines.push('\n');
+    }
+    let fields = [
+        (CONTENT_TYPE, "application/jsonl"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"audit.jsonl\""),
+    ];
+    Ok((fields, lines).into_response())
+}
+
+/// A form sends empty fields for what is not asked.
+fn typed(search: Search) -> Search {
+    let given = |text: Option<String>| {
+        let text = text.map(|text| text.trim().to_owned());
+        text.filter(|text| !text.is_empty())
+    };
+    Search {
+        actor: given(search.actor),
+        action: given(search.action),
+        ..search
+    }
+}
+
+/// The user whom a record is about.
+fn user(record: &AuditRecord) -> Option<Uuid> {
+    let of_detail = record.detail.get("user").and_then(Value::as_str);
+    let is_target = record.action.starts_with("user.");
+    let target = record.target.as_deref().filter(|_| is_target);
+    of_detail.or(target)?.parse().ok()
 }

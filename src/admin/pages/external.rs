@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, page, seconds};
+use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
-use crate::admin::{AdminState, token_test};
+use crate::admin::token_test::{self, Tested};
 use crate::live_config::ConflictingIssuer;
 
 #[derive(Template)]
@@ -39,15 +40,18 @@ pub(super) async fn show(
     render(&state, dashboard_user, None)
 }
 
-/// `POST /dashboard/external/test`. The token is in the body, and in no answer.
+/// `POST /dashboard/external/test`. The token is in bodies only, never in an address.
 pub(super) async fn test(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Form(sent): Form<Test>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    let explanation = token_test::explain(&state, &sent.token).await;
-    let result = TestResult::new(explanation, None);
+    let tested = Tested {
+        explanation: token_test::explain(&state, &sent.token).await,
+        keys: None,
+    };
+    let result = TestResult::new(tested, sent.token);
     Ok(render(&state, dashboard_user, Some(result)))
 }
 

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use crate::admin::AdminState;
 use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site};
 use crate::admin::api_error::ApiError;
-use crate::admin::browser::DashboardUser;
+use crate::admin::browser::{DashboardUser, Visit};
+use crate::admin::notice::Notice;
 use crate::origin::OriginRefusal;
 
 impl<S: Send + Sync> FromRequestParts<S> for DashboardUser {
@@ -67,17 +68,30 @@ pub(super) async fn only_visitors(
         Some(state.dashboard_sessions.local())
     };
     match dashboard_user {
-        Some(dashboard_user) => {
+        Some(mut dashboard_user) => {
             if let Err(fault) = dashboard_user.operator.check(&AccessRequest::by(&request)) {
                 return fault.into_response();
             }
             request
                 .extensions_mut()
                 .insert::<Operator>(dashboard_user.operator.clone());
+            dashboard_user.visit = visit(&state, &request);
             request.extensions_mut().insert(dashboard_user);
             next.run(request).await
         }
         None => Redirect::to("/dashboard/login").into_response(),
+    }
+}
+
+/// What the page says of the gateway and of the form before it.
+fn visit(state: &AdminState, request: &Request) -> Visit {
+    let view = state.live_config.view();
+    let public_url = view.config.public_url.as_str();
+    let host = public_url.split_once("://");
+    Visit {
+        gateway: host.map_or(public_url, |(_, host)| host).into(),
+        environment: state.exchange().minter().environment_id,
+        notice: Notice::in_query(request.uri().query()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Path, State};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,10 +14,11 @@ mod preset;
 
 use super::external::{Test, state_of_keys};
 use super::token::TestResult;
-use super::{EXTERNAL, Frame, Sent, ahead, moment, page};
+use super::{EXTERNAL, Frame, Sent, ahead, done, moment, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::issuers::{self, IssuerRow};
+use crate::admin::token_test::Tested;
 use crate::admin::{AdminState, token_test};
 use crate::issuer::Provisioning;
 
@@ -26,8 +27,6 @@ use crate::issuer::Provisioning;
 struct Page {
     frame: Frame,
     issuer: IssuerRow,
-    /// What was just done.
-    done: Option<&'static str>,
     test_at: String,
     result: Option<TestResult>,
 }
@@ -65,13 +64,6 @@ impl Page {
     }
 }
 
-/// What a redirect says of the form before it.
-#[derive(Deserialize)]
-pub(super) struct Done {
-    #[serde(default)]
-    done: String,
-}
-
 #[derive(Deserialize)]
 pub(super) struct Switch {
     csrf: String,
@@ -83,19 +75,11 @@ pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
-    Query(Done { done }): Query<Done>,
 ) -> Result<Response, ApiError> {
-    let done = SAID.into_iter().find(|(word, _)| *word == done);
-    render(
-        &state,
-        dashboard_user,
-        &name,
-        done.map(|(_, text)| text),
-        None,
-    )
+    render(&state, dashboard_user, &name, None)
 }
 
-/// `POST /dashboard/external/issuer/{name}/test`. The token is in the body, and in no answer.
+/// `POST /dashboard/external/issuer/{name}/test`. The token is in bodies only, never in an address.
 pub(super) async fn test(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
@@ -103,9 +87,12 @@ pub(super) async fn test(
     Form(sent): Form<Test>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    let explanation = token_test::explain(&state, &sent.token).await;
-    let result = TestResult::new(explanation, None);
-    render(&state, dashboard_user, &name, None, Some(result))
+    let tested = Tested {
+        explanation: token_test::explain(&state, &sent.token).await,
+        keys: None,
+    };
+    let result = TestResult::new(tested, sent.token);
+    render(&state, dashboard_user, &name, Some(result))
 }
 
 /// `POST /dashboard/external/issuer/{name}/enabled`.
@@ -129,8 +116,12 @@ pub(super) async fn refresh(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     let fetched = issuers::fetch_now(&state, &dashboard_user.operator, &name).await?;
-    let done = if fetched.refreshed { "fetched" } else { "" };
-    Ok(to_issuer(&name, done))
+    let word = if fetched.refreshed {
+        "fetched"
+    } else {
+        "unfetched"
+    };
+    Ok(to_issuer(&name, word))
 }
 
 /// `POST /dashboard/external/issuer/{name}/delete`.
@@ -142,25 +133,19 @@ pub(super) async fn delete(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     issuers::delete_issuer(&state, &dashboard_user.operator, &name).await?;
-    Ok(Redirect::to(EXTERNAL).into_response())
+    Ok(done(EXTERNAL, "deleted"))
 }
 
-/// The page of an issuer, with a word of [`SAID`].
-pub(super) fn to_issuer(name: &str, done: &str) -> Response {
+/// The page of an issuer, with what was done.
+pub(super) fn to_issuer(name: &str, word: &'static str) -> Response {
     // A name is of letters, digits, `.`, `_` and `-`: a path segment as it is.
-    let query = if done.is_empty() {
-        String::new()
-    } else {
-        format!("?done={done}")
-    };
-    Redirect::to(&format!("{EXTERNAL}/issuer/{name}{query}")).into_response()
+    done(&format!("{EXTERNAL}/issuer/{name}"), word)
 }
 
 fn render(
     state: &AdminState,
     dashboard_user: DashboardUser,
     name: &str,
-    done: Option<&'static str>,
     result: Option<TestResult>,
 ) -> Result<Response, ApiError> {
     let issuer = issuers::row(state, name)?;
@@ -168,19 +153,10 @@ fn render(
         frame: Frame::new(EXTERNAL, issuer.name.clone(), dashboard_user),
         test_at: format!("{EXTERNAL}/issuer/{}/test#result", issuer.name),
         issuer,
-        done,
         result,
     }))
 }
 
-/// What can have been done.
-const SAID: [(&str, &str); 5] = [
-    ("made", "The issuer was added."),
-    ("changed", "The settings were saved and are in force."),
-    ("on", "The issuer is on: its tokens are accepted."),
-    ("off", "The issuer is off: its tokens are refused."),
-    ("fetched", "The keys were fetched."),
-];
 /// Keys of the settings that are shown by what came of them.
 const SHOWN: [&str; 12] = [
     "name",

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, KEYS, Sent, ago, moment, page};
+use super::{Frame, KEYS, Sent, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
@@ -63,7 +63,10 @@ pub(super) async fn rotate(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     keys::rotate_now(&state, &dashboard_user.operator, sent.at_once).await?;
-    Ok(Redirect::to("/dashboard/keys").into_response())
+    Ok(done(
+        KEYS,
+        if sent.at_once { "rotated" } else { "next-key" },
+    ))
 }
 
 /// `POST /dashboard/keys/{kid}/revoke`.
@@ -75,5 +78,5 @@ pub(super) async fn revoke(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     keys::revoke_one(&state, &dashboard_user.operator, &kid).await?;
-    Ok(Redirect::to("/dashboard/keys").into_response())
+    Ok(done(KEYS, "key-revoked"))
 }

@@ -22,6 +22,11 @@ struct Page {
 }
 
 impl Page {
+    /// Whether there is nothing to complain of and nothing left to set up.
+    fn is_well(&self) -> bool {
+        self.now.complaints.is_empty() && self.now.first_steps.is_empty()
+    }
+
     fn tone(&self, complaint: &Complaint) -> &'static str {
         match complaint.severity {
             Severity::Bad => "bad",

@@ -11,21 +11,28 @@ document.querySelector('#problems, #result')?.focus();
 const live = document.querySelector('[data-live]');
 if (live) {
   setInterval(async () => {
-    if (document.hidden || live.contains(document.activeElement)) return;
+    if (document.hidden || live.contains(document.activeElement) || live.querySelector('input:checked, details[open]')) return;
     const answer = await fetch(location.href).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     const fresh = page.getElementById(live.id);
-    if (fresh && !live.contains(document.activeElement)) live.replaceChildren(...fresh.childNodes);
+    if (fresh && !live.contains(document.activeElement)) {
+      live.replaceChildren(...fresh.childNodes);
+      showCopies();
+    }
   }, 5000);
 }
 
-// Copies what is shown once.
-for (const button of document.querySelectorAll('[data-copy]')) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = 'Copied';
-  });
-}
+// Copies what is shown once, and ids. Also on what is looked at again, where buttons are new.
+const showCopies = () => {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll('[data-copy], [data-copy-text]')) button.hidden = false;
+};
+document.addEventListener('click', async ({ target }) => {
+  const button = target.closest?.('[data-copy], [data-copy-text]');
+  if (!button) return;
+  const text = button.dataset.copyText ?? document.getElementById(button.dataset.copy).textContent;
+  await navigator.clipboard.writeText(text);
+  button.textContent = 'Copied';
+});
+showCopies();

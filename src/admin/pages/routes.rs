@@ -5,9 +5,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 
-use super::{Frame, ROUTES, Sent, ago, moment, page};
+use super::{Frame, ROUTES, Sent, ago, done, moment, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::routing::{self, RouteRow, UpstreamRow};
@@ -49,6 +49,11 @@ pub(super) async fn reload(
     Form(sent): Form<Sent>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    config::reload_now(&state, &dashboard_user.operator).await;
-    Ok(Redirect::to(ROUTES).into_response())
+    let attempt = config::reload_now(&state, &dashboard_user.operator).await;
+    let word = if attempt.succeeded {
+        "reloaded"
+    } else {
+        "not-reloaded"
+    };
+    Ok(done(ROUTES, word))
 }

@@ -1,33 +1,34 @@
-//! Sessions, the newest first: those that are open, or all.
+//! Sessions, the newest first: those that are open, or all, of one user or issuer.
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Frame, SESSIONS, Sent, ago, moment, page};
+use super::session_view::{SessionView, any_open};
+use super::{Frame, SESSIONS, USERS, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
 use crate::admin::browser::DashboardUser;
-use crate::admin::sessions::{self, Search, SessionRow, SessionState};
+use crate::admin::sessions::{self, Search, SessionState};
 
 #[derive(Template)]
 #[template(path = "dashboard/sessions.html")]
 struct Page {
     frame: Frame,
-    sessions: Vec<SessionRow>,
+    sessions: Vec<SessionView>,
     /// Whether sessions that are over are listed, too.
     all: bool,
+    /// The name of the only issuer whose sessions are listed; empty for all.
+    issuer: String,
+    /// The names of the issuers that there are.
+    issuers: Vec<String>,
     next: Option<String>,
-}
-
-impl Page {
-    fn is_open(&self, session: &SessionRow) -> bool {
-        session.state == SessionState::Open
-    }
+    /// Where forms about a session lead back to.
+    back: String,
 }
 
 #[derive(Deserialize)]
@@ -35,25 +36,43 @@ pub(super) struct Which {
     #[serde(default)]
     all: bool,
     #[serde(default)]
+    issuer: String,
+    #[serde(default)]
     after: Option<String>,
+}
+
+/// A form about a session, and the page that it is on.
+#[derive(Deserialize)]
+pub(super) struct Revoke {
+    csrf: String,
+    #[serde(default)]
+    back: String,
 }
 
 /// `GET /dashboard/sessions`.
 pub(super) async fn list(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    ValidQuery(Which { all, after }): ValidQuery<Which>,
+    ValidQuery(Which { all, issuer, after }): ValidQuery<Which>,
 ) -> Result<Response, ApiError> {
     let search = Search {
         state: (!all).then_some(SessionState::Open),
+        issuer: Some(issuer.clone()).filter(|issuer| !issuer.is_empty()),
         after,
         ..Search::default()
     };
     let found = sessions::find(&state, search).await?;
+    let issuers = state.issuers();
     Ok(page(&Page {
         frame: Frame::new(SESSIONS, "Sessions", dashboard_user),
-        sessions: found.sessions,
+        sessions: SessionView::all(&state, found.sessions).await,
+        back: format!("{SESSIONS}?all={all}&issuer={}", encoded(&issuer)),
         all,
+        issuer,
+        issuers: issuers
+            .iter()
+            .map(|issuer| issuer.name().to_string())
+            .collect(),
         next: found.next,
     }))
 }
@@ -63,9 +82,88 @@ pub(super) async fn revoke(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(sid): Path<Uuid>,
-    Form(sent): Form<Sent>,
+    Form(sent): Form<Revoke>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    let ended = sessions::end(&state, &dashboard_user.operator, sid).await?;
-    Ok(Redirect::to(&format!("/dashboard/users/{}", ended.user_id)).into_response())
+    sessions::end(&state, &dashboard_user.operator, sid).await?;
+    Ok(done(&back(&sent.back), "ended"))
+}
+
+/// `POST /dashboard/sessions/revoke`: all that are ticked.
+pub(super) async fn revoke_selected(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, ApiError> {
+    let value = |name: &str| {
+        let found = fields.iter().find(|(key, _)| key == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    dashboard_user.check(value("csrf"))?;
+    let ticked = fields.iter().filter(|(name, _)| name == "sid");
+    let sids = ticked.map(|(_, sid)| sid.parse::<Uuid>());
+    let sids: Vec<Uuid> = sids
+        .collect::<Result<_, _>>()
+        .map_err(|_| ApiError::bad_request("a session id is not valid"))?;
+    if sids.len() > MOST_SELECTED {
+        return Err(ApiError::bad_request("too many sessions at once"));
+    }
+    let word = match sids.is_empty() {
+        true => "none-selected",
+        false => "selected-ended",
+    };
+    for sid in sids {
+        sessions::end(&state, &dashboard_user.operator, sid).await?;
+    }
+    Ok(done(&back(value("back")), word))
+}
+
+/// The page that a form says it is on, if it has such forms: never an address of elsewhere.
+fn back(sent: &str) -> String {
+    let is_query = |rest: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"=&%-._~".contains(&byte);
+        rest.strip_prefix('?')
+            .is_some_and(|query| query.bytes().all(plain))
+    };
+    let of_list = sent.strip_prefix(SESSIONS);
+    if of_list.is_some_and(|rest| rest.is_empty() || is_query(rest)) {
+        return sent.to_owned();
+    }
+    let of_user = sent
+        .strip_prefix(USERS)
+        .and_then(|rest| rest.strip_prefix('/'));
+    match of_user.and_then(|id| id.parse::<Uuid>().ok()) {
+        Some(id) => format!("{USERS}/{id}"),
+        None => SESSIONS.to_owned(),
+    }
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// As many as a page lists, twice.
+const MOST_SELECTED: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_its_page_and_nowhere_else() {
+        let user = format!("{USERS}/{}", Uuid::from_u128(7));
+        for own in [SESSIONS, "/dashboard/sessions?all=true&issuer=a%2Db", &user] {
+            assert_eq!(back(own), own);
+        }
+        for foreign in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/dashboard/sessionsevil",
+            "/dashboard/sessions?a=b\r\nSet-Cookie: a",
+            "/dashboard/users/../logout",
+        ] {
+            assert_eq!(back(foreign), SESSIONS, "{foreign}");
+        }
+    }
 }

@@ -1,43 +1,37 @@
-//! The result of a test of a token, as pages show it.
+//! The result of a test of a token, as pages show it: the verdict, what failed first, and what the
+//! token says.
 
 use serde_json::Value;
 
-use crate::jwks::KeysStatus;
-use crate::jwt::{Explanation, Verdict};
+use super::moment;
+use crate::admin::token_test::Tested;
+use crate::clock::UnixTime;
+use crate::jwt::{Content, Step, Verdict};
 
 /// What came of a test.
 pub(super) struct TestResult {
-    /// The verdict of every check.
-    pub(super) explanation: Explanation,
+    pub(super) tested: Tested,
+    /// The token as it was pasted.
+    pub(super) token: String,
     /// Whether nothing but a switch that is off stands against the token.
     only_off: bool,
-    /// The keys of settings that are not in force, where they were tested.
-    pub(super) keys: Option<KeysStatus>,
 }
 
 impl TestResult {
-    pub(super) fn new(explanation: Explanation, keys: Option<KeysStatus>) -> Self {
-        let mut failed = explanation
-            .steps
-            .iter()
-            .filter(|step| step.verdict != Verdict::Pass);
+    pub(super) fn new(tested: Tested, token: String) -> Self {
+        let mut failed = tested.explanation.steps.iter().filter(did_not_pass);
         let first = failed.next().and_then(|step| step.code);
         let only_off = first == Some("issuer_disabled") && failed.next().is_none();
         Self {
-            explanation,
+            tested,
+            token,
             only_off,
-            keys,
         }
-    }
-
-    /// A part of the token, for people.
-    pub(super) fn pretty(&self, part: &Value) -> String {
-        format!("{part:#}")
     }
 
     /// The verdict in a few words.
     pub(super) fn headline(&self) -> &'static str {
-        if self.explanation.valid {
+        if self.tested.explanation.valid {
             "accepted"
         } else if self.only_off {
             "accepted once the issuer is on"
@@ -48,13 +42,58 @@ impl TestResult {
 
     /// The verdict as a class of the style.
     pub(super) fn tone(&self) -> &'static str {
-        if self.explanation.valid {
+        if self.tested.explanation.valid {
             "good"
         } else if self.only_off {
             "warn"
         } else {
             "bad"
         }
+    }
+
+    /// The checks that did not succeed, what failed before what could not be performed.
+    pub(super) fn failed(&self) -> Vec<&Step> {
+        let mut failed: Vec<_> = self.steps().iter().filter(did_not_pass).collect();
+        failed.sort_by_key(|step| step.verdict == Verdict::Skipped);
+        failed
+    }
+
+    /// The checks that succeeded.
+    pub(super) fn passed(&self) -> Vec<&Step> {
+        let passed = self.steps().iter();
+        passed.filter(|step| !did_not_pass(step)).collect()
+    }
+
+    fn steps(&self) -> &[Step] {
+        &self.tested.explanation.steps
+    }
+
+    /// The header as text, if it can be read.
+    pub(super) fn header(&self) -> Option<String> {
+        self.content().map(|content| pretty(&content.header))
+    }
+
+    /// The claims as text, if they can be read.
+    pub(super) fn claims(&self) -> Option<String> {
+        self.content().map(|content| pretty(&content.claims))
+    }
+
+    /// The moments that the claims name, in words.
+    pub(super) fn moments(&self) -> Vec<(&'static str, String)> {
+        let claims = self.content().map(|content| &content.claims);
+        let named = |name: &'static str| {
+            let at = claims?.get(name)?;
+            let at = at.as_u64().or_else(|| at.as_f64().map(|at| at as u64))?;
+            Some((name, moment(&UnixTime(at))))
+        };
+        ["iat", "nbf", "auth_time", "exp"]
+            .into_iter()
+            .filter_map(named)
+            .collect()
+    }
+
+    fn content(&self) -> Option<&Content> {
+        self.tested.explanation.content.as_ref()
     }
 
     /// A check's verdict as a word.
@@ -74,4 +113,12 @@ impl TestResult {
             Verdict::Skipped => "quiet",
         }
     }
+}
+
+fn did_not_pass(step: &&Step) -> bool {
+    step.verdict != Verdict::Pass
+}
+
+fn pretty(part: &Value) -> String {
+    format!("{part:#}")
 }

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{Frame, Sent, TOKENS, ago, moment, page};
+use super::{Frame, Sent, TOKENS, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
@@ -84,7 +84,7 @@ pub(super) async fn revoke(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     tokens::revoke(&state, &dashboard_user.operator, &name).await?;
-    Ok(Redirect::to(TOKENS).into_response())
+    Ok(done(TOKENS, "token-revoked"))
 }
 
 impl Page {

@@ -3,16 +3,17 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Frame, Sent, USERS, ago, moment, page};
+use super::people::{Person, short};
+use super::session_view::{SessionView, any_open};
+use super::{Frame, Sent, USERS, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
 use crate::admin::browser::DashboardUser;
-use crate::admin::sessions::{SessionRow, SessionState};
 use crate::admin::users::{self, Search};
 use crate::store::{CredentialFormat, User};
 
@@ -30,7 +31,9 @@ struct List {
 struct One {
     frame: Frame,
     user: User,
-    sessions: Vec<SessionRow>,
+    sessions: Vec<SessionView>,
+    /// Where forms about a session lead back to.
+    back: String,
 }
 
 impl One {
@@ -40,9 +43,24 @@ impl One {
             CredentialFormat::Email => "email",
         }
     }
+}
 
-    fn is_open(&self, session: &SessionRow) -> bool {
-        session.state == SessionState::Open
+impl List {
+    fn person(&self, user: &User) -> Person {
+        Person::of(user)
+    }
+
+    /// What issuers call the user, in addition to what the page calls them.
+    fn identities<'a>(&self, user: &'a User) -> Vec<&'a str> {
+        let held = user.credentials.iter();
+        let external = held.filter(|held| held.format == CredentialFormat::ExternalUser);
+        external
+            .map(|held| held.public_identifier.as_str())
+            .collect()
+    }
+
+    fn short(&self, user: &User) -> String {
+        short(&user.id)
     }
 }
 
@@ -75,10 +93,12 @@ pub(super) async fn show(
     Path(id): Path<Uuid>,
 ) -> Result<Response, ApiError> {
     let found = users::one(&state, id).await?;
+    let title = Person::of(&found.user).name;
     Ok(page(&One {
-        frame: Frame::new(USERS, "User", dashboard_user),
+        frame: Frame::new(USERS, title, dashboard_user),
+        back: to_user(id),
         user: found.user,
-        sessions: found.sessions,
+        sessions: SessionView::all(&state, found.sessions).await,
     }))
 }
 
@@ -91,7 +111,8 @@ pub(super) async fn block(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     users::set_blocked(&state, &dashboard_user.operator, id, sent.blocked).await?;
-    Ok(to_user(id))
+    let word = if sent.blocked { "blocked" } else { "unblocked" };
+    Ok(done(&to_user(id), word))
 }
 
 /// `POST /dashboard/users/{id}/sign-out`.
@@ -103,7 +124,7 @@ pub(super) async fn sign_out(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     users::sign_out_everywhere(&state, &dashboard_user.operator, id).await?;
-    Ok(to_user(id))
+    Ok(done(&to_user(id), "signed-out"))
 }
 
 /// `POST /dashboard/users/{id}/delete`.
@@ -115,9 +136,9 @@ pub(super) async fn delete(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     users::remove(&state, &dashboard_user.operator, id).await?;
-    Ok(Redirect::to("/dashboard/users").into_response())
+    Ok(done(USERS, "user-deleted"))
 }
 
-fn to_user(id: Uuid) -> Response {
-    Redirect::to(&format!("/dashboard/users/{id}")).into_response()
+fn to_user(id: Uuid) -> String {
+    format!("{USERS}/{id}")
 }

@@ -46,6 +46,72 @@ async fn the_overview_counts_what_was_asked() {
     }
 }
 
+/// Nothing is well before there is anything, and a step is done when it is.
+#[tokio::test]
+async fn a_new_gateway_shows_the_first_steps() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let done = async || {
+        let glance = site.gateway.admin("/admin/api/overview").await.json();
+        let steps = glance["first_steps"].as_array().unwrap().iter();
+        steps.map(|step| step["done"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(done().await, [true, true, true, false]);
+    let page = pages.get("/dashboard").await;
+    assert!(page.contains("First steps") && !page.contains("All is well"));
+    for issuer in ["acme", "globex"] {
+        let on = format!("/dashboard/external/issuer/{issuer}");
+        pages
+            .submit(&on, &format!("{on}/enabled"), &[("enabled", "false")])
+            .await;
+    }
+    assert_eq!(done().await, [true, false, true, false]);
+    let on = "/dashboard/external/issuer/acme";
+    pages
+        .submit(on, &format!("{on}/enabled"), &[("enabled", "true")])
+        .await;
+    site.passes(&site.acme.token().sign()).await;
+    assert_eq!(done().await, [false; 0]);
+    let page = pages.get("/dashboard").await;
+    assert!(!page.contains("First steps"), "{}", page.text());
+    assert!(page.contains("the issuer globex is off"), "{}", page.text());
+}
+
+/// From the id that a client was given to the reason that it was not.
+#[tokio::test]
+async fn a_refusal_is_found_by_its_request_id() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let refused = site
+        .present(&site.acme.token().expires_in(-900).sign())
+        .await;
+    assert_eq!(refused.status(), 401);
+    let id = refused.field("x-request-id").unwrap();
+    let search = format!("/admin/api/refusals?request_id={id}");
+    // It is kept before it is counted, and counted once the answer is sent.
+    site.gateway
+        .metric_becomes("vestibule_requests_total", &[], 1.0)
+        .await;
+    let found = site.gateway.admin(&search).await.json();
+    let one = &found["latest"][0];
+    assert_eq!(
+        (&one["reason"], &one["issuer"]),
+        (&json!("expired"), &json!("acme"))
+    );
+    assert_eq!(one["client"], "127.0.0.0/24");
+    assert_eq!(found["reasons"][0]["count"], 1);
+    let page = pages.get(&format!("/dashboard/refusals?id={id}")).await;
+    for part in ["Token expired", "<code>exp</code>", &id] {
+        assert!(page.contains(part), "{part}: {}", page.text());
+    }
+    let other = pages.get("/dashboard/refusals?id=another").await;
+    assert!(other.contains("No refusal with this id"));
+    let all = pages.get("/dashboard/refusals?reason=expired").await;
+    assert!(all.contains(&id), "{}", all.text());
+    let others = pages.get("/dashboard/refusals?reason=no_route").await;
+    assert!(!others.contains(&id));
+}
+
 #[tokio::test]
 async fn open_sessions_are_listed_apart() {
     let site = TestGateway::start().await;

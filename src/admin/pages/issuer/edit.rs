@@ -127,7 +127,7 @@ pub(in crate::admin::pages) async fn replace(
     })
 }
 
-/// `POST /dashboard/external/try`. The token is in the body, and in no answer.
+/// `POST /dashboard/external/try`. The token is in bodies only, never in an address.
 pub(in crate::admin::pages) async fn try_out(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
@@ -136,7 +136,7 @@ pub(in crate::admin::pages) async fn try_out(
     tested(&state, dashboard_user, None, &fields).await
 }
 
-/// `POST /dashboard/external/issuer/{name}/try`. The token is in the body, and in no answer.
+/// `POST /dashboard/external/issuer/{name}/try`. The token is in bodies only, never in an address.
 pub(in crate::admin::pages) async fn try_change(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
@@ -167,7 +167,8 @@ async fn tested(
     value(fields, "version").clone_into(&mut shown.version);
     Ok(match tested {
         Ok(tested) => {
-            shown.result = Some(TestResult::new(tested.explanation, tested.keys));
+            let token = value(fields, "token").to_owned();
+            shown.result = Some(TestResult::new(tested, token));
             page(&shown)
         }
         Err(fault) => shown.refused(fault),
