@@ -43,6 +43,10 @@ pub struct Swept {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each is the record of that name")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a record is read, written and dropped before the next one; most are sessions"
+)]
 pub enum Exported {
     /// The number of the latest change: marks and sessions refer to it.
     Sequence(u64),
