@@ -86,8 +86,7 @@ impl Device {
     pub async fn challenge(&self, at: &Gateway) -> String {
         let id = self.instructions["session_identifier"].to_string();
         let fields = [("Sec-Secure-Session-Id", id.as_str())];
-        let answer = at.request("POST", &self.refresh_path(), &fields);
-        let answer = answer.await;
+        let answer = at.request("POST", &self.refresh_path(), &fields).await;
         assert_eq!(answer.status(), 403, "{}", answer.text());
         let challenge = challenge_of(&answer).expect("a challenge");
         assert!(parameter(&challenge, "id").starts_with("http"));
@@ -97,8 +96,7 @@ impl Device {
     pub async fn prove(&self, at: &Gateway, challenge: &str) -> Message {
         let proof = self.proof(challenge, false);
         let fields = [("Secure-Session-Response", proof.as_str())];
-        let asked = at.request("POST", &self.refresh_path(), &fields);
-        asked.await
+        at.request("POST", &self.refresh_path(), &fields).await
     }
 
     /// A proof, with the key for a registration.
