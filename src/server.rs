@@ -30,6 +30,7 @@ mod maintenance;
 mod new_process;
 mod notify;
 mod open_files;
+mod progress;
 mod proxy_factory;
 mod sockets;
 pub mod state;

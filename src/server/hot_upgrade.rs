@@ -9,9 +9,9 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::handover::{Predecessor, Release, UpgradeSocket};
-use super::listening::Progress;
 use super::maintenance;
 use super::notify::{Notifier, NotifyState};
+use super::progress::Progress;
 use super::sockets::Sockets;
 use super::state::State;
 

@@ -14,6 +14,7 @@ use tracing::{error, info};
 
 use super::guard::Guard;
 use super::notify::{Notifier, NotifyState};
+use super::progress::Progress;
 use super::sockets::Sockets;
 use super::state::State;
 use super::stop::Stop;
@@ -27,17 +28,6 @@ pub(super) struct Listening {
     sockets: Arc<Sockets>,
     progress: watch::Sender<Progress>,
     signalled: watch::Receiver<Option<Stop>>,
-}
-
-/// How far the listeners are. A sender that is gone before they ended means that they failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Connections wait in the listeners' queues.
-    Starting,
-    /// Connections are accepted.
-    Accepting,
-    /// No further connection is taken.
-    Ended,
 }
 
 impl Listening {

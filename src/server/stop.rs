@@ -12,9 +12,9 @@ use tracing::{info, warn};
 
 use super::ServeError;
 use super::guard::Shared;
-use super::listening::Progress;
 use super::new_process::NewProcess;
 use super::notify::{Notifier, NotifyState};
+use super::progress::Progress;
 use super::state::State;
 use crate::config::Config;
 

@@ -8,7 +8,10 @@ use crate::support::Contract;
 
 #[tokio::test]
 async fn a_path_has_the_methods_that_the_document_says() {
-    let sdk = Sdk::start(|_| {}).await;
+    let sdk = Sdk::start(|config| {
+        config["session"] = json!({"cookie": true, "device_bound": true});
+    })
+    .await;
     let contract = Contract::parse(&document(&sdk).await.to_string());
     let environment = sdk.path("");
     let environment = environment
@@ -19,6 +22,7 @@ async fn a_path_has_the_methods_that_the_document_says() {
     for (template, methods) in contract.paths() {
         let path = template.replace("{environment}", environment);
         let path = path.replace("{path}", "some/path");
+        let path = path.replace("{sid}", environment);
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = sdk.site.gateway.request(method, &path, &[]).await;
             let is_served = answer.status() != 405 && answer.status() != 404;

@@ -22,7 +22,7 @@ async fn a_route_of_an_internal_listener_is_nowhere_else() {
         // The same requests, and another route for each listener.
         for (listener, to) in [("public", "/of-public"), ("internal", "/of-internal")] {
             routes.push(json!({
-                "name": to, "path": "/both", "replace_prefix": to, "auth": "none",
+                "name": listener, "path": "/both", "replace_prefix": to, "auth": "none",
                 "upstream": "app", "listeners": [listener],
             }));
         }

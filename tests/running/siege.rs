@@ -29,7 +29,7 @@ async fn honest_clients_notice_nothing() {
         config["listeners"] = json!([{"h2c": true}]);
         config["log"] = json!({"level": "error", "access": false});
         config["limits"] = json!({
-            "memory": "64MiB", "header_timeout": "1s", "body_read_timeout": "1s",
+            "memory": "512MiB", "header_timeout": "1s", "body_read_timeout": "1s",
             "response_write_timeout": "1s", "keepalive_timeout": "1s",
         });
         config["upstreams"]["large"] = json!({"servers": [large.address]});
@@ -90,6 +90,21 @@ async fn honest_clients_notice_nothing() {
         .iter()
         .map(|done| done.load(Ordering::Relaxed))
         .collect();
+    let metrics = site.gateway.metrics().await;
+    let reasons = [
+        "memory_budget",
+        "request_limit",
+        "client_request_limit",
+        "upstream_request_limit",
+        "upstream_queue_timeout",
+    ];
+    for reason in reasons {
+        let of = [("reason", reason)];
+        println!(
+            "{reason}: {}",
+            metrics.sum("vestibule_overload_refusals_total", &of)
+        );
+    }
     println!(
         "{outcomes:?}, {} MiB more at most, rounds {rounds:?}",
         most >> 20

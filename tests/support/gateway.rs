@@ -168,6 +168,12 @@ impl Gateway {
         )
     }
 
+    /// The status of the answer; `None` if the session ended meanwhile, which cuts its requests.
+    pub async fn status(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Option<u16> {
+        let answer = self.try_send(self.bytes(method, path, fields)).await?;
+        Some(answer.status())
+    }
+
     /// Sends these bytes on a connection of their own and reads one response.
     pub async fn send(&self, request: impl AsRef<[u8]>) -> Message {
         self.try_send(request).await.expect("the gateway answers")

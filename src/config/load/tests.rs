@@ -739,7 +739,7 @@ fn what_a_room_would_refuse_is_refused_with_its_position() {
         ["2:14: listeners[0].address: not a path that a socket can have: at most 107 bytes"]
     );
     assert_eq!(
-        with("public_url: https://a~b.example"),
+        with("public_url: https://a~b.example\ntrusted_proxies: [10.0.0.0/8]"),
         ["22:13: public_url: no request could name this host"]
     );
     assert_eq!(
