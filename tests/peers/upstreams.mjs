@@ -21,13 +21,19 @@ export async function startNode() {
     seen.push({ target: request.url, method: request.method, body: '' });
     socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
   });
+  // The server itself forgets those that were to switch, and waits for their end.
+  const sockets = new Set();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     server: `127.0.0.1:${server.address().port}`,
     async finish() {
       server.close();
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await once(server, 'close');
       return seen;
     },
