@@ -1,7 +1,7 @@
 //! Connections to servers that read no more than their request's client takes.
 //!
 //! The framework's connector makes connections that are read as fast as the server sends. This one
-//! wraps them: in a request, each read asks the request's [`Flow`](super::flow::Flow) first. While
+//! wraps them: in a request, each read asks the request's [`Flow`] first. While
 //! a connection waits in the pool, it is in no request, and is read as it is.
 
 use std::task::Context;

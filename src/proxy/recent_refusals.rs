@@ -1,6 +1,6 @@
 //! The latest refusals of this process, for operators who look for one or ask why there are so many.
 //!
-//! Kept in memory only: at most [`KEPT`] of each reason, and reasons are words of the code, so that
+//! Kept in memory only: at most `KEPT` of each reason, and reasons are words of the code, so that
 //! a flood of one kind hides no other. An entry has no path, no token and no whole address.
 
 use std::collections::{BTreeMap, VecDeque};
