@@ -221,7 +221,7 @@ fn subcommands(help: &str) -> impl Iterator<Item = String> {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
-        // A description that goes on in the next line is set further in.
+        // A description that continues in the next line is set further in.
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
         .filter(|name| !name.is_empty())
         .filter(|name| *name != "help")

@@ -27,7 +27,7 @@ pub struct Session {
     signed_by: Option<KeyValidity>,
     /// How often the issuer had been switched when it was asked, cut to what is left of room.
     generation: u16,
-    /// That of the configuration that it was made for.
+    /// That of the configuration that it belongs to.
     era: u16,
     minted: TokenKeyValidity,
     /// It knows the session's id and the user.

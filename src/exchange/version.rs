@@ -1,8 +1,8 @@
-//! Under which configuration something was made.
+//! Which configuration something belongs to.
 //!
 //! Exchanges of several configurations share one cache, while requests end under the one that they
 //! began with. So each configuration has a number, issuers know from which to which they are in force,
-//! and a session that was made under other settings is not taken for one of these.
+//! and a session that was opened under other settings is not taken for one of these.
 
 /// The number of a configuration of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl Writers {
         }
         let mut space = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(events, &mut space);
-        // An error: nothing more for now.
+        // An error means that no further event is there yet.
         while let Ok(event) = reader.next() {
             let is_of_this = self.watched.as_ref().is_some_and(|it| it.id == event.wd());
             if is_of_this {

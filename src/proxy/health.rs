@@ -23,7 +23,7 @@ pub(super) fn is_asked(
 }
 
 /// Responds with 200, or with 503 when the gateway is about to stop or lacks keys that it must have.
-/// Nothing else is told to the public.
+/// The public sees nothing else.
 pub(super) async fn answer(session: &mut Session, ctx: &RequestContext) -> Result<StatusCode> {
     let waits = ctx.snapshot.exchange.issuers().wait_for_keys();
     let status = match waits || request_guard::is_last() {

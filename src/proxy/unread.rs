@@ -72,7 +72,7 @@ impl Unread {
         ctx.connection = Arc::clone(known.connection);
         ctx.refused = Some(*rejection);
         let id = ctx.id.to_string();
-        // Of strings and a number: this can not fail.
+        // Of strings and a number: this cannot fail.
         let body = serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default();
         let mut response = ResponseHeader::build(rejection.status, Some(8))?;
         response.insert_header(CONTENT_TYPE, "application/problem+json")?;

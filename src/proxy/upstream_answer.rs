@@ -16,7 +16,7 @@ use super::inspect;
 ///
 /// # Errors
 ///
-/// The server's fault, which the client is told as 502.
+/// The server's fault, which the client sees as 502.
 pub(super) fn check(
     request: &RequestHeader,
     response: &mut ResponseHeader,

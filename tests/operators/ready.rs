@@ -31,7 +31,7 @@ async fn a_listener_near_its_cap_is_degraded() {
         held.push(site.gateway.connect().await);
     }
     let told = json!(["nearly as many connections as the listeners may have"]);
-    eventually("nothing is told", async || degraded().await == told).await;
+    eventually("nothing is reported", async || degraded().await == told).await;
     drop(held);
     eventually("it is still told", async || degraded().await == json!([])).await;
 }

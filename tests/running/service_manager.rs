@@ -1,4 +1,4 @@
-//! What a service manager such as systemd is told, by the protocol of `sd_notify(3)`.
+//! What a service manager such as systemd learns, by the protocol of `sd_notify(3)`.
 
 use serde_json::json;
 use tokio::net::UnixDatagram;

@@ -32,12 +32,12 @@ async fn an_issuer_that_is_switched_off_takes_its_sessions_with_it() {
             [Some(status); 3],
             "{outlive}"
         );
-        let anew = Held::of(&site, &token).await;
-        assert_eq!(anew.statuses(&site.gateway).await, [Some(200); 3]);
+        let newer = Held::of(&site, &token).await;
+        assert_eq!(newer.statuses(&site.gateway).await, [Some(200); 3]);
         // And once more, since the login is known by now.
         switch(&site.gateway, false).await;
         switch(&site.gateway, true).await;
-        assert_eq!(anew.statuses(&site.gateway).await, [Some(status); 3]);
+        assert_eq!(newer.statuses(&site.gateway).await, [Some(status); 3]);
         site.passes(&token).await;
     }
 }
@@ -133,7 +133,7 @@ async fn sessions_end_with_the_key_that_vouched_last_and_no_other() {
     site.gateway = site.gateway.restart().await;
     site.gateway.wait_until_whole().await;
     site.acme.publish(&[second.jwk()]);
-    eventually("the session goes on", async || {
+    eventually("the session continues", async || {
         under_first.statuses(&site.gateway).await == [Some(401); 3]
     })
     .await;

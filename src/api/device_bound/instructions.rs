@@ -1,4 +1,4 @@
-//! What a browser is told of its bound session (draft of 2026-02-17, "JSON Session Instruction
+//! What a browser learns of its bound session (draft of 2026-02-17, "JSON Session Instruction
 //! Format").
 
 use axum::http::HeaderMap;

@@ -1,4 +1,4 @@
-//! What a client is told whose connection or request is refused before there is a request.
+//! What a client reads whose connection or request is refused before there is a request.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ pub(super) struct Resets {
     even: AtomicU64,
     /// Told when the client has given up too many: it is asked to go away.
     pub(super) too_many: Notify,
-    /// Told when it goes on all the same.
+    /// Notified when it continues all the same.
     pub(super) flood: Notify,
 }
 

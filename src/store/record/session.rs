@@ -341,7 +341,7 @@ impl NotBefore {
             && issued_at.is_some_and(|issued_at| is_before(issued_at, self.at, now))
     }
 
-    /// The same end, where one of the scope is known already: what it refuses it goes on refusing,
+    /// The same end, where one of the scope is known already: what it refuses it continues to refuse,
     /// though the clock that tells of this one is behind.
     pub(in crate::store) fn after(self, earlier: Option<&Self>) -> Self {
         let Some(earlier) = earlier else { return self };
