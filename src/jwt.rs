@@ -28,7 +28,7 @@ mod verified;
 mod verify;
 
 pub use claims::Claims;
-pub use explain::{Content, Explanation, Pasted, Step, Verdict, explain, pasted};
+pub use explain::{Content, Explanation, Pasted, Place, Step, Verdict, explain, pasted};
 pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};

@@ -21,7 +21,7 @@ use crate::config::load::made;
 use crate::exchange::Standing;
 use crate::issuer::IssuerSettings;
 use crate::jwks::KeysStatus;
-use crate::jwt::{self, Explanation, Issuer, Issuers, Pasted};
+use crate::jwt::{self, Explanation, Issuer, Issuers};
 use crate::live_config::Document;
 use crate::operator::Role;
 
@@ -128,12 +128,13 @@ pub async fn check(
 /// Explains a token as it was pasted. As for a request, a key that is unknown or does not verify is
 /// worth one more fetch.
 pub async fn explain(state: &AdminState, text: &str) -> Explanation {
-    let Pasted { token, removed } = jwt::pasted(text);
-    let explanation = explain_token(state, &token).await.without(removed);
+    let pasted = jwt::pasted(text);
+    let explanation = explain_token(state, &pasted.token).await;
+    let explanation = explanation.of_pasted(&pasted, &state.issuers());
     if !explanation.valid {
         return explanation;
     }
-    stand(state, &token, explanation).await
+    stand(state, &pasted.token, explanation).await
 }
 
 /// Adds what this gateway knows of a token that holds: whether its user and its session still do.
@@ -236,9 +237,10 @@ pub async fn explain_unsaved(
     let issuers = Issuers::from_issuers(all)
         .map_err(|error| ApiError::bad_request(error.to_string()))?
         .with_max_token_size(in_force.max_token_size());
-    let Pasted { token, removed } = jwt::pasted(token);
+    let pasted = jwt::pasted(token);
+    let explanation = jwt::explain(&pasted.token, &issuers, UnixTime::now());
     Ok(Tested {
-        explanation: jwt::explain(&token, &issuers, UnixTime::now()).without(removed),
+        explanation: explanation.of_pasted(&pasted, &issuers),
         keys: Some(keys.status()),
     })
 }

@@ -15,7 +15,7 @@ use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::jwks::{JwksService, NoEvents, SourceError};
-use crate::jwt::{self, Explanation, Issuers, Pasted};
+use crate::jwt::{self, Explanation, Issuers};
 
 /// What to test, and against which configuration.
 #[derive(Debug, Args)]
@@ -84,6 +84,9 @@ fn say(tested: &Value) -> ExitCode {
     for removed in tested["removed"].as_array().into_iter().flatten() {
         println!("removed: {}", text(removed));
     }
+    if tested["place"].is_string() {
+        println!("taken from: {}", text(&tested["place"]));
+    }
     for step in tested["steps"].as_array().into_iter().flatten() {
         let verdict = match step["verdict"].as_str() {
             Some("pass") => "pass",
@@ -107,6 +110,11 @@ fn say(tested: &Value) -> ExitCode {
     }
     if content["expires_at"].is_string() {
         println!("expires: {}", text(&content["expires_at"]));
+    }
+    let places = tested["accepted_in"].as_array().into_iter().flatten();
+    let places: Vec<_> = places.map(text).collect();
+    if !places.is_empty() {
+        println!("accepted in: {}", places.join(", "));
     }
     match tested["valid"] == true {
         true => {
@@ -138,8 +146,8 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
         .enable_all()
         .build()?;
     let service = JwksService::new(Arc::new(NoEvents), None);
-    let Pasted { token, removed } = jwt::pasted(token);
-    let explain = || jwt::explain(&token, &issuers, UnixTime::now());
+    let pasted = jwt::pasted(token);
+    let explain = || jwt::explain(&pasted.token, &issuers, UnixTime::now());
     let explanation = runtime.block_on(async {
         service.start(issuers.key_sets())?;
         for issuer in issuers.iter() {
@@ -151,13 +159,15 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
         let wanted = explanation
             .reason()
             .zip(issuer)
-            .and_then(|(reason, issuer)| reason.wanted_key(&token, issuer.keys().generation()));
+            .and_then(|(reason, issuer)| {
+                reason.wanted_key(&pasted.token, issuer.keys().generation())
+            });
         match issuer.zip(wanted) {
             Some((issuer, wanted)) if issuer.keys().refetch_for(&wanted).await => Ok(explain()),
             _ => Ok::<_, SourceError>(explanation),
         }
     })?;
-    Ok(explanation.without(removed))
+    Ok(explanation.of_pasted(&pasted, &issuers))
 }
 
 /// More than any token that could be accepted.

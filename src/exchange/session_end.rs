@@ -32,3 +32,54 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use futures::future::select;
+    use futures::poll;
+    use serde_json::json;
+    use tokio::time::timeout;
+
+    use crate::clock::UnixTime;
+    use crate::exchange::fixture::{PATIENCE, TestExchange};
+    use crate::store::{RevocationReason, When};
+
+    /// When its time has come, the store is asked whether another gateway has seen a newer token.
+    #[tokio::test]
+    async fn a_stream_outlives_its_token_if_another_gateway_saw_a_newer_one() {
+        for renewed in [true, false] {
+            let gateways = TestExchange::new();
+            let now = UnixTime::now();
+            let soon = json!({ "exp": now.0 + 2 });
+            let token = gateways.token_saying("alice", "1", now, soon);
+            let session = gateways.present(&token).await.unwrap();
+            if renewed {
+                let earlier = now.minus(Duration::from_secs(1));
+                let newer = gateways.token_issued("alice", "1", earlier);
+                let there = gateways.present_at(&gateways.there, &newer).await.unwrap();
+                assert_eq!(there.sid(), session.sid());
+            }
+            let mut asked = gateways.gates.hold("session", When::After);
+            let mut over = pin!(gateways.here.session_over(&session));
+            {
+                let reached = pin!(asked.reached());
+                let first = timeout(PATIENCE, select(&mut over, reached));
+                first.await.expect("the store was not asked");
+            }
+            asked.open();
+            assert_eq!(poll!(&mut over).is_pending(), renewed);
+            if renewed {
+                let ended = gateways
+                    .here
+                    .end_session(session.sid(), RevocationReason::Logout);
+                assert!(ended.await.unwrap().is_some());
+                timeout(PATIENCE, over)
+                    .await
+                    .expect("the stream outlived its session");
+            }
+        }
+    }
+}

@@ -20,8 +20,9 @@ use crate::clock::UnixTime;
 
 mod hint;
 mod pasted;
+mod places;
 
-pub use pasted::{Pasted, pasted};
+pub use pasted::{Pasted, Place, pasted};
 
 /// Every step's verdict, in the order of [`super::verify`].
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -33,6 +34,12 @@ pub struct Explanation {
     /// What was around the token in the text that was given, and was left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<&'static str>,
+    /// The part of a request that it was copied from, if the text says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The parts of a request in which that issuer's tokens are accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted_in: Vec<String>,
     /// The checks, in the order in which the proxy performs them.
     pub steps: Vec<Step>,
     /// What the token says, verified or not.
@@ -70,9 +77,26 @@ impl Content {
 }
 
 impl Explanation {
-    /// The same, of a text in which this was around the token.
-    pub fn without(self, removed: Vec<&'static str>) -> Self {
-        Self { removed, ..self }
+    /// The same, of a token that was found in a text as people paste it: with one check more where that
+    /// names a part of a request, in which the issuer's tokens may not be looked for.
+    pub fn of_pasted(self, pasted: &Pasted, issuers: &Issuers) -> Self {
+        let named = self.issuer.as_deref();
+        let issuer = named.and_then(|name| issuers.by_name(name));
+        let accepted = issuer.map(|issuer| places::of(issuer.settings()));
+        let places = accepted.unwrap_or_default();
+        let explanation = Self {
+            removed: pasted.removed.clone(),
+            place: pasted.place.as_ref().map(Place::to_string),
+            accepted_in: places.iter().map(Place::to_string).collect(),
+            ..self
+        };
+        match &pasted.place {
+            Some(place) if issuer.is_some() => {
+                let refusal = places::refusal(place, &places, &explanation.accepted_in);
+                explanation.and("place", refusal)
+            }
+            _ => explanation,
+        }
     }
 
     /// The same with one check more, which the token's text says nothing about.
@@ -162,6 +186,9 @@ impl fmt::Display for Explanation {
         for removed in &self.removed {
             writeln!(f, "removed: {removed}")?;
         }
+        if let Some(place) = &self.place {
+            writeln!(f, "taken from: {place}")?;
+        }
         for step in &self.steps {
             writeln!(f, "{}", step.to_string().trim_end())?;
         }
@@ -171,6 +198,9 @@ impl fmt::Display for Explanation {
             if let Some(at) = &content.expires_at {
                 writeln!(f, "expires: {at}")?;
             }
+        }
+        if !self.accepted_in.is_empty() {
+            writeln!(f, "accepted in: {}", self.accepted_in.join(", "))?;
         }
         write!(f, "{}", if self.valid { "accepted" } else { "refused" })
     }
@@ -254,6 +284,8 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         valid: steps.iter().all(|step| step.verdict == Verdict::Pass),
         issuer: seen.entry.map(|entry| entry.issuer.name().to_string()),
         removed: Vec::new(),
+        place: None,
+        accepted_in: Vec::new(),
         steps,
         content: Content::of(text),
     }

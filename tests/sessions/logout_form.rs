@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Message, TestGateway};
+use crate::support::{Key, Message, TestGateway, TestIssuer};
 
 const PROVIDER: &str = "https://id.test/logout?tenant=1";
 
@@ -108,5 +108,36 @@ async fn a_form_leads_on_to_the_provider() {
         // Whoever had no session has no provider.
         let answer = post(&site, "a=1", "return_to=%2Fbye").await;
         assert_eq!(answer.field("location").as_deref(), Some("/bye"));
+    }
+}
+
+#[tokio::test]
+async fn discovery_finds_the_providers_logout() {
+    let issuer = TestIssuer::discoverable(Key::p256("found")).await;
+    for named in [false, true] {
+        let iss = issuer.iss.clone();
+        let site = TestGateway::with(move |config| {
+            with_pages(config);
+            config["logout"] = json!({ "at_provider": true });
+            let acme = config["issuers"][0].as_object_mut().unwrap();
+            acme.remove("jwks_url");
+            acme.insert("iss".into(), json!(iss));
+            acme.insert("discovery".into(), json!(true));
+            if named {
+                acme.insert("end_session_endpoint".into(), json!(PROVIDER));
+            }
+        })
+        .await;
+        let cookie = format!("acme_token={}", issuer.token().sign());
+        let answer = post(&site, &cookie, "return_to=https%3A%2F%2Fwww.test%2F").await;
+        assert_eq!(answer.status(), 303, "{}", answer.text());
+        let found = answer.field("location").expect("a location");
+        let back = "post_logout_redirect_uri=https%3A%2F%2Fwww.test%2F";
+        let expected = match named {
+            // What the file says comes first.
+            true => format!("{PROVIDER}&{back}"),
+            false => format!("{}/logout?{back}", issuer.iss),
+        };
+        assert_eq!(found, expected);
     }
 }

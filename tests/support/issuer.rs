@@ -134,7 +134,13 @@ async fn serve(
                     let host = request.field("host").unwrap_or_default();
                     let iss = format!("http://{host}");
                     let jwks = format!("{iss}/jwks.json");
-                    let metadata = json!({"issuer": iss, "jwks_uri": jwks}).to_string();
+                    let logout = format!("{iss}/logout");
+                    let metadata = json!({
+                        "issuer": iss,
+                        "jwks_uri": jwks,
+                        "end_session_endpoint": logout,
+                    });
+                    let metadata = metadata.to_string();
                     let length = metadata.len();
                     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
                     wire.write(head + &metadata).await;

@@ -48,6 +48,23 @@ async fn a_good_token_is_accepted_step_by_step() {
         let line = format!("removed: {said}");
         assert!(output.lines().any(|it| it == line), "{output}");
     }
+
+    // Out of a request: where this issuer's tokens are looked for, and where they are not.
+    for (name, accepted) in [("acme_token", true), ("other_token", false)] {
+        let pasted = format!("Cookie: theme=dark; {name}={token}");
+        let (code, output, _) = desk.test_from_stdin(&pasted).await;
+        assert_eq!(code == 0, accepted, "{output}");
+        let line = format!("taken from: the cookie `{name}`");
+        assert!(output.lines().any(|it| it == line), "{output}");
+        assert_eq!(output.contains("place_not_read"), !accepted, "{output}");
+        let read = output
+            .lines()
+            .find(|line| line.starts_with("accepted in: "));
+        assert!(
+            read.is_some_and(|read| read.ends_with("the cookie `acme_token`")),
+            "{output}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A token as people paste it: out of a header field, a cookie, a terminal or an email.
 
+use std::fmt;
+
 /// A token and what was around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pasted {
@@ -7,6 +9,26 @@ pub struct Pasted {
     pub token: String,
     /// What was left out, in words for people.
     pub removed: Vec<&'static str>,
+    /// The part of a request that it was copied from, if the text says so.
+    pub place: Option<Place>,
+}
+
+/// A part of a request that can contain a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A header field, by its name in lower case.
+    Field(String),
+    /// A cookie.
+    Cookie(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => write!(f, "the header field `{name}`"),
+            Self::Cookie(name) => write!(f, "the cookie `{name}`"),
+        }
+    }
 }
 
 /// Takes the token out of a pasted text. Only for explaining: a request has to present its token as it
@@ -23,14 +45,20 @@ pub fn pasted(text: &str) -> Pasted {
     if token != line {
         note("white space around the token");
     }
+    let mut place = None;
     // One in another, such as quotes around `Authorization: Bearer`.
-    while let Some((inner, what)) = FIELD
-        .strip(token)
-        .or_else(|| SCHEME.strip(token))
-        .or_else(|| unquoted(token))
-    {
-        note(what);
-        token = inner.trim();
+    loop {
+        if let Some((inner, what)) = SCHEME.strip(token).or_else(|| unquoted(token)) {
+            note(what);
+            token = inner.trim();
+        } else if let Some((inner, from)) = out_of_a_field(token).or_else(|| out_of_cookies(token))
+        {
+            // Within a field `Cookie`, its cookie is the place.
+            place = Some(from);
+            token = inner.trim();
+        } else {
+            break;
+        }
     }
     if token.contains(char::is_whitespace) {
         note("line breaks or spaces within the token");
@@ -38,7 +66,31 @@ pub fn pasted(text: &str) -> Pasted {
     Pasted {
         token: token.split_whitespace().collect(),
         removed,
+        place,
     }
+}
+
+/// What is in a line such as `X-Token: VALUE`.
+fn out_of_a_field(text: &str) -> Option<(&str, Place)> {
+    let (name, value) = text.split_once(':')?;
+    is_name(name).then(|| (value, Place::Field(name.to_ascii_lowercase())))
+}
+
+/// What is in the first of some cookies that looks like a token, as in `a=1; session=VALUE`.
+fn out_of_cookies(text: &str) -> Option<(&str, Place)> {
+    let mut cookies = text.split(';').filter_map(|cookie| {
+        let (name, value) = cookie.trim().split_once('=')?;
+        is_name(&name.replacen('.', "", 1)).then_some((name, value))
+    });
+    let looks_like_one = |value: &str| value.matches('.').count() == 2;
+    let (name, value) = cookies.find(|(_, value)| looks_like_one(value))?;
+    Some((value, Place::Cookie(name.to_owned())))
+}
+
+/// Whether it can name a field (RFC 9110 section 5.6.2). A dot is left to cookies, and two to tokens.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_!#$%&'*+^`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_part)
 }
 
 /// A word before a token, with what may come between.
@@ -63,11 +115,6 @@ fn unquoted(text: &str) -> Option<(&str, &'static str)> {
     Some((inner.next()?, "quotes around the token"))
 }
 
-const FIELD: Prefix = Prefix {
-    word: "authorization",
-    gaps: &[":"],
-    what: "the field name `Authorization`",
-};
 const SCHEME: Prefix = Prefix {
     word: "bearer",
     gaps: &[" ", "\t", "\n", "\r\n", "%20"],
@@ -76,7 +123,7 @@ const SCHEME: Prefix = Prefix {
 
 #[cfg(test)]
 mod tests {
-    use super::pasted;
+    use super::{Place, pasted};
 
     #[test]
     fn what_is_around_a_token_is_left_out_and_said() {
@@ -87,7 +134,7 @@ mod tests {
             ("Bearer a.b.c", 1),
             ("bearer%20a.b.c", 1),
             ("'a.b.c'", 1),
-            ("\"Authorization: Bearer a.b.c\"", 3),
+            ("\"Authorization: Bearer a.b.c\"", 2),
             ("a.b\n  .c\n", 1),
             ("Bearer a\r\n.b.c", 2),
         ] {
@@ -96,5 +143,29 @@ mod tests {
             assert_eq!(pasted.removed.len(), said, "{:?}", pasted.removed);
         }
         assert_eq!(pasted("bearer.b.c").token, "bearer.b.c");
+    }
+    #[test]
+    fn the_place_is_what_the_text_names() {
+        let field = |name: &str| Some(Place::Field(name.to_owned()));
+        let cookie = |name: &str| Some(Place::Cookie(name.to_owned()));
+        for (text, place) in [
+            ("a.b.c", None),
+            ("Bearer a.b.c", None),
+            ("Authorization: Bearer a.b.c", field("authorization")),
+            ("X-Token:a.b.c\n", field("x-token")),
+            ("app.session=a.b.c", cookie("app.session")),
+            (
+                "Cookie: theme=dark; session=\"a.b.c\"; x=",
+                cookie("session"),
+            ),
+            ("'cookie: session=Bearer%20a.b.c'", cookie("session")),
+        ] {
+            let pasted = pasted(text);
+            assert_eq!((&*pasted.token, pasted.place), ("a.b.c", place), "{text:?}");
+        }
+        // What is neither stays as it is, and is refused as a whole.
+        for text in ["a.b.c=", "a=1; b=2", "a.b:c", "=a.b.c"] {
+            assert_eq!(pasted(text).place, None, "{text:?}");
+        }
     }
 }
