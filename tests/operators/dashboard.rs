@@ -255,13 +255,18 @@ async fn a_fault_is_a_page() {
     );
 }
 
-fn csrf(page: &Message) -> String {
+pub(crate) fn csrf(page: &Message) -> String {
     let text = page.text();
     let value = text.split("name=\"csrf\" value=\"").nth(1).expect("a form");
     value.split('"').next().unwrap().to_owned()
 }
 
-async fn form(gateway: &Gateway, path: &str, fields: &[(&str, &str)], body: &str) -> Message {
+pub(crate) async fn form(
+    gateway: &Gateway,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Message {
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     gateway
         .admin_bytes("POST", path, &[&kind, fields].concat(), body)
