@@ -11,7 +11,8 @@
 //! A session that has ended stays ended: its row is kept until no token of its login is accepted
 //! any more. Ending many sessions at once writes a mark ([`NotBefore`]) that is applied to their
 //! rows whenever they are read. Every revocation is a numbered [`Change`], which makes gateways
-//! drop what they hold in memory.
+//! drop what they hold in memory. What apps behind the gateway learn is a numbered [`Event`], written in
+//! the same transaction.
 
 use async_trait::async_trait;
 
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 mod conformance;
 pub mod embedded;
 mod engine;
+pub mod events;
 #[cfg(test)]
 mod gated;
 pub mod ledger;
@@ -36,6 +38,7 @@ pub mod users;
 
 pub use embedded::{Embedded, OpenError};
 pub use engine::StoreSettings;
+pub use events::{Deliveries, EventFeed, Events, Outstanding};
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
 pub use ledger::{Changes, Ledger};
@@ -44,10 +47,11 @@ pub use metered::Metered;
 pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};
 pub use record::{
-    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, DeviceBinding, Digest, Ended,
-    KeyState, LONGEST_FIELD, NotBefore, Once, Position, PrivateKeyBytes, Profile, RevocationReason,
-    RevocationScope, SessionAlias, SessionClaims, SessionRecord, SigningAlgorithm,
-    SigningKeyRecord, Tombstone, Use, Used, User, is_workload, workload_id,
+    AuditRecord, Change, ChangeKind, Credential, CredentialFormat, Delivery, DeliveryState,
+    DeviceBinding, Digest, Ended, Event, EventData, EventKind, ISSUER_SWITCH, KeyState,
+    LONGEST_FIELD, MADE_ISSUER, NotBefore, NumberedEvent, Once, Position, PrivateKeyBytes, Profile,
+    RevocationReason, RevocationScope, SessionAlias, SessionClaims, SessionRecord,
+    SigningAlgorithm, SigningKeyRecord, Tombstone, Use, Used, User, is_workload, workload_id,
 };
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
@@ -57,7 +61,7 @@ pub use users::{Description, NewUser, UserFilter, Users};
 /// Where records are kept.
 #[async_trait]
 pub trait Store:
-    Users + Sessions + SigningKeys + Settings + Ledger + Maintenance + Send + Sync
+    Users + Sessions + SigningKeys + Settings + Ledger + Events + Deliveries + Maintenance + Send + Sync
 {
     /// Whether records can be read and written now.
     async fn health(&self) -> Result<(), StoreError>;

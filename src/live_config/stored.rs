@@ -19,7 +19,7 @@ use crate::config::load::made;
 use crate::exchange;
 use crate::identity::{AccessList, AccessLists};
 use crate::jwt::Issuers;
-use crate::store::{Store, StoreError};
+use crate::store::{ISSUER_SWITCH, MADE_ISSUER, Store, StoreError};
 
 /// An issuer as an operator wrote it: an entry of `issuers`.
 pub type Document = Map<String, Value>;
@@ -68,9 +68,9 @@ impl Stored {
     pub(super) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let mut stored = Self::default();
         for (name, value) in store.settings(PREFIX).await? {
-            if let Some(issuer) = name.strip_prefix(SWITCH) {
+            if let Some(issuer) = name.strip_prefix(ISSUER_SWITCH) {
                 stored.switches.insert(issuer.to_owned(), value == "true");
-            } else if let Some(issuer) = name.strip_prefix(MADE) {
+            } else if let Some(issuer) = name.strip_prefix(MADE_ISSUER) {
                 stored.issuers.insert(issuer.to_owned(), value);
             }
         }
@@ -182,12 +182,12 @@ impl Stored {
 
 /// The name of the setting that stores an issuer created by an operator.
 pub(super) fn setting_of(issuer: &str) -> String {
-    format!("{MADE}{issuer}")
+    format!("{MADE_ISSUER}{issuer}")
 }
 
 /// The name of the setting that switches an issuer of the file.
 pub(super) fn switch_of(issuer: &str) -> String {
-    format!("{SWITCH}{issuer}")
+    format!("{ISSUER_SWITCH}{issuer}")
 }
 
 fn read(
@@ -212,8 +212,6 @@ fn read(
 
 /// What the names of all these settings start with.
 const PREFIX: &str = "issuer";
-const MADE: &str = "issuer/";
-const SWITCH: &str = "issuer.enabled/";
 /// What the names of origins' settings start with.
 pub(super) const ORIGIN: &str = "origin/";
 /// What the names of access lists' settings start with.

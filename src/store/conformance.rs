@@ -14,9 +14,11 @@ use super::{
 use crate::clock::UnixTime;
 
 mod administration;
+mod deliveries;
 mod device;
 mod email;
 mod ending;
+mod events;
 mod keys;
 mod ledger;
 mod maintenance;
@@ -110,6 +112,13 @@ cases![
     uses::one_purpose_excludes_the_other,
     ledger::the_audit_is_listed_newest_first,
     ledger::keys_and_settings_are_replaced_only_as_they_were_seen,
+    events::what_happens_to_a_user_is_an_event,
+    events::what_happens_to_issuers_keys_and_scopes_is_an_event,
+    events::workloads_and_refusals_are_no_events,
+    events::events_are_numbered_without_gaps,
+    events::old_events_are_swept_in_their_order,
+    deliveries::a_webhook_begins_with_the_next_event,
+    deliveries::deliveries_have_a_state_until_their_event_is_swept,
     maintenance::a_sweep_takes_out_only_what_is_past,
     maintenance::the_audit_is_swept_by_its_own_age,
     maintenance::another_store_gets_everything,

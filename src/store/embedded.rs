@@ -12,6 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use tokio::sync::{Mutex, watch};
 
+mod deliveries;
+mod event_row;
+mod events;
 mod file;
 mod first_sign_in;
 mod ledger;
@@ -40,6 +43,7 @@ pub struct Embedded {
     file: Arc<StoreFile>,
     writer: Writer,
     latest_change: watch::Receiver<u64>,
+    latest_event: watch::Receiver<u64>,
     sweep: Mutex<SweepPosition>,
     path: PathBuf,
 }
@@ -58,21 +62,24 @@ impl Embedded {
 
     fn start(path: &Path, open: Opener) -> Result<Self, OpenError> {
         let file = Arc::new(StoreFile::open(open)?);
-        let latest = file
-            .read(row::latest_change)
+        let (latest, event) = file
+            .read(|rows| Ok((row::latest_change(rows)?, event_row::latest_event(rows)?)))
             .map_err(|error| OpenError::NotAStore {
                 path: path.to_owned(),
                 cause: error.to_string(),
             })?;
         let (publish, latest_change) = watch::channel(latest);
-        let writer = Writer::start(file.clone(), publish).map_err(|cause| OpenError::Io {
-            path: path.to_owned(),
-            cause,
-        })?;
+        let (publish_event, latest_event) = watch::channel(event);
+        let writer =
+            Writer::start(file.clone(), publish, publish_event).map_err(|cause| OpenError::Io {
+                path: path.to_owned(),
+                cause,
+            })?;
         Ok(Self {
             file,
             writer,
             latest_change,
+            latest_event,
             sweep: Mutex::default(),
             path: path.to_owned(),
         })

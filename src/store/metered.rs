@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use prometheus::{Histogram, IntCounter};
@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::operations::operations;
 use super::{
-    Activity, AuditRecord, Changes, Description, DeviceBinding, Digest, End, Exported, Ledger,
-    Maintenance, NewUser, Once, Page, PageRequest, Position, RevocationReason, RevocationScope,
-    SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store,
-    StoreError, Swept, Use, Used, User, UserFilter, Users,
+    Activity, AuditRecord, Changes, Deliveries, Delivery, DeliveryState, Description,
+    DeviceBinding, Digest, End, EventFeed, Events, Exported, Ledger, Maintenance, NewUser,
+    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, RevocationReason,
+    RevocationScope, SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord,
+    SigningKeys, Store, StoreError, Swept, Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;

@@ -58,6 +58,34 @@ macro_rules! operations {
                 fn append_audit(record: AuditRecord) -> ();
                 fn audit(page: PageRequest) -> Page<AuditRecord>;
             }
+            Events [
+                fn latest_event(&self) -> watch::Receiver<u64> {
+                    self.store.latest_event()
+                }
+            ] {
+                fn events_since(after: u64, limit: usize) -> EventFeed;
+                fn event(sequence: u64) -> Option<NumberedEvent>;
+                fn sweep_events(before: UnixTime, most: u64) -> usize;
+            }
+            Deliveries [] {
+                fn lease_webhook(webhook: &str, holder: Uuid, time: Duration) -> Option<u64>;
+                fn release_webhook(webhook: &str, holder: Uuid) -> ();
+                fn put_deliveries(
+                    webhook: &str,
+                    holder: Uuid,
+                    up_to: u64,
+                    deliveries: Vec<Delivery>
+                ) -> bool;
+                fn pending_deliveries(webhook: &str, limit: usize) -> Vec<Delivery>;
+                fn deliveries(
+                    webhook: &str,
+                    state: DeliveryState,
+                    page: PageRequest
+                ) -> Page<Delivery>;
+                fn count_deliveries(webhook: &str) -> Outstanding;
+                fn resend(webhook: &str, sequence: u64, at: UnixTime) -> bool;
+                fn resend_parked(webhook: &str, limit: usize, at: UnixTime) -> usize;
+            }
             Maintenance [] {
                 fn sweep(now: UnixTime, audit_from: UnixTime) -> Swept;
                 fn export(page: PageRequest) -> Page<Exported>;

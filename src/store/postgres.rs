@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod connection;
+mod deliveries;
+mod events;
 mod feed;
 mod first_sign_in;
 mod ledger;
@@ -54,6 +56,7 @@ pub struct PostgresSettings {
 pub struct Postgres {
     shared: Arc<Shared>,
     latest_change: watch::Receiver<u64>,
+    latest_event: watch::Receiver<u64>,
     sweep: AtomicUsize,
     stop: CancellationToken,
     /// `None` only while it is dropped.
@@ -63,6 +66,8 @@ pub struct Postgres {
 struct Shared {
     database: Database,
     latest_change: watch::Sender<u64>,
+    /// The latest event that was inserted, numbered or not.
+    latest_event: watch::Sender<u64>,
     /// Writes that nobody waits for.
     behind: TaskTracker,
     /// The latest of them failed.
@@ -98,10 +103,12 @@ impl Postgres {
         let (database, latest) = runtime.spawn(opening).await?;
 
         let (publish, latest_change) = watch::channel(latest);
+        let (publish_event, latest_event) = watch::channel(0);
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             database,
             latest_change: publish,
+            latest_event: publish_event,
             behind: TaskTracker::new(),
             failing: AtomicBool::new(false),
         });
@@ -112,6 +119,7 @@ impl Postgres {
         Ok(Self {
             shared,
             latest_change,
+            latest_event,
             sweep: AtomicUsize::new(0),
             stop,
             runtime,
@@ -186,6 +194,12 @@ impl Shared {
     /// Tells this process what the database says: it was set back where that is less than before.
     fn set_latest(&self, latest: u64) {
         self.latest_change
+            .send_if_modified(|known| std::mem::replace(known, latest) != latest);
+    }
+
+    /// Tells this process of the latest event.
+    fn set_latest_event(&self, latest: u64) {
+        self.latest_event
             .send_if_modified(|known| std::mem::replace(known, latest) != latest);
     }
 

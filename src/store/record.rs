@@ -3,6 +3,8 @@
 //! Every record is one JSON object. An unknown member is ignored and a new one has a default, so
 //! that a gateway reads what an older one wrote.
 
+mod delivery;
+mod event;
 mod ledger;
 mod profile;
 mod session;
@@ -10,6 +12,10 @@ mod signing_algorithm;
 mod signing_key;
 mod user;
 
+pub use delivery::{Delivery, DeliveryState};
+pub use event::{
+    Event, EventData, EventKind, ExternalIdentity, ISSUER_SWITCH, MADE_ISSUER, NumberedEvent,
+};
 pub use ledger::{
     AuditRecord, Change, ChangeKind, Digest, Once, Position, SessionAlias, Tombstone, Use, Used,
 };

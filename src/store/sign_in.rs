@@ -9,6 +9,7 @@ use super::{Ended, Profile, SessionClaims, SessionRecord, Use, Used, User};
 use crate::clock::UnixTime;
 
 mod email;
+mod events;
 mod rules;
 
 pub(super) use email::folded;

@@ -45,9 +45,9 @@ pub trait Users {
         at: UnixTime,
     ) -> Result<Option<User>, StoreError>;
 
-    /// Takes out a user with all credentials, sessions and marks; the user who was. What stays is
-    /// a hash of each identity, so that no token issued up to `at` makes the user again before
-    /// `until` (later when a token that lives longer was seen).
+    /// Takes out a user with all credentials, sessions and marks; the user who was. What stays, but
+    /// for the events of the last days, is a hash of each identity, so that no token issued up to
+    /// `at` makes the user again before `until` (later when a token that lives longer was seen).
     async fn delete_user(
         &self,
         id: Uuid,

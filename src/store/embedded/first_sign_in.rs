@@ -1,6 +1,7 @@
 //! A user who comes for the first time: most of what is written, so all that can be is done
 //! before the one thread that writes has its turn.
 
+use super::event_row::{event_value, record_event_value};
 use super::row::{latest_change, session_rows, user_rows};
 use super::table::{Entry, Read, Table, Transaction, Write};
 use crate::store::sign_in::Decision;
@@ -9,6 +10,7 @@ use crate::store::{SignInOutcome, StoreError};
 /// A user and a session, both new, as rows.
 pub(super) struct FirstSignIn {
     rows: Vec<Entry>,
+    events: Vec<Vec<u8>>,
     outcome: SignInOutcome,
     /// The latest change that the decision knew of.
     as_of: u64,
@@ -25,8 +27,10 @@ impl FirstSignIn {
         };
         let mut rows = user_rows(user)?;
         rows.extend(session_rows(session)?);
+        let events = decision.events.iter().map(event_value);
         Ok(Some(Self {
             rows,
+            events: events.collect::<Result<_, _>>()?,
             outcome: decision.outcome.clone(),
             as_of: signed_in.as_of,
         }))
@@ -51,6 +55,9 @@ impl FirstSignIn {
         }
         for (table, key, value) in &self.rows {
             tx.put(*table, key, value)?;
+        }
+        for event in &self.events {
+            record_event_value(tx, event)?;
         }
         Ok(Some(self.outcome.clone()))
     }

@@ -38,7 +38,8 @@ pub(super) fn put_record<T: Serialize>(
     )
 }
 
-fn encoded(table: Table, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+/// A record as its row has it.
+pub(super) fn encoded(table: Table, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(record).map_err(|_| StoreError::Corrupt(table.name()))
 }
 

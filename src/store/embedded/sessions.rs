@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::event_row::record_event;
 use super::ledger::use_up;
 use super::row::{
     indexed_session, marked, put_mark, put_record, put_session, record, record_change,
@@ -12,9 +13,9 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, NotBefore, Once, Page, PageRequest,
-    RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord,
-    StoreError, User,
+    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, Event, NotBefore, Once, Page,
+    PageRequest, RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions,
+    SigningKeyRecord, StoreError, User,
 };
 
 #[async_trait]
@@ -140,6 +141,16 @@ pub(super) fn end_all(
         _ => None,
     };
     let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.for_holders()))?;
+    let whom = match &scope {
+        RevocationScope::User(id) | RevocationScope::UserAtIssuer(id, _) => {
+            record(tx, Table::Users, id.as_bytes())?
+        }
+        _ => None,
+    };
+    let cause = scope.cause();
+    if let Some(event) = Event::sessions_revoked(whom.as_ref(), &scope, Ended { at, cause }) {
+        record_event(tx, &event)?;
+    }
     let mark = NotBefore {
         scope,
         at,
@@ -184,6 +195,13 @@ fn end(
         },
     )?;
     record_change(tx, at, ChangeKind::SessionEnded(sid))?;
+    if known {
+        let user: Option<User> = record(tx, Table::Users, new.user_id.as_bytes())?;
+        let event = Event::session_revoked(user.as_ref(), &new, Ended { at, cause });
+        if let Some(event) = event {
+            record_event(tx, &event)?;
+        }
+    }
     Ok(known.then_some(new))
 }
 

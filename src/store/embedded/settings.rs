@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use super::Embedded;
+use super::event_row::record_event;
 use super::row::{decoded, put_record, record_change};
 use super::table::{Range, Read, Table, Transaction, Write};
 use crate::clock::UnixTime;
-use crate::store::{ChangeKind, Settings, SigningKeyRecord, SigningKeys, StoreError};
+use crate::store::{ChangeKind, Event, Settings, SigningKeyRecord, SigningKeys, StoreError};
 
 #[async_trait]
 impl SigningKeys for Embedded {
@@ -46,7 +47,11 @@ impl SigningKeys for Embedded {
                 tx.remove(Table::SigningKeys, gone.kid.as_bytes())?;
             }
             keys.iter().try_for_each(|key| put_key(tx, key))?;
-            record_change(tx, at, ChangeKind::SigningKeysChanged).map(drop)
+            record_change(tx, at, ChangeKind::SigningKeysChanged)?;
+            match Event::key_rotated(&seen, &keys, at) {
+                Some(event) => record_event(tx, &event),
+                None => Ok(()),
+            }
         };
         self.writer.write(replace).await
     }
@@ -106,7 +111,11 @@ impl Settings for Embedded {
                 Some(value) => tx.put(Table::Settings, name.as_bytes(), value.as_bytes())?,
                 None => tx.remove(Table::Settings, name.as_bytes())?,
             }
-            record_change(tx, at, ChangeKind::SettingChanged(name.clone())).map(drop)
+            record_change(tx, at, ChangeKind::SettingChanged(name.clone()))?;
+            match Event::issuer_updated(&name, seen.as_deref(), value.as_deref(), at) {
+                Some(event) => record_event(tx, &event),
+                None => Ok(()),
+            }
         };
         self.writer.write(replace).await
     }

@@ -46,11 +46,19 @@ pub(super) enum Table {
     Changes,
     /// Record id -> record.
     Audit,
+    /// Number -> event.
+    Events,
+    /// Name -> up to which event all were delivered or have a delivery.
+    Webhooks,
+    /// `len(name) || name`, number of an event -> delivery.
+    Deliveries,
+    /// `len(name) || name`, state, number of an event -> nothing.
+    DeliveriesByState,
 }
 
 impl Table {
     /// All of them, so that a new file has all and a reader finds each.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Meta,
         Self::Users,
         Self::Identities,
@@ -67,6 +75,10 @@ impl Table {
         Self::Settings,
         Self::Changes,
         Self::Audit,
+        Self::Events,
+        Self::Webhooks,
+        Self::Deliveries,
+        Self::DeliveriesByState,
     ];
 
     fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -92,6 +104,10 @@ impl Table {
             Self::Settings => "settings",
             Self::Changes => "changes",
             Self::Audit => "audit",
+            Self::Events => "events",
+            Self::Webhooks => "webhooks",
+            Self::Deliveries => "deliveries",
+            Self::DeliveriesByState => "deliveries_by_state",
         }
     }
 }
@@ -185,6 +201,8 @@ pub(super) struct Transaction<'txn> {
     open: HashMap<Table, redb::Table<'txn, &'static [u8], &'static [u8]>>,
     /// The number of the latest change that was recorded in this transaction.
     pub(super) latest_change: Option<u64>,
+    /// The number of the latest event that was recorded in this transaction.
+    pub(super) latest_event: Option<u64>,
 }
 
 impl<'txn> Transaction<'txn> {
@@ -193,6 +211,7 @@ impl<'txn> Transaction<'txn> {
             transaction,
             open: HashMap::new(),
             latest_change: None,
+            latest_event: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::event_row::record_event;
 use super::first_sign_in::FirstSignIn;
 use super::ledger::{use_up, used};
 use super::row::{
@@ -15,8 +16,9 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
-    ChangeKind, CredentialFormat, Description, Digest, NewUser, Page, PageRequest, RevocationScope,
-    SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
+    ChangeKind, CredentialFormat, Description, Digest, Event, EventKind, NewUser, Page,
+    PageRequest, RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone,
+    User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -103,6 +105,8 @@ impl Users for Embedded {
                     new: user.clone(),
                 },
             )?;
+            let created = Event::of_user(EventKind::UserCreated, user.created_at, &user);
+            record_event(tx, &created)?;
             Ok(user.clone())
         };
         self.writer.write(create).await
@@ -115,12 +119,11 @@ impl Users for Embedded {
         at: UnixTime,
     ) -> Result<Option<User>, StoreError> {
         let set = move |tx: &mut Transaction<'_>| {
-            let kind = if blocked {
-                ChangeKind::UserBlocked(id)
-            } else {
-                ChangeKind::UserUnblocked(id)
+            let (kind, event) = match blocked {
+                true => (ChangeKind::UserBlocked(id), EventKind::UserBlocked),
+                false => (ChangeKind::UserUnblocked(id), EventKind::UserUpdated),
             };
-            let user = change_user(tx, id, at, kind, |user| user.blocked = blocked)?;
+            let user = change_user(tx, id, at, kind, event, |user| user.blocked = blocked)?;
             if user.is_some() && blocked {
                 end_all(tx, RevocationScope::User(id), at)?;
             }
@@ -136,7 +139,8 @@ impl Users for Embedded {
         at: UnixTime,
     ) -> Result<Option<User>, StoreError> {
         let set = move |tx: &mut Transaction<'_>| {
-            change_user(tx, id, at, ChangeKind::UserChanged(id), |user| {
+            let (kind, event) = (ChangeKind::UserChanged(id), EventKind::UserUpdated);
+            change_user(tx, id, at, kind, event, |user| {
                 description.apply(user);
             })
         };
@@ -202,6 +206,9 @@ fn sign_in(tx: &mut Transaction<'_>, request: &SignIn) -> Result<SignInOutcome, 
     for change in decision.changes {
         record_change(tx, request.now, change)?;
     }
+    for event in &decision.events {
+        record_event(tx, event)?;
+    }
     Ok(decision.outcome)
 }
 
@@ -210,6 +217,7 @@ fn change_user(
     id: Uuid,
     at: UnixTime,
     kind: ChangeKind,
+    event: EventKind,
     change: impl FnOnce(&mut User),
 ) -> Result<Option<User>, StoreError> {
     let Some(mut user) = record::<User>(tx, Table::Users, id.as_bytes())? else {
@@ -218,6 +226,7 @@ fn change_user(
     change(&mut user);
     put_record(tx, Table::Users, id.as_bytes(), &user)?;
     record_change(tx, at, kind)?;
+    record_event(tx, &Event::of_user(event, at, &user))?;
     Ok(Some(user))
 }
 
@@ -258,5 +267,8 @@ fn delete(
     }
     remove_user(tx, &user)?;
     record_change(tx, at, ChangeKind::UserDeleted(id))?;
+    for event in Event::of_deleted(&user, at, !logins.is_empty()) {
+        record_event(tx, &event)?;
+    }
     Ok(Some(user))
 }

@@ -27,6 +27,7 @@ impl Writer {
     pub(super) fn start(
         file: Arc<StoreFile>,
         latest_change: watch::Sender<u64>,
+        latest_event: watch::Sender<u64>,
     ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
         let failing = Arc::new(AtomicBool::new(false));
@@ -35,6 +36,7 @@ impl Writer {
             file,
             messages,
             latest_change,
+            latest_event,
             failing: failing.clone(),
             closers,
             shared_last: 0,
@@ -159,6 +161,7 @@ struct Thread {
     file: Arc<StoreFile>,
     messages: mpsc::Receiver<Message>,
     latest_change: watch::Sender<u64>,
+    latest_event: watch::Sender<u64>,
     failing: Arc<AtomicBool>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
@@ -233,7 +236,7 @@ impl Thread {
                     for (index, job) in jobs.iter_mut().enumerate() {
                         job.run(tx).inspect_err(|_| failed = Some(index))?;
                     }
-                    Ok(tx.latest_change)
+                    Ok((tx.latest_change, tx.latest_event))
                 })
             };
             let committed = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
@@ -244,10 +247,13 @@ impl Thread {
                 (Err(error @ (StoreError::Conflict(_) | StoreError::Corrupt(_))), Some(index)) => {
                     jobs.remove(index).answer(Err(error));
                 }
-                (Ok(latest_change), _) => {
+                (Ok((latest_change, latest_event)), _) => {
                     self.failing.store(false, Ordering::Relaxed);
                     if let Some(latest) = latest_change {
                         self.latest_change.send_replace(latest);
+                    }
+                    if let Some(latest) = latest_event {
+                        self.latest_event.send_replace(latest);
                     }
                     return answer_all(jobs, &Ok(()));
                 }

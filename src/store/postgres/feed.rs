@@ -101,11 +101,12 @@ async fn listen(
             },
             _ = looks.tick() => {}
         }
-        let row = client.query_one(LATEST, &[]).await?;
+        let row = client.query_one(LATEST_OF_BOTH, &[]).await?;
         if std::mem::take(failing) {
             tracing::info!("changes are received again");
         }
         shared.set_latest(unsigned(row.get(0)));
+        shared.set_latest_event(unsigned(row.get(1)));
     }
 }
 
@@ -117,6 +118,8 @@ pub(super) async fn read_latest(on: &impl GenericClient) -> Result<u64, Failure>
 }
 
 const LATEST: &str = "SELECT latest FROM vestibule.change_counter";
+const LATEST_OF_BOTH: &str = "SELECT latest, \
+     (SELECT coalesce(max(inserted), 0) FROM vestibule.events) FROM vestibule.change_counter";
 /// Between looks at the counter, and between attempts to connect again.
 const LOOK: Duration = Duration::from_millis(500);
 /// Bound on giving notice.

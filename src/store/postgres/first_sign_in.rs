@@ -5,7 +5,7 @@ use deadpool_postgres::Client;
 use super::connection::{Failure, execute};
 use super::row::{encoded, scope_key, signed, user_keys};
 use crate::store::sign_in::Decision;
-use crate::store::{Digest, RevocationScope, SessionRecord, User};
+use crate::store::{Digest, Event, RevocationScope, SessionRecord, User};
 
 /// A user and a session, both new.
 pub(super) struct FirstSignIn {
@@ -13,6 +13,7 @@ pub(super) struct FirstSignIn {
     session: SessionRecord,
     /// Where the tombstone of a deleted user of this identity would be.
     tombstone: Digest,
+    events: Vec<Event>,
 }
 
 impl FirstSignIn {
@@ -22,6 +23,7 @@ impl FirstSignIn {
             user: user.clone(),
             session: session.clone(),
             tombstone,
+            events: decision.events.clone(),
         })
     }
 }
@@ -37,9 +39,12 @@ pub(super) async fn put(on: &Client, first_sign_in: &FirstSignIn) -> Result<bool
         user,
         session,
         tombstone,
+        events,
     } = first_sign_in;
     let (keys, subjects) = user_keys(user);
     let issuer = scope_key(&RevocationScope::Issuer(session.iss.clone()));
+    let events = events.iter().map(encoded);
+    let events: Vec<String> = events.collect::<Result<_, _>>()?;
     let written = execute(
         on,
         PUT,
@@ -54,6 +59,7 @@ pub(super) async fn put(on: &Client, first_sign_in: &FirstSignIn) -> Result<bool
             &signed(session.remember_until.0),
             &encoded(session)?,
             &tombstone.0.as_slice(),
+            &events,
         ],
     )
     .await;
@@ -71,7 +77,10 @@ const PUT: &str = "WITH \
      keys AS (INSERT INTO vestibule.user_keys (key, user_id) \
               SELECT key, id FROM made, unnest($3::bytea[]) AS new (key)), \
      subjects AS (INSERT INTO vestibule.user_subjects (subject, user_id) \
-              SELECT subject, id FROM made, unnest($4::bytea[]) AS new (subject)) \
+              SELECT subject, id FROM made, unnest($4::bytea[]) AS new (subject)), \
+     events AS (INSERT INTO vestibule.events (record) \
+              SELECT record::json FROM made, \
+              unnest($11::text[]) WITH ORDINALITY AS new (record, place) ORDER BY place) \
      INSERT INTO vestibule.sessions \
      (sid, user_id, issuer_scope, opened_at, remember_until, record) \
      SELECT $5::uuid, id, $6::bytea, $7::bigint, $8::bigint, $9::text::json FROM made";

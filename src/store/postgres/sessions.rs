@@ -8,14 +8,17 @@ use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
+use super::events::record_event;
 use super::ledger::put_spent;
-use super::row::{SESSION, encoded, put_mark, put_session, record, record_change, session, signed};
+use super::row::{
+    SESSION, encoded, locked_user, put_mark, put_session, record, record_change, session, signed,
+};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, NotBefore, Once, Page, PageRequest,
-    RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions, SigningKeyRecord,
-    StoreError, User,
+    Activity, ChangeKind, DeviceBinding, Digest, End, Ended, Event, NotBefore, Once, Page,
+    PageRequest, RevocationReason, RevocationScope, SessionAlias, SessionRecord, Sessions,
+    SigningKeyRecord, StoreError, User,
 };
 
 #[async_trait]
@@ -141,6 +144,16 @@ pub(super) async fn end_all(
         }
         _ => None,
     };
+    let whom = match scope {
+        RevocationScope::User(id) | RevocationScope::UserAtIssuer(id, _) => {
+            locked_user(tx, *id).await?
+        }
+        _ => None,
+    };
+    let cause = scope.cause();
+    if let Some(event) = Event::sessions_revoked(whom.as_ref(), scope, Ended { at, cause }) {
+        record_event(tx, &event).await?;
+    }
     let sequence = record_change(tx, at, ChangeKind::SessionsEnded(scope.for_holders())).await?;
     put_mark(
         tx,
@@ -235,6 +248,12 @@ async fn end(
     cause: RevocationReason,
     at: UnixTime,
 ) -> Result<Option<SessionRecord>, Failure> {
+    // Users before sessions, as everywhere, so that nobody waits in a circle.
+    let sql = "SELECT user_id FROM vestibule.sessions WHERE sid = $1";
+    let user = match rows(tx.on(), sql, &[&sid]).await?.first() {
+        Some(row) => locked_user(tx, row.get(0)).await?,
+        None => None,
+    };
     let sql = format!("SELECT {SESSION} FROM vestibule.sessions s WHERE s.sid = $1 FOR UPDATE");
     let found = rows(tx.on(), &sql, &[&sid]).await?;
     let old = found.first().map(session).transpose()?;
@@ -259,6 +278,12 @@ async fn end(
         },
     )
     .await?;
+    if known {
+        let event = Event::session_revoked(user.as_ref(), &new, Ended { at, cause });
+        if let Some(event) = event {
+            record_event(tx, &event).await?;
+        }
+    }
     record_change(tx, at, ChangeKind::SessionEnded(sid)).await?;
     Ok(known.then_some(new))
 }

@@ -5,9 +5,10 @@ use deadpool_postgres::GenericClient;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
+use super::events::record_event;
 use super::row::{encoded, record, record_change};
 use crate::clock::UnixTime;
-use crate::store::{ChangeKind, Settings, SigningKeyRecord, SigningKeys, StoreError};
+use crate::store::{ChangeKind, Event, Settings, SigningKeyRecord, SigningKeys, StoreError};
 
 #[async_trait]
 impl SigningKeys for Postgres {
@@ -51,6 +52,9 @@ impl SigningKeys for Postgres {
                 execute(tx.on(), "DELETE FROM vestibule.signing_keys", &[]).await?;
                 for key in keys {
                     put_key(tx, key).await?;
+                }
+                if let Some(event) = Event::key_rotated(seen, keys, *at) {
+                    record_event(tx, &event).await?;
                 }
                 record_change(tx, *at, ChangeKind::SigningKeysChanged)
                     .await
@@ -137,6 +141,11 @@ impl Settings for Postgres {
                 };
                 if !replaced {
                     return Err(StoreError::Conflict("another value of the setting").into());
+                }
+                let event =
+                    Event::issuer_updated(name, seen.as_deref(), value.as_deref(), *at);
+                if let Some(event) = event {
+                    record_event(tx, &event).await?;
                 }
                 let change = ChangeKind::SettingChanged(name.clone());
                 record_change(tx, *at, change).await.map(drop)

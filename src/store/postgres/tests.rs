@@ -1,6 +1,7 @@
 //! The store on a real server, which is created for the test and removed with it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
@@ -10,7 +11,8 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::{self, CASES, Engine};
 use crate::store::{
-    ChangeKind, Digest, Ledger, RevocationReason, Sessions, Settings, SignIn, SignInOutcome, Users,
+    ChangeKind, Deliveries, Digest, Ledger, RevocationReason, Sessions, Settings, SignIn,
+    SignInOutcome, Users,
 };
 
 mod server;
@@ -87,6 +89,7 @@ async fn gateways_share_a_database() {
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
     ];
     two_gateways_make_one_user(&cases[0]).await;
     an_end_reaches_the_other_gateway(&cases[1]).await;
@@ -94,6 +97,7 @@ async fn gateways_share_a_database() {
     a_newer_schema_is_refused(&cases[3]).await;
     a_database_that_was_set_back_is_noticed(&cases[4]).await;
     a_newcomer_who_was_deleted_meanwhile_is_not_made(&cases[5]).await;
+    one_gateway_delivers_to_a_webhook(&cases[6]).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
@@ -121,6 +125,34 @@ async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
     for gateway in &gateways {
         gateway.close().await;
     }
+}
+
+async fn one_gateway_delivers_to_a_webhook(databases: &InDatabases<'_>) {
+    let (one, other) = (databases.connect().await, databases.connect().await);
+    let (holder, heir) = (Uuid::new_v4(), Uuid::new_v4());
+    let (long, no_time) = (Duration::from_secs(600), Duration::ZERO);
+    let lease = one.lease_webhook("app", holder, long).await;
+    assert_eq!(lease.unwrap(), Some(0));
+    let lease = other.lease_webhook("app", heir, long).await;
+    assert_eq!(lease.unwrap(), None);
+    // Once its time is over, the other one may, and the first one writes no more.
+    let lease = one.lease_webhook("app", holder, no_time).await;
+    assert_eq!(lease.unwrap(), Some(0));
+    let lease = other.lease_webhook("app", heir, long).await;
+    assert_eq!(lease.unwrap(), Some(0));
+    let late = one.put_deliveries("app", holder, 1, Vec::new()).await;
+    assert!(!late.unwrap());
+    let put = other.put_deliveries("app", heir, 1, Vec::new()).await;
+    assert!(put.unwrap());
+    // Whoever lets go is not waited for; a stranger lets go of nothing.
+    other.release_webhook("app", holder).await.unwrap();
+    let lease = one.lease_webhook("app", holder, long).await;
+    assert_eq!(lease.unwrap(), None);
+    other.release_webhook("app", heir).await.unwrap();
+    let lease = one.lease_webhook("app", holder, long).await;
+    assert_eq!(lease.unwrap(), Some(1));
+    one.close().await;
+    other.close().await;
 }
 
 async fn an_end_reaches_the_other_gateway(databases: &InDatabases<'_>) {
@@ -268,7 +300,7 @@ async fn a_newcomer_who_was_deleted_meanwhile_is_not_made(databases: &InDatabase
             .unwrap();
         if deleted {
             let user = signed_in(&store, request.clone()).await.user;
-            let until = NOW.plus(std::time::Duration::from_secs(3600));
+            let until = NOW.plus(Duration::from_secs(3600));
             let gone = store.delete_user(user.id, NOW, until).await.unwrap();
             assert!(gone.is_some());
         }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
+use super::events::record_event;
 use super::first_sign_in::{self, FirstSignIn};
 use super::ledger::{put_use, used};
 use super::maintenance::put_tombstone;
@@ -19,9 +20,9 @@ use super::sessions::end_all;
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide};
 use crate::store::{
-    ChangeKind, CredentialFormat, Description, Digest, NewUser, Page, PageRequest, RevocationScope,
-    SessionRecord, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, Use, User,
-    UserFilter, Users,
+    ChangeKind, CredentialFormat, Description, Digest, Event, EventKind, NewUser, Page,
+    PageRequest, RevocationScope, SessionRecord, SignIn, SignInOutcome, SignInRefusal, StoreError,
+    Tombstone, Use, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -120,6 +121,8 @@ impl Users for Postgres {
                     },
                 )
                 .await?;
+                let created = Event::of_user(EventKind::UserCreated, user.created_at, user);
+                record_event(tx, &created).await?;
                 Ok(user.clone())
             })
         })
@@ -150,9 +153,13 @@ impl Users for Postgres {
                 )
                 .await?;
                 if !blocked {
+                    let updated = Event::of_user(EventKind::UserUpdated, at, &new);
+                    record_event(tx, &updated).await?;
                     record_change(tx, at, ChangeKind::UserUnblocked(id)).await?;
                     return Ok(Some(new));
                 }
+                let event = Event::of_user(EventKind::UserBlocked, at, &new);
+                record_event(tx, &event).await?;
                 record_change(tx, at, ChangeKind::UserBlocked(id)).await?;
                 end_all(tx, &RevocationScope::User(id), at).await?;
                 Ok(Some(new))
@@ -182,6 +189,8 @@ impl Users for Postgres {
                     },
                 )
                 .await?;
+                let updated = Event::of_user(EventKind::UserUpdated, *at, &new);
+                record_event(tx, &updated).await?;
                 record_change(tx, *at, ChangeKind::UserChanged(*id)).await?;
                 Ok(Some(new))
             })
@@ -323,6 +332,9 @@ async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure
     for session in &decision.sessions {
         put_session(tx, session).await?;
     }
+    for event in &decision.events {
+        record_event(tx, event).await?;
+    }
     for change in decision.changes {
         record_change(tx, request.now, change).await?;
     }
@@ -379,6 +391,9 @@ async fn delete(
     )
     .await?;
     execute(tx.on(), "DELETE FROM vestibule.users WHERE id = $1", &[&id]).await?;
+    for event in Event::of_deleted(&user, at, !sessions.is_empty()) {
+        record_event(tx, &event).await?;
+    }
     record_change(tx, at, ChangeKind::UserDeleted(id)).await?;
     Ok(Some(user))
 }

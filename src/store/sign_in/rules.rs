@@ -6,11 +6,11 @@
 use uuid::Uuid;
 
 use super::email::{follow_email, linkable};
-use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, events};
 use crate::clock::UnixTime;
 use crate::store::record::is_before;
 use crate::store::{
-    ChangeKind, Credential, CredentialFormat, Ended, NotBefore, Profile, RevocationReason,
+    ChangeKind, Credential, CredentialFormat, Ended, Event, NotBefore, Profile, RevocationReason,
     RevocationScope, SessionClaims, SessionRecord, Tombstone, User, workload_id,
 };
 
@@ -44,6 +44,8 @@ pub(in crate::store) struct Decision {
     pub(in crate::store) sessions: Vec<Replaced<SessionRecord>>,
     /// What gateways must learn.
     pub(in crate::store) changes: Vec<ChangeKind>,
+    /// What apps behind the gateway learn.
+    pub(in crate::store) events: Vec<Event>,
     /// The answer must not be given before the writes are durable.
     pub(in crate::store) must_wait: bool,
 }
@@ -82,6 +84,7 @@ impl Decision {
             user: None,
             sessions: Vec::new(),
             changes: Vec::new(),
+            events: Vec::new(),
             must_wait: true,
         }
     }
@@ -135,7 +138,10 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         Some((as_it_is, row)) => {
             let session = continued(request, user.id, as_it_is, sequence);
             if let Some(ended) = session.ended {
-                return refuse_ended(ended, row, session);
+                let ends_now = as_it_is.ended.is_none();
+                let event = || events::ended(old_user.as_ref(), &session, ended);
+                let event = ends_now.then(event).flatten();
+                return refuse_ended(ended, row, session, event);
             }
             session
         }
@@ -188,6 +194,10 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
             });
         }
     }
+    let opened = session_created.then_some(&session);
+    let ended = rows.iter().map(|row| &row.new);
+    let ended = ended.filter(|row| row.ended.is_some());
+    let events = events::signed_in(request, old_user.as_ref(), &user, opened, ended);
     let user_row = (old_user.as_ref() != Some(&user)).then(|| Replaced {
         old: old_user.clone(),
         new: user.clone(),
@@ -208,6 +218,7 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         user: user_row,
         sessions: rows,
         changes,
+        events,
     }
 }
 
@@ -385,8 +396,14 @@ fn continued(
     session
 }
 
-fn refuse_ended(ended: Ended, row: &SessionRecord, over: SessionRecord) -> Decision {
+fn refuse_ended(
+    ended: Ended,
+    row: &SessionRecord,
+    over: SessionRecord,
+    event: Option<Event>,
+) -> Decision {
     let mut decision = Decision::refuse(SignInRefusal::SessionEnded(ended));
+    decision.events.extend(event);
     if row.ended.is_none() {
         decision.changes.push(ChangeKind::SessionEnded(row.sid));
     }
