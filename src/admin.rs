@@ -32,6 +32,7 @@ pub mod browser;
 pub mod config;
 pub mod credential;
 pub mod device;
+pub mod events;
 pub mod health;
 pub mod history;
 pub mod issuers;
@@ -52,6 +53,7 @@ pub mod sessions;
 pub mod token_test;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 
 use crate::exchange::Exchange;
 use crate::jwt::Issuers;
@@ -151,6 +153,11 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::delete))
         .routes(routes!(audit::list))
+        .routes(routes!(events::feed))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::resend))
+        .routes(routes!(webhooks::test))
         .routes(routes!(overview::show))
         .routes(routes!(recent_refusals::list))
         .routes(routes!(routing::list))

@@ -19,6 +19,7 @@ use tracing::warn;
 
 mod check;
 mod doctor;
+mod events;
 mod generate;
 mod issuers;
 mod jwks;
@@ -75,6 +76,9 @@ enum Command {
     /// List, rotate and revoke the running gateway's signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List events and deliver them to webhooks again.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Export or import the whole store.
     #[command(subcommand)]
     Store(store::Command),
@@ -141,6 +145,7 @@ impl Cli {
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Keys(command) => command.run(),
+            Command::Events(command) => command.run(),
             Command::Store(command) => command.run(),
             Command::Doctor(options) => doctor::run(&options),
             Command::Demo(options) => demonstrate(&options),

@@ -47,6 +47,7 @@ use crate::session::SessionSettings;
 use crate::store::StoreSettings;
 use crate::text_schema::{DurationText, NetworkText};
 use crate::upstream::{self, ResolverSettings};
+use crate::webhooks::{EventSettings, Webhook};
 
 /// The configuration file as a whole.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -115,6 +116,12 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
     pub store: StoreSettings,
+    /// Where events are sent.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
+    /// How long events are kept.
+    #[serde(default)]
+    pub events: EventSettings,
     /// Limits on what clients can consume.
     #[serde(default)]
     pub limits: Limits,

@@ -95,6 +95,12 @@ pub struct Metrics {
     pub store_swept: IntCounter,
     /// Completed sweeps of the whole store.
     pub store_sweeps: IntCounter,
+    /// Events that a webhook has not accepted, by `webhook` and `state`.
+    pub webhook_events: IntGaugeVec,
+    /// Requests to webhooks, by `webhook` and `outcome`.
+    pub webhook_attempts: IntCounterVec,
+    /// Events that were removed before they were sent, by `webhook`.
+    pub webhook_lost: IntCounterVec,
     /// The size of the embedded store's file.
     pub store_bytes: IntGauge,
     /// Whether the latest reload of the configuration succeeded.
@@ -175,6 +181,9 @@ impl Metrics {
             store_feed_lag: new.gauge(described::STORE_FEED_LAG)?,
             store_swept: new.counter(described::STORE_SWEPT)?,
             store_sweeps: new.counter(described::STORE_SWEEPS)?,
+            webhook_events: new.gauges(described::WEBHOOK_EVENTS)?,
+            webhook_attempts: new.counters(described::WEBHOOK_ATTEMPTS)?,
+            webhook_lost: new.counters(described::WEBHOOK_LOST)?,
             store_bytes: new.gauge(described::STORE_BYTES)?,
             config_last_reload_success: new.gauge(described::CONFIG_LAST_RELOAD_SUCCESS)?,
             config_last_reload_success_timestamp: new
@@ -220,6 +229,14 @@ impl Metrics {
         for gauge in [&self.jwks_age, &self.jwks_keys] {
             // An error says that it never was measured.
             let _ = gauge.remove_label_values(&[name]);
+        }
+    }
+
+    /// Takes out what is measured of a webhook that this gateway does not deliver to.
+    pub fn forget_webhook(&self, name: &str) {
+        for state in ["waiting", "pending", "parked"] {
+            // An error says that it never was measured.
+            let _ = self.webhook_events.remove_label_values(&[name, state]);
         }
     }
 

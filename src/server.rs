@@ -168,6 +168,13 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         },
     ));
     background.spawn(certificates.clone().watch(stopped.clone()));
+    let webhooks = state.webhooks();
+    background
+        .block_on(webhooks.begin(&config.webhooks))
+        .map_err(StateError::from)?;
+    let live_config = Arc::clone(&state.live_config);
+    let configured = move || live_config.view().config.webhooks.clone();
+    let delivering = background.spawn(webhooks.run(configured, stopped.clone()));
     background.spawn(live_config::watch_file(
         Arc::clone(&state.live_config),
         stopped.clone(),
@@ -238,6 +245,8 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     stop.send_replace(true);
     stop_admin.send_replace(true);
     background.block_on(maintenance::write_activity(&state));
+    // It lets go of its webhooks in the store.
+    let _ = background.block_on(async { timeout(LET_GO, delivering).await });
     background.block_on(state.store.close());
     records.close();
     info!("stopped");
@@ -247,3 +256,5 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
 
 /// How long the issuers' keys are waited for before a predecessor is relieved.
 const FIRST_KEYS: Duration = Duration::from_secs(10);
+/// How long the delivery of events can take to stop.
+const LET_GO: Duration = Duration::from_secs(2);

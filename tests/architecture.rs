@@ -188,16 +188,16 @@ const ROOMS: &str = "
 main: cli
 cli: server live_config demo doctor config proxy credential jwt store jwks listener telemetry clock
     diagnostic metrics
-server: admin live_config config proxy api exchange resources jwt session store jwks upstream limit
-    operator listener telemetry clock diagnostic metrics rejection
-admin: live_config config proxy exchange identity route resources jwt origin session store jwks
+server: admin live_config config proxy api exchange resources webhooks jwt session store jwks upstream
+    limit operator listener telemetry clock diagnostic metrics rejection
+admin: live_config config proxy exchange identity route resources webhooks jwt origin session store jwks
     issuer upstream operator claims clock diagnostic metrics
 live_config: config proxy api exchange identity route credential jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock
 doctor: config clock
-config: proxy api stepup exchange identity route credential resources session store issuer upstream
-    canonical limit operator listener telemetry secret template claims diagnostic text_schema
+config: proxy api stepup exchange identity route credential resources webhooks session store issuer
+    upstream canonical limit operator listener telemetry secret template claims diagnostic text_schema
 proxy: api stepup exchange identity route credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
 api: stepup exchange identity credential jwt origin session store device_bound canonical limit
@@ -210,11 +210,12 @@ route: authorize session issuer upstream canonical limit template field_name rej
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection
+webhooks: store secret public_network clock diagnostic metrics text_schema
 jwt: jwks issuer claims clock rejection
 origin: canonical rejection
 session: store canonical secret claims clock text_schema
 store: device_bound secret claims clock metrics text_schema
-jwks: issuer certificate_pin clock
+jwks: issuer certificate_pin public_network clock
 device_bound: clock
 issuer: secret certificate_pin claims text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
@@ -232,6 +233,7 @@ diagnostic:
 field_name:
 hex:
 metrics:
+public_network:
 rejection:
 text_schema:
 ";

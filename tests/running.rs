@@ -17,3 +17,4 @@ mod service_manager;
 mod siege;
 mod stop;
 pub mod upgrade;
+pub mod webhooks;

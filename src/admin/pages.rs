@@ -34,6 +34,7 @@ mod text;
 mod token;
 mod tokens;
 mod users;
+mod webhooks;
 
 use super::AdminState;
 use super::api_error::ApiError;
@@ -94,6 +95,10 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         )
         .route("/dashboard/audit", get(audit::show))
         .route("/dashboard/audit/export", get(audit::export))
+        .route("/dashboard/webhooks", get(webhooks::list))
+        .route("/dashboard/webhooks/{name}", get(webhooks::show))
+        .route("/dashboard/webhooks/{name}/test", post(webhooks::test))
+        .route("/dashboard/webhooks/{name}/resend", post(webhooks::resend))
         .route("/dashboard/logout", post(login::log_out))
         .route_layer(middleware::from_fn_with_state(
             state.clone(),
@@ -160,4 +165,5 @@ const KEYS: &str = "/dashboard/keys";
 const REFUSALS: &str = "/dashboard/refusals";
 const ROUTES: &str = "/dashboard/routes";
 const TOKENS: &str = "/dashboard/tokens";
+const WEBHOOKS: &str = "/dashboard/webhooks";
 const AUDIT: &str = "/dashboard/audit";

@@ -38,6 +38,8 @@ refusals! {
     BadRequest: "400" = "The request cannot be understood.";
     /// Where something is named in the path.
     Missing: "404" = "There is no such thing.";
+    /// Where something may have been taken out.
+    Gone: "410" = "It was removed before it was read.";
     /// Where something else may be in the way.
     Conflict: "409" = "It conflicts with what exists, or comes from the configuration file.";
     /// Where a body is sent.

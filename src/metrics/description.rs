@@ -156,6 +156,22 @@ pub(super) const STORE_SWEPT: Description = (
     "Expired rows removed from the store.",
     &[],
 );
+pub(super) const WEBHOOK_EVENTS: Description = (
+    "vestibule_webhook_events",
+    "Events that a webhook has not accepted, at the gateway that delivers: `waiting` (not sent yet), \
+     `pending` (sent again) and `parked` (given up).",
+    &["webhook", "state"],
+);
+pub(super) const WEBHOOK_ATTEMPTS: Description = (
+    "vestibule_webhook_attempts_total",
+    "Requests to webhooks, by whether the receiver accepted the event.",
+    &["webhook", "outcome"],
+);
+pub(super) const WEBHOOK_LOST: Description = (
+    "vestibule_webhook_lost_events_total",
+    "Events that were removed before they were sent to a webhook.",
+    &["webhook"],
+);
 pub(super) const STORE_BYTES: Description = (
     "vestibule_store_file_bytes",
     "Size of the embedded store's file; 0 with PostgreSQL.",

@@ -34,7 +34,10 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
             }
             _ = write.tick() => write_activity(&state).await,
             _ = keys.tick() => state.exchange().maintain_keys().await,
-            _ = sweep.tick() => sweep_store(&state).await,
+            _ = sweep.tick() => {
+                sweep_store(&state).await;
+                sweep_events(&state).await;
+            }
         }
     }
 }
@@ -71,6 +74,24 @@ async fn sweep_store(state: &State) {
             }
         }
         // Requests that write have the store between two batches.
+        sleep(BATCH_PAUSE).await;
+    }
+}
+
+/// Takes out the events that are no longer kept.
+async fn sweep_events(state: &State) {
+    let settings = state.live_config.view().config.events.clone();
+    let before = UnixTime::now().minus(settings.keep);
+    for _ in 0..MOST_BATCHES {
+        let swept = state.store.sweep_events(before, settings.max_events);
+        match swept.await {
+            Ok(0) => return,
+            Ok(removed) => state.metrics.store_swept.inc_by(removed as u64),
+            Err(error) => {
+                warn!(%error, "old events were not removed from the store");
+                return;
+            }
+        }
         sleep(BATCH_PAUSE).await;
     }
 }

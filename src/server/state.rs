@@ -30,6 +30,7 @@ use crate::store::{
     ConnectError, Embedded, Metered, OpenError, Postgres, PostgresSettings, Store, StoreError,
     StoreSettings,
 };
+use crate::webhooks::Webhooks;
 
 /// The parts that services share.
 #[derive(Clone)]
@@ -166,6 +167,15 @@ impl State {
     /// The exchange of the configuration in force.
     pub fn exchange(&self) -> Arc<Exchange> {
         Arc::clone(&self.snapshot.load().exchange)
+    }
+
+    /// What delivers events.
+    pub fn webhooks(&self) -> Webhooks {
+        Webhooks {
+            store: Arc::clone(&self.store),
+            metrics: Arc::clone(&self.metrics),
+            environment_id: self.exchange().minter().environment_id,
+        }
     }
 
     /// Waits until the first fetch of each enabled issuer has succeeded or failed.

@@ -434,10 +434,10 @@ async fn an_upgrade_refuses_nobody_who_is_new() {
 }
 
 /// Two gateways that differ in nothing but their addresses.
-struct Pair {
-    one: Gateway,
-    two: Gateway,
-    acme: TestIssuer,
+pub(super) struct Pair {
+    pub(super) one: Gateway,
+    pub(super) two: Gateway,
+    pub(super) acme: TestIssuer,
     upstream: RawUpstream,
     server: Server,
     _secrets: tempfile::TempDir,
@@ -448,7 +448,7 @@ impl Pair {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Value)) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut Value)) -> Self {
         let server = Server::start(&[]).await;
         let secrets = tempfile::TempDir::new().unwrap();
         let secret = |name: &str, text: &str| {
@@ -478,7 +478,7 @@ impl Pair {
         }
     }
 
-    fn token(&self, sub: &str, login: &str) -> String {
+    pub(super) fn token(&self, sub: &str, login: &str) -> String {
         self.acme.token().sub(sub).claim("sid", login).sign()
     }
 
@@ -490,7 +490,7 @@ impl Pair {
     }
 }
 
-async fn present(gateway: &Gateway, token: &str) -> u16 {
+pub(super) async fn present(gateway: &Gateway, token: &str) -> u16 {
     let field = format!("Bearer {token}");
     let answer = gateway.get("/", &[("Authorization", &field)]).await;
     answer.status()

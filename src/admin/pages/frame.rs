@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::{
     ACCESS_LISTS, AUDIT, EXTERNAL, KEYS, OVERVIEW, REFUSALS, ROUTES, SESSIONS, TOKENS, USERS,
+    WEBHOOKS,
 };
 use crate::admin::access::Operator;
 use crate::admin::browser::DashboardUser;
@@ -149,6 +150,11 @@ const MENU: [Group; 4] = [
                 address: KEYS,
                 title: "Signing keys",
                 icon: "M8 20a5 5 0 1 0 0-10 5 5 0 0 0 0 10zM11.5 11.5L21 2M16 7l4 4",
+            },
+            Entry {
+                address: WEBHOOKS,
+                title: "Webhooks",
+                icon: "M4 12h13M12 7l5 5-5 5M21 4v16",
             },
             Entry {
                 address: TOKENS,

@@ -11,6 +11,7 @@ use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
 use crate::limit::Limits;
 use crate::session::settings::{BASIC, OWN_CLAIMS};
+use crate::webhooks;
 
 /// Everything that is wrong with a configuration whose types are right.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -36,6 +37,10 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     found.extend(limits(&config.limits));
     found.extend(operators::diagnostics(config));
     found.extend(telemetry::diagnostics(config));
+    found.extend(webhooks::settings::diagnostics(
+        &config.webhooks,
+        &config.events,
+    ));
     found
 }
 

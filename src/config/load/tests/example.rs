@@ -80,6 +80,7 @@ fn shows_defaults() {
     same(&example.admin, &crate::operator::AdminSettings::default());
     same(&example.log, &crate::telemetry::LogSettings::default());
     same(&example.server, &config::Server::default());
+    same(&example.events, &crate::webhooks::EventSettings::default());
     let traces = crate::telemetry::TraceSettings {
         otlp: None,
         ..example.traces.clone()

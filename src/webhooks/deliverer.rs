@@ -1,0 +1,251 @@
+//! The delivery to one webhook.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::backoff;
+use super::client::Client;
+use super::message::Message;
+use super::plan::{Lane, Plan, Receiver, plan};
+use super::settings::Webhook;
+use crate::clock::UnixTime;
+use crate::metrics::Metrics;
+use crate::store::{Delivery, DeliveryState, NumberedEvent, Store, StoreError};
+
+/// What delivers to one webhook, as long as it is the one that does.
+pub(super) struct Deliverer {
+    pub(super) settings: Webhook,
+    pub(super) client: Client,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) environment_id: Uuid,
+    /// A name of this task among those of all gateways.
+    pub(super) holder: Uuid,
+}
+
+/// What came of a lane: the deliveries that were sent.
+type Sent<'a> = BoxFuture<'a, (Lane, Vec<Delivery>)>;
+
+impl Deliverer {
+    /// Delivers until `stopped`.
+    pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let name = &self.settings.name;
+        let stop = stopped.wait_for(|stop| *stop);
+        tokio::pin!(stop);
+        let mut is_failing = false;
+        loop {
+            let held = tokio::select! {
+                _ = &mut stop => break,
+                held = self.hold() => held,
+            };
+            self.metrics.forget_webhook(name);
+            match held {
+                Ok(()) => is_failing = false,
+                Err(error) if !is_failing => {
+                    warn!(webhook = name, %error, "events cannot be delivered at the moment");
+                    is_failing = true;
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                _ = &mut stop => break,
+                () = sleep(NEXT_LEASE) => {}
+            }
+        }
+        // A store that is away has forgotten the lease soon anyway.
+        let _ = self.store.release_webhook(name, self.holder).await;
+    }
+
+    async fn lease(&self) -> Result<Option<u64>, StoreError> {
+        let name = &self.settings.name;
+        self.store.lease_webhook(name, self.holder, LEASE).await
+    }
+
+    /// Delivers as long as no other gateway does. What is being sent when it returns is sent again by
+    /// whoever is next.
+    async fn hold(&self) -> Result<(), StoreError> {
+        let name = &self.settings.name;
+        let Some(mut up_to) = self.lease().await? else {
+            return Ok(());
+        };
+        let mut leased = Instant::now();
+        let mut measured: Option<Instant> = None;
+        let mut receiver = Receiver::default();
+        let mut latest = self.store.latest_event();
+        let permits = Semaphore::new(AT_ONCE);
+        let mut in_flight: FuturesUnordered<Sent<'_>> = FuturesUnordered::new();
+        let mut busy: HashSet<Lane> = HashSet::new();
+        loop {
+            if leased.elapsed() > LEASE / 3 {
+                if self.lease().await?.is_none() {
+                    info!(webhook = name, "another gateway delivers");
+                    return Ok(());
+                }
+                leased = Instant::now();
+            }
+            if measured.is_none_or(|at| at.elapsed() > MEASURED_EVERY) {
+                self.measure().await?;
+                measured = Some(Instant::now());
+            }
+            latest.borrow_and_update();
+            let pending = self.store.pending_deliveries(name, MOST_PENDING).await?;
+            let fresh = match pending.len() < MOST_PENDING {
+                true => self.fresh(&mut up_to).await?,
+                false => Vec::new(),
+            };
+            let now = UnixTime::now();
+            let Plan {
+                lanes,
+                mut rows,
+                up_to: reached,
+                next_due,
+            } = plan(
+                &self.settings,
+                &receiver,
+                pending,
+                &fresh,
+                &busy,
+                now,
+                up_to,
+            );
+            let is_idle = lanes.is_empty() && rows.is_empty() && in_flight.is_empty();
+            for lane in lanes {
+                busy.insert(lane.first().and_then(|delivery| delivery.user_id));
+                in_flight.push(Box::pin(self.send_lane(lane, &permits)));
+            }
+            let until = Instant::now() + ROUND;
+            while let Ok(Some((lane, sent))) = timeout_at(until, in_flight.next()).await {
+                busy.remove(&lane);
+                for delivery in sent {
+                    let is_accepted = delivery.state == DeliveryState::Delivered;
+                    receiver.learn(is_accepted, UnixTime::now());
+                    rows.insert(delivery.sequence, delivery);
+                }
+            }
+            if !rows.is_empty() || reached > up_to {
+                let rows = rows.into_values().collect();
+                let put = self.store.put_deliveries(name, self.holder, reached, rows);
+                if !put.await? {
+                    info!(webhook = name, "another gateway delivers");
+                    return Ok(());
+                }
+                up_to = reached;
+            } else if is_idle {
+                let soon = next_due.map_or(IDLE, |at| UnixTime::now().until(at).min(IDLE));
+                tokio::select! {
+                    changed = latest.changed() => if changed.is_err() {
+                        sleep(IDLE).await;
+                    },
+                    () = sleep(soon.max(ROUND / 10)) => {}
+                }
+            }
+        }
+    }
+
+    /// The next events that have no delivery yet. Those that were removed before are lost.
+    async fn fresh(&self, up_to: &mut u64) -> Result<Vec<NumberedEvent>, StoreError> {
+        let name = &self.settings.name;
+        let feed = self.store.events_since(*up_to, AT_A_TIME).await?;
+        if *up_to < feed.swept {
+            let lost = feed.swept - *up_to;
+            warn!(
+                webhook = name,
+                lost, "events were removed before they were delivered"
+            );
+            let counter = &self.metrics.webhook_lost;
+            counter.with_label_values(&[name]).inc_by(lost);
+            *up_to = feed.swept;
+        }
+        Ok(feed.events)
+    }
+
+    /// Sends the deliveries of a lane one after the other, until one is not accepted.
+    async fn send_lane(&self, lane: Vec<Delivery>, permits: &Semaphore) -> (Lane, Vec<Delivery>) {
+        let of = lane.first().and_then(|delivery| delivery.user_id);
+        let mut sent = Vec::new();
+        for delivery in lane {
+            let Some(delivery) = self.send(delivery, permits).await else {
+                break;
+            };
+            let is_accepted = delivery.state == DeliveryState::Delivered;
+            sent.push(delivery);
+            if !is_accepted {
+                break;
+            }
+        }
+        (of, sent)
+    }
+
+    /// Sends one event. `None`: the store does not have it now.
+    async fn send(&self, delivery: Delivery, permits: &Semaphore) -> Option<Delivery> {
+        let _permit = permits.acquire().await.ok()?;
+        let event = self.store.event(delivery.sequence).await.ok()??;
+        let mut message = Message::new(event, self.environment_id);
+        if self.settings.include_email {
+            message = message.with_email(&*self.store).await.ok()?;
+        }
+        let body = serde_json::to_vec(&message).ok()?;
+        let id = delivery.event_id.to_string();
+        let answer = self.client.send(&id, body.into()).await;
+        let outcome = match answer.is_accepted {
+            true => "accepted",
+            false => "refused",
+        };
+        let labels = [self.settings.name.as_str(), outcome];
+        self.metrics
+            .webhook_attempts
+            .with_label_values(&labels)
+            .inc();
+        let now = UnixTime::now();
+        let sent = backoff::after(&self.settings, delivery, &answer, now);
+        if sent.state == DeliveryState::Parked {
+            let name = &self.settings.name;
+            warn!(webhook = name, event = %sent.event_id, "an event was not accepted and is parked");
+        }
+        Some(sent)
+    }
+
+    async fn measure(&self) -> Result<(), StoreError> {
+        let name = self.settings.name.as_str();
+        let outstanding = self.store.count_deliveries(name).await?;
+        let latest = self.store.events_since(u64::MAX, 1).await?.latest;
+        let waiting = latest.saturating_sub(outstanding.up_to);
+        for (state, number) in [
+            ("waiting", waiting),
+            ("pending", outstanding.pending),
+            ("parked", outstanding.parked),
+        ] {
+            let gauge = self
+                .metrics
+                .webhook_events
+                .with_label_values(&[name, state]);
+            gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+        Ok(())
+    }
+}
+
+/// How long a gateway is the one that delivers, unless it says so again: how long another one waits
+/// after a crash.
+const LEASE: Duration = Duration::from_secs(10);
+/// Between attempts to become the one.
+const NEXT_LEASE: Duration = Duration::from_secs(2);
+/// Requests at once.
+const AT_ONCE: usize = 16;
+/// Events that are read at a time.
+const AT_A_TIME: usize = 200;
+/// Deliveries that wait for another attempt. With more, later events wait in the feed.
+const MOST_PENDING: usize = 1000;
+/// How long what was sent is waited for before what is known is written down.
+const ROUND: Duration = Duration::from_millis(500);
+/// How long nothing is looked for, if nobody says that there is something.
+const IDLE: Duration = Duration::from_secs(1);
+const MEASURED_EVERY: Duration = Duration::from_secs(5);
