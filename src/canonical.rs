@@ -4,10 +4,14 @@
 
 pub mod cookie_setting;
 pub mod host;
+pub mod host_pattern;
 pub mod origin;
 pub mod path;
+pub mod path_prefix;
 
 pub use cookie_setting::CookieSetting;
 pub use host::{BareHostError, Host, HostError};
+pub use host_pattern::HostPattern;
 pub use origin::{AllowedOrigin, AllowedOriginError, Origin, OriginError};
-pub use path::{CanonicalPath, PathError, PathPrefix};
+pub use path::{CanonicalPath, PathError};
+pub use path_prefix::{PathPrefix, PathPrefixError};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
 pub mod attributes;
@@ -41,6 +41,7 @@ pub use crate::telemetry::settings::{
 };
 pub use crate::template::{self, Template};
 
+use crate::canonical::PathPrefix;
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
 use crate::session::SessionSettings;
@@ -70,9 +71,9 @@ pub struct Config {
     #[schemars(extend("x-restart" = true))]
     pub environment_id: Option<Uuid>,
     /// The path prefix of the gateway's own endpoints, reserved on every host.
-    #[serde(default = "default_api_prefix")]
-    #[schemars(extend("x-restart" = true))]
-    pub api_prefix: String,
+    #[serde(default = "default_api_prefix", deserialize_with = "below_root")]
+    #[schemars(with = "String", extend("x-restart" = true, "default" = "/_vestibule"))]
+    pub api_prefix: PathPrefix,
     /// The public listeners.
     #[schemars(extend("x-restart" = true))]
     pub listeners: Vec<Listener>,
@@ -194,7 +195,8 @@ pub struct Server {
     /// A path on all public listeners that answers GET with 200 while the gateway serves and with 503
     /// otherwise, for load balancers that cannot reach the admin listener. It takes precedence over
     /// routes.
-    pub health_path: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub health_path: Option<PathPrefix>,
     /// A folder for the socket through which a new process takes over, created with mode 0700. If
     /// omitted, upgrades without a restart are not possible.
     pub runtime_dir: Option<PathBuf>,
@@ -214,6 +216,17 @@ impl Default for Server {
     }
 }
 
-fn default_api_prefix() -> String {
-    "/_vestibule".to_owned()
+fn default_api_prefix() -> PathPrefix {
+    PathPrefix::of_word("_vestibule")
+}
+
+/// The gateway's own paths cannot be all paths.
+fn below_root<'de, D: Deserializer<'de>>(from: D) -> Result<PathPrefix, D::Error> {
+    let prefix = PathPrefix::deserialize(from)?;
+    match prefix.is_root() {
+        true => Err(de::Error::custom(
+            "the gateway's own paths cannot be all paths",
+        )),
+        false => Ok(prefix),
+    }
 }

@@ -154,7 +154,7 @@ pub struct RouteTableSettings<'a> {
     /// Each route.
     pub routes: &'a [RouteSettings],
     /// The prefix of the gateway's own paths, under which no route may be.
-    pub api_prefix: &'a str,
+    pub api_prefix: &'a PathPrefix,
     /// Origins from which every route accepts credentials in cookies.
     pub allowed_origins: Vec<AllowedOrigin>,
     /// Where browsers without a session are sent, unless a route has its own.
@@ -195,31 +195,17 @@ impl RouteTable {
         upstreams: &BTreeMap<String, Arc<Upstream>>,
         earlier: Option<&Self>,
     ) -> Result<Self, RouteTableError> {
-        let prefix = |text: &str| {
-            PathPrefix::parse(text).map_err(|cause| RouteTableError::Path {
-                path: text.to_owned(),
-                cause,
-            })
-        };
-        let reserved = prefix(config.api_prefix)?;
         let mut table = Self::default();
         let mut placed = Vec::with_capacity(config.routes.len());
         for settings in config.routes {
-            let path = prefix(&settings.path)?;
-            if reserved.covers(&path) {
-                return Err(RouteTableError::Reserved(settings.path.clone()));
+            if config.api_prefix.covers(&settings.path) {
+                return Err(RouteTableError::Reserved(settings.path.to_string()));
             }
-            let rewrite = match &settings.replace_prefix {
-                None => None,
-                Some(text) => {
-                    prefix(text)?;
-                    let replacement = text.trim_end_matches('/').to_owned();
-                    Some(PrefixRewrite {
-                        segments: path.segments().len(),
-                        replacement,
-                    })
-                }
-            };
+            let replacement = settings.replace_prefix.as_ref();
+            let rewrite = replacement.map(|replacement| PrefixRewrite {
+                segments: settings.path.segments().len(),
+                replacement: replacement.as_base().to_owned(),
+            });
             let rules = ClaimRules::new(&settings.require);
             let has_rules = !rules.is_empty() || !settings.scopes.is_empty();
             if has_rules && settings.auth != Access::Required {
@@ -298,7 +284,6 @@ impl RouteTable {
             };
             placed.push(Placed {
                 settings,
-                path,
                 methods,
                 route,
             });
@@ -425,17 +410,6 @@ impl From<RouteMiss> for Rejection {
 /// Why routes are no table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteTableError {
-    /// A host is not a bare host name.
-    #[error("`{0}` is not a host name (a name, an address or `*.name`, without a port)")]
-    Host(String),
-    /// A path could never match, because such paths are refused.
-    #[error("the path `{path}` cannot be used: {cause}")]
-    Path {
-        /// The path of the configuration.
-        path: String,
-        /// What is wrong with it.
-        cause: PathError,
-    },
     /// A route under the gateway's own prefix.
     #[error("the path `{0}` is reserved for the gateway itself (`api_prefix`)")]
     Reserved(String),
@@ -464,7 +438,7 @@ fn display_name(settings: &RouteSettings) -> String {
     match (&settings.name, &settings.host) {
         (Some(name), _) => name.clone(),
         (None, Some(host)) => format!("{host}{}", settings.path),
-        (None, None) => settings.path.clone(),
+        (None, None) => settings.path.to_string(),
     }
 }
 

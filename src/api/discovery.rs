@@ -65,8 +65,11 @@ pub struct Metadata {
 
 /// Where RFC 8414 looks for the metadata of the issuer at `public_url` and `prefix`.
 pub fn authorization_server_path(prefix: &str) -> String {
-    format!("/.well-known/oauth-authorization-server{prefix}")
+    format!("{AUTHORIZATION_SERVER}{prefix}")
 }
+
+/// The folder of that metadata.
+pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
 
 /// The keys that verify session tokens (RFC 7517).
 #[utoipa::path(

@@ -161,46 +161,6 @@ impl Reading {
     }
 }
 
-/// A path prefix of the configuration, compared by whole decoded segments.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PathPrefix(Vec<Box<[u8]>>);
-
-impl PathPrefix {
-    /// Parses `/`, `/a/b` or `/a/b/`, of which the last two are the same prefix.
-    pub fn parse(text: &str) -> Result<Self, PathError> {
-        let path = CanonicalPath::parse(text)?;
-        if path.has_parameters || text.contains('?') {
-            return Err(PathError::NotAPrefix);
-        }
-        let decoded = path
-            .segments(Reading::PLAIN)
-            .map(|segment| segment.decoded().collect());
-        Ok(Self(decoded.collect()))
-    }
-
-    /// Whether `path` is at or under this prefix in any reading.
-    pub fn contains(&self, path: &CanonicalPath<'_>) -> bool {
-        path.readings().any(|reading| {
-            let mut segments = path.segments(reading);
-            self.0.iter().all(|wanted| {
-                segments
-                    .next()
-                    .is_some_and(|found| found.decoded().eq(wanted.iter().copied()))
-            })
-        })
-    }
-
-    /// Whether everything under `other` is under this prefix too.
-    pub fn covers(&self, other: &Self) -> bool {
-        other.0.starts_with(&self.0)
-    }
-
-    /// The decoded segments.
-    pub(crate) fn segments(&self) -> &[Box<[u8]>] {
-        &self.0
-    }
-}
-
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -236,7 +196,7 @@ pub enum PathError {
     /// `#`: a fragment is no part of a request target.
     #[error("a path must not have a fragment")]
     Fragment,
-    /// A configured prefix with `;` or `?`.
+    /// A prefix with `;` or `?`.
     #[error("a path prefix must not have `;` or `?`")]
     NotAPrefix,
 }

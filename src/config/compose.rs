@@ -151,7 +151,7 @@ impl Config {
             self_service: self.sdk.self_service.clone(),
             step_up: StepUp::new(&self.step_up),
             is_https: self.public_url.is_https(),
-            api_prefix: self.api_prefix.trim_end_matches('/').to_owned(),
+            api_prefix: self.api_prefix.as_base().to_owned(),
             public_url: self.public_url.clone(),
             logs_out_at_provider: self.logout.at_provider,
             origins: self.own_origins().collect(),
@@ -191,7 +191,7 @@ impl Config {
             traces: &self.traces,
             trusted_proxies: &self.trusted_proxies,
             forwarded_fields: self.forwarded_fields,
-            health_path: self.server.health_path.as_deref(),
+            health_path: self.server.health_path.as_ref(),
         }
     }
 

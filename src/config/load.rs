@@ -2,7 +2,8 @@
 //!
 //! A text passes three gates: [`super::positions`] (syntax, duplicate keys, bounds), the types
 //! (unknown keys, wrong values), and the checks of what the values mean together. Within a gate
-//! every problem is reported, not only the first; a later gate needs the earlier ones passed.
+//! every problem is reported, not only the first. The types need a text that passed the first gate;
+//! a check needs the sections that it reads to have passed the types.
 
 use std::fs::File;
 use std::io::Read;
@@ -115,7 +116,13 @@ impl Loaded {
             vec![Diagnostic::error("", "not UTF-8").at(Position { line, column: 1 })]
         })?;
         let positions = Index::of(text)?;
-        let config = types::read(text, &positions)?;
+        let config = types::read(text, &positions).map_err(|misread| {
+            let mut found = misread.found;
+            if let Some(rest) = &misread.rest {
+                found.extend(check::errors_elsewhere(rest, &found));
+            }
+            positions.position(found)
+        })?;
         let mut found = check::diagnostics(&config);
         found.extend(attributes::CONFIG.warnings(config.document.value()));
         let found = positions.position(found);

@@ -74,7 +74,7 @@ pub fn snapshot(
     let earlier = earlier.map(|earlier| &earlier.proxy);
     Ok(Snapshot {
         proxy: ProxySettings::succeeding(&config.proxy(), lasting.metrics, earlier)?,
-        api: api::router(&config.api_prefix, state, forward_auth::openapi()),
+        api: api::router(config.api_prefix.as_str(), state, forward_auth::openapi()),
         exchange,
     })
 }

@@ -60,10 +60,7 @@ impl ErrorPage {
             parts: Self::parts(settings.error_page)?,
             brand: brand(settings.brand)?,
             accent: color.map_or(ACCENT, |color| color.as_str()).to_owned(),
-            logout: format!(
-                "{}/logout",
-                settings.routes.api_prefix.trim_end_matches('/')
-            ),
+            logout: format!("{}/logout", settings.routes.api_prefix.as_base()),
         })
     }
 

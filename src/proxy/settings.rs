@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::brand::Brand;
 use super::forwarded_fields::ForwardedFields;
-use crate::canonical::Origin;
+use crate::canonical::{Origin, PathPrefix};
 use crate::credential::TokenSourceSettings;
 use crate::exchange::Forward;
 use crate::route::RouteTableSettings;
@@ -42,5 +42,5 @@ pub struct Settings<'a> {
     /// Which of their fields count.
     pub forwarded_fields: ForwardedFields,
     /// Where load balancers ask on the public listeners.
-    pub health_path: Option<&'a str>,
+    pub health_path: Option<&'a PathPrefix>,
 }

@@ -17,8 +17,8 @@ use super::headers::{Rewrite, RewriteError};
 use super::settings::Settings;
 use super::trace::TraceRules;
 use super::vary::Varying;
-use crate::api::discovery::authorization_server_path;
-use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathError, PathPrefix};
+use crate::api::discovery::AUTHORIZATION_SERVER;
+use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathPrefix};
 use crate::credential::{TokenSources, TokenSourcesError};
 use crate::exchange::Exchange;
 use crate::limit::Limits;
@@ -97,9 +97,6 @@ pub enum SnapshotError {
     /// Of the error page.
     #[error(transparent)]
     ErrorPage(#[from] ErrorPageError),
-    /// Of the API prefix.
-    #[error("`api_prefix` cannot be matched: {0}")]
-    ApiPrefix(PathError),
 }
 
 impl ProxySettings {
@@ -166,14 +163,12 @@ impl ProxySettings {
                 .with_label_values(&[OTHER, "none", "anonymous", "ok"]),
             limits: config.routes.limits.clone(),
             own_origins: config.routes.allowed_origins.clone(),
-            health_path: config.health_path.map(str::to_owned),
+            health_path: config.health_path.map(ToString::to_string),
             access_log: (config.log.access).then(|| config.log.access_fields.clone()),
             traces: TraceRules::new(config.traces),
-            api_prefix: PathPrefix::parse(config.routes.api_prefix)
-                .map_err(SnapshotError::ApiPrefix)?,
-            check: format!("{}/check", config.routes.api_prefix.trim_end_matches('/')),
-            metadata: PathPrefix::parse(&authorization_server_path(config.routes.api_prefix))
-                .map_err(SnapshotError::ApiPrefix)?,
+            api_prefix: config.routes.api_prefix.clone(),
+            check: format!("{}/check", config.routes.api_prefix.as_base()),
+            metadata: config.routes.api_prefix.below(AUTHORIZATION_SERVER),
             trusted_proxies: TrustedProxies::new(
                 config.trusted_proxies.to_vec(),
                 config.forwarded_fields,

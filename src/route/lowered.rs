@@ -46,15 +46,15 @@ struct Place {
 fn places(settings: &RouteSettings) -> Vec<Place> {
     let host = match &settings.host {
         None => "any.invalid".to_owned(),
-        Some(host) => host.replacen("*.", "any.", 1),
+        Some(host) => host.as_str().replacen("*.", "any.", 1),
     };
-    let below = format!("{}/{BELOW}", settings.path.trim_end_matches('/'));
-    let paths = [settings.path.clone(), below];
+    let below = format!("{}/{BELOW}", settings.path.as_base());
+    let paths = [settings.path.to_string(), below];
     let methods: Vec<Method> = match settings.methods.as_slice() {
         [] => vec![Method::GET, Method::POST],
         named => named.iter().map(|method| method.to_http()).collect(),
     };
-    let is_meant = |path: &&String| !settings.exact || **path == settings.path;
+    let is_meant = |path: &&String| !settings.exact || **path == *settings.path.as_str();
     let paths = paths.iter().filter(is_meant);
     paths
         .flat_map(|path| methods.iter().map(move |method| (path, method)))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::settings::{Method, RouteSettings};
+use crate::canonical::{HostPattern, PathPrefix};
 use crate::limit::{Limiter, Rate};
 
 /// The limiters of all routes, by the requests that a route serves.
@@ -32,8 +33,8 @@ pub(super) struct Counted<K: Eq + Hash + Clone> {
 /// What no two routes have in common.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Place {
-    host: Option<String>,
-    path: String,
+    host: Option<HostPattern>,
+    path: PathPrefix,
     exact: bool,
     methods: Vec<Method>,
     any_method: bool,

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::authorize::ClaimRule;
-use crate::canonical::AllowedOrigin;
+use crate::canonical::{AllowedOrigin, HostPattern, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
 use crate::session::settings::DeviceBound;
@@ -47,10 +47,12 @@ pub struct RouteSettings {
     /// The host: `app.example.com`, or `*.example.com` for every host below `example.com`, at any
     /// depth. If omitted, all hosts.
     #[serde(default)]
-    pub host: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub host: Option<HostPattern>,
     /// A prefix of the canonical path, matched by whole segments.
-    #[serde(default = "root")]
-    pub path: String,
+    #[serde(default = "PathPrefix::root")]
+    #[schemars(with = "String", extend("default" = "/"))]
+    pub path: PathPrefix,
     /// Match `path` as the whole path instead. A trailing slash is ignored.
     #[serde(default)]
     pub exact: bool,
@@ -93,7 +95,8 @@ pub struct RouteSettings {
     pub audience: Option<String>,
     /// What upstreams see instead of `path`; `/` removes it.
     #[serde(default)]
-    pub replace_prefix: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub replace_prefix: Option<PathPrefix>,
     /// Issuers whose cookie is forwarded to the upstream, by name. This is for routes that lead to the
     /// issuer's own application, which needs it to refresh or end its login.
     #[serde(default)]
@@ -236,8 +239,4 @@ pub enum Method {
 
 fn off() -> Rate {
     Rate::OFF
-}
-
-fn root() -> String {
-    "/".to_owned()
 }

@@ -6,7 +6,8 @@ use http::Method;
 
 use super::loose::{self, LooseSegment, Looseness};
 use super::{Methods, Route};
-use crate::canonical::path::{PathPrefix, Segment};
+use crate::canonical::PathPrefix;
+use crate::canonical::path::Segment;
 
 /// The tree of path segments.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use super::settings::RouteSettings;
 use super::tree::{Tree, by_key, by_key_or_insert};
 use super::{Methods, Route, RouteMiss, RouteTableError, Spelling};
 use crate::canonical::path::Reading;
-use crate::canonical::{CanonicalPath, Host, PathPrefix};
+use crate::canonical::{CanonicalPath, Host};
 
 /// Routes by host, path and method.
 #[derive(Debug, Default)]
@@ -29,7 +29,6 @@ pub(super) struct View {
 /// A route, and for which requests it is.
 pub(super) struct Placed<'a> {
     pub(super) settings: &'a RouteSettings,
-    pub(super) path: PathPrefix,
     pub(super) methods: Methods,
     pub(super) route: Arc<Route>,
 }
@@ -43,27 +42,21 @@ impl View {
             .partition(|placed| placed.route.serves(listener));
         for Placed {
             settings,
-            path,
             methods,
             route,
         } in served
         {
-            view.tree_of(settings)?
-                .insert(path, settings.exact, *methods, Arc::clone(route))
+            view.tree_of(settings)
+                .insert(&settings.path, settings.exact, *methods, Arc::clone(route))
                 .map_err(|other| {
                     RouteTableError::Ambiguous(Arc::clone(&other.name), Arc::clone(&route.name))
                 })?;
         }
         for placed in closed {
-            let tree = view.tree_of(placed.settings)?;
-            let exact = placed.settings.exact;
+            let tree = view.tree_of(placed.settings);
+            let (path, exact) = (&placed.settings.path, placed.settings.exact);
             // Where this listener has a route for the same requests, that one decides.
-            let _ = tree.insert(
-                &placed.path,
-                exact,
-                placed.methods,
-                Arc::clone(&placed.route),
-            );
+            let _ = tree.insert(path, exact, placed.methods, Arc::clone(&placed.route));
         }
         let has_folded_paths = view.trees().any(Tree::has_folded_paths);
         view.has_folded_paths = has_folded_paths;
@@ -205,19 +198,14 @@ impl View {
         }
     }
 
-    fn tree_of(&mut self, settings: &RouteSettings) -> Result<&mut Tree, RouteTableError> {
-        let Some(text) = &settings.host else {
-            return Ok(&mut self.any_host);
+    fn tree_of(&mut self, settings: &RouteSettings) -> &mut Tree {
+        let Some(host) = &settings.host else {
+            return &mut self.any_host;
         };
-        let (hosts, name) = match text.strip_prefix("*.") {
-            Some(parent) => (&mut self.wildcards, parent),
-            None => (&mut self.hosts, text.as_str()),
+        let hosts = match host.is_wildcard() {
+            true => &mut self.wildcards,
+            false => &mut self.hosts,
         };
-        match Host::parse(name) {
-            Ok(host) if host.port().is_none() => {
-                Ok(by_key_or_insert(hosts, host.folded().collect()))
-            }
-            _ => Err(RouteTableError::Host(text.clone())),
-        }
+        by_key_or_insert(hosts, host.folded().into())
     }
 }

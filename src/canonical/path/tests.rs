@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::canonical::PathPrefix;
 
 fn parse(raw: &str) -> Result<CanonicalPath<'_>, PathError> {
     CanonicalPath::parse(raw)

@@ -148,7 +148,7 @@ impl Names {
             }
         }
         Ok(Self {
-            api: config.api_prefix.trim_end_matches('/').to_owned(),
+            api: config.api_prefix.as_base().to_owned(),
             session_cookie: match (config.public_url.is_https(), config.session.cookie.domain()) {
                 (true, None) => SESSION_COOKIE,
                 (true, Some(_)) => DOMAIN_SESSION_COOKIE,

@@ -3,64 +3,77 @@
 use std::collections::HashSet;
 
 use super::message::choice;
-use super::names::{header_fault, is_token, label_fault, path_fault, spelling};
+use super::names::{header_fault, is_token, label_fault, spelling};
 use super::{device_bound, issuers, listeners, logins, loops, operators, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
-use crate::limit::Limits;
 use crate::session::settings::{BASIC, OWN_CLAIMS};
-use crate::webhooks;
+use crate::webhooks::settings as webhook_settings;
 
 /// Everything that is wrong with a configuration whose types are right.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
-    let mut found = listeners::diagnostics(config);
-    found.extend(public_url(config));
-    found.extend(own_paths(config));
-    found.extend(health_path(config));
-    found.extend(issuers::diagnostics(config));
-    found.extend(upstreams(config));
-    found.extend(loops::diagnostics(config));
-    found.extend(logins::diagnostics(config));
-    found.extend(routes::diagnostics(config));
-    found.extend(session(config));
-    found.extend(cookie_domains(config));
-    found.extend(device_bound::diagnostics(config));
-    found.extend(linking(config));
-    found.extend(sdk(config));
-    found.extend(session_scopes(config));
-    found.extend(claims_from(config));
-    found.extend(step_up(config));
-    found.extend(clients(config));
-    found.extend(forward(config));
-    found.extend(limits(&config.limits));
-    found.extend(operators::diagnostics(config));
-    found.extend(telemetry::diagnostics(config));
-    found.extend(webhooks::settings::diagnostics(
-        &config.webhooks,
-        &config.events,
-    ));
-    found
+    let checks = CHECKS.iter();
+    checks.flat_map(|(_, check)| check(config)).collect()
 }
+
+/// What is wrong with the sections of a configuration that have none of the errors in `found`, which
+/// its types were found to have.
+pub(super) fn errors_elsewhere(config: &Config, found: &[Diagnostic]) -> Vec<Diagnostic> {
+    let mut misread: HashSet<&str> = found.iter().map(|error| section(&error.path)).collect();
+    if misread.contains("listeners") {
+        // Its default comes from there.
+        misread.insert("public_url");
+    }
+    let is_intact = |reads: &[&str]| !reads.iter().any(|section| misread.contains(section));
+    let checks = CHECKS.iter().filter(|(reads, _)| is_intact(reads));
+    let found = checks.flat_map(|(_, check)| check(config));
+    found.filter(Diagnostic::is_error).collect()
+}
+
+/// The top-level key that a path is under.
+fn section(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or_default()
+}
+
+/// The checks, each with the top-level keys that it reads.
+#[rustfmt::skip]
+const CHECKS: &[(&[&str], fn(&Config) -> Vec<Diagnostic>)] = &[
+    (&["listeners", "admin", "trusted_proxies", "public_url"], listeners::diagnostics),
+    (&["public_url"], public_url),
+    (&["server", "api_prefix"], health_path),
+    (&["issuers", "public_url", "api_prefix", "forward"], issuers::diagnostics),
+    (&["upstreams", "resolver"], upstreams),
+    (&["upstreams", "listeners", "public_url"], loops::diagnostics),
+    (&["login_url", "routes", "public_url"], logins::diagnostics),
+    (
+        &["routes", "listeners", "api_prefix", "forward", "issuers", "upstreams", "session", "step_up"],
+        routes::diagnostics,
+    ),
+    (&["session", "store"], session),
+    (&["session", "sdk", "public_url"], cookie_domains),
+    (&["session", "routes", "public_url"], device_bound::diagnostics),
+    (&["link_by_verified_email", "issuers"], linking),
+    (&["sdk", "issuers"], sdk),
+    (&["session", "step_up"], session_scopes),
+    (&["session"], claims_from),
+    (&["step_up"], step_up),
+    (&["clients"], clients),
+    (&["forward"], forward),
+    (&["limits"], limits),
+    (&["admin"], operators::diagnostics),
+    (&["log", "traces"], telemetry::diagnostics),
+    (&["webhooks", "events"], webhooks),
+];
 
 /// The host of `public_url` is compared with those of requests.
-fn public_url(config: &Config) -> Option<Diagnostic> {
-    let (_, authority) = config.public_url.as_str().split_once("://")?;
+fn public_url(config: &Config) -> Vec<Diagnostic> {
+    let authority = config.public_url.as_str().split_once("://");
+    let is_host = authority.is_none_or(|(_, authority)| Host::parse(authority).is_ok());
     let message = "no request could name this host";
-    Host::parse(authority)
-        .is_err()
-        .then(|| Diagnostic::error("public_url", message))
-}
-
-fn own_paths(config: &Config) -> Option<Diagnostic> {
-    if config.api_prefix == "/" {
-        return Some(Diagnostic::error(
-            "api_prefix",
-            "the gateway's own paths cannot be all paths",
-        ));
-    }
-    path_fault(&config.api_prefix).map(|fault| Diagnostic::error("api_prefix", fault))
+    let fault = (!is_host).then(|| Diagnostic::error("public_url", message));
+    fault.into_iter().collect()
 }
 
 /// A cookie for a domain is for hosts that the gateway does not know, and browsers take it from a host
@@ -86,17 +99,12 @@ fn cookie_domains(config: &Config) -> Vec<Diagnostic> {
     for_domain.map(fault).collect()
 }
 
-fn health_path(config: &Config) -> Option<Diagnostic> {
-    let path = config.server.health_path.as_deref()?;
-    let own = config.api_prefix.trim_end_matches('/');
-    let is_own = path
-        .strip_prefix(own)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let fault = match path_fault(path) {
-        None if is_own => "the paths below `api_prefix` are taken",
-        fault => fault?,
-    };
-    Some(Diagnostic::error("server.health_path", fault))
+fn health_path(config: &Config) -> Vec<Diagnostic> {
+    let path = config.server.health_path.iter();
+    let own = path.filter(|path| config.api_prefix.covers(path));
+    let message = "the paths below `api_prefix` are taken";
+    own.map(|_| Diagnostic::error("server.health_path", message))
+        .collect()
 }
 
 fn claims_from(config: &Config) -> Vec<Diagnostic> {
@@ -199,33 +207,32 @@ fn session(config: &Config) -> Vec<Diagnostic> {
     found
 }
 
-fn linking(config: &Config) -> Option<Diagnostic> {
+fn linking(config: &Config) -> Vec<Diagnostic> {
     let trusted = config.issuers.iter().filter(|issuer| issuer.email_trusted);
-    let links = trusted.take(2).count() == 2;
-    (config.link_by_verified_email && !links).then(|| {
-        Diagnostic::error(
-            "link_by_verified_email",
-            "there are no two issuers to link between",
-        )
-        .hint("set `email_trusted: true` on both")
-    })
+    if !config.link_by_verified_email || trusted.take(2).count() == 2 {
+        return Vec::new();
+    }
+    let message = "there are no two issuers to link between";
+    let finding = Diagnostic::error("link_by_verified_email", message);
+    vec![finding.hint("set `email_trusted: true` on both")]
 }
 
-fn sdk(config: &Config) -> Option<Diagnostic> {
-    let name = config.sdk.issuer.as_deref()?;
+fn sdk(config: &Config) -> Vec<Diagnostic> {
+    let Some(name) = config.sdk.issuer.as_deref() else {
+        return Vec::new();
+    };
     if config.sdk_issuer().is_some() {
-        return None;
+        return Vec::new();
     }
     let names: Vec<&str> = config
         .issuers
         .iter()
         .map(|issuer| issuer.name.as_str())
         .collect();
-    let finding = Diagnostic::error("sdk.issuer", "no issuer has this name");
-    Some(match choice(name, &names) {
-        Some(hint) => finding.hint(hint),
-        None => finding,
-    })
+    vec![Diagnostic {
+        hint: choice(name, &names),
+        ..Diagnostic::error("sdk.issuer", "no issuer has this name")
+    }]
 }
 
 fn clients(config: &Config) -> Vec<Diagnostic> {
@@ -327,7 +334,8 @@ fn forward(config: &Config) -> Vec<Diagnostic> {
     found
 }
 
-fn limits(limits: &Limits) -> Vec<Diagnostic> {
+fn limits(config: &Config) -> Vec<Diagnostic> {
+    let limits = &config.limits;
     let counts = [
         ("connections", limits.connections as u64),
         ("keepalive_requests", limits.keepalive_requests.into()),
@@ -381,6 +389,10 @@ fn limits(limits: &Limits) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+fn webhooks(config: &Config) -> Vec<Diagnostic> {
+    webhook_settings::diagnostics(&config.webhooks, &config.events)
 }
 
 /// What `__Host-` keeps away.

@@ -1,6 +1,6 @@
 //! Whether sessions can be bound to devices as the configuration says.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use crate::canonical::CookieSetting;
 use crate::config::Config;
@@ -38,11 +38,8 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         found.push(Diagnostic::error(path, message));
     }
     let protected = config.routes.iter().filter(|it| it.auth != Access::None);
-    let hosts: BTreeSet<_> = protected
-        .filter_map(|route| route.host.as_deref())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let is_shared = hosts.len() > 1 || hosts.iter().any(|host| host.starts_with("*."));
+    let hosts: HashSet<_> = protected.filter_map(|it| it.host.as_ref()).collect();
+    let is_shared = hosts.len() > 1 || hosts.iter().any(|host| host.is_wildcard());
     if is_on && is_shared {
         let message =
             "a bound session serves the one host that it was bound at; routes name several";

@@ -1,5 +1,6 @@
 //! Login pages that nobody can see without having signed in.
 
+use crate::canonical::HostPattern;
 use crate::config::{Access, Config, LoginUrl, Route};
 use crate::diagnostic::Diagnostic;
 
@@ -12,7 +13,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         .enumerate()
         .filter_map(|(number, route)| {
             let path = format!("routes[{number}].login_url");
-            Some((path, route.login_url.as_ref()?, route.host.as_deref()))
+            Some((path, route.login_url.as_ref()?, route_host(route)))
         });
     let own = config.login_url.iter();
     let own = own.map(|login| ("login_url".to_owned(), login, None));
@@ -41,7 +42,7 @@ fn required<'a>(
         None => host,
     };
     let serves = |route: &Route| {
-        let path = route.path.trim_end_matches('/');
+        let path = route.path.as_base();
         let is_there = match login.path().strip_prefix(path) {
             Some("") => true,
             Some(rest) => !route.exact && rest.starts_with('/'),
@@ -54,13 +55,12 @@ fn required<'a>(
     let first = routes
         .filter(|(_, route)| serves(route))
         .max_by_key(|(_, route)| {
-            let name = route.host.as_deref();
-            let is_exact = name.is_some_and(|name| !name.starts_with("*."));
+            let host = route.host.as_ref();
             (
-                is_exact,
-                name.map_or(0, str::len),
+                host.is_some_and(|host| !host.is_wildcard()),
+                host.map_or(0, |host| host.as_str().len()),
                 route.exact,
-                route.path.len(),
+                route.path.as_str().len(),
             )
         })?;
     (first.1.auth == Access::Required).then_some(first)
@@ -68,7 +68,7 @@ fn required<'a>(
 
 /// Whether a route serves a host; `None` for that of a request which is not known here.
 fn serves_host(route: &Route, host: Option<&str>, config: &Config) -> bool {
-    let Some(own) = route.host.as_deref() else {
+    let Some(own) = route_host(route) else {
         // Elsewhere there may be another server.
         return host.is_none_or(|host| is_ours(host, config));
     };
@@ -87,10 +87,11 @@ fn serves_host(route: &Route, host: Option<&str>, config: &Config) -> bool {
 fn is_ours(host: &str, config: &Config) -> bool {
     let public = config.public_url.as_str();
     let public = public.split_once("://").map_or(public, |(_, rest)| rest);
-    let mut named = config
-        .routes
-        .iter()
-        .filter_map(|route| route.host.as_deref());
+    let mut named = config.routes.iter().filter_map(route_host);
     let public = public.split(':').next().unwrap_or_default();
     public.eq_ignore_ascii_case(host) || named.any(|named| named.eq_ignore_ascii_case(host))
+}
+
+fn route_host(route: &Route) -> Option<&str> {
+    route.host.as_ref().map(HostPattern::as_str)
 }

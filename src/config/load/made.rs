@@ -100,9 +100,9 @@ fn typed(document: &Map<String, Value>) -> Result<IssuerSettings, Vec<Diagnostic
             .try_fold(&keys, |value, step| value.get(step))
             .is_some()
     };
-    types::typed(value, has).map_err(|errors| {
-        let errors = errors.into_iter().map(|error| at_field(error, document));
-        errors.collect()
+    types::typed(value, has).map_err(|misread: types::Misread<_>| {
+        let errors = misread.found.into_iter();
+        errors.map(|error| at_field(error, document)).collect()
     })
 }
 

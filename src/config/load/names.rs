@@ -1,9 +1,6 @@
-//! The shapes of names in the file: labels, header fields, cookies, paths.
+//! The shapes of names in the file: labels, header fields.
 //!
-//! Each check answers what is wrong, for a message, or `None`. What a room parses itself passes the
-//! room's own parser here, so that nothing can pass `check` and fail when it is built.
-
-use crate::canonical::{Host, PathPrefix};
+//! Each check answers what is wrong, for a message, or `None`.
 
 /// A name that goes into logs, metric labels and the dashboard.
 pub(super) fn label_fault(name: &str) -> Option<&'static str> {
@@ -61,55 +58,6 @@ pub(super) fn spelling(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
 
-/// A path in the one form in which requests are matched.
-pub(super) fn path_fault(path: &str) -> Option<&'static str> {
-    let Some(rest) = path.strip_prefix('/') else {
-        return Some("a path must start with `/`");
-    };
-    if rest.is_empty() {
-        return None;
-    }
-    if rest.ends_with('/') {
-        return Some("a path must not end with `/`; it also matches the paths below it");
-    }
-    if rest.contains(';') {
-        return Some("a path prefix has no `;`: servers read such a path in two ways");
-    }
-    for segment in rest.split('/') {
-        match segment {
-            "" => return Some("a path must not have empty segments"),
-            "." | ".." => return Some("a path must not have `.` or `..` segments"),
-            _ => {}
-        }
-        if is_pattern(segment) {
-            return Some(
-                "a path is no pattern: each segment is compared as it is, and what is below the \
-                 path is served as well; write `/api` for `/api/*`, `/api/**`, `/api/:id`, `/api/.*`",
-            );
-        }
-        if !is_canonical_segment(segment) {
-            return Some(
-                "a path can only have the characters of RFC 3986 section 3.3, percent-encoded \
-                 only if necessary and with capital letters",
-            );
-        }
-    }
-    let unusable = "a path that no request could have";
-    PathPrefix::parse(path).is_err().then_some(unusable)
-}
-
-/// What other proxies and frameworks would take for a pattern. Taken literally, it would match no
-/// request, and a route above it would serve what it was meant to protect.
-fn is_pattern(segment: &str) -> bool {
-    let is_name =
-        |name: &str| name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    segment.contains('*')
-        || segment.contains(".+")
-        || segment.strip_prefix(':').is_some_and(is_name)
-        || (segment.len() > 1 && segment.ends_with('$'))
-        || (segment.starts_with('(') && segment.ends_with(')'))
-}
-
 /// A value that is compared as it is, and cannot match as it stands.
 pub(super) fn literal_fault(value: &str) -> Option<&'static str> {
     if value.contains('*') {
@@ -117,29 +65,6 @@ pub(super) fn literal_fault(value: &str) -> Option<&'static str> {
     }
     (value.trim() != value)
         .then_some("starts or ends with a space, which no token has; take it out")
-}
-
-fn is_canonical_segment(segment: &str) -> bool {
-    let is_pchar = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
-    let mut parts = segment.split('%');
-    let plain = parts.next().unwrap_or_default();
-    plain.bytes().all(is_pchar)
-        && parts.all(|part| {
-            let Some((digits, plain)) = part.split_at_checked(2) else {
-                return false;
-            };
-            let is_hex = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-            let Ok(byte) = u8::from_str_radix(digits, 16) else {
-                return false;
-            };
-            let is_needed = !is_pchar(byte) && !byte.is_ascii_control() && !b"/\\".contains(&byte);
-            digits.bytes().all(is_hex) && is_needed && plain.bytes().all(is_pchar)
-        })
-}
-
-/// A host name or address, without a port. A wildcard's `*.` is taken off before.
-pub(super) fn host_fault(host: &str) -> Option<String> {
-    Host::parse_bare(host).err().map(|error| error.to_string())
 }
 
 const MAX_LABEL: usize = 64;
@@ -206,63 +131,6 @@ mod tests {
             "Host",
         ] {
             assert!(header_fault(name).is_some(), "{name}");
-        }
-    }
-
-    #[test]
-    fn paths() {
-        for path in ["/", "/api", "/api/v1.2", "/caf%C3%A9", "/a..b/~x"] {
-            assert_eq!(path_fault(path), None, "{path}");
-        }
-        for path in [
-            "",
-            "api",
-            "/api/",
-            "//",
-            "/a//b",
-            "/a/../b",
-            "/a/.",
-            "/a b",
-            "/a?b",
-            "/a#b",
-            "/a\\b",
-            "/caf%c3%A9",
-            "/%61pi",
-            "/%2F",
-            "/%5C",
-            "/%",
-            "/%4",
-            "/%00",
-            "/é",
-            "/%+1",
-            "/a;b",
-            "/a/;x=1",
-            "/%ff",
-            "/%C0%AE",
-        ] {
-            assert!(path_fault(path).is_some(), "{path}");
-        }
-    }
-
-    #[test]
-    fn hosts() {
-        for host in ["app.example.com", "App.Example.com", "127.0.0.1", "[::1]"] {
-            assert_eq!(host_fault(host), None, "{host}");
-        }
-        for host in [
-            "",
-            "app:80",
-            "*.example.com",
-            "münchen.example",
-            "a/b",
-            "a..b.example",
-            ".a.example",
-            "a~b.example",
-            "a!b.example",
-            "127.1",
-            &"a".repeat(254),
-        ] {
-            assert!(host_fault(host).is_some(), "{host}");
         }
     }
 }

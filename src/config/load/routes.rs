@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::header_operations;
 use super::message::choice;
-use super::names::{host_fault, label_fault, path_fault};
+use super::names::label_fault;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
@@ -28,8 +28,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             listeners.map(move |listener| (method, listener))
         });
         for (method, listener) in places {
-            let host = route.host.as_ref().map(|host| host.to_ascii_lowercase());
-            let place = (host, &route.path, route.exact, method, listener);
+            let place = (&route.host, &route.path, route.exact, method, listener);
             let first = *served.entry(place).or_insert(number);
             if first != number {
                 let message = format!("matches the same requests as routes[{first}]");
@@ -52,13 +51,6 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
     if let Some(fault) = route.name.as_deref().and_then(label_fault) {
         found.push(Diagnostic::error(at("name"), fault));
     }
-    let host = route
-        .host
-        .as_deref()
-        .map(|host| host.strip_prefix("*.").unwrap_or(host));
-    if let Some(fault) = host.and_then(host_fault) {
-        found.push(Diagnostic::error(at("host"), fault));
-    }
     let names: Vec<String> = config.listeners.iter().map(Listener::name).collect();
     for (position, name) in route.listeners.iter().enumerate() {
         if !names.contains(name) {
@@ -72,9 +64,7 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
             });
         }
     }
-    if let Some(fault) = path_fault(&route.path) {
-        found.push(Diagnostic::error(at("path"), fault));
-    } else if is_within(&route.path, &config.api_prefix) {
+    if config.api_prefix.covers(&route.path) {
         let message = format!(
             "`{}` and the paths below it are reserved for the gateway",
             config.api_prefix
@@ -103,9 +93,6 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
     for (place, name) in route.forward_issuer_cookie.iter().enumerate() {
         let at = at(&format!("forward_issuer_cookie[{place}]"));
         found.extend(forwarded_cookie(name, route, config).map(|fault| fault.under(at)));
-    }
-    if let Some(fault) = route.replace_prefix.as_deref().and_then(path_fault) {
-        found.push(Diagnostic::error(at("replace_prefix"), fault));
     }
     if !route.scopes.is_empty() && route.auth != Access::Required {
         let message = "scopes require a session: set `auth: required`";
@@ -239,9 +226,4 @@ fn methods(route: &RouteSettings) -> HashSet<Option<Method>> {
         .chain(head)
         .map(Some)
         .collect()
-}
-
-fn is_within(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -662,6 +662,8 @@ fn routes_lead_somewhere_and_are_one_each() {
     assert_eq!(methods("GET", ""), [""; 0]);
     let overlap = ["23:12: routes[3].path: matches the same requests as routes[2]"];
     assert_eq!(methods("GET", "POST, HEAD"), overlap);
+    let dot = "  - {path: /, host: a.example, upstream: app}\n  - {path: /, host: a.example., upstream: app}";
+    assert_eq!(with(dot), overlap);
     let hosts = "  - {path: /, host: A.example, name: x, upstream: app}\n  - {path: /, host: a.example, name: x, upstream: app}";
     assert_eq!(
         with(hosts),

@@ -11,20 +11,43 @@ use crate::config::positions::{Index, member};
 use crate::config::{Config, Document};
 use crate::diagnostic::{Diagnostic, Position};
 
+/// A document of which not everything could be read.
+#[derive(Debug)]
+pub(super) struct Misread<T> {
+    /// What is wrong, at least one thing.
+    pub(super) found: Vec<Diagnostic>,
+    /// What is left without the keys and items that are wrong, if anything.
+    pub(super) rest: Option<T>,
+}
+
+impl<T> From<Diagnostic> for Misread<T> {
+    fn from(error: Diagnostic) -> Self {
+        Self {
+            found: vec![error],
+            rest: None,
+        }
+    }
+}
+
 /// Reads the types of a whole file.
-pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>> {
-    let mut document: Value = serde_yaml::from_str(text).map_err(|error| vec![syntax(&error)])?;
+pub(super) fn read(text: &str, index: &Index) -> Result<Config, Misread<Config>> {
+    let mut document: Value = serde_yaml::from_str(text).map_err(|error| syntax(&error))?;
     if document.is_null() {
-        return Err(index.position(vec![Diagnostic::error("", "empty")]));
+        return Err(Diagnostic::error("", "empty").into());
     }
     let missing = fill_public_url(&mut document);
     let has = |path: &str| index.has(path);
     let config = match (typed::<Config>(document.clone(), has), missing) {
         (Ok(config), None) => config,
-        (Ok(_), Some(missing)) => return Err(index.position(vec![missing])),
-        (Err(mut found), missing) => {
-            found.extend(missing);
-            return Err(index.position(found));
+        (Ok(config), Some(missing)) => {
+            return Err(Misread {
+                found: vec![missing],
+                rest: Some(config),
+            });
+        }
+        (Err(mut misread), missing) => {
+            misread.found.extend(missing);
+            return Err(misread);
         }
     };
     Ok(Config {
@@ -41,13 +64,16 @@ pub(super) fn read(text: &str, index: &Index) -> Result<Config, Vec<Diagnostic>>
 pub(super) fn typed<T: DeserializeOwned>(
     mut document: Value,
     has: impl Fn(&str) -> bool,
-) -> Result<T, Vec<Diagnostic>> {
+) -> Result<T, Misread<T>> {
     let mut found = Vec::new();
     let mut taken = Taken::default();
     while found.len() < MOST {
         let error = match serde_path_to_error::deserialize::<_, T>(&document) {
             Ok(read) if found.is_empty() => return Ok(read),
-            Ok(_) => break,
+            Ok(rest) => {
+                let rest = Some(rest);
+                return Err(Misread { found, rest });
+            }
             Err(error) => error,
         };
         let steps: Vec<&Segment> = error.path().iter().collect();
@@ -60,7 +86,7 @@ pub(super) fn typed<T: DeserializeOwned>(
             break;
         }
     }
-    Err(found)
+    Err(Misread { found, rest: None })
 }
 
 /// What the position index's parser let through and this one does not.
