@@ -145,6 +145,13 @@ impl Default for Reading {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token<'a>(Cow<'a, str>);
 
+#[cfg(test)]
+impl<'a> From<&'a str> for Token<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(text.into())
+    }
+}
+
 impl Token<'_> {
     /// The token itself.
     pub fn expose(&self) -> &str {

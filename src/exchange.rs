@@ -26,6 +26,8 @@ mod cookie;
 mod device;
 pub mod digest;
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 pub(crate) mod fixture;
 mod follow;
 pub mod forward;

@@ -483,3 +483,63 @@ fn a_session_of_supabase_is_joined_from_its_chunks() {
     let malformed = Err(CredentialError::Malformed(Source::Cookie));
     assert_eq!(credential(&format!("sb-auth={session}")), malformed);
 }
+
+/// What a browser attaches by itself is under the origin rule.
+#[test]
+fn cookies_are_what_browsers_attach() {
+    for (source, is_cookie) in [
+        (Source::Authorization, false),
+        (Source::Header, false),
+        (Source::Cookie, true),
+        (Source::SessionCookie, true),
+        (Source::SdkCookie, true),
+        (Source::Body, false),
+    ] {
+        assert_eq!(source.is_cookie(), is_cookie, "{source:?}");
+    }
+}
+
+#[test]
+fn what_is_no_jwt_is_no_attempt() {
+    const JWT: &str = "eyJhbGciOiJFUzI1NiJ9.e30.c2ln";
+    let of = |source, text| Credential {
+        token: Token::from(text),
+        source,
+        issuers: &[],
+        session_cookie: None,
+    };
+    for (source, text, is_attempt) in [
+        (Source::Authorization, JWT, true),
+        (Source::Cookie, JWT, true),
+        (Source::Cookie, A, false),
+        (Source::Authorization, "null", false),
+        (Source::SessionCookie, "opaque", true),
+    ] {
+        assert_eq!(of(source, text).is_attempt(), is_attempt, "{text}");
+    }
+}
+
+#[test]
+fn twins_are_different_values_of_one_name() {
+    let twins = |cookies: &[&str]| {
+        let mut headers = HeaderMap::new();
+        for cookie in cookies {
+            headers.append(COOKIE, cookie.parse().unwrap());
+        }
+        let sources = token_sources();
+        let found = sources.twins(&headers);
+        found
+            .iter()
+            .map(|twin| twin.token.expose().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let one = format!("tok1={A}");
+    assert_eq!(twins(&[&one]), [""; 0]);
+    assert_eq!(twins(&[&one, &one]), [""; 0], "the same value twice");
+    assert_eq!(twins(&[&one, "tok1="]), [""; 0], "an empty one");
+    assert_eq!(twins(&[&one, &format!("tok2={B}")]), [""; 0], "two names");
+    assert_eq!(twins(&[&one, &format!("tok1={B}")]), [A, B]);
+    let many: Vec<_> = (0..9).map(|number| format!("tok1=a.b.c{number}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    assert_eq!(twins(&many).len(), 4);
+}

@@ -14,6 +14,7 @@ use crate::issuer::Algorithm;
 use crate::jwks::{IssuerKeys, KeySet};
 use crate::rejection::{Code, Rejection};
 
+mod boundaries;
 mod explanation;
 mod presets;
 mod properties;
