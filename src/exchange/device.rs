@@ -5,6 +5,8 @@
 //! as long as that first cookie, and an external token of the login only with a cookie that counts.
 //! A proof that fails takes nothing away from whoever has the key.
 
+use std::time::Duration;
+
 use tracing::info;
 use uuid::Uuid;
 
@@ -23,7 +25,7 @@ use crate::store::{DeviceBinding, SessionRecord};
 pub struct BoundCookie {
     /// Its value.
     pub value: CookieValue,
-    /// Until when it counts.
+    /// Until when the browser keeps it; requests on their way then still count.
     pub until: UnixTime,
 }
 
@@ -200,10 +202,13 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<BoundCookie, Rejection> {
         let until = now.plus(self.settings.device_bound_ttl).min(session_end);
-        let value = CookieValue::generate_bound(until)
+        let counts_until = until.plus(ON_ITS_WAY);
+        let value = CookieValue::generate_bound(counts_until)
             .ok_or_else(|| Rejection::new(Code::Internal, "random_failed"))?;
         let store = &self.shared.store;
-        let kept = store.put_session_alias(value.digest(), sid, until).await;
+        let kept = store
+            .put_session_alias(value.digest(), sid, counts_until)
+            .await;
         kept.map_err(|error| self.store_failed(&error))?;
         Ok(BoundCookie { value, until })
     }
@@ -230,3 +235,8 @@ impl From<ProofError> for Rejection {
         Self::new(Code::Forbidden, reason)
     }
 }
+
+/// For how long a cookie counts after the browser has let go of it. Its time here is in whole seconds
+/// and begins earlier than the browser's: without this, the last requests with each cookie would be
+/// refused, and the browser asked nobody for another.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);

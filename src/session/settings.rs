@@ -40,7 +40,7 @@ pub struct SessionSettings {
     /// say `device_bound: false`. Requires `cookie: true`.
     pub device_bound: DeviceBound,
     /// How long the session cookie of a bound session lasts until the browser has to prove the key
-    /// again.
+    /// again. Browsers limit how often they do, so less than 2m is for tests.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub device_bound_ttl: Duration,

@@ -23,7 +23,14 @@ export async function startGateway(settings, access = {}) {
   };
   await writeFile(file, JSON.stringify(config)); // JSON is YAML
 
-  const child = new Child(vestibule(), ['serve', '--config', file]);
+  let child = new Child(vestibule(), ['serve', '--config', file]);
+  /** Another process with the same configuration and store, after this one's end. */
+  const restart = async () => {
+    const end = await child.stop();
+    child = new Child(vestibule(), ['serve', '--config', file]);
+    await child.answers(`http://${admin}/ready`);
+    return end;
+  };
   const stop = async () => {
     const end = await child.stop();
     await rm(folder, { recursive: true, force: true });
@@ -41,6 +48,7 @@ export async function startGateway(settings, access = {}) {
     admin: `http://${admin}`,
     issuer: `http://${address}/_vestibule`,
     log: () => child.errors + child.output,
+    restart,
     stop,
   };
 }

@@ -1,6 +1,7 @@
 //! Whether sessions can be bound to devices as the configuration says.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::canonical::CookieSetting;
 use crate::config::Config;
@@ -24,6 +25,11 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     if session.device_bound_ttl.as_secs() == 0 {
         let message = "must be at least 1s";
         found.push(Diagnostic::error("session.device_bound_ttl", message));
+    } else if is_on && session.device_bound_ttl < SHORT {
+        let message = "browsers limit how often they prove a key: Chromium stops after some six times \
+            in a few minutes, and the user then has to sign in again";
+        let hint = "set at least 2m; the default is 10m";
+        found.push(Diagnostic::warning("session.device_bound_ttl", message).hint(hint));
     }
     for (number, route) in config.routes.iter().enumerate() {
         let asked = route.device_bound.is_some_and(DeviceBound::is_on);
@@ -48,3 +54,6 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     }
     found
 }
+
+/// Below this, a browser that is used all the time runs out of proofs.
+const SHORT: Duration = Duration::from_secs(120);
