@@ -32,6 +32,7 @@ pub mod browser;
 pub mod config;
 pub mod credential;
 pub mod device;
+pub mod discovery;
 pub mod events;
 pub mod health;
 pub mod history;
@@ -47,6 +48,7 @@ pub mod reason;
 pub mod recent_refusals;
 mod refusals;
 pub mod refused_tokens;
+pub mod route_explain;
 pub mod routing;
 mod scrape;
 pub mod sessions;
@@ -161,6 +163,7 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(overview::show))
         .routes(routes!(recent_refusals::list))
         .routes(routes!(routing::list))
+        .routes(routes!(route_explain::explain))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
         .routes(routes!(openapi::show))

@@ -26,6 +26,12 @@ impl ClaimRules {
         )
     }
 
+    /// The rules in words, by the path of the claim.
+    pub fn described(&self) -> Vec<String> {
+        let described = |(path, rule): &(Box<str>, ClaimRule)| format!("`{path}` {rule}");
+        self.0.iter().map(described).collect()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

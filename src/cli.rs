@@ -29,6 +29,7 @@ mod pinned_tls;
 mod printable;
 mod ready;
 mod reload;
+mod route;
 mod sessions;
 mod store;
 mod token_test;
@@ -62,6 +63,9 @@ enum Command {
     /// Show or fetch the keys of the running gateway's issuers.
     #[command(subcommand)]
     Jwks(jwks::Command),
+    /// Say which route of the running gateway gets a request, and whether a token passes there.
+    #[command(subcommand)]
+    Route(route::Command),
     /// Make the running gateway reload its configuration file.
     Reload(#[command(flatten)] operator::Gateway),
     /// Manage the running gateway's issuers.
@@ -141,6 +145,7 @@ impl Cli {
             Command::Token(TokenCommand::Test(arguments)) => token_test::run(&arguments),
             Command::Jwks(command) => command.run(),
             Command::Reload(gateway) => reload::reload(&gateway),
+            Command::Route(command) => command.run(),
             Command::Issuers(command) => command.run(),
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),

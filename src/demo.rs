@@ -86,7 +86,7 @@ where
 
     let issuer = Issuer::new(places.issuer, places.gateway).map_err(|_| DemoError::Key)?;
     tokio::spawn(issuer.serve(issuer_listener));
-    let upstream = Upstream::new(places.issuer);
+    let upstream = Upstream::new(places);
     let received = upstream.received();
     tokio::spawn(upstream.serve(upstream_listener));
 

@@ -45,6 +45,20 @@ impl Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    /// As the configuration writes it: the count, and the time in which it is filled up again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(quota) = &self.0 else {
+            return f.write_str("off");
+        };
+        // A part of a second is divided in whole nanoseconds.
+        let period = quota.burst_size_replenished_in() + Duration::from_micros(500);
+        let period = Duration::from_millis(u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
+        let period = humantime::format_duration(period);
+        write!(f, "{}/{period}", quota.burst_size())
+    }
+}
+
 /// The text is not a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a rate: expected a count and a period, such as `60/1m`, or `off`")]
@@ -209,6 +223,14 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::with_clock(rate(text), keys, clock.clone());
         (limiter, clock)
+    }
+
+    #[test]
+    fn a_rate_reads_as_it_is_written() {
+        for text in ["60/1m", "7/1m", "1/10s", "1000/1h", "off"] {
+            let rate: Rate = text.parse().unwrap();
+            assert_eq!(rate.to_string().replace(' ', ""), text);
+        }
     }
 
     #[test]

@@ -434,7 +434,8 @@ fn decides_by_method(settings: &RouteSettings, all: &[RouteSettings]) -> bool {
     !settings.methods.is_empty() || same_place.count() > 1
 }
 
-fn display_name(settings: &RouteSettings) -> String {
+/// The name of a route in logs and metrics.
+pub fn display_name(settings: &RouteSettings) -> String {
     match (&settings.name, &settings.host) {
         (Some(name), _) => name.clone(),
         (None, Some(host)) => format!("{host}{}", settings.path),

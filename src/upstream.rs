@@ -223,6 +223,7 @@ impl Upstream {
             }
         };
         self.counters.failed(failure);
+        self.ejections.note(server, failure, self.started.elapsed());
         if self.ejections.failed(server, self.started.elapsed()) {
             let kind = failure.label();
             tracing::warn!(
@@ -280,6 +281,26 @@ impl Upstream {
     /// All addresses of its servers now.
     pub fn addresses(&self) -> Vec<Address> {
         self.members.load().keys().cloned().collect()
+    }
+
+    /// How an address of each server, by its text in the configuration, failed a request the last
+    /// time, and how long ago; only servers that did.
+    pub fn last_failures(&self) -> Vec<(&str, Failure, Duration)> {
+        let now = self.started.elapsed();
+        let mut last: BTreeMap<usize, (Failure, Duration)> = BTreeMap::new();
+        for (address, member) in self.members.load().iter() {
+            if let Some((failure, at)) = self.ejections.last_failure(address) {
+                let kept = last.entry(member.server).or_insert((failure, at));
+                if kept.1 < at {
+                    *kept = (failure, at);
+                }
+            }
+        }
+        let named = |(server, (failure, at)): (usize, (Failure, Duration))| {
+            let server = self.settings.servers.get(server)?;
+            Some((server.address.as_str(), failure, now.saturating_sub(at)))
+        };
+        last.into_iter().filter_map(named).collect()
     }
 
     /// How many addresses of each server, by its text in the configuration, take requests now.

@@ -12,5 +12,6 @@ pub mod logs;
 pub mod metrics;
 pub mod monitoring;
 mod ready;
+pub mod route_explain;
 pub mod store_command;
 pub mod traces;

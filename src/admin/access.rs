@@ -48,6 +48,8 @@ pub struct Operator {
     pub name: Arc<str>,
     /// What they may do.
     pub role: Role,
+    /// The address that the request came from, if it is known.
+    pub from: Option<IpAddr>,
     /// What they proved themselves by; `None` where no token is asked for.
     stored: Option<AdminCredential>,
 }
@@ -214,6 +216,7 @@ impl Operator {
         Self {
             name: LOCAL_USER.into(),
             role: Role::Admin,
+            from: None,
             stored: None,
         }
     }
@@ -222,6 +225,7 @@ impl Operator {
         Self {
             name: stored.name.as_str().into(),
             role: stored.role,
+            from: None,
             stored: Some(stored),
         }
     }
@@ -230,6 +234,15 @@ impl Operator {
     pub(super) fn proof(&self) -> String {
         let stored = self.stored.as_ref();
         stored.map_or_else(String::new, |stored| BASE64.encode(stored.digest.0))
+    }
+
+    /// The same, with where this request came from.
+    pub fn at(self, request: &Request) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        Self {
+            from: peer.map(|Peer(address)| address.to_canonical()),
+            ..self
+        }
     }
 
     /// When their token expires.
@@ -307,6 +320,7 @@ pub async fn guard(
 ) -> Response {
     match access.operator(&AccessRequest::by(&request)).await {
         Ok(operator) => {
+            let operator = operator.at(&request);
             request.extensions_mut().insert(operator);
             next.run(request).await
         }
@@ -362,10 +376,12 @@ fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// Routes with a method that might change something, and does not.
-const ONLY_ASK: [&str; 5] = [
+const ONLY_ASK: [&str; 7] = [
     "/admin/api/token/test",
+    "/admin/api/routes/explain",
     "/api/v0/environments/{environment}/externalJwt/check",
     "/dashboard/external/test",
+    "/dashboard/routes/explain",
     "/dashboard/external/issuer/{name}/test",
     "/dashboard/logout",
 ];

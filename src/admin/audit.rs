@@ -106,9 +106,12 @@ pub async fn record(
     operator: &Operator,
     action: &str,
     target: &str,
-    detail: Map<String, Value>,
+    mut detail: Map<String, Value>,
 ) {
     info!(actor = %operator.name, action, target, "operator");
+    if let Some(from) = operator.from {
+        detail.insert(FROM.to_owned(), from.to_string().into());
+    }
     let record = AuditRecord {
         id: Uuid::now_v7(),
         at: UnixTime::now(),
@@ -122,5 +125,7 @@ pub async fn record(
     }
 }
 
+/// The member of a record's detail that says from which address the operator came.
+pub const FROM: &str = "from";
 /// Parts of the audit that one answer reads.
 const LOOKED_AT: usize = 20;

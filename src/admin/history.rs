@@ -1,21 +1,108 @@
-//! What was counted over the last hour, for the pictures of the overview.
+//! What was counted over the last hour, day and week, for the pictures of the overview.
 //!
-//! A ring of samples in memory, of fixed length: a Prometheus server keeps more, and for longer.
+//! Rings of samples in memory, of fixed length, the coarser the longer: a Prometheus server keeps
+//! more, and for longer. They start empty with the process.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::metrics::{Metrics, refusals, sums};
 
-/// Samples of the metrics over the last hour.
+/// Samples of the metrics over the last week.
 pub struct History {
     started: Instant,
-    samples: Mutex<VecDeque<Sample>>,
+    /// One for each [`Range`], in its order.
+    rings: Mutex<[Ring; 3]>,
+}
+
+/// Samples at about the same distance.
+#[derive(Debug)]
+struct Ring {
+    range: Range,
+    /// The oldest first; never empty.
+    samples: VecDeque<Sample>,
+}
+
+/// A time up to now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+pub enum Range {
+    /// In minutes.
+    #[default]
+    #[serde(rename = "1h")]
+    Hour,
+    /// In quarters of an hour.
+    #[serde(rename = "24h")]
+    Day,
+    /// In steps of two hours.
+    #[serde(rename = "7d")]
+    Week,
+}
+
+impl Range {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
+
+    /// As an address names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Day => "24h",
+            Self::Week => "7d",
+        }
+    }
+
+    /// How long it is.
+    pub fn length(self) -> Duration {
+        self.step() * self.steps()
+    }
+
+    /// The length of one step.
+    pub fn step(self) -> Duration {
+        match self {
+            Self::Hour => MINUTE,
+            Self::Day => 15 * MINUTE,
+            Self::Week => 120 * MINUTE,
+        }
+    }
+
+    fn steps(self) -> u32 {
+        match self {
+            Self::Hour => 60,
+            Self::Day => 96,
+            Self::Week => 84,
+        }
+    }
+
+    /// The time between two samples.
+    fn interval(self) -> Duration {
+        match self {
+            Self::Hour => INTERVAL,
+            Self::Day => 5 * MINUTE,
+            Self::Week => 30 * MINUTE,
+        }
+    }
+
+    /// How many samples reach over it, with the one before.
+    fn kept(self) -> usize {
+        let samples = self.length().as_secs() / self.interval().as_secs();
+        usize::try_from(samples)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+    }
+
+    /// The next longer one.
+    fn longer(self) -> Option<Self> {
+        match self {
+            Self::Hour => Some(Self::Day),
+            Self::Day => Some(Self::Week),
+            Self::Week => None,
+        }
+    }
 }
 
 /// All that was counted up to one moment.
@@ -24,17 +111,24 @@ struct Sample {
     /// Time since startup.
     at: Duration,
     requests: u64,
+    /// Of these, those with a status of the fourth and of the fifth class.
+    client_errors: u64,
+    server_errors: u64,
     refusals: u64,
     sign_ins: u64,
     /// Requests by the bound of their duration in seconds, each with all that were faster.
     durations: Vec<(f64, u64)>,
 }
 
-/// What was counted in one minute.
+/// What was counted in one step: a minute, or another length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Minute {
     /// Requests answered.
     pub requests: u64,
+    /// Of these, those with a status from 400 to 499.
+    pub client_errors: u64,
+    /// Of these, those with a status from 500 on.
+    pub server_errors: u64,
     /// Requests refused for their credential.
     pub refusals: u64,
     /// Sessions opened.
@@ -48,9 +142,13 @@ pub struct Minute {
 impl History {
     /// An empty history.
     pub fn new() -> Self {
+        let ring = |range| Ring {
+            range,
+            samples: VecDeque::from([Sample::default()]),
+        };
         Self {
             started: Instant::now(),
-            samples: Mutex::new(VecDeque::from([Sample::default()])),
+            rings: Mutex::new(Range::ALL.map(ring)),
         }
     }
 
@@ -60,53 +158,97 @@ impl History {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.keep(self.sample(metrics));
+            self.keep(&self.sample(metrics));
         }
     }
 
-    /// The last hour up to now, the oldest minute first.
-    pub fn minutes(&self, metrics: &Metrics) -> Vec<Minute> {
+    /// A time up to now in steps, the oldest first.
+    pub fn steps(&self, metrics: &Metrics, range: Range) -> Vec<Minute> {
         let now = self.sample(metrics);
-        let samples = self.samples();
-        let up_to = |at: Duration| {
-            let found = samples.iter().rev().find(|sample| sample.at <= at);
-            found.or(samples.front()).unwrap_or(&now)
-        };
-        let ago = |minutes: u32| now.at.saturating_sub(MINUTE * minutes);
-        let minutes = (0..MINUTES).rev();
-        minutes
+        let rings = self.rings();
+        let ring = of(&rings, range);
+        let ago = |steps: u32| now.at.saturating_sub(range.step() * steps);
+        let steps = (0..range.steps()).rev();
+        steps
             .map(|number| {
-                let end = if number == 0 {
-                    &now
-                } else {
-                    up_to(ago(number))
+                let end = match number {
+                    0 => &now,
+                    _ => ring.up_to(ago(number)).unwrap_or(&now),
                 };
-                end.since(up_to(ago(number + 1)))
+                end.since(ring.up_to(ago(number + 1)).unwrap_or(&now))
             })
             .collect()
     }
 
+    /// All of it together; and the same time before, if the process is old enough to know.
+    pub fn totals(&self, metrics: &Metrics, range: Range) -> (Minute, Option<Minute>) {
+        let now = self.sample(metrics);
+        let rings = self.rings();
+        let begun = now.at.saturating_sub(range.length());
+        let start = of(&rings, range).up_to(begun).unwrap_or(&now);
+        let before = range.longer().and_then(|longer| {
+            let earlier = now.at.checked_sub(range.length() * 2)?;
+            Some(start.since(of(&rings, longer).up_to(earlier)?))
+        });
+        (now.since(start), before)
+    }
+
     fn sample(&self, metrics: &Metrics) -> Sample {
         let total = |by: Vec<(String, u64)>| by.into_iter().map(|(_, count)| count).sum();
+        let classes = sums(&metrics.requests, "code_class");
+        let class = |name: &str| {
+            let found = classes.iter().find(|(class, _)| class == name);
+            found.map_or(0, |(_, count)| *count)
+        };
         Sample {
             at: self.started.elapsed(),
-            requests: total(sums(&metrics.requests, "route")),
+            client_errors: class("4xx"),
+            server_errors: class("5xx"),
+            requests: total(classes),
             refusals: total(refusals(metrics)),
             sign_ins: total(sums(&metrics.sessions_created, "issuer")),
             durations: durations(metrics),
         }
     }
 
-    fn keep(&self, sample: Sample) {
-        let mut samples = self.samples();
-        if samples.len() == KEPT {
-            samples.pop_front();
+    fn keep(&self, sample: &Sample) {
+        for ring in self.rings().iter_mut() {
+            ring.keep(sample);
         }
-        samples.push_back(sample);
     }
 
-    fn samples(&self) -> MutexGuard<'_, VecDeque<Sample>> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rings(&self) -> MutexGuard<'_, [Ring; 3]> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The ring of a range, which is at its place in [`Range::ALL`].
+fn of(rings: &[Ring; 3], range: Range) -> &Ring {
+    let [hour, day, week] = rings;
+    match range {
+        Range::Hour => hour,
+        Range::Day => day,
+        Range::Week => week,
+    }
+}
+
+impl Ring {
+    /// The last sample up to a time since startup, or else the first.
+    fn up_to(&self, at: Duration) -> Option<&Sample> {
+        let found = self.samples.iter().rev().find(|sample| sample.at <= at);
+        found.or(self.samples.front())
+    }
+
+    fn keep(&mut self, sample: &Sample) {
+        let last = self.samples.back().map_or(Duration::ZERO, |last| last.at);
+        // The clock of a runtime rounds: what is nearly due is due.
+        if sample.at + SLACK < last + self.range.interval() {
+            return;
+        }
+        if self.samples.len() == self.range.kept() {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(sample.clone());
     }
 }
 
@@ -129,6 +271,8 @@ impl Sample {
             .collect();
         Minute {
             requests: self.requests.saturating_sub(earlier.requests),
+            client_errors: self.client_errors.saturating_sub(earlier.client_errors),
+            server_errors: self.server_errors.saturating_sub(earlier.server_errors),
             refusals: self.refusals.saturating_sub(earlier.refusals),
             sign_ins: self.sign_ins.saturating_sub(earlier.sign_ins),
             median: quantile(&durations, 0.5),
@@ -173,12 +317,10 @@ fn quantile(buckets: &[(f64, u64)], part: f64) -> Option<f64> {
     Some(last)
 }
 
-/// The interval between two samples.
+/// The interval between two samples of the shortest range.
 const INTERVAL: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const MINUTES: u32 = 60;
-/// The samples of an hour, and the one before.
-const KEPT: usize = 361;
 
 #[cfg(test)]
 mod tests {
@@ -216,27 +358,49 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_ends_now_and_the_ring_has_an_end() {
+    fn each_range_ends_now_and_each_ring_has_an_end() {
         let metrics = Metrics::new().unwrap();
         let history = History::new();
         metrics
             .sessions_created
             .with_label_values(&["acme"])
             .inc_by(7);
-        let minutes = history.minutes(&metrics);
-        assert_eq!(minutes.len(), 60);
-        assert_eq!(minutes.last().unwrap().sign_ins, 7);
-        assert!(
-            minutes
-                .iter()
-                .rev()
-                .skip(1)
-                .all(|minute| minute.sign_ins == 0)
-        );
-        for number in 0..1000 {
-            history.keep(at(number, number));
+        for (range, steps) in Range::ALL.into_iter().zip([60, 96, 84]) {
+            let found = history.steps(&metrics, range);
+            assert_eq!(found.len(), steps);
+            let (last, others) = found.split_last().unwrap();
+            assert_eq!(last.sign_ins, 7);
+            assert!(others.iter().all(|step| step.sign_ins == 0));
+            let (total, before) = history.totals(&metrics, range);
+            assert_eq!((total.sign_ins, before), (7, None));
         }
-        assert_eq!(history.samples().len(), KEPT);
+        for number in 0..100_000 {
+            history.keep(&at(number * 10, number));
+        }
+        let kept = history.rings().each_ref().map(|ring| ring.samples.len());
+        assert_eq!(kept, [361, 289, 337]);
+    }
+
+    #[test]
+    fn a_coarser_ring_reaches_further_back() {
+        let history = History::new();
+        // One request a second, for two days.
+        for number in 0..17_280 {
+            history.keep(&at(number * 10, number * 10));
+        }
+        let rings = history.rings();
+        let now = Duration::from_secs(172_790);
+        let back = |range: Range, hours: u64| {
+            let time = now - Duration::from_secs(3600 * hours);
+            of(&rings, range).up_to(time).unwrap().at
+        };
+        let apart = |range, hours: u64| {
+            let wanted = now - Duration::from_secs(3600 * hours);
+            wanted.saturating_sub(back(range, hours))
+        };
+        assert!(apart(Range::Hour, 1) <= Duration::from_secs(10));
+        assert!(apart(Range::Day, 24) <= Duration::from_secs(300));
+        assert!(apart(Range::Week, 40) <= Duration::from_secs(1800));
     }
 
     #[test]

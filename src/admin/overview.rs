@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::AdminState;
 use super::health::of_store;
-use super::history::Minute;
+use super::history::{Minute, Range};
 use super::issuers::{self, IssuerRow};
 use super::refusals;
 use super::routing::{self, UpstreamRow};
@@ -103,7 +103,7 @@ pub async fn look(state: &AdminState) -> Overview {
     let mut refusals = metrics::refusals(metrics);
     refusals.retain(|(_, count)| *count > 0);
     refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let minutes = state.history.minutes(metrics);
+    let minutes = state.history.steps(metrics, Range::Hour);
     let mut complaints = complaints(state).await;
     complaints.extend(of_refusals(&minutes));
     complaints.sort_by_key(|complaint| complaint.severity);

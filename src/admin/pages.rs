@@ -62,6 +62,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
             get(edit::blank).post(edit::create),
         )
         .route("/dashboard/external/try", post(edit::try_out))
+        .route("/dashboard/external/discover", post(edit::discover))
         .nest("/dashboard/external/issuer/{name}", of_issuer)
         .route("/dashboard/users", get(users::list))
         .route("/dashboard/users/{id}", get(users::show))
@@ -78,6 +79,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/keys/rotate", post(keys::rotate))
         .route("/dashboard/keys/{kid}/revoke", post(keys::revoke))
         .route("/dashboard/routes", get(routes::show))
+        .route("/dashboard/routes/explain", post(routes::explain))
         .route("/dashboard/routes/reload", post(routes::reload))
         .route("/dashboard/refusals", get(refusals::show))
         .route("/dashboard/tokens", get(tokens::show).post(tokens::create))

@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 
 use super::AdminState;
 use super::refusals;
-use crate::route::settings::Access;
+use crate::authorize::ClaimRules;
+use crate::clock::UnixTime;
+use crate::limit::Rate;
+use crate::route::settings::{Access, RouteSettings};
+use crate::route::{Methods, display_name};
 
 /// The response of `GET /admin/api/routes`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,6 +33,26 @@ pub struct RouteRow {
     pub upstream: String,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<String>,
+    /// The host; null for any.
+    pub host: Option<String>,
+    /// The prefix of the path, or the whole path if `exact`.
+    pub path: String,
+    /// Whether the path is the whole path.
+    pub exact: bool,
+    /// The names of the listeners that serve it; empty for all.
+    pub listeners: Vec<String>,
+    /// The methods; empty for those of HTTP itself.
+    pub methods: Vec<String>,
+    /// What the session's claims must say, in words.
+    pub require: Vec<String>,
+    /// Scopes that the session token must have.
+    pub scopes: Vec<String>,
+    /// Origins whose pages may send cookies, in addition to the gateway's own.
+    pub allowed_origins: Vec<String>,
+    /// How often one client may ask, such as `60/1m`; null for any.
+    pub rate_per_client: Option<String>,
+    /// How often one user may ask; null for any.
+    pub rate_per_user: Option<String>,
 }
 
 /// A group of servers that serve the same content.
@@ -47,6 +71,17 @@ pub struct ServerRow {
     pub server: String,
     /// How many of its addresses take requests. None: it fails, or its name is not resolved.
     pub healthy_addresses: u64,
+    /// How it failed a request the last time; null if it never did.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// A failed request.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LastFailure {
+    /// How: `connect`, `connect_timeout`, `tls`, `timeout`, `protocol`, `cut_off` or `status`.
+    pub kind: &'static str,
+    /// When.
+    pub at: UnixTime,
 }
 
 /// List the routes and the upstreams with the health of their servers.
@@ -67,34 +102,72 @@ pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
     })
 }
 
-/// The routes, by name.
+/// The routes of the configuration in force, in the order of the file.
 pub fn routes(state: &AdminState) -> Vec<RouteRow> {
-    let snapshot = state.snapshot.load();
-    let mut routes = snapshot.proxy.routes.routes();
-    routes.sort_by(|one, other| one.name.cmp(&other.name));
-    let row = |route: &crate::route::Route| RouteRow {
-        name: route.name.to_string(),
-        auth: match route.access {
-            Access::Required => "required",
-            Access::Optional => "optional",
-            Access::None => "none",
-        },
-        upstream: route.upstream.name().to_string(),
-        step_up: route.step_up.as_deref().map(str::to_owned),
-    };
-    routes.into_iter().map(|route| row(route)).collect()
+    let view = state.live_config.view();
+    view.config.routes.iter().map(RouteRow::of).collect()
+}
+
+impl RouteRow {
+    fn of(route: &RouteSettings) -> Self {
+        let rate = |rate: Rate| (!rate.is_off()).then(|| rate.to_string());
+        let rules = ClaimRules::new(&route.require);
+        let methods = match route.any_method {
+            true => vec!["any".to_owned()],
+            false if route.methods.is_empty() => Vec::new(),
+            false => {
+                let methods = Methods::new(&route.methods).to_string();
+                methods.split(", ").map(str::to_owned).collect()
+            }
+        };
+        Self {
+            name: display_name(route),
+            auth: match route.auth {
+                Access::Required => "required",
+                Access::Optional => "optional",
+                Access::None => "none",
+            },
+            upstream: route.upstream.clone(),
+            step_up: route.step_up.clone(),
+            host: route.host.as_ref().map(ToString::to_string),
+            path: route.path.to_string(),
+            exact: route.exact,
+            listeners: route.listeners.clone(),
+            methods,
+            require: rules.described(),
+            scopes: route.scopes.clone(),
+            allowed_origins: route
+                .allowed_origins
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            rate_per_client: rate(route.rate_per_client),
+            rate_per_user: rate(route.rate_per_user),
+        }
+    }
 }
 
 /// The upstreams, by name.
 pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
     let snapshot = state.snapshot.load();
-    let server = |(server, healthy): (&str, u64)| ServerRow {
-        server: server.to_owned(),
-        healthy_addresses: healthy,
-    };
-    let row = |upstream: &std::sync::Arc<crate::upstream::Upstream>| UpstreamRow {
-        name: upstream.name().to_string(),
-        servers: upstream.healthy().into_iter().map(server).collect(),
+    let now = UnixTime::now();
+    let row = |upstream: &std::sync::Arc<crate::upstream::Upstream>| {
+        let failures = upstream.last_failures();
+        let server = |(server, healthy): (&str, u64)| ServerRow {
+            server: server.to_owned(),
+            healthy_addresses: healthy,
+            last_failure: failures
+                .iter()
+                .find(|(failed, _, _)| *failed == server)
+                .map(|(_, failure, ago)| LastFailure {
+                    kind: failure.label(),
+                    at: now.minus(*ago),
+                }),
+        };
+        UpstreamRow {
+            name: upstream.name().to_string(),
+            servers: upstream.healthy().into_iter().map(server).collect(),
+        }
     };
     snapshot.proxy.upstreams().map(row).collect()
 }

@@ -141,10 +141,12 @@ pub async fn explain(state: &AdminState, text: &str) -> Explanation {
 async fn stand(state: &AdminState, token: &str, explanation: Explanation) -> Explanation {
     match state.exchange().standing(token, UnixTime::now()).await {
         Ok(None) => explanation,
-        Ok(Some(Standing { user, session })) => {
+        Ok(Some(Standing { user, session, .. })) => {
             let user = user.map(|code| {
                 let hint = match code {
                     "user_blocked" => "an operator has blocked this user",
+                    "access_blocked" => "an access list keeps this user out",
+                    "access_not_listed" => "only users on an access list may sign in",
                     _ => {
                         "the issuer's `provisioning` is `existing_only`, and there is no such user"
                     }

@@ -1,5 +1,7 @@
 //! Rules about claims, as a route's `require` has them.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -36,6 +38,39 @@ pub enum Scalar {
     Bool(bool),
     Integer(i64),
     Text(String),
+}
+
+impl fmt::Display for ClaimRule {
+    /// In words, after the name of the claim.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rule = match self {
+            Self::Equals(value) => return write!(f, "is {value}"),
+            Self::Set(rule) => rule,
+        };
+        let parts = [
+            ("has one of", &rule.any_of),
+            ("has all of", &rule.all_of),
+            ("has none of", &rule.none_of),
+        ];
+        let mut joint = "";
+        for (words, values) in parts {
+            let Some(values) = values else { continue };
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            write!(f, "{joint}{words} {}", values.join(", "))?;
+            joint = " and ";
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::error::Unspecified;
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::html::{escape, page, policy};
+use super::html::{NOBODY, escape, page, policy};
 use super::return_to::ReturnTo;
 use super::settings::{AUDIENCE, COOKIE};
 use crate::clock::UnixTime;
@@ -58,7 +58,13 @@ impl Issuer {
             .route("/login", get(login_page).post(login))
             .route("/logout", post(logout))
             .route("/token", get(token))
+            .route("/sent", get(sent))
             .with_state(Arc::new(self))
+    }
+
+    /// Where a login returns to, whether it is written as a path or as the gateway writes it.
+    fn return_to(&self, text: &str) -> ReturnTo {
+        ReturnTo::parse(text.strip_prefix(&self.app).unwrap_or(text))
     }
 
     fn token(&self, person: &Person, fault: Option<Fault>) -> Result<String, Unspecified> {
@@ -145,22 +151,23 @@ async fn jwks(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
 #[derive(Debug, Default, Deserialize)]
 struct LoginPage {
     #[serde(default)]
-    return_to: ReturnTo,
+    return_to: String,
 }
 
 async fn login_page(
     State(issuer): State<Arc<Issuer>>,
     Query(LoginPage { return_to }): Query<LoginPage>,
 ) -> Response {
-    let return_to = escape(return_to.as_str());
+    let return_to = escape(issuer.return_to(&return_to).as_str());
     let mut body = format!(
-        "<p>This is the demo's issuer. It does not ask for a password.</p>\n\
-         <form method=\"post\" action=\"/login\">\n\
+        "<div class=\"narrow\">\n<h1>Log in</h1>\n\
+         <p>This is the demo's issuer. It does not ask for a password.</p>\n\
+         <form method=\"post\" action=\"/login\" class=\"card\">\n\
          <input type=\"hidden\" name=\"return_to\" value=\"{return_to}\">\n\
          <label>User name <input name=\"user\" required maxlength=\"{MAX_NAME}\"></label>\n\
          <label>Email <input name=\"email\" type=\"email\" maxlength=\"{MAX_NAME}\"></label>\n\
          <label><input name=\"email_verified\" type=\"checkbox\" checked> The email is \
-         verified</label>\n<button>Log in</button>\n</form>\n<h2>Sample users</h2>\n"
+         verified</label>\n<button>Log in</button>\n</form>\n<h2>Or as one of these</h2>\n"
     );
     for (user, verified) in SAMPLES {
         let (check, says) = if verified {
@@ -176,10 +183,11 @@ async fn login_page(
              <input type=\"hidden\" name=\"return_to\" value=\"{return_to}\">\
              <input type=\"hidden\" name=\"user\" value=\"{user}\">\
              <input type=\"hidden\" name=\"email\" value=\"{user}@example.com\">{check}\
-             <button id=\"{user}\">{user}, email {says}</button></form>\n"
+             <button id=\"{user}\" class=\"other\">{user}, email {says}</button></form>\n"
         ));
     }
-    let policy = policy(&format!("'self' {}", issuer.app));
+    body.push_str("</div>");
+    let policy = policy(&format!("'self' {}", issuer.app), NOBODY, NOBODY);
     let fields = [(header::CONTENT_SECURITY_POLICY, policy)];
     (fields, Html(page("Log in", &body))).into_response()
 }
@@ -187,7 +195,7 @@ async fn login_page(
 #[derive(Debug, Deserialize)]
 struct Login {
     #[serde(default)]
-    return_to: ReturnTo,
+    return_to: String,
     #[serde(flatten)]
     person: Person,
 }
@@ -202,7 +210,8 @@ async fn login(State(issuer): State<Arc<Issuer>>, Form(login): Form<Login>) -> R
     }
     match issuer.token(&login.person, None) {
         Ok(token) => {
-            let to = format!("{}{}", issuer.app, login.return_to.as_str());
+            let path = issuer.return_to(&login.return_to);
+            let to = format!("{}{}", issuer.app, path.as_str());
             redirect(to, Issuer::cookie(token, LIFE))
         }
         Err(Unspecified) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -216,6 +225,32 @@ async fn logout(State(issuer): State<Arc<Issuer>>) -> Response {
 fn redirect(to: String, cookie: [(HeaderName, String); 1]) -> Response {
     let location = AppendHeaders([(header::LOCATION, to)]);
     (StatusCode::SEE_OTHER, AppendHeaders(cookie), location).into_response()
+}
+
+/// What a browser sends to this host, which is the gateway's, too: cookies ignore ports. The
+/// application shows it next to what it received itself.
+async fn sent(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Response {
+    let mut lines = String::new();
+    for name in [
+        header::COOKIE,
+        header::AUTHORIZATION,
+        header::USER_AGENT,
+        header::ACCEPT_LANGUAGE,
+    ] {
+        for value in headers.get_all(&name) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            lines.push_str(&format!("{name}: {value}\n"));
+        }
+    }
+    let body = format!("<pre>{}</pre>", escape(lines.trim_end()));
+    let fields = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            policy(NOBODY, NOBODY, &issuer.app),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (fields, Html(page("What the browser sends", &body))).into_response()
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,5 @@
 //! Where a login returns to.
 
-use serde::{Deserialize, Deserializer};
-
 /// An absolute path of the application, with or without a query; never another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReturnTo(String);
@@ -23,18 +21,6 @@ impl ReturnTo {
     /// The path.
     pub(super) fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl Default for ReturnTo {
-    fn default() -> Self {
-        Self("/".to_owned())
-    }
-}
-
-impl<'de> Deserialize<'de> for ReturnTo {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Self::parse(&String::deserialize(from)?))
     }
 }
 

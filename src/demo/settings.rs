@@ -49,6 +49,7 @@ routes:
   - path: /private
     auth: required
     upstream: app
+    login_url: http://{issuer}/login
 store:
   path: {store}
 admin:

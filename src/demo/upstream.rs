@@ -4,27 +4,27 @@
 //! interpretation of them.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::html::{escape, page, policy};
+use super::Places;
+use super::html::{NOBODY, escape, page, policy};
 use super::received::Received;
 
 /// An upstream, not yet serving.
 pub(super) struct Upstream {
-    issuer: SocketAddr,
+    places: Places,
     last: watch::Sender<Option<Received>>,
 }
 
 impl Upstream {
-    /// An upstream whose pages link to the login page of `issuer`.
-    pub(super) fn new(issuer: SocketAddr) -> Self {
+    /// An upstream whose pages link to the issuer's login page and to the dashboard.
+    pub(super) fn new(places: Places) -> Self {
         Self {
-            issuer,
+            places,
             last: watch::Sender::new(None),
         }
     }
@@ -37,10 +37,10 @@ impl Upstream {
     /// Serves one request a connection, until the task is dropped.
     pub(super) async fn serve(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let (issuer, last) = (self.issuer, self.last.clone());
+            let (places, last) = (self.places, self.last.clone());
             tokio::spawn(tokio::time::timeout(TIMEOUT, async move {
                 // A peer that went away, or sent no request, is owed no answer.
-                let _ = answer(stream, issuer, &last).await;
+                let _ = answer(stream, &places, &last).await;
             }));
         }
     }
@@ -48,7 +48,7 @@ impl Upstream {
 
 async fn answer(
     mut stream: TcpStream,
-    issuer: SocketAddr,
+    places: &Places,
     last: &watch::Sender<Option<Received>>,
 ) -> io::Result<()> {
     let received = Received::new(read_request(&mut stream).await?);
@@ -57,8 +57,9 @@ async fn answer(
         .header("accept")
         .is_some_and(|accept| accept.contains("text/html"));
     let response = if wants_html {
-        let html = show(&received, issuer);
-        let policy = policy(&format!("'self' http://{issuer}"));
+        let html = show(&received, places);
+        let issuer = format!("http://{}", places.issuer);
+        let policy = policy(&format!("'self' {issuer}"), &issuer, NOBODY);
         format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\
              Content-Security-Policy: {policy}\r\nCache-Control: no-store\r\n\
@@ -114,36 +115,55 @@ fn is_whole(bytes: &[u8]) -> bool {
     bytes.len() - head >= length.unwrap_or(0usize)
 }
 
-fn show(received: &Received, issuer: SocketAddr) -> String {
+fn show(received: &Received, places: &Places) -> String {
+    let Places { admin, issuer, .. } = places;
     let request = escape(&received.text());
-    let Some(claims) = received.session_claims() else {
-        return page(
+    let claims = received.session_claims();
+    let (title, says, action) = match &claims {
+        None => (
             "Not signed in",
-            &format!(
-                "<p>This page is the upstream behind the gateway. The request arrived without a \
-                 session token.</p>\n\
-                 <p><a id=\"login\" href=\"http://{issuer}/login?return_to=/private\">Log in</a> \
-                 at the demo's issuer, or try <a href=\"/private\">/private</a>, which is \
-                     refused.</p>\n\
-                 <h2>What reached the upstream</h2>\n<pre id=\"request\">{request}</pre>"
+            "<p>This page is the application behind the gateway. The request arrived without a \
+             session token.</p>"
+                .to_owned(),
+            format!(
+                "<p><a id=\"login\" class=\"button\" \
+                 href=\"http://{issuer}/login?return_to=/private\">Log in</a> at the demo's issuer, \
+                 or open <a href=\"/private\">/private</a>, which leads there.</p>"
             ),
-        );
-    };
-    let path = escape(received.path());
-    let claims = escape(&format!("{claims:#}"));
-    page(
-        "Signed in",
-        &format!(
-            "<p>This page is the upstream behind the gateway; the request was for \
-             <code>{path}</code>. The gateway removed the issuer's cookie and added a session \
-             token.</p>\n\
-             <h2>Claims of the session token</h2>\n<pre id=\"claims\">{claims}</pre>\n\
-             <p>Decoded for display only; an application must verify the signature first.</p>\n\
-             <h2>What reached the upstream</h2>\n<pre id=\"request\">{request}</pre>\n\
-             <form method=\"post\" action=\"http://{issuer}/logout\">\
-             <button id=\"logout\">Log out at the issuer</button></form>"
         ),
-    )
+        Some(_) => (
+            "Signed in",
+            format!(
+                "<p>This page is the application behind the gateway; the request was for \
+                 <code>{}</code>. The gateway removed the issuer's cookie and added a session \
+                 token.</p>",
+                escape(received.path())
+            ),
+            format!(
+                "<form method=\"post\" action=\"http://{issuer}/logout\">\
+                 <button id=\"logout\" class=\"other\">Log out at the issuer</button></form>"
+            ),
+        ),
+    };
+    let claims = claims.map_or(String::new(), |claims| {
+        format!(
+            "<section class=\"card\"><h2>Claims of the session token</h2>\
+             <pre id=\"claims\">{}</pre><p class=\"quiet\">Decoded for display only; an \
+             application must verify the signature first.</p></section>",
+            escape(&format!("{claims:#}"))
+        )
+    });
+    let body = format!(
+        "<nav class=\"bar\" aria-label=\"Demo\"><strong>Vestibule demo</strong>\
+         <a href=\"/\">/</a> <a href=\"/private\">/private</a> \
+         <a href=\"http://{admin}/dashboard\">Dashboard</a></nav>\
+         <h1>{title}</h1>{says}{action}\
+         <div class=\"pair\"><section class=\"card\"><h2>You sent</h2>\
+         <iframe src=\"http://{issuer}/sent\" title=\"What the browser sends\"></iframe></section>\
+         <section class=\"card\"><h2>The application received</h2>\
+         <pre id=\"request\">{request}</pre></section></div>{claims}"
+    );
+    page(title, &body)
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -151,10 +171,17 @@ const MAX_REQUEST: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
     use super::*;
 
-    const ISSUER: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+    const PLACES: Places = Places {
+        gateway: HERE,
+        admin: HERE,
+        issuer: HERE,
+        upstream: HERE,
+    };
 
     #[test]
     fn a_request_is_whole_with_its_body() {
@@ -173,15 +200,15 @@ mod tests {
     #[test]
     fn a_page_shows_the_request_as_text() {
         let received = Received::new("GET /<script> HTTP/1.1\r\nX: <img src=x>\r\n\r\n");
-        let html = show(&received, ISSUER);
+        let html = show(&received, &PLACES);
         assert!(html.contains("Not signed in"));
         assert!(html.contains("X: &lt;img src=x&gt;"));
-        assert!(!html.contains("<script>") && !html.contains("<img"));
+        assert!(!html.contains("<script>") && !html.contains("<img src=x>"));
     }
 
     #[test]
     fn a_session_token_makes_the_page_signed_in() {
         let received = Received::new("GET / HTTP/1.1\r\nAuthorization: Bearer e30.e30.x\r\n\r\n");
-        assert!(show(&received, ISSUER).contains("Signed in"));
+        assert!(show(&received, &PLACES).contains("Signed in"));
     }
 }

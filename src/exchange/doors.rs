@@ -87,7 +87,7 @@ async fn a_look_at_a_token_sees_a_block_and_an_end_and_nothing_else() {
     let gateway = TestExchange::new();
     let look = async |token: &str| {
         let found = gateway.here.standing(token, UnixTime::now()).await.unwrap();
-        found.map(|Standing { user, session }| (user, session))
+        found.map(|Standing { user, session, .. }| (user, session))
     };
     let token = gateway.token("alice", "1");
     assert_eq!(look(&token).await, Some((None, None)), "nobody yet");

@@ -1,6 +1,7 @@
 //! What stands against a token that its text does not say: its user, and the session of its login.
 
 use super::Exchange;
+use crate::claims::KnownClaims;
 use crate::clock::UnixTime;
 use crate::issuer::Provisioning;
 use crate::jwt::{Refusal, Unverified};
@@ -8,12 +9,14 @@ use crate::store::{RevocationReason, StoreError};
 
 /// What the store knows of a token's user and session, in the words of refusals; `None`: nothing stands
 /// against it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Against the user.
     pub user: Option<&'static str>,
     /// Against the session.
     pub session: Option<&'static str>,
+    /// What its session would know of its claims.
+    pub claims: KnownClaims,
 }
 
 impl Exchange {
@@ -54,9 +57,13 @@ impl Exchange {
             None if session.expires_at <= now => Some("session_ended"),
             None => None,
         });
+        let policy = &self.settings.policy;
+        let barred = policy.access.check(&verified).err();
+        let claims = verified.claims().as_map();
         Ok(Some(Standing {
-            user,
+            user: barred.map(|rejection| rejection.reason).or(user),
             session: ended,
+            claims: policy.claims.keep(claims, policy.claims_size),
         }))
     }
 }

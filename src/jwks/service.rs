@@ -102,6 +102,23 @@ impl JwksService {
         Ok(keys)
     }
 
+    /// Fetches once by these settings, keeps nothing, and says what went wrong.
+    ///
+    /// # Errors
+    ///
+    /// There is no way to fetch.
+    pub async fn probe(
+        &self,
+        settings: KeySettings,
+    ) -> Result<Result<(), FetchError>, SourceError> {
+        let keys = IssuerKeys::new(settings);
+        let source = configured::source(&keys, &keys.wanted_kids(), &self.clients)?;
+        Ok(match source {
+            Some(source) => source.fetch(Basis::Nothing).await.map(drop),
+            None => Ok(()),
+        })
+    }
+
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,14 +1,14 @@
 //! Leaves out servers that fail, as seen by the requests that they get.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::Address;
 use super::settings::Ejection;
+use super::{Address, Failure};
 
 /// The recent record of each server. Times are durations since any one moment.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ struct Record {
     ejections_in_a_row: AtomicU32,
     /// Milliseconds; 0 if it was never ejected or has responded since.
     ejected_until: AtomicU64,
+    /// How it failed the last time, and when.
+    last_failure: Mutex<Option<(Failure, Duration)>>,
 }
 
 impl Ejections {
@@ -67,6 +69,25 @@ impl Ejections {
         }
         record.ejections_in_a_row.store(0, Relaxed);
         record.ejected_until.swap(0, Relaxed) != 0
+    }
+
+    /// Keeps how a server failed.
+    pub(super) fn note(&self, server: &Address, failure: Failure, now: Duration) {
+        if let Some(record) = self.records.load().get(server) {
+            let mut last = record
+                .last_failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *last = Some((failure, now));
+        }
+    }
+
+    /// How a server failed the last time, and when.
+    pub(super) fn last_failure(&self, server: &Address) -> Option<(Failure, Duration)> {
+        let records = self.records.load();
+        let record = records.get(server)?;
+        let last = record.last_failure.lock();
+        *last.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A server failed; true when that leaves it out.

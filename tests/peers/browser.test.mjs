@@ -32,8 +32,10 @@ test('a person logs in by a cookie that no script sees', async () => {
     if (message.text().includes('Content Security Policy')) violations.push(message.text());
   });
 
-  const refused = await page.goto(`${app}/private`);
-  assert.equal(refused.status(), 401);
+  // A browser is led to the login page; whatever does not ask for a page is refused.
+  await page.goto(`${app}/private`);
+  assert.equal(await page.title(), 'Log in');
+  assert.equal((await fetch(`${app}/private`)).status, 401);
 
   const landing = await page.goto(app);
   assert.equal(landing.status(), 200);
@@ -59,14 +61,16 @@ test('a person logs in by a cookie that no script sees', async () => {
   const request = await page.textContent('#request');
   assert.ok(!request.includes(external.value), 'the external token reached the upstream');
   assert.doesNotMatch(request, /demo_token/);
+  const sent = page.frameLocator('iframe').locator('pre');
+  assert.ok((await sent.textContent()).includes(`demo_token=${external.value}`), 'what was sent is shown next to it');
+  assert.match(await page.getAttribute('nav a:has-text("Dashboard")', 'href'), /\/dashboard$/);
 
   // The same person again: a new token, a new session, the same user.
   await page.click('#logout');
   await page.waitForURL(`${app}/`);
   assert.equal(await page.title(), 'Not signed in');
-  assert.equal((await page.goto(`${app}/private`)).status(), 401);
-  await page.goto(app);
-  await page.click('#login');
+  await page.goto(`${app}/private`);
+  assert.equal(await page.title(), 'Log in');
   await page.fill('input[name=user]:visible', 'ada <b>');
   await page.click('form:has(input[name=user]:visible) button');
   await page.waitForURL(`${app}/private`);

@@ -18,8 +18,8 @@ const violations = [];
 
 // Every page, with what is on it only after the walk.
 const PAGES = [
-  '', '/external', '/external/new', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
-  '/external/issuer/initech/edit', '/refusals', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
+  '', '?range=7d', '/external', '/external/new', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
+  '/external/issuer/initech/edit', '/refusals', '/access', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
 ];
 
 before(async () => {
@@ -67,7 +67,12 @@ test('an issuer is added, tested, turned on; its user is found and the session r
   await page.click('nav >> text=External authentication');
   await page.click('text=Add an issuer');
   await page.fill('#name', 'initech');
-  await page.fill('#iss', initech.iss);
+  // Looked up while it is typed; what the document says instead is taken over by a button.
+  await page.locator('#iss').pressSequentially(`${initech.iss}/`);
+  await page.click(`button:has-text("Use ${initech.iss}")`);
+  await page.waitForSelector('#discovery:has-text("Found")');
+  assert.equal(await page.inputValue('#iss'), initech.iss);
+  assert.equal(await page.inputValue('#name'), 'initech');
   await page.check('text=At an address');
   // Refused first: what was typed is kept, and the field that is wrong is led to.
   await page.fill('#jwks_url', 'http://keys.example/jwks.json');
@@ -174,6 +179,18 @@ test('a request id leads from the error page to the reason', async () => {
   await page.keyboard.press('Enter');
   await page.waitForSelector('h2:text-is("Token expired")');
   await axeFindsNothing('a refusal');
+});
+
+test('routes say which of them gets a request, and why it is refused', async () => {
+  await page.goto(`${gateway.admin}/dashboard/routes`);
+  await page.fill('#url', '/private?a=b');
+  await page.click('summary:has-text("With a token")');
+  await page.fill('#token', await token('ida', { life: -90 }));
+  await page.click('button:text-is("Explain")');
+  await page.waitForSelector('#answer:focus');
+  assert.equal(await verdict(), 'refused');
+  assert.match(await page.textContent('#answer'), /on the route \/ to the upstream app.*expired/s);
+  await axeFindsNothing('an explained request');
 });
 
 test('on a phone the menu is a button that says where one is', async () => {

@@ -7,7 +7,12 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 export async function startIssuer(alg = 'ES256') {
   const { privateKey, publicKey } = await generateKeyPair(alg);
   const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg, kid: 'one' }] });
-  const server = createServer((_, response) => {
+  const server = createServer((request, response) => {
+    if (request.url === '/.well-known/openid-configuration') {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ issuer: iss, jwks_uri: `${iss}/jwks.json` }));
+      return;
+    }
     response.setHeader('content-type', 'application/jwk-set+json');
     response.end(jwks);
   }).listen(0, '127.0.0.1');

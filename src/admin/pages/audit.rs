@@ -48,8 +48,15 @@ impl Page {
 }
 
 impl Row {
-    fn has_details(&self) -> bool {
-        !self.record.detail.is_empty() || self.person.is_some()
+    /// What else is known of it.
+    fn details(&self) -> Vec<(&String, &Value)> {
+        let details = self.record.detail.iter();
+        details.filter(|(key, _)| *key != audit::FROM).collect()
+    }
+
+    /// The address that the operator came from.
+    fn source(&self) -> Option<&str> {
+        self.record.detail.get(audit::FROM)?.as_str()
     }
 }
 

@@ -1,36 +1,91 @@
-//! Pictures of the last hour, in an SVG of 600 by 100 units.
+//! Pictures of what was counted over a time, in an SVG of 600 by 100 units.
 
-/// One bar a minute.
+use crate::admin::history::{Minute, Range};
+use crate::clock::UnixTime;
+
+/// One bar a step, of parts that stand on each other.
 pub(super) struct Bars {
-    /// Left edge, top edge and height of each that is more than nothing.
-    pub(super) bars: Vec<(usize, f64, f64)>,
+    /// Those that are more than nothing.
+    pub(super) bars: Vec<Bar>,
+    /// The width of each.
+    pub(super) width: f64,
     /// The highest value.
     pub(super) most: u64,
-    /// That of the running minute.
+    /// That of the running step.
     pub(super) latest: u64,
     /// The sum of all values.
     pub(super) total: u64,
 }
 
+/// One bar.
+pub(super) struct Bar {
+    /// Its left edge.
+    pub(super) x: f64,
+    /// Class, top edge and height of each part.
+    pub(super) parts: Vec<(&'static str, f64, f64)>,
+    /// Time and values, in words.
+    pub(super) title: String,
+}
+
+/// A part of all bars: its class and name, and its value in a step.
+pub(super) type Part = (&'static str, &'static str, fn(&Minute) -> u64);
+
 impl Bars {
-    pub(super) fn new(values: impl Iterator<Item = u64>) -> Self {
-        let values: Vec<u64> = values.collect();
-        let most = values.iter().copied().max().unwrap_or(0);
-        let bar = |(number, value): (usize, &u64)| {
-            let height = (*value as f64 / most as f64 * HEIGHT).max(LEAST);
-            (number * STEP, round(HEIGHT - height), round(height))
+    /// Of steps up to `now`.
+    pub(super) fn new(steps: &[Minute], range: Range, now: UnixTime, parts: &[Part]) -> Self {
+        let sum = |step: &Minute| parts.iter().map(|(_, _, value)| value(step)).sum::<u64>();
+        let most = steps.iter().map(sum).max().unwrap_or(0);
+        let step = WIDTH / steps.len().max(1) as f64;
+        let bar = |(number, minute): (usize, &Minute)| {
+            let mut top = HEIGHT;
+            let mut drawn = Vec::new();
+            let mut said = Vec::new();
+            for (class, name, value) in parts {
+                let value = value(minute);
+                if value == 0 {
+                    continue;
+                }
+                let height = (value as f64 / most as f64 * HEIGHT).max(LEAST);
+                top = (top - height).max(0.0);
+                drawn.push((*class, round(top), round(height)));
+                said.push(match parts.len() {
+                    1 => value.to_string(),
+                    _ => format!("{value} {name}"),
+                });
+            }
+            Bar {
+                x: round(number as f64 * step),
+                parts: drawn,
+                title: format!(
+                    "{}: {}",
+                    time(steps.len() - number, range, now),
+                    said.join(", ")
+                ),
+            }
         };
+        let shown = steps
+            .iter()
+            .enumerate()
+            .filter(|(_, minute)| sum(minute) > 0);
         Self {
-            bars: values
-                .iter()
-                .enumerate()
-                .filter(|(_, value)| **value > 0)
-                .map(bar)
-                .collect(),
+            bars: shown.map(bar).collect(),
+            width: round(step * 0.8),
             most,
-            latest: values.last().copied().unwrap_or(0),
-            total: values.iter().sum(),
+            latest: steps.last().map_or(0, sum),
+            total: steps.iter().map(sum).sum(),
         }
+    }
+}
+
+/// When the step began that many steps ago.
+fn time(steps: usize, range: Range, now: UnixTime) -> String {
+    let ago = range.step() * u32::try_from(steps).unwrap_or(u32::MAX);
+    let at = now.minus(ago).rfc3339();
+    let (date, time) = at.split_once('T').unwrap_or(("", ""));
+    let minutes = time.get(..5).unwrap_or(time);
+    match range {
+        Range::Hour | Range::Day => format!("{minutes} UTC"),
+        Range::Week => format!("{date} {minutes} UTC"),
     }
 }
 
@@ -76,7 +131,11 @@ fn path(values: &[Option<f64>], most: f64) -> String {
             continue;
         };
         let y = round(HEIGHT - value / most * (HEIGHT - LEAST));
-        let (left, right) = (number * STEP, (number + 1) * STEP);
+        let step = WIDTH / values.len() as f64;
+        let (left, right) = (
+            round(number as f64 * step),
+            round((number + 1) as f64 * step),
+        );
         let command = if drawing { 'L' } else { 'M' };
         // A minute is as wide as its bar, so that one alone is to be seen.
         data.push_str(&format!("{command}{left} {y}L{right} {y}"));
@@ -102,9 +161,8 @@ fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
+const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 100.0;
-/// From one minute to the next.
-const STEP: usize = 10;
 /// What is not nothing is to be seen.
 const LEAST: f64 = 2.0;
 
@@ -112,21 +170,51 @@ const LEAST: f64 = 2.0;
 mod tests {
     use super::*;
 
+    fn step(requests: u64, server_errors: u64) -> Minute {
+        Minute {
+            requests,
+            server_errors,
+            ..Minute::default()
+        }
+    }
+
     #[test]
-    fn bars_reach_from_the_bottom_to_their_height() {
-        let bars = Bars::new([0, 1, 4, 2].into_iter());
-        assert_eq!(
-            bars.bars,
-            [(10, 75.0, 25.0), (20, 0.0, 100.0), (30, 50.0, 50.0)]
-        );
+    fn bars_stand_on_each_other_and_say_their_time() {
+        let steps = [step(0, 0), step(1, 0), step(4, 1), step(2, 0)];
+        let parts: [Part; 2] = [
+            ("good", "answered", |step| {
+                step.requests - step.server_errors
+            }),
+            ("bad", "failed", |step| step.server_errors),
+        ];
+        let now = UnixTime(1_800_000_000);
+        let bars = Bars::new(&steps, Range::Hour, now, &parts);
         assert_eq!((bars.most, bars.latest, bars.total), (4, 2, 7));
-        assert!(Bars::new([0, 0].into_iter()).bars.is_empty());
+        let drawn: Vec<_> = bars
+            .bars
+            .iter()
+            .map(|bar| (bar.x, bar.parts.clone()))
+            .collect();
+        assert_eq!(
+            drawn,
+            [
+                (150.0, vec![("good", 75.0, 25.0)]),
+                (300.0, vec![("good", 25.0, 75.0), ("bad", 0.0, 25.0)]),
+                (450.0, vec![("good", 50.0, 50.0)]),
+            ]
+        );
+        assert_eq!(bars.bars[1].title, "07:58 UTC: 3 answered, 1 failed");
+        assert!(
+            Bars::new(&[step(0, 0)], Range::Week, now, &parts)
+                .bars
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_line_has_gaps_and_says_its_scale() {
         let line = Line::new([vec![Some(0.002), None, Some(0.001)], vec![None; 3]]);
-        assert_eq!(line.paths, ["M0 2L10 2M20 51L30 51", ""]);
+        assert_eq!(line.paths, ["M0 2L200 2M400 51L600 51", ""]);
         assert_eq!(line.most, "2.0 ms");
         assert_eq!(line.latest, ["1.0 ms".to_owned(), "–".to_owned()]);
     }

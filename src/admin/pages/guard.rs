@@ -72,6 +72,7 @@ pub(super) async fn only_visitors(
             if let Err(fault) = dashboard_user.operator.check(&AccessRequest::by(&request)) {
                 return fault.into_response();
             }
+            dashboard_user.operator = dashboard_user.operator.at(&request);
             request
                 .extensions_mut()
                 .insert::<Operator>(dashboard_user.operator.clone());

@@ -1,17 +1,22 @@
-//! Overview: what is degraded first, then the last hour, then what was counted since the start.
+//! Overview: what is degraded first, then what was counted over a time, in figures and pictures.
+
+use std::cmp::Ordering;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
+use serde::Deserialize;
 
-use super::chart::{Bars, Line};
+use super::chart::{Bars, Line, Part};
 use super::external::state_of_keys;
 use super::{Frame, OVERVIEW, ahead, page};
 use crate::admin::AdminState;
 use crate::admin::browser::DashboardUser;
-use crate::admin::history::Minute;
+use crate::admin::history::{Minute, Range};
 use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::overview::{self, Complaint, Overview, Severity};
+use crate::admin::reason::explained;
+use crate::clock::UnixTime;
 
 #[derive(Template)]
 #[template(path = "dashboard/overview.html")]
@@ -19,6 +24,10 @@ struct Page {
     frame: Frame,
     now: Overview,
     issuers: Vec<IssuerRow>,
+    range: Range,
+    steps: Vec<Minute>,
+    /// Of the range, and of the same time before.
+    totals: (Minute, Option<Minute>),
 }
 
 impl Page {
@@ -48,6 +57,10 @@ impl Page {
             .map_or_else(|| "–".to_owned(), percent)
     }
 
+    fn title(&self, reason: &str) -> String {
+        explained(reason).title
+    }
+
     fn refused(&self) -> u64 {
         self.now.refusals.iter().map(|refusal| refusal.count).sum()
     }
@@ -57,35 +70,126 @@ impl Page {
         (count * 100).checked_div(self.refused()).unwrap_or(0)
     }
 
-    fn bars(&self, value: fn(&Minute) -> u64) -> Bars {
-        Bars::new(self.now.minutes.iter().map(value))
-    }
-
     fn sign_ins(&self) -> Bars {
-        self.bars(|minute| minute.sign_ins)
+        self.bars(&[("part", "sign-ins", |step| step.sign_ins)])
     }
 
     fn requests(&self) -> Bars {
-        self.bars(|minute| minute.requests)
+        self.bars(&[
+            ("part", "answered", |step| {
+                step.requests
+                    .saturating_sub(step.client_errors + step.server_errors)
+            }),
+            ("warn", "with 4xx", |step| step.client_errors),
+            ("bad", "with 5xx", |step| step.server_errors),
+        ])
+    }
+
+    fn bars(&self, parts: &[Part]) -> Bars {
+        Bars::new(&self.steps, self.range, UnixTime::now(), parts)
     }
 
     fn latency(&self) -> Line {
-        let minutes = &self.now.minutes;
         Line::new([
-            minutes.iter().map(|minute| minute.median).collect(),
-            minutes.iter().map(|minute| minute.p95).collect(),
+            self.steps.iter().map(|step| step.median).collect(),
+            self.steps.iter().map(|step| step.p95).collect(),
         ])
     }
+
+    fn ranges(&self) -> [Range; 3] {
+        Range::ALL
+    }
+
+    /// The time that the pictures show, in words.
+    fn period(&self) -> &'static str {
+        match self.range {
+            Range::Hour => "in the last hour",
+            Range::Day => "in the last 24 hours",
+            Range::Week => "in the last 7 days",
+        }
+    }
+
+    /// Where the pictures begin.
+    fn start(&self) -> &'static str {
+        match self.range {
+            Range::Hour => "an hour ago",
+            Range::Day => "24 hours ago",
+            Range::Week => "7 days ago",
+        }
+    }
+
+    fn step(&self) -> &'static str {
+        match self.range {
+            Range::Hour => "minute",
+            Range::Day => "15 minutes",
+            Range::Week => "2 hours",
+        }
+    }
+
+    /// What was counted in the time, with what it is compared to the time before.
+    fn figures(&self) -> Vec<(&'static str, u64, Option<String>)> {
+        let (now, before) = &self.totals;
+        let values: [(&'static str, fn(&Minute) -> u64); 4] = [
+            ("Requests", |step| step.requests),
+            ("Refused", |step| step.refusals),
+            ("Server errors", |step| step.server_errors),
+            ("Sign-ins", |step| step.sign_ins),
+        ];
+        let figure = |(title, value): (&'static str, fn(&Minute) -> u64)| {
+            let trend = before
+                .as_ref()
+                .and_then(|before| trend(value(now), value(before)));
+            (title, value(now), trend)
+        };
+        values.map(figure).to_vec()
+    }
+}
+
+/// How a count compares to an earlier one; nothing without one to compare to.
+fn trend(now: u64, before: u64) -> Option<String> {
+    let change = now
+        .abs_diff(before)
+        .saturating_mul(100)
+        .checked_div(before)?;
+    Some(match now.cmp(&before) {
+        Ordering::Equal => "as before".to_owned(),
+        Ordering::Greater => format!("▲ {change} %"),
+        Ordering::Less => format!("▼ {change} %"),
+    })
+}
+
+/// Which time the pictures show.
+#[derive(Default, Deserialize)]
+pub(super) struct Shown {
+    #[serde(default)]
+    range: Range,
 }
 
 /// `GET /dashboard`.
 pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
+    Query(Shown { range }): Query<Shown>,
 ) -> Response {
     page(&Page {
         frame: Frame::new(OVERVIEW, "Overview", dashboard_user),
         now: overview::look(&state).await,
         issuers: issuers::rows(&state),
+        range,
+        steps: state.history.steps(&state.metrics, range),
+        totals: state.history.totals(&state.metrics, range),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trend_needs_something_to_compare_with() {
+        assert_eq!(trend(5, 0), None);
+        assert_eq!(trend(5, 5).as_deref(), Some("as before"));
+        assert_eq!(trend(15, 10).as_deref(), Some("▲ 50 %"));
+        assert_eq!(trend(0, 10).as_deref(), Some("▼ 100 %"));
+    }
 }

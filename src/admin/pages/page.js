@@ -5,7 +5,24 @@ document.addEventListener('submit', (event) => {
 });
 
 // After a form was refused or a token tested: there.
-document.querySelector('#problems, #result')?.focus();
+document.querySelector('#problems, #result, #answer')?.focus();
+
+// What is typed as an issuer is looked up once the typing pauses.
+const discovery = document.querySelector('[data-discovers]');
+const discovered = discovery && document.getElementById(discovery.dataset.discovers);
+let pause;
+discovered?.addEventListener('input', () => {
+  clearTimeout(pause);
+  if (!URL.canParse(discovered.value)) return;
+  pause = setTimeout(async () => {
+    const asked = discovered.value;
+    const body = new URLSearchParams(new FormData(discovered.form));
+    const answer = await fetch('/dashboard/external/discover', { method: 'POST', body }).catch(() => null);
+    if (!answer?.ok || answer.redirected || discovered.value !== asked) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    discovery.replaceChildren(...page.getElementById(discovery.id)?.childNodes ?? []);
+  }, 600);
+});
 
 // What is live is looked at again, unless somebody is at work in it or looks elsewhere.
 const live = document.querySelector('[data-live]');

@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::admin::AdminState;
+use crate::claims::ProfileField;
 use crate::store::{CredentialFormat, User, is_workload};
 
 /// How a user is shown.
@@ -28,6 +29,14 @@ impl Person {
                 .find(move |held| held.format == format)
         };
         let email = credential(CredentialFormat::Email).and_then(|held| held.email.clone());
+        let profile = |field| user.profile.get(field).map(str::to_owned);
+        let profiled = || {
+            let full = [ProfileField::FirstName, ProfileField::LastName].map(profile);
+            let full = full.into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let full = Some(full).filter(|name| !name.is_empty());
+            full.or_else(|| profile(ProfileField::Alias))
+                .or_else(|| profile(ProfileField::Username))
+        };
         let named = || {
             user.metadata
                 .get("name")
@@ -38,7 +47,7 @@ impl Person {
             let held = credential(CredentialFormat::ExternalUser)?;
             Some(held.public_identifier.clone())
         };
-        let name = email.or_else(named).or_else(sub);
+        let name = email.or_else(profiled).or_else(named).or_else(sub);
         Self {
             id: user.id,
             name: name.unwrap_or_else(|| short(&user.id)),

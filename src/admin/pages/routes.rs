@@ -6,12 +6,15 @@ use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::{Frame, ROUTES, Sent, ago, done, moment, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
+use crate::admin::route_explain::{self, Question, RouteAnswer};
 use crate::admin::routing::{self, RouteRow, UpstreamRow};
 use crate::admin::{AdminState, config};
+use crate::jwt::Verdict;
 use crate::live_config::Attempt;
 
 #[derive(Template)]
@@ -19,11 +22,73 @@ use crate::live_config::Attempt;
 struct Page {
     frame: Frame,
     routes: Vec<RouteRow>,
+    /// Those that a question may name.
+    listeners: Vec<String>,
     upstreams: Vec<UpstreamRow>,
     /// The configuration's file.
     file: Option<String>,
     last: Option<Arc<Attempt>>,
     needs_restart: Vec<&'static str>,
+    /// What was asked about a request, and the answer.
+    asked: Asked,
+    answer: Option<Result<RouteAnswer, String>>,
+}
+
+/// A question about a request.
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    method: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    listener: String,
+}
+
+impl Page {
+    fn new(
+        state: &AdminState,
+        dashboard_user: DashboardUser,
+        asked: Asked,
+        answer: Option<Result<RouteAnswer, String>>,
+    ) -> Self {
+        let file = state.live_config.file();
+        Self {
+            frame: Frame::new(ROUTES, "Routes and upstreams", dashboard_user),
+            routes: routing::routes(state),
+            listeners: route_explain::forwarding(state),
+            upstreams: routing::upstreams(state),
+            file: file.map(|file| file.display().to_string()),
+            last: state.live_config.last_attempt(),
+            needs_restart: state.live_config.view().needs_restart.clone(),
+            asked,
+            answer,
+        }
+    }
+
+    fn methods(&self) -> [&'static str; 7] {
+        ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+    }
+
+    fn tone_of(&self, verdict: &Verdict) -> &'static str {
+        match verdict {
+            Verdict::Pass => "good",
+            Verdict::Fail => "bad",
+            Verdict::Skipped => "quiet",
+        }
+    }
+
+    fn word(&self, verdict: &Verdict) -> &'static str {
+        match verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Skipped => "skipped",
+        }
+    }
 }
 
 /// `GET /dashboard/routes`.
@@ -31,15 +96,30 @@ pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
 ) -> Response {
-    let file = state.live_config.file();
-    page(&Page {
-        frame: Frame::new(ROUTES, "Routes and upstreams", dashboard_user),
-        routes: routing::routes(&state),
-        upstreams: routing::upstreams(&state),
-        file: file.map(|file| file.display().to_string()),
-        last: state.live_config.last_attempt(),
-        needs_restart: state.live_config.view().needs_restart.clone(),
-    })
+    page(&Page::new(&state, dashboard_user, Asked::default(), None))
+}
+
+/// `POST /dashboard/routes/explain`. A token is in bodies only, never in an address.
+pub(super) async fn explain(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Form(asked): Form<Asked>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(&asked.csrf)?;
+    let question = Question {
+        method: asked.method.clone(),
+        url: asked.url.clone(),
+        token: Some(asked.token.clone()).filter(|token| !token.trim().is_empty()),
+        listener: Some(asked.listener.clone()).filter(|name| !name.is_empty()),
+    };
+    let answer = route_explain::answer(&state, &question).await;
+    let answer = answer.map_err(|fault| fault.message);
+    Ok(page(&Page::new(
+        &state,
+        dashboard_user,
+        asked,
+        Some(answer),
+    )))
 }
 
 /// `POST /dashboard/routes/reload`. What came of it is on the page.

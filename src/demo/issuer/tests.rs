@@ -24,10 +24,10 @@ fn ask(target: &str) -> Request<Body> {
     Request::get(target).body(Body::empty()).unwrap()
 }
 
-fn submit(form: &'static str) -> Request<Body> {
+fn submit(form: impl Into<Body>) -> Request<Body> {
     Request::post("/login")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Body::from(form))
+        .body(form.into())
         .unwrap()
 }
 
@@ -70,6 +70,27 @@ async fn a_login_sets_an_http_only_cookie_and_returns_to_the_application() {
 async fn a_login_returns_to_no_other_host() {
     let (response, _) = call(issuer(), submit("user=ada&return_to=%2F%2Fevil.example")).await;
     assert_eq!(field(&response, header::LOCATION), format!("{APP}/"));
+}
+
+/// As the gateway writes it for a browser without a session; a port that only begins alike is another
+/// host.
+#[tokio::test]
+async fn a_login_returns_to_the_address_that_the_gateway_names() {
+    for (address, expected) in [
+        (format!("{APP}/private?a=b"), "/private?a=b"),
+        (format!("{APP}1/x"), "/"),
+    ] {
+        let address = address
+            .replace('/', "%2F")
+            .replace(':', "%3A")
+            .replace('?', "%3F");
+        let form = format!("user=ada&return_to={address}");
+        let (response, _) = call(issuer(), submit(form)).await;
+        assert_eq!(
+            field(&response, header::LOCATION),
+            format!("{APP}{expected}")
+        );
+    }
 }
 
 #[tokio::test]

@@ -176,6 +176,58 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
 }
 
 #[tokio::test]
+async fn all_that_is_missing_is_said_at_once() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let blank = [("keys_from", "address"), ("provisioning", "auto")];
+    let refused = pages.submit(NEW, NEW, &blank).await;
+    assert_eq!(refused.status(), 422);
+    for part in [
+        "a name is required",
+        "the <code>iss</code> is required",
+        "the address of the keys is required",
+    ] {
+        assert!(refused.contains(part), "{part}: {}", refused.text());
+    }
+}
+
+/// What the provider writes is offered in place of what was typed, and taken over by a button.
+#[tokio::test]
+async fn a_discovery_document_is_looked_up_and_its_iss_is_offered() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let initech = TestIssuer::discoverable(Key::p256("initech-1")).await;
+    let at = "/dashboard/external/discover";
+    let typed = format!("{}/", initech.iss);
+    let other = pages.submit(NEW, at, &[("iss", &typed)]).await;
+    assert_eq!(other.status(), 200, "{}", other.text());
+    assert!(
+        other.contains(&format!("Use {}<", initech.iss)),
+        "{}",
+        other.text()
+    );
+    let used = [
+        ("iss", typed.as_str()),
+        ("name", "initech"),
+        ("use_iss", &initech.iss),
+    ];
+    let taken = pages.submit(NEW, at, &used).await;
+    for part in [
+        format!("value=\"{}\"", initech.iss),
+        "value=\"initech\"".to_owned(),
+        "Found: the discovery document".to_owned(),
+    ] {
+        assert!(taken.contains(&part), "{part}: {}", taken.text());
+    }
+    let none = pages.submit(NEW, at, &[("iss", "not an address")]).await;
+    assert!(
+        !none.contains("Found:") && !none.contains("use_iss"),
+        "{}",
+        none.text()
+    );
+}
+
+#[tokio::test]
 async fn a_token_is_tested_against_what_is_typed() {
     let site = TestGateway::start().await;
     let pages = Pages::of(&site.gateway);

@@ -120,6 +120,7 @@ async fn the_audit_is_filtered_and_exported() {
     assert_eq!(lines.lines().count(), 1, "{lines}");
     let record: serde_json::Value = serde_json::from_str(&lines).unwrap();
     assert_eq!(record["action"], "issuer.refresh");
+    assert_eq!(record["detail"]["from"], "127.0.0.1");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use super::preset::{PRESETS, Preset};
 use super::to_issuer;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
+use crate::admin::discovery::{self, Discovery};
 use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
 use crate::admin::{AdminState, issuers, token_test};
@@ -36,6 +37,8 @@ struct Page {
     version: String,
     problems: Problems,
     result: Option<TestResult>,
+    /// What the issuer's discovery document says.
+    discovery: Option<Discovery>,
 }
 
 /// What is wrong with what was typed.
@@ -78,7 +81,9 @@ pub(in crate::admin::pages) async fn create(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
+    let missing = form.missing();
     let made = match form.document() {
+        _ if !missing.is_empty() => Err(missing.into()),
         Ok(settings) => issuers::create_issuer(&state, &dashboard_user.operator, settings).await,
         Err(objections) => Err(objections.into()),
     };
@@ -147,6 +152,25 @@ pub(in crate::admin::pages) async fn try_change(
     tested(&state, dashboard_user, Some(name), &fields).await
 }
 
+/// `POST /dashboard/external/discover`: what the document at the typed `iss` says, and, by a button,
+/// the `iss` that it names in place of the typed one.
+pub(in crate::admin::pages) async fn discover(
+    State(state): State<AdminState>,
+    dashboard_user: DashboardUser,
+    Form(mut fields): Form<Vec<(String, String)>>,
+) -> Result<Response, ApiError> {
+    dashboard_user.check(value(&fields, "csrf"))?;
+    let offered = value(&fields, "use_iss").to_owned();
+    if !offered.is_empty() {
+        fields.retain(|(name, _)| name != "iss");
+        fields.push(("iss".to_owned(), offered));
+    }
+    let mut shown = Page::new(dashboard_user, IssuerForm::sent(&fields), None);
+    let found = discovery::look_up(&state, value(&fields, "iss")).await;
+    shown.discovery = Some(found);
+    Ok(page(&shown))
+}
+
 async fn tested(
     state: &AdminState,
     dashboard_user: DashboardUser,
@@ -188,6 +212,7 @@ impl Page {
             version: String::new(),
             problems: Problems::default(),
             result: None,
+            discovery: None,
         }
     }
 

@@ -37,6 +37,26 @@ impl IssuerForm {
         form
     }
 
+    /// What an issuer cannot do without and is not typed yet: all of it at once.
+    pub(super) fn missing(&self) -> Vec<Diagnostic> {
+        let is_empty = |name: &str| self.text(name).trim().is_empty();
+        let mut missing = Vec::new();
+        if is_empty("name") {
+            missing.push(Diagnostic::error("name", "a name is required"));
+        }
+        let others = self.others().unwrap_or_default();
+        if self.preset().is_none() && is_empty("iss") && !others.contains_key("iss") {
+            missing.push(Diagnostic::error("iss", "the `iss` is required"));
+        }
+        if self.has(KEYS_FROM, ADDRESS) && is_empty(JWKS_URL) {
+            missing.push(Diagnostic::error(
+                JWKS_URL,
+                "the address of the keys is required",
+            ));
+        }
+        missing
+    }
+
     /// What a browser sent. Inputs that do not belong to this form are ignored.
     pub(super) fn sent(fields: &[(String, String)]) -> Self {
         let mut form = Self::default();

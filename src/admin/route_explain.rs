@@ -1,0 +1,323 @@
+//! Which route a request is on, and whether a token passes there: by the code that decides about
+//! requests. Nothing is forwarded, created, continued or counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::header::HOST;
+use pingora::http::RequestHeader;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::AdminState;
+use super::api_error::ApiError;
+use super::body::Body;
+use super::reason::explained;
+use super::refusals;
+use super::token_test;
+use crate::clock::UnixTime;
+use crate::exchange::Standing;
+use crate::jwt::{self, Step, Verdict};
+use crate::listener::Listener;
+use crate::proxy::inspect::{self, Inspected};
+use crate::rejection::{Code, Rejection};
+use crate::route::settings::Access;
+use crate::route::{Route, RouteMiss};
+
+/// A request that might be made. The token is never logged and never kept.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The method, such as `GET`.
+    pub method: String,
+    /// The address, such as `https://app.example.com/private`, or a path alone, which is taken to be
+    /// at the gateway's `public_url`.
+    pub url: String,
+    /// An external token, as in `Authorization: Bearer`; null or omitted for none.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// The name of the listener at which it would arrive; null or omitted for the first that serves
+    /// it.
+    #[serde(default)]
+    pub listener: Option<String>,
+}
+
+/// Where the request would go, and whether it would pass.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RouteAnswer {
+    /// Whether it would pass.
+    pub passes: bool,
+    /// The listener that the answer is about; null if none proxies requests.
+    pub listener: Option<String>,
+    /// The name of its route; null if there is none, or the gateway itself answers.
+    pub route: Option<String>,
+    /// The upstream that the route leads to.
+    pub upstream: Option<String>,
+    /// The path that the upstream would see.
+    pub upstream_path: Option<String>,
+    /// The checks, in the order in which the proxy performs them.
+    pub steps: Vec<Step>,
+    /// What else is asked that this question does not say.
+    pub in_addition: Vec<String>,
+}
+
+/// Say which route a request is on and whether a token passes there.
+#[utoipa::path(
+    post,
+    path = "/admin/api/routes/explain",
+    operation_id = "explainRoute",
+    tag = "routes",
+    request_body = Question,
+    responses(
+        (status = 200, description = "The route and every check.", body = RouteAnswer),
+        refusals::Change, refusals::BadRequest, refusals::Invalid,
+    ),
+)]
+pub async fn explain(
+    State(state): State<AdminState>,
+    Body(question): Body<Question>,
+) -> Result<Json<RouteAnswer>, ApiError> {
+    answer(&state, &question).await.map(Json)
+}
+
+/// Answers the question.
+///
+/// # Errors
+///
+/// 400 for what no client could send.
+pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnswer, ApiError> {
+    let request = request(state, question)?;
+    let snapshot = state.snapshot.load_full();
+    let proxy = &snapshot.proxy;
+    let listeners = listeners(state, question)?;
+    let mut answer = RouteAnswer {
+        passes: false,
+        listener: listeners.first().cloned(),
+        route: None,
+        upstream: None,
+        upstream_path: None,
+        steps: Vec::new(),
+        in_addition: Vec::new(),
+    };
+    let inspected = match inspect::inspect(&request, &proxy.limits) {
+        Ok(inspected) => inspected,
+        Err(error) => {
+            answer.refused("request", error.into(), None);
+            return Ok(answer);
+        }
+    };
+    answer.passed("request", None);
+    if proxy.reserves(&inspected.path) {
+        answer.passed(
+            "route",
+            Some("The gateway itself answers under `api_prefix`."),
+        );
+        answer.passes = true;
+        return Ok(answer);
+    }
+    let find_at = |listener: &str| {
+        let Inspected { host, path, .. } = &inspected;
+        proxy.routes.find_at(listener, host, path, &request.method)
+    };
+    let serving = listeners.iter().find(|listener| find_at(listener).is_ok());
+    if let Some(serving) = serving {
+        answer.listener = Some(serving.clone());
+    }
+    let found = find_at(answer.listener.as_deref().unwrap_or_default());
+    let route = match found {
+        Ok(route) => Arc::clone(route),
+        Err(miss) => {
+            answer.refused("route", miss.into(), Some(sentence(&miss)));
+            return Ok(answer);
+        }
+    };
+    answer.on(&route, &inspected);
+    match (route.access, question.token.as_deref()) {
+        (Access::None, _) => answer.passed("access", Some("Nobody is asked who they are.")),
+        (_, Some(token)) => answer.token(state, &route, token).await,
+        (Access::Optional, None) => {
+            answer.passed(
+                "access",
+                Some("Without a credential the request passes as nobody."),
+            );
+        }
+        (Access::Required, None) => {
+            let missing = Rejection::new(Code::TokenMissing, "token_missing");
+            answer.refused("access", missing, None);
+        }
+    }
+    answer.in_addition(&route, &request.method);
+    if question.listener.is_none()
+        && let Some(other) = listeners.iter().find(|other| find_at(other).is_err())
+        && let Some(serving) = serving
+    {
+        answer.in_addition.push(format!(
+            "that it arrives at the listener `{serving}`: at `{other}` it is refused"
+        ));
+    }
+    let failed = |step: &Step| step.verdict == Verdict::Fail;
+    answer.passes = !answer.steps.iter().any(failed);
+    Ok(answer)
+}
+
+impl RouteAnswer {
+    fn passed(&mut self, name: &'static str, hint: Option<&str>) {
+        self.steps.push(Step {
+            name,
+            verdict: Verdict::Pass,
+            code: None,
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    fn refused(&mut self, name: &'static str, rejection: Rejection, hint: Option<String>) {
+        let advice = explained(rejection.reason).advice.to_owned();
+        self.steps.push(Step {
+            name,
+            verdict: Verdict::Fail,
+            code: Some(rejection.reason),
+            hint: hint.or(Some(advice).filter(|advice| !advice.is_empty())),
+        });
+    }
+
+    fn on(&mut self, route: &Route, inspected: &Inspected<'_>) {
+        self.passed("route", None);
+        self.route = Some(route.name.to_string());
+        self.upstream = Some(route.upstream.name().to_string());
+        let path = route.rewritten(&inspected.path);
+        self.upstream_path = Some(path.unwrap_or_else(|| inspected.path.as_str().to_owned()));
+    }
+
+    async fn token(&mut self, state: &AdminState, route: &Route, token: &str) {
+        let explanation = token_test::explain(state, token).await;
+        if !explanation.valid {
+            let failed = |step: &Step| step.verdict == Verdict::Fail;
+            self.steps
+                .extend(explanation.steps.into_iter().find(failed));
+            return;
+        }
+        self.passed("token", None);
+        let token = jwt::pasted(token).token;
+        let standing = state.exchange().standing(&token, UnixTime::now()).await;
+        match standing {
+            Ok(Some(standing)) => self.session(route, &standing),
+            // The keys changed between the two, or the store does not answer.
+            Ok(None) | Err(_) => {
+                let rejection = Rejection::unavailable("store_unavailable", Duration::ZERO);
+                self.refused("session", rejection, None);
+            }
+        }
+    }
+
+    fn session(&mut self, route: &Route, standing: &Standing) {
+        self.passed(
+            "session",
+            Some("The user may sign in, and the login has not ended."),
+        );
+        if !route.rules.is_empty() {
+            let rules = route.rules.described().join("; ");
+            match route.rules.check(&standing.claims) {
+                Ok(()) => self.passed("claims", Some(&format!("The route requires: {rules}."))),
+                Err(refusal) => {
+                    let hint = format!("The route requires: {rules}. In this token, {refusal}.");
+                    self.refused("claims", refusal.into(), Some(hint));
+                }
+            }
+        }
+        if !route.scopes.is_empty() {
+            let said = format!(
+                "The route asks for {}, which every session has until a client narrows its token.",
+                route.scopes.join(", ")
+            );
+            self.passed("scopes", Some(&said));
+        }
+    }
+
+    fn in_addition(&mut self, route: &Route, method: &Method) {
+        if let Some(scope) = &route.step_up {
+            self.in_addition
+                .push(format!("an elevated token for the scope {scope}"));
+        }
+        if route.access != Access::None && !method.is_safe() {
+            self.in_addition.push(
+                "from a browser that sends the token in a cookie, an allowed origin".to_owned(),
+            );
+        }
+        if route.client_rate.is_some() || route.user_rate.is_some() {
+            self.in_addition
+                .push("no more requests than the route's rates allow".to_owned());
+        }
+    }
+}
+
+/// The names of the listeners that forward requests, in the order of the configuration.
+pub fn forwarding(state: &AdminState) -> Vec<String> {
+    let view = state.live_config.view();
+    let forwarding = view.config.listeners.iter();
+    let forwarding = forwarding.filter(|listener| !listener.redirect_to_https);
+    forwarding.map(Listener::name).collect()
+}
+
+/// The names of the listeners that the question may be about.
+fn listeners(state: &AdminState, question: &Question) -> Result<Vec<String>, ApiError> {
+    let named = question.listener.as_deref().map(str::trim);
+    let Some(named) = named.filter(|name| !name.is_empty()) else {
+        return Ok(forwarding(state));
+    };
+    let view = state.live_config.view();
+    let mut all = view.config.listeners.iter();
+    match all.find(|listener| listener.name() == named) {
+        None => Err(ApiError::bad_request(
+            "no listener of the configuration has this name",
+        )),
+        Some(listener) if listener.redirect_to_https => Err(ApiError::bad_request(
+            "this listener redirects every request to `https` and forwards none",
+        )),
+        Some(listener) => Ok(vec![listener.name()]),
+    }
+}
+
+/// The request as a client would send it, byte for byte.
+fn request(state: &AdminState, question: &Question) -> Result<RequestHeader, ApiError> {
+    let method = question.method.trim().to_ascii_uppercase();
+    let method = Method::from_bytes(method.as_bytes())
+        .map_err(|_| ApiError::bad_request("the method is not one of HTTP"))?;
+    let url = question.url.trim();
+    // Browsers keep it to themselves.
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let view = state.live_config.view();
+    let public = view.config.public_url.as_str();
+    let (_, public) = public.split_once("://").unwrap_or(("", public));
+    let (host, target) = match url.split_once("://") {
+        None if url.starts_with('/') => (public, url.to_owned()),
+        None => {
+            return Err(ApiError::bad_request(
+                "the address has to start with `https://`, `http://` or `/`",
+            ));
+        }
+        Some((_, rest)) => match rest
+            .find(['/', '?'])
+            .and_then(|at| rest.split_at_checked(at))
+        {
+            None => (rest, "/".to_owned()),
+            Some((host, query)) if query.starts_with('?') => (host, format!("/{query}")),
+            Some((host, target)) => (host, target.to_owned()),
+        },
+    };
+    let invalid = |_| ApiError::bad_request("the address cannot be sent in a request");
+    let mut request = RequestHeader::build(method, target.as_bytes(), Some(1)).map_err(invalid)?;
+    request.insert_header(HOST, host).map_err(invalid)?;
+    Ok(request)
+}
+
+fn sentence(miss: &RouteMiss) -> String {
+    let advice = explained(Rejection::from(*miss).reason).advice;
+    let mut text = miss.to_string();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{text}. {advice}").trim_end().to_owned()
+}
