@@ -29,7 +29,7 @@ mod twins;
 use token_sources::Place;
 pub use token_sources::{
     DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE,
-    SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources, TokenSourcesError,
+    SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
 };
 
 impl TokenSources {

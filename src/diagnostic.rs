@@ -111,6 +111,22 @@ impl Diagnostic {
     }
 }
 
+/// A message with advice, for an error of a type that is read from a text, which can only be a text.
+pub fn with_hint(message: &str, hint: &str) -> String {
+    format!("{message}{HINT}{hint}")
+}
+
+/// The message and the advice of such a text.
+pub fn split_hint(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(HINT) {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (text, None),
+    }
+}
+
+/// What stands between the two.
+const HINT: &str = "\nhint: ";
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Position { line, column }) = self.position {

@@ -1,4 +1,8 @@
-//! How servers read field names.
+//! How servers read field names, and which of them the configuration may use for what.
+
+mod configured;
+
+pub use configured::{EditableField, FieldName, FieldNameError, TokenField};
 
 /// The bytes that field names are compared by. Servers that map fields to environment variables
 /// (CGI and its heirs) turn every byte but letters and digits into `_`, so all of these are one.

@@ -14,8 +14,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::claims::ProfileField;
+use crate::field_name::TokenField;
 use crate::secret::Secret;
 
+mod cookie_name;
 mod error;
 pub mod jwks;
 mod keys;
@@ -25,6 +27,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use cookie_name::{CookieName, CookieNameError};
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
 pub use keys::KeySettings;
@@ -65,7 +68,7 @@ pub struct IssuerSettings {
     /// Required claims in addition to `iss`, `sub` and `exp`.
     pub required_claims: Vec<RequiredClaim>,
     /// The cookie that contains its token.
-    pub cookie_name: Option<String>,
+    pub cookie_name: Option<CookieName>,
     /// The format of that cookie.
     pub cookie_format: CookieFormat,
     /// Where browsers log out at the provider (OpenID Connect RP-Initiated Logout 1.0).
@@ -80,7 +83,7 @@ pub struct IssuerSettings {
     /// ending.
     pub strip_cookies: Vec<String>,
     /// A header field with its bare token, in addition to `Authorization`.
-    pub header: Option<String>,
+    pub header: Option<TokenField>,
     /// Whether its tokens may be in `Authorization`.
     pub authorization: AuthorizationField,
     /// Accepted `typ`s of its tokens, in lower case and without `application/`. A token without

@@ -35,7 +35,7 @@ mod view;
 
 pub use methods::Methods;
 
-use header_operations::{FieldError, PreparedOperations};
+use header_operations::PreparedOperations;
 use loose::Looseness;
 use protection::Protection;
 use rates::Rates;
@@ -254,8 +254,8 @@ impl RouteTable {
                         upstream.and_then(|upstream| upstream.stream_idle_timeout)
                     }),
                 },
-                request_headers: PreparedOperations::new(&settings.request_headers)?,
-                response_headers: PreparedOperations::new(&settings.response_headers)?,
+                request_headers: PreparedOperations::new(&settings.request_headers),
+                response_headers: PreparedOperations::new(&settings.response_headers),
                 edits_refusals: settings.response_headers_on_refusals,
                 challenge: settings.challenge.clone(),
                 login: settings.login_url.as_ref().or(config.login_url).cloned(),
@@ -419,9 +419,6 @@ pub enum RouteTableError {
     /// Claim rules that a request without a session would pass by.
     #[error("the route `{0}` has rules (`require`, `scopes`), so it requires `auth: required`")]
     RulesWithoutSession(String),
-    /// A header field that cannot be sent.
-    #[error(transparent)]
-    Field(#[from] FieldError),
     /// Two routes match the same requests.
     #[error("the routes `{0}` and `{1}` match the same requests")]
     Ambiguous(Arc<str>, Arc<str>),

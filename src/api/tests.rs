@@ -21,7 +21,7 @@ async fn each_route_stands_in_the_document_and_the_other_way_round() {
     let gateway = TestExchange::new();
     let state = ApiState {
         exchange: Arc::clone(&gateway.here),
-        settings: Arc::new(config.api().unwrap()),
+        settings: Arc::new(config.api()),
         limits: Arc::new(ApiLimits::new(&config.limits.rates)),
         nonces: Arc::new(Nonces::new(&[1; 32])),
     };

@@ -8,7 +8,7 @@ use crate::api::oauth::Clients;
 use crate::api::settings::SdkView;
 use crate::canonical::AllowedOrigin;
 use crate::claims::ClaimPaths;
-use crate::credential::{TokenSourceSettings, TokenSources, TokenSourcesError};
+use crate::credential::{TokenSourceSettings, TokenSources};
 use crate::exchange;
 use crate::identity::{AccessLists, Policy};
 use crate::issuer::IssuerSettings;
@@ -130,22 +130,20 @@ impl Config {
     }
 
     /// Everything that the endpoints read.
-    ///
-    /// # Errors
-    ///
-    /// Tokens cannot be where the issuers have them.
-    pub fn api(&self) -> Result<ApiSettings, TokenSourcesError> {
+    pub fn api(&self) -> ApiSettings {
         let issuer = self.sdk_issuer();
         let sdk = SdkView {
             has_issuer: issuer.is_some(),
-            cookie_name: issuer.and_then(|issuer| issuer.cookie_name.clone()),
+            cookie_name: issuer
+                .and_then(|issuer| issuer.cookie_name.as_ref())
+                .map(ToString::to_string),
             sets_cookie: self.sdk.cookie.is_on(),
             cookie_domain: self.sdk.cookie.domain().map(str::to_owned),
         };
         let routes = self.routes.iter();
         let login_pages = routes.filter_map(|route| route.login_url.as_ref());
-        Ok(ApiSettings {
-            token_sources: TokenSources::new(&self.token_sources())?,
+        ApiSettings {
+            token_sources: TokenSources::new(&self.token_sources()),
             sdk,
             clients: Clients::new(&self.clients),
             self_service: self.sdk.self_service.clone(),
@@ -160,7 +158,7 @@ impl Config {
                 .filter_map(|login| Url::parse(&login.returning_to("", None)).ok())
                 .map(|url| url.origin().ascii_serialization())
                 .collect(),
-        })
+        }
     }
 
     /// Which requests go where.

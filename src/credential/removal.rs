@@ -78,7 +78,7 @@ mod tests {
             ],
         }))
         .unwrap();
-        let sources = TokenSources::new(&config.token_sources()).unwrap();
+        let sources = TokenSources::new(&config.token_sources());
         let removed = |cookies: &'static str| {
             let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookies))]);
             let fields = sources.removal(&headers).into_iter();

@@ -67,24 +67,18 @@ pub struct TokenSources {
 
 impl TokenSources {
     /// From the configuration. Several issuers may share a header field or a cookie.
-    pub fn new(settings: &TokenSourceSettings<'_>) -> Result<Self, TokenSourcesError> {
+    pub fn new(settings: &TokenSourceSettings<'_>) -> Self {
         let (mut headers, mut cookies) = (Vec::new(), Vec::new());
         let (mut further_cookies, mut cookie_prefixes) = (Vec::new(), Vec::new());
         for issuer in settings.issuers {
             let owner: Arc<str> = issuer.name.as_str().into();
-            if let Some(text) = &issuer.header {
-                let name = HeaderName::from_bytes(text.as_bytes())
-                    .ok()
-                    .filter(|name| !RESERVED_FIELDS.contains(&name.as_str()))
-                    .ok_or_else(|| TokenSourcesError::Header(text.clone()))?;
+            if let Some(field) = &issuer.header {
+                let name = field.name().clone();
                 add_owner(&mut headers, name, Arc::clone(&owner), issuer);
             }
             if let Some(text) = &issuer.cookie_name {
-                if SESSION_COOKIES.contains(&text.as_str()) {
-                    return Err(TokenSourcesError::ReservedCookie(text.clone()));
-                }
                 let format = issuer.cookie_format;
-                let name = text.as_str().into();
+                let name = Box::from(&**text);
                 add_owner(&mut cookies, CookiePlace { name, format }, owner, issuer);
                 if format == CookieFormat::Clerk {
                     cookie_prefixes.push(clerk::prefix(text).into());
@@ -102,7 +96,7 @@ impl TokenSources {
         let reads = |issuer: &&IssuerSettings| issuer.authorization == AuthorizationField::Read;
         let authorized = settings.issuers.iter().filter(reads);
         let authorized: Vec<Arc<str>> = authorized.map(|it| it.name.as_str().into()).collect();
-        Ok(Self {
+        Self {
             authorized: (authorized.len() < settings.issuers.len()).then_some(authorized),
             headers,
             cookies,
@@ -123,7 +117,7 @@ impl TokenSources {
             cookie_prefixes,
             sdk_cookie: settings.reads_sdk_cookie.then_some(SDK_COOKIE),
             longest_token: usize::try_from(settings.token_size.as_u64()).unwrap_or(usize::MAX),
-        })
+        }
     }
 
     /// Whether `Authorization` may carry anybody's token.
@@ -248,17 +242,6 @@ pub(super) struct CookieScope {
     pub(super) path: Box<str>,
 }
 
-/// Why the places of a configuration cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenSourcesError {
-    /// Not a field name, or one with another meaning.
-    #[error("`{0}` cannot carry a token: it is not a field name, or has another meaning")]
-    Header(String),
-    /// The gateway's own cookie.
-    #[error("`{0}` is the gateway's own session cookie")]
-    ReservedCookie(String),
-}
-
 fn add_owner<N: PartialEq>(
     token_sources: &mut Vec<Place<N>>,
     name: N,
@@ -286,19 +269,6 @@ fn add_owner<N: PartialEq>(
     }
 }
 
-/// Fields that cannot carry an issuer's token, because they would be removed from the request.
-const RESERVED_FIELDS: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "host",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 /// All names of the session cookie, whichever is in use.
 const SESSION_COOKIES: [&str; 3] = [
     SESSION_COOKIE,

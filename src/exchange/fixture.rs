@@ -73,7 +73,7 @@ impl TestExchange {
             there: exchange(&issuers, &store, &policy),
             store,
             gates,
-            token_sources: TokenSources::new(&config.token_sources()).unwrap(),
+            token_sources: TokenSources::new(&config.token_sources()),
             key,
             _dir: dir,
         }

@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use url::Url;
 
+use super::error::IssuerError;
 use super::{
-    Algorithm, AuthorizationField, CookieFormat, JwksSettings, KeyFormat, Provisioning,
+    Algorithm, AuthorizationField, CookieFormat, CookieName, JwksSettings, KeyFormat, Provisioning,
     RequiredClaim, SecretEncoding,
 };
 use crate::claims::ProfileField;
+use crate::diagnostic::with_hint;
+use crate::field_name::{FieldNameError, TokenField};
 use crate::secret::Secret;
 use crate::text_schema::{DurationText, HttpUrlText};
 
@@ -129,7 +132,8 @@ pub(super) struct RawIssuer {
     pub(super) required_claims: Option<RawClaims>,
     /// The cookie that contains its token.
     #[serde(default, alias = "cookieName")]
-    pub(super) cookie_name: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub(super) cookie_name: Option<CookieName>,
     /// The format of that cookie.
     #[serde(default)]
     pub(super) cookie_format: Option<CookieFormat>,
@@ -153,8 +157,9 @@ pub(super) struct RawIssuer {
     #[serde(default)]
     pub(super) strip_cookies: Vec<String>,
     /// A header field with its bare token, in addition to `Authorization`.
-    #[serde(default)]
-    pub(super) header: Option<String>,
+    #[serde(default, deserialize_with = "header")]
+    #[schemars(with = "Option<String>")]
+    pub(super) header: Option<TokenField>,
     /// Whether its tokens may be in `Authorization`: `read` or `ignore`.
     #[serde(default)]
     pub(super) authorization: AuthorizationField,
@@ -350,6 +355,22 @@ fn with_aliases(schema: &mut Schema) {
             properties.insert(theirs.to_owned(), property);
         }
     }
+}
+
+/// Any field but the one that is always looked at.
+fn header<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TokenField>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let field: TokenField = text.parse().map_err(|error| match error {
+        FieldNameError::Form => de::Error::custom(IssuerError::BadHeader),
+        error => de::Error::custom(error),
+    })?;
+    if field.is("authorization") {
+        let message = "bearer tokens in `Authorization` are always read";
+        return Err(de::Error::custom(with_hint(message, "remove this key")));
+    }
+    Ok(Some(field))
 }
 
 fn default_leeway() -> Duration {

@@ -119,17 +119,6 @@ impl TryFrom<RawIssuer> for IssuerSettings {
 
 impl RawIssuer {
     fn check_names(&self) -> Result<(), IssuerError> {
-        if let Some(header) = &self.header
-            && http::HeaderName::from_bytes(header.as_bytes()).is_err()
-        {
-            return Err(IssuerError::BadHeader);
-        }
-        // A cookie's name has the grammar of a field name (RFC 6265 section 4.1.1).
-        if let Some(cookie) = &self.cookie_name
-            && http::HeaderName::from_bytes(cookie.as_bytes()).is_err()
-        {
-            return Err(IssuerError::BadCookieName);
-        }
         if let Some(url) = &self.end_session_endpoint
             && !(matches!(url.scheme(), "http" | "https") && url.username().is_empty())
         {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::api::{self, ApiState};
 use crate::config::Config;
-use crate::credential::TokenSourcesError;
 use crate::exchange::Exchange;
 use crate::jwks::SourceError;
 use crate::jwt::{Issuers, IssuersError};
@@ -23,12 +22,6 @@ pub enum BuildError {
     /// Routes, upstreams, header rules.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-}
-
-impl From<TokenSourcesError> for BuildError {
-    fn from(error: TokenSourcesError) -> Self {
-        Self::Snapshot(error.into())
-    }
 }
 
 /// What stays the same under every configuration.
@@ -67,7 +60,7 @@ pub fn snapshot(
 ) -> Result<Snapshot, BuildError> {
     let state = ApiState {
         exchange: Arc::clone(&exchange),
-        settings: Arc::new(config.api()?),
+        settings: Arc::new(config.api()),
         limits: Arc::clone(&lasting.api.limits),
         nonces: Arc::clone(&lasting.api.nonces),
     };
@@ -86,7 +79,6 @@ pub fn snapshot(
 /// As for [`issuers`] and [`snapshot`].
 pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
     issuers(config, None)?;
-    config.api()?;
     ProxySettings::succeeding(&config.proxy(), metrics, None)?;
     Ok(())
 }

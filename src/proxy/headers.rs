@@ -26,7 +26,7 @@ use crate::credential::cookie::{self, Remaining};
 use crate::credential::{TokenSources, bearer, supabase};
 use crate::exchange::Forward;
 use crate::field_name::{FieldNames, Lengths};
-use crate::route::header_operations::{Field, FieldError};
+use crate::route::header_operations::Field;
 use crate::route::settings::RouteSettings;
 use crate::stepup::ELEVATED_FIELD;
 
@@ -52,19 +52,8 @@ pub struct Rewrite {
 
 impl Rewrite {
     /// Takes the settings from the configuration.
-    pub fn new(
-        forward: &Forward,
-        routes: &[RouteSettings],
-        token_sources: &TokenSources,
-    ) -> Result<Self, RewriteError> {
-        let invalid_name = || RewriteError::Header(forward.header.clone());
-        let field = HeaderName::from_bytes(forward.header.as_bytes())
-            .ok()
-            .filter(|name| !FRAMING_FIELDS.contains(&name.as_str()))
-            .ok_or_else(invalid_name)?;
-        let scheme = forward.scheme.trim().to_owned();
-        HeaderValue::from_str(&scheme).map_err(|_| RewriteError::Scheme(scheme.clone()))?;
-
+    pub fn new(forward: &Forward, routes: &[RouteSettings], token_sources: &TokenSources) -> Self {
+        let field = forward.header.name().clone();
         let names = token_sources
             .headers()
             .map(HeaderName::as_str)
@@ -76,22 +65,22 @@ impl Rewrite {
         let mut cookies: Vec<Box<[u8]>> = token_sources.cookies().map(Box::from).collect();
         cookies.sort_unstable();
         cookies.dedup();
-        Ok(Self {
+        Self {
             names,
             cookie_lengths: cookies.iter().map(|name| name.len()).collect(),
             cookies,
             chunked: token_sources.chunked_cookies().map(Box::from).collect(),
             cookie_prefixes: token_sources.cookie_prefixes().map(Box::from).collect(),
             field,
-            field_text: forward.header.clone().into(),
-            scheme,
+            field_text: Bytes::copy_from_slice(forward.header.as_str().as_bytes()),
+            scheme: forward.scheme.clone(),
             reads_authorization: token_sources.reads_authorization(),
             identity: forward
                 .identity
                 .iter()
                 .map(|(name, text)| Field::new(name, text))
-                .collect::<Result<_, _>>()?,
-        })
+                .collect(),
+        }
     }
 
     /// The fields that tell upstreams who the user is.
@@ -183,20 +172,6 @@ impl Rewrite {
     }
 }
 
-/// Why the session token cannot be forwarded as configured.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RewriteError {
-    /// Not a field name, or one that frames the message.
-    #[error("`{0}` cannot carry the session token")]
-    Header(String),
-    /// Not text for a field.
-    #[error("`{0}` is not an authentication scheme")]
-    Scheme(String),
-    /// Of a field that tells who the user is.
-    #[error(transparent)]
-    Identity(#[from] FieldError),
-}
-
 /// The fields in which some route tells of a session, so that upstreams believe them.
 pub fn identity_names<'a>(
     forward: &'a Forward,
@@ -205,10 +180,9 @@ pub fn identity_names<'a>(
     let of_routes = routes
         .iter()
         .flat_map(|route| route.request_headers.incoming())
-        .filter(|(_, text)| text.needs_session());
-    of_routes
-        .chain(&forward.identity)
-        .map(|(name, _)| name.as_str())
+        .filter(|(_, text)| text.needs_session())
+        .map(|(name, _)| name.as_str());
+    of_routes.chain(forward.identity.keys().map(|name| name.as_str()))
 }
 
 /// Sets one field, keeping its name's case on the wire.
@@ -268,18 +242,6 @@ const METHOD_OVERRIDES: &[&str] = &[
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
-];
-
-/// Fields that say how the message is delimited and where it goes.
-const FRAMING_FIELDS: &[&str] = &[
-    "connection",
-    "content-length",
-    "cookie",
-    "host",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
 ];
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use super::connection::Connection;
 use super::counters::{Granted, OWN_ROUTE, OWN_ROUTE_OTHERWISE, RouteCounters, SELF_ISSUED};
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::forwarded::{Peer, TrustedProxies};
-use super::headers::{Rewrite, RewriteError};
+use super::headers::Rewrite;
 use super::settings::Settings;
 use super::trace::TraceRules;
 use super::vary::Varying;
 use crate::api::discovery::AUTHORIZATION_SERVER;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathPrefix};
-use crate::credential::{TokenSources, TokenSourcesError};
+use crate::credential::TokenSources;
 use crate::exchange::Exchange;
 use crate::limit::Limits;
 use crate::metrics::{Metrics, OTHER};
@@ -88,12 +88,6 @@ pub enum SnapshotError {
     /// The routes are invalid.
     #[error(transparent)]
     Routes(#[from] RouteTableError),
-    /// Of the places where tokens are looked for.
-    #[error(transparent)]
-    TokenSources(#[from] TokenSourcesError),
-    /// Of the way the session token is forwarded.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
     /// Of the error page.
     #[error(transparent)]
     ErrorPage(#[from] ErrorPageError),
@@ -147,9 +141,9 @@ impl ProxySettings {
         let granted = issuers
             .chain([SELF_ISSUED])
             .map(|name| (name.to_owned(), Granted::new(metrics, name)));
-        let token_sources = TokenSources::new(&config.token_sources)?;
+        let token_sources = TokenSources::new(&config.token_sources);
         Ok(Self {
-            rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources)?,
+            rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources),
             varying: Varying::new(token_sources.fields()),
             error_page: ErrorPage::load(config)?,
             token_sources,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::settings::HeaderOperations;
-use crate::field_name::FieldNames;
+use crate::field_name::{FieldName, FieldNames};
 use crate::template::{Part, Template};
 
 /// What a route changes about a header.
@@ -34,14 +34,15 @@ pub enum FieldValue {
 
 impl PreparedOperations {
     /// Takes the settings from the configuration.
-    pub fn new(settings: &HeaderOperations) -> Result<Self, FieldError> {
+    pub fn new(settings: &HeaderOperations) -> Self {
         let leaving = settings.remove.iter().chain(settings.set.keys());
-        let leaving = leaving.map(String::as_str).collect();
-        let incoming = settings
-            .incoming()
-            .map(|(name, text)| Field::new(name, text))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { leaving, incoming })
+        let incoming = settings.incoming();
+        Self {
+            leaving: leaving.map(|name| name.as_str()).collect(),
+            incoming: incoming
+                .map(|(name, text)| Field::new(name, text))
+                .collect(),
+        }
     }
 
     /// Whether nothing changes.
@@ -62,24 +63,15 @@ impl PreparedOperations {
 
 impl Field {
     /// A field with this name and value.
-    pub fn new(name: &str, text: &Template) -> Result<Self, FieldError> {
-        let invalid = || FieldError(name.to_owned());
-        HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        let value = match text.parts() {
-            [] => FieldValue::Fixed(HeaderValue::from_static("")),
-            [Part::Text(text)] => {
-                FieldValue::Fixed(HeaderValue::from_str(text).map_err(|_| invalid())?)
-            }
-            _ => FieldValue::Filled(text.clone()),
+    pub fn new(name: &FieldName, text: &Template) -> Self {
+        let fixed = match text.parts() {
+            [] => Some(HeaderValue::from_static("")),
+            [Part::Text(text)] => HeaderValue::from_str(text).ok(),
+            _ => None,
         };
-        Ok(Self {
-            name: Bytes::copy_from_slice(name.as_bytes()),
-            value,
-        })
+        Self {
+            name: Bytes::copy_from_slice(name.as_str().as_bytes()),
+            value: fixed.map_or_else(|| FieldValue::Filled(text.clone()), FieldValue::Fixed),
+        }
     }
 }
-
-/// The name or the value of a field cannot be sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a header field")]
-pub struct FieldError(pub String);

@@ -126,7 +126,7 @@ impl Names {
         .chain(edited);
         add(&mut copied, told);
         let issuers = config.issuers.iter();
-        let read = issuers.filter_map(|issuer| issuer.header.as_deref());
+        let read = issuers.filter_map(|issuer| Some(issuer.header.as_ref()?.as_str()));
         let own = OWN_FIELDS.iter().copied().chain(CLIENT_FIELDS);
         let mut removed = Vec::new();
         add(&mut removed, read.chain(own));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::message::choice;
-use super::names::{header_fault, is_token, label_fault, spelling};
+use super::names::label_fault;
 use super::{device_bound, issuers, listeners, logins, loops, operators, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -297,39 +297,22 @@ fn scope_fault(scope: &str) -> Option<&'static str> {
 }
 
 fn forward(config: &Config) -> Vec<Diagnostic> {
+    let forward = &config.forward;
     let mut found = Vec::new();
-    if let Some(fault) = header_fault(&config.forward.header) {
-        found.push(Diagnostic::error("forward.header", fault));
-    }
-    if !config.forward.scheme.is_empty() && !is_token(&config.forward.scheme) {
-        found.push(Diagnostic::error(
-            "forward.scheme",
-            "expected one word, such as `Bearer`, or ``",
-        ));
-    }
-    for (name, text) in &config.forward.identity {
-        let path = member("forward.identity", name);
-        let is_taken = spelling(name) == spelling(&config.forward.header);
-        if let Some(fault) = header_fault(name) {
-            found.push(Diagnostic::error(path, fault));
-        } else if is_taken || spelling(name) == "authorization" {
-            found.push(Diagnostic::error(
-                path,
-                "this field carries the session token",
-            ));
+    for (name, text) in &forward.identity {
+        let path = member("forward.identity", name.as_str());
+        if name.is(forward.header.as_str()) || name.is("authorization") {
+            let message = "this field carries the session token";
+            found.push(Diagnostic::error(path, message));
         } else if !text.needs_session() {
             let message = "has no placeholder for the user; use `request_headers` for fixed values";
             found.push(Diagnostic::error(path, message));
         }
     }
-    if config.forward.scheme.is_empty() && spelling(&config.forward.header) == "authorization" {
-        found.push(
-            Diagnostic::error(
-                "forward.scheme",
-                "`Authorization` requires a scheme (RFC 9110 section 11.4)",
-            )
-            .hint("use `Bearer`, or another header"),
-        );
+    if forward.scheme.is_empty() && forward.header.is("authorization") {
+        let message = "`Authorization` requires a scheme (RFC 9110 section 11.4)";
+        let finding = Diagnostic::error("forward.scheme", message);
+        found.push(finding.hint("use `Bearer`, or another header"));
     }
     found
 }

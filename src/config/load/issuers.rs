@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::names::{header_fault, label_fault, literal_fault, spelling};
+use super::names::{label_fault, literal_fault};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::field_name::TokenField;
 use crate::issuer::{IssuerSettings, JwksSettings};
 
 /// Checks `issuers`.
@@ -21,10 +22,13 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             seen.iss(&at(accepted.key), accepted.iss, &own_iss, &mut found);
         }
         if let Some(cookie) = &issuer.cookie_name {
-            seen.cookie(&at("cookie_name"), cookie, &mut found);
+            let cookie = cookie.to_string();
+            seen.unique("cookie_name", &at("cookie_name"), cookie, &mut found);
         }
-        if let Some(header) = &issuer.header {
-            found.extend(header_finding(at("header"), header, &config.forward.header));
+        let is_taken = |field: &TokenField| field.is(config.forward.header.as_str());
+        if issuer.header.as_ref().is_some_and(is_taken) {
+            let message = "this field carries the session token (`forward.header`)";
+            found.push(Diagnostic::error(at("header"), message));
         }
         if issuer.allow_private_jwks_uri {
             let message = "whoever can change the discovery document can send the gateway's requests for \
@@ -73,19 +77,6 @@ impl Seen {
         self.unique("iss", path, iss, found);
     }
 
-    fn cookie(&mut self, path: &str, name: &str, found: &mut Vec<Diagnostic>) {
-        // Browsers compare these two prefixes without regard to case (RFC 6265bis 4.1.3).
-        let lower = name.to_ascii_lowercase();
-        let bare = lower
-            .trim_start_matches("__host-")
-            .trim_start_matches("__secure-");
-        if bare.starts_with(OWN_COOKIES) {
-            let message = "cookies named `vestibule…` are reserved for the gateway";
-            found.push(Diagnostic::error(path, message));
-        }
-        self.unique("cookie_name", path, name.to_owned(), found);
-    }
-
     fn unique(&mut self, what: &'static str, path: &str, value: String, out: &mut Vec<Diagnostic>) {
         let first = self
             .0
@@ -95,23 +86,6 @@ impl Seen {
             out.push(Diagnostic::error(path, format!("the same as {first}")));
         }
     }
-}
-
-fn header_finding(path: String, name: &str, forward: &str) -> Option<Diagnostic> {
-    if let Some(fault) = header_fault(name) {
-        return Some(Diagnostic::error(path, fault));
-    }
-    if spelling(name) == "authorization" {
-        let message = "bearer tokens in `Authorization` are always read";
-        return Some(Diagnostic::error(path, message).hint("remove this key"));
-    }
-    let is_ours = spelling(name) == spelling(forward);
-    is_ours.then(|| {
-        Diagnostic::error(
-            path,
-            "this field carries the session token (`forward.header`)",
-        )
-    })
 }
 
 fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
@@ -238,7 +212,5 @@ const ENTRA_FAULT: &str = "an endpoint for many tenants, not a tenant: no token 
 const ENTRA_HINT: &str = "write the ids of the tenants that may sign in: `tenants: [ID, ID]`";
 /// The metric label of tokens whose issuer is not configured.
 const UNKNOWN_ISSUER: &str = "other";
-/// What the gateway's own cookies start with, after a `__Host-` or `__Secure-` prefix.
-const OWN_COOKIES: &str = "vestibule";
 /// RFC 7519 section 4.1.4: "usually no more than a few minutes".
 const MAX_LEEWAY: Duration = Duration::from_secs(300);

@@ -2,7 +2,7 @@
 //!
 //! Values are left out of every message: a value may be a secret in the wrong place.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, split_hint};
 
 /// A key that a message names.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +71,9 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         let message = format!("expected {expected}, found {found}");
         return (error(&message, hint), None);
     }
-    (error(text, None), Some(Key::Perhaps(word.to_owned())))
+    let (text, hint) = split_hint(text);
+    let error = error(text, hint.map(str::to_owned));
+    (error, Some(Key::Perhaps(word.to_owned())))
 }
 
 /// The closest of the known words, or all of them when they are few.
@@ -114,6 +116,7 @@ const FEW: usize = 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::with_hint;
 
     #[test]
     fn a_close_word_is_proposed_else_the_few_known() {
@@ -131,6 +134,13 @@ mod tests {
             "known: `name`, `iss`"
         );
         assert_eq!(choice("zone", &["a"; FEW + 1]), None);
+    }
+
+    #[test]
+    fn advice_in_a_text_is_advice() {
+        let (error, _) = translate(&with_hint("no", "say yes"), "a");
+        assert_eq!(error, Diagnostic::error("a", "no").hint("say yes"));
+        assert_eq!(translate("no", "a").0, Diagnostic::error("a", "no"));
     }
 
     #[test]

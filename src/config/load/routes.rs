@@ -78,7 +78,7 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
         found.push(Diagnostic::warning(at("query_tokens"), message).hint(hint));
     }
     if route.authorization == AuthorizationField::Ignore
-        && config.forward.header.eq_ignore_ascii_case("authorization")
+        && config.forward.header.is("authorization")
     {
         let message = "`forward.header` is `Authorization`: the session token takes its place";
         found.push(

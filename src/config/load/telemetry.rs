@@ -1,9 +1,8 @@
 //! What `log` and `traces` mean.
 
-use http::{HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri};
 
 use super::message::choice;
-use super::names::is_token;
 use crate::config::Config;
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
@@ -62,7 +61,7 @@ fn otlp(otlp: &Otlp) -> Vec<Diagnostic> {
     }
     for (name, value) in &otlp.headers {
         let fits = HeaderValue::from_str(value.expose()).is_ok();
-        if !is_token(name) || !fits {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() || !fits {
             let path = member("traces.otlp.headers", name);
             found.push(Diagnostic::error(path, "not a header field"));
         }

@@ -21,8 +21,21 @@ pub(super) fn keys(raw: &mut RawIssuer, url: String) -> bool {
 }
 
 /// The cookie that contains its token.
-pub(super) fn cookie(raw: &mut RawIssuer, name: String) {
-    raw.cookie_name.get_or_insert(name);
+pub(super) fn cookie(raw: &mut RawIssuer, name: &str) -> Result<(), IssuerError> {
+    if raw.cookie_name.is_none() {
+        let name = name.parse().map_err(|_| IssuerError::BadCookieName)?;
+        raw.cookie_name = Some(name);
+    }
+    Ok(())
+}
+
+/// The header field that contains its token.
+pub(super) fn header(raw: &mut RawIssuer, name: &str) -> Result<(), IssuerError> {
+    if raw.header.is_none() {
+        let name = name.parse().map_err(|_| IssuerError::BadHeader)?;
+        raw.header = Some(name);
+    }
+    Ok(())
 }
 
 /// The algorithms that it signs with.

@@ -29,7 +29,7 @@ pub(super) fn firebase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         if keys(raw, FIREBASE_SESSION_KEYS.to_owned()) {
             raw.key_format.get_or_insert(KeyFormat::PemMap);
         }
-        cookie(raw, "__session".to_owned());
+        cookie(raw, "__session")?;
     } else {
         iss(raw, format!("https://securetoken.google.com/{project}"));
         keys(raw, FIREBASE_TOKEN_KEYS.to_owned());
@@ -55,7 +55,7 @@ pub(super) fn supabase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     if raw.cookie_name.is_none() {
         raw.cookie_format.get_or_insert(CookieFormat::SupabaseSsr);
     }
-    cookie(raw, format!("sb-{project}-auth-token"));
+    cookie(raw, &format!("sb-{project}-auth-token"))?;
     raw.sid_claim.get_or_insert("session_id".to_owned());
     algorithms(raw, &[Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA]);
     Ok(())
@@ -68,7 +68,7 @@ pub(super) fn clerk(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     if raw.cookie_name.is_none() {
         raw.cookie_format.get_or_insert(CookieFormat::Clerk);
     }
-    cookie(raw, "__session".to_owned());
+    cookie(raw, "__session")?;
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Proxies in front of the gateway that sign in themselves and say so with a token.
 
-use super::defaults::{algorithms, audience_given, cookie, iss, keys, word};
+use super::defaults::{algorithms, audience_given, cookie, header, iss, keys, word};
 use crate::issuer::Algorithm;
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawIssuer};
@@ -11,9 +11,8 @@ pub(super) fn cloudflare_access(raw: &mut RawIssuer) -> Result<(), IssuerError> 
     keys(raw, format!("{base}/cdn-cgi/access/certs"));
     iss(raw, base);
     audience_given(raw)?;
-    raw.header
-        .get_or_insert("Cf-Access-Jwt-Assertion".to_owned());
-    cookie(raw, "CF_Authorization".to_owned());
+    header(raw, "Cf-Access-Jwt-Assertion")?;
+    cookie(raw, "CF_Authorization")?;
     algorithms(raw, &[Algorithm::RS256, Algorithm::ES256]);
     Ok(())
 }
@@ -25,8 +24,7 @@ pub(super) fn google_iap(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         "https://www.gstatic.com/iap/verify/public_key-jwk".to_owned(),
     );
     audience_given(raw)?;
-    raw.header
-        .get_or_insert("X-Goog-IAP-JWT-Assertion".to_owned());
+    header(raw, "X-Goog-IAP-JWT-Assertion")?;
     algorithms(raw, &[Algorithm::ES256]);
     Ok(())
 }
@@ -50,7 +48,7 @@ pub(super) fn aws_alb(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         _ => format!("https://public-keys.auth.elb.{region}.amazonaws.com/{{kid}}"),
     };
     keys(raw, address);
-    raw.header.get_or_insert("x-amzn-oidc-data".to_owned());
+    header(raw, "x-amzn-oidc-data")?;
     raw.allow_padding.get_or_insert(true);
     algorithms(raw, &[Algorithm::ES256]);
     Ok(())

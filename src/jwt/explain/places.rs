@@ -7,8 +7,8 @@ use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
 pub(super) fn of(issuer: &IssuerSettings) -> Vec<Place> {
     let authorization = (issuer.authorization == AuthorizationField::Read)
         .then(|| Place::Field("authorization".to_owned()));
-    let field = issuer.header.as_deref().map(str::to_ascii_lowercase);
-    let cookie = issuer.cookie_name.clone();
+    let field = issuer.header.as_ref().map(|it| it.name().to_string());
+    let cookie = issuer.cookie_name.as_ref().map(ToString::to_string);
     let cookies = cookie.map(|name| match issuer.cookie_format {
         CookieFormat::Token => Place::Cookie(name),
         // With a suffix for each part, or for each of the provider's applications.

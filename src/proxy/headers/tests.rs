@@ -7,7 +7,7 @@ use crate::route::settings::Access;
 
 const KNOWN: &str = "known-to-the-gateway-here.a.b";
 
-fn rewrite(forward: Value) -> Result<Rewrite, RewriteError> {
+fn rewrite(forward: Value) -> serde_json::Result<Rewrite> {
     let config: Config = serde_json::from_value(json!({
         "public_url": "https://app.example.com",
         "listeners": [{ "address": "127.0.0.1:0" }],
@@ -15,13 +15,13 @@ fn rewrite(forward: Value) -> Result<Rewrite, RewriteError> {
         "issuers": [
             { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys", "cookie_name": "tok", "header": "X-Id-Token" },
         ],
-    }))
-    .unwrap();
-    Rewrite::new(
+    }))?;
+    let token_sources = TokenSources::new(&config.token_sources());
+    Ok(Rewrite::new(
         &config.forward,
         &config.routes,
-        &TokenSources::new(&config.token_sources()).unwrap(),
-    )
+        &token_sources,
+    ))
 }
 
 fn default() -> Rewrite {
@@ -302,12 +302,8 @@ fn chunks_of_a_credential_leave_and_their_like_stays() {
         }],
     }))
     .unwrap();
-    let rewrite = Rewrite::new(
-        &config.forward,
-        &config.routes,
-        &TokenSources::new(&config.token_sources()).unwrap(),
-    )
-    .unwrap();
+    let token_sources = TokenSources::new(&config.token_sources());
+    let rewrite = Rewrite::new(&config.forward, &config.routes, &token_sources);
     let cookies = "a=1; sb-auth.0=x; sb-auth.x=kept; sb-auth.1=y; sb-auth-2=kept; sb-auth=z";
     let left = stripped(&rewrite, Access::None, &[("Cookie", cookies)]);
     assert_eq!(left, "Cookie: a=1; sb-auth.x=kept; sb-auth-2=kept\n");

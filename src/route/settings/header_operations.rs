@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::field_name::EditableField;
 use crate::template::Template;
 
 /// Edits of a header, in this order: `remove`, `set`, `add`.
@@ -12,17 +13,20 @@ use crate::template::Template;
 #[serde(deny_unknown_fields, default)]
 pub struct HeaderOperations {
     /// Fields to remove, in any spelling.
-    pub remove: Vec<String>,
+    #[schemars(with = "Vec<String>", extend("default" = []))]
+    pub remove: Vec<EditableField>,
     /// Fields to set, replacing any of the same name. A field whose value is not available is only
     /// removed.
-    pub set: BTreeMap<String, Template>,
+    #[schemars(with = "BTreeMap<String, Template>")]
+    pub set: BTreeMap<EditableField, Template>,
     /// Fields to add to any of the same name. A field whose value is not available is omitted.
-    pub add: BTreeMap<String, Template>,
+    #[schemars(with = "BTreeMap<String, Template>")]
+    pub add: BTreeMap<EditableField, Template>,
 }
 
 impl HeaderOperations {
     /// The fields that are set or added.
-    pub fn incoming(&self) -> impl Iterator<Item = (&String, &Template)> {
+    pub fn incoming(&self) -> impl Iterator<Item = (&EditableField, &Template)> {
         self.set.iter().chain(&self.add)
     }
 
