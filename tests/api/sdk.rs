@@ -3,7 +3,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Key, Message, TestGateway, decode, from_base64url, remember_session_token};
+use crate::support::{Key, decode, from_base64url, remember_session_token};
+
+mod client;
+mod cookies;
+
+pub use client::{PAGE, Sdk, bearer, is_error, seen};
+
+use client::hex;
 
 #[tokio::test]
 async fn one_user_for_all_sign_ins_and_new_once() {
@@ -232,133 +239,6 @@ async fn a_sign_in_and_a_revocation_survive_kill_9() {
 }
 
 #[tokio::test]
-async fn the_issuers_cookie_signs_in_from_a_listed_page_only() {
-    let sdk = Sdk::start(|config| config["sdk"] = json!({ "issuer": "acme" })).await;
-    let settings = sdk.get("settings", &[]).await.json();
-    let told = &settings["security"]["externalAuth"];
-    assert_eq!(
-        *told,
-        json!({ "enabled": true, "cookieName": "acme_token" })
-    );
-
-    let cookie = format!("acme_token={}", sdk.site.acme.token().sign());
-    let path = sdk.path("externalAuth/signin");
-    let ask = |fields: &[(&str, &str)]| {
-        let fields = [
-            &[("Cookie", cookie.as_str()), ("Content-Length", "2")],
-            fields,
-        ]
-        .concat();
-        let mut bytes = sdk.site.gateway.bytes("POST", &path, &fields);
-        bytes.extend(b"{}");
-        bytes
-    };
-    let json = ("Content-Type", "application/json");
-    for (fields, status) in [
-        (&[("Origin", PAGE), json][..], 200),
-        (&[("Origin", "https://evil.test"), json], 403),
-        (&[("Origin", "null"), json], 403),
-        (&[json], 403),
-        (&[("Origin", PAGE), ("Content-Type", "text/plain")], 415),
-        (&[("Origin", PAGE)], 415),
-    ] {
-        let answer = sdk.site.gateway.send(ask(fields)).await;
-        assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
-        if status == 200 {
-            seen(&answer);
-        }
-    }
-}
-
-/// Where the answer sets a cookie, another site's page could sign a browser in as somebody else.
-#[tokio::test]
-async fn a_token_in_the_content_sets_a_cookie_for_a_listed_page_only() {
-    for (cookie, refused) in [(true, 403), (false, 200)] {
-        let sdk = Sdk::start(|config| config["sdk"] = json!({ "cookie": cookie })).await;
-        let content = json!({ "jwt": sdk.site.acme.token().sign() }).to_string();
-        let length = content.len().to_string();
-        let json = ("Content-Type", "application/json");
-        for (fields, status) in [
-            (&[("Origin", PAGE), json][..], 200),
-            (&[json], refused),
-            (&[("Sec-Fetch-Site", "cross-site"), json], refused),
-        ] {
-            let fields = [&[("Content-Length", &*length)], fields].concat();
-            let path = sdk.path("externalAuth/signin");
-            let mut bytes = sdk.site.gateway.bytes("POST", &path, &fields);
-            bytes.extend(content.as_bytes());
-            let answer = sdk.site.gateway.send(bytes).await;
-            assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
-            let is_set = answer.field("set-cookie").is_some();
-            assert_eq!(is_set, cookie && status == 200, "{fields:?}");
-            if let Some(field) = answer.field("set-cookie") {
-                remember_session_token(field.split_once(';').unwrap().0);
-            }
-            if status == 200 {
-                seen(&answer);
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_cookie_environment_hands_no_token_to_the_page() {
-    let sdk = Sdk::start(|config| config["sdk"] = json!({ "cookie": true })).await;
-    let settings = sdk.get("settings", &[]).await.json();
-    assert_eq!(settings["security"]["auth"]["storage"], json!(["cookie"]));
-    // What clients begin with: nobody is signed in.
-    is_error(
-        &sdk.post("refresh", &[], &Value::Null).await,
-        401,
-        "token_missing",
-    );
-
-    let jwt = sdk.site.acme.token().sign();
-    let answer = sdk
-        .post("externalAuth/signin", &[], &json!({ "jwt": jwt }))
-        .await;
-    let body = seen(&answer);
-    assert!(body.get("minifiedJwt").is_none() && body.get("jwt").is_none());
-    let field = answer.field("set-cookie").unwrap();
-    let (cookie, attributes) = field.split_once("; ").unwrap();
-    remember_session_token(cookie);
-    for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Expires="] {
-        assert!(
-            attributes.contains(attribute),
-            "{attribute} not in {attributes}"
-        );
-    }
-    let fields = [("Cookie", cookie)];
-    assert_eq!(
-        sdk.get("users", &fields).await.json()["id"],
-        body["user"]["id"]
-    );
-    let refreshed = sdk.post("refresh", &fields, &Value::Null).await;
-    assert_eq!(seen(&refreshed)["expiresAt"], body["expiresAt"]);
-    assert!(refreshed.field("set-cookie").is_some());
-
-    // A credential like any other for the proxy, which takes it out.
-    let answer = sdk.site.gateway.get("/", &fields).await;
-    assert_eq!(answer.status(), 200, "{}", answer.text());
-    assert_eq!(sdk.site.session().claims["sub"], body["user"]["id"]);
-    assert_eq!(sdk.site.upstream.last().field("cookie"), None);
-
-    let answer = sdk.post("revoke", &fields, &Value::Null).await;
-    assert_eq!(answer.status(), 204, "{}", answer.text());
-    assert!(
-        answer
-            .field("set-cookie")
-            .unwrap()
-            .starts_with("DYNAMIC_JWT_TOKEN=;")
-    );
-    is_error(
-        &sdk.post("refresh", &fields, &Value::Null).await,
-        401,
-        "login_required",
-    );
-}
-
-#[tokio::test]
 async fn a_nonce_is_spent_by_one_signature() {
     let sdk = Sdk::start(|_| {}).await;
     let nonces = sdk.get("nonces?count=3", &[]).await.json();
@@ -491,101 +371,3 @@ async fn the_keys_are_found_where_the_platforms_recipes_look() {
         is_error(&answer, 404, "not_found");
     }
 }
-
-/// A site, and a page that may call its API.
-pub struct Sdk {
-    pub site: TestGateway,
-    pub environment: String,
-}
-
-impl Sdk {
-    pub async fn start(change: impl FnOnce(&mut Value)) -> Self {
-        let environment = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
-        let site = TestGateway::with(|config| {
-            config["environment_id"] = json!(environment);
-            config["allowed_origins"] = json!([PAGE]);
-            change(config);
-        })
-        .await;
-        Self {
-            site,
-            environment: environment.to_owned(),
-        }
-    }
-
-    pub fn path(&self, endpoint: &str) -> String {
-        format!("/_vestibule/api/v0/sdk/{}/{endpoint}", self.environment)
-    }
-
-    pub async fn ask(
-        &self,
-        method: &str,
-        endpoint: &str,
-        fields: &[(&str, &str)],
-        content: &str,
-    ) -> Message {
-        let length = content.len().to_string();
-        let mut fields = fields.to_vec();
-        if method == "POST" {
-            fields.push(("Content-Length", &length));
-        }
-        let gateway = &self.site.gateway;
-        let mut bytes = gateway.bytes(method, &self.path(endpoint), &fields);
-        bytes.extend(content.as_bytes());
-        gateway.send(bytes).await
-    }
-
-    pub async fn get(&self, endpoint: &str, fields: &[(&str, &str)]) -> Message {
-        self.ask("GET", endpoint, fields, "").await
-    }
-
-    /// As the page sends it; `null` is no content.
-    pub async fn post(&self, endpoint: &str, fields: &[(&str, &str)], content: &Value) -> Message {
-        let content = match content {
-            Value::Null => String::new(),
-            content => content.to_string(),
-        };
-        let own = [("Origin", PAGE), ("Content-Type", "application/json")];
-        self.ask("POST", endpoint, &[&own[..], fields].concat(), &content)
-            .await
-    }
-
-    pub async fn signed_in(&self, jwt: &str) -> Value {
-        seen(
-            &self
-                .post("externalAuth/signin", &[], &json!({ "jwt": jwt }))
-                .await,
-        )
-    }
-}
-
-/// The content of a granted sign-in or refresh, whose tokens must be in no log.
-pub fn seen(answer: &Message) -> Value {
-    assert_eq!(answer.status(), 200, "{}", answer.text());
-    assert_eq!(answer.field("cache-control").as_deref(), Some("no-store"));
-    let body = answer.json();
-    for name in ["minifiedJwt", "jwt"] {
-        if let Some(token) = body[name].as_str() {
-            remember_session_token(token);
-        }
-    }
-    body
-}
-
-pub fn bearer(signed_in: &Value) -> String {
-    format!("Bearer {}", signed_in["minifiedJwt"].as_str().unwrap())
-}
-
-/// Refused in the shape that SDKs read.
-pub fn is_error(answer: &Message, status: u16, code: &str) {
-    assert_eq!(answer.status(), status, "{}", answer.text());
-    let body = answer.json();
-    assert_eq!(body["code"], code, "{body}");
-    assert!(body["error"].is_string(), "{body}");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub const PAGE: &str = "https://page.test";

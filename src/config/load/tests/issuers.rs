@@ -1,0 +1,227 @@
+//! Issuers.
+
+use super::*;
+
+#[test]
+fn issuers_differ() {
+    assert_all(&[
+        (
+            "name: legacy",
+            "name: other",
+            &["10:11: issuers[1].name: `other` stands for unknown issuers in metrics"],
+        ),
+        (
+            "iss: legacy",
+            "iss: https://id.acme.example",
+            &["11:10: issuers[1].iss: the same as issuers[0].iss"],
+        ),
+        (
+            "iss: legacy",
+            "iss: http://127.0.0.1:8080/_vestibule/",
+            &[
+                "11:10: issuers[1].iss: this is the gateway's own `iss`; its session tokens \
+                 cannot be used to sign in",
+            ],
+        ),
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    cookie_name: acme_token",
+            &["13:18: issuers[1].cookie_name: the same as issuers[0].cookie_name"],
+        ),
+        // Cookie names are compared with regard to case; a header may be shared.
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    cookie_name: Acme_Token",
+            &[],
+        ),
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    header: x_acme-TOKEN",
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn names_of_cookies_and_headers() {
+    assert_all(&[
+        (
+            "acme_token",
+            "acme token",
+            &["7:17: issuers[0].cookieName: `cookie_name` is not a cookie name"],
+        ),
+        (
+            "acme_token",
+            "__Host-Vestibule_session",
+            &[
+                "7:17: issuers[0].cookieName: cookies named `vestibule…` are reserved for the \
+                 gateway",
+            ],
+        ),
+        ("acme_token", "__Host-acme", &[]),
+        (
+            "X-Acme-Token",
+            "authorization",
+            &[
+                "8:13: issuers[0].header: bearer tokens in `Authorization` are always read; \
+                 remove this key",
+            ],
+        ),
+        (
+            "X-Acme-Token",
+            "Connection",
+            &["8:13: issuers[0].header: this field applies to one connection and is not forwarded"],
+        ),
+        (
+            "X-Acme-Token",
+            "Cookie",
+            &["8:13: issuers[0].header: this field has another meaning and cannot carry a token"],
+        ),
+    ]);
+    assert_all_with(&[
+        (
+            "forward: {header: X_Acme-Token}",
+            &["8:13: issuers[0].header: this field carries the session token (`forward.header`)"],
+        ),
+        ("forward: {header: X-Platform-Session, scheme: ''}", &[]),
+        (
+            "forward: {header: Transfer-Encoding}",
+            &["22:19: forward.header: this field applies to one connection and is not forwarded"],
+        ),
+        (
+            "forward: {header: Content-Digest}",
+            &["22:19: forward.header: this field has another meaning and cannot carry a token"],
+        ),
+        (
+            "forward: {scheme: 'Bearer x'}",
+            &["22:19: forward.scheme: expected one word, such as `Bearer`, or ``"],
+        ),
+        (
+            "forward: {scheme: ''}",
+            &[
+                "22:19: forward.scheme: `Authorization` requires a scheme (RFC 9110 section \
+                 11.4); use `Bearer`, or another header",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn one_source_of_keys_each_and_safe() {
+    let jwks_url = "jwks_url: https://id.acme.example/keys";
+    assert_all(&[
+        (
+            "    jwks_file: keys.json\n",
+            "",
+            &[
+                "10:5: issuers[1]: no keys: set one of `jwks_url`, `discovery: true`, \
+                 `jwks_file`, `keys`",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: https://id.acme.example/keys\n    discovery: true",
+            &[
+                "6:15: issuers[0].jwks_url: `jwks_url`, `discovery`, `jwks_file` and `keys` \
+                 cannot be used together",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwksUrl: http://id.acme.example/keys",
+            &[
+                "4:5: issuers[0]: `http://id.acme.example/keys` is not https; `insecure_http: \
+                 true` allows http outside loopback",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: http://id.acme.example/keys\n    insecure_http: true",
+            &[],
+        ),
+        (jwks_url, "jwks_url: http://127.0.0.1:1/keys", &[]),
+        (jwks_url, "jwks_url: http://[::1]:1/keys", &[]),
+        (jwks_url, "jwks_url: http://localhost:1/keys", &[]),
+        (
+            jwks_url,
+            "jwks_url: http://localhost.example/keys",
+            &[
+                "4:5: issuers[0]: `http://localhost.example/keys` is not https; `insecure_http: \
+                 true` allows http outside loopback",
+            ],
+        ),
+        (
+            jwks_url,
+            "jwks_url: file:///keys",
+            &["4:5: issuers[0]: not an http or https URL: `file:///keys`"],
+        ),
+        (
+            jwks_url,
+            "jwks_url: https://me:pw@id.acme.example/keys",
+            &["4:5: issuers[0]: a key-set URL must not contain a user name or password"],
+        ),
+        (jwks_url, "discovery: true", &[]),
+        (
+            "jwks_file: keys.json",
+            "discovery: true",
+            &[
+                "10:5: issuers[1]: not an http or https URL: `legacy/.well-known/openid-configuration`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_shared_secret_is_long_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let changed_to = |bytes: usize| {
+        std::fs::write(&file, "s".repeat(bytes)).unwrap();
+        changed(
+            "jwks_file: keys.json",
+            &format!("hs256_secret: file:{}", file.display()),
+        )
+    };
+    assert_eq!(changed_to(32), [""; 0]);
+    assert_eq!(
+        changed_to(31),
+        [
+            "12:19: issuers[1].hs256_secret: `hs256_secret` must have at least 32 bytes (RFC 7518 section 3.2)"
+        ]
+    );
+}
+
+#[test]
+fn figures_of_an_issuer() {
+    assert_all(&[
+        ("leeway: 30s", "leeway: 5m", &[]),
+        (
+            "leeway: 30s",
+            "aud: ['']",
+            &["9:5: issuers[0].aud: must not be an empty string"],
+        ),
+        (
+            "leeway: 30s",
+            "algorithms: []",
+            &["9:5: issuers[0].algorithms: must not be empty: no token could be accepted"],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {timeout: 0s}",
+            &["9:21: issuers[0].jwks.timeout: `jwks.timeout` must be greater than zero"],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {max_keys: 0, max_body: 0}",
+            &[
+                "9:22: issuers[0].jwks.max_keys: must be greater than zero",
+                "9:35: issuers[0].jwks.max_body: must be greater than zero",
+            ],
+        ),
+        (
+            "leeway: 30s",
+            "jwks: {min_refresh_interval: 2h}",
+            &["9:34: issuers[0].jwks.min_refresh_interval: more than `max_refresh_interval`"],
+        ),
+    ]);
+}

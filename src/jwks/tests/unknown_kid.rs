@@ -1,0 +1,193 @@
+//! Keys that requests name and that are not there.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn one_shared_fetch_brings_a_new_key_to_all_who_ask() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["old"]))).await;
+    scene.provider.says(Said::Keys(jwks(&["new"])));
+    let asks = (0..200).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(&kid("new")).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.kids(), ["new"]);
+    // Nothing is left over that would cause another fetch.
+    sleep(SECOND * 30).await;
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.actions(UnknownKidAction::Found), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_random_kids_cost_one_fetch_a_cooldown_and_no_waiting() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(&kid("first")).await);
+    for number in 0..100_000 {
+        assert!(
+            !scene
+                .keys
+                .refetch_for(&kid(&format!("random-{number}")))
+                .await
+        );
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.actions(UnknownKidAction::Refused), 100_000);
+    for number in 0..1_000 {
+        scene
+            .keys
+            .refetch_for(&kid(&format!("later-{number}")))
+            .await;
+        sleep(Duration::from_millis(100)).await;
+    }
+    let permitted = begun.elapsed().as_secs() / 10 + 1;
+    let fetches = scene.provider.fetches() as u64 - 1;
+    assert!(
+        fetches <= permitted && fetches + 1 >= permitted,
+        "{fetches} of {permitted}"
+    );
+}
+
+/// A provider that was started again with another key under the same name, or without one.
+#[tokio::test(start_paused = true)]
+async fn one_shared_fetch_brings_a_key_that_took_the_place_of_another() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    let judged = scene.keys.generation();
+    let asks = (0..200).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(&since(judged)).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_ne!(scene.keys.generation(), judged);
+    // Whoever judged by older keys looks again at once.
+    assert!(scene.keys.refetch_for(&since(judged)).await);
+    assert_eq!(scene.provider.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_forgeries_a_minute_cost_one_fetch_a_cooldown() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    let judged = scene.keys.generation();
+    let begun = Instant::now();
+    let mut forgeries = Vec::new();
+    for _ in 0..10_000 {
+        let keys = Arc::clone(&scene.keys);
+        forgeries.push(tokio::spawn(async move {
+            assert!(!keys.refetch_for(&since(judged)).await);
+        }));
+        sleep(Duration::from_millis(6)).await;
+    }
+    for forgery in forgeries {
+        forgery.await.unwrap();
+    }
+    let permitted = begun.elapsed().as_secs() / 10 + 1;
+    let fetches = scene.provider.fetches() as u64 - 1;
+    assert!(
+        (permitted - 1..=permitted).contains(&fetches),
+        "{fetches} of {permitted}"
+    );
+    // They share the cooldown with unknown names.
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert!(scene.provider.fetches() as u64 - 1 <= permitted);
+}
+
+#[test]
+fn as_many_unknown_kids_are_remembered_as_the_setting_says() {
+    for memory in [1, 7, 5_000] {
+        let settings = json!({ "jwks": { "unknown_kid_memory": memory } });
+        let keys = IssuerKeys::new(fixture::settings(settings).key_settings());
+        // The cache rounds a little up.
+        let room = keys.unknown_kid_memory();
+        assert!(
+            (memory..memory * 2 + 64).contains(&room),
+            "{room} for {memory}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_fetches_count_for_the_cooldown() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Refuse);
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+    scene.provider.says(Said::Keys(jwks(&["b"])));
+    // Refused at once: neither the cooldown nor the retry's pause is over.
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+    sleep(SECOND).await;
+    assert_eq!(scene.kids(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_a_fetch_that_is_near() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    scene.provider.says(Said::Keys(jwks(&["b"])));
+    sleep(Duration::from_millis(8_900)).await;
+    // 1.1 s to go: not within the wait of 1 s.
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    sleep(Duration::from_millis(300)).await;
+    assert!(scene.keys.refetch_for(&kid("b")).await);
+    assert!(begun.elapsed() >= SECOND);
+    assert_eq!(scene.provider.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_no_longer_than_it_may() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;
+    scene.provider.says(Said::Hang);
+    let begun = Instant::now();
+    assert!(!scene.keys.refetch_for(&kid("b")).await);
+    assert_eq!(begun.elapsed(), SECOND);
+    assert_eq!(scene.actions(UnknownKidAction::TimedOut), 1);
+    // Others wait for the same fetch.
+    assert!(!scene.keys.refetch_for(&kid("c")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_start_under_load_fetches_once() {
+    let scene = Scene::start(json!({}), Said::Keys(jwks(&["a"])), None);
+    let asks = (0..30).map(|_| {
+        let keys = Arc::clone(&scene.keys);
+        tokio::spawn(async move { keys.refetch_for(&kid("a")).await })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        assert!(ask.await.unwrap());
+    }
+    sleep(SECOND * 30).await;
+    let fetches = scene.provider.fetches();
+    assert!(fetches <= 2, "{fetches}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keys_a_request_without_kid_waits_for_them() {
+    let scene = Scene::fetched(json!({}), Said::Refuse).await;
+    scene.provider.says(Said::Keys(jwks(&["a"])));
+    assert!(scene.keys.refetch_for(&since(0)).await);
+    assert_eq!(scene.kids(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_of_keys_that_nobody_fetches() {
+    let inline = json!({ "jwks_url": null, "keys": jwks(&["a"]) });
+    let keys = IssuerKeys::new(fixture::settings(inline).key_settings());
+    assert!(keys.snapshot().has_kid("a"));
+    let never = async {
+        assert!(!keys.refetch_for(&kid("b")).await);
+        assert!(!keys.refresh().await);
+        keys.first_fetch().await;
+    };
+    assert!(timeout(Duration::from_millis(1), never).await.is_ok());
+}
