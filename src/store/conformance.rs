@@ -23,6 +23,7 @@ mod keys;
 mod ledger;
 mod maintenance;
 mod sessions;
+mod signing_out;
 mod transfer;
 mod users;
 mod uses;
@@ -94,9 +95,9 @@ cases![
     administration::a_deleted_user_is_not_made_again_by_an_old_token,
     administration::an_heir_does_not_get_the_session_of_the_dead,
     ending::sessions_are_listed_newest_first,
-    ending::signing_out_everywhere_ends_what_was_open,
-    ending::a_clock_that_steps_back_ends_no_later_session,
-    ending::an_end_by_a_clock_that_is_behind_takes_none_back,
+    signing_out::signing_out_everywhere_ends_what_was_open,
+    signing_out::a_clock_that_steps_back_ends_no_later_session,
+    signing_out::an_end_by_a_clock_that_is_behind_takes_none_back,
     ending::sessions_end_with_their_issuer_and_its_keys,
     ending::an_issuer_is_signed_out_alone,
     ending::sessions_under_a_signing_key_end_together,

@@ -22,6 +22,7 @@ pub(crate) mod server;
 
 mod dashboard;
 mod device_bound;
+mod outages;
 
 use server::Server;
 
@@ -186,82 +187,6 @@ async fn an_issuer_that_is_switched_off_at_one_is_off_at_both() {
     }
 }
 
-/// The database is killed and started three times while people who are known come to both
-/// gateways, and others sign in and out.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_comes_and_goes_under_load_loses_nothing() {
-    let mut pair = Pair::start().await;
-    let known: Vec<_> = (0..10)
-        .map(|number| pair.token("known", &number.to_string()))
-        .collect();
-    for token in &known {
-        pair.passes(&pair.one, token).await;
-        pair.passes(&pair.two, token).await;
-    }
-    let (stop, stopped) = watch::channel(false);
-    let (progress, mut admitted) = watch::channel((0, 0));
-    let mut workers = Vec::new();
-    for worker in 0..4 {
-        let public = [&pair.one, &pair.two][worker % 2].public;
-        let (stopped, progress, known) = (stopped.clone(), progress.clone(), known.clone());
-        let (iss, key) = (pair.acme.iss.clone(), pair.acme.key.clone());
-        workers.push(tokio::spawn(async move {
-            let mut told = Vec::new();
-            let mut number = 0;
-            while !*stopped.borrow() {
-                number += 1;
-                let sub = format!("{worker}-{number}");
-                let token = TokenBuilder::new(&iss, &key).sub(&sub).sign();
-                let regular = &known[number % known.len()];
-                assert_eq!(ask(public, "GET", "/known", regular).await, 200, "known");
-                let path = format!("/{sub}");
-                match ask(public, "GET", &path, &token).await {
-                    200 => progress.send_modify(|(good, _)| *good += 1),
-                    503 => {
-                        progress.send_modify(|(_, refused)| *refused += 1);
-                        continue;
-                    }
-                    other => panic!("{other}"),
-                }
-                let signed_out = number % 2 == 0
-                    && match ask(public, "POST", "/_vestibule/logout", &token).await {
-                        204 => true,
-                        // Refused, or made but not answered: it may be either.
-                        503 => continue,
-                        other => panic!("{other}"),
-                    };
-                told.push((path, token, signed_out));
-            }
-            told
-        }));
-    }
-    for _ in 0..3 {
-        let (good, refused) = *admitted.borrow();
-        admitted.wait_for(|now| now.0 > good + 10).await.unwrap();
-        pair.server.stop().await;
-        admitted.wait_for(|now| now.1 > refused + 10).await.unwrap();
-        pair.server.start_again().await;
-    }
-    let (good, _) = *admitted.borrow();
-    admitted.wait_for(|now| now.0 > good + 10).await.unwrap();
-    stop.send(true).unwrap();
-    let mut told = Vec::new();
-    for worker in workers {
-        told.extend(worker.await.unwrap());
-    }
-    let before = users(&pair.upstream.take_unchecked());
-    assert!(told.iter().any(|(.., signed_out)| *signed_out));
-    for gateway in [&pair.one, &pair.two] {
-        for (path, token, signed_out) in &told {
-            let status = ask(gateway.public, "GET", path, token).await;
-            assert_eq!(status, if *signed_out { 401 } else { 200 }, "{path}");
-        }
-    }
-    for (path, user) in users(&pair.upstream.take_unchecked()) {
-        assert_eq!(before[&path], user, "{path}");
-    }
-}
-
 #[tokio::test]
 async fn both_know_each_others_keys_while_they_rotate() {
     let pair = Pair::with(|config| {
@@ -282,64 +207,6 @@ async fn both_know_each_others_keys_while_they_rotate() {
         assert_eq!(present(&pair.two, &own).await, 200);
         sleep(Duration::from_millis(100)).await;
     }
-}
-
-#[tokio::test]
-async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
-    let mut pair = Pair::start().await;
-    let known = pair.token("alice", "1");
-    pair.passes(&pair.one, &known).await;
-    pair.server.stop().await;
-    for _ in 0..20 {
-        assert_eq!(present(&pair.one, &known).await, 200);
-    }
-    let stranger = pair.token("bob", "1");
-    assert_eq!(present(&pair.one, &stranger).await, 503);
-    assert_eq!(logout(&pair.one, &known).await, 503, "refused, not lost");
-    assert_eq!(present(&pair.one, &known).await, 200);
-
-    pair.server.start_again().await;
-    let deadline = Instant::now() + 3 * PATIENCE;
-    while present(&pair.one, &stranger).await != 200 {
-        assert!(Instant::now() < deadline, "no recovery");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// A failover to a server that lacked the latest writes, or a restore from a copy: the numbers of
-/// changes start again below what both have read.
-#[tokio::test]
-async fn an_end_is_heard_of_after_the_database_was_set_back() {
-    let pair = Pair::start().await;
-    for login in 0..8 {
-        let token = pair.token("alice", &login.to_string());
-        pair.passes(&pair.one, &token).await;
-        assert_eq!(logout(&pair.one, &token).await, 204);
-        eventually("the other does not hear of an end", async || {
-            present(&pair.two, &token).await == 401
-        })
-        .await;
-    }
-    let (ended, lasting) = (pair.token("bob", "1"), pair.token("bob", "2"));
-    for token in [&ended, &lasting] {
-        pair.passes(&pair.one, token).await;
-        pair.passes(&pair.two, token).await;
-    }
-    let client = pair.server.client("postgres").await;
-    let set_back = "DELETE FROM vestibule.changes WHERE sequence > 2; \
-         UPDATE vestibule.change_counter SET latest = 2";
-    client.batch_execute(set_back).await.unwrap();
-    for gateway in [&pair.one, &pair.two] {
-        gateway.logged(&["the store was set back"]).await;
-        pair.passes(gateway, &lasting).await;
-        pair.passes(gateway, &ended).await;
-    }
-    assert_eq!(logout(&pair.one, &ended).await, 204);
-    eventually("the other does not hear of an end", async || {
-        present(&pair.two, &ended).await == 401
-    })
-    .await;
-    pair.passes(&pair.two, &lasting).await;
 }
 
 #[tokio::test]
@@ -373,44 +240,6 @@ async fn an_issuer_made_at_one_is_known_at_the_other_and_gone_there_when_it_goes
         pair.two.admin(path).await.status() == 404
     })
     .await;
-}
-
-/// With a bound on staleness a gateway that hears nothing serves nobody, streams included, and
-/// goes on with the same sessions when the database is back.
-#[tokio::test]
-async fn nobody_is_trusted_for_longer_than_configured_without_news() {
-    let mut pair = Pair::with(|config| {
-        config["session"]["revocation_max_staleness"] = json!("1s");
-    })
-    .await;
-    let known = pair.token("alice", "1");
-    let before = pair.passes(&pair.one, &known).await;
-    pair.upstream.reply(Reply::Echo);
-    let field = format!("Bearer {known}");
-    let mut tunnel = tunnel(&pair.one, &known).await;
-
-    pair.server.stop().await;
-    assert_eq!(tunnel.read_to_end().await, b"", "the stream is cut");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = pair.one.get("/", &[("Authorization", &field)]).await;
-        if answer.status() == 503 {
-            assert!(answer.field("retry-after").is_some());
-            break;
-        }
-        assert!(Instant::now() < deadline, "it is trusted for ever");
-        sleep(Duration::from_millis(20)).await;
-    }
-
-    pair.upstream.reply(Reply::ok("hello"));
-    pair.server.start_again().await;
-    let deadline = Instant::now() + 3 * PATIENCE;
-    while present(&pair.one, &known).await != 200 {
-        assert!(Instant::now() < deadline, "no recovery");
-        sleep(Duration::from_millis(50)).await;
-    }
-    let after = pair.passes(&pair.one, &known).await;
-    assert_eq!(after.claims["sid"], before.claims["sid"]);
 }
 
 // With a shared store there is no file to hand over, so that nobody is refused, strangers included.
