@@ -13,24 +13,26 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
-use memchr::memchr;
-
-use crate::issuer::CookieFormat;
-use crate::rejection::{Code, Rejection};
 
 mod clerk;
 pub mod cookie;
+mod error;
 mod form;
+mod in_cookies;
 mod removal;
 pub mod supabase;
 mod token_sources;
 mod twins;
 
-use token_sources::Place;
+pub use error::CredentialError;
+pub use in_cookies::{sdk_cookie, session_cookie};
 pub use token_sources::{
     DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE,
     SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
 };
+
+use in_cookies::{find_external_cookie, find_own_cookie};
+use token_sources::Place;
 
 impl TokenSources {
     /// A token that a request gives in its content, where any issuer's may be.
@@ -63,7 +65,7 @@ impl TokenSources {
         if value.len() > self.longest_token {
             return Err(CredentialError::TooLong(source));
         }
-        token68(value).ok_or(CredentialError::Malformed(source))
+        form::token68(value).ok_or(CredentialError::Malformed(source))
     }
 }
 
@@ -247,76 +249,6 @@ pub fn find_in_issuers_cookies<'a>(
     Ok(found.map(|found| found.with_session_cookie(headers, token_sources)))
 }
 
-fn find_external_cookie<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-    reading: Reading,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    for place in &token_sources.cookies {
-        let Place {
-            name, issuers, iss, ..
-        } = place;
-        let found = match name.format {
-            CookieFormat::Token => {
-                let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
-                token_sources.read(value, Source::Cookie, reading)?
-            }
-            CookieFormat::SupabaseSsr => {
-                find_supabase(headers, &name.name, token_sources, reading)?
-            }
-            CookieFormat::Clerk => find_clerk(headers, &name.name, iss, token_sources, reading)?,
-        };
-        if let Some(token) = found {
-            return Ok(Some(Credential {
-                token,
-                source: Source::Cookie,
-                issuers,
-                session_cookie: None,
-            }));
-        }
-    }
-    Ok(None)
-}
-
-/// Finds what is in the gateway's session cookie alone.
-pub fn session_cookie<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    let name = token_sources.session_cookie.as_bytes();
-    let token = find_cookie(headers, name, token_sources, Source::SessionCookie)?;
-    Ok(token.map(Credential::of_session_cookie))
-}
-
-/// Why the credentials of a request are refused before any is verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CredentialError {
-    /// Two values where one is possible.
-    #[error("two different credentials in the same place")]
-    Conflict,
-    /// Two cookies of one name with different values: a browser sends both when one is of the host and
-    /// the other of its domain, and nobody but a server can free it of them.
-    #[error("two different cookies of the same name")]
-    TwinCookies,
-    /// Not of the characters of a token, or none after `Bearer`.
-    #[error("the value is not a token")]
-    Malformed(Source),
-    /// Longer than `limits.token_size`.
-    #[error("the token is too long")]
-    TooLong(Source),
-}
-
-impl From<CredentialError> for Rejection {
-    fn from(error: CredentialError) -> Self {
-        match error {
-            CredentialError::Conflict => Self::new(Code::Conflict, "credential_conflict"),
-            CredentialError::TwinCookies => Self::new(Code::Conflict, "cookie_twins"),
-            CredentialError::Malformed(_) => Self::new(Code::TokenInvalid, "token_malformed"),
-            CredentialError::TooLong(_) => Self::new(Code::TokenInvalid, "token_too_large"),
-        }
-    }
-}
-
 /// The token of a `Bearer` credential (RFC 6750 section 2.1), still unchecked; `None` for other
 /// schemes. The scheme is compared without regard to case (RFC 9110 section 11.1).
 pub fn bearer(field: &[u8]) -> Option<&[u8]> {
@@ -378,34 +310,6 @@ fn find_explicit<'a>(
     Ok(found)
 }
 
-fn find_own_cookie<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    if let Some(session) = session_cookie(headers, token_sources)? {
-        return Ok(Some(session));
-    }
-    sdk_cookie(headers, token_sources)
-}
-
-/// Finds what is in the SDK's cookie alone.
-pub fn sdk_cookie<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    let Some(name) = token_sources.sdk_cookie else {
-        return Ok(None);
-    };
-    let source = Source::SdkCookie;
-    let token = find_cookie(headers, name.as_bytes(), token_sources, source)?;
-    Ok(token.map(|token| Credential {
-        token,
-        source,
-        issuers: &[],
-        session_cookie: None,
-    }))
-}
-
 fn single<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -419,110 +323,6 @@ fn single<'a>(
     } else {
         Err(CredentialError::Conflict)
     }
-}
-
-fn find_cookie<'a>(
-    headers: &'a HeaderMap,
-    name: &'a [u8],
-    token_sources: &TokenSources,
-    source: Source,
-) -> Result<Option<Token<'a>>, CredentialError> {
-    match single_cookie(headers, name, form::unquoted)? {
-        None => Ok(None),
-        Some(value) => Ok(Some(Token(token_sources.checked(value, source)?.into()))),
-    }
-}
-
-/// A suffixed cookie that names one of the issuers, else the plain one.
-fn find_clerk<'a>(
-    headers: &'a HeaderMap,
-    name: &'a str,
-    iss: &[String],
-    token_sources: &TokenSources,
-    reading: Reading,
-) -> Result<Option<Token<'a>>, CredentialError> {
-    let prefix = clerk::prefix(name);
-    let suffixed = cookie::named(headers).filter(|(name, _)| name.starts_with(prefix.as_bytes()));
-    let mut own = suffixed
-        .map(|(_, value)| form::bare(value))
-        .filter(|value| clerk::names_issuer(value, iss));
-    let value = match own.next() {
-        None => single_cookie(headers, name.as_bytes(), form::bare)?,
-        Some(value) if own.all(|other| other == value) => Some(value),
-        Some(_) => return Err(CredentialError::TwinCookies),
-    };
-    token_sources.read(value, Source::Cookie, reading)
-}
-
-fn find_supabase<'a>(
-    headers: &'a HeaderMap,
-    name: &str,
-    token_sources: &TokenSources,
-    reading: Reading,
-) -> Result<Option<Token<'a>>, CredentialError> {
-    let source = Source::Cookie;
-    let mut conflict = Ok(());
-    let found = supabase::access_token(name, |part| {
-        let value = single_cookie(headers, part.as_bytes(), form::unquoted);
-        let value = value.unwrap_or_else(|error| {
-            conflict = Err(error);
-            None
-        });
-        value.and_then(|value| std::str::from_utf8(value).ok())
-    });
-    conflict?;
-    let token = match found {
-        Ok(Some(token)) => token,
-        Ok(None) => return Ok(None),
-        Err(_) if reading.jwt_only => return Ok(None),
-        Err(_) => return Err(CredentialError::Malformed(source)),
-    };
-    token_sources.checked(token.as_bytes(), source)?;
-    Ok(Some(Token(token.into())))
-}
-
-fn single_cookie<'a>(
-    headers: &'a HeaderMap,
-    name: &[u8],
-    value_of: impl Fn(&'a [u8]) -> &'a [u8],
-) -> Result<Option<&'a [u8]>, CredentialError> {
-    let mut values = cookie::values(headers, name)
-        .map(value_of)
-        .filter(|value| !value.is_empty());
-    let first = values.next();
-    match values.any(|other| Some(other) != first) {
-        true => Err(CredentialError::TwinCookies),
-        false => Ok(first),
-    }
-}
-
-/// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`. Each part of a token may be padded,
-/// as some signers do it: whether its issuer does is checked with the token.
-fn token68(value: &[u8]) -> Option<&str> {
-    let end = value.iter().rposition(|byte| *byte != b'=')?;
-    if memchr(b'=', value.get(..=end)?).is_some() {
-        // A part's own padding ends it, so that none has any inside.
-        let mut parts = value.split(|byte| *byte == b'.');
-        let is_whole = |part: &[u8]| {
-            let end = part.iter().rposition(|byte| *byte != b'=');
-            end.and_then(|end| part.get(..=end))
-                .is_some_and(|bare| memchr(b'=', bare).is_none() && token68(bare).is_some())
-        };
-        return parts
-            .all(is_whole)
-            .then(|| std::str::from_utf8(value).ok())?;
-    }
-    let allowed =
-        |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-'..=b'9' | b'_' | b'~' | b'+');
-    // Without an early end, so that many bytes are looked at together.
-    let all = value
-        .get(..=end)?
-        .iter()
-        .fold(true, |all, byte| all & allowed(byte));
-    if !all {
-        return None;
-    }
-    std::str::from_utf8(value).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 /// The token in the value of an issuer's own field or cookie. Quotes (RFC 6265 section 4.1.1) and the
 /// scheme are no part of it, also where a cookie library has encoded them: `"Bearer T"`,
@@ -59,6 +59,35 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// RFC 9110 section 11.2: letters, digits, `-._~+/`, then `=`. Each part of a token may be padded,
+/// as some signers do it: whether its issuer does is checked with the token.
+pub(super) fn token68(value: &[u8]) -> Option<&str> {
+    let end = value.iter().rposition(|byte| *byte != b'=')?;
+    if memchr(b'=', value.get(..=end)?).is_some() {
+        // A part's own padding ends it, so that none has any inside.
+        let mut parts = value.split(|byte| *byte == b'.');
+        let is_whole = |part: &[u8]| {
+            let end = part.iter().rposition(|byte| *byte != b'=');
+            end.and_then(|end| part.get(..=end))
+                .is_some_and(|bare| memchr(b'=', bare).is_none() && token68(bare).is_some())
+        };
+        return parts
+            .all(is_whole)
+            .then(|| std::str::from_utf8(value).ok())?;
+    }
+    let allowed =
+        |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-'..=b'9' | b'_' | b'~' | b'+');
+    // Without an early end, so that many bytes are looked at together.
+    let all = value
+        .get(..=end)?
+        .iter()
+        .fold(true, |all, byte| all & allowed(byte));
+    if !all {
+        return None;
+    }
+    std::str::from_utf8(value).ok()
+}
 
 #[cfg(test)]
 mod tests {
