@@ -23,29 +23,21 @@ pub mod schema;
 pub use document::Document;
 pub use load::{ConfigError, load};
 
-// The types of its keys, which their rooms define.
-pub use crate::api::logout::LogoutSettings as Logout;
-pub use crate::api::oauth::ClientSettings as Client;
-pub use crate::api::sdk::{SdkSettings as Sdk, SelfService};
-pub use crate::canonical::{AllowedOrigin, Origin};
-pub use crate::exchange::Forward;
-pub use crate::listener::{self, ListenAddress, Listener};
-pub use crate::operator::{self as admin, AdminSettings as Admin, AdminToken, Role};
-pub use crate::proxy::{Brand, ForwardedFields};
-pub use crate::route::settings::{
-    self as route, Access, Challenge, HeaderOperations, LoginUrl, RouteSettings as Route,
-};
-pub use crate::stepup::StepUpSettings as StepUp;
-pub use crate::telemetry::settings::{
-    LogFormat, LogSettings as Log, TraceSettings as Traces, log, traces,
-};
-pub use crate::template::{self, Template};
-
-use crate::canonical::PathPrefix;
+use crate::api::logout::LogoutSettings;
+use crate::api::oauth::ClientSettings;
+use crate::api::sdk::SdkSettings;
+use crate::canonical::{AllowedOrigin, Origin, PathPrefix};
+use crate::exchange::Forward;
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
+use crate::listener::Listener;
+use crate::operator::AdminSettings;
+use crate::proxy::{Brand, ForwardedFields};
+use crate::route::settings::{LoginUrl, RouteSettings};
 use crate::session::SessionSettings;
+use crate::stepup::StepUpSettings;
 use crate::store::StoreSettings;
+use crate::telemetry::settings::{LogSettings, TraceSettings};
 use crate::text_schema::{DurationText, NetworkText};
 use crate::upstream::{self, ResolverSettings};
 use crate::webhooks::{EventSettings, Webhook};
@@ -89,7 +81,7 @@ pub struct Config {
     pub resolver: ResolverSettings,
     /// What is forwarded where, and who has access.
     #[serde(default)]
-    pub routes: Vec<Route>,
+    pub routes: Vec<RouteSettings>,
     /// Link an unknown identity to the existing user with the same verified email address, if both
     /// issuers are `email_trusted`.
     #[serde(default)]
@@ -103,13 +95,13 @@ pub struct Config {
     pub session: SessionSettings,
     /// Settings for the platform's SDKs.
     #[serde(default)]
-    pub sdk: Sdk,
+    pub sdk: SdkSettings,
     /// OAuth clients: programs that can introspect and revoke session tokens.
     #[serde(default)]
-    pub clients: Vec<Client>,
+    pub clients: Vec<ClientSettings>,
     /// What a signed-in user can only do with a fresh assertion.
     #[serde(default)]
-    pub step_up: StepUp,
+    pub step_up: StepUpSettings,
     /// How upstreams get the session token.
     #[serde(default)]
     pub forward: Forward,
@@ -136,7 +128,7 @@ pub struct Config {
     pub login_url: Option<LoginUrl>,
     /// What a logout does beyond ending the session.
     #[serde(default)]
-    pub logout: Logout,
+    pub logout: LogoutSettings,
     /// A file with the page that people see when a request is refused or fails. If omitted, a plain
     /// page is used.
     #[serde(default)]
@@ -154,14 +146,14 @@ pub struct Config {
     /// The admin listener.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
-    pub admin: Admin,
+    pub admin: AdminSettings,
     /// The log and the access log.
     #[serde(default)]
-    pub log: Log,
+    pub log: LogSettings,
     /// Tracing.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
-    pub traces: Traces,
+    pub traces: TraceSettings,
     /// Threads, reloads, shutdown and upgrades.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]

@@ -18,6 +18,7 @@ use tracing::warn;
 
 mod access_lists;
 mod build;
+mod issuer_document;
 mod issuer_ends;
 mod look;
 mod operators;
@@ -30,6 +31,7 @@ mod watch_file;
 mod writers;
 
 pub use build::{BuildError, Lasting, check, issuers, snapshot};
+pub use issuer_document::{cost_of_issuer_key, issuer_document};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
 pub use stored::{ConflictingIssuer, Document, StoredOrigin};

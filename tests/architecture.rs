@@ -190,8 +190,8 @@ cli: server live_config demo doctor config proxy credential jwt store jwks liste
     diagnostic metrics
 server: admin live_config config proxy api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
-admin: live_config config proxy exchange identity route authorize resources webhooks jwt origin session
-    store jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
+admin: live_config proxy exchange identity route authorize resources webhooks jwt origin session store
+    jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
 live_config: config proxy api exchange identity route credential jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock

@@ -17,7 +17,6 @@ use super::body::Body;
 use super::platform;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::config::load::made;
 use crate::exchange::Standing;
 use crate::issuer::IssuerSettings;
 use crate::jwks::KeysStatus;
@@ -197,13 +196,7 @@ pub async fn explain_unsaved(
     settings
         .entry("name")
         .or_insert_with(|| Value::from(UNNAMED));
-    let view = state.live_config.view().clone();
-    let mut others = view.config.clone();
-    let name = settings.get("name").cloned();
-    others
-        .issuers
-        .retain(|issuer| Some(&issuer.name.as_str().into()) != name.as_ref());
-    let tried = made::issuer(&settings, &others)?;
+    let tried = state.live_config.try_issuer(&settings)?;
     let in_force = state.issuers();
     let running = in_force.by_name(&tried.name);
     let wanted = tried.key_settings();

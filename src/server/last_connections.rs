@@ -12,7 +12,7 @@ use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::{GetSocketDigest as _, SocketDigest};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::config::ListenAddress;
+use crate::listener::ListenAddress;
 
 /// Takes what waits at a listening socket that does not block, in their order.
 pub(super) fn take(address: &ListenAddress, listener: &OwnedFd) -> io::Result<Vec<Socket>> {

@@ -1,8 +1,9 @@
 //! Login pages that nobody can see without having signed in.
 
 use crate::canonical::HostPattern;
-use crate::config::{Access, Config, LoginUrl, Route};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::route::settings::{Access, LoginUrl, RouteSettings};
 
 /// Checks every `login_url`.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -36,12 +37,12 @@ fn required<'a>(
     config: &'a Config,
     login: &LoginUrl,
     host: Option<&str>,
-) -> Option<(usize, &'a Route)> {
+) -> Option<(usize, &'a RouteSettings)> {
     let host = match login.authority() {
         Some(authority) => authority.split(':').next(),
         None => host,
     };
-    let serves = |route: &Route| {
+    let serves = |route: &RouteSettings| {
         let path = route.path.as_base();
         let is_there = match login.path().strip_prefix(path) {
             Some("") => true,
@@ -67,7 +68,7 @@ fn required<'a>(
 }
 
 /// Whether a route serves a host; `None` for that of a request which is not known here.
-fn serves_host(route: &Route, host: Option<&str>, config: &Config) -> bool {
+fn serves_host(route: &RouteSettings, host: Option<&str>, config: &Config) -> bool {
     let Some(own) = route_host(route) else {
         // Elsewhere there may be another server.
         return host.is_none_or(|host| is_ours(host, config));
@@ -92,6 +93,6 @@ fn is_ours(host: &str, config: &Config) -> bool {
     public.eq_ignore_ascii_case(host) || named.any(|named| named.eq_ignore_ascii_case(host))
 }
 
-fn route_host(route: &Route) -> Option<&str> {
+fn route_host(route: &RouteSettings) -> Option<&str> {
     route.host.as_ref().map(HostPattern::as_str)
 }

@@ -21,9 +21,8 @@ use crate::admin::discovery::{self, Discovery};
 use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
 use crate::admin::{AdminState, issuers, token_test};
-use crate::config::attributes;
 use crate::issuer::Algorithm;
-use crate::live_config::Document;
+use crate::live_config::{self, Document};
 use crate::store::Digest;
 
 #[derive(Template)]
@@ -257,7 +256,7 @@ impl Page {
             value: self.form.text(field.key),
             problems: self.problems.at(field.key),
             is_fixed: field.key == "name" && self.changes.is_some(),
-            cost: attributes::CONFIG.cost(&format!("issuers[].{}", field.key)),
+            cost: live_config::cost_of_issuer_key(field.key),
         }
     }
 

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::field::{Field, JWKS_URL, Kind, SPECIAL, USUAL};
 use super::preset::{self, Preset};
-use crate::config::load::made;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::Algorithm;
-use crate::live_config::Document;
+use crate::live_config::{self, Document};
 
 /// What was typed, or what there is to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -242,7 +241,7 @@ impl IssuerForm {
         if text.is_empty() {
             return Ok(Document::new());
         }
-        made::document(text).map_err(|error| vec![Diagnostic::error(OTHERS, error)])
+        live_config::issuer_document(text).map_err(|error| vec![Diagnostic::error(OTHERS, error)])
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::load::parse;
+use crate::config::load::{made, parse};
 
 fn document(value: Value) -> Document {
     let Value::Object(document) = value else {
