@@ -89,6 +89,7 @@ pub struct Config {
     /// Keep sessions when their issuer is turned off (`enabled: false`) or removed from the
     /// configuration. With `false`, both end them permanently and at all gateways.
     #[serde(default)]
+    #[schemars(extend("x-unsafe" = "sessions continue although their issuer is no longer trusted; only logout, revocation and their time limits end them"))]
     pub sessions_outlive_issuer: bool,
     /// Sessions and session tokens.
     #[serde(default)]

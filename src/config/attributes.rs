@@ -1,7 +1,8 @@
 //! What a key is beyond its shape, as its field says it in the schema:
 //!
 //! - `x-restart`: a running gateway takes up a change only by a restart.
-//! - `x-unsafe`: what it costs to set the key to another value than its default.
+//! - `x-unsafe`: what it costs to set the key to another value than its default; or, where some values
+//!   cost nothing, an object from each value that does to its cost.
 //! - `x-deprecated`: what to use instead.
 //! - `x-secret`: a reference to a secret, which no one is shown.
 //!
@@ -98,9 +99,7 @@ impl Attributes {
     pub fn warnings(&self, document: &Value) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         self.visit(document, &mut |key| {
-            if let Some(cost) = key.schema["x-unsafe"].as_str()
-                && !key.has_default()
-            {
+            if let Some(cost) = key.cost() {
                 found.push(Diagnostic::warning(key.path, cost));
             }
             if let Some(instead) = key.schema["x-deprecated"].as_str() {
@@ -226,6 +225,14 @@ struct Key<'a> {
 }
 
 impl Key<'_> {
+    /// What its value costs.
+    fn cost(&self) -> Option<&str> {
+        match &self.schema["x-unsafe"] {
+            Schema::Object(costs) => costs.get(self.value.as_str()?)?.as_str(),
+            cost => cost.as_str().filter(|_| !self.has_default()),
+        }
+    }
+
     fn has_default(&self) -> bool {
         let value = serde_json::to_value(self.value).unwrap_or_default();
         self.schema.get("default") == Some(&value)

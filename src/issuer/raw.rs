@@ -113,6 +113,7 @@ pub(super) struct RawIssuer {
     /// Let the `jwks_uri` of a discovery document be on another host than the document in loopback,
     /// private or link-local ranges. A document on loopback may lead there anyway.
     #[serde(default)]
+    #[schemars(extend("x-unsafe" = "whoever can change the discovery document can send the gateway's requests for keys to any address in its own network; set `jwks_url` to the address that the document leads to"))]
     pub(super) allow_private_jwks_uri: bool,
     /// Accepted audiences; one match is enough. If omitted, `aud` is not checked.
     #[serde(default)]

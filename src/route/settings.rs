@@ -118,6 +118,7 @@ pub struct RouteSettings {
     pub allow_encoded_slash: bool,
     /// What becomes of a query that carries a token of a configured issuer or of the gateway.
     #[serde(default)]
+    #[schemars(extend("x-unsafe" = { "forward": "the upstream gets tokens of your issuers that stand in the query; queries end up in logs, histories and `Referer`; this is for an issuer that is itself behind the gateway, otherwise `strip` or `refuse`" }))]
     pub query_tokens: QueryTokens,
     /// Let `//` pass, as the same bytes. It is matched as `/`.
     #[serde(default)]

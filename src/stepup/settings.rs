@@ -14,6 +14,7 @@ pub struct StepUpSettings {
     pub single_use: bool,
     /// Accept assertions that do not say when they were issued (`iat`). Their age is then unknown:
     /// one that was issued long ago counts as fresh.
+    #[schemars(extend("x-unsafe" = "an assertion that does not say when it was issued proves no recent sign-in"))]
     pub allow_missing_iat: bool,
 }
 

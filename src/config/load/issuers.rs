@@ -30,13 +30,6 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             let message = "this field carries the session token (`forward.header`)";
             found.push(Diagnostic::error(at("header"), message));
         }
-        if issuer.allow_private_jwks_uri {
-            let message = "whoever can change the discovery document can send the gateway's requests for \
-                 keys to any address in its own network";
-            let hint = "set `jwks_url` to the address that the document leads to";
-            let path = at("allow_private_jwks_uri");
-            found.push(Diagnostic::warning(path, message).hint(hint));
-        }
         if issuer
             .strip_cookies
             .iter()

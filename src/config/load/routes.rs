@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
 use crate::listener::Listener;
-use crate::route::settings::{Access, Method, QueryTokens, RouteSettings};
+use crate::route::settings::{Access, Method, RouteSettings};
 use crate::session::settings::BASIC;
 
 /// Checks `routes`.
@@ -70,12 +70,6 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
             config.api_prefix
         );
         found.push(Diagnostic::error(at("path"), message));
-    }
-    if route.query_tokens == QueryTokens::Forward {
-        let message = "the upstream gets tokens of your issuers that stand in the query; queries end up \
-             in logs, histories and `Referer`";
-        let hint = "this is for an issuer that is itself behind the gateway; otherwise `strip` or `refuse`";
-        found.push(Diagnostic::warning(at("query_tokens"), message).hint(hint));
     }
     if route.authorization == AuthorizationField::Ignore
         && config.forward.header.is("authorization")

@@ -66,6 +66,42 @@ fn a_short_token_is_refused_beyond_loopback_and_warned_of_there() {
 }
 
 #[test]
+fn what_a_way_out_costs_is_said() {
+    let issuer = |more: &str| {
+        format!("issuers: [{{name: a, iss: 'https://a.test', discovery: true{more}}}]")
+    };
+    let route = |more: &str| format!("routes: [{{upstream: app{more}}}]");
+    for (path, strict, loose) in [
+        (
+            "sessions_outlive_issuer",
+            "sessions_outlive_issuer: false".to_owned(),
+            "sessions_outlive_issuer: true".to_owned(),
+        ),
+        (
+            "step_up.allow_missing_iat",
+            "step_up: {allow_missing_iat: false}".to_owned(),
+            "step_up: {allow_missing_iat: true}".to_owned(),
+        ),
+        (
+            "issuers[0].allow_private_jwks_uri",
+            issuer(""),
+            issuer(", allow_private_jwks_uri: true"),
+        ),
+        (
+            "routes[0].query_tokens",
+            route(", query_tokens: strip"),
+            route(", query_tokens: forward"),
+        ),
+    ] {
+        assert_eq!(found("http://a.test", "", &strict), [""; 0], "{strict}");
+        let [warned] = &found("http://a.test", "", &loose)[..] else {
+            panic!("{path}");
+        };
+        assert!(warned.contains(&format!("warning: {path}: ")), "{warned}");
+    }
+}
+
+#[test]
 fn people_behind_one_address_are_told_apart_or_warned_of() {
     let https = "https://a.test";
     let [warned] = &found(https, "", "")[..] else {
