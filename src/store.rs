@@ -16,6 +16,8 @@
 
 use async_trait::async_trait;
 
+pub mod audit_log;
+pub mod change_feed;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
@@ -23,25 +25,26 @@ mod engine;
 pub mod events;
 #[cfg(test)]
 mod gated;
-pub mod ledger;
 pub mod maintenance;
 mod metered;
 mod operations;
 pub mod page;
 pub mod postgres;
 pub mod record;
+pub mod replay_guard;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod transfer;
 pub mod users;
 
+pub use audit_log::AuditLog;
+pub use change_feed::{ChangeFeed, Changes};
 pub use embedded::{Embedded, OpenError};
 pub use engine::StoreSettings;
 pub use events::{Deliveries, EventFeed, Events, Outstanding};
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
-pub use ledger::{Changes, Ledger};
 pub use maintenance::{Exported, Maintenance, Swept};
 pub use metered::Metered;
 pub use page::{Page, PageRequest};
@@ -53,6 +56,7 @@ pub use record::{
     RevocationReason, RevocationScope, SessionAlias, SessionClaims, SessionRecord,
     SigningAlgorithm, SigningKeyRecord, Tombstone, Use, Used, User, is_workload, workload_id,
 };
+pub use replay_guard::ReplayGuard;
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
 pub use sign_in::{EmailWithdrawal, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
@@ -61,7 +65,18 @@ pub use users::{Description, NewUser, UserFilter, Users};
 /// Where records are kept.
 #[async_trait]
 pub trait Store:
-    Users + Sessions + SigningKeys + Settings + Ledger + Events + Deliveries + Maintenance + Send + Sync
+    Users
+    + Sessions
+    + SigningKeys
+    + Settings
+    + ChangeFeed
+    + ReplayGuard
+    + AuditLog
+    + Events
+    + Deliveries
+    + Maintenance
+    + Send
+    + Sync
 {
     /// Whether records can be read and written now.
     async fn health(&self) -> Result<(), StoreError>;

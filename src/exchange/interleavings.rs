@@ -13,7 +13,7 @@ use crate::exchange::Forward;
 use crate::jwt::fixture::ISS;
 use crate::rejection::{Code, Rejection};
 use crate::store::{
-    Ledger, Maintenance, Position, RevocationReason, RevocationScope, Sessions, Users, When,
+    ChangeFeed, Maintenance, Position, RevocationReason, RevocationScope, Sessions, Users, When,
 };
 
 /// A sign-in whose answer the store has given, and that has not heard of it.

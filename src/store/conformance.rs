@@ -14,13 +14,13 @@ use super::{
 use crate::clock::UnixTime;
 
 mod administration;
+mod changes;
 mod deliveries;
 mod device;
 mod email;
 mod ending;
 mod events;
 mod keys;
-mod ledger;
 mod maintenance;
 mod sessions;
 mod signing_out;
@@ -106,13 +106,13 @@ cases![
     device::a_session_is_bound_once,
     device::an_ended_session_is_not_bound,
     ending::a_cookie_stands_for_a_session_until_its_time,
-    ledger::every_end_is_a_change,
-    ledger::an_id_is_spent_once,
-    ledger::an_end_and_its_id_go_together,
+    changes::every_end_is_a_change,
+    changes::an_id_is_spent_once,
+    changes::an_end_and_its_id_go_together,
     uses::a_sign_in_and_what_it_uses_up_go_together,
     uses::one_purpose_excludes_the_other,
-    ledger::the_audit_is_listed_newest_first,
-    ledger::keys_and_settings_are_replaced_only_as_they_were_seen,
+    changes::the_audit_is_listed_newest_first,
+    changes::keys_and_settings_are_replaced_only_as_they_were_seen,
     events::what_happens_to_a_user_is_an_event,
     events::what_happens_to_issuers_keys_and_scopes_is_an_event,
     events::workloads_and_refusals_are_no_events,

@@ -12,13 +12,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use tokio::sync::{Mutex, watch};
 
+mod audit_log;
+mod change_feed;
 mod deliveries;
 mod event_row;
 mod events;
 mod file;
 mod first_sign_in;
-mod ledger;
 mod maintenance;
+mod replay_guard;
 mod row;
 mod sessions;
 mod settings;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::operations::operations;
 use super::{
-    Activity, AuditRecord, Changes, Deliveries, Delivery, DeliveryState, Description,
-    DeviceBinding, Digest, End, EventFeed, Events, Exported, Ledger, Maintenance, NewUser,
-    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, RevocationReason,
+    Activity, AuditLog, AuditRecord, ChangeFeed, Changes, Deliveries, Delivery, DeliveryState,
+    Description, DeviceBinding, Digest, End, EventFeed, Events, Exported, Maintenance, NewUser,
+    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, ReplayGuard, RevocationReason,
     RevocationScope, SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord,
     SigningKeys, Store, StoreError, Swept, Use, Used, User, UserFilter, Users,
 };

@@ -48,13 +48,17 @@ macro_rules! operations {
                     at: UnixTime
                 ) -> ();
             }
-            Ledger [
+            ChangeFeed [
                 fn latest_change(&self) -> watch::Receiver<u64> {
                     self.store.latest_change()
                 }
             ] {
                 fn changes_since(read: Position, limit: usize) -> Changes;
+            }
+            ReplayGuard [] {
                 fn use_up(usage: Use) -> Used;
+            }
+            AuditLog [] {
                 fn append_audit(record: AuditRecord) -> ();
                 fn audit(page: PageRequest) -> Page<AuditRecord>;
             }

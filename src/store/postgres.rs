@@ -18,13 +18,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod audit_log;
+mod change_feed;
 mod connection;
 mod deliveries;
 mod events;
 mod feed;
 mod first_sign_in;
-mod ledger;
 mod maintenance;
+mod replay_guard;
 mod row;
 mod schema;
 mod sessions;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::event_row::record_event;
-use super::ledger::use_up;
+use super::replay_guard::use_up;
 use super::row::{
     indexed_session, marked, put_mark, put_record, put_session, record, record_change,
 };

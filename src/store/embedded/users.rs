@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::event_row::record_event;
 use super::first_sign_in::FirstSignIn;
-use super::ledger::{use_up, used};
+use super::replay_guard::{use_up, used};
 use super::row::{
     OF_USER, identity_key, indexed_user, latest_change, marks, put_record, put_session, put_user,
     record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,

@@ -9,9 +9,10 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use super::Postgres;
+use super::audit_log::put_audit;
 use super::connection::{Failure, Tx, execute, rows};
 use super::feed::read_latest;
-use super::ledger::{put_audit, put_spent};
+use super::replay_guard::put_spent;
 use super::row::{
     encoded, locked_user, put_mark, put_session, put_user, record, signed, user_keys,
 };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
-use super::ledger::put_spent;
+use super::replay_guard::put_spent;
 use super::row::{
     SESSION, encoded, locked_user, put_mark, put_session, record, record_change, session, signed,
 };

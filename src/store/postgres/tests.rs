@@ -11,7 +11,7 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::{self, CASES, Engine};
 use crate::store::{
-    ChangeKind, Deliveries, Digest, Ledger, RevocationReason, Sessions, Settings, SignIn,
+    ChangeFeed, ChangeKind, Deliveries, Digest, RevocationReason, Sessions, Settings, SignIn,
     SignInOutcome, Users,
 };
 

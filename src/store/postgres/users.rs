@@ -10,8 +10,8 @@ use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
 use super::first_sign_in::{self, FirstSignIn};
-use super::ledger::{put_use, used};
 use super::maintenance::put_tombstone;
+use super::replay_guard::{put_use, used};
 use super::row::{
     column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
     scope_key, signed, subject_key, unsigned, user_by_key, user_keys,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ledger::Digest;
+use super::digest::Digest;
 use super::profile::Profile;
 use crate::clock::UnixTime;
 

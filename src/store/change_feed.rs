@@ -1,31 +1,22 @@
-//! What can be asked about what happened.
+//! What changed, for gateways that share a store.
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{AuditRecord, Change, Page, PageRequest, Position, StoreError, Use, Used};
+use super::{Change, Position, StoreError};
 
-/// Changes for gateways, the audit, and what may happen once.
+/// The numbered changes from which gateways learn what others did.
 #[async_trait]
-pub trait Ledger {
+pub trait ChangeFeed {
     /// The number of the latest change that this process heard of; grows when there is more to
     /// ask for. With several gateways on one store it is a hint: ask from time to time, too.
     fn latest_change(&self) -> watch::Receiver<u64>;
 
     /// The changes after those that were `read`, at most `limit`, in their order.
     async fn changes_since(&self, read: Position, limit: usize) -> Result<Changes, StoreError>;
-
-    /// Uses an id up, unless it was used up before or for what it excludes.
-    async fn use_up(&self, usage: Use) -> Result<Used, StoreError>;
-
-    /// Adds a record to the audit.
-    async fn append_audit(&self, record: AuditRecord) -> Result<(), StoreError>;
-
-    /// The audit, the newest first.
-    async fn audit(&self, page: PageRequest) -> Result<Page<AuditRecord>, StoreError>;
 }
 
-/// An answer of [`Ledger::changes_since`].
+/// An answer of [`ChangeFeed::changes_since`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The changes.
