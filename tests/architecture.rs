@@ -192,7 +192,7 @@ server: admin live_config config proxy api exchange resources webhooks jwt sessi
     limit operator listener telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange identity route authorize resources webhooks jwt origin session store
     jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
-live_config: config proxy api exchange identity route credential jwt store jwks issuer upstream
+live_config: config proxy api exchange identity route jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock
 doctor: config clock
