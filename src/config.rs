@@ -31,6 +31,7 @@ use crate::exchange::Forward;
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
 use crate::listener::Listener;
+use crate::metrics::label;
 use crate::operator::AdminSettings;
 use crate::proxy::{Brand, ForwardedFields};
 use crate::route::settings::{LoginUrl, RouteSettings};
@@ -73,7 +74,7 @@ pub struct Config {
     #[serde(default)]
     pub issuers: Vec<IssuerSettings>,
     /// The servers behind the gateway, by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "label::by_label")]
     pub upstreams: BTreeMap<String, upstream::Settings>,
     /// How servers' names are resolved.
     #[serde(default)]

@@ -15,11 +15,13 @@ use prometheus::{
 use tokio::runtime::Handle;
 
 mod description;
+pub mod label;
 mod list;
 mod open;
 mod runtimes;
 
 use description as described;
+pub use label::{Label, LabelError};
 use list::Registration;
 pub use list::{Kind, Listed, table};
 pub use open::Open;

@@ -198,7 +198,7 @@ demo: config clock
 doctor: config clock
 config: proxy api stepup exchange identity route credential resources webhooks session store issuer
     upstream canonical limit operator listener telemetry secret template claims diagnostic field_name
-    text_schema
+    metrics text_schema
 proxy: api stepup exchange identity route credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
 api: stepup exchange identity credential jwt origin session store device_bound canonical limit
@@ -207,7 +207,8 @@ stepup: exchange clock rejection
 exchange: identity credential jwt session store jwks device_bound issuer canonical limit template
     claims clock field_name metrics rejection
 identity: jwt store issuer claims clock rejection
-route: authorize session issuer upstream canonical limit template field_name rejection text_schema
+route: authorize session issuer upstream canonical limit template field_name metrics rejection
+    text_schema
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection
@@ -218,7 +219,7 @@ session: store canonical secret claims clock text_schema
 store: device_bound secret claims clock metrics text_schema
 jwks: issuer certificate_pin public_network clock
 device_bound: clock
-issuer: secret certificate_pin claims diagnostic field_name text_schema
+issuer: secret certificate_pin claims diagnostic field_name metrics text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema
 limit: text_schema

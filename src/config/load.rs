@@ -22,7 +22,6 @@ mod logins;
 mod loops;
 pub mod made;
 mod message;
-mod names;
 mod operators;
 mod routes;
 mod telemetry;

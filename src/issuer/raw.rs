@@ -17,6 +17,7 @@ use super::{
 use crate::claims::ProfileField;
 use crate::diagnostic::with_hint;
 use crate::field_name::{FieldNameError, TokenField};
+use crate::metrics::{Label, OTHER};
 use crate::secret::Secret;
 use crate::text_schema::{DurationText, HttpUrlText};
 
@@ -26,6 +27,7 @@ use crate::text_schema::{DurationText, HttpUrlText};
 #[schemars(transform = with_aliases)]
 pub(super) struct RawIssuer {
     /// The name in logs, metrics and on the dashboard.
+    #[serde(deserialize_with = "name")]
     pub(super) name: String,
     /// A known provider, which fills in the settings that are the same for all its customers.
     #[serde(default)]
@@ -355,6 +357,21 @@ fn with_aliases(schema: &mut Schema) {
         if let Some(property) = properties.get(ours).cloned() {
             properties.insert(theirs.to_owned(), property);
         }
+    }
+}
+
+/// Any label but the one of issuers that are not configured.
+fn name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Err(de::Error::custom(IssuerError::NoName));
+    }
+    let label: Label = text.parse().map_err(de::Error::custom)?;
+    match text == OTHER {
+        true => Err(de::Error::custom(
+            "`other` stands for unknown issuers in metrics",
+        )),
+        false => Ok(label.into()),
     }
 }
 

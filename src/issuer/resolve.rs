@@ -26,9 +26,6 @@ impl TryFrom<RawIssuer> for IssuerSettings {
     type Error = IssuerError;
 
     fn try_from(mut raw: RawIssuer) -> Result<Self, IssuerError> {
-        if raw.name.is_empty() {
-            return Err(IssuerError::NoName);
-        }
         preset::fill(&mut raw)?;
         raw.check_names()?;
         check_intervals(&raw.jwks)?;

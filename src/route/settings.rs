@@ -11,6 +11,7 @@ use crate::authorize::ClaimRule;
 use crate::canonical::{AllowedOrigin, HostPattern, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
+use crate::metrics::label;
 use crate::session::settings::DeviceBound;
 use crate::text_schema::{DurationText, SizeText};
 
@@ -42,7 +43,7 @@ pub enum QueryTokens {
 #[serde(rename = "Route", deny_unknown_fields)]
 pub struct RouteSettings {
     /// The name in logs and metrics; by default host and path.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "label::optional")]
     pub name: Option<String>,
     /// The host: `app.example.com`, or `*.example.com` for every host below `example.com`, at any
     /// depth. If omitted, all hosts.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::message::choice;
-use super::names::label_fault;
 use super::{device_bound, issuers, listeners, logins, loops, operators, routes, telemetry};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -125,7 +124,6 @@ fn upstreams(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (name, upstream) in &config.upstreams {
         let path = member("upstreams", name);
-        found.extend(label_fault(name).map(|fault| Diagnostic::error(path.clone(), fault)));
         found.extend(upstream.diagnostics(&path));
     }
     found.extend(config.resolver.diagnostics("resolver"));

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::names::{label_fault, literal_fault};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::field_name::TokenField;
@@ -17,7 +16,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut seen = Seen::default();
     for (number, issuer) in config.issuers.iter().enumerate() {
         let at = |key: &str| format!("issuers[{number}].{key}");
-        seen.name(&at("name"), &issuer.name, &mut found);
+        seen.unique("name", &at("name"), issuer.name.clone(), &mut found);
         for accepted in issuer.accepted_iss().into_iter().filter(|it| !it.by_preset) {
             seen.iss(&at(accepted.key), accepted.iss, &own_iss, &mut found);
         }
@@ -49,18 +48,6 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
 struct Seen(HashMap<(&'static str, String), String>);
 
 impl Seen {
-    fn name(&mut self, path: &str, name: &str, found: &mut Vec<Diagnostic>) {
-        if let Some(fault) = label_fault(name) {
-            found.push(Diagnostic::error(path, fault));
-        } else if name == UNKNOWN_ISSUER {
-            found.push(Diagnostic::error(
-                path,
-                "`other` stands for unknown issuers in metrics",
-            ));
-        }
-        self.unique("name", path, name.to_owned(), found);
-    }
-
     fn iss(&mut self, path: &str, iss: String, own: &str, found: &mut Vec<Diagnostic>) {
         if iss.trim_end_matches('/') == own {
             let message = "this is the gateway's own `iss`; its session tokens cannot be used to \
@@ -155,6 +142,15 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// A value that is compared as it is, and cannot match as it stands.
+fn literal_fault(value: &str) -> Option<&'static str> {
+    if value.contains('*') {
+        return Some("compared as it is: `*` is no wildcard here; write each value out");
+    }
+    (value.trim() != value)
+        .then_some("starts or ends with a space, which no token has; take it out")
+}
+
 fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
     if jwks.ca.is_some() && jwks.pinned_certificate.is_some() {
         let message = "one certificate is accepted whoever vouches for it, so leave out `ca`";
@@ -203,7 +199,5 @@ const ENTRA: &str = "https://login.microsoftonline.com/";
 const ENTRA_TENANTS: [&str; 3] = ["common", "organizations", "consumers"];
 const ENTRA_FAULT: &str = "an endpoint for many tenants, not a tenant: no token is of it";
 const ENTRA_HINT: &str = "write the ids of the tenants that may sign in: `tenants: [ID, ID]`";
-/// The metric label of tokens whose issuer is not configured.
-const UNKNOWN_ISSUER: &str = "other";
 /// RFC 7519 section 4.1.4: "usually no more than a few minutes".
 const MAX_LEEWAY: Duration = Duration::from_secs(300);

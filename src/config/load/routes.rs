@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::header_operations;
 use super::message::choice;
-use super::names::label_fault;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
@@ -48,9 +47,6 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
 
 fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mut Vec<Diagnostic>) {
     let at = |key: &str| format!("routes[{number}].{key}");
-    if let Some(fault) = route.name.as_deref().and_then(label_fault) {
-        found.push(Diagnostic::error(at("name"), fault));
-    }
     let names: Vec<String> = config.listeners.iter().map(Listener::name).collect();
     for (position, name) in route.listeners.iter().enumerate() {
         if !names.contains(name) {
