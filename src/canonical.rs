@@ -7,11 +7,13 @@ pub mod host;
 pub mod host_pattern;
 pub mod origin;
 pub mod path;
+pub mod path_error;
 pub mod path_prefix;
 
 pub use cookie_setting::CookieSetting;
 pub use host::{BareHostError, Host, HostError};
 pub use host_pattern::HostPattern;
 pub use origin::{AllowedOrigin, AllowedOriginError, Origin, OriginError};
-pub use path::{CanonicalPath, PathError};
+pub use path::CanonicalPath;
+pub use path_error::PathError;
 pub use path_prefix::{PathPrefix, PathPrefixError};

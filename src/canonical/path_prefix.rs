@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::path::{CanonicalPath, PathError, Reading};
+use super::path::{CanonicalPath, Reading};
+use super::path_error::PathError;
 
 /// A path prefix, compared by whole decoded segments.
 #[derive(Clone, Debug)]

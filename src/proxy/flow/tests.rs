@@ -1,0 +1,121 @@
+use std::task::Waker;
+
+use super::*;
+
+fn context() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+#[test]
+fn what_is_read_ahead_is_bounded() {
+    let (flow, context) = (Flow::default(), context());
+    flow.asked(None);
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    flow.was_read(CREDIT);
+    // The head is not complete: it goes on, in small steps.
+    assert_eq!(flow.turn(&context), Turn::Read(AHEAD));
+    flow.was_read(AHEAD);
+    flow.taken();
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    flow.was_read(5_000);
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT - 5_000));
+    flow.was_read(CREDIT - 5_000);
+    assert_eq!(flow.turn(&context), Turn::Wait);
+    flow.taken();
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    flow.asked(None);
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+}
+
+#[test]
+fn an_answer_to_a_switch_is_read_after_the_request() {
+    let (flow, context) = (Flow::default(), context());
+    flow.asked(None);
+    flow.asks_to_switch();
+    assert_eq!(flow.turn(&context), Turn::Wait);
+    flow.was_flushed();
+    assert_eq!(flow.turn(&context), Turn::Wait, "that was its header");
+    flow.body_moved(0, true);
+    assert_eq!(flow.turn(&context), Turn::Wait, "its end is on its way");
+    flow.was_flushed();
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+    flow.body_moved(0, true);
+    assert_eq!(
+        flow.turn(&context),
+        Turn::Read(CREDIT),
+        "that of the tunnel"
+    );
+    // Another server is asked.
+    flow.asks_to_switch();
+    flow.asked(None);
+    assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
+}
+
+#[test]
+fn a_server_is_late_by_its_silence_and_a_stream_by_a_longer_one() {
+    let (flow, context) = (Flow::default(), context());
+    let (read, idle) = (Duration::from_secs(60), Duration::from_secs(3600));
+    flow.asked(Some(read));
+    assert_eq!(flow.server_due(), None, "nothing is read");
+    flow.waits(&context);
+    let first = flow.server_due().unwrap();
+    flow.waits(&context);
+    assert_eq!(flow.server_due(), Some(first), "the same silence");
+    flow.was_read(1);
+    assert_eq!(flow.server_due(), None);
+    flow.waits(&context);
+    flow.server_blocks(false);
+    assert_eq!(flow.server_due(), None, "the client said something");
+
+    flow.stream_begins(Some(idle));
+    flow.waits(&context);
+    assert!(flow.server_due().unwrap() - first >= idle - read);
+    flow.stream_begins(None);
+    assert_eq!(flow.server_due(), None, "without a bound");
+
+    flow.asked(Some(read));
+    flow.waits(&context);
+    assert!(!flow.is_stream() && !flow.is_server_late());
+    flow.give_up_server();
+    assert_eq!(
+        (flow.turn(&context), flow.server_due()),
+        (Turn::GiveUp, None)
+    );
+}
+
+#[test]
+fn a_body_is_late_by_its_pauses_and_by_its_rate() {
+    let flow = Flow::default();
+    assert_eq!(flow.body_due(), None);
+    let pause = Duration::from_secs(60);
+    flow.body_begins(BodyBounds {
+        pause: Some(pause),
+        rate: None,
+    });
+    assert_eq!(flow.body_due(), None, "nobody asks for it");
+    flow.asked(None);
+    let first = flow.body_due().unwrap();
+    flow.body_moved(1, false);
+    assert!(flow.body_due().unwrap() > first);
+    flow.server_blocks(true);
+    assert_eq!(flow.body_due(), None, "the server does not take it");
+    flow.server_blocks(false);
+    assert!(flow.body_due().is_some());
+    flow.answer_begins();
+    assert_eq!(flow.body_due(), None, "a conversation");
+
+    flow.body_begins(BodyBounds {
+        pause: Some(pause),
+        rate: Some(1000),
+    });
+    flow.asked(None);
+    let slow = flow.body_due().unwrap();
+    flow.body_moved(10_000, false);
+    let paid = flow.body_due().unwrap() - slow;
+    assert_eq!(paid, Duration::from_secs(10));
+    flow.body_moved(1, true);
+    assert_eq!(flow.body_due(), None, "it is whole");
+    assert!(!flow.is_late());
+    flow.give_up_body(Instant::now());
+    assert_eq!(flow.turn(&context()), Turn::GiveUp);
+}
