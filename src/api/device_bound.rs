@@ -51,17 +51,7 @@ pub fn router() -> OpenApiRouter<ApiState> {
             description = "The session is bound.",
             body = Instructions,
             headers(("set-cookie" = String)),
-            example = json!({
-                "session_identifier": "https://app.example.com",
-                "refresh_url": "/_vestibule/device-bound/6f1d2c3b-4a59-8e82-8f4a-523c7e4b7c9d/refresh",
-                "scope": {"origin": "https://app.example.com", "include_site": false},
-                "credentials": [{
-                    "type": "cookie",
-                    "name": "__Host-vestibule",
-                    "attributes": "Path=/; Secure; HttpOnly; SameSite=Lax",
-                }],
-                "allowed_refresh_initiators": ["*"],
-            })
+            example = json!(instructions::example())
         ),
         refusals::DeviceRegistration
     )
@@ -107,17 +97,7 @@ pub async fn register(
             description = "The cookie is renewed.",
             body = Instructions,
             headers(("set-cookie" = String)),
-            example = json!({
-                "session_identifier": "https://app.example.com",
-                "refresh_url": "/_vestibule/device-bound/6f1d2c3b-4a59-8e82-8f4a-523c7e4b7c9d/refresh",
-                "scope": {"origin": "https://app.example.com", "include_site": false},
-                "credentials": [{
-                    "type": "cookie",
-                    "name": "__Host-vestibule",
-                    "attributes": "Path=/; Secure; HttpOnly; SameSite=Lax",
-                }],
-                "allowed_refresh_initiators": ["*"],
-            })
+            example = json!(instructions::example())
         ),
         refusals::DeviceRefresh
     )

@@ -4,6 +4,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -40,6 +41,21 @@ struct BoundCredential {
     r#type: &'static str,
     name: &'static str,
     attributes: &'static str,
+}
+
+/// As the description of the API shows them.
+pub(super) fn example() -> Value {
+    json!({
+        "session_identifier": "https://app.example.com",
+        "refresh_url": "/_vestibule/device-bound/6f1d2c3b-4a59-8e82-8f4a-523c7e4b7c9d/refresh",
+        "scope": {"origin": "https://app.example.com", "include_site": false},
+        "credentials": [{
+            "type": "cookie",
+            "name": "__Host-vestibule",
+            "attributes": "Path=/; Secure; HttpOnly; SameSite=Lax",
+        }],
+        "allowed_refresh_initiators": ["*"],
+    })
 }
 
 impl Instructions {
