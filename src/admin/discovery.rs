@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use super::AdminState;
-use crate::config::load::made;
 use crate::jwks::FetchError;
 
 /// What came of a look-up.
@@ -38,8 +37,7 @@ pub async fn look_up(state: &AdminState, iss: &str) -> Discovery {
         ("iss".to_owned(), Value::from(iss)),
         ("discovery".to_owned(), Value::from(true)),
     ]);
-    let config = state.live_config.view().config.clone();
-    let settings = match made::issuer(&settings, &config) {
+    let settings = match state.live_config.try_issuer(&settings) {
         Ok(settings) => settings,
         Err(problems) => {
             let said: Vec<_> = problems.iter().map(|one| one.message.as_str()).collect();
