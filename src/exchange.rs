@@ -51,7 +51,7 @@ mod version;
 mod whose;
 
 pub use audience::Recipient;
-use authenticate::{Authenticated, Durable};
+use authenticate::{Authenticated, Durable, Purpose};
 use cache::{RefusedTokens, SessionCache};
 pub use device::{BoundCookie, RefreshRefusal};
 use digest::TokenDigest;
@@ -196,7 +196,7 @@ impl Exchange {
         session.handle().touch(now);
         // The digest says neither where the token was nor for what, so both are checked on every
         // hit, too.
-        if session.fence().is_some_and(|fence| !recipient.is(fence)) {
+        if !self.is_for(&session, credential, recipient) {
             return Err(Self::wrong_audience());
         }
         match session.issuer() {
@@ -363,8 +363,14 @@ impl Exchange {
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
+        let purpose = Purpose {
+            durable: Durable::User,
+            nonce: None,
+            // The next recipient may be another.
+            recipient: Recipient::Anyone,
+        };
         let authenticated = self
-            .authenticate(unverified, digest, client, now, Durable::User, None)
+            .authenticate(unverified, digest, client, now, purpose)
             .await?;
         let Authenticated {
             verified,
@@ -391,8 +397,9 @@ impl Exchange {
             key_validity: verified.key_validity().clone(),
         };
         let made_for = (&*self.settings, self.version);
+        let addressees = self.addressees(&verified);
         Session::new(provenance, &user, &record, minted, lease, made_for)
-            .map(Arc::new)
+            .map(|session| Arc::new(session.addressed_to(addressees)))
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
     }
 

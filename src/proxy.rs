@@ -22,6 +22,7 @@ pub mod access_log;
 pub mod answer;
 mod attempt;
 mod brand;
+mod challenge;
 pub mod connection;
 pub mod connection_auth;
 pub mod connector;
@@ -43,6 +44,7 @@ mod health;
 mod hops;
 pub mod inspect;
 pub mod login;
+mod metadata;
 pub mod negotiation;
 pub mod recent_refusals;
 mod redirect;
@@ -211,6 +213,10 @@ impl ProxyHttp for Gateway {
             }
             Ok(Decision::Health) => {
                 ctx.answered = Some(health::answer(session, ctx).await?);
+                Ok(true)
+            }
+            Ok(Decision::Metadata(resource)) => {
+                ctx.answered = Some(metadata::answer(session, &resource, ctx).await?);
                 Ok(true)
             }
             Ok(Decision::Redirect(location)) => {

@@ -27,6 +27,7 @@ mod loose;
 pub mod lowered;
 pub mod methods;
 mod miss;
+pub mod protected_resource;
 mod protection;
 mod rates;
 pub mod settings;
@@ -38,6 +39,8 @@ pub use miss::{RouteMiss, Spelling};
 
 use header_operations::PreparedOperations;
 use loose::Looseness;
+pub use protected_resource::ProtectedResource;
+use protected_resource::Published;
 use protection::Protection;
 use rates::Rates;
 use settings::{Access, Challenge, LoginUrl, QueryTokens, RouteSettings};
@@ -61,6 +64,8 @@ pub struct Route {
     pub rules: ClaimRules,
     /// `aud` of the session tokens that go upstream; `None` for the gateway's usual one.
     pub audience: Option<Arc<str>>,
+    /// What clients learn of it, if it is a protected resource.
+    pub resource: Option<Arc<ProtectedResource>>,
     /// Scopes that the session token must have. Only a route that requires a session has any.
     pub scopes: Vec<Box<str>>,
     /// Whether the session must be bound to a device. Only a route that requires a session asks.
@@ -156,6 +161,8 @@ pub struct RouteTableSettings<'a> {
     pub routes: &'a [RouteSettings],
     /// The prefix of the gateway's own paths, under which no route may be.
     pub api_prefix: &'a PathPrefix,
+    /// The origin at which clients reach the gateway.
+    pub public_url: &'a str,
     /// Origins from which every route accepts credentials in cookies.
     pub allowed_origins: Vec<AllowedOrigin>,
     /// Where browsers without a session are sent, unless a route has its own.
@@ -177,6 +184,7 @@ pub struct RouteTable {
     named: Vec<(Box<str>, View)>,
     /// For all others.
     rest: View,
+    published: Published,
     rates: Rates,
 }
 
@@ -196,6 +204,7 @@ impl RouteTable {
         upstreams: &BTreeMap<String, Arc<Upstream>>,
         earlier: Option<&Self>,
     ) -> Result<Self, RouteTableError> {
+        let own_iss = format!("{}{}", config.public_url, config.api_prefix);
         let mut table = Self::default();
         let mut placed = Vec::with_capacity(config.routes.len());
         for settings in config.routes {
@@ -219,6 +228,11 @@ impl RouteTable {
             let rates = table
                 .rates
                 .of(settings, config.limits.rates.tracked, earlier);
+            let resource = protected_resource::of(settings, config.public_url, &own_iss);
+            let audience = settings.audience.as_deref().map(Arc::from);
+            let named = resource
+                .as_ref()
+                .map(|resource| Arc::clone(resource.name()));
             let route = Arc::new(Route {
                 name: display_name(settings).into(),
                 access: settings.auth,
@@ -231,7 +245,8 @@ impl RouteTable {
                     .cloned()
                     .collect(),
                 rules,
-                audience: settings.audience.as_deref().map(Arc::from),
+                audience: audience.or(named),
+                resource,
                 scopes: settings
                     .scopes
                     .iter()
@@ -283,6 +298,7 @@ impl RouteTable {
                 true => Methods::ANY,
                 false => Methods::new(&settings.methods),
             };
+            table.published.add(settings, &route);
             placed.push(Placed {
                 settings,
                 methods,
@@ -320,6 +336,16 @@ impl RouteTable {
         let named = self.named.iter().find(|(name, _)| **name == *listener);
         let view = named.map_or(&self.rest, |(_, view)| view);
         view.find(listener, host, path, method)
+    }
+
+    /// The resource whose metadata (RFC 9728 section 3) are at this path.
+    pub fn metadata_at(
+        &self,
+        listener: &str,
+        host: &Host<'_>,
+        path: &CanonicalPath<'_>,
+    ) -> Option<&Arc<ProtectedResource>> {
+        self.published.find(listener, host, path)
     }
 
     /// All routes, in the order of the configuration.

@@ -12,5 +12,6 @@ pub mod origin;
 pub mod pass_through;
 pub mod rates;
 pub mod request;
+mod resource;
 mod route_listeners;
 pub mod route_settings;

@@ -127,7 +127,7 @@ impl ApiState {
         session
     }
 
-    /// Signs in with an external token, which uses `nonce` up.
+    /// Signs in with an external token for a recipient, which uses `nonce` up.
     ///
     /// # Errors
     ///
@@ -137,12 +137,14 @@ impl ApiState {
         caller: &Caller,
         headers: &HeaderMap,
         credential: &Credential<'_>,
+        recipient: Recipient<'_>,
         nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let begun = Instant::now();
         caller.presents(credential);
         let client = Client::new(caller.address, headers);
-        let granted = self.exchange.grant(credential, client, nonce).await;
+        let granted = self.exchange.grant(credential, client, recipient, nonce);
+        let granted = granted.await;
         caller.exchanged(begun);
         match &granted {
             Ok(Granted { account, .. }) => {

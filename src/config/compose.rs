@@ -1,5 +1,7 @@
 //! From the whole configuration to what each room reads of it.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::Config;
@@ -15,6 +17,7 @@ use crate::issuer::IssuerSettings;
 use crate::proxy;
 use crate::resources::Descriptors;
 use crate::route::RouteTableSettings;
+use crate::route::protected_resource::name_of;
 use crate::route::settings::HeaderOperations;
 use crate::stepup::StepUp;
 use crate::template::Template;
@@ -107,6 +110,13 @@ impl Config {
         }
     }
 
+    /// The identifiers of the routes' protected resources.
+    pub fn resources(&self) -> Vec<Arc<str>> {
+        let routes = self.routes.iter();
+        let names = routes.filter_map(|route| name_of(route, self.public_url.as_str()));
+        names.map(|name| name.as_str().into()).collect()
+    }
+
     /// What an exchange is configured by.
     pub fn exchange(&self) -> exchange::Settings {
         exchange::Settings {
@@ -122,6 +132,7 @@ impl Config {
             keep_email: self.tells_email(),
             keep_issuer: self.tells_issuer(),
             pages: self.own_origins().collect(),
+            resources: self.resources(),
             cached_sessions: self.limits.token_cache,
             cached_bytes: self.limits.token_cache_size.as_u64(),
             cached_refusals: self.limits.refused_cache,
@@ -166,6 +177,7 @@ impl Config {
         RouteTableSettings {
             routes: &self.routes,
             api_prefix: &self.api_prefix,
+            public_url: self.public_url.as_str(),
             allowed_origins: self.own_origins().collect(),
             login_url: self.login_url.as_ref(),
             device_bound: self.session.device_bound,

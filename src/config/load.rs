@@ -23,6 +23,7 @@ mod loops;
 pub mod made;
 mod message;
 mod operators;
+mod resources;
 mod routes;
 mod telemetry;
 mod types;

@@ -5,12 +5,18 @@
 //! audience, and cached along with the usual one. Such a token is valid on that
 //! route only (RFC 7519 section 4.1.3, RFC 9700 section 2.3): an upstream cannot use what it was given
 //! elsewhere.
+//!
+//! A route that is a protected resource takes tokens for itself only (RFC 8707): our own for its
+//! identifier, external ones with its identifier in `aud`, and the gateway's session cookie, which is no
+//! token. An external token that is for resources alone opens nothing else.
 
 use std::sync::Arc;
 
 use http::HeaderValue;
 
 use super::{Exchange, Session, mint_failed};
+use crate::credential::Credential;
+use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
 
 /// For whom a presented session token must be.
@@ -20,6 +26,8 @@ pub enum Recipient<'a> {
     Gateway,
     /// A route with this audience; the gateway's own tokens are taken there, too.
     Route(&'a Arc<str>),
+    /// A protected resource with this identifier, which takes tokens for itself only.
+    Resource(&'a Arc<str>),
     /// Whoever it may be: the token is asked about, not used.
     Anyone,
 }
@@ -29,15 +37,15 @@ impl<'a> Recipient<'a> {
     pub fn route(audience: Option<&'a Arc<str>>) -> Self {
         audience.map_or(Self::Gateway, Self::Route)
     }
+}
 
-    /// Whether a token that is fenced to this audience is for it.
-    pub(super) fn is(self, fence: &str) -> bool {
-        match self {
-            Self::Gateway => false,
-            Self::Route(audience) => **audience == *fence,
-            Self::Anyone => true,
-        }
-    }
+/// The resources that an external token is for.
+#[derive(Debug, Default)]
+pub(super) struct Addressees {
+    /// Their identifiers.
+    pub(super) resources: Box<[Arc<str>]>,
+    /// Whether it is for nothing else.
+    pub(super) only: bool,
 }
 
 impl Exchange {
@@ -63,6 +71,64 @@ impl Exchange {
         session
             .keep_for(audience, token.map_err(mint_failed)?)
             .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+    }
+
+    /// Whether a session, by the credential that was presented, may be used with a recipient.
+    pub(super) fn is_for(
+        &self,
+        session: &Session,
+        credential: &Credential<'_>,
+        recipient: Recipient<'_>,
+    ) -> bool {
+        match recipient {
+            Recipient::Anyone => true,
+            Recipient::Gateway => !session.is_fenced(),
+            Recipient::Route(audience) => !session.is_fenced() || session.is_addressed_to(audience),
+            Recipient::Resource(name) => {
+                let is_ours = session.issuer().is_none() && !session.is_fenced();
+                session.is_addressed_to(name)
+                    || self.is_cookie(credential)
+                    || (is_ours && **name == *self.shared.minter.audience)
+            }
+        }
+    }
+
+    /// The resources that an external token is for.
+    pub(super) fn addressees(&self, verified: &Verified) -> Addressees {
+        if self.settings.resources.is_empty() {
+            return Addressees::default();
+        }
+        let names = || verified.audiences();
+        let resources = self.settings.resources.iter();
+        let resources: Box<[_]> = resources
+            .filter(|resource| names().any(|name| *name == ***resource))
+            .cloned()
+            .collect();
+        let is_fence = |name: &str| {
+            let is_resource = resources.iter().any(|resource| **resource == *name);
+            is_resource && !self.is_for_gateway(name)
+        };
+        Addressees {
+            only: !resources.is_empty() && names().all(is_fence),
+            resources,
+        }
+    }
+
+    /// Whether an external token may open a session for a recipient.
+    pub(super) fn may_open(&self, verified: &Verified, recipient: Recipient<'_>) -> bool {
+        let Addressees { resources, only } = self.addressees(verified);
+        match recipient {
+            _ if !only => true,
+            Recipient::Anyone => true,
+            Recipient::Gateway => false,
+            Recipient::Route(name) | Recipient::Resource(name) => resources.contains(name),
+        }
+    }
+
+    /// The identifier of a protected resource with this name.
+    pub fn resource(&self, name: &str) -> Option<&Arc<str>> {
+        let mut resources = self.settings.resources.iter();
+        resources.find(|resource| ***resource == *name)
     }
 
     /// Whether a token of ours with this audience may be used at the gateway's own endpoints, and

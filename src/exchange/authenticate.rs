@@ -5,7 +5,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::digest::TokenDigest;
-use super::{Exchange, Lease, RETRY_STORE, SIGN_IN_ATTEMPTS, backchannel};
+use super::{Exchange, Lease, RETRY_STORE, Recipient, SIGN_IN_ATTEMPTS, backchannel};
 use crate::clock::UnixTime;
 use crate::identity::{self, Client};
 use crate::jwt::{Refusal, Unverified, Verified};
@@ -37,9 +37,18 @@ pub(super) enum Durable {
     Session,
 }
 
+/// What a sign-in is for.
+pub(super) struct Purpose<'a> {
+    pub(super) durable: Durable,
+    /// Used up by it.
+    pub(super) nonce: Option<Once>,
+    /// Whom the session is opened for.
+    pub(super) recipient: Recipient<'a>,
+}
+
 impl Exchange {
     /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or
-    /// continues its session. All that the store has to write is one transaction, in which `nonce` is
+    /// continues its session. All that the store has to write is one transaction, in which the nonce is
     /// used up as well.
     pub(super) async fn authenticate(
         &self,
@@ -47,8 +56,7 @@ impl Exchange {
         digest: TokenDigest,
         client: Client,
         now: UnixTime,
-        durable: Durable,
-        nonce: Option<Once>,
+        purpose: Purpose<'_>,
     ) -> Result<Authenticated, Rejection> {
         let verified = match self.verify(unverified, now).await {
             Ok(verified) => verified,
@@ -65,6 +73,25 @@ impl Exchange {
                 return Err(rejection);
             }
         };
+        self.open(verified, client, now, purpose).await
+    }
+
+    /// Finds or creates the user of a verified token, and opens or continues the session.
+    pub(super) async fn open(
+        &self,
+        verified: Verified,
+        client: Client,
+        now: UnixTime,
+        purpose: Purpose<'_>,
+    ) -> Result<Authenticated, Rejection> {
+        let Purpose {
+            durable,
+            nonce,
+            recipient,
+        } = purpose;
+        if !self.may_open(&verified, recipient) {
+            return Err(Self::wrong_audience());
+        }
         if durable == Durable::Session {
             self.shared.rates.sign_in(&verified)?;
         }

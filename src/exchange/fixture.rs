@@ -173,6 +173,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         keep_email: false,
         keep_issuer: false,
         pages: vec![AllowedOrigin::parse("https://page").unwrap()],
+        resources: Vec::new(),
         cached_sessions: 100,
         cached_bytes: 1 << 20,
         rates: Rates::default(),

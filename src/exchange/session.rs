@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use uuid::Uuid;
 
+use super::audience::Addressees;
 use super::session_handle::{Lease, SessionHandle};
 use super::settings::Settings;
 use super::version::ConfigVersion;
@@ -52,6 +53,8 @@ struct Facts {
     claims: KnownClaims,
     /// The audience that the token is for, when that is not the gateway.
     fence: Option<Box<str>>,
+    /// The resources that an external token is for.
+    addressees: Addressees,
     /// Of a device-bound session: until when an external token counts without the cookie.
     alone_until: Option<UnixTime>,
 }
@@ -65,13 +68,16 @@ impl Facts {
             issuer: issuer.map(Box::from),
             claims: settings.policy.claims.select(record.known_claims()),
             fence: None,
+            addressees: Addressees::default(),
             alone_until: settings.alone_until(record),
         }
     }
 
     fn memory(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        size_of::<Self>() + text(&self.email) + text(&self.issuer) + self.claims.memory()
+        let resources = size_of_val(&*self.addressees.resources);
+        let texts = text(&self.email) + text(&self.issuer);
+        size_of::<Self>() + texts + resources + self.claims.memory()
     }
 }
 
@@ -156,6 +162,29 @@ impl Session {
     pub(super) fn fenced(mut self, audience: Box<str>) -> Self {
         self.facts.get_or_insert_default().fence = Some(audience);
         self
+    }
+
+    /// The same by an external token that is for these.
+    pub(super) fn addressed_to(mut self, addressees: Addressees) -> Self {
+        if !addressees.resources.is_empty() {
+            self.facts.get_or_insert_default().addressees = addressees;
+        }
+        self
+    }
+
+    /// Whether its token is not for the gateway.
+    pub(super) fn is_fenced(&self) -> bool {
+        let facts = self.facts.as_ref();
+        facts.is_some_and(|facts| facts.fence.is_some() || facts.addressees.only)
+    }
+
+    /// Whether its token is for this audience, other than the gateway.
+    pub(super) fn is_addressed_to(&self, audience: &Arc<str>) -> bool {
+        let is_named = |facts: &Facts| {
+            facts.fence.as_deref() == Some(audience)
+                || facts.addressees.resources.contains(audience)
+        };
+        self.facts.as_ref().is_some_and(|facts| is_named(facts))
     }
 
     /// The same until `end` at the latest: the credential counts no longer.
@@ -297,10 +326,20 @@ impl Session {
     ///
     /// It was narrowed, and this scope is not left.
     pub fn require_scope(&self, scope: &str) -> Result<(), Rejection> {
-        if self.scopes.holds(scope) {
-            return Ok(());
+        match self.scopes.holds(scope) {
+            true => Ok(()),
+            false => Err(Self::scope_insufficient()),
         }
-        Err(Rejection::new(Code::ScopeInsufficient, "scope_narrowed"))
+    }
+
+    /// Those of some scopes that the session token does not have.
+    pub fn missing<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        scopes.filter(|scope| !self.scopes.holds(scope)).collect()
+    }
+
+    /// The refusal of a token without a scope that is needed.
+    pub fn scope_insufficient() -> Rejection {
+        Rejection::new(Code::ScopeInsufficient, "scope_narrowed")
     }
 
     /// When the session ends.

@@ -1,5 +1,6 @@
 //! What an exchange is configured by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::forward::Forward;
@@ -39,6 +40,8 @@ pub struct Settings {
     /// Audiences, beside the usual one, by which a session token is the gateway's own: pages that
     /// sign in. A token for any other is for the route of that audience alone.
     pub pages: Vec<AllowedOrigin>,
+    /// The identifiers of protected resources, for which tokens can be.
+    pub resources: Vec<Arc<str>>,
     /// Digests whose session is remembered. Taken at the start only.
     pub cached_sessions: usize,
     /// About how many bytes of memory those may take. Taken at the start only.
@@ -79,6 +82,7 @@ impl Settings {
             && self.keep_issuer == other.keep_issuer
             && self.outlive_issuer == other.outlive_issuer
             && self.pages == other.pages
+            && self.resources == other.resources
             && self.sdk_cookie == other.sdk_cookie
             && self.device_bound == other.device_bound
             && self.device_bound_ttl == other.device_bound_ttl

@@ -1,7 +1,7 @@
 //! Signing in by the API: the client gets the session itself, not a forwarded request.
 
 use super::digest::TokenDigest;
-use super::{Durable, Exchange, Session, mint_failed};
+use super::{Durable, Exchange, Purpose, Recipient, Session, mint_failed};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
@@ -31,7 +31,7 @@ pub struct Granted {
 }
 
 impl Exchange {
-    /// Signs in with an external token. User and session are durable when this returns.
+    /// Signs in with an external token for a recipient. User and session are durable when this returns.
     ///
     /// # Errors
     ///
@@ -40,12 +40,18 @@ impl Exchange {
         &self,
         credential: &Credential<'_>,
         client: Client,
+        recipient: Recipient<'_>,
         nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
         let attempt = client.address.filter(|_| credential.is_attempt());
         self.shared.rates.may_try(attempt)?;
-        self.try_grant(credential, digest, client, nonce)
+        let purpose = Purpose {
+            durable: Durable::Session,
+            nonce,
+            recipient,
+        };
+        self.try_grant(credential, digest, client, purpose)
             .await
             .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))
     }
@@ -55,7 +61,7 @@ impl Exchange {
         credential: &Credential<'_>,
         digest: TokenDigest,
         client: Client,
-        nonce: Option<Once>,
+        purpose: Purpose<'_>,
     ) -> Result<Granted, Rejection> {
         let token = credential.token.expose();
         let now = UnixTime::now();
@@ -66,7 +72,7 @@ impl Exchange {
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
         self.check_place(credential, iss.as_deref().unwrap_or_default())?;
         let authenticated = self
-            .authenticate(&unverified, digest, client, now, Durable::Session, nonce)
+            .authenticate(&unverified, digest, client, now, purpose)
             .await?;
         let signed_in = authenticated.signed_in;
         let alone_until = self.settings.alone_until(&signed_in.session);

@@ -67,6 +67,14 @@ impl Verified {
         self.claims.text("jti").filter(|jti| !jti.is_empty())
     }
 
+    /// Whom it is for, in the claim that its issuer says that in.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        let named = self.claims.at(&self.issuer.settings().aud_claim);
+        let many = named.and_then(Value::as_array).into_iter().flatten();
+        let one = named.filter(|named| named.is_string());
+        one.into_iter().chain(many).filter_map(Value::as_str)
+    }
+
     /// All claims.
     pub fn claims(&self) -> &Claims {
         &self.claims

@@ -11,6 +11,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr, Result};
 use tokio::time::timeout_at;
 
+use super::challenge;
 use super::context::RequestContext;
 use super::cors;
 use super::flow::Flow;
@@ -21,7 +22,6 @@ use super::request_id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::rejection::{Code, Problem, Rejection};
 use crate::route::Methods;
-use crate::route::settings::Challenge;
 
 /// Writes a refusal by one of the gateway's endpoints, with `fields` in addition to its own. It
 /// reveals nothing about the token: only a coarse code, a sentence and the request id.
@@ -130,14 +130,7 @@ async fn write_refusal(
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;
     ctx.connection.add_hsts(&mut response)?;
-    if let Some(challenge) = rejection.challenge() {
-        let route = ctx.route.as_ref().filter(|_| !ctx.is_for_us);
-        let challenge = match route.map(|route| &route.challenge) {
-            Some(more) if *more != Challenge::default() => {
-                rejection.challenge_of(more.realm(), more.parameters())
-            }
-            _ => challenge.to_owned(),
-        };
+    if let Some(challenge) = challenge::of(rejection, ctx) {
         response.insert_header(WWW_AUTHENTICATE, challenge)?;
     }
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED && !response.headers.contains_key(ALLOW) {

@@ -73,6 +73,8 @@ pub struct RequestContext {
     pub pass: Option<Pass>,
     /// For a refusal, the exact reason.
     pub refused: Option<Rejection>,
+    /// For a refusal, the scopes to ask for, separated by spaces.
+    pub wanted_scopes: Option<String>,
     /// The methods that would be served.
     pub methods: Methods,
     /// Where its credential was found; `none` without one.
@@ -130,6 +132,7 @@ impl RequestContext {
             target: None,
             pass: None,
             refused: None,
+            wanted_scopes: None,
             methods: Methods::ALL,
             source: "none",
             credential_issuer: None,

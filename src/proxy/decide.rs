@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::origin;
 use crate::rejection::{Code, Rejection};
 use crate::route::settings::{Access, QueryTokens};
-use crate::route::{Route, RouteMiss};
+use crate::route::{ProtectedResource, Route, RouteMiss};
 use crate::session::cookie::{self, CookiePlace};
 use crate::stepup::{self, ELEVATED_FIELD};
 
@@ -43,6 +43,8 @@ pub enum Decision {
     Own,
     /// Nowhere: a load balancer asks whether the gateway serves.
     Health,
+    /// Nowhere: a client asks for the metadata of a protected resource.
+    Metadata(Arc<ProtectedResource>),
     /// The request is not forwarded: the client is redirected to this address.
     Redirect(String),
 }
@@ -81,6 +83,7 @@ pub async fn decide(
             Ok(Decision::Forward)
         }
         Err(refused) => {
+            incoming.ask_for_scopes(route, &refused.rejection, ctx);
             let issuer = refused.issuer.as_deref();
             decisions.refused(issuer, ctx.source, &refused.rejection);
             Err(refused.rejection)
@@ -113,7 +116,13 @@ fn not_forwarded(
         ))));
     }
     if !snapshot.proxy.reserves(&inspected.path) {
-        return Ok(None);
+        let (listener, host) = (&ctx.connection.listener, &inspected.host);
+        let routes = &snapshot.proxy.routes;
+        let resource = routes.metadata_at(listener, host, &inspected.path);
+        return Ok(resource.map(|resource| {
+            ctx.is_for_us = true;
+            Decision::Metadata(Arc::clone(resource))
+        }));
     }
     if inspected.path.has_escaped_slash() {
         return Err(PathError::EscapedSlash.into());
@@ -277,10 +286,9 @@ impl<'a> Incoming<'a> {
         }
         let sources = &self.snapshot.proxy.token_sources;
         let own = credential::session_cookie(&self.request.headers, sources).ok()??;
-        let recipient = Recipient::route(route.audience.as_ref());
         self.snapshot
             .exchange
-            .outlived(expired, &own, recipient)
+            .outlived(expired, &own, recipient(route))
             .await
     }
 
@@ -289,12 +297,27 @@ impl<'a> Incoming<'a> {
         credential: &Credential<'_>,
         route: &Route,
     ) -> Result<Arc<Session>, Rejection> {
-        let recipient = Recipient::route(route.audience.as_ref());
         let client = || Client::new(self.client().address, &self.request.headers);
         self.snapshot
             .exchange
-            .session_of(credential, recipient, client)
+            .session_of(credential, recipient(route), client)
             .await
+    }
+
+    /// What a refusal says of scopes: all that the request needs, or those that its token lacks.
+    fn ask_for_scopes(&self, route: &Route, rejection: &Rejection, ctx: &mut RequestContext) {
+        let Some(resource) = &route.resource else {
+            return;
+        };
+        if rejection.status != StatusCode::UNAUTHORIZED {
+            return;
+        }
+        let needed: Vec<&str> = route.scopes.iter().map(|scope| &**scope).collect();
+        let needed = match needed.is_empty() {
+            true => resource.scopes().to_owned(),
+            false => needed.join(" "),
+        };
+        ctx.wanted_scopes = Some(needed).filter(|scopes| !scopes.is_empty());
     }
 
     /// A session, once all that the route asks of it holds.
@@ -310,7 +333,7 @@ impl<'a> Incoming<'a> {
             rejection,
             issuer: Some(session.issuer().unwrap_or(SELF_ISSUED).into()),
         };
-        if let Err(rejection) = self.satisfies(credential, &session, route).await {
+        if let Err(rejection) = self.satisfies(credential, &session, route, ctx).await {
             if rejection.reason == DEVICE_UNBOUND {
                 // The browser can mend that.
                 self.tell_browser(credential, &session, ctx).await;
@@ -355,14 +378,17 @@ impl<'a> Incoming<'a> {
         credential: &Credential<'_>,
         session: &Session,
         route: &Route,
+        ctx: &mut RequestContext,
     ) -> Result<(), Rejection> {
         if let Some(rate) = &route.user_rate {
             rate.take(session.user())
                 .map_err(|TooOften(wait)| Rejection::too_often("user_too_often", wait))?;
         }
         route.rules.check(session.claims())?;
-        for scope in &route.scopes {
-            session.require_scope(scope)?;
+        let missing = session.missing(route.scopes.iter().map(|scope| &**scope));
+        if !missing.is_empty() {
+            ctx.wanted_scopes = Some(missing.join(" "));
+            return Err(Session::scope_insufficient());
         }
         self.check_origin(credential, route)?;
         if route.requires_device && !session.is_device_bound() {
@@ -448,6 +474,14 @@ impl<'a> Incoming<'a> {
 
     fn client(&self) -> forwarded::Client {
         self.peer.client(&self.request.headers)
+    }
+}
+
+/// For whom tokens on a route must be.
+fn recipient(route: &Route) -> Recipient<'_> {
+    match &route.resource {
+        Some(resource) if !resource.any_audience() => Recipient::Resource(resource.name()),
+        _ => Recipient::route(route.audience.as_ref()),
     }
 }
 

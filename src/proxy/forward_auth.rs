@@ -133,7 +133,7 @@ async fn decide(
             .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
-        Ok(Decision::Own | Decision::Health | Decision::Redirect(_)) => {
+        Ok(Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_)) => {
             Err(Rejection::new(Code::Forbidden, "check_of_own_path").into())
         }
         Err(rejection) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::RouteTableSettings;
+use super::protected_resource::name_of;
 use super::settings::{Access, HeaderOperations, RouteSettings};
 use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
@@ -21,6 +22,8 @@ pub(super) struct Protection {
     rate_per_user: Rate,
     body_size: Option<u64>,
     request_headers: HeaderOperations,
+    /// The audience that tokens must have.
+    resource: Option<String>,
 }
 
 impl Protection {
@@ -38,6 +41,12 @@ impl Protection {
             rate_per_user: settings.rate_per_user,
             body_size: body_size.map(|size| size.as_u64()),
             request_headers: settings.request_headers.clone(),
+            resource: settings
+                .resource
+                .as_ref()
+                .filter(|resource| !resource.any_audience)
+                .and(name_of(settings, config.public_url))
+                .map(|name| name.as_str().to_owned()),
         }
     }
 
@@ -57,6 +66,7 @@ impl Protection {
             && rates
                 .iter()
                 .all(|(own, other)| *other == Rate::OFF || own == other)
+            && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)
             && (other.request_headers == HeaderOperations::default()
                 || self.request_headers == other.request_headers)

@@ -18,10 +18,12 @@ use crate::text_schema::{DurationText, SizeText};
 mod challenge;
 mod header_operations;
 mod login_url;
+mod resource;
 
 pub use challenge::Challenge;
 pub use header_operations::HeaderOperations;
 pub use login_url::{LoginUrl, LoginUrlError};
+pub use resource::{ResourceName, ResourceSettings};
 
 /// What becomes of a query that carries a token (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -94,6 +96,9 @@ pub struct RouteSettings {
     /// `session.audience`.
     #[serde(default)]
     pub audience: Option<String>,
+    /// Publish the route as a protected resource (RFC 9728) that takes tokens for itself only.
+    #[serde(default)]
+    pub resource: Option<ResourceSettings>,
     /// What upstreams see instead of `path`; `/` removes it.
     #[serde(default)]
     #[schemars(with = "Option<String>")]

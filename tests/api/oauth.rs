@@ -309,7 +309,7 @@ async fn with_client() -> (TestGateway, tempfile::NamedTempFile) {
     (site, file)
 }
 
-async fn exchange(site: &TestGateway, subject: &str, more: &[(&str, &str)]) -> Message {
+pub async fn exchange(site: &TestGateway, subject: &str, more: &[(&str, &str)]) -> Message {
     let form = [
         (
             "grant_type",
@@ -321,7 +321,7 @@ async fn exchange(site: &TestGateway, subject: &str, more: &[(&str, &str)]) -> M
     post(site, "oauth/token", &[&form[..], more].concat(), &[]).await
 }
 
-async fn post(
+pub async fn post(
     site: &TestGateway,
     endpoint: &str,
     form: &[(&str, &str)],
@@ -342,7 +342,7 @@ async fn post(
     site.gateway.send(bytes).await
 }
 
-fn granted(answer: &Message) -> Value {
+pub fn granted(answer: &Message) -> Value {
     assert_eq!(answer.status(), 200, "{}", answer.text());
     assert_eq!(answer.field("cache-control").as_deref(), Some("no-store"));
     let body = answer.json();

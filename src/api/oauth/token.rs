@@ -13,7 +13,7 @@ use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
-use crate::exchange::Account;
+use crate::exchange::{Account, Recipient};
 use crate::rejection::{Code, Rejection};
 use crate::session::{Scopes, Terms};
 
@@ -46,9 +46,9 @@ pub struct TokenRequest {
     requested_token_type: Option<String>,
     /// Scopes of the subject, apart by spaces; all of them by default.
     scope: Option<String>,
-    /// The audience of session tokens.
+    /// The audience of session tokens, or the identifier of a protected resource.
     audience: Option<String>,
-    /// The same as an address.
+    /// The same as an address (RFC 8707).
     resource: Option<String>,
     /// Of a client that does not authenticate by `Authorization`.
     client_id: Option<String>,
@@ -101,15 +101,7 @@ pub async fn exchange(
         return Err(OAuthError::unsupported_grant_type());
     }
     let issued_token_type = check_types(&parameters)?;
-    let audience = &api.exchange.minter().audience;
-    let targets = [parameters.get("audience"), parameters.get("resource")];
-    if targets
-        .into_iter()
-        .flatten()
-        .any(|target| target != audience)
-    {
-        return Err(OAuthError::invalid_target());
-    }
+    let target = target(&api, &parameters)?;
     let asked = parameters.get("scope");
     let subject = parameters.required("subject_token")?;
     api.limits.sign_in(caller.address)?;
@@ -118,7 +110,11 @@ pub async fn exchange(
     let given = given.map_err(|error| OAuthError::subject_refused(error.into()))?;
     let (account, terms) = match is_self_issued(&api, subject) {
         true => narrowed(&api, call, &given, asked).await?,
-        false => opened(&api, call, &given, asked).await?,
+        false => opened(&api, call, &given, asked, target).await?,
+    };
+    let terms = Terms {
+        audience: target.map(ToString::to_string).or(terms.audience),
+        ..terms
     };
     let token = api.exchange.mint(&account, &terms)?;
     Ok(Json(Granted {
@@ -128,6 +124,28 @@ pub async fn exchange(
         token_type: "Bearer",
         scope: token.scopes.to_string(),
     }))
+}
+
+/// The protected resource that the token is asked for; `None` for the usual audience.
+fn target<'a>(
+    api: &'a ApiState,
+    parameters: &Parameters,
+) -> Result<Option<&'a Arc<str>>, OAuthError> {
+    let usual = &api.exchange.minter().audience;
+    let mut asked = [parameters.get("audience"), parameters.get("resource")]
+        .into_iter()
+        .flatten();
+    let Some(name) = asked.next() else {
+        return Ok(None);
+    };
+    if asked.any(|other| other != name) {
+        return Err(OAuthError::invalid_target());
+    }
+    match api.exchange.resource(name) {
+        _ if name == usual => Ok(None),
+        Some(resource) => Ok(Some(resource)),
+        None => Err(OAuthError::invalid_target()),
+    }
 }
 
 /// Checks the kinds of tokens that go in and come out; the latter.
@@ -156,7 +174,7 @@ fn is_self_issued(api: &ApiState, token: &str) -> bool {
     crate::jwt::unverified_issuer(token).is_some_and(|iss| api.exchange.is_self_issued(&iss))
 }
 
-/// A token of ours only narrows: the same session, the same end, for the same audience.
+/// A token of ours only narrows: the same session, the same end, for the same audience or a resource.
 async fn narrowed(
     api: &ApiState,
     (caller, headers): (&Caller, &HeaderMap),
@@ -188,13 +206,15 @@ async fn opened(
     (caller, headers): (&Caller, &HeaderMap),
     given: &Credential<'_>,
     asked: Option<&str>,
+    target: Option<&Arc<str>>,
 ) -> Result<(Account, Terms), OAuthError> {
     // First, since what is refused opens no session.
     let scopes = match asked {
         None => None,
         asked => Some(part(&api.exchange.minter().scopes, asked)?),
     };
-    let granted = api.grant(caller, headers, given, None).await;
+    let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
+    let granted = api.grant(caller, headers, given, recipient, None).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         scopes,

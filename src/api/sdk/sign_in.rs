@@ -16,7 +16,7 @@ use super::{SdkError, body, device, example, refusals};
 use crate::api::device_bound;
 use crate::api::{ApiState, Caller};
 use crate::credential;
-use crate::exchange::{Account, Granted};
+use crate::exchange::{Account, Granted, Recipient};
 use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
@@ -83,7 +83,13 @@ pub async fn sign_in(
         user_created,
         token_end,
     } = api
-        .grant(&caller, &headers, &credential, proof.map(Proof::nonce))
+        .grant(
+            &caller,
+            &headers,
+            &credential,
+            Recipient::Gateway,
+            proof.map(Proof::nonce),
+        )
         .await
         .map_err(SdkError::invalid_external_auth)?;
     let terms = Terms {

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::message::choice;
-use super::{device_bound, issuers, listeners, logins, loops, operators, routes, telemetry};
+use super::{
+    device_bound, issuers, listeners, logins, loops, operators, resources, routes, telemetry,
+};
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::positions::member;
@@ -50,6 +52,7 @@ const CHECKS: &[(&[&str], fn(&Config) -> Vec<Diagnostic>)] = &[
         &["routes", "listeners", "api_prefix", "forward", "issuers", "upstreams", "session", "step_up"],
         routes::diagnostics,
     ),
+    (&["routes", "public_url", "session"], resources::diagnostics),
     (&["session", "store"], session),
     (&["session", "sdk", "public_url"], cookie_domains),
     (&["session", "routes", "public_url"], device_bound::diagnostics),
@@ -288,7 +291,7 @@ fn step_up(config: &Config) -> Vec<Diagnostic> {
 }
 
 /// RFC 6749 section 3.3.
-fn scope_fault(scope: &str) -> Option<&'static str> {
+pub(super) fn scope_fault(scope: &str) -> Option<&'static str> {
     let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     let fits = !scope.is_empty() && scope.bytes().all(is_word);
     (!fits).then_some("a scope must be one word")

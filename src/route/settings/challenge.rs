@@ -14,6 +14,7 @@ pub struct Challenge {
     realm: Option<String>,
     /// The others, as they stand in the field.
     parameters: String,
+    names: Vec<String>,
 }
 
 impl Challenge {
@@ -25,6 +26,11 @@ impl Challenge {
     /// The other parameters, each with a comma before it.
     pub fn parameters(&self) -> &str {
         &self.parameters
+    }
+
+    /// Whether a parameter is among them.
+    pub fn says(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 }
 
@@ -52,6 +58,7 @@ impl TryFrom<BTreeMap<String, String>> for Challenge {
                 true => challenge.realm = Some(value),
                 false => challenge.parameters += &format!(", {name}=\"{value}\""),
             }
+            challenge.names.push(name);
         }
         Ok(challenge)
     }
@@ -73,6 +80,7 @@ mod tests {
             parse(json!({ "scope": "a b", "realm": "mcp", "resource_metadata": "https://a/" }));
         let challenge = challenge.unwrap();
         assert_eq!(challenge.realm(), Some("mcp"));
+        assert!(challenge.says("Scope") && !challenge.says("error"));
         let expected = r#", resource_metadata="https://a/", scope="a b""#;
         assert_eq!(challenge.parameters(), expected);
         assert_eq!(parse(json!({})), Ok(Challenge::default()));
