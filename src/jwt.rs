@@ -20,7 +20,6 @@ mod issuer;
 mod logout;
 mod refusal;
 mod spiffe;
-mod strict_json;
 #[cfg(test)]
 mod tests;
 mod token;

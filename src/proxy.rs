@@ -22,6 +22,7 @@ pub mod access_log;
 pub mod answer;
 mod attempt;
 mod brand;
+mod calls;
 mod challenge;
 pub mod connection;
 pub mod connection_auth;
@@ -187,7 +188,7 @@ impl ProxyHttp for Gateway {
             Err(overload) => Err(self.refuse(overload)),
         };
         match decision {
-            Ok(Decision::Forward) => {
+            Ok(decision @ (Decision::Forward | Decision::ForwardCall)) => {
                 if let Some(session) = ctx.session() {
                     request_guard::bind(session);
                 }
@@ -198,6 +199,14 @@ impl ProxyHttp for Gateway {
                 }
                 if let Some(time) = &ctx.time {
                     time.bound_client(session, snapshot.proxy.limits.body_read_timeout);
+                }
+                if decision == Decision::ForwardCall
+                    && let Err(rejection) = calls::decide(&self.metrics, session, ctx).await?
+                {
+                    ctx.refused = Some(rejection);
+                    ctx.answered = Some(rejection.status);
+                    answer::refuse_proxied(session, &rejection, ctx).await?;
+                    return Ok(true);
                 }
                 Ok(false)
             }
@@ -245,6 +254,17 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        if let Some(content) = &ctx.held_content {
+            // All of it has arrived, and of what the framework kept the beginning may be missing.
+            *body = body.is_some().then(|| content.clone());
+            return match &mut ctx.time {
+                Some(time) => time.received(end_of_stream).map_err(|rejection| {
+                    ctx.refused = Some(rejection);
+                    answer::as_error(&rejection)
+                }),
+                None => Ok(()),
+            };
+        }
         let moved = body.as_ref().map_or(0, Bytes::len);
         request_guard::flow(|flow| flow.body_moved(moved, end_of_stream));
         let most = match (&ctx.pass, &ctx.route) {

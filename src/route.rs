@@ -19,6 +19,7 @@ use crate::authorize::ClaimRules;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::{Limiter, Limits};
+use crate::mcp::Calls;
 use crate::session::settings::DeviceBound;
 use crate::upstream::{self, Upstream};
 
@@ -66,6 +67,8 @@ pub struct Route {
     pub audience: Option<Arc<str>>,
     /// What clients learn of it, if it is a protected resource.
     pub resource: Option<Arc<ProtectedResource>>,
+    /// What calls of MCP need. Only a route that requires a session has any.
+    pub calls: Option<Calls>,
     /// Scopes that the session token must have. Only a route that requires a session has any.
     pub scopes: Vec<Box<str>>,
     /// Whether the session must be bound to a device. Only a route that requires a session asks.
@@ -217,7 +220,8 @@ impl RouteTable {
                 replacement: replacement.as_base().to_owned(),
             });
             let rules = ClaimRules::new(&settings.require);
-            let has_rules = !rules.is_empty() || !settings.scopes.is_empty();
+            let has_rules =
+                !rules.is_empty() || !settings.scopes.is_empty() || settings.mcp.is_some();
             if has_rules && settings.auth != Access::Required {
                 return Err(RouteTableError::RulesWithoutSession(display_name(settings)));
             }
@@ -247,6 +251,7 @@ impl RouteTable {
                 rules,
                 audience: audience.or(named),
                 resource,
+                calls: settings.mcp.as_ref().map(Calls::new),
                 scopes: settings
                     .scopes
                     .iter()
@@ -364,7 +369,9 @@ pub enum RouteTableError {
     #[error("there is no upstream `{0}`")]
     Upstream(String),
     /// Claim rules that a request without a session would pass by.
-    #[error("the route `{0}` has rules (`require`, `scopes`), so it requires `auth: required`")]
+    #[error(
+        "the route `{0}` has rules (`require`, `scopes`, `mcp`), so it requires `auth: required`"
+    )]
     RulesWithoutSession(String),
     /// Two routes match the same requests.
     #[error("the routes `{0}` and `{1}` match the same requests")]

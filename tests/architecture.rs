@@ -199,7 +199,7 @@ doctor: config clock
 config: proxy api stepup exchange identity route credential resources webhooks session store issuer
     upstream canonical limit operator listener telemetry secret template claims diagnostic field_name
     metrics text_schema
-proxy: api stepup exchange identity route credential resources origin session issuer upstream
+proxy: api stepup exchange identity route mcp credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
 api: stepup exchange identity credential jwt origin session store device_bound canonical limit
     secret claims clock rejection
@@ -207,13 +207,14 @@ stepup: exchange clock rejection
 exchange: identity credential jwt session store jwks device_bound issuer canonical limit template
     claims clock field_name metrics rejection
 identity: jwt store issuer claims clock rejection
-route: authorize session issuer upstream canonical limit template field_name metrics rejection
+route: mcp authorize session issuer upstream canonical limit template field_name metrics rejection
     text_schema
+mcp: authorize claims field_name rejection strict_json text_schema
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection
 webhooks: store secret public_network clock diagnostic metrics text_schema
-jwt: jwks issuer claims clock rejection
+jwt: jwks issuer claims clock rejection strict_json
 origin: canonical rejection
 session: store canonical secret claims clock text_schema
 store: device_bound secret claims clock metrics text_schema
@@ -237,5 +238,6 @@ hex:
 metrics:
 public_network:
 rejection:
+strict_json:
 text_schema:
 ";

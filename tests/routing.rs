@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod browser;
+mod calls;
 pub mod challenge;
 pub mod cors;
 pub mod forward;

@@ -34,7 +34,11 @@ impl Config {
 
     /// The claims of external tokens that anything asks for, so that sessions keep them.
     pub fn claim_paths(&self) -> ClaimPaths {
-        let rules = self.routes.iter().flat_map(|route| route.require.keys());
+        let rules = self.routes.iter().flat_map(|route| {
+            let calls = route.mcp.iter().flat_map(|mcp| &mcp.calls);
+            let of_calls = calls.flat_map(|call| call.require.keys());
+            route.require.keys().chain(of_calls)
+        });
         let copied = self.session.claims_from.values();
         let named = rules.chain(copied).map(String::as_str);
         ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Reason;
-use super::strict_json::{self, StrictError};
 use super::token::Token;
 use crate::claims::claim_at;
 use crate::clock::UnixTime;
+use crate::strict_json::{self, StrictError};
 
 /// A claims set in which every name is there once, at any depth.
 #[derive(Clone, Debug, PartialEq)]

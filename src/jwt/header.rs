@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::refusal::Reason;
-use super::strict_json::{self, StrictError};
 use super::token::Token;
 use crate::issuer::Algorithm;
 use crate::jwks::{KeyHint, Thumbprints};
+use crate::strict_json::{self, StrictError};
 
 /// The members that matter. Nothing in it chooses a key or an algorithm by itself: the issuer's
 /// configuration and its keys do. Members that bring a key or say where one is (`jwk`, `jku`,

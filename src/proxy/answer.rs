@@ -197,28 +197,35 @@ pub async fn read_body(
     received: &mut u64,
 ) -> Result<Option<Bytes>> {
     let mut body = Vec::new();
-    request_guard::flow(|flow| flow.server_blocks(false));
-    loop {
-        let due = request_guard::flow(Flow::body_due).flatten();
-        let chunk = session.as_mut().read_request_body();
-        let chunk = match due {
-            Some(due) => timeout_at(due.into(), chunk).await.unwrap_or_else(|_| {
-                let late = "the body does not come";
-                Err(Error::explain(ErrorType::ReadTimedout, late).into_down())
-            }),
-            None => chunk.await,
-        };
-        let Some(chunk) = chunk? else {
-            request_guard::flow(|flow| flow.body_moved(0, true));
-            return Ok(Some(body.into()));
-        };
-        request_guard::flow(|flow| flow.body_moved(chunk.len(), false));
-        *received = received.saturating_add(chunk.len() as u64);
-        if body.len() + chunk.len() > limit {
+    while let Some(part) = read_part(session, received).await? {
+        if body.len() + part.len() > limit {
             return Ok(None);
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&part);
     }
+    Ok(Some(body.into()))
+}
+
+/// Reads the next part of a request's body; `None` at its end. `received` counts the bytes that came.
+///
+/// # Errors
+///
+/// The client leaves, or does not send it in time.
+pub async fn read_part(session: &mut Session, received: &mut u64) -> Result<Option<Bytes>> {
+    request_guard::flow(|flow| flow.server_blocks(false));
+    let due = request_guard::flow(Flow::body_due).flatten();
+    let part = session.as_mut().read_request_body();
+    let part = match due {
+        Some(due) => timeout_at(due.into(), part).await.unwrap_or_else(|_| {
+            let late = "the body does not come";
+            Err(Error::explain(ErrorType::ReadTimedout, late).into_down())
+        }),
+        None => part.await,
+    }?;
+    let moved = part.as_ref().map_or(0, Bytes::len);
+    request_guard::flow(|flow| flow.body_moved(moved, part.is_none()));
+    *received = received.saturating_add(moved as u64);
+    Ok(part)
 }
 
 /// Writes a response from one of our own routers.

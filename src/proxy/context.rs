@@ -1,8 +1,10 @@
 //! What one request carries from phase to phase.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use uuid::Uuid;
 
@@ -109,6 +111,8 @@ pub struct RequestContext {
     pub set_cookies: Vec<HeaderValue>,
     /// An offer to bind the session to the browser's device, for the answer.
     pub device_offer: Option<HeaderValue>,
+    /// The whole content, where it was read before the request is forwarded.
+    pub held_content: Option<Bytes>,
     /// Bytes of the body received so far.
     pub body_received: u64,
     /// Until when the request has to arrive, and once it has, its answer to begin.
@@ -150,10 +154,18 @@ impl RequestContext {
             sign_in: None,
             set_cookies: Vec::new(),
             device_offer: None,
+            held_content: None,
             body_received: 0,
             time: None,
             answered: None,
         }
+    }
+
+    /// Has a refusal ask for these scopes.
+    pub fn want_scopes(&mut self, mut scopes: Vec<&str>) {
+        let mut seen = BTreeSet::new();
+        scopes.retain(|scope| seen.insert(*scope));
+        self.wanted_scopes = Some(scopes.join(" ")).filter(|scopes| !scopes.is_empty());
     }
 
     /// The route's name for logs and metrics.

@@ -7,6 +7,7 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::http::RequestHeader;
 
+use super::calls;
 use super::context::{Pass, Phase, RequestContext};
 use super::copies;
 use super::counters::SELF_ISSUED;
@@ -39,6 +40,8 @@ use crate::stepup::{self, ELEVATED_FIELD};
 pub enum Decision {
     /// To its route's upstream; the context holds the pass.
     Forward,
+    /// The same, once its content has been read and is a call that may pass.
+    ForwardCall,
     /// To the gateway's own endpoints.
     Own,
     /// Nowhere: a load balancer asks whether the gateway serves.
@@ -78,6 +81,13 @@ pub async fn decide(
     let decisions = Decisions::new(&snapshot.proxy, metrics);
     match decided {
         Ok(passed) => {
+            let is_preflight = matches!(passed.pass, Pass::Preflight);
+            let calls = route.calls.as_ref().filter(|_| !is_preflight);
+            if calls.is_some_and(|calls| !calls.go_by_fields()) {
+                // Counted once its content is known.
+                ctx.pass = Some(passed.pass);
+                return Ok(Decision::ForwardCall);
+            }
             passed.count(&decisions, ctx.source);
             ctx.pass = Some(passed.pass);
             Ok(Decision::Forward)
@@ -312,12 +322,11 @@ impl<'a> Incoming<'a> {
         if rejection.status != StatusCode::UNAUTHORIZED {
             return;
         }
-        let needed: Vec<&str> = route.scopes.iter().map(|scope| &**scope).collect();
-        let needed = match needed.is_empty() {
-            true => resource.scopes().to_owned(),
-            false => needed.join(" "),
-        };
-        ctx.wanted_scopes = Some(needed).filter(|scopes| !scopes.is_empty());
+        let needed = calls::scopes(self.request, route);
+        ctx.want_scopes(match needed.is_empty() {
+            true => resource.scopes().split_ascii_whitespace().collect(),
+            false => needed,
+        });
     }
 
     /// A session, once all that the route asks of it holds.
@@ -385,9 +394,12 @@ impl<'a> Incoming<'a> {
                 .map_err(|TooOften(wait)| Rejection::too_often("user_too_often", wait))?;
         }
         route.rules.check(session.claims())?;
+        if let Some(calls) = &route.calls {
+            calls::admit_fields(self.request, calls, route, session, ctx)?;
+        }
         let missing = session.missing(route.scopes.iter().map(|scope| &**scope));
         if !missing.is_empty() {
-            ctx.wanted_scopes = Some(missing.join(" "));
+            ctx.want_scopes(missing);
             return Err(Session::scope_insufficient());
         }
         self.check_origin(credential, route)?;

@@ -131,6 +131,10 @@ async fn decide(
     match decide::decide(metrics, request, peer, ctx).await {
         Ok(Decision::Forward) => granted(request, ctx)
             .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
+        // The content, which another proxy keeps, may name another call.
+        Ok(Decision::ForwardCall) => {
+            Err(Rejection::new(Code::Forbidden, "mcp_content_unseen").into())
+        }
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
         Ok(Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_)) => {

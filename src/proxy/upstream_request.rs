@@ -1,6 +1,6 @@
 //! A request as its upstream sees it.
 
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, EXPECT, UPGRADE};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -27,6 +27,10 @@ pub(super) fn rewrite(
     if request.headers.contains_key(UPGRADE) && !inspect::is_websocket(session.req_header()) {
         request.remove_header(&UPGRADE);
         request.remove_header(&CONNECTION);
+    }
+    if ctx.held_content.is_some() {
+        // The client does not wait any more.
+        request.remove_header(&EXPECT);
     }
     hops::leave_name(request)?;
     if let Some(target) = &ctx.target {

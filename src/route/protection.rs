@@ -8,6 +8,7 @@ use super::settings::{Access, HeaderOperations, RouteSettings};
 use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
 use crate::limit::Rate;
+use crate::mcp::McpSettings;
 
 /// What stands between a client and the upstream on a route.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Protection {
     rate_per_user: Rate,
     body_size: Option<u64>,
     request_headers: HeaderOperations,
+    mcp: Option<McpSettings>,
     /// The audience that tokens must have.
     resource: Option<String>,
 }
@@ -41,6 +43,7 @@ impl Protection {
             rate_per_user: settings.rate_per_user,
             body_size: body_size.map(|size| size.as_u64()),
             request_headers: settings.request_headers.clone(),
+            mcp: settings.mcp.clone(),
             resource: settings
                 .resource
                 .as_ref()
@@ -66,6 +69,7 @@ impl Protection {
             && rates
                 .iter()
                 .all(|(own, other)| *other == Rate::OFF || own == other)
+            && (other.mcp.is_none() || self.mcp == other.mcp)
             && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)
             && (other.request_headers == HeaderOperations::default()

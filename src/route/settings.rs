@@ -12,6 +12,7 @@ use crate::canonical::{AllowedOrigin, HostPattern, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
 use crate::metrics::label;
+use crate::mcp::McpSettings;
 use crate::session::settings::DeviceBound;
 use crate::text_schema::{DurationText, SizeText};
 
@@ -99,6 +100,9 @@ pub struct RouteSettings {
     /// Publish the route as a protected resource (RFC 9728) that takes tokens for itself only.
     #[serde(default)]
     pub resource: Option<ResourceSettings>,
+    /// What calls of MCP need beyond that.
+    #[serde(default)]
+    pub mcp: Option<McpSettings>,
     /// What upstreams see instead of `path`; `/` removes it.
     #[serde(default)]
     #[schemars(with = "Option<String>")]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::{
-    device_bound, issuers, listeners, logins, loops, operators, resources, routes, telemetry,
+    calls, device_bound, issuers, listeners, logins, loops, operators, resources, routes, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -53,6 +53,7 @@ const CHECKS: &[(&[&str], fn(&Config) -> Vec<Diagnostic>)] = &[
         routes::diagnostics,
     ),
     (&["routes", "public_url", "session"], resources::diagnostics),
+    (&["routes", "session"], calls::diagnostics),
     (&["session", "store"], session),
     (&["session", "sdk", "public_url"], cookie_domains),
     (&["session", "routes", "public_url"], device_bound::diagnostics),

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 
 /// Why a text is not an acceptable object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StrictError {
+pub enum StrictError {
     /// Not JSON, or not an object.
     NotAnObject,
     /// Two members of one object share their name.
@@ -18,7 +18,11 @@ pub(super) enum StrictError {
 }
 
 /// Parses one object.
-pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, StrictError> {
+///
+/// # Errors
+///
+/// It is none, or two of its members share their name.
+pub fn object(json: &[u8]) -> Result<Map<String, Value>, StrictError> {
     let mut duplicate = false;
     let mut input = serde_json::Deserializer::from_slice(json);
     let value = Strict {
