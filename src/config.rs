@@ -24,7 +24,7 @@ pub use document::Document;
 pub use load::{ConfigError, load};
 
 use crate::api::logout::LogoutSettings;
-use crate::api::oauth::ClientSettings;
+use crate::api::oauth::{ClientSettings, GrantSettings};
 use crate::api::sdk::SdkSettings;
 use crate::canonical::{AllowedOrigin, Origin, PathPrefix};
 use crate::exchange::Forward;
@@ -98,9 +98,12 @@ pub struct Config {
     /// Settings for the platform's SDKs.
     #[serde(default)]
     pub sdk: SdkSettings,
-    /// OAuth clients: programs that can introspect and revoke session tokens.
+    /// OAuth clients: programs that can introspect and revoke session tokens, and present assertions.
     #[serde(default)]
     pub clients: Vec<ClientSettings>,
+    /// Grants of the token endpoint in addition to token exchange.
+    #[serde(default)]
+    pub grants: GrantSettings,
     /// What a signed-in user can only do with a fresh assertion.
     #[serde(default)]
     pub step_up: StepUpSettings,

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 mod activity;
+mod assertion;
 mod audience;
 mod authenticate;
 mod backchannel;
@@ -50,6 +51,7 @@ mod step_up;
 mod version;
 mod whose;
 
+pub use assertion::Assertion;
 pub use audience::Recipient;
 use authenticate::{Authenticated, Durable, Purpose};
 use cache::{RefusedTokens, SessionCache};
@@ -368,6 +370,7 @@ impl Exchange {
             nonce: None,
             // The next recipient may be another.
             recipient: Recipient::Anyone,
+            ends_at: None,
         };
         let authenticated = self
             .authenticate(unverified, digest, client, now, purpose)

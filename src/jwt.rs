@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+mod assertion;
 mod checks;
 mod claims;
 mod explain;
@@ -26,13 +27,14 @@ mod token;
 mod verified;
 mod verify;
 
+pub use assertion::{AssertionForm, assertion_form};
 pub use claims::Claims;
 pub use explain::{Content, Explanation, Pasted, Place, Step, Verdict, explain, pasted};
 pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};
 pub use verified::{EmailStatement, Verified};
-pub use verify::{Unverified, verify, verify_assertion, verify_for};
+pub use verify::{Unverified, verify, verify_assertion, verify_for, verify_grant};
 
 /// The unverified `iss` of a text, only for deciding what to strip. It is read leniently, since
 /// stripping too much only means that an upstream does not get it.
@@ -51,6 +53,7 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
 struct UnverifiedHeader {
     kid: Option<String>,
     algorithm: Option<String>,
+    typ: Option<String>,
     /// What the signer of an AWS load balancer's token says in place of the claim.
     iss: Option<String>,
 }
@@ -66,6 +69,7 @@ impl UnverifiedHeader {
         Self {
             kid: text("kid"),
             algorithm: text("alg"),
+            typ: text("typ"),
             iss: text("iss"),
         }
     }

@@ -1,6 +1,7 @@
 //! The endpoints for SDKs and programs.
 
 pub mod access_lists;
+mod assertions;
 pub mod contract;
 pub mod counted;
 pub mod cross_origin;

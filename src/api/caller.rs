@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::ApiState;
 use crate::credential::Credential;
-use crate::exchange::{Exchange, Granted, Recipient, Session};
+use crate::exchange::{Assertion, Exchange, Granted, Recipient, Session};
 use crate::identity::Client;
+use crate::jwt::{AssertionForm, Verified};
 use crate::rejection::Rejection;
 use crate::store::Once;
 
@@ -125,6 +126,53 @@ impl ApiState {
             Err(_) => caller.refused(&self.exchange, credential),
         }
         session
+    }
+
+    /// Verifies an assertion that the call presents.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::verify_grant`] has them, or too many from this address were refused.
+    pub async fn verify_assertion(
+        &self,
+        caller: &Caller,
+        credential: &Credential<'_>,
+        form: AssertionForm,
+    ) -> Result<Verified, Rejection> {
+        caller.presents(credential);
+        let rates = self.exchange.rates();
+        let address = Some(caller.address).filter(|_| credential.is_attempt());
+        rates.may_try(address)?;
+        let verified = self.exchange.verify_grant(credential.token.expose(), form);
+        verified.await.inspect_err(|rejection| {
+            rates.count(address, rejection);
+            caller.refused(&self.exchange, credential);
+        })
+    }
+
+    /// Signs in by a verified assertion, which is then used up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::grant_by_assertion`] has them.
+    pub async fn grant_by_assertion(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        assertion: Assertion,
+    ) -> Result<Granted, Rejection> {
+        let begun = Instant::now();
+        let client = Client::new(caller.address, headers);
+        let granted = self.exchange.grant_by_assertion(assertion, client).await;
+        caller.exchanged(begun);
+        let granted = granted?;
+        let session = &granted.account.session;
+        let holder = Holder {
+            user: session.user_id,
+            sid: session.sid,
+        };
+        caller.holds(Some(&session.issuer), holder);
+        Ok(granted)
     }
 
     /// Signs in with an external token for a recipient, which uses `nonce` up.

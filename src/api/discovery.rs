@@ -16,8 +16,9 @@ use utoipa_axum::routes;
 mod openapi;
 
 use super::ApiState;
-use super::oauth::token;
+use super::oauth::{ASSERTION_GRANT, IDENTITY_PROFILE, token};
 use super::refusals::Public;
+use crate::jwt::AssertionForm;
 pub use openapi::KeySet;
 
 /// The endpoints below the API prefix.
@@ -45,7 +46,14 @@ pub struct Metadata {
     revocation_endpoint: String,
     userinfo_endpoint: String,
     #[schema(value_type = Vec<String>)]
-    grant_types_supported: [&'static str; 1],
+    grant_types_supported: Vec<&'static str>,
+    /// Profiles of the JWT bearer grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    authorization_grant_profiles_supported: Option<[&'static str; 1]>,
+    /// Not of this gateway's use, but clients of the identity assertion grant demand one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_endpoint: Option<String>,
     scopes_supported: Vec<String>,
     #[schema(value_type = Vec<String>)]
     token_endpoint_auth_methods_supported: [&'static str; 3],
@@ -136,6 +144,9 @@ pub async fn issuers_metadata(State(api): State<ApiState>) -> Response {
 
 fn metadata(api: &ApiState) -> Response {
     let issuer = &api.exchange.minter().iss;
+    let grants = &api.settings.grants;
+    let assertion = grants.are_any().then_some(ASSERTION_GRANT);
+    let profiles = grants.rules(AssertionForm::IdentityAssertion);
     let metadata = Metadata {
         issuer: issuer.clone(),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
@@ -143,7 +154,9 @@ fn metadata(api: &ApiState) -> Response {
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         userinfo_endpoint: format!("{issuer}/userinfo"),
-        grant_types_supported: [token::GRANT],
+        grant_types_supported: [token::GRANT].into_iter().chain(assertion).collect(),
+        authorization_grant_profiles_supported: profiles.map(|_| [IDENTITY_PROFILE]),
+        authorization_endpoint: profiles.map(|_| format!("{issuer}/oauth/authorize")),
         scopes_supported: api
             .exchange
             .minter()

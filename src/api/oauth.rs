@@ -7,8 +7,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod assertion;
+pub mod authorize;
 pub mod client;
 pub mod error;
+pub mod granted;
+pub mod grants;
 pub mod introspect;
 pub mod parameters;
 pub mod refusals;
@@ -20,14 +24,17 @@ pub mod userinfo;
 use super::document::preflight;
 use super::sdk::cors::{self, PathMethods};
 use super::{ApiState, bounds};
+pub use assertion::{GRANT as ASSERTION_GRANT, IDENTITY_PROFILE};
 pub use client::Clients;
 pub use error::OAuthError;
+pub use grants::{GrantSettings, Grants};
 pub use parameters::Parameters;
 pub use settings::ClientSettings;
 
 /// All endpoints, below the API prefix.
 pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
     let mut endpoints = OpenApiRouter::new()
+        .routes(routes!(authorize::authorize))
         .routes(routes!(token::exchange))
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))

@@ -4,7 +4,7 @@ use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
-use super::oauth::Clients;
+use super::oauth::{Clients, Grants};
 use super::sdk::{self, SelfService};
 use crate::canonical::{AllowedOrigin, Host, Origin};
 use crate::clock::UnixTime;
@@ -22,6 +22,8 @@ pub struct ApiSettings {
     pub sdk: SdkView,
     /// Programs with credentials of their own.
     pub clients: Clients,
+    /// The grants of the token endpoint in addition to token exchange.
+    pub grants: Grants,
     /// What users can change of their own record.
     pub self_service: SelfService,
     /// What an assertion may ask for.

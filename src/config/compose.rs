@@ -6,7 +6,7 @@ use url::Url;
 
 use super::Config;
 use crate::api::ApiSettings;
-use crate::api::oauth::Clients;
+use crate::api::oauth::{Clients, Grants};
 use crate::api::settings::SdkView;
 use crate::canonical::AllowedOrigin;
 use crate::claims::ClaimPaths;
@@ -161,6 +161,7 @@ impl Config {
             token_sources: TokenSources::new(&self.token_sources()),
             sdk,
             clients: Clients::new(&self.clients),
+            grants: Grants::new(&self.grants),
             self_service: self.sdk.self_service.clone(),
             step_up: StepUp::new(&self.step_up),
             is_https: self.public_url.is_https(),

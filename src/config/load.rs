@@ -16,6 +16,7 @@ use crate::diagnostic::{Diagnostic, Position};
 mod calls;
 mod check;
 mod device_bound;
+mod grants;
 mod header_operations;
 mod issuers;
 mod listeners;

@@ -44,6 +44,9 @@ pub(super) struct Purpose<'a> {
     pub(super) nonce: Option<Once>,
     /// Whom the session is opened for.
     pub(super) recipient: Recipient<'a>,
+    /// Of an assertion, which opens a session of its own and not that of a login: when that ends at the
+    /// latest.
+    pub(super) ends_at: Option<UnixTime>,
 }
 
 impl Exchange {
@@ -88,6 +91,7 @@ impl Exchange {
             durable,
             nonce,
             recipient,
+            ends_at,
         } = purpose;
         if !self.may_open(&verified, recipient) {
             return Err(Self::wrong_audience());
@@ -95,11 +99,14 @@ impl Exchange {
         if durable == Durable::Session {
             self.shared.rates.sign_in(&verified)?;
         }
-        let sid = self.sid_of(&verified, 0);
+        let login = verified.login_claim().filter(|_| ends_at.is_none());
+        let sid = self.sid_of_login(&verified, login, 0);
         let accepted_until = end_of(&verified, now);
-        let token_end = match verified.issuer().settings().session_outlives_token {
-            true => now.plus(self.settings.policy.max_age),
-            false => accepted_until,
+        let longest = now.plus(self.settings.policy.max_age);
+        let token_end = match (ends_at, verified.issuer().settings().session_outlives_token) {
+            (Some(end), _) => end.min(longest),
+            (None, true) => longest,
+            (None, false) => accepted_until,
         };
         let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now)?;
         let request = SignIn {
@@ -114,8 +121,8 @@ impl Exchange {
             ..asked
         };
         let settings = verified.issuer().settings();
-        let index = backchannel::login_index(settings, verified.iss(), verified.login_claim());
-        let reopen = |epoch| self.sid_of(&verified, epoch);
+        let index = backchannel::login_index(settings, verified.iss(), login);
+        let reopen = |epoch| self.sid_of_login(&verified, login, epoch);
         let (signed_in, lease) = self.sign_in(request, index, reopen).await?;
         self.check_key(&verified, &signed_in.session).await?;
         Ok(Authenticated {
@@ -149,11 +156,16 @@ impl Exchange {
 
     /// The session of a login token, in an epoch of its issuer (see [`Login::epoch`]).
     pub(super) fn sid_of(&self, verified: &Verified, epoch: u64) -> Uuid {
+        self.sid_of_login(verified, verified.login_claim(), epoch)
+    }
+
+    /// The same of the login with this name; `None`: of the one that is this very token.
+    fn sid_of_login(&self, verified: &Verified, login: Option<&str>, epoch: u64) -> Uuid {
         let signed_part = verified.signed_part_digest();
         self.shared.sid_key.sid(&Login {
             iss: verified.iss(),
             sub: verified.subject(),
-            mark: match verified.login_claim() {
+            mark: match login {
                 Some(claim) => Mark::Claim(claim),
                 None => Mark::SignedPart(&signed_part),
             },

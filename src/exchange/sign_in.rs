@@ -50,6 +50,7 @@ impl Exchange {
             durable: Durable::Session,
             nonce,
             recipient,
+            ends_at: None,
         };
         self.try_grant(credential, digest, client, purpose)
             .await

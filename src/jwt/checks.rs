@@ -222,7 +222,7 @@ pub(super) const ASSERTION_CHECKS: [(&str, ClaimCheck); 7] = [
     ("audience", audience_if_any),
 ];
 
-fn kind(token: &Subject<'_>) -> Result<(), Reason> {
+pub(super) fn kind(token: &Subject<'_>) -> Result<(), Reason> {
     if token.claims.stated("events").is_some() {
         return Err(Reason::EventsPresent);
     }
@@ -233,7 +233,7 @@ fn kind(token: &Subject<'_>) -> Result<(), Reason> {
     }
 }
 
-fn subject(token: &Subject<'_>) -> Result<(), Reason> {
+pub(super) fn subject(token: &Subject<'_>) -> Result<(), Reason> {
     subject_of(token.claims, token.settings).map(|_| ())
 }
 
@@ -269,7 +269,7 @@ fn first_stated<'a>(values: impl Iterator<Item = &'a Value>) -> Result<String, R
     Err(nothing)
 }
 
-fn tenant(token: &Subject<'_>) -> Result<(), Reason> {
+pub(super) fn tenant(token: &Subject<'_>) -> Result<(), Reason> {
     match token.tenant {
         Some(tenant) if token.claims.text("tid") != Some(tenant) => Err(Reason::TenantMismatch),
         _ => Ok(()),
@@ -361,7 +361,7 @@ fn authorized_party(token: &Subject<'_>) -> Result<(), Reason> {
     }
 }
 
-fn required_claims(token: &Subject<'_>) -> Result<(), Reason> {
+pub(super) fn required_claims(token: &Subject<'_>) -> Result<(), Reason> {
     for required in &token.settings.required_claims {
         match token.claims.at(&required.name) {
             None | Some(Value::Null) => return Err(Reason::ClaimMissing),

@@ -71,6 +71,11 @@ impl Header {
         self.typ.as_ref().is_none_or(is_accepted)
     }
 
+    /// Whether it says that it is of this type.
+    pub(crate) fn says_type(&self, typ: &str) -> bool {
+        self.typ.as_deref() == Some(typ)
+    }
+
     /// What it says about the key that signed.
     pub(crate) fn key_hint(&self) -> KeyHint<'_> {
         KeyHint {
@@ -104,7 +109,7 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a st
 
 /// A `typ` as it is compared (RFC 7515 section 4.1.9): media types have no case, and `application/`
 /// may be left out.
-fn subtype(typ: &str) -> String {
+pub(super) fn subtype(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
     match typ.strip_prefix("application/") {
         Some(subtype) => subtype.to_owned(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 
+use super::assertion::{self, AssertionForm};
 use super::checks::{self, Subject};
 use super::claims::Claims;
 use super::header::Header;
@@ -102,6 +103,17 @@ pub fn verify_for(
     run(&token, issuers, now, Expected::Issuer(expected))
 }
 
+/// Verifies an assertion of a form that is for the authorization server with this `iss`.
+pub fn verify_grant(
+    token: &str,
+    issuers: &Issuers,
+    now: UnixTime,
+    (form, own): (AssertionForm, &str),
+) -> Result<Verified, Refusal> {
+    let token = Unverified::parse(token, issuers.max_token_size())?;
+    run(&token, issuers, now, Expected::Grant(form, own))
+}
+
 /// Whose token it has to be.
 #[derive(Clone, Copy)]
 enum Expected<'a> {
@@ -111,6 +123,8 @@ enum Expected<'a> {
     Issuer(&'a Issuer),
     /// An assertion that counts as one with this `iss`.
     Assertion(&'a str),
+    /// An assertion of this form for the authorization server with this `iss`.
+    Grant(AssertionForm, &'a str),
 }
 
 fn run(
@@ -135,9 +149,14 @@ fn run(
         Expected::Any => (None, &checks::CLAIM_CHECKS),
         Expected::Issuer(issuer) => (Some(issuer), &checks::CLAIM_CHECKS),
         Expected::Assertion(_) => (None, &checks::ASSERTION_CHECKS),
+        Expected::Grant(..) => (None, &assertion::CHECKS),
     };
     checks::acceptance(issuer, own).map_err(refuse)?;
-    checks::form(token, header, issuer).map_err(refuse)?;
+    match expected {
+        Expected::Grant(form, _) => assertion::form(token, header, issuer, form),
+        _ => checks::form(token, header, issuer),
+    }
+    .map_err(refuse)?;
     checks::algorithm(header, issuer).map_err(refuse)?;
     let keys = issuer.keys().snapshot();
     let candidates = checks::key(header, entry, &keys).map_err(refuse)?;
@@ -151,6 +170,9 @@ fn run(
     };
     for (_, check) in checks {
         check(&subject).map_err(refuse)?;
+    }
+    if let Expected::Grant(_, own) = expected {
+        assertion::audience(claims.get("aud"), own).map_err(refuse)?;
     }
     let key_validity = key.key_validity().clone();
     let iss = entry.canonical_iss.clone();

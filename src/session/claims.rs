@@ -45,6 +45,12 @@ pub struct Claims<'a> {
     /// The key of the client's session, as it named it at sign-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_public_key: Option<&'a str>,
+    /// The client that the token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
+    /// Who acts for the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<&'a Value>,
     /// What the configuration repeats of the external token's claims.
     #[serde(flatten)]
     pub copied: Map<String, Value>,
@@ -106,6 +112,10 @@ pub struct Common<'a> {
     pub session_public_key: Option<&'a str>,
     /// The user was created by this sign-in.
     pub new_user: bool,
+    /// The client that the token is for.
+    pub client_id: Option<&'a str>,
+    /// Who acts for the user.
+    pub act: Option<&'a Value>,
     /// Which claims of the external token are repeated.
     pub copied: &'a CopiedClaims,
     /// Which claims the tokens have: compact or full.
@@ -178,6 +188,8 @@ impl<'a> Claims<'a> {
             last_verified_credential_id: external.map(|credential| credential.id),
             email: user.email(&session.iss),
             session_public_key: common.session_public_key,
+            client_id: common.client_id,
+            act: common.act,
             copied: common.copied.of(session.known_claims()),
             full: match common.set {
                 ClaimSet::Compact => None,

@@ -65,6 +65,10 @@ pub struct Terms {
     pub session_public_key: Option<String>,
     /// The user was created by this sign-in.
     pub new_user: bool,
+    /// The client that the token is for (RFC 8693 section 4.3).
+    pub client_id: Option<String>,
+    /// Who acts for the user (RFC 8693 section 4.1).
+    pub act: Option<Value>,
 }
 
 impl Terms {
@@ -76,6 +80,8 @@ impl Terms {
             scopes: None,
             session_public_key: None,
             new_user: false,
+            client_id: None,
+            act: None,
         }
     }
 }
@@ -99,6 +105,12 @@ pub struct SessionTokenClaims {
     /// The key that its client named at sign-in.
     #[serde(default)]
     pub session_public_key: Option<String>,
+    /// The client that it is for.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Who acts for the user.
+    #[serde(default)]
+    pub act: Option<Value>,
 }
 
 /// Why a token that names us as its issuer is not our session token.
@@ -316,6 +328,8 @@ impl Minter {
             environment_id: self.environment_id,
             session_public_key: terms.session_public_key.as_deref(),
             new_user: terms.new_user,
+            client_id: terms.client_id.as_deref(),
+            act: terms.act.as_ref(),
             copied: &self.copied,
             set,
         };

@@ -53,8 +53,15 @@ impl OAuthError {
 
     /// The grant type is not supported.
     pub fn unsupported_grant_type() -> Self {
-        let description = "the only supported grant is token exchange (RFC 8693)";
+        let description = "token exchange (RFC 8693) is supported, and what the metadata list";
         Self::refused("unsupported_grant_type", description, "grant_unsupported")
+    }
+
+    /// No response type is supported (RFC 6749 section 4.1.2.1).
+    pub fn unsupported_response_type() -> Self {
+        let description = "people sign in at their provider, not here";
+        let reason = "response_type_unsupported";
+        Self::refused("unsupported_response_type", description, reason)
     }
 
     /// More than the subject's token allows.
@@ -95,6 +102,20 @@ impl OAuthError {
             rejection,
             status: StatusCode::BAD_REQUEST,
             error: "invalid_request",
+            description: rejection.code.text(),
+            challenge: None,
+        }
+    }
+
+    /// The assertion was refused (RFC 6749 section 5.2).
+    pub fn grant_refused(rejection: Rejection) -> Self {
+        if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {
+            return rejection.into();
+        }
+        Self {
+            rejection,
+            status: StatusCode::BAD_REQUEST,
+            error: "invalid_grant",
             description: rejection.code.text(),
             challenge: None,
         }

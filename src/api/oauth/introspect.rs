@@ -6,6 +6,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -30,6 +31,13 @@ pub struct Introspection {
     sid: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
+    /// The client that it was issued to, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    /// Who acts for the user (RFC 8693 section 4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    act: Option<Value>,
     /// Its scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
@@ -109,6 +117,8 @@ pub async fn introspect(
             sub: Some(claims.sub),
             sid: Some(claims.sid),
             aud: Some(claims.aud),
+            client_id: claims.client_id,
+            act: claims.act,
             scope: Some(claims.scope),
             iat: Some(claims.iat),
             exp: Some(claims.exp),

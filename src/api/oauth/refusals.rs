@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::OAuthError;
 use crate::api::document::refusals::refusals;
 use crate::api::refusals::{credential, decision, endpoint, narrow};
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 
 refusals! {
     OAuthError;
@@ -14,7 +14,10 @@ refusals! {
         OAuthError::unsupported_grant_type(),
         OAuthError::invalid_scope(),
         OAuthError::invalid_target(),
+        OAuthError::grant_refused(Rejection::new(Code::TokenInvalid, "")),
     ];
+    /// Of the authorization endpoint, which is none.
+    pub Authorize: endpoint(), [OAuthError::unsupported_response_type()];
     /// Of introspection and revocation.
     pub Known: endpoint(), client(), later();
     /// The refusals of `userinfo`.

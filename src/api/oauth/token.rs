@@ -6,42 +6,30 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{OAuthError, Parameters, client, refusals};
+use super::granted::{self, Granted};
+use super::{OAuthError, Parameters, assertion, client, refusals};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::exchange::{Account, Recipient};
 use crate::rejection::{Code, Rejection};
-use crate::session::{Scopes, Terms};
+use crate::session::Terms;
 
-/// A granted exchange (RFC 8693 section 2.2.1).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Granted {
-    /// The issued session token.
-    access_token: String,
-    #[schema(value_type = String)]
-    issued_token_type: &'static str,
-    #[schema(value_type = String)]
-    token_type: &'static str,
-    /// The token's remaining lifetime in seconds.
-    expires_in: u64,
-    /// Its scopes, separated by spaces.
-    scope: String,
-}
-
-/// The form of a token exchange (RFC 8693 section 2.1). [`Parameters`] reads it.
+/// The form of a token exchange (RFC 8693 section 2.1), or of a grant by an assertion (RFC 7523 section
+/// 2.1). [`Parameters`] reads it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the document")]
 pub struct TokenRequest {
-    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    /// `urn:ietf:params:oauth:grant-type:` and `token-exchange` or, where it is configured, `jwt-bearer`.
     grant_type: String,
     /// A token of a configured issuer, or a session token.
-    subject_token: String,
+    subject_token: Option<String>,
     /// `urn:ietf:params:oauth:token-type:` and `jwt`, `id_token` or `access_token`.
-    subject_token_type: String,
+    subject_token_type: Option<String>,
+    /// The assertion, in place of a subject.
+    assertion: Option<String>,
     /// `urn:ietf:params:oauth:token-type:` and `access_token`, the default, or `jwt`.
     requested_token_type: Option<String>,
     /// Scopes of the subject, apart by spaces; all of them by default.
@@ -96,12 +84,16 @@ pub async fn exchange(
     content: Bytes,
 ) -> Result<Json<Granted>, OAuthError> {
     let parameters = Parameters::read(&headers, &content)?;
-    client::authenticate(&api, &caller, &headers, &parameters)?;
-    if parameters.required("grant_type")? != GRANT {
-        return Err(OAuthError::unsupported_grant_type());
+    match parameters.required("grant_type")? {
+        GRANT => {}
+        assertion::GRANT if api.settings.grants.are_any() => {
+            return assertion::grant(&api, &caller, &headers, &parameters).await;
+        }
+        _ => return Err(OAuthError::unsupported_grant_type()),
     }
+    client::authenticate(&api, &caller, &headers, &parameters)?;
     let issued_token_type = check_types(&parameters)?;
-    let target = target(&api, &parameters)?;
+    let target = granted::target(&api, &parameters)?;
     let asked = parameters.get("scope");
     let subject = parameters.required("subject_token")?;
     api.limits.sign_in(caller.address)?;
@@ -117,35 +109,7 @@ pub async fn exchange(
         ..terms
     };
     let token = api.exchange.mint(&account, &terms)?;
-    Ok(Json(Granted {
-        expires_in: UnixTime::now().until(token.expires_at).as_secs(),
-        access_token: token.text,
-        issued_token_type,
-        token_type: "Bearer",
-        scope: token.scopes.to_string(),
-    }))
-}
-
-/// The protected resource that the token is asked for; `None` for the usual audience.
-fn target<'a>(
-    api: &'a ApiState,
-    parameters: &Parameters,
-) -> Result<Option<&'a Arc<str>>, OAuthError> {
-    let usual = &api.exchange.minter().audience;
-    let mut asked = [parameters.get("audience"), parameters.get("resource")]
-        .into_iter()
-        .flatten();
-    let Some(name) = asked.next() else {
-        return Ok(None);
-    };
-    if asked.any(|other| other != name) {
-        return Err(OAuthError::invalid_target());
-    }
-    match api.exchange.resource(name) {
-        _ if name == usual => Ok(None),
-        Some(resource) => Ok(Some(resource)),
-        None => Err(OAuthError::invalid_target()),
-    }
+    Ok(Json(Granted::new(token, Some(issued_token_type))))
 }
 
 /// Checks the kinds of tokens that go in and come out; the latter.
@@ -183,7 +147,7 @@ async fn narrowed(
 ) -> Result<(Account, Terms), OAuthError> {
     let session = api.session_of(caller, headers, given).await;
     let session = session.map_err(OAuthError::subject_refused)?;
-    let scopes = part(session.scopes(), asked)?;
+    let scopes = granted::part(session.scopes(), asked)?;
     let old = api
         .exchange
         .minter()
@@ -196,6 +160,8 @@ async fn narrowed(
         audience: Some(old.aud),
         scopes: Some(scopes),
         session_public_key: old.session_public_key,
+        client_id: old.client_id,
+        act: old.act,
         ..Terms::until(old.exp)
     };
     Ok((account, terms))
@@ -211,7 +177,7 @@ async fn opened(
     // First, since what is refused opens no session.
     let scopes = match asked {
         None => None,
-        asked => Some(part(&api.exchange.minter().scopes, asked)?),
+        asked => Some(granted::part(&api.exchange.minter().scopes, asked)?),
     };
     let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
     let granted = api.grant(caller, headers, given, recipient, None).await;
@@ -221,17 +187,6 @@ async fn opened(
         ..Terms::until(granted.token_end)
     };
     Ok((granted.account, terms))
-}
-
-/// The requested part of the session's scopes; all of them if nothing is requested.
-fn part(held: &Arc<Scopes>, asked: Option<&str>) -> Result<Arc<Scopes>, OAuthError> {
-    match asked {
-        None => Ok(Arc::clone(held)),
-        Some(asked) => held
-            .narrowed_to(asked)
-            .map(Arc::new)
-            .ok_or(OAuthError::invalid_scope()),
-    }
 }
 
 /// The grant that the endpoint has (RFC 8693 section 2.1).

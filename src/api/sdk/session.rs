@@ -90,6 +90,8 @@ pub fn terms_of(
         Ok(old) if old.sid == session.sid() => Ok(Terms {
             audience: Some(old.aud),
             session_public_key: old.session_public_key,
+            client_id: old.client_id,
+            act: old.act,
             ..own
         }),
         _ if is_cookie && session.is_device_bound() => Ok(Terms {

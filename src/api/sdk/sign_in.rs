@@ -95,10 +95,9 @@ pub async fn sign_in(
     let terms = Terms {
         // The page that asked, if it is another than the gateway's own.
         audience: settings.page(&headers).map(str::to_owned),
-        scopes: None,
         session_public_key,
         new_user: user_created,
-        not_after: token_end,
+        ..Terms::until(token_end)
     };
     let mut response = answer(&api, &account, &terms)?;
     if settings.sdk.sets_cookie {

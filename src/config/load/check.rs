@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::message::choice;
 use super::{
-    calls, device_bound, issuers, listeners, logins, loops, operators, resources, routes, telemetry,
+    calls, device_bound, grants, issuers, listeners, logins, loops, operators, resources, routes,
+    telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -63,6 +64,7 @@ const CHECKS: &[(&[&str], fn(&Config) -> Vec<Diagnostic>)] = &[
     (&["session"], claims_from),
     (&["step_up"], step_up),
     (&["clients"], clients),
+    (&["grants", "clients", "issuers"], grants::diagnostics),
     (&["forward"], forward),
     (&["limits"], limits),
     (&["admin"], operators::diagnostics),

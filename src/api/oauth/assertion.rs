@@ -1,0 +1,134 @@
+//! The grants by an assertion (RFC 7523 section 2.1): the Identity Assertion JWT Authorization Grant
+//! (draft-ietf-oauth-identity-assertion-authz-grant-03) and, where it is configured, the plain one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+use super::granted::{self, Granted};
+use super::{OAuthError, Parameters, client};
+use crate::api::{ApiState, Caller};
+use crate::clock::UnixTime;
+use crate::exchange::Assertion;
+use crate::jwt::{AssertionForm, Verified, assertion_form};
+use crate::rejection::{Code, Rejection};
+use crate::session::{Scopes, Terms};
+
+/// A session token for an assertion, which is then used up.
+pub(super) async fn grant(
+    api: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Json<Granted>, OAuthError> {
+    let assertion = parameters.required("assertion")?;
+    let form = assertion_form(assertion);
+    let rules = api.settings.grants.rules(form);
+    let rules = rules.ok_or(OAuthError::unsupported_grant_type())?;
+    let client = match form {
+        AssertionForm::IdentityAssertion => {
+            Some(client::require(api, caller, headers, parameters)?)
+        }
+        AssertionForm::Bearer => client::authenticate(api, caller, headers, parameters)?,
+    };
+    api.limits.sign_in(caller.address)?;
+    let given = api.settings.token_sources.given(assertion);
+    let given = given.map_err(|error| OAuthError::grant_refused(error.into()))?;
+    let verified = api.verify_assertion(caller, &given, form).await;
+    let verified = verified.map_err(OAuthError::grant_refused)?;
+    let now = UnixTime::now();
+    let refused = |reason| OAuthError::grant_refused(Rejection::new(Code::TokenInvalid, reason));
+    if !rules.admit(verified.issuer().name()) {
+        return Err(refused("assertion_issuer_not_accepted"));
+    }
+    if verified.expires_at() > now.plus(rules.max_lifetime) {
+        return Err(refused("assertion_too_long"));
+    }
+    if form == AssertionForm::IdentityAssertion && verified.claims().text("client_id") != client {
+        return Err(refused("assertion_of_another_client"));
+    }
+    let act = actor(&verified).map_err(refused)?;
+    let target = target(api, &verified, parameters)?;
+    let scopes = scopes(&api.exchange.minter().scopes, &verified, parameters)?;
+    let opened = Assertion {
+        verified,
+        ends_at: now.plus(rules.session_lifetime),
+    };
+    // Last, so that an assertion which brought nothing can come again.
+    let granted = api.grant_by_assertion(caller, headers, opened).await;
+    let granted = granted.map_err(OAuthError::grant_refused)?;
+    let terms = Terms {
+        audience: target,
+        scopes: Some(scopes),
+        client_id: client.map(str::to_owned),
+        act,
+        ..Terms::until(granted.token_end)
+    };
+    let token = api.exchange.mint(&granted.account, &terms)?;
+    Ok(Json(Granted::new(token, None)))
+}
+
+/// Who acts for the user (RFC 8693 section 4.1), which the session token repeats.
+fn actor(verified: &Verified) -> Result<Option<Value>, &'static str> {
+    match verified.claims().stated("act") {
+        None => Ok(None),
+        Some(act @ Value::Object(_)) if act.to_string().len() <= LONGEST_ACTOR => {
+            Ok(Some(act.clone()))
+        }
+        Some(_) => Err("assertion_actor_invalid"),
+    }
+}
+
+/// The audience of the token: the resource that the assertion names, of several the one that the request
+/// asks for. `None`: the usual one.
+fn target(
+    api: &ApiState,
+    verified: &Verified,
+    parameters: &Parameters,
+) -> Result<Option<String>, OAuthError> {
+    let asked = parameters.get("resource").or(parameters.get("audience"));
+    let named: Vec<&str> = match verified.claims().stated("resource") {
+        None => return Ok(granted::target(api, parameters)?.map(ToString::to_string)),
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        Some(_) => return Err(OAuthError::invalid_target()),
+    };
+    let usual = api.exchange.minter().audience.as_str();
+    let is_ours = |name: &&str| *name == usual || api.exchange.resource(name).is_some();
+    let mut ours = named.into_iter().filter(is_ours);
+    let target = match asked {
+        Some(asked) => ours.find(|name| *name == asked),
+        None => ours.next().filter(|_| ours.next().is_none()),
+    };
+    let target = target.ok_or(OAuthError::invalid_target())?;
+    Ok(Some(target.to_owned()).filter(|target| target != usual))
+}
+
+/// The scopes of the token: of those that the assertion names, what sessions have, and of these what the
+/// request asks for.
+fn scopes(
+    held: &Arc<Scopes>,
+    verified: &Verified,
+    parameters: &Parameters,
+) -> Result<Arc<Scopes>, OAuthError> {
+    let named = match verified.claims().stated("scope") {
+        None => Arc::clone(held),
+        Some(Value::String(named)) => Arc::new(held.still_in(named)),
+        Some(_) => return Err(OAuthError::invalid_scope()),
+    };
+    let part = granted::part(&named, parameters.get("scope"))?;
+    let is_empty = part.words().next().is_none();
+    match is_empty {
+        true => Err(OAuthError::invalid_scope()),
+        false => Ok(part),
+    }
+}
+
+/// In bytes of JSON. It goes into every token of the session.
+const LONGEST_ACTOR: usize = 1024;
+/// The grant that the endpoint has for assertions.
+pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// What metadata call the identity assertion's profile of it.
+pub const IDENTITY_PROFILE: &str = "urn:ietf:params:oauth:grant-profile:id-jag";

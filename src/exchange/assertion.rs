@@ -1,0 +1,81 @@
+//! Signing in by an assertion, which opens a session of its own and is used up by that.
+
+use super::authenticate::{Durable, Purpose};
+use super::{Account, Exchange, Granted, Recipient};
+use crate::clock::UnixTime;
+use crate::identity::{Client, NONCE_SPENT};
+use crate::jwt::{self, AssertionForm, Verified};
+use crate::rejection::Rejection;
+use crate::store::Once;
+
+/// A verified assertion, and what it gives.
+#[derive(Debug)]
+pub struct Assertion {
+    /// The assertion.
+    pub verified: Verified,
+    /// When the session ends at the latest.
+    pub ends_at: UnixTime,
+}
+
+impl Exchange {
+    /// Verifies an assertion that is for the gateway as an authorization server.
+    ///
+    /// # Errors
+    ///
+    /// As for a login token.
+    pub async fn verify_grant(
+        &self,
+        token: &str,
+        form: AssertionForm,
+    ) -> Result<Verified, Rejection> {
+        let now = UnixTime::now();
+        let own = &self.shared.minter.iss;
+        self.with_keys(token, |issuers| {
+            jwt::verify_grant(token, issuers, now, (form, own))
+        })
+        .await
+        .map_err(|refusal| Rejection::from(&refusal))
+    }
+
+    /// Opens the session of an assertion, which is then used up. User and session are durable when this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// It was used before, or as [`Exchange::session`] has them.
+    pub async fn grant_by_assertion(
+        &self,
+        assertion: Assertion,
+        client: Client,
+    ) -> Result<Granted, Rejection> {
+        let now = UnixTime::now();
+        let Assertion { verified, ends_at } = assertion;
+        let jti = verified.token_id().unwrap_or_default();
+        // A list keeps the two apart, whatever characters they are of.
+        let id = serde_json::json!([verified.iss(), jti]).to_string();
+        let leeway = verified.issuer().settings().leeway;
+        let once = Once::new("grant", &id, verified.expires_at().plus(leeway));
+        let purpose = Purpose {
+            durable: Durable::Session,
+            nonce: Some(once),
+            recipient: Recipient::Anyone,
+            ends_at: Some(ends_at),
+        };
+        let opened = self.open(verified, client, now, purpose).await;
+        let opened = opened.map_err(|rejection| match rejection.reason {
+            NONCE_SPENT => Rejection {
+                reason: "assertion_replayed",
+                ..rejection
+            },
+            _ => rejection,
+        })?;
+        Ok(Granted {
+            account: Account {
+                user: opened.signed_in.user,
+                session: opened.signed_in.session,
+            },
+            user_created: opened.signed_in.user_created,
+            token_end: opened.token_end,
+        })
+    }
+}
