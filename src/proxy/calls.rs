@@ -14,7 +14,7 @@ use super::answer;
 use super::context::RequestContext;
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
-use super::{inspect, no_pass};
+use super::{inspect, no_pass, request_guard};
 use crate::exchange::Session;
 use crate::mcp::{Call, Calls, Fields, McpError};
 use crate::metrics::Metrics;
@@ -73,7 +73,7 @@ pub(super) async fn decide(
     let (Some(route), Some(session)) = (ctx.route.clone(), ctx.session().cloned()) else {
         return Err(no_pass());
     };
-    let decided = admit_content(http, &route, &session, ctx).await?;
+    let decided = admit_content(http, &route, &session, metrics, ctx).await?;
     let snapshot = Arc::clone(&ctx.snapshot);
     let decisions = Decisions::new(&snapshot.proxy, metrics);
     match &decided {
@@ -91,12 +91,13 @@ async fn admit_content(
     http: &mut HttpSession,
     route: &Route,
     session: &Session,
+    metrics: &Metrics,
     ctx: &mut RequestContext,
 ) -> Result<Result<(), Rejection>> {
     let Some(calls) = &route.calls else {
         return Err(no_pass());
     };
-    let content = match hold(http, calls, route, ctx).await? {
+    let content = match hold(http, (calls, route), metrics, ctx).await? {
         Ok(content) => content,
         Err(rejection) => return Ok(Err(rejection)),
     };
@@ -140,8 +141,8 @@ fn admit(
 /// Reads the whole content, which the framework then forwards from what it keeps for a retry.
 async fn hold(
     http: &mut HttpSession,
-    calls: &Calls,
-    route: &Route,
+    (calls, route): (&Calls, &Route),
+    metrics: &Metrics,
     ctx: &mut RequestContext,
 ) -> Result<Result<Bytes, Rejection>> {
     let header = http.req_header();
@@ -166,6 +167,16 @@ async fn hold(
     let too_large = Rejection::new(Code::TooLarge, "mcp_content_too_large");
     if announced.is_some_and(|length| length > most) {
         return Ok(Err(too_large));
+    }
+    // While it is read it may be there twice.
+    let room = 2 * announced.unwrap_or(KEPT) as u64;
+    match request_guard::hold(room) {
+        Ok(held) => ctx.held_memory = held,
+        Err(overload) => {
+            let refusals = &metrics.overload_refusals;
+            refusals.with_label_values(&[overload.reason()]).inc();
+            return Ok(Err(overload.rejection()));
+        }
     }
     if expects {
         http.as_mut().write_continue_response().await?;

@@ -18,6 +18,7 @@ use crate::api::caller::Holder;
 use crate::exchange::Session;
 use crate::metrics::Open;
 use crate::rejection::Rejection;
+use crate::resources::memory::Held;
 use crate::route::{Methods, Route};
 use crate::telemetry::TraceContext;
 use crate::upstream::{Address, UpstreamPermit};
@@ -113,6 +114,8 @@ pub struct RequestContext {
     pub device_offer: Option<HeaderValue>,
     /// The whole content, where it was read before the request is forwarded.
     pub held_content: Option<Bytes>,
+    /// The room for it.
+    pub held_memory: Option<Held>,
     /// Bytes of the body received so far.
     pub body_received: u64,
     /// Until when the request has to arrive, and once it has, its answer to begin.
@@ -155,6 +158,7 @@ impl RequestContext {
             set_cookies: Vec::new(),
             device_offer: None,
             held_content: None,
+            held_memory: None,
             body_received: 0,
             time: None,
             answered: None,

@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::flow::Flow;
 use crate::exchange::Session;
 use crate::rejection::Overload;
+use crate::resources::memory::Held;
 use crate::resources::{Admission, Admitted};
 
 tokio::task_local! {
@@ -132,6 +133,19 @@ pub fn bind(session: &Arc<Session>) {
 /// Looks at what moves between the running request's two sides; `None` outside of a request.
 pub fn flow<T>(look: impl FnOnce(&Flow) -> T) -> Option<T> {
     SLOT.try_with(|slot| look(&slot.flow)).ok()
+}
+
+/// Counts so many bytes of content that the running request is to hold; `None` outside of a request.
+///
+/// # Errors
+///
+/// There is no room for them.
+pub fn hold(bytes: u64) -> Result<Option<Held>, Overload> {
+    let held = SLOT.try_with(|slot| slot.admission.memory().content(bytes));
+    match held {
+        Ok(held) => held.map(Some).ok_or(Overload::Memory),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Admits the running request, until it ends: as one of the client at its connection's other end,

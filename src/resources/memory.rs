@@ -59,6 +59,11 @@ impl Memory {
         self.hold(REQUEST)
     }
 
+    /// Counts the content of a request that is held whole; `None` beyond the budget.
+    pub fn content(&self, bytes: u64) -> Option<Held> {
+        self.hold(bytes)
+    }
+
     fn hold(&self, bytes: u64) -> Option<Held> {
         let fits = |spent: u64| Some(spent + bytes).filter(|sum| *sum <= self.most);
         let spent = &self.spent.bytes;
