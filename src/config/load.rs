@@ -27,6 +27,7 @@ mod message;
 mod operators;
 mod resources;
 mod routes;
+mod scope;
 mod telemetry;
 mod types;
 

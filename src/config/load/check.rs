@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::message::choice;
+use super::scope::scope_fault;
 use super::{
     calls, device_bound, grants, issuers, listeners, logins, loops, operators, resources, routes,
     telemetry,
@@ -291,13 +292,6 @@ fn step_up(config: &Config) -> Vec<Diagnostic> {
             ))
         })
         .collect()
-}
-
-/// RFC 6749 section 3.3.
-pub(super) fn scope_fault(scope: &str) -> Option<&'static str> {
-    let is_word = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    let fits = !scope.is_empty() && scope.bytes().all(is_word);
-    (!fits).then_some("a scope must be one word")
 }
 
 fn forward(config: &Config) -> Vec<Diagnostic> {

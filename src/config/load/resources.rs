@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::scope_fault;
+use super::scope::scope_fault;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::route::protected_resource::name_of;
