@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 mod activity;
+mod addressees;
 mod assertion;
 mod audience;
 mod authenticate;

@@ -209,7 +209,7 @@ exchange: identity credential jwt session store jwks device_bound issuer canonic
 identity: jwt store issuer claims clock rejection
 route: mcp authorize session issuer upstream canonical limit template field_name metrics rejection
     text_schema
-mcp: authorize claims field_name rejection strict_json text_schema
+mcp: authorize field_name rejection strict_json text_schema
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection

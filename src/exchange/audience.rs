@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::addressees::Addressees;
 use super::{Exchange, Session, mint_failed};
 use crate::credential::Credential;
 use crate::jwt::Verified;
@@ -37,15 +38,6 @@ impl<'a> Recipient<'a> {
     pub fn route(audience: Option<&'a Arc<str>>) -> Self {
         audience.map_or(Self::Gateway, Self::Route)
     }
-}
-
-/// The resources that an external token is for.
-#[derive(Debug, Default)]
-pub(super) struct Addressees {
-    /// Their identifiers.
-    pub(super) resources: Box<[Arc<str>]>,
-    /// Whether it is for nothing else.
-    pub(super) only: bool,
 }
 
 impl Exchange {

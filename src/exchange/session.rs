@@ -6,7 +6,7 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use uuid::Uuid;
 
-use super::audience::Addressees;
+use super::addressees::Addressees;
 use super::session_handle::{Lease, SessionHandle};
 use super::settings::Settings;
 use super::version::ConfigVersion;

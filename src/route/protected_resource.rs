@@ -189,9 +189,9 @@ impl Place {
         let name: Vec<u8> = host.folded().collect();
         match &self.host {
             None => true,
-            Some(pattern) if pattern.is_wildcard() => {
-                host.parents().any(|above| is(&above.collect::<Vec<u8>>(), pattern))
-            }
+            Some(pattern) if pattern.is_wildcard() => host
+                .parents()
+                .any(|above| is(&above.collect::<Vec<u8>>(), pattern)),
             Some(pattern) => is(&name, pattern),
         }
     }
