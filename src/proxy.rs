@@ -352,6 +352,11 @@ impl ProxyHttp for Gateway {
             // Said before the connection is closed, so that no request is sent on it in vain.
             session.set_keepalive(None);
         }
+        if !response::is_interim(response.status) {
+            // All of it is on its way, and the response may take hours.
+            ctx.held_content = None;
+            ctx.held_memory = None;
+        }
         if streams::is_one(response) {
             let idle = ctx
                 .route
