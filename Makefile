@@ -127,6 +127,8 @@ count: ## Count the hot path's instructions; fail if they exceed the committed c
 soak: nextest ## Kill the gateway 100 times, then repeat load and change tests for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
 	    -E 'binary(vestibule) & test(/^running::crash::/)'
+	KILLS=20 SIGHTS=480 cargo nextest run --locked --profile soak --no-capture \
+	    -E 'binary(vestibule) & test(=running::webhooks::no_kill_loses_a_user)'
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
 	    -E 'binary(vestibule) & test(/^(running::(changes|restart|upgrade)|listening::guard|sessions::herd|tokens::keys)::/)'

@@ -99,6 +99,8 @@ pub struct Metrics {
     pub store_sweeps: IntCounter,
     /// Events that a webhook has not accepted, by `webhook` and `state`.
     pub webhook_events: IntGaugeVec,
+    /// The age of the oldest event that a webhook has not accepted, by `webhook`.
+    pub webhook_lag: IntGaugeVec,
     /// Requests to webhooks, by `webhook` and `outcome`.
     pub webhook_attempts: IntCounterVec,
     /// Events that were removed before they were sent, by `webhook`.
@@ -184,6 +186,7 @@ impl Metrics {
             store_swept: new.counter(described::STORE_SWEPT)?,
             store_sweeps: new.counter(described::STORE_SWEEPS)?,
             webhook_events: new.gauges(described::WEBHOOK_EVENTS)?,
+            webhook_lag: new.gauges(described::WEBHOOK_LAG)?,
             webhook_attempts: new.counters(described::WEBHOOK_ATTEMPTS)?,
             webhook_lost: new.counters(described::WEBHOOK_LOST)?,
             store_bytes: new.gauge(described::STORE_BYTES)?,
@@ -236,6 +239,7 @@ impl Metrics {
 
     /// Takes out what is measured of a webhook that this gateway does not deliver to.
     pub fn forget_webhook(&self, name: &str) {
+        let _ = self.webhook_lag.remove_label_values(&[name]);
         for state in ["waiting", "pending", "parked"] {
             // An error says that it never was measured.
             let _ = self.webhook_events.remove_label_values(&[name, state]);

@@ -42,7 +42,7 @@ pub use audit_log::AuditLog;
 pub use change_feed::{ChangeFeed, Changes};
 pub use embedded::{Embedded, OpenError};
 pub use engine::StoreSettings;
-pub use events::{Deliveries, EventFeed, Events, Outstanding};
+pub use events::{Deliveries, EventFeed, Events, Outstanding, SweptEvents};
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
 pub use maintenance::{Exported, Maintenance, Swept};

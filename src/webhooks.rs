@@ -74,7 +74,7 @@ impl Webhooks {
             running = HashMap::new();
             for webhook in &webhooks {
                 if let Some((name, task)) = outdated.remove_entry(&webhook.name) {
-                    match task.settings == *webhook {
+                    match task.settings == *webhook && !task.task.is_finished() {
                         true => drop(running.insert(name, task)),
                         false => task.stop().await,
                     }

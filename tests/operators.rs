@@ -7,6 +7,7 @@ pub mod admin_tokens;
 pub mod admin_users;
 pub mod check_command;
 pub mod dashboard;
+pub mod events;
 pub mod generate_command;
 pub mod logs;
 pub mod metrics;

@@ -17,6 +17,7 @@ pub mod pages;
 pub mod test_gateway;
 pub mod token;
 pub mod upstream;
+pub mod webhook_receiver;
 pub mod wire;
 
 /// Lets this process, and those that it starts, have so many files and sockets open, where the
@@ -55,4 +56,5 @@ pub use token::{
     Decoded, TokenBuilder, base64url, decode, from_base64url, now, remember_session_token,
 };
 pub use upstream::{RawUpstream, Reply};
+pub use webhook_receiver::WebhookReceiver;
 pub use wire::{Message, PATIENCE, Wire};

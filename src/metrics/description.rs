@@ -162,6 +162,12 @@ pub(super) const WEBHOOK_EVENTS: Description = (
      `pending` (sent again) and `parked` (given up).",
     &["webhook", "state"],
 );
+pub(super) const WEBHOOK_LAG: Description = (
+    "vestibule_webhook_lag_seconds",
+    "Age of the oldest event that a webhook has not accepted and that is not parked, at the gateway \
+     that delivers.",
+    &["webhook"],
+);
 pub(super) const WEBHOOK_ATTEMPTS: Description = (
     "vestibule_webhook_attempts_total",
     "Requests to webhooks, by whether the receiver accepted the event.",

@@ -34,11 +34,25 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
             }
             _ = write.tick() => write_activity(&state).await,
             _ = keys.tick() => state.exchange().maintain_keys().await,
-            _ = sweep.tick() => {
-                sweep_store(&state).await;
-                sweep_events(&state).await;
-            }
+            _ = sweep.tick() => sweep_store(&state).await,
         }
+    }
+}
+
+/// Keeps events within their bounds until `stopped`. However many there are, this removes them faster
+/// than they are written.
+pub(super) async fn keep_events(state: State, mut stopped: watch::Receiver<bool>) {
+    let sweeping = async {
+        let mut sweep = interval(SWEEP_INTERVAL);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            sweep.tick().await;
+            sweep_events(&state).await;
+        }
+    };
+    tokio::select! {
+        _ = stopped.wait_for(|stop| *stop) => {}
+        () = sweeping => {}
     }
 }
 
@@ -82,11 +96,17 @@ async fn sweep_store(state: &State) {
 async fn sweep_events(state: &State) {
     let settings = state.live_config.view().config.events.clone();
     let before = UnixTime::now().minus(settings.keep);
-    for _ in 0..MOST_BATCHES {
+    loop {
         let swept = state.store.sweep_events(before, settings.max_events);
         match swept.await {
-            Ok(0) => return,
-            Ok(removed) => state.metrics.store_swept.inc_by(removed as u64),
+            Ok(swept) if swept.events == 0 => return,
+            Ok(swept) => {
+                state.metrics.store_swept.inc_by(swept.events as u64);
+                for (webhook, pending) in swept.pending {
+                    let lost = state.metrics.webhook_lost.with_label_values(&[&webhook]);
+                    lost.inc_by(pending);
+                }
+            }
             Err(error) => {
                 warn!(%error, "old events were not removed from the store");
                 return;

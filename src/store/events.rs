@@ -1,5 +1,6 @@
 //! What can be asked about events, and about what became of them at webhooks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,8 +26,8 @@ pub trait Events {
     async fn event(&self, sequence: u64) -> Result<Option<NumberedEvent>, StoreError>;
 
     /// Takes out, of the oldest events with what became of them, those from before `before` and
-    /// those that are more than `most`: one small batch. How many there were.
-    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<usize, StoreError>;
+    /// those that are more than `most`: one small batch.
+    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<SweptEvents, StoreError>;
 }
 
 /// Webhooks, by their names in the configuration.
@@ -96,6 +97,15 @@ pub struct EventFeed {
     pub latest: u64,
     /// The number of the latest event that was taken out; all before it were, too.
     pub swept: u64,
+}
+
+/// What [`Events::sweep_events`] took out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SweptEvents {
+    /// The number of events.
+    pub events: usize,
+    /// By webhook, how many of them were still to be sent again.
+    pub pending: BTreeMap<String, u64>,
 }
 
 /// What a webhook has not accepted, counted up to [`Outstanding::COUNTED`].

@@ -15,7 +15,7 @@ use super::{
     Description, DeviceBinding, Digest, End, EventFeed, Events, Exported, Maintenance, NewUser,
     NumberedEvent, Once, Outstanding, Page, PageRequest, Position, ReplayGuard, RevocationReason,
     RevocationScope, SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord,
-    SigningKeys, Store, StoreError, Swept, Use, Used, User, UserFilter, Users,
+    SigningKeys, Store, StoreError, Swept, SweptEvents, Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;

@@ -69,7 +69,7 @@ macro_rules! operations {
             ] {
                 fn events_since(after: u64, limit: usize) -> EventFeed;
                 fn event(sequence: u64) -> Option<NumberedEvent>;
-                fn sweep_events(before: UnixTime, most: u64) -> usize;
+                fn sweep_events(before: UnixTime, most: u64) -> SweptEvents;
             }
             Deliveries [] {
                 fn lease_webhook(webhook: &str, holder: Uuid, time: Duration) -> Option<u64>;

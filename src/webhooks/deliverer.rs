@@ -31,8 +31,15 @@ pub(super) struct Deliverer {
     pub(super) holder: Uuid,
 }
 
-/// What came of a lane: the deliveries that were sent.
-type Sent<'a> = BoxFuture<'a, (Lane, Vec<Delivery>)>;
+/// What came of a lane.
+type Sent<'a> = BoxFuture<'a, (Lane, Vec<Attempt>)>;
+
+/// What came of a delivery.
+struct Attempt {
+    delivery: Delivery,
+    /// Whether the receiver accepted the event; `None` if it was not sent.
+    is_accepted: Option<bool>,
+}
 
 impl Deliverer {
     /// Delivers until `stopped`.
@@ -92,7 +99,7 @@ impl Deliverer {
                 leased = Instant::now();
             }
             if measured.is_none_or(|at| at.elapsed() > MEASURED_EVERY) {
-                self.measure().await?;
+                self.measure(up_to).await?;
                 measured = Some(Instant::now());
             }
             latest.borrow_and_update();
@@ -116,7 +123,6 @@ impl Deliverer {
                 now,
                 up_to,
             );
-            let is_idle = lanes.is_empty() && rows.is_empty() && in_flight.is_empty();
             for lane in lanes {
                 busy.insert(lane.first().and_then(|delivery| delivery.user_id));
                 in_flight.push(Box::pin(self.send_lane(lane, &permits)));
@@ -124,10 +130,11 @@ impl Deliverer {
             let until = Instant::now() + ROUND;
             while let Ok(Some((lane, sent))) = timeout_at(until, in_flight.next()).await {
                 busy.remove(&lane);
-                for delivery in sent {
-                    let is_accepted = delivery.state == DeliveryState::Delivered;
-                    receiver.learn(is_accepted, UnixTime::now());
-                    rows.insert(delivery.sequence, delivery);
+                for attempt in sent {
+                    if let Some(is_accepted) = attempt.is_accepted {
+                        receiver.learn(is_accepted, UnixTime::now());
+                    }
+                    rows.insert(attempt.delivery.sequence, attempt.delivery);
                 }
             }
             if !rows.is_empty() || reached > up_to {
@@ -138,7 +145,7 @@ impl Deliverer {
                     return Ok(());
                 }
                 up_to = reached;
-            } else if is_idle {
+            } else if in_flight.is_empty() {
                 let soon = next_due.map_or(IDLE, |at| UnixTime::now().until(at).min(IDLE));
                 tokio::select! {
                     changed = latest.changed() => if changed.is_err() {
@@ -168,26 +175,36 @@ impl Deliverer {
     }
 
     /// Sends the deliveries of a lane one after the other, until one is not accepted.
-    async fn send_lane(&self, lane: Vec<Delivery>, permits: &Semaphore) -> (Lane, Vec<Delivery>) {
+    async fn send_lane(&self, lane: Vec<Delivery>, permits: &Semaphore) -> (Lane, Vec<Attempt>) {
         let of = lane.first().and_then(|delivery| delivery.user_id);
         let mut sent = Vec::new();
         for delivery in lane {
-            let Some(delivery) = self.send(delivery, permits).await else {
+            let Some(attempt) = self.send(delivery, permits).await else {
                 break;
             };
-            let is_accepted = delivery.state == DeliveryState::Delivered;
-            sent.push(delivery);
-            if !is_accepted {
+            let is_pending = attempt.delivery.state == DeliveryState::Pending;
+            sent.push(attempt);
+            if is_pending {
                 break;
             }
         }
         (of, sent)
     }
 
-    /// Sends one event. `None`: the store does not have it now.
-    async fn send(&self, delivery: Delivery, permits: &Semaphore) -> Option<Delivery> {
+    /// Sends one event. `None`: the store does not respond.
+    async fn send(&self, delivery: Delivery, permits: &Semaphore) -> Option<Attempt> {
         let _permit = permits.acquire().await.ok()?;
-        let event = self.store.event(delivery.sequence).await.ok()??;
+        let Some(event) = self.store.event(delivery.sequence).await.ok()? else {
+            // It was swept since its delivery was read, and is counted there.
+            return Some(Attempt {
+                delivery: Delivery {
+                    state: DeliveryState::Parked,
+                    answer: Some("the event is no longer kept".to_owned()),
+                    ..delivery
+                },
+                is_accepted: None,
+            });
+        };
         let mut message = Message::new(event, self.environment_id);
         if self.settings.include_email {
             message = message.with_email(&*self.store).await.ok()?;
@@ -210,14 +227,28 @@ impl Deliverer {
             let name = &self.settings.name;
             warn!(webhook = name, event = %sent.event_id, "an event was not accepted and is parked");
         }
-        Some(sent)
+        Some(Attempt {
+            delivery: sent,
+            is_accepted: Some(answer.is_accepted),
+        })
     }
 
-    async fn measure(&self) -> Result<(), StoreError> {
+    async fn measure(&self, up_to: u64) -> Result<(), StoreError> {
         let name = self.settings.name.as_str();
         let outstanding = self.store.count_deliveries(name).await?;
-        let latest = self.store.events_since(u64::MAX, 1).await?.latest;
-        let waiting = latest.saturating_sub(outstanding.up_to);
+        let feed = self.store.events_since(up_to, 1).await?;
+        let pending = self.store.pending_deliveries(name, 1).await?;
+        let waiting = feed.latest.saturating_sub(up_to);
+        let since = pending.first().map(|delivery| delivery.since);
+        let oldest = feed
+            .events
+            .iter()
+            .map(|row| row.event.at)
+            .chain(since)
+            .min();
+        let lag = oldest.map_or(0, |at| at.until(UnixTime::now()).as_secs());
+        let gauge = self.metrics.webhook_lag.with_label_values(&[name]);
+        gauge.set(i64::try_from(lag).unwrap_or(i64::MAX));
         for (state, number) in [
             ("waiting", waiting),
             ("pending", outstanding.pending),

@@ -203,5 +203,5 @@ const MOST_WEBHOOKS: usize = 16;
 const MOST_SECRETS: usize = 4;
 const LONGEST_NAME: usize = 64;
 const LONGEST_URL: usize = 2048;
-/// No longer than a lease: the next holder need not fear what the one before still sends.
+/// A receiver that takes longer would hold the few requests that are sent at once.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);

@@ -27,6 +27,7 @@ async fn every_page_is_served_with_a_strict_policy() {
         ("/dashboard/routes", "/optional"),
         ("/dashboard/refusals", "None since startup"),
         ("/dashboard/tokens", "Make a token"),
+        ("/dashboard/webhooks", "No webhooks yet"),
         ("/dashboard/audit", "Nothing yet"),
     ] {
         let answer = site.gateway.admin(path).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{Engine, HOUR, NOON, live, token};
-use crate::store::{Delivery, DeliveryState, PageRequest, Store};
+use crate::store::{Delivery, DeliveryState, PageRequest, Store, SweptEvents};
 
 pub(super) async fn a_webhook_begins_with_the_next_event(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -103,7 +103,9 @@ pub(super) async fn deliveries_have_a_state_until_their_event_is_swept(engine: &
     let numbers: Vec<_> = page.unwrap().items.iter().map(|one| one.sequence).collect();
     assert_eq!(numbers, [4, 2]);
 
-    assert_eq!(store.sweep_events(NOON, 3).await.unwrap(), 3);
+    let swept = store.sweep_events(NOON, 3).await.unwrap();
+    let pending = [("app".to_owned(), 2)].into();
+    assert_eq!(swept, SweptEvents { events: 3, pending });
     assert_eq!(states(&*store).await, [vec![6, 5, 4], vec![], vec![]]);
     store.close().await;
 }

@@ -1,5 +1,6 @@
 //! Webhooks in the file, and what became of events at them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -131,8 +132,12 @@ impl Deliveries for Embedded {
     }
 }
 
-/// Takes out what became of the events up to a number.
-pub(super) fn remove_up_to(tx: &mut Transaction<'_>, last: u64) -> Result<(), StoreError> {
+/// Takes out what became of the events up to a number. Says what was pending, by webhook.
+pub(super) fn remove_up_to(
+    tx: &mut Transaction<'_>,
+    last: u64,
+) -> Result<BTreeMap<String, u64>, StoreError> {
+    let mut pending = BTreeMap::new();
     let webhooks = tx.scan(Table::Webhooks, Range::default(), usize::MAX)?;
     for (name, _) in webhooks {
         let name = String::from_utf8_lossy(&name).into_owned();
@@ -149,9 +154,12 @@ pub(super) fn remove_up_to(tx: &mut Transaction<'_>, last: u64) -> Result<(), St
             tx.remove(Table::Deliveries, &row_key)?;
             let by_state = index_key(&name, delivery.state, delivery.sequence);
             tx.remove(Table::DeliveriesByState, &by_state)?;
+            if delivery.state == DeliveryState::Pending {
+                *pending.entry(name.clone()).or_default() += 1;
+            }
         }
     }
-    Ok(())
+    Ok(pending)
 }
 
 fn up_to(rows: &mut impl Read, webhook: &str) -> Result<Option<u64>, StoreError> {

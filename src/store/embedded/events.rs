@@ -10,7 +10,7 @@ use super::row::number;
 use super::table::{Range, Read, Table, Transaction, Write};
 use crate::clock::UnixTime;
 use crate::store::events::{SWEPT_AT_ONCE, outdated};
-use crate::store::{EventFeed, Events, NumberedEvent, PageRequest, StoreError};
+use crate::store::{EventFeed, Events, NumberedEvent, PageRequest, StoreError, SweptEvents};
 
 #[async_trait]
 impl Events for Embedded {
@@ -38,23 +38,23 @@ impl Events for Embedded {
         self.read(|rows| event(rows, sequence))
     }
 
-    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<usize, StoreError> {
+    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<SweptEvents, StoreError> {
         let gone = move |rows: &mut Transaction<'_>| {
             let oldest = rows.scan(Table::Events, Range::default(), SWEPT_AT_ONCE)?;
             let oldest: Vec<_> = oldest.iter().map(numbered).collect::<Result<_, _>>()?;
             let times = oldest.iter().map(|row| (row.sequence, row.event.at));
             let Some(last) = outdated(times, latest_event(rows)?, before, most) else {
-                return Ok(0);
+                return Ok(SweptEvents::default());
             };
             let gone = oldest.iter().take_while(|row| row.sequence <= last);
-            let mut removed = 0;
+            let mut events = 0;
             for row in gone {
                 rows.remove(Table::Events, &row.sequence.to_be_bytes())?;
-                removed += 1;
+                events += 1;
             }
             rows.put(Table::Meta, SWEPT_EVENTS, &last.to_be_bytes())?;
-            remove_up_to(rows, last)?;
-            Ok(removed)
+            let pending = remove_up_to(rows, last)?;
+            Ok(SweptEvents { events, pending })
         };
         let any = self.read(|rows| {
             let oldest = rows.scan(Table::Events, Range::default(), 1)?;
@@ -64,7 +64,7 @@ impl Events for Embedded {
         })?;
         match any {
             true => self.writer.write(gone).await,
-            false => Ok(0),
+            false => Ok(SweptEvents::default()),
         }
     }
 }

@@ -10,7 +10,9 @@ use super::connection::{Failure, Tx, execute, rows};
 use super::row::{encoded, record, signed, unsigned};
 use crate::clock::UnixTime;
 use crate::store::events::{SWEPT_AT_ONCE, outdated};
-use crate::store::{Event, EventFeed, Events, NumberedEvent, PageRequest, StoreError};
+use crate::store::{
+    DeliveryState, Event, EventFeed, Events, NumberedEvent, PageRequest, StoreError, SweptEvents,
+};
 
 #[async_trait]
 impl Events for Postgres {
@@ -46,7 +48,7 @@ impl Events for Postgres {
             .await
     }
 
-    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<usize, StoreError> {
+    async fn sweep_events(&self, before: UnixTime, most: u64) -> Result<SweptEvents, StoreError> {
         self.number_events().await?;
         self.write((before, most), |tx, &(before, most)| {
             Box::pin(sweep(tx, before, most))
@@ -111,7 +113,7 @@ async fn counter(on: &impl GenericClient) -> Result<(u64, u64), Failure> {
     Ok((unsigned(row.get(0)), unsigned(row.get(1))))
 }
 
-async fn sweep(tx: &Tx<'_>, before: UnixTime, most: u64) -> Result<usize, Failure> {
+async fn sweep(tx: &Tx<'_>, before: UnixTime, most: u64) -> Result<SweptEvents, Failure> {
     let (latest, _) = counter(tx.on()).await?;
     let sql = format!(
         "SELECT sequence, record::text FROM vestibule.events WHERE sequence IS NOT NULL \
@@ -121,16 +123,22 @@ async fn sweep(tx: &Tx<'_>, before: UnixTime, most: u64) -> Result<usize, Failur
     let oldest = oldest.iter().map(numbered).collect::<Result<Vec<_>, _>>()?;
     let times = oldest.iter().map(|row| (row.sequence, row.event.at));
     let Some(last) = outdated(times, latest, before, most) else {
-        return Ok(0);
+        return Ok(SweptEvents::default());
     };
     let last = signed(last);
     let sql = "DELETE FROM vestibule.events WHERE sequence <= $1";
     let removed = execute(tx.on(), sql, &[&last]).await?;
-    let sql = "DELETE FROM vestibule.deliveries WHERE sequence <= $1";
-    execute(tx.on(), sql, &[&last]).await?;
+    let sql = "WITH gone AS (DELETE FROM vestibule.deliveries WHERE sequence <= $1 \
+         RETURNING webhook, state) \
+         SELECT webhook, count(*) FROM gone WHERE state = $2 GROUP BY webhook";
+    let pending = rows(tx.on(), sql, &[&last, &DeliveryState::Pending.label()]).await?;
+    let pending = pending.iter().map(|row| (row.get(0), unsigned(row.get(1))));
     let sql = "UPDATE vestibule.event_counter SET swept = greatest(swept, $1)";
     execute(tx.on(), sql, &[&last]).await?;
-    Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+    Ok(SweptEvents {
+        events: usize::try_from(removed).unwrap_or(usize::MAX),
+        pending: pending.collect(),
+    })
 }
 
 fn numbered(row: &Row) -> Result<NumberedEvent, Failure> {
