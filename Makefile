@@ -124,11 +124,13 @@ count: ## Count the hot path's instructions; fail if they exceed the committed c
 	benches/count
 
 .PHONY: soak
-soak: nextest ## Kill the gateway 100 times, then repeat load and change tests for SOAK (10m)
+soak: nextest build tests/peers/node_modules/.package-lock.json ## Kill the gateway 100 times, then repeat load and change tests for SOAK (10m)
 	KILLS=100 cargo nextest run --locked --profile soak \
 	    -E 'binary(vestibule) & test(/^running::crash::/)'
 	KILLS=20 SIGHTS=480 cargo nextest run --locked --profile soak --no-capture \
 	    -E 'binary(vestibule) & test(=running::webhooks::no_kill_loses_a_user)'
+	CHECKS=20000 VESTIBULE_BIN="$(VESTIBULE_BIN)" VESTIBULE_VENV="$$(.ci/venv tests/peers/requirements.txt)" \
+	    tests/peers/run ext_authz.test.mjs
 	VESTIBULE_CROWD=10 VESTIBULE_LOAD=500 \
 	cargo nextest run --locked --profile soak --stress-duration $(SOAK) \
 	    -E 'binary(vestibule) & test(/^(running::(changes|restart|upgrade)|listening::guard|sessions::herd|tokens::keys)::/)'

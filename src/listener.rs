@@ -24,6 +24,10 @@ pub struct Listener {
     /// Accept HTTP/2 with prior knowledge on this plaintext listener.
     #[serde(default)]
     pub h2c: bool,
+    /// Only serve Envoy's `ext_authz` and health checks, both by gRPC. A plaintext listener then accepts
+    /// HTTP/2 with prior knowledge.
+    #[serde(default)]
+    pub grpc: bool,
     /// TLS; if omitted, the listener is plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,

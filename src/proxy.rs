@@ -35,6 +35,7 @@ pub mod decide;
 pub mod decisions;
 pub mod endpoint;
 pub mod error_page;
+pub mod ext_authz;
 pub mod flow;
 pub mod forward_auth;
 pub mod forwarded;
@@ -117,17 +118,22 @@ impl Gateway {
     }
 
     /// Whom a request is from, as far as trusted proxies say so.
-    fn client(&self, session: &Session, ctx: &RequestContext) -> IpAddr {
+    fn client(session: &Session, ctx: &RequestContext) -> IpAddr {
         let proxy = &ctx.snapshot.proxy;
         let peer = proxy.peer(session.client_addr(), &ctx.connection);
-        peer.client(&session.req_header().headers).address
+        peer.client(&Self::request(session, ctx).headers).address
+    }
+
+    /// The request that log and counters are of.
+    fn request<'a>(session: &'a Session, ctx: &'a RequestContext) -> &'a RequestHeader {
+        ctx.asked_about
+            .as_deref()
+            .unwrap_or_else(|| session.req_header())
     }
 
     /// Counts a request that there is no room for.
     fn refuse(&self, overload: Overload) -> Rejection {
-        let refusals = &self.metrics.overload_refusals;
-        refusals.with_label_values(&[overload.reason()]).inc();
-        overload.rejection()
+        counters::refuse(&self.metrics, overload)
     }
 }
 
@@ -167,6 +173,10 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<bool> {
+        if ctx.connection.is_for_questions {
+            ctx.answered = Some(ext_authz::serve(&self.metrics, session, ctx).await?);
+            return Ok(true);
+        }
         let snapshot = Arc::clone(&ctx.snapshot);
         let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
         let request = session.req_header();
@@ -436,27 +446,31 @@ impl ProxyHttp for Gateway {
         {
             route.upstream.report(address, Outcome::Answered(status));
         }
-        let status = session
-            .response_written()
-            .map(|response| response.status)
-            .or(ctx.answered);
+        let status = match ctx.asked_about {
+            // What the other proxy was told to answer: by gRPC every answer is a 200.
+            Some(_) => ctx.answered,
+            None => session
+                .response_written()
+                .map(|response| response.status)
+                .or(ctx.answered),
+        };
         if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
             request_guard::client_left();
         }
         if ctx.refused.is_some() {
-            let client = self.client(session, ctx);
+            let client = Self::client(session, ctx);
             self.refusals.note(ctx, client, UnixTime::now());
         }
         let elapsed = ctx.started.elapsed();
         let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
-        let method = &session.req_header().method;
+        let method = &Self::request(session, ctx).method;
         counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
         if ctx.snapshot.proxy.access_log.is_none() && self.spans.is_none() {
             return;
         }
         let answered = Answered {
-            request: session.req_header(),
-            client: self.client(session, ctx),
+            request: Self::request(session, ctx),
+            client: Self::client(session, ctx),
             status,
             elapsed,
             sent: session.as_ref().body_bytes_sent(),

@@ -32,13 +32,13 @@ pub async fn refuse(
     ctx: &RequestContext,
 ) -> Result<()> {
     let body = problem(rejection, ctx.id);
-    write_refusal(session, rejection, ctx, Methods::ALL, body, |response| {
+    let response = refusal(rejection, ctx, Methods::ALL, body.len(), |response| {
         for (name, value) in fields {
             response.append_header(name, value)?;
         }
         response.insert_header(CONTENT_TYPE, "application/problem+json")
-    })
-    .await
+    })?;
+    write(session, rejection, response, body).await
 }
 
 /// Writes a refusal of a request to be forwarded: problem details for programs, a page for people.
@@ -47,9 +47,21 @@ pub async fn refuse_proxied(
     rejection: &Rejection,
     ctx: &mut RequestContext,
 ) -> Result<()> {
+    let request = session.req_header().headers.clone();
+    let (response, body) = proxied_refusal(&request, rejection, ctx)?;
+    write(session, rejection, response, body).await
+}
+
+/// The refusal of a request with these fields that is to be forwarded: problem details for programs, a
+/// page for people.
+pub fn proxied_refusal(
+    request: &HeaderMap,
+    rejection: &Rejection,
+    ctx: &mut RequestContext,
+) -> Result<(ResponseHeader, String)> {
     let sign_in = ctx.sign_in.take();
     let has_form = sign_in.as_ref().is_some_and(|sign_in| sign_in.is_circle);
-    let is_for_person = negotiation::prefers_html(session.req_header().headers.get_all(ACCEPT));
+    let is_for_person = negotiation::prefers_html(request.get_all(ACCEPT));
     let body = match is_for_person {
         true => {
             let page = &ctx.snapshot.proxy.error_page;
@@ -60,14 +72,13 @@ pub async fn refuse_proxied(
     let set_cookies = std::mem::take(&mut ctx.set_cookies);
     let login_for_proxy = ctx.login_for_proxy.take();
     let device_offer = ctx.device_offer.take();
-    let request = session.req_header().headers.clone();
-    write_refusal(session, rejection, ctx, ctx.methods, body, |response| {
+    let response = refusal(rejection, ctx, ctx.methods, body.len(), |response| {
         if let Some(route) = &ctx.route
             && route.edits_refusals
         {
             header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
         }
-        cors::mark(response, &request, ctx)?;
+        cors::mark(response, request, ctx)?;
         if is_for_person {
             response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
             let policy = if has_form { FORM_POLICY } else { PAGE_POLICY };
@@ -86,8 +97,8 @@ pub async fn refuse_proxied(
             response.insert_header(REGISTRATION_FIELD, offer)?;
         }
         Ok(())
-    })
-    .await
+    })?;
+    Ok((response, body))
 }
 
 /// Sends a browser elsewhere.
@@ -96,6 +107,14 @@ pub async fn redirect(
     location: &str,
     ctx: &mut RequestContext,
 ) -> Result<()> {
+    let response = redirection(location, ctx)?;
+    session
+        .write_response_header(Box::new(response), true)
+        .await
+}
+
+/// The answer that does.
+pub fn redirection(location: &str, ctx: &mut RequestContext) -> Result<ResponseHeader> {
     let mut response = ResponseHeader::build(StatusCode::FOUND, Some(5))?;
     response.insert_header(LOCATION, location)?;
     ctx.connection.add_hsts(&mut response)?;
@@ -105,9 +124,7 @@ pub async fn redirect(
     for field in std::mem::take(&mut ctx.set_cookies) {
         response.append_header(SET_COOKIE, field)?;
     }
-    session
-        .write_response_header(Box::new(response), true)
-        .await
+    Ok(response)
 }
 
 fn problem(rejection: &Rejection, id: RequestId) -> String {
@@ -116,17 +133,16 @@ fn problem(rejection: &Rejection, id: RequestId) -> String {
     serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default()
 }
 
-async fn write_refusal(
-    session: &mut Session,
+fn refusal(
     rejection: &Rejection,
     ctx: &RequestContext,
     methods: Methods,
-    body: String,
+    length: usize,
     describe: impl FnOnce(&mut ResponseHeader) -> Result<()>,
-) -> Result<()> {
+) -> Result<ResponseHeader> {
     let mut response = ResponseHeader::build(rejection.status, Some(8))?;
     describe(&mut response)?;
-    response.insert_header(CONTENT_LENGTH, body.len())?;
+    response.insert_header(CONTENT_LENGTH, length)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;
     ctx.connection.add_hsts(&mut response)?;
@@ -140,6 +156,15 @@ async fn write_refusal(
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         response.insert_header(RETRY_AFTER, seconds)?;
     }
+    Ok(response)
+}
+
+async fn write(
+    session: &mut Session,
+    rejection: &Rejection,
+    response: ResponseHeader,
+    body: String,
+) -> Result<()> {
     if !keeps_connection(rejection) {
         session.set_keepalive(None);
     }

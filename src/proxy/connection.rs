@@ -23,6 +23,8 @@ pub struct Connection {
     pub is_https: bool,
     /// Every request is answered with its address at `https`, at this port.
     pub redirects_to: Option<u16>,
+    /// It is for questions by gRPC (`ext_authz`), and for nothing else.
+    pub is_for_questions: bool,
     /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
     /// The name that its client asked for by TLS, when it asked for one.

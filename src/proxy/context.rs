@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use pingora::http::RequestHeader;
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -66,6 +67,8 @@ pub struct RequestContext {
     pub trace: Option<TraceContext>,
     /// When the header was complete.
     pub started: Instant,
+    /// The request that another proxy asks about by gRPC, which is what log and counters are of.
+    pub asked_about: Option<Box<RequestHeader>>,
     /// It is for the gateway's own endpoints.
     pub is_for_us: bool,
     /// Where the request goes, once known.
@@ -134,6 +137,7 @@ impl RequestContext {
             id,
             trace: None,
             started: now,
+            asked_about: None,
             is_for_us: false,
             route: None,
             target: None,

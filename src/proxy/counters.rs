@@ -7,6 +7,7 @@ use prometheus::{Histogram, IntCounter};
 
 use crate::credential::Source;
 use crate::metrics::Metrics;
+use crate::rejection::{Overload, Rejection};
 
 /// Requests on one route, by method and status class.
 #[derive(Debug)]
@@ -20,6 +21,13 @@ pub struct RouteCounters {
 #[derive(Debug)]
 pub struct Granted {
     by_source: [IntCounter; Source::LABELS.len()],
+}
+
+/// Counts a request that there is no room for.
+pub fn refuse(metrics: &Metrics, overload: Overload) -> Rejection {
+    let refusals = &metrics.overload_refusals;
+    refusals.with_label_values(&[overload.reason()]).inc();
+    overload.rejection()
 }
 
 /// The issuer label of the gateway's own session tokens.

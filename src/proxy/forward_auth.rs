@@ -78,12 +78,12 @@ pub async fn serve(
     let asked = session.req_header();
     let outcome = decide(metrics, asked, peer, ctx).await;
     match outcome {
-        Ok(fields) => {
+        Ok(granted) => {
             let cookies = std::mem::take(&mut ctx.set_cookies).into_iter();
             let cookies = cookies.map(|field| (SET_COOKIE, field));
             let offer = ctx.device_offer.take();
             let offer = offer.map(|field| (REGISTRATION_FIELD, field));
-            grant(session, &fields, ctx, cookies.chain(offer)).await?;
+            grant(session, granted, ctx, cookies.chain(offer)).await?;
             Ok(StatusCode::OK)
         }
         Err(Denied {
@@ -122,7 +122,7 @@ async fn decide(
     asked: &RequestHeader,
     peer: Peer<'_>,
     ctx: &mut RequestContext,
-) -> Result<HeaderMap, Denied> {
+) -> Result<Granted, Denied> {
     if !peer.is_trusted_proxy() {
         return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
     }
@@ -167,10 +167,18 @@ pub fn asked_about(
     original::of(asked, settings).map(|original| original.request)
 }
 
-/// The fields of a grant: what the upstream would see if the request came here, edits by the route
-/// among them. Those that the gateway may set are always there, if only empty: a proxy that copies
-/// them by name then takes the client's away.
-fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<HeaderMap> {
+/// What a proxy does to the fields of a request that it may forward.
+pub struct Granted {
+    /// What the upstream would see if the request came here, edits by the route among them. Those that
+    /// the gateway may set are always there, if only empty: a proxy that copies them by name then
+    /// takes the client's away.
+    pub fields: HeaderMap,
+    /// Fields of the client that the upstream is not to see.
+    pub gone: Vec<HeaderName>,
+}
+
+/// What a grant does to the fields of a request.
+pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<Granted> {
     let rewrite = &ctx.snapshot.proxy.rewrite;
     let route = ctx.route.as_deref();
     let takes_bearer = route.is_none_or(Route::takes_bearer);
@@ -203,29 +211,28 @@ fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<He
     };
     fields.insert(USER_FIELD, text(session.map(|session| session.user())));
     fields.insert(SESSION_FIELD, text(session.map(|session| session.sid())));
-    let gone: Vec<&str> = original
+    let gone = original
         .headers
         .keys()
         .filter(|name| !upstream.headers.contains_key(*name) && !fields.contains_key(*name))
-        .map(HeaderName::as_str)
+        .cloned()
         .collect();
-    if let Ok(gone) = HeaderValue::from_str(&gone.join(","))
-        && !gone.is_empty()
-    {
-        fields.insert(ENVOY_REMOVES, gone);
-    }
-    Ok(fields)
+    Ok(Granted { fields, gone })
 }
 
 async fn grant(
     session: &mut Session,
-    fields: &HeaderMap,
+    Granted { fields, gone }: Granted,
     ctx: &RequestContext,
     for_browser: impl Iterator<Item = (HeaderName, HeaderValue)>,
 ) -> pingora::Result<()> {
-    let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 4))?;
-    for (name, value) in fields {
+    let mut response = ResponseHeader::build(StatusCode::OK, Some(fields.len() + 5))?;
+    for (name, value) in &fields {
         response.append_header(name, value)?;
+    }
+    let gone: Vec<&str> = gone.iter().map(HeaderName::as_str).collect();
+    if !gone.is_empty() {
+        response.insert_header(ENVOY_REMOVES, gone.join(","))?;
     }
     for (name, value) in for_browser {
         response.append_header(name, value)?;

@@ -142,7 +142,8 @@ pub(super) fn listeners(
     let guard = |listener: &Listener| {
         let rules = Rules {
             name: listener.name(),
-            h2c: listener.h2c,
+            h2c: listener.h2c || (listener.grpc && listener.tls.is_none()),
+            is_for_questions: listener.grpc,
             tls: certificates.of(&listener.name()),
             tls_terminated: listener.tls_terminated,
             proxy_protocol: listener.proxy_protocol,

@@ -67,6 +67,8 @@ pub struct Rules {
     pub tls_terminated: bool,
     /// Whether proxies say by the PROXY protocol who their client is.
     pub proxy_protocol: bool,
+    /// Whether it is for questions by gRPC, and for nothing else.
+    pub is_for_questions: bool,
     /// Where at `https` requests are sent instead of being served.
     pub redirects_to: Option<u16>,
     /// The value of `Strict-Transport-Security`.
@@ -164,6 +166,7 @@ impl Guard {
             listener: self.listener.name.clone(),
             is_tls: self.listener.tls.is_some(),
             is_https: self.listener.tls.is_some() || self.listener.tls_terminated,
+            is_for_questions: self.listener.is_for_questions,
             redirects_to: self.listener.redirects_to,
             hsts: self.listener.hsts.clone(),
             server_name: None,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,15 +17,16 @@ import { Child, freePort, vestibule } from './process.mjs';
 
 const PAGE = 'https://page.example';
 const LOGIN = 'https://id.example/login';
-const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy, HAProxy: haproxy };
+const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy, HAProxy: haproxy, 'Envoy by gRPC': envoyByGrpc };
 
-let issuer, gateway, app, folder;
+let issuer, gateway, app, folder, questions;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vestibule-forward-auth-'));
   issuer = await startIssuer();
   app = await startApp();
   const { iss, jwks_url } = issuer;
+  questions = `127.0.0.1:${await freePort()}`;
   gateway = await startGateway({
     trusted_proxies: ['127.0.0.1/32'],
     allowed_origins: [PAGE],
@@ -40,7 +41,7 @@ before(async () => {
       { path: '/open', upstream: 'app', auth: 'none' },
       { path: '/site', upstream: 'app', login_url: LOGIN },
     ],
-  });
+  }, {}, [{ name: 'ext_authz', address: questions, grpc: true }]);
 });
 
 after(async () => {
@@ -194,6 +195,20 @@ global: {checkNewVersion: false, sendAnonymousUsage: false}
 async function envoy(port, at) {
   const file = join(folder, `envoy-${port}.yaml`);
   await writeFile(file, recipe('envoy', port, at));
+  const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
+  return new Child(venv('envoy'), ['-c', file, ...more]);
+}
+
+/** By the recipe of docs/ext-authz.md. */
+async function envoyByGrpc(port, at = questions) {
+  const page = await readFile(new URL('../../docs/ext-authz.md', import.meta.url), 'utf8');
+  const [, written] = page.match(/```yaml\n# envoy\.yaml\n([^]*?)```/);
+  const ports = { 8000: port, 8080: new URL(gateway.url).port, 9000: at.split(':')[1], 3000: app.address.split(':')[1] };
+  const text = written
+    .replaceAll(/port_value: (\d+)/g, (_, usual) => `port_value: ${ports[usual]}`)
+    .replace('address: 0.0.0.0', 'address: 127.0.0.1');
+  const file = join(folder, `envoy-grpc-${port}.yaml`);
+  await writeFile(file, text);
   const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
   return new Child(venv('envoy'), ['-c', file, ...more]);
 }

@@ -83,6 +83,26 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
         let message = "only applies to plaintext listeners";
         found.push(Diagnostic::error(format!("{path}.tls_terminated"), message));
     }
+    if listener.grpc {
+        if listener.redirect_to_https {
+            let message = "nobody is redirected who asks by gRPC";
+            found.push(Diagnostic::error(
+                format!("{path}.redirect_to_https"),
+                message,
+            ));
+        }
+        if listener.tls.as_ref().is_some_and(|tls| !tls.http2) {
+            let message = "gRPC needs HTTP/2";
+            found.push(Diagnostic::error(format!("{path}.tls.http2"), message));
+        }
+        if config.trusted_proxies.is_empty() {
+            let message = "nobody may ask";
+            found.push(
+                Diagnostic::error(format!("{path}.grpc"), message)
+                    .hint("name the proxies that ask in `trusted_proxies`"),
+            );
+        }
+    }
     let is_behind = is_inet && listener.tls.is_none() && !listener.redirect_to_https;
     if is_https && is_behind && config.trusted_proxies.is_empty() {
         let message = "`public_url` is `https`, so something in front ends TLS; without \
