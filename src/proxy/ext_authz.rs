@@ -99,12 +99,9 @@ async fn check(
         Err(overload) => Err(counters::refuse(metrics, overload)),
     };
     let granted = match decided {
-        Ok(Decision::Forward) => {
+        Ok(decision) => forward_auth::is_for_another_proxy(&decision).and_then(|()| {
             grant(&request, ctx).ok_or_else(|| Rejection::new(Code::Internal, "check_fields_unfit"))
-        }
-        Ok(Decision::Own | Decision::Health | Decision::Redirect(_)) => {
-            Err(Rejection::new(Code::Forbidden, "check_of_own_path"))
-        }
+        }),
         Err(rejection) => Err(rejection),
     };
     let (status, response) = match granted {

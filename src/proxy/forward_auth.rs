@@ -129,16 +129,10 @@ async fn decide(
     let original = original::of(asked, &ctx.snapshot.proxy)?;
     let request = &original.request;
     match decide::decide(metrics, request, peer, ctx).await {
-        Ok(Decision::Forward) => granted(request, ctx)
-            .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into()),
-        // The content, which another proxy keeps, may name another call.
-        Ok(Decision::ForwardCall) => {
-            Err(Rejection::new(Code::Forbidden, "mcp_content_unseen").into())
-        }
-        // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
-        // to grant at a listener that sends everybody elsewhere.
-        Ok(Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_)) => {
-            Err(Rejection::new(Code::Forbidden, "check_of_own_path").into())
+        Ok(decision) => {
+            is_for_another_proxy(&decision)?;
+            granted(request, ctx)
+                .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into())
         }
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
@@ -151,6 +145,24 @@ async fn decide(
                 rejection: original.answerable(rejection),
                 login,
             })
+        }
+    }
+}
+
+/// Whether another proxy may forward what was decided, by whichever protocol it asks.
+///
+/// # Errors
+///
+/// The gateway would answer it, or look at its content first.
+pub(super) fn is_for_another_proxy(decision: &Decision) -> Result<(), Rejection> {
+    match decision {
+        Decision::Forward => Ok(()),
+        // The content, which another proxy keeps, may name another call.
+        Decision::ForwardCall => Err(Rejection::new(Code::Forbidden, "mcp_content_unseen")),
+        // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
+        // to grant at a listener that sends everybody elsewhere.
+        Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_) => {
+            Err(Rejection::new(Code::Forbidden, "check_of_own_path"))
         }
     }
 }

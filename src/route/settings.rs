@@ -11,8 +11,8 @@ use crate::authorize::ClaimRule;
 use crate::canonical::{AllowedOrigin, HostPattern, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::Rate;
-use crate::metrics::label;
 use crate::mcp::McpSettings;
+use crate::metrics::label;
 use crate::session::settings::DeviceBound;
 use crate::text_schema::{DurationText, SizeText};
 

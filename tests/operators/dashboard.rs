@@ -26,7 +26,7 @@ async fn every_page_is_served_with_a_strict_policy() {
         ("/dashboard/keys", "current"),
         ("/dashboard/routes", "/optional"),
         ("/dashboard/refusals", "None since startup"),
-        ("/dashboard/tokens", "Make a token"),
+        ("/dashboard/tokens", "Create token"),
         ("/dashboard/webhooks", "No webhooks yet"),
         ("/dashboard/audit", "Nothing yet"),
     ] {

@@ -260,7 +260,7 @@ test('axe-core finds nothing where a form was refused and a token tested', async
     }
     await page.goto(`${gateway.admin}/dashboard/tokens`);
     await page.fill('#name', `ada-${colorScheme}`);
-    await page.click('text=Make a token');
+    await page.click('text=Create token');
     await axeFindsNothing(`a new token in ${colorScheme}`);
   }
 });

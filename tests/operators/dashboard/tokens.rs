@@ -46,7 +46,7 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
 
     let ada = Pages::logged_in(&site.gateway, token).await;
     let page = ada.get(at).await;
-    assert!(page.contains("ada") && !page.contains("Make a token"));
+    assert!(page.contains("ada") && !page.contains("Create token"));
     let refused = ada.submit("/dashboard", at, &wanted).await;
     assert_eq!(refused.status(), 403, "{}", refused.text());
     // A viewer tests tokens against what is in force, and no other settings.
