@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             // Hints quote the token, which anybody may have written.
             let text = explanation.to_string();
             let lines: Vec<_> = text.split('\n').map(printable).collect();
-            print!("{}", lines.join("\n"));
+            println!("{}", lines.join("\n"));
             if explanation.valid {
                 ExitCode::SUCCESS
             } else {
@@ -118,11 +118,11 @@ fn say(tested: &Value) -> ExitCode {
     }
     match tested["valid"] == true {
         true => {
-            print!("accepted");
+            println!("accepted");
             ExitCode::SUCCESS
         }
         false => {
-            print!("refused");
+            println!("refused");
             ExitCode::FAILURE
         }
     }

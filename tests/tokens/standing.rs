@@ -63,11 +63,12 @@ async fn a_test_asks_about_user_and_session() {
     let (code, output, errors) = run(site.gateway.dir(), &arguments, &next).await;
     assert_eq!(code, 1, "{output}{errors}");
     assert!(
-        output.contains("user_blocked") && output.ends_with("refused"),
+        output.contains("user_blocked") && output.ends_with("\nrefused\n"),
         "{output}"
     );
     let arguments = ["token", "test", "--offline", "--config", "config.yaml", "-"];
     let (code, output, errors) = run(site.gateway.dir(), &arguments, &next).await;
     assert_eq!(code, 0, "{output}{errors}");
     assert!(output.contains("claims: "), "{output}");
+    assert!(output.ends_with("\naccepted\n"), "{output}");
 }
