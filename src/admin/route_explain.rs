@@ -241,6 +241,10 @@ impl RouteAnswer {
             self.in_addition
                 .push(format!("an elevated token for the scope {scope}"));
         }
+        if route.requires_device {
+            self.in_addition
+                .push("a session that is bound to its device".to_owned());
+        }
         if route.access != Access::None && !method.is_safe() {
             self.in_addition.push(
                 "from a browser that sends the token in a cookie, an allowed origin".to_owned(),

@@ -216,3 +216,17 @@ async fn the_command_and_the_page_say_the_same() {
         assert!(page.contains(part), "{part}: {}", page.text());
     }
 }
+
+#[tokio::test]
+async fn a_route_for_bound_sessions_says_so() {
+    for (session, said) in [
+        (json!({"cookie": true, "device_bound": "required"}), true),
+        (json!({"cookie": true}), false),
+    ] {
+        let site = TestGateway::with(|config| config["session"] = session).await;
+        let token = site.acme.token().sub("ada").sign();
+        let answer = explained(&site, "GET", "/", Some(&token)).await;
+        let more = answer["in_addition"].to_string();
+        assert_eq!(more.contains("bound to its device"), said, "{answer}");
+    }
+}
