@@ -20,7 +20,7 @@ use pingora::proxy::Session;
 use super::answer;
 use super::context::RequestContext;
 use super::counters;
-use super::decide::{self, Decision};
+use super::decide;
 use super::forward_auth::{self, Granted};
 use super::login;
 use super::request_guard;
