@@ -132,10 +132,10 @@ test('no check is wrong while the gateway changes', async () => {
       const config = JSON.parse(await readFile(gateway.file, 'utf8'));
       config.routes = config.routes.slice(0, 3).concat({ path: `/more-${change}`, upstream: 'app' });
       await writeFile(gateway.file, JSON.stringify(config));
-      const reloaded = await fetch(`${gateway.admin}/admin/api/config/reload`, { method: 'POST' });
+      const reloaded = await operate('config/reload');
       assert.ok(reloaded.ok, `${reloaded.status} ${await reloaded.text()}`);
       if (change === 4) {
-        const ended = await fetch(`${gateway.admin}/admin/api/sessions/${sid}/revoke`, { method: 'POST' });
+        const ended = await operate(`sessions/${sid}/revoke`);
         assert.ok(ended.ok, `${ended.status}`);
         hasLeft = true;
       }
@@ -175,6 +175,12 @@ async function raw(path, headers, at = url) {
   response.resume();
   await once(response, 'end');
   return response.statusCode;
+}
+
+/** A change by the admin API. */
+function operate(path) {
+  const headers = { 'content-type': 'application/json' };
+  return fetch(`${gateway.admin}/admin/api/${path}`, { method: 'POST', headers, body: '{}' });
 }
 
 function bearer(token) {
