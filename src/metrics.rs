@@ -237,6 +237,14 @@ impl Metrics {
         }
     }
 
+    /// Has the counters of a webhook at 0 before the first event, so that rates include it.
+    pub fn expect_webhook(&self, name: &str) {
+        for outcome in ["accepted", "refused"] {
+            self.webhook_attempts.with_label_values(&[name, outcome]);
+        }
+        self.webhook_lost.with_label_values(&[name]);
+    }
+
     /// Takes out what is measured of a webhook that this gateway does not deliver to.
     pub fn forget_webhook(&self, name: &str) {
         let _ = self.webhook_lag.remove_label_values(&[name]);

@@ -83,6 +83,7 @@ impl Deliverer {
         let Some(mut up_to) = self.lease().await? else {
             return Ok(());
         };
+        self.metrics.expect_webhook(name);
         let mut leased = Instant::now();
         let mut measured: Option<Instant> = None;
         let mut receiver = Receiver::default();

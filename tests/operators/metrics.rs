@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::certificate::Authority;
-use crate::support::{Key, Reply, TestGateway, Wire, run};
+use crate::support::{Key, Reply, TestGateway, WebhookReceiver, Wire, run};
 
 /// What is written of one metric: type, labels, help.
 type Told = (String, BTreeSet<String>, String);
@@ -26,7 +26,9 @@ async fn the_page_lists_what_the_program_lists() {
 async fn a_busy_gateway_exports_what_the_page_lists() {
     let authority = Authority::new();
     let certificates = [authority.server("app", &["localhost"], 2030)];
+    let mut receiver = WebhookReceiver::start(|_| true).await;
     let site = TestGateway::with(|config| {
+        config["webhooks"] = json!([receiver.settings()]);
         config["listeners"] = json!([{}, {
             "name": "tls",
             "address": "127.0.0.1:0",
@@ -50,6 +52,7 @@ async fn a_busy_gateway_exports_what_the_page_lists() {
     assert_eq!(reload.await.status(), 200);
     // A header that never ends.
     assert!(site.gateway.try_send("GET / HTTP/1.1\r\n").await.is_none());
+    assert_eq!(receiver.names(1).await[0], "user.created");
 
     let listed = listed(&table().await);
     let text = site.gateway.admin("/metrics").await.text();
