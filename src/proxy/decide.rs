@@ -3,37 +3,36 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::http::RequestHeader;
 
-use super::calls;
 use super::context::{Pass, Phase, RequestContext};
-use super::copies;
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
 use super::forwarded::{self, Peer};
 use super::health;
 use super::hops;
 use super::inspect::{self, Inspected};
-use super::login;
 use super::redirect;
 use super::snapshot::Snapshot;
-use crate::api::device_bound;
 use crate::canonical::PathError;
-use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Reading, Source};
-use crate::exchange::{Exchange, Recipient, Session};
+use crate::exchange::{Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
 use crate::limit::{self, TooOften};
 use crate::metrics::Metrics;
-use crate::origin;
 use crate::rejection::{Code, Rejection};
-use crate::route::settings::{Access, QueryTokens};
+use crate::route::settings::Access;
 use crate::route::{ProtectedResource, Route, RouteMiss};
-use crate::session::cookie::{self, CookiePlace};
-use crate::stepup::{self, ELEVATED_FIELD};
+
+mod browser;
+mod requirements;
+mod target;
+
+use requirements::DEVICE_UNBOUND;
+use target::upstream_target;
 
 /// Where an accepted request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,31 +263,6 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// What becomes of a request with two different cookies of one name. Which of them counts would be
-    /// a guess, so none does; the browser is freed of both where it is known how they were set.
-    async fn twin_cookies(
-        &self,
-        route: &Route,
-        ctx: &mut RequestContext,
-    ) -> Result<Passed, Refused> {
-        let sources = &self.snapshot.proxy.token_sources;
-        ctx.source = Source::Cookie.label();
-        let twins = sources.twins(&self.request.headers);
-        let client = Client::new(self.client().address, &self.request.headers);
-        let exchange = &self.snapshot.exchange;
-        if exchange.are_of_different_users(&twins, &client).await {
-            let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
-            return Err(Refused::without_credential(refused));
-        }
-        ctx.set_cookies
-            .extend(sources.removal(&self.request.headers));
-        let rejection = Rejection::from(CredentialError::TwinCookies);
-        match route.access {
-            Access::Optional => Ok(passed_as_nobody(rejection.reason)),
-            Access::Required | Access::None => Err(Refused::without_credential(rejection)),
-        }
-    }
-
     /// The session that an expired cookie of an issuer opened, where it may outlive the cookie.
     async fn outlived(&self, expired: &Credential<'_>, route: &Route) -> Option<Arc<Session>> {
         if expired.source != Source::Cookie {
@@ -312,21 +286,6 @@ impl<'a> Incoming<'a> {
             .exchange
             .session_of(credential, recipient(route), client)
             .await
-    }
-
-    /// What a refusal says of scopes: all that the request needs, or those that its token lacks.
-    fn ask_for_scopes(&self, route: &Route, rejection: &Rejection, ctx: &mut RequestContext) {
-        let Some(resource) = &route.resource else {
-            return;
-        };
-        if rejection.status != StatusCode::UNAUTHORIZED {
-            return;
-        }
-        let needed = calls::scopes(self.request, route);
-        ctx.want_scopes(match needed.is_empty() {
-            true => resource.scopes().split_ascii_whitespace().collect(),
-            false => needed,
-        });
     }
 
     /// A session, once all that the route asks of it holds.
@@ -359,131 +318,6 @@ impl<'a> Incoming<'a> {
         })
     }
 
-    /// What a browser gets of its session: a cookie, and an offer to bind it to its device.
-    async fn tell_browser(
-        &self,
-        credential: &Credential<'_>,
-        session: &Session,
-        ctx: &mut RequestContext,
-    ) {
-        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-        if credential.source == Source::Cookie && session.issuer().is_some() {
-            ctx.set_cookies.extend(self.cookie_to_set(session).await);
-        }
-        let exchange = &self.snapshot.exchange;
-        let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);
-        // Once for each page, should the browser not have come with the first.
-        let is_due = !ctx.set_cookies.is_empty() || is_navigation(self.request);
-        if exchange.binds_devices() && is_in_cookie && is_due && !session.is_device_bound() {
-            let prefix = self.snapshot.proxy.api_prefix();
-            ctx.device_offer = device_bound::offer(exchange, prefix, session.sid()).ok();
-        }
-    }
-
-    /// What the route asks of a session: how often, what its claims say, what its token allows, from
-    /// where it comes, and a fresh proof.
-    async fn satisfies(
-        &self,
-        credential: &Credential<'_>,
-        session: &Session,
-        route: &Route,
-        ctx: &mut RequestContext,
-    ) -> Result<(), Rejection> {
-        if let Some(rate) = &route.user_rate {
-            rate.take(session.user())
-                .map_err(|TooOften(wait)| Rejection::too_often("user_too_often", wait))?;
-        }
-        route.rules.check(session.claims())?;
-        if let Some(calls) = &route.calls {
-            calls::admit_fields(self.request, calls, route, session, ctx)?;
-        }
-        let missing = session.missing(route.scopes.iter().map(|scope| &**scope));
-        if !missing.is_empty() {
-            ctx.want_scopes(missing);
-            return Err(Session::scope_insufficient());
-        }
-        self.check_origin(credential, route)?;
-        if route.requires_device && !session.is_device_bound() {
-            return Err(Rejection::new(Code::Forbidden, DEVICE_UNBOUND));
-        }
-        let Some(scope) = &route.step_up else {
-            return Ok(());
-        };
-        let shown = self.request.headers.get(ELEVATED_FIELD);
-        let shown = shown.map(|shown| shown.as_bytes());
-        stepup::require(&self.snapshot.exchange, session, scope, shown).await
-    }
-
-    /// The rule for credentials that a browser attaches by itself.
-    fn check_origin(&self, credential: &Credential<'_>, route: &Route) -> Result<(), Rejection> {
-        if !credential.source.is_cookie() {
-            return Ok(());
-        }
-        let own = origin::OwnOrigin {
-            is_https: self.client().is_https,
-            host: self.inspected.host,
-        };
-        origin::allows(
-            &self.request.method,
-            inspect::is_websocket(self.request),
-            &self.request.headers,
-            &own,
-            &route.allowed_origins,
-        )?;
-        Ok(())
-    }
-
-    /// What becomes of a request whose credential stands for no session.
-    fn rejected(
-        &self,
-        credential: &Credential<'_>,
-        rejection: Rejection,
-        route: &Route,
-        ctx: &mut RequestContext,
-    ) -> Result<Passed, Refused> {
-        let sources = &self.snapshot.proxy.token_sources;
-        if credential.source == Source::SessionCookie && is_dead(&rejection) {
-            ctx.set_cookies.push(cookie::clear(self.cookie_place()));
-        }
-        if credential.source == Source::Cookie
-            && sources.clears_issuers_cookies()
-            && login::reason(&rejection).is_some()
-        {
-            // Or a login page that looks at it sends the browser back.
-            ctx.set_cookies
-                .extend(sources.removal(&self.request.headers));
-        }
-        // A browser cannot help sending what it was once given.
-        if route.access == Access::Optional && is_stale(credential, &rejection) {
-            return Ok(passed_as_nobody(rejection.reason));
-        }
-        let issuer = self.snapshot.exchange.issuer_label(credential);
-        ctx.credential_issuer = Some(Arc::clone(&issuer));
-        Err(Refused {
-            rejection,
-            issuer: Some(issuer),
-        })
-    }
-
-    /// A session cookie for a browser that came by an issuer's cookie.
-    async fn cookie_to_set(&self, session: &Session) -> Option<HeaderValue> {
-        let sources = &self.snapshot.proxy.token_sources;
-        // Two different ones are no cookie.
-        let own = || credential::session_cookie(&self.request.headers, sources).unwrap_or(None);
-        let value = self.snapshot.exchange.cookie_to_set(session, own).await?;
-        let now = UnixTime::now();
-        let until = session.expires_at();
-        Some(cookie::set(self.cookie_place(), &value, now, until))
-    }
-
-    fn cookie_place(&self) -> CookiePlace<'a> {
-        let sources = &self.snapshot.proxy.token_sources;
-        CookiePlace {
-            name: sources.session_cookie(),
-            domain: sources.session_cookie_domain(),
-        }
-    }
-
     fn client(&self) -> forwarded::Client {
         self.peer.client(&self.request.headers)
     }
@@ -512,40 +346,6 @@ fn passed_as_nobody(reason: &'static str) -> Passed {
     }
 }
 
-/// What replaces the request's target: a rewritten path, a query without tokens, or the origin-form
-/// of an absolute one.
-///
-/// # Errors
-///
-/// The query carries a token, and the route does not say that it may.
-fn upstream_target(
-    exchange: &Exchange,
-    route: &Route,
-    inspected: &Inspected<'_>,
-) -> Result<Option<Vec<u8>>, Rejection> {
-    let is_known = |text: &str| exchange.knows(text);
-    let carries = inspected.query.is_some_and(|query| {
-        route.query_tokens != QueryTokens::Forward && copies::carry_token(query, is_known)
-    });
-    let kept;
-    let (query, path) = match (inspected.query, route.rewritten(&inspected.path)) {
-        (Some(_), _) if carries && route.query_tokens == QueryTokens::Refuse => {
-            return Err(Rejection::new(Code::InvalidRequest, "token_in_query"));
-        }
-        (Some(query), path) if carries => {
-            kept = copies::without_tokens(query, is_known);
-            let path = path.unwrap_or_else(|| inspected.path.as_str().to_owned());
-            (kept.as_deref(), Some(path))
-        }
-        unchanged => unchanged,
-    };
-    Ok(match (path, query) {
-        (Some(path), Some(query)) => Some([path.as_bytes(), b"?", query].concat()),
-        (Some(path), None) => Some(path.into_bytes()),
-        (None, _) => inspected.is_absolute.then(|| inspected.target.to_owned()),
-    })
-}
-
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
 /// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on.
 fn is_preflight(request: &RequestHeader) -> bool {
@@ -554,27 +354,5 @@ fn is_preflight(request: &RequestHeader) -> bool {
         && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
-    credential.source.is_cookie()
-        && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
-}
-
-/// Whether the browser should delete the gateway's cookie.
-fn is_dead(rejection: &Rejection) -> bool {
-    matches!(
-        rejection.code,
-        Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired
-    )
-}
-
-/// Whether a browser loads a page (Fetch Metadata).
-fn is_navigation(request: &RequestHeader) -> bool {
-    let mode = request.headers.get(SEC_FETCH_MODE);
-    mode.is_some_and(|mode| mode.as_bytes() == b"navigate")
-}
-
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-/// The reason of a refusal on a route that requires a device-bound session.
-const DEVICE_UNBOUND: &str = "device_unbound";
 /// The reason of a pass on a route that asks nobody.
 const UNASKED: &str = "";

@@ -1,0 +1,140 @@
+//! What a browser gets with a decision: the session's cookie, an offer to bind it, and the end of cookies
+//! that count no more.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+
+use super::super::context::RequestContext;
+use super::super::login;
+use super::{Incoming, Passed, Refused, passed_as_nobody};
+use crate::api::device_bound;
+use crate::clock::UnixTime;
+use crate::credential::{self, Credential, CredentialError, Source};
+use crate::exchange::Session;
+use crate::identity::Client;
+use crate::rejection::{Code, Rejection};
+use crate::route::Route;
+use crate::route::settings::Access;
+use crate::session::cookie::{self, CookiePlace};
+
+impl<'a> Incoming<'a> {
+    /// What becomes of a request with two different cookies of one name. Which of them counts would be
+    /// a guess, so none does; the browser is freed of both where it is known how they were set.
+    pub(super) async fn twin_cookies(
+        &self,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        let sources = &self.snapshot.proxy.token_sources;
+        ctx.source = Source::Cookie.label();
+        let twins = sources.twins(&self.request.headers);
+        let client = Client::new(self.client().address, &self.request.headers);
+        let exchange = &self.snapshot.exchange;
+        if exchange.are_of_different_users(&twins, &client).await {
+            let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
+            return Err(Refused::without_credential(refused));
+        }
+        ctx.set_cookies
+            .extend(sources.removal(&self.request.headers));
+        let rejection = Rejection::from(CredentialError::TwinCookies);
+        match route.access {
+            Access::Optional => Ok(passed_as_nobody(rejection.reason)),
+            Access::Required | Access::None => Err(Refused::without_credential(rejection)),
+        }
+    }
+
+    /// What a browser gets of its session: a cookie, and an offer to bind it to its device.
+    pub(super) async fn tell_browser(
+        &self,
+        credential: &Credential<'_>,
+        session: &Session,
+        ctx: &mut RequestContext,
+    ) {
+        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
+        if credential.source == Source::Cookie && session.issuer().is_some() {
+            ctx.set_cookies.extend(self.cookie_to_set(session).await);
+        }
+        let exchange = &self.snapshot.exchange;
+        let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);
+        // Once for each page, should the browser not have come with the first.
+        let is_due = !ctx.set_cookies.is_empty() || is_navigation(self.request);
+        if exchange.binds_devices() && is_in_cookie && is_due && !session.is_device_bound() {
+            let prefix = self.snapshot.proxy.api_prefix();
+            ctx.device_offer = device_bound::offer(exchange, prefix, session.sid()).ok();
+        }
+    }
+
+    /// What becomes of a request whose credential stands for no session.
+    pub(super) fn rejected(
+        &self,
+        credential: &Credential<'_>,
+        rejection: Rejection,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        let sources = &self.snapshot.proxy.token_sources;
+        if credential.source == Source::SessionCookie && is_dead(&rejection) {
+            ctx.set_cookies.push(cookie::clear(self.cookie_place()));
+        }
+        if credential.source == Source::Cookie
+            && sources.clears_issuers_cookies()
+            && login::reason(&rejection).is_some()
+        {
+            // Or a login page that looks at it sends the browser back.
+            ctx.set_cookies
+                .extend(sources.removal(&self.request.headers));
+        }
+        // A browser cannot help sending what it was once given.
+        if route.access == Access::Optional && is_stale(credential, &rejection) {
+            return Ok(passed_as_nobody(rejection.reason));
+        }
+        let issuer = self.snapshot.exchange.issuer_label(credential);
+        ctx.credential_issuer = Some(Arc::clone(&issuer));
+        Err(Refused {
+            rejection,
+            issuer: Some(issuer),
+        })
+    }
+
+    /// A session cookie for a browser that came by an issuer's cookie.
+    async fn cookie_to_set(&self, session: &Session) -> Option<HeaderValue> {
+        let sources = &self.snapshot.proxy.token_sources;
+        // Two different ones are no cookie.
+        let own = || credential::session_cookie(&self.request.headers, sources).unwrap_or(None);
+        let value = self.snapshot.exchange.cookie_to_set(session, own).await?;
+        let now = UnixTime::now();
+        let until = session.expires_at();
+        Some(cookie::set(self.cookie_place(), &value, now, until))
+    }
+
+    fn cookie_place(&self) -> CookiePlace<'a> {
+        let sources = &self.snapshot.proxy.token_sources;
+        CookiePlace {
+            name: sources.session_cookie(),
+            domain: sources.session_cookie_domain(),
+        }
+    }
+}
+
+fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
+    credential.source.is_cookie()
+        && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
+}
+
+/// Whether the browser should delete the gateway's cookie.
+fn is_dead(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.code,
+        Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired
+    )
+}
+
+/// Whether a browser loads a page (Fetch Metadata).
+fn is_navigation(request: &RequestHeader) -> bool {
+    let mode = request.headers.get(SEC_FETCH_MODE);
+    mode.is_some_and(|mode| mode.as_bytes() == b"navigate")
+}
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

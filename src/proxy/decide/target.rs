@@ -1,0 +1,42 @@
+//! What replaces the request's target on its way to the upstream.
+
+use super::super::copies;
+use super::super::inspect::Inspected;
+use crate::exchange::Exchange;
+use crate::rejection::{Code, Rejection};
+use crate::route::Route;
+use crate::route::settings::QueryTokens;
+
+/// What replaces the request's target: a rewritten path, a query without tokens, or the origin-form
+/// of an absolute one.
+///
+/// # Errors
+///
+/// The query carries a token, and the route does not say that it may.
+pub(super) fn upstream_target(
+    exchange: &Exchange,
+    route: &Route,
+    inspected: &Inspected<'_>,
+) -> Result<Option<Vec<u8>>, Rejection> {
+    let is_known = |text: &str| exchange.knows(text);
+    let carries = inspected.query.is_some_and(|query| {
+        route.query_tokens != QueryTokens::Forward && copies::carry_token(query, is_known)
+    });
+    let kept;
+    let (query, path) = match (inspected.query, route.rewritten(&inspected.path)) {
+        (Some(_), _) if carries && route.query_tokens == QueryTokens::Refuse => {
+            return Err(Rejection::new(Code::InvalidRequest, "token_in_query"));
+        }
+        (Some(query), path) if carries => {
+            kept = copies::without_tokens(query, is_known);
+            let path = path.unwrap_or_else(|| inspected.path.as_str().to_owned());
+            (kept.as_deref(), Some(path))
+        }
+        unchanged => unchanged,
+    };
+    Ok(match (path, query) {
+        (Some(path), Some(query)) => Some([path.as_bytes(), b"?", query].concat()),
+        (Some(path), None) => Some(path.into_bytes()),
+        (None, _) => inspected.is_absolute.then(|| inspected.target.to_owned()),
+    })
+}
