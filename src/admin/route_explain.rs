@@ -245,6 +245,15 @@ impl RouteAnswer {
             self.in_addition
                 .push("a session that is bound to its device".to_owned());
         }
+        if let Some(resource) = route.resource.as_ref().filter(|it| !it.any_audience()) {
+            let name = resource.name();
+            self.in_addition
+                .push(format!("a token for the resource {name}"));
+        }
+        if route.calls.is_some() {
+            self.in_addition
+                .push("what the route's `mcp` requires of the call".to_owned());
+        }
         if route.access != Access::None && !method.is_safe() {
             self.in_addition.push(
                 "from a browser that sends the token in a cookie, an allowed origin".to_owned(),
