@@ -129,13 +129,13 @@ impl Page {
     /// What was counted in the time, with what it is compared to the time before.
     fn figures(&self) -> Vec<(&'static str, u64, Option<String>)> {
         let (now, before) = &self.totals;
-        let values: [(&'static str, fn(&Minute) -> u64); 4] = [
+        let values: [(_, Count); 4] = [
             ("Requests", |step| step.requests),
             ("Refused", |step| step.refusals),
             ("Server errors", |step| step.server_errors),
             ("Sign-ins", |step| step.sign_ins),
         ];
-        let figure = |(title, value): (&'static str, fn(&Minute) -> u64)| {
+        let figure = |(title, value): (&'static str, Count)| {
             let trend = before
                 .as_ref()
                 .and_then(|before| trend(value(now), value(before)));
@@ -144,6 +144,9 @@ impl Page {
         values.map(figure).to_vec()
     }
 }
+
+/// What is counted of a minute.
+type Count = fn(&Minute) -> u64;
 
 /// How a count compares to an earlier one; nothing without one to compare to.
 fn trend(now: u64, before: u64) -> Option<String> {

@@ -40,9 +40,11 @@ fn section(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or_default()
 }
 
+type Check = fn(&Config) -> Vec<Diagnostic>;
+
 /// The checks, each with the top-level keys that it reads.
 #[rustfmt::skip]
-const CHECKS: &[(&[&str], fn(&Config) -> Vec<Diagnostic>)] = &[
+const CHECKS: &[(&[&str], Check)] = &[
     (&["listeners", "admin", "trusted_proxies", "public_url"], listeners::diagnostics),
     (&["public_url"], public_url),
     (&["server", "api_prefix"], health_path),

@@ -17,7 +17,7 @@ pub(super) struct Misread<T> {
     /// What is wrong, at least one thing.
     pub(super) found: Vec<Diagnostic>,
     /// What is left without the keys and items that are wrong, if anything.
-    pub(super) rest: Option<T>,
+    pub(super) rest: Option<Box<T>>,
 }
 
 impl<T> From<Diagnostic> for Misread<T> {
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str, index: &Index) -> Result<Config, Misread<Config>>
         (Ok(config), Some(missing)) => {
             return Err(Misread {
                 found: vec![missing],
-                rest: Some(config),
+                rest: Some(Box::new(config)),
             });
         }
         (Err(mut misread), missing) => {
@@ -71,7 +71,7 @@ pub(super) fn typed<T: DeserializeOwned>(
         let error = match serde_path_to_error::deserialize::<_, T>(&document) {
             Ok(read) if found.is_empty() => return Ok(read),
             Ok(rest) => {
-                let rest = Some(rest);
+                let rest = Some(Box::new(rest));
                 return Err(Misread { found, rest });
             }
             Err(error) => error,
