@@ -244,6 +244,7 @@ async fn the_plain_grant_is_there_where_it_is_configured() {
         token
             .claim("iat", now())
             .claim("jti", format!("p{}", uuid::Uuid::new_v4()))
+            .expires_in(300)
     };
     let assertion = plain().sign();
     let answer = site.present_by(&assertion, "", None, &[]).await;

@@ -32,6 +32,9 @@ async fn a_tool_needs_its_scopes_and_claims() {
                 assert_eq!(site.upstream.last().text(), tool_call(tool));
                 continue;
             };
+            // Who lacks what every call needs is refused before the content is read.
+            let lacks_all = fields.is_empty() && token == &none;
+            let missing = if lacks_all { "tools:read" } else { missing };
             let challenge = format!(
                 r#"Bearer realm="vestibule", error="insufficient_scope", {metadata}, scope="{missing}""#
             );

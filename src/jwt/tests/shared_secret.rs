@@ -39,7 +39,7 @@ fn a_shared_secret_is_one_issuers_own() {
         "hs256_secret": format!("file:{}", path.display()), "jwks_url": null,
     }));
     let other = fixture::settings(
-        json!({ "name": "other", "iss": "https://other.example", "keys": [],
+        json!({ "name": "another", "iss": "https://other.example", "keys": [],
             "jwks_url": null }),
     );
     let issuers = Issuers::build(&[legacy, other]).unwrap();
