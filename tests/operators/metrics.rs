@@ -171,13 +171,10 @@ fn exported(text: &str) -> BTreeMap<String, Told> {
 
 /// What a busy gateway has no cause to count: changed certificates, an address that two users have,
 /// a published key that is none, spans for a collector.
-const RARE: [&str; 8] = [
+const RARE: [&str; 5] = [
     "vestibule_certificate_reloads_total",
     "vestibule_device_proofs_total",
     "vestibule_emails_taken_total",
     "vestibule_jwks_entries_skipped_total",
     "vestibule_spans_exported_total",
-    "vestibule_webhook_attempts_total",
-    "vestibule_webhook_events",
-    "vestibule_webhook_lost_events_total",
 ];

@@ -229,13 +229,10 @@ impl Thread {
     /// Runs the jobs in one transaction. A job that fails on its own gets its error and is removed,
     /// and the others run again without it.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let mut reopened = false;
         while !jobs.is_empty() {
             let mut failed = None;
-            let mut begun = false;
             let run = || {
                 self.file.write(|tx| {
-                    begun = true;
                     for (index, job) in jobs.iter_mut().enumerate() {
                         job.run(tx).inspect_err(|_| failed = Some(index))?;
                     }
@@ -263,24 +260,14 @@ impl Thread {
                 (Err(error), _) if self.file.is_lent() => {
                     return answer_all(jobs, &Err(error));
                 }
-                // An earlier write failed without a word: these jobs find out why, or succeed.
-                (Err(error), _) if !begun && !reopened => {
-                    tracing::warn!(%error, "no transaction can begin; the store is reopened");
-                    reopened = true;
-                    if let Err(error) = self.file.reopen() {
-                        return self.fail(jobs, StoreError::from(&error));
-                    }
+                (Err(error), _) => {
+                    self.failing.store(true, Ordering::Relaxed);
+                    tracing::error!(%error, jobs = jobs.len(), "the store could not be written");
+                    answer_all(jobs, &Err(error));
+                    return self.recover();
                 }
-                (Err(error), _) => return self.fail(jobs, error),
             }
         }
-    }
-
-    fn fail(&mut self, jobs: Vec<Box<dyn Job>>, error: StoreError) {
-        self.failing.store(true, Ordering::Relaxed);
-        tracing::error!(%error, jobs = jobs.len(), "the store could not be written");
-        answer_all(jobs, &Err(error));
-        self.recover();
     }
 
     /// Opens the file again, however long that takes; jobs that come meanwhile are refused.
