@@ -20,6 +20,7 @@ mod events;
 mod file;
 mod first_sign_in;
 mod maintenance;
+mod noted;
 mod replay_guard;
 mod row;
 mod sessions;
@@ -34,6 +35,7 @@ pub use file::OpenError;
 
 use file::{Opener, StoreFile, open_database, open_file};
 use maintenance::SweepPosition;
+use noted::Noted;
 use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
 use writer::Writer;
 
@@ -58,7 +60,10 @@ impl Embedded {
         let path = settings.path.clone();
         Self::start(
             &settings.path,
-            Box::new(move || open_database(&path, open_file(&path)?, cache_size)),
+            Box::new(move |lacks| {
+                let noted = Noted::new(open_file(&path)?, lacks);
+                open_database(&path, noted, cache_size)
+            }),
         )
     }
 

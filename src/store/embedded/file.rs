@@ -12,6 +12,7 @@ use redb::{
     StorageError,
 };
 
+use super::noted::Lacks;
 use super::table::{Read, Snapshot, Table, Transaction, Write, no_room};
 use crate::store::StoreError;
 
@@ -64,8 +65,8 @@ pub enum OpenError {
     },
 }
 
-/// Opens the database; asked again after an I/O error.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, OpenError> + Send + Sync>;
+/// Opens the database; asked again after an I/O error. What its writes lack is noted.
+pub(super) type Opener = Box<dyn Fn(Lacks) -> Result<Database, OpenError> + Send + Sync>;
 
 /// The file, which is away while it is opened again.
 pub(super) struct StoreFile {
@@ -75,20 +76,21 @@ pub(super) struct StoreFile {
     fault: RwLock<Option<StoreError>>,
     /// Which room the latest write lacked. After it, the database says of everything only that an
     /// error came before, until the file is opened again.
-    lacks: RwLock<Option<&'static str>>,
+    lacks: Lacks,
     lent: AtomicBool,
 }
 
 impl StoreFile {
     /// Opens the database.
     pub(super) fn open(open: Opener) -> Result<Self, OpenError> {
-        let database = RwLock::new(Some(open()?));
+        let lacks = Lacks::default();
+        let database = RwLock::new(Some(open(lacks.clone())?));
         let lent = AtomicBool::new(false);
         Ok(Self {
             open,
             database,
             fault: RwLock::default(),
-            lacks: RwLock::default(),
+            lacks,
             lent,
         })
     }
@@ -113,19 +115,15 @@ impl StoreFile {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let written = write(database.as_ref().ok_or_else(|| self.away())?, work);
         let written = written.map_err(|error| self.cause_of(error));
-        let mut lacks = self.lacks.write().unwrap_or_else(PoisonError::into_inner);
-        match &written {
-            Ok(_) => *lacks = None,
-            Err(StoreError::Full(cause)) => *lacks = Some(*cause),
-            Err(_) => {}
+        if written.is_ok() {
+            self.lacks.set(None);
         }
         written
     }
 
     /// What an error that only says that there was one before is about.
     fn cause_of(&self, error: StoreError) -> StoreError {
-        let lacks = self.lacks.read().unwrap_or_else(PoisonError::into_inner);
-        match (error, *lacks) {
+        match (error, self.lacks.get()) {
             (StoreError::Unavailable(_), Some(cause)) => StoreError::Full(cause),
             (error, _) => error,
         }
@@ -140,7 +138,7 @@ impl StoreFile {
             .unwrap_or_else(PoisonError::into_inner);
         // The lock on the file goes with the old database.
         drop(database.take());
-        let opened = (self.open)();
+        let opened = (self.open)(self.lacks.clone());
         let mut fault = self.fault.write().unwrap_or_else(PoisonError::into_inner);
         *fault = opened.as_ref().err().map(StoreError::from);
         *database = Some(opened?);

@@ -154,12 +154,12 @@ async fn a_full_disk_is_an_error_until_there_is_space() {
     let full = Arc::new(AtomicBool::new(false));
     let open: Opener = Box::new({
         let (path, full) = (path.clone(), full.clone());
-        move || {
+        move |lacks| {
             let disk = Disk {
                 file: open_file(&path)?,
                 full: full.clone(),
             };
-            open_database(&path, disk, 1 << 20)
+            open_database(&path, Noted::new(disk, lacks), 1 << 20)
         }
     });
     let store = Embedded::start(&path, open).unwrap();
