@@ -72,8 +72,9 @@ def test_every_answer_is_documented(site, known, tmp_path):
         answers = [line.rsplit(" ", 1) for line in seen.read_text().splitlines()]
         granted = {operation for operation, status in answers if status.startswith("2")}
         asked = {operation for operation, status in answers if status != "405"}
-        # The first needs a logout token, the others fields of another proxy or a device's key.
-        refused = {"POST /_vestibule/backchannel-logout"}
+        # The first needs a logout token, the others fields of another proxy or a device's key. There is
+        # no login page.
+        refused = {"POST /_vestibule/backchannel-logout", "GET /_vestibule/oauth/authorize"}
         refused |= {operation for operation in asked if operation.endswith("/check")}
         refused |= {operation for operation in asked if "/device-bound/" in operation}
         assert asked - granted <= refused
