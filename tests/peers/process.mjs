@@ -17,13 +17,20 @@ export function vestibule() {
 
 /** A port that was free a moment ago. */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
+
+/** The ports of this file's tests: no two have the same. */
+const given = new Set();
 
 /** A child process whose standard error is kept for the message of a failure. */
 export class Child {
