@@ -85,7 +85,7 @@ async fn a_follower_takes_no_session_that_has_ended() {
         let gateway = TestExchange::new();
         let token = gateway.token("alice", "1");
         let mut held = gateway.gates.hold("sign_in", When::After);
-        // Both on this thread, so that each goes on only when it is polled.
+        // Both on this thread, so that each continues only when it is polled.
         let (mut leader, mut follower) = (
             Box::pin(gateway.present(&token)),
             Box::pin(gateway.present(&token)),

@@ -26,7 +26,7 @@ async fn the_feed_responds_when_something_happens() {
     assert_eq!(event["userId"], event["data"]["userId"]);
     assert_eq!(event["sequence"], 1);
 
-    // Whoever waits is told of what comes, and of nothing that was read before.
+    // Whoever waits hears of what comes, and of nothing that was read before.
     let waiting = feed(&site.gateway, "?after=2&wait=30");
     let token = site.acme.token().sub("bob").sign();
     let (heard, _) = tokio::join!(waiting, site.passes(&token));

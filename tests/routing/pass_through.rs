@@ -52,7 +52,7 @@ async fn answers_without_content_have_none() {
     }
 }
 
-/// Fields after the content are no part of the header that was looked at, so none goes on, to
+/// Fields after the content are no part of the header that was looked at, so none is passed on, to
 /// neither side; the same fields before it are the client's to send.
 #[tokio::test]
 async fn fields_after_the_content_end_here() {

@@ -27,7 +27,7 @@ async fn kept_keys_serve_after_a_restart_while_the_issuer_is_down() {
     let last_good = || Some(Arc::clone(&kept) as Arc<dyn LastGood>);
     let first = Scene::start(json!({}), Said::Keys(jwks(&["a"])), last_good());
     first.keys.first_fetch().await;
-    // Saving goes on behind the fetch; the paused clock stands still until it is done.
+    // Saving continues behind the fetch; the paused clock stands still until it is done.
     sleep(SECOND).await;
     assert_eq!(kept.0.lock().unwrap().len(), 1);
 

@@ -12,7 +12,7 @@ fn what_is_read_ahead_is_bounded() {
     flow.asked(None);
     assert_eq!(flow.turn(&context), Turn::Read(CREDIT));
     flow.was_read(CREDIT);
-    // The head is not complete: it goes on, in small steps.
+    // The head is not complete: it continues, in small steps.
     assert_eq!(flow.turn(&context), Turn::Read(AHEAD));
     flow.was_read(AHEAD);
     flow.taken();

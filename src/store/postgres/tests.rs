@@ -274,7 +274,7 @@ async fn a_database_that_was_set_back_is_noticed(databases: &InDatabases<'_>) {
         change().await;
         let news = store.changes_since(read, 9).await.unwrap();
         assert_eq!((news.set_back, news.latest.sequence), (true, latest));
-        // Whoever read that goes on from there.
+        // Whoever read that continues from there.
         let next = store.changes_since(news.latest, 9).await.unwrap();
         assert_eq!(
             (next.set_back, next.lost, next.changes.len()),

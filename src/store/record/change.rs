@@ -13,8 +13,8 @@ use crate::clock::UnixTime;
 pub struct Change {
     /// Its number, from 1.
     pub sequence: u64,
-    /// A random number, by which a change is told from another that got its number in a database
-    /// that was set back. 0 for one that an earlier release wrote.
+    /// A random number that distinguishes a change from another that got its number in a database that
+    /// was set back. 0 for one that an earlier release wrote.
     #[serde(default)]
     pub mark: u64,
     /// When it happened.

@@ -25,7 +25,7 @@ async fn long_bodies_pass_in_bounded_memory() {
     for _ in 0..LONG / chunk.len() {
         timeout(PATIENCE, client.write_all(&chunk))
             .await
-            .expect("the upload goes on")
+            .expect("the upload continues")
             .unwrap();
         most = most.max(site.gateway.resident());
     }
@@ -54,7 +54,7 @@ async fn long_bodies_pass_in_bounded_memory() {
     while read < LONG {
         let length = timeout(PATIENCE, client.read(&mut buffer))
             .await
-            .expect("the download goes on");
+            .expect("the download continues");
         read += length.unwrap();
         most = most.max(site.gateway.resident());
     }
@@ -62,7 +62,7 @@ async fn long_bodies_pass_in_bounded_memory() {
     assert!(more < MORE_MEMORY, "{} MiB more", more / MEBIBYTE as u64);
 }
 
-/// The same by HTTP/2 on both sides, with a client that stops reading and goes on.
+/// The same by HTTP/2 on both sides, with a client that stops reading and continues.
 #[tokio::test]
 async fn a_long_body_over_http2_waits_for_its_client_in_bounded_memory() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,7 +126,7 @@ async fn a_long_body_over_http2_waits_for_its_client_in_bounded_memory() {
     long.flow_control().release_capacity(first.len()).unwrap();
     while let Some(chunk) = timeout(PATIENCE, long.data())
         .await
-        .expect("the download goes on")
+        .expect("the download continues")
     {
         let chunk = chunk.unwrap();
         read += chunk.len();

@@ -137,7 +137,7 @@ async fn an_end_is_heard_of_after_the_database_was_set_back() {
 }
 
 /// With a bound on staleness a gateway that hears nothing serves nobody, streams included, and
-/// goes on with the same sessions when the database is back.
+/// continues with the same sessions when the database is back.
 #[tokio::test]
 async fn nobody_is_trusted_for_longer_than_configured_without_news() {
     let mut pair = Pair::with(|config| {

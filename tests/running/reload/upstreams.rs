@@ -60,7 +60,7 @@ async fn files_that_an_upstream_names_are_read_again() {
     assert_eq!(status().await, 200);
 }
 
-/// How often clients asked is known on while the rule is the same; another rule counts anew.
+/// How often clients asked stays known while the rule is the same; another rule starts at zero.
 #[tokio::test]
 async fn rates_count_on_where_the_rule_is_the_same() {
     let rates = |other: &str| {
