@@ -1,5 +1,6 @@
 // Starts and stops the processes that the tests talk to.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,22 +16,33 @@ export function vestibule() {
   return path;
 }
 
-/** A port that was free a moment ago. */
+/** A port that nobody listened on a moment ago, and that no other test is given while this process runs. */
 export async function freePort() {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address();
+    // Below the ports that systems hand out by themselves: neither a connection nor a listener on
+    // port 0 can take it meanwhile.
+    const port = randomInt(10_000, 30_000);
+    const reserved = await listening(`\0vestibule-test-port-${port}`);
+    if (!reserved) continue;
+    const server = await listening(port, '127.0.0.1');
+    if (!server) continue;
     server.close();
     await once(server, 'close');
-    if (given.has(port)) continue;
-    given.add(port);
     return port;
   }
 }
 
-/** The ports of this file's tests: no two have the same. */
-const given = new Set();
+/** A server there, which does not keep this process alive, or nothing where somebody else listens. */
+async function listening(...where) {
+  const server = createServer().unref().listen(...where);
+  try {
+    await once(server, 'listening');
+    return server;
+  } catch (error) {
+    if (error.code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+}
 
 /** A child process whose standard error is kept for the message of a failure. */
 export class Child {

@@ -18,6 +18,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ports import free_port
+
 BINARY = os.environ["VESTIBULE_BIN"]
 WEAK = pathlib.Path(__file__).parent.parent / "doctor"
 sys.path.insert(0, str(WEAK))
@@ -56,12 +58,6 @@ FAULTS = {
         exposed.admin exposed.metrics
     """,
 }
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def await_port(port, process):
@@ -196,7 +192,10 @@ def await_ready(port):
                 return
         except urllib.error.HTTPError as error:
             assert error.code == 503
-            time.sleep(0.05)
+        except urllib.error.URLError:
+            # The public listener was opened a moment before this one.
+            pass
+        time.sleep(0.05)
     raise AssertionError("it does not get ready")
 
 

@@ -4,7 +4,6 @@ gets by itself with an identity assertion (ID-JAG)."""
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,8 @@ from mcp.client.auth import OAuthTokenError
 from mcp.client.auth.extensions.identity_assertion import IdentityAssertionOAuthProvider
 from mcp.client.streamable_http import streamable_http_client
 
+from ports import free_port
+
 SECRET = "correct horse battery staple"
 PROVIDER = "https://idp.test"
 
@@ -32,7 +33,7 @@ class Site:
 
     def __init__(self, folder):
         self.key = ec.generate_private_key(ec.SECP256R1())
-        public, admin, server = free_ports(3)
+        public, admin, server = (free_port() for _ in range(3))
         self.url = f"http://127.0.0.1:{public}"
         self.admin = f"http://127.0.0.1:{admin}"
         self.issuer = self.url + "/_vestibule"
@@ -211,14 +212,6 @@ def flat(error):
     if isinstance(error, BaseExceptionGroup):
         return [inner for one in error.exceptions for inner in flat(one)]
     return [error]
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def wait_for(url):

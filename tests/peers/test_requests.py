@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,8 @@ import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from ports import free_port
 
 
 class Issuer(BaseHTTPRequestHandler):
@@ -162,12 +163,6 @@ def test_without_a_credential_it_is_refused(site):
     answer = requests.get(f"{site.url}/page")
     assert answer.status_code == 401
     assert answer.json()["code"] == "token_missing"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_ready(url):

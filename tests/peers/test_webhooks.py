@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ports import free_port
+
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -25,11 +27,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        return server.server_port
 
 
 @pytest.fixture
