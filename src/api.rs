@@ -35,6 +35,7 @@ use crate::rejection::{Code, Rejection};
 pub use caller::Caller;
 use document::Document;
 pub use limits::ApiLimits;
+use oauth::MetadataClients;
 use sdk::nonce::Nonces;
 pub use settings::ApiSettings;
 
@@ -54,6 +55,8 @@ pub struct ApiState {
     pub exchange: Arc<Exchange>,
     /// What the configuration says.
     pub settings: Arc<ApiSettings>,
+    /// Clients that describe themselves, if any may.
+    pub metadata_clients: Option<Arc<MetadataClients>>,
     /// How often clients may sign in.
     pub limits: Arc<ApiLimits>,
     /// Proofs that a signature is fresh.

@@ -24,7 +24,7 @@ pub use document::Document;
 pub use load::{ConfigError, load};
 
 use crate::api::logout::LogoutSettings;
-use crate::api::oauth::{ClientSettings, GrantSettings};
+use crate::api::oauth::{ClientMetadataSettings, ClientSettings, GrantSettings};
 use crate::api::sdk::SdkSettings;
 use crate::canonical::{AllowedOrigin, Origin, PathPrefix};
 use crate::exchange::Forward;
@@ -101,6 +101,10 @@ pub struct Config {
     /// OAuth clients: programs that can introspect and revoke session tokens, and present assertions.
     #[serde(default)]
     pub clients: Vec<ClientSettings>,
+    /// Clients of `grants.identity_assertion` that describe themselves at the address which is their
+    /// `client_id`.
+    #[serde(default)]
+    pub client_metadata: ClientMetadataSettings,
     /// Grants of the token endpoint in addition to token exchange.
     #[serde(default)]
     pub grants: GrantSettings,

@@ -13,6 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 mod assertion;
 mod checks;
 mod claims;
+mod client_assertion;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -29,6 +30,9 @@ mod verify;
 
 pub use assertion::{AssertionForm, assertion_form};
 pub use claims::Claims;
+pub use client_assertion::{
+    ClientAssertion, ClientRefusal, ExpectedClient, asserted_client, verify_client_assertion,
+};
 pub use explain::{Content, Explanation, Pasted, Place, Step, Verdict, explain, pasted};
 pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};

@@ -2,6 +2,7 @@
 
 pub mod access_lists;
 mod assertions;
+mod client_metadata;
 pub mod contract;
 pub mod counted;
 pub mod cross_origin;

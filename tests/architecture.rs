@@ -201,8 +201,8 @@ config: proxy api stepup exchange identity route credential resources webhooks s
     metrics text_schema
 proxy: api stepup exchange identity route mcp credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
-api: stepup exchange identity credential jwt origin session store device_bound canonical limit
-    secret claims clock rejection text_schema
+api: stepup exchange identity credential jwt origin session store jwks issuer device_bound canonical
+    limit secret claims clock rejection strict_json text_schema
 stepup: exchange clock rejection
 exchange: identity credential jwt session store jwks device_bound issuer canonical limit template
     claims clock field_name metrics rejection

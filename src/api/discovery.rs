@@ -18,6 +18,7 @@ mod openapi;
 use super::ApiState;
 use super::oauth::{ASSERTION_GRANT, IDENTITY_PROFILE, token};
 use super::refusals::Public;
+use crate::issuer::Algorithm;
 use crate::jwt::AssertionForm;
 pub use openapi::KeySet;
 
@@ -56,7 +57,14 @@ pub struct Metadata {
     authorization_endpoint: Option<String>,
     scopes_supported: Vec<String>,
     #[schema(value_type = Vec<String>)]
-    token_endpoint_auth_methods_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Of clients that authenticate with a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    token_endpoint_auth_signing_alg_values_supported: Option<Vec<&'static str>>,
+    /// Whether a `client_id` can be the address of a document that describes the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id_metadata_document_supported: Option<bool>,
     #[schema(value_type = Vec<String>)]
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
     #[schema(value_type = Vec<String>)]
@@ -146,6 +154,7 @@ fn metadata(api: &ApiState) -> Response {
     let issuer = &api.exchange.minter().iss;
     let grants = &api.settings.grants;
     let assertion = grants.are_any().then_some(ASSERTION_GRANT);
+    let describe_themselves = api.metadata_clients.is_some();
     let profiles = grants.rules(AssertionForm::IdentityAssertion);
     let metadata = Metadata {
         issuer: issuer.clone(),
@@ -164,7 +173,14 @@ fn metadata(api: &ApiState) -> Response {
             .words()
             .map(str::to_owned)
             .collect(),
-        token_endpoint_auth_methods_supported: ["none", CLIENT_AUTH[0], CLIENT_AUTH[1]],
+        token_endpoint_auth_methods_supported: ["none"]
+            .into_iter()
+            .chain(CLIENT_AUTH)
+            .chain(describe_themselves.then_some("private_key_jwt"))
+            .collect(),
+        token_endpoint_auth_signing_alg_values_supported: describe_themselves
+            .then(|| Algorithm::ASYMMETRIC.map(Algorithm::name).to_vec()),
+        client_id_metadata_document_supported: describe_themselves.then_some(true),
         introspection_endpoint_auth_methods_supported: CLIENT_AUTH,
         revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
         response_types_supported: ["none"],

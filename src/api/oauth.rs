@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 mod assertion;
 pub mod authorize;
 pub mod client;
+pub mod client_metadata;
 pub mod error;
 pub mod granted;
 pub mod grants;
@@ -24,12 +25,12 @@ pub mod userinfo;
 use super::document::preflight;
 use super::sdk::cors::{self, PathMethods};
 use super::{ApiState, bounds};
-pub use assertion::{GRANT as ASSERTION_GRANT, IDENTITY_PROFILE};
 pub use client::Clients;
+pub use client_metadata::MetadataClients;
 pub use error::OAuthError;
-pub use grants::{GrantSettings, Grants};
+pub use grants::{ASSERTION_GRANT, GrantSettings, Grants, IDENTITY_PROFILE};
 pub use parameters::Parameters;
-pub use settings::ClientSettings;
+pub use settings::{ClientMetadataSettings, ClientSettings};
 
 /// All endpoints, below the API prefix.
 pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {

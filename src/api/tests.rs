@@ -22,6 +22,7 @@ async fn each_route_stands_in_the_document_and_the_other_way_round() {
     let state = ApiState {
         exchange: Arc::clone(&gateway.here),
         settings: Arc::new(config.api()),
+        metadata_clients: None,
         limits: Arc::new(ApiLimits::new(&config.limits.rates)),
         nonces: Arc::new(Nonces::new(&[1; 32])),
     };

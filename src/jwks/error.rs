@@ -101,9 +101,14 @@ pub enum SourceError {
     /// No protocol version that the client could speak.
     #[error("the HTTP client for key sets cannot be created: {0}")]
     Tls(#[from] rustls::Error),
-    /// The file of `jwks.ca` cannot be read, or has no certificates in it.
-    #[error("`jwks.ca`: `{}` has no certificates in PEM", .0.display())]
-    Authorities(PathBuf),
+    /// The file of a key `ca` cannot be read, or has no certificates in it.
+    #[error("`{key}`: `{}` has no certificates in PEM", path.display())]
+    Authorities {
+        /// The configuration key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// The file of `jwks.pinned_certificate`.
     #[error("`jwks.pinned_certificate`: {0}")]
     Pin(#[from] PinError),

@@ -17,12 +17,14 @@ use crate::issuer::KeySettings;
 
 pub(super) mod by_kid;
 mod client;
+mod document;
 mod trust;
 
 use client::{Networks, Policy};
 use trust::Trust;
 
 pub(super) use client::Clients;
+pub use document::{DocumentSettings, Documents, Fetched};
 
 /// An issuer's address, its bounds and, with discovery, what it led to.
 pub(super) struct HttpSource {
@@ -150,11 +152,11 @@ impl HttpSource {
         policy.check_address(url)?;
         let client = self.clients.get(policy, url, &self.trust);
         let client = client.map_err(|error| FetchError::Connection(error.to_string()))?;
-        let failed = |error| client::error(error, policy);
         let mut conditions = validators.conditions(url);
         let mut response = loop {
             let request = client.get(url.clone()).headers(conditions.clone());
-            let response = request.send().await.map_err(failed)?;
+            let response = request.send().await;
+            let response = response.map_err(|error| client::error(error, policy))?;
             match response.status() {
                 StatusCode::OK => break response,
                 StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
@@ -170,20 +172,7 @@ impl HttpSource {
         };
         let fresh_for = freshness(response.headers());
         let validators = Validators::of(url, response.url(), response.headers());
-        if response
-            .content_length()
-            .is_some_and(|length| length > self.max_body as u64)
-        {
-            return Err(FetchError::TooLarge(self.max_body));
-        }
-        let mut body = Vec::new();
-        // Chunks come decompressed, a little at a time, so the bound holds for what is kept.
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > self.max_body {
-                return Err(FetchError::TooLarge(self.max_body));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = body_of(&mut response, self.max_body, policy).await?;
         Ok(Answer::Body {
             body,
             validators,
@@ -232,6 +221,31 @@ impl Discovered {
 
     fn known(&self) -> MutexGuard<'_, Option<(Url, Instant)>> {
         self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of a response, of at most `max` bytes.
+async fn body_of(
+    response: &mut reqwest::Response,
+    max: usize,
+    policy: Policy,
+) -> Result<Vec<u8>, FetchError> {
+    let announced = response.content_length();
+    if announced.is_some_and(|length| length > max as u64) {
+        return Err(FetchError::TooLarge(max));
+    }
+    let mut body = Vec::new();
+    // Chunks come decompressed, a little at a time, so the bound holds for what is kept.
+    loop {
+        let chunk = response.chunk().await;
+        let chunk = chunk.map_err(|error| client::error(error, policy))?;
+        let Some(chunk) = chunk else {
+            return Ok(body);
+        };
+        if body.len() + chunk.len() > max {
+            return Err(FetchError::TooLarge(max));
+        }
+        body.extend_from_slice(&chunk);
     }
 }
 

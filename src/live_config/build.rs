@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::oauth::MetadataClients;
 use crate::api::{self, ApiState};
 use crate::config::Config;
 use crate::exchange::Exchange;
@@ -19,6 +20,9 @@ pub enum BuildError {
     /// Fetching of key sets.
     #[error("key sets cannot be fetched: {0}")]
     Jwks(#[from] SourceError),
+    /// Fetching of clients' metadata.
+    #[error("clients' metadata cannot be fetched: {0}")]
+    ClientMetadata(SourceError),
     /// Routes, upstreams, header rules.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -61,6 +65,7 @@ pub fn snapshot(
     let state = ApiState {
         exchange: Arc::clone(&exchange),
         settings: Arc::new(config.api()),
+        metadata_clients: metadata_clients(config)?.map(Arc::new),
         limits: Arc::clone(&lasting.api.limits),
         nonces: Arc::clone(&lasting.api.nonces),
     };
@@ -79,6 +84,11 @@ pub fn snapshot(
 /// As for [`issuers`] and [`snapshot`].
 pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
     issuers(config, None)?;
+    metadata_clients(config)?;
     ProxySettings::succeeding(&config.proxy(), metrics, None)?;
     Ok(())
+}
+
+fn metadata_clients(config: &Config) -> Result<Option<MetadataClients>, BuildError> {
+    MetadataClients::new(&config.client_metadata).map_err(BuildError::ClientMetadata)
 }

@@ -7,8 +7,9 @@ use axum::Json;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
+use super::client::{self, GrantClient};
 use super::granted::{self, Granted};
-use super::{OAuthError, Parameters, client};
+use super::{OAuthError, Parameters};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::exchange::Assertion;
@@ -27,13 +28,19 @@ pub(super) async fn grant(
     let form = assertion_form(assertion);
     let rules = api.settings.grants.rules(form);
     let rules = rules.ok_or(OAuthError::unsupported_grant_type())?;
+    // First, since a client can have its metadata fetched.
+    api.limits.sign_in(caller.address)?;
     let client = match form {
         AssertionForm::IdentityAssertion => {
-            Some(client::require(api, caller, headers, parameters)?)
+            let lifetime = rules.max_lifetime;
+            Some(client::of_grant(api, caller, headers, parameters, lifetime).await?)
         }
-        AssertionForm::Bearer => client::authenticate(api, caller, headers, parameters)?,
+        AssertionForm::Bearer => {
+            let client = client::authenticate(api, caller, headers, parameters)?;
+            client.map(GrantClient::registered)
+        }
     };
-    api.limits.sign_in(caller.address)?;
+    let client_id = client.as_ref().map(|client| client.id.as_str());
     let given = api.settings.token_sources.given(assertion);
     let given = given.map_err(|error| OAuthError::grant_refused(error.into()))?;
     let verified = api.verify_assertion(caller, &given, form).await;
@@ -46,7 +53,8 @@ pub(super) async fn grant(
     if verified.expires_at() > now.plus(rules.max_lifetime) {
         return Err(refused("assertion_too_long"));
     }
-    if form == AssertionForm::IdentityAssertion && verified.claims().text("client_id") != client {
+    if form == AssertionForm::IdentityAssertion && verified.claims().text("client_id") != client_id
+    {
         return Err(refused("assertion_of_another_client"));
     }
     let act = actor(&verified).map_err(refused)?;
@@ -57,12 +65,15 @@ pub(super) async fn grant(
         ends_at: now.plus(rules.session_lifetime),
     };
     // Last, so that an assertion which brought nothing can come again.
+    if let Some(client) = &client {
+        client.use_up(api, caller).await?;
+    }
     let granted = api.grant_by_assertion(caller, headers, opened).await;
     let granted = granted.map_err(OAuthError::grant_refused)?;
     let terms = Terms {
         audience: target,
         scopes: Some(scopes),
-        client_id: client.map(str::to_owned),
+        client_id: client.map(|client| client.id),
         act,
         ..Terms::until(granted.token_end)
     };
@@ -128,7 +139,3 @@ fn scopes(
 
 /// In bytes of JSON. It goes into every token of the session.
 const LONGEST_ACTOR: usize = 1024;
-/// The grant that the endpoint has for assertions.
-pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// What metadata call the identity assertion's profile of it.
-pub const IDENTITY_PROFILE: &str = "urn:ietf:params:oauth:grant-profile:id-jag";

@@ -1,5 +1,7 @@
 //! Client authentication (RFC 6749 section 2.3.1).
 
+use std::time::Duration;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use axum::http::HeaderMap;
@@ -8,9 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::form_urlencoded;
 
+use super::client_metadata::{self, Presented};
 use super::settings::ClientSettings;
 use super::{OAuthError, Parameters};
 use crate::api::{ApiState, Caller};
+use crate::jwt::ClientAssertion;
+use crate::rejection::{Code, Rejection};
 
 /// The clients of the configuration.
 #[derive(Default)]
@@ -29,6 +34,11 @@ impl Clients {
             secret: digest(&SHA256, client.secret.expose().as_bytes()),
         });
         Self(known.collect())
+    }
+
+    /// Whether there is a client with this id.
+    fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|known| known.id == id)
     }
 
     /// The client that asks, by its credentials in `Authorization` or in the form. `None`: it
@@ -50,11 +60,11 @@ impl Clients {
         if fields.next().is_some() {
             return Err(OAuthError::invalid_client());
         }
+        let asserts = parameters.get("client_assertion").is_some();
         let (id, secret) = match (basic, in_form) {
-            (Some(_), Some(_)) => {
-                return Err(OAuthError::invalid_request(
-                    "the client uses two authentication methods",
-                ));
+            (Some(_), Some(_)) => return Err(OAuthError::two_client_methods()),
+            (Some(_), _) | (_, Some(_)) if asserts => {
+                return Err(OAuthError::two_client_methods());
             }
             (Some(basic), None) => basic.ok_or(OAuthError::invalid_client())?,
             (None, Some((id, secret))) => (id.to_owned(), secret.to_owned()),
@@ -104,6 +114,92 @@ pub fn require<'a>(
     authenticate(api, caller, headers, parameters)?.ok_or(OAuthError::invalid_client())
 }
 
+/// The client of a grant.
+#[derive(Debug)]
+pub struct GrantClient {
+    /// Its `client_id`.
+    pub id: String,
+    /// The assertion by which it authenticated.
+    assertion: Option<ClientAssertion>,
+}
+
+impl GrantClient {
+    /// One of the configuration.
+    pub fn registered(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            assertion: None,
+        }
+    }
+
+    /// Uses up what it authenticated by, so that a copy authenticates nobody.
+    ///
+    /// # Errors
+    ///
+    /// It was used before, or the store did not answer.
+    pub async fn use_up(&self, api: &ApiState, caller: &Caller) -> Result<(), OAuthError> {
+        let Some(ClientAssertion { jti, until }) = &self.assertion else {
+            return Ok(());
+        };
+        // A list keeps the two apart, whatever characters they are of.
+        let id = serde_json::json!([self.id, jti]).to_string();
+        match api
+            .exchange
+            .use_once("client assertion", &id, *until)
+            .await?
+        {
+            true => Ok(()),
+            false => {
+                let replayed = "client_assertion_replayed";
+                let rejection = Rejection::new(Code::TokenInvalid, replayed);
+                Err(counted(api, caller, rejection))
+            }
+        }
+    }
+}
+
+/// The client of a grant: one of the configuration, or one that describes itself.
+///
+/// # Errors
+///
+/// As [`require`] has them.
+pub async fn of_grant(
+    api: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+    max_lifetime: Duration,
+) -> Result<GrantClient, OAuthError> {
+    if let Some(id) = authenticate(api, caller, headers, parameters)? {
+        return Ok(GrantClient::registered(id));
+    }
+    let id = parameters.get("client_id");
+    let is_registered = id.is_some_and(|id| api.settings.clients.has(id));
+    let assertion = parameters.get("client_assertion");
+    let kind = parameters.get("client_assertion_type");
+    if assertion.is_some() && kind != Some(ASSERTION_TYPE) {
+        let text = "unsupported client assertion type";
+        return Err(OAuthError::invalid_request(text));
+    }
+    let Some(clients) = api.metadata_clients.as_ref().filter(|_| !is_registered) else {
+        return Err(OAuthError::invalid_client());
+    };
+    let audience = &api.exchange.minter().iss;
+    let presented = Presented { id, assertion };
+    let client = client_metadata::authenticate(clients, presented, audience, max_lifetime).await;
+    let client = client.map_err(|rejection| counted(api, caller, rejection))?;
+    Ok(GrantClient {
+        id: client.id,
+        assertion: client.assertion,
+    })
+}
+
+/// A refusal of a client, which counts against its address.
+fn counted(api: &ApiState, caller: &Caller, rejection: Rejection) -> OAuthError {
+    api.exchange.rates().count(Some(caller.address), &rejection);
+    OAuthError::client_refused(rejection)
+}
+
 impl std::fmt::Debug for Clients {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
@@ -135,6 +231,8 @@ fn decoded(text: &str) -> String {
         .unwrap_or_default()
 }
 
+/// RFC 7523 section 2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const SCHEME: &[u8] = b"Basic ";
 
 #[cfg(test)]

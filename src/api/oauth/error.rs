@@ -93,6 +93,22 @@ impl OAuthError {
         }
     }
 
+    /// The client authenticates by more than one method (RFC 6749 section 2.3).
+    pub fn two_client_methods() -> Self {
+        Self::invalid_request("the client uses two authentication methods")
+    }
+
+    /// The client's own metadata, or what it signed, were refused.
+    pub fn client_refused(rejection: Rejection) -> Self {
+        if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {
+            return rejection.into();
+        }
+        Self {
+            rejection,
+            ..Self::invalid_client()
+        }
+    }
+
     /// The subject's token was refused. RFC 8693 section 2.2.2: that is an invalid request.
     pub fn subject_refused(rejection: Rejection) -> Self {
         if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {

@@ -15,7 +15,8 @@ use crate::text_schema::DurationText;
 #[serde(rename = "Grants", deny_unknown_fields, default)]
 pub struct GrantSettings {
     /// The Identity Assertion JWT Authorization Grant (ID-JAG, a draft): assertions of the type
-    /// `oauth-id-jag+jwt` for one of `clients`, which must authenticate.
+    /// `oauth-id-jag+jwt` for a client, which must authenticate: one of `clients`, or one that
+    /// `client_metadata` admits.
     pub identity_assertion: Option<AssertionSettings>,
     /// The JWT bearer grant of RFC 7523: tokens of an issuer whose audience is the gateway as an issuer.
     /// Whoever has one gets a session token.
@@ -98,3 +99,8 @@ fn ten_minutes() -> Duration {
 fn one_hour() -> Duration {
     Duration::from_secs(3600)
 }
+
+/// The grant that the endpoint has for assertions.
+pub const ASSERTION_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// What metadata call the identity assertion's profile of it.
+pub const IDENTITY_PROFILE: &str = "urn:ietf:params:oauth:grant-profile:id-jag";

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use utoipa::ToSchema;
 
 use super::granted::{self, Granted};
+use super::grants::ASSERTION_GRANT;
 use super::{OAuthError, Parameters, assertion, client, refusals};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
@@ -42,6 +43,10 @@ pub struct TokenRequest {
     client_id: Option<String>,
     /// The client's secret, if it authenticates in the body.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer` of a client that authenticates with a key.
+    client_assertion_type: Option<String>,
+    /// What the client has signed (RFC 7523 section 2.2).
+    client_assertion: Option<String>,
 }
 
 /// A token of an issuer, or of ours, for a session token (RFC 8693). A token of ours only narrows:
@@ -86,7 +91,7 @@ pub async fn exchange(
     let parameters = Parameters::read(&headers, &content)?;
     match parameters.required("grant_type")? {
         GRANT => {}
-        assertion::GRANT if api.settings.grants.are_any() => {
+        ASSERTION_GRANT if api.settings.grants.are_any() => {
             return assertion::grant(&api, &caller, &headers, &parameters).await;
         }
         _ => return Err(OAuthError::unsupported_grant_type()),

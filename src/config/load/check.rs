@@ -67,7 +67,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["session"], claims_from),
     (&["step_up"], step_up),
     (&["clients"], clients),
-    (&["grants", "clients", "issuers"], grants::diagnostics),
+    (&["grants", "clients", "client_metadata", "issuers"], grants::diagnostics),
     (&["forward"], forward),
     (&["limits"], limits),
     (&["admin"], operators::diagnostics),

@@ -109,10 +109,7 @@ impl Clients {
         url: &Url,
         trust: &Trust,
     ) -> Result<reqwest::Client, SourceError> {
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
-            .pool_max_idle_per_host(0)
-            .redirect(redirect::Policy::custom(stay_on_host));
+        let builder = builder().redirect(redirect::Policy::custom(stay_on_host));
         let slots = &*self.0;
         let (slot, builder) = match policy.networks {
             Networks::Public => {
@@ -120,11 +117,7 @@ impl Clients {
                 let builder = builder.no_proxy().dns_resolver(Arc::new(resolver));
                 (&slots.public, builder)
             }
-            Networks::PublicOrProxied => {
-                let resolver = PublicResolver::but_proxies(|name| std::env::var(name).ok());
-                let builder = builder.dns_resolver(Arc::new(resolver));
-                (&slots.public_or_proxied, builder)
-            }
+            Networks::PublicOrProxied => (&slots.public_or_proxied, public_or_proxied(builder)),
             Networks::All if is_loopback(url) => (&slots.direct, builder.no_proxy()),
             Networks::All => (&slots.through_proxies, builder),
         };
@@ -145,6 +138,19 @@ impl Clients {
             None => Ok(slot.insert(builder.build()?).clone()),
         }
     }
+}
+
+/// A client that keeps no connection.
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
+        .pool_max_idle_per_host(0)
+}
+
+/// Names are resolved to public addresses; a proxy of the environment may be anywhere.
+pub(super) fn public_or_proxied(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    let resolver = PublicResolver::but_proxies(|name| std::env::var(name).ok());
+    builder.dns_resolver(Arc::new(resolver))
 }
 
 /// Says what went wrong in one line, without the address, which is known.

@@ -1,5 +1,6 @@
 //! Whose word on a key set's server counts.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -25,13 +26,7 @@ impl Trust {
     /// What the settings of one issuer say. Reads files.
     pub(super) fn of(settings: &JwksSettings) -> Result<Self, SourceError> {
         if let Some(path) = &settings.ca {
-            let unreadable = || SourceError::Authorities(path.clone());
-            let pem = std::fs::read(path).map_err(|_| unreadable())?;
-            let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unreadable())?;
-            return match bundle.is_empty() {
-                true => Err(unreadable()),
-                false => Ok(Self::Authorities(bundle)),
-            };
+            return authorities("jwks.ca", path).map(Self::Authorities);
         }
         let Some(pin) = &settings.pinned_certificate else {
             return Ok(Self::Default);
@@ -47,6 +42,23 @@ impl Trust {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         Ok(Self::Pinned(Box::new(tls)))
+    }
+}
+
+/// The authorities in a file that a key of the configuration names.
+pub(super) fn authorities(
+    key: &'static str,
+    path: &Path,
+) -> Result<Vec<reqwest::Certificate>, SourceError> {
+    let unreadable = || SourceError::Authorities {
+        key,
+        path: path.to_owned(),
+    };
+    let pem = std::fs::read(path).map_err(|_| unreadable())?;
+    let bundle = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unreadable())?;
+    match bundle.is_empty() {
+        true => Err(unreadable()),
+        false => Ok(bundle),
     }
 }
 
