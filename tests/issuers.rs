@@ -6,3 +6,4 @@ pub mod jwks;
 pub mod key_addresses;
 pub mod made_issuers;
 pub mod trust;
+mod workloads;
