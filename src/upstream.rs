@@ -4,14 +4,11 @@
 //! [`Resolver`] resolves names and [`HealthChecks`] probes servers; requests themselves report
 //! how servers answer, and one that keeps failing is left out for a while.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use http::StatusCode;
 pub use pingora::protocols::l4::socket::SocketAddr as Address;
 use pingora::upstreams::peer::HttpPeer;
 
@@ -24,8 +21,10 @@ mod counters;
 mod ejection;
 mod failure;
 pub mod health;
+mod members;
 mod peers;
 mod probe;
+mod report;
 mod request_limit;
 pub mod resolver;
 pub mod resolver_settings;
@@ -35,6 +34,7 @@ mod tls;
 
 pub use failure::Failure;
 pub use health::HealthChecks;
+pub use report::Outcome;
 pub use request_limit::UpstreamPermit;
 pub use resolver::Resolver;
 pub use resolver_settings::ResolverSettings;
@@ -45,6 +45,7 @@ pub use tls::TlsError;
 use balance::Balancer;
 use counters::Counters;
 use ejection::Ejections;
+use members::Members;
 use peers::Peers;
 use request_limit::RequestLimit;
 use server::Place;
@@ -64,23 +65,6 @@ pub struct Upstream {
     turn: AtomicU64,
     /// Whether clients are asked to sign in their connections.
     signs_in_connections: AtomicBool,
-}
-
-/// The servers at their addresses of now.
-type Members = BTreeMap<Address, Member>;
-
-/// One address of a server.
-#[derive(Clone, Debug)]
-struct Member {
-    /// Which of [`Settings::servers`].
-    server: usize,
-    /// Of a server with addresses of both families, one of the second: tried when those of the first
-    /// fail.
-    is_fallback: bool,
-    weight: NonZeroU8,
-    peer: HttpPeer,
-    /// The digest of the one certificate that it may show.
-    pin: Option<[u8; 32]>,
 }
 
 impl Upstream {
@@ -164,26 +148,13 @@ impl Upstream {
         let stands = |server: &Address| is_new(server) && !self.ejections.is_ejected(server, now);
         let members = self.members.load();
         let is_fallback = |server: &Address| members.get(server).is_some_and(|it| it.is_fallback);
-        self.fallback_of(tried)
+        members::fallback_of(&members, tried)
             .or_else(|| {
                 self.balancer
                     .select(key, |server| stands(server) && !is_fallback(server))
             })
             .or_else(|| self.balancer.select(key, stands))
             .or_else(|| self.balancer.select(key, is_new))
-    }
-
-    /// The address of the other family of the server that was tried last, unless it was tried, too.
-    fn fallback_of(&self, tried: &[Address]) -> Option<Address> {
-        let members = self.members.load();
-        let server = members.get(tried.last()?)?.server;
-        let is_next = |(address, member): &(&Address, &Member)| {
-            member.server == server && member.is_fallback && !tried.contains(address)
-        };
-        members
-            .iter()
-            .find(is_next)
-            .map(|(address, _)| address.clone())
     }
 
     /// How a picked server is connected to; `None` when it has just left.
@@ -210,28 +181,6 @@ impl Upstream {
         self.peers.accepts(certificate)
     }
 
-    /// Tells how a server dealt with a request.
-    pub fn report(&self, server: &Address, outcome: Outcome) {
-        let failure = match outcome {
-            Outcome::Failed(failure) => failure,
-            Outcome::Answered(status) if self.is_failure(status) => Failure::Status,
-            Outcome::Answered(_) => {
-                if self.ejections.answered(server) {
-                    tracing::info!(upstream = %self.name, %server, "a server is healthy again");
-                }
-                return;
-            }
-        };
-        self.counters.failed(failure);
-        self.ejections.note(server, failure, self.started.elapsed());
-        if self.ejections.failed(server, self.started.elapsed()) {
-            let kind = failure.label();
-            tracing::warn!(
-                upstream = %self.name, %server, kind, "a server keeps failing and is ejected"
-            );
-        }
-    }
-
     /// Whether its servers tell paths apart that differ in letter case, and in suffixes.
     pub fn tells_apart(&self) -> (bool, bool) {
         (self.settings.case_sensitive, self.settings.suffix_sensitive)
@@ -252,18 +201,13 @@ impl Upstream {
         }
     }
 
-    /// Counts how long a server took for the head of its answer.
-    pub fn answered_after(&self, time: Duration) {
-        self.counters.duration.observe(time.as_secs_f64());
-    }
-
     /// Whether a request that could not be sent to any of these may be sent to another. Counts it
     /// when it may. All addresses of one server are one attempt.
     pub fn grant_other(&self, tried: &[Address]) -> bool {
-        if self.fallback_of(tried).is_some() {
+        let members = self.members.load();
+        if members::fallback_of(&members, tried).is_some() {
             return true;
         }
-        let members = self.members.load();
         let is_fallback = |server: &&Address| members.get(*server).is_some_and(|it| it.is_fallback);
         let others = tried.iter().filter(is_fallback).count();
         self.grant_retry((tried.len() - others).max(1))
@@ -283,49 +227,6 @@ impl Upstream {
         self.members.load().keys().cloned().collect()
     }
 
-    /// How an address of each server, by its text in the configuration, failed a request the last
-    /// time, and how long ago; only servers that did.
-    pub fn last_failures(&self) -> Vec<(&str, Failure, Duration)> {
-        let now = self.started.elapsed();
-        let mut last: BTreeMap<usize, (Failure, Duration)> = BTreeMap::new();
-        for (address, member) in self.members.load().iter() {
-            if let Some((failure, at)) = self.ejections.last_failure(address) {
-                let kept = last.entry(member.server).or_insert((failure, at));
-                if kept.1 < at {
-                    *kept = (failure, at);
-                }
-            }
-        }
-        let named = |(server, (failure, at)): (usize, (Failure, Duration))| {
-            let server = self.settings.servers.get(server)?;
-            Some((server.address.as_str(), failure, now.saturating_sub(at)))
-        };
-        last.into_iter().filter_map(named).collect()
-    }
-
-    /// How many addresses of each server, by its text in the configuration, take requests now.
-    pub fn healthy(&self) -> Vec<(&str, u64)> {
-        let mut counts: Vec<(&str, u64)> = self
-            .settings
-            .servers
-            .iter()
-            .map(|server| (server.address.as_str(), 0))
-            .collect();
-        let now = self.started.elapsed();
-        for (address, member) in self.members.load().iter() {
-            let takes_requests =
-                self.balancer.is_healthy(address) && !self.ejections.is_ejected(address, now);
-            if let (true, Some((_, count))) = (takes_requests, counts.get_mut(member.server)) {
-                *count += 1;
-            }
-        }
-        counts
-    }
-
-    fn is_failure(&self, status: StatusCode) -> bool {
-        self.settings.ejection.statuses.contains(&status.as_u16())
-    }
-
     /// Names of servers that have to be resolved.
     fn hosts(&self) -> impl Iterator<Item = &str> {
         self.settings
@@ -339,49 +240,13 @@ impl Upstream {
 
     /// The addresses of a named server now.
     fn known(&self, host: &str, port: u16) -> Vec<Address> {
-        let is_meant = |server: &Server| match &server.address.place {
-            Place::Name {
-                host: name,
-                port: at,
-            } => name == host && *at == port,
-            Place::Literal(_) => false,
-        };
-        let at = self.settings.servers.iter().position(is_meant);
-        let members = self.members.load();
-        let of_server = members
-            .iter()
-            .filter(|(_, member)| Some(member.server) == at);
-        of_server.map(|(address, _)| address.clone()).collect()
+        members::known(&self.members.load(), &self.settings, (host, port))
     }
 
     /// Takes the addresses that `resolve` knows for each name in place of all before.
     fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
-        let mut members = Members::new();
-        for (number, server) in self.settings.servers.iter().enumerate() {
-            let addresses = match &server.address.place {
-                Place::Literal(address) => vec![address.clone()],
-                Place::Name { host, port } => resolve(host, *port),
-            };
-            let has_v4 = addresses.iter().any(|address| !is_v6(address));
-            for address in addresses {
-                let peer = self.peers.peer(&address, server);
-                let member = Member {
-                    server: number,
-                    is_fallback: has_v4 && is_v6(&address),
-                    weight: server.weight,
-                    peer,
-                    pin: self.peers.pin(),
-                };
-                members.insert(address, member);
-            }
-        }
-        let shape = |members: &Members| -> Vec<(Address, usize)> {
-            let places = members.iter();
-            places
-                .map(|(address, member)| (address.clone(), member.server))
-                .collect()
-        };
-        if shape(&members) == shape(&self.members.load()) {
+        let members = members::resolved(&self.settings, &self.peers, resolve);
+        if members::are_same(&members, &self.members.load()) {
             return;
         }
         let found: Vec<_> = members.keys().map(ToString::to_string).collect();
@@ -395,19 +260,6 @@ impl Upstream {
         self.members.store(Arc::new(members));
         tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
     }
-}
-
-fn is_v6(address: &Address) -> bool {
-    address.as_inet().is_some_and(std::net::SocketAddr::is_ipv6)
-}
-
-/// How a server dealt with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It answered to the end.
-    Answered(StatusCode),
-    /// It did not.
-    Failed(Failure),
 }
 
 /// Why the configuration is no upstream.

@@ -11,9 +11,10 @@ use pingora::lb::discovery::ServiceDiscovery;
 use pingora::lb::selection::{Consistent, Random, RoundRobin};
 use pingora::lb::{Backend, Backends, LoadBalancer};
 
+use super::Address;
+use super::members::Members;
 use super::probe::Probe;
 use super::settings::{Balance, Settings};
-use super::{Address, Members};
 
 /// The servers of one upstream that have an address, and which is next.
 pub(super) struct Balancer {

@@ -17,8 +17,8 @@ use pingora::protocols::tls::SslDigest;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
+use super::members::{Member, Members};
 use super::settings::HealthCheck as HealthSettings;
-use super::{Member, Members};
 
 /// Probes the members of one upstream.
 pub(super) struct Probe {

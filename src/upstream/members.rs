@@ -1,0 +1,103 @@
+//! The servers of an upstream at the addresses that they have now.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+
+use pingora::upstreams::peer::HttpPeer;
+
+use super::Address;
+use super::peers::Peers;
+use super::server::{Place, Server};
+use super::settings::Settings;
+
+/// The servers at their addresses of now.
+pub(super) type Members = BTreeMap<Address, Member>;
+
+/// One address of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// Which of [`Settings::servers`].
+    pub(super) server: usize,
+    /// Of a server with addresses of both families, one of the second: tried when those of the first
+    /// fail.
+    pub(super) is_fallback: bool,
+    pub(super) weight: NonZeroU8,
+    pub(super) peer: HttpPeer,
+    /// The digest of the one certificate that it may show.
+    pub(super) pin: Option<[u8; 32]>,
+}
+
+/// The members at the literal addresses, and at those that `resolve` knows for each name and port.
+pub(super) fn resolved(
+    settings: &Settings,
+    peers: &Peers,
+    resolve: impl Fn(&str, u16) -> Vec<Address>,
+) -> Members {
+    let mut members = Members::new();
+    for (number, server) in settings.servers.iter().enumerate() {
+        let addresses = match &server.address.place {
+            Place::Literal(address) => vec![address.clone()],
+            Place::Name { host, port } => resolve(host, *port),
+        };
+        let has_v4 = addresses.iter().any(|address| !is_v6(address));
+        for address in addresses {
+            let peer = peers.peer(&address, server);
+            let member = Member {
+                server: number,
+                is_fallback: has_v4 && is_v6(&address),
+                weight: server.weight,
+                peer,
+                pin: peers.pin(),
+            };
+            members.insert(address, member);
+        }
+    }
+    members
+}
+
+/// Whether both have the same servers at the same addresses.
+pub(super) fn are_same(one: &Members, other: &Members) -> bool {
+    let places = |members: &Members| -> Vec<(Address, usize)> {
+        let places = members.iter();
+        places
+            .map(|(address, member)| (address.clone(), member.server))
+            .collect()
+    };
+    places(one) == places(other)
+}
+
+/// The address of the other family of the server that was tried last, unless it was tried, too.
+pub(super) fn fallback_of(members: &Members, tried: &[Address]) -> Option<Address> {
+    let server = members.get(tried.last()?)?.server;
+    let is_next = |(address, member): &(&Address, &Member)| {
+        member.server == server && member.is_fallback && !tried.contains(address)
+    };
+    members
+        .iter()
+        .find(is_next)
+        .map(|(address, _)| address.clone())
+}
+
+/// The addresses of a named server among these.
+pub(super) fn known(
+    members: &Members,
+    settings: &Settings,
+    (host, port): (&str, u16),
+) -> Vec<Address> {
+    let is_meant = |server: &Server| match &server.address.place {
+        Place::Name {
+            host: name,
+            port: at,
+        } => name == host && *at == port,
+        Place::Literal(_) => false,
+    };
+    let at = settings.servers.iter().position(is_meant);
+    let of_server = members
+        .iter()
+        .filter(|(_, member)| Some(member.server) == at);
+    of_server.map(|(address, _)| address.clone()).collect()
+}
+
+fn is_v6(address: &Address) -> bool {
+    address.as_inet().is_some_and(std::net::SocketAddr::is_ipv6)
+}
