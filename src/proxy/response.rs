@@ -7,15 +7,39 @@ use http::header::{
 };
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::context::{Phase, RequestContext};
 use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
-use super::{request_guard, set_cookie};
+use super::{request_guard, set_cookie, streams};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::route::settings::Access;
+
+/// Changes what the request holds and awaits, now that its answer begins.
+pub(super) fn begins(session: &mut Session, response: &ResponseHeader, ctx: &mut RequestContext) {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Its client may be silent as long as its server.
+        session.set_read_timeout(None);
+    } else if request_guard::is_last() {
+        // Said before the connection is closed, so that no request is sent on it in vain.
+        session.set_keepalive(None);
+    }
+    if !is_interim(response.status) {
+        // All of it is on its way, and the response may take hours.
+        ctx.held_content = None;
+        ctx.held_memory = None;
+    }
+    if streams::is_one(response) {
+        let idle = ctx
+            .route
+            .as_ref()
+            .and_then(|route| route.timeouts.stream_idle);
+        request_guard::flow(|flow| flow.stream_begins(idle));
+    }
+}
 
 /// Removes the fields that end at the gateway, and adds those for the client.
 pub(super) fn rewrite(

@@ -1,0 +1,58 @@
+//! A request's header has arrived: what bounds the rest of it, and what it is called.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::Result;
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+
+use super::context::RequestContext;
+use super::flow::BodyBounds;
+use super::forwarded::Peer;
+use super::request_guard;
+use super::request_id::{REQUEST_ID, RequestId};
+
+/// Sets the bounds of the body and of the connection.
+pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<()> {
+    request_guard::header_arrived();
+    ctx.connection.restore_target(session.req_header_mut())?;
+    let limits = &ctx.snapshot.proxy.limits;
+    if !session.as_mut().is_body_done() {
+        // The framework's bound on reads does nothing for HTTP/2.
+        let is_stream = session.as_ref().is_http2();
+        let bounds = BodyBounds {
+            pause: is_stream.then_some(limits.body_read_timeout),
+            rate: limits.body_min_rate.map(|rate| rate.as_u64()),
+        };
+        request_guard::flow(|flow| flow.body_begins(bounds));
+    }
+    session.set_read_timeout(Some(limits.body_read_timeout));
+    session.set_write_timeout(Some(limits.response_write_timeout));
+    session
+        .as_mut()
+        .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
+    // Off when the client asked to close, or the gateway drains: that stays.
+    if request_guard::is_last() {
+        session.set_keepalive(None);
+    } else if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));
+    }
+    Ok(())
+}
+
+/// Takes over the request's id and its place in its trace, as far as a trusted proxy says them.
+pub(super) fn identify(ctx: &mut RequestContext, request: &RequestHeader, peer: Peer<'_>) {
+    if peer.is_trusted_proxy()
+        && let Some(id) = request.headers.get(REQUEST_ID).and_then(RequestId::given)
+    {
+        // One id for a request, from the edge to the upstream.
+        ctx.id = id;
+    }
+    let snapshot = Arc::clone(&ctx.snapshot);
+    let traces = &snapshot.proxy.traces;
+    ctx.trace = traces.place(&request.headers, peer.is_trusted_proxy());
+}
+
+/// How long the rest of a refused request's body is read, so that its connection can be kept.
+const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);
