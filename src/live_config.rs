@@ -205,7 +205,7 @@ impl LiveConfig {
 
     /// Follows what operators change at other gateways, until `stopped`.
     pub async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
-        let mut changes = self.parts.exchange().setting_changes();
+        let mut changes = self.parts.exchange().changes().setting_changes();
         let stop = stopped.wait_for(|stop| *stop);
         tokio::pin!(stop);
         loop {

@@ -154,7 +154,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     );
     background.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
     background.spawn(maintenance::keep_events(state.clone(), stopped.clone()));
-    background.spawn(state.exchange().follow(stopped.clone()));
+    background.spawn(Arc::clone(state.exchange().changes()).follow(stopped.clone()));
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
     let notify = Notifier::of_environment();
     let (live_config, told) = (Arc::clone(&state.live_config), notify.clone());

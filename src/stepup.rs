@@ -68,7 +68,10 @@ impl StepUp {
         assertion: &str,
     ) -> Result<String, Rejection> {
         let session = &account.session;
-        let verified = exchange.verify_assertion(assertion, &session.iss).await?;
+        let verified = exchange
+            .verifier()
+            .verify_assertion(assertion, &session.iss)
+            .await?;
         let now = UnixTime::now();
         let refused = |reason| Rejection::new(Code::TokenInvalid, reason);
         let own = account.user.external_credential(&session.iss);
@@ -119,7 +122,10 @@ impl StepUp {
         let token = minter.sign(ELEVATED_TYPE, &elevated);
         let token = token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))?;
         // Last, so that an assertion which brought nothing can come again.
-        exchange.consume_assertion(&verified, jti).await?;
+        exchange
+            .one_time_use()
+            .consume_assertion(&verified, jti)
+            .await?;
         Ok(token)
     }
 }
@@ -157,7 +163,11 @@ pub async fn require(
     }
     if elevated.single_use {
         let id = elevated.jti.to_string();
-        if !exchange.use_once("elevated", &id, elevated.exp).await? {
+        if !exchange
+            .one_time_use()
+            .use_once("elevated", &id, elevated.exp)
+            .await?
+        {
             return Err(refused("elevated_used"));
         }
     }

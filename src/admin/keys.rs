@@ -131,7 +131,7 @@ pub async fn rotate_now(
     operator: &Operator,
     at_once: bool,
 ) -> Result<(), ApiError> {
-    let rotated = state.exchange().rotate_signing_keys(at_once).await;
+    let rotated = state.exchange().signing_keys().rotate(at_once).await;
     rotated.map_err(keys_failed)?;
     let detail = Map::from_iter([("at_once".to_owned(), json!(at_once))]);
     audit::record(
@@ -154,7 +154,7 @@ pub async fn revoke_one(
     if !rows(state).await?.iter().any(|key| key.kid == kid) {
         return Err(ApiError::not_found("signing key"));
     }
-    let revoked = state.exchange().revoke_signing_key(kid).await;
+    let revoked = state.exchange().signing_keys().revoke(kid).await;
     revoked.map_err(keys_failed)?;
     audit::record(&*state.store, operator, "key.revoke", kid, Map::new()).await;
     Ok(())
@@ -162,7 +162,7 @@ pub async fn revoke_one(
 
 /// All keys that are known, the oldest first.
 pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, ApiError> {
-    let records = state.exchange().signing_keys().await;
+    let records = state.exchange().signing_keys().records().await;
     let records = records.map_err(keys_failed)?;
     Ok(records.into_iter().map(KeyRow::from).collect())
 }

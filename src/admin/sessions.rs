@@ -215,6 +215,7 @@ pub async fn end(
     known.ok_or_else(|| ApiError::not_found("session"))?;
     let ended = state
         .exchange()
+        .sessions()
         .end_session(sid, RevocationReason::Operator)
         .await?;
     let record = ended.ok_or_else(|| ApiError::not_found("session"))?;

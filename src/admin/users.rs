@@ -298,7 +298,7 @@ pub async fn set_blocked(
     id: Uuid,
     blocked: bool,
 ) -> Result<User, ApiError> {
-    let user = state.exchange().set_blocked(id, blocked).await?;
+    let user = state.exchange().sessions().set_blocked(id, blocked).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     let action = if blocked {
         "user.block"
@@ -311,7 +311,7 @@ pub async fn set_blocked(
 
 /// Takes a user out with everything known of them.
 pub async fn remove(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), ApiError> {
-    let user = state.exchange().delete_user(id).await?;
+    let user = state.exchange().sessions().delete_user(id).await?;
     user.ok_or_else(|| ApiError::not_found("user"))?;
     record(state, operator, "user.delete", id).await;
     Ok(())
@@ -327,6 +327,7 @@ pub async fn sign_out_everywhere(
     user.ok_or_else(|| ApiError::not_found("user"))?;
     state
         .exchange()
+        .sessions()
         .end_sessions(RevocationScope::User(id))
         .await?;
     record(state, operator, "user.sign_out", id).await;

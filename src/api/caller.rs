@@ -71,7 +71,7 @@ impl Caller {
     /// The credential was refused: the issuer that it names is the one whose operators need to
     /// know.
     pub fn refused(&self, exchange: &Exchange, credential: &Credential<'_>) {
-        self.seen().issuer = Some(exchange.issuer_label(credential));
+        self.seen().issuer = Some(exchange.verifier().issuer_label(credential));
     }
 
     /// The call shows a token of our own, of this session, live or not.

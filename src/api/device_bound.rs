@@ -119,7 +119,7 @@ pub async fn refresh(
     let rates = api.exchange.rates();
     rates.may_try(Some(caller.address))?;
     let refreshed = match proof(&headers) {
-        Ok(proof) => api.exchange.refresh_device(&proof, sid).await,
+        Ok(proof) => api.exchange.devices().refresh(&proof, sid).await,
         Err(rejection) => Err(rejection.into()),
     };
     match refreshed {
@@ -142,7 +142,7 @@ pub async fn refresh(
 
 /// Whether there are bound sessions at all.
 fn is_offered(api: &ApiState) -> Result<(), Rejection> {
-    match api.exchange.binds_devices() {
+    match api.exchange.devices().is_on() {
         true => Ok(()),
         false => Err(Rejection::new(Code::NotFound, "endpoint_unknown")),
     }
@@ -162,7 +162,7 @@ async fn try_register(
 ) -> Result<(Uuid, BoundCookie), Rejection> {
     let proof = proof(headers)?;
     let session = session_of(api, headers, &proof).await?;
-    let bound = api.exchange.register_device(&proof, &session).await?;
+    let bound = api.exchange.devices().register(&proof, &session).await?;
     Ok((session.sid(), bound))
 }
 
@@ -179,7 +179,9 @@ async fn session_of(
     let mut refused = Rejection::new(Code::TokenMissing, "token_missing");
     for credential in own.iter().chain(&issuers) {
         match api.exchange.session(credential).await {
-            Ok(session) if api.exchange.registers(proof, session.sid()) => return Ok(session),
+            Ok(session) if api.exchange.devices().registers(proof, session.sid()) => {
+                return Ok(session);
+            }
             Ok(_) => refused = Rejection::new(Code::Forbidden, "device_challenge_invalid"),
             Err(rejection) => refused = rejection,
         }
@@ -202,7 +204,7 @@ fn challenge(
     sid: Uuid,
     reason: &'static str,
 ) -> Result<Response, Refused> {
-    let challenge = api.exchange.device_challenge(Purpose::Refresh, sid)?;
+    let challenge = api.exchange.devices().challenge(Purpose::Refresh, sid)?;
     let id = identifier(&api.settings, headers)?;
     // Base64url and an origin: neither needs an escape (RFC 9651 section 3.3.3).
     let field = HeaderValue::from_str(&format!("\"{challenge}\";id=\"{id}\""));

@@ -18,6 +18,7 @@ pub use settings::LogoutSettings;
 
 use super::{ApiSettings, ApiState, Caller, Refused, refusals};
 use crate::credential::{self, Credential, CredentialError};
+use crate::exchange::store_failed;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookiePlace};
@@ -262,9 +263,10 @@ async fn end_session(
     };
     let exchange = &state.exchange;
     exchange
+        .sessions()
         .end_session(session.sid(), RevocationReason::Logout)
         .await
-        .map_err(|error| exchange.store_failed(&error))?;
+        .map_err(|error| store_failed(&error))?;
     Ok(session.provider().cloned())
 }
 

@@ -1,10 +1,10 @@
 //! Signing in by an assertion, which opens a session of its own and is used up by that.
 
-use super::authenticate::{Durable, Purpose};
-use super::{Account, Exchange, Granted, Recipient};
+use super::authenticator::{Durable, Purpose};
+use super::{Exchange, Granted, Recipient};
 use crate::clock::UnixTime;
 use crate::identity::{Client, NONCE_SPENT};
-use crate::jwt::{self, AssertionForm, Verified};
+use crate::jwt::{AssertionForm, Verified};
 use crate::rejection::Rejection;
 use crate::store::Once;
 
@@ -28,13 +28,8 @@ impl Exchange {
         token: &str,
         form: AssertionForm,
     ) -> Result<Verified, Rejection> {
-        let now = UnixTime::now();
-        let own = &self.shared.minter.iss;
-        self.with_keys(token, |issuers| {
-            jwt::verify_grant(token, issuers, now, (form, own))
-        })
-        .await
-        .map_err(|refusal| Rejection::from(&refusal))
+        let own = &self.minter().iss;
+        self.verifier.verify_grant(token, form, own).await
     }
 
     /// Opens the session of an assertion, which is then used up. User and session are durable when this
@@ -61,21 +56,14 @@ impl Exchange {
             recipient: Recipient::Anyone,
             ends_at: Some(ends_at),
         };
-        let opened = self.open(verified, client, now, purpose).await;
-        let opened = opened.map_err(|rejection| match rejection.reason {
+        let opened = self.authenticator.open(verified, client, now, purpose);
+        let opened = opened.await.map_err(|rejection| match rejection.reason {
             NONCE_SPENT => Rejection {
                 reason: "assertion_replayed",
                 ..rejection
             },
             _ => rejection,
         })?;
-        Ok(Granted {
-            account: Account {
-                user: opened.signed_in.user,
-                session: opened.signed_in.session,
-            },
-            user_created: opened.signed_in.user_created,
-            token_end: opened.token_end,
-        })
+        Ok(opened.into())
     }
 }

@@ -1,10 +1,7 @@
-//! Session tokens for the audience of one route.
+//! For whom a token is.
 //!
-//! A session token names its audience. If a route has its own audience, its upstream gets a token
-//! for that audience with the same session, scope and end. It is minted once for each session and
-//! audience, and cached along with the usual one. Such a token is valid on that
-//! route only (RFC 7519 section 4.1.3, RFC 9700 section 2.3): an upstream cannot use what it was given
-//! elsewhere.
+//! A session token names its audience, and one for the audience of a route is valid on that route only
+//! (RFC 7519 section 4.1.3, RFC 9700 section 2.3): an upstream cannot use what it was given elsewhere.
 //!
 //! A route that is a protected resource takes tokens for itself only (RFC 8707): our own for its
 //! identifier, external ones with its identifier in `aud`, and the gateway's session cookie, which is no
@@ -12,64 +9,31 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-
 use super::addressees::Addressees;
-use super::{Exchange, Session, mint_failed};
-use crate::credential::Credential;
+use super::recipient::Recipient;
+use super::session::Session;
+use super::settings::Settings;
 use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
+use crate::session::Minter;
 
-/// For whom a presented session token must be.
-#[derive(Clone, Copy, Debug)]
-pub enum Recipient<'a> {
-    /// The gateway itself, or a route without an audience of its own.
-    Gateway,
-    /// A route with this audience; the gateway's own tokens are taken there, too.
-    Route(&'a Arc<str>),
-    /// A protected resource with this identifier, which takes tokens for itself only.
-    Resource(&'a Arc<str>),
-    /// Whoever it may be: the token is asked about, not used.
-    Anyone,
+/// Decides for whom tokens are, under one configuration.
+pub struct Audiences {
+    minter: Arc<Minter>,
+    settings: Arc<Settings>,
 }
 
-impl<'a> Recipient<'a> {
-    /// A route, by its own audience if it has one.
-    pub fn route(audience: Option<&'a Arc<str>>) -> Self {
-        audience.map_or(Self::Gateway, Self::Route)
-    }
-}
-
-impl Exchange {
-    /// The value of the header field by which a session's requests go upstream on a route with
-    /// this audience, or with none of its own.
-    ///
-    /// # Errors
-    ///
-    /// The token cannot be signed.
-    pub fn forwarded(
-        &self,
-        session: &Session,
-        audience: Option<&Arc<str>>,
-    ) -> Result<HeaderValue, Rejection> {
-        let Some(audience) = audience.filter(|audience| session.fence() != Some(&***audience))
-        else {
-            return Ok(session.forwarded().clone());
-        };
-        if let Some(forwarded) = session.forwarded_to(audience) {
-            return Ok(forwarded);
-        }
-        let token = self.shared.minter.readdress(session.token(), audience);
-        session
-            .keep_for(audience, token.map_err(mint_failed)?)
-            .ok_or_else(|| Rejection::new(Code::Internal, "header_unfit"))
+impl Audiences {
+    pub(super) fn new(minter: Arc<Minter>, settings: Arc<Settings>) -> Self {
+        Self { minter, settings }
     }
 
-    /// Whether a session, by the credential that was presented, may be used with a recipient.
-    pub(super) fn is_for(
+    /// Whether a session may be used with a recipient; `by_cookie` says that the gateway's session
+    /// cookie was presented for it.
+    pub(super) fn admits(
         &self,
         session: &Session,
-        credential: &Credential<'_>,
+        by_cookie: bool,
         recipient: Recipient<'_>,
     ) -> bool {
         match recipient {
@@ -79,8 +43,8 @@ impl Exchange {
             Recipient::Resource(name) => {
                 let is_ours = session.issuer().is_none() && !session.is_fenced();
                 session.is_addressed_to(name)
-                    || self.is_cookie(credential)
-                    || (is_ours && **name == *self.shared.minter.audience)
+                    || by_cookie
+                    || (is_ours && **name == *self.minter.audience)
             }
         }
     }
@@ -126,18 +90,20 @@ impl Exchange {
     /// Whether a token of ours with this audience may be used at the gateway's own endpoints, and
     /// on routes without an audience of their own.
     pub fn is_for_gateway(&self, audience: &str) -> bool {
-        audience == self.shared.minter.audience
+        audience == self.minter.audience
             || self.settings.pages.iter().any(|page| page.admits(audience))
     }
 
     /// The refusal of a token that is for another.
-    pub fn wrong_audience() -> Rejection {
+    pub fn refusal() -> Rejection {
         Rejection::new(Code::TokenInvalid, "own_audience_mismatch")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::clock::UnixTime;
     use crate::exchange::fixture::TestExchange;

@@ -1,21 +1,29 @@
 //! From a token that holds to a live session: its user found or created, its session opened or
 //! continued.
 
-use tracing::{info, warn};
+use std::sync::Arc;
+
 use uuid::Uuid;
 
+use super::audience::Audiences;
+use super::cache::TokenCache;
 use super::digest::TokenDigest;
-use super::{Exchange, Lease, RETRY_STORE, Recipient, SIGN_IN_ATTEMPTS, backchannel};
+use super::rates::Rates;
+use super::recipient::Recipient;
+use super::session_directory::SessionDirectory;
+use super::session_handle::Lease;
+use super::settings::Settings;
+use super::store_failure::store_failed;
+use super::verifier::TokenVerifier;
+use super::version::ConfigVersion;
+use super::{login_index, one_time_use};
 use crate::clock::UnixTime;
 use crate::identity::{self, Client};
 use crate::jwt::{Refusal, Unverified, Verified};
 use crate::rejection::{Code, Rejection};
-use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{
-    Digest, Once, RevocationReason, SessionRecord, SignIn, SignInOutcome, SignInRefusal, SignedIn,
-    Use,
-};
+use crate::session::{Login, SidKey};
+use crate::store::{Once, RevocationReason, SessionRecord, SignIn, SignedIn, Use};
 
 /// An external token whose user has a live session.
 pub(super) struct Authenticated {
@@ -49,7 +57,19 @@ pub(super) struct Purpose<'a> {
     pub(super) ends_at: Option<UnixTime>,
 }
 
-impl Exchange {
+/// Signs users in, under one configuration.
+pub(super) struct Authenticator {
+    pub(super) verifier: Arc<TokenVerifier>,
+    pub(super) audiences: Arc<Audiences>,
+    pub(super) cache: Arc<TokenCache>,
+    pub(super) sessions: Arc<SessionDirectory>,
+    pub(super) rates: Arc<Rates>,
+    pub(super) sid_key: Arc<SidKey>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) version: ConfigVersion,
+}
+
+impl Authenticator {
     /// Verifies an external token, counts a sign-in by the API, finds or creates its user, opens or
     /// continues its session. All that the store has to write is one transaction, in which the nonce is
     /// used up as well.
@@ -61,17 +81,14 @@ impl Exchange {
         now: UnixTime,
         purpose: Purpose<'_>,
     ) -> Result<Authenticated, Rejection> {
-        let verified = match self.verify(unverified, now).await {
+        let verified = match self.verifier.verify(unverified, now).await {
             Ok(verified) => verified,
             Err(refusal) => {
                 let rejection = Rejection::from(&refusal);
                 if refusal.is_permanent() {
-                    self.shared.refused.remember(
-                        digest,
-                        rejection,
-                        Some(&refusal),
-                        (now, self.version),
-                    );
+                    let decided = (now, self.version);
+                    self.cache
+                        .refuse(digest, rejection, Some(&refusal), decided);
                 }
                 return Err(rejection);
             }
@@ -93,11 +110,11 @@ impl Exchange {
             recipient,
             ends_at,
         } = purpose;
-        if !self.may_open(&verified, recipient) {
-            return Err(Self::wrong_audience());
+        if !self.audiences.may_open(&verified, recipient) {
+            return Err(Audiences::refusal());
         }
         if durable == Durable::Session {
-            self.shared.rates.sign_in(&verified)?;
+            self.rates.sign_in(&verified)?;
         }
         let login = verified.login_claim().filter(|_| ends_at.is_none());
         let sid = self.sid_of_login(&verified, login, 0);
@@ -116,14 +133,17 @@ impl Exchange {
             uses: nonce
                 .map(Use::once)
                 .into_iter()
-                .chain(self.login_use(&verified))
+                .chain(one_time_use::by_login(
+                    &verified,
+                    &self.settings.step_up_scopes,
+                ))
                 .collect(),
             ..asked
         };
         let settings = verified.issuer().settings();
-        let index = backchannel::login_index(settings, verified.iss(), login);
+        let index = login_index::of(settings, verified.iss(), login);
         let reopen = |epoch| self.sid_of_login(&verified, login, epoch);
-        let (signed_in, lease) = self.sign_in(request, index, reopen).await?;
+        let (signed_in, lease) = self.sessions.sign_in(request, index, reopen).await?;
         self.check_key(&verified, &signed_in.session).await?;
         Ok(Authenticated {
             verified,
@@ -147,9 +167,10 @@ impl Exchange {
         }
         if verified.issuer().settings().revoke_on_key_removal && session.key() == Some(key.key()) {
             let ended = self
+                .sessions
                 .end_session(session.sid, RevocationReason::IssuerKeyRemoved)
                 .await;
-            ended.map_err(|error| self.store_failed(&error))?;
+            ended.map_err(|error| store_failed(&error))?;
         }
         Err(Rejection::new(Code::TokenInvalid, "key_removed"))
     }
@@ -162,7 +183,7 @@ impl Exchange {
     /// The same of the login with this name; `None`: of the one that is this very token.
     fn sid_of_login(&self, verified: &Verified, login: Option<&str>, epoch: u64) -> Uuid {
         let signed_part = verified.signed_part_digest();
-        self.shared.sid_key.sid(&Login {
+        self.sid_key.sid(&Login {
             iss: verified.iss(),
             sub: verified.subject(),
             mark: match login {
@@ -171,83 +192,6 @@ impl Exchange {
             },
             epoch,
         })
-    }
-
-    /// Asks the store for the user and the session. A revocation from now on ends the session's
-    /// handle. `index` is another name under which the session can be found.
-    /// `reopen` returns the session that the login has since its issuer was disabled by a change of
-    /// the store.
-    pub(super) async fn sign_in(
-        &self,
-        mut request: SignIn,
-        index: Option<Digest>,
-        reopen: impl Fn(u64) -> Uuid,
-    ) -> Result<(SignedIn, Lease), Rejection> {
-        for _ in 0..SIGN_IN_ATTEMPTS {
-            let pending = self.shared.registry.ask(request.sid);
-            let handle = &pending.lease.handle;
-            self.write_before_idle(request.sid, handle).await?;
-            if let Some(index) = index.filter(|_| !handle.is_known()) {
-                let until = request.now.plus(request.max_age).max(request.token_end);
-                let written = self
-                    .shared
-                    .store
-                    .put_session_alias(index, request.sid, until)
-                    .await;
-                written.map_err(|e| self.store_failed(&e))?;
-            }
-            let outcome = self.shared.store.sign_in(request.clone()).await;
-            let signed_in = match outcome.map_err(|e| self.store_failed(&e))? {
-                SignInOutcome::Live(signed_in) => signed_in,
-                SignInOutcome::Refused(SignInRefusal::IssuerWasDisabled(epoch)) => {
-                    request.sid = reopen(epoch);
-                    continue;
-                }
-                SignInOutcome::Refused(refusal) => return Err(refusal.into()),
-            };
-            // What is asked again has them.
-            request.uses.clear();
-            self.count_created(&request.issuer_name, &signed_in);
-            for sid in &signed_in.displaced {
-                self.shared.registry.end(*sid);
-                self.count_end("session", RevocationReason::Displaced);
-            }
-            if signed_in.user_changed {
-                // Here at once; other gateways hear of it by the store's changes.
-                self.shared.registry.revise_user(signed_in.user.id);
-                continue;
-            }
-            if let Some(lease) = self.shared.registry.answered(pending, &signed_in.session) {
-                return Ok((*signed_in, lease));
-            }
-        }
-        Err(Rejection::unavailable("sessions_ending", RETRY_STORE))
-    }
-
-    fn count_created(&self, issuer: &str, signed_in: &SignedIn) {
-        if signed_in.user_created {
-            self.shared
-                .metrics
-                .users_created
-                .with_label_values(&[issuer])
-                .inc();
-            info!(issuer, user = %signed_in.user.id, "user created");
-        }
-        if signed_in.session_created {
-            self.shared
-                .metrics
-                .sessions_created
-                .with_label_values(&[issuer])
-                .inc();
-        }
-        if signed_in.email_taken {
-            self.shared
-                .metrics
-                .emails_taken
-                .with_label_values(&[issuer])
-                .inc();
-            warn!(issuer, user = %signed_in.user.id, "verified email belongs to another user");
-        }
     }
 }
 

@@ -10,13 +10,14 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::Exchange;
+use super::login_index::index;
+use super::store_failure::store_failed;
 use crate::clock::UnixTime;
-use crate::issuer::IssuerSettings;
 use crate::jwt::{self, Logout, LogoutToken, Refusal};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{Digest, End, Once, RevocationReason, RevocationScope, StoreError};
+use crate::store::{End, Once, RevocationReason, RevocationScope, StoreError};
 
 impl Exchange {
     /// Ends the sessions that a logout token names. Each token counts once among all gateways.
@@ -27,16 +28,13 @@ impl Exchange {
     /// The token is refused or was used before, too many of that client were, or the store did not
     /// answer.
     pub async fn backchannel_logout(&self, token: &str, client: IpAddr) -> Result<(), Rejection> {
-        self.shared.rates.may_try(Some(client))?;
+        self.rates().may_try(Some(client))?;
         let now = UnixTime::now();
         let verified = self
+            .verifier
             .with_keys(token, |issuers| jwt::verify_logout(token, issuers, now))
             .await
-            .inspect_err(|refusal| {
-                self.shared
-                    .rates
-                    .count(Some(client), &Rejection::from(refusal))
-            })
+            .inspect_err(|refusal| self.rates().count(Some(client), &Rejection::from(refusal)))
             .map_err(|refusal| refused(&refusal))?;
         let LogoutToken {
             issuer,
@@ -46,12 +44,12 @@ impl Exchange {
             accepted_until,
         } = verified;
         let end = self.end_of(&iss, logout, now).await;
-        let end = end.map_err(|error| self.store_failed(&error))?;
+        let end = end.map_err(|error| store_failed(&error))?;
         // In one with the end: a token that was used up ends nothing that began after it, and one
         // whose end was not written down can come again.
         let once = Once::new(&format!("logout {iss}"), &jti, accepted_until);
-        let first = self.end_once(once, end).await;
-        if !first.map_err(|error| self.store_failed(&error))? {
+        let first = self.sessions().end_once(once, end).await;
+        if !first.map_err(|error| store_failed(&error))? {
             let replayed = Rejection::new(Code::InvalidRequest, "logout_token_replayed");
             return Err(replayed);
         }
@@ -79,8 +77,8 @@ impl Exchange {
             }
             Logout::Login(login) => {
                 let found = self
-                    .shared
-                    .store
+                    .sessions()
+                    .store()
                     .session_alias(index(iss, &login), now)
                     .await?;
                 let Some(session) = found else {
@@ -89,16 +87,18 @@ impl Exchange {
                 session.sid
             }
             Logout::Subject(subject) => {
-                let user = self.shared.store.user_by_identity(iss, &subject).await?;
+                let user = self
+                    .sessions()
+                    .store()
+                    .user_by_identity(iss, &subject)
+                    .await?;
                 let scope = user.map(|user| RevocationScope::UserAtIssuer(user.id, iss.to_owned()));
                 return Ok(scope.map(End::Sessions));
             }
         };
         Ok(Some(End::Session(sid, RevocationReason::BackchannelLogout)))
     }
-}
 
-impl Exchange {
     /// The session that a login of this user has, where it is another one since the issuer was
     /// switched off and on again.
     async fn latest_of(
@@ -109,34 +109,21 @@ impl Exchange {
         now: UnixTime,
     ) -> Result<Option<Uuid>, StoreError> {
         let Some(session) = self
-            .shared
-            .store
+            .sessions()
+            .store()
             .session_alias(index(iss, login), now)
             .await?
         else {
             return Ok(None);
         };
-        let user = self.shared.store.user_by_identity(iss, subject).await?;
+        let user = self
+            .sessions()
+            .store()
+            .user_by_identity(iss, subject)
+            .await?;
         let is_of_user = user.is_some_and(|user| user.id == session.user_id);
         Ok(is_of_user.then_some(session.sid))
     }
-}
-
-/// The name under which a login's session is found by the issuer's `sid`; `None` for issuers that
-/// send no logout tokens.
-pub(super) fn login_index(
-    settings: &IssuerSettings,
-    iss: &str,
-    login: Option<&str>,
-) -> Option<Digest> {
-    (!settings.logout_audience.is_empty())
-        .then_some(login)
-        .flatten()
-        .map(|login| index(iss, login))
-}
-
-fn index(iss: &str, login: &str) -> Digest {
-    Digest::of(&["login", iss, login])
 }
 
 /// The issuer gets 400 for any invalid token (section 2.8), and 503 if it can try again.

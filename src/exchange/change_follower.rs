@@ -3,33 +3,65 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use super::Exchange;
+use super::freshness::Freshness;
+use super::key_rotation::KeyRotation;
+use super::session_directory::SessionDirectory;
+use crate::metrics::Metrics;
 use crate::store::{ChangeKind, Position, StoreError};
 
-impl Exchange {
+/// Follows the store's feed. One per process.
+pub struct ChangeFollower {
+    sessions: Arc<SessionDirectory>,
+    signing_keys: Arc<KeyRotation>,
+    /// The store's changes up to this one happened before anything was held in memory.
+    from: Position,
+    freshness: Freshness,
+    setting_changes: watch::Sender<u64>,
+    /// How long sessions are trusted while the store cannot be followed, by the latest configuration.
+    max_staleness: ArcSwapOption<Duration>,
+    metrics: Arc<Metrics>,
+}
+
+impl ChangeFollower {
+    pub(super) fn new(
+        sessions: Arc<SessionDirectory>,
+        signing_keys: Arc<KeyRotation>,
+        max_staleness: Option<Duration>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            from: (*sessions.store().latest_change().borrow()).into(),
+            sessions,
+            signing_keys,
+            freshness: Freshness::new(),
+            setting_changes: watch::Sender::new(0),
+            max_staleness: ArcSwapOption::from_pointee(max_staleness),
+            metrics,
+        }
+    }
+
     /// Follows the store's changes until `stopped`: applies them within half a second, sooner
     /// when the store itself has word of one.
     pub async fn follow(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let stop = stopped.wait_for(|stop| *stop);
         tokio::pin!(stop);
-        let mut hint = self.shared.store.latest_change();
-        let mut seen = self.shared.changes_from;
+        let mut hint = self.sessions.store().latest_change();
+        let mut seen = self.from;
         let mut failing = false;
         let mut current_at = Instant::now();
-        self.shared
-            .freshness
-            .renew(current_at, self.max_staleness());
+        self.freshness.renew(current_at, self.max_staleness());
         loop {
             // What ends while the store is asked may not be in its answer.
             let asked_at = Instant::now();
             match self.catch_up_in_time(&mut seen).await {
                 Ok(()) => {
                     current_at = asked_at;
-                    self.shared.freshness.renew(asked_at, self.max_staleness());
+                    self.freshness.renew(asked_at, self.max_staleness());
                     if std::mem::take(&mut failing) {
                         info!("the store's changes are received again");
                     }
@@ -42,7 +74,7 @@ impl Exchange {
             }
             let lag = current_at.elapsed();
             let seconds = i64::try_from(lag.as_secs()).unwrap_or(i64::MAX);
-            self.shared.metrics.store_feed_lag.set(seconds);
+            self.metrics.store_feed_lag.set(seconds);
             if self.max_staleness().is_some_and(|most| lag >= most) {
                 self.start_over();
             }
@@ -65,7 +97,7 @@ impl Exchange {
 
     /// Told each time that a setting of the store has another value, at this gateway or another.
     pub fn setting_changes(&self) -> watch::Receiver<u64> {
-        self.shared.setting_changes.subscribe()
+        self.setting_changes.subscribe()
     }
 
     /// Within the time that sessions may be trusted without it: a store that hangs is as silent as
@@ -78,14 +110,18 @@ impl Exchange {
         caught_up.unwrap_or_else(|_| Err(StoreError::Unavailable("no response in time".to_owned())))
     }
 
-    /// By the configuration in force, whichever this exchange is of: there is one follower.
     fn max_staleness(&self) -> Option<Duration> {
-        self.shared.max_staleness.load().as_deref().copied()
+        self.max_staleness.load().as_deref().copied()
+    }
+
+    /// Takes over the bound of the configuration that comes into force.
+    pub(super) fn set_max_staleness(&self, most: Option<Duration>) {
+        self.max_staleness.store(most.map(Arc::new));
     }
 
     /// Ends what is held when nothing was heard of the store for too long.
     pub(super) fn check_freshness(&self) {
-        if self.shared.freshness.is_over() {
+        if self.freshness.is_over() {
             self.start_over();
         }
     }
@@ -93,12 +129,12 @@ impl Exchange {
     fn start_over(&self) {
         let now = Instant::now();
         self.invalidate_all();
-        self.shared.freshness.start_over(now);
+        self.freshness.start_over(now);
     }
 
     /// Ends every session here, and here alone: the next request of each asks the store again.
     pub(super) fn invalidate_all(&self) {
-        let sessions = self.shared.registry.end_all();
+        let sessions = self.sessions.end_all_here();
         if sessions > 0 {
             warn!(
                 sessions,
@@ -109,12 +145,12 @@ impl Exchange {
 
     pub(super) async fn catch_up(&self, seen: &mut Position) -> Result<(), StoreError> {
         loop {
-            let batch = self.shared.store.changes_since(*seen, BATCH).await?;
+            let batch = self.sessions.store().changes_since(*seen, BATCH).await?;
             if batch.set_back || batch.lost {
                 if batch.set_back {
                     // Numbers mean something else now: none of what is held can be compared with
                     // an end, so that each session has to be asked for.
-                    let sessions = self.shared.registry.end_all();
+                    let sessions = self.sessions.end_all_here();
                     warn!(
                         sessions,
                         "the store was set back, to a copy or another server; all sessions are \
@@ -122,10 +158,10 @@ impl Exchange {
                     );
                 } else {
                     warn!("changes of the store were missed; all sessions are looked up again");
-                    self.look_up_again().await?;
+                    self.sessions.look_up_again().await?;
                 }
-                self.maintain_keys().await;
-                self.shared.setting_changes.send_modify(|count| *count += 1);
+                self.signing_keys.maintain().await;
+                self.setting_changes.send_modify(|count| *count += 1);
                 *seen = batch.latest;
                 continue;
             }
@@ -137,12 +173,12 @@ impl Exchange {
                 .iter()
                 .any(|change| change.kind == ChangeKind::SigningKeysChanged)
             {
-                self.maintain_keys().await;
+                self.signing_keys.maintain().await;
             }
             for change in &batch.changes {
-                self.apply(change);
+                self.sessions.apply(change);
                 if matches!(change.kind, ChangeKind::SettingChanged(_)) {
-                    self.shared.setting_changes.send_modify(|count| *count += 1);
+                    self.setting_changes.send_modify(|count| *count += 1);
                 }
             }
             *seen = last.into();

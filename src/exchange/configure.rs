@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Exchange, Settings};
-use crate::jwt::Issuers;
+use crate::jwt::{Issuer, Issuers};
 
 impl Exchange {
     /// The exchange of the next configuration. Nothing is in force before [`Self::supersede`].
@@ -14,36 +14,31 @@ impl Exchange {
                 issuer.enters(version.number);
             }
         }
-        Self {
-            shared: Arc::clone(&self.shared),
-            issuers,
-            settings: Arc::new(settings),
-            version,
-        }
+        Self::under(self.shared.clone(), issuers, settings, version)
     }
 
     /// Takes over from the exchange of the configuration before, right before requests get this one.
     /// Those that have the other keep it: under this one, and later, what its issuers vouched for is
     /// void, unless they are in both.
     pub fn supersede(&self, earlier: &Self) {
-        for issuer in earlier.issuers.iter() {
+        for issuer in earlier.issuers().iter() {
             if !self.has(issuer) {
                 issuer.leaves(self.version.number);
             }
         }
-        let most = self.settings.max_staleness.map(Arc::new);
-        self.shared.max_staleness.store(most);
+        self.changes()
+            .set_max_staleness(self.settings.max_staleness);
     }
 
     /// Forgets what no request can use any more, once none gets the configuration before.
     pub fn forget_superseded(&self, earlier: &Self) {
         if self.version.era != earlier.version.era {
-            self.shared.sessions.forget_all();
+            self.shared.cache.forget_sessions();
         }
-        self.shared.refused.forget_all();
+        self.shared.cache.forget_refusals();
     }
 
-    fn has(&self, issuer: &Arc<crate::jwt::Issuer>) -> bool {
-        self.issuers.iter().any(|own| Arc::ptr_eq(own, issuer))
+    fn has(&self, issuer: &Arc<Issuer>) -> bool {
+        self.issuers().iter().any(|own| Arc::ptr_eq(own, issuer))
     }
 }

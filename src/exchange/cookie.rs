@@ -9,12 +9,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::digest::TokenDigest;
+use super::mint::mint_failed;
 use super::{Exchange, Session};
 use crate::clock::UnixTime;
 use crate::credential::{Credential, Source};
+use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookieValue};
-use crate::store::StoreError;
 
 impl Exchange {
     /// The value to set for a browser that came by an issuer's cookie and sent `own` as the
@@ -40,21 +41,11 @@ impl Exchange {
         if let Some(value) = session.cookie() {
             return Some(value);
         }
-        let value = self.new_cookie(session.sid(), session.expires_at()).await?;
+        let value = self
+            .sessions()
+            .new_cookie(session.sid(), session.expires_at())
+            .await?;
         Some(session.keep_cookie(value))
-    }
-
-    /// A new session cookie for a session that is not bound to a device and ends at `until`. `None`: the
-    /// store cannot keep one now.
-    pub async fn new_cookie(&self, sid: Uuid, until: UnixTime) -> Option<CookieValue> {
-        let value = CookieValue::generate()?;
-        let store = &self.shared.store;
-        let kept = store.put_session_alias(value.digest(), sid, until).await;
-        kept.inspect_err(|error: &StoreError| {
-            self.store_failed(error);
-        })
-        .ok()?;
-        Some(value)
     }
 
     /// Whether a presented value is to be looked up as a session cookie.
@@ -75,14 +66,9 @@ impl Exchange {
         if bound_until.is_some_and(|until| until <= now) {
             return Err(Rejection::new(Code::LoginRequired, "device_cookie_expired"));
         }
-        let found = self
-            .shared
-            .store
-            .session_alias(cookie::digest(value), now)
-            .await;
-        let found = found.map_err(|error| self.store_failed(&error))?;
-        let live = match found {
-            Some(session) => self.live_session(session.sid, now).await,
+        let sessions = self.sessions();
+        let live = match sessions.named_by_cookie(value, now).await? {
+            Some(session) => sessions.live_session(session.sid, now).await,
             None => Err(Rejection::new(
                 Code::LoginRequired,
                 "session_cookie_unknown",
@@ -91,9 +77,8 @@ impl Exchange {
         let (record, lease) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin.
             if rejection.code == Code::LoginRequired {
-                self.shared
-                    .refused
-                    .remember(digest, *rejection, None, (now, self.version));
+                let decided = (now, self.version);
+                self.shared.cache.refuse(digest, *rejection, None, decided);
             }
         })?;
         // A cookie of before the binding counts for as long as one of after it would.
@@ -102,16 +87,45 @@ impl Exchange {
             let replaced = "device_cookie_replaced";
             return Err(Rejection::new(Code::LoginRequired, replaced));
         }
-        let user = self.user_of(&record).await?;
+        let user = sessions.user_of(&record).await?;
         let token = self
-            .shared
-            .minter
+            .minter()
             .mint(&user, &record, now, record.expires_at)
-            .map_err(super::mint_failed)?;
+            .map_err(mint_failed)?;
         let session = self.on_our_word(&user, &record, token, lease)?;
         Ok(Arc::new(match ends_at {
             Some(end) => session.ending_at(end),
             None => session,
         }))
+    }
+
+    /// Whether an external token of a bound session came with a cookie of that session.
+    ///
+    /// # Errors
+    ///
+    /// It did not, or the store did not answer.
+    pub(super) async fn check_cookie_of(
+        &self,
+        sid: Uuid,
+        credential: &Credential<'_>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        let missing = || Rejection::new(Code::LoginRequired, "device_cookie_missing");
+        let value = credential.session_cookie.clone().ok_or_else(missing)?;
+        let cookie = Credential::of_session_cookie(value);
+        if !self.is_cookie(&cookie) {
+            return Err(missing());
+        }
+        let digest = TokenDigest::of_cookie(cookie.token.expose());
+        let held = match self.shared.cache.session(&digest, now, self.version) {
+            Some(held) => Ok(held),
+            // In a box, so that requests without a bound session do not hold room for it.
+            None => Box::pin(self.on_miss(&cookie, digest, Client::default(), now)).await,
+        };
+        match held {
+            Ok(held) if held.sid() == sid => Ok(()),
+            Err(rejection) if rejection.code == Code::Unavailable => Err(rejection),
+            _ => Err(missing()),
+        }
     }
 }

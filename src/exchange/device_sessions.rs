@@ -5,17 +5,21 @@
 //! as long as that first cookie, and an external token of the login only with a cookie that counts.
 //! A proof that fails takes nothing away from whoever has the key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
 use uuid::Uuid;
 
-use super::digest::TokenDigest;
-use super::{Exchange, Session};
+use super::one_time_use::OneTimeUse;
+use super::session::Session;
+use super::session_directory::SessionDirectory;
+use super::settings::Settings;
+use super::store_failure::store_failed;
+use super::verifier::TokenVerifier;
 use crate::clock::UnixTime;
-use crate::credential::Credential;
-use crate::device_bound::{Proof, ProofError, Purpose};
-use crate::identity::Client;
+use crate::device_bound::{Challenges, Proof, ProofError, Purpose};
+use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::CookieValue;
 use crate::store::{DeviceBinding, SessionRecord};
@@ -53,14 +57,24 @@ impl RefreshRefusal {
     }
 }
 
-impl Exchange {
+/// Binds sessions to devices and renews the cookies of bound ones, under one configuration.
+pub struct DeviceSessions {
+    pub(super) challenges: Arc<Challenges>,
+    pub(super) verifier: Arc<TokenVerifier>,
+    pub(super) sessions: Arc<SessionDirectory>,
+    pub(super) one_time_use: Arc<OneTimeUse>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl DeviceSessions {
     /// Whether sessions are bound to devices.
-    pub fn binds_devices(&self) -> bool {
+    pub fn is_on(&self) -> bool {
         self.settings.device_bound.is_on()
     }
 
     /// Whether a session is bound to a device.
-    pub fn is_device_bound(&self, record: &SessionRecord) -> bool {
+    pub fn is_bound(&self, record: &SessionRecord) -> bool {
         self.settings.alone_until(record).is_some()
     }
 
@@ -69,8 +83,8 @@ impl Exchange {
     /// # Errors
     ///
     /// There is no randomness.
-    pub fn device_challenge(&self, purpose: Purpose, sid: Uuid) -> Result<String, Rejection> {
-        let challenge = self.shared.challenges.issue(purpose, sid, UnixTime::now());
+    pub fn challenge(&self, purpose: Purpose, sid: Uuid) -> Result<String, Rejection> {
+        let challenge = self.challenges.issue(purpose, sid, UnixTime::now());
         challenge.map_err(|_| Rejection::new(Code::Internal, "random_failed"))
     }
 
@@ -86,7 +100,7 @@ impl Exchange {
     ///
     /// The challenge is not for this, the key did not sign, the session is bound already or over, or
     /// the store did not answer.
-    pub async fn register_device(
+    pub async fn register(
         &self,
         proof: &Proof,
         session: &Session,
@@ -102,45 +116,11 @@ impl Exchange {
     /// # Errors
     ///
     /// Why not.
-    pub async fn refresh_device(
-        &self,
-        proof: &Proof,
-        sid: Uuid,
-    ) -> Result<BoundCookie, RefreshRefusal> {
+    pub async fn refresh(&self, proof: &Proof, sid: Uuid) -> Result<BoundCookie, RefreshRefusal> {
         let outcome = self.try_refresh(proof, sid).await;
         let refused = outcome.as_ref().err().map(RefreshRefusal::reason);
         self.count_proof(refused.unwrap_or("refreshed"));
         outcome
-    }
-
-    /// Whether an external token of a bound session came with a cookie of that session.
-    ///
-    /// # Errors
-    ///
-    /// It did not, or the store did not answer.
-    pub(super) async fn check_cookie_of(
-        &self,
-        sid: Uuid,
-        credential: &Credential<'_>,
-        now: UnixTime,
-    ) -> Result<(), Rejection> {
-        let missing = || Rejection::new(Code::LoginRequired, "device_cookie_missing");
-        let value = credential.session_cookie.clone().ok_or_else(missing)?;
-        let cookie = Credential::of_session_cookie(value);
-        if !self.is_cookie(&cookie) {
-            return Err(missing());
-        }
-        let digest = TokenDigest::of_cookie(cookie.token.expose());
-        let held = match self.shared.sessions.get(&digest, now, self.version) {
-            Some(held) => Ok(held),
-            // In a box, so that requests without a bound session do not hold room for it.
-            None => Box::pin(self.on_miss(&cookie, digest, Client::default(), now)).await,
-        };
-        match held {
-            Ok(held) if held.sid() == sid => Ok(()),
-            Err(rejection) if rejection.code == Code::Unavailable => Err(rejection),
-            _ => Err(missing()),
-        }
     }
 
     async fn try_register(
@@ -158,12 +138,16 @@ impl Exchange {
         let cookie = self.bound_cookie(session.sid(), session.expires_at(), now);
         let cookie = cookie.await?;
         let device = DeviceBinding { key, bound_at: now };
-        let bound = self.shared.store.bind_session(session.sid(), device).await;
-        if !bound.map_err(|error| self.store_failed(&error))? {
+        let bound = self
+            .sessions
+            .store()
+            .bind_session(session.sid(), device)
+            .await;
+        if !bound.map_err(|error| store_failed(&error))? {
             return Err(Rejection::new(Code::Forbidden, "device_bound_already"));
         }
         // Here at once; other gateways hear of it by the store's changes.
-        self.shared.registry.revise_user(session.user());
+        self.sessions.revise_user(session.user());
         info!(sid = %session.sid(), key = thumbprint, "session bound to a device");
         Ok(cookie)
     }
@@ -172,17 +156,21 @@ impl Exchange {
         let now = UnixTime::now();
         let end = self.challenge_end(proof, Purpose::Refresh, sid);
         let end = end.ok_or(RefreshRefusal::Challenge("device_challenge_invalid"))?;
-        let (record, _) = self.live_session(sid, now).await?;
+        let (record, _) = self.sessions.live_session(sid, now).await?;
         self.check_device(proof, &record)?;
         // What refuses every request of the session ends it for the browser, too.
         let over = |rejection: Rejection| match rejection.code {
             Code::Forbidden => Rejection::new(Code::LoginRequired, rejection.reason),
             _ => rejection,
         };
-        self.user_of(&record).await.map_err(over)?;
-        self.issuer_in_force(&record.iss)?;
+        self.sessions.user_of(&record).await.map_err(over)?;
+        self.verifier.issuer_in_force(&record.iss)?;
         let scope = "device challenge";
-        if !self.use_once(scope, proof.challenge(), end).await? {
+        if !self
+            .one_time_use
+            .use_once(scope, proof.challenge(), end)
+            .await?
+        {
             return Err(RefreshRefusal::Challenge("device_challenge_spent"));
         }
         Ok(self.bound_cookie(sid, record.expires_at, now).await?)
@@ -203,23 +191,17 @@ impl Exchange {
     ) -> Result<BoundCookie, Rejection> {
         let until = now.plus(self.settings.device_bound_ttl).min(session_end);
         let counts_until = until.plus(ON_ITS_WAY);
-        let value = CookieValue::generate_bound(counts_until)
-            .ok_or_else(|| Rejection::new(Code::Internal, "random_failed"))?;
-        let store = &self.shared.store;
-        let kept = store
-            .put_session_alias(value.digest(), sid, counts_until)
-            .await;
-        kept.map_err(|error| self.store_failed(&error))?;
+        let value = self.sessions.new_bound_cookie(sid, counts_until).await?;
         Ok(BoundCookie { value, until })
     }
 
     fn challenge_end(&self, proof: &Proof, purpose: Purpose, sid: Uuid) -> Option<UnixTime> {
-        let challenges = &self.shared.challenges;
+        let challenges = &self.challenges;
         challenges.end_of(proof.challenge(), purpose, sid, UnixTime::now())
     }
 
     fn count_proof(&self, result: &'static str) {
-        let proofs = &self.shared.metrics.device_proofs;
+        let proofs = &self.metrics.device_proofs;
         proofs.with_label_values(&[result]).inc();
     }
 }

@@ -108,6 +108,7 @@ async fn a_look_at_a_token_sees_a_block_and_an_end_and_nothing_else() {
     let session = gateway.present(&other).await.unwrap();
     let ended = gateway
         .here
+        .sessions()
         .end_session(session.sid(), RevocationReason::Logout);
     assert!(ended.await.unwrap().is_some());
     assert_eq!(look(&other).await, Some((None, Some("session_ended"))));
@@ -117,12 +118,13 @@ async fn a_look_at_a_token_sees_a_block_and_an_end_and_nothing_else() {
 async fn the_session_of_an_account_that_is_over_is_none() {
     let gateway = TestExchange::new();
     let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
-    let account = gateway.here.account(&session).await.unwrap();
+    let account = gateway.here.sessions().account(&session).await.unwrap();
     assert_eq!(account.session.sid, session.sid());
     let ended = gateway
         .here
+        .sessions()
         .end_session(session.sid(), RevocationReason::Logout);
     assert!(ended.await.unwrap().is_some());
-    let over = gateway.here.account(&session).await.unwrap_err();
+    let over = gateway.here.sessions().account(&session).await.unwrap_err();
     assert_eq!(over.reason, "session_ended");
 }

@@ -45,7 +45,7 @@ async fn a_sign_in_does_not_outrun_an_end_of_many() {
         let outcome = held_after_the_answer(&gateway, &token, async || {
             if ends {
                 let scope = RevocationScope::Issuer(ISS.to_owned());
-                gateway.here.end_sessions(scope).await.unwrap();
+                gateway.here.sessions().end_sessions(scope).await.unwrap();
             }
         })
         .await;
@@ -68,6 +68,7 @@ async fn a_sign_in_does_not_outrun_the_end_of_its_session() {
             if ends {
                 let ended = gateway
                     .here
+                    .sessions()
                     .end_session(sid, RevocationReason::Logout)
                     .await;
                 assert!(ended.unwrap().is_some());
@@ -101,6 +102,7 @@ async fn a_follower_takes_no_session_that_has_ended() {
         if ends {
             let ended = gateway
                 .here
+                .sessions()
                 .end_session(session.sid(), RevocationReason::Logout)
                 .await;
             assert!(ended.unwrap().is_some());
@@ -156,6 +158,7 @@ async fn a_gateway_that_was_away_for_too_long_looks_its_sessions_up() {
         let other = gateway.present_at(&gateway.there, &lasting).await.unwrap();
         let first = gateway
             .here
+            .sessions()
             .end_session(over.sid(), RevocationReason::Logout)
             .await;
         assert!(first.unwrap().is_some());
@@ -164,7 +167,7 @@ async fn a_gateway_that_was_away_for_too_long_looks_its_sessions_up() {
         }
         assert!(over.handle().is_valid(), "nobody follows yet");
         let mut seen = 0.into();
-        gateway.there.catch_up(&mut seen).await.unwrap();
+        gateway.there.changes().catch_up(&mut seen).await.unwrap();
         assert!(!over.handle().is_valid());
         assert!(other.handle().is_valid());
         assert!(is_up_to_date(&gateway, seen).await);
@@ -180,17 +183,18 @@ async fn a_store_that_was_set_back_is_asked_for_everything_again() {
         let there = gateway.present_at(&gateway.there, &token).await.unwrap();
         gateway
             .here
+            .sessions()
             .end_session(uuid::Uuid::now_v7(), RevocationReason::Logout)
             .await
             .unwrap();
         let mut seen = 0.into();
-        gateway.there.catch_up(&mut seen).await.unwrap();
+        gateway.there.changes().catch_up(&mut seen).await.unwrap();
         assert!(there.handle().is_valid());
         if set_back {
             // Another change has the number that was read.
             seen.mark = seen.mark.map(|mark| mark ^ 1);
         }
-        gateway.there.catch_up(&mut seen).await.unwrap();
+        gateway.there.changes().catch_up(&mut seen).await.unwrap();
         assert_eq!(there.handle().is_valid(), !set_back);
         let goes_on = is_up_to_date(&gateway, seen).await;
         assert!(goes_on, "from where the store is");
@@ -208,7 +212,7 @@ async fn an_account_of_a_user_who_was_just_blocked_is_refused() {
         let mut held = gateway.gates.hold("session", When::After);
         let asked = {
             let gateway = Arc::clone(&gateway);
-            tokio::spawn(async move { gateway.here.account(&session).await })
+            tokio::spawn(async move { gateway.here.sessions().account(&session).await })
         };
         held.reached().await;
         if blocks {

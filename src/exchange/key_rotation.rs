@@ -1,26 +1,49 @@
 //! The gateway's own keys as they change.
 
+use std::sync::Arc;
+
 use tracing::warn;
 
-use super::Exchange;
+use super::session_directory::SessionDirectory;
 use crate::clock::UnixTime;
+use crate::metrics::Metrics;
+use crate::session::SigningKeys;
 use crate::session::keys::{KeyStatus, KeysError};
 use crate::store::{KeyState, RevocationScope, SigningKeyRecord};
 
-impl Exchange {
+/// Rotates and revokes the keys that sign session tokens.
+pub struct KeyRotation {
+    keys: Arc<SigningKeys>,
+    sessions: Arc<SessionDirectory>,
+    metrics: Arc<Metrics>,
+}
+
+impl KeyRotation {
+    pub(super) fn new(
+        keys: Arc<SigningKeys>,
+        sessions: Arc<SessionDirectory>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            keys,
+            sessions,
+            metrics,
+        }
+    }
+
     /// Does what the schedule asks for and takes over what other gateways did. What fails is
     /// tried again by the next call; until then the keys stay as they are.
-    pub async fn maintain_keys(&self) {
-        if let Err(error) = self.shared.minter.keys.tend(&*self.shared.store).await {
+    pub async fn maintain(&self) {
+        if let Err(error) = self.keys.tend(&**self.sessions.store()).await {
             warn!(%error, "the signing keys could not be rotated");
         }
     }
 
     /// Measures how old they are.
-    pub(super) fn measure_keys(&self) {
-        let keys = &self.shared.minter.keys;
+    pub(super) fn measure(&self) {
+        let keys = &self.keys;
         let (keyring, now) = (keys.keyring(), UnixTime::now());
-        let ages = &self.shared.metrics.signing_key_age;
+        let ages = &self.metrics.signing_key_age;
         ages.reset();
         for state in [KeyState::Next, KeyState::Current, KeyState::Retired] {
             // A current key that does not sign is one of a former algorithm.
@@ -39,7 +62,7 @@ impl Exchange {
         let rotation = keys.schedule().rotate_every.filter(|_| !keys.are_files());
         if let Some(rotation) = rotation {
             let seconds = i64::try_from(rotation.as_secs()).unwrap_or(i64::MAX);
-            let gauge = &self.shared.metrics.signing_key_rotation;
+            let gauge = &self.metrics.signing_key_rotation;
             gauge.with_label_values::<&str>(&[]).set(seconds);
         }
     }
@@ -49,8 +72,8 @@ impl Exchange {
     /// # Errors
     ///
     /// The store did not answer, or a file of theirs cannot be read.
-    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRecord>, KeysError> {
-        self.shared.minter.keys.records(&*self.shared.store).await
+    pub async fn records(&self) -> Result<Vec<SigningKeyRecord>, KeysError> {
+        self.keys.records(&**self.sessions.store()).await
     }
 
     /// Lets the next signing key sign once it has been published for long enough, or `at_once`,
@@ -59,12 +82,8 @@ impl Exchange {
     /// # Errors
     ///
     /// The store did not answer, or a key cannot be used.
-    pub async fn rotate_signing_keys(&self, at_once: bool) -> Result<(), KeysError> {
-        self.shared
-            .minter
-            .keys
-            .rotate(&*self.shared.store, at_once)
-            .await
+    pub async fn rotate(&self, at_once: bool) -> Result<(), KeysError> {
+        self.keys.rotate(&**self.sessions.store(), at_once).await
     }
 
     /// Ends every session that may have a token signed with a leaked key, and deletes the key. If
@@ -72,23 +91,24 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// As [`Self::rotate_signing_keys`]; `Conflict` of the store: there is no such key.
-    pub async fn revoke_signing_key(&self, kid: &str) -> Result<(), KeysError> {
-        let keys = &self.shared.minter.keys;
+    /// As [`Self::rotate`]; `Conflict` of the store: there is no such key.
+    pub async fn revoke(&self, kid: &str) -> Result<(), KeysError> {
+        let keys = &self.keys;
         if keys.are_files() {
             // Nothing is ended before it is known that the key goes.
             return Err(KeysError::InFiles);
         }
-        keys.tend(&*self.shared.store).await?;
+        keys.tend(&**self.sessions.store()).await?;
         let signs = keys
             .keyring()
             .keys()
             .any(|key| key.kid == kid && key.state == KeyState::Current);
         if signs {
-            keys.rotate(&*self.shared.store, true).await?;
+            keys.rotate(&**self.sessions.store(), true).await?;
         }
-        self.end_sessions(RevocationScope::SigningKey(kid.to_owned()))
+        self.sessions
+            .end_sessions(RevocationScope::SigningKey(kid.to_owned()))
             .await?;
-        keys.forget(&*self.shared.store, kid).await
+        keys.forget(&**self.sessions.store(), kid).await
     }
 }

@@ -1,24 +1,21 @@
-//! What step-up needs of an exchange.
+//! What counts once: assertions, nonces, challenges, elevated tokens.
 
-use super::Exchange;
+use std::sync::Arc;
+
+use super::store_failure::store_failed;
 use crate::clock::UnixTime;
-use crate::jwt::{self, Verified};
+use crate::jwt::Verified;
 use crate::rejection::{Code, Rejection};
-use crate::store::{Digest, Once, Use, Used};
+use crate::store::{Digest, Once, Store, Use, Used};
 
-impl Exchange {
-    /// Verifies an assertion for a session that was opened by a token with this `iss`.
-    ///
-    /// # Errors
-    ///
-    /// As for a login token, but that `iss` and audience may be left out.
-    pub async fn verify_assertion(&self, token: &str, iss: &str) -> Result<Verified, Rejection> {
-        let now = UnixTime::now();
-        self.with_keys(token, |issuers| {
-            jwt::verify_assertion(token, issuers, now, iss)
-        })
-        .await
-        .map_err(|refusal| Rejection::from(&refusal))
+/// Uses things up, for all gateways of the store.
+pub struct OneTimeUse {
+    store: Arc<dyn Store>,
+}
+
+impl OneTimeUse {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
     }
 
     /// Uses an assertion up, which is then no login any more.
@@ -31,32 +28,13 @@ impl Exchange {
             repeats: false,
             ..use_as(verified, jti, ASSERTION, LOGIN)
         };
-        let used = self.shared.store.use_up(usage).await;
+        let used = self.store.use_up(usage).await;
         let refused = |reason| Err(Rejection::new(Code::TokenInvalid, reason));
-        match used.map_err(|error| self.store_failed(&error))? {
+        match used.map_err(|error| store_failed(&error))? {
             Used::Now => Ok(()),
             Used::Before => refused("assertion_replayed"),
             Used::Otherwise => refused("assertion_signed_in"),
         }
-    }
-
-    /// What a token that could be an assertion uses up by signing in, so that it is none any more.
-    pub(super) fn login_use(&self, verified: &Verified) -> Option<Use> {
-        let scope = verified.claims().text("scope").unwrap_or_default();
-        let is_guarded = |scope: &str| {
-            self.settings
-                .step_up_scopes
-                .iter()
-                .any(|known| known == scope)
-        };
-        let mut scopes = scope.split_ascii_whitespace().peekable();
-        let could_be_assertion = scopes.peek().is_some() && scopes.all(is_guarded);
-        let jti = verified.token_id().filter(|_| could_be_assertion)?;
-        Some(Use {
-            // A token signs in as often as its user comes.
-            repeats: true,
-            ..use_as(verified, jti, LOGIN, ASSERTION)
-        })
     }
 
     /// Uses up `id` within `scope`; false when it was used before, at any gateway.
@@ -71,9 +49,24 @@ impl Exchange {
         until: UnixTime,
     ) -> Result<bool, Rejection> {
         let usage = Use::once(Once::new(scope, id, until));
-        let used = self.shared.store.use_up(usage).await;
-        Ok(used.map_err(|error| self.store_failed(&error))? == Used::Now)
+        let used = self.store.use_up(usage).await;
+        Ok(used.map_err(|error| store_failed(&error))? == Used::Now)
     }
+}
+
+/// What a token that could be an assertion uses up by signing in, so that it is none any more:
+/// `guarded` are the scopes that assertions ask for.
+pub(super) fn by_login(verified: &Verified, guarded: &[String]) -> Option<Use> {
+    let scope = verified.claims().text("scope").unwrap_or_default();
+    let is_guarded = |scope: &str| guarded.iter().any(|known| known == scope);
+    let mut scopes = scope.split_ascii_whitespace().peekable();
+    let could_be_assertion = scopes.peek().is_some() && scopes.all(is_guarded);
+    let jti = verified.token_id().filter(|_| could_be_assertion)?;
+    Some(Use {
+        // A token signs in as often as its user comes.
+        repeats: true,
+        ..use_as(verified, jti, LOGIN, ASSERTION)
+    })
 }
 
 /// The use of a token for one purpose, which excludes the other one.

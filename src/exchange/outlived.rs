@@ -6,7 +6,6 @@ use super::{Exchange, Recipient, Session};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
-use crate::jwt::Unverified;
 
 impl Exchange {
     /// The session of the gateway's own cookie, for a browser whose issuer's cookie has expired in front
@@ -19,17 +18,17 @@ impl Exchange {
         recipient: Recipient<'_>,
     ) -> Option<Arc<Session>> {
         let token = expired.token.expose();
-        let unverified = Unverified::parse(token, self.issuers.max_token_size()).ok()?;
-        let issuer = self.issuers.get(&unverified.issuer()?)?;
+        let unverified = self.verifier.parse(token).ok()?;
+        let issuer = self.issuers().get(&unverified.issuer()?)?;
         if !issuer.settings().session_outlives_token || !expired.admits(issuer.name()) {
             return None;
         }
         // As of its last second: everything but its age is verified.
         let last = UnixTime(unverified.expires_at()?.0.saturating_sub(1));
-        let verified = unverified.verify(&self.issuers, last).ok()?;
+        let verified = unverified.verify(self.issuers(), last).ok()?;
         let session = Box::pin(self.session_of(own, recipient, Client::default))
             .await
             .ok()?;
-        (session.sid() == self.sid_of(&verified, 0)).then_some(session)
+        (session.sid() == self.authenticator.sid_of(&verified, 0)).then_some(session)
     }
 }

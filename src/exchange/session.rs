@@ -15,9 +15,14 @@ use crate::clock::{ShortTime, UnixTime};
 use crate::jwks::KeyValidity;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
-use crate::session::cookie::CookieValue;
 use crate::session::{Scopes, SessionToken, TokenKeyValidity};
 use crate::store::{SessionRecord, User};
+
+mod facts;
+mod kept;
+
+use facts::Facts;
+use kept::More;
 
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
 #[derive(Debug)]
@@ -42,60 +47,6 @@ pub struct Session {
     /// Boxed because few configurations ask for any.
     facts: Option<Box<Facts>>,
     more: ArcSwapOption<More>,
-}
-
-/// What routes need of a session in addition to its token, for header fields and rules.
-#[derive(Debug, Default)]
-struct Facts {
-    email: Option<Box<str>>,
-    /// The name of the issuer that opened the session.
-    issuer: Option<Box<str>>,
-    claims: KnownClaims,
-    /// The audience that the token is for, when that is not the gateway.
-    fence: Option<Box<str>>,
-    /// The resources that an external token is for.
-    addressees: Addressees,
-    /// Of a device-bound session: until when an external token counts without the cookie.
-    alone_until: Option<UnixTime>,
-}
-
-impl Facts {
-    fn new(user: &User, record: &SessionRecord, settings: &Settings) -> Self {
-        let email = user.email(&record.iss).filter(|_| settings.keep_email);
-        let issuer = Some(record.issuer.as_str()).filter(|_| settings.keep_issuer);
-        Self {
-            email: email.map(Box::from),
-            issuer: issuer.map(Box::from),
-            claims: settings.policy.claims.select(record.known_claims()),
-            fence: None,
-            addressees: Addressees::default(),
-            alone_until: settings.alone_until(record),
-        }
-    }
-
-    fn memory(&self) -> usize {
-        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        let resources = size_of_val(&*self.addressees.resources);
-        let texts = text(&self.email) + text(&self.issuer);
-        size_of::<Self>() + texts + resources + self.claims.memory()
-    }
-}
-
-/// What was created for a session after it was opened. Few sessions have any of it.
-#[derive(Clone, Debug, Default)]
-struct More {
-    /// The session cookie.
-    cookie: Option<CookieValue>,
-    /// Its token for audiences of routes, as far as it was asked for.
-    addressed: Vec<Addressed>,
-}
-
-/// The session token for one audience.
-#[derive(Clone, Debug)]
-struct Addressed {
-    audience: Arc<str>,
-    forwarded: HeaderValue,
-    key_validity: TokenKeyValidity,
 }
 
 /// On whose word the session was granted.
@@ -264,42 +215,6 @@ impl Session {
         &self.forwarded
     }
 
-    /// The token for this audience, if there is one and it can still be verified.
-    pub(super) fn forwarded_to(&self, audience: &str) -> Option<HeaderValue> {
-        let more = self.more.load();
-        let mut addressed = more.iter().flat_map(|more| &more.addressed);
-        let found = addressed.find(|one| &*one.audience == audience)?;
-        found
-            .key_validity
-            .is_valid()
-            .then(|| found.forwarded.clone())
-    }
-
-    /// Keeps the session's token for this audience; the value of the header field that carries it.
-    pub(super) fn keep_for(&self, audience: &Arc<str>, token: SessionToken) -> Option<HeaderValue> {
-        let scheme = self.scheme().to_owned();
-        let kept = Addressed {
-            audience: Arc::clone(audience),
-            forwarded: field(&scheme, &token.text)?,
-            key_validity: token.key_validity,
-        };
-        self.keep(|more| {
-            more.addressed.retain(|one| one.audience != *audience);
-            more.addressed.push(kept.clone());
-        });
-        Some(kept.forwarded)
-    }
-
-    /// Changes what was created for the session; the function can run more than once if others
-    /// change it at the same time.
-    fn keep(&self, change: impl Fn(&mut More)) {
-        self.more.rcu(|more| {
-            let mut more = more.as_deref().cloned().unwrap_or_default();
-            change(&mut more);
-            Some(Arc::new(more))
-        });
-    }
-
     /// The session token itself.
     pub(super) fn token(&self) -> &str {
         self.parts().1
@@ -364,19 +279,6 @@ impl Session {
     pub fn claims(&self) -> &KnownClaims {
         static NONE: LazyLock<KnownClaims> = LazyLock::new(KnownClaims::default);
         self.facts.as_ref().map_or(&NONE, |facts| &facts.claims)
-    }
-
-    /// The session cookie that was created for it.
-    pub(super) fn cookie(&self) -> Option<CookieValue> {
-        self.more.load().as_ref()?.cookie.clone()
-    }
-
-    /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
-    pub(super) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
-        self.keep(|more| {
-            more.cookie.get_or_insert_with(|| value.clone());
-        });
-        self.cookie().unwrap_or(value)
     }
 
     /// Its handle, for streams that must not outlive it.

@@ -4,7 +4,6 @@ use super::Exchange;
 use crate::claims::KnownClaims;
 use crate::clock::UnixTime;
 use crate::issuer::Provisioning;
-use crate::jwt::{Refusal, Unverified};
 use crate::store::{RevocationReason, StoreError};
 
 /// What the store knows of a token's user and session, in the words of refusals; `None`: nothing stands
@@ -31,12 +30,11 @@ impl Exchange {
         token: &str,
         now: UnixTime,
     ) -> Result<Option<Standing>, StoreError> {
-        let unverified: Result<_, Refusal> =
-            Unverified::parse(token, self.issuers.max_token_size());
-        let Ok(verified) = unverified.and_then(|token| token.verify(&self.issuers, now)) else {
+        let unverified = self.verifier.parse(token);
+        let Ok(verified) = unverified.and_then(|token| token.verify(self.issuers(), now)) else {
             return Ok(None);
         };
-        let store = &self.shared.store;
+        let store = self.sessions().store();
         let provisioning = verified.issuer().settings().provisioning;
         let user = match provisioning {
             Provisioning::None => None,
@@ -49,7 +47,9 @@ impl Exchange {
                 }
             }
         };
-        let session = store.session(self.sid_of(&verified, 0)).await?;
+        let session = store
+            .session(self.authenticator.sid_of(&verified, 0))
+            .await?;
         let ended = session.and_then(|session| match session.ended {
             // The login may go on in another session.
             Some(ended) if ended.cause == RevocationReason::IssuerDisabled => None,

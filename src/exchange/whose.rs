@@ -15,7 +15,7 @@ impl Exchange {
         let mut first = None;
         for credential in tokens {
             let attempt = client.address.filter(|_| credential.is_attempt());
-            if self.shared.rates.may_try(attempt).is_err() {
+            if self.rates().may_try(attempt).is_err() {
                 // Of what is not looked at, nobody can say that it is harmless.
                 return true;
             }
@@ -38,17 +38,17 @@ impl Exchange {
         now: UnixTime,
     ) -> Option<(String, String)> {
         let token = credential.token.expose();
-        let unverified = Unverified::parse(token, self.issuers.max_token_size());
+        let unverified = self.verifier.parse(token);
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
         let iss = iss
             .as_ref()
             .map_or(Cow::Borrowed(""), |iss| Cow::Borrowed(iss.as_ref()));
         if self.is_self_issued(&iss) {
-            let claims = self.shared.minter.read(token, now).ok()?;
+            let claims = self.minter().read(token, now).ok()?;
             return Some((iss.into_owned(), claims.sub.to_string()));
         }
-        self.check_place(credential, &iss).ok()?;
-        let verified = self.verify(&unverified, now).await.ok()?;
+        self.verifier.check_place(credential, &iss).ok()?;
+        let verified = self.verifier.verify(&unverified, now).await.ok()?;
         Some((verified.iss().to_owned(), verified.subject().to_owned()))
     }
 }

@@ -58,6 +58,7 @@ impl LiveConfig {
             {
                 info!(iss, "the issuer is no longer in force; its sessions end");
                 exchange
+                    .sessions()
                     .end_sessions(RevocationScope::IssuerDisabled(iss.clone()))
                     .await?;
             }

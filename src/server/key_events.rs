@@ -65,7 +65,7 @@ impl JwksEvents for KeyEvents {
             let key = key_validity.key().to_owned();
             self.runtime.spawn(async move {
                 if let Some(issuer) = issuer {
-                    exchange.end_sessions_under(&issuer, &key).await;
+                    exchange.sessions().end_sessions_under(&issuer, &key).await;
                 }
             });
         }

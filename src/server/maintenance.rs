@@ -17,7 +17,7 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
     };
     tokio::pin!(stop);
     let mut forget = interval(FORGET_INTERVAL);
-    let mut write = interval(state.exchange().activity_interval());
+    let mut write = interval(state.exchange().sessions().activity_interval());
     let mut sweep = interval(SWEEP_INTERVAL);
     let ahead = state.exchange().minter().keys.schedule().publish_ahead;
     let mut keys = interval((ahead / 8).clamp(SHORTEST_KEY_INTERVAL, LONGEST_KEY_INTERVAL));
@@ -33,7 +33,7 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
                 measure_store(&state).await;
             }
             _ = write.tick() => write_activity(&state).await,
-            _ = keys.tick() => state.exchange().maintain_keys().await,
+            _ = keys.tick() => state.exchange().signing_keys().maintain().await,
             _ = sweep.tick() => sweep_store(&state).await,
         }
     }
@@ -58,7 +58,7 @@ pub(super) async fn keep_events(state: State, mut stopped: watch::Receiver<bool>
 
 /// Writes down when sessions were last used. What fails is tried again the next time.
 pub(super) async fn write_activity(state: &State) {
-    if let Err(error) = state.exchange().write_activity().await {
+    if let Err(error) = state.exchange().sessions().write_activity().await {
         debug!(%error, "the times of last activity were not stored");
     }
 }

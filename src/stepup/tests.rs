@@ -7,7 +7,7 @@ use crate::exchange::fixture::TestExchange;
 async fn refusal(allow_missing_iat: bool, sub: &str, claims: Value) -> Option<&'static str> {
     let gateway = TestExchange::new();
     let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
-    let account = gateway.here.account(&session).await.unwrap();
+    let account = gateway.here.sessions().account(&session).await.unwrap();
     let step_up = StepUp::new(&StepUpSettings {
         scopes: vec!["user:delete".to_owned(), "user:pay".to_owned()],
         single_use: true,

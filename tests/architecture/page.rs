@@ -20,7 +20,7 @@ fn the_picture_is_the_tables() {
         fs::write(root().join("docs/architecture.md"), page).unwrap();
     } else {
         let (_, shown, _) = parts(PAGE);
-        assert!(shown == picture, "write it anew:\n{picture}");
+        assert!(shown == picture, "write it again:\n{picture}");
     }
 }
 

@@ -136,7 +136,10 @@ pub async fn revoke_everyone(
 ) -> Result<Json<Revocation>, ApiError> {
     super::check(&state, environment)?;
     let exchange = state.exchange();
-    exchange.end_sessions(RevocationScope::Everyone).await?;
+    exchange
+        .sessions()
+        .end_sessions(RevocationScope::Everyone)
+        .await?;
     let target = environment.to_string();
     let action = "environment.sign_out";
     audit::record(&*state.store, &operator, action, &target, Map::new()).await;

@@ -149,7 +149,11 @@ pub async fn update(
 ) -> Result<Json<UserResponse>, ApiError> {
     check(&state, environment)?;
     let description = UserFields::read(sent)?.into_description()?;
-    let user = state.exchange().describe_user(id, description).await?;
+    let user = state
+        .exchange()
+        .sessions()
+        .describe_user(id, description)
+        .await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
     users::record(&state, &operator, "user.update", id).await;
     answer(&state, user).await
@@ -283,6 +287,7 @@ async fn put(
     };
     let described = state
         .exchange()
+        .sessions()
         .describe_user(known.id, new.description)
         .await?;
     let user = described.ok_or_else(|| ApiError::not_found("user"))?;

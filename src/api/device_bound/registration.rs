@@ -18,7 +18,7 @@ use crate::store::SessionRecord;
 ///
 /// There is no randomness.
 pub fn offer(exchange: &Exchange, prefix: &str, sid: Uuid) -> Result<HeaderValue, Rejection> {
-    let challenge = exchange.device_challenge(Purpose::Registration, sid)?;
+    let challenge = exchange.devices().challenge(Purpose::Registration, sid)?;
     let field =
         format!("(ES256 RS256);path=\"{prefix}/device-bound/register\";challenge=\"{challenge}\"");
     let field = HeaderValue::from_str(&field);
@@ -29,14 +29,14 @@ pub fn offer(exchange: &Exchange, prefix: &str, sid: Uuid) -> Result<HeaderValue
 /// token in a cookie. Without them it is signed in as before.
 pub async fn add_offer(api: &ApiState, session: &SessionRecord, fields: &mut HeaderMap) {
     let exchange = &api.exchange;
-    if !exchange.binds_devices() || exchange.is_device_bound(session) {
+    if !exchange.devices().is_on() || exchange.devices().is_bound(session) {
         return;
     }
     let Ok(offer) = offer(exchange, &api.settings.api_prefix, session.sid) else {
         return;
     };
     let until = session.expires_at;
-    if let Some(value) = exchange.new_cookie(session.sid, until).await {
+    if let Some(value) = exchange.sessions().new_cookie(session.sid, until).await {
         let place = super::place(&api.settings);
         let set = cookie::set(place, &value, UnixTime::now(), until);
         fields.append(SET_COOKIE, set);

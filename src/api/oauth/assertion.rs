@@ -107,7 +107,7 @@ fn target(
         Some(_) => return Err(OAuthError::invalid_target()),
     };
     let usual = api.exchange.minter().audience.as_str();
-    let is_ours = |name: &&str| *name == usual || api.exchange.resource(name).is_some();
+    let is_ours = |name: &&str| *name == usual || api.exchange.audiences().resource(name).is_some();
     let mut ours = named.into_iter().filter(is_ours);
     let target = match asked {
         Some(asked) => ours.find(|name| *name == asked),

@@ -55,7 +55,7 @@ pub(super) fn target<'a>(
     if asked.any(|other| other != name) {
         return Err(OAuthError::invalid_target());
     }
-    match api.exchange.resource(name) {
+    match api.exchange.audiences().resource(name) {
         _ if name == usual => Ok(None),
         Some(resource) => Ok(Some(resource)),
         None => Err(OAuthError::invalid_target()),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::parameters::GivenToken;
 use super::{OAuthError, Parameters, client, refusals};
 use crate::api::{ApiState, Caller};
+use crate::exchange::store_failed;
 use crate::store::RevocationReason;
 
 /// Gives a session token back, which ends its session (RFC 7009). For clients with credentials.
@@ -37,9 +38,10 @@ pub async fn revoke(
     if let Ok(claims) = api.exchange.minter().read_past(token) {
         let ended = api
             .exchange
+            .sessions()
             .end_session(claims.sid, RevocationReason::Revoked)
             .await;
-        ended.map_err(|error| api.exchange.store_failed(&error))?;
+        ended.map_err(|error| store_failed(&error))?;
     }
     Ok(StatusCode::OK)
 }

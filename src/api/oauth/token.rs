@@ -159,7 +159,7 @@ async fn narrowed(
         .read(given.token.expose(), UnixTime::now())
         .map_err(|_| Rejection::new(Code::TokenInvalid, "not_a_session_token"))
         .map_err(OAuthError::subject_refused)?;
-    let account = api.exchange.account(&session).await;
+    let account = api.exchange.sessions().account(&session).await;
     let account = account.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         audience: Some(old.aud),

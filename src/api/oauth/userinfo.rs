@@ -62,7 +62,7 @@ pub async fn userinfo(
         Ok(session)
     };
     let session = session.await.map_err(OAuthError::bearer_refused)?;
-    let account = api.exchange.account(&session).await;
+    let account = api.exchange.sessions().account(&session).await;
     let account = account.map_err(OAuthError::bearer_refused)?;
     let email = account.user.email(&account.session.iss);
     Ok(Json(UserInfo {

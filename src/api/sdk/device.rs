@@ -85,7 +85,12 @@ impl Proof {
     /// It was used before, or the store did not answer.
     pub async fn use_up(self, api: &ApiState) -> Result<(), SdkError> {
         let Self { nonce, until } = self;
-        match api.exchange.use_once(SCOPE, &nonce, until).await? {
+        match api
+            .exchange
+            .one_time_use()
+            .use_once(SCOPE, &nonce, until)
+            .await?
+        {
             true => Ok(()),
             false => Err(Rejection::new(Code::TokenInvalid, NONCE_SPENT).into()),
         }

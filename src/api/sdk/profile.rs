@@ -13,7 +13,7 @@ use super::user::VerifyResponse;
 use super::{SdkError, body, example, refusals, session, sign_in};
 use crate::api::{ApiState, Caller};
 use crate::claims::ProfileField;
-use crate::exchange::{Account, Session};
+use crate::exchange::{Account, Session, store_failed};
 use crate::rejection::{Code, Rejection};
 use crate::session::scope;
 use crate::stepup::{self, ELEVATED_FIELD};
@@ -72,16 +72,17 @@ pub async fn update(
     }
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
-    let account = api.exchange.account(&session).await?;
+    let account = api.exchange.sessions().account(&session).await?;
     let terms = session::terms_of(&api, &headers, &credential, &session, &account)?;
     let fields: Map<String, Value> = body::read(&content)?;
     let description = description(&api, &account, fields)?;
     may_change(&api, &caller, &headers, &session, UPDATE).await?;
     let user = api
         .exchange
+        .sessions()
         .describe_user(session.user(), description)
         .await;
-    let user = user.map_err(|error| api.exchange.store_failed(&error))?;
+    let user = user.map_err(|error| store_failed(&error))?;
     let account = Account {
         user: user.ok_or_else(nobody)?,
         ..account
@@ -116,8 +117,8 @@ pub async fn delete(
         return Err(Rejection::new(Code::Forbidden, "self_service_off").into());
     }
     may_change(&api, &caller, &headers, &session, DELETE).await?;
-    let user = api.exchange.delete_user(session.user()).await;
-    user.map_err(|error| api.exchange.store_failed(&error))?
+    let user = api.exchange.sessions().delete_user(session.user()).await;
+    user.map_err(|error| store_failed(&error))?
         .ok_or_else(nobody)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie

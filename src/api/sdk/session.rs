@@ -14,7 +14,7 @@ use super::{SdkError, device, example, refusals, sign_in};
 use crate::api::caller::Holder;
 use crate::api::{ApiState, Caller};
 use crate::credential::{self, Credential, Source};
-use crate::exchange::{Account, Exchange, Session};
+use crate::exchange::{Account, Audiences, Session, store_failed};
 use crate::rejection::{Code, Rejection};
 use crate::session::minter::SessionTokenClaims;
 use crate::session::{Terms, scope};
@@ -55,7 +55,7 @@ pub async fn refresh(
     }
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
-    let account = api.exchange.account(&session).await?;
+    let account = api.exchange.sessions().account(&session).await?;
     let terms = terms_of(&api, &headers, &credential, &session, &account)?;
     if let Some(proof) = proof {
         api.limits.refresh_of(session.user())?;
@@ -126,7 +126,7 @@ pub async fn user(
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
     let session = signed_in(&api, &caller, &Method::GET, &headers).await?;
-    let account = api.exchange.account(&session).await?;
+    let account = api.exchange.sessions().account(&session).await?;
     let environment_id = api.exchange.minter().environment_id;
     Ok(Json(SdkUser::new(
         &account,
@@ -182,18 +182,21 @@ pub async fn revoke(
     let credential = credential(&api, &Method::POST, &headers)?;
     let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
-        Ok(SessionTokenClaims { sub, sid, aud, .. }) if api.exchange.is_for_gateway(&aud) => {
+        Ok(SessionTokenClaims { sub, sid, aud, .. })
+            if api.exchange.audiences().is_for_gateway(&aud) =>
+        {
             caller.presents_own(&credential, Holder { user: sub, sid });
             sid
         }
-        Ok(_) => return Err(Exchange::wrong_audience().into()),
+        Ok(_) => return Err(Audiences::refusal().into()),
         Err(_) => api.session_of(&caller, &headers, &credential).await?.sid(),
     };
     let ended = api
         .exchange
+        .sessions()
         .end_session(sid, RevocationReason::Logout)
         .await;
-    ended.map_err(|error| api.exchange.store_failed(&error))?;
+    ended.map_err(|error| store_failed(&error))?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie
         && let Some(field) = api.settings.sdk_cookie_removal()

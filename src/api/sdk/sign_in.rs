@@ -133,7 +133,7 @@ pub fn answer_with(
         jwt: None,
         next_view,
     };
-    if api.settings.sdk.sets_cookie && api.exchange.is_device_bound(&account.session) {
+    if api.settings.sdk.sets_cookie && api.exchange.devices().is_bound(&account.session) {
         response.expires_at = account.session.expires_at;
         return Ok(Json(response).into_response());
     }

@@ -86,7 +86,7 @@ pub async fn verify(
     let session = session::signed_in(&api, &caller, &Method::POST, &headers).await?;
     let Assertion { jwt } = body::read(&content)?;
     api.limits.step_up(caller.address, session.user())?;
-    let account = api.exchange.account(&session).await?;
+    let account = api.exchange.sessions().account(&session).await?;
     let given = api.settings.token_sources.given(&jwt);
     let given = given.map_err(|error| SdkError::invalid_external_auth(error.into()))?;
     caller.presents(&given);
@@ -138,7 +138,7 @@ pub async fn check(
     if scope.is_empty() {
         return Err(Rejection::new(Code::InvalidRequest, "scope_missing").into());
     }
-    let account = api.exchange.account(&session).await?;
+    let account = api.exchange.sessions().account(&session).await?;
     let own = account.user.external_credential(&account.session.iss);
     let ways: Vec<Way> = own
         .map(|own| Way {

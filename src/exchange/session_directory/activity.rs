@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Exchange, SessionHandle};
+use super::SessionDirectory;
+use crate::exchange::session_handle::SessionHandle;
+use crate::exchange::store_failure::store_failed;
 use crate::rejection::Rejection;
 use crate::store::{Activity, StoreError};
 
-impl Exchange {
+impl SessionDirectory {
     /// How often [`Self::write_activity`] is to be called: often enough that another gateway does
     /// not take a busy session for an idle one.
     pub fn activity_interval(&self) -> Duration {
-        let timeout = self.settings.policy.idle_timeout;
+        let timeout = self.registry.idle_timeout();
         timeout.map_or(LONGEST_INTERVAL, |timeout| {
             (timeout / 4).clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
         })
@@ -25,9 +27,9 @@ impl Exchange {
     ///
     /// The store did not take all of it; the rest is tried again by the next call.
     pub async fn write_activity(&self) -> Result<(), StoreError> {
-        for batch in self.shared.registry.unwritten().chunks(BATCH) {
+        for batch in self.registry.unwritten().chunks(BATCH) {
             let activities: Vec<Activity> = batch.iter().map(|(activity, _)| *activity).collect();
-            self.shared.store.touch(activities).await?;
+            self.store.touch(activities).await?;
             for (activity, handle) in batch {
                 handle.wrote(activity.at);
             }
@@ -42,12 +44,12 @@ impl Exchange {
         sid: Uuid,
         handle: &Arc<SessionHandle>,
     ) -> Result<(), Rejection> {
-        let at = match (self.settings.policy.idle_timeout, handle.unwritten()) {
+        let at = match (self.registry.idle_timeout(), handle.unwritten()) {
             (Some(_), Some(at)) => at,
             _ => return Ok(()),
         };
-        let written = self.shared.store.touch(vec![Activity { sid, at }]).await;
-        written.map_err(|error| self.store_failed(&error))?;
+        let written = self.store.touch(vec![Activity { sid, at }]).await;
+        written.map_err(|error| store_failed(&error))?;
         handle.wrote(at);
         Ok(())
     }
@@ -83,7 +85,7 @@ mod tests {
         let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
         let later = UnixTime::now().plus(Duration::from_secs(60));
         session.handle().touch(later);
-        gateway.here.write_activity().await.unwrap();
+        gateway.here.sessions().write_activity().await.unwrap();
         let record = gateway.store.session(session.sid()).await.unwrap().unwrap();
         assert_eq!(record.last_seen, later);
         let user = gateway.store.user(session.user()).await.unwrap().unwrap();

@@ -2,10 +2,11 @@
 
 use tokio::time::timeout;
 
-use super::{Exchange, Session};
+use super::SessionDirectory;
 use crate::clock::UnixTime;
+use crate::exchange::session::Session;
 
-impl Exchange {
+impl SessionDirectory {
     /// Returns when the session is over: it was ended, or its time has come.
     ///
     /// A stream is opened by one token of a login and outlives it: a newer token of the same login,
@@ -63,7 +64,7 @@ mod tests {
                 assert_eq!(there.sid(), session.sid());
             }
             let mut asked = gateways.gates.hold("session", When::After);
-            let mut over = pin!(gateways.here.session_over(&session));
+            let mut over = pin!(gateways.here.sessions().session_over(&session));
             {
                 let reached = pin!(asked.reached());
                 let first = timeout(PATIENCE, select(&mut over, reached));
@@ -74,6 +75,7 @@ mod tests {
             if renewed {
                 let ended = gateways
                     .here
+                    .sessions()
                     .end_session(session.sid(), RevocationReason::Logout);
                 assert!(ended.await.unwrap().is_some());
                 timeout(PATIENCE, over)

@@ -3,21 +3,21 @@
 //! An end is written down first and takes effect here next, so that an end that was answered is
 //! never lost, and one that could not be written down is refused instead. From then on every
 //! cached token of the session misses and every stream under it is cut. What other gateways
-//! ended comes by the store's feed of changes ([`follow`](super::follow)).
+//! ended comes by the store's feed of changes ([`ChangeFollower`](crate::exchange::ChangeFollower)).
 
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::Exchange;
-use super::session_handle::MassEnd;
+use super::SessionDirectory;
 use crate::clock::UnixTime;
+use crate::exchange::session_handle::MassEnd;
 use crate::jwt::Issuer;
 use crate::store::{
     Change, ChangeKind, Description, End, Once, RevocationReason, RevocationScope, SessionRecord,
     StoreError, User,
 };
 
-impl Exchange {
+impl SessionDirectory {
     /// Ends one session permanently. `None` if it was unknown; its id can then never be opened.
     ///
     /// # Errors
@@ -28,12 +28,8 @@ impl Exchange {
         sid: Uuid,
         cause: RevocationReason,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let ended = self
-            .shared
-            .store
-            .end_session(sid, cause, UnixTime::now())
-            .await?;
-        self.shared.registry.end(sid);
+        let ended = self.store.end_session(sid, cause, UnixTime::now()).await?;
+        self.registry.end(sid);
         self.count_end("session", cause);
         info!(%sid, ?cause, "session ended");
         Ok(ended)
@@ -47,7 +43,7 @@ impl Exchange {
     /// The store did not write it down, or there is no such signing key.
     pub async fn end_sessions(&self, scope: RevocationScope) -> Result<(), StoreError> {
         let now = UnixTime::now();
-        self.shared.store.end_sessions(scope.clone(), now).await?;
+        self.store.end_sessions(scope.clone(), now).await?;
         self.count_end(scope.label(), scope.cause());
         let sessions = self.end_many_here(&scope, u64::MAX);
         info!(?scope, sessions, "sessions ended");
@@ -60,15 +56,18 @@ impl Exchange {
     /// # Errors
     ///
     /// The store wrote neither down.
-    pub(super) async fn end_once(&self, once: Once, end: Option<End>) -> Result<bool, StoreError> {
+    pub(in crate::exchange) async fn end_once(
+        &self,
+        once: Once,
+        end: Option<End>,
+    ) -> Result<bool, StoreError> {
         let first = self
-            .shared
             .store
             .end_once(once, end.clone(), UnixTime::now())
             .await?;
         match end.filter(|_| first) {
             Some(End::Session(sid, cause)) => {
-                self.shared.registry.end(sid);
+                self.registry.end(sid);
                 self.count_end("session", cause);
                 info!(%sid, ?cause, "session ended");
             }
@@ -101,7 +100,7 @@ impl Exchange {
     /// afterwards, if there is one.
     pub async fn set_blocked(&self, id: Uuid, blocked: bool) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
-        let user = self.shared.store.set_blocked(id, blocked, now).await?;
+        let user = self.store.set_blocked(id, blocked, now).await?;
         if blocked {
             self.count_end("user", RevocationReason::UserRemoved);
             self.end_many_here(&RevocationScope::User(id), u64::MAX);
@@ -117,13 +116,9 @@ impl Exchange {
         description: Description,
     ) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
-        let user = self
-            .shared
-            .store
-            .describe_user(id, description, now)
-            .await?;
+        let user = self.store.describe_user(id, description, now).await?;
         // Here at once; other gateways hear of it by the store's changes.
-        self.shared.registry.revise_user(id);
+        self.registry.revise_user(id);
         Ok(user)
     }
 
@@ -131,18 +126,18 @@ impl Exchange {
     pub async fn delete_user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
         let now = UnixTime::now();
         let until = now.plus(TOMBSTONE);
-        let user = self.shared.store.delete_user(id, now, until).await?;
+        let user = self.store.delete_user(id, now, until).await?;
         self.count_end("user", RevocationReason::UserRemoved);
         self.end_many_here(&RevocationScope::User(id), u64::MAX);
         Ok(user)
     }
 
     /// Does here what a change of the store's feed asks for.
-    pub(super) fn apply(&self, change: &Change) {
+    pub(in crate::exchange) fn apply(&self, change: &Change) {
         let sequence = change.sequence;
         match &change.kind {
             ChangeKind::SessionEnded(sid) => {
-                self.shared.registry.end(*sid);
+                self.registry.end(*sid);
             }
             ChangeKind::SessionsEnded(scope) => {
                 self.end_many_here(scope, sequence);
@@ -150,31 +145,42 @@ impl Exchange {
             ChangeKind::UserBlocked(user) | ChangeKind::UserDeleted(user) => {
                 self.end_many_here(&RevocationScope::User(*user), sequence);
             }
-            ChangeKind::UserChanged(user) => self.shared.registry.revise_user(*user),
+            ChangeKind::UserChanged(user) => self.registry.revise_user(*user),
             ChangeKind::UserUnblocked(_) => {}
             ChangeKind::SettingChanged(_) | ChangeKind::SigningKeysChanged => {}
         }
     }
 
+    /// Ends every session here, and here alone, and says how many: the next request of each asks the
+    /// store again.
+    pub(in crate::exchange) fn end_all_here(&self) -> usize {
+        self.registry.end_all()
+    }
+
+    /// Revises the sessions of a user here at once; other gateways hear of it by the store's changes.
+    pub(in crate::exchange) fn revise_user(&self, user: Uuid) {
+        self.registry.revise_user(user);
+    }
+
     /// Ends what the store no longer calls alive, for when changes were missed.
-    pub(super) async fn look_up_again(&self) -> Result<(), StoreError> {
+    pub(in crate::exchange) async fn look_up_again(&self) -> Result<(), StoreError> {
         let now = UnixTime::now();
-        self.shared.registry.revise_all();
-        for sid in self.shared.registry.sids() {
-            let session = self.shared.store.session(sid).await?;
+        self.registry.revise_all();
+        for sid in self.registry.sids() {
+            let session = self.store.session(sid).await?;
             if session.is_none_or(|session| session.ended.is_some() || session.expires_at <= now) {
-                self.shared.registry.end(sid);
+                self.registry.end(sid);
             }
         }
         Ok(())
     }
 
     fn end_many_here(&self, scope: &RevocationScope, sequence: u64) -> usize {
-        self.shared.registry.end_many(&MassEnd { scope, sequence })
+        self.registry.end_many(&MassEnd { scope, sequence })
     }
 
     pub(super) fn count_end(&self, scope: &str, cause: RevocationReason) {
-        let ends = &self.shared.metrics.session_ends;
+        let ends = &self.metrics.session_ends;
         ends.with_label_values(&[scope, cause.label()]).inc();
     }
 }

@@ -56,6 +56,11 @@ impl SessionRegistry {
         }
     }
 
+    /// After how long without a request sessions expire; `None` for no limit.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.idle_timeout > 0).then(|| Duration::from_secs(self.idle_timeout.into()))
+    }
+
     /// The handle of the session, shared by all who ask for the same `sid`.
     pub fn register(&self, sid: Uuid) -> Arc<SessionHandle> {
         let begin = || SessionHandle::new(sid, self.idle_timeout);

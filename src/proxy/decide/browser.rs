@@ -60,7 +60,7 @@ impl<'a> Incoming<'a> {
         let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);
         // Once for each page, should the browser not have come with the first.
         let is_due = !ctx.set_cookies.is_empty() || is_navigation(self.request);
-        if exchange.binds_devices() && is_in_cookie && is_due && !session.is_device_bound() {
+        if exchange.devices().is_on() && is_in_cookie && is_due && !session.is_device_bound() {
             let prefix = self.snapshot.proxy.api_prefix();
             ctx.device_offer = device_bound::offer(exchange, prefix, session.sid()).ok();
         }
@@ -90,7 +90,7 @@ impl<'a> Incoming<'a> {
         if route.access == Access::Optional && is_stale(credential, &rejection) {
             return Ok(passed_as_nobody(rejection.reason));
         }
-        let issuer = self.snapshot.exchange.issuer_label(credential);
+        let issuer = self.snapshot.exchange.verifier().issuer_label(credential);
         ctx.credential_issuer = Some(Arc::clone(&issuer));
         Err(Refused {
             rejection,

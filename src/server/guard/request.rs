@@ -171,7 +171,7 @@ impl Requests {
             let end = end.get_or_insert_with(|| {
                 let exchange = Arc::clone(&self.shared.snapshot.load().exchange);
                 let session = Arc::clone(session);
-                Box::pin(async move { exchange.session_over(&session).await })
+                Box::pin(async move { exchange.sessions().session_over(&session).await })
             });
             end.as_mut()
                 .poll(context)

@@ -17,6 +17,7 @@ async fn an_ended_session_is_over_at_once_and_its_token_opens_no_other() {
     let neighbour = gateway.present(&other).await.unwrap();
     let record = gateway
         .here
+        .sessions()
         .end_session(session.sid(), RevocationReason::Operator)
         .await;
     assert_eq!(record.unwrap().unwrap().user_id, session.user());
@@ -46,7 +47,12 @@ async fn ends_of_many_reach_those_that_they_mean() {
             "user" => RevocationScope::User(sessions[0].user()),
             _ => RevocationScope::Issuer(ISS.to_owned()),
         };
-        gateway.here.end_sessions(scope.clone()).await.unwrap();
+        gateway
+            .here
+            .sessions()
+            .end_sessions(scope.clone())
+            .await
+            .unwrap();
         for ((token, session), lasts) in tokens.iter().zip(&sessions).zip(lasting) {
             assert_eq!(session.handle().is_valid(), lasts, "{scope:?}");
             assert_eq!(gateway.present(token).await.is_ok(), lasts, "{scope:?}");
@@ -70,7 +76,7 @@ async fn ends_of_many_reach_those_that_they_mean() {
 async fn an_end_by_one_gateway_ends_the_session_at_another() {
     let gateway = TestExchange::new();
     let (stop, stopped) = watch::channel(false);
-    let follower = tokio::spawn(Arc::clone(&gateway.there).follow(stopped));
+    let follower = tokio::spawn(Arc::clone(gateway.there.changes()).follow(stopped));
     for end in ["session", "user", "block", "delete"] {
         let token = gateway.token(end, "1");
         let there = gateway.present_at(&gateway.there, &token).await.unwrap();
@@ -83,24 +89,35 @@ async fn an_end_by_one_gateway_ends_the_session_at_another() {
             "session" => {
                 let ended = gateway
                     .here
+                    .sessions()
                     .end_session(there.sid(), RevocationReason::Logout)
                     .await;
                 assert!(ended.unwrap().is_some());
             }
             "user" => gateway
                 .here
+                .sessions()
                 .end_sessions(RevocationScope::User(user))
                 .await
                 .unwrap(),
             "block" => assert!(
                 gateway
                     .here
+                    .sessions()
                     .set_blocked(user, true)
                     .await
                     .unwrap()
                     .is_some()
             ),
-            _ => assert!(gateway.here.delete_user(user).await.unwrap().is_some()),
+            _ => assert!(
+                gateway
+                    .here
+                    .sessions()
+                    .delete_user(user)
+                    .await
+                    .unwrap()
+                    .is_some()
+            ),
         }
         let over = tokio::time::timeout(PATIENCE, there.handle().over()).await;
         assert!(over.is_ok(), "{end}");
@@ -125,11 +142,13 @@ async fn an_end_that_is_not_written_down_is_no_end() {
     gateway.store.close().await;
     let refused = gateway
         .here
+        .sessions()
         .end_session(session.sid(), RevocationReason::Logout)
         .await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     let refused = gateway
         .here
+        .sessions()
         .end_sessions(RevocationScope::User(session.user()))
         .await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
@@ -145,12 +164,13 @@ async fn a_gateway_that_hears_nothing_asks_the_store_again() {
     let other = gateway.present_at(&gateway.there, &going_on).await.unwrap();
     gateway
         .here
+        .sessions()
         .end_session(there.sid(), RevocationReason::Logout)
         .await
         .unwrap();
     assert!(there.handle().is_valid(), "nobody follows");
 
-    gateway.there.invalidate_all();
+    gateway.there.changes().invalidate_all();
     assert!(!there.handle().is_valid() && !other.handle().is_valid());
     let refused = gateway
         .present_at(&gateway.there, &ended)
@@ -160,7 +180,7 @@ async fn a_gateway_that_hears_nothing_asks_the_store_again() {
     let again = gateway.present_at(&gateway.there, &going_on).await.unwrap();
     assert_eq!(again.sid(), other.sid(), "it was not ended, only asked for");
 
-    gateway.there.invalidate_all();
+    gateway.there.changes().invalidate_all();
     gateway.store.close().await;
     let refused = gateway
         .present_at(&gateway.there, &going_on)
@@ -173,7 +193,7 @@ async fn a_gateway_that_hears_nothing_asks_the_store_again() {
 async fn what_a_newer_token_says_is_known_to_all_holders_of_the_session() {
     let gateway = TestExchange::new();
     let (stop, stopped) = watch::channel(false);
-    let follower = tokio::spawn(Arc::clone(&gateway.there).follow(stopped));
+    let follower = tokio::spawn(Arc::clone(gateway.there.changes()).follow(stopped));
     let now = UnixTime::now();
     let first = gateway.token_saying("alice", "1", UnixTime(now.0 - 20), json!({ "role": "a" }));
     let second = gateway.token_saying("alice", "1", UnixTime(now.0 - 10), json!({ "role": "b" }));

@@ -1,0 +1,23 @@
+//! For whom a presented token must be.
+
+use std::sync::Arc;
+
+/// For whom a presented session token must be.
+#[derive(Clone, Copy, Debug)]
+pub enum Recipient<'a> {
+    /// The gateway itself, or a route without an audience of its own.
+    Gateway,
+    /// A route with this audience; the gateway's own tokens are taken there, too.
+    Route(&'a Arc<str>),
+    /// A protected resource with this identifier, which takes tokens for itself only.
+    Resource(&'a Arc<str>),
+    /// Whoever it may be: the token is asked about, not used.
+    Anyone,
+}
+
+impl<'a> Recipient<'a> {
+    /// A route, by its own audience if it has one.
+    pub fn route(audience: Option<&'a Arc<str>>) -> Self {
+        audience.map_or(Self::Gateway, Self::Route)
+    }
+}

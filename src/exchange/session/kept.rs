@@ -1,0 +1,81 @@
+//! What was created for a session after it was opened: tokens for audiences of routes, its cookie.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::{Session, field};
+use crate::session::cookie::CookieValue;
+use crate::session::{SessionToken, TokenKeyValidity};
+
+/// What was created for a session after it was opened. Few sessions have any of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct More {
+    /// The session cookie.
+    cookie: Option<CookieValue>,
+    /// Its token for audiences of routes, as far as it was asked for.
+    addressed: Vec<Addressed>,
+}
+
+/// The session token for one audience.
+#[derive(Clone, Debug)]
+struct Addressed {
+    audience: Arc<str>,
+    forwarded: HeaderValue,
+    key_validity: TokenKeyValidity,
+}
+
+impl Session {
+    /// The token for this audience, if there is one and it can still be verified.
+    pub(in crate::exchange) fn forwarded_to(&self, audience: &str) -> Option<HeaderValue> {
+        let more = self.more.load();
+        let mut addressed = more.iter().flat_map(|more| &more.addressed);
+        let found = addressed.find(|one| &*one.audience == audience)?;
+        found
+            .key_validity
+            .is_valid()
+            .then(|| found.forwarded.clone())
+    }
+
+    /// Keeps the session's token for this audience; the value of the header field that carries it.
+    pub(in crate::exchange) fn keep_for(
+        &self,
+        audience: &Arc<str>,
+        token: SessionToken,
+    ) -> Option<HeaderValue> {
+        let scheme = self.scheme().to_owned();
+        let kept = Addressed {
+            audience: Arc::clone(audience),
+            forwarded: field(&scheme, &token.text)?,
+            key_validity: token.key_validity,
+        };
+        self.keep(|more| {
+            more.addressed.retain(|one| one.audience != *audience);
+            more.addressed.push(kept.clone());
+        });
+        Some(kept.forwarded)
+    }
+
+    /// Changes what was created for the session; the function can run more than once if others
+    /// change it at the same time.
+    fn keep(&self, change: impl Fn(&mut More)) {
+        self.more.rcu(|more| {
+            let mut more = more.as_deref().cloned().unwrap_or_default();
+            change(&mut more);
+            Some(Arc::new(more))
+        });
+    }
+
+    /// The session cookie that was created for it.
+    pub(in crate::exchange) fn cookie(&self) -> Option<CookieValue> {
+        self.more.load().as_ref()?.cookie.clone()
+    }
+
+    /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
+    pub(in crate::exchange) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
+        self.keep(|more| {
+            more.cookie.get_or_insert_with(|| value.clone());
+        });
+        self.cookie().unwrap_or(value)
+    }
+}

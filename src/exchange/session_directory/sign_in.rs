@@ -1,0 +1,77 @@
+//! Finding or creating a user, and opening or continuing the session, in the store.
+
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{ATTEMPTS, SessionDirectory};
+use crate::exchange::session_handle::Lease;
+use crate::exchange::store_failure::{sessions_ending, store_failed};
+use crate::rejection::Rejection;
+use crate::store::{Digest, RevocationReason, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+
+impl SessionDirectory {
+    /// Asks the store for the user and the session. A revocation from now on ends the session's
+    /// handle. `index` is another name under which the session can be found.
+    /// `reopen` returns the session that the login has since its issuer was disabled by a change of
+    /// the store.
+    pub(in crate::exchange) async fn sign_in(
+        &self,
+        mut request: SignIn,
+        index: Option<Digest>,
+        reopen: impl Fn(u64) -> Uuid,
+    ) -> Result<(SignedIn, Lease), Rejection> {
+        for _ in 0..ATTEMPTS {
+            let pending = self.registry.ask(request.sid);
+            let handle = &pending.lease.handle;
+            self.write_before_idle(request.sid, handle).await?;
+            if let Some(index) = index.filter(|_| !handle.is_known()) {
+                let until = request.now.plus(request.max_age).max(request.token_end);
+                let written = self
+                    .store
+                    .put_session_alias(index, request.sid, until)
+                    .await;
+                written.map_err(|error| store_failed(&error))?;
+            }
+            let outcome = self.store.sign_in(request.clone()).await;
+            let signed_in = match outcome.map_err(|error| store_failed(&error))? {
+                SignInOutcome::Live(signed_in) => signed_in,
+                SignInOutcome::Refused(SignInRefusal::IssuerWasDisabled(epoch)) => {
+                    request.sid = reopen(epoch);
+                    continue;
+                }
+                SignInOutcome::Refused(refusal) => return Err(refusal.into()),
+            };
+            // What is asked again has them.
+            request.uses.clear();
+            self.count_created(&request.issuer_name, &signed_in);
+            for sid in &signed_in.displaced {
+                self.registry.end(*sid);
+                self.count_end("session", RevocationReason::Displaced);
+            }
+            if signed_in.user_changed {
+                // Here at once; other gateways hear of it by the store's changes.
+                self.registry.revise_user(signed_in.user.id);
+                continue;
+            }
+            if let Some(lease) = self.registry.answered(pending, &signed_in.session) {
+                return Ok((*signed_in, lease));
+            }
+        }
+        Err(sessions_ending())
+    }
+
+    fn count_created(&self, issuer: &str, signed_in: &SignedIn) {
+        let metrics = &self.metrics;
+        if signed_in.user_created {
+            metrics.users_created.with_label_values(&[issuer]).inc();
+            info!(issuer, user = %signed_in.user.id, "user created");
+        }
+        if signed_in.session_created {
+            metrics.sessions_created.with_label_values(&[issuer]).inc();
+        }
+        if signed_in.email_taken {
+            metrics.emails_taken.with_label_values(&[issuer]).inc();
+            warn!(issuer, user = %signed_in.user.id, "verified email belongs to another user");
+        }
+    }
+}
