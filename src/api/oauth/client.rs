@@ -145,6 +145,7 @@ impl GrantClient {
         let id = serde_json::json!([self.id, jti]).to_string();
         match api
             .exchange
+            .one_time_use()
             .use_once("client assertion", &id, *until)
             .await?
         {
