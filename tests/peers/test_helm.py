@@ -1,0 +1,156 @@
+"""The Helm chart: its values have the shape that it wants, its configuration is valid, and what it renders
+is as safe as the manifests. Rendering needs `helm`; the rest does not."""
+
+import base64
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+PACKAGING = Path(__file__).parents[2] / "packaging"
+CHART = PACKAGING / "helm"
+HELM = shutil.which("helm")
+
+
+def values():
+    return yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def fault(changed):
+    """What the schema says of these values; nothing, if they are valid."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    return [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(changed)]
+
+
+def test_the_schema_knows_every_value_and_no_other():
+    assert fault(values()) == []
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    # `global` is Helm's own.
+    assert schema["properties"].keys() - {"global"} == values().keys()
+    for name, value in values().items():
+        known = schema["properties"][name]
+        if known.get("additionalProperties") is False:
+            assert known["properties"].keys() == value.keys(), name
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (["autoscalin"], {"enabled": True}),
+        (["replicas"], 0),
+        (["service", "port"], 70000),
+        (["secrets"], []),
+        # Pods would each have users of their own.
+        (["config", "store"], {"path": "/var/lib/vestibule/store.redb"}),
+        (["config", "admin"], {"address": "0.0.0.0:9901"}),
+    ],
+)
+def test_values_that_cannot_work_are_refused(path, value):
+    changed = copy.deepcopy(values())
+    place = changed
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert len(fault(changed)) == 1
+
+
+def test_the_configuration_is_valid(tmp_path):
+    text = yaml.safe_dump(values()["config"]).replace("/etc/vestibule-secrets", str(tmp_path))
+    for path in re.findall(r"file:([^\s'\"]+)", text):
+        is_url = "database" in path
+        secret = "postgres://db.example.com/v" if is_url else base64.b64encode(bytes(32)).decode()
+        Path(path).write_text(secret)
+    (tmp_path / "config.yaml").write_text(text)
+    command = [os.environ["VESTIBULE_BIN"], "check", "--config", tmp_path / "config.yaml"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_configuration_is_that_of_the_manifests():
+    manifests = yaml.safe_load((PACKAGING / "kubernetes/config.yaml").read_text())
+    assert values()["config"] == manifests
+
+
+def render(*options):
+    command = [HELM, "template", "shop", CHART, "--kube-version", "1.30", *options]
+    rendered = subprocess.run(command, capture_output=True, text=True)
+    assert rendered.returncode == 0, rendered.stderr
+    documents = [one for one in yaml.safe_load_all(rendered.stdout) if one]
+    return {(one["kind"], one["metadata"]["name"]): one for one in documents}
+
+
+needs_helm = pytest.mark.skipif(HELM is None, reason="there is no helm")
+
+
+@needs_helm
+def test_helm_finds_nothing_wrong():
+    linted = subprocess.run([HELM, "lint", "--strict", CHART], capture_output=True, text=True)
+    assert linted.returncode == 0, linted.stdout
+
+
+@needs_helm
+def test_the_pod_is_that_of_the_manifests():
+    rendered = render()["Deployment", "shop-vestibule"]["spec"]["template"]["spec"]
+    manifest = yaml.safe_load((PACKAGING / "kubernetes/deployment.yaml").read_text())
+    manifest = manifest["spec"]["template"]["spec"]
+    for name in ["securityContext", "automountServiceAccountToken", "enableServiceLinks"]:
+        assert rendered[name] == manifest[name], name
+    [rendered], [manifest] = rendered["containers"], manifest["containers"]
+    for name in manifest.keys() - {"image"}:
+        assert rendered[name] == manifest[name], name
+
+
+@needs_helm
+def test_selectors_select_the_pods_of_this_release():
+    found = render("--set", "serviceMonitor.enabled=true")
+    deployment = found["Deployment", "shop-vestibule"]["spec"]
+    labels = deployment["template"]["metadata"]["labels"].items()
+    own = deployment["selector"]["matchLabels"].items()
+    assert own <= labels and ("app.kubernetes.io/instance", "shop") in own
+    for name in ["shop-vestibule", "shop-vestibule-admin"]:
+        assert found["Service", name]["spec"]["selector"].items() == own
+    assert found["NetworkPolicy", "shop-vestibule"]["spec"]["podSelector"]["matchLabels"].items() == own
+    assert found["PodDisruptionBudget", "shop-vestibule"]["spec"]["selector"]["matchLabels"].items() == own
+    monitored = found["ServiceMonitor", "shop-vestibule"]["spec"]["selector"]["matchLabels"].items()
+    services = {name: one["metadata"]["labels"].items() for (kind, name), one in found.items() if kind == "Service"}
+    assert [name for name, labels in services.items() if monitored <= labels] == ["shop-vestibule-admin"]
+
+
+@needs_helm
+def test_replicas_are_the_autoscalers_where_there_is_one():
+    assert render()["Deployment", "shop-vestibule"]["spec"]["replicas"] == 2
+    found = render("--set", "autoscaling.enabled=true")
+    assert "replicas" not in found["Deployment", "shop-vestibule"]["spec"]
+    autoscaler = found["HorizontalPodAutoscaler", "shop-vestibule"]["spec"]
+    assert autoscaler["scaleTargetRef"]["name"] == "shop-vestibule"
+    assert autoscaler["minReplicas"] == 2
+
+
+@needs_helm
+def test_the_ports_are_those_of_the_configuration():
+    found = render("--set", "config.admin.address=0.0.0.0:9000")
+    [container] = found["Deployment", "shop-vestibule"]["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": 8080, "admin": 9000}
+    mounted = yaml.safe_load(found["ConfigMap", "shop-vestibule"]["data"]["config.yaml"])
+    assert mounted["admin"]["address"] == "0.0.0.0:9000"
+
+
+def test_the_example_for_the_gateway_api_leads_where_it_says():
+    text = (PACKAGING / "kubernetes/examples/gateway-api-external-auth.yaml").read_text()
+    service, route = yaml.safe_load_all(text)
+    own, guarded = route["spec"]["rules"]
+    assert "filters" not in own
+    [asks] = [one["externalAuth"] for one in guarded["filters"]]
+    assert asks["protocol"] == "GRPC"
+    port = service["spec"]["ports"][0]["port"]
+    assert asks["backendRef"] == {"name": service["metadata"]["name"], "port": port}
+    assert f"0.0.0.0:{port}" in text
