@@ -23,6 +23,7 @@ use crate::rejection::{Code, Rejection};
 mod provenance;
 mod rfc7239;
 
+pub use provenance::WELL_KNOWN;
 use provenance::is_provenance;
 
 /// The client's address, if it is known for certain.

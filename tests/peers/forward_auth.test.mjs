@@ -1,9 +1,8 @@
 // Real proxies ask the gateway about each request, by the recipes that the program writes for its
 // configuration.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,20 +12,21 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 
 import { startGateway } from './gateway.mjs';
 import { startIssuer } from './issuer.mjs';
-import { Child, freePort, vestibule } from './process.mjs';
+import { freePort } from './process.mjs';
+import { recipes } from './recipes.mjs';
 
 const PAGE = 'https://page.example';
 const LOGIN = 'https://id.example/login';
-const PROXIES = { nginx, Caddy: caddy, Traefik: traefik, Envoy: envoy, HAProxy: haproxy, 'Envoy by gRPC': envoyByGrpc };
+const PROXIES = ['nginx', 'Caddy', 'Traefik', 'Envoy', 'HAProxy', 'Envoy by gRPC'];
 
-let issuer, gateway, app, folder, questions;
+let issuer, gateway, app, folder, start;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vestibule-forward-auth-'));
   issuer = await startIssuer();
   app = await startApp();
   const { iss, jwks_url } = issuer;
-  questions = `127.0.0.1:${await freePort()}`;
+  const questions = `127.0.0.1:${await freePort()}`;
   gateway = await startGateway({
     trusted_proxies: ['127.0.0.1/32'],
     allowed_origins: [PAGE],
@@ -42,6 +42,7 @@ before(async () => {
       { path: '/site', upstream: 'app', login_url: LOGIN },
     ],
   }, {}, [{ name: 'ext_authz', address: questions, grpc: true }]);
+  start = recipes({ gateway, questions, app: app.address, folder });
 });
 
 after(async () => {
@@ -51,10 +52,10 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-for (const [name, start] of Object.entries(PROXIES)) {
+for (const name of PROXIES) {
   test(`${name} asks, and passes on what it is told`, async (t) => {
     const port = await freePort();
-    const child = await start(port);
+    const child = await start[name](port);
     t.after(() => child.stop());
     const url = `http://127.0.0.1:${port}`;
     await child.answers(`${url}/open`);
@@ -139,9 +140,9 @@ for (const [name, start] of Object.entries(PROXIES)) {
 
 test('a gateway that is gone lets nobody pass', async (t) => {
   const gone = `127.0.0.1:${await freePort()}`;
-  for (const [name, start] of Object.entries(PROXIES)) {
+  for (const name of PROXIES) {
     const port = await freePort();
-    const child = await start(port, gone);
+    const child = await start[name](port, gone);
     t.after(() => child.stop());
     await child.listens(port);
     let status;
@@ -153,97 +154,6 @@ test('a gateway that is gone lets nobody pass', async (t) => {
     assert.ok(status === 403 || status >= 500, `${name}: ${status}`);
   }
 });
-
-async function nginx(port, at) {
-  const file = join(folder, `nginx-${port}.conf`);
-  await writeFile(file, `
-daemon off;
-master_process off;
-pid ${folder}/nginx-${port}.pid;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  ${recipe('nginx', port, at)}
-}`);
-  return new Child('nginx', ['-p', folder, '-c', file, '-e', 'stderr']);
-}
-
-async function caddy(port, at) {
-  const file = join(folder, `Caddyfile-${port}`);
-  await writeFile(file, `{\n\tadmin off\n\tauto_https off\n}\n${recipe('caddy', port, at)}`);
-  const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-  return new Child('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], { env });
-}
-
-async function traefik(port, at) {
-  const dynamic = join(folder, `dynamic-${port}.yaml`);
-  await writeFile(dynamic, recipe('traefik', port, at));
-  const file = join(folder, `traefik-${port}.yaml`);
-  await writeFile(file, `
-entryPoints: {web: {address: "127.0.0.1:${port}"}}
-providers: {file: {filename: ${dynamic}}}
-global: {checkNewVersion: false, sendAnonymousUsage: false}
-`);
-  return new Child(venv('traefik'), [`--configFile=${file}`]);
-}
-
-async function envoy(port, at) {
-  const file = join(folder, `envoy-${port}.yaml`);
-  await writeFile(file, recipe('envoy', port, at));
-  const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
-  return new Child(venv('envoy'), ['-c', file, ...more]);
-}
-
-/** By the recipe of docs/ext-authz.md. */
-async function envoyByGrpc(port, at = questions) {
-  const page = await readFile(new URL('../../docs/ext-authz.md', import.meta.url), 'utf8');
-  const [, written] = page.match(/```yaml\n# envoy\.yaml\n([^]*?)```/);
-  const ports = { 8000: port, 8080: new URL(gateway.url).port, 9000: at.split(':')[1], 3000: app.address.split(':')[1] };
-  const text = written
-    .replaceAll(/port_value: (\d+)/g, (_, usual) => `port_value: ${ports[usual]}`)
-    .replace('address: 0.0.0.0', 'address: 127.0.0.1');
-  const file = join(folder, `envoy-grpc-${port}.yaml`);
-  await writeFile(file, text);
-  const more = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
-  return new Child(venv('envoy'), ['-c', file, ...more]);
-}
-
-async function haproxy(port, at) {
-  const [settings, script] = recipe('haproxy', port, at).split('-- vestibule.lua\n');
-  const lua = join(folder, `vestibule-${port}.lua`);
-  await writeFile(lua, script);
-  const file = join(folder, `haproxy-${port}.cfg`);
-  await writeFile(file, settings.replace('lua-load vestibule.lua', `lua-load ${lua}`));
-  return new Child('haproxy', ['-db', '-f', file]);
-}
-
-/** The recipe for this test's gateway, with the addresses of this test. */
-function recipe(proxy, port, at = new URL(gateway.url).host) {
-  const written = execFileSync(
-    vestibule(), ['generate', 'forward-auth', proxy, '--config', gateway.file], { encoding: 'utf8' },
-  );
-  const own = new URL(gateway.url).host;
-  const [, ownPort] = own.split(':');
-  const [, gatewayPort] = at.split(':');
-  return written
-    .replaceAll(own, at)
-    .replaceAll(`port_value: ${ownPort}`, `port_value: ${gatewayPort}`)
-    .replace('port_value: 8000', `port_value: ${port}`)
-    .replace('listen 8000', `listen 127.0.0.1:${port}`)
-    .replace('bind :8000', `bind 127.0.0.1:${port}`)
-    .replace(/^:8000 \{/m, `http://127.0.0.1:${port} {`)
-    .replace('address: 0.0.0.0', 'address: 127.0.0.1');
-}
-
-function venv(command) {
-  assert.ok(process.env.VESTIBULE_VENV, 'VESTIBULE_VENV names the Python environment');
-  return join(process.env.VESTIBULE_VENV, 'bin', command);
-}
 
 /** Asks as a browser does that opens a page; `fetch` says that it is none. */
 async function navigate(url) {

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_COOKIE};
 use crate::listener::ListenAddress;
 use crate::proxy::connection::CLIENT_FIELDS;
+use crate::proxy::forwarded::WELL_KNOWN;
 use crate::proxy::headers::{OWN_FIELDS, identity_names};
 
 /// A proxy that stays in front of the gateway.
@@ -95,6 +96,14 @@ struct Names {
     removed: Vec<String>,
     /// Fields, and spellings of fields, that are none of the client's.
     spoofable: Vec<String>,
+    /// Fields of other proxies, which applications may believe.
+    foreign: Vec<Foreign>,
+}
+
+struct Foreign {
+    name: String,
+    /// The same with underscores, which some servers take for dashes.
+    underscored: String,
 }
 
 struct Copied {
@@ -141,6 +150,9 @@ impl Names {
             let others = spellings(name).into_iter().skip(1).collect::<Vec<_>>();
             add(&mut spoofable, others.iter().map(String::as_str));
         }
+        let mut foreign = Vec::new();
+        add(&mut foreign, WELL_KNOWN.iter().copied());
+        foreign.retain(|name| !has(&copied, name) && !has(&removed, name));
         for name in copied.iter().chain(&removed) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
             if !name.bytes().all(is_plain) {
@@ -165,6 +177,13 @@ impl Names {
                 .collect(),
             removed,
             spoofable,
+            foreign: foreign
+                .into_iter()
+                .map(|name| Foreign {
+                    underscored: name.replace('-', "_"),
+                    name,
+                })
+                .collect(),
         })
     }
 }

@@ -314,3 +314,22 @@ fn the_scheme_is_a_trusted_proxys_or_ours() {
     };
     assert!(!secure.client(&down.headers).is_https);
 }
+
+/// What recipes for other proxies remove is what leaves here, too.
+#[test]
+fn well_known_fields_of_other_proxies_leave() {
+    // Tokens and methods leave by rules of their own.
+    let by_others = [
+        "X-Access-Token",
+        "X-HTTP-Method",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+    ];
+    for name in WELL_KNOWN {
+        let field = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        assert!(
+            is_provenance(&field, false) || by_others.contains(name),
+            "{name}"
+        );
+    }
+}
