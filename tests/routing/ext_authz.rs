@@ -1,13 +1,18 @@
 //! A listener for questions by gRPC: who may ask, what is a question, and what is not served there.
 //! Envoy itself asks in tests/peers.
 
+use std::net::SocketAddr;
+
 use bytes::{Bytes, BytesMut};
+use h2::client::{Connection, ResponseFuture, SendRequest};
 use http::header::CONTENT_TYPE;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::support::certificate::Authority;
 use crate::support::gateway::free_port;
-use crate::support::{TestGateway, Wire, decode, remember_session_token};
+use crate::support::{PATIENCE, TestGateway, Wire, decode, remember_session_token};
 
 #[tokio::test]
 async fn envoy_learns_what_the_upstream_is_to_see() {
@@ -112,12 +117,85 @@ async fn health_is_asked_for_by_its_protocol() {
     assert_eq!(call(at, watch, &[]).await.status, Some(12));
 }
 
-async fn start(trusted: &[&str]) -> (TestGateway, std::net::SocketAddr) {
+#[tokio::test]
+async fn clients_show_their_certificates_as_at_any_listener() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let certificates = json!([authority.server("authz", &["localhost"], 2030)]);
+    for (mode, without) in [("required", false), ("optional", true)] {
+        let auth = json!({"authorities": authority.file(), "mode": mode});
+        let tls = json!({"certificates": certificates, "client_auth": auth});
+        let (site, at) = start_with(&["127.0.0.1/32"], &json!({ "tls": tls })).await;
+        let bearer = format!("Bearer {}", site.acme.token().sign());
+        let asked = question("/page", &[("authorization", &bearer)]);
+        for (own, is_served) in [
+            (Some(authority.client("envoy")), true),
+            (Some(stranger.client("envoy")), false),
+            (None, without),
+        ] {
+            let connector = authority.connector_with(&["h2"], own, rustls::ALL_VERSIONS);
+            // TLS 1.3 tells a client only after its handshake that its certificate is not valid.
+            let answer = match connector.connect(at, "localhost").await {
+                Ok(stream) => call_over(stream, at, CHECK, &asked).await,
+                Err(_) => None,
+            };
+            assert_eq!(answer.is_some(), is_served, "{mode}");
+            if let Some(answer) = answer {
+                assert_eq!(answer.status, Some(0), "{mode}");
+                let text = String::from_utf8_lossy(&answer.message).into_owned();
+                assert!(text.contains("x-vestibule-user"), "{text}");
+            }
+        }
+        // Nor is anything served in plain.
+        let stream = TcpStream::connect(at).await.unwrap();
+        assert!(call_over(stream, at, CHECK, &asked).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_drain_answers_what_is_asked_and_sends_the_others_away() {
+    let (mut site, at) = start(&["127.0.0.1/32"]).await;
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    let asked = question("/page", &[("authorization", &bearer)]);
+    let (client, mut held) = connect(TcpStream::connect(at).await.unwrap())
+        .await
+        .unwrap();
+    let mut pings = held.ping_pong().unwrap();
+    let held = tokio::spawn(held);
+    let (idle_client, idle) = connect(TcpStream::connect(at).await.unwrap())
+        .await
+        .unwrap();
+    let idle = tokio::spawn(idle);
+    let mut client = client.ready().await.unwrap();
+    let (response, mut sending) = client.send_request(request(at, CHECK), false).unwrap();
+    // What comes back after the head of the call shows that the gateway has it.
+    pings.ping(h2::Ping::opaque()).await.unwrap();
+    site.gateway.sigterm();
+    // GOAWAY without an error, and the end: nothing is in flight there.
+    idle.await.unwrap().expect("a polite end");
+    drop(idle_client);
+    sending.send_data(framed(&asked), true).unwrap();
+    let answer = read(response).await.expect("it was in flight");
+    assert_eq!(answer.status, Some(0));
+    let text = String::from_utf8_lossy(&answer.message).into_owned();
+    assert!(text.contains("x-vestibule-user"), "{text}");
+    drop(client);
+    held.await.unwrap().expect("a polite end");
+    assert!(site.gateway.ended().await.success());
+}
+
+async fn start(trusted: &[&str]) -> (TestGateway, SocketAddr) {
+    start_with(trusted, &json!({})).await
+}
+
+/// The same with a listener that has more settings.
+async fn start_with(trusted: &[&str], settings: &Value) -> (TestGateway, SocketAddr) {
     let at = free_port();
     let site = TestGateway::with(|config| {
         config["trusted_proxies"] = json!(trusted);
-        let listeners = json!([{}, {"name": "ext_authz", "address": at, "grpc": true}]);
-        config["listeners"] = listeners;
+        let mut listener = json!({"name": "ext_authz", "address": at, "grpc": true});
+        let more = settings.as_object().unwrap().clone();
+        listener.as_object_mut().unwrap().extend(more);
+        config["listeners"] = json!([{}, listener]);
     })
     .await;
     (site, at)
@@ -130,25 +208,51 @@ struct Answer {
     message: Bytes,
 }
 
-async fn call(at: std::net::SocketAddr, path: &str, message: &[u8]) -> Answer {
+async fn call(at: SocketAddr, path: &str, message: &[u8]) -> Answer {
     let stream = TcpStream::connect(at).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let answer = call_over(stream, at, path, message).await;
+    answer.expect("an answer")
+}
+
+/// The same over an open connection; `None`: it ends without an answer.
+async fn call_over<T>(stream: T, at: SocketAddr, path: &str, message: &[u8]) -> Option<Answer>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (client, connection) = connect(stream).await?;
     let driver = tokio::spawn(connection);
-    let mut client = client.ready().await.unwrap();
-    let request = http::Request::post(format!("http://{at}{path}"))
+    let mut client = client.ready().await.ok()?;
+    let (response, mut sending) = client.send_request(request(at, path), false).ok()?;
+    sending.send_data(framed(message), true).ok()?;
+    let answer = read(response).await;
+    driver.abort();
+    answer
+}
+
+async fn connect<T>(stream: T) -> Option<(SendRequest<Bytes>, Connection<T, Bytes>)>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    h2::client::handshake(stream).await.ok()
+}
+
+fn request(at: SocketAddr, path: &str) -> http::Request<()> {
+    http::Request::post(format!("http://{at}{path}"))
         .header(CONTENT_TYPE, "application/grpc")
         .body(())
-        .unwrap();
-    let (response, mut sending) = client.send_request(request, false).unwrap();
-    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    let framed = [&[0][..], &length, message].concat();
-    sending.send_data(Bytes::from(framed), true).unwrap();
-    let response = tokio::time::timeout(crate::support::PATIENCE, response);
-    let (head, mut body) = response
-        .await
-        .expect("an answer in time")
         .unwrap()
-        .into_parts();
+}
+
+/// A message as it is sent, not compressed.
+fn framed(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    Bytes::from([&[0][..], &length, message].concat())
+}
+
+async fn read(response: ResponseFuture) -> Option<Answer> {
+    let response = tokio::time::timeout(PATIENCE, response);
+    let response = response.await.expect("an answer in time").ok()?;
+    let (head, mut body) = response.into_parts();
     assert_eq!(head.status, 200);
     let status = |fields: &http::HeaderMap| {
         let status = fields.get("grpc-status")?;
@@ -161,11 +265,10 @@ async fn call(at: std::net::SocketAddr, path: &str, message: &[u8]) -> Answer {
         message.extend_from_slice(&data);
     }
     let trailers = body.trailers().await.ok().flatten();
-    driver.abort();
-    Answer {
+    Some(Answer {
         status: status(&head.headers).or_else(|| status(&trailers?)),
         message: message.freeze().slice(message_start(&head.headers)..),
-    }
+    })
 }
 
 /// Nothing comes with a status that is in the first header.

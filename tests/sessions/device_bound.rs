@@ -47,6 +47,8 @@ async fn a_browser_binds_its_session_and_renews_the_cookie_by_proofs() {
         "{}",
         row.text()
     );
+    let page = site.gateway.admin("/dashboard/sessions").await;
+    assert!(page.contains(&device.thumbprint()), "{}", page.text());
     let proofs = |result| [("result", result)];
     let metrics = site.gateway.metrics().await;
     let name = "vestibule_device_proofs_total";
