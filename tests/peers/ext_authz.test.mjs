@@ -29,6 +29,8 @@ before(async () => {
     trusted_proxies: ['127.0.0.1/32'],
     allowed_origins: [PAGE],
     issuers: [{ name: 'acme', iss, jwks_url, required_for_ready: true }],
+    // All come from one address, and every sixth with a forged token.
+    limits: { rates: { failed_per_client: 'off' } },
     upstreams: { app: { servers: [app.address] } },
     routes: [
       { path: '/', upstream: 'app' },
