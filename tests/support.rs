@@ -14,6 +14,7 @@ pub mod key;
 pub mod load;
 pub mod metrics;
 pub mod pages;
+pub mod port;
 pub mod test_gateway;
 pub mod token;
 pub mod upstream;

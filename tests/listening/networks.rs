@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{TestGateway, refusal_id};
 
 /// `[::]` takes both families by itself, and leaves one to a listener of its own.

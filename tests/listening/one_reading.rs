@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::listening::h2c;
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{Message, Reply, TestGateway, refusal_id, upstream};
 
 mod answers;

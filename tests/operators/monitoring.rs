@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{Key, PATIENCE, TestGateway, Wire, run};
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::support::certificate::Authority;
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{PATIENCE, TestGateway, Wire, decode, remember_session_token};
 
 #[tokio::test]

@@ -293,7 +293,7 @@ async fn an_upstream_that_fails_is_502_one_that_is_slow_504() {
     let site = TestGateway::with(|config| {
         config["upstreams"]["app"]["read_timeout"] = json!("200ms");
         config["upstreams"]["gone"] =
-            json!({"servers": [crate::support::gateway::free_port()], "connect_timeout": "200ms"});
+            json!({"servers": [crate::support::port::free_port()], "connect_timeout": "200ms"});
         config["routes"]
             .as_array_mut()
             .unwrap()
@@ -342,7 +342,7 @@ async fn a_reused_connection_that_turns_out_closed_is_tried_anew() {
 #[tokio::test]
 async fn servers_of_an_upstream_take_turns_and_stand_in_for_each_other() {
     let second = RawUpstream::start().await;
-    let gone = crate::support::gateway::free_port();
+    let gone = crate::support::port::free_port();
     let site = TestGateway::with(|config| {
         let first = config["upstreams"]["app"]["servers"][0].clone();
         config["upstreams"]["app"]["servers"] = json!([first, second.address]);

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::gateway::free_port;
 use crate::support::load::once;
+use crate::support::port::free_port;
 use crate::support::{TestGateway, refusal_id};
 
 /// What an internal listener serves has no way in from another one: not by a wider route, not by

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::support::certificate::Authority;
-use crate::support::gateway::free_port;
 use crate::support::load::{Load, once, once_by_tls, rate};
+use crate::support::port::free_port;
 use crate::support::{Key, RawUpstream, TestGateway, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

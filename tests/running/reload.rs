@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::front::{Authority, Front};
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{
     Gateway, Key, Message, RawUpstream, Reply, TestGateway, TestIssuer, eventually,
 };

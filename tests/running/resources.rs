@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::support::certificate::Authority;
-use crate::support::gateway::{binary, free_port};
+use crate::support::gateway::binary;
+use crate::support::port::free_port;
 use crate::support::upstream::ok;
 use crate::support::{PATIENCE, Reply, TestGateway, Wire, eventually, refusal_id, run};
 

@@ -8,8 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use crate::support::gateway::free_port;
 use crate::support::load::{Load, once};
+use crate::support::port::free_port;
 use crate::support::{Reply, TestGateway, eventually};
 
 /// A site whose gateway can be relieved.

@@ -1,11 +1,9 @@
 //! The real binary: started, asked, killed and started again.
 
-use std::net::{SocketAddr, TcpListener};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::contract::Contract;
 use super::metrics::Metrics;
+use super::port::free_port;
 use super::token;
 use super::wire::{Message, PATIENCE, Wire};
 
@@ -344,30 +343,6 @@ pub async fn run(dir: &Path, arguments: &[&str], input: &str) -> (i32, String, S
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let code = output.status.code().expect("an exit code");
     (code, text(&output.stdout), text(&output.stderr))
-}
-
-/// A loopback address that nobody listened on a moment ago, and that no other test is given while this
-/// one runs. Pingora cannot tell which port it got for 0.
-pub fn free_port() -> SocketAddr {
-    /// A name of the system's for each port, which goes with the process.
-    static RESERVED: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
-    let mut random = [0; 2];
-    loop {
-        aws_lc_rs::rand::fill(&mut random).unwrap();
-        // Below the ports that systems hand out by themselves: neither a connection nor a
-        // listener on port 0 of another test can take it meanwhile.
-        let port = 10_000 + u16::from_be_bytes(random) % 20_000;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let name = format!("vestibule-test-port-{port}");
-        let name = UnixAddr::from_abstract_name(name).unwrap();
-        let Ok(reserved) = UnixListener::bind_addr(&name) else {
-            continue;
-        };
-        if TcpListener::bind(address).is_ok() {
-            RESERVED.lock().unwrap().push(reserved);
-            return address;
-        }
-    }
 }
 
 fn default(object: &mut Value, name: &str, value: Value) {

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::support::gateway::free_port;
+use crate::support::port::free_port;
 use crate::support::{RawUpstream, Reply, TestGateway, refusal_id, upstream};
 
 /// A site whose upstream `app` has these settings more, on open paths.

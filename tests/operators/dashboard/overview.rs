@@ -164,7 +164,7 @@ async fn open_sessions_are_listed_apart() {
 
 #[tokio::test]
 async fn routes_tell_the_health_of_their_servers() {
-    let closed = crate::support::gateway::free_port().to_string();
+    let closed = crate::support::port::free_port().to_string();
     let site = TestGateway::with(|config| {
         config["upstreams"]["gone"] = json!({
             "servers": [&closed],

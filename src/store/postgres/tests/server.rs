@@ -1,6 +1,5 @@
 //! A PostgreSQL server in a temporary folder, from the system's own binaries.
 
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,6 +7,11 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls};
+
+#[path = "../../../../tests/support/port.rs"]
+mod port;
+
+use port::free_port;
 
 /// A running server; it is stopped with the test.
 pub(crate) struct Server {
@@ -43,11 +47,7 @@ impl Server {
             .await
             .unwrap();
         assert!(made.success(), "initdb failed");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port().port();
         let mut server = Self {
             folder,
             port,
