@@ -43,6 +43,15 @@ impl TestExchange {
 
     /// With a changed policy.
     pub(crate) fn with(change: impl Fn(&mut Policy)) -> Self {
+        Self::configured(change, json!({}))
+    }
+
+    /// With an issuer that has more settings.
+    pub(crate) fn with_issuer(more: Value) -> Self {
+        Self::configured(|_| {}, more)
+    }
+
+    fn configured(change: impl Fn(&mut Policy), issuer: Value) -> Self {
         let mut policy = Policy {
             max_age: Duration::from_secs(3600),
             idle_timeout: None,
@@ -62,7 +71,7 @@ impl TestExchange {
         let gates = Arc::new(Gated::new(Arc::new(engine.unwrap())));
         let store: Arc<dyn Store> = gates.clone();
         let key = Signer::new("ES256");
-        let issuers = Arc::new(issuers(settings(json!({})), &[key.jwk("k")]));
+        let issuers = Arc::new(issuers(settings(issuer), &[key.jwk("k")]));
         let config: Config = serde_json::from_value(json!({
             "public_url": "https://app.example",
             "listeners": [{"address": "127.0.0.1:8080"}],

@@ -10,10 +10,12 @@ use super::Session;
 use super::fixture::{PATIENCE, TestExchange};
 use crate::clock::UnixTime;
 use crate::exchange::Forward;
-use crate::jwt::fixture::ISS;
+use crate::jwks::KeySet;
+use crate::jwt::fixture::{ISS, Signer};
 use crate::rejection::{Code, Rejection};
 use crate::store::{
-    ChangeFeed, Maintenance, Position, RevocationReason, RevocationScope, Sessions, Users, When,
+    ChangeFeed, Maintenance, PageRequest, Position, RevocationReason, RevocationScope, Sessions,
+    Users, When,
 };
 
 /// A sign-in whose answer the store has given, and that has not heard of it.
@@ -76,6 +78,35 @@ async fn a_sign_in_does_not_outrun_the_end_of_its_session() {
         })
         .await;
         assert_eq!(outcome.is_err(), ends, "{outcome:?}");
+    }
+}
+
+/// The look at the token's key once the store has answered: whoever took the key back meanwhile found no
+/// session of its.
+#[tokio::test]
+async fn a_sign_in_does_not_outrun_the_removal_of_its_key() {
+    for (removed, revokes) in [(false, true), (true, false), (true, true)] {
+        let settings = json!({ "revoke_on_key_removal": revokes });
+        let gateway = Arc::new(TestExchange::with_issuer(settings));
+        let token = gateway.token("alice", "1");
+        let outcome = held_after_the_answer(&gateway, &token, async || {
+            if removed {
+                let next = Signer::new("ES256").jwk("next");
+                let set = KeySet::parse(json!({ "keys": [next] }).to_string().as_bytes());
+                let issuer = gateway.here.issuers().by_name("idp").unwrap();
+                issuer.keys().turn_over(set.unwrap());
+            }
+        })
+        .await;
+        let reason = outcome.err().map(|rejection| rejection.reason);
+        assert_eq!(reason, removed.then_some("key_removed"));
+        let sessions = gateway.gates.sessions(None, PageRequest::first(9)).await;
+        let [session] = &sessions.unwrap().items[..] else {
+            panic!("one session");
+        };
+        let cause = session.ended.map(|ended| ended.cause);
+        let ends = removed && revokes;
+        assert_eq!(cause, ends.then_some(RevocationReason::IssuerKeyRemoved));
     }
 }
 

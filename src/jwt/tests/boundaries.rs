@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{verify, verify_assertion};
 use super::fixture::{self, ISS, NOW, Signer};
-use crate::jwt::Reason;
+use crate::jwt::{EmailStatement, Reason};
 
 /// The reason for which a token with these claims is refused under these settings.
 fn refusal(settings: Value, claims: Value) -> Option<Reason> {
@@ -102,5 +102,32 @@ fn a_tokens_name_is_a_text_that_is_not_empty() {
         let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
         let verified = verify(&token, &issuers, NOW).unwrap();
         assert_eq!(verified.token_id(), name);
+    }
+}
+
+#[test]
+fn a_token_without_an_address_keeps_or_withdraws_it() {
+    let email = json!({ "email": "a@b.example" });
+    let verified = json!({ "email": "a@b.example", "email_verified": true });
+    let named = EmailStatement::Named("a@b.example");
+    for (keep, claims, expected) in [
+        (true, json!({}), EmailStatement::Absent),
+        (false, json!({}), EmailStatement::Withdrawn),
+        (true, email.clone(), named),
+        (false, email, EmailStatement::Withdrawn),
+        (
+            true,
+            verified.clone(),
+            EmailStatement::Verified("a@b.example"),
+        ),
+        (false, verified, EmailStatement::Verified("a@b.example")),
+    ] {
+        let signer = Signer::new("ES256");
+        let settings = fixture::settings(json!({ "keep_absent_email": keep }));
+        let issuers = fixture::issuers(settings, &[signer.jwk("k")]);
+        let header = json!({ "alg": "ES256", "kid": "k" });
+        let token = signer.sign(&header, &changed(claims.clone()));
+        let verified = verify(&token, &issuers, NOW).unwrap();
+        assert_eq!(verified.email(), expected, "{keep} {claims}");
     }
 }
