@@ -15,7 +15,7 @@ use super::access::Operator;
 use super::api_error::ApiError;
 use super::body::Body;
 use super::platform;
-use super::refusals;
+use super::{reason, refusals};
 use crate::clock::UnixTime;
 use crate::exchange::Standing;
 use crate::issuer::IssuerSettings;
@@ -141,22 +141,10 @@ async fn stand(state: &AdminState, token: &str, explanation: Explanation) -> Exp
     match state.exchange().standing(token, UnixTime::now()).await {
         Ok(None) => explanation,
         Ok(Some(Standing { user, session, .. })) => {
-            let user = user.map(|code| {
-                let hint = match code {
-                    "user_blocked" => "an operator has blocked this user",
-                    "access_blocked" => "an access list keeps this user out",
-                    "access_not_listed" => "only users on an access list may sign in",
-                    _ => {
-                        "the issuer's `provisioning` is `existing_only`, and there is no such user"
-                    }
-                };
-                (code, hint.to_owned())
-            });
-            let session = session.map(|code| {
-                let hint = "this login has ended here; the user has to sign in again";
-                (code, hint.to_owned())
-            });
-            explanation.and("user", user).and("session", session)
+            let advised = |code| (code, reason::explained(code).advice.to_owned());
+            explanation
+                .and("user", user.map(advised))
+                .and("session", session.map(advised))
         }
         Err(error) => {
             let hint = format!("the store does not answer: {error}");

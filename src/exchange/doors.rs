@@ -1,15 +1,17 @@
 //! What a token may open, by where it was, for whom it is, and what it allows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::fixture::TestExchange;
+use super::fixture::{PATIENCE, TestExchange};
 use super::standing::Standing;
 use super::{Recipient, Session};
 use crate::clock::UnixTime;
 use crate::credential::{Credential, Source, Token};
 use crate::identity::Client;
+use crate::jwt::fixture::ISS;
 use crate::rejection::{Code, Rejection};
-use crate::store::RevocationReason;
+use crate::store::{RevocationReason, RevocationScope};
 
 fn credential<'a>(token: &'a str, issuers: &'a [Arc<str>]) -> Credential<'a> {
     Credential {
@@ -112,6 +114,68 @@ async fn a_look_at_a_token_sees_a_block_and_an_end_and_nothing_else() {
         .end_session(session.sid(), RevocationReason::Logout);
     assert!(ended.await.unwrap().is_some());
     assert_eq!(look(&other).await, Some((None, Some("session_ended"))));
+}
+
+/// A look is a sign-in that is not carried out: it says what a sign-in with this token would be answered.
+#[tokio::test]
+async fn a_look_at_a_token_says_what_its_sign_in_would() {
+    let gateway = TestExchange::new();
+    let now = UnixTime::now();
+    let at = |ago| now.minus(Duration::from_secs(ago));
+    let look = async |token: &str| {
+        let found = gateway.here.standing(token, UnixTime::now()).await.unwrap();
+        let Standing { user, session, .. } = found.unwrap();
+        user.or(session)
+    };
+    let sign_in = async |token: &str| {
+        let session = gateway.present(token).await;
+        session.err().map(|rejection| rejection.reason)
+    };
+    let user = async |sub: &str| {
+        let token = gateway.token_issued(sub, "first", at(50));
+        gateway.present(&token).await.unwrap().user()
+    };
+
+    // A login that was never seen here, of somebody who was signed out everywhere since.
+    let scope = RevocationScope::User(user("alice").await);
+    gateway.store.end_sessions(scope, at(20)).await.unwrap();
+    // One that was never seen here either, of somebody who was deleted since.
+    let (bob, until) = (user("bob").await, UnixTime::now().plus(PATIENCE));
+    gateway.store.delete_user(bob, at(20), until).await.unwrap();
+    for (sub, reason) in [
+        ("alice", "signed_out"),
+        ("bob", "user_deleted"),
+        ("carol", ""),
+    ] {
+        for (issued, reason) in [(at(40), Some(reason)), (at(10), None)] {
+            let token = gateway.token_issued(sub, "unseen", issued);
+            let expected = reason.filter(|reason| !reason.is_empty());
+            assert_eq!(look(&token).await, expected, "{sub}");
+            assert_eq!(sign_in(&token).await, expected, "{sub}");
+        }
+    }
+
+    // The whole issuer was signed out, or was disabled and is back.
+    let signed_out = RevocationScope::Issuer(ISS.to_owned());
+    let token = gateway.token_issued("dave", "unseen", at(40));
+    assert_eq!(look(&token).await, None);
+    gateway
+        .store
+        .end_sessions(signed_out, at(20))
+        .await
+        .unwrap();
+    assert_eq!(look(&token).await, Some("signed_out"));
+    assert_eq!(sign_in(&token).await, Some("signed_out"));
+
+    let token = gateway.token("erin", "seen");
+    assert_eq!(sign_in(&token).await, None);
+    let disabled = RevocationScope::IssuerDisabled(ISS.to_owned());
+    gateway.store.end_sessions(disabled, at(0)).await.unwrap();
+    assert_eq!(
+        look(&token).await,
+        None,
+        "the login continues in another session"
+    );
 }
 
 #[tokio::test]

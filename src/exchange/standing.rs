@@ -1,10 +1,12 @@
 //! What stands against a token that its text does not say: its user, and the session of its login.
 
-use super::Exchange;
+use super::{Exchange, one_time_use};
 use crate::claims::KnownClaims;
 use crate::clock::UnixTime;
-use crate::issuer::Provisioning;
-use crate::store::{RevocationReason, StoreError};
+use crate::identity;
+use crate::jwt::Verified;
+use crate::rejection::Rejection;
+use crate::store::{SignInRefusal, StoreError};
 
 /// What the store knows of a token's user and session, in the words of refusals; `None`: nothing stands
 /// against it.
@@ -19,8 +21,8 @@ pub struct Standing {
 }
 
 impl Exchange {
-    /// Looks up a token that holds, and changes nothing: no user is created, no session opened. `None`:
-    /// it does not hold.
+    /// Looks up a token that holds, by the rules of a sign-in, and changes nothing: no user is created, no
+    /// session opened. `None`: it does not hold.
     ///
     /// # Errors
     ///
@@ -34,36 +36,65 @@ impl Exchange {
         let Ok(verified) = unverified.and_then(|token| token.verify(self.issuers(), now)) else {
             return Ok(None);
         };
-        let store = self.sessions().store();
-        let provisioning = verified.issuer().settings().provisioning;
-        let user = match provisioning {
-            Provisioning::None => None,
-            _ => {
-                let (iss, subject) = (verified.iss(), verified.subject());
-                match store.user_by_identity(iss, subject).await? {
-                    Some(user) if user.blocked => Some("user_blocked"),
-                    None if provisioning == Provisioning::ExistingOnly => Some("user_unknown"),
-                    Some(_) | None => None,
-                }
-            }
+        let (user, session) = match self.preview(&verified, now).await? {
+            Ok(()) => (None, None),
+            Err((About::User, reason)) => (Some(reason), None),
+            Err((About::Session, reason)) => (None, Some(reason)),
         };
-        let session = store
-            .session(self.authenticator.sid_of(&verified, 0))
-            .await?;
-        let ended = session.and_then(|session| match session.ended {
-            // The login may go on in another session.
-            Some(ended) if ended.cause == RevocationReason::IssuerDisabled => None,
-            Some(_) => Some("session_ended"),
-            None if session.expires_at <= now => Some("session_ended"),
-            None => None,
-        });
         let policy = &self.settings.policy;
-        let barred = policy.access.check(&verified).err();
         let claims = verified.claims().as_map();
         Ok(Some(Standing {
-            user: barred.map(|rejection| rejection.reason).or(user),
-            session: ended,
+            user,
+            session,
             claims: policy.claims.keep(claims, policy.claims_size),
         }))
+    }
+
+    /// What a sign-in with this token would be answered.
+    async fn preview(
+        &self,
+        verified: &Verified,
+        now: UnixTime,
+    ) -> Result<Result<(), (About, &'static str)>, StoreError> {
+        let (policy, authenticator) = (&self.settings.policy, &self.authenticator);
+        let sid = |epoch| authenticator.sid_of(verified, epoch);
+        let asked = identity::sign_in(verified, sid(0), policy, verified.expires_at(), now);
+        let mut request = match asked {
+            Ok(request) => request,
+            // A list of the policy keeps the user out.
+            Err(rejection) => return Ok(Err((About::User, rejection.reason))),
+        };
+        let scopes = &self.settings.step_up_scopes;
+        request
+            .uses
+            .extend(one_time_use::by_login(verified, scopes));
+        let refusal = self.sessions().preview_sign_in(request, sid).await?;
+        Ok(match refusal {
+            None => Ok(()),
+            Some(refusal) => Err((About::of(refusal), Rejection::from(refusal).reason)),
+        })
+    }
+}
+
+/// What a refusal is about.
+enum About {
+    /// Who the user is.
+    User,
+    /// This login.
+    Session,
+}
+
+impl About {
+    fn of(refusal: SignInRefusal) -> Self {
+        match refusal {
+            SignInRefusal::UserBlocked
+            | SignInRefusal::UserDeleted
+            | SignInRefusal::UserUnknown => Self::User,
+            SignInRefusal::SessionEnded(_)
+            | SignInRefusal::IssuerWasDisabled(_)
+            | SignInRefusal::SignedOut
+            | SignInRefusal::UsedUp
+            | SignInRefusal::UsedOtherwise => Self::Session,
+        }
     }
 }

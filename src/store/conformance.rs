@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use futures::{StreamExt, stream};
 use uuid::Uuid;
 
 use super::{
@@ -171,17 +172,48 @@ fn sid(login: &str) -> Uuid {
 }
 
 async fn live(store: &dyn Store, request: SignIn) -> SignedIn {
-    match store.sign_in(request).await.unwrap() {
+    match previewed(store, request).await {
         SignInOutcome::Live(signed_in) => *signed_in,
         SignInOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
     }
 }
 
 async fn refused(store: &dyn Store, request: SignIn) -> SignInRefusal {
-    match store.sign_in(request).await.unwrap() {
+    match previewed(store, request).await {
         SignInOutcome::Live(signed_in) => panic!("not refused: {signed_in:?}"),
         SignInOutcome::Refused(refusal) => refusal,
     }
+}
+
+/// The answers to many requests, a hundred of which are under way at any time: so many wait for a
+/// connection no longer than a store lets them, on a busy machine as well.
+pub(super) async fn together<T>(requests: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    stream::iter(requests).buffer_unordered(100).collect().await
+}
+
+/// The answer to a sign-in that is not refused, beside others of the same user.
+async fn signed_in(store: Arc<dyn Store>, request: SignIn) -> SignedIn {
+    match store.sign_in(request).await.unwrap() {
+        SignInOutcome::Live(signed_in) => *signed_in,
+        SignInOutcome::Refused(refusal) => panic!("refused: {refusal:?}"),
+    }
+}
+
+/// A sign-in that is answered as its preview, which changed nothing, said.
+async fn previewed(store: &dyn Store, request: SignIn) -> SignInOutcome {
+    let preview = store.preview_sign_in(request.clone()).await.unwrap();
+    let outcome = store.sign_in(request).await.unwrap();
+    match (&preview, &outcome) {
+        (SignInOutcome::Refused(foreseen), SignInOutcome::Refused(refusal)) => {
+            assert_eq!(foreseen, refusal);
+        }
+        (SignInOutcome::Live(foreseen), SignInOutcome::Live(signed_in)) => {
+            let of = |it: &SignedIn| (it.user_created, it.session_created, it.linked);
+            assert_eq!(of(foreseen), of(signed_in));
+        }
+        _ => panic!("{preview:?}, then {outcome:?}"),
+    }
+    outcome
 }
 
 const ISSUER: &str = "https://issuer.example";

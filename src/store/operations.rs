@@ -7,6 +7,7 @@ macro_rules! operations {
         $wrapper! {
             Users [] {
                 fn sign_in(request: SignIn) -> SignInOutcome;
+                fn preview_sign_in(request: SignIn) -> SignInOutcome;
                 fn user(id: Uuid) -> Option<User>;
                 fn user_by_identity(iss: &str, sub: &str) -> Option<User>;
                 fn users(filter: UserFilter, page: PageRequest) -> Page<User>;

@@ -15,6 +15,10 @@ pub trait Users {
     /// transaction. Concurrent first sights of one identity make one user.
     async fn sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError>;
 
+    /// What a sign-in would be answered now. Writes nothing, so a user or a session in the answer that is
+    /// new is nobody's yet.
+    async fn preview_sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError>;
+
     /// A user by id.
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError>;
 

@@ -113,6 +113,16 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
         "An operator blocked this user. Unblock the user if that is over.",
     ),
     (
+        "user_deleted",
+        "User was deleted",
+        "The user was deleted after this token was issued. A later sign-in at the issuer creates the user again.",
+    ),
+    (
+        "signed_out",
+        "Signed out everywhere",
+        "All sessions of the user, or of the issuer, were ended after this token was issued: the user has to sign in again.",
+    ),
+    (
         "user_unknown",
         "User is not known",
         "The issuer has `provisioning: existing_only`, and nobody created this user. Create the user with the API, or let first sign-ins do it.",
@@ -276,6 +286,11 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
         "session_ended",
         "Session has ended",
         "The session was revoked or signed out, and the same token opens no other: the user has to sign in again.",
+    ),
+    (
+        "assertion_is_no_login",
+        "Assertion, not a login",
+        "This token has raised a session's rights (step-up), and such a token signs nobody in. Sign in with another token.",
     ),
     (
         "session_unknown",

@@ -7,7 +7,9 @@ use super::{ATTEMPTS, SessionDirectory};
 use crate::exchange::session_handle::Lease;
 use crate::exchange::store_failure::{sessions_ending, store_failed};
 use crate::rejection::Rejection;
-use crate::store::{Digest, RevocationReason, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+use crate::store::{
+    Digest, RevocationReason, SignIn, SignInOutcome, SignInRefusal, SignedIn, StoreError,
+};
 
 impl SessionDirectory {
     /// Asks the store for the user and the session. A revocation from now on ends the session's
@@ -58,6 +60,26 @@ impl SessionDirectory {
             }
         }
         Err(sessions_ending())
+    }
+
+    /// Why the store would refuse the sign-in now. Changes nothing.
+    pub(in crate::exchange) async fn preview_sign_in(
+        &self,
+        mut request: SignIn,
+        reopen: impl Fn(u64) -> Uuid,
+    ) -> Result<Option<SignInRefusal>, StoreError> {
+        let mut refusal = None;
+        for _ in 0..ATTEMPTS {
+            refusal = match self.store.preview_sign_in(request.clone()).await? {
+                SignInOutcome::Live(_) => None,
+                SignInOutcome::Refused(refusal) => Some(refusal),
+            };
+            match refusal {
+                Some(SignInRefusal::IssuerWasDisabled(epoch)) => request.sid = reopen(epoch),
+                _ => break,
+            }
+        }
+        Ok(refusal)
     }
 
     fn count_created(&self, issuer: &str, signed_in: &SignedIn) {

@@ -1,8 +1,8 @@
 //! Users are found by `(iss, sub)` and created once.
 
-use futures::future::join_all;
-
-use super::{Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, token};
+use super::{
+    Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, signed_in, together, token,
+};
 use crate::store::{
     CredentialFormat, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal,
     UserFilter, is_workload, workload_id,
@@ -114,13 +114,9 @@ pub(super) async fn a_thousand_concurrent_first_sights_make_one_user(engine: &dy
     let store = engine.open().await;
     let requests = (0..1000).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { live(&*store, token("ada")).await })
+        async move { tokio::spawn(signed_in(store, token("ada"))).await.unwrap() }
     });
-    let answers: Vec<_> = join_all(requests)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let answers = together(requests).await;
 
     let user = &answers[0].user;
     assert!(answers.iter().all(|answer| answer.user.id == user.id));

@@ -51,6 +51,13 @@ impl Users for Embedded {
         Ok(decision.outcome)
     }
 
+    async fn preview_sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        self.read(|rows| match used_up(rows, &request)? {
+            Some(refusal) => Ok(SignInOutcome::Refused(refusal)),
+            None => Ok(decided(rows, &request)?.outcome),
+        })
+    }
+
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
         self.read(|rows| record(rows, Table::Users, id.as_bytes()))
     }
@@ -185,11 +192,20 @@ fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreErro
     Ok(decide(request, found))
 }
 
-fn sign_in(tx: &mut Transaction<'_>, request: &SignIn) -> Result<SignInOutcome, StoreError> {
+/// Why the sign-in is none, when what it uses up was used before.
+fn used_up(rows: &mut impl Read, request: &SignIn) -> Result<Option<SignInRefusal>, StoreError> {
     for usage in &request.uses {
-        if let Some(refusal) = SignInRefusal::of(used(tx, usage)?) {
-            return Ok(SignInOutcome::Refused(refusal));
+        let refusal = SignInRefusal::of(used(rows, usage)?);
+        if refusal.is_some() {
+            return Ok(refusal);
         }
+    }
+    Ok(None)
+}
+
+fn sign_in(tx: &mut Transaction<'_>, request: &SignIn) -> Result<SignInOutcome, StoreError> {
+    if let Some(refusal) = used_up(tx, request)? {
+        return Ok(SignInOutcome::Refused(refusal));
     }
     let decision = decided(tx, request)?;
     if matches!(decision.outcome, SignInOutcome::Live(_)) {

@@ -260,6 +260,9 @@ impl From<tokio_postgres::Error> for Failure {
         match error.code() {
             Some(code) if races.contains(code) || ended.contains(code) => Self::Again,
             None if error.is_closed() => Self::Again,
+            Some(&SqlState::DISK_FULL) => {
+                Self::Store(StoreError::Full("no space left on the database's device"))
+            }
             _ => Self::Store(StoreError::Unavailable(describe(&error))),
         }
     }

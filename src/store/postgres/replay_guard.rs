@@ -1,6 +1,7 @@
 //! Spent ids in PostgreSQL.
 
 use async_trait::async_trait;
+use deadpool_postgres::GenericClient;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
@@ -32,23 +33,30 @@ pub(super) async fn put_use(tx: &Tx<'_>, usage: &Use) -> Result<Used, Failure> {
 
 /// What would become of a use. Of two that exclude each other, one waits here for the other's end.
 pub(super) async fn used(tx: &Tx<'_>, usage: &Use) -> Result<Used, Failure> {
-    let is_spent = async |id: &Digest| {
-        let sql = "SELECT FROM vestibule.spent WHERE id = $1";
-        let found = rows(tx.on(), sql, &[&id.0.as_slice()]).await?;
-        Ok::<_, Failure>(!found.is_empty())
-    };
-    let own = &usage.once.id;
     if let Some(excluded) = &usage.excludes {
         let mut key = [0; 8];
-        let pair = own.0.iter().zip(excluded.0).map(|(own, other)| own ^ other);
+        let pair = usage.once.id.0.iter().zip(excluded.0);
+        let pair = pair.map(|(own, other)| own ^ other);
         key.iter_mut().zip(pair).for_each(|(to, byte)| *to = byte);
         let lock = "SELECT pg_advisory_xact_lock($1)";
         rows(tx.on(), lock, &[&i64::from_be_bytes(key)]).await?;
-        if is_spent(excluded).await? {
-            return Ok(Used::Otherwise);
-        }
     }
-    Ok(match !usage.repeats && is_spent(own).await? {
+    use_now(tx.on(), usage).await
+}
+
+/// The same for a look that waits for nobody and promises nothing.
+pub(super) async fn use_now(on: &impl GenericClient, usage: &Use) -> Result<Used, Failure> {
+    let is_spent = async |id: &Digest| {
+        let sql = "SELECT FROM vestibule.spent WHERE id = $1";
+        let found = rows(on, sql, &[&id.0.as_slice()]).await?;
+        Ok::<_, Failure>(!found.is_empty())
+    };
+    if let Some(excluded) = &usage.excludes
+        && is_spent(excluded).await?
+    {
+        return Ok(Used::Otherwise);
+    }
+    Ok(match !usage.repeats && is_spent(&usage.once.id).await? {
         true => Used::Before,
         false => Used::Now,
     })

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use uuid::Uuid;
 
@@ -90,6 +89,7 @@ async fn gateways_share_a_database() {
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
     ];
     two_gateways_make_one_user(&cases[0]).await;
     an_end_reaches_the_other_gateway(&cases[1]).await;
@@ -98,6 +98,7 @@ async fn gateways_share_a_database() {
     a_database_that_was_set_back_is_noticed(&cases[4]).await;
     a_newcomer_who_was_deleted_meanwhile_is_not_made(&cases[5]).await;
     one_gateway_delivers_to_a_webhook(&cases[6]).await;
+    a_full_disk_is_named(&cases[7]).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
@@ -106,13 +107,10 @@ async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
     let gateways = [Arc::new(one), Arc::new(other)];
     let requests = (0..1000).map(|n| {
         let gateway = gateways[n % 2].clone();
-        tokio::spawn(async move { signed_in(&gateway, conformance::token("ada")).await })
+        let request = async move { signed_in(&gateway, conformance::token("ada")).await };
+        async { tokio::spawn(request).await.unwrap() }
     });
-    let answers: Vec<_> = join_all(requests)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let answers = conformance::together(requests).await;
     assert!(
         answers
             .iter()
@@ -369,6 +367,30 @@ async fn a_server_that_goes_and_comes_is_found_again() {
     store.close().await;
     other.close().await;
 }
+
+async fn a_full_disk_is_named(databases: &InDatabases<'_>) {
+    let store = databases.connect().await;
+    signed_in(&store, conformance::token("ada")).await;
+    let name = format!("case_{}", databases.number);
+    let client = databases.server.client(&name).await;
+    client.batch_execute(FULL_DISK).await.unwrap();
+    let full = StoreError::Full("no space left on the database's device");
+    let bob = conformance::token("bob");
+    assert_eq!(store.sign_in(bob.clone()).await, Err(full));
+    // Whatever is only read is answered.
+    signed_in(&store, conformance::token("ada")).await;
+    let freed = "DROP TRIGGER full_disk ON vestibule.users";
+    client.batch_execute(freed).await.unwrap();
+    assert!(signed_in(&store, bob).await.user_created);
+    store.close().await;
+}
+
+/// The server's own error, raised where it writes a user.
+const FULL_DISK: &str = "
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+    END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON vestibule.users EXECUTE FUNCTION full_disk()";
 
 #[tokio::test]
 async fn no_error_shows_the_password() {

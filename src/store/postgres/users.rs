@@ -11,7 +11,7 @@ use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
 use super::first_sign_in::{self, FirstSignIn};
 use super::maintenance::put_tombstone;
-use super::replay_guard::{put_use, used};
+use super::replay_guard::{put_use, use_now, used};
 use super::row::{
     column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
     scope_key, signed, subject_key, unsigned, user_by_key, user_keys,
@@ -52,6 +52,11 @@ impl Users for Postgres {
         }
         self.write_behind(request, |tx, request| Box::pin(sign_in(tx, request)))?;
         Ok(decision.outcome)
+    }
+
+    async fn preview_sign_in(&self, request: SignIn) -> Result<SignInOutcome, StoreError> {
+        self.read(request, |on, request| Box::pin(previewed(on, request)))
+            .await
     }
 
     async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
@@ -305,6 +310,18 @@ pub(super) async fn decided(
         sequence: unsigned(row.get(6)),
     };
     Ok(decide(request, found))
+}
+
+async fn previewed(on: &impl GenericClient, request: &SignIn) -> Result<SignInOutcome, Failure> {
+    let decision = decided(on, request).await?;
+    if matches!(decision.outcome, SignInOutcome::Live(_)) {
+        for usage in &request.uses {
+            if let Some(refusal) = SignInRefusal::of(use_now(on, usage).await?) {
+                return Ok(SignInOutcome::Refused(refusal));
+            }
+        }
+    }
+    Ok(decision.outcome)
 }
 
 async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure> {
