@@ -91,14 +91,15 @@ fn run(connections: usize, ask: impl Fn(usize) -> Answers + Sync) -> Answers {
     all
 }
 
-struct Connection {
+/// A connection that is kept open as long as the proxy keeps it.
+pub struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     received: Vec<u8>,
 }
 
 impl Connection {
-    fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
             stream: None,
@@ -108,6 +109,11 @@ impl Connection {
 
     /// Sends a request and reads its answer; the status.
     fn ask(&mut self, request: &[u8]) -> u16 {
+        self.exchange(request).0
+    }
+
+    /// The same with the whole answer.
+    pub fn exchange(&mut self, request: &[u8]) -> (u16, &[u8]) {
         let stream = self.stream.get_or_insert_with(|| {
             let stream = TcpStream::connect(self.address).expect("the proxy accepts");
             stream.set_nodelay(true).unwrap();
@@ -131,10 +137,11 @@ impl Connection {
             }
             let status = std::str::from_utf8(&header[9..12]).unwrap();
             let status = status.parse().unwrap();
+            let end = header.len() + content_length(header);
             if field(header, b"connection: close") {
                 self.stream = None;
             }
-            return status;
+            return (status, &self.received[..end]);
         }
     }
 }

@@ -29,8 +29,10 @@
 use std::net::SocketAddr;
 
 mod bare;
+mod checks;
 mod client;
 mod connections;
+mod devices;
 mod gateway;
 mod growth;
 mod latency;
@@ -77,8 +79,8 @@ fn main() {
     }
 }
 
-/// What is measured, all of it unless names are given: `work`, `latency`, `growth`, `memory`,
-/// `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
+/// What is measured, all of it unless names are given: `work`, `checks`, `devices`, `latency`, `growth`,
+/// `memory`, `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
 /// proxies that are measured.
 fn measure(words: &[&str]) {
     let quick = words.contains(&"--quick");
@@ -98,6 +100,12 @@ fn measure(words: &[&str]) {
     }
     if wanted("work") {
         println!("{}", work::measure(scale, only));
+    }
+    if wanted("checks") {
+        println!("{}", checks::measure(scale));
+    }
+    if wanted("devices") {
+        println!("{}", devices::measure(scale));
     }
     if wanted("latency") {
         println!("{}", latency::measure(scale));
