@@ -16,6 +16,7 @@ mod document;
 
 use super::settings::ClientMetadataSettings;
 use crate::clock::UnixTime;
+use crate::issuer::Algorithm;
 use crate::jwks::{DocumentSettings, Documents, FetchError, KeySet, SourceError};
 use crate::rejection::{Code, Rejection};
 pub use authenticate::{Authenticated, Presented, authenticate};
@@ -42,7 +43,8 @@ pub struct MetadataClients {
 struct Known {
     /// Its keys; `None`: it does not authenticate.
     keys: Option<KeySet>,
-    document: Document,
+    /// The algorithm of its assertions, if its document names one.
+    algorithm: Option<Algorithm>,
     fetched: UnixTime,
     until: UnixTime,
 }
@@ -104,9 +106,9 @@ impl MetadataClients {
     async fn fetch(&self, id: &ClientId) -> Result<Arc<Known>, Fault> {
         let fetched = self.documents.get(id.url(), self.document_size).await;
         let fetched = fetched.map_err(|error| fault(&error))?;
-        let mut document = Document::read(id, &fetched)?;
+        let Document { method, algorithm } = Document::read(id, &fetched)?;
         let mut fresh_for = fetched.fresh_for.unwrap_or(self.cache_time);
-        let keys = match std::mem::replace(&mut document.method, Method::Nothing) {
+        let keys = match method {
             Method::Nothing if self.public_clients => None,
             Method::Nothing => return Err("client_not_confidential"),
             Method::Keys(keys) => Some(keys),
@@ -123,7 +125,7 @@ impl MetadataClients {
         let now = UnixTime::now();
         Ok(Arc::new(Known {
             keys,
-            document,
+            algorithm,
             fetched: now,
             until: now.plus(fresh_for.clamp(LEAST_AGE, self.cache_time)),
         }))

@@ -76,7 +76,7 @@ fn verify(
 ) -> Result<ClientAssertion, ClientRefusal> {
     let expected = ExpectedClient {
         id: id.as_str(),
-        algorithm: client.document.algorithm,
+        algorithm: client.algorithm,
         audience,
         max_lifetime,
     };
