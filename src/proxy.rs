@@ -74,7 +74,6 @@ pub mod watched_stream;
 
 pub use brand::{Brand, Color};
 use context::RequestContext;
-use flow::Flow;
 pub use forwarded_fields::ForwardedFields;
 use recent_refusals::RecentRefusals;
 use request_id::RequestIds;
@@ -214,9 +213,11 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         _body: &mut Option<Bytes>,
         _end_of_stream: bool,
-        _ctx: &mut Self::CTX,
+        ctx: &mut Self::CTX,
     ) -> Result<Option<Duration>> {
-        request_guard::flow(Flow::taken);
+        if let Some(flow) = ctx.guard.flow() {
+            flow.taken();
+        }
         Ok(None)
     }
 

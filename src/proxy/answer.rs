@@ -14,10 +14,8 @@ use tokio::time::timeout_at;
 use super::challenge;
 use super::context::RequestContext;
 use super::cors;
-use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::negotiation;
-use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::rejection::{Code, Problem, Rejection};
@@ -210,7 +208,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 const FORM_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action *; frame-ancestors 'none'";
 
-/// Reads a whole request body of at most `limit` bytes; `None` when it is larger. `received` counts
+/// Reads a whole request body of at most `limit` bytes; `None` when it is larger. The context counts
 /// the bytes that came.
 ///
 /// # Errors
@@ -219,10 +217,10 @@ const FORM_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 pub async fn read_body(
     session: &mut Session,
     limit: usize,
-    received: &mut u64,
+    ctx: &mut RequestContext,
 ) -> Result<Option<Bytes>> {
     let mut body = Vec::new();
-    while let Some(part) = read_part(session, received).await? {
+    while let Some(part) = read_part(session, ctx).await? {
         if body.len() + part.len() > limit {
             return Ok(None);
         }
@@ -231,14 +229,16 @@ pub async fn read_body(
     Ok(Some(body.into()))
 }
 
-/// Reads the next part of a request's body; `None` at its end. `received` counts the bytes that came.
+/// Reads the next part of a request's body; `None` at its end. The context counts the bytes that came.
 ///
 /// # Errors
 ///
 /// The client leaves, or does not send it in time.
-pub async fn read_part(session: &mut Session, received: &mut u64) -> Result<Option<Bytes>> {
-    request_guard::flow(|flow| flow.server_blocks(false));
-    let due = request_guard::flow(Flow::body_due).flatten();
+pub async fn read_part(session: &mut Session, ctx: &mut RequestContext) -> Result<Option<Bytes>> {
+    let due = ctx.guard.flow().and_then(|flow| {
+        flow.server_blocks(false);
+        flow.body_due()
+    });
     let part = session.as_mut().read_request_body();
     let part = match due {
         Some(due) => timeout_at(due.into(), part).await.unwrap_or_else(|_| {
@@ -248,8 +248,10 @@ pub async fn read_part(session: &mut Session, received: &mut u64) -> Result<Opti
         None => part.await,
     }?;
     let moved = part.as_ref().map_or(0, Bytes::len);
-    request_guard::flow(|flow| flow.body_moved(moved, part.is_none()));
-    *received = received.saturating_add(moved as u64);
+    if let Some(flow) = ctx.guard.flow() {
+        flow.body_moved(moved, part.is_none());
+    }
+    ctx.body_received = ctx.body_received.saturating_add(moved as u64);
     Ok(part)
 }
 

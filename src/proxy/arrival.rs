@@ -10,12 +10,11 @@ use pingora::proxy::Session;
 use super::context::RequestContext;
 use super::flow::BodyBounds;
 use super::forwarded::Peer;
-use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
 
 /// Sets the bounds of the body and of the connection.
 pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<()> {
-    request_guard::header_arrived();
+    ctx.guard.header_arrived();
     ctx.connection.restore_target(session.req_header_mut())?;
     let limits = &ctx.snapshot.proxy.limits;
     if !session.as_mut().is_body_done() {
@@ -25,7 +24,9 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
             pause: is_stream.then_some(limits.body_read_timeout),
             rate: limits.body_min_rate.map(|rate| rate.as_u64()),
         };
-        request_guard::flow(|flow| flow.body_begins(bounds));
+        if let Some(flow) = ctx.guard.flow() {
+            flow.body_begins(bounds);
+        }
     }
     session.set_read_timeout(Some(limits.body_read_timeout));
     session.set_write_timeout(Some(limits.response_write_timeout));
@@ -33,7 +34,7 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
         .as_mut()
         .set_total_drain_timeout(Some(DRAIN_UNREAD_BODY));
     // Off when the client asked to close, or the gateway drains: that stays.
-    if request_guard::is_last() {
+    if ctx.guard.is_last() {
         session.set_keepalive(None);
     } else if session.get_keepalive().is_some() {
         session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));

@@ -12,7 +12,7 @@ use super::connection_auth::Private;
 use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
-use super::{answer, inspect, no_pass, request_guard, streams, upstream_error};
+use super::{answer, inspect, no_pass, streams, upstream_error};
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
@@ -69,12 +69,12 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
         false => None,
     };
     let switches = inspect::is_websocket(session.req_header()) && streams::can_be_told_later(&peer);
-    request_guard::flow(|flow| {
+    if let Some(flow) = ctx.guard.flow() {
         flow.asked(silence);
         if switches {
             flow.asks_to_switch();
         }
-    });
+    }
     Ok(Box::new(peer))
 }
 
@@ -141,14 +141,14 @@ pub(super) fn broken_off(
         && !session.as_ref().retry_buffer_truncated()
         && session.response_written().is_none();
     error.retry.decide_reuse(client_reused);
-    let is_stream = request_guard::flow(Flow::is_stream).unwrap_or(false);
-    if request_guard::flow(Flow::is_server_late).unwrap_or(false) {
+    let is_stream = ctx.guard.flow().is_some_and(Flow::is_stream);
+    if ctx.guard.flow().is_some_and(Flow::is_server_late) {
         // As the framework says it where it sees to that.
         error.etype = ErrorType::ReadTimedout;
         error.esource = ErrorSource::Upstream;
         error.set_retry(false);
     }
-    if request_guard::flow(Flow::is_late).unwrap_or(false) {
+    if ctx.guard.flow().is_some_and(Flow::is_late) {
         // The server's connection was given up because of the client.
         ctx.refused = Some(upstream_error::body_late());
         ctx.upstream_status = None;

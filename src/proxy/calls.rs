@@ -14,7 +14,7 @@ use super::answer;
 use super::context::RequestContext;
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
-use super::{inspect, no_pass, request_guard};
+use super::{inspect, no_pass};
 use crate::exchange::Session;
 use crate::mcp::{Call, Calls, Fields, McpError};
 use crate::metrics::Metrics;
@@ -170,7 +170,7 @@ async fn hold(
     }
     // While it is read it may be there twice.
     let room = 2 * announced.unwrap_or(KEPT) as u64;
-    match request_guard::hold(room) {
+    match ctx.guard.hold(room) {
         Ok(held) => ctx.held_memory = held,
         Err(overload) => {
             let refusals = &metrics.overload_refusals;
@@ -188,7 +188,7 @@ async fn hold(
         if left <= KEPT {
             http.as_mut().enable_retry_buffering();
         }
-        let Some(part) = answer::read_part(http, &mut ctx.body_received).await? else {
+        let Some(part) = answer::read_part(http, ctx).await? else {
             break;
         };
         content.extend_from_slice(&part);
@@ -200,7 +200,7 @@ async fn hold(
             return Ok(Err(rejection.with_status(StatusCode::LENGTH_REQUIRED)));
         }
         if let Some(time) = &mut ctx.time {
-            let in_time = time.received(false);
+            let in_time = time.received(false, &ctx.guard);
             time.bound_client(http, ctx.snapshot.proxy.limits.body_read_timeout);
             if let Err(rejection) = in_time {
                 return Ok(Err(rejection));

@@ -15,7 +15,7 @@ use pingora::upstreams::peer::Peer;
 use pingora::{Error, ErrorType, Result};
 
 use super::flow::Flow;
-use super::request_guard;
+use super::request_guard::running_flow;
 use super::watched_stream::{Turn, Watch, WatchedStream};
 
 /// Makes the connections of HTTP/1. The framework pools them.
@@ -66,22 +66,22 @@ struct Paced;
 
 impl Watch for Paced {
     fn turn(&self, context: &Context<'_>) -> Turn {
-        request_guard::flow(|flow| flow.turn(context)).unwrap_or(Turn::Read(usize::MAX))
+        running_flow(|flow| flow.turn(context)).unwrap_or(Turn::Read(usize::MAX))
     }
 
     fn waits(&self, context: &Context<'_>) {
-        request_guard::flow(|flow| flow.waits(context));
+        running_flow(|flow| flow.waits(context));
     }
 
     fn was_read(&self, bytes: &[u8]) {
-        request_guard::flow(|flow| flow.was_read(bytes.len()));
+        running_flow(|flow| flow.was_read(bytes.len()));
     }
 
     fn was_written(&self, is_blocked: bool) {
-        request_guard::flow(|flow| flow.server_blocks(is_blocked));
+        running_flow(|flow| flow.server_blocks(is_blocked));
     }
 
     fn was_flushed(&self) {
-        request_guard::flow(Flow::was_flushed);
+        running_flow(Flow::was_flushed);
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::error_page::SignIn;
-use super::request_guard;
+use super::request_guard::Guarded;
 use super::request_id::RequestId;
 use super::snapshot::Snapshot;
 use super::time_limit::TimeLimit;
@@ -59,6 +59,8 @@ impl Phase {
 pub struct RequestContext {
     /// The configuration under which the whole request is served.
     pub snapshot: Arc<Snapshot>,
+    /// Its side of the guard around it.
+    pub guard: Guarded,
     /// The connection on which it arrived.
     pub connection: Arc<Connection>,
     /// Told to the client and the log.
@@ -131,9 +133,11 @@ impl RequestContext {
     /// Of a request that has just arrived.
     pub fn new(snapshot: Arc<Snapshot>, id: RequestId) -> Self {
         let now = Instant::now();
+        let guard = Guarded::running();
         Self {
             snapshot,
-            connection: request_guard::connection(),
+            connection: guard.connection(),
+            guard,
             id,
             trace: None,
             started: now,

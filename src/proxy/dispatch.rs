@@ -11,7 +11,7 @@ use super::decide::{self, Decision};
 use super::time_limit::TimeLimit;
 use super::{
     answer, arrival, calls, counters, endpoint, forward_auth, health, inspect, login, metadata,
-    redirect, request_guard,
+    redirect,
 };
 use crate::metrics::Metrics;
 use crate::rejection::Rejection;
@@ -29,7 +29,7 @@ pub(super) async fn dispatch(
     let named = peer
         .is_trusted_proxy()
         .then(|| peer.client(&request.headers).address);
-    let decision = match request_guard::admit(named) {
+    let decision = match ctx.guard.admit(named) {
         Ok(()) => decide::decide(metrics, request, peer, ctx).await,
         Err(overload) => Err(counters::refuse(metrics, overload)),
     };
@@ -75,12 +75,12 @@ pub(super) async fn dispatch(
 /// Bounds a request that is to be forwarded: by its session, and by its route's time.
 fn prepare(session: &mut Session, ctx: &mut RequestContext) {
     if let Some(session) = ctx.session() {
-        request_guard::bind(session);
+        ctx.guard.bind(session);
     }
     // What becomes a WebSocket may be silent for longer than any request.
     if !inspect::is_websocket(session.req_header()) {
         let whole = ctx.route.as_ref().and_then(|route| route.timeouts.whole);
-        ctx.time = whole.map(TimeLimit::begin);
+        ctx.time = whole.map(|whole| TimeLimit::begin(whole, &ctx.guard));
     }
     if let Some(time) = &ctx.time {
         time.bound_client(session, ctx.snapshot.proxy.limits.body_read_timeout);

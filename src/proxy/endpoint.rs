@@ -31,7 +31,7 @@ pub async fn serve(
         // Else the client waits for a second before it sends the body.
         session.as_mut().write_continue_response().await?;
     }
-    let body = answer::read_body(session, MAX_CONTENT, &mut ctx.body_received).await?;
+    let body = answer::read_body(session, MAX_CONTENT, ctx).await?;
     if body.is_none() {
         // What is left of it stays unread.
         session.set_keepalive(None);

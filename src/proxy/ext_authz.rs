@@ -23,7 +23,6 @@ use super::counters;
 use super::decide;
 use super::forward_auth::{self, Granted};
 use super::login;
-use super::request_guard;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
@@ -94,7 +93,7 @@ async fn check(
     }
     ctx.trace = snapshot.proxy.traces.place(&request.headers, true);
     let client = peer.client(&request.headers);
-    let decided = match request_guard::admit(Some(client.address)) {
+    let decided = match ctx.guard.admit(Some(client.address)) {
         Ok(()) => decide::decide(metrics, &request, peer, ctx).await,
         Err(overload) => Err(counters::refuse(metrics, overload)),
     };
@@ -220,7 +219,7 @@ async fn health(session: &mut Session, ctx: &mut RequestContext) -> Result<Statu
         return fail(session, ctx, Failure::NotFound, "grpc_service_unknown").await;
     }
     let waits = ctx.snapshot.exchange.issuers().wait_for_keys();
-    let serving = match waits || request_guard::is_last() {
+    let serving = match waits || ctx.guard.is_last() {
         true => Serving::No,
         false => Serving::Yes,
     };

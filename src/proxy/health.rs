@@ -7,7 +7,6 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::context::RequestContext;
-use super::request_guard;
 use super::request_id::REQUEST_ID;
 use super::snapshot::Snapshot;
 use crate::canonical::CanonicalPath;
@@ -26,7 +25,7 @@ pub(super) fn is_asked(
 /// The public sees nothing else.
 pub(super) async fn answer(session: &mut Session, ctx: &RequestContext) -> Result<StatusCode> {
     let waits = ctx.snapshot.exchange.issuers().wait_for_keys();
-    let status = match waits || request_guard::is_last() {
+    let status = match waits || ctx.guard.is_last() {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };

@@ -5,7 +5,7 @@ use pingora::Result;
 use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
-use super::{answer, no_pass, request_guard};
+use super::{answer, no_pass};
 use crate::rejection::{Code, Rejection};
 
 /// Takes a part of the body, counts it, and checks that it is neither too much nor too late.
@@ -19,15 +19,19 @@ pub(super) fn received(
         // All of it has arrived, and of what the framework kept the beginning may be missing.
         *body = body.is_some().then(|| content.clone());
         return match &mut ctx.time {
-            Some(time) => time.received(end_of_stream).map_err(|rejection| {
-                ctx.refused = Some(rejection);
-                answer::as_error(&rejection)
-            }),
+            Some(time) => time
+                .received(end_of_stream, &ctx.guard)
+                .map_err(|rejection| {
+                    ctx.refused = Some(rejection);
+                    answer::as_error(&rejection)
+                }),
             None => Ok(()),
         };
     }
     let moved = body.as_ref().map_or(0, Bytes::len);
-    request_guard::flow(|flow| flow.body_moved(moved, end_of_stream));
+    if let Some(flow) = ctx.guard.flow() {
+        flow.body_moved(moved, end_of_stream);
+    }
     let most = match (&ctx.pass, &ctx.route) {
         (Some(Pass::Preflight), _) => 0,
         (_, Some(route)) => route.body_size.unwrap_or(u64::MAX),
@@ -36,7 +40,7 @@ pub(super) fn received(
     ctx.body_received = ctx.body_received.saturating_add(moved as u64);
     if ctx.body_received <= most {
         if let Some(time) = &mut ctx.time {
-            let in_time = time.received(end_of_stream);
+            let in_time = time.received(end_of_stream, &ctx.guard);
             time.bound_client(session, ctx.snapshot.proxy.limits.body_read_timeout);
             return in_time.map_err(|rejection| {
                 ctx.refused = Some(rejection);

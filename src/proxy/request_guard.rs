@@ -7,6 +7,10 @@
 //! that never completes. The guard can, because it polls the request's future; this slot tells
 //! it how far the request is. Everything here happens inside that one task: the guard looks at
 //! the slot right after each poll of the request, so no wake-up is needed.
+//!
+//! A request's context holds its guard ([`Guarded`]). It gets there by a task-local, since the
+//! framework passes nothing from the connection to the context. Connections to servers, which have
+//! no context either, ask the task-local at each read ([`running_flow`]).
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -90,79 +94,99 @@ impl RequestGuard {
     }
 }
 
-/// The running request's connection; a plain one without a guard.
-pub fn connection() -> Arc<Connection> {
-    SLOT.try_with(|slot| Arc::clone(&slot.connection))
-        .unwrap_or_default()
-}
+/// A request's hold on its guard, in the request's context. Without a guard, as for what is answered
+/// before it is a request, nothing is bounded and nobody is notified.
+#[derive(Clone, Debug, Default)]
+pub struct Guarded(Option<Arc<RequestGuard>>);
 
-/// Says that the running request's header is complete.
-pub fn header_arrived() {
-    // Without a guard there is nobody to tell.
-    let _ = SLOT.try_with(|slot| {
-        slot.header_arrived.store(true, Ordering::Relaxed);
-        slot.connection.request_reached_us();
-    });
-}
+impl Guarded {
+    /// The guard of the running request.
+    pub fn running() -> Self {
+        Self(SLOT.try_with(Arc::clone).ok())
+    }
 
-/// Says that the running request's client gave it up.
-pub fn client_left() {
-    let _ = SLOT.try_with(|slot| slot.client_left.store(true, Ordering::Relaxed));
-}
+    /// Its connection; a plain one without a guard.
+    pub fn connection(&self) -> Arc<Connection> {
+        let connection = self.0.as_ref().map(|guard| Arc::clone(&guard.connection));
+        connection.unwrap_or_default()
+    }
 
-/// Whether its connection is not kept for another one, because the process is about to stop.
-pub fn is_last() -> bool {
-    SLOT.try_with(|slot| slot.admission.is_stopping())
-        .unwrap_or(false)
-}
+    /// Says that the request's header is complete.
+    pub fn header_arrived(&self) {
+        if let Some(guard) = &self.0 {
+            guard.header_arrived.store(true, Ordering::Relaxed);
+            guard.connection.request_reached_us();
+        }
+    }
 
-/// Says when the running request ends at the latest.
-pub fn ends_by(due: Instant) {
-    let _ = SLOT.try_with(|slot| {
-        let after = due.saturating_duration_since(slot.began).as_millis();
-        let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
-        slot.due.store(after, Ordering::Relaxed);
-    });
-}
+    /// Says that the client gave the request up.
+    pub fn client_left(&self) {
+        if let Some(guard) = &self.0 {
+            guard.client_left.store(true, Ordering::Relaxed);
+        }
+    }
 
-/// Ties the running request to its session, so that it is cut when the session ends.
-pub fn bind(session: &Arc<Session>) {
-    let _ = SLOT.try_with(|slot| slot.session.set(Arc::clone(session)));
-}
+    /// Whether the connection is not kept for another request, because the process is about to stop.
+    pub fn is_last(&self) -> bool {
+        let guard = self.0.as_ref();
+        guard.is_some_and(|guard| guard.admission.is_stopping())
+    }
 
-/// Looks at what moves between the running request's two sides; `None` outside of a request.
-pub fn flow<T>(look: impl FnOnce(&Flow) -> T) -> Option<T> {
-    SLOT.try_with(|slot| look(&slot.flow)).ok()
-}
+    /// Says when the request ends at the latest.
+    pub fn ends_by(&self, due: Instant) {
+        if let Some(guard) = &self.0 {
+            let after = due.saturating_duration_since(guard.began).as_millis();
+            let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
+            guard.due.store(after, Ordering::Relaxed);
+        }
+    }
 
-/// Counts so many bytes of content that the running request is to hold; `None` outside of a request.
-///
-/// # Errors
-///
-/// There is no room for them.
-pub fn hold(bytes: u64) -> Result<Option<Held>, Overload> {
-    let held = SLOT.try_with(|slot| slot.admission.memory().content(bytes));
-    match held {
-        Ok(held) => held.map(Some).ok_or(Overload::Memory),
-        Err(_) => Ok(None),
+    /// Ties the request to its session, so that it is cut when the session ends.
+    pub fn bind(&self, session: &Arc<Session>) {
+        if let Some(guard) = &self.0 {
+            // Each request is bound once.
+            let _ = guard.session.set(Arc::clone(session));
+        }
+    }
+
+    /// What moves between the request's two sides.
+    pub fn flow(&self) -> Option<&Flow> {
+        self.0.as_ref().map(|guard| &guard.flow)
+    }
+
+    /// Counts so many bytes of content that the request is to hold; `None` without a guard.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for them.
+    pub fn hold(&self, bytes: u64) -> Result<Option<Held>, Overload> {
+        let Some(guard) = &self.0 else {
+            return Ok(None);
+        };
+        let held = guard.admission.memory().content(bytes);
+        held.map(Some).ok_or(Overload::Memory)
+    }
+
+    /// Admits the request, until it ends: as one of the client at its connection's other end, or of
+    /// the one that a trusted proxy has named.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn admit(&self, named: Option<IpAddr>) -> Result<(), Overload> {
+        let Some(guard) = &self.0 else {
+            return Ok(());
+        };
+        let share = guard.connection.share.as_ref();
+        let admitted = guard.admission.admit(share, named)?;
+        // Each request asks once.
+        let _ = guard.admitted.set(admitted);
+        Ok(())
     }
 }
 
-/// Admits the running request, until it ends: as one of the client at its connection's other end,
-/// or of the one that a trusted proxy has named.
-///
-/// # Errors
-///
-/// There is no room for it.
-pub fn admit(named: Option<IpAddr>) -> Result<(), Overload> {
-    let admitted = SLOT.try_with(|slot| {
-        let admitted = slot
-            .admission
-            .admit(slot.connection.share.as_ref(), named)?;
-        // Each request asks once.
-        let _ = slot.admitted.set(admitted);
-        Ok(())
-    });
-    // Without a guard nothing is bounded.
-    admitted.unwrap_or(Ok(()))
+/// Looks at what moves between the running request's two sides; `None` outside of a request. For
+/// connections to servers: the framework pools them, and gives them no request's context.
+pub fn running_flow<T>(look: impl FnOnce(&Flow) -> T) -> Option<T> {
+    SLOT.try_with(|guard| look(&guard.flow)).ok()
 }

@@ -10,7 +10,7 @@ use pingora::{Error, ErrorSource};
 use super::access_log::{self, Answered};
 use super::context::RequestContext;
 use super::recent_refusals::RecentRefusals;
-use super::{request_guard, spans};
+use super::spans;
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
 use crate::telemetry::{NonBlockingWriter, Spans};
@@ -44,7 +44,7 @@ impl RequestLog {
                 .or(ctx.answered),
         };
         if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
-            request_guard::client_left();
+            ctx.guard.client_left();
         }
         if ctx.refused.is_some() {
             let client = client(session, ctx);

@@ -11,10 +11,9 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::context::{Phase, RequestContext};
-use super::flow::Flow;
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
-use super::{request_guard, set_cookie, streams};
+use super::{set_cookie, streams};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::route::settings::Access;
 
@@ -23,7 +22,7 @@ pub(super) fn begins(session: &mut Session, response: &ResponseHeader, ctx: &mut
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         // Its client may be silent as long as its server.
         session.set_read_timeout(None);
-    } else if request_guard::is_last() {
+    } else if ctx.guard.is_last() {
         // Said before the connection is closed, so that no request is sent on it in vain.
         session.set_keepalive(None);
     }
@@ -37,7 +36,9 @@ pub(super) fn begins(session: &mut Session, response: &ResponseHeader, ctx: &mut
             .route
             .as_ref()
             .and_then(|route| route.timeouts.stream_idle);
-        request_guard::flow(|flow| flow.stream_begins(idle));
+        if let Some(flow) = ctx.guard.flow() {
+            flow.stream_begins(idle);
+        }
     }
 }
 
@@ -55,9 +56,11 @@ pub(super) fn rewrite(
         }
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
-    request_guard::flow(Flow::answer_begins);
+    if let Some(flow) = ctx.guard.flow() {
+        flow.answer_begins();
+    }
     if let Some(time) = &ctx.time {
-        time.answered();
+        time.answered(&ctx.guard);
     }
     if let Some(route) = &ctx.route {
         if ctx.upstream_status.is_none() {

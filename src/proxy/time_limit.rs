@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::request_guard;
+use super::request_guard::Guarded;
 use crate::rejection::{Code, Rejection};
 
 /// What is left of a request's time.
@@ -23,13 +23,13 @@ pub struct TimeLimit {
 
 impl TimeLimit {
     /// Begins with the end of the request's header.
-    pub(super) fn begin(whole: Duration) -> Self {
+    pub(super) fn begin(whole: Duration, guard: &Guarded) -> Self {
         let limit = Self {
             whole,
             due: Instant::now() + whole,
             has_arrived: false,
         };
-        limit.tell_guard();
+        limit.notify(guard);
         limit
     }
 
@@ -38,7 +38,7 @@ impl TimeLimit {
     /// # Errors
     ///
     /// The client has taken all of its time.
-    pub(super) fn received(&mut self, is_end: bool) -> Result<(), Rejection> {
+    pub(super) fn received(&mut self, is_end: bool, guard: &Guarded) -> Result<(), Rejection> {
         if self.has_arrived {
             return Ok(());
         }
@@ -48,7 +48,7 @@ impl TimeLimit {
         if is_end {
             self.has_arrived = true;
             self.due = Instant::now() + self.whole;
-            self.tell_guard();
+            self.notify(guard);
         }
         Ok(())
     }
@@ -79,8 +79,8 @@ impl TimeLimit {
     }
 
     /// The head of the answer is there: the rest ends in time, or is cut.
-    pub(super) fn answered(&self) {
-        request_guard::ends_by(self.due);
+    pub(super) fn answered(&self, guard: &Guarded) {
+        guard.ends_by(self.due);
     }
 
     /// What waited for a server while the client was still sending, and had run out of time.
@@ -97,8 +97,8 @@ impl TimeLimit {
         self.due.saturating_duration_since(Instant::now())
     }
 
-    fn tell_guard(&self) {
-        request_guard::ends_by(self.due + FOR_A_REFUSAL);
+    fn notify(&self, guard: &Guarded) {
+        guard.ends_by(self.due + FOR_A_REFUSAL);
     }
 }
 

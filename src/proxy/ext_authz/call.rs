@@ -43,7 +43,7 @@ pub(super) async fn read<M: Message + Default>(
     most: usize,
     ctx: &mut RequestContext,
 ) -> Result<std::result::Result<M, Failure>> {
-    let body = answer::read_body(session, PREFIX + most, &mut ctx.body_received).await?;
+    let body = answer::read_body(session, PREFIX + most, ctx).await?;
     Ok(match body {
         Some(body) => message(body),
         None => Err(Failure::ResourceExhausted),
