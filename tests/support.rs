@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: issuers, an upstream and the gateway's binary, each a real
 //! TCP peer of the others.
 
+pub mod authority;
 pub mod certificate;
 pub mod clock;
 pub mod collector;

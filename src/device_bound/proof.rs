@@ -128,27 +128,21 @@ const LONGEST: usize = 4096;
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::rand::SystemRandom;
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::jwt::fixture::Signer;
 
-    fn pair() -> EcdsaKeyPair {
-        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()
+    fn pair() -> Signer {
+        Signer::new("ES256")
     }
 
-    fn jwk(pair: &EcdsaKeyPair) -> Value {
-        let point = pair.public_key().as_ref();
-        let coordinate = |at: std::ops::Range<usize>| BASE64URL.encode(&point[at]);
-        json!({"kty": "EC", "crv": "P-256", "x": coordinate(1..33), "y": coordinate(33..65)})
+    fn jwk(signer: &Signer) -> Value {
+        signer.pair().jwk()
     }
 
-    fn proof(pair: &EcdsaKeyPair, header: &Value, payload: &Value) -> String {
-        let part = |value: &Value| BASE64URL.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(payload));
-        let signature = pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
-        format!("{signed}.{}", BASE64URL.encode(signature))
+    fn proof(signer: &Signer, header: &Value, payload: &Value) -> String {
+        signer.sign(header, payload)
     }
 
     #[test]
@@ -167,9 +161,8 @@ mod tests {
         let refresh = json!({"alg": "ES256", "typ": "dbsc+jwt"});
         let refresh = Proof::read(&proof(&own, &refresh, &json!({"jti": "c"}))).unwrap();
         assert_eq!(refresh.introduced_key(), Err(ProofError::KeyMissing));
-        let key = |pair: &EcdsaKeyPair| {
-            DeviceKey::new(serde_json::from_value(jwk(pair)).unwrap()).unwrap()
-        };
+        let key =
+            |pair: &Signer| DeviceKey::new(serde_json::from_value(jwk(pair)).unwrap()).unwrap();
         refresh.check(&key(&own)).unwrap();
         assert_eq!(refresh.check(&key(&other)), Err(ProofError::Signature));
     }

@@ -2,13 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaKeyPair,
-};
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -18,53 +11,34 @@ use crate::clock::UnixTime;
 use crate::issuer::IssuerSettings;
 use crate::jwks::{IssuerKeys, KeySet};
 
+#[path = "../../tests/support/key_pair.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the black-box tests")]
+mod key_pair;
+
+pub(crate) use key_pair::KeyPair;
+
 /// The time at which fixtures are judged.
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
 /// The `iss` of [`issuers`].
 pub(crate) const ISS: &str = "https://idp.example";
 
 /// A provider's private key.
-pub(crate) enum Signer {
-    Rsa(RsaKeyPair),
-    P256(EcdsaKeyPair),
-    P384(EcdsaKeyPair),
-    P521(EcdsaKeyPair),
-    Ed(Ed25519KeyPair),
-}
+pub(crate) struct Signer(KeyPair);
 
 impl Signer {
-    /// A new key for an algorithm. RSA keys are slow to make: see [`rsa`].
+    /// A new key for an algorithm. RSA keys are slow to generate: see [`rsa`].
     pub(crate) fn new(algorithm: &str) -> Self {
-        match algorithm {
-            "ES256" => {
-                Self::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
-            }
-            "ES384" => {
-                Self::P384(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap())
-            }
-            "ES512" => {
-                Self::P521(EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap())
-            }
-            "EdDSA" => Self::Ed(Ed25519KeyPair::generate().unwrap()),
-            _ => Self::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
-        }
+        Self(KeyPair::generate(algorithm))
+    }
+
+    /// The key itself.
+    pub(crate) fn pair(&self) -> &KeyPair {
+        &self.0
     }
 
     /// The public half, without `alg`.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
-        let mut jwk = match self {
-            Self::Rsa(pair) => json!({
-                "kty": "RSA",
-                "n": encode(pair.public_key().modulus().big_endian_without_leading_zero()),
-                "e": encode(pair.public_key().exponent().big_endian_without_leading_zero()),
-            }),
-            Self::P256(pair) => ec_jwk("P-256", pair.public_key().as_ref()),
-            Self::P384(pair) => ec_jwk("P-384", pair.public_key().as_ref()),
-            Self::P521(pair) => ec_jwk("P-521", pair.public_key().as_ref()),
-            Self::Ed(pair) => {
-                json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key().as_ref()) })
-            }
-        };
+        let mut jwk = self.0.jwk();
         jwk["kid"] = json!(kid);
         jwk
     }
@@ -72,33 +46,8 @@ impl Signer {
     /// A token with these bytes as header and payload.
     pub(crate) fn sign_text(&self, algorithm: &str, header: &str, payload: &str) -> String {
         let signed = format!("{}.{}", encode(header), encode(payload));
-        format!("{signed}.{}", encode(self.signature(algorithm, &signed)))
-    }
-
-    fn signature(&self, algorithm: &str, signed: &str) -> Vec<u8> {
-        let random = SystemRandom::new();
-        match self {
-            Self::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                let encoding: &'static dyn aws_lc_rs::signature::RsaEncoding = match algorithm {
-                    "RS384" => &RSA_PKCS1_SHA384,
-                    "RS512" => &RSA_PKCS1_SHA512,
-                    "PS256" => &RSA_PSS_SHA256,
-                    "PS384" => &RSA_PSS_SHA384,
-                    "PS512" => &RSA_PSS_SHA512,
-                    _ => &RSA_PKCS1_SHA256,
-                };
-                pair.sign(encoding, &random, signed.as_bytes(), &mut signature)
-                    .unwrap();
-                signature
-            }
-            Self::P256(pair) | Self::P384(pair) | Self::P521(pair) => pair
-                .sign(&random, signed.as_bytes())
-                .unwrap()
-                .as_ref()
-                .to_vec(),
-            Self::Ed(pair) => pair.sign(signed.as_bytes()).as_ref().to_vec(),
-        }
+        let signature = self.0.sign(algorithm, signed.as_bytes());
+        format!("{signed}.{}", encode(signature))
     }
 
     /// A token whose parts are padded, as some signers write it: padding is part of what is signed.
@@ -112,7 +61,7 @@ impl Signer {
         let algorithm = header["alg"].as_str().unwrap_or_default();
         format!(
             "{signed}.{}",
-            URL_SAFE.encode(self.signature(algorithm, &signed))
+            URL_SAFE.encode(self.0.sign(algorithm, signed.as_bytes()))
         )
     }
 
@@ -126,7 +75,7 @@ impl Signer {
 /// A key of the whole test process.
 pub(crate) fn rsa() -> &'static Signer {
     static KEY: OnceLock<Signer> = OnceLock::new();
-    KEY.get_or_init(|| Signer::new("RS256"))
+    KEY.get_or_init(|| Signer(KeyPair::rsa()))
 }
 
 /// Claims that are accepted at [`NOW`].
@@ -156,9 +105,4 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
-}
-
-fn ec_jwk(curve: &str, point: &[u8]) -> Value {
-    let (x, y) = point[1..].split_at((point.len() - 1) / 2);
-    json!({ "kty": "EC", "crv": curve, "x": encode(x), "y": encode(y) })
 }

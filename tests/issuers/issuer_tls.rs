@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::issuers::issuer_faults::faulty::{Mode, Server};
-use crate::support::front::{Authority, Front, Identity};
+use crate::support::authority::{Authority, Identity};
+use crate::support::front::Front;
 use crate::support::{Gateway, Key, RawUpstream, TokenBuilder, refusal_id};
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn a_document_that_came_by_https_leads_to_no_plain_address() {
 async fn one_issuer_may_have_an_authority_or_a_certificate_of_its_own() {
     let dir = TempDir::new().unwrap();
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let ca = theirs.file(dir.path(), "ca.pem");
+    let ca = theirs.file_in(dir.path(), "ca.pem");
     let private =
         Scene::trusting(&theirs.identity(&["127.0.0.1"]), &ours, json!({ "ca": ca })).await;
     assert_eq!(private.present().await.status(), 200);
@@ -168,7 +169,7 @@ impl Scene {
         let iss = issuer["iss"].as_str().unwrap().to_owned();
 
         let folder = TempDir::new().unwrap();
-        let authorities = trusted.file(folder.path(), "authority.pem");
+        let authorities = trusted.file_in(folder.path(), "authority.pem");
         let launcher = [
             "env".to_owned(),
             format!("SSL_CERT_FILE={}", authorities.display()),

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
-use crate::support::certificate::{Authority, Connector};
+use crate::support::authority::Authority;
+use crate::support::certificate::Connector;
 use crate::support::{Message, TestGateway, Wire};
 
 /// A GET of `path` over an open connection.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::certificate::Authority;
+use crate::support::authority::Authority;
 use crate::support::{PATIENCE, TestGateway, Wire, eventually};
 
 /// A site with one TLS listener.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::certificate::Authority;
+use crate::support::authority::Authority;
 use crate::support::{Key, Reply, TestGateway, WebhookReceiver, Wire, run};
 
 /// What is written of one metric: type, labels, help.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::certificate::Authority;
+use crate::support::authority::Authority;
 use crate::support::load::{Load, once, once_by_tls, rate};
 use crate::support::port::free_port;
 use crate::support::{Key, RawUpstream, TestGateway, eventually};

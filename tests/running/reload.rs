@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::front::{Authority, Front};
+use crate::support::authority::Authority;
+use crate::support::front::Front;
 use crate::support::port::free_port;
 use crate::support::{
     Gateway, Key, Message, RawUpstream, Reply, TestGateway, TestIssuer, eventually,

@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::support::certificate::Authority;
+use crate::support::authority::Authority;
 use crate::support::gateway::binary;
 use crate::support::port::free_port;
 use crate::support::upstream::ok;

@@ -1,84 +1,49 @@
 //! Certificates, and clients that look at them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
+use rcgen::{DnType, ExtendedKeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// An authority, with a folder for what it vouches for.
-pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: TempDir,
-}
+use super::authority::{self, Authority, Identity};
 
 impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "authority of the tests");
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self {
-            issuer,
-            folder: TempDir::new().unwrap(),
-        }
-    }
-
-    /// The authority's own certificate, as a file.
-    pub fn file(&self) -> PathBuf {
-        let path = self.folder.path().join("authority.pem");
-        std::fs::write(&path, self.issuer.pem()).unwrap();
-        path
-    }
-
     /// Writes a server's certificate for these names, valid until that year, and its key.
     pub fn server(&self, file: &str, names: &[&str], until: i32) -> Value {
-        let names = names.iter().map(|name| (*name).to_owned());
-        let mut params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
+        let mut params = authority::params(names);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let (cert, key_file) = (self.path(file, "pem"), self.path(file, "key"));
-        std::fs::write(&key_file, key.serialize_pem()).unwrap();
-        std::fs::write(&cert, certificate.pem()).unwrap();
-        json!({"name": file, "cert": cert, "key": key_file})
+        let (cert, key) = self.sign(params).files(self.folder(), file);
+        json!({"name": file, "cert": cert, "key": key})
     }
 
     /// A client's certificate with this common name, and its key, in one file.
     pub fn client_file(&self, name: &str) -> PathBuf {
-        let (certificate, key) = self.signed_client(name);
-        let path = self.path(name, "client.pem");
-        std::fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        let client = self.client_identity(name);
+        let path = self.folder().join(format!("{name}.client.pem"));
+        std::fs::write(&path, client.certificate_pem + &client.key.serialize_pem()).unwrap();
         path
-    }
-
-    fn signed_client(&self, name: &str) -> (Certificate, KeyPair) {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate, key)
     }
 
     /// A client's certificate with this common name, and its key.
     pub fn client(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-        let (certificate, key) = self.signed_client(name);
-        (
-            certificate.der().clone(),
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
+        let Identity {
+            certificate, key, ..
+        } = self.client_identity(name);
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        (certificate, key)
+    }
+
+    fn client_identity(&self, name: &str) -> Identity {
+        let mut params = authority::params(&[]);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
     }
 
     /// A client that trusts this authority and offers these protocols.
@@ -94,7 +59,7 @@ impl Authority {
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> Connector {
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
+        roots.add(self.der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
@@ -108,10 +73,6 @@ impl Authority {
         };
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Connector(TlsConnector::from(Arc::new(config)))
-    }
-
-    fn path(&self, file: &str, extension: &str) -> PathBuf {
-        Path::new(self.folder.path()).join(format!("{file}.{extension}"))
     }
 }
 

@@ -1,10 +1,8 @@
-//! TLS in front of a plain server, with authorities and certificates made for one test.
+//! TLS in front of a plain server.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,19 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-/// Who signs certificates.
-pub struct Authority {
-    certificate: CertificateDer<'static>,
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// A certificate with its key.
-pub struct Identity {
-    pub certificate: CertificateDer<'static>,
-    certificate_pem: String,
-    key: KeyPair,
-}
+use super::authority::{Authority, Identity};
 
 /// What a client said when it connected.
 #[derive(Clone, Debug)]
@@ -39,68 +25,6 @@ pub struct Handshake {
 pub struct Front {
     pub address: SocketAddr,
     handshakes: watch::Receiver<Vec<Handshake>>,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            pem: certificate.pem(),
-            certificate: certificate.der().clone(),
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// A certificate that vouches for itself, and is an authority's as well: what
-    /// `openssl req -x509` makes.
-    pub fn self_signed(names: &[&str]) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let names = names.iter().map(|name| (*name).to_owned());
-        let mut params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
-        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Identity {
-            certificate_pem: certificate.pem(),
-            certificate: certificate.der().clone(),
-            key,
-        }
-    }
-
-    /// A certificate for these names and addresses.
-    pub fn identity(&self, names: &[&str]) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let names = names.iter().map(|name| (*name).to_owned());
-        let params = CertificateParams::new(names.collect::<Vec<_>>()).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity {
-            certificate_pem: certificate.pem(),
-            certificate: certificate.der().clone(),
-            key,
-        }
-    }
-
-    /// A file with its certificate.
-    pub fn file(&self, dir: &Path, name: &str) -> PathBuf {
-        let path = dir.join(name);
-        std::fs::write(&path, &self.pem).unwrap();
-        path
-    }
-}
-
-impl Identity {
-    /// Files with the certificate and the key.
-    pub fn files(&self, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (certificate, key) = (
-            dir.join(format!("{name}.pem")),
-            dir.join(format!("{name}.key")),
-        );
-        std::fs::write(&certificate, &self.certificate_pem).unwrap();
-        std::fs::write(&key, self.key.serialize_pem()).unwrap();
-        (certificate, key)
-    }
 }
 
 impl Front {
@@ -120,7 +44,7 @@ impl Front {
             None => config.with_no_client_auth(),
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
-                roots.add(authority.certificate.clone()).unwrap();
+                roots.add(authority.der()).unwrap();
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 config.with_client_cert_verifier(verifier.build().unwrap())

@@ -1,62 +1,46 @@
-//! Key pairs of the issuers under test. Signatures are made by aws-lc-rs directly, so that a
-//! fault of the gateway's JWT crate cannot hide behind the same fault here.
+//! Keys of the issuers under test, as they are published.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair};
 use serde_json::{Value, json};
 
-use super::token::base64url;
+#[path = "key_pair.rs"]
+mod key_pair;
+
+use key_pair::KeyPair;
 
 /// A key pair with the `kid` under which its public half is published.
 pub struct Key {
     pub kid: String,
     /// The algorithm that tokens of this key name by default.
     pub alg: &'static str,
-    pair: Pair,
-}
-
-enum Pair {
-    Rsa(Arc<RsaKeyPair>),
-    P256(EcdsaKeyPair),
-    P384(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
+    pair: KeyPair,
 }
 
 impl Key {
-    /// An RSA key of 2048 bits. One pair serves the whole process, whatever the `kid`: making
+    /// An RSA key of 2048 bits. One pair serves the whole process, whatever the `kid`: generating
     /// them is slow, and no test compares moduli.
     pub fn rsa(kid: &str) -> Arc<Self> {
-        static PAIR: LazyLock<Arc<RsaKeyPair>> = LazyLock::new(new_rsa);
-        Self::new(kid, "RS256", Pair::Rsa(PAIR.clone()))
+        Self::new(kid, "RS256", KeyPair::rsa())
     }
 
     /// A new P-256 key.
     pub fn p256(kid: &str) -> Arc<Self> {
-        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Self::new(kid, "ES256", Pair::P256(pair))
+        Self::new(kid, "ES256", KeyPair::generate("ES256"))
     }
 
     /// A new P-384 key.
     pub fn p384(kid: &str) -> Arc<Self> {
-        let pair = EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
-        Self::new(kid, "ES384", Pair::P384(pair))
+        Self::new(kid, "ES384", KeyPair::generate("ES384"))
     }
 
     /// A new Ed25519 key.
     pub fn ed25519(kid: &str) -> Arc<Self> {
-        Self::new(
-            kid,
-            "EdDSA",
-            Pair::Ed25519(Ed25519KeyPair::generate().unwrap()),
-        )
+        Self::new(kid, "EdDSA", KeyPair::generate("EdDSA"))
     }
 
-    fn new(kid: &str, alg: &'static str, pair: Pair) -> Arc<Self> {
+    fn new(kid: &str, alg: &'static str, pair: KeyPair) -> Arc<Self> {
         Arc::new(Self {
             kid: kid.to_owned(),
             alg,
@@ -64,67 +48,26 @@ impl Key {
         })
     }
 
-    /// A JWS signature of `message` (RFC 7518 section 3, RFC 8037). An RSA key signs by the
-    /// padding and hash that `alg` names; an unknown `alg` is signed with the key's usual one.
+    /// A JWS signature; see [`KeyPair::sign`].
     pub fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
-        let random = SystemRandom::new();
-        match &self.pair {
-            Pair::Rsa(pair) => {
-                let encoding: &'static dyn RsaEncoding = match alg {
-                    "RS384" => &signature::RSA_PKCS1_SHA384,
-                    "RS512" => &signature::RSA_PKCS1_SHA512,
-                    "PS256" => &signature::RSA_PSS_SHA256,
-                    "PS384" => &signature::RSA_PSS_SHA384,
-                    "PS512" => &signature::RSA_PSS_SHA512,
-                    _ => &signature::RSA_PKCS1_SHA256,
-                };
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding, &random, message, &mut signature)
-                    .unwrap();
-                signature
-            }
-            Pair::P256(pair) | Pair::P384(pair) => {
-                pair.sign(&random, message).unwrap().as_ref().to_vec()
-            }
-            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
-        }
+        self.pair.sign(alg, message)
     }
 
     /// The public half as a JWK (RFC 7517) with `kid`, `alg` and `use`.
     pub fn jwk(&self) -> Value {
-        let mut jwk = match &self.pair {
-            Pair::Rsa(pair) => {
-                let public = pair.public_key();
-                json!({
-                    "kty": "RSA",
-                    "n": base64url(public.modulus().big_endian_without_leading_zero()),
-                    "e": base64url(public.exponent().big_endian_without_leading_zero()),
-                })
-            }
-            Pair::P256(pair) => ec_jwk("P-256", pair),
-            Pair::P384(pair) => ec_jwk("P-384", pair),
-            Pair::Ed25519(pair) => {
-                json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key().as_ref())})
-            }
-        };
+        let mut jwk = self.pair.jwk();
         jwk["kid"] = json!(self.kid);
         jwk["alg"] = json!(self.alg);
         jwk["use"] = json!("sig");
         jwk
     }
 
-    /// The public half as SubjectPublicKeyInfo, which algorithm confusion uses as an HMAC key.
+    /// The public half as SubjectPublicKeyInfo.
     pub fn public_der(&self) -> Vec<u8> {
-        match &self.pair {
-            Pair::Rsa(pair) => pair.public_key().as_der().unwrap().as_ref().to_vec(),
-            Pair::P256(pair) | Pair::P384(pair) => {
-                pair.public_key().as_der().unwrap().as_ref().to_vec()
-            }
-            Pair::Ed25519(pair) => pair.public_key().as_der().unwrap().as_ref().to_vec(),
-        }
+        self.pair.public_der()
     }
 
-    /// The public half as PEM, for the same.
+    /// The public half as PEM.
     pub fn public_pem(&self) -> String {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.encode(self.public_der());
@@ -158,16 +101,6 @@ pub fn p256_twin(signature: &[u8]) -> Vec<u8> {
         twin[index] = u8::try_from(digit).unwrap();
     }
     [r, &twin].concat()
-}
-
-fn new_rsa() -> Arc<RsaKeyPair> {
-    Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
-}
-
-fn ec_jwk(curve: &str, pair: &EcdsaKeyPair) -> Value {
-    let point = &pair.public_key().as_ref()[1..];
-    let (x, y) = point.split_at(point.len() / 2);
-    json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
 }
 
 /// The order of the group of P-256 (FIPS 186-5, SP 800-186 section 3.2.1.3).

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::front::{Authority, Front};
+use crate::support::authority::Authority;
+use crate::support::front::Front;
 use crate::support::h2_upstream::H2Upstream;
 use crate::support::{RawUpstream, TestGateway, refusal_id};
 
@@ -28,8 +29,8 @@ async fn a_server_proves_who_it_is() {
     let named = Front::start(&ours.identity(&["app.test"]), None, &[], move |_| behind).await;
     let numbered = Front::start(&ours.identity(&["127.0.0.1"]), None, &[], move |_| behind).await;
     let (ca, other_ca) = (
-        ours.file(dir.path(), "ca.pem"),
-        other.file(dir.path(), "other.pem"),
+        ours.file_in(dir.path(), "ca.pem"),
+        other.file_in(dir.path(), "other.pem"),
     );
     let to = |front: &Front, tls: Value| json!({ "servers": [front.address], "tls": tls });
     let site = site(json!({
@@ -92,7 +93,7 @@ async fn a_connection_serves_one_upstream_and_one_identity() {
         },
     )
     .await;
-    let ca = ours.file(dir.path(), "ca.pem");
+    let ca = ours.file_in(dir.path(), "ca.pem");
     let as_client = |identity: Option<(std::path::PathBuf, std::path::PathBuf)>, ca| {
         let (certificate, key) = identity.unzip();
         let tls = json!({
@@ -106,7 +107,7 @@ async fn a_connection_serves_one_upstream_and_one_identity() {
         "second": as_client(Some(second.files(dir.path(), "second")), &ca),
         "nobody": as_client(None, &ca),
         "distrusted": as_client(
-            Some(first.files(dir.path(), "again")), &other.file(dir.path(), "other.pem")),
+            Some(first.files(dir.path(), "again")), &other.file_in(dir.path(), "other.pem")),
     }))
     .await;
     const ROUNDS: usize = 10;
@@ -155,7 +156,7 @@ async fn http2_is_spoken_by_choice() {
     )
     .await;
     let old = Front::start(&identity, None, &["http/1.1"], move |_| to_h1).await;
-    let tls = json!({ "ca": authority.file(dir.path(), "ca.pem") });
+    let tls = json!({ "ca": authority.file_in(dir.path(), "ca.pem") });
     let to = |front: &Front, protocol| json!({ "servers": [front.address], "protocol": protocol, "tls": tls });
     let site = site(json!({
         "prior": { "servers": [h2.address], "protocol": "http2" },
@@ -206,7 +207,7 @@ async fn probes_take_the_same_kind_of_connection() {
     let trusting = |ca: &Authority| {
         let (certificate, key) = client.clone();
         json!({
-            "ca": ca.file(dir.path(), &format!("{:p}.pem", ca)),
+            "ca": ca.file_in(dir.path(), &format!("{:p}.pem", ca)),
             "client_certificate": certificate, "client_key": key,
         })
     };

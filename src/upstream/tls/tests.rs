@@ -1,23 +1,19 @@
 use std::path::PathBuf;
 
-use rcgen::{CertificateParams, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use super::*;
 
-fn authority() -> (String, Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap();
-    (certificate.pem(), Issuer::new(params, key))
-}
+#[path = "../../../tests/support/authority.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the black-box tests")]
+mod authority;
 
-fn leaf(issuer: &Issuer<'static, KeyPair>) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["client.test".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap();
-    (certificate.pem(), key.serialize_pem())
+use authority::Authority;
+
+/// A client's certificate and its key.
+fn leaf(authority: &Authority) -> (String, String) {
+    let leaf = authority.identity(&["client.test"]);
+    (leaf.certificate_pem, leaf.key.serialize_pem())
 }
 
 fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
@@ -29,7 +25,8 @@ fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
 #[test]
 fn reads_authorities_and_a_certificate_with_its_key() {
     let dir = TempDir::new().unwrap();
-    let (ca, issuer) = authority();
+    let issuer = Authority::new();
+    let ca = issuer.pem();
     let (certificate, key) = leaf(&issuer);
     let settings = settings::Tls {
         ca: Some(write(&dir, "ca.pem", &(ca.clone() + &ca))),
@@ -57,7 +54,8 @@ fn reads_authorities_and_a_certificate_with_its_key() {
 #[test]
 fn says_which_file_is_of_no_use() {
     let dir = TempDir::new().unwrap();
-    let (ca, issuer) = authority();
+    let issuer = Authority::new();
+    let ca = issuer.pem();
     let (_, key) = leaf(&issuer);
     let load = |ca: &PathBuf| {
         let ca = Some(ca.clone());

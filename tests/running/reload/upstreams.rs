@@ -12,7 +12,7 @@ async fn files_that_an_upstream_names_are_read_again() {
     let behind = plain.address;
     let server = after.identity(&["app.test"]);
     let front = Front::start(&server, Some(&before), &[], move |_| behind).await;
-    let ca = before.file(dir.path(), "ca.pem");
+    let ca = before.file_in(dir.path(), "ca.pem");
     let (certificate, key) = old.files(dir.path(), "client");
     let site = TestGateway::with(|config| {
         config["server"]["reload_on_change"] = json!(false);
@@ -29,7 +29,7 @@ async fn files_that_an_upstream_names_are_read_again() {
     .await;
     let status = async || site.gateway.get("/tls", &[]).await.status();
     assert_eq!(status().await, 502);
-    after.file(dir.path(), "ca.pem");
+    after.file_in(dir.path(), "ca.pem");
     assert_eq!(status().await, 502, "files are read by a reload alone");
     assert_eq!(reload(&site.gateway).await.status(), 200);
     assert_eq!(status().await, 200);

@@ -1,5 +1,4 @@
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, KeyPair};
@@ -16,19 +15,17 @@ fn certificate(pair: &KeyPair) -> String {
 }
 
 fn p521_pem() -> String {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap();
-    let der = AsDer::<PublicKeyX509Der>::as_der(pair.public_key()).unwrap();
-    let text = STANDARD.encode(der.as_ref());
+    let text = STANDARD.encode(fixture::KeyPair::generate("ES512").public_der());
     format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }
 
 #[test]
 fn certificates_and_public_keys_are_read() {
     let ec = KeyPair::generate().unwrap();
-    let fixture::Signer::Rsa(rsa_key) = fixture::rsa() else {
+    let fixture::KeyPair::Rsa(rsa_key) = fixture::rsa().pair() else {
         unreachable!()
     };
-    let pkcs8 = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(rsa_key);
+    let pkcs8 = AsDer::<Pkcs8V1Der>::as_der(&**rsa_key);
     let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8.unwrap().as_ref().to_vec());
     let rsa = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &rcgen::PKCS_RSA_SHA256).unwrap();
     let map = json!({

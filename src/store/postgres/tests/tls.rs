@@ -1,18 +1,18 @@
 //! An encrypted connection to a server that is who it says.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-
 use super::server::Server;
 use super::*;
 
+#[path = "../../../../tests/support/authority.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the black-box tests")]
+mod authority;
+
+use authority::Authority;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_is_known_by_its_certificate() {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let own = own.signed_by(&key, &authority).unwrap();
+    let authority = Authority::new();
+    let own = authority.identity(&["localhost"]);
     let server = Server::start_with(|folder| {
         let write = |name: &str, text: String| {
             let path = folder.join(name);
@@ -21,8 +21,8 @@ async fn the_server_is_known_by_its_certificate() {
             std::fs::set_permissions(&path, private).unwrap();
             path.display().to_string()
         };
-        let certificate = write("server.crt", own.pem());
-        let key = write("server.key", key.serialize_pem());
+        let certificate = write("server.crt", own.certificate_pem);
+        let key = write("server.key", own.key.serialize_pem());
         let files = [
             format!("ssl_cert_file={certificate}"),
             format!("ssl_key_file={key}"),
