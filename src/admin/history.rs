@@ -8,10 +8,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::metrics::{Metrics, refusals, sums};
+
+mod range;
+
+pub use range::Range;
+
+use range::INTERVAL;
 
 /// Samples of the metrics over the last week.
 pub struct History {
@@ -26,83 +32,6 @@ struct Ring {
     range: Range,
     /// The oldest first; never empty.
     samples: VecDeque<Sample>,
-}
-
-/// A time up to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-pub enum Range {
-    /// In minutes.
-    #[default]
-    #[serde(rename = "1h")]
-    Hour,
-    /// In quarters of an hour.
-    #[serde(rename = "24h")]
-    Day,
-    /// In steps of two hours.
-    #[serde(rename = "7d")]
-    Week,
-}
-
-impl Range {
-    /// All of them, the shortest first.
-    pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
-
-    /// As an address names it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Hour => "1h",
-            Self::Day => "24h",
-            Self::Week => "7d",
-        }
-    }
-
-    /// How long it is.
-    pub fn length(self) -> Duration {
-        self.step() * self.steps()
-    }
-
-    /// The length of one step.
-    pub fn step(self) -> Duration {
-        match self {
-            Self::Hour => MINUTE,
-            Self::Day => 15 * MINUTE,
-            Self::Week => 120 * MINUTE,
-        }
-    }
-
-    fn steps(self) -> u32 {
-        match self {
-            Self::Hour => 60,
-            Self::Day => 96,
-            Self::Week => 84,
-        }
-    }
-
-    /// The time between two samples.
-    fn interval(self) -> Duration {
-        match self {
-            Self::Hour => INTERVAL,
-            Self::Day => 5 * MINUTE,
-            Self::Week => 30 * MINUTE,
-        }
-    }
-
-    /// How many samples reach over it, with the one before.
-    fn kept(self) -> usize {
-        let samples = self.length().as_secs() / self.interval().as_secs();
-        usize::try_from(samples)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1)
-    }
-
-    /// The next longer one.
-    fn longer(self) -> Option<Self> {
-        match self {
-            Self::Hour => Some(Self::Day),
-            Self::Day => Some(Self::Week),
-            Self::Week => None,
-        }
-    }
 }
 
 /// All that was counted up to one moment.
@@ -318,9 +247,7 @@ fn quantile(buckets: &[(f64, u64)], part: f64) -> Option<f64> {
 }
 
 /// The interval between two samples of the shortest range.
-const INTERVAL: Duration = Duration::from_secs(10);
 const SLACK: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,18 @@
 //! Session tokens by assertions: the identity assertion grant (ID-JAG) and the JWT bearer grant.
 
-use std::io::Write;
-
 use serde_json::{Value, json};
 
-use crate::api::oauth::{exchange, granted, post};
+use crate::api::oauth::{exchange, granted};
 use crate::support::token::{TokenBuilder, now};
-use crate::support::{Key, Message, TestGateway, decode};
+use crate::support::{Key, TestGateway, decode};
+
+mod gateway;
+
+use gateway::{AssertionGateway, OTHER_SECRET, SECRET};
 
 #[tokio::test]
 async fn an_identity_assertion_gives_a_token_for_its_resource() {
-    let site = Site::start(|_| {}).await;
+    let site = AssertionGateway::start(|_| {}).await;
     let act = json!({ "sub": "agent-7", "act": { "sub": "agent-1" } });
     let assertion = site
         .assertion()
@@ -62,7 +64,7 @@ async fn an_identity_assertion_gives_a_token_for_its_resource() {
 
 #[tokio::test]
 async fn every_claim_of_an_identity_assertion_counts() {
-    let site = Site::start(|_| {}).await;
+    let site = AssertionGateway::start(|_| {}).await;
     let elsewhere = "https://elsewhere.test";
     let iss = site.iss();
     for (change, reason) in [
@@ -146,7 +148,7 @@ async fn every_claim_of_an_identity_assertion_counts() {
 
 #[tokio::test]
 async fn an_assertion_is_good_once_and_for_its_client() {
-    let site = Site::start(|_| {}).await;
+    let site = AssertionGateway::start(|_| {}).await;
     let assertion = site.assertion().sign();
     for (secret, status) in [(None, 401), (Some("wrong"), 401), (Some(SECRET), 200)] {
         let answer = site.present_by(&assertion, "agent", secret, &[]).await;
@@ -171,7 +173,7 @@ async fn an_assertion_is_good_once_and_for_its_client() {
 
 #[tokio::test]
 async fn a_request_asks_for_a_part_of_what_the_assertion_gives() {
-    let site = Site::start(|_| {}).await;
+    let site = AssertionGateway::start(|_| {}).await;
     let resource = site.resource();
     let both = json!([resource, "https://write.test/write"]);
     for (claim, asked, expected) in [
@@ -235,7 +237,7 @@ async fn a_request_asks_for_a_part_of_what_the_assertion_gives() {
 
 #[tokio::test]
 async fn the_plain_grant_is_there_where_it_is_configured() {
-    let site = Site::start(|config| {
+    let site = AssertionGateway::start(|config| {
         config["grants"]["jwt_bearer"] = json!({ "issuers": ["acme"] });
     })
     .await;
@@ -265,7 +267,7 @@ async fn the_plain_grant_is_there_where_it_is_configured() {
         let answer = site.present_by(&assertion, "", None, &[]).await;
         site.refuses(&answer, "invalid_grant", reason).await;
     }
-    let without = Site::start(|_| {}).await;
+    let without = AssertionGateway::start(|_| {}).await;
     let token = without
         .gateway
         .acme
@@ -279,7 +281,7 @@ async fn the_plain_grant_is_there_where_it_is_configured() {
 #[tokio::test]
 async fn metadata_name_the_grants() {
     let path = "/.well-known/oauth-authorization-server/_vestibule";
-    let site = Site::start(|_| {}).await;
+    let site = AssertionGateway::start(|_| {}).await;
     let metadata = site.gateway.gateway.get(path, &[]).await.json();
     let bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer";
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -307,111 +309,3 @@ async fn metadata_name_the_grants() {
         assert!(metadata.get(member).is_none(), "{member}");
     }
 }
-
-/// A gateway with two resources and two clients.
-struct Site {
-    gateway: TestGateway,
-    _secrets: [tempfile::NamedTempFile; 2],
-}
-
-impl Site {
-    async fn start(change: impl FnOnce(&mut Value)) -> Self {
-        let secrets = [SECRET, OTHER_SECRET].map(|secret| {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            write!(file, "{secret}").unwrap();
-            file
-        });
-        let [agent, billing] =
-            [0, 1].map(|at: usize| format!("file:{}", secrets[at].path().display()));
-        let gateway = TestGateway::with(|config| {
-            config["session"] = json!({ "scopes": ["tools:read", "tools:write"] });
-            config["clients"] = json!([
-                { "id": "agent", "secret": agent },
-                { "id": "billing", "secret": billing },
-            ]);
-            config["grants"] = json!({ "identity_assertion": { "issuers": ["acme"] } });
-            config["routes"].as_array_mut().unwrap().extend([
-                json!({ "path": "/mcp", "upstream": "app", "resource": {} }),
-                json!({
-                    "path": "/mcp/write", "upstream": "app", "scopes": ["tools:write"],
-                    "resource": { "name": "https://write.test/write" },
-                }),
-            ]);
-            change(config);
-        })
-        .await;
-        Self {
-            gateway,
-            _secrets: secrets,
-        }
-    }
-
-    fn iss(&self) -> String {
-        format!("http://{}/_vestibule", self.gateway.gateway.public)
-    }
-
-    fn resource(&self) -> String {
-        format!("http://{}/mcp", self.gateway.gateway.public)
-    }
-
-    /// An assertion that is accepted.
-    fn assertion(&self) -> TokenBuilder {
-        self.made_of(self.gateway.acme.token())
-    }
-
-    fn made_of(&self, token: TokenBuilder) -> TokenBuilder {
-        token
-            .header("typ", "oauth-id-jag+jwt")
-            .claim("aud", self.iss())
-            .claim("client_id", "agent")
-            .claim("resource", self.resource())
-            .claim("scope", "tools:read tools:write")
-            .claim("iat", now())
-            .claim("jti", uuid::Uuid::new_v4().to_string())
-            .expires_in(300)
-    }
-
-    async fn token(&self, assertion: &TokenBuilder) -> String {
-        let granted = granted(&self.present(&assertion.sign()).await);
-        granted["access_token"].as_str().unwrap().to_owned()
-    }
-
-    async fn present(&self, assertion: &str) -> Message {
-        self.present_by(assertion, "agent", Some(SECRET), &[]).await
-    }
-
-    async fn present_by(
-        &self,
-        assertion: &str,
-        client: &str,
-        secret: Option<&str>,
-        more: &[(&str, &str)],
-    ) -> Message {
-        let form = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            ("assertion", assertion),
-            ("client_id", client),
-            ("client_secret", secret.unwrap_or_default()),
-        ];
-        post(
-            &self.gateway,
-            "oauth/token",
-            &[&form[..], more].concat(),
-            &[],
-        )
-        .await
-    }
-
-    async fn refuses(&self, answer: &Message, error: &str, reason: &str) {
-        assert_eq!(answer.status(), 400, "{reason}: {}", answer.text());
-        assert_eq!(answer.json()["error"], error, "{reason}");
-        let id = answer.field("x-request-id").unwrap();
-        self.gateway
-            .gateway
-            .logged(&[&id, &format!("\"{reason}\"")])
-            .await;
-    }
-}
-
-const SECRET: &str = "correct horse battery staple";
-const OTHER_SECRET: &str = "tangible mongoose stapler crate";

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// A certificate authority, with a folder for what it signs.
 pub struct Authority {
-    pub(super) issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 

@@ -1,0 +1,106 @@
+//! The shapes of values that several spellings have.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::issuer::RequiredClaim;
+
+/// A known provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::issuer) enum Preset {
+    /// Requires `domain`, the tenant domain or a custom domain.
+    Auth0,
+    /// Requires `project`. With `session_cookie: true`, for session cookies of its admin SDKs,
+    /// otherwise for ID tokens.
+    Firebase,
+    /// `project`: the project's reference, or `url` of a server of your own. With `hs256_secret`
+    /// also tokens signed with the legacy secret.
+    Supabase,
+    /// Requires `domain`, the host of the frontend API.
+    Clerk,
+    /// Requires `user_pool`. For access tokens, whose audience is in `client_id`; with `aud_claim:
+    /// aud`, for ID tokens.
+    Cognito,
+    /// Requires `tenant`, or `tenants` for several.
+    Entra,
+    /// Requires `url`, the address of the server, and `realm`.
+    Keycloak,
+    /// Requires `client_id`.
+    Workos,
+    /// Requires `team` and `aud`, the application's AUD tag.
+    CloudflareAccess,
+    /// Requires `aud`, the path of the backend, because all customers of Google have the same
+    /// issuer and keys.
+    GoogleIap,
+    /// `domain`; with `authorization_server` another one than `default`.
+    Okta,
+    /// `domain`: the instance's.
+    Zitadel,
+    /// `url` of the server and `application`, its slug.
+    Authentik,
+    /// `aud`, the OAuth client's id. ID tokens of Sign in with Google.
+    Google,
+    /// `project`: the slug, or `url` of a server of your own.
+    Ory,
+    /// `aud`, and `required_claims` that say whose workflows are trusted.
+    GithubActions,
+    /// `url`: the cluster's issuer, and `aud`. Tokens of service accounts.
+    Kubernetes,
+    /// `trust_domain`, `aud`, and where its bundle is: JWT-SVIDs.
+    Spiffe,
+    /// `iss`, `region` and `signer`, the load balancer's ARN: what it puts into `x-amzn-oidc-data`.
+    AwsAlb,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::issuer) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(in crate::issuer) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A list of names, or a mapping from names to accepted values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::issuer) enum RawClaims {
+    Names(Vec<String>),
+    Values(BTreeMap<String, Value>),
+}
+
+impl RawClaims {
+    pub(in crate::issuer) fn into_required(self) -> Vec<RequiredClaim> {
+        match self {
+            Self::Names(names) => {
+                let present = |name| RequiredClaim {
+                    name,
+                    values: Vec::new(),
+                };
+                names.into_iter().map(present).collect()
+            }
+            Self::Values(values) => {
+                let one_of = |(name, value)| {
+                    let values = match value {
+                        Value::Null => Vec::new(),
+                        Value::Array(many) => many,
+                        one => vec![one],
+                    };
+                    RequiredClaim { name, values }
+                };
+                values.into_iter().map(one_of).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The records that a sign-in writes: users, their credentials, sessions.
+
+use uuid::Uuid;
+
+use crate::clock::UnixTime;
+use crate::store::sign_in::SignIn;
+use crate::store::{
+    Credential, CredentialFormat, Ended, Profile, RevocationReason, SessionClaims, SessionRecord,
+    User, workload_id,
+};
+
+pub(super) fn new_user(now: UnixTime) -> User {
+    User {
+        id: Uuid::now_v7(),
+        credentials: Vec::new(),
+        created_at: now,
+        first_visit: None,
+        last_visit: None,
+        blocked: false,
+        profile: Profile::default(),
+        metadata: serde_json::Map::new(),
+    }
+}
+
+pub(super) fn workload(request: &SignIn) -> User {
+    let id = workload_id(&request.iss, &request.sub);
+    let credential = Credential {
+        id,
+        ..external_credential(request)
+    };
+    User::of_workload(id, vec![credential], request.now)
+}
+
+pub(super) fn external_credential(request: &SignIn) -> Credential {
+    Credential {
+        id: Uuid::now_v7(),
+        format: CredentialFormat::ExternalUser,
+        iss: request.iss.clone(),
+        public_identifier: request.sub.clone(),
+        email: None,
+        verified_at: request.now,
+        sign_in_enabled: true,
+        email_said_at: None,
+    }
+}
+
+pub(super) fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
+    let greatest_age = request.now.plus(request.max_age);
+    SessionRecord {
+        sid: request.sid,
+        user_id,
+        iss: request.iss.clone(),
+        issuer: request.issuer_name.clone(),
+        opened_at: request.now,
+        opened_after: sequence,
+        expires_at: greatest_age.min(request.token_end),
+        last_seen: request.now,
+        remember_until: greatest_age.max(request.token_end),
+        ended: None,
+        client_address: request.client_address,
+        user_agent: request.user_agent.clone(),
+        claims: Some(SessionClaims {
+            seen_after: sequence,
+            ..request.claims.clone()
+        }),
+        device: None,
+    }
+}
+
+/// The session under one more token of its login, which may be its end.
+pub(super) fn continued(
+    request: &SignIn,
+    user_id: Uuid,
+    session: &SessionRecord,
+    sequence: u64,
+) -> SessionRecord {
+    let greatest_age = session.opened_at.plus(request.max_age);
+    let stays = |known: &&SessionClaims| {
+        !known.yield_to(&request.claims) || known.say_the_same(&request.claims)
+    };
+    let newest = match session.claims.as_ref().filter(stays) {
+        Some(known) => known.clone(),
+        None => SessionClaims {
+            seen_after: sequence,
+            ..request.claims.clone()
+        },
+    };
+    let mut session = SessionRecord {
+        claims: Some(newest),
+        // A fresh token of the login extends the session, an older one does not shorten it.
+        expires_at: greatest_age.min(session.expires_at.max(request.token_end)),
+        remember_until: session
+            .remember_until
+            .max(request.token_end)
+            .max(greatest_age),
+        ..session.clone()
+    };
+    let last_seen = session.last_seen;
+    let idle = |timeout| last_seen.plus(timeout) <= request.now;
+    let cause = if greatest_age <= request.now {
+        Some(RevocationReason::MaxAge)
+    } else if session.user_id != user_id {
+        // `sid` comes from the identity, so this is an heir of a user who is gone.
+        Some(RevocationReason::UserRemoved)
+    } else if request.idle_timeout.is_some_and(idle) {
+        Some(RevocationReason::Idle)
+    } else {
+        None
+    };
+    let now = cause.map(|cause| Ended {
+        at: request.now,
+        cause,
+    });
+    session.ended = session.ended.or(now);
+    // Where idleness ends sessions, a sign-in is activity; now and then is often enough.
+    if request
+        .idle_timeout
+        .is_some_and(|timeout| idle(timeout / 4))
+    {
+        session.last_seen = session.last_seen.max(request.now);
+    }
+    session
+}
