@@ -61,7 +61,7 @@ fn main() {
     match part {
         "hits" => hits(&desk, &token(0), turns),
         "misses" => misses(&desk, token, turns),
-        // What a miss's turn has beside the exchange.
+        // What a miss's turn has in addition to the exchange.
         "tokens" => tokens(token, turns),
         "rewrites" => rewrites(&desk, turns),
         other => panic!("there is no part `{other}`"),

@@ -1,4 +1,4 @@
-//! What every request costs beside its token: its path, its route, its header.
+//! What every request costs in addition to its token: its path, its route, its header.
 
 #![allow(
     clippy::expect_used,

@@ -81,16 +81,16 @@ impl IntoResponse for Refused {
     }
 }
 
-/// All endpoints, with paths below `prefix`. The document also includes those in `beside`, which
+/// All endpoints, with paths below `prefix`. The document also includes those in `additional`, which
 /// the proxy itself answers.
-pub fn router(prefix: &str, state: ApiState, beside: OpenApi) -> Router {
-    let mut told_by_problems = OpenApiRouter::new()
+pub fn router(prefix: &str, state: ApiState, additional: OpenApi) -> Router {
+    let mut documented = OpenApiRouter::new()
         .merge(discovery::router())
         .merge(logout::router())
         .merge(device_bound::router())
         .routes(routes!(document::openapi));
-    told_by_problems.get_openapi_mut().merge(beside);
-    let below = told_by_problems
+    documented.get_openapi_mut().merge(additional);
+    let below = documented
         .layer(from_fn(bounds::keep::<Refused>))
         .merge(oauth::router(&state))
         .merge(sdk::router(&state));

@@ -157,8 +157,8 @@ mod tests {
             let socket = |text: &&str| SocketAddr::new(text.parse().unwrap(), 0);
             list.iter().map(socket).collect::<Vec<_>>()
         };
-        let bound_anew = addresses(&["1.1.1.1", "127.0.0.1", "10.0.0.1", "::1"]);
-        assert_eq!(only_public(bound_anew).unwrap(), addresses(&["1.1.1.1"]));
+        let bound_again = addresses(&["1.1.1.1", "127.0.0.1", "10.0.0.1", "::1"]);
+        assert_eq!(only_public(bound_again).unwrap(), addresses(&["1.1.1.1"]));
         assert!(only_public(addresses(&["169.254.169.254"])).is_err());
         assert!(only_public(addresses(&["127.0.0.1", "fd00::1"])).is_err());
         assert!(only_public(Vec::new()).unwrap().is_empty());

@@ -157,12 +157,12 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     background.spawn(Arc::clone(state.exchange().changes()).follow(stopped.clone()));
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
     let notify = Notifier::of_environment();
-    let (live_config, told) = (Arc::clone(&state.live_config), notify.clone());
+    let (live_config, manager) = (Arc::clone(&state.live_config), notify.clone());
     background.spawn(live_config::on_hangup(
         live_config,
         stopped.clone(),
         move |reload| {
-            told.tell(&[match reload {
+            manager.send(&[match reload {
                 Reload::Begun => NotifyState::Reloading,
                 Reload::Over => NotifyState::Ready,
             }]);

@@ -60,12 +60,12 @@ impl Template {
     }
 
     /// Whether a part is the name of the issuer.
-    pub fn tells_issuer(&self) -> bool {
+    pub fn mentions_issuer(&self) -> bool {
         self.values().any(|value| *value == Placeholder::Issuer)
     }
 
     /// Whether a part is the user's address.
-    pub fn tells_email(&self) -> bool {
+    pub fn mentions_email(&self) -> bool {
         self.values().any(|value| *value == Placeholder::UserEmail)
     }
 

@@ -1,6 +1,6 @@
 //! Black-box tests: the real binary between real issuers and a real upstream, over TCP.
 //!
-//! One module a subject. Each negative stands beside a positive that differs in one thing, and
+//! One module a subject. Each negative stands next to a positive that differs in one thing, and
 //! [`support`] adds what holds for every test: no panic and no token in the log, no external
 //! token upstream.
 

@@ -1,4 +1,4 @@
-//! What a request costs a whole gateway, beside the same proxy without one.
+//! What a request costs a whole gateway, next to the same proxy without one.
 //!
 //! `make bench` runs it after the benchmarks of the parts. The processes under test have a core of
 //! their own; this one, which asks, and the upstream share the other. What is trusted is the CPU

@@ -24,7 +24,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Each figure beside its target, then in words what was not reached.
+/// Each figure next to its target, then in words what was not reached.
 pub fn targets(targets: &[Target]) -> String {
     let mut rows = vec![cells(["ratio", "measured", "at most", ""])];
     for target in targets {

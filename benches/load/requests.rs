@@ -1,6 +1,6 @@
 //! The bytes that are sent: what a browser's script sends to an API, with one credential.
 
-/// A GET with these fields beside the usual ones.
+/// A GET with these fields in addition to the usual ones.
 pub fn get(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut text = format!(
         "GET {path} HTTP/1.1\r\n\

@@ -1,4 +1,4 @@
-//! CPU time per request of the gateway's work, beside the bare proxy's.
+//! CPU time per request of the gateway's work, next to the bare proxy's.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -196,7 +196,7 @@ impl Sides {
     }
 }
 
-/// The upstream, beside the asking side.
+/// The upstream, next to the asking side.
 pub fn start_upstream(directory: &TempDir) -> (SocketAddr, Process) {
     let address = free_address();
     let command = [&*this(), "upstream", &address.to_string()];

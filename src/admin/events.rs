@@ -1,4 +1,4 @@
-//! The feed of events, for apps that ask instead of being told.
+//! The feed of events, for apps that poll instead of receiving webhooks.
 
 use std::time::Duration;
 

@@ -224,7 +224,7 @@ async fn end_sessions(
     let settings = &state.settings;
     let sources = &settings.token_sources;
     let mut credentials = match credential::find(headers, sources) {
-        // Whoever cannot be told from another leaves with him.
+        // A session that cannot be distinguished from another ends with it.
         Err(CredentialError::TwinCookies) => sources.twins(headers),
         found => found?.into_iter().collect(),
     };

@@ -37,7 +37,7 @@ impl Attributes {
     /// Reads them out of the schema of a type.
     pub fn of<'de, T: Deserialize<'de>>(schema: Schema) -> Self {
         let mut top: &[&str] = &[];
-        // It is told the names of its fields, and nothing else.
+        // It gets the names of its fields, and nothing else.
         let _ = T::deserialize(FieldNames(&mut top));
         let mut attributes = Self {
             schema,

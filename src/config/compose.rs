@@ -45,13 +45,13 @@ impl Config {
     }
 
     /// Whether anything needs the names of users' issuers, so that sessions must keep them.
-    pub fn tells_issuer(&self) -> bool {
-        self.templates().any(Template::tells_issuer)
+    pub fn mentions_issuer(&self) -> bool {
+        self.templates().any(Template::mentions_issuer)
     }
 
     /// Whether anything needs users' email addresses, so that sessions must keep them.
-    pub fn tells_email(&self) -> bool {
-        self.templates().any(Template::tells_email)
+    pub fn mentions_email(&self) -> bool {
+        self.templates().any(Template::mentions_email)
     }
 
     /// The values of all header fields that are set or added.
@@ -133,8 +133,8 @@ impl Config {
             outlive_issuer: self.sessions_outlive_issuer,
             max_staleness: self.session.revocation_max_staleness,
             forward: self.forward.clone(),
-            keep_email: self.tells_email(),
-            keep_issuer: self.tells_issuer(),
+            keep_email: self.mentions_email(),
+            keep_issuer: self.mentions_issuer(),
             pages: self.own_origins().collect(),
             resources: self.resources(),
             cached_sessions: self.limits.token_cache,

@@ -1,6 +1,6 @@
 //! The cookies of Clerk.
 //!
-//! Every application on a domain writes the same `__session`, and beside it one of its own, with a
+//! Every application on a domain writes the same `__session`, and next to it one of its own, with a
 //! suffix that follows from its key. So the plain one may be another application's, and the one that
 //! names the issuer is looked for among all.
 

@@ -42,7 +42,7 @@ impl Request {
         self
     }
 
-    /// What follows the header; its length is not told by itself.
+    /// What follows the header; its length is not announced by itself.
     pub(super) fn body(mut self, body: &[u8]) -> Self {
         self.body = body.to_vec();
         self

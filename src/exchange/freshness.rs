@@ -25,7 +25,7 @@ impl Freshness {
         }
     }
 
-    /// The store was asked at that time, and told everything until then.
+    /// The store was asked at that time, and has answered with everything until then.
     pub(super) fn renew(&self, asked_at: Instant, most: Option<Duration>) {
         let most = most.map_or(NEVER, milliseconds);
         let asked_at = milliseconds(asked_at.saturating_duration_since(self.base));

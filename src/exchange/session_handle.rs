@@ -30,9 +30,9 @@ pub struct SessionHandle {
     written: AtomicU32,
     /// Seconds; 0 for no limit.
     idle_timeout: u32,
-    /// The latest end that the store has told of: a newer token of the login moves it.
+    /// The latest end that the store has reported: a newer token of the login moves it.
     expires_at: AtomicU32,
-    /// [`ENDED`] once it has, and how often what is told of the session changed.
+    /// [`ENDED`] once it has, and how often what is known of the session changed.
     state: AtomicU32,
 }
 
@@ -91,14 +91,14 @@ impl SessionHandle {
         self.is_valid() && !self.is_idle(now)
     }
 
-    /// Grows each time that what is told of the session or its user has changed. Whoever asks the
+    /// Grows each time that what is known of the session or its user has changed. Whoever asks the
     /// store about a session reads this before: what was made of the answer holds as long as it
     /// is the same.
     pub fn revision(&self) -> u32 {
         self.state.load(Ordering::Acquire) & !ENDED
     }
 
-    /// Says that something else is told of the session, so that what was made of it is made again.
+    /// Says that what is known of the session has changed, so that what was derived from it is derived again.
     pub fn revise(&self) {
         self.state.fetch_add(1, Ordering::AcqRel);
     }

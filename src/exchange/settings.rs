@@ -35,9 +35,9 @@ pub struct Settings {
     pub forward: Forward,
     /// Keep users' email addresses, because upstreams or clients get them.
     pub keep_email: bool,
-    /// Keep the names of users' issuers, because upstreams are told them.
+    /// Keep the names of users' issuers, because upstreams get them.
     pub keep_issuer: bool,
-    /// Audiences, beside the usual one, by which a session token is the gateway's own: pages that
+    /// Audiences in addition to the usual one by which a session token is the gateway's own: pages that
     /// sign in. A token for any other is for the route of that audience alone.
     pub pages: Vec<AllowedOrigin>,
     /// The identifiers of protected resources, for which tokens can be.

@@ -50,7 +50,7 @@ impl Preset {
         }
     }
 
-    /// Cookies, beside the one that is read, in which the provider's libraries and proxies keep
+    /// Cookies in addition to the one that is read, in which the provider's libraries and proxies keep
     /// tokens of the user.
     fn further_cookies(self) -> &'static [&'static str] {
         match self {

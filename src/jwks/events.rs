@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::key::KeyValidity;
 use super::set::KeySet;
 
-/// Told of everything that happens to an issuer's keys. Calls come from background tasks, those
+/// Recorded of everything that happens to an issuer's keys. Calls come from background tasks, those
 /// of [`JwksEvents::unknown_kid`] from requests; all must return quickly.
 pub trait JwksEvents: Send + Sync {
     /// A fetch ended. `outcome` is `changed`, `unchanged` or the code of a

@@ -322,7 +322,7 @@ impl IssuerKeys {
         self.progress.send_modify(|now| now.over = true);
     }
 
-    pub(super) fn tell(&self, events: Arc<dyn JwksEvents>) {
+    pub(super) fn report_to(&self, events: Arc<dyn JwksEvents>) {
         // The first one who listens stays.
         let _ = self.events.set(events);
     }

@@ -60,7 +60,7 @@ impl JwksService {
             if running.iter().any(|one| Arc::ptr_eq(&one.keys, keys)) {
                 continue;
             }
-            keys.tell(Arc::clone(&self.events));
+            keys.report_to(Arc::clone(&self.events));
             if let Some(source) = configured::source(keys, &keys.wanted_kids(), &self.clients)? {
                 let keys = Arc::clone(keys);
                 tasks.push(Task::new(keys, source, self.last_good.clone()));

@@ -19,7 +19,7 @@ mod http;
 mod kept;
 mod unknown_kid;
 
-/// A provider that does as told, without a network.
+/// A provider whose answers the test sets, without a network.
 #[derive(Default)]
 struct Provider {
     answer: Mutex<Said>,
@@ -74,15 +74,15 @@ impl Source for Provider {
     }
 }
 
-/// Counts what it is told.
+/// Counts what it is notified of.
 #[derive(Default)]
-struct Told {
+struct Recorded {
     outcomes: Mutex<Vec<&'static str>>,
     removed: Mutex<Vec<(String, bool)>>,
     actions: Mutex<HashMap<&'static str, usize>>,
 }
 
-impl JwksEvents for Told {
+impl JwksEvents for Recorded {
     fn fetched(&self, _: &str, outcome: &'static str, _: Duration) {
         self.outcomes.lock().unwrap().push(outcome);
     }
@@ -115,7 +115,7 @@ impl JwksEvents for Told {
 struct Scene {
     provider: Arc<Provider>,
     keys: Arc<IssuerKeys>,
-    told: Arc<Told>,
+    recorded: Arc<Recorded>,
 }
 
 impl Scene {
@@ -124,15 +124,15 @@ impl Scene {
         let provider = Arc::new(Provider::default());
         provider.says(first);
         let keys = Arc::new(IssuerKeys::new(fixture::settings(settings).key_settings()));
-        let told = Arc::new(Told::default());
-        keys.tell(Arc::clone(&told) as Arc<dyn JwksEvents>);
+        let recorded = Arc::new(Recorded::default());
+        keys.report_to(Arc::clone(&recorded) as Arc<dyn JwksEvents>);
         let source = Arc::clone(&provider) as Arc<dyn Source>;
         let task = Task::new(Arc::clone(&keys), source, last_good);
         tokio::spawn(task.run());
         Self {
             provider,
             keys,
-            told,
+            recorded,
         }
     }
 
@@ -161,7 +161,7 @@ impl Scene {
     }
 
     fn actions(&self, action: UnknownKidAction) -> usize {
-        self.told
+        self.recorded
             .actions
             .lock()
             .unwrap()
@@ -206,7 +206,7 @@ async fn the_first_fetch_brings_the_keys() {
         }
     );
     assert_eq!(status.keys[0].algorithms, ["ES256"]);
-    assert_eq!(*scene.told.outcomes.lock().unwrap(), ["changed"]);
+    assert_eq!(*scene.recorded.outcomes.lock().unwrap(), ["changed"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,7 +270,7 @@ async fn a_key_gone_from_a_good_fetch_is_distrusted_at_once() {
         assert!(scene.keys.refresh().await);
         assert!(stays.is_valid() && !goes.is_valid());
         assert_eq!(
-            *scene.told.removed.lock().unwrap(),
+            *scene.recorded.removed.lock().unwrap(),
             [("goes".to_owned(), revoke)]
         );
 
@@ -304,7 +304,7 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
     assert!(!key_validity.is_valid());
     // Too old is not taken back: sessions stay.
     assert_eq!(
-        *scene.told.removed.lock().unwrap(),
+        *scene.recorded.removed.lock().unwrap(),
         [("a".to_owned(), false)]
     );
 

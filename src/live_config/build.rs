@@ -30,7 +30,7 @@ pub enum BuildError {
 
 /// What stays the same under every configuration.
 pub struct Lasting<'a> {
-    /// What the endpoints answer from beside the configuration.
+    /// What the endpoints answer from in addition to the configuration.
     pub api: &'a api::Lasting,
     /// Everything counted.
     pub metrics: &'a Metrics,

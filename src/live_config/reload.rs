@@ -202,7 +202,7 @@ impl LiveConfig {
         if attempt.lowered.is_empty() {
             return;
         }
-        let told: Vec<Value> = attempt
+        let lowered: Vec<Value> = attempt
             .lowered
             .iter()
             .take(MOST_TOLD)
@@ -211,7 +211,7 @@ impl LiveConfig {
             .collect();
         let detail = [
             ("trigger".to_owned(), attempt.trigger.label().into()),
-            ("lowered".to_owned(), told.into()),
+            ("lowered".to_owned(), lowered.into()),
         ];
         let record = AuditRecord {
             id: Uuid::now_v7(),

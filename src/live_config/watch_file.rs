@@ -25,11 +25,11 @@ pub enum Reload {
     Over,
 }
 
-/// Reloads at each SIGHUP until `stopped`, and calls `told` before and after.
+/// Reloads at each SIGHUP until `stopped`, and calls `notify` before and after.
 pub async fn on_hangup(
     runtime: Arc<LiveConfig>,
     mut stopped: watch::Receiver<bool>,
-    told: impl Fn(Reload),
+    notify: impl Fn(Reload),
 ) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,
@@ -42,9 +42,9 @@ pub async fn on_hangup(
             _ = &mut stop => return,
             Some(()) = hangups.recv() => {}
         }
-        told(Reload::Begun);
+        notify(Reload::Begun);
         runtime.reload(Trigger::Signal).await;
-        told(Reload::Over);
+        notify(Reload::Over);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Copies of a credential beside the one that is used: in other cookies and fields, in the query.
+//! Copies of a credential in addition to the one that is used: in other cookies and fields, in the query.
 //!
 //! Whatever its place, a text that names a configured issuer, or the gateway, as the issuer of a
 //! token is one. An upstream could sign in with it, or write it down where others read it.

@@ -119,7 +119,7 @@ async fn check(
     Ok(status)
 }
 
-/// What Envoy does to a request that it may forward; `None`: it cannot be told.
+/// What Envoy does to a request that it may forward; `None`: no answer can say it.
 fn grant(request: &RequestHeader, ctx: &mut RequestContext) -> Option<CheckResponse> {
     let Granted { fields, gone } = forward_auth::granted(request, ctx).ok()?;
     let mut headers = Vec::new();

@@ -28,7 +28,7 @@ pub struct Flow {
     body: Mutex<Option<Body>>,
     /// Whether there is one to wait for.
     has_body: AtomicBool,
-    /// The client has taken too long to send its body, and until when it may be told.
+    /// The client has taken too long to send its body, and until when it may be refused in words.
     late: OnceLock<Instant>,
     silence: Mutex<Silence>,
     /// Wakes the server's connection.
@@ -291,7 +291,7 @@ impl Flow {
         self.late.get().is_some()
     }
 
-    /// Until when a client that was too late may be told so.
+    /// Until when a client that was too late may be refused in words.
     pub fn late_until(&self) -> Option<Instant> {
         self.late.get().copied()
     }

@@ -206,10 +206,10 @@ pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Resul
 
     let mut fields = HeaderMap::new();
     let edited = route.map_or(&[][..], |route| route.request_headers.incoming());
-    let told = rewrite.identity().iter().chain(edited);
-    let told = told.filter_map(|field| HeaderName::from_bytes(&field.name).ok());
+    let added = rewrite.identity().iter().chain(edited);
+    let added = added.filter_map(|field| HeaderName::from_bytes(&field.name).ok());
     let own = [AUTHORIZATION, COOKIE, rewrite.field().clone()];
-    for name in own.into_iter().chain(told) {
+    for name in own.into_iter().chain(added) {
         fields.remove(&name);
         for value in upstream.headers.get_all(&name) {
             fields.append(&name, value.clone());

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn values_become_visible_ascii_and_stay_apart() {
-        for (value, told) in [
+        for (value, expected) in [
             (json!("ada"), "ada"),
             (json!("Zo\u{eb} S"), "Zo%C3%AB S"),
             (json!("a\r\nX-Admin: 1"), "a%0D%0AX-Admin: 1"),
@@ -221,8 +221,8 @@ mod tests {
             (json!(["a,b", "c", 7, true]), "a%2Cb,c,7,true"),
             (json!(-1.5), "-1.5"),
         ] {
-            assert_eq!(claim(value).as_deref(), Some(told));
-            assert!(HeaderValue::from_str(told).is_ok());
+            assert_eq!(claim(value).as_deref(), Some(expected));
+            assert!(HeaderValue::from_str(expected).is_ok());
         }
     }
 

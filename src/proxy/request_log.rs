@@ -36,7 +36,7 @@ impl RequestLog {
             route.upstream.report(address, Outcome::Answered(status));
         }
         let status = match ctx.asked_about {
-            // What the other proxy was told to answer: by gRPC every answer is a 200.
+            // What the other proxy is to answer: by gRPC every answer is a 200.
             Some(_) => ctx.answered,
             None => session
                 .response_written()

@@ -51,7 +51,7 @@ fn check_switch(request: &RequestHeader, response: &ResponseHeader) -> Result<()
     }
 }
 
-/// The one coding that the end of an answer can be told by is `chunked`, alone, once, and of
+/// The one coding that the end of an answer can be known by is `chunked`, alone, once, and of
 /// HTTP/1.1 (RFC 9112 sections 6.1 and 6.3).
 fn check_coding(response: &mut ResponseHeader) -> Result<(), &'static str> {
     let mut codings = response.headers.get_all(TRANSFER_ENCODING).iter();
@@ -63,7 +63,7 @@ fn check_coding(response: &mut ResponseHeader) -> Result<(), &'static str> {
         .trim_ascii()
         .eq_ignore_ascii_case(b"chunked");
     if !is_chunked || codings.next().is_some() || response.version != Version::HTTP_11 {
-        return Err("an answer whose end cannot be told");
+        return Err("an answer whose end is unknown");
     }
     let is_written_so = coding.as_bytes() == b"chunked";
     if has_no_content(response.status) {

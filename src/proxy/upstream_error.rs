@@ -70,7 +70,7 @@ pub(super) fn connecting(error: &Error) -> Failure {
 }
 
 /// Whether a handshake failed because a server showed an authority's certificate as its own, which
-/// is what `openssl req -x509` makes unless told otherwise.
+/// is what `openssl req -x509` makes unless an option says otherwise.
 pub(super) fn shows_authority(error: &Error) -> bool {
     error.to_string().contains("CaUsedAsEndEntity")
 }

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn answers_vary_by_what_presents_a_credential() {
         let varying = Varying::new(vec![AUTHORIZATION, COOKIE]);
-        for (has, told) in [
+        for (has, expected) in [
             (&[][..], "authorization, cookie"),
             (
                 &[("Vary", "Cookie, Origin")],
@@ -101,7 +101,7 @@ mod tests {
             varying.mark(&mut response, &Method::GET, false).unwrap();
             let fields = response.headers.get_all(VARY).iter();
             let fields: Vec<_> = fields.map(|field| field.to_str().unwrap()).collect();
-            assert_eq!(fields.join("|"), told, "{has:?}");
+            assert_eq!(fields.join("|"), expected, "{has:?}");
         }
         let mut posted = response(200, &[]);
         varying.mark(&mut posted, &Method::POST, true).unwrap();
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_was_made_for_a_user_is_private_unless_it_says() {
         let varying = Varying::new(vec![COOKIE]);
-        for (has, for_user, told) in [
+        for (has, for_user, expected) in [
             (None, true, Some("private")),
             (None, false, None),
             (Some("public, max-age=60"), true, Some("public, max-age=60")),
@@ -120,7 +120,11 @@ mod tests {
             let mut response = response(200, field.as_slice());
             varying.mark(&mut response, &Method::GET, for_user).unwrap();
             let found = response.headers.get(CACHE_CONTROL);
-            assert_eq!(found.map(|field| field.to_str().unwrap()), told, "{has:?}");
+            assert_eq!(
+                found.map(|field| field.to_str().unwrap()),
+                expected,
+                "{has:?}"
+            );
         }
     }
 }

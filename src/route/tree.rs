@@ -86,7 +86,7 @@ impl Tree {
     }
 
     /// What a segment may lead to. A suffix counts only where its whole name leads nowhere: who
-    /// configures `/app.js` beside `/app` says which is which.
+    /// configures `/app.js` in addition to `/app` says which is which.
     fn loose_children(&self, segment: &LooseSegment, looseness: Looseness) -> Vec<&Self> {
         let mut found: Vec<&Self> = Vec::new();
         for name in segment.names() {

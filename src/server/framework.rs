@@ -78,7 +78,7 @@ pub(super) async fn shared(
         bounds: bounds(&config.limits),
         permits: Semaphore::new(descriptors.connections.min(Semaphore::MAX_PERMITS)),
         admission: Arc::clone(&state.admission),
-        told: Semaphore::new(Shared::TOLD_AT_ONCE),
+        refusals: Semaphore::new(Shared::REFUSED_AT_ONCE),
         snapshot: Arc::clone(&state.snapshot),
         in_flight: InFlight::default(),
         open: InFlight::default(),

@@ -86,7 +86,7 @@ pub struct Shared {
     /// Who may come in, and whose requests.
     pub admission: Arc<Admission>,
     /// One permit for each refused connection that gets a response.
-    pub told: Semaphore,
+    pub refusals: Semaphore,
     /// What answers requests that cannot be read.
     pub unread: Unread,
     /// Whose word is taken.
@@ -216,7 +216,7 @@ impl Guard {
         let (stop, stopped) = watch::channel(false);
         let mut shutdown = shutdown.clone();
         // GOAWAY comes first: what is in flight is answered.
-        let told = async {
+        let served = async {
             let is_flood = tokio::select! {
                 // A sender that is gone means the same as a stop.
                 _ = shutdown.wait_for(|stop| *stop) => false,
@@ -232,14 +232,14 @@ impl Guard {
         tokio::select! {
             biased;
             _ = requests.process_new(stream, &stopped) => {}
-            () = told => {}
+            () = served => {}
         }
         Ok(())
     }
 
     async fn refuse(&self, socket: &mut Socket, cause: Cause) {
         if self.listener.tls.is_none() {
-            refusal::tell(socket, cause, &self.shared.told).await;
+            refusal::send(socket, cause, &self.shared.refusals).await;
         }
     }
 
@@ -322,7 +322,7 @@ impl ServerApp for Guard {
 
 impl Shared {
     /// How many refused connections can get a response at the same time.
-    pub const TOLD_AT_ONCE: usize = refusal::TOLD_AT_ONCE;
+    pub const REFUSED_AT_ONCE: usize = refusal::REFUSED_AT_ONCE;
 
     fn count(&self, cause: Cause) {
         let cut = &self.metrics.connections_cut;

@@ -65,7 +65,7 @@ impl HotUpgrade {
     fn take_over(&self, predecessor: Predecessor, runtime_dir: &Path) -> io::Result<UpgradeSocket> {
         // Before the other one ends, which would be taken for the end of the service.
         self.notify
-            .tell(&[NotifyState::MainProcess, NotifyState::Ready]);
+            .send(&[NotifyState::MainProcess, NotifyState::Ready]);
         if let Err(error) = predecessor.retire() {
             warn!(%error, "the previous process ended by itself");
         }

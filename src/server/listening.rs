@@ -107,6 +107,6 @@ pub(super) async fn announce_ready(
     }
     state.first_keys().await;
     state.health.listening();
-    notify.tell(&[NotifyState::Ready]);
+    notify.send(&[NotifyState::Ready]);
     info!("ready");
 }

@@ -43,13 +43,13 @@ impl Notifier {
     }
 
     /// Tells all of it in one message. A service manager that does not listen is logged.
-    pub(super) fn tell(&self, states: &[NotifyState]) {
+    pub(super) fn send(&self, states: &[NotifyState]) {
         let Some(address) = &self.0 else { return };
         let lines: Vec<String> = states.iter().map(|state| state.line()).collect();
         let sent = UnixDatagram::unbound()
             .and_then(|socket| socket.send_to_addr(lines.join("\n").as_bytes(), address));
         if let Err(error) = sent {
-            warn!(%error, "the service manager cannot be told");
+            warn!(%error, "the service manager cannot be notified");
         }
     }
 }

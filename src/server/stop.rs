@@ -46,7 +46,7 @@ pub(super) async fn served(
     let mut delay = Duration::ZERO;
     if asked == Some(Stop::Drain) {
         // After a hand-over the service continues.
-        notify.tell(&[NotifyState::Stopping]);
+        notify.send(&[NotifyState::Stopping]);
         delay = config.server.shutdown_delay.unwrap_or_default();
     }
     let at_once = async {

@@ -177,7 +177,7 @@ mod tests {
                 assert!(field.contains(&format!("; {attribute}")), "{field}");
             }
             let (all, named) = (field.matches(';'), attributes(name).matches(';'));
-            assert_eq!(all.count(), named.count() + 2, "only Max-Age beside them");
+            assert_eq!(all.count(), named.count() + 2, "only Max-Age in addition");
         }
     }
 

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_moved_away_ends_where_it_was_opened_anew() {
+    fn a_file_that_was_moved_away_ends_where_it_was_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         let (path, moved) = (dir.path().join("lines"), dir.path().join("lines.1"));
         let lines =

@@ -154,8 +154,8 @@ mod tests {
         let recorded = TraceContext::continuing(FIELD.as_bytes(), true).unwrap();
         assert_eq!(recorded.trace, passed_on.trace);
         assert_eq!(recorded.parent.unwrap().to_string(), "00f067aa0ba902b7");
-        let told = format!("00-{}-{}-01", recorded.trace, recorded.forwarded);
-        assert_eq!(recorded.traceparent(), told);
+        let expected = format!("00-{}-{}-01", recorded.trace, recorded.forwarded);
+        assert_eq!(recorded.traceparent(), expected);
         assert_ne!(recorded.forwarded, recorded.parent.unwrap());
         assert_ne!(recorded.forwarded, recorded.server);
 

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_between_starts_the_count_anew() {
+    fn an_answer_in_between_restarts_the_count() {
         let ejections = ejections(2, 100, 1);
         assert!(!ejections.failed(&server(1), at(0)));
         assert!(!ejections.answered(&server(1)));

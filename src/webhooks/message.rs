@@ -11,7 +11,7 @@ use crate::store::{EventData, EventKind, NumberedEvent, Store, StoreError};
 #[serde(rename_all = "camelCase")]
 #[schema(as = Event)]
 pub struct Message {
-    /// The event's id, the same at each attempt: what came before can be told by it.
+    /// The event's id, the same at each attempt: what came before can be recognized by it.
     pub event_id: Uuid,
     /// What happened.
     pub event_name: EventKind,

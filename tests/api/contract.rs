@@ -1,4 +1,4 @@
-//! The OpenAPI document of the public API beside what the gateway answers. That each answer which
+//! The OpenAPI document of the public API compared with what the gateway answers. That each answer which
 //! any test sees stands in it is checked by [`crate::support`].
 
 use serde_json::{Value, json};
@@ -39,11 +39,11 @@ async fn a_path_has_the_methods_that_the_document_says() {
                 if allowed.contains(&"GET") {
                     allowed.push("HEAD");
                 }
-                let told = answer.field("allow").expect("what is allowed");
-                let mut told: Vec<_> = told.split(',').map(str::trim).collect();
-                told.sort_unstable();
+                let reported = answer.field("allow").expect("what is allowed");
+                let mut reported: Vec<_> = reported.split(',').map(str::trim).collect();
+                reported.sort_unstable();
                 allowed.sort_unstable();
-                assert_eq!(told, allowed, "{method} {path}");
+                assert_eq!(reported, allowed, "{method} {path}");
             }
         }
     }

@@ -207,17 +207,17 @@ async fn clients_with_credentials_ask_and_give_back() {
     let basic = format!("Basic {}", base64(&format!("billing:{SECRET}")));
     let known = [("Authorization", &*basic)];
 
-    let told = post(&site, "oauth/introspect", &form, &known).await.json();
-    assert_eq!(told["active"], true);
+    let reported = post(&site, "oauth/introspect", &form, &known).await.json();
+    assert_eq!(reported["active"], true);
     for claim in ["sub", "sid", "aud", "iss", "exp"] {
-        assert_eq!(told[claim], decode(token).claims[claim], "{claim}");
+        assert_eq!(reported[claim], decode(token).claims[claim], "{claim}");
     }
     let bearer = format!("Bearer {token}");
     let user = site
         .gateway
         .get("/_vestibule/userinfo", &[("Authorization", &bearer)])
         .await;
-    assert_eq!(user.json()["sub"], told["sub"]);
+    assert_eq!(user.json()["sub"], reported["sub"]);
 
     // Asking opens no session.
     let fresh = site.acme.token().sub("nobody").sign();
@@ -250,8 +250,8 @@ async fn clients_with_credentials_ask_and_give_back() {
         post(&site, "oauth/revoke", &in_form, &[]).await.status(),
         200
     );
-    let told = post(&site, "oauth/introspect", &form, &known).await.json();
-    assert_eq!(told, json!({ "active": false }));
+    let reported = post(&site, "oauth/introspect", &form, &known).await.json();
+    assert_eq!(reported, json!({ "active": false }));
     let user = site
         .gateway
         .get("/_vestibule/userinfo", &[("Authorization", &bearer)])

@@ -119,8 +119,12 @@ async fn a_member_of_the_wrong_type_is_named_and_unknown_ones_are_not_read() {
     ] {
         let answer = sdk.post(endpoint, &fields, &body).await;
         is_error(&answer, 400, "invalid_request");
-        let told = answer.json()["error"].as_str().unwrap().to_owned();
-        assert_eq!(told, format!("`{member}` has the wrong type"), "{endpoint}");
+        let reported = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(
+            reported,
+            format!("`{member}` has the wrong type"),
+            "{endpoint}"
+        );
     }
     for body in ["[]", "{", "{} {}", "7"] {
         let own = [

@@ -50,8 +50,8 @@ async fn what_is_not_the_users_is_refused_by_name() {
     ] {
         let answer = put(&sdk, &bearer, &fields).await;
         is_error(&answer, 422, "invalid_request");
-        let told = answer.json()["error"].as_str().unwrap().to_owned();
-        assert!(told.starts_with(&format!("`{member}` ")), "{told}");
+        let reported = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(reported.starts_with(&format!("`{member}` ")), "{reported}");
     }
     is_error(
         &put(&sdk, &bearer, &json!({ "team": 7 })).await,

@@ -194,14 +194,14 @@ impl Scene {
         }
     }
 
-    /// Fetches anew, and says whether that brought keys.
+    /// Fetches again, and says whether that brought keys.
     async fn fetched(&self) -> bool {
         let path = "/admin/api/issuers/idp/refresh";
         let answer = self.gateway.admin_send("POST", path, &[], &json!({})).await;
         answer.json()["refreshed"] == true
     }
 
-    /// Fetches anew, and says whether that and every earlier fetch ended so.
+    /// Fetches again, and says whether that and every earlier fetch ended so.
     async fn fetches_end(&self, result: &str) -> bool {
         self.fetched().await;
         let metrics = self.gateway.metrics().await;

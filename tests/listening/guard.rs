@@ -205,7 +205,7 @@ async fn a_client_has_so_many_connections_and_others_have_theirs() {
     site.gateway.metric_becomes(name, &cause, 1.0).await;
 }
 
-/// Idle connections, headers that do not end and WebSockets: good requests are served beside them.
+/// Idle connections, headers that do not end and WebSockets: valid requests are served meanwhile.
 #[tokio::test]
 async fn a_crowd_keeps_nobody_waiting() {
     let crowd: usize = std::env::var("VESTIBULE_CROWD").map_or(1, |times| times.parse().unwrap());

@@ -139,7 +139,7 @@ async fn a_unix_socket_is_listened_on() {
     assert_eq!(get(&site, &mut wire, "/open", &[]).await.status(), 200);
 }
 
-/// The address that the upstream was told.
+/// The address that the upstream received.
 fn forwarded_for(site: &TestGateway) -> Option<String> {
     site.upstream.last().field("x-forwarded-for")
 }

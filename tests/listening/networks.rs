@@ -48,7 +48,7 @@ async fn a_trusted_proxys_word_is_taken_in_either_language() {
         config["trusted_proxies"] = json!(["127.0.0.1/32"]);
     })
     .await;
-    let told = async |fields: &[(&str, &str)]| {
+    let reported = async |fields: &[(&str, &str)]| {
         let answer = site.gateway.get("/open", fields).await;
         assert_eq!(answer.status(), 200, "{fields:?}");
         let request = site.upstream.last();
@@ -59,10 +59,10 @@ async fn a_trusted_proxys_word_is_taken_in_either_language() {
     };
     let standard = [("Forwarded", "for=\"[2001:db8::7]:4711\";proto=https")];
     let client = "2001:db8::7, 127.0.0.1".to_owned();
-    assert_eq!(told(&standard).await, (client, "https".to_owned()));
+    assert_eq!(reported(&standard).await, (client, "https".to_owned()));
     for secure in [("X-Forwarded-Ssl", "on"), ("X-Forwarded-Scheme", "https")] {
         let fields = [("X-Forwarded-For", "[2001:db8::7]"), secure];
-        assert_eq!(told(&fields).await.1, "https", "{secure:?}");
+        assert_eq!(reported(&fields).await.1, "https", "{secure:?}");
     }
     let contradiction = [
         ("X-Forwarded-For", "192.0.2.1"),

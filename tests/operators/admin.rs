@@ -29,19 +29,19 @@ async fn live_ready_and_metrics_are_on_the_admin_listener_only() {
 #[tokio::test]
 async fn decisions_are_counted_by_reason_with_labels_of_the_configuration_only() {
     let site = TestGateway::start().await;
-    let told = "tell-tale-4711";
-    site.passes(&site.acme.token().sub(told).sign()).await;
+    let reported = "tell-tale-4711";
+    site.passes(&site.acme.token().sub(reported).sign()).await;
     site.refuses(
         &site.acme.token().forged_by(&Key::p256("x")).sign(),
         "signature_invalid",
     )
     .await;
     site.refuses(
-        &site.acme.token().claim("iss", told).sign(),
+        &site.acme.token().claim("iss", reported).sign(),
         "issuer_unknown",
     )
     .await;
-    site.gateway.get(&format!("/{told}"), &[]).await;
+    site.gateway.get(&format!("/{reported}"), &[]).await;
 
     let metrics = site.gateway.metrics().await;
     let count = |labels: &[(&str, &str)]| metrics.sum("vestibule_decisions_total", labels);
@@ -63,7 +63,7 @@ async fn decisions_are_counted_by_reason_with_labels_of_the_configuration_only()
         1.0
     );
     assert_eq!(count(&[("reason", "token_missing")]), 1.0);
-    assert!(!metrics.mentions(told));
+    assert!(!metrics.mentions(reported));
     // The forged signature has the key asked for again.
     let fetches = [acme, ("result", "changed")];
     assert_eq!(metrics.sum("vestibule_jwks_fetches_total", &fetches), 2.0);

@@ -110,8 +110,8 @@ async fn the_file_is_looked_at_again() {
     assert_eq!(site.gateway.get("/later", &[]).await.status(), 401);
     let (code, output, errors) = command(&site, &["reload"]).await;
     assert_eq!(code, 0, "{errors}");
-    let told = "reloaded; changed: routes\nneeds a restart: limits.connections\n";
-    assert_eq!(output, told);
+    let reported = "reloaded; changed: routes\nneeds a restart: limits.connections\n";
+    assert_eq!(output, reported);
     assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
     let (_, output, _) = command(&site, &["reload", "--json"]).await;
     let attempt: serde_json::Value = serde_json::from_str(&output).unwrap();

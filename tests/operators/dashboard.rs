@@ -231,7 +231,7 @@ async fn what_tokens_say_is_shown_as_text() {
     assert!(!users.contains(markup));
 }
 
-/// What a program is told in JSON, people are told in a page; the status and the policy are there,
+/// What a program reads in JSON, people read in a page; the status and the policy are there,
 /// too.
 #[tokio::test]
 async fn a_fault_is_a_page() {

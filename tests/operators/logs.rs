@@ -92,7 +92,7 @@ async fn a_line_tells_what_became_of_the_request() {
     let again = site.present(&token).await;
     let line = site.access_line(&again).await;
     let keys: Vec<_> = line.as_object().unwrap().keys().collect();
-    let told = [
+    let reported = [
         "time",
         "request_id",
         "trace_id",
@@ -114,7 +114,7 @@ async fn a_line_tells_what_became_of_the_request() {
     ];
     assert_eq!(
         BTreeSet::from_iter(keys.iter().map(|key| key.as_str())),
-        BTreeSet::from(told)
+        BTreeSet::from(reported)
     );
     let time = line["time"].as_str().unwrap();
     assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
@@ -161,8 +161,8 @@ async fn a_line_has_the_fields_that_are_asked_for() {
     let answer = site.gateway.get("/open?a=b", &[]).await;
     let id = answer.field("x-request-id").unwrap();
     let line = site.gateway.logged(&[&id, "\"status\""]).await;
-    let told = format!(r#"{{"status":200,"request_id":"{id}","route":"/open"}}"#);
-    assert_eq!(line, told);
+    let reported = format!(r#"{{"status":200,"request_id":"{id}","route":"/open"}}"#);
+    assert_eq!(line, reported);
 
     for (fields, fault) in [
         (
@@ -183,7 +183,7 @@ async fn a_line_has_the_fields_that_are_asked_for() {
     }
 }
 
-/// As logrotate does it: the file is moved away, then the gateway is told.
+/// As logrotate does it: the file is moved away, then the gateway is notified.
 #[tokio::test]
 async fn a_file_is_opened_anew_at_a_signal_and_whole_at_the_end() {
     let dir = tempfile::TempDir::new().unwrap();

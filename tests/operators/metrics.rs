@@ -57,8 +57,8 @@ async fn a_busy_gateway_exports_what_the_page_lists() {
     let listed = listed(&table().await);
     let text = site.gateway.admin("/metrics").await.text();
     let exported = exported(&text);
-    for (name, told) in &exported {
-        assert_eq!(Some(told), listed.get(name), "{name}");
+    for (name, reported) in &exported {
+        assert_eq!(Some(reported), listed.get(name), "{name}");
     }
     let missing: Vec<_> = listed
         .keys()

@@ -1,4 +1,4 @@
-//! What load balancers and operators are told of the gateway's state.
+//! What load balancers and operators learn about the gateway's state.
 
 use serde_json::json;
 
@@ -13,8 +13,8 @@ async fn an_upstream_that_resolves_to_nothing_is_degraded() {
     let ready = site.gateway.admin("/ready").await;
     assert_eq!(ready.status(), 200);
     assert_eq!(ready.json()["status"], "degraded");
-    let told = "upstream gone resolves to no address";
-    assert_eq!(ready.json()["degraded"], json!([told]));
+    let reported = "upstream gone resolves to no address";
+    assert_eq!(ready.json()["degraded"], json!([reported]));
 }
 
 /// Connections are counted when they are taken, which is some time after they are made.
@@ -30,10 +30,13 @@ async fn a_listener_near_its_cap_is_degraded() {
     for _ in 0..9 {
         held.push(site.gateway.connect().await);
     }
-    let told = json!(["nearly as many connections as the listeners may have"]);
-    eventually("nothing is reported", async || degraded().await == told).await;
+    let reported = json!(["nearly as many connections as the listeners may have"]);
+    eventually("nothing is reported", async || degraded().await == reported).await;
     drop(held);
-    eventually("it is still told", async || degraded().await == json!([])).await;
+    eventually("it is still reported", async || {
+        degraded().await == json!([])
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! W3C Trace Context: whose traces are continued, and what upstreams and the log are told.
+//! W3C Trace Context: whose traces are continued, and what upstreams and the log receive.
 
 use std::collections::BTreeSet;
 
@@ -112,8 +112,8 @@ async fn a_collector_gets_the_spans_of_sampled_traces() {
         assert_eq!(part.parent_span_id, server.span_id);
     }
     // The upstream continues the question to it.
-    let told = format!("00-{TRACE}-{}-01", hex(&upstream.span_id));
-    assert_eq!(site.upstream.last().all("traceparent"), [told]);
+    let reported = format!("00-{TRACE}-{}-01", hex(&upstream.span_id));
+    assert_eq!(site.upstream.last().all("traceparent"), [reported]);
     assert_eq!(text(&server.attributes, "http.request.method"), "GET");
     assert_eq!(text(&server.attributes, "url.path"), "/");
     assert_eq!(text(&server.attributes, "vestibule.issuer"), "acme");

@@ -1,4 +1,4 @@
-//! What a refused client is told: RFC 6750's challenge, a problem document, and nothing else.
+//! What a refused client receives: RFC 6750's challenge, a problem document, and nothing else.
 
 use serde_json::json;
 
@@ -39,25 +39,25 @@ async fn a_bad_token_is_challenged_with_invalid_token() {
 async fn nothing_of_the_token_comes_back() {
     let site = TestGateway::with(|config| config["issuers"][0]["aud"] = json!("right")).await;
     let token = || site.acme.token().sub("subject-4711").claim("aud", "right");
-    let told = "tell-tale-4711";
+    let reported = "tell-tale-4711";
     for token in [
-        token().claim("aud", told).sign(),
-        token().claim("iss", told).sign(),
-        token().header("kid", told).sign(),
-        token().header("alg", told).sign(),
-        token().header("typ", told).sign(),
+        token().claim("aud", reported).sign(),
+        token().claim("iss", reported).sign(),
+        token().header("kid", reported).sign(),
+        token().header("alg", reported).sign(),
+        token().header("typ", reported).sign(),
         token()
-            .claim("email", told)
+            .claim("email", reported)
             .forged_by(&Key::p256("x"))
             .sign(),
-        token().claim("exp", told).sign(),
-        format!("{told}.{told}.{told}"),
+        token().claim("exp", reported).sign(),
+        format!("{reported}.{reported}.{reported}"),
     ] {
         let answer = site.present(&token).await;
         assert_eq!(answer.status(), 401, "{}", answer.text());
         refusal_id(&answer, "token_invalid");
         for secret in [
-            told,
+            reported,
             "subject-4711",
             "acme",
             "globex",

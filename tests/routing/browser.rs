@@ -171,7 +171,7 @@ async fn people_see_a_page_and_programs_a_problem() {
         let answer = site.gateway.get("/", &[("Accept", accept)]).await;
         refusal_id(&answer, "token_missing");
     }
-    // What fails behind the gateway is told apart the same way.
+    // What fails behind the gateway is distinguished the same way.
     site.upstream.reply(Reply::Close);
     let answer = site.gateway.get("/open", &NAVIGATION).await;
     assert_eq!(answer.status(), 502);
@@ -253,8 +253,8 @@ async fn answers_for_a_user_are_kept_by_nobody_else() {
         ("/optional", &[], "Vary: *\r\n", None, "*"),
         ("/open", &with, "", None, ""),
     ] {
-        let told = get(path, fields, upstream).await;
-        assert_eq!(told, (caching, vary.to_owned()), "{path} {upstream:?}");
+        let reported = get(path, fields, upstream).await;
+        assert_eq!(reported, (caching, vary.to_owned()), "{path} {upstream:?}");
     }
 }
 

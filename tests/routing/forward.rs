@@ -336,7 +336,7 @@ async fn a_reused_connection_that_turns_out_closed_is_tried_anew() {
         }
         assert_eq!(answer.status(), 502, "{}", answer.text());
     }
-    panic!("no request was tried anew");
+    panic!("no request was tried again");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Forward auth: what other proxies are told about requests that never come here themselves.
+//! Forward auth: what other proxies learn about requests that never come here themselves.
 
 use serde_json::json;
 
@@ -281,7 +281,7 @@ async fn a_grant_tells_what_the_route_and_the_gateway_tell_upstreams() {
     let site = start(|config| {
         config["forward"] = json!({ "identity": { "X-User-Id": "{user.id}" } });
         config["routes"].as_array_mut().unwrap().push(json!({
-            "path": "/told", "upstream": "app", "auth": "optional",
+            "path": "/reported", "upstream": "app", "auth": "optional",
             "request_headers": {
                 "set": { "X-Role": "{claims.role}", "X-Area": "reports" },
                 "add": { "Accept-Language": "eo" },
@@ -300,7 +300,7 @@ async fn a_grant_tells_what_the_route_and_the_gateway_tell_upstreams() {
     ];
     let known = [&own[..], &[("Authorization", &bearer)]].concat();
     for way in WAYS {
-        let answer = ask(&site, way, "GET", "/told", &known).await;
+        let answer = ask(&site, way, "GET", "/reported", &known).await;
         assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
         let session = answer.bearer().expect("a session token");
         remember_session_token(&session);
@@ -313,14 +313,14 @@ async fn a_grant_tells_what_the_route_and_the_gateway_tell_upstreams() {
         assert_eq!(gone, "x-debug");
 
         // Nobody: what a client says of itself goes all the same.
-        let answer = ask(&site, way, "GET", "/told", &own).await;
+        let answer = ask(&site, way, "GET", "/reported", &own).await;
         assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
         assert_eq!(answer.field("x-user-id").unwrap(), "");
         assert_eq!(answer.field("x-role").unwrap(), "");
         assert_eq!(answer.field("x-area").unwrap(), "reports");
     }
     // As it is when the request comes here.
-    let answer = site.gateway.get("/told", &known).await;
+    let answer = site.gateway.get("/reported", &known).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
     let seen = site.upstream.last();
     assert_eq!(seen.field("x-role").unwrap(), "editor");

@@ -141,7 +141,7 @@ async fn a_client_that_expects_to_be_asked_is_asked_once() {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
     assert_eq!(wire.read_exactly(5).await, b"hello");
 
-    // A refused one is told so at once, and sends nothing.
+    // A refused one learns it at once, and sends nothing.
     let mut wire = site.gateway.connect().await;
     wire.write(site.gateway.bytes("POST", "/", &fields)).await;
     let answer = wire.read_response("POST").await.expect("a refusal");

@@ -66,7 +66,7 @@ async fn every_kind_of_change_under_load_loses_nothing() {
     for _ in 0..5 {
         site.gateway.successor().await.await;
     }
-    // A first sight while the store changes hands is told to come back.
+    // A first sign-in while the store changes hands is asked to come back.
     let Outcomes { known, new } = loads.by_kind().await;
     assert_eq!(known.keys().collect::<Vec<_>>(), ["200"], "{known:?}");
     assert!(
@@ -107,7 +107,7 @@ async fn certificates(site: &TestGateway, authority: &Authority) {
     }
 }
 
-/// The issuer publishes a new key beside the one that the load's tokens are signed with.
+/// The issuer publishes a new key next to the one that the load's tokens are signed with.
 async fn keys(site: &TestGateway) {
     for turn in 0..3 {
         let fresh = Key::p256(&format!("acme-next-{turn}"));

@@ -34,14 +34,14 @@ async fn no_kill_loses_what_was_answered() {
     check(&site, &people).await;
 }
 
-/// What a person was told before the kill.
+/// What a person was answered before the kill.
 struct Told {
     token: String,
     identity: (String, String),
     signed_out: bool,
 }
 
-/// Kills the gateway while people sign in and out; what those who were answered were told, by
+/// Kills the gateway while people sign in and out; what the answers said, by
 /// path.
 async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, Told> {
     let mut random = [0; 1];
@@ -63,26 +63,26 @@ async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, To
         let mut wire = site.gateway.connect().await;
         let public = site.gateway.public;
         workers.push(tokio::spawn(async move {
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             loop {
                 let person = next.fetch_add(1, Ordering::Relaxed);
                 let Some(token) = tokens.get(person) else {
                     kill.wait_for(|killed| *killed).await.unwrap();
-                    return told;
+                    return reported;
                 };
                 let path = format!("/{round}-{person}");
                 if ask(&mut wire, "GET", &path, public, token).await != Some(200) {
-                    return told;
+                    return reported;
                 }
                 let signs_out = person % 3 == 0;
                 if signs_out {
                     // Who was not answered may be in or out.
                     let out = ask(&mut wire, "POST", LOGOUT, public, token).await;
                     if out != Some(204) {
-                        return told;
+                        return reported;
                     }
                 }
-                told.push((path, token.clone(), signs_out));
+                reported.push((path, token.clone(), signs_out));
                 answers.send_modify(|count| *count += 1);
             }
         }));
@@ -93,24 +93,25 @@ async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, To
         .unwrap();
     site.gateway.kill9().await;
     killed.send(true).unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for worker in workers {
-        told.extend(worker.await.unwrap());
+        reported.extend(worker.await.unwrap());
     }
     let mut seen = BTreeMap::new();
     for request in site.upstream.take_unchecked() {
         let path = request.start_line().split(' ').nth(1).unwrap().to_owned();
         seen.insert(path, identity(&request.bearer().unwrap()));
     }
-    told.into_iter()
+    reported
+        .into_iter()
         .map(|(path, token, signed_out)| {
             let identity = seen[&path].clone();
-            let told = Told {
+            let reported = Told {
                 token,
                 identity,
                 signed_out,
             };
-            (path, told)
+            (path, reported)
         })
         .collect()
 }
@@ -133,16 +134,16 @@ async fn ask(
 }
 
 async fn check(site: &TestGateway, people: &BTreeMap<String, Told>) {
-    for (path, told) in people {
-        let bearer = format!("Bearer {}", told.token);
+    for (path, reported) in people {
+        let bearer = format!("Bearer {}", reported.token);
         let answer = site.gateway.get(path, &[("Authorization", &bearer)]).await;
-        if told.signed_out {
+        if reported.signed_out {
             assert_eq!(answer.status(), 401, "{path} had signed out");
             continue;
         }
         assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
         let own = site.upstream.last().bearer().unwrap();
-        assert_eq!(identity(&own), told.identity, "{path}");
+        assert_eq!(identity(&own), reported.identity, "{path}");
     }
     site.upstream.take_unchecked();
 }

@@ -79,7 +79,7 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
     }
 }
 
-/// Waits until operators are told. What still fits between the pages of the file is written, and
+/// Waits until operators are notified. What still fits between the pages of the file is written, and
 /// makes the store look whole until the next newcomer.
 async fn degraded(site: &TestGateway) {
     let deadline = Instant::now() + PATIENCE;

@@ -80,9 +80,9 @@ async fn lowered_protection_is_named_in_log_and_audit() {
     site.gateway
         .configure(|config| config["routes"][1]["auth"] = json!("optional"));
     let lowered = reload(&site).await["lowered"].clone();
-    let told = "the route `/optional` asks for less than before";
-    assert_eq!(lowered, json!([told]));
-    site.gateway.logged(&["WARN", told]).await;
+    let reported = "the route `/optional` asks for less than before";
+    assert_eq!(lowered, json!([reported]));
+    site.gateway.logged(&["WARN", reported]).await;
     assert_eq!(audited().await, 1);
 
     // A new route opens what another one protects.
@@ -91,8 +91,8 @@ async fn lowered_protection_is_named_in_log_and_audit() {
         config["routes"].as_array_mut().unwrap().push(open);
     });
     let lowered = reload(&site).await["lowered"].clone();
-    let told = "requests of the route `/` are now on `/api/open`, which asks for less";
-    assert_eq!(lowered, json!([told]));
+    let reported = "requests of the route `/` are now on `/api/open`, which asks for less";
+    assert_eq!(lowered, json!([reported]));
 
     site.gateway.configure(|config| {
         config["routes"].as_array_mut().unwrap().remove(0);

@@ -166,7 +166,7 @@ impl Scene {
             begun: Instant::now(),
             next: AtomicUsize::new(0),
             history: Mutex::default(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
             logins: Mutex::default(),
         };
         Self {
@@ -237,24 +237,24 @@ impl Scene {
         (count(uses), count(ends))
     }
 
-    /// What happened, with the users whom the upstream was told of.
+    /// What happened, with the users whom the upstream was given.
     fn events(&self) -> Vec<Event> {
         let requests = self.world.upstream.take_unchecked();
-        let mut told = self.world.told.lock().unwrap();
-        told.extend(requests.iter().map(|request| {
+        let mut reported = self.world.reported.lock().unwrap();
+        reported.extend(requests.iter().map(|request| {
             let path = request.start_line().split(' ').nth(1).unwrap().to_owned();
             let claims = decode(&request.bearer().expect("a session token")).claims;
             (path, claims["sub"].as_str().unwrap().to_owned())
         }));
         let history = self.world.history.lock().unwrap();
-        let told = |(event, path): &(Event, String)| {
+        let reported = |(event, path): &(Event, String)| {
             let mut event = event.clone();
             if let What::Use { user, .. } = &mut event.what {
-                *user = told.get(path).cloned();
+                *user = reported.get(path).cloned();
             }
             event
         };
-        history.iter().map(told).collect()
+        history.iter().map(reported).collect()
     }
 }
 

@@ -97,7 +97,7 @@ async fn a_corrected_iss_finds_its_keys_by_discovery_without_a_restart() {
     site.passes(&discovered.token().sign()).await;
 }
 
-/// A session holds no more of its user than is told to somebody.
+/// A session holds no more of its user than somebody gets.
 #[tokio::test]
 async fn what_upstreams_are_told_of_a_session_begins_and_ends_with_a_reload() {
     let site = by_hand().await;
@@ -106,19 +106,19 @@ async fn what_upstreams_are_told_of_a_session_begins_and_ends_with_a_reload() {
         .claim("email", "ada@acme.test")
         .claim("email_verified", true)
         .sign();
-    let told = async || {
+    let reported = async || {
         site.passes(&token).await;
         site.upstream.last().field("x-email")
     };
-    assert_eq!(told().await, None);
+    assert_eq!(reported().await, None);
     change(&site.gateway, |config| {
         config["forward"] = json!({"identity": {"X-Email": "{user.email}"}});
     });
     assert_eq!(reload(&site.gateway).await.status(), 200);
-    assert_eq!(told().await.as_deref(), Some("ada@acme.test"));
+    assert_eq!(reported().await.as_deref(), Some("ada@acme.test"));
     change(&site.gateway, |config| config["forward"] = json!({}));
     assert_eq!(reload(&site.gateway).await.status(), 200);
-    assert_eq!(told().await, None);
+    assert_eq!(reported().await, None);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn the_last_good_configuration_goes_on_when_the_file_is_broken() {
     let token = site.acme.token().sign();
     site.passes(&token).await;
     let good = std::fs::read_to_string(file(&site.gateway)).unwrap();
-    for (broken, told) in [
+    for (broken, reported) in [
         (good.replace("\"routes\"", "\"ruotes\""), "ruotes"),
         ("{".to_owned(), "not YAML"),
         (
@@ -141,7 +141,7 @@ async fn the_last_good_configuration_goes_on_when_the_file_is_broken() {
         assert_eq!(answer.json()["succeeded"], false);
         let problems = answer.json()["problems"].clone();
         assert!(problems[0]["line"].as_u64().unwrap() > 0, "{problems}");
-        assert!(problems.to_string().contains(told), "{problems}");
+        assert!(problems.to_string().contains(reported), "{problems}");
         site.passes(&token).await;
         assert_eq!(gauge(&site.gateway, SUCCESS).await, 0.0);
         let status = site.gateway.admin("/admin/api/config").await.json();
@@ -204,12 +204,12 @@ async fn hangup_and_a_file_however_it_is_replaced_reload() {
     });
     serves(&site.gateway, "/in-place").await;
     // By a rename over it, as editors do.
-    let beside = path.with_extension("new");
+    let written = path.with_extension("new");
     let text = changed(&site.gateway, |config| {
         config["routes"][2]["path"] = json!("/renamed")
     });
-    std::fs::write(&beside, text).unwrap();
-    std::fs::rename(&beside, &path).unwrap();
+    std::fs::write(&written, text).unwrap();
+    std::fs::rename(&written, &path).unwrap();
     serves(&site.gateway, "/renamed").await;
     // By a link to a folder that is exchanged, as a Kubernetes volume does.
     let dir = site.gateway.dir();
@@ -330,7 +330,7 @@ async fn a_made_issuer_that_the_file_takes_over_is_set_aside_until_it_gives_way(
     site.passes(&token).await;
 }
 
-/// A gateway that looks at its file only when it is told.
+/// A gateway that reads its file only on a signal.
 async fn by_hand() -> TestGateway {
     TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await
 }

@@ -94,7 +94,7 @@ async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make
     let (open, gate) = watch::channel(false);
     site.upstream.reply(Reply::Gated(gate, ok("late")));
     let mut slow = Vec::new();
-    // There is room for fewer than 22 of these beside the idle ones, and for 40 without.
+    // There is room for fewer than 22 of these in addition to the idle ones, and for 40 without.
     for _ in 0..30 {
         let mut wire = site.gateway.connect().await;
         wire.write(&request).await;

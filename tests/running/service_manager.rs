@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::support::{PATIENCE, TestGateway};
 
 /// The next message, as lines.
-async fn told(manager: &UnixDatagram) -> Vec<String> {
+async fn reported(manager: &UnixDatagram) -> Vec<String> {
     let mut message = [0; 4096];
     let received = timeout(PATIENCE, manager.recv(&mut message)).await;
     let length = received.expect("no message").unwrap();
@@ -28,14 +28,14 @@ async fn it_hears_of_start_reload_hand_over_and_stop() {
         config["server"]["runtime_dir"] = json!("run");
     })
     .await;
-    assert_eq!(told(&manager).await, ["READY=1"]);
+    assert_eq!(reported(&manager).await, ["READY=1"]);
 
     site.gateway.signal("HUP");
-    let reloading = told(&manager).await;
+    let reloading = reported(&manager).await;
     assert_eq!(reloading[0], "RELOADING=1");
     let since = reloading[1].strip_prefix("MONOTONIC_USEC=").unwrap();
     assert!(since.parse::<u64>().unwrap() > 0);
-    assert_eq!(told(&manager).await, ["READY=1"]);
+    assert_eq!(reported(&manager).await, ["READY=1"]);
 
     // The next process is the service before the one before ends, and that one's end is no stop.
     let old = site.gateway.successor().await;
@@ -43,7 +43,7 @@ async fn it_hears_of_start_reload_hand_over_and_stop() {
         format!("MAINPID={}", site.gateway.process_id()),
         "READY=1".to_owned(),
     ];
-    let (one, other) = (told(&manager).await, told(&manager).await);
+    let (one, other) = (reported(&manager).await, reported(&manager).await);
     let ready = ["READY=1".to_owned()];
     assert!(
         (one == taken && other == ready) || (one == ready && other == taken),
@@ -52,6 +52,6 @@ async fn it_hears_of_start_reload_hand_over_and_stop() {
     old.await;
 
     site.gateway.sigterm();
-    assert_eq!(told(&manager).await, ["STOPPING=1"]);
+    assert_eq!(reported(&manager).await, ["STOPPING=1"]);
     assert!(site.gateway.ended().await.success());
 }

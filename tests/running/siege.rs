@@ -1,4 +1,4 @@
-//! Clients that hold what they can, all at once, and honest ones beside them.
+//! Clients that hold what they can, all at once, and honest ones next to them.
 //!
 //! Each kind comes from an address of its own, as one client does. It takes what it is given, waits
 //! until the gateway takes that back, and comes again. `make siege` has it last for

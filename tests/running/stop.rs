@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::support::{Reply, TestGateway, eventually, upstream};
 
-/// Balancers hear of the stop before connections are refused, and clients that keep theirs are told
+/// Balancers hear of the stop before connections are refused, and clients that keep theirs are notified
 /// with their next answer.
 #[tokio::test]
 async fn service_continues_while_ready_says_no() {

@@ -90,10 +90,10 @@ async fn a_stolen_cookie_ends_with_its_minutes() {
     }
     // The owner proves the key, and all of it counts again next to the new cookie.
     let renewed = device.refresh(&site.gateway).await;
-    for beside in ["", &external] {
-        let cookies = format!("{renewed}; {beside}");
+    for extra in ["", &external] {
+        let cookies = format!("{renewed}; {extra}");
         let answer = site.gateway.get("/", &[("Cookie", &cookies)]).await;
-        assert_eq!(answer.status(), 200, "{beside}");
+        assert_eq!(answer.status(), 200, "{extra}");
     }
     let fields = [("Authorization", &*bearer), ("Cookie", &*renewed)];
     assert_eq!(site.gateway.get("/", &fields).await.status(), 200);

@@ -145,7 +145,7 @@ async fn sessions_end_with_the_key_that_vouched_last_and_no_other() {
     assert_eq!(renewed.statuses(&site.gateway).await, [Some(200); 3]);
 }
 
-/// What a client has of a session beside the issuer's token.
+/// What a client has of a session in addition to the issuer's token.
 struct Held {
     sid: Value,
     cookie: String,

@@ -106,7 +106,7 @@ async fn session_tokens_repeat_the_claims_that_they_are_to() {
     };
     let first = saying(json!(["a", "b"]), 60);
     let credentials = credentials(&site, &first).await;
-    let told = async |fields: &[(String, String)]| {
+    let reported = async |fields: &[(String, String)]| {
         let answer = site.gateway.get("/", &borrowed(fields)).await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
         let session = site.upstream.last().bearer().unwrap();
@@ -116,19 +116,19 @@ async fn session_tokens_repeat_the_claims_that_they_are_to() {
     };
     for (door, fields) in &credentials {
         assert_eq!(
-            told(fields).await,
+            reported(fields).await,
             (json!(["a", "b"]), json!("x")),
             "{door}"
         );
     }
-    // What is newer is told by older credentials, too; what is too large by none.
+    // What is newer comes with older credentials, too; what is too large by none.
     for (roles, age, seen) in [
         (json!(["c"]), 50, json!(["c"])),
         (json!(["x".repeat(100)]), 40, Value::Null),
     ] {
         site.passes(&saying(roles, age)).await;
         for (door, fields) in &credentials {
-            assert_eq!(told(fields).await, (seen.clone(), json!("x")), "{door}");
+            assert_eq!(reported(fields).await, (seen.clone(), json!("x")), "{door}");
         }
     }
 }
@@ -182,7 +182,7 @@ async fn a_rule_that_is_newer_than_the_session_refuses_until_a_token_is_seen() {
 #[tokio::test]
 async fn an_address_that_the_issuer_takes_back_is_told_no_longer() {
     let unverified = json!({ "email": "a@acme.test", "email_verified": false });
-    for (strict, newer, told) in [
+    for (strict, newer, reported) in [
         (false, unverified, false),
         (false, json!({ "email": "b@acme.test" }), false),
         (false, json!({ "email": "a@acme.test" }), true),
@@ -212,7 +212,7 @@ async fn an_address_that_the_issuer_takes_back_is_told_no_longer() {
             second = second.claim(name, value.clone());
         }
         site.passes(&second.sign()).await;
-        let address = told.then_some("a@acme.test");
+        let address = reported.then_some("a@acme.test");
         for (door, fields) in &credentials {
             let answer = site.gateway.get("/", &borrowed(fields)).await;
             assert_eq!(answer.status(), 200, "{door}: {}", answer.text());

@@ -184,7 +184,7 @@ async fn its_life_and_audience_are_configurable() {
     assert_eq!(life, 300, "no token outlives its session");
 }
 
-/// Two routes with audiences beside the usual one: each upstream gets a token for itself, of the
+/// Two routes with audiences in addition to the usual one: each upstream gets a token for itself, of the
 /// one session, whichever of them the client presents.
 #[tokio::test]
 async fn a_route_has_an_audience_of_its_own() {

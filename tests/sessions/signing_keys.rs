@@ -49,7 +49,7 @@ async fn verifiers_that_ignore_kid_see_one_key_at_a_time() {
     let mut signed = BTreeSet::new();
     while signed.len() < 2 {
         assert!(Instant::now() < deadline, "no second key: {signed:?}");
-        // The cached session's token is minted anew under the new key.
+        // The cached session's token is minted again under the new key.
         let session = site.passes(&token).await;
         signed.insert(session.header["kid"].as_str().unwrap().to_owned());
         assert_eq!(published(&site).await.len(), 1);
@@ -91,7 +91,7 @@ async fn private_keys_are_encrypted_at_rest() {
     assert!(text.contains(&first), "the record is in the file");
     assert!(text.contains("sealed_with\":\""), "and is sealed");
 
-    // Sealed anew by the newest key, after which the older one is not needed.
+    // Encrypted again by the newest key, after which the older one is not needed.
     for keys in [[two.as_str(), one.as_str()].as_slice(), &[two.as_str()]] {
         let mut gateway = start(keys).await.unwrap();
         assert_eq!(kid(&gateway).await, first);

@@ -185,10 +185,13 @@ async fn a_token_for_many_uses_and_what_it_is_needed_for() {
         let answer = sdk
             .post("stepUp/check", &fields, &json!({ "scope": scope }))
             .await;
-        let told = answer.json();
-        assert_eq!(told["isRequired"], required, "{scope}");
-        assert_eq!(told["credentials"][0]["id"], told["defaultCredentialId"]);
-        assert_eq!(told["credentials"][0]["format"], "externalUser");
+        let reported = answer.json();
+        assert_eq!(reported["isRequired"], required, "{scope}");
+        assert_eq!(
+            reported["credentials"][0]["id"],
+            reported["defaultCredentialId"]
+        );
+        assert_eq!(reported["credentials"][0]["format"], "externalUser");
     }
 }
 

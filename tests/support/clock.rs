@@ -45,7 +45,7 @@ impl Clock {
         std::fs::rename(new, &self.file).unwrap();
     }
 
-    /// Steps the clock to so many seconds beside the truth, a minute at least from where it was, and
+    /// Steps the clock to so many seconds off the truth, a minute at least from where it was, and
     /// waits until the gateway shows it.
     pub async fn step(&self, site: &TestGateway, offset: i64) {
         self.set(offset);

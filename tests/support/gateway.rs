@@ -98,7 +98,7 @@ impl Gateway {
         earlier_log: String,
         arguments: &[&str],
     ) -> Result<Self, String> {
-        // Log and access log, one beside the other as on a terminal.
+        // Log and access log, one next to the other as on a terminal.
         let (written, writing) = std::io::pipe().unwrap();
         let process = binary_by(launcher)
             .args(["serve", "--config", CONFIG])
@@ -153,7 +153,8 @@ impl Gateway {
                 .expect("the admin listener answers");
             let degraded = answer.json()["degraded"].take();
             let mut degraded = degraded.as_array().unwrap().iter();
-            let is_of_upstream = |told: &Value| told.as_str().unwrap().starts_with("upstream ");
+            let is_of_upstream =
+                |reported: &Value| reported.as_str().unwrap().starts_with("upstream ");
             if answer.status() == 200 && degraded.all(is_of_upstream) {
                 return;
             }

@@ -12,7 +12,7 @@ use super::key::Key;
 use super::token::TokenBuilder;
 use super::wire::{PATIENCE, Wire};
 
-/// An issuer whose tokens the gateway is told to trust. `iss` is a name, not an address: the key
+/// An issuer whose tokens the gateway is configured to trust. `iss` is a name, not an address: the key
 /// set is found by `jwks_url`.
 pub struct TestIssuer {
     pub iss: String,

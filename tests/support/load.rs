@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::certificate::Connector;
 use super::wire::Wire;
 
-/// How many requests in a second: `VESTIBULE_LOAD`, or as many as a debug build can answer beside
+/// How many requests in a second: `VESTIBULE_LOAD`, or as many as a debug build can answer next to
 /// other tests.
 pub fn rate() -> u64 {
     std::env::var("VESTIBULE_LOAD").map_or(100, |rate| rate.parse().unwrap())

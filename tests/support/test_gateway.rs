@@ -109,7 +109,7 @@ impl TestGateway {
         decode(&session)
     }
 
-    /// The bearer token is refused with 401 for this reason, and nobody is told why.
+    /// The bearer token is refused with 401 for this reason, and nobody learns why.
     pub async fn refuses(&self, token: &str, reason: &str) {
         let refused = self.upstream.count();
         let answer = self.present(token).await;

@@ -76,7 +76,7 @@ impl RawUpstream {
         }
     }
 
-    /// Ends as a server does that is told to: nothing is taken any more, what was asked is
+    /// Ends as a server does that is asked to: nothing is taken any more, what was asked is
     /// answered, and connections that wait for a request are closed.
     pub async fn end(self) {
         self.ended.send_replace(true);
@@ -160,7 +160,7 @@ async fn serve(
             loop {
                 let asked = tokio::select! {
                     asked = wire.read_request() => asked,
-                    () = told(ended.clone()) => None,
+                    () = reported(ended.clone()) => None,
                 };
                 let Some(request) = asked else { return };
                 let upgrade = request.field("sec-websocket-key").is_some();
@@ -192,7 +192,7 @@ async fn serve(
 }
 
 /// Returns when it is so; never, when nobody can say so any more.
-async fn told(mut ended: watch::Receiver<bool>) {
+async fn reported(mut ended: watch::Receiver<bool>) {
     if ended.wait_for(|ended| *ended).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,4 +1,4 @@
-//! Copies of a token beside the one that is used: they go no further either.
+//! Copies of a token in addition to the one that is used: they go no further either.
 
 use serde_json::json;
 

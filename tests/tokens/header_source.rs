@@ -66,7 +66,7 @@ async fn two_values_in_it_are_a_conflict_one_value_twice_is_not() {
     refusal_id(&answer, "conflict");
 }
 
-/// The cache is asked by the token alone, so where the token was must be checked beside it.
+/// The cache is asked by the token alone, so where the token was must be checked as well.
 #[tokio::test]
 async fn neither_a_cached_session_nor_a_cached_refusal_depends_on_the_place() {
     let site = TestGateway::start().await;

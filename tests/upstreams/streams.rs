@@ -92,7 +92,7 @@ async fn a_stream_that_idles_for_too_long_is_cut() {
     assert_eq!(events.read_to_end().await, b"9\r\ndata: 1\n\n\r\n", "cut");
 }
 
-/// A server that says nothing at all is still told from one that streams.
+/// A server that says nothing at all is still distinguished from one that streams.
 #[tokio::test]
 async fn a_head_that_does_not_come_is_a_timeout() {
     let site = impatient().await;

@@ -1,4 +1,4 @@
-//! Names of servers: resolved anew on their records' time, and kept while they do not resolve.
+//! Names of servers: resolved again on their records' time, and kept while they do not resolve.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 

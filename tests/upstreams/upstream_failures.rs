@@ -1,4 +1,4 @@
-//! Servers that fail: what the client is told, what operators are told, and what is tried anew.
+//! Servers that fail: what the client gets, what operators learn, and what is tried again.
 
 use std::net::SocketAddr;
 
@@ -155,7 +155,7 @@ async fn only_a_safe_request_is_sent_anew() {
             let body = [("Content-Length", "0")];
             let answer = site.gateway.request(method, "/open", &body).await;
             // A connection is free again a moment after its answer. A request that comes sooner
-            // has a new one, and on that nothing is sent anew.
+            // has a new one, and on that nothing is sent again.
             tries += 1;
             if answer.status() == status || tries == 20 {
                 break (site, answer);
@@ -174,7 +174,7 @@ async fn only_a_safe_request_is_sent_anew() {
     }
 }
 
-/// An answer is not waited for twice: what a slow server may be carrying out is not sent anew.
+/// An answer is not waited for twice: what a slow server may be carrying out is not sent again.
 #[tokio::test]
 async fn a_request_that_was_sent_and_not_answered_is_not_sent_anew() {
     let site = site(json!({ "read_timeout": "200ms" })).await;

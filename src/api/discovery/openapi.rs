@@ -27,13 +27,13 @@ impl IntoResponses for KeySet {
                 "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
                 "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
             }] })));
-        let mut told = openapi::Response::new("The key set.");
+        let mut described = openapi::Response::new("The key set.");
         let known = openapi::Response::new("The client already has it (`If-None-Match`).");
-        told.content.insert(
+        described.content.insert(
             "application/jwk-set+json".to_owned(),
             content.build().into(),
         );
-        let responses = [("200", told), ("304", known)];
+        let responses = [("200", described), ("304", known)];
         let with_fields = |(status, mut response): (&str, openapi::Response)| {
             for name in ["ETag", "Cache-Control", "Access-Control-Allow-Origin"] {
                 let field = Header::default().into();
@@ -66,13 +66,15 @@ impl IntoResponses for Metadata {
                 "id_token_signing_alg_values_supported": ["ES256"],
                 "claims_supported": ["iss", "sub", "sid", "exp"],
             })));
-        let mut told = openapi::Response::new("The metadata.");
-        told.content
+        let mut described = openapi::Response::new("The metadata.");
+        described
+            .content
             .insert("application/json".to_owned(), content.build().into());
         for name in ["Cache-Control", "Access-Control-Allow-Origin"] {
-            told.headers
+            described
+                .headers
                 .insert(name.to_owned(), Header::default().into());
         }
-        BTreeMap::from([("200".to_owned(), told.into())])
+        BTreeMap::from([("200".to_owned(), described.into())])
     }
 }

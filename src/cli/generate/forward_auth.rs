@@ -125,7 +125,7 @@ impl Names {
             .iter()
             .flat_map(|route| route.request_headers.incoming())
             .map(|(name, _)| name.as_str());
-        let told = [
+        let granted = [
             config.forward.header.as_str(),
             "X-Vestibule-User",
             "X-Vestibule-Session",
@@ -133,7 +133,7 @@ impl Names {
         .into_iter()
         .chain(identity_names(&config.forward, &config.routes))
         .chain(edited);
-        add(&mut copied, told);
+        add(&mut copied, granted);
         let issuers = config.issuers.iter();
         let read = issuers.filter_map(|issuer| Some(issuer.header.as_ref()?.as_str()));
         let own = OWN_FIELDS.iter().copied().chain(CLIENT_FIELDS);

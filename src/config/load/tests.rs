@@ -338,8 +338,8 @@ fn what_is_no_mapping_at_all() {
         problems("a: b: c"),
         ["1:5: not YAML: mapping values are not allowed in this context"]
     );
-    let told = parse(b"a: 1\nb: \xff\n").unwrap_err();
-    assert_eq!(told[0].to_string(), "2:1: not UTF-8");
+    let found = parse(b"a: 1\nb: \xff\n").unwrap_err();
+    assert_eq!(found[0].to_string(), "2:1: not UTF-8");
 }
 
 #[test]

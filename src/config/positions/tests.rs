@@ -71,12 +71,12 @@ fn keys_that_differ_only_in_case_keep_their_places() {
 #[test]
 fn every_duplicate_key_is_told_at_the_second() {
     let found = faults("log:\n  level: info\n  level: warn\nadmin: {}\nlog: {}\n");
-    let told: Vec<_> = found
+    let reported: Vec<_> = found
         .iter()
         .map(|f| (f.position.unwrap(), f.path.as_str(), f.message.as_str()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (at(3, 3), "log.level", "duplicate key, first on line 2"),
             (at(5, 1), "log", "duplicate key, first on line 1"),

@@ -101,8 +101,8 @@ fn a_route_may_take_what_is_no_jwt_for_nothing() {
         ];
         assert_eq!(found(&fields), Ok(None), "{nothing}");
         let cookie = cookie_field("tok2", jwt);
-        let beside = [("authorization", bearer.as_str()), ("cookie", &cookie)];
-        assert_eq!(found(&beside), Ok(Some((jwt.to_owned(), Source::Cookie))));
+        let both = [("authorization", bearer.as_str()), ("cookie", &cookie)];
+        assert_eq!(found(&both), Ok(Some((jwt.to_owned(), Source::Cookie))));
     }
     let bearer = bearer_field(jwt);
     let token = Ok(Some((jwt.to_owned(), Source::Authorization)));

@@ -50,9 +50,9 @@ impl<T: Identified> Index<T> {
         match shard.entry(hash, |entry| entry.id() == id, hash_of) {
             Entry::Occupied(mut entry) => change(entry.get_mut()),
             Entry::Vacant(place) => {
-                let (entry, told) = make();
+                let (entry, outcome) = make();
                 place.insert(entry);
-                told
+                outcome
             }
         }
     }

@@ -204,7 +204,7 @@ impl SessionRegistry {
         end_all(&handles)
     }
 
-    /// Revises all sessions of a user: something else is told of them now.
+    /// Revises all sessions of a user: what is known of them has changed.
     pub fn revise_user(&self, user: Uuid) {
         // Before the look at the table; see `user_revisions`.
         self.user_revisions.fetch_add(1, Ordering::SeqCst);

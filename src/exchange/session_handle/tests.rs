@@ -160,7 +160,7 @@ fn an_end_of_many_is_seen_by_whoever_was_asking_meanwhile() {
     });
     handles.bind(&handle, &session(user, A, 0));
     assert!(handle.is_valid(), "it could not be found");
-    assert_ne!(handles.mass_ends(), before, "but who opened it is told");
+    assert_ne!(handles.mass_ends(), before, "but who opened it notices");
 }
 
 #[test]

@@ -239,7 +239,7 @@ fn one_kid_for_two_keys_is_used_for_neither() {
         &BTreeMap::from([(SkipReason::DuplicateKid, 2)])
     );
     assert!(set.len() == 1 && set.has_kid("other"));
-    // The same key twice is one key, and keys for different algorithms are told apart.
+    // The same key twice is one key, and keys for different algorithms are kept apart.
     assert_eq!(parse(&[one.jwk("k"), one.jwk("k")]).len(), 1);
     let mixed = parse(&[one.jwk("k"), fixture::rsa().jwk("k")]);
     assert!(mixed.find(Some("k").into(), Algorithm::ES256).is_ok());
@@ -247,7 +247,7 @@ fn one_kid_for_two_keys_is_used_for_neither() {
 }
 
 #[test]
-fn what_is_no_key_set_is_told_from_an_empty_one() {
+fn what_is_no_key_set_is_kept_apart_from_an_empty_one() {
     for text in ["", "<html>", "{\"keys\":[", "\u{1f}\u{8b}"] {
         let error = KeySet::parse(text.as_bytes()).unwrap_err();
         assert!(matches!(error, KeySetError::NotJson(_)), "{text}");

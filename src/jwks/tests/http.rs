@@ -82,8 +82,8 @@ async fn outcome(fault: &str) -> &'static str {
     let silent = matches!(fault, "No answer comes" | "The body stops coming");
     let jwks = json!({ "timeout": if silent { "500ms" } else { "20s" } });
     let issuers = Issuers::build(&[settings(json!({ "jwks_url": url, "jwks": jwks }))]).unwrap();
-    let told = Arc::new(Told::default());
-    let service = JwksService::new(Arc::clone(&told) as Arc<dyn JwksEvents>, None);
+    let recorded = Arc::new(Recorded::default());
+    let service = JwksService::new(Arc::clone(&recorded) as Arc<dyn JwksEvents>, None);
     service.start(issuers.key_sets()).unwrap();
     let keys = issuers.by_name("idp").unwrap().keys();
     keys.first_fetch().await;
@@ -91,7 +91,7 @@ async fn outcome(fault: &str) -> &'static str {
     assert!(keys.status().last_error.is_some(), "{fault}");
     drop(service);
     assert!(elsewhere.requests().is_empty(), "{fault}");
-    told.outcomes.lock().unwrap()[0]
+    recorded.outcomes.lock().unwrap()[0]
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn no_connection_outlives_its_fetch() {
 }
 
 #[tokio::test]
-async fn private_networks_are_refused_when_told() {
+async fn private_networks_are_refused_on_request() {
     let server = Server::publishing(Mode::Good).await;
     for host in ["127.0.0.1", "localhost"] {
         let url = server.url("/keys").replace("127.0.0.1", host);

@@ -46,7 +46,7 @@ fn key_set(group: &Value) -> Value {
 }
 
 /// Whether a vector is one that the gateway has to accept when it is valid: signed with an
-/// algorithm that it supports. HMAC keys are never taken from a key set; they are told apart by
+/// algorithm that it supports. HMAC keys are never taken from a key set; they are distinguished by
 /// their own test.
 fn is_supported(jws: &str) -> bool {
     let Ok(token) = Token::parse(jws, 8192) else {

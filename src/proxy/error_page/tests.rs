@@ -21,8 +21,8 @@ fn rendered(page: &ErrorPage) -> String {
 #[test]
 fn tells_what_problem_details_tell() {
     let page = rendered(&load(json!({})).unwrap());
-    for told in ["502", "Bad Gateway", "The upstream could not be reached."] {
-        assert!(page.contains(told), "{told} in {page}");
+    for expected in ["502", "Bad Gateway", "The upstream could not be reached."] {
+        assert!(page.contains(expected), "{expected} in {page}");
     }
     assert!(!page.contains("{{") && !page.contains("secret_reason"));
     assert!(!page.contains("<img") && !page.contains("href"));

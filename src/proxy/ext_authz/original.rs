@@ -36,7 +36,7 @@ pub(super) fn of(asked: CheckRequest) -> Option<RequestHeader> {
         request.insert_header(CONNECTION, UPGRADE.as_str()).ok()?;
     }
     let client = source.and_then(|source| source.address?.socket);
-    // Envoy may be told not to add these fields.
+    // Envoy may be configured not to add these fields.
     let derived = [
         (FORWARDED_FOR, client.map(|client| client.address)),
         (FORWARDED_PROTO, Some(scheme)),
@@ -155,11 +155,11 @@ mod tests {
                 assert_eq!(request.headers[name], value, "{name}");
             }
         }
-        let told = [
+        let fields = [
             ("x-forwarded-for", "192.0.2.1"),
             ("x-forwarded-proto", "http"),
         ];
-        let request = of(asked(get("/", &told))).unwrap();
+        let request = of(asked(get("/", &fields))).unwrap();
         assert_eq!(request.headers["x-forwarded-for"], "192.0.2.1");
         assert_eq!(request.headers["x-forwarded-proto"], "http");
     }

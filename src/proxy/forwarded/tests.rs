@@ -124,9 +124,9 @@ fn contradictions_are_refused_unless_one_language_counts() {
         // What does not count does not go further either.
         let only = speaking(ForwardedFields::XForwarded);
         peer(PROXY, &only).rewrite(&mut request, "a.example", None);
-        let told = field(&request, "forwarded");
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("for=10.0.0.1;"), "{told:?}");
+        let fields = field(&request, "forwarded");
+        assert_eq!(fields.len(), 1);
+        assert!(fields[0].starts_with("for=10.0.0.1;"), "{fields:?}");
     }
     let both = [
         ("X-Forwarded-For", "1.1.1.1"),

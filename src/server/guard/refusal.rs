@@ -11,8 +11,8 @@ use super::Cause;
 
 /// Sends a plaintext client an HTTP response, unless too many others are being sent; in that case,
 /// and before a TLS handshake, the connection is closed without a response.
-pub(super) async fn tell(socket: &mut Socket, cause: Cause, told: &Semaphore) {
-    let Ok(_permit) = told.try_acquire() else {
+pub(super) async fn send(socket: &mut Socket, cause: Cause, permits: &Semaphore) {
+    let Ok(_permit) = permits.try_acquire() else {
         return;
     };
     let status = match cause {
@@ -62,6 +62,6 @@ where
 }
 
 /// How many responses are sent at the same time.
-pub(super) const TOLD_AT_ONCE: usize = 256;
+pub(super) const REFUSED_AT_ONCE: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(1);
 const MOST_UNREAD: usize = 64 << 10;

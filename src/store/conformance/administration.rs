@@ -245,7 +245,7 @@ pub(super) async fn a_deleted_user_is_not_made_again_by_an_old_token(engine: &dy
 
     let newer = SignIn {
         issued_at: Some(at.plus(HOUR)),
-        sid: sid("anew"),
+        sid: sid("again"),
         ..old.clone()
     };
     let heir = live(&*store, newer).await;

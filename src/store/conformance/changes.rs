@@ -19,7 +19,7 @@ pub(super) async fn every_end_is_a_change(engine: &dyn Engine) {
     assert_eq!(
         store.changes_since(0.into(), 10).await.unwrap().changes,
         [],
-        "nothing had to be told"
+        "no change had to be published"
     );
 
     store

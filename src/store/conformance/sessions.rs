@@ -220,9 +220,9 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
     assert_eq!(role(saying("old", 0, 99)).await, is("guest", false));
     assert_eq!(role(saying("new", 0, 101)).await, is("new", true));
     let changes = store.changes_since(0.into(), 100).await.unwrap().changes;
-    let told = changes
+    let published = changes
         .iter()
         .filter(|change| matches!(change.kind, ChangeKind::UserChanged(_)));
-    assert_eq!(told.count(), 3);
+    assert_eq!(published.count(), 3);
     store.close().await;
 }

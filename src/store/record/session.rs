@@ -101,7 +101,7 @@ impl SessionClaims {
     }
 
     /// Whether another token's claims are at least as new, and so stand in place of these. Tokens
-    /// that do not say when they were issued are told apart by their ends.
+    /// that do not say when they were issued are distinguished by their ends.
     pub(in crate::store) fn yield_to(&self, other: &Self) -> bool {
         match (self.issued_at, other.issued_at) {
             (Some(this), Some(other)) => this <= other,

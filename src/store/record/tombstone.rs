@@ -12,7 +12,7 @@ pub struct Tombstone {
     pub at: UnixTime,
     /// Until when it stands.
     pub until: UnixTime,
-    /// The logins that were known of, by which tokens are told that do not say when they were
+    /// The logins that were known of, by which tokens are recognized that do not say when they were
     /// issued. At most [`Self::LOGINS`] and one more, which says that there were others.
     #[serde(default)]
     pub logins: Vec<Uuid>,

@@ -6,9 +6,9 @@ use super::*;
 async fn the_issuers_cookie_signs_in_from_a_listed_page_only() {
     let sdk = Sdk::start(|config| config["sdk"] = json!({ "issuer": "acme" })).await;
     let settings = sdk.get("settings", &[]).await.json();
-    let told = &settings["security"]["externalAuth"];
+    let reported = &settings["security"]["externalAuth"];
     assert_eq!(
-        *told,
+        *reported,
         json!({ "enabled": true, "cookieName": "acme_token" })
     );
 

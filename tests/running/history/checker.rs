@@ -18,7 +18,7 @@ pub enum What {
         login: usize,
         /// The token's `sub`.
         sub: String,
-        /// The user whom the upstream was told of, for a request that was let through.
+        /// The user whom the upstream was given, for a request that was let through.
         user: Option<String>,
         passed: bool,
     },

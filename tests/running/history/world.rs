@@ -24,8 +24,8 @@ pub struct World {
     pub next: AtomicUsize,
     /// Each with the path by which the upstream may have seen it.
     pub history: Mutex<Vec<(Event, String)>>,
-    /// The users whom the upstream was told of, by path.
-    pub told: Mutex<BTreeMap<String, String>>,
+    /// The users whom the upstream was given, by path.
+    pub reported: Mutex<BTreeMap<String, String>>,
     pub logins: Mutex<Vec<Login>>,
 }
 
@@ -37,7 +37,7 @@ pub struct Login {
 }
 
 impl World {
-    /// Signs people in, lets them come again, and ends some of them, until told to stop.
+    /// Signs people in, lets them come again, and ends some of them, until asked to stop.
     pub async fn be_a_client(&self, stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
             let number = self.next.fetch_add(2, Ordering::Relaxed);

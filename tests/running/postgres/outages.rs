@@ -22,7 +22,7 @@ async fn a_database_that_comes_and_goes_under_load_loses_nothing() {
         let (stopped, progress, known) = (stopped.clone(), progress.clone(), known.clone());
         let (iss, key) = (pair.acme.iss.clone(), pair.acme.key.clone());
         workers.push(tokio::spawn(async move {
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             let mut number = 0;
             while !*stopped.borrow() {
                 number += 1;
@@ -46,9 +46,9 @@ async fn a_database_that_comes_and_goes_under_load_loses_nothing() {
                         503 => continue,
                         other => panic!("{other}"),
                     };
-                told.push((path, token, signed_out));
+                reported.push((path, token, signed_out));
             }
-            told
+            reported
         }));
     }
     for _ in 0..3 {
@@ -61,14 +61,14 @@ async fn a_database_that_comes_and_goes_under_load_loses_nothing() {
     let (good, _) = *admitted.borrow();
     admitted.wait_for(|now| now.0 > good + 10).await.unwrap();
     stop.send(true).unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for worker in workers {
-        told.extend(worker.await.unwrap());
+        reported.extend(worker.await.unwrap());
     }
     let before = users(&pair.upstream.take_unchecked());
-    assert!(told.iter().any(|(.., signed_out)| *signed_out));
+    assert!(reported.iter().any(|(.., signed_out)| *signed_out));
     for gateway in [&pair.one, &pair.two] {
-        for (path, token, signed_out) in &told {
+        for (path, token, signed_out) in &reported {
             let status = ask(gateway.public, "GET", path, token).await;
             assert_eq!(status, if *signed_out { 401 } else { 200 }, "{path}");
         }

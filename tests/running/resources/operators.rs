@@ -78,7 +78,7 @@ async fn operators_are_served_over_tls_where_that_is_asked_for() {
     assert_ne!(code, 0, "{errors}");
 }
 
-/// A gateway beside the harness, which speaks no TLS to operators. Killed when it is dropped.
+/// A gateway outside of the harness, which speaks no TLS to operators. Killed when it is dropped.
 fn serving(site: &TestGateway, tls: &Value) -> tokio::process::Child {
     site.gateway
         .configure(|config| config["admin"]["tls"] = tls.clone());

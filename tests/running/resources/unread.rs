@@ -24,7 +24,7 @@ async fn unread_answers_over_http2_cost_little() {
     upstream.reached(600).await;
     let grown = largest_growth(&site, before).await;
     assert!(grown < 64 << 20, "{grown} bytes");
-    // Whoever reads gets all of it, beside them and among them.
+    // Whoever reads gets all of it, next to them and among them.
     let answer = site.gateway.get("/open", &[]).await;
     assert_eq!(answer.body.len(), LARGE);
     let first = connections.first_mut().unwrap();

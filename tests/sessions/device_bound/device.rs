@@ -1,4 +1,4 @@
-//! A browser as far as bound sessions go: a key, cookies, and what it was told.
+//! A browser as far as bound sessions go: a key, cookies, and the instructions that it received.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Device {
     pub plain: String,
     /// The challenge of the offer.
     pub offered: String,
-    /// What it was told of its bound session.
+    /// What it received about its bound session.
     pub instructions: Value,
 }
 

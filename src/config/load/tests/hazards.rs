@@ -30,10 +30,10 @@ fn times_that_cut_everything_are_refused() {
     ] {
         let limits = |time: &str| found("http://a.test", "", &format!("limits: {{{key}: {time}}}"));
         assert_eq!(limits("1s"), [""; 0]);
-        let [told] = &limits("0s")[..] else {
+        let [message] = &limits("0s")[..] else {
             panic!("{key}");
         };
-        assert!(told.contains(&format!("limits.{key}: must be greater than zero")));
+        assert!(message.contains(&format!("limits.{key}: must be greater than zero")));
     }
 }
 
@@ -53,8 +53,8 @@ fn a_short_token_is_refused_beyond_loopback_and_warned_of_there() {
         .iter()
         .zip(["token", "tokens[0].token"])
     {
-        let told = format!("admin.{key}: the token is shorter than 16 characters, and");
-        assert!(refused.contains(&told), "{refused}");
+        let message = format!("admin.{key}: the token is shorter than 16 characters, and");
+        assert!(refused.contains(&message), "{refused}");
         assert!(!refused.contains("warning"), "{refused}");
     }
     for warned in admin("127.0.0.1", short) {
@@ -128,8 +128,8 @@ fn a_login_page_behind_a_login_is_warned_of() {
         let [warned] = &with(login, "")[..] else {
             panic!("{login}");
         };
-        let told = "login_url: the login page is on routes[0], which requires a session";
-        assert!(warned.contains(told), "{warned}");
+        let message = "login_url: the login page is on routes[0], which requires a session";
+        assert!(warned.contains(message), "{warned}");
         assert_eq!(with(login, open), [""; 0], "{login}");
     }
     assert_eq!(with("https://id.test/login", ""), [""; 0]);
@@ -158,14 +158,14 @@ fn routes_name_listeners_that_exist() {
     };
     assert_eq!(routes(""), [""; 0]);
     assert_eq!(routes(", listeners: [public]"), [""; 0]);
-    let [told] = &routes(", listeners: [publc]")[..] else {
+    let [message] = &routes(", listeners: [publc]")[..] else {
         panic!("nothing found");
     };
     assert!(
-        told.contains("routes[0].listeners[0]: no listener is named `publc`"),
-        "{told}"
+        message.contains("routes[0].listeners[0]: no listener is named `publc`"),
+        "{message}"
     );
-    assert!(told.contains("`public`"), "{told}");
+    assert!(message.contains("`public`"), "{message}");
     let both = "}, {path: /, upstream: app, listeners: [public]";
     assert!(routes(both)[0].contains("matches the same requests as routes[0]"));
 }

@@ -104,7 +104,7 @@ fn routes_lead_somewhere_and_are_one_each() {
         ("    auth: none", "    require: {role: admin}", &[]),
     ]);
     let route = |settings: &str| with(&format!("  - {{path: /x, upstream: app, {settings}}}"));
-    for (settings, told) in [
+    for (settings, expected) in [
         (
             "request_headers: {set: {X-A: '{user.id}'}, remove: [Cookie]}",
             "",
@@ -168,10 +168,10 @@ fn routes_lead_somewhere_and_are_one_each() {
         ),
     ] {
         let found = route(settings);
-        match told {
+        match expected {
             "" => assert_eq!(found, [""; 0], "{settings}"),
-            told => assert!(
-                found.len() == 1 && found[0].contains(told),
+            expected => assert!(
+                found.len() == 1 && found[0].contains(expected),
                 "{settings}: {found:?}"
             ),
         }

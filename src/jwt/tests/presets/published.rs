@@ -1,4 +1,4 @@
-//! Key sets with the entries and members that providers publish, beside the entry whose key signs the
+//! Key sets with the entries and members that providers publish, next to the entry whose key signs the
 //! tokens here: what else is in a set must neither be used nor keep the right entry from use.
 //! The shapes were read off the providers' answers; the numbers are our own.
 
@@ -159,7 +159,7 @@ pub(super) fn github_actions(kid: &str) -> Published {
     )
 }
 
-/// A bundle (SPIFFE Trust Domain and Bundle section 4): keys of both kinds, told by their use.
+/// A bundle (SPIFFE Trust Domain and Bundle section 4): keys of both kinds, distinguished by their use.
 pub(super) fn spiffe(signer: &Signer, kid: &str) -> Published {
     let mut published = sets(
         vec![
