@@ -39,12 +39,12 @@ use token::{TokenBuilder, decode};
 
 fn exchange(criterion: &mut Criterion) {
     let keys = [Key::rsa("rsa"), Key::p256("p256"), Key::ed25519("ed")];
-    let desk = TestGateway::new(&keys);
+    let gateway = TestGateway::new(&keys);
 
     let known = bearer(&TokenBuilder::new(ISS, &keys[1]).sign());
-    desk.exchange(&known);
+    gateway.exchange(&known);
     criterion.bench_function("exchange/hit", |bencher| {
-        bencher.iter(|| desk.exchange_remembered(black_box(&known)));
+        bencher.iter(|| gateway.exchange_remembered(black_box(&known)));
     });
 
     let serial = Cell::new(0_u64);
@@ -55,7 +55,7 @@ fn exchange(criterion: &mut Criterion) {
     for key in &keys {
         let fresh = || bearer(&TokenBuilder::new(ISS, key).claim("jti", next()).sign());
         criterion.bench_function(&format!("exchange/miss/{}", key.alg), |bencher| {
-            let exchange = |headers: HeaderMap| desk.exchange(&headers);
+            let exchange = |headers: HeaderMap| gateway.exchange(&headers);
             bencher.iter_batched(fresh, exchange, BatchSize::SmallInput);
         });
     }
@@ -65,7 +65,7 @@ fn exchange(criterion: &mut Criterion) {
         bearer(&TokenBuilder::new(ISS, &keys[1]).sub(&sub).sign())
     };
     criterion.bench_function("exchange/new_user/ES256", |bencher| {
-        let exchange = |headers: HeaderMap| desk.exchange(&headers);
+        let exchange = |headers: HeaderMap| gateway.exchange(&headers);
         bencher.iter_batched(stranger, exchange, BatchSize::SmallInput);
     });
 }

@@ -53,26 +53,26 @@ fn main() {
     };
     let turns: u64 = turns.parse().unwrap();
     let key = Key::p256("p256");
-    let desk = TestGateway::new(std::slice::from_ref(&key));
+    let gateway = TestGateway::new(std::slice::from_ref(&key));
     let token = |turn: u64| {
         let token = TokenBuilder::new(ISS, &key).foreign();
         bearer(&token.claim("jti", 1_000_000 + turn).sign())
     };
     match part {
-        "hits" => hits(&desk, &token(0), turns),
-        "misses" => misses(&desk, token, turns),
+        "hits" => hits(&gateway, &token(0), turns),
+        "misses" => misses(&gateway, token, turns),
         // What a miss's turn has in addition to the exchange.
         "tokens" => tokens(token, turns),
-        "rewrites" => rewrites(&desk, turns),
+        "rewrites" => rewrites(&gateway, turns),
         other => panic!("there is no part `{other}`"),
     }
 }
 
 /// Tokens whose session is remembered.
 #[inline(never)]
-fn hits(desk: &TestGateway, headers: &HeaderMap, turns: u64) {
-    desk.exchange(headers);
-    (0..turns).for_each(|_| desk.exchange_remembered(black_box(headers)));
+fn hits(gateway: &TestGateway, headers: &HeaderMap, turns: u64) {
+    gateway.exchange(headers);
+    (0..turns).for_each(|_| gateway.exchange_remembered(black_box(headers)));
 }
 
 #[inline(never)]
@@ -82,14 +82,14 @@ fn tokens(token: impl Fn(u64) -> HeaderMap, turns: u64) {
 
 /// Tokens that are verified, whose session is opened and for which a session token is signed.
 #[inline(never)]
-fn misses(desk: &TestGateway, token: impl Fn(u64) -> HeaderMap, turns: u64) {
-    (0..turns).for_each(|turn| desk.exchange(&token(turn)));
+fn misses(gateway: &TestGateway, token: impl Fn(u64) -> HeaderMap, turns: u64) {
+    (0..turns).for_each(|turn| gateway.exchange(&token(turn)));
 }
 
 /// A browser's header, from which the issuer's cookie goes and into which ours come.
 #[inline(never)]
-fn rewrites(desk: &TestGateway, turns: u64) {
-    let snapshot = desk.state.snapshot.load();
+fn rewrites(gateway: &TestGateway, turns: u64) {
+    let snapshot = gateway.state.snapshot.load();
     let request = browser_request();
     let value = http::HeaderValue::from_str(&format!("Bearer {}", "x".repeat(600))).unwrap();
     let nobody = TrustedProxies::default();

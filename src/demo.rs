@@ -73,7 +73,7 @@ where
     let issuer_listener = bind(options.issuer_port).await?;
     let upstream_listener = bind(options.upstream_port).await?;
     let default_port = if options.once { 0 } else { 8080 };
-    let places = Places {
+    let addresses = Addresses {
         gateway: available(options.port.unwrap_or(default_port)).await?,
         admin: available(options.admin_port).await?,
         issuer: issuer_listener.local_addr().map_err(DemoError::Start)?,
@@ -81,12 +81,12 @@ where
     };
 
     let folder = tempfile::tempdir().map_err(DemoError::Start)?;
-    let file = write_config(&places, folder.path(), options.once)?;
+    let file = write_config(&addresses, folder.path(), options.once)?;
     let config = config::load(&file)?;
 
-    let issuer = Issuer::new(places.issuer, places.gateway).map_err(|_| DemoError::Key)?;
+    let issuer = Issuer::new(addresses.issuer, addresses.gateway).map_err(|_| DemoError::Key)?;
     tokio::spawn(issuer.serve(issuer_listener));
-    let upstream = Upstream::new(places);
+    let upstream = Upstream::new(addresses);
     let received = upstream.received();
     tokio::spawn(upstream.serve(upstream_listener));
 
@@ -97,14 +97,14 @@ where
         let _ = ended.send(result);
     });
     tokio::select! {
-        ready = until_ready(places.admin) => ready?,
+        ready = until_ready(addresses.admin) => ready?,
         result = &mut gateway => return result.unwrap_or(Err(DemoError::GatewayGone)),
     }
 
     if options.once {
-        return walk::walk(&places, &file, received, &mut io::stdout()).await;
+        return walk::walk(&addresses, &file, received, &mut io::stdout()).await;
     }
-    announce(&places, &file, &mut io::stdout()).map_err(DemoError::Print)?;
+    announce(&addresses, &file, &mut io::stdout()).map_err(DemoError::Print)?;
     gateway.await.unwrap_or(Err(DemoError::GatewayGone))
 }
 
@@ -151,7 +151,7 @@ pub enum DemoError {
 /// Where the four listen. All on the one host `127.0.0.1`: cookies ignore ports, so the cookie
 /// that the issuer sets reaches the gateway.
 #[derive(Clone, Copy, Debug)]
-struct Places {
+struct Addresses {
     gateway: SocketAddr,
     admin: SocketAddr,
     issuer: SocketAddr,
@@ -170,9 +170,9 @@ async fn available(port: u16) -> Result<SocketAddr, DemoError> {
     bind(port).await?.local_addr().map_err(DemoError::Start)
 }
 
-fn write_config(places: &Places, folder: &Path, once: bool) -> Result<PathBuf, DemoError> {
+fn write_config(addresses: &Addresses, folder: &Path, once: bool) -> Result<PathBuf, DemoError> {
     let file = folder.join("config.yaml");
-    let text = settings::yaml(places, &folder.join("vestibule.redb"), once);
+    let text = settings::yaml(addresses, &folder.join("vestibule.redb"), once);
     std::fs::write(&file, text).map_err(DemoError::Start)?;
     Ok(file)
 }
@@ -192,13 +192,13 @@ async fn until_ready(admin: SocketAddr) -> Result<(), DemoError> {
     Err(DemoError::NotReady)
 }
 
-fn announce(places: &Places, file: &Path, out: &mut impl Write) -> io::Result<()> {
-    let Places {
+fn announce(addresses: &Addresses, file: &Path, out: &mut impl Write) -> io::Result<()> {
+    let Addresses {
         gateway,
         admin,
         issuer,
         upstream,
-    } = places;
+    } = addresses;
     let config = file.display();
     let program = std::env::current_exe()?;
     let program = program.display();

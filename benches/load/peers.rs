@@ -39,15 +39,15 @@ pub fn measure(scale: &Scale, envoy: &str) -> String {
         address: gateway.public,
         processes: vec![gateway.process],
     }];
-    let places = Places {
+    let addresses = Addresses {
         directory: directory.path(),
         upstream,
     };
-    peers.push(places.haproxy(&issuer));
-    peers.push(places.nginx(&issuer));
-    peers.push(places.envoy(envoy, ENVOY_CACHED, &places.envoy_jwt(&issuer)));
-    let (service, process) = places.swap_service(&issuer);
-    let mut swap = places.envoy(envoy, ENVOY_SWAP, &places.envoy_swap(service));
+    peers.push(addresses.haproxy(&issuer));
+    peers.push(addresses.nginx(&issuer));
+    peers.push(addresses.envoy(envoy, ENVOY_CACHED, &addresses.envoy_jwt(&issuer)));
+    let (service, process) = addresses.swap_service(&issuer);
+    let mut swap = addresses.envoy(envoy, ENVOY_SWAP, &addresses.envoy_swap(service));
     // The service's work is part of what a request costs there.
     swap.processes.push(process);
     peers.push(swap);
@@ -110,12 +110,12 @@ impl Peer {
 }
 
 /// Where configurations are written, and what is behind every proxy.
-struct Places<'a> {
+struct Addresses<'a> {
     directory: &'a Path,
     upstream: SocketAddr,
 }
 
-impl Places<'_> {
+impl Addresses<'_> {
     fn haproxy(&self, issuer: &Issuer) -> Peer {
         let address = free_address();
         std::fs::write(self.directory.join("issuer.pem"), issuer.key().public_pem()).unwrap();

@@ -131,7 +131,7 @@ impl Access {
             }
             Some(stored) => {
                 let expired = Refusal::Expired(stored.name);
-                self.refusals.note(&expired, peer).await;
+                self.refusals.record(&expired, peer).await;
                 return Err(ApiError::expired());
             }
             None => {}
@@ -144,7 +144,7 @@ impl Access {
                 "too many wrong tokens",
             ));
         };
-        self.refusals.note(&Refusal::Wrong, peer).await;
+        self.refusals.record(&Refusal::Wrong, peer).await;
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
         Err(ApiError::unauthorized())
     }

@@ -69,7 +69,7 @@ pub async fn delete(state: &AdminState, operator: &Operator, id: Uuid) -> Result
 /// # Errors
 ///
 /// There is none with this id, or the store did not keep it.
-pub async fn turn(
+pub async fn set_enabled(
     state: &AdminState,
     operator: &Operator,
     id: Uuid,

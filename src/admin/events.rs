@@ -18,7 +18,7 @@ use crate::webhooks::Message;
 /// `?after=…&limit=…&wait=…`.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Asked {
+pub struct EventsQuery {
     /// The number of the last event that was read: the `next` of the answer before. Without it, the
     /// oldest events that are kept come first.
     #[serde(default)]
@@ -48,7 +48,7 @@ pub struct Feed {
     path = "/admin/api/events",
     operation_id = "listEvents",
     tag = "events",
-    params(Asked),
+    params(EventsQuery),
     responses(
         (status = 200, description = "The events after `after`.", body = Feed),
         refusals::Look, refusals::BadRequest, refusals::Gone, refusals::Unavailable,
@@ -56,24 +56,24 @@ pub struct Feed {
 )]
 pub async fn feed(
     State(state): State<AdminState>,
-    ValidQuery(asked): ValidQuery<Asked>,
+    ValidQuery(query): ValidQuery<EventsQuery>,
 ) -> Result<Json<Feed>, ApiError> {
     let environment_id = state.exchange().minter().environment_id;
-    let until = Instant::now() + Duration::from_secs(asked.wait.min(LONGEST_WAIT));
-    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
+    let until = Instant::now() + Duration::from_secs(query.wait.min(LONGEST_WAIT));
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let mut heard = state.store.latest_event();
     loop {
         heard.borrow_and_update();
-        let found = state.store.events_since(asked.after, limit).await?;
-        let was_swept = 0 < asked.after && asked.after < found.swept;
-        if was_swept || found.latest < asked.after {
-            return Err(gone(asked.after, found.swept, found.latest));
+        let found = state.store.events_since(query.after, limit).await?;
+        let was_swept = 0 < query.after && query.after < found.swept;
+        if was_swept || found.latest < query.after {
+            return Err(gone(query.after, found.swept, found.latest));
         }
         if !found.events.is_empty() || until <= Instant::now() {
             let next = found
                 .events
                 .last()
-                .map_or(asked.after, |last| last.sequence);
+                .map_or(query.after, |last| last.sequence);
             let events = found.events.into_iter();
             return Ok(Json(Feed {
                 events: events

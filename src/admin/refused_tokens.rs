@@ -75,7 +75,7 @@ impl Refusals {
     }
 
     /// Counts and logs it, and writes to the audit that there were some.
-    pub(super) async fn note(&self, refusal: &Refusal, peer: Option<Peer>) {
+    pub(super) async fn record(&self, refusal: &Refusal, peer: Option<Peer>) {
         self.count(refusal);
         let reason = refusal.reason();
         let client = peer.map(|Peer(address)| address.to_string());

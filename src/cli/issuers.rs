@@ -18,9 +18,9 @@ pub(super) enum Command {
     /// List the issuers.
     List(#[command(flatten)] Gateway),
     /// Create an issuer for all gateways that use the store.
-    Create(Written),
+    Create(IssuerFile),
     /// Replace all settings of an issuer that was created by an operator.
-    Replace(Written),
+    Replace(IssuerFile),
     /// Delete an issuer that was created by an operator. Its tokens are refused from the next
     /// request on.
     Delete(Named),
@@ -41,7 +41,7 @@ pub(super) struct Named {
 
 /// What to write, and where.
 #[derive(Debug, Args)]
-pub(super) struct Written {
+pub(super) struct IssuerFile {
     /// A file with one entry of `issuers`, as YAML or JSON; `-` reads standard input.
     file: PathBuf,
     #[command(flatten)]
@@ -61,7 +61,7 @@ impl Command {
     }
 }
 
-impl Written {
+impl IssuerFile {
     fn send(&self, replaces: bool) -> ExitCode {
         run(&self.gateway, async |api: Connection| {
             let document = self.read()?;

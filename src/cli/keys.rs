@@ -46,15 +46,15 @@ impl Command {
             }),
             Self::Rotate(asked) => {
                 let body = json!({ "at_once": asked.at_once });
-                tell(&asked.gateway, &["keys", "rotate"], body)
+                send(&asked.gateway, &["keys", "rotate"], body)
             }
-            Self::Revoke(one) => tell(&one.gateway, &["keys", &one.kid, "revoke"], Value::Null),
+            Self::Revoke(one) => send(&one.gateway, &["keys", &one.kid, "revoke"], Value::Null),
         }
     }
 }
 
 /// Asks for a change, and prints the keys afterwards.
-fn tell(gateway: &Gateway, path: &[&str], body: Value) -> ExitCode {
+fn send(gateway: &Gateway, path: &[&str], body: Value) -> ExitCode {
     run(gateway, async |api: Connection| {
         print(&api.send(Method::POST, path, body).await?, gateway.json);
         Ok(true)

@@ -70,8 +70,8 @@ impl Command {
             Self::Create(create) => create.run(),
             Self::Block(one) => one.set_blocked(true),
             Self::Unblock(one) => one.set_blocked(false),
-            Self::SignOut(one) => one.tell(Method::POST, &["users", &one.id, "sign-out"]),
-            Self::Delete(one) => one.tell(Method::DELETE, &["users", &one.id]),
+            Self::SignOut(one) => one.send(Method::POST, &["users", &one.id, "sign-out"]),
+            Self::Delete(one) => one.send(Method::DELETE, &["users", &one.id]),
         }
     }
 }
@@ -103,7 +103,7 @@ impl One {
     }
 
     /// Asks for something that is answered without a body.
-    fn tell(&self, method: Method, path: &[&str]) -> ExitCode {
+    fn send(&self, method: Method, path: &[&str]) -> ExitCode {
         run(&self.gateway, async |api: Connection| {
             api.send(method, path, Value::Null).await?;
             Ok(true)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Places;
+use super::Addresses;
 
 /// The cookie in which the demo's issuer keeps its token.
 pub(super) const COOKIE: &str = "demo_token";
@@ -13,13 +13,13 @@ pub(super) const AUDIENCE: &str = "vestibule-demo";
 /// The configuration as YAML: one issuer, one upstream, two routes.
 ///
 /// With `quiet` only warnings are logged, so that the walk's output can be read.
-pub(super) fn yaml(places: &Places, store: &Path, quiet: bool) -> String {
-    let Places {
+pub(super) fn yaml(addresses: &Addresses, store: &Path, quiet: bool) -> String {
+    let Addresses {
         gateway,
         admin,
         issuer,
         upstream,
-    } = places;
+    } = addresses;
     let (level, access) = if quiet {
         ("warn", false)
     } else {
@@ -70,13 +70,13 @@ mod tests {
     #[test]
     fn is_a_configuration() {
         let at = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
-        let places = Places {
+        let addresses = Addresses {
             gateway: at(1),
             admin: at(2),
             issuer: at(3),
             upstream: at(4),
         };
-        let text = yaml(&places, Path::new("/a folder/\"odd\": name.redb"), false);
+        let text = yaml(&addresses, Path::new("/a folder/\"odd\": name.redb"), false);
         let config: Config = serde_yaml::from_str(&text).unwrap();
         assert_eq!(config.listeners[0].address.inet(), Some(at(1)));
         assert_eq!(config.issuers[0].iss, "http://127.0.0.1:3");

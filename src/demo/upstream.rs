@@ -10,21 +10,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::Places;
+use super::Addresses;
 use super::html::{NOBODY, escape, page, policy};
 use super::received::Received;
 
 /// An upstream, not yet serving.
 pub(super) struct Upstream {
-    places: Places,
+    addresses: Addresses,
     last: watch::Sender<Option<Received>>,
 }
 
 impl Upstream {
     /// An upstream whose pages link to the issuer's login page and to the dashboard.
-    pub(super) fn new(places: Places) -> Self {
+    pub(super) fn new(addresses: Addresses) -> Self {
         Self {
-            places,
+            addresses,
             last: watch::Sender::new(None),
         }
     }
@@ -37,10 +37,10 @@ impl Upstream {
     /// Serves one request a connection, until the task is dropped.
     pub(super) async fn serve(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let (places, last) = (self.places, self.last.clone());
+            let (addresses, last) = (self.addresses, self.last.clone());
             tokio::spawn(tokio::time::timeout(TIMEOUT, async move {
                 // A peer that went away, or sent no request, is owed no answer.
-                let _ = answer(stream, &places, &last).await;
+                let _ = answer(stream, &addresses, &last).await;
             }));
         }
     }
@@ -48,7 +48,7 @@ impl Upstream {
 
 async fn answer(
     mut stream: TcpStream,
-    places: &Places,
+    addresses: &Addresses,
     last: &watch::Sender<Option<Received>>,
 ) -> io::Result<()> {
     let received = Received::new(read_request(&mut stream).await?);
@@ -57,8 +57,8 @@ async fn answer(
         .header("accept")
         .is_some_and(|accept| accept.contains("text/html"));
     let response = if wants_html {
-        let html = show(&received, places);
-        let issuer = format!("http://{}", places.issuer);
+        let html = show(&received, addresses);
+        let issuer = format!("http://{}", addresses.issuer);
         let policy = policy(&format!("'self' {issuer}"), &issuer, NOBODY);
         format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\
@@ -115,8 +115,8 @@ fn is_whole(bytes: &[u8]) -> bool {
     bytes.len() - head >= length.unwrap_or(0usize)
 }
 
-fn show(received: &Received, places: &Places) -> String {
-    let Places { admin, issuer, .. } = places;
+fn show(received: &Received, addresses: &Addresses) -> String {
+    let Addresses { admin, issuer, .. } = addresses;
     let request = escape(&received.text());
     let claims = received.session_claims();
     let (title, says, action) = match &claims {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
-    const PLACES: Places = Places {
+    const PLACES: Addresses = Addresses {
         gateway: HERE,
         admin: HERE,
         issuer: HERE,

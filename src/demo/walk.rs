@@ -13,30 +13,30 @@ use tokio::sync::watch;
 use super::client::{self, Answer};
 use super::received::Received;
 use super::settings::COOKIE;
-use super::{DemoError, Places};
+use super::{Addresses, DemoError};
 
 type Last = watch::Receiver<Option<Received>>;
 
 /// Presents a token by cookie, by bearer and a refused one, prints what happened, and fails at
 /// the first thing that is not as promised.
 pub(super) async fn walk(
-    places: &Places,
+    addresses: &Addresses,
     config: &Path,
     mut last: Last,
     out: &mut impl Write,
 ) -> Result<(), DemoError> {
-    let by_cookie = cookie(places, &mut last, out).await?;
-    let by_bearer = bearer(places, &mut last, out).await?;
+    let by_cookie = cookie(addresses, &mut last, out).await?;
+    let by_bearer = bearer(addresses, &mut last, out).await?;
     let (first, second) = (by_cookie.get("sub"), by_bearer.get("sub"));
     expect(first == second, || {
         format!("one person became two users: {first:?} and {second:?}")
     })?;
-    refused(places, config, &mut last, out).await?;
+    refused(addresses, config, &mut last, out).await?;
     print(out, "All as expected.\n")
 }
 
 async fn cookie(
-    places: &Places,
+    addresses: &Addresses,
     last: &mut Last,
     out: &mut impl Write,
 ) -> Result<Value, DemoError> {
@@ -44,9 +44,9 @@ async fn cookie(
         out,
         "== A token in the issuer's cookie, between two others\n\n",
     )?;
-    let token = issue(places.issuer, "/token?user=ada").await?;
+    let token = issue(addresses.issuer, "/token?user=ada").await?;
     let fields = format!("Cookie: theme=dark; {COOKIE}={token}; lang=en\r\n");
-    let received = forwarded(places.gateway, &fields, &token, last, out).await?;
+    let received = forwarded(addresses.gateway, &fields, &token, last, out).await?;
     expect(
         received.header("cookie") == Some("theme=dark; lang=en"),
         || "the other cookies were changed".to_owned(),
@@ -55,27 +55,27 @@ async fn cookie(
 }
 
 async fn bearer(
-    places: &Places,
+    addresses: &Addresses,
     last: &mut Last,
     out: &mut impl Write,
 ) -> Result<Value, DemoError> {
     print(out, "== A token as bearer\n\n")?;
-    let token = issue(places.issuer, "/token?user=ada").await?;
+    let token = issue(addresses.issuer, "/token?user=ada").await?;
     let fields = format!("Authorization: Bearer {token}\r\n");
-    claims(&forwarded(places.gateway, &fields, &token, last, out).await?)
+    claims(&forwarded(addresses.gateway, &fields, &token, last, out).await?)
 }
 
 async fn refused(
-    places: &Places,
+    addresses: &Addresses,
     config: &Path,
     last: &mut Last,
     out: &mut impl Write,
 ) -> Result<(), DemoError> {
     print(out, "== An expired token\n\nThe client receives:\n\n")?;
-    let token = issue(places.issuer, "/token?user=ada&fault=expired").await?;
+    let token = issue(addresses.issuer, "/token?user=ada&fault=expired").await?;
     let fields = format!("Authorization: Bearer {token}\r\n");
     last.mark_unchanged();
-    let answer = ask(places.gateway, &fields).await?;
+    let answer = ask(addresses.gateway, &fields).await?;
     print(
         out,
         &format!("{}\n\n{}\n\n", answer.head, answer.body.trim_end()),

@@ -127,7 +127,7 @@ impl LiveConfig {
                 }
             }
         }
-        attempt.tell(&self.parts.metrics);
+        attempt.record(&self.parts.metrics);
         self.write_down(&attempt).await;
         let attempt = Arc::new(attempt);
         self.last_attempt.store(Some(Arc::clone(&attempt)));
@@ -229,7 +229,7 @@ impl LiveConfig {
 
 impl Attempt {
     /// Logs and counts it.
-    fn tell(&self, metrics: &Metrics) {
+    fn record(&self, metrics: &Metrics) {
         let trigger = self.trigger.label();
         let (needs_restart, changed) = (self.needs_restart.join(", "), self.changed.join(", "));
         if self.succeeded {

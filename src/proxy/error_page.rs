@@ -37,11 +37,11 @@ pub struct SignIn {
 #[derive(Debug)]
 enum Part {
     Html(String),
-    Told(Told),
+    Filled(Placeholder),
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Told {
+enum Placeholder {
     Status,
     Title,
     Detail,
@@ -84,14 +84,14 @@ impl ErrorPage {
         for part in &self.parts {
             match part {
                 Part::Html(html) => page.push_str(html),
-                Part::Told(Told::Status) => page.push_str(rejection.status.as_str()),
-                Part::Told(Told::Title) => escape(rejection.title(), &mut page),
-                Part::Told(Told::Detail) => escape(rejection.code.text(), &mut page),
-                Part::Told(Told::Code) => escape(rejection.code.as_str(), &mut page),
-                Part::Told(Told::RequestId) => escape(&id.to_string(), &mut page),
-                Part::Told(Told::Brand) => page.push_str(&self.brand),
-                Part::Told(Told::Accent) => page.push_str(&self.accent),
-                Part::Told(Told::SignIn) => {
+                Part::Filled(Placeholder::Status) => page.push_str(rejection.status.as_str()),
+                Part::Filled(Placeholder::Title) => escape(rejection.title(), &mut page),
+                Part::Filled(Placeholder::Detail) => escape(rejection.code.text(), &mut page),
+                Part::Filled(Placeholder::Code) => escape(rejection.code.as_str(), &mut page),
+                Part::Filled(Placeholder::RequestId) => escape(&id.to_string(), &mut page),
+                Part::Filled(Placeholder::Brand) => page.push_str(&self.brand),
+                Part::Filled(Placeholder::Accent) => page.push_str(&self.accent),
+                Part::Filled(Placeholder::SignIn) => {
                     if let Some(sign_in) = sign_in {
                         self.push_sign_in(sign_in, &mut page);
                     }
@@ -127,15 +127,15 @@ fn parse(text: &str) -> Result<Vec<Part>, Unknown> {
             return Err(Unknown(String::new()));
         };
         parts.push(Part::Html(before.to_owned()));
-        parts.push(Part::Told(match name.trim() {
-            "status" => Told::Status,
-            "title" => Told::Title,
-            "detail" => Told::Detail,
-            "code" => Told::Code,
-            "request_id" => Told::RequestId,
-            "brand" => Told::Brand,
-            "accent" => Told::Accent,
-            "sign_in" => Told::SignIn,
+        parts.push(Part::Filled(match name.trim() {
+            "status" => Placeholder::Status,
+            "title" => Placeholder::Title,
+            "detail" => Placeholder::Detail,
+            "code" => Placeholder::Code,
+            "request_id" => Placeholder::RequestId,
+            "brand" => Placeholder::Brand,
+            "accent" => Placeholder::Accent,
+            "sign_in" => Placeholder::SignIn,
             other => return Err(Unknown(other.chars().take(SHOWN).collect())),
         }));
         rest = after;

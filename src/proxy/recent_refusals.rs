@@ -58,7 +58,7 @@ pub struct ReasonCount {
 
 impl RecentRefusals {
     /// Keeps a refusal, if the request was refused.
-    pub(super) fn note(&self, ctx: &RequestContext, client: IpAddr, now: UnixTime) {
+    pub(super) fn record(&self, ctx: &RequestContext, client: IpAddr, now: UnixTime) {
         let Some(refused) = ctx.refused else { return };
         self.keep(RefusedRequest {
             at: now,

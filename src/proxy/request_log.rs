@@ -48,7 +48,7 @@ impl RequestLog {
         }
         if ctx.refused.is_some() {
             let client = client(session, ctx);
-            self.refusals.note(ctx, client, UnixTime::now());
+            self.refusals.record(ctx, client, UnixTime::now());
         }
         let elapsed = ctx.started.elapsed();
         let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());

@@ -113,7 +113,7 @@ impl UpgradeSocket {
             match stream.and_then(|stream| converse(stream, sockets, store)) {
                 Ok(()) => return,
                 Err(error) => {
-                    sockets.lend(false);
+                    sockets.set_shared(false);
                     failed(&error);
                 }
             }
@@ -125,7 +125,7 @@ fn converse(stream: UnixStream, sockets: &Sockets, store: &impl Release) -> io::
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new(stream);
     expect(&mut lines, HELLO)?;
-    sockets.lend(true);
+    sockets.set_shared(true);
     send(lines.get_ref(), &sockets.named())?;
     expect(&mut lines, READY)?;
     store.release();

@@ -29,7 +29,7 @@ pub(super) struct Sockets {
     /// Of listeners that a predecessor had and the configuration has no more.
     removed: Vec<OwnedFd>,
     /// Another process has them, too, and may be about to serve.
-    lent: AtomicBool,
+    shared: AtomicBool,
 }
 
 impl Sockets {
@@ -64,7 +64,7 @@ impl Sockets {
             public,
             admin: (address, admin),
             removed: inherited.into_values().collect(),
-            lent: AtomicBool::new(false),
+            shared: AtomicBool::new(false),
         })
     }
 
@@ -92,15 +92,15 @@ impl Sockets {
         }
     }
 
-    /// Notes whether another process has them, too.
-    pub(super) fn lend(&self, lent: bool) {
-        self.lent.store(lent, Ordering::Release);
+    /// Records whether another process has them, too.
+    pub(super) fn set_shared(&self, shared: bool) {
+        self.shared.store(shared, Ordering::Release);
     }
 
     /// Stops listening for the public, unless another process does it with the same sockets.
     /// Returns what waits in the queue of each.
     pub(super) fn close_public(&self) -> Vec<Vec<Socket>> {
-        if self.lent.load(Ordering::Acquire) {
+        if self.shared.load(Ordering::Acquire) {
             return Vec::new();
         }
         let close = |(address, socket): &(ListenAddress, OwnedFd)| {

@@ -72,7 +72,7 @@ impl Ejections {
     }
 
     /// Keeps how a server failed.
-    pub(super) fn note(&self, server: &Address, failure: Failure, now: Duration) {
+    pub(super) fn record(&self, server: &Address, failure: Failure, now: Duration) {
         if let Some(record) = self.records.load().get(server) {
             let mut last = record
                 .last_failure

@@ -31,7 +31,8 @@ impl Upstream {
             }
         };
         self.counters.failed(failure);
-        self.ejections.note(server, failure, self.started.elapsed());
+        self.ejections
+            .record(server, failure, self.started.elapsed());
         if self.ejections.failed(server, self.started.elapsed()) {
             let kind = failure.label();
             tracing::warn!(

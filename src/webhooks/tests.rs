@@ -126,7 +126,7 @@ async fn receive(
 }
 
 /// A store, and what delivers from it.
-struct Site {
+struct TestDeliverer {
     _folder: tempfile::TempDir,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
@@ -134,7 +134,7 @@ struct Site {
     task: Option<JoinHandle<()>>,
 }
 
-impl Site {
+impl TestDeliverer {
     async fn start(webhook: &Webhook) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = StoreSettings {
@@ -199,7 +199,7 @@ impl Site {
 async fn events_are_sent_signed_and_with_an_address_only_where_it_is_wanted() {
     let mut receiver = Receiver::start(|_, _| 200).await;
     let webhook = receiver.webhook();
-    let site = Site::start(&webhook).await;
+    let site = TestDeliverer::start(&webhook).await;
     let user = site.create("ada").await;
     let seen = receiver.accepted(1).await.remove(0);
     assert_eq!(seen.body["eventName"], "user.created");
@@ -222,7 +222,7 @@ async fn events_are_sent_signed_and_with_an_address_only_where_it_is_wanted() {
         events: [EventKind::UserCreated].into(),
         ..receiver.webhook()
     };
-    let site = Site::start(&webhook).await;
+    let site = TestDeliverer::start(&webhook).await;
     let user = site.create("bob").await;
     site.store
         .set_blocked(user, true, UnixTime::now())
@@ -244,7 +244,7 @@ async fn what_fails_is_sent_again_in_the_order_of_its_user() {
     // Each event is refused once.
     let mut receiver = Receiver::start(|_, attempt| if attempt == 1 { 503 } else { 200 }).await;
     let webhook = receiver.webhook();
-    let mut site = Site::start(&webhook).await;
+    let mut site = TestDeliverer::start(&webhook).await;
     let mut users = Vec::new();
     for n in 0..10 {
         users.push(site.create(&format!("user{n}")).await);
@@ -311,7 +311,7 @@ async fn one_users_failure_holds_back_nobody_else_until_it_is_parked_and_sent_ag
         give_up_after: Duration::from_secs(1),
         ..receiver.webhook()
     };
-    let site = Site::start(&webhook).await;
+    let site = TestDeliverer::start(&webhook).await;
     let poison = site.create("poison").await;
     site.create("ada").await;
     let seen = receiver.accepted(1).await;

@@ -9,7 +9,7 @@ use crate::support::{Key, Message, TestGateway, TestIssuer, remember_session_tok
 
 #[tokio::test]
 async fn a_workflow_reaches_what_its_repository_may() {
-    let site = Site::start().await;
+    let site = WorkloadGateway::start().await;
     let token = || {
         let token = TokenBuilder::new(GITHUB, &site.github.key).sub("repo:acme/site:ref:main");
         token
@@ -36,7 +36,7 @@ async fn a_workflow_reaches_what_its_repository_may() {
 
 #[tokio::test]
 async fn a_pod_reaches_what_its_service_account_may() {
-    let site = Site::start().await;
+    let site = WorkloadGateway::start().await;
     let token = |namespace: &str, account: &str| {
         let sub = format!("system:serviceaccount:{namespace}:{account}");
         let account = json!({ "name": account, "uid": "1" });
@@ -62,7 +62,7 @@ async fn a_pod_reaches_what_its_service_account_may() {
 
 #[tokio::test]
 async fn a_workload_reaches_what_its_spiffe_id_may() {
-    let site = Site::start().await;
+    let site = WorkloadGateway::start().await;
     let token = |id: &str| {
         // An SVID names no issuer: the trust domain is in its subject.
         TokenBuilder::new("", &site.spiffe.key)
@@ -85,14 +85,14 @@ async fn a_workload_reaches_what_its_spiffe_id_may() {
 }
 
 /// A gateway with a resource for the programs of each preset.
-struct Site {
+struct WorkloadGateway {
     gateway: TestGateway,
     github: TestIssuer,
     kubernetes: TestIssuer,
     spiffe: TestIssuer,
 }
 
-impl Site {
+impl WorkloadGateway {
     async fn start() -> Self {
         let start = async |iss, key: Arc<Key>| TestIssuer::start(iss, key).await;
         let github = start(GITHUB, Key::rsa("gh")).await;

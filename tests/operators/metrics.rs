@@ -9,7 +9,7 @@ use crate::support::authority::Authority;
 use crate::support::{Key, Reply, TestGateway, WebhookReceiver, Wire, run};
 
 /// What is written of one metric: type, labels, help.
-type Told = (String, BTreeSet<String>, String);
+type Described = (String, BTreeSet<String>, String);
 
 #[tokio::test]
 async fn the_page_lists_what_the_program_lists() {
@@ -132,7 +132,7 @@ async fn table() -> String {
     output
 }
 
-fn listed(table: &str) -> BTreeMap<String, Told> {
+fn listed(table: &str) -> BTreeMap<String, Described> {
     let row = |line: &str| {
         let cells: Vec<_> = line.split(" | ").collect();
         let [name, kind, labels, help] = cells[..] else {
@@ -147,8 +147,8 @@ fn listed(table: &str) -> BTreeMap<String, Told> {
     table.lines().skip(2).map(row).collect()
 }
 
-fn exported(text: &str) -> BTreeMap<String, Told> {
-    let mut found: BTreeMap<String, Told> = BTreeMap::new();
+fn exported(text: &str) -> BTreeMap<String, Described> {
+    let mut found: BTreeMap<String, Described> = BTreeMap::new();
     let mut family = String::new();
     for line in text.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {

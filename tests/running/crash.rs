@@ -35,7 +35,7 @@ async fn no_kill_loses_what_was_answered() {
 }
 
 /// What a person was answered before the kill.
-struct Told {
+struct Answered {
     token: String,
     identity: (String, String),
     signed_out: bool,
@@ -43,7 +43,7 @@ struct Told {
 
 /// Kills the gateway while people sign in and out; what the answers said, by
 /// path.
-async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, Told> {
+async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, Answered> {
     let mut random = [0; 1];
     aws_lc_rs::rand::fill(&mut random).unwrap();
     let kill_after = 3 + usize::from(random[0]) % 120;
@@ -106,7 +106,7 @@ async fn under_load(site: &mut TestGateway, round: usize) -> BTreeMap<String, To
         .into_iter()
         .map(|(path, token, signed_out)| {
             let identity = seen[&path].clone();
-            let reported = Told {
+            let reported = Answered {
                 token,
                 identity,
                 signed_out,
@@ -133,7 +133,7 @@ async fn ask(
     Some(status)
 }
 
-async fn check(site: &TestGateway, people: &BTreeMap<String, Told>) {
+async fn check(site: &TestGateway, people: &BTreeMap<String, Answered>) {
     for (path, reported) in people {
         let bearer = format!("Bearer {}", reported.token);
         let answer = site.gateway.get(path, &[("Authorization", &bearer)]).await;

@@ -7,9 +7,9 @@ use crate::support::{ACME, GLOBEX, Key, RawUpstream, TestIssuer, now, run};
 
 #[tokio::test]
 async fn a_good_token_is_accepted_step_by_step() {
-    let desk = Desk::start().await;
-    let token = desk.acme.token().claim("aud", "api").sign();
-    let (code, output, errors) = desk.test(&token).await;
+    let command = TokenTest::start().await;
+    let token = command.acme.token().claim("aud", "api").sign();
+    let (code, output, errors) = command.test(&token).await;
     assert_eq!(code, 0, "{output}{errors}");
     for step in [
         "structure",
@@ -32,7 +32,7 @@ async fn a_good_token_is_accepted_step_by_step() {
     assert!(!output.contains(signature) && !errors.contains(signature));
 
     // From standard input, as pasted: with a line break at the end.
-    let (code, output, _) = desk.test_from_stdin(&format!("{token}\n")).await;
+    let (code, output, _) = command.test_from_stdin(&format!("{token}\n")).await;
     assert_eq!(code, 0, "{output}");
     assert!(!output.contains("removed: "), "{output}");
 
@@ -43,7 +43,7 @@ async fn a_good_token_is_accepted_step_by_step() {
         (format!("\"{token}\""), "quotes around the token"),
         (wrapped, "line breaks or spaces within the token"),
     ] {
-        let (code, output, _) = desk.test_from_stdin(&pasted).await;
+        let (code, output, _) = command.test_from_stdin(&pasted).await;
         assert_eq!(code, 0, "{output}");
         let line = format!("removed: {said}");
         assert!(output.lines().any(|it| it == line), "{output}");
@@ -52,7 +52,7 @@ async fn a_good_token_is_accepted_step_by_step() {
     // Out of a request: where this issuer's tokens are looked for, and where they are not.
     for (name, accepted) in [("acme_token", true), ("other_token", false)] {
         let pasted = format!("Cookie: theme=dark; {name}={token}");
-        let (code, output, _) = desk.test_from_stdin(&pasted).await;
+        let (code, output, _) = command.test_from_stdin(&pasted).await;
         assert_eq!(code == 0, accepted, "{output}");
         let line = format!("taken from: the cookie `{name}`");
         assert!(output.lines().any(|it| it == line), "{output}");
@@ -69,8 +69,8 @@ async fn a_good_token_is_accepted_step_by_step() {
 
 #[tokio::test]
 async fn a_refused_token_is_explained_by_code_and_hint() {
-    let desk = Desk::start().await;
-    let token = || desk.acme.token().claim("aud", "api");
+    let command = TokenTest::start().await;
+    let token = || command.acme.token().claim("aud", "api");
     let cases: [(String, &str, &[&str]); 12] = [
         (
             token().claim("iss", format!("{ACME}/")).sign(),
@@ -118,7 +118,7 @@ async fn a_refused_token_is_explained_by_code_and_hint() {
         ),
     ];
     for (token, reason, hints) in &cases {
-        let (status, output, errors) = desk.test(token).await;
+        let (status, output, errors) = command.test(token).await;
         assert_eq!(status, 1, "{reason}: {output}{errors}");
         assert!(output.contains(reason), "{reason} is not said:\n{output}");
         assert!(output.contains("refused"), "{output}");
@@ -134,14 +134,14 @@ async fn a_refused_token_is_explained_by_code_and_hint() {
 /// Later steps are shown too: all that is wrong, not one fault a run.
 #[tokio::test]
 async fn several_faults_are_all_told() {
-    let desk = Desk::start().await;
-    let token = desk
+    let command = TokenTest::start().await;
+    let token = command
         .acme
         .token()
         .claim("aud", "other")
         .expires_in(-3600)
         .sign();
-    let (code, output, _) = desk.test(&token).await;
+    let (code, output, _) = command.test(&token).await;
     assert_eq!(code, 1);
     assert!(
         output.contains("expired") && output.contains("aud_mismatch"),
@@ -151,21 +151,21 @@ async fn several_faults_are_all_told() {
 
 #[tokio::test]
 async fn keys_that_can_not_be_fetched_are_said_to_be_the_cause() {
-    let desk = Desk::start().await;
-    let token = desk.acme.token().claim("aud", "api").sign();
-    desk.acme.reply(500, "");
-    let (code, output, errors) = desk.test(&token).await;
+    let command = TokenTest::start().await;
+    let token = command.acme.token().claim("aud", "api").sign();
+    command.acme.reply(500, "");
+    let (code, output, errors) = command.test(&token).await;
     assert_eq!(code, 1, "{output}{errors}");
     assert!(output.contains("no_keys"), "{output}{errors}");
 }
 
-struct Desk {
+struct TokenTest {
     acme: TestIssuer,
     _globex: TestIssuer,
     dir: TempDir,
 }
 
-impl Desk {
+impl TokenTest {
     async fn start() -> Self {
         let acme = TestIssuer::start(ACME, Key::p256("acme-1")).await;
         let globex = TestIssuer::start(GLOBEX, Key::p256("globex-1")).await;

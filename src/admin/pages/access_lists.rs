@@ -95,7 +95,7 @@ pub(super) async fn add(
 }
 
 /// `POST /dashboard/access/{id}/enabled`.
-pub(super) async fn turn(
+pub(super) async fn set_enabled(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
@@ -103,8 +103,8 @@ pub(super) async fn turn(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     let operator = &dashboard_user.operator;
-    let turned = access_lists::turn(&state, operator, id, sent.enabled).await;
-    answer(&state, dashboard_user, turned.map(drop)).await
+    let changed = access_lists::set_enabled(&state, operator, id, sent.enabled).await;
+    answer(&state, dashboard_user, changed.map(drop)).await
 }
 
 /// `POST /dashboard/access/{id}/delete`.

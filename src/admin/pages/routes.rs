@@ -30,13 +30,13 @@ struct Page {
     last: Option<Arc<Attempt>>,
     needs_restart: Vec<&'static str>,
     /// What was asked about a request, and the answer.
-    asked: Asked,
+    asked: Question,
     answer: Option<Result<RouteAnswer, String>>,
 }
 
 /// A question about a request.
 #[derive(Clone, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct Question {
     #[serde(default)]
     csrf: String,
     #[serde(default)]
@@ -53,7 +53,7 @@ impl Page {
     fn new(
         state: &AdminState,
         dashboard_user: DashboardUser,
-        asked: Asked,
+        asked: Question,
         answer: Option<Result<RouteAnswer, String>>,
     ) -> Self {
         let file = state.live_config.file();
@@ -96,14 +96,19 @@ pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
 ) -> Response {
-    page(&Page::new(&state, dashboard_user, Asked::default(), None))
+    page(&Page::new(
+        &state,
+        dashboard_user,
+        Question::default(),
+        None,
+    ))
 }
 
 /// `POST /dashboard/routes/explain`. A token is in bodies only, never in an address.
 pub(super) async fn explain(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    Form(asked): Form<Asked>,
+    Form(asked): Form<Question>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&asked.csrf)?;
     let question = Question {

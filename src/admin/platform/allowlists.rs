@@ -204,7 +204,7 @@ pub async fn enable(
     operator: Operator,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Allowlist>, ApiError> {
-    let list = access_lists::turn(&state, &operator, id, true).await?;
+    let list = access_lists::set_enabled(&state, &operator, id, true).await?;
     Ok(Json(shown(&state, &list)))
 }
 
@@ -225,7 +225,7 @@ pub async fn disable(
     operator: Operator,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Allowlist>, ApiError> {
-    let list = access_lists::turn(&state, &operator, id, false).await?;
+    let list = access_lists::set_enabled(&state, &operator, id, false).await?;
     Ok(Json(shown(&state, &list)))
 }
 

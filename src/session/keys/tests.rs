@@ -40,43 +40,43 @@ fn states(keys: &SigningKeys) -> Vec<KeyState> {
 
 #[tokio::test]
 async fn gateways_share_keys_and_follow_a_rotation() {
-    let desk = TestKeys::new();
-    let (here, there) = (desk.gateway(false).await, desk.gateway(false).await);
+    let setup = TestKeys::new();
+    let (here, there) = (setup.gateway(false).await, setup.gateway(false).await);
     let first = here.keyring().current().kid().to_owned();
     assert_eq!(there.keyring().current().kid(), first);
 
-    here.rotate(&desk.store, false).await.unwrap();
+    here.rotate(&setup.store, false).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Next]);
     assert_eq!(here.keyring().current().kid(), first, "published ahead");
-    here.rotate(&desk.store, true).await.unwrap();
+    here.rotate(&setup.store, true).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Retired]);
     let second = here.keyring().current().kid().to_owned();
     assert_ne!(second, first);
 
     assert_eq!(there.keyring().current().kid(), first, "not heard of yet");
-    there.tend(&desk.store).await.unwrap();
+    there.tend(&setup.store).await.unwrap();
     assert_eq!(there.keyring().current().kid(), second);
     assert!(there.keyring().by_kid(&first).is_some());
 }
 
 #[tokio::test]
 async fn tokens_stay_good_over_a_rotation() {
-    let desk = TestKeys::new();
-    let keys = desk.gateway(false).await;
+    let setup = TestKeys::new();
+    let keys = setup.gateway(false).await;
     let key_validity = keys.keyring().key_validity();
-    keys.rotate(&desk.store, true).await.unwrap();
+    keys.rotate(&setup.store, true).await.unwrap();
     assert!(key_validity.is_valid() && keys.keyring().key_validity().is_valid());
 }
 
 #[tokio::test]
 async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
-    let desk = TestKeys::new();
-    let keys = desk.gateway(true).await;
+    let setup = TestKeys::new();
+    let keys = setup.gateway(true).await;
     let (key_validity, kid) = (
         keys.keyring().key_validity(),
         keys.keyring().current().kid().to_owned(),
     );
-    keys.rotate(&desk.store, true).await.unwrap();
+    keys.rotate(&setup.store, true).await.unwrap();
     assert!(!key_validity.is_valid());
     assert!(keys.keyring().key_validity().is_valid());
     let published: serde_json::Value = serde_json::from_slice(&keys.keyring().jwks()).unwrap();
@@ -90,27 +90,27 @@ async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
 
 #[tokio::test]
 async fn a_forgotten_key_verifies_nothing() {
-    let desk = TestKeys::new();
-    let keys = desk.gateway(false).await;
+    let setup = TestKeys::new();
+    let keys = setup.gateway(false).await;
     let (key_validity, kid) = (
         keys.keyring().key_validity(),
         keys.keyring().current().kid().to_owned(),
     );
-    keys.forget(&desk.store, &kid).await.unwrap();
+    keys.forget(&setup.store, &kid).await.unwrap();
     assert!(
         keys.keyring().by_kid(&kid).is_some(),
         "the current key stays"
     );
-    keys.rotate(&desk.store, true).await.unwrap();
+    keys.rotate(&setup.store, true).await.unwrap();
     assert!(key_validity.is_valid());
-    keys.forget(&desk.store, &kid).await.unwrap();
+    keys.forget(&setup.store, &kid).await.unwrap();
     assert!(keys.keyring().by_kid(&kid).is_none());
     assert!(!key_validity.is_valid());
 }
 
 #[tokio::test]
 async fn keys_in_files_sign_in_their_order() {
-    let desk = TestKeys::new();
+    let setup = TestKeys::new();
     let folder = tempfile::TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     let put = |name: &str, algorithm| {
@@ -121,19 +121,19 @@ async fn keys_in_files_sign_in_their_order() {
     put("two", SigningAlgorithm::EdDSA);
     let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
     rules.files = Some(vec![path("one"), path("two")]);
-    let keys = SigningKeys::load(&desk.store, rules).await.unwrap();
+    let keys = SigningKeys::load(&setup.store, rules).await.unwrap();
     assert_eq!(states(&keys), [KeyState::Current, KeyState::Retired]);
     assert_eq!(keys.keyring().current().algorithm(), "ES256");
     assert!(
-        crate::store::SigningKeys::signing_keys(&desk.store)
+        crate::store::SigningKeys::signing_keys(&setup.store)
             .await
             .unwrap()
             .is_empty(),
         "the store has none"
     );
     for refused in [
-        keys.rotate(&desk.store, true).await,
-        keys.forget(&desk.store, "kid").await,
+        keys.rotate(&setup.store, true).await,
+        keys.forget(&setup.store, "kid").await,
     ] {
         assert!(matches!(refused, Err(KeysError::InFiles)), "{refused:?}");
     }
@@ -145,7 +145,7 @@ async fn keys_in_files_sign_in_their_order() {
     );
     std::fs::copy(path("one"), path("two")).unwrap();
     put("one", SigningAlgorithm::ES256);
-    keys.tend(&desk.store).await.unwrap();
+    keys.tend(&setup.store).await.unwrap();
     assert_ne!(keys.keyring().current().kid(), first);
     assert!(keys.keyring().by_kid(&first).is_some());
     assert!(
@@ -162,17 +162,17 @@ async fn keys_in_files_sign_in_their_order() {
         ("", "PRIVATE KEY"),
     ] {
         std::fs::write(path("one"), text).unwrap();
-        let error = keys.tend(&desk.store).await.unwrap_err();
+        let error = keys.tend(&setup.store).await.unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(keys.keyring().current().kid(), now);
     }
     put("one", SigningAlgorithm::EdDSA);
-    let error = keys.tend(&desk.store).await.unwrap_err();
+    let error = keys.tend(&setup.store).await.unwrap_err();
     assert!(error.to_string().contains("session.algorithm"), "{error}");
     std::fs::remove_file(path("one")).unwrap();
-    assert!(keys.tend(&desk.store).await.is_err());
+    assert!(keys.tend(&setup.store).await.is_err());
     put("one", SigningAlgorithm::ES256);
-    keys.tend(&desk.store).await.unwrap();
+    keys.tend(&setup.store).await.unwrap();
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
