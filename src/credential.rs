@@ -174,7 +174,7 @@ pub enum Source {
     Authorization,
     /// An issuer's header field.
     Header,
-    /// An issuer's cookie.
+    /// The cookie that `cookie_name` of an issuer names.
     Cookie,
     /// The gateway's session cookie.
     SessionCookie,

@@ -40,10 +40,10 @@ pub struct Options {
     /// The port of the gateway's admin listener.
     #[arg(long, default_value_t = 0)]
     pub admin_port: u16,
-    /// The issuer's port.
+    /// The loopback port on which the issuer serves its keys and its sign-in page.
     #[arg(long, default_value_t = 0)]
     pub issuer_port: u16,
-    /// The upstream's port.
+    /// The loopback port of the page behind the gateway.
     #[arg(long, default_value_t = 0)]
     pub upstream_port: u16,
 }
@@ -138,7 +138,7 @@ pub enum DemoError {
     /// A step of the walk could not talk to its peer.
     #[error("{step}: {error}")]
     Peer {
-        /// The step.
+        /// What was being done, as the walk announces it.
         step: &'static str,
         /// What failed.
         error: io::Error,

@@ -41,9 +41,9 @@ pub enum Severity {
 /// A place in a file; both count from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Position {
-    /// The line.
+    /// Counted from 1.
     pub line: usize,
-    /// The column.
+    /// In characters, counted from 1.
     pub column: usize,
 }
 

@@ -70,7 +70,7 @@ pub struct IssuerSettings {
     pub required_claims: Vec<RequiredClaim>,
     /// The cookie that contains its token.
     pub cookie_name: Option<CookieName>,
-    /// The format of that cookie.
+    /// How the token is written in that cookie.
     pub cookie_format: CookieFormat,
     /// Where browsers log out at the provider (OpenID Connect RP-Initiated Logout 1.0).
     pub end_session_endpoint: Option<Url>,
@@ -135,7 +135,7 @@ pub struct IssuerSettings {
     pub required_for_ready: bool,
     /// A shared secret for HS256, only accepted for this issuer.
     pub hs256_secret: Option<Secret>,
-    /// The encoding of that secret.
+    /// How the secret's bytes are written in the configuration.
     pub hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
@@ -231,7 +231,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The source of an issuer's keys.
+/// Where the keys come from that verify an issuer's tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// The address of a key set (RFC 7517 section 5).

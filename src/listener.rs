@@ -218,7 +218,7 @@ pub enum ClientAuthMode {
     Optional,
 }
 
-/// A version of TLS.
+/// The lowest version of TLS that is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersion {
     /// RFC 5246.

@@ -36,7 +36,7 @@ pub struct DashboardSessions {
 /// Who looks at a page.
 #[derive(Clone, Debug)]
 pub struct DashboardUser {
-    /// The operator.
+    /// Who is logged in.
     pub operator: Operator,
     /// The token against forgery that every form repeats.
     pub csrf: String,

@@ -31,8 +31,9 @@ impl<'a> CanonicalPath<'a> {
         Ok(path)
     }
 
-    /// The same, but for `%2F` and `//`, which [`Self::has_escaped_slash`] and
-    /// [`Self::has_empty_segment`] tell of: only a route that allows it may serve such a path.
+    /// Parses as [`Self::parse`] does, except that it accepts `%2F` and `//`, and reports them by
+    /// [`Self::has_escaped_slash`] and [`Self::has_empty_segment`]: only a route that allows it may serve
+    /// such a path.
     /// Between escaped slashes, dot segments and empty ones are refused all the same.
     pub fn parse_for_routes(raw: &'a str) -> Result<Self, PathError> {
         let relative = raw.strip_prefix('/').ok_or(PathError::NotOriginForm)?;

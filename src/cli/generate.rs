@@ -20,7 +20,7 @@ use forward_auth::{Proxy, recipe};
 pub(super) enum Command {
     /// Completions for a shell.
     Completions {
-        /// The shell.
+        /// The shell whose completions are written.
         shell: Shell,
     },
     /// The gateway's metrics, as a Markdown table.
@@ -34,7 +34,7 @@ pub(super) enum Command {
     Schema,
     /// The snippet with which another proxy asks the gateway (forward auth), for this configuration.
     ForwardAuth {
-        /// The proxy.
+        /// The proxy whose configuration is written.
         proxy: Proxy,
         #[command(flatten)]
         file: ConfigFile,

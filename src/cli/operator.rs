@@ -194,7 +194,7 @@ impl Connection {
         }
     }
 
-    /// GET.
+    /// Asks the admin API, and reads the JSON that it answers with.
     pub(super) async fn get(&self, path: &[&str]) -> Result<Value, CommandError> {
         self.send(Method::GET, path, Value::Null).await
     }

@@ -43,7 +43,7 @@ impl Document {
         Self(Arc::new(Content { value, secrets }))
     }
 
-    /// The values.
+    /// The file's values, without its comments and positions.
     pub(super) fn value(&self) -> &Value {
         &self.0.value
     }

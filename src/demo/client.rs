@@ -14,7 +14,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// The status line and the fields.
     pub(super) head: String,
-    /// The body.
+    /// The content as text.
     pub(super) body: String,
 }
 

@@ -14,7 +14,7 @@ use super::own_key::{KID, OwnKey};
 
 mod public_key;
 
-/// A forged token.
+/// A token that no gateway may accept, with what is wrong with it.
 pub(super) struct Forged {
     pub(super) kind: &'static Kind,
     pub(super) token: String,

@@ -24,10 +24,10 @@ use crate::rejection::{Code, Rejection};
 use crate::session::cookie::CookieValue;
 use crate::store::{DeviceBinding, SessionRecord};
 
-/// A cookie for a bound session.
+/// The short-lived cookie that stands for a bound session until the next proof.
 #[derive(Clone, Debug)]
 pub struct BoundCookie {
-    /// Its value.
+    /// What the browser sends back.
     pub value: CookieValue,
     /// Until when the browser keeps it; requests on their way then still count.
     pub until: UnixTime,

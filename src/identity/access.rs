@@ -71,7 +71,7 @@ pub enum Who {
     Claim {
         /// The claim; dots lead into objects.
         name: String,
-        /// The value.
+        /// What the claim is compared with.
         #[schema(value_type = Object)]
         value: Value,
     },

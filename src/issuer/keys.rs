@@ -25,7 +25,7 @@ pub struct KeySettings {
     pub allow_private_jwks_uri: bool,
     /// A shared secret for HS256.
     pub hs256_secret: Option<Secret>,
-    /// Its encoding.
+    /// How the secret's bytes are written.
     pub hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,

@@ -222,7 +222,7 @@ impl KeySet {
 /// What a token's header says about the key that signed it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyHint<'a> {
-    /// Its `kid`.
+    /// The name that a token's header refers to; `None` without one.
     pub kid: Option<&'a str>,
     /// Its `x5t` and `x5t#S256`, where it has any.
     pub thumbprints: Option<&'a Thumbprints>,
@@ -262,7 +262,7 @@ pub enum KeyMiss {
 /// Why a text is no key set.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// Not JSON.
+    /// The text cannot be parsed as JSON.
     #[error("the key set is not JSON (line {}, column {})", .0.line(), .0.column())]
     NotJson(#[from] serde_json::Error),
     /// JSON of another shape.

@@ -50,10 +50,10 @@ pub struct Explanation {
 /// What a token says, verified or not.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Content {
-    /// The header.
+    /// The decoded header, as far as it could be read.
     #[schema(value_type = Object)]
     pub header: Value,
-    /// The claims.
+    /// The decoded payload, as far as it could be read.
     #[schema(value_type = Object)]
     pub claims: Value,
     /// Its `exp` as a time of RFC 3339.

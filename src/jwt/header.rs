@@ -89,7 +89,7 @@ impl Header {
 /// payload, which is its provider's answer, need not have them.
 #[derive(Debug)]
 pub(crate) struct Signer {
-    /// Its ARN.
+    /// The load balancer that signed, by its Amazon Resource Name.
     pub(crate) arn: String,
     /// What the header says of these claims.
     pub(crate) claims: [(&'static str, Option<Value>); 2],

@@ -50,7 +50,7 @@ impl Issuer {
         &self.settings
     }
 
-    /// Its keys.
+    /// What verifies its tokens now, and fetches more.
     pub fn keys(&self) -> &Arc<IssuerKeys> {
         &self.keys
     }

@@ -183,7 +183,7 @@ impl Refusal {
         }
     }
 
-    /// The reason.
+    /// Why, for operators and for tests.
     pub fn reason(&self) -> Reason {
         self.reason
     }

@@ -58,12 +58,12 @@ impl<'a> Token<'a> {
         decode(self.header)
     }
 
-    /// The payload.
+    /// The decoded bytes of the second part.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, Reason> {
         decode(self.payload)
     }
 
-    /// The signature.
+    /// The decoded bytes of the third part.
     pub(crate) fn signature(&self) -> Result<Vec<u8>, Reason> {
         decode(self.signature)
     }

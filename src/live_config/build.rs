@@ -14,7 +14,7 @@ use crate::proxy::{ProxySettings, Snapshot, SnapshotError, forward_auth};
 /// Why a configuration cannot be put in force.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The issuers.
+    /// Two issuers contradict each other.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
     /// Fetching of key sets.

@@ -64,7 +64,7 @@ impl<'a> Sources<'a> {
 
 /// A header that can be edited: a request's or an answer's.
 pub trait Header {
-    /// Its fields.
+    /// The header fields that operations change.
     fn fields(&self) -> &HeaderMap;
     /// Takes all fields of that name out.
     fn take(&mut self, name: &HeaderName);

@@ -88,7 +88,7 @@ pub enum SnapshotError {
     /// The routes are invalid.
     #[error(transparent)]
     Routes(#[from] RouteTableError),
-    /// Of the error page.
+    /// The file of the error page cannot be used.
     #[error(transparent)]
     ErrorPage(#[from] ErrorPageError),
 }

@@ -22,7 +22,7 @@ pub trait Watch: Debug + Send + Sync + Unpin + 'static {
     fn turn(&self, context: &Context<'_>) -> Turn;
     /// Nothing is there to be read yet.
     fn waits(&self, _context: &Context<'_>) {}
-    /// This was read.
+    /// Notified of the bytes that a read has brought.
     fn was_read(&self, bytes: &[u8]);
     /// Something was written, or the other side takes nothing.
     fn was_written(&self, _is_blocked: bool) {}
@@ -37,7 +37,7 @@ pub enum Turn {
     Read(usize),
     /// Wait until it is woken.
     Wait,
-    /// Give up.
+    /// Fail the read: the server has been silent for too long.
     GiveUp,
 }
 

@@ -15,7 +15,7 @@ pub struct Problem<'a> {
     /// What the status is called.
     #[schema(value_type = String)]
     title: &'static str,
-    /// The status.
+    /// The answer's status code, repeated (RFC 9457 section 3.1.2).
     status: u16,
     /// One sentence for a person.
     #[schema(value_type = String)]

@@ -14,7 +14,7 @@ use crate::canonical::{CanonicalPath, Host};
 /// Routes of a configuration, built and as they were written.
 #[derive(Clone, Copy, Debug)]
 pub struct Routes<'a> {
-    /// The table.
+    /// The routes that were, or are, in force.
     pub table: &'a RouteTable,
     /// What it was built from.
     pub settings: &'a [RouteSettings],

@@ -192,7 +192,7 @@ impl RouteSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// A session is required.
+    /// Requests without a session are refused.
     #[default]
     Required,
     /// A session or no credential at all.

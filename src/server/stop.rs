@@ -89,7 +89,7 @@ pub(super) enum Stop {
     Drain,
     /// The same, except that another process has the listeners by now.
     HandedOver,
-    /// At once.
+    /// Ends without a drain: requests in flight are cut.
     AtOnce,
 }
 

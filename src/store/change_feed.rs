@@ -19,7 +19,7 @@ pub trait ChangeFeed {
 /// An answer of [`ChangeFeed::changes_since`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The changes.
+    /// In the order in which they were made.
     pub changes: Vec<Change>,
     /// Some of the requested changes are no longer known: everything held in memory must be looked
     /// up again.

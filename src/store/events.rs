@@ -91,7 +91,7 @@ pub trait Deliveries {
 /// An answer of [`Events::events_since`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFeed {
-    /// The events.
+    /// In the order in which they happened.
     pub events: Vec<NumberedEvent>,
     /// The number of the latest event there is.
     pub latest: u64,

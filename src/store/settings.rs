@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{SigningKeyRecord, StoreError};
 use crate::clock::UnixTime;
 
-/// Signing keys.
+/// Keeps the gateway's own signing keys, which all gateways of the store share.
 #[async_trait]
 pub trait SigningKeys {
     /// All signing keys, oldest first.

@@ -45,7 +45,7 @@ pub struct SignIn {
     pub idle_timeout: Option<Duration>,
     /// How many live sessions a user can have; a new one ends the oldest; `None` for no limit.
     pub max_sessions: Option<usize>,
-    /// The client's address.
+    /// From where the user signs in; stored with a new session.
     pub client_address: Option<IpAddr>,
     /// The client's `User-Agent`.
     pub user_agent: Option<String>,

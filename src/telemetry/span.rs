@@ -8,7 +8,7 @@ use super::trace_context::{SpanId, TraceId};
 /// Something that took time.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// Its trace.
+    /// The trace that it is a part of.
     pub trace: TraceId,
     /// Its name in the trace.
     pub id: SpanId,
@@ -42,7 +42,7 @@ pub enum Role {
 /// What is known of a span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attribute {
-    /// Text.
+    /// Such as a method or a route.
     Text(String),
     /// A whole number.
     Number(i64),

@@ -21,7 +21,7 @@ pub struct SpanId(u64);
 /// One request's place in its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
-    /// The trace.
+    /// The trace that the request belongs to, its caller's or a new one.
     pub trace: TraceId,
     /// The client's part, when its trace is continued.
     pub parent: Option<SpanId>,

@@ -114,7 +114,7 @@ pub fn require<'a>(
     authenticate(api, caller, headers, parameters)?.ok_or(OAuthError::invalid_client())
 }
 
-/// The client of a grant.
+/// The client that asks for a token, once it is authenticated.
 #[derive(Debug)]
 pub struct GrantClient {
     /// Its `client_id`.

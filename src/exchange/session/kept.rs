@@ -11,7 +11,7 @@ use crate::session::{SessionToken, TokenKeyValidity};
 /// What was created for a session after it was opened. Few sessions have any of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct More {
-    /// The session cookie.
+    /// The gateway's own, once an answer has set it.
     cookie: Option<CookieValue>,
     /// Its token for audiences of routes, as far as it was asked for.
     addressed: Vec<Addressed>,

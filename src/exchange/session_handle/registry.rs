@@ -214,7 +214,7 @@ impl SessionRegistry {
         handles.iter().flatten().for_each(|handle| handle.revise());
     }
 
-    /// Revises all.
+    /// Has the store asked again about every session.
     pub fn revise_all(&self) {
         self.by_sid.each(|handle| handle.revise());
     }

@@ -21,7 +21,7 @@ pub(in crate::jwks) struct Policy {
 /// Which networks fetches may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Networks {
-    /// All.
+    /// Public and private ones.
     All,
     /// Public ones, and never through a proxy, which would resolve the name itself.
     Public,

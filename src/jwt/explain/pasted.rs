@@ -18,7 +18,7 @@ pub struct Pasted {
 pub enum Place {
     /// A header field, by its name in lower case.
     Field(String),
-    /// A cookie.
+    /// A cookie, by its name.
     Cookie(String),
 }
 

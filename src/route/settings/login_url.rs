@@ -34,7 +34,7 @@ impl LoginUrl {
         self.authority.as_deref()
     }
 
-    /// Its path.
+    /// The path of the login page, without its query.
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -30,7 +30,7 @@ pub struct Event {
 pub struct NumberedEvent {
     /// The number.
     pub sequence: u64,
-    /// The event.
+    /// What happened, and to whom.
     pub event: Event,
 }
 

@@ -56,7 +56,7 @@ pub struct SessionRecord {
 /// That a session is bound to a key of a browser's device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceBinding {
-    /// The key.
+    /// The public key that the device proved to hold.
     pub key: DeviceKey,
     /// When the browser proved it.
     pub bound_at: UnixTime,

@@ -59,7 +59,7 @@ pub enum AccessField {
     TraceId,
     /// The client's address.
     Client,
-    /// The method.
+    /// The request's method, such as `GET`.
     Method,
     /// The path, without the query.
     Path,
