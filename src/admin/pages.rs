@@ -89,7 +89,10 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
             get(access_lists::show).post(access_lists::create),
         )
         .route("/dashboard/access/{id}/entries", post(access_lists::add))
-        .route("/dashboard/access/{id}/enabled", post(access_lists::turn))
+        .route(
+            "/dashboard/access/{id}/enabled",
+            post(access_lists::set_enabled),
+        )
         .route("/dashboard/access/{id}/delete", post(access_lists::delete))
         .route(
             "/dashboard/access/entries/{id}/delete",

@@ -30,13 +30,13 @@ struct Page {
     last: Option<Arc<Attempt>>,
     needs_restart: Vec<&'static str>,
     /// What was asked about a request, and the answer.
-    asked: Question,
+    asked: ExplainForm,
     answer: Option<Result<RouteAnswer, String>>,
 }
 
 /// A question about a request.
 #[derive(Clone, Default, Deserialize)]
-pub(super) struct Question {
+pub(super) struct ExplainForm {
     #[serde(default)]
     csrf: String,
     #[serde(default)]
@@ -53,7 +53,7 @@ impl Page {
     fn new(
         state: &AdminState,
         dashboard_user: DashboardUser,
-        asked: Question,
+        asked: ExplainForm,
         answer: Option<Result<RouteAnswer, String>>,
     ) -> Self {
         let file = state.live_config.file();
@@ -99,7 +99,7 @@ pub(super) async fn show(
     page(&Page::new(
         &state,
         dashboard_user,
-        Question::default(),
+        ExplainForm::default(),
         None,
     ))
 }
@@ -108,7 +108,7 @@ pub(super) async fn show(
 pub(super) async fn explain(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    Form(asked): Form<Question>,
+    Form(asked): Form<ExplainForm>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&asked.csrf)?;
     let question = Question {
