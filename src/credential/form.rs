@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 /// The token in the value of an issuer's own field or cookie. Quotes (RFC 6265 section 4.1.1) and the
 /// scheme are no part of it, also where a cookie library has encoded them: `"Bearer T"`,
@@ -64,34 +64,68 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// as some signers do it: whether its issuer does is checked with the token.
 pub(super) fn token68(value: &[u8]) -> Option<&str> {
     let end = value.iter().rposition(|byte| *byte != b'=')?;
-    if memchr(b'=', value.get(..=end)?).is_some() {
+    if !are_allowed(value.get(..=end)?) {
         // A part's own padding ends it, so that none has any inside.
         let mut parts = value.split(|byte| *byte == b'.');
         let is_whole = |part: &[u8]| {
             let end = part.iter().rposition(|byte| *byte != b'=');
             end.and_then(|end| part.get(..=end))
-                .is_some_and(|bare| memchr(b'=', bare).is_none() && token68(bare).is_some())
+                .is_some_and(are_allowed)
         };
-        return parts
-            .all(is_whole)
-            .then(|| std::str::from_utf8(value).ok())?;
-    }
-    let allowed =
-        |byte: &u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-'..=b'9' | b'_' | b'~' | b'+');
-    // Without an early end, so that many bytes are looked at together.
-    let all = value
-        .get(..=end)?
-        .iter()
-        .fold(true, |all, byte| all & allowed(byte));
-    if !all {
-        return None;
+        if !parts.all(is_whole) {
+            return None;
+        }
     }
     std::str::from_utf8(value).ok()
 }
 
+/// Whether all bytes are allowed without padding; without an early end, so that many are looked at
+/// together.
+fn are_allowed(bytes: &[u8]) -> bool {
+    let is_allowed = |byte: u8| {
+        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        // From `-` to `9` there are `-./` and the digits.
+        is_letter
+            | (byte.wrapping_sub(b'-') <= b'9' - b'-')
+            | (byte == b'_')
+            | (byte == b'~')
+            | (byte == b'+')
+    };
+    let mut all = true;
+    for byte in bytes {
+        all &= is_allowed(*byte);
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bare, is_jwt};
+    use super::{bare, is_jwt, token68};
+
+    #[test]
+    fn each_byte_is_allowed_or_not() {
+        for byte in 0..=u8::MAX {
+            let allowed = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            for text in [
+                vec![byte],
+                vec![b'a', byte, b'b'],
+                [vec![byte; 40], vec![b'=']].concat(),
+            ] {
+                assert_eq!(token68(&text).is_some(), allowed, "{text:?}");
+            }
+        }
+        for (text, taken) in [
+            ("a=.b==.c", true),
+            ("a=b.c", false),
+            ("a=.=.c", false),
+            ("a=..c", false),
+            ("a=.b!.c", false),
+            ("==", false),
+            ("", false),
+        ] {
+            assert_eq!(token68(text.as_bytes()).is_some(), taken, "{text}");
+        }
+    }
 
     #[test]
     fn what_is_around_a_token_is_no_part_of_it() {
