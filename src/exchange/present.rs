@@ -57,7 +57,8 @@ impl Exchange {
                 // Who shows something else than a token tries nothing.
                 let attempt = address.filter(|_| credential.is_attempt());
                 self.shared.rates.may_try(attempt)?;
-                self.on_miss(credential, digest, client, now)
+                // Few requests come here, and all would have room for it.
+                Box::pin(self.on_miss(credential, digest, client, now))
                     .await
                     .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))?
             }

@@ -252,7 +252,8 @@ impl<'a> Incoming<'a> {
         let begun = Instant::now();
         let session = match self.session(&credential, route).await {
             Err(expired) if expired.code == Code::TokenExpired => {
-                self.outlived(&credential, route).await.ok_or(expired)
+                let outlived = Box::pin(self.outlived(&credential, route));
+                outlived.await.ok_or(expired)
             }
             decided => decided,
         };

@@ -25,8 +25,9 @@ impl SessionDirectory {
             if handle.expires_at() > end {
                 continue;
             }
-            // Whoever cannot be asked does not prolong anything.
-            match self.live_session(session.sid(), UnixTime::now()).await {
+            // Whoever cannot be asked does not prolong anything. Every request that waits has room for this
+            // future, and few ask.
+            match Box::pin(self.live_session(session.sid(), UnixTime::now())).await {
                 Ok((record, _)) if record.expires_at > end => end = record.expires_at,
                 _ => return,
             }
