@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use memchr::memchr_iter;
 use pingora::http::RequestHeader;
 use pingora::upstreams::peer::HttpPeer;
 
@@ -90,16 +91,25 @@ impl Private {
 
 /// Whether one of the fields names a scheme that signs in connections.
 pub(super) fn names(headers: &HeaderMap, field: &HeaderName) -> bool {
-    let values = headers.get_all(field).iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|challenge| {
-            let mut words = challenge.trim_ascii().split(|byte| *byte == b' ');
-            let scheme = words.next().unwrap_or_default();
-            SCHEMES
-                .iter()
-                .any(|known| scheme.eq_ignore_ascii_case(known))
+    headers.get_all(field).iter().any(|value| {
+        let value = value.as_bytes();
+        // A whole token may follow its scheme, which is passed over quickly.
+        let mut begin = 0;
+        memchr_iter(b',', value).chain([value.len()]).any(|end| {
+            let challenge = value.get(begin..end).unwrap_or_default();
+            begin = end + 1;
+            signs_in_connections(challenge.trim_ascii())
         })
+    })
+}
+
+fn signs_in_connections(challenge: &[u8]) -> bool {
+    SCHEMES.iter().any(|known| {
+        let begins = challenge.split_at_checked(known.len());
+        begins.is_some_and(|(scheme, rest)| {
+            scheme.eq_ignore_ascii_case(known) && matches!(rest.first(), None | Some(b' '))
+        })
+    })
 }
 
 fn new_key() -> u64 {
@@ -127,6 +137,8 @@ mod tests {
             (&["Bearer", "Basic realm=\"b\",NTLM TlRM"], true),
             (&["Bearer realm=\"ntlm\""], false),
             (&["NTLMv2"], false),
+            (&["Bearer eyJ.NTLM.x,, NTLM"], true),
+            (&["Bearer eyJ.NTLM.x,, NTL"], false),
             (&[], false),
         ] {
             let mut headers = HeaderMap::new();

@@ -118,12 +118,14 @@ fn end_hop(response: &mut ResponseHeader) {
         }
         response.remove_header(&CONNECTION);
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE] {
-        response.remove_header(&name);
-    }
     // In a 426 it says what is asked for (RFC 9110 section 15.5.22).
-    if response.status != StatusCode::UPGRADE_REQUIRED {
-        response.remove_header(&UPGRADE);
+    let upgrade = (response.status != StatusCode::UPGRADE_REQUIRED).then_some(UPGRADE);
+    let others = [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE];
+    for name in others.into_iter().chain(upgrade) {
+        // Few answers have any, and looking costs less than removing.
+        if response.headers.contains_key(&name) {
+            response.remove_header(&name);
+        }
     }
 }
 
