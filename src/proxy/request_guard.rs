@@ -61,8 +61,16 @@ impl RequestGuard {
     }
 
     /// Runs a request with this slot.
-    pub fn scope<F: Future>(self: &Arc<Self>, request: F) -> impl Future<Output = F::Output> {
+    pub fn scope<F: Future>(
+        self: &Arc<Self>,
+        request: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
         SLOT.scope(Arc::clone(self), request)
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// Whether the request's whole header has arrived.

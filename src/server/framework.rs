@@ -159,7 +159,8 @@ pub(super) fn listeners(
             ListenAddress::Unix(path) => ListenerConfig::uds(path.to_string_lossy())
                 .permissions(Permissions::from_mode(listener.mode.0)),
         };
-        let buffers = L4BufferSettings::default().read(READ_BUFFER);
+        let read = listener.tls.as_ref().map_or(0, |_| TLS_READ_BUFFER);
+        let buffers = L4BufferSettings::default().read(read);
         service.add_listener(endpoint.l4_buffer(buffers));
         service
     };
@@ -168,6 +169,6 @@ pub(super) fn listeners(
     (listeners.map(one).collect(), last.collect())
 }
 
-/// Bytes of each connection's read buffer: a record of TLS, and nearly any header, in one read. Bodies are
-/// read past it. The framework's own 64 KiB are half of what an idle connection takes.
-const READ_BUFFER: usize = 16 << 10;
+/// Bytes of the read buffer of each connection with TLS: a record, in one read. Without TLS, whatever is
+/// read has a buffer of its own. The framework's own 64 KiB are more than an idle connection takes besides.
+const TLS_READ_BUFFER: usize = 16 << 10;

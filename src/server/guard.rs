@@ -27,6 +27,7 @@ mod client_certificate;
 mod head;
 mod header_blocks;
 mod http1;
+mod idle;
 mod proxy_protocol;
 mod refusal;
 mod request;
@@ -250,7 +251,8 @@ impl Guard {
         deadline: Instant,
         shutdown: &ShutdownWatch,
     ) -> Result<(), Cause> {
-        let opened = timeout_at(deadline, self.open(socket)).await;
+        // A handshake needs room that the connection would hold to its end.
+        let opened = timeout_at(deadline, Box::pin(self.open(socket))).await;
         let (stream, connection) = opened.map_err(|_elapsed| Cause::HeaderTimeout)??;
         let bounds = &self.shared.bounds;
         let mut options = HttpServerOptions::default();

@@ -2,25 +2,29 @@
 //! within its bound, and refused where the framework would correct its first line.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use bytesize::ByteSize;
 use http::StatusCode;
 use memchr::{memchr, memmem};
 use pingora::protocols::Stream;
-use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::{Instant, timeout_at};
 
-use crate::limit::Limits;
 use crate::proxy::inspect::with_escaped_query;
 use crate::rejection::{Code, Rejection};
 
 /// What bounds one header.
-pub(super) struct HeadBounds<'a> {
+pub(super) struct HeadBounds {
     /// How long it may take from its first byte.
     pub(super) whole: Duration,
     /// How large it may be.
-    pub(super) limits: &'a Limits,
+    pub(super) size: ByteSize,
 }
 
 /// Why there is no request.
@@ -34,22 +38,20 @@ pub(super) enum NoHead {
     Refused(Rejection),
 }
 
-/// Reads the first bytes of the connection's next request into `head`.
-pub(super) async fn begin(
-    stream: &mut Stream,
-    head: &mut BytesMut,
-    idle: Duration,
-) -> Result<(), NoHead> {
-    came(timeout(idle, stream.read_buf(head)).await.ok())
+/// Reads the first bytes of the connection's next request.
+pub(super) async fn begin(stream: &mut Stream) -> Result<BytesMut, NoHead> {
+    let mut head = BytesMut::new();
+    read_some(stream, &mut head).await?;
+    Ok(head)
 }
 
 /// Reads into `head`, which then begins with a whole header; what came after it follows.
 pub(super) async fn read(
     stream: &mut Stream,
     head: &mut BytesMut,
-    bounds: &HeadBounds<'_>,
+    bounds: &HeadBounds,
 ) -> Result<(), NoHead> {
-    let most = usize::try_from(bounds.limits.header_size.as_u64()).unwrap_or(usize::MAX);
+    let most = usize::try_from(bounds.size.as_u64()).unwrap_or(usize::MAX);
     let most = most.saturating_add(LINE_ENDS);
     let deadline = Instant::now() + bounds.whole;
     let mut searched = 0;
@@ -65,9 +67,24 @@ pub(super) async fn read(
             return Err(NoHead::Refused(too_large(head)));
         }
         searched = head.len().saturating_sub(LONGEST_END);
-        let read = timeout_at(deadline, stream.read_buf(head)).await;
-        came(Some(read.map_err(|_elapsed| NoHead::Late)?))?;
+        let read = timeout_at(deadline, read_some(stream, head)).await;
+        read.map_err(|_elapsed| NoHead::Late)??;
     }
+}
+
+/// Appends to `head` what has arrived. Until something has, no memory is held for it.
+async fn read_some(stream: &mut Stream, head: &mut BytesMut) -> Result<(), NoHead> {
+    poll_fn(|context| {
+        let mut bytes = [const { MaybeUninit::uninit() }; AT_ONCE];
+        let mut read = ReadBuf::uninit(&mut bytes);
+        let outcome = ready!(Pin::new(&mut *stream).poll_read(context, &mut read));
+        if outcome.is_err() || read.filled().is_empty() {
+            return Poll::Ready(Err(NoHead::Over));
+        }
+        head.extend_from_slice(read.filled());
+        Poll::Ready(Ok(()))
+    })
+    .await
 }
 
 /// Checks the first line (RFC 9112 section 3), and escapes what browsers do not send but nginx takes.
@@ -137,14 +154,6 @@ pub(super) fn first_line(head: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Whether something did.
-fn came(read: Option<std::io::Result<usize>>) -> Result<(), NoHead> {
-    match read {
-        Some(Ok(1..)) => Ok(()),
-        _ => Err(NoHead::Over),
-    }
-}
-
 /// Whether an empty line is there, looking only at what was not looked at before.
 fn is_whole(head: &[u8], searched: usize) -> bool {
     let rest = head.get(searched..).unwrap_or_default();
@@ -174,6 +183,8 @@ fn invalid() -> Rejection {
     Rejection::new(Code::InvalidRequest, "request_line_invalid")
 }
 
+/// What nearly any header fits in.
+const AT_ONCE: usize = 16 << 10;
 const DELETE: u8 = 0x7f;
 /// `\n\r\n`, but for its last byte.
 const LONGEST_END: usize = 2;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp};
+use pingora::apps::HttpPersistentSettings;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 
 use super::answering::Answering;
 use super::head::{self, HeadBounds, NoHead};
+use super::idle::Idle;
 use super::request::Requests;
 use super::{Cause, refusal};
 
@@ -26,27 +27,27 @@ pub(super) async fn serve(
     let stream = Answering::new(stream, Arc::clone(shared), Arc::clone(connection));
     let mut stream = Box::new(stream);
     let mut settings: Option<HttpPersistentSettings> = None;
+    let mut idle: Option<Idle> = None;
     loop {
-        let mut head = BytesMut::with_capacity(USUAL_HEAD);
-        if settings.is_some() {
-            let idle = shared.bounds.keepalive_timeout;
-            tokio::select! {
-                biased;
-                begun = head::begin(&mut stream.stream, &mut head, idle) => {
-                    if begun.is_err() {
-                        return Ok(());
-                    }
+        let mut head = match settings {
+            None => BytesMut::new(),
+            Some(_) => {
+                let idle = idle.get_or_insert_with(|| Idle::new(requests, shutdown));
+                tokio::select! {
+                    biased;
+                    begun = head::begin(&mut stream.stream) => match begun {
+                        Ok(head) => head,
+                        Err(_) => return Ok(()),
+                    },
+                    cause = idle.over() => return cause.map_or(Ok(()), Err),
                 }
-                cause = requests.superseded(shutdown) => return cause.map_or(Ok(()), Err),
             }
-        }
-        let snapshot = shared.snapshot.load_full();
+        };
         let bounds = HeadBounds {
             whole: shared.bounds.header_timeout,
-            limits: &snapshot.proxy.limits,
+            size: shared.snapshot.load().proxy.limits.header_size,
         };
         let read = head::read(&mut stream.stream, &mut head, &bounds).await;
-        drop(snapshot);
         let read = read.and_then(|()| head::check(&mut head).map_err(NoHead::Refused));
         stream.line.clear();
         stream.line.extend_from_slice(head::first_line(&head));
@@ -73,7 +74,7 @@ pub(super) async fn serve(
             }
         }
         session.set_pipelined_prefix(head);
-        let Some(reused) = requests.process_new_http(session, shutdown).await else {
+        let Some(reused) = requests.serve(session, shutdown).await else {
             return Ok(());
         };
         let (reused, kept) = reused.consume();
@@ -86,7 +87,5 @@ pub(super) async fn serve(
     }
 }
 
-/// What most headers fit in.
-const USUAL_HEAD: usize = 4096;
 /// How long a refusal waits for its client.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
-use tokio::time::{Duration, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Duration, Sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::resets::Resets;
@@ -81,19 +81,6 @@ impl Requests {
         std::future::pending().await
     }
 
-    /// Returns when a connection that waits for its next request is to be closed: the listeners
-    /// close, or it has to make room for others.
-    pub(super) async fn superseded(&self, shutdown: &ShutdownWatch) -> Option<Cause> {
-        let (mut shutdown, since) = (shutdown.clone(), Instant::now());
-        let mut cutoff = self.shared.admission.memory().cutoff();
-        let has_waited = |cutoff: &Option<Instant>| cutoff.is_some_and(|before| since <= before);
-        tokio::select! {
-            // Senders that are gone mean the same as a stop.
-            _ = shutdown.wait_for(|stop| *stop) => None,
-            waited = cutoff.wait_for(has_waited) => waited.ok().map(|_| Cause::MemoryBudget),
-        }
-    }
-
     fn stream_begins(&self) {
         self.has_streams.notify_one();
         let mut streams = self.streams();
@@ -138,10 +125,9 @@ impl Requests {
         &self,
         cut: &RequestGuard,
         request: impl Future<Output = Option<ReusedHttpStream>>,
-        allowed: Duration,
     ) -> Result<Option<ReusedHttpStream>, Cause> {
         let mut request = pin!(request);
-        let mut deadline = pin!(sleep(allowed));
+        let mut deadline = Overdue::default();
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
         let mut late_server = Overdue::default();
@@ -152,10 +138,9 @@ impl Requests {
                 return Poll::Ready(Ok(output));
             }
             if !cut.header_arrived() {
-                return deadline
-                    .as_mut()
-                    .poll(context)
-                    .map(|()| Err(Cause::HeaderTimeout));
+                let due = cut.began() + self.shared.bounds.header_timeout;
+                let late = deadline.poll(Some(due), context);
+                return late.map(|()| Err(Cause::HeaderTimeout));
             }
             counted.get_or_insert_with(|| self.shared.in_flight.enter());
             if self.body_is_late(cut, &mut late_body, context) {
@@ -205,6 +190,40 @@ impl Requests {
         }
         false
     }
+
+    /// Serves one request, whose connection it returns if that can be kept.
+    ///
+    /// The framework's session is large and is moved into the framework's future at once, not into one
+    /// of the guard's before.
+    pub(super) fn serve<'a>(
+        &'a self,
+        session: ServerSession,
+        shutdown: &'a ShutdownWatch,
+    ) -> impl Future<Output = Option<ReusedHttpStream>> + Send + 'a {
+        self.begun.notify_one();
+        let is_stream = session.is_http2();
+        let admission = Arc::clone(&self.shared.admission);
+        let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection), admission));
+        let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
+        async move {
+            if is_stream {
+                self.stream_begins();
+            }
+            let outcome = self.run(&cut, request).await;
+            if is_stream {
+                self.stream_ends();
+            }
+            // CVE-2023-44487: streams are opened and reset faster than they can be served.
+            if is_stream && cut.client_left() {
+                self.resets.count();
+            }
+            outcome.unwrap_or_else(|cause| {
+                debug!(cause = cause.label(), "connection cut");
+                self.shared.count(cause);
+                None
+            })
+        }
+    }
 }
 
 #[async_trait]
@@ -214,36 +233,13 @@ impl HttpServerApp for Requests {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        self.begun.notify_one();
-        let bounds = &self.shared.bounds;
-        let is_stream = session.is_http2();
         // The framework would answer by itself.
-        if is_stream && session.req_header().method == Method::CONNECT {
+        if session.is_http2() && session.req_header().method == Method::CONNECT {
+            self.begun.notify_one();
             self.refuse_connect(session).await;
             return None;
         }
-        let admission = Arc::clone(&self.shared.admission);
-        let cut = Arc::new(RequestGuard::new(Arc::clone(&self.connection), admission));
-        let request = cut.scope(self.shared.proxy.process_new_http(session, shutdown));
-        if is_stream {
-            self.stream_begins();
-        }
-        let outcome = self.run(&cut, request, bounds.header_timeout).await;
-        if is_stream {
-            self.stream_ends();
-        }
-        // CVE-2023-44487: streams are opened and reset faster than they can be served.
-        if is_stream && cut.client_left() {
-            self.resets.count();
-        }
-        match outcome {
-            Ok(connection) => connection,
-            Err(cause) => {
-                debug!(cause = cause.label(), "connection cut");
-                self.shared.count(cause);
-                None
-            }
-        }
+        self.serve(session, shutdown).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {
