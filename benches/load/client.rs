@@ -1,11 +1,30 @@
-//! Asks over raw connections that are kept open, one thread each.
+//! Asks by HTTP/1.1 over connections that are kept open, one thread each.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
+
+use crate::tls;
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Door {
+    pub address: SocketAddr,
+    /// How TLS is spoken there; plain otherwise.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+impl From<SocketAddr> for Door {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: None }
+    }
+}
 
 /// What was answered.
 #[derive(Debug, Default)]
@@ -16,6 +35,8 @@ pub struct Answers {
     pub elapsed: Duration,
     /// How long each answer took, sorted; only of paced requests.
     pub latencies: Vec<Duration>,
+    /// TLS handshakes that resumed an earlier session.
+    pub resumed: usize,
 }
 
 impl Answers {
@@ -25,19 +46,21 @@ impl Answers {
 }
 
 /// Sends `count` requests, those of the list in turn, as fast as they are answered.
-pub fn saturate(address: SocketAddr, requests: &[Vec<u8>], count: usize) -> Answers {
+pub fn saturate(door: impl Into<Door>, requests: &[Vec<u8>], count: usize) -> Answers {
+    let door = door.into();
     let next = AtomicUsize::new(0);
     let take = || {
         let index = next.fetch_add(1, Ordering::Relaxed);
         (index < count).then_some(index)
     };
     run(CONNECTIONS, |_| {
-        let mut connection = Connection::new(address);
+        let mut connection = Connection::new(door.clone());
         let mut answers = Answers::default();
         while let Some(index) = take() {
             let status = connection.ask(&requests[index % requests.len()]);
             *answers.by_status.entry(status).or_default() += 1;
         }
+        answers.resumed = connection.resumed;
         answers
     })
 }
@@ -53,7 +76,7 @@ pub fn pace(
     let interval = Duration::from_secs_f64(CONNECTIONS_PACED as f64 / per_second);
     let start = Instant::now() + Duration::from_millis(20);
     let mut answers = run(CONNECTIONS_PACED, |index| {
-        let mut connection = Connection::new(address);
+        let mut connection = Connection::new(address.into());
         let mut answers = Answers::default();
         let mut due = start + interval.mul_f64(index as f64 / CONNECTIONS_PACED as f64);
         let mut turn = index;
@@ -85,26 +108,50 @@ fn run(connections: usize, ask: impl Fn(usize) -> Answers + Sync) -> Answers {
                 *all.by_status.entry(status).or_default() += count;
             }
             all.latencies.extend(some.latencies);
+            all.resumed += some.resumed;
         }
     });
     all.elapsed = start.elapsed();
     all
 }
 
+trait Duplex: Read + Write {}
+
+impl<T: Read + Write> Duplex for T {}
+
 /// A connection that is kept open as long as the proxy keeps it.
 pub struct Connection {
-    address: SocketAddr,
-    stream: Option<TcpStream>,
+    door: Door,
+    stream: Option<Box<dyn Duplex>>,
     received: Vec<u8>,
+    resumed: usize,
 }
 
 impl Connection {
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(door: Door) -> Self {
         Self {
-            address,
+            door,
             stream: None,
             received: vec![0; 16 * 1024],
+            resumed: 0,
         }
+    }
+
+    fn open(&mut self) -> Box<dyn Duplex> {
+        let mut stream = TcpStream::connect(self.door.address).expect("the proxy accepts");
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let Some(config) = &self.door.tls else {
+            return Box::new(stream);
+        };
+        let mut session = ClientConnection::new(Arc::clone(config), tls::server_name()).unwrap();
+        while session.is_handshaking() {
+            let shaken = session.complete_io(&mut stream);
+            shaken.expect("the proxy completes its handshake");
+        }
+        let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+        self.resumed += usize::from(resumed);
+        Box::new(StreamOwned::new(session, stream))
     }
 
     /// Sends a request and reads its answer; the status.
@@ -114,13 +161,12 @@ impl Connection {
 
     /// The same with the whole answer.
     pub fn exchange(&mut self, request: &[u8]) -> (u16, &[u8]) {
-        let stream = self.stream.get_or_insert_with(|| {
-            let stream = TcpStream::connect(self.address).expect("the proxy accepts");
-            stream.set_nodelay(true).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream
-        });
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.open(),
+        };
         stream.write_all(request).expect("the proxy reads");
+        stream.flush().expect("the proxy reads");
         let mut length = 0;
         loop {
             let read = stream.read(&mut self.received[length..]);
@@ -138,8 +184,8 @@ impl Connection {
             let status = std::str::from_utf8(&header[9..12]).unwrap();
             let status = status.parse().unwrap();
             let end = header.len() + content_length(header);
-            if field(header, b"connection: close") {
-                self.stream = None;
+            if !field(header, b"connection: close") {
+                self.stream = Some(stream);
             }
             return (status, &self.received[..end]);
         }

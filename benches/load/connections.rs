@@ -1,7 +1,7 @@
 //! What the gateway holds for a connection on which nothing happens.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,6 +12,7 @@ use crate::Scale;
 use crate::gateway::{Gateway, Issuer};
 use crate::report::{self, cells};
 use crate::requests::{CLOSED, OPEN, bearer, get};
+use crate::websocket::{self, head};
 use crate::work::start_upstream;
 
 /// Opens connections and leaves them alone; the table.
@@ -26,23 +27,18 @@ pub fn measure(scale: &Scale) -> String {
         each(&gateway, count, || asked(gateway.public, &request, "200"))
     };
     let (open, closed) = (kept(get(OPEN, &[])), kept(bearer(CLOSED, &issuer.token(0))));
-    let switching = switching_upstream();
-    let mut fields = vec![
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
     // Each with a gateway of its own: what one set gives back, the next would take.
     let socket = |request: Vec<u8>| {
-        let gateway = start(&issuer, switching);
+        let gateway = start(&issuer, upstream);
         let sockets = count / WEBSOCKETS;
         each(&gateway, sockets, || asked(gateway.public, &request, "101"))
     };
-    let anyones = socket(get(OPEN, &fields));
+    let anyones = socket(websocket::request(OPEN, &[]));
     let authorization = format!("Bearer {}", issuer.token(0));
-    fields.push(("Authorization", &authorization));
-    let users = socket(get(CLOSED, &fields));
+    let users = socket(websocket::request(
+        CLOSED,
+        &[("Authorization", &authorization)],
+    ));
     let row = |what: &str, count: usize, bytes: f64| {
         vec![what.to_owned(), count.to_string(), format!("{bytes:.0}")]
     };
@@ -96,33 +92,6 @@ fn asked(address: SocketAddr, request: &[u8], status: &str) -> TcpStream {
     stream
 }
 
-/// A server that takes every request for a WebSocket's, and says nothing more.
-fn switching_upstream() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut held = Vec::new();
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            // One that only looks whether somebody listens sends nothing.
-            if !head(&mut stream).is_empty() {
-                stream.write_all(SWITCHING).unwrap();
-                held.push(stream);
-            }
-        }
-    });
-    address
-}
-
-fn head(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
-        bytes.push(byte[0]);
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
 /// This process holds one end of each connection, and with WebSockets both outer ends.
 fn open_files() {
     let limit = getrlimit(Resource::Nofile);
@@ -136,8 +105,3 @@ fn open_files() {
 /// One WebSocket for so many kept connections.
 const WEBSOCKETS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
-    Connection: Upgrade\r\n\
-    Upgrade: websocket\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
-    \r\n";

@@ -60,7 +60,7 @@ struct Device {
 impl Device {
     /// Signs in with this token in the issuer's cookie, and binds the session.
     fn bound(gateway: SocketAddr, token: &str) -> Self {
-        let mut connection = Connection::new(gateway);
+        let mut connection = Connection::new(gateway.into());
         let external = format!("{COOKIE}={token}");
         let request = request("GET", CLOSED, &[("Cookie", &external)]);
         let (status, answer) = connection.exchange(&request);

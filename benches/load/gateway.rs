@@ -1,6 +1,7 @@
 //! The gateway's binary and its issuer.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::key::Key;
 use crate::machine;
 use crate::process::{Process, free_address};
 use crate::requests::COOKIE;
+use crate::tls::Tls;
 use crate::token::TokenBuilder;
 
 /// A gateway between an upstream and one or more issuers.
@@ -28,8 +30,28 @@ impl Gateway {
         Self::start_on(machine::core(), issuer, upstream, change)
     }
 
+    /// The same by another command, which `serve` follows.
+    pub fn start_by(
+        command: &[&str],
+        issuer: &Issuer,
+        upstream: SocketAddr,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
+        Self::launch(command, machine::core(), issuer, upstream, change)
+    }
+
     /// The same on these cores.
     pub fn start_on(
+        cores: &str,
+        issuer: &Issuer,
+        upstream: SocketAddr,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
+        Self::launch(&[BINARY], cores, issuer, upstream, change)
+    }
+
+    fn launch(
+        command: &[&str],
         cores: &str,
         issuer: &Issuer,
         upstream: SocketAddr,
@@ -42,7 +64,7 @@ impl Gateway {
         config["admin"] = json!({"address": admin});
         change(&mut config);
         std::fs::write(directory.path().join("config.yaml"), config.to_string()).unwrap();
-        let command = [env!("CARGO_BIN_EXE_vestibule"), "serve"];
+        let command = [command, &["serve"]].concat();
         let mut process = Process::start(cores, &command, directory.path(), "log");
         process.wait_for(admin);
         process.wait_for(public);
@@ -54,6 +76,22 @@ impl Gateway {
             _directory: directory,
         }
     }
+}
+
+/// The gateway of this build.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
+
+/// Adds a listener that speaks TLS; its address.
+pub fn add_tls(config: &mut Value, tls: &Tls) -> SocketAddr {
+    let address = free_address();
+    let listener = json!({
+        "name": "tls",
+        "address": address,
+        "tls": {"certificates": [{"cert": tls.certificate, "key": tls.key}]},
+    });
+    let listeners = config["listeners"].as_array_mut().unwrap();
+    listeners.push(listener);
+    address
 }
 
 /// What a gateway is configured by, with its files in that folder.
@@ -77,6 +115,7 @@ pub fn config(issuer: &Issuer, upstream: SocketAddr, directory: &Path) -> Value 
 /// Who signs the external tokens.
 pub struct Issuer {
     key: Arc<Key>,
+    es256: Arc<Key>,
     by_secret: bool,
 }
 
@@ -85,6 +124,7 @@ impl Issuer {
     pub fn new() -> Self {
         Self {
             key: Key::rsa("bench-2026"),
+            es256: Key::p256("bench-2026-es256"),
             by_secret: false,
         }
     }
@@ -102,6 +142,11 @@ impl Issuer {
         &self.key
     }
 
+    /// Its other key pair.
+    pub fn es256_key(&self) -> &Key {
+        &self.es256
+    }
+
     /// What the gateway's configuration says about it.
     fn config(&self, directory: &Path) -> Value {
         let mut config = json!({"name": "bench", "iss": ISS, "cookie_name": COOKIE});
@@ -110,7 +155,7 @@ impl Issuer {
             std::fs::write(&file, SECRET).unwrap();
             config["hs256_secret"] = json!(format!("file:{}", file.display()));
         } else {
-            config["keys"] = json!([self.key.jwk()]);
+            config["keys"] = json!([self.key.jwk(), self.es256.jwk()]);
         }
         config
     }
@@ -126,10 +171,29 @@ impl Issuer {
     }
 
     /// Many, with as many threads as there are cores.
-    pub fn tokens(&self, users: std::ops::Range<usize>) -> Vec<String> {
+    pub fn tokens(&self, users: Range<usize>) -> Vec<String> {
+        Self::many(users, |user| self.token(user))
+    }
+
+    /// The same by its other key.
+    pub fn es256_tokens(&self, users: Range<usize>) -> Vec<String> {
+        Self::many(users, |user| self.unsigned(user).key(&self.es256).sign())
+    }
+
+    /// So many, of users who have had others in the same login.
+    pub fn renewed_tokens(&self, count: usize) -> Vec<String> {
+        Self::many(0..count, |number| {
+            let user = number % RENEWING;
+            let token = self.unsigned(user).claim("sid", format!("login-{user}"));
+            token.claim("jti", format!("renewal-{number}")).sign()
+        })
+    }
+
+    fn many(users: Range<usize>, token: impl Fn(usize) -> String + Sync) -> Vec<String> {
         let users: Vec<usize> = users.collect();
         let share = users.len().div_ceil(machine::cores()).max(1);
-        let sign = |users: &[usize]| users.iter().map(|user| self.token(*user)).collect();
+        let sign = |users: &[usize]| users.iter().map(|user| token(*user)).collect();
+        let sign = &sign;
         std::thread::scope(|scope| {
             let shares = users.chunks(share);
             let threads: Vec<_> = shares
@@ -162,4 +226,6 @@ impl Issuer {
 
 /// The issuer of all tokens.
 pub const ISS: &str = "https://id.example.com";
+/// How many users have tokens again and again.
+const RENEWING: usize = 100;
 const SECRET: &[u8] = b"a secret that is no secret, of more than 32 bytes";

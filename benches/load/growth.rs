@@ -17,7 +17,7 @@ pub fn measure(scale: &Scale) -> String {
     let issuer = Issuer::new();
     let directory = TempDir::new().unwrap();
     let (upstream, _process) = start_upstream(&directory);
-    let all_cores = format!("0-{}", machine::cores() - 1);
+    let all_cores = machine::all_cores();
     let start = |cores: &str, change: &dyn Fn(&mut Value)| {
         Gateway::start_on(cores, &issuer, upstream, change)
     };

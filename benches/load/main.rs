@@ -31,10 +31,12 @@ use std::net::SocketAddr;
 mod bare;
 mod checks;
 mod client;
+mod compare;
 mod connections;
 mod devices;
 mod gateway;
 mod growth;
+mod h2_client;
 mod latency;
 mod machine;
 mod memory;
@@ -45,7 +47,11 @@ mod report;
 mod requests;
 mod rounds;
 mod swap;
+mod tls;
+mod train;
 mod upstream;
+mod ways;
+mod websocket;
 mod work;
 
 #[path = "../../tests/support/key.rs"]
@@ -75,27 +81,34 @@ fn main() {
         ),
         ["upstream", listen] => upstream::run(address(listen)),
         ["swap", listen, config] => swap::run(address(listen), config.as_ref()),
+        ["train", folder] => train::run(folder.as_ref()),
         _ => measure(&words),
     }
 }
 
 /// What is measured, all of it unless names are given: `work`, `checks`, `devices`, `latency`, `growth`,
-/// `memory`, `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With `--envoy=BINARY` it is other
-/// proxies that are measured.
+/// `memory`, `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With
+/// `--envoy=BINARY` it is other proxies that are measured, with `--against=BINARY` another build of the
+/// gateway, with this one or that of `--gateway=BINARY`.
 fn measure(words: &[&str]) {
     let quick = words.contains(&"--quick");
     let named: Vec<_> = words
         .iter()
         .filter(|word| !word.starts_with("--"))
         .collect();
-    let only = words.iter().find_map(|word| word.strip_prefix("--only="));
-    let envoy = words.iter().find_map(|word| word.strip_prefix("--envoy="));
+    let named_by = |option: &str| words.iter().find_map(|word| word.strip_prefix(option));
+    let (only, envoy) = (named_by("--only="), named_by("--envoy="));
     let wanted = |name: &str| named.is_empty() || named.iter().any(|word| **word == name);
     machine::stay_on_the_first_core();
     println!("{}", machine::describe(quick));
     let scale = if quick { &QUICK } else { &WHOLE };
     if let Some(envoy) = envoy {
         println!("{}", peers::measure(scale, envoy));
+        return;
+    }
+    if let Some(before) = named_by("--against=") {
+        let after = named_by("--gateway=").unwrap_or(gateway::BINARY);
+        println!("{}", compare::measure(scale, [before, after]));
         return;
     }
     if wanted("work") {

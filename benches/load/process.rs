@@ -53,6 +53,25 @@ impl Process {
         kilobytes.parse::<u64>().unwrap() * 1024
     }
 
+    /// Ends it as an operator does, and waits until it has ended by itself.
+    pub fn stop(mut self) {
+        self.terminate();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let ended = loop {
+            match self.child.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None => assert!(Instant::now() < deadline, "a process does not end"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert!(ended.success(), "a process under test ended with {ended}");
+    }
+
+    fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").arg(id).status();
+    }
+
     /// Waits until something listens there.
     pub fn wait_for(&mut self, address: SocketAddr) {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -67,9 +86,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // By SIGTERM, so that those that it started end, too; it may have ended by itself.
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").arg(id).status();
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // By SIGTERM, so that those that it started end, too.
+        self.terminate();
         let deadline = Instant::now() + Duration::from_secs(3);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
@@ -92,6 +113,21 @@ fn cpu(process: u32) -> Duration {
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
+}
+
+/// The bare proxy with the system's allocator, which Cargo builds next to this executable; `None` if it has
+/// not been built.
+pub fn bare_with_system_allocator() -> Option<String> {
+    let folder = std::env::current_exe().unwrap();
+    let files = std::fs::read_dir(folder.parent()?).unwrap();
+    let built = files.filter_map(|file| {
+        let path = file.ok()?.path();
+        let is_bare = path.file_name()?.to_str()?.starts_with("bare-");
+        let built = path.metadata().ok()?.modified().ok()?;
+        (is_bare && path.extension().is_none()).then_some((built, path))
+    });
+    let (_, newest) = built.max()?;
+    Some(newest.to_str()?.to_owned())
 }
 
 /// This executable, to be started in another part.

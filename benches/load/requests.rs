@@ -16,6 +16,17 @@ pub fn get(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     (text + "\r\n").into_bytes()
 }
 
+/// A POST of this body, with these fields besides the usual ones.
+pub fn post(path: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let length = body.len().to_string();
+    let mut fields = fields.to_vec();
+    fields.push(("Content-Type", "application/octet-stream"));
+    fields.push(("Content-Length", &length));
+    let request = get(path, &fields);
+    let rest = request.strip_prefix(b"GET").unwrap();
+    [b"POST", rest, body].concat()
+}
+
 /// A GET with this token in `Authorization`.
 pub fn bearer(path: &str, token: &str) -> Vec<u8> {
     get(path, &[("Authorization", &format!("Bearer {token}"))])

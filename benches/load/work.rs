@@ -6,20 +6,23 @@ use std::net::SocketAddr;
 use tempfile::TempDir;
 
 use crate::Scale;
-use crate::client;
-use crate::gateway::{Gateway, Issuer};
+use crate::client::{self, Answers};
+use crate::gateway::{Gateway, Issuer, add_tls};
 use crate::machine;
 use crate::parts::Parts;
-use crate::process::{Process, free_address, this};
+use crate::process::{Process, bare_with_system_allocator, free_address, this};
 use crate::report::{self, Target, cells};
-use crate::requests::{CLOSED, OPEN, bearer, cookie};
+use crate::requests::{CLOSED, OPEN, bearer, cookie, get};
 use crate::rounds::{Series, turned};
+use crate::tls::Tls;
 use crate::token::decode;
+use crate::ways::{Clients, Doors, Way};
 
 /// One kind of work: what is asked, of whom, and what is to be answered.
 struct Work {
     name: &'static str,
     side: Side,
+    way: Way,
     requests: Requests,
     status: u16,
 }
@@ -27,6 +30,8 @@ struct Work {
 #[derive(Clone, Copy)]
 enum Side {
     Bare,
+    /// With the system's allocator.
+    SystemBare,
     Quiet,
     Logging,
 }
@@ -44,12 +49,13 @@ pub fn measure(scale: &Scale, only: Option<&str>) -> String {
     let sides = Sides::start(&issuer, 1);
     let mut works = works(&issuer, scale);
     works.retain(|work| only.is_none_or(|name| work.name == name));
+    works.retain(|work| sides.process(work.side).is_some());
     let parts = Parts::new(&issuer);
     let mut series: BTreeMap<&str, Series> = BTreeMap::new();
     // What each connection and cache pays once is not measured.
     for work in &works {
         if let Requests::Turn(requests) = &work.requests {
-            client::saturate(sides.address(work.side), requests, 2000);
+            sides.ask(work, requests, 2000);
         }
     }
     for round in 0..scale.rounds {
@@ -85,11 +91,25 @@ fn works(issuer: &Issuer, scale: &Scale) -> Vec<Work> {
     let work = |name, side, status, requests| Work {
         name,
         side,
+        way: Way::Plain,
         requests,
         status,
     };
+    let by = |way: Way, request: Vec<u8>| Work {
+        way,
+        ..work(way.name(), Side::Quiet, 200, turn(request))
+    };
+    let authorization = format!("Bearer {known}");
+    let closing = [("Connection", "close"), ("Authorization", &authorization)];
+    let closing = get(CLOSED, &closing);
     vec![
         work(BARE, Side::Bare, 200, turn(bearer(CLOSED, &known))),
+        work(
+            SYSTEM_BARE,
+            Side::SystemBare,
+            200,
+            turn(bearer(CLOSED, &known)),
+        ),
         work(NONE, Side::Quiet, 200, turn(bearer(OPEN, &known))),
         work(SAME, Side::Quiet, 200, turn(bearer(CLOSED, &known))),
         work(NONE_LOGGED, Side::Logging, 200, turn(bearer(OPEN, &known))),
@@ -118,6 +138,12 @@ fn works(issuer: &Issuer, scale: &Scale) -> Vec<Work> {
             200,
             once(issuer.tokens(FIRST_STRANGER..FIRST_STRANGER + scale.first_sights)),
         ),
+        work(
+            RENEWED,
+            Side::Quiet,
+            200,
+            once(issuer.renewed_tokens(scale.first_sights)),
+        ),
         work(FORGED, Side::Quiet, 401, once(forged.collect())),
         work(
             FORGED_AGAIN,
@@ -125,6 +151,10 @@ fn works(issuer: &Issuer, scale: &Scale) -> Vec<Work> {
             401,
             turn(bearer(CLOSED, &issuer.forged(FIRST_FORGED - 1, &signature))),
         ),
+        by(Way::Tls, bearer(CLOSED, &known)),
+        by(Way::Http2, bearer(CLOSED, &known)),
+        by(Way::Handshake, closing.clone()),
+        by(Way::Resumption, closing),
     ]
 }
 
@@ -134,6 +164,9 @@ pub struct Sides {
     pub quiet: Gateway,
     pub logging: Gateway,
     pub bare_process: Process,
+    system_bare: Option<(SocketAddr, Process)>,
+    doors: Doors,
+    clients: Clients,
     _upstream: Process,
     _directory: TempDir,
 }
@@ -143,40 +176,64 @@ impl Sides {
     pub fn start(issuer: &Issuer, threads: usize) -> Self {
         let directory = TempDir::new().unwrap();
         let (upstream, process) = start_upstream(&directory);
-        let (bare, bare_process) = start_bare(machine::core(), upstream, threads, &directory);
+        let bare = |command: &[&str]| start_bare(command, upstream, threads, &directory);
+        let system_bare = bare_with_system_allocator().map(|program| bare(&[&program]));
+        let (bare, bare_process) = bare(&[&this(), "bare"]);
+        let tls = Tls::new(directory.path());
+        let mut tls_address = None;
         let quiet = Gateway::start(issuer, upstream, |config| {
             config["server"]["threads"] = threads.into();
+            tls_address = Some(add_tls(config, &tls));
         });
         let logging = Gateway::start(issuer, upstream, |config| {
             config["server"]["threads"] = threads.into();
             config["log"] = serde_json::json!({"access": true, "format": "json", "level": "info"});
         });
         Self {
+            doors: Doors {
+                plain: quiet.public,
+                tls: tls_address.unwrap(),
+            },
+            clients: Clients::new(&tls),
             bare,
             quiet,
             logging,
             bare_process,
+            system_bare,
             _upstream: process,
             _directory: directory,
         }
     }
 
-    fn address(&self, side: Side) -> SocketAddr {
+    /// `None` of a proxy that has not been built.
+    fn process(&self, side: Side) -> Option<&Process> {
         match side {
-            Side::Bare => self.bare,
-            Side::Quiet => self.quiet.public,
-            Side::Logging => self.logging.public,
+            Side::Bare => Some(&self.bare_process),
+            Side::SystemBare => self.system_bare.as_ref().map(|(_, process)| process),
+            Side::Quiet => Some(&self.quiet.process),
+            Side::Logging => Some(&self.logging.process),
+        }
+    }
+
+    fn ask(&self, work: &Work, requests: &[Vec<u8>], count: usize) -> Answers {
+        match work.side {
+            Side::Bare => client::saturate(self.bare, requests, count),
+            Side::SystemBare => {
+                let (address, _) = self.system_bare.as_ref().unwrap();
+                client::saturate(*address, requests, count)
+            }
+            Side::Quiet => self.clients.ask(work.way, &self.doors, requests, count),
+            Side::Logging => client::saturate(self.logging.public, requests, count),
         }
     }
 
     /// Microseconds of CPU per request.
     fn run(&self, work: &Work, round: usize, scale: &Scale) -> f64 {
-        let process = match work.side {
-            Side::Bare => &self.bare_process,
-            Side::Quiet => &self.quiet.process,
-            Side::Logging => &self.logging.process,
-        };
+        let process = self.process(work.side).unwrap();
         let (requests, count) = match &work.requests {
+            Requests::Turn(requests) if work.way.closes() => {
+                (requests.as_slice(), scale.requests / 10)
+            }
             Requests::Turn(requests) => (requests.as_slice(), scale.requests),
             Requests::Once(requests) => {
                 let share = requests.len() / scale.rounds;
@@ -184,7 +241,7 @@ impl Sides {
             }
         };
         let before = process.cpu();
-        let answers = client::saturate(self.address(work.side), requests, count);
+        let answers = self.ask(work, requests, count);
         let spent = process.cpu() - before;
         assert_eq!(
             answers.by_status.get(&work.status),
@@ -200,22 +257,29 @@ impl Sides {
 pub fn start_upstream(directory: &TempDir) -> (SocketAddr, Process) {
     let address = free_address();
     let command = [&*this(), "upstream", &address.to_string()];
-    let mut process = Process::start("0", &command, directory.path(), "upstream.log");
+    let core = machine::first_core();
+    let mut process = Process::start(core, &command, directory.path(), "upstream.log");
     process.wait_for(address);
     (address, process)
 }
 
-/// The bare proxy.
-pub fn start_bare(
-    cores: &str,
+/// A bare proxy, by a command that its address follows.
+fn start_bare(
+    command: &[&str],
     upstream: SocketAddr,
     threads: usize,
     directory: &TempDir,
 ) -> (SocketAddr, Process) {
     let address = free_address();
-    let (listen, upstream) = (address.to_string(), upstream.to_string());
-    let command = [&*this(), "bare", &listen, &upstream, &threads.to_string()];
-    let mut process = Process::start(cores, &command, directory.path(), "bare.log");
+    let arguments = [
+        address.to_string(),
+        upstream.to_string(),
+        threads.to_string(),
+    ];
+    let arguments = arguments.each_ref().map(String::as_str);
+    let command = [command, &arguments].concat();
+    let log = format!("{}.log", address.port());
+    let mut process = Process::start(machine::core(), &command, directory.path(), &log);
     process.wait_for(address);
     (address, process)
 }
@@ -235,7 +299,9 @@ fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
         row.extend(report::with_spread(&series[name].over(bare), 2));
         rows.push(row);
     }
-    let ratio = |name: &str, other: &str| series[name].over(&series[other]).median();
+    let nothing = Series::default();
+    let of = |name: &str| series.get(name).unwrap_or(&nothing);
+    let ratio = |name: &str, other: &str| of(name).over(of(other)).median();
     // What a first sight or a forgery costs beyond a request that needs no decision.
     let above = |name: &str, other: &Series| series[name].above(&series[NONE]).over(other).median();
     let both = series[VERIFY].plus(&series[SIGN]);
@@ -248,6 +314,11 @@ fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
         target("`none` route / bare", ratio(NONE, BARE), 1.10),
         target("same token / `none`, log off", ratio(SAME, NONE), 1.05),
         target("same token / bare, log off", ratio(SAME, BARE), 1.15),
+        target(
+            "same token / bare with the system's allocator, log off",
+            ratio(SAME, SYSTEM_BARE),
+            1.05,
+        ),
         target(
             "same token / `none`, log on",
             ratio(SAME_LOGGED, NONE_LOGGED),
@@ -265,6 +336,11 @@ fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
             "first sight above `none` / (verify + sign)",
             above(FIRST, &both),
             2.5,
+        ),
+        target(
+            "new token of a known user above `none` / (verify + sign)",
+            above(RENEWED, &both),
+            1.5,
         ),
         target(
             "bad signature above `none` / verify",
@@ -285,6 +361,7 @@ fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
 }
 
 const BARE: &str = "bare proxy";
+const SYSTEM_BARE: &str = "bare proxy, system's allocator";
 const NONE: &str = "`none` route";
 const SAME: &str = "same token";
 const NONE_LOGGED: &str = "`none` route, access log";
@@ -293,6 +370,7 @@ const COOKIE: &str = "token in a cookie";
 const COOKIE_BEHIND: &str = "token in a cookie behind 8 KB";
 const THOUSAND: &str = "1,000 tokens in turn";
 const FIRST: &str = "first sights";
+const RENEWED: &str = "new tokens of known users";
 const FORGED: &str = "bad signatures, each once";
 const FORGED_AGAIN: &str = "a bad signature again";
 const VERIFY: &str = "part: RS256 verification";
