@@ -7,9 +7,11 @@ RUN apt-get update \
 
 WORKDIR /src
 COPY . .
-# The image already has its toolchain; rust-toolchain.toml is for working copies.
+# The image already has its toolchain; rust-toolchain.toml is for working copies. With `llvm-tools` the
+# build is optimised for a workload, which it runs here.
 RUN rm rust-toolchain.toml \
-    && cargo build --locked --release --bin vestibule \
+    && rustup component add llvm-tools \
+    && .ci/release \
     && strip target/release/vestibule
 
 FROM debian:12-slim

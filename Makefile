@@ -25,6 +25,8 @@ SEED ?= 20261128
 HISTORY ?= 300
 # For how many seconds `siege` lasts.
 SIEGE ?= 600
+# The profile of an earlier `release`, by which another is built without training.
+PROFDATA ?=
 # Which sample of all mutants `mutants` tries, and for how many minutes at most.
 MUTANTS ?= 0/60
 MUTANTS_TIME ?= 25
@@ -97,11 +99,14 @@ fresh-check: ## Replay `make demo` and `make test` on a fresh Debian 12 (as root
 	@.ci/packages image
 	tests/fresh/check $(FRESH)
 
+.PHONY: release
+release: ## Build the binary as it is shipped, optimised for a workload
+	@.ci/packages build release
+	.ci/release $(PROFDATA)
+
 .PHONY: deb
-deb: ## Build a Debian package with man pages, completions and a systemd unit
-	@.ci/packages build
+deb: release ## Build a Debian package with man pages, completions and a systemd unit
 	@cargo deb --version > /dev/null 2>&1 || cargo install --locked cargo-deb
-	cargo build --locked --release --bin vestibule
 	packaging/debian/generate "$(CARGO_TARGET_DIR)/release/vestibule" "$(CARGO_TARGET_DIR)/release/package"
 	cargo deb --locked --no-build
 
@@ -110,6 +115,7 @@ bench: ## Benchmark the parts, then the gateway against a bare proxy (BENCH="--q
 	@.ci/packages build
 	cargo bench --locked --bench exchange --bench request
 	cargo bench --locked --bench store
+	cargo bench --locked --bench bare
 	cargo bench --locked --bench load -- $(BENCH)
 
 .PHONY: bench-peers
