@@ -115,9 +115,9 @@ fn run(connections: usize, ask: impl Fn(usize) -> Answers + Sync) -> Answers {
     all
 }
 
-trait Duplex: Read + Write {}
+trait Duplex: Read + Write + Send {}
 
-impl<T: Read + Write> Duplex for T {}
+impl<T: Read + Write + Send> Duplex for T {}
 
 /// A connection that is kept open as long as the proxy keeps it.
 pub struct Connection {
