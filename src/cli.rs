@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing::warn;
 
+mod audit;
 mod check;
 mod doctor;
 mod events;
@@ -25,14 +26,19 @@ mod issuers;
 mod jwks;
 mod keys;
 mod operator;
+mod output;
+mod paging;
 mod pinned_tls;
 mod printable;
+mod progress;
 mod ready;
 mod reload;
 mod route;
 mod sessions;
 mod store;
+mod table;
 mod token_test;
+mod tokens;
 mod users;
 
 use crate::config::load::Loaded;
@@ -80,6 +86,12 @@ enum Command {
     /// List, rotate and revoke the running gateway's signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List what operators did.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// List, create and revoke admin tokens.
+    #[command(subcommand)]
+    Tokens(tokens::Command),
     /// List events and deliver them to webhooks again.
     #[command(subcommand)]
     Events(events::Command),
@@ -150,6 +162,8 @@ impl Cli {
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Keys(command) => command.run(),
+            Command::Audit(command) => command.run(),
+            Command::Tokens(command) => command.run(),
             Command::Events(command) => command.run(),
             Command::Store(command) => command.run(),
             Command::Doctor(options) => doctor::run(&options),

@@ -73,12 +73,16 @@ pub enum DoctorError {
     Echo(#[from] std::io::Error),
 }
 
-/// Sends all probes for which the plan has what they need.
+/// Sends all probes for which the plan has what they need. After each, `so_far` gets how many were
+/// answered, of how many.
 ///
 /// # Errors
 ///
 /// If the target does not answer at all. A probe that is not answered is an observation like others.
-pub async fn examine(plan: Plan) -> Result<Report, DoctorError> {
+pub async fn examine(
+    plan: Plan,
+    mut so_far: impl FnMut(usize, usize),
+) -> Result<Report, DoctorError> {
     let (begun, started) = (Instant::now(), UnixTime::now());
     let pace = Pace::new(plan.rate);
     let site = Site::learn(plan, &pace).await?;
@@ -86,8 +90,13 @@ pub async fn examine(plan: Plan) -> Result<Report, DoctorError> {
     let all = probes::all(&site, &mut skipped);
     let count = all.len();
     let observed = stream::iter(all).map(|probe| run(&site, &pace, probe));
+    let mut answered = 0;
     let mut evidence: Vec<_> = observed
         .buffer_unordered(AT_ONCE)
+        .inspect(|_| {
+            answered += 1;
+            so_far(answered, count);
+        })
         .filter_map(async |found| found)
         .collect()
         .await;

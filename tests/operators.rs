@@ -6,6 +6,7 @@ pub mod admin_commands;
 pub mod admin_tokens;
 pub mod admin_users;
 pub mod check_command;
+mod command_output;
 pub mod dashboard;
 pub mod events;
 pub mod generate_command;

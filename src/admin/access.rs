@@ -146,7 +146,7 @@ impl Access {
         };
         self.refusals.record(&Refusal::Wrong, peer).await;
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
-        Err(ApiError::unauthorized())
+        Err(ApiError::wrong_token())
     }
 
     /// The operator of that name, if their token is valid now.

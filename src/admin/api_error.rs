@@ -59,6 +59,15 @@ impl ApiError {
         )
     }
 
+    /// 401: nobody has this token.
+    pub fn wrong_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "this admin token is not valid",
+        )
+    }
+
     /// 401: the token has expired.
     pub fn expired() -> Self {
         Self::new(

@@ -1,8 +1,9 @@
 //! What requests carry.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{self, FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -45,7 +46,62 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ValidQuery<T> 
         let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         match query {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(_) => Err(ApiError::bad_request("the query is not valid")),
+            Err(rejection) => Err(ApiError::bad_request(invalid_query(&rejection))),
         }
     }
 }
+
+/// Which member of the query is at fault, and why.
+fn invalid_query(rejection: &QueryRejection) -> String {
+    let text = rejection.body_text();
+    let fault = text.strip_prefix("Failed to deserialize query string: ");
+    match fault.filter(|fault| fault.len() <= LONGEST_FAULT) {
+        Some(fault) => format!("the query is not valid: {fault}"),
+        None => "the query is not valid".to_owned(),
+    }
+}
+
+/// What the path names; what cannot be the name of anything becomes an [`ApiError`].
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path: Result<extract::Path<T>, PathRejection> =
+            extract::Path::from_request_parts(parts, state).await;
+        let rejection = match path {
+            Ok(extract::Path(named)) => return Ok(Self(named)),
+            Err(rejection) => rejection,
+        };
+        let wrong = match &rejection {
+            PathRejection::FailedToDeserializePathParams(failed) => wrong_segment(failed.kind()),
+            _ => None,
+        };
+        let message = match wrong {
+            Some(segment) => format!("`{segment}` is not an id"),
+            None => "the path names nothing".to_owned(),
+        };
+        Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", message))
+    }
+}
+
+/// The part of the path that is at fault, unless it is longer than any id.
+fn wrong_segment(kind: &ErrorKind) -> Option<&str> {
+    let segment = match kind {
+        ErrorKind::ParseErrorAtKey { value, .. }
+        | ErrorKind::ParseErrorAtIndex { value, .. }
+        | ErrorKind::ParseError { value, .. }
+        | ErrorKind::DeserializeError { value, .. } => value,
+        _ => return None,
+    };
+    Some(segment)
+        .filter(|text| text.len() <= LONGEST_ID)
+        .map(String::as_str)
+}
+
+/// Bytes of a fault that are shown.
+const LONGEST_FAULT: usize = 256;
+/// Bytes of a segment that are shown again.
+const LONGEST_ID: usize = 64;

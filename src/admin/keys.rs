@@ -1,7 +1,7 @@
 //! The gateway's signing keys as operators see them. Private halves stay where they are.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -12,7 +12,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
-use super::body::Body;
+use super::body::{Body, Path};
 use super::refusals;
 use crate::clock::UnixTime;
 use crate::session::keys::KeysError;

@@ -1,7 +1,7 @@
 //! Sessions as operators see and revoke them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
-use super::body::ValidQuery;
+use super::body::{Path, ValidQuery};
 use super::page::Paging;
 use super::refusals;
 use crate::clock::UnixTime;

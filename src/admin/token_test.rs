@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
-use super::body::Body;
+use super::body::{Body, Path};
 use super::platform;
 use super::{reason, refusals};
 use crate::clock::UnixTime;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -15,7 +15,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
-use super::body::Body;
+use super::body::{Body, Path};
 use super::credential::{AdminCredential, MARK, PREFIX, digest, read};
 use super::refusals;
 use crate::clock::UnixTime;

@@ -1,7 +1,7 @@
 //! Users as operators find, make, block and delete them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
-use super::body::{Body, ValidQuery};
+use super::body::{Body, Path, ValidQuery};
 use super::page::Paging;
 use super::refusals;
 use super::sessions::{self, SessionRow};

@@ -1,7 +1,7 @@
 //! Webhooks as operators see them: what was delivered, and what is to be delivered again.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use super::AdminState;
 use super::access::Operator;
 use super::api_error::ApiError;
 use super::audit;
-use super::body::{Body, ValidQuery};
+use super::body::{Body, Path, ValidQuery};
 use super::refusals;
 use crate::clock::UnixTime;
 use crate::store::{Delivery, DeliveryState, EventKind, PageRequest};

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::printable::printable;
+use super::progress::{Done, Progress};
 use super::{WRONG_USAGE, fail};
 use crate::doctor::{self, Carrier, Credential, Echo, Plan, Report, Severity, Target};
 
@@ -135,7 +136,18 @@ fn examine(options: &Options) -> Result<Report, Error> {
             target.require_private().await?;
         }
         let plan = plan(options, target).await?;
-        Ok::<_, Error>(doctor::examine(plan).await?)
+        let mut progress = Progress::of("probes answered");
+        let mut done = Done::default();
+        let so_far = |answered: usize, all: usize| {
+            done = Done {
+                count: answered as u64,
+                part: Some(answered as f64 / all as f64),
+            };
+            progress.at(done);
+        };
+        let report = doctor::examine(plan, so_far).await;
+        progress.end(done);
+        Ok::<_, Error>(report?)
     })?;
     if let Some(of_file) = of_file {
         report.join(of_file);

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
-use super::printable::printable;
+use super::operator::{CommandError, Connection, Gateway, run, text};
+use super::table::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -73,38 +73,38 @@ async fn list(api: Connection, asked: &List) -> Result<bool, CommandError> {
     let (after, limit) = (asked.after.to_string(), asked.limit.to_string());
     let query = [("after", after.as_str()), ("limit", limit.as_str())];
     let answer = api.search(&["events"], &query).await?;
-    if asked.gateway.json {
-        print_json(&answer);
+    if asked.gateway.prints(&answer) {
         return Ok(true);
     }
-    for event in answer["events"].as_array().into_iter().flatten() {
-        println!(
-            "{} {} {} {}",
-            event["sequence"],
-            text(&event["timestamp"]),
-            text(&event["eventName"]),
-            printable(&event["data"].to_string())
-        );
-    }
+    let header = ["NUMBER", "TIME", "EVENT", "DATA"];
+    Table::of(header, &answer["events"], |event| {
+        [
+            Cell::of(&event["sequence"]),
+            Cell::of(&event["timestamp"]),
+            Cell::of(&event["eventName"]),
+            Cell::words(&event["data"].to_string()),
+        ]
+    })
+    .print();
     Ok(true)
 }
 
 async fn webhooks(api: Connection, gateway: &Gateway) -> Result<bool, CommandError> {
     let answer = api.get(&["webhooks"]).await?;
-    if gateway.json {
-        print_json(&answer);
+    if gateway.prints(&answer) {
         return Ok(true);
     }
-    for webhook in answer["webhooks"].as_array().into_iter().flatten() {
-        println!(
-            "{} at {}: {} not sent yet, {} pending, {} parked",
-            text(&webhook["name"]),
-            text(&webhook["host"]),
-            webhook["waiting"],
-            webhook["pending"],
-            webhook["parked"]
-        );
-    }
+    let header = ["WEBHOOK", "HOST", "NOT SENT YET", "PENDING", "PARKED"];
+    Table::of(header, &answer["webhooks"], |webhook| {
+        [
+            Cell::of(&webhook["name"]),
+            Cell::of(&webhook["host"]),
+            Cell::of(&webhook["waiting"]),
+            Cell::of(&webhook["pending"]),
+            Cell::of(&webhook["parked"]),
+        ]
+    })
+    .print();
     Ok(true)
 }
 
@@ -115,9 +115,7 @@ async fn resend(api: Connection, asked: &Resend) -> Result<bool, CommandError> {
     };
     let path = ["webhooks", &asked.webhook, "resend"];
     let answer = api.send(Method::POST, &path, body).await?;
-    if asked.gateway.json {
-        print_json(&answer);
-    } else {
+    if !asked.gateway.prints(&answer) {
         println!("sending again: {}", answer["events"]);
     }
     Ok(true)
@@ -128,9 +126,7 @@ async fn test(api: Connection, asked: &Test) -> Result<bool, CommandError> {
     let path = ["webhooks", &asked.webhook, "test"];
     let answer = api.send(Method::POST, &path, Value::Null).await?;
     let accepted = answer["accepted"] == true;
-    if asked.gateway.json {
-        print_json(&answer);
-    } else {
+    if !asked.gateway.prints(&answer) {
         let word = if accepted { "accepted" } else { "not accepted" };
         println!("{word}: {}", text(&answer["answer"]));
     }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::config::load::made;
 use crate::live_config::Document;
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::operator::{CommandError, Connection, Gateway, run};
+use super::printable::printable;
+use super::table::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -51,7 +53,7 @@ pub(super) struct IssuerFile {
 impl Command {
     pub(super) fn run(&self) -> ExitCode {
         match self {
-            Self::List(gateway) => run(gateway, |api| list(api, gateway.json)),
+            Self::List(gateway) => run(gateway, |api| list(api, gateway)),
             Self::Create(written) => written.send(false),
             Self::Replace(written) => written.send(true),
             Self::Delete(named) => named.delete(),
@@ -72,12 +74,7 @@ impl IssuerFile {
                 }
                 _ => api.send(Method::POST, &["issuers"], json!(document)).await,
             };
-            let row = sent?;
-            if self.gateway.json {
-                print_json(&row);
-            } else {
-                print_row(&row);
-            }
+            print_one(sent?, &self.gateway);
             Ok(true)
         })
     }
@@ -101,7 +98,10 @@ impl Named {
     fn delete(&self) -> ExitCode {
         run(&self.gateway, async |api: Connection| {
             let path = ["issuers", &self.name];
-            api.send(Method::DELETE, &path, Value::Null).await?;
+            let answer = api.send(Method::DELETE, &path, Value::Null).await?;
+            if !self.gateway.prints(&answer) {
+                println!("deleted issuer {}", printable(&self.name));
+            }
             Ok(true)
         })
     }
@@ -112,33 +112,44 @@ impl Named {
             let row = api
                 .send(Method::PUT, &path, json!({ "enabled": enabled }))
                 .await?;
-            if self.gateway.json {
-                print_json(&row);
-            } else {
-                print_row(&row);
-            }
+            print_one(row, &self.gateway);
             Ok(true)
         })
     }
 }
 
-async fn list(api: Connection, as_json: bool) -> Result<bool, CommandError> {
+async fn list(api: Connection, gateway: &Gateway) -> Result<bool, CommandError> {
     let answer = api.get(&["issuers"]).await?;
-    if as_json {
-        print_json(&answer);
-        return Ok(true);
-    }
-    for row in answer["issuers"].as_array().into_iter().flatten() {
-        print_row(row);
+    if !gateway.prints(&answer) {
+        print(&answer["issuers"]);
     }
     Ok(true)
 }
 
-fn print_row(row: &Value) {
-    let enabled = if row["enabled"] == true { "on" } else { "off" };
-    println!(
-        "{:<20} {enabled:<4} {}",
-        text(&row["name"]),
-        text(&row["iss"])
-    );
+fn print_one(row: Value, gateway: &Gateway) {
+    if !gateway.prints(&row) {
+        print(&Value::Array(vec![row]));
+    }
+}
+
+fn print(issuers: &Value) {
+    let header = ["NAME", "STATE", "FROM", "KEYS", "ISS"];
+    Table::of(header, issuers, |row| {
+        let state = match row["enabled"] == true {
+            true => Cell::state("on", true),
+            false => Cell::state("off", false),
+        };
+        let count = row["keys"]["keys"].as_array().map_or(0, Vec::len);
+        [
+            Cell::of(&row["name"]),
+            state,
+            Cell::of(&row["origin"]),
+            match row["keys"]["degraded"] == true {
+                true => Cell::state("degraded", false),
+                false => Cell::word(&count.to_string()),
+            },
+            Cell::of(&row["iss"]),
+        ]
+    })
+    .print();
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::operator::{CommandError, Connection, Gateway, run, text};
 use super::printable::printable;
 
 #[derive(Debug, Subcommand)]
@@ -36,12 +36,11 @@ impl Command {
 }
 
 async fn show(api: Connection, which: &Which) -> Result<bool, CommandError> {
-    let rows = rows(&api, which).await?;
-    if which.gateway.json {
-        print_json(&Value::Array(rows));
+    let rows = Value::Array(rows(&api, which).await?);
+    if which.gateway.prints(&rows) {
         return Ok(true);
     }
-    for row in rows {
+    for row in rows.as_array().into_iter().flatten() {
         print_keys(&row["name"], &row["keys"]);
     }
     Ok(true)
@@ -57,9 +56,7 @@ async fn refresh(api: Connection, which: &Which) -> Result<bool, CommandError> {
         // What is not fetched cannot fail.
         let is_fetched = answer["keys"]["next_refresh"].is_number();
         all_good &= answer["refreshed"] == true || !is_fetched;
-        if which.gateway.json {
-            print_json(&answer);
-        } else {
+        if !which.gateway.prints(&answer) {
             print_keys(&row["name"], &answer["keys"]);
         }
     }

@@ -6,7 +6,9 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{Connection, Gateway, print_json, run, text};
+use super::operator::{Connection, Gateway, raw, run, text};
+use super::table::{Cell, Table, Tone};
+use crate::clock::UnixTime;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -41,36 +43,114 @@ impl Command {
     pub(super) fn run(&self) -> ExitCode {
         match self {
             Self::List(gateway) => run(gateway, async |api: Connection| {
-                print(&api.get(&["keys"]).await?, gateway.json);
+                let answer = api.get(&["keys"]).await?;
+                if !gateway.prints(&answer) {
+                    print(&answer);
+                }
                 Ok(true)
             }),
             Self::Rotate(asked) => {
                 let body = json!({ "at_once": asked.at_once });
-                send(&asked.gateway, &["keys", "rotate"], body)
+                change(&asked.gateway, &["keys", "rotate"], body, rotated)
             }
-            Self::Revoke(one) => send(&one.gateway, &["keys", &one.kid, "revoke"], Value::Null),
+            Self::Revoke(one) => {
+                let path = ["keys", &one.kid, "revoke"];
+                change(&one.gateway, &path, Value::Null, revoked)
+            }
         }
     }
 }
 
-/// Asks for a change, and prints the keys afterwards.
-fn send(gateway: &Gateway, path: &[&str], body: Value) -> ExitCode {
+/// Asks for a change, says what `happened` between the keys before and those afterwards, and prints
+/// these.
+fn change(
+    gateway: &Gateway,
+    path: &[&str],
+    body: Value,
+    happened: fn(&Value, &Value) -> String,
+) -> ExitCode {
     run(gateway, async |api: Connection| {
-        print(&api.send(Method::POST, path, body).await?, gateway.json);
+        let before = api.get(&["keys"]).await?;
+        let after = api.send(Method::POST, path, body).await?;
+        if !gateway.prints(&after) {
+            println!("{}\n", happened(&before, &after));
+            print(&after);
+        }
         Ok(true)
     })
 }
 
-fn print(answer: &Value, as_json: bool) {
-    if as_json {
-        return print_json(answer);
-    }
-    for key in answer["keys"].as_array().into_iter().flatten() {
-        println!(
-            "{} {:<6} {}",
-            text(&key["kid"]),
-            text(&key["algorithm"]),
-            text(&key["state"])
+/// What a rotation did, and from when on that counts.
+fn rotated(before: &Value, after: &Value) -> String {
+    let signs = in_state(after, "current");
+    let Some(next) = in_state(after, "next") else {
+        let signs = signs.map_or("-".into(), |key| text(&key["kid"]));
+        let former = in_state(before, "current").map_or("-".into(), |key| text(&key["kid"]));
+        return format!(
+            "{signs} signs from now on, and {former} no longer does; verifiers that have not \
+             fetched the keys since refuse new tokens until they do"
         );
-    }
+    };
+    let kid = text(&next["kid"]);
+    let is_new = !keys(before).any(|key| key["kid"] == next["kid"]);
+    let made = if is_new {
+        "created"
+    } else {
+        "was there already"
+    };
+    let at = UnixTime(next["activates_at"].as_u64().unwrap_or_default());
+    let wait = humantime::format_duration(UnixTime::now().until(at));
+    let signs = signs.map_or("-".into(), |key| text(&key["kid"]));
+    format!(
+        "{kid} {made}; it signs from {} (in {wait}), when verifiers have had time to fetch it; \
+         until then {signs} signs",
+        at.rfc3339()
+    )
+}
+
+fn revoked(before: &Value, after: &Value) -> String {
+    let is_gone = |key: &&Value| !keys(after).any(|kept| kept["kid"] == key["kid"]);
+    let gone = keys(before).find(is_gone);
+    let gone = gone.map_or("-".into(), |key| text(&key["kid"]));
+    let signs = in_state(after, "current").map_or("-".into(), |key| text(&key["kid"]));
+    format!(
+        "{gone} deleted; the sessions that may have a token signed with it have ended; {signs} signs"
+    )
+}
+
+fn keys(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer["keys"].as_array().into_iter().flatten()
+}
+
+fn in_state<'a>(answer: &'a Value, state: &str) -> Option<&'a Value> {
+    keys(answer).find(|key| key["state"] == state)
+}
+
+fn print(answer: &Value) {
+    let header = [
+        "KEY",
+        "ALGORITHM",
+        "STATE",
+        "CREATED",
+        "SIGNS FROM",
+        "SIGNS UNTIL",
+        "PUBLISHED UNTIL",
+    ];
+    Table::of(header, &answer["keys"], |key| {
+        let state = raw(&key["state"]);
+        let state = match state {
+            "current" => Cell::state(state, true),
+            _ => Cell::word(state),
+        };
+        [
+            Cell::of(&key["kid"]),
+            Cell::of(&key["algorithm"]),
+            state,
+            Cell::time(&key["created_at"]).in_tone(Tone::Faint),
+            Cell::time(&key["activates_at"]),
+            Cell::time(&key["retires_at"]),
+            Cell::time(&key["published_until"]),
+        ]
+    })
+    .print();
 }

@@ -10,8 +10,9 @@ use clap::Args;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
+use super::output::Output;
 use super::pinned_tls::{self, PinnedTlsError};
-use super::printable::{printable, printable_json};
+use super::printable::printable;
 use super::{WRONG_USAGE, fail};
 use crate::clock::UnixTime;
 use crate::config::{self, ConfigError};
@@ -33,9 +34,8 @@ pub(super) struct Gateway {
     /// where `admin.tls.client_auth` asks for one.
     #[arg(long, value_name = "FILE")]
     client_certificate: Option<PathBuf>,
-    /// Print the response as JSON.
-    #[arg(long)]
-    pub(super) json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Gateway {
@@ -46,7 +46,21 @@ impl Gateway {
             admin: None,
             token_file: None,
             client_certificate: None,
-            json: false,
+            output: Output::default(),
+        }
+    }
+
+    /// Prints an answer for programs, if that is asked for; otherwise false, and nothing.
+    pub(super) fn prints(&self, answer: &Value) -> bool {
+        self.output.prints(answer)
+    }
+
+    /// Where the admin token would come from.
+    fn token_source(&self) -> String {
+        match (&self.admin, &self.token_file) {
+            (Some(_), Some(file)) => format!("the token file {}", file.display()),
+            (Some(_), None) => "no token: use --token-file".to_owned(),
+            (None, _) => format!("`admin` of {}", self.config.display()),
         }
     }
 }
@@ -87,6 +101,16 @@ pub(super) enum CommandError {
         /// The stable error code.
         code: String,
     },
+    /// The gateway does not take the admin token.
+    #[error("{message} ({code}; sent: {sent})")]
+    Unauthorized {
+        /// The message for people.
+        message: String,
+        /// The stable error code.
+        code: String,
+        /// What was sent.
+        sent: String,
+    },
     /// The answer is not that of an admin API.
     #[error("the response ({0}) is not from an admin API")]
     Foreign(StatusCode),
@@ -117,6 +141,8 @@ where
 pub(super) struct Connection {
     base: String,
     token: Option<String>,
+    /// Where that comes from.
+    token_source: String,
     client: Client,
 }
 
@@ -172,6 +198,7 @@ impl Connection {
         Ok(Self {
             base,
             token,
+            token_source: gateway.token_source(),
             client,
         })
     }
@@ -261,24 +288,32 @@ impl Connection {
         if status.is_success() {
             return Ok(body);
         }
-        match (body["error"].as_str(), body["code"].as_str()) {
-            (Some(message), Some(code)) => Err(CommandError::Refused {
-                message: printable(message).into_owned(),
-                code: printable(code).into_owned(),
+        let (Some(message), Some(code)) = (body["error"].as_str(), body["code"].as_str()) else {
+            return Err(CommandError::Foreign(status));
+        };
+        let (message, code) = (
+            printable(message).into_owned(),
+            printable(code).into_owned(),
+        );
+        match status {
+            StatusCode::UNAUTHORIZED => Err(CommandError::Unauthorized {
+                message,
+                code,
+                sent: self.token_source.clone(),
             }),
-            _ => Err(CommandError::Foreign(status)),
+            _ => Err(CommandError::Refused { message, code }),
         }
     }
 }
 
 /// A text of an answer, fit for a terminal; a dash where there is none.
 pub(super) fn text(value: &Value) -> Cow<'_, str> {
-    printable(value.as_str().unwrap_or("-"))
+    printable(raw(value))
 }
 
-/// Prints an answer as JSON, fit for a terminal.
-pub(super) fn print_json(value: &Value) {
-    println!("{}", printable_json(&format!("{value:#}")));
+/// A text of an answer, for what makes it fit; a dash where there is none.
+pub(super) fn raw(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

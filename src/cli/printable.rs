@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 /// The text with every character that a terminal interprets or hides written like `\u{1b}`.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_visible) {
+    if is_printable(text) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -20,6 +20,11 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// Whether the text is that already.
+pub(super) fn is_printable(text: &str) -> bool {
+    text.chars().all(is_visible)
 }
 
 /// The same as one word of several on a line: in quotes where it could be taken for more than one,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::operator::{CommandError, Connection, Gateway, run, text};
 
 /// Asks `/ready`; false when it answers that it does not serve.
 pub(super) fn ask(gateway: &Gateway) -> ExitCode {
@@ -11,8 +11,7 @@ pub(super) fn ask(gateway: &Gateway) -> ExitCode {
 
 async fn show(api: Connection, gateway: &Gateway) -> Result<bool, CommandError> {
     let (serves, answer) = api.ready().await?;
-    if gateway.json {
-        print_json(&answer);
+    if gateway.prints(&answer) {
         return Ok(serves);
     }
     println!("{}", text(&answer["status"]));

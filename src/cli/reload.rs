@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::operator::{Connection, Gateway, print_json, run, text};
+use super::operator::{Connection, Gateway, run, text};
 
 /// Exits with 0 if the file is in force, and with 1 and the error if the last valid one stays in
 /// force.
@@ -14,8 +14,7 @@ pub(super) fn reload(gateway: &Gateway) -> ExitCode {
         let attempt = api
             .send(Method::POST, &["config", "reload"], Value::Null)
             .await?;
-        if gateway.json {
-            print_json(&attempt);
+        if gateway.prints(&attempt) {
             return Ok(true);
         }
         println!("reloaded; changed: {}", list(&attempt["changed"]));

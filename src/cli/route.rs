@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
+use super::operator::{CommandError, Connection, Gateway, run, text};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -60,8 +60,7 @@ async fn explain(api: Connection, question: &Question) -> Result<bool, CommandEr
     });
     let answer = api.send(Method::POST, &["routes", "explain"], body).await?;
     let passes = answer["passes"] == true;
-    if question.gateway.json {
-        print_json(&answer);
+    if question.gateway.prints(&answer) {
         return Ok(passes);
     }
     if !answer["route"].is_null() {

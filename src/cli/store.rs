@@ -4,15 +4,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use tokio::fs::{File, OpenOptions};
+use tempfile::{NamedTempFile, PersistError};
+use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, BufWriter, stdin, stdout};
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::progress::{Done, Progress};
 use super::{ConfigFile, WRONG_USAGE, fail};
 use crate::config::{self, ConfigError};
 use crate::server::{self, StateError};
-use crate::store::transfer::{self, PrivateKeys, TransferError};
+use crate::store::transfer::{self, PrivateKeys, TransferError, Transferred};
 use crate::store::{Embedded, OpenError};
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +84,8 @@ enum StoreCommandError {
     Transfer(#[from] TransferError),
     #[error("cannot start a runtime: {0}")]
     Runtime(std::io::Error),
+    #[error("interrupted; {0}")]
+    Interrupted(&'static str),
 }
 
 impl Command {
@@ -88,10 +95,15 @@ impl Command {
             .build();
         let done = runtime
             .map_err(StoreCommandError::Runtime)
-            .and_then(|runtime| match self {
-                Self::Export(arguments) => runtime.block_on(export(&arguments)),
-                Self::Import(arguments) => runtime.block_on(import(&arguments)),
-                Self::Compact(arguments) => compact(&arguments),
+            .and_then(|runtime| {
+                let done = match self {
+                    Self::Export(arguments) => runtime.block_on(export(&arguments)),
+                    Self::Import(arguments) => runtime.block_on(import(&arguments)),
+                    Self::Compact(arguments) => compact(&arguments),
+                };
+                // An interrupted one may still read standard input, and nobody waits for that.
+                runtime.shutdown_background();
+                done
             });
         match done {
             Ok(summary) => {
@@ -115,25 +127,68 @@ async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
         true => PrivateKeys::Included,
         false => PrivateKeys::LeftOut,
     };
+    let interruption = interruption()?;
     let store = server::open_store(&settings).await?;
-    let to: Box<dyn AsyncWrite + Unpin> = match &arguments.output {
-        Some(path) => Box::new(new_private_file(path).await?),
+    let mut progress = Progress::of("records exported");
+    let mut done = Done::default();
+    let mut so_far = |transferred: Transferred| {
+        done.count = transferred.records;
+        progress.at(done);
+    };
+    let file = arguments.output.as_deref().map(Unfinished::new);
+    let file = file.transpose()?;
+    let to: Box<dyn AsyncWrite + Unpin> = match &file {
+        Some(file) => Box::new(file.writer()?),
         None => Box::new(stdout()),
     };
-    let written = transfer::export(&*store, &mut BufWriter::new(to), private_keys).await;
+    let mut to = BufWriter::new(to);
+    let written = tokio::select! {
+        written = transfer::export(&*store, &mut to, private_keys, &mut so_far) => {
+            written.map_err(StoreCommandError::from)
+        }
+        () = interruption => Err(StoreCommandError::Interrupted("nothing was exported")),
+    };
     store.close().await;
-    Ok(format!("{} records exported", written?))
+    progress.end(done);
+    let written = written?;
+    if let Some(file) = file {
+        file.keep()?;
+    }
+    Ok(format!("{written} records exported"))
 }
 
 async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
     let settings = config::load(&arguments.config.config)?.store;
+    let mut size = None;
     let from: Box<dyn AsyncRead + Unpin> = match &arguments.input {
-        Some(path) => Box::new(File::open(path).await.map_err(at(path))?),
+        Some(path) => {
+            let file = File::open(path).await.map_err(at(path))?;
+            size = file.metadata().await.ok().map(|file| file.len());
+            Box::new(file)
+        }
         None => Box::new(stdin()),
     };
+    let interruption = interruption()?;
     let store = server::open_store(&settings).await?;
-    let read = transfer::import(&*store, BufReader::new(from)).await;
+    let mut progress = Progress::of("records imported");
+    let mut done = Done::default();
+    let so_far = |transferred: Transferred| {
+        // Sizes of files are far below the 2^53 up to which this is exact.
+        let part = |size| transferred.bytes as f64 / size as f64;
+        done = Done {
+            count: transferred.records,
+            part: size.filter(|size| *size > 0).map(part),
+        };
+        progress.at(done);
+    };
+    let read = tokio::select! {
+        read = transfer::import(&*store, BufReader::new(from), so_far) => {
+            read.map_err(StoreCommandError::from)
+        }
+        () = interruption => Err(StoreCommandError::Interrupted(transfer::UNFINISHED_IMPORT)),
+    };
     store.close().await;
+    progress.end(done);
     Ok(format!("{} records imported", read?))
 }
 
@@ -146,20 +201,81 @@ fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
         // Opening it would make it.
         return Err(StoreCommandError::NoStore(settings.path));
     }
-    let (before, after) = Embedded::compact(&settings)?;
+    let (send, receive) = channel();
+    let (before, after) = std::thread::scope(|scope| {
+        scope.spawn(|| send.send(Embedded::compact(&settings)));
+        // The engine says nothing until it is done; its file says how far it is. Every step of it is
+        // a transaction: whenever it is interrupted, the store is whole.
+        let mut progress = Progress::of("bytes in the file");
+        loop {
+            let size = std::fs::metadata(&settings.path).map_or(0, |file| file.len());
+            match receive.recv_timeout(GLANCE) {
+                Ok(sizes) => break sizes.map_err(StoreCommandError::from),
+                Err(RecvTimeoutError::Timeout) => progress.at(Done {
+                    count: size,
+                    part: None,
+                }),
+                Err(RecvTimeoutError::Disconnected) => {
+                    break Err(StoreCommandError::Interrupted("the store is as it was"));
+                }
+            }
+        }
+    })?;
     Ok(format!("{before} bytes before, {after} bytes after"))
 }
 
-/// A file that was not there before: an export overwrites nothing.
-async fn new_private_file(path: &Path) -> Result<File, StoreCommandError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    options.open(path).await.map_err(at(path))
+/// A file that gets its name when it is whole. It is readable only by its owner, and overwrites
+/// nothing; dropped before, it is gone.
+struct Unfinished {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Unfinished {
+    fn new(path: &Path) -> Result<Self, StoreCommandError> {
+        let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        if path.symlink_metadata().is_ok() {
+            return Err(at(path)(exists));
+        }
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+        Ok(Self {
+            path: path.to_owned(),
+            file: file.map_err(at(path))?,
+        })
+    }
+
+    fn writer(&self) -> Result<File, StoreCommandError> {
+        let file = self.file.as_file().try_clone();
+        file.map(File::from_std).map_err(at(&self.path))
+    }
+
+    fn keep(self) -> Result<(), StoreCommandError> {
+        self.file.as_file().sync_all().map_err(at(&self.path))?;
+        let kept = self.file.persist_noclobber(&self.path);
+        kept.map(drop)
+            .map_err(|PersistError { error, .. }| at(&self.path)(error))
+    }
+}
+
+/// Ends when somebody wants the command to: Ctrl-C, or SIGTERM. From the call on, neither ends the
+/// process by itself.
+fn interruption() -> Result<impl Future<Output = ()>, StoreCommandError> {
+    let handler = |kind| signal(kind).map_err(StoreCommandError::Runtime);
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    let mut terminate = handler(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreCommandError {
     let path = path.to_owned();
     move |cause| StoreCommandError::File { path, cause }
 }
+
+/// How often the file's size is read.
+const GLANCE: Duration = Duration::from_millis(200);

@@ -6,9 +6,11 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{CommandError, Connection, Gateway, print_json, run, text};
-use super::printable::word;
+use super::operator::{CommandError, Connection, Gateway, raw, run};
+use super::paging::Paging;
+use super::printable::{printable, word};
 use super::sessions;
+use super::table::{Cell, Table, Tone};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,6 +35,8 @@ pub(super) enum Command {
 pub(super) struct Search {
     /// A user id, an email address or an external id (`sub`).
     query: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
     #[command(flatten)]
     gateway: Gateway,
 }
@@ -70,8 +74,14 @@ impl Command {
             Self::Create(create) => create.run(),
             Self::Block(one) => one.set_blocked(true),
             Self::Unblock(one) => one.set_blocked(false),
-            Self::SignOut(one) => one.send(Method::POST, &["users", &one.id, "sign-out"]),
-            Self::Delete(one) => one.send(Method::DELETE, &["users", &one.id]),
+            Self::SignOut(one) => {
+                let path = ["users", &one.id, "sign-out"];
+                one.send(Method::POST, &path, "ended all sessions of user")
+            }
+            Self::Delete(one) => {
+                let path = ["users", &one.id];
+                one.send(Method::DELETE, &path, "deleted user")
+            }
         }
     }
 }
@@ -85,7 +95,7 @@ impl Create {
                 "email": self.email,
             });
             let user = api.send(Method::POST, &["users"], body).await?;
-            print(&user, self.gateway.json);
+            print(&user, &self.gateway);
             Ok(true)
         })
     }
@@ -97,15 +107,18 @@ impl One {
             let path = ["users", &self.id, "blocked"];
             let body = json!({ "blocked": blocked });
             let user = api.send(Method::PUT, &path, body).await?;
-            print(&user, self.gateway.json);
+            print(&user, &self.gateway);
             Ok(true)
         })
     }
 
-    /// Asks for something that is answered without a body.
-    fn send(&self, method: Method, path: &[&str]) -> ExitCode {
+    /// Asks for something that is answered without a body, and says what was `done`.
+    fn send(&self, method: Method, path: &[&str], done: &str) -> ExitCode {
         run(&self.gateway, async |api: Connection| {
-            api.send(method, path, Value::Null).await?;
+            let answer = api.send(method, path, Value::Null).await?;
+            if !self.gateway.prints(&answer) {
+                println!("{done} {}", printable(&self.id));
+            }
             Ok(true)
         })
     }
@@ -113,55 +126,66 @@ impl One {
 
 async fn list(api: Connection, search: &Search) -> Result<bool, CommandError> {
     let query = search.query.as_deref().unwrap_or_default();
-    let answer = api.search(&["users"], &[("q", query)]).await?;
-    if search.gateway.json {
-        print_json(&answer);
+    let answer = api
+        .search(&["users"], &search.paging.query(&[("q", query)]))
+        .await?;
+    if search.gateway.prints(&answer) {
         return Ok(true);
     }
-    for user in answer["users"].as_array().into_iter().flatten() {
-        print(user, false);
-    }
+    Table::of(HEADER, &answer["users"], row).print();
+    search.paging.say_whether_more(&answer);
     Ok(true)
 }
 
 async fn show(api: Connection, one: &One) -> Result<bool, CommandError> {
     let answer = api.get(&["users", &one.id]).await?;
-    if one.gateway.json {
-        print_json(&answer);
+    if one.gateway.prints(&answer) {
         return Ok(true);
     }
-    print(&answer["user"], false);
-    for credential in answer["user"]["credentials"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        println!(
-            "  {:<12} {} ({})",
-            text(&credential["format"]),
-            text(&credential["public_identifier"]),
-            text(&credential["iss"])
-        );
-    }
-    for session in answer["sessions"].as_array().into_iter().flatten() {
-        print!("  ");
-        sessions::print(session);
-    }
+    let user = &answer["user"];
+    let mut table = Table::new(HEADER);
+    table.push(row(user));
+    table.print();
+    println!();
+    let header = ["CREDENTIAL", "IDENTIFIER", "ISSUER", "VERIFIED"];
+    let credentials = Table::of(header, &user["credentials"], |held| {
+        [
+            Cell::of(&held["format"]),
+            Cell::of(&held["public_identifier"]),
+            Cell::of(&held["iss"]),
+            Cell::time(&held["verified_at"]),
+        ]
+    });
+    credentials.print();
+    println!();
+    sessions::print(&answer["sessions"]);
     Ok(true)
 }
 
-fn print(user: &Value, as_json: bool) {
-    if as_json {
-        return print_json(user);
+/// One user.
+fn print(user: &Value, gateway: &Gateway) {
+    if !gateway.prints(user) {
+        let mut table = Table::new(HEADER);
+        table.push(row(user));
+        table.print();
     }
-    let identifiers = user["credentials"].as_array().into_iter().flatten();
-    let identifiers =
-        identifiers.map(|held| word(held["public_identifier"].as_str().unwrap_or("-")));
-    let blocked = if user["blocked"] == true {
-        "blocked"
-    } else {
-        ""
-    };
-    let identifiers = identifiers.collect::<Vec<_>>().join(" ");
-    println!("{} {identifiers} {blocked}", text(&user["id"]));
 }
+
+fn row(user: &Value) -> [Cell; 5] {
+    let identifiers = user["credentials"].as_array().into_iter().flatten();
+    let identifiers = identifiers.map(|held| word(raw(&held["public_identifier"])));
+    let identifiers = identifiers.collect::<Vec<_>>().join(" ");
+    let state = match user["blocked"] == true {
+        true => Cell::state("blocked", false),
+        false => Cell::state("active", true),
+    };
+    [
+        Cell::of(&user["id"]),
+        state,
+        Cell::time(&user["created_at"]).in_tone(Tone::Faint),
+        Cell::time(&user["last_visit"]),
+        Cell::words(&identifiers),
+    ]
+}
+
+const HEADER: [&str; 5] = ["ID", "STATE", "CREATED", "LAST SEEN", "IDENTIFIERS"];

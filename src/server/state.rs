@@ -28,7 +28,7 @@ use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
     ConnectError, Embedded, Metered, OpenError, Postgres, PostgresSettings, Store, StoreError,
-    StoreSettings,
+    StoreSettings, transfer,
 };
 use crate::webhooks::Webhooks;
 
@@ -68,6 +68,9 @@ pub enum StateError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store holds a part of what it is to hold.
+    #[error("{}", transfer::UNFINISHED_IMPORT)]
+    UnfinishedImport,
     /// A setting in the store is damaged.
     #[error("the setting `{0}` in the store cannot be read")]
     Setting(&'static str),
@@ -93,6 +96,9 @@ impl State {
         // What is wrong with the file is found before a store is touched.
         check(config)?;
         let store = open_store(&config.store).await?;
+        if transfer::is_unfinished(&*store).await? {
+            return Err(StateError::UnfinishedImport);
+        }
         let store: Arc<dyn Store> = Arc::new(Metered::new(store, config.store.engine(), &metrics));
         let environment_id = environment_id(&*store, config).await?;
         let keys =

@@ -4,6 +4,9 @@
 //! last one how many there were, so that a file that was cut off is noticed. Both directions hold
 //! a page of records in memory, however many there are.
 //!
+//! An import writes page by page. Until its last one, the store is marked as unfinished: no gateway
+//! starts on it, nothing is exported from it, and importing the file again completes it.
+//!
 //! An export of a store in use has each page as of its own moment; one of a store at rest is
 //! whole. It holds private keys when asked to, and addresses: it is as secret as the store.
 
@@ -36,6 +39,18 @@ pub enum TransferError {
     /// There are users already.
     #[error("the store is not empty: import into a new one")]
     NotEmpty,
+    /// An import stopped before its end.
+    #[error("{UNFINISHED_IMPORT}")]
+    Unfinished,
+}
+
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// Records so far.
+    pub records: u64,
+    /// Bytes of the file so far.
+    pub bytes: u64,
 }
 
 /// Whether an export holds the private halves of signing keys. Without them, tokens that were
@@ -48,31 +63,36 @@ pub enum PrivateKeys {
     LeftOut,
 }
 
-/// Writes all records; how many.
+/// Writes all records, and says after each page how many they are so far; how many.
 pub async fn export(
     store: &dyn Store,
     to: &mut (impl AsyncWrite + Unpin),
     private_keys: PrivateKeys,
+    mut so_far: impl FnMut(Transferred),
 ) -> Result<u64, TransferError> {
-    put_line(
-        to,
-        &Frame::Header {
-            vestibule_export: VERSION,
-        },
-    )
-    .await?;
+    if is_unfinished(store).await? {
+        return Err(TransferError::Unfinished);
+    }
+    let header = Frame::Header {
+        vestibule_export: VERSION,
+    };
+    let mut bytes = put_line(to, &header).await?;
     let mut written = 0;
     let mut request = PageRequest::first(PAGE);
     loop {
         let page = store.export(request.clone()).await?;
         for record in &page.items {
             let is_key = matches!(record, Exported::SigningKey(_));
-            if is_key && private_keys == PrivateKeys::LeftOut {
+            if (is_key && private_keys == PrivateKeys::LeftOut) || is_mark(record) {
                 continue;
             }
-            put_line(to, record).await?;
+            bytes += put_line(to, record).await?;
             written += 1;
         }
+        so_far(Transferred {
+            records: written,
+            bytes,
+        });
         match page.next {
             Some(next) => request.after = Some(next),
             None => break,
@@ -83,31 +103,38 @@ pub async fn export(
     Ok(written)
 }
 
-/// Fills an empty store with the records of an export; how many.
+/// Fills an empty store, or one that an import left unfinished, with the records of an export, and
+/// says after each page how many they are so far; how many.
 pub async fn import(
     store: &dyn Store,
     mut from: impl AsyncBufRead + Unpin,
+    mut so_far: impl FnMut(Transferred),
 ) -> Result<u64, TransferError> {
     let users = store.users(UserFilter::All, PageRequest::first(1)).await?;
-    if !users.items.is_empty() {
+    if !users.items.is_empty() && !is_unfinished(store).await? {
         return Err(TransferError::NotEmpty);
     }
-    let mut line = 0;
-    match next_line(&mut from, &mut line).await? {
+    let (mut line, mut bytes) = (0, 0);
+    match next_line(&mut from, &mut line, &mut bytes).await? {
         Some(Line::Frame(Frame::Header {
             vestibule_export: VERSION,
         })) => {}
         Some(_) => return Err(TransferError::NotARecord { line }),
         None => return Err(TransferError::CutOff { line }),
     }
+    store.put_setting(UNFINISHED, "yes").await?;
     let mut read = 0;
     let mut batch = Vec::with_capacity(PAGE);
     loop {
-        match next_line(&mut from, &mut line).await? {
+        match next_line(&mut from, &mut line, &mut bytes).await? {
+            Some(Line::Record(record)) if is_mark(&record) => {
+                return Err(TransferError::NotARecord { line });
+            }
             Some(Line::Record(record)) => batch.push(*record),
             Some(Line::Frame(Frame::End { end })) if end == read + batch.len() as u64 => {
                 read += batch.len() as u64;
                 store.import(batch).await?;
+                store.put_setting(UNFINISHED, "").await?;
                 return Ok(read);
             }
             Some(Line::Frame(_)) => return Err(TransferError::NotARecord { line }),
@@ -118,8 +145,27 @@ pub async fn import(
             store
                 .import(std::mem::replace(&mut batch, Vec::with_capacity(PAGE)))
                 .await?;
+            so_far(Transferred {
+                records: read,
+                bytes,
+            });
         }
     }
+}
+
+/// Whether an import into this store has begun and not ended.
+///
+/// # Errors
+///
+/// The store does not answer.
+pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
+    let mark = store.setting(UNFINISHED).await?;
+    Ok(mark.is_some_and(|mark| !mark.is_empty()))
+}
+
+/// Whether a record says only what became of an import, which is nothing to be carried over.
+fn is_mark(record: &Exported) -> bool {
+    matches!(record, Exported::Setting(name, _) if name == UNFINISHED)
 }
 
 /// The first and the last line.
@@ -137,19 +183,22 @@ enum Line {
     Record(Box<Exported>),
 }
 
+/// Writes a line; its bytes.
 async fn put_line(
     to: &mut (impl AsyncWrite + Unpin),
     line: &impl Serialize,
-) -> Result<(), TransferError> {
+) -> Result<u64, TransferError> {
     let mut text = serde_json::to_vec(line).map_err(std::io::Error::other)?;
     text.push(b'\n');
-    Ok(to.write_all(&text).await?)
+    to.write_all(&text).await?;
+    Ok(text.len() as u64)
 }
 
-/// The next line; `None` at the end of the file.
+/// The next line, which is counted; `None` at the end of the file.
 async fn next_line(
     from: &mut (impl AsyncBufRead + Unpin),
     line: &mut u64,
+    bytes: &mut u64,
 ) -> Result<Option<Line>, TransferError> {
     let mut text = Vec::new();
     from.take(LONGEST_LINE).read_until(b'\n', &mut text).await?;
@@ -157,12 +206,18 @@ async fn next_line(
         return Ok(None);
     }
     *line += 1;
+    *bytes += text.len() as u64;
     let parsed = serde_json::from_slice(&text);
     parsed
         .map(Some)
         .map_err(|_| TransferError::NotARecord { line: *line })
 }
 
+/// What whoever meets such a store reads.
+pub const UNFINISHED_IMPORT: &str = "an import into this store did not end: import the same file \
+                                     again, or begin with an empty store";
+/// The setting that marks it, by any text but an empty one.
+const UNFINISHED: &str = "unfinished_import";
 /// Grows when an older gateway could not read what this one writes.
 const VERSION: u32 = 1;
 /// Records in memory at once, and in one transaction of an import.

@@ -257,9 +257,9 @@ async fn what_outsiders_wrote_is_shown_and_not_obeyed() {
         let obeyed = |one: char| one != '\n' && (one.is_control() || one == '\u{202e}');
         assert!(!output.contains(obeyed), "{output:?}");
     }
-    // One user, one line.
+    // One user, one line, below the header.
     let (_, output, _) = command(&site, &users).await;
-    assert_eq!(output.lines().count(), 2, "{output:?}");
+    assert_eq!(output.lines().count(), 3, "{output:?}");
     let text = site.acme.token().key(&Key::p256(hostile)).sign();
     let (code, output, _) = command(&site, &["token", "test", &text]).await;
     assert_eq!(code, 1);

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::running::postgres::server::Server;
-use crate::support::{Gateway, TestGateway, decode, remember_session_token, run};
+use crate::support::gateway::binary;
+use crate::support::{Gateway, TestGateway, decode, eventually, remember_session_token, run};
 
 #[tokio::test]
 async fn an_embedded_store_moves_to_postgres_with_everybody_in_it() {
@@ -155,6 +156,101 @@ async fn what_is_not_there_is_not_exported() {
     assert!(!dir.path().join("none.redb").exists(), "nor made");
     std::fs::write(dir.path().join("config.yaml"), "stor: {}").unwrap();
     assert_eq!(export(dir.path(), &[]).await.0, 64);
+}
+
+/// What a command that ended too early wrote is completed, and until then nobody takes it for whole.
+#[tokio::test]
+async fn an_import_that_did_not_end_is_completed_by_another() {
+    let mut site = TestGateway::start().await;
+    let token = site.acme.token().sub("alice").sign();
+    let before = site.passes(&token).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    let (code, lines, errors) = run(&dir, &["store", "export", "--private-keys"], "").await;
+    assert_eq!(code, 0, "{errors}");
+    let progress: Value = serde_json::from_str(errors.lines().next().unwrap()).unwrap();
+    assert_eq!(progress["progress"], "records exported", "{errors}");
+
+    std::fs::remove_file(dir.join("vestibule.redb")).unwrap();
+    let cut = lines.trim_end().rsplit_once('\n').unwrap().0;
+    let (code, _, errors) = run(&dir, &["store", "import"], cut).await;
+    assert_eq!(code, 1, "{errors}");
+    for arguments in [&["store", "export"][..], &["serve"]] {
+        let (code, _, errors) = run(&dir, arguments, "").await;
+        assert_eq!(code, 1, "{arguments:?}: {errors}");
+        let said = "an import into this store did not end";
+        assert!(errors.contains(said), "{arguments:?}: {errors}");
+    }
+    let (code, _, errors) = run(&dir, &["store", "import"], &lines).await;
+    assert_eq!(code, 0, "{errors}");
+    site.gateway = site.gateway.restart().await;
+    site.gateway.wait_until_whole().await;
+    assert_eq!(
+        site.passes(&token).await.claims["sid"],
+        before.claims["sid"]
+    );
+}
+
+/// Until it is whole, an export has no name, and an interrupted one leaves nothing.
+#[tokio::test]
+async fn an_interrupted_transfer_leaves_nothing_half_done() {
+    let mut site = TestGateway::start().await;
+    site.passes(&site.acme.token().sign()).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    let files = || {
+        let files = std::fs::read_dir(&dir).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    let (code, ..) = export(&dir, &["--output", "none/all.jsonl"]).await;
+    assert_eq!(code, 1, "there is no such folder");
+    assert_eq!(files(), before);
+    assert_eq!(export(&dir, &["--output", "all.jsonl"]).await.0, 0);
+    is_private(&dir.join("all.jsonl"));
+
+    // An import waits for more input until somebody ends it.
+    let config = json!({
+        "listeners": [{"address": "127.0.0.1:8080"}], "store": {"path": "other.redb"},
+    });
+    std::fs::write(dir.join("other.yaml"), config.to_string()).unwrap();
+    let mut import = waiting_import(&dir, "other.yaml").await;
+    let id = import.id().unwrap().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(kill.unwrap().success());
+    let status = import.wait().await.unwrap();
+    assert_eq!(status.code(), Some(1), "it ended by itself");
+}
+
+/// An import that has read the first line of its input and waits for the next.
+async fn waiting_import(dir: &Path, config: &str) -> tokio::process::Child {
+    use tokio::io::AsyncWriteExt;
+    let mut import = binary()
+        .args(["store", "import", "--config", config])
+        .current_dir(dir)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let input = import.stdin.as_mut().unwrap();
+    input
+        .write_all(b"{\"vestibule_export\":1}\n")
+        .await
+        .unwrap();
+    input.flush().await.unwrap();
+    // It handles signals before it opens the store.
+    eventually("the store is there", async || {
+        dir.join("other.redb").exists()
+    })
+    .await;
+    import
 }
 
 async fn export(dir: &Path, more: &[&str]) -> (i32, String, String) {

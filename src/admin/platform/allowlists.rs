@@ -1,7 +1,7 @@
 //! Who may sign in, and with which scopes, in the form of the platform's own admin API.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::check;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
-use crate::admin::body::Body;
+use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, access_lists, refusals};
 use crate::clock::UnixTime;
 use crate::identity::AccessList;

@@ -5,7 +5,7 @@
 //! to change is refused by its name.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::check;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
-use crate::admin::body::Body;
+use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, issuers, refusals};
 use crate::diagnostic::Diagnostic;
 use crate::live_config::{Document, View};

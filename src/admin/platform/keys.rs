@@ -1,7 +1,7 @@
 //! The key that verifies session tokens, as the platform's recipes fetch it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::admin::api_error::ApiError;
+use crate::admin::body::Path;
 use crate::admin::{AdminState, refusals};
 
 /// The key that signs now.

@@ -2,7 +2,7 @@
 //! the platform's own admin API.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::check;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
-use crate::admin::body::Body;
+use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, audit, refusals};
 use crate::live_config::StoredOrigin;
 

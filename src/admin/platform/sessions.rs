@@ -1,7 +1,7 @@
 //! Revocations of sessions in the form of the platform's own admin API.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Map;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
+use crate::admin::body::Path;
 use crate::admin::sessions::{self, SessionRow};
 use crate::admin::{AdminState, audit, refusals, users};
 use crate::clock::UnixTime;

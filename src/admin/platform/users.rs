@@ -1,7 +1,7 @@
 //! Users in the form of the platform's own admin API: list, get, create, update, delete.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use super::user::{PlatformUser, UserBody, UserFields, listed};
 use super::users_query::UsersQuery;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
-use crate::admin::body::Body;
+use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, refusals, users};
 use crate::store::User;
 

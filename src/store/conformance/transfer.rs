@@ -10,25 +10,29 @@ pub(super) async fn a_store_goes_through_a_file(engine: &dyn Engine) {
     let store = engine.open().await;
     fill(&store).await;
     let mut file = Vec::new();
-    let written = export(&*store, &mut file, PrivateKeys::Included)
+    let written = export(&*store, &mut file, PrivateKeys::Included, |_| {})
         .await
         .unwrap();
     let mut without = Vec::new();
-    let fewer = export(&*store, &mut without, PrivateKeys::LeftOut)
+    let fewer = export(&*store, &mut without, PrivateKeys::LeftOut, |_| {})
         .await
         .unwrap();
     assert_eq!(fewer, written - 1);
-    let again = import(&*store, BufReader::new(&*file)).await.unwrap_err();
+    let again = import(&*store, BufReader::new(&*file), |_| {})
+        .await
+        .unwrap_err();
     assert!(matches!(again, TransferError::NotEmpty), "{again}");
     store.close().await;
 
     let other = engine.open_another().await;
     assert_eq!(
-        import(&*other, BufReader::new(&*file)).await.unwrap(),
+        import(&*other, BufReader::new(&*file), |_| {})
+            .await
+            .unwrap(),
         written
     );
     let mut copy = Vec::new();
-    export(&*other, &mut copy, PrivateKeys::Included)
+    export(&*other, &mut copy, PrivateKeys::Included, |_| {})
         .await
         .unwrap();
     assert_eq!(copy, file);
@@ -48,7 +52,7 @@ pub(super) async fn a_file_that_is_no_export_is_refused(engine: &dyn Engine) {
     let refused = |text: String| {
         let store = &store;
         async move {
-            import(&**store, BufReader::new(text.as_bytes()))
+            import(&**store, BufReader::new(text.as_bytes()), |_| {})
                 .await
                 .unwrap_err()
         }
@@ -81,7 +85,7 @@ pub(super) async fn a_file_that_is_no_export_is_refused(engine: &dyn Engine) {
 
     let empty = format!("{header}\n{{\"end\":0}}\n");
     assert_eq!(
-        import(&*store, BufReader::new(empty.as_bytes()))
+        import(&*store, BufReader::new(empty.as_bytes()), |_| {})
             .await
             .unwrap(),
         0

@@ -1,0 +1,177 @@
+//! What commands print that ask the running gateway: in which form, how much of a list, what they did, and
+//! what was wrong.
+
+use serde_json::json;
+
+use crate::support::{TestGateway, run};
+
+/// The same answer in each form, and each form says so only once.
+#[tokio::test]
+async fn an_answer_is_a_table_json_or_yaml() {
+    let site = TestGateway::start().await;
+    let answer = site.gateway.admin("/admin/api/keys").await.json();
+    for form in [&["--json"][..], &["--output", "json"], &["-o", "yaml"]] {
+        let (code, output, errors) = command(&site, &[&["keys", "list"], form].concat()).await;
+        assert_eq!(code, 0, "{errors}");
+        // JSON is YAML.
+        let shown: serde_json::Value = serde_yaml::from_str(&output).unwrap();
+        assert_eq!(shown, answer, "{form:?}: {output}");
+    }
+    let (_, table, _) = command(&site, &["keys", "list", "-o", "table"]).await;
+    assert!(table.starts_with("KEY "), "{table}");
+    assert!(!table.contains('\u{1b}'), "colours in a pipe: {table:?}");
+    let (code, ..) = command(&site, &["keys", "list", "--json", "-o", "yaml"]).await;
+    assert_eq!(code, 64, "which of them?");
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let site = TestGateway::start().await;
+    for sub in ["ada", "bob"] {
+        site.passes(&site.acme.token().sub(sub).sign()).await;
+    }
+    let (_, all, errors) = command(&site, &["users", "list"]).await;
+    assert_eq!((all.lines().count(), &*errors), (3, ""), "{all}");
+    let (_, first, errors) = command(&site, &["users", "list", "--limit", "1"]).await;
+    let next = errors.trim().strip_prefix("there are more: --after ");
+    let next = next.unwrap_or_else(|| panic!("{errors}"));
+    let second = ["users", "list", "--limit", "1", "--after", next];
+    let (_, second, _) = command(&site, &second).await;
+    let row = |output: &str| output.lines().nth(1).unwrap().to_owned();
+    assert_eq!(
+        [row(&first), row(&second)].concat(),
+        all.lines().skip(1).collect::<String>()
+    );
+    let (code, ..) = command(&site, &["users", "list", "--limit", "0"]).await;
+    assert_eq!(code, 64);
+}
+
+#[tokio::test]
+async fn a_rotation_says_what_it_did_and_when_that_counts() {
+    let site = TestGateway::start().await;
+    let keys = async || {
+        let keys = site.gateway.admin("/admin/api/keys").await.json();
+        let kids = keys["keys"].as_array().unwrap().iter();
+        let kids = kids.map(|key| key["kid"].as_str().unwrap().to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let before = keys().await;
+    let (code, output, errors) = command(&site, &["keys", "rotate"]).await;
+    assert_eq!(code, 0, "{errors}");
+    let after = keys().await;
+    let made = after.iter().find(|kid| !before.contains(*kid)).unwrap();
+    let created = format!("{made} created; it signs from 2");
+    let said = [created.as_str(), "until then", before[0].as_str()];
+    assert!(has(output.lines().next().unwrap(), &said), "{output}");
+    let (_, output, _) = command(&site, &["keys", "rotate"]).await;
+    let said = format!("{made} was there already; it signs from 2");
+    assert!(output.contains(&said), "{output}");
+    let (_, output, _) = command(&site, &["keys", "rotate", "--at-once"]).await;
+    let said = format!("{made} signs from now on, and {} no longer does", before[0]);
+    assert!(output.contains(&said), "{output}");
+    let (_, output, _) = command(&site, &["keys", "revoke", &before[0]]).await;
+    assert!(
+        output.contains(&format!("{} deleted", before[0])),
+        "{output}"
+    );
+}
+
+#[tokio::test]
+async fn an_error_names_what_was_wrong() {
+    let site = TestGateway::start().await;
+    for (arguments, said) in [
+        (&["users", "show", "1"][..], "`1` is not an id"),
+        (&["users", "block", "ada"], "`ada` is not an id"),
+        (&["sessions", "revoke", "x"], "`x` is not an id"),
+        (&["sessions", "list", "--user", "1"], "user: "),
+    ] {
+        let (code, _, errors) = command(&site, arguments).await;
+        assert_eq!(code, 1, "{arguments:?}: {errors}");
+        assert!(errors.contains(said), "{arguments:?}: {errors}");
+    }
+    let unknown = "019a0000-0000-7000-8000-000000000000";
+    let (_, _, errors) = command(&site, &["users", "show", unknown]).await;
+    assert!(errors.contains("no such user"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_said_to_be() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let (right, wrong) = (dir.path().join("right"), dir.path().join("wrong"));
+    std::fs::write(&right, "operators-only\n").unwrap();
+    std::fs::write(&wrong, "operators-onlx\n").unwrap();
+    let site = TestGateway::with(|config| {
+        config["admin"] = json!({"token": format!("file:{}", right.display())});
+    })
+    .await;
+    let url = format!("http://{}", site.gateway.admin);
+    let list = ["users", "list", "--admin", &url];
+    let file = wrong.to_str().unwrap();
+    let with_wrong = [&list[..], &["--token-file", file]].concat();
+    let (code, _, errors) = run(dir.path(), &with_wrong, "").await;
+    assert_eq!(code, 1);
+    assert!(
+        has(&errors, &["not valid", "the token file", file]),
+        "{errors}"
+    );
+    let (code, _, errors) = run(dir.path(), &list, "").await;
+    assert_eq!(code, 1);
+    assert!(
+        has(&errors, &["is required", "use --token-file"]),
+        "{errors}"
+    );
+}
+
+#[tokio::test]
+async fn tokens_are_created_used_and_revoked_and_the_audit_says_by_whom() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let right = dir.path().join("right");
+    std::fs::write(&right, "operators-only\n").unwrap();
+    let site = TestGateway::with(|config| {
+        config["admin"] = json!({"token": format!("file:{}", right.display())});
+    })
+    .await;
+    let create = ["tokens", "create", "grafana", "--days", "7"];
+    let (code, token, errors) = command(&site, &create).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(errors.contains("role viewer"), "{errors}");
+    std::fs::write(dir.path().join("viewer"), &token).unwrap();
+    let url = format!("http://{}", site.gateway.admin);
+    let list = ["tokens", "list", "--admin", &url, "--token-file", "viewer"];
+    let (code, output, errors) = run(dir.path(), &list, "").await;
+    assert_eq!(code, 0, "{errors}");
+    let row = output.lines().find(|line| line.starts_with("grafana"));
+    assert!(
+        has(row.unwrap(), &["viewer", "valid", "store", "admin"]),
+        "{output}"
+    );
+    assert!(!output.contains(token.trim()), "{output}");
+
+    let (code, output, errors) = command(&site, &["tokens", "revoke", "grafana"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(output.contains("revoked"), "{output}");
+    assert_eq!(run(dir.path(), &list, "").await.0, 1);
+    let audit = ["audit", "list", "--action", "token."];
+    let (code, output, errors) = command(&site, &audit).await;
+    assert_eq!(code, 0, "{errors}");
+    let actions: Vec<_> = output.lines().skip(1).collect();
+    assert!(
+        has(actions[0], &["admin", "token.revoke", "grafana"]),
+        "{output}"
+    );
+    assert!(
+        has(actions[1], &["admin", "token.create", "grafana"]),
+        "{output}"
+    );
+    assert_eq!(actions.len(), 2, "{output}");
+    let (_, output, _) = command(&site, &["audit", "list", "--actor", "nobody"]).await;
+    assert_eq!(output.lines().count(), 1, "{output}");
+}
+
+async fn command(site: &TestGateway, arguments: &[&str]) -> (i32, String, String) {
+    run(site.gateway.dir(), arguments, "").await
+}
+
+fn has(line: &str, parts: &[&str]) -> bool {
+    parts.iter().all(|part| line.contains(part))
+}
