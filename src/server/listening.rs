@@ -105,6 +105,13 @@ pub(super) async fn announce_ready(
     for listener in &config.listeners {
         info!(listener = listener.name(), address = %listener.address, "listening");
     }
+    let scheme = if config.admin.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let dashboard = format!("{scheme}://{}/dashboard", config.admin.address);
+    info!(%dashboard, "listening for operators");
     state.first_keys().await;
     state.health.listening();
     notify.send(&[NotifyState::Ready]);

@@ -34,7 +34,11 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
             }
             _ = write.tick() => write_activity(&state).await,
             _ = keys.tick() => state.exchange().signing_keys().maintain().await,
-            _ = sweep.tick() => sweep_store(&state).await,
+            // The store may be closed before all of it is swept.
+            _ = sweep.tick() => tokio::select! {
+                () = &mut stop => return,
+                () = sweep_store(&state) => {}
+            },
         }
     }
 }

@@ -5,7 +5,7 @@
 //! cached token of the session misses and every stream under it is cut. What other gateways
 //! ended comes by the store's feed of changes ([`ChangeFollower`](crate::exchange::ChangeFollower)).
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::SessionDirectory;
@@ -46,7 +46,7 @@ impl SessionDirectory {
         self.store.end_sessions(scope.clone(), now).await?;
         self.count_end(scope.label(), scope.cause());
         let sessions = self.end_many_here(&scope, u64::MAX);
-        info!(?scope, sessions, "sessions ended");
+        log_ended(&scope, sessions);
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl SessionDirectory {
             Some(End::Sessions(scope)) => {
                 self.count_end(scope.label(), scope.cause());
                 let sessions = self.end_many_here(&scope, u64::MAX);
-                info!(?scope, sessions, "sessions ended");
+                log_ended(&scope, sessions);
             }
             None => {}
         }
@@ -182,6 +182,14 @@ impl SessionDirectory {
     pub(super) fn count_end(&self, scope: &str, cause: RevocationReason) {
         let ends = &self.metrics.session_ends;
         ends.with_label_values(&[scope, cause.label()]).inc();
+    }
+}
+
+/// A gateway that had none of them open has nothing to say.
+fn log_ended(scope: &RevocationScope, sessions: usize) {
+    match sessions {
+        0 => debug!(?scope, "no session to end here"),
+        _ => info!(?scope, sessions, "sessions ended"),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::StoreFile;
 use super::table::Transaction;
+use crate::clock::rarely::Rarely;
 use crate::store::StoreError;
 
 /// The way to the writing thread.
@@ -40,6 +41,8 @@ impl Writer {
             failing: failing.clone(),
             closers,
             shared_last: 0,
+            failures: Rarely::new(),
+            still_closed: Rarely::new(),
         };
         thread::Builder::new()
             .name("store-writer".to_owned())
@@ -167,6 +170,8 @@ struct Thread {
     closers: Vec<oneshot::Sender<()>>,
     /// How many jobs shared the last commit.
     shared_last: usize,
+    failures: Rarely,
+    still_closed: Rarely,
 }
 
 impl Thread {
@@ -262,7 +267,9 @@ impl Thread {
                 }
                 (Err(error), _) => {
                     self.failing.store(true, Ordering::Relaxed);
-                    tracing::error!(%error, jobs = jobs.len(), "the store could not be written");
+                    if let Some(times) = self.failures.due() {
+                        tracing::error!(%error, times, "the store could not be written");
+                    }
                     answer_all(jobs, &Err(error));
                     return self.recover();
                 }
@@ -273,7 +280,9 @@ impl Thread {
     /// Opens the file again, however long that takes; jobs that come meanwhile are refused.
     fn recover(&mut self) {
         while let Err(error) = self.file.reopen() {
-            tracing::error!(%error, "the store cannot be reopened yet");
+            if let Some(times) = self.still_closed.due() {
+                tracing::error!(%error, times, "the store cannot be reopened yet");
+            }
             while let Ok(message) = self.messages.try_recv() {
                 match message {
                     Message::Job(job) => job.answer(Err(StoreError::from(&error))),
