@@ -115,6 +115,8 @@ pub struct Metrics {
     pub config_reloads: IntCounterVec,
     /// Open public connections.
     pub connections: IntGauge,
+    /// How many public connections there may be.
+    pub connections_max: IntGauge,
     /// Connections switched to another protocol and still open.
     pub websockets: IntGauge,
     /// Connections closed by the guard, by `cause`.
@@ -195,6 +197,7 @@ impl Metrics {
                 .gauge(described::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP)?,
             config_reloads: new.counters(described::CONFIG_RELOADS)?,
             connections: new.gauge(described::CONNECTIONS)?,
+            connections_max: new.gauge(described::CONNECTIONS_MAX)?,
             websockets: new.gauge(described::WEBSOCKETS)?,
             connections_cut: new.counters(described::CONNECTIONS_CUT)?,
             upstream_waiting: new.gauges(described::UPSTREAM_WAITING)?,

@@ -38,6 +38,7 @@ pub mod endpoint;
 pub mod error_page;
 pub mod ext_authz;
 mod failure;
+mod fixed_answer;
 pub mod flow;
 pub mod forward_auth;
 pub mod forwarded;
@@ -165,9 +166,9 @@ impl ProxyHttp for Gateway {
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
         if ctx.permit.is_none()
-            && let Some(route) = &ctx.route
+            && let Some(destination) = &ctx.destination
         {
-            let permit = route.upstream.permit().await;
+            let permit = destination.permit().await;
             ctx.permit = Some(permit.map_err(|overload| {
                 let rejection = counters::refuse(&self.metrics, overload);
                 ctx.refused = Some(rejection);
@@ -192,7 +193,8 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
-        upstream_answer::check(session.req_header(), response, ctx)
+        upstream_answer::check(session.req_header(), response, ctx)?;
+        attempt::check_status(session, response.status, ctx)
     }
 
     async fn response_filter(

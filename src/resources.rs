@@ -43,6 +43,8 @@ impl Admission {
                 .overload_refusals
                 .with_label_values(&[overload.reason()]);
         }
+        let most_connections = i64::try_from(descriptors.connections).unwrap_or(i64::MAX);
+        metrics.connections_max.set(most_connections);
         Self {
             requests: Arc::default(),
             most_requests: descriptors.requests,

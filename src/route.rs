@@ -7,22 +7,23 @@
 //! in all of them, or to one that asks for no less than the others where servers are known to take
 //! different spellings for one (`route/loose.rs`); looking that up is left to paths that have any.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::authorize::ClaimRules;
-use crate::canonical::{AllowedOrigin, CanonicalPath, Host, PathPrefix};
+use crate::canonical::{AllowedOrigin, CanonicalPath, PathPrefix};
 use crate::issuer::AuthorizationField;
 use crate::limit::{Limiter, Limits};
 use crate::mcp::Calls;
 use crate::session::settings::DeviceBound;
-use crate::upstream::{self, Upstream};
+use crate::upstream;
 
+mod destination;
 pub mod header_operations;
 mod loose;
 pub mod lowered;
@@ -32,20 +33,22 @@ pub mod protected_resource;
 mod protection;
 mod rates;
 pub mod settings;
+mod table;
 mod tree;
 mod view;
 
+pub use destination::{Destination, Split};
 pub use methods::Methods;
 pub use miss::{RouteMiss, Spelling};
+pub use table::RouteTable;
 
 use header_operations::PreparedOperations;
 use loose::Looseness;
 pub use protected_resource::ProtectedResource;
-use protected_resource::Published;
 use protection::Protection;
-use rates::Rates;
-use settings::{Access, Challenge, LoginUrl, QueryTokens, RouteSettings};
-use view::{Placed, View};
+use settings::{
+    Access, Challenge, ClientNetworks, LoginUrl, QueryTokens, RequestMatch, RouteSettings,
+};
 
 /// Where a request goes, and who may pass.
 #[derive(Debug)]
@@ -56,8 +59,14 @@ pub struct Route {
     pub access: Access,
     /// Whether `Authorization` is looked at.
     pub authorization: AuthorizationField,
-    /// The servers behind it.
-    pub upstream: Arc<Upstream>,
+    /// Where its requests end.
+    pub destination: Destination,
+    /// How many segments its path has.
+    pub segments: usize,
+    /// Which clients are served.
+    pub client_networks: ClientNetworks,
+    /// Routes for the same requests that carry something in addition.
+    variants: Vec<(RequestMatch, Arc<Route>)>,
     /// Origins from which credentials in cookies are accepted, in addition to the request's own:
     /// `public_url`, the gateway's `allowed_origins` and the route's.
     pub allowed_origins: Vec<AllowedOrigin>,
@@ -110,6 +119,30 @@ pub struct Route {
 }
 
 impl Route {
+    /// The route of a request that host, path and method lead here: this one, unless the request carries
+    /// what another is for.
+    pub fn of_request<'a>(
+        self: &'a Arc<Self>,
+        fields: &HeaderMap,
+        query: Option<&[u8]>,
+    ) -> &'a Arc<Self> {
+        let mut variants = self.variants.iter();
+        let found = variants.find(|(wanted, _)| wanted.admits(fields, query));
+        found.map_or(self, |(_, variant)| variant)
+    }
+
+    /// Whether whoever passes here, with whatever the request carries, passes there as well.
+    fn covers(&self, other: &Self) -> bool {
+        self.protections()
+            .all(|own| other.protections().all(|other| own.covers(other)))
+    }
+
+    fn protections(&self) -> impl Iterator<Item = &Protection> {
+        let variants = self.variants.iter();
+        let variants = variants.map(|(_, variant)| &variant.protection);
+        variants.chain([&self.protection])
+    }
+
     /// Whether it is served at the listener of that name.
     pub fn serves(&self, listener: &str) -> bool {
         self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener)
@@ -178,187 +211,6 @@ pub struct RouteTableSettings<'a> {
     pub upstreams: &'a BTreeMap<String, upstream::Settings>,
 }
 
-/// All routes of a configuration.
-#[derive(Debug, Default)]
-pub struct RouteTable {
-    /// In the order of the configuration.
-    routes: Vec<Arc<Route>>,
-    /// For the listeners that some route names, by their names.
-    named: Vec<(Box<str>, View)>,
-    /// For all others.
-    rest: View,
-    published: Published,
-    rates: Rates,
-}
-
-impl RouteTable {
-    /// Builds the table. `upstreams` has each upstream of the configuration by its name.
-    pub fn new(
-        config: &RouteTableSettings<'_>,
-        upstreams: &BTreeMap<String, Arc<Upstream>>,
-    ) -> Result<Self, RouteTableError> {
-        Self::succeeding(config, upstreams, None)
-    }
-
-    /// Takes over the counts of the previous table: a route with the same requests and the same
-    /// rate limit continues counting.
-    pub fn succeeding(
-        config: &RouteTableSettings<'_>,
-        upstreams: &BTreeMap<String, Arc<Upstream>>,
-        earlier: Option<&Self>,
-    ) -> Result<Self, RouteTableError> {
-        let own_iss = format!("{}{}", config.public_url, config.api_prefix);
-        let mut table = Self::default();
-        let mut placed = Vec::with_capacity(config.routes.len());
-        for settings in config.routes {
-            if config.api_prefix.covers(&settings.path) {
-                return Err(RouteTableError::Reserved(settings.path.to_string()));
-            }
-            let replacement = settings.replace_prefix.as_ref();
-            let rewrite = replacement.map(|replacement| PrefixRewrite {
-                segments: settings.path.segments().len(),
-                replacement: replacement.as_base().to_owned(),
-            });
-            let rules = ClaimRules::new(&settings.require);
-            let has_rules =
-                !rules.is_empty() || !settings.scopes.is_empty() || settings.mcp.is_some();
-            if has_rules && settings.auth != Access::Required {
-                return Err(RouteTableError::RulesWithoutSession(display_name(settings)));
-            }
-            let upstream = upstreams
-                .get(&settings.upstream)
-                .ok_or_else(|| RouteTableError::Upstream(settings.upstream.clone()))?;
-            let earlier = earlier.map(|earlier| &earlier.rates);
-            let rates = table
-                .rates
-                .of(settings, config.limits.rates.tracked, earlier);
-            let resource = protected_resource::of(settings, config.public_url, &own_iss);
-            let audience = settings.audience.as_deref().map(Arc::from);
-            let named = resource
-                .as_ref()
-                .map(|resource| Arc::clone(resource.name()));
-            let route = Arc::new(Route {
-                name: display_name(settings).into(),
-                access: settings.auth,
-                authorization: settings.authorization,
-                upstream: Arc::clone(upstream),
-                allowed_origins: config
-                    .allowed_origins
-                    .iter()
-                    .chain(&settings.allowed_origins)
-                    .cloned()
-                    .collect(),
-                rules,
-                audience: audience.or(named),
-                resource,
-                calls: settings.mcp.as_ref().map(Calls::new),
-                scopes: settings
-                    .scopes
-                    .iter()
-                    .map(|scope| scope.as_str().into())
-                    .collect(),
-                requires_device: settings.requires_device(config.device_bound),
-                step_up: settings.step_up.as_deref().map(Box::from),
-                body_size: settings
-                    .body_size
-                    .or(config.limits.body_size)
-                    .map(|size| size.as_u64()),
-                client_rate: rates.client.limiter(),
-                user_rate: rates.user.limiter(),
-                timeouts: Timeouts {
-                    whole: settings.timeout,
-                    connect: settings.connect_timeout,
-                    read: settings.read_timeout,
-                    write: settings.write_timeout,
-                    stream_idle: settings.stream_idle_timeout.or_else(|| {
-                        let upstream = config.upstreams.get(&settings.upstream);
-                        upstream.and_then(|upstream| upstream.stream_idle_timeout)
-                    }),
-                },
-                request_headers: PreparedOperations::new(&settings.request_headers),
-                response_headers: PreparedOperations::new(&settings.response_headers),
-                edits_refusals: settings.response_headers_on_refusals,
-                challenge: settings.challenge.clone(),
-                login: settings.login_url.as_ref().or(config.login_url).cloned(),
-                forwards_cookies_of: settings
-                    .forward_issuer_cookie
-                    .iter()
-                    .map(|issuer| issuer.as_str().into())
-                    .collect(),
-                names_host: settings.host.is_some(),
-                decides_by_method: decides_by_method(settings, config.routes),
-                query_tokens: settings.query_tokens,
-                listeners: settings
-                    .listeners
-                    .iter()
-                    .map(|name| name.as_str().into())
-                    .collect(),
-                allows_escaped_slash: settings.allow_encoded_slash,
-                allows_empty_segments: settings.allow_empty_segments,
-                protection: Protection::new(settings, config),
-                looseness: Looseness::of(upstream),
-                rewrite,
-            });
-            let methods = match settings.any_method {
-                true => Methods::ANY,
-                false => Methods::new(&settings.methods),
-            };
-            table.published.add(settings, &route);
-            placed.push(Placed {
-                settings,
-                methods,
-                route,
-            });
-        }
-        table.routes = placed.iter().map(|one| Arc::clone(&one.route)).collect();
-        let named = config.routes.iter().flat_map(|route| &route.listeners);
-        for listener in named.collect::<BTreeSet<_>>() {
-            let view = View::new(&placed, listener)?;
-            table.named.push((listener.as_str().into(), view));
-        }
-        table.rest = View::new(&placed, "")?;
-        Ok(table)
-    }
-
-    /// The route of a request at a listener that no route names.
-    pub fn find(
-        &self,
-        host: &Host<'_>,
-        path: &CanonicalPath<'_>,
-        method: &Method,
-    ) -> Result<&Arc<Route>, RouteMiss> {
-        self.rest.find("", host, path, method)
-    }
-
-    /// The route of a request at the listener of that name.
-    pub fn find_at(
-        &self,
-        listener: &str,
-        host: &Host<'_>,
-        path: &CanonicalPath<'_>,
-        method: &Method,
-    ) -> Result<&Arc<Route>, RouteMiss> {
-        let named = self.named.iter().find(|(name, _)| **name == *listener);
-        let view = named.map_or(&self.rest, |(_, view)| view);
-        view.find(listener, host, path, method)
-    }
-
-    /// The resource whose metadata (RFC 9728 section 3) are at this path.
-    pub fn metadata_at(
-        &self,
-        listener: &str,
-        host: &Host<'_>,
-        path: &CanonicalPath<'_>,
-    ) -> Option<&Arc<ProtectedResource>> {
-        self.published.find(listener, host, path)
-    }
-
-    /// All routes, in the order of the configuration.
-    pub fn routes(&self) -> Vec<&Arc<Route>> {
-        self.routes.iter().collect()
-    }
-}
-
 /// Why routes are no table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteTableError {
@@ -368,21 +220,20 @@ pub enum RouteTableError {
     /// The upstream is not configured.
     #[error("there is no upstream `{0}`")]
     Upstream(String),
+    /// Nothing, or more than one thing, says where requests end.
+    #[error("the route `{0}` needs one of `upstream`, `split`, `redirect` and `respond`")]
+    Destination(String),
     /// Claim rules that a request without a session would pass by.
     #[error(
         "the route `{0}` has rules (`require`, `scopes`, `mcp`), so it requires `auth: required`"
     )]
     RulesWithoutSession(String),
+    /// A `match` without a route for the requests that do not have it.
+    #[error("the route `{0}` has a `match`, and no route is for the same requests without it")]
+    NoBase(Arc<str>),
     /// Two routes match the same requests.
     #[error("the routes `{0}` and `{1}` match the same requests")]
     Ambiguous(Arc<str>, Arc<str>),
-}
-
-fn decides_by_method(settings: &RouteSettings, all: &[RouteSettings]) -> bool {
-    let same_place = all.iter().filter(|other| {
-        other.host == settings.host && other.path == settings.path && other.exact == settings.exact
-    });
-    !settings.methods.is_empty() || same_place.count() > 1
 }
 
 /// The name of a route in logs and metrics.

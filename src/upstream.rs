@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 pub use pingora::protocols::l4::socket::SocketAddr as Address;
 use pingora::upstreams::peer::HttpPeer;
 
@@ -21,6 +22,7 @@ mod counters;
 mod ejection;
 mod failure;
 pub mod health;
+mod in_flight;
 mod members;
 mod peers;
 mod probe;
@@ -28,12 +30,14 @@ mod report;
 mod request_limit;
 pub mod resolver;
 pub mod resolver_settings;
+mod retry_budget;
 pub mod server;
 pub mod settings;
 mod tls;
 
 pub use failure::Failure;
 pub use health::HealthChecks;
+pub use in_flight::RequestInFlight;
 pub use report::Outcome;
 pub use request_limit::UpstreamPermit;
 pub use resolver::Resolver;
@@ -45,10 +49,13 @@ pub use tls::TlsError;
 use balance::Balancer;
 use counters::Counters;
 use ejection::Ejections;
+use in_flight::Load;
 use members::Members;
 use peers::Peers;
 use request_limit::RequestLimit;
+use retry_budget::RetryBudget;
 use server::Place;
+use settings::{Balance, RetryStatus};
 
 /// A group of servers that serve the same content.
 #[derive(Debug)]
@@ -61,6 +68,7 @@ pub struct Upstream {
     ejections: Ejections,
     counters: Counters,
     request_limit: RequestLimit,
+    retry_budget: RetryBudget,
     started: Instant,
     turn: AtomicU64,
     /// Whether clients are asked to sign in their connections.
@@ -75,7 +83,7 @@ impl Upstream {
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
         let upstream = Self::without_addresses(name, settings, metrics)?;
-        upstream.publish_resolved(|_, _| Vec::new());
+        upstream.publish(|_, _| Vec::new(), |_| true);
         Ok(Arc::new(upstream))
     }
 
@@ -92,11 +100,19 @@ impl Upstream {
             balancer: Balancer::new(settings, Arc::clone(&members)),
             members,
             ejections: Ejections::new(settings.ejection.clone()),
-            counters: Counters::new(metrics, name),
+            counters: Counters::new(
+                metrics,
+                name,
+                settings
+                    .servers
+                    .iter()
+                    .map(|server| server.address.as_str()),
+            ),
             request_limit: RequestLimit::new(
                 settings,
                 metrics.upstream_waiting.with_label_values(&[name]),
             ),
+            retry_budget: RetryBudget::new(settings.retry_budget.0),
             started: Instant::now(),
             turn: AtomicU64::new(0),
             signs_in_connections: AtomicBool::new(false),
@@ -121,7 +137,11 @@ impl Upstream {
         if previous.asks_connections_to_sign_in() {
             renewed.asked_to_sign_in();
         }
-        renewed.publish_resolved(|host, port| previous.known(host, port));
+        let before = previous.members.load();
+        renewed.publish(
+            |host, port| previous.known(host, port),
+            |server| before.contains_key(server),
+        );
         Ok(Arc::new(renewed))
     }
 
@@ -148,13 +168,47 @@ impl Upstream {
         let stands = |server: &Address| is_new(server) && !self.ejections.is_ejected(server, now);
         let members = self.members.load();
         let is_fallback = |server: &Address| members.get(server).is_some_and(|it| it.is_fallback);
+        let is_first = |server: &Address| stands(server) && !is_fallback(server);
+        let is_warm = |server: &Address| is_first(server) && self.takes_share(server, now);
+        let select = |fit: &dyn Fn(&Address) -> bool| match self.settings.balance {
+            Balance::LeastRequests => self.balancer.least(fit, |server| {
+                let member = members.get(server)?;
+                Some(Load {
+                    requests: member.in_flight.count(),
+                    weight: usize::from(member.weight.get()),
+                })
+            }),
+            _ => self.balancer.select(key, fit),
+        };
         members::fallback_of(&members, tried)
             .or_else(|| {
-                self.balancer
-                    .select(key, |server| stands(server) && !is_fallback(server))
+                let has_slow_start = self.settings.slow_start.is_some();
+                has_slow_start.then(|| select(&is_warm)).flatten()
             })
-            .or_else(|| self.balancer.select(key, stands))
-            .or_else(|| self.balancer.select(key, is_new))
+            .or_else(|| select(&is_first))
+            .or_else(|| select(&stands))
+            .or_else(|| select(&is_new))
+    }
+
+    /// Counts a request at a server, where that decides who gets the next one.
+    pub fn begin(&self, server: &Address) -> Option<RequestInFlight> {
+        if self.settings.balance != Balance::LeastRequests {
+            return None;
+        }
+        let members = self.members.load();
+        members.get(server).map(|member| member.in_flight.begin())
+    }
+
+    /// Whether a server gets this request although its share still grows: by chance.
+    fn takes_share(&self, server: &Address, now: Duration) -> bool {
+        let age = self.ejections.age(server, now);
+        match (age, self.settings.slow_start) {
+            (Some(age), Some(whole)) if age < whole => {
+                let share = age.as_secs_f64() / whole.as_secs_f64();
+                fastrand::f64() < share.max(SMALLEST_SHARE)
+            }
+            _ => true,
+        }
     }
 
     /// How a picked server is connected to; `None` when it has just left.
@@ -172,6 +226,9 @@ impl Upstream {
     ///
     /// Too many wait already, or none became free in time.
     pub async fn permit(&self) -> Result<UpstreamPermit, Overload> {
+        if !self.settings.retry_statuses.is_empty() {
+            self.retry_budget.earn();
+        }
         self.request_limit.take().await
     }
 
@@ -222,6 +279,18 @@ impl Upstream {
         is_granted
     }
 
+    /// Whether a request that was answered with this status may be repeated at a server that is not
+    /// among these; if so, counts the retry.
+    pub fn grant_other_after(&self, status: StatusCode, tried: &[Address]) -> bool {
+        let statuses = &self.settings.retry_statuses;
+        let members = self.members.load();
+        statuses.contains(&RetryStatus(status.as_u16()))
+            && members.keys().any(|server| !tried.contains(server))
+            && tried.len() <= self.settings.retries
+            && self.retry_budget.spend()
+            && self.grant_retry(tried.len())
+    }
+
     /// All addresses of its servers now.
     pub fn addresses(&self) -> Vec<Address> {
         self.members.load().keys().cloned().collect()
@@ -245,7 +314,17 @@ impl Upstream {
 
     /// Takes the addresses that `resolve` knows for each name in place of all before.
     fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
-        let members = members::resolved(&self.settings, &self.peers, resolve);
+        self.publish(resolve, |_| false);
+    }
+
+    /// The same; the share of servers that are not here yet grows slowly, unless they `were` there.
+    fn publish(
+        &self,
+        resolve: impl Fn(&str, u16) -> Vec<Address>,
+        were: impl Fn(&Address) -> bool,
+    ) {
+        let mut members = members::resolved(&self.settings, &self.peers, resolve);
+        members::keep_counts(&mut members, &self.members.load());
         if members::are_same(&members, &self.members.load()) {
             return;
         }
@@ -255,12 +334,17 @@ impl Upstream {
         let mut both = Members::clone(&self.members.load());
         both.extend(members.clone());
         self.members.store(Arc::new(both));
-        self.ejections.set_servers(members.keys().cloned());
+        let now = self.started.elapsed();
+        self.ejections
+            .set_servers(members.keys().cloned(), now, were);
         self.balancer.publish(&members);
         self.members.store(Arc::new(members));
         tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
     }
 }
+
+/// What a server gets at once, as a part of its share.
+const SMALLEST_SHARE: f64 = 0.1;
 
 /// Why the configuration is no upstream.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

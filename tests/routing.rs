@@ -5,6 +5,7 @@ pub mod browser;
 mod calls;
 pub mod challenge;
 pub mod cors;
+mod destinations;
 pub mod ext_authz;
 pub mod forward;
 pub mod forward_auth;

@@ -128,7 +128,7 @@ pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnsw
     }
     let found = find_at(answer.listener.as_deref().unwrap_or_default());
     let route = match found {
-        Ok(route) => Arc::clone(route),
+        Ok(route) => Arc::clone(route.of_request(&request.headers, inspected.query)),
         Err(miss) => {
             answer.refused("route", miss.into(), Some(sentence(&miss)));
             return Ok(answer);
@@ -186,7 +186,12 @@ impl RouteAnswer {
     fn on(&mut self, route: &Route, inspected: &Inspected<'_>) {
         self.passed("route", None);
         self.route = Some(route.name.to_string());
-        self.upstream = Some(route.upstream.name().to_string());
+        if route.destination.upstreams().next().is_none() {
+            let hint = format!("The gateway itself answers: {}.", route.destination);
+            self.passed("answer", Some(&hint));
+            return;
+        }
+        self.upstream = Some(route.destination.to_string());
         let path = route.rewritten(&inspected.path);
         self.upstream_path = Some(path.unwrap_or_else(|| inspected.path.as_str().to_owned()));
     }
@@ -258,6 +263,10 @@ impl RouteAnswer {
             self.in_addition.push(
                 "from a browser that sends the token in a cookie, an allowed origin".to_owned(),
             );
+        }
+        if !route.client_networks.is_everyone() {
+            self.in_addition
+                .push("a client at an address that `client_networks` admits".to_owned());
         }
         if route.client_rate.is_some() || route.user_rate.is_some() {
             self.in_addition

@@ -29,7 +29,7 @@ pub struct RouteRow {
     pub name: String,
     /// The route's `auth`: `required`, `optional` or `none`.
     pub auth: &'static str,
-    /// The servers behind it.
+    /// The upstreams behind it, or what the gateway answers itself.
     pub upstream: String,
     /// The scope that requests must show an elevated token for.
     pub step_up: Option<String>,
@@ -127,7 +127,7 @@ impl RouteRow {
                 Access::Optional => "optional",
                 Access::None => "none",
             },
-            upstream: route.upstream.clone(),
+            upstream: destination(route),
             step_up: route.step_up.clone(),
             host: route.host.as_ref().map(ToString::to_string),
             path: route.path.to_string(),
@@ -145,6 +145,18 @@ impl RouteRow {
             rate_per_user: rate(route.rate_per_user),
         }
     }
+}
+
+/// Where the requests of a route end.
+fn destination(route: &RouteSettings) -> String {
+    if let Some(redirect) = &route.redirect {
+        return format!("redirect to {}", redirect.to.as_str());
+    }
+    if let Some(answer) = &route.respond {
+        return format!("answer {}", answer.status.code().as_u16());
+    }
+    let names: Vec<_> = route.upstreams().map(|(_, name)| name.to_owned()).collect();
+    names.join(", ")
 }
 
 /// The upstreams, by name.

@@ -23,7 +23,7 @@ pub(super) const REQUEST_DURATION: Description = (
 pub(super) const UPSTREAM_DURATION: Description = (
     "vestibule_upstream_duration_seconds",
     "Time from choosing a server to the header of its response.",
-    &["upstream"],
+    &["upstream", "server"],
 );
 pub(super) const UPSTREAM_FAILURES: Description = (
     "vestibule_upstream_failures_total",
@@ -205,6 +205,11 @@ pub(super) const CONFIG_RELOADS: Description = (
 );
 pub(super) const CONNECTIONS: Description =
     ("vestibule_connections", "Open public connections.", &[]);
+pub(super) const CONNECTIONS_MAX: Description = (
+    "vestibule_connections_max",
+    "The number of public connections that can be open.",
+    &[],
+);
 pub(super) const WEBSOCKETS: Description = (
     "vestibule_websockets",
     "Open connections that switched to another protocol, such as WebSocket.",

@@ -1,13 +1,19 @@
-//! One line of JSON for each request: no query, no header field, no token.
+//! One line of JSON for each request: no query, no token, and no header field but the host and the
+//! name of the client's program.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
+use http::header::{HOST, USER_AGENT};
+use http::uri::Authority;
+use http::{StatusCode, Version};
 use pingora::Error;
 use pingora::http::RequestHeader;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
+use super::connection::TlsParameters;
 use super::context::RequestContext;
 use crate::telemetry::settings::AccessField;
 
@@ -76,13 +82,24 @@ impl Line<'_> {
             AccessField::Client => map.serialize_entry(name, &answered.client),
             AccessField::Method => map.serialize_entry(name, answered.request.method.as_str()),
             AccessField::Path => map.serialize_entry(name, answered.request.uri.path()),
+            AccessField::Host => present(map, name, host(answered.request)),
+            AccessField::Protocol => present(map, name, protocol(answered.request.version)),
+            AccessField::Tls => {
+                let shown = |tls: &TlsParameters| format!("{} {}", tls.version, tls.cipher);
+                present(map, name, ctx.connection.tls.as_ref().map(shown))
+            }
+            AccessField::UserAgent => present(map, name, user_agent(answered.request)),
             AccessField::Status => {
                 present(map, name, answered.status.map(|status| status.as_u16()))
             }
             AccessField::Route => map.serialize_entry(name, ctx.route_name()),
             AccessField::Upstream => {
-                let upstream = ctx.route.as_ref().map(|route| route.upstream.name());
+                let upstream = ctx.destination.as_ref().map(|upstream| upstream.name());
                 present(map, name, upstream.filter(|_| !ctx.tried.is_empty()))
+            }
+            AccessField::Server => {
+                let server = ctx.tried.last();
+                present(map, name, server.map(ToString::to_string))
             }
             AccessField::Source => map.serialize_entry(name, ctx.source),
             AccessField::Issuer => present(map, name, ctx.issuer()),
@@ -107,8 +124,57 @@ impl Line<'_> {
             AccessField::UpstreamUs => {
                 present(map, name, ctx.upstream.map(|phase| micros(phase.took)))
             }
+            AccessField::Attempts => {
+                let is_one = ctx.failed_attempts.is_empty();
+                present(map, name, (!is_one).then_some(Attempts(ctx)))
+            }
         }
     }
+}
+
+/// Every attempt to get an answer of a server, in order.
+struct Attempts<'a>(&'a RequestContext);
+
+impl Serialize for Attempts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(ctx) = self;
+        let last = ctx
+            .upstream
+            .map_or_else(|| ctx.asked.elapsed(), |phase| phase.took);
+        let times = ctx.failed_attempts.iter().chain(std::iter::once(&last));
+        serializer.collect_seq(ctx.tried.iter().zip(times).map(|(server, took)| Attempt {
+            server: server.to_string(),
+            us: micros(*took),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Attempt {
+    server: String,
+    us: u64,
+}
+
+/// As the request has it: `:authority` over HTTP/2, `Host` else.
+fn host(request: &RequestHeader) -> Option<&str> {
+    let authority = request.uri.authority().map(Authority::as_str);
+    authority.or_else(|| request.headers.get(HOST)?.to_str().ok())
+}
+
+fn protocol(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_10 => Some("HTTP/1.0"),
+        Version::HTTP_11 => Some("HTTP/1.1"),
+        Version::HTTP_2 => Some("HTTP/2"),
+        _ => None,
+    }
+}
+
+/// The beginning of what the client's program calls itself.
+fn user_agent(request: &RequestHeader) -> Option<Cow<'_, str>> {
+    let value = request.headers.get(USER_AGENT)?.as_bytes();
+    let beginning = value.get(..LONGEST_AGENT).unwrap_or(value);
+    Some(String::from_utf8_lossy(beginning))
 }
 
 /// Writes a field only if it has a value.
@@ -128,4 +194,6 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// What most lines stay under.
-const LENGTH: usize = 640;
+const LENGTH: usize = 1024;
+/// Bytes of `User-Agent` in a line: more than browsers send.
+const LONGEST_AGENT: usize = 256;

@@ -1,8 +1,8 @@
 //! Which server a request is sent to, and whether it is sent again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
@@ -13,6 +13,7 @@ use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
 use super::{answer, inspect, no_pass, streams, upstream_error};
+use crate::clock::rarely::Rarely;
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
 use crate::upstream::{Failure, Outcome};
@@ -22,7 +23,7 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
     let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
         return Err(no_pass());
     };
-    let upstream = Arc::clone(&route.upstream);
+    let upstream = ctx.destination.clone().ok_or_else(no_pass)?;
     let user = ctx.session().map(|session| session.user());
     let key = user.as_ref().map(|user| user.as_bytes().as_slice());
     let connection = &ctx.connection;
@@ -55,6 +56,10 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
         ctx.connection.auth.stay(&address);
     }
     ctx.asks_again = false;
+    if !ctx.tried.is_empty() {
+        ctx.failed_attempts.push(ctx.asked.elapsed());
+    }
+    ctx.in_flight = upstream.begin(&address);
     ctx.tried.push(address);
     ctx.asked = Instant::now();
     overrule(&mut peer, &route.timeouts);
@@ -80,46 +85,76 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
 
 /// Before anything is sent over a connection: whether its server may be asked.
 pub(super) fn connected(digest: Option<&Digest>, ctx: &RequestContext) -> Result<()> {
-    let Some(route) = &ctx.route else {
+    let Some(destination) = &ctx.destination else {
         return Err(no_pass());
     };
     let shown = digest.and_then(|digest| digest.ssl_digest.as_ref());
     let certificate = shown.map(|shown| shown.cert_digest.as_slice());
-    if route.upstream.accepts(certificate) {
+    if destination.accepts(certificate) {
         return Ok(());
     }
-    let upstream = route.upstream.name();
-    tracing::warn!(%upstream, "a server does not show the certificate that is pinned");
+    let upstream = destination.name();
+    static UNPINNED: Rarely = Rarely::new();
+    if let Some(times) = UNPINNED.due() {
+        tracing::warn!(%upstream, times, "a server does not show the certificate that is pinned");
+    }
     let error = Error::explain(ErrorType::InvalidCert, "not the pinned certificate");
     Err(error.into_up())
+}
+
+/// After the head of an answer: an error where another server is to be asked instead.
+pub(super) fn check_status(
+    session: &Session,
+    status: StatusCode,
+    ctx: &RequestContext,
+) -> Result<()> {
+    let (Some(destination), Some(server)) = (&ctx.destination, ctx.tried.last()) else {
+        return Ok(());
+    };
+    let is_repeatable = session.req_header().method.is_safe()
+        && !session.as_ref().retry_buffer_truncated()
+        && session.response_written().is_none()
+        && ctx.interim == 0;
+    if !is_repeatable || !destination.grant_other_after(status, &ctx.tried) {
+        return Ok(());
+    }
+    destination.report(server, Outcome::Answered(status));
+    let mut error = Error::explain(ANOTHER, "another server is asked").into_up();
+    error.set_retry(true);
+    Err(error)
 }
 
 /// After a connection that did not come about. Nothing was sent, so another server may be tried
 /// whatever the method.
 pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> Box<Error> {
-    let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+    let (Some(destination), Some(address)) = (&ctx.destination, ctx.tried.last()) else {
         return error;
     };
     // A kept connection that takes no more streams is no failure of the server.
     ctx.asks_again = *error.etype() == ErrorType::H2Error;
     let failure = upstream_error::connecting(&error);
-    if failure == Failure::Tls && upstream_error::shows_authority(&error) {
-        let upstream = route.upstream.name();
+    static AUTHORITY: Rarely = Rarely::new();
+    if failure == Failure::Tls
+        && upstream_error::shows_authority(&error)
+        && let Some(times) = AUTHORITY.due()
+    {
+        let upstream = destination.name();
         tracing::warn!(
             %upstream,
+            times,
             "a server shows the certificate of an authority (CA:TRUE) as its own: make it with \
              `basicConstraints=CA:FALSE`, or name it as `tls.pinned_certificate`"
         );
     }
     if !ctx.asks_again {
-        route.upstream.report(address, Outcome::Failed(failure));
+        destination.report(address, Outcome::Failed(failure));
     }
     // One may have been asked twice, by a kept connection first.
-    let addresses = route.upstream.addresses();
+    let addresses = destination.addresses();
     let is_left = ctx.asks_again || addresses.iter().any(|other| !ctx.tried.contains(other));
     let may_retry = match ctx.asks_again {
-        true => route.upstream.grant_retry(ctx.tried.len()),
-        false => is_left && route.upstream.grant_other(&ctx.tried),
+        true => destination.grant_retry(ctx.tried.len()),
+        false => is_left && destination.grant_other(&ctx.tried),
     };
     error.set_retry(may_retry);
     error
@@ -140,6 +175,11 @@ pub(super) fn broken_off(
     let is_safe = session.req_header().method.is_idempotent()
         && !session.as_ref().retry_buffer_truncated()
         && session.response_written().is_none();
+    if *error.etype() == ANOTHER {
+        ctx.asks_again = false;
+        error.set_retry(true);
+        return error;
+    }
     error.retry.decide_reuse(client_reused);
     let is_stream = ctx.guard.flow().is_some_and(Flow::is_stream);
     if ctx.guard.flow().is_some_and(Flow::is_server_late) {
@@ -171,11 +211,11 @@ pub(super) fn broken_off(
         error.set_retry(false);
         return error;
     }
-    let (Some(route), Some(address)) = (&ctx.route, ctx.tried.last()) else {
+    let (Some(destination), Some(address)) = (&ctx.destination, ctx.tried.last()) else {
         error.set_retry(false);
         return error;
     };
-    let may_retry = error.retry() && is_safe && route.upstream.grant_retry(ctx.tried.len());
+    let may_retry = error.retry() && is_safe && destination.grant_retry(ctx.tried.len());
     error.set_retry(may_retry);
     ctx.asks_again = may_retry;
     if !may_retry && is_of_server {
@@ -183,7 +223,7 @@ pub(super) fn broken_off(
         let is_idle_stream = is_stream && *error.etype() == ErrorType::ReadTimedout;
         if is_whole && !is_idle_stream {
             let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
-            route.upstream.report(address, Outcome::Failed(failure));
+            destination.report(address, Outcome::Failed(failure));
         }
         ctx.upstream_status = None;
     }
@@ -201,5 +241,7 @@ fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
     options.write_timeout = timeouts.write.or(options.write_timeout);
 }
 
+/// What ends an attempt whose answer is not passed on.
+const ANOTHER: ErrorType = ErrorType::Custom("AnotherServer");
 /// The `Retry-After` of responses for an upstream whose name does not resolve.
 const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

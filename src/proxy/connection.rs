@@ -1,5 +1,6 @@
 //! What a request has to know of the connection that it came on.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +28,8 @@ pub struct Connection {
     pub is_for_questions: bool,
     /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
+    /// The version and the cipher that TLS agreed on, where the gateway itself speaks it.
+    pub tls: Option<TlsParameters>,
     /// The name that its client asked for by TLS, when it asked for one.
     pub server_name: Option<ServerName>,
     /// By which its client's requests are counted; `None` for trusted proxies and Unix sockets.
@@ -74,6 +77,15 @@ impl Connection {
     pub fn is_answered_by_us(&self) -> bool {
         self.is_answered_by_us.load(Ordering::Relaxed)
     }
+}
+
+/// What the two ends of TLS agreed on.
+#[derive(Clone, Debug)]
+pub struct TlsParameters {
+    /// Such as `TLSv1.3`.
+    pub version: Cow<'static, str>,
+    /// Such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: Cow<'static, str>,
 }
 
 /// A client's certificate, as upstreams see it.

@@ -22,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::resources::memory::Held;
 use crate::route::{Methods, Route};
 use crate::telemetry::TraceContext;
-use crate::upstream::{Address, UpstreamPermit};
+use crate::upstream::{Address, RequestInFlight, Upstream, UpstreamPermit};
 
 /// The right to be forwarded. Without one no upstream request is built.
 #[derive(Clone, Debug)]
@@ -75,6 +75,8 @@ pub struct RequestContext {
     pub is_for_us: bool,
     /// Where the request goes, once known.
     pub route: Option<Arc<Route>>,
+    /// The upstream that it goes to, once it may; none where the gateway answers.
+    pub destination: Option<Arc<Upstream>>,
     /// Path and query that the upstream sees, where they are not those of the request.
     pub target: Option<Vec<u8>>,
     /// The right to go there, once granted.
@@ -97,12 +99,16 @@ pub struct RequestContext {
     pub permit: Option<UpstreamPermit>,
     /// Answers before the answer, so far.
     pub interim: u32,
+    /// Its place among those that its server has, where that is counted.
+    pub in_flight: Option<RequestInFlight>,
     /// The servers that were asked, the one that is being asked last.
     pub tried: Vec<Address>,
     /// The last of these is asked again: not it failed, but a kept connection to it.
     pub asks_again: bool,
     /// When it was asked.
     pub asked: Instant,
+    /// How long those before it were asked.
+    pub failed_attempts: Vec<Duration>,
     /// From then to the head of its answer.
     pub upstream: Option<Phase>,
     /// The status that it answered with.
@@ -144,6 +150,7 @@ impl RequestContext {
             asked_about: None,
             is_for_us: false,
             route: None,
+            destination: None,
             target: None,
             pass: None,
             refused: None,
@@ -155,9 +162,11 @@ impl RequestContext {
             exchange: None,
             permit: None,
             interim: 0,
+            in_flight: None,
             tried: Vec::new(),
             asks_again: false,
             asked: now,
+            failed_attempts: Vec::new(),
             upstream: None,
             upstream_status: None,
             switched: None,

@@ -10,6 +10,7 @@ use pingora::http::RequestHeader;
 use super::context::{Pass, Phase, RequestContext};
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
+use super::fixed_answer;
 use super::forwarded::{self, Peer};
 use super::health;
 use super::hops;
@@ -25,7 +26,8 @@ use crate::limit::{self, TooOften};
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::route::settings::Access;
-use crate::route::{ProtectedResource, Route, RouteMiss};
+use crate::route::{Destination, ProtectedResource, Route, RouteMiss};
+use crate::upstream::Upstream;
 
 mod browser;
 mod requirements;
@@ -49,6 +51,8 @@ pub enum Decision {
     Metadata(Arc<ProtectedResource>),
     /// The request is not forwarded: the client is redirected to this address.
     Redirect(String),
+    /// Nowhere: its route says what the gateway answers; the address, if that is a redirect.
+    Fixed(Option<String>),
 }
 
 /// Decides, and leaves route, pass and source in the context.
@@ -79,7 +83,15 @@ pub async fn decide(
     let decided = incoming.authenticate(route, ctx).await;
     let decisions = Decisions::new(&snapshot.proxy, metrics);
     match decided {
+        Ok(passed) if route.destination.upstreams().next().is_none() => {
+            passed.count(&decisions, ctx.source);
+            let target = ctx.target.as_deref();
+            let location = fixed_answer::location(route, &inspected, target);
+            ctx.pass = Some(passed.pass);
+            Ok(Decision::Fixed(location))
+        }
         Ok(passed) => {
+            ctx.destination = incoming.upstream(route, &passed.pass);
             let is_preflight = matches!(passed.pass, Pass::Preflight);
             let calls = route.calls.as_ref().filter(|_| !is_preflight);
             if calls.is_some_and(|calls| !calls.go_by_fields()) {
@@ -198,14 +210,35 @@ impl<'a> Incoming<'a> {
         if let Err(RouteMiss::Method(served)) = found {
             ctx.methods = served;
         }
-        let route = found?;
+        let route = found?.of_request(&self.request.headers, self.inspected.query);
         ctx.target = upstream_target(&self.snapshot.exchange, route, self.inspected)?;
         ctx.route = Some(Arc::clone(route));
         Ok(route)
     }
 
+    /// The one of a route's upstreams for this user or, without one, for this client.
+    fn upstream(&self, route: &Route, pass: &Pass) -> Option<Arc<Upstream>> {
+        let Destination::Upstreams(split) = &route.destination else {
+            return None;
+        };
+        let key = || match pass {
+            Pass::Session(session, _) => session.user().as_bytes().to_vec(),
+            Pass::Anonymous | Pass::Preflight => self
+                .client()
+                .address
+                .to_canonical()
+                .to_string()
+                .into_bytes(),
+        };
+        split.choose(key).map(Arc::clone)
+    }
+
     /// Whether the route takes the request, whoever sends it.
     fn admits(&self, route: &Route) -> Result<(), Rejection> {
+        let networks = &route.client_networks;
+        if !networks.is_everyone() && !networks.admit(self.client().address) {
+            return Err(Rejection::new(Code::Forbidden, "client_network_refused"));
+        }
         let announced = self.inspected.content_length.unwrap_or(0);
         if route.body_size.is_some_and(|most| announced > most) {
             return Err(Rejection::new(Code::TooLarge, "body_too_large"));

@@ -159,6 +159,8 @@ pub(super) fn is_for_another_proxy(decision: &Decision) -> Result<(), Rejection>
         Decision::Forward => Ok(()),
         // The content, which another proxy keeps, may name another call.
         Decision::ForwardCall => Err(Rejection::new(Code::Forbidden, "mcp_content_unseen")),
+        // Another proxy would forward what this route keeps from all servers.
+        Decision::Fixed(_) => Err(Rejection::new(Code::Forbidden, "check_of_fixed_answer")),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
         Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_) => {

@@ -30,10 +30,10 @@ pub(super) struct RequestLog {
 impl RequestLog {
     /// Records a request that has ended, with the error that ended it.
     pub(super) fn record(&self, session: &Session, error: Option<&Error>, ctx: &RequestContext) {
-        if let (Some(route), Some(address), Some(status)) =
-            (&ctx.route, ctx.tried.last(), ctx.upstream_status)
+        if let (Some(destination), Some(address), Some(status)) =
+            (&ctx.destination, ctx.tried.last(), ctx.upstream_status)
         {
-            route.upstream.report(address, Outcome::Answered(status));
+            destination.report(address, Outcome::Answered(status));
         }
         let status = match ctx.asked_about {
             // What the other proxy is to answer: by gRPC every answer is a 200.

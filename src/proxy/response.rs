@@ -66,7 +66,9 @@ pub(super) fn rewrite(
         if ctx.upstream_status.is_none() {
             ctx.upstream_status = Some(response.status);
             let phase = Phase::since(ctx.asked);
-            route.upstream.answered_after(phase.took);
+            if let (Some(upstream), Some(server)) = (&ctx.destination, ctx.tried.last()) {
+                upstream.answered_after(server, phase.took);
+            }
             ctx.upstream = Some(phase);
         }
         end_hop(response);

@@ -114,7 +114,7 @@ fn server(request: &Request, answered: &Answered<'_>, ctx: &RequestContext) -> S
 
 /// The question to the upstream, whose servers were asked from then on.
 fn upstream(request: &Request, answered: &Answered<'_>, ctx: &RequestContext) -> Option<Span> {
-    let (route, address) = (ctx.route.as_ref()?, ctx.tried.last()?);
+    let (destination, address) = (ctx.destination.as_ref()?, ctx.tried.last()?);
     let failed = ctx.upstream.is_none();
     let phase = ctx.upstream.unwrap_or_else(|| Phase {
         begun: ctx.asked,
@@ -122,7 +122,7 @@ fn upstream(request: &Request, answered: &Answered<'_>, ctx: &RequestContext) ->
     });
     let mut attributes: Vec<(&'static str, Attribute)> = vec![
         ("http.request.method", method(answered).into()),
-        ("vestibule.upstream", (**route.upstream.name()).into()),
+        ("vestibule.upstream", (**destination.name()).into()),
         ("network.peer.address", Attribute::Text(address.to_string())),
     ];
     if let Some(status) = ctx.upstream_status {

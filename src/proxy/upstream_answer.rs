@@ -27,10 +27,10 @@ pub(super) fn check(
         .and_then(|()| unite_lengths(response));
     checked.map_err(|fault| Error::explain(ErrorType::InvalidHTTPHeader, fault).into_up())?;
     let asks = |field| connection_auth::names(&response.headers, field);
-    if let Some(route) = &ctx.route
+    if let Some(destination) = &ctx.destination
         && (asks(&WWW_AUTHENTICATE) || asks(&PROXY_AUTHENTICATE))
     {
-        route.upstream.asked_to_sign_in();
+        destination.asked_to_sign_in();
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! in question is therefore also looked up in every looser reading, and none of them may lead to
 //! a route that asks for more ([`super::protection`]).
 
+use std::sync::Arc;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -25,12 +27,27 @@ pub(super) struct Looseness {
 
 impl Looseness {
     /// Of an upstream's servers, as configured.
-    pub(super) fn of(upstream: &Upstream) -> Self {
+    fn of(upstream: &Upstream) -> Self {
         let (letters, suffixes) = upstream.tells_apart();
         Self {
             letters: !letters,
             suffixes: !suffixes,
         }
+    }
+
+    /// Of all of these; none, where no server reads the path.
+    pub(super) fn of_all<'a>(upstreams: impl Iterator<Item = &'a Arc<Upstream>>) -> Self {
+        let none = Self {
+            letters: false,
+            suffixes: false,
+        };
+        upstreams.fold(none, |all, upstream| {
+            let one = Self::of(upstream);
+            Self {
+                letters: all.letters || one.letters,
+                suffixes: all.suffixes || one.suffixes,
+            }
+        })
     }
 
     /// Whether it is any at all.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::RouteTableSettings;
 use super::protected_resource::name_of;
-use super::settings::{Access, HeaderOperations, RouteSettings};
+use super::settings::{Access, ClientNetworks, HeaderOperations, RouteSettings};
 use crate::authorize::ClaimRule;
 use crate::canonical::AllowedOrigin;
 use crate::limit::Rate;
@@ -24,6 +24,7 @@ pub(super) struct Protection {
     body_size: Option<u64>,
     request_headers: HeaderOperations,
     mcp: Option<McpSettings>,
+    client_networks: ClientNetworks,
     /// The audience that tokens must have.
     resource: Option<String>,
 }
@@ -44,6 +45,7 @@ impl Protection {
             body_size: body_size.map(|size| size.as_u64()),
             request_headers: settings.request_headers.clone(),
             mcp: settings.mcp.clone(),
+            client_networks: settings.client_networks.clone(),
             resource: settings
                 .resource
                 .as_ref()
@@ -69,6 +71,8 @@ impl Protection {
             && rates
                 .iter()
                 .all(|(own, other)| *other == Rate::OFF || own == other)
+            && (other.client_networks.is_everyone()
+                || self.client_networks == other.client_networks)
             && (other.mcp.is_none() || self.mcp == other.mcp)
             && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)

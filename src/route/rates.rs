@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::settings::{Method, RouteSettings};
+use super::settings::{Method, RequestMatch, RouteSettings};
 use crate::canonical::{HostPattern, PathPrefix};
 use crate::limit::{Limiter, Rate};
 
@@ -38,6 +38,12 @@ struct Place {
     exact: bool,
     methods: Vec<Method>,
     any_method: bool,
+    /// By its text: it has no order of its own.
+    matches: Option<String>,
+}
+
+fn described(wanted: &RequestMatch) -> String {
+    format!("{wanted:?}")
 }
 
 impl Rates {
@@ -54,6 +60,7 @@ impl Rates {
             exact: route.exact,
             methods: route.methods.clone(),
             any_method: route.any_method,
+            matches: route.matches.as_ref().map(described),
         };
         let earlier = earlier.and_then(|earlier| earlier.0.get(&place));
         let rates = RouteRates {

@@ -1,6 +1,6 @@
 //! Which requests go where, and who may pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -17,14 +17,22 @@ use crate::session::settings::DeviceBound;
 use crate::text_schema::{DurationText, SizeText};
 
 mod challenge;
+mod client_networks;
+mod fixed_answer;
 mod header_operations;
 mod login_url;
+mod request_match;
 mod resource;
+mod split;
 
 pub use challenge::Challenge;
+pub use client_networks::{ClientNetwork, ClientNetworks};
+pub use fixed_answer::{FixedAnswer, Redirect};
 pub use header_operations::HeaderOperations;
 pub use login_url::{LoginUrl, LoginUrlError};
+pub use request_match::RequestMatch;
 pub use resource::{ResourceName, ResourceSettings};
+pub use split::UpstreamShare;
 
 /// What becomes of a query that carries a token (RFC 6750 section 5.3, RFC 9700 section 4.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -67,6 +75,10 @@ pub struct RouteSettings {
     /// Serve every method except `CONNECT` and `TRACE`, registered or not.
     #[serde(default)]
     pub any_method: bool,
+    /// What a request must carry in addition, to be on this route and not on the one that is
+    /// otherwise for the same requests. Of several, the first counts.
+    #[serde(default, rename = "match")]
+    pub matches: Option<RequestMatch>,
     /// The names of the listeners that serve it; if empty, all. At other listeners these requests are
     /// answered 404, also where a shorter path has a route.
     #[serde(default)]
@@ -91,8 +103,22 @@ pub struct RouteSettings {
     /// to accept others, too. By default, what `session.device_bound` says.
     #[serde(default)]
     pub device_bound: Option<DeviceBound>,
-    /// The name of the upstream.
-    pub upstream: String,
+    /// The name of the upstream. A route has this, or `split`, `redirect` or `respond`.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// Several upstreams that share the route's users by weight, such as a canary. A user stays with one
+    /// of them, and so does a client without a session.
+    #[serde(default)]
+    pub split: Vec<UpstreamShare>,
+    /// Redirect requests that may pass.
+    #[serde(default)]
+    pub redirect: Option<Redirect>,
+    /// Answer requests that may pass.
+    #[serde(default)]
+    pub respond: Option<FixedAnswer>,
+    /// Which clients are served, by their address; others are refused (403).
+    #[serde(default)]
+    pub client_networks: ClientNetworks,
     /// The `aud` of the session tokens that this route's upstream gets, instead of
     /// `session.audience`.
     #[serde(default)]
@@ -178,6 +204,42 @@ pub struct RouteSettings {
 }
 
 impl RouteSettings {
+    /// Whether the two are for the same requests, apart from what these carry.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let methods = |route: &Self| route.methods.iter().copied().collect::<HashSet<_>>();
+        let listeners = |route: &Self| route.listeners.iter().cloned().collect::<HashSet<_>>();
+        self.host == other.host
+            && self.path == other.path
+            && self.exact == other.exact
+            && self.any_method == other.any_method
+            && methods(self) == methods(other)
+            && listeners(self) == listeners(other)
+    }
+
+    /// The names of its upstreams, each with the key that has it.
+    pub fn upstreams(&self) -> impl Iterator<Item = (String, &str)> {
+        let only = self.upstream.as_deref();
+        let only = only.map(|name| ("upstream".to_owned(), name));
+        let shares = self.split.iter().enumerate();
+        let shares = shares.map(|(place, share)| {
+            let key = format!("split[{place}].upstream");
+            (key, share.upstream.as_str())
+        });
+        only.into_iter().chain(shares)
+    }
+
+    /// The keys that say where its requests end. Exactly one is right.
+    pub fn destinations(&self) -> Vec<&'static str> {
+        let named = [
+            ("upstream", self.upstream.is_some()),
+            ("split", !self.split.is_empty()),
+            ("redirect", self.redirect.is_some()),
+            ("respond", self.respond.is_some()),
+        ];
+        let present = named.into_iter().filter(|(_, is_present)| *is_present);
+        present.map(|(key, _)| key).collect()
+    }
+
     /// Whether it requires a session that is bound to a device, where the configuration's sessions
     /// are bound as `session` says.
     pub fn requires_device(&self, session: DeviceBound) -> bool {

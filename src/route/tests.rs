@@ -1,8 +1,11 @@
+use http::Method;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::canonical::Host;
 use crate::config::Config;
 use crate::rejection::Rejection;
+use crate::upstream::Upstream;
 
 mod spellings;
 
@@ -222,7 +225,7 @@ fn routes_carry_their_settings() {
     };
     assert_eq!(&*route.name, "/");
     assert_eq!(route.access, Access::Optional);
-    assert_eq!(&**route.upstream.name(), "up");
+    assert_eq!(route.destination.to_string(), "up");
     let origins = route.allowed_origins.iter().map(ToString::to_string);
     let origins: Vec<_> = origins.collect();
     assert_eq!(

@@ -148,7 +148,7 @@ impl View {
                     is_found |= choice.is_some();
                     match choice {
                         Some(Ok(other)) => {
-                            let covers = || route.protection.covers(&other.protection);
+                            let covers = || route.covers(other);
                             // What another listener serves is protected from this one.
                             Arc::ptr_eq(route, other) || other.serves(listener) && covers()
                         }

@@ -38,7 +38,7 @@ use super::proxy_factory::Proxy;
 use super::tls::ListenerTls;
 use crate::metrics::{Metrics, Open};
 use crate::proxy::Snapshot;
-use crate::proxy::connection::Connection;
+use crate::proxy::connection::{Connection, TlsParameters};
 use crate::proxy::server_name::ServerName;
 use crate::proxy::unread::Unread;
 use crate::proxy::watched_stream::WatchedStream;
@@ -188,6 +188,11 @@ impl Guard {
         })?;
         let certificate = stream.get_ssl().and_then(TlsRef::peer_certificate_der);
         connection.client = certificate.and_then(client_certificate::read);
+        connection.tls = stream.get_ssl_digest().map(|digest| TlsParameters {
+            // As everyone else writes it: `TLSv1.3`.
+            version: digest.version.replace('_', ".").into(),
+            cipher: digest.cipher.clone(),
+        });
         let asked_for = stream.get_ssl().and_then(TlsRef::server_name);
         connection.server_name =
             asked_for.map(|name| ServerName::new(name, Arc::clone(&presented.names)));

@@ -1,5 +1,6 @@
 //! Shares requests out among servers, by Pingora's selection algorithms.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use pingora::lb::selection::{Consistent, Random, RoundRobin};
 use pingora::lb::{Backend, Backends, LoadBalancer};
 
 use super::Address;
+use super::in_flight::Load;
 use super::members::Members;
 use super::probe::Probe;
 use super::settings::{Balance, Settings};
@@ -49,7 +51,10 @@ impl Balancer {
             backends.set_health_check(Box::new(Probe::new(settings, members)));
         }
         let algorithm = match settings.balance {
-            Balance::RoundRobin => Algorithm::RoundRobin(LoadBalancer::from_backends(backends)),
+            // Who has the least is found without an algorithm of theirs.
+            Balance::RoundRobin | Balance::LeastRequests => {
+                Algorithm::RoundRobin(LoadBalancer::from_backends(backends))
+            }
             Balance::Random => Algorithm::Random(LoadBalancer::from_backends(backends)),
             Balance::ConsistentHash => {
                 Algorithm::ConsistentHash(LoadBalancer::from_backends(backends))
@@ -87,6 +92,37 @@ impl Balancer {
                 fit.map(|backend| backend.addr.clone())
             })
         })
+    }
+
+    /// The healthy server that `accepts` takes with the smallest load; of several, one by chance.
+    pub(super) fn least(
+        &self,
+        accepts: impl Fn(&Address) -> bool,
+        load: impl Fn(&Address) -> Option<Load>,
+    ) -> Option<Address> {
+        let backends = on!(&self.algorithm, balancer => balancer.backends());
+        let all = backends.get_backend();
+        let mut least: Option<(&Backend, Load)> = None;
+        let mut equals: usize = 0;
+        for backend in all.iter() {
+            if !backends.ready(backend) || !accepts(&backend.addr) {
+                continue;
+            }
+            let Some(load) = load(&backend.addr) else {
+                continue;
+            };
+            let order = least.map_or(Ordering::Less, |(_, least)| load.compare(least));
+            equals = match order {
+                Ordering::Less => 1,
+                Ordering::Equal => equals + 1,
+                Ordering::Greater => continue,
+            };
+            // Each of the equals so far with the same chance.
+            if fastrand::usize(..equals) == 0 {
+                least = Some((backend, load));
+            }
+        }
+        least.map(|(backend, _)| backend.addr.clone())
     }
 
     /// Whether the probes of a server go well, or nobody probes it.

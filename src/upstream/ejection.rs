@@ -24,6 +24,8 @@ struct Record {
     ejections_in_a_row: AtomicU32,
     /// Milliseconds; 0 if it was never ejected or has responded since.
     ejected_until: AtomicU64,
+    /// Milliseconds, since when it is here or back; 0 for always.
+    since: AtomicU64,
     /// How it failed the last time, and when.
     last_failure: Mutex<Option<(Failure, Duration)>>,
 }
@@ -36,11 +38,24 @@ impl Ejections {
         }
     }
 
-    /// Keeps the records of servers that stay, and begins those of new ones.
-    pub(super) fn set_servers(&self, servers: impl Iterator<Item = Address>) {
+    /// Keeps the records of servers that stay, and begins those of new ones; of the latter, some `were`
+    /// there before there was a record.
+    pub(super) fn set_servers(
+        &self,
+        servers: impl Iterator<Item = Address>,
+        now: Duration,
+        were: impl Fn(&Address) -> bool,
+    ) {
         let known = self.records.load();
         let kept = |server: Address| {
-            let record = known.get(&server).cloned().unwrap_or_default();
+            let begin = || {
+                let record = Record::default();
+                if !were(&server) {
+                    record.since.store(millis(now).max(1), Relaxed);
+                }
+                Arc::new(record)
+            };
+            let record = known.get(&server).cloned().unwrap_or_else(begin);
             (server, record)
         };
         self.records.store(Arc::new(servers.map(kept).collect()));
@@ -52,6 +67,17 @@ impl Ejections {
             .load()
             .get(server)
             .is_some_and(|record| record.ejected_until.load(Relaxed) > millis(now))
+    }
+
+    /// For how long a server has been here, or back from its last ejection; `None` for always.
+    pub(super) fn age(&self, server: &Address, now: Duration) -> Option<Duration> {
+        let records = self.records.load();
+        let record = records.get(server)?;
+        let since = record
+            .since
+            .load(Relaxed)
+            .max(record.ejected_until.load(Relaxed));
+        (since != 0).then(|| now.saturating_sub(Duration::from_millis(since)))
     }
 
     /// A server responded; true if it had been ejected.
@@ -68,7 +94,11 @@ impl Ejections {
             return false;
         }
         record.ejections_in_a_row.store(0, Relaxed);
-        record.ejected_until.swap(0, Relaxed) != 0
+        let until = record.ejected_until.swap(0, Relaxed);
+        if until != 0 {
+            record.since.store(until, Relaxed);
+        }
+        until != 0
     }
 
     /// Keeps how a server failed.
@@ -154,7 +184,7 @@ mod tests {
             duration,
             max_percent,
         });
-        ejections.set_servers((1..=servers).map(server));
+        ejections.set_servers((1..=servers).map(server), at(0), |_| true);
         ejections
     }
 
@@ -172,6 +202,21 @@ mod tests {
         assert!(ejections.is_ejected(&server(1), at(9)));
         assert!(!ejections.is_ejected(&server(1), at(10)));
         assert!(!ejections.is_ejected(&server(2), at(0)));
+    }
+
+    #[test]
+    fn who_is_new_or_back_has_an_age() {
+        let ejections = ejections(1, 100, 1);
+        assert_eq!(ejections.age(&server(1), at(5)), None, "always there");
+        assert!(ejections.failed(&server(1), at(5)));
+        assert_eq!(ejections.age(&server(1), at(15)), Some(at(0)));
+        assert_eq!(ejections.age(&server(1), at(18)), Some(at(3)));
+        // An answer ends the trial, and not the slow start.
+        assert!(ejections.answered(&server(1)));
+        assert_eq!(ejections.age(&server(1), at(18)), Some(at(3)));
+        ejections.set_servers([1, 2].map(server).into_iter(), at(20), |_| false);
+        assert_eq!(ejections.age(&server(2), at(24)), Some(at(4)));
+        assert_eq!(ejections.age(&server(1), at(24)), Some(at(9)), "it stayed");
     }
 
     #[test]
@@ -230,7 +275,7 @@ mod tests {
     fn records_stay_when_servers_change() {
         let ejections = ejections(1, 100, 2);
         ejections.failed(&server(1), at(0));
-        ejections.set_servers([server(1), server(3)].into_iter());
+        ejections.set_servers([server(1), server(3)].into_iter(), at(0), |_| true);
         assert!(ejections.is_ejected(&server(1), at(1)));
         assert!(!ejections.failed(&server(2), at(1)));
         assert!(ejections.failed(&server(3), at(1)));

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
+use std::sync::Arc;
 
 use pingora::upstreams::peer::HttpPeer;
 
 use super::Address;
+use super::in_flight::InFlight;
 use super::peers::Peers;
 use super::server::{Place, Server};
 use super::settings::Settings;
@@ -25,6 +27,8 @@ pub(super) struct Member {
     pub(super) peer: HttpPeer,
     /// The digest of the one certificate that it may show.
     pub(super) pin: Option<[u8; 32]>,
+    /// The requests that it has.
+    pub(super) in_flight: Arc<InFlight>,
 }
 
 /// The members at the literal addresses, and at those that `resolve` knows for each name and port.
@@ -48,11 +52,21 @@ pub(super) fn resolved(
                 weight: server.weight,
                 peer,
                 pin: peers.pin(),
+                in_flight: Arc::default(),
             };
             members.insert(address, member);
         }
     }
     members
+}
+
+/// Continues to count the requests of servers that were there before.
+pub(super) fn keep_counts(members: &mut Members, earlier: &Members) {
+    for (address, member) in members {
+        if let Some(earlier) = earlier.get(address) {
+            member.in_flight = Arc::clone(&earlier.in_flight);
+        }
+    }
 }
 
 /// Whether both have the same servers at the same addresses.

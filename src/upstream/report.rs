@@ -42,8 +42,10 @@ impl Upstream {
     }
 
     /// Counts how long a server took for the head of its answer.
-    pub fn answered_after(&self, time: Duration) {
-        self.counters.duration.observe(time.as_secs_f64());
+    pub fn answered_after(&self, server: &Address, time: Duration) {
+        if let Some(member) = self.members.load().get(server) {
+            self.counters.answered_after(member.server, time);
+        }
     }
 
     /// How an address of each server, by its text in the configuration, failed a request the last

@@ -23,9 +23,16 @@ use tokio::sync::watch;
 use super::resolver_settings::ResolverSettings;
 use super::{Address, Upstream};
 
+mod system_files;
+
+use system_files::SystemFiles;
+
 /// Resolves the names of all upstreams, each again when its records have lived their time, and
-/// publishes the addresses. A name that does not resolve keeps its last addresses.
+/// publishes the addresses. A name that does not resolve keeps its last addresses, for as long as the
+/// settings say.
 pub struct Resolver {
+    /// Those by which `client` was built, where it goes by the system's settings.
+    system: Option<SystemFiles>,
     client: Result<Clients, NetError>,
     settings: ResolverSettings,
     upstreams: Vec<Arc<Upstream>>,
@@ -55,6 +62,20 @@ struct Name {
     due: Instant,
     /// How often in a row it did not resolve.
     failures: u32,
+    /// When it resolved last; before that, since when it is asked for.
+    resolved: Instant,
+    /// Its addresses are those of too long ago.
+    is_expired: bool,
+    /// How many addresses did not count the last time.
+    ignored: usize,
+}
+
+/// What a name stands for.
+struct Answer {
+    addresses: Vec<IpAddr>,
+    until: Instant,
+    /// How many more there are.
+    ignored: usize,
 }
 
 impl Resolver {
@@ -71,9 +92,14 @@ impl Resolver {
             addresses: Vec::new(),
             due: Instant::now(),
             failures: 0,
+            resolved: Instant::now(),
+            is_expired: false,
+            ignored: 0,
         };
         let names = upstreams.iter().flat_map(|upstream| upstream.hosts());
+        let has_own = !settings.nameservers.is_empty();
         Self {
+            system: (!has_own).then(SystemFiles::new),
             client: Clients::new(settings),
             settings: settings.clone(),
             names: names.map(|host| (host.to_owned(), unknown())).collect(),
@@ -112,7 +138,25 @@ impl Resolver {
         self.resolve(hosts).await;
     }
 
+    /// Reads the system's settings again if they have changed. While they cannot be read, the former
+    /// ones stay in use.
+    async fn follow_system(&mut self) {
+        let Some(system) = &mut self.system else {
+            return;
+        };
+        if !system.have_changed().await {
+            return;
+        }
+        match Clients::new(&self.settings) {
+            Ok(client) => self.client = Ok(client),
+            Err(error) => {
+                tracing::warn!(%error, "the system's settings of name servers cannot be read");
+            }
+        }
+    }
+
     async fn resolve(&mut self, hosts: Vec<String>) {
+        self.follow_system().await;
         let look_ups = hosts.into_iter().map(|host| async {
             let answer = self.look_up(&host).await;
             (host, answer)
@@ -127,14 +171,33 @@ impl Resolver {
                 continue;
             };
             let wait = match answer {
-                Ok((addresses, until)) => {
-                    name.addresses = addresses;
+                Ok(answer) => {
+                    if answer.ignored > 0 && answer.ignored != name.ignored {
+                        let (used, ignored) = (answer.addresses.len(), answer.ignored);
+                        tracing::warn!(
+                            host,
+                            used,
+                            ignored,
+                            "a server's name has more addresses than are used"
+                        );
+                    }
+                    name.ignored = answer.ignored;
+                    name.addresses = answer.addresses;
                     name.failures = 0;
-                    let lives = until.saturating_duration_since(now);
+                    name.resolved = now;
+                    name.is_expired = false;
+                    let lives = answer.until.saturating_duration_since(now);
                     lives.clamp(self.settings.min_ttl, self.settings.max_ttl)
                 }
                 Err(problem) => {
                     tracing::warn!(host, %problem, "a server's name does not resolve");
+                    let age = now.saturating_duration_since(name.resolved);
+                    let limit = self.settings.expire_after;
+                    if limit.is_some_and(|limit| age >= limit) && !name.is_expired {
+                        tracing::warn!(host, "a server's addresses have expired");
+                        name.addresses.clear();
+                        name.is_expired = true;
+                    }
                     name.failures = name.failures.saturating_add(1);
                     pause(&self.settings, name.failures)
                 }
@@ -148,6 +211,7 @@ impl Resolver {
                     .iter()
                     .map(|ip| Address::Inet((*ip, port).into()))
                     .collect(),
+                Some(name) if name.is_expired => Vec::new(),
                 // Not yet resolved by this resolver, but perhaps by one before it.
                 _ => upstream.known(host, port),
             });
@@ -161,7 +225,7 @@ impl Resolver {
     }
 
     /// The addresses, and when they expire.
-    async fn look_up(&self, host: &str) -> Result<(Vec<IpAddr>, Instant), Problem> {
+    async fn look_up(&self, host: &str) -> Result<Answer, Problem> {
         let client = self
             .client
             .as_ref()
@@ -179,18 +243,26 @@ impl Resolver {
             (None, Err(_)) => v6.await,
         };
         let of = |answer: &Result<LookupIp, Problem>| -> Vec<IpAddr> {
-            let found = answer.iter().flat_map(LookupIp::iter);
-            found.take(MOST_ADDRESSES).collect()
+            answer.iter().flat_map(LookupIp::iter).collect()
         };
-        let mut addresses = of(&v4);
-        addresses.extend(of(&v6).into_iter().filter(|ip| has_route(*ip)));
-        if addresses.is_empty() {
+        let (four, six) = (of(&v4), of(&v6));
+        let mut ignored = four.len().saturating_sub(MOST_ADDRESSES);
+        let mut addresses = four;
+        addresses.truncate(MOST_ADDRESSES);
+        let mut reachable: Vec<_> = six.iter().copied().filter(|ip| has_route(*ip)).collect();
+        if addresses.is_empty() && reachable.is_empty() {
             // Without a route to any, the connection itself says what is wrong.
-            addresses = of(&v6);
+            reachable = six;
         }
+        ignored += reachable.len().saturating_sub(MOST_ADDRESSES);
+        addresses.extend(reachable.into_iter().take(MOST_ADDRESSES));
         let until = [&v4, &v6].into_iter().flatten().map(LookupIp::valid_until);
         match (addresses.is_empty(), until.min(), v4) {
-            (false, Some(until), _) => Ok((addresses, until)),
+            (false, Some(until), _) => Ok(Answer {
+                addresses,
+                until,
+                ignored,
+            }),
             (_, _, Err(problem)) => Err(problem),
             _ => Err(Problem::Empty),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::settings::positive;
+use super::settings::{positive, positive_or_none};
 use crate::text_schema::DurationText;
 
 /// How servers' names are resolved.
@@ -25,6 +25,11 @@ pub struct ResolverSettings {
     #[serde(deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
     pub max_ttl: Duration,
+    /// How long the last addresses of a name that no longer resolves stay in use; `~` for as long as
+    /// it does not.
+    #[serde(deserialize_with = "positive_or_none")]
+    #[schemars(with = "Option<DurationText>")]
+    pub expire_after: Option<Duration>,
     /// Time limit of one look-up as a whole.
     #[serde(deserialize_with = "positive")]
     #[schemars(with = "DurationText")]
@@ -37,6 +42,7 @@ impl Default for ResolverSettings {
             nameservers: Vec::new(),
             min_ttl: Duration::from_secs(1),
             max_ttl: Duration::from_secs(300),
+            expire_after: None,
             timeout: Duration::from_secs(5),
         }
     }

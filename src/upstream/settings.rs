@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::server::Server;
 use crate::canonical::Host;
 use crate::certificate_pin::CertificatePin;
-use crate::text_schema::DurationText;
+use crate::text_schema::{DurationText, text_schema};
 
 /// A group of servers that serve the same content.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -49,11 +49,24 @@ pub struct Settings {
     /// How requests are distributed.
     #[serde(default)]
     pub balance: Balance,
+    /// For how long the share of a server grows that is new, or was ejected and is back; `~` for its
+    /// whole share at once. Servers that are there when the gateway starts have their whole share.
+    #[serde(default, deserialize_with = "positive_or_none")]
+    #[schemars(with = "Option<DurationText>")]
+    pub slow_start: Option<Duration>,
     /// How often a request is retried after a failure if that is safe: either no connection could
     /// be opened, or the method is idempotent (RFC 9110 section 9.2.2) and the server had closed a
     /// kept connection.
     #[serde(default = "two_times")]
     pub retries: usize,
+    /// Statuses, 429 or from 500 to 599, after which a request is repeated at another server, if its
+    /// method is safe (RFC 9110 section 9.2.1). Counts against `retries`.
+    #[serde(default)]
+    pub retry_statuses: Vec<RetryStatus>,
+    /// How many requests of a hundred may be repeated because of `retry_statuses`. Ten more are repeated
+    /// at once.
+    #[serde(default = "twenty")]
+    pub retry_budget: Percent,
     /// When a server is ejected because requests to it fail.
     #[serde(default)]
     pub ejection: Ejection,
@@ -139,6 +152,8 @@ pub enum Balance {
     RoundRobin,
     /// A random server.
     Random,
+    /// The server that has the fewest requests for its weight, of those that this gateway sent.
+    LeastRequests,
     /// By user, so that a user's requests reach the same server as long as it is available.
     ConsistentHash,
 }
@@ -241,6 +256,51 @@ fn authority<'de, D: Deserializer<'de>>(from: D) -> Result<Authority, D::Error> 
     authority.ok_or_else(|| de::Error::custom(invalid))
 }
 
+/// A status that is no answer to be content with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryStatus(pub(super) u16);
+
+impl<'de> Deserialize<'de> for RetryStatus {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match u16::deserialize(from)? {
+            status @ (429 | 500..=599) => Ok(Self(status)),
+            _ => Err(de::Error::custom(
+                "neither 429 nor a status from 500 to 599",
+            )),
+        }
+    }
+}
+
+text_schema!(RetryStatus, "RetryStatus", {
+    "description": "429, or from 500 to 599.",
+    "type": "integer",
+    "anyOf": [{ "const": 429 }, { "minimum": 500, "maximum": 599 }],
+});
+
+/// From 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(pub(super) u8);
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match u8::deserialize(from)? {
+            percent @ 0..=100 => Ok(Self(percent)),
+            _ => Err(de::Error::custom("not from 0 to 100")),
+        }
+    }
+}
+
+text_schema!(Percent, "Percent", {
+    "description": "From 0 to 100.",
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 100,
+});
+
+fn twenty() -> Percent {
+    Percent(20)
+}
+
 pub(super) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let time: Duration = humantime_serde::deserialize(from)?;
     if time.is_zero() {
@@ -249,7 +309,9 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D
     Ok(time)
 }
 
-fn positive_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn positive_or_none<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Duration>, D::Error> {
     let time: Option<Duration> = humantime_serde::deserialize(from)?;
     if time.is_some_and(|time| time.is_zero()) {
         return Err(de::Error::custom("must be greater than zero"));

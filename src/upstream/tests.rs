@@ -47,6 +47,33 @@ fn servers_take_turns_by_their_weight() {
     assert_eq!(shares, HashMap::from([(1, 100), (2, 300), (3, 100)]));
 }
 
+/// As requests begin and end, each goes to whoever has the fewest for its weight.
+#[test]
+fn the_server_with_the_fewest_requests_is_next() {
+    let upstream = three("least_requests");
+    let begin = || {
+        let server = upstream.pick_for(None, &[]).unwrap();
+        (port(&server), upstream.begin(&server).unwrap())
+    };
+    let mut busy: Vec<_> = (0..10).map(|_| begin()).collect();
+    let of = |busy: &[(u16, RequestInFlight)], server: u16| {
+        busy.iter().filter(|(port, _)| *port == server).count()
+    };
+    assert_eq!([1, 2, 3].map(|server| of(&busy, server)), [2, 6, 2]);
+    // One server has answered all of its requests: it is the one with room.
+    busy.retain(|(port, _)| *port != 3);
+    for _ in 0..2 {
+        let next = begin();
+        assert_eq!(next.0, 3);
+        busy.push(next);
+    }
+    // One that failed is passed over.
+    let tried = [inet("[::1]:3")];
+    busy.retain(|(port, _)| *port != 3);
+    assert_ne!(port(&upstream.pick_for(None, &tried).unwrap()), 3);
+    assert!(three("round_robin").begin(&inet("127.0.0.1:1")).is_none());
+}
+
 #[test]
 fn every_server_has_its_share_by_lot_and_by_hash() {
     for balance in ["random", "consistent_hash"] {

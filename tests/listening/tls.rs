@@ -34,6 +34,9 @@ async fn tokens_pass_over_tls_and_upstreams_learn_the_scheme() {
         wire.write(site.gateway.bytes("GET", "/", &fields)).await;
         let answer = wire.read_response("GET").await.expect("an answer");
         assert_eq!(answer.status(), status);
+        let line = site.access_line(&answer).await;
+        let tls = line["tls"].as_str().unwrap();
+        assert!(tls.starts_with("TLSv1.3 TLS13_"), "{tls}");
     }
     let request = site.upstream.last();
     assert_eq!(request.field("x-forwarded-proto").as_deref(), Some("https"));

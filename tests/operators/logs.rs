@@ -98,10 +98,13 @@ async fn a_line_tells_what_became_of_the_request() {
         "trace_id",
         "client",
         "method",
+        "host",
         "path",
+        "protocol",
         "status",
         "route",
         "upstream",
+        "server",
         "source",
         "issuer",
         "user",
@@ -125,6 +128,8 @@ async fn a_line_tells_what_became_of_the_request() {
         ("status", json!(200)),
         ("route", json!("/")),
         ("upstream", json!("app")),
+        ("protocol", json!("HTTP/1.1")),
+        ("server", json!(site.upstream.address.to_string())),
         ("source", json!("bearer")),
         ("issuer", json!("acme")),
         ("user", session.claims["sub"].clone()),
@@ -147,8 +152,51 @@ async fn a_line_tells_what_became_of_the_request() {
     assert_eq!(line["code"], "token_invalid");
     assert_eq!(line["reason"], "signature_invalid");
     assert_eq!(line["issuer"], "acme");
-    for absent in ["user", "sid", "upstream", "upstream_us"] {
+    for absent in ["user", "sid", "upstream", "server", "upstream_us"] {
         assert_eq!(line[absent], Value::Null, "{absent}: {line}");
+    }
+}
+
+/// The client's own words are no longer than a line should be.
+#[tokio::test]
+async fn a_line_says_which_program_asked_for_which_host() {
+    let site = TestGateway::start().await;
+    let long = "x".repeat(300);
+    for (agent, shown) in [("curl/8", "curl/8"), (&long, &long[..256])] {
+        let fields = [("User-Agent", agent)];
+        let answer = site.gateway.get("/open", &fields).await;
+        let line = site.access_line(&answer).await;
+        assert_eq!(line["user_agent"], shown);
+        assert_eq!(line["host"], site.gateway.public.to_string());
+        assert_eq!(line["tls"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_line_tells_attempts_apart() {
+    let site = TestGateway::with(|config| {
+        let servers = config["upstreams"]["app"]["servers"].as_array_mut();
+        servers.unwrap().insert(0, json!("127.0.0.1:1"));
+    })
+    .await;
+    let live = site.upstream.address.to_string();
+    // Whichever is asked first, at least one of two requests begins with the one that is not there.
+    let mut attempts = Vec::new();
+    for _ in 0..2 {
+        let answer = site.gateway.get("/open", &[]).await;
+        assert_eq!(answer.status(), 200);
+        let line = site.access_line(&answer).await;
+        assert_eq!(line["server"], live.as_str());
+        attempts.extend(line["attempts"].as_array().cloned());
+    }
+    assert!(!attempts.is_empty());
+    for tried in attempts {
+        let servers = [&tried[0]["server"], &tried[1]["server"]];
+        assert_eq!(servers, [&json!("127.0.0.1:1"), &json!(live)]);
+        assert!(
+            tried.iter().all(|attempt| attempt["us"].is_u64()),
+            "{tried:?}"
+        );
     }
 }
 

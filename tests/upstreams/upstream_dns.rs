@@ -15,11 +15,26 @@ async fn site(names: &NameServer, host: &str, port: u16) -> TestGateway {
     site_with(names, host, port, json!({})).await
 }
 
-async fn site_with(names: &NameServer, host: &str, port: u16, mut named: Value) -> TestGateway {
+async fn site_with(names: &NameServer, host: &str, port: u16, named: Value) -> TestGateway {
+    site_resolving(names, host, port, named, json!({})).await
+}
+
+async fn site_resolving(
+    names: &NameServer,
+    host: &str,
+    port: u16,
+    mut named: Value,
+    more: Value,
+) -> TestGateway {
     let (server, host) = (names.address, host.to_owned());
     named["servers"] = json!([format!("{host}:{port}")]);
+    let mut resolver = json!({ "nameservers": [server], "min_ttl": "50ms", "timeout": "2s" });
+    resolver
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     TestGateway::with(|config| {
-        config["resolver"] = json!({ "nameservers": [server], "min_ttl": "50ms", "timeout": "2s" });
+        config["resolver"] = resolver;
         config["upstreams"]["named"] = named;
         let route = json!({ "path": "/named", "auth": "none", "upstream": "named" });
         config["routes"].as_array_mut().unwrap().push(route);
@@ -109,6 +124,34 @@ async fn a_name_that_stops_resolving_keeps_its_addresses() {
     names.answer(&[], 0);
     site.gateway
         .logged(&["does not resolve", "app.internal"])
+        .await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn addresses_expire_where_the_configuration_says_so() {
+    let upstream = RawUpstream::start().await;
+    let names = NameServer::start(&[FIRST], 0).await;
+    let port = upstream.address.port();
+    let expiring = json!({ "expire_after": "1ms" });
+    let site = site_resolving(&names, "app.internal", port, json!({}), expiring).await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
+    names.fail();
+    site.gateway
+        .logged(&["addresses have expired", "app.internal"])
+        .await;
+    // Published right after the log has it.
+    site.gateway
+        .logged(&["servers changed", "named", "\"addresses\":\"[]\""])
+        .await;
+    assert_eq!(site.gateway.get("/named", &[]).await.status(), 503);
+    names.answer(&[FIRST], 60);
+    let labels = [
+        ("upstream", "named"),
+        ("server", &*format!("app.internal:{port}")),
+    ];
+    site.gateway
+        .metric_becomes("vestibule_upstream_healthy", &labels, 1.0)
         .await;
     assert_eq!(site.gateway.get("/named", &[]).await.status(), 200);
 }

@@ -315,3 +315,44 @@ async fn bytes_after_an_answer_are_no_answer() {
         assert_eq!((answer.status(), &*answer.text()), (200, "mine"));
     }
 }
+
+/// What changes nothing is asked of another server, and the client learns nothing of the first.
+#[tokio::test]
+async fn another_server_is_asked_after_a_status_that_says_so() {
+    let broken = RawUpstream::start().await;
+    let reply = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
+    broken.reply(Reply::Bytes(reply.to_vec()));
+    let site = TestGateway::with(|config| {
+        let app = &mut config["upstreams"]["app"];
+        app["servers"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!(broken.address));
+        app["retry_statuses"] = json!([503]);
+        app["retry_budget"] = json!(0);
+        app["ejection"] = json!({"failures": 0});
+    })
+    .await;
+    for _ in 0..4 {
+        assert_eq!(site.gateway.get("/open", &[]).await.status(), 200);
+    }
+    assert!(broken.count() > 0);
+    // A request that may change something is not repeated: one of two in turn gets the answer.
+    let mut statuses = Vec::new();
+    for _ in 0..2 {
+        let posted = site
+            .gateway
+            .request("POST", "/open", &[("Content-Length", "0")])
+            .await;
+        statuses.push(posted.status());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
+    // Nothing is added to this budget: once its ten are used up, answers are passed on.
+    let mut passed_on = 0;
+    for _ in 0..40 {
+        let answer = site.gateway.get("/open", &[]).await;
+        passed_on += usize::from(answer.status() == 503);
+    }
+    assert!(passed_on > 0);
+}

@@ -248,6 +248,16 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
         "`Mcp-Method` or `Mcp-Name` says another call than the content. A correct client never does that.",
     ),
     (
+        "client_network_refused",
+        "Client is not served here",
+        "The client's address is not in the route's `client_networks.allow`, or in its `deny`. Behind another proxy, `trusted_proxies` decides whose address counts.",
+    ),
+    (
+        "check_of_fixed_answer",
+        "The gateway answers this itself",
+        "Another proxy asked about a route with `redirect` or `respond`, which has no server to forward to. Send such requests to the gateway.",
+    ),
+    (
         "mcp_content_unseen",
         "Content is not seen",
         "Another proxy asked about a route whose `mcp` rules need the content. Send such requests through the gateway, or set `mcp.fields_only`.",

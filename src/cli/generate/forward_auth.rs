@@ -219,8 +219,9 @@ fn gateway(config: &Config) -> Option<Place> {
 
 /// A server of the first route's upstream.
 fn app(config: &Config) -> Option<Place> {
-    config.routes.iter().find_map(|route| {
-        let upstream = config.upstreams.get(&route.upstream)?;
+    let mut names = config.routes.iter().flat_map(|route| route.upstreams());
+    names.find_map(|(_, name)| {
+        let upstream = config.upstreams.get(name)?;
         upstream.servers.iter().find_map(|server| {
             let text = server.address.as_str();
             let (host, port) = text.rsplit_once(':')?;

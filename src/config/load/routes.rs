@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::issuer::AuthorizationField;
 use crate::listener::Listener;
-use crate::route::settings::{Access, Method, RouteSettings};
+use crate::route::settings::{Access, Method, RequestMatch, RouteSettings};
 use crate::session::settings::BASIC;
 
 /// Checks `routes`.
@@ -18,6 +18,13 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
     let mut named = HashMap::new();
     for (number, route) in config.routes.iter().enumerate() {
         check_route(number, route, config, &mut found);
+        if let Some(name) = &route.name {
+            let first = *named.entry(name).or_insert(number);
+            if first != number {
+                let message = format!("the same as routes[{first}].name");
+                found.push(Diagnostic::error(format!("routes[{number}].name"), message));
+            }
+        }
         let listeners = match route.listeners.as_slice() {
             [] => config.listeners.iter().map(Listener::name).collect(),
             named => named.to_vec(),
@@ -26,6 +33,10 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             let listeners = listeners.iter().cloned();
             listeners.map(move |listener| (method, listener))
         });
+        if let Some(wanted) = &route.matches {
+            check_match(number, route, wanted, config, &mut found);
+            continue;
+        }
         for (method, listener) in places {
             let place = (&route.host, &route.path, route.exact, method, listener);
             let first = *served.entry(place).or_insert(number);
@@ -35,14 +46,46 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
                 break;
             }
         }
-        let Some(name) = &route.name else { continue };
-        let first = *named.entry(name).or_insert(number);
-        if first != number {
-            let message = format!("the same as routes[{first}].name");
-            found.push(Diagnostic::error(format!("routes[{number}].name"), message));
-        }
     }
     found
+}
+
+/// What a route asks of requests beyond host, path and method.
+fn check_match(
+    number: usize,
+    route: &RouteSettings,
+    wanted: &RequestMatch,
+    config: &Config,
+    found: &mut Vec<Diagnostic>,
+) {
+    let at = |key: &str| format!("routes[{number}].{key}");
+    if wanted.is_empty() {
+        found.push(Diagnostic::error(
+            at("match"),
+            "empty: name `headers` or `query`",
+        ));
+        return;
+    }
+    if route.name.is_none() {
+        let message = "a route with `match` needs a name, by which logs and metrics tell it apart";
+        found.push(Diagnostic::error(at("name"), message));
+    }
+    let others = config.routes.iter().enumerate();
+    let mut others = others.filter(|(_, other)| other.is_same_place(route));
+    let is_base = |(_, other): &(usize, &RouteSettings)| other.matches.is_none();
+    if !others.clone().any(|other| is_base(&other)) {
+        let message = "no route is for the same requests without it";
+        let hint =
+            "add one with the same host, path, methods and listeners: it gets what does not match";
+        found.push(Diagnostic::error(at("match"), message).hint(hint));
+    }
+    let is_same = |(other, settings): &(usize, &RouteSettings)| {
+        *other < number && settings.matches.as_ref() == Some(wanted)
+    };
+    if let Some((first, _)) = others.find(is_same) {
+        let message = format!("the same as routes[{first}].match");
+        found.push(Diagnostic::error(at("match"), message));
+    }
 }
 
 fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mut Vec<Diagnostic>) {
@@ -150,16 +193,77 @@ fn check_route(number: usize, route: &RouteSettings, config: &Config, found: &mu
         &route.response_headers,
         has_session,
     ));
-    if !config.upstreams.contains_key(&route.upstream) {
-        let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
-        let hint = choice(&route.upstream, &known);
-        found.push(Diagnostic {
-            hint,
-            ..Diagnostic::error(
-                at("upstream"),
-                format!("no upstream is named `{}`", route.upstream),
-            )
-        });
+    check_destination(number, route, config, found);
+}
+
+/// Where the requests of a route end.
+fn check_destination(
+    number: usize,
+    route: &RouteSettings,
+    config: &Config,
+    found: &mut Vec<Diagnostic>,
+) {
+    let at = |key: &str| format!("routes[{number}].{key}");
+    for (key, name) in route.upstreams() {
+        if !config.upstreams.contains_key(name) {
+            let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
+            let message = format!("no upstream is named `{name}`");
+            found.push(Diagnostic {
+                hint: choice(name, &known),
+                ..Diagnostic::error(at(&key), message)
+            });
+        }
+    }
+    match route.destinations().as_slice() {
+        [] => found
+            .push(Diagnostic::error(at("upstream"), "missing key").hint(
+                "or `split`, `redirect` or `respond`, if requests do not go to one upstream",
+            )),
+        [_] => {}
+        [first, others @ ..] => {
+            for other in others {
+                let message = format!("the route has `{first}`, so leave one of the two out");
+                found.push(Diagnostic::error(at(other), message));
+            }
+        }
+    }
+    for (place, share) in route.split.iter().enumerate() {
+        let earlier = route.split.iter().take(place);
+        if earlier
+            .into_iter()
+            .any(|other| other.upstream == share.upstream)
+        {
+            let message = "named twice; add the weights up";
+            found.push(Diagnostic::error(
+                at(&format!("split[{place}].upstream")),
+                message,
+            ));
+        }
+    }
+    if let Some(answer) = &route.respond
+        && !answer.status.has_content()
+        && !answer.body.as_str().is_empty()
+    {
+        let message = "an answer with this status has no content";
+        found.push(Diagnostic::error(at("respond.body"), message));
+    }
+    if route.upstreams().next().is_some() {
+        return;
+    }
+    let of_upstreams = [
+        ("replace_prefix", route.replace_prefix.is_some()),
+        ("mcp", route.mcp.is_some()),
+        (
+            "forward_issuer_cookie",
+            !route.forward_issuer_cookie.is_empty(),
+        ),
+        ("audience", route.audience.is_some()),
+    ];
+    for (key, is_present) in of_upstreams {
+        if is_present {
+            let message = "is for requests that go to an upstream, and here the gateway answers";
+            found.push(Diagnostic::error(at(key), message));
+        }
     }
 }
 
@@ -177,8 +281,10 @@ fn forwarded_cookie(name: &str, route: &RouteSettings, config: &Config) -> Optio
         let message = "this issuer has no `cookie_name`, so there is nothing to forward";
         return Some(Forwarded::Unknown(message.to_owned(), None));
     }
-    let upstream = config.upstreams.get(&route.upstream)?;
-    (upstream.issuer.as_ref() != Some(&issuer.name)).then_some(Forwarded::Foreign)
+    let upstreams = route.upstreams();
+    let mut upstreams = upstreams.filter_map(|(_, name)| config.upstreams.get(name));
+    let is_foreign = upstreams.any(|upstream| upstream.issuer.as_ref() != Some(&issuer.name));
+    is_foreign.then_some(Forwarded::Foreign)
 }
 
 /// A fault of `forward_issuer_cookie`.

@@ -61,14 +61,24 @@ pub enum AccessField {
     Client,
     /// The request's method, such as `GET`.
     Method,
+    /// The host that the request was for.
+    Host,
     /// The path, without the query.
     Path,
+    /// The protocol, such as `HTTP/2`.
+    Protocol,
+    /// The version and the cipher of TLS, where the gateway itself speaks it.
+    Tls,
+    /// The client's `User-Agent`, at most 256 bytes of it.
+    UserAgent,
     /// The response's status.
     Status,
     /// The route's name.
     Route,
     /// The upstream's name.
     Upstream,
+    /// The address of the upstream's server that was asked last.
+    Server,
     /// Where the credential was found.
     Source,
     /// The issuer's name.
@@ -95,20 +105,28 @@ pub enum AccessField {
     ExchangeUs,
     /// Microseconds from choosing a server to the header of its response.
     UpstreamUs,
+    /// If more than one server was asked, or one more than once: each attempt with its server and its
+    /// microseconds.
+    Attempts,
 }
 
 impl AccessField {
     /// Every field, in the order of the default.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::Time,
         Self::RequestId,
         Self::TraceId,
         Self::Client,
         Self::Method,
+        Self::Host,
         Self::Path,
+        Self::Protocol,
+        Self::Tls,
+        Self::UserAgent,
         Self::Status,
         Self::Route,
         Self::Upstream,
+        Self::Server,
         Self::Source,
         Self::Issuer,
         Self::User,
@@ -122,6 +140,7 @@ impl AccessField {
         Self::DurationUs,
         Self::ExchangeUs,
         Self::UpstreamUs,
+        Self::Attempts,
     ];
 
     /// Its name, both in the line and in the configuration.
@@ -132,10 +151,15 @@ impl AccessField {
             Self::TraceId => "trace_id",
             Self::Client => "client",
             Self::Method => "method",
+            Self::Host => "host",
             Self::Path => "path",
+            Self::Protocol => "protocol",
+            Self::Tls => "tls",
+            Self::UserAgent => "user_agent",
             Self::Status => "status",
             Self::Route => "route",
             Self::Upstream => "upstream",
+            Self::Server => "server",
             Self::Source => "source",
             Self::Issuer => "issuer",
             Self::User => "user",
@@ -149,6 +173,7 @@ impl AccessField {
             Self::DurationUs => "duration_us",
             Self::ExchangeUs => "exchange_us",
             Self::UpstreamUs => "upstream_us",
+            Self::Attempts => "attempts",
         }
     }
 }

@@ -273,3 +273,104 @@ fn what_a_room_would_refuse_is_refused_with_its_position() {
         ]
     );
 }
+
+#[test]
+fn requests_of_a_route_end_in_one_place() {
+    let missing = "18:5: routes[0].upstream: missing key; or `split`, `redirect` or `respond`, if requests \
+                   do not go to one upstream";
+    let route = "  - path: /api\n    upstream: app\n";
+    for (to, expected) in [
+        ("redirect: {to: /new}", &[][..]),
+        ("respond: {status: 404}", &[]),
+        ("split: [{upstream: app, weight: 2}]", &[]),
+        (
+            "redirect: {to: /new, status: 200}",
+            &["routes[0].redirect.status: not the status of a redirect: 301, 302, 303, 307 or 308"],
+        ),
+        (
+            "respond: {status: 204, body: x}",
+            &["routes[0].respond.body: an answer with this status has no content"],
+        ),
+        (
+            "split: [{upstream: app, weight: 0}]",
+            &["routes[0].split[0].weight: "],
+        ),
+        (
+            "split: [{upstream: ap, weight: 1}]",
+            &["routes[0].split[0].upstream: no upstream is named `ap`; did you mean `app`?"],
+        ),
+        (
+            "split: [{upstream: app, weight: 1}, {upstream: app, weight: 1}]",
+            &["routes[0].split[1].upstream: named twice; add the weights up"],
+        ),
+        (
+            "upstream: app\n    redirect: {to: /new}",
+            &["routes[0].redirect: the route has `upstream`, so leave one of the two out"],
+        ),
+        (
+            "redirect: {to: /new}\n    replace_prefix: /x",
+            &[
+                "routes[0].replace_prefix: is for requests that go to an upstream, and here the gateway answers",
+            ],
+        ),
+        (
+            "upstream: app\n    client_networks: {allow: [10.0.0.1/8]}",
+            &[
+                "routes[0].client_networks.allow[0]: the address is not the first of its network: did you mean \
+               `10.0.0.0/8`?",
+            ],
+        ),
+    ] {
+        let found = changed(route, &format!("  - path: /api\n    {to}\n"));
+        assert_eq!(found.len(), expected.len(), "{to}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{to}: {found}");
+        }
+    }
+    let found = changed(route, "  - path: /api\n    auth: none\n");
+    assert!(
+        found[0].ends_with(missing.split_once(": ").unwrap().1),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_match_stands_next_to_a_route_without_one() {
+    let route = "  - path: /api\n    upstream: app\n";
+    let next = |more: &str| format!("{route}  - path: /api\n    upstream: app\n    {more}\n");
+    let headers = "match: {headers: {X-Version: '2'}}";
+    for (to, expected) in [
+        (next(&format!("name: next\n    {headers}")), &[][..]),
+        (
+            next(headers),
+            &[
+                "routes[1].name: a route with `match` needs a name, by which logs and metrics tell it apart",
+            ],
+        ),
+        (
+            next("name: next\n    match: {}"),
+            &["routes[1].match: empty"],
+        ),
+        (
+            next(&format!("name: next\n    methods: [GET]\n    {headers}")),
+            &["routes[1].match: no route is for the same requests without it"],
+        ),
+        (
+            format!(
+                "{}  - path: /api\n    upstream: app\n    name: twice\n    {headers}\n",
+                next(&format!("name: next\n    {headers}"))
+            ),
+            &["routes[2].match: the same as routes[1].match"],
+        ),
+        (
+            next("name: next\n    match: {headers: {Cookie: a}}"),
+            &["routes[1].match.headers.Cookie: credentials do not decide about the route"],
+        ),
+    ] {
+        let found = changed(route, &to);
+        assert_eq!(found.len(), expected.len(), "{to}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{to}: {found}");
+        }
+    }
+}
