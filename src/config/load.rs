@@ -23,6 +23,7 @@ mod listeners;
 mod logins;
 mod loops;
 pub mod made;
+mod merge;
 mod message;
 mod operators;
 mod resources;
@@ -118,6 +119,7 @@ impl Loaded {
             let line = 1 + before.filter(|byte| **byte == b'\n').count();
             vec![Diagnostic::error("", "not UTF-8").at(Position { line, column: 1 })]
         })?;
+        let text = without_mark(text);
         let positions = Index::of(text)?;
         let config = types::read(text, &positions).map_err(|misread| {
             let mut found = misread.found;
@@ -168,6 +170,11 @@ pub fn disagreements(config: &Config) -> Vec<Diagnostic> {
     let mut found = check::diagnostics(config);
     found.retain(Diagnostic::is_error);
     found
+}
+
+/// The text without the byte order mark that some editors put before it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// One line for each diagnostic, as compilers print them.

@@ -19,6 +19,9 @@ pub fn of_config() -> Schema {
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|key| key != "public_url");
     }
+    // A place for anchors, which is not read.
+    let for_anchors = serde_json::json!({ "^x-": {} });
+    schema.insert("patternProperties".to_owned(), for_anchors);
     RecursiveTransform(write_defaults).transform(&mut schema);
     schema
 }

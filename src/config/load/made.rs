@@ -47,7 +47,7 @@ pub fn issuer(
 ///
 /// It is neither, or no mapping.
 pub fn document(text: &str) -> Result<Map<String, Value>, String> {
-    serde_yaml::from_str(text).map_err(|error| error.to_string())
+    serde_yaml::from_str(super::without_mark(text)).map_err(|error| error.to_string())
 }
 
 /// What refers to this machine, or is secret.

@@ -1,6 +1,7 @@
 use super::*;
 
 mod example;
+mod forms;
 mod hazards;
 mod issuers;
 mod routes;

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use serde_yaml::Value;
 
+use super::merge;
 use super::message::{Key, translate};
 use crate::config::positions::{Index, member};
 use crate::config::{Config, Document};
@@ -35,6 +36,7 @@ pub(super) fn read(text: &str, index: &Index) -> Result<Config, Misread<Config>>
     if document.is_null() {
         return Err(Diagnostic::error("", "empty").into());
     }
+    merge::merged(&mut document)?;
     let missing = fill_public_url(&mut document);
     let has = |path: &str| index.has(path);
     let config = match (typed::<Config>(document.clone(), has), missing) {
