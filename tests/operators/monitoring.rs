@@ -125,6 +125,13 @@ async fn alerts_board_and_runbook_name_metrics_that_exist() {
     assert!(panels.len() > 20);
     let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64()).collect();
     assert_eq!(ids.len(), panels.len(), "two panels have one id");
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+        assert!(panel["description"].is_string(), "{}", panel["title"]);
+        for target in panel["targets"].as_array().unwrap() {
+            let query = target["expr"].as_str().unwrap();
+            assert!(query.contains("$instance"), "of which gateway? {query}");
+        }
+    }
 }
 
 /// Prometheus' own parser reads every panel's query as it does a rule's.
@@ -133,6 +140,7 @@ fn the_boards_queries_are_good() {
     let board = std::fs::read_to_string(packaging("grafana").join("vestibule.json")).unwrap();
     let board: Value = serde_json::from_str(&board).unwrap();
     let panels = board["panels"].as_array().unwrap().iter();
+    let panels = panels.filter(|panel| panel["type"] != "row");
     let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
     let queries = targets.map(|target| target["expr"].as_str().unwrap());
     let rules: Vec<_> = queries
@@ -173,6 +181,8 @@ fn every_alert_has_a_section_in_the_runbook() {
         );
         let link = format!("docs/runbook.md#{}", alert.to_lowercase());
         assert!(rules.contains(&link), "no link {link}");
+        let url = format!("{{{{ end }}}}/runbook.md#{}", alert.to_lowercase());
+        assert!(rules.contains(&url), "no absolute link {url}");
     }
 }
 
