@@ -138,10 +138,13 @@ impl Upstream {
             renewed.asked_to_sign_in();
         }
         let before = previous.members.load();
-        renewed.publish(
+        let has_changed = renewed.publish(
             |host, port| previous.known(host, port),
             |server| before.contains_key(server),
         );
+        if has_changed {
+            renewed.log_servers();
+        }
         Ok(Arc::new(renewed))
     }
 
@@ -314,21 +317,29 @@ impl Upstream {
 
     /// Takes the addresses that `resolve` knows for each name in place of all before.
     fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
-        self.publish(resolve, |_| false);
+        if self.publish(resolve, |_| false) {
+            self.log_servers();
+        }
     }
 
-    /// The same; the share of servers that are not here yet grows slowly, unless they `were` there.
+    fn log_servers(&self) {
+        let members = self.members.load();
+        let addresses: Vec<_> = members.keys().map(ToString::to_string).collect();
+        tracing::info!(upstream = %self.name, ?addresses, "servers changed");
+    }
+
+    /// The same, and whether that changed anything. The share of servers that are not here yet grows
+    /// slowly, unless they `were` there.
     fn publish(
         &self,
         resolve: impl Fn(&str, u16) -> Vec<Address>,
         were: impl Fn(&Address) -> bool,
-    ) {
+    ) -> bool {
         let mut members = members::resolved(&self.settings, &self.peers, resolve);
         members::keep_counts(&mut members, &self.members.load());
         if members::are_same(&members, &self.members.load()) {
-            return;
+            return false;
         }
-        let found: Vec<_> = members.keys().map(ToString::to_string).collect();
         // Requests pick by the balancer and then look here: what they may still pick stays until
         // they no longer can.
         let mut both = Members::clone(&self.members.load());
@@ -339,7 +350,7 @@ impl Upstream {
             .set_servers(members.keys().cloned(), now, were);
         self.balancer.publish(&members);
         self.members.store(Arc::new(members));
-        tracing::info!(upstream = %self.name, addresses = ?found, "servers changed");
+        true
     }
 }
 
