@@ -126,12 +126,12 @@ async fn memory_of_an_export(store: &Arc<dyn Store>, users: usize) {
         store.import(batch.collect()).await.unwrap();
     }
     // The engine's page cache is bounded by `store.cache_size`; it is full after the first time.
-    export(&**store, &mut sink(), PrivateKeys::LeftOut)
+    export(&**store, &mut sink(), PrivateKeys::LeftOut, |_| {})
         .await
         .unwrap();
     let begun = Instant::now();
     let before = resident();
-    let written = export(&**store, &mut sink(), PrivateKeys::LeftOut)
+    let written = export(&**store, &mut sink(), PrivateKeys::LeftOut, |_| {})
         .await
         .unwrap();
     let seconds = begun.elapsed().as_secs_f64();

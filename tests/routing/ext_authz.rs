@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::support::certificate::Authority;
+use crate::support::authority::Authority;
 use crate::support::port::free_port;
 use crate::support::{PATIENCE, TestGateway, Wire, decode, remember_session_token};
 

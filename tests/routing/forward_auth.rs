@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{decode, remember_session_token};
+use crate::support::{TestGateway, decode, remember_session_token};
 
 mod ways;
 

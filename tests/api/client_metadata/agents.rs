@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::support::Wire;
-use crate::support::front::{Authority, Front};
+use crate::support::authority::Authority;
+use crate::support::front::Front;
 
 /// A server of documents, and the authority that vouches for it.
 pub struct Agents {
