@@ -82,12 +82,16 @@ impl Clients {
             address: doors.tls,
             tls: Some(Arc::clone(tls)),
         };
-        match way {
+        let answers = match way {
             Way::Plain => client::saturate(doors.plain, requests, count),
             Way::Tls => client::saturate(door(&self.http1), requests, count),
             Way::Http2 => h2_client::saturate(&door(&self.http2), requests, count),
             Way::Handshake => client::saturate(door(&self.forgetful), requests, count),
             Way::Resumption => client::saturate(door(&self.http1), requests, count),
+        };
+        if way == Way::Resumption && answers.resumed == 0 {
+            eprintln!("no TLS session was resumed");
         }
+        answers
     }
 }

@@ -35,7 +35,7 @@ impl Agents {
         tokio::spawn(serve(listener, served.clone()));
         let vouching = Authority::new();
         let folder = TempDir::new().unwrap();
-        let authority = vouching.file(folder.path(), "authority");
+        let authority = vouching.file_in(folder.path(), "authority.pem");
         let identity = vouching.identity(&["127.0.0.1"]);
         let front = Front::start(&identity, None, &["http/1.1"], move |_| behind).await;
         Self {
