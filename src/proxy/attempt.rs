@@ -63,17 +63,18 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
     ctx.tried.push(address);
     ctx.asked = Instant::now();
     overrule(&mut peer, &route.timeouts);
-    if streams::is_asked_for(session.req_header()) && !streams::can_be_told_later(&peer) {
+    if streams::is_asked_for(session.req_header()) && !streams::can_be_bounded_later(&peer) {
         peer.options.read_timeout = route.timeouts.stream_idle;
     }
     if let Some(time) = &ctx.time {
         time.bound_server(&mut peer);
     }
-    let silence = match streams::can_be_told_later(&peer) {
+    let silence = match streams::can_be_bounded_later(&peer) {
         true => peer.options.read_timeout.take(),
         false => None,
     };
-    let switches = inspect::is_websocket(session.req_header()) && streams::can_be_told_later(&peer);
+    let switches =
+        inspect::is_websocket(session.req_header()) && streams::can_be_bounded_later(&peer);
     if let Some(flow) = ctx.guard.flow() {
         flow.asked(silence);
         if switches {

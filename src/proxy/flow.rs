@@ -5,8 +5,8 @@
 //! ([`connector`](super::connector)) asks here before it reads, and gets a small credit again
 //! whenever the client's side takes something out of the queue.
 //!
-//! How long a server may be silent depends on what it answers, which the framework cannot be told
-//! later. So it is noted here since when its connection waits for bytes, and the guard gives it up.
+//! How long a server may be silent depends on what it answers, and the framework takes no other bound
+//! by then. So it is noted here since when its connection waits for bytes, and the guard gives it up.
 //!
 //! The framework's bound on reads does nothing for a body that comes by HTTP/2, and filters run
 //! only when data moves. So it is noted here when a body moved last, and the guard ends what waits

@@ -1,8 +1,8 @@
 //! Answers that are long conversations: WebSockets, event streams, gRPC.
 //!
 //! Their silence is bounded by `stream_idle_timeout` and not by `read_timeout`. Over HTTP/1, where the
-//! gateway's own connector reads, an answer is known by its head. Over HTTP/2 the framework has to be
-//! told before, so there a request is known by what it asks for.
+//! gateway's own connector reads, an answer is known by its head. Over HTTP/2 the framework needs the
+//! bound before, so there a request is known by what it asks for.
 
 use http::StatusCode;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
@@ -28,7 +28,7 @@ pub(super) fn is_asked_for(request: &RequestHeader) -> bool {
 
 /// Whether the bound on a server's silence can change once its answer is known: the connections are
 /// those of the gateway's own connector.
-pub(super) fn can_be_told_later(peer: &HttpPeer) -> bool {
+pub(super) fn can_be_bounded_later(peer: &HttpPeer) -> bool {
     matches!(peer.options.alpn, ALPN::Custom(_))
 }
 
