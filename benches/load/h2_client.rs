@@ -21,8 +21,10 @@ use crate::tls;
 pub fn saturate(door: &Door, requests: &[Vec<u8>], count: usize) -> Answers {
     let requests: Arc<[_]> = requests.iter().map(|request| read(request)).collect();
     let next = Arc::new(AtomicUsize::new(0));
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let start = Instant::now();
         let mut streams = JoinSet::new();
