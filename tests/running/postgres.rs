@@ -319,10 +319,11 @@ impl Pair {
     }
 }
 
+/// The status of the answer; 0 if the session ended meanwhile, which cuts its requests.
 pub(super) async fn present(gateway: &Gateway, token: &str) -> u16 {
     let field = format!("Bearer {token}");
-    let answer = gateway.get("/", &[("Authorization", &field)]).await;
-    answer.status()
+    let fields = [("Authorization", &*field)];
+    gateway.status("GET", "/", &fields).await.unwrap_or(0)
 }
 
 async fn logout(gateway: &Gateway, token: &str) -> u16 {

@@ -108,6 +108,8 @@ async fn an_end_is_heard_of_after_the_database_was_set_back() {
     for login in 0..8 {
         let token = pair.token("alice", &login.to_string());
         pair.passes(&pair.one, &token).await;
+        // It holds the session from now on, so that it has to read the change to refuse it.
+        pair.passes(&pair.two, &token).await;
         assert_eq!(logout(&pair.one, &token).await, 204);
         eventually("the other does not hear of an end", async || {
             present(&pair.two, &token).await == 401
