@@ -191,7 +191,7 @@ pub(super) async fn together<T>(requests: impl Iterator<Item = impl Future<Outpu
     stream::iter(requests).buffer_unordered(100).collect().await
 }
 
-/// The answer to a sign-in that is not refused, beside others of the same user.
+/// The answer to a sign-in that is not refused, among others of the same user.
 async fn signed_in(store: Arc<dyn Store>, request: SignIn) -> SignedIn {
     match store.sign_in(request).await.unwrap() {
         SignInOutcome::Live(signed_in) => *signed_in,
