@@ -8,6 +8,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls};
 
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the black-box tests, which include this file, have it in their support as well"
+)]
 #[path = "../../../../tests/support/port.rs"]
 mod port;
 

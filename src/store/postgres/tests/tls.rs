@@ -3,6 +3,10 @@
 use super::server::Server;
 use super::*;
 
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the tests of two rooms have it, and neither imports the other"
+)]
 #[path = "../../../../tests/support/authority.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the black-box tests")]
 mod authority;
