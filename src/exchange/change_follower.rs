@@ -119,6 +119,12 @@ impl ChangeFollower {
         self.max_staleness.store(most.map(Arc::new));
     }
 
+    /// Believes what is held for so long from now on, as after word from the store.
+    #[cfg(test)]
+    pub(super) fn trust_for(&self, most: Duration) {
+        self.freshness.renew(Instant::now(), Some(most));
+    }
+
     /// Ends what is held when nothing was heard of the store for too long.
     pub(super) fn check_freshness(&self) {
         if self.freshness.is_over() {

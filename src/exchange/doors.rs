@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::fixture::{PATIENCE, TestExchange};
 use super::standing::Standing;
 use super::{Recipient, Session};
@@ -47,6 +49,26 @@ async fn a_token_opens_nothing_in_another_issuers_place() {
         assert_eq!(refused.unwrap_err().code, Code::TokenInvalid);
         let accepted = open(&gateway, &credential(&token, &own)).await;
         assert!(accepted.is_ok(), "{accepted:?}");
+    }
+}
+
+/// A session goes with an expired token of its login only where the issuer has that, and only from a
+/// place of this issuer.
+#[tokio::test]
+async fn a_session_outlives_its_token_where_the_issuer_has_that() {
+    let (own, other): ([Arc<str>; 1], [Arc<str>; 1]) = (["idp".into()], ["other".into()]);
+    for (outlives, place, continues) in [
+        (true, &own, true),
+        (false, &own, false),
+        (true, &other, false),
+    ] {
+        let gateway = TestExchange::with_issuer(json!({ "session_outlives_token": outlives }));
+        let token = gateway.token("alice", "1");
+        let session = gateway.present(&token).await.unwrap();
+        let (expired, held) = (credential(&token, place), credential(&token, &own));
+        let found = gateway.here.outlived(&expired, &held, Recipient::Gateway);
+        let found = found.await.map(|found| found.sid());
+        assert_eq!(found, continues.then_some(session.sid()));
     }
 }
 

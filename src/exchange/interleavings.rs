@@ -233,6 +233,31 @@ async fn a_store_that_was_set_back_is_asked_for_everything_again() {
     }
 }
 
+/// A process that was stopped answers before anything else in it has had its turn: what was held for
+/// too long is looked up first.
+#[tokio::test]
+async fn what_was_held_for_too_long_is_looked_up_before_the_next_answer() {
+    let hour = Duration::from_secs(3600);
+    for (trusted, ends) in [
+        (Duration::ZERO, true),
+        (Duration::ZERO, false),
+        (hour, true),
+    ] {
+        let gateway = TestExchange::new();
+        let token = gateway.token("alice", "1");
+        let session = gateway.present(&token).await.unwrap();
+        if ends {
+            // At another gateway, whose word nobody follows here.
+            let sessions = gateway.there.sessions();
+            let ended = sessions.end_session(session.sid(), RevocationReason::Logout);
+            assert!(ended.await.unwrap().is_some());
+        }
+        gateway.here.changes().trust_for(trusted);
+        let is_refused = gateway.present(&token).await.is_err();
+        assert_eq!(is_refused, ends && trusted.is_zero());
+    }
+}
+
 /// The user is looked at after the session, and may have been blocked in between.
 #[tokio::test]
 async fn an_account_of_a_user_who_was_just_blocked_is_refused() {
