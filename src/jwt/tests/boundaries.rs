@@ -131,3 +131,14 @@ fn a_token_without_an_address_keeps_or_withdraws_it() {
         assert_eq!(verified.email(), expected, "{keep} {claims}");
     }
 }
+
+#[test]
+fn an_issuer_is_in_force_from_one_configuration_to_another() {
+    let signer = Signer::new("ES256");
+    let issuers = fixture::issuers(fixture::settings(json!({})), &[signer.jwk("k")]);
+    let issuer = issuers.by_name("idp").unwrap();
+    issuer.enters(3);
+    issuer.leaves(5);
+    let is_in_force = |configuration| issuer.is_in_force(configuration);
+    assert_eq!([2, 3, 4, 5].map(is_in_force), [false, true, true, false]);
+}

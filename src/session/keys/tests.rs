@@ -175,6 +175,13 @@ async fn keys_in_files_sign_in_their_order() {
     keys.tend(&setup.store).await.unwrap();
 }
 
+#[test]
+fn the_store_is_asked_for_unknown_keys_once_a_second() {
+    let keys = SigningKeys::ephemeral(SigningAlgorithm::ES256).unwrap();
+    let may_look = |second| keys.may_look(UnixTime(second));
+    assert_eq!([10, 10, 11, 11].map(may_look), [true, false, true, false]);
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
