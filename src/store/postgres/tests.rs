@@ -293,7 +293,7 @@ async fn a_newcomer_who_was_deleted_meanwhile_is_not_made(databases: &InDatabase
         let request = conformance::token(sub);
         let decision = store
             .read(request.clone(), |on, request| {
-                Box::pin(users::decided(on, request))
+                Box::pin(sign_in::decided(on, request))
             })
             .await
             .unwrap();

@@ -9,20 +9,19 @@ use uuid::Uuid;
 use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
-use super::first_sign_in::{self, FirstSignIn};
 use super::maintenance::put_tombstone;
-use super::replay_guard::{put_use, use_now, used};
 use super::row::{
-    column, email_key, identity_key, locked_user, put_session, put_user, record, record_change,
-    scope_key, signed, subject_key, unsigned, user_by_key, user_keys,
+    email_key, identity_key, locked_user, put_user, record, record_change, signed, subject_key,
+    user_by_key, user_keys,
 };
 use super::sessions::end_all;
+use super::sign_in::{decided, previewed, sign_in};
 use crate::clock::UnixTime;
-use crate::store::sign_in::{Decision, Found, Replaced, decide};
+use crate::store::sign_in::Replaced;
 use crate::store::{
     ChangeKind, CredentialFormat, Description, Digest, Event, EventKind, NewUser, Page,
-    PageRequest, RevocationScope, SessionRecord, SignIn, SignInOutcome, SignInRefusal, StoreError,
-    Tombstone, Use, User, UserFilter, Users,
+    PageRequest, RevocationScope, SessionRecord, SignIn, SignInOutcome, StoreError, Tombstone,
+    User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -216,28 +215,6 @@ impl Users for Postgres {
     }
 }
 
-impl Postgres {
-    /// Writes what was decided, or what is to be decided by then.
-    async fn write_sign_in(
-        &self,
-        request: SignIn,
-        decision: Decision,
-    ) -> Result<SignInOutcome, StoreError> {
-        let identity = Digest::of(&[&request.iss, &request.sub]);
-        if let Some(first_sign_in) = FirstSignIn::of(&decision, identity)
-            && self
-                .read(first_sign_in, |on, first_sign_in| {
-                    Box::pin(first_sign_in::put(on, first_sign_in))
-                })
-                .await?
-        {
-            return Ok(decision.outcome);
-        }
-        self.write(request, |tx, request| Box::pin(sign_in(tx, request)))
-            .await
-    }
-}
-
 async fn page_of_users(
     on: &impl GenericClient,
     sql: &str,
@@ -262,115 +239,6 @@ async fn page_of_users(
         .filter(|_| more)
         .map(|user| user.id.to_string());
     Ok(Page { items, next })
-}
-
-/// All that there is about a sign-in, in one statement: as of one moment, and one round trip.
-const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHERE key IN ($1, $2)) \
-     SELECT \
-     (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $1), \
-     (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $2), \
-     (SELECT record::text FROM vestibule.tombstones WHERE identity = $3), \
-     (SELECT record::text FROM vestibule.sessions WHERE sid = $4), \
-     (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.end_marks \
-      WHERE scope = $5 OR issuer_scope = $5 OR of_signing_key OR user_id IN (SELECT user_id FROM k)), \
-     (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.sessions \
-      WHERE $6 AND user_id IN (SELECT user_id FROM k)), \
-     (SELECT latest FROM vestibule.change_counter)";
-
-pub(super) async fn decided(
-    on: &impl GenericClient,
-    request: &SignIn,
-) -> Result<Decision, Failure> {
-    let identity = identity_key(&request.iss, &request.sub);
-    let email = request.email.as_deref().map(email_key);
-    let tombstone = Digest::of(&[&request.iss, &request.sub]).0.to_vec();
-    let issuer = scope_key(&RevocationScope::Issuer(request.iss.clone()));
-    let counted = request.max_sessions.is_some();
-    let found = rows(
-        on,
-        FOUND,
-        &[
-            &identity,
-            &email,
-            &tombstone,
-            &request.sid,
-            &issuer,
-            &counted,
-        ],
-    )
-    .await?;
-    let row = found.first().ok_or(StoreError::Corrupt("sign-in"))?;
-    let found = Found {
-        user: column(row, 0, "users")?,
-        email_holder: column(row, 1, "users")?,
-        tombstone: column(row, 2, "tombstones")?,
-        session: column(row, 3, "sessions")?,
-        marks: record(row, 4, "end_marks")?,
-        sessions: record(row, 5, "sessions")?,
-        sequence: unsigned(row.get(6)),
-    };
-    Ok(decide(request, found))
-}
-
-async fn previewed(on: &impl GenericClient, request: &SignIn) -> Result<SignInOutcome, Failure> {
-    let decision = decided(on, request).await?;
-    if matches!(decision.outcome, SignInOutcome::Live(_)) {
-        for usage in &request.uses {
-            if let Some(refusal) = SignInRefusal::of(use_now(on, usage).await?) {
-                return Ok(SignInOutcome::Refused(refusal));
-            }
-        }
-    }
-    Ok(decision.outcome)
-}
-
-async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure> {
-    // Whoever may be changed is locked before it is looked at; the order of ids keeps two
-    // sign-ins from waiting for each other.
-    let lock = "WITH u AS (SELECT id FROM vestibule.users WHERE id IN \
-             (SELECT user_id FROM vestibule.user_keys WHERE key = ANY($1)) \
-             ORDER BY id FOR UPDATE), \
-         s AS (SELECT sid FROM vestibule.sessions WHERE sid = $2 FOR UPDATE) \
-         SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM s)";
-    let mut keys = vec![identity_key(&request.iss, &request.sub)];
-    // Who was created by an address alone becomes this user, whatever is linked.
-    keys.extend(request.email.as_deref().map(email_key));
-    rows(tx.on(), lock, &[&keys, &request.sid]).await?;
-
-    let decision = decided(tx.on(), request).await?;
-    if matches!(decision.outcome, SignInOutcome::Live(_))
-        && let Some(refusal) = use_up(tx, &request.uses).await?
-    {
-        return Ok(SignInOutcome::Refused(refusal));
-    }
-    if let Some(user) = &decision.user {
-        put_user(tx, user).await?;
-    }
-    for session in &decision.sessions {
-        put_session(tx, session).await?;
-    }
-    for event in &decision.events {
-        record_event(tx, event).await?;
-    }
-    for change in decision.changes {
-        record_change(tx, request.now, change).await?;
-    }
-    Ok(decision.outcome)
-}
-
-/// Uses all of it up, or nothing.
-async fn use_up(tx: &Tx<'_>, uses: &[Use]) -> Result<Option<SignInRefusal>, Failure> {
-    for usage in uses {
-        if let Some(refusal) = SignInRefusal::of(used(tx, usage).await?) {
-            return Ok(Some(refusal));
-        }
-    }
-    for usage in uses {
-        if let Some(refusal) = SignInRefusal::of(put_use(tx, usage).await?) {
-            return Ok(Some(refusal));
-        }
-    }
-    Ok(None)
 }
 
 async fn delete(
