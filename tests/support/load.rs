@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
@@ -26,6 +27,21 @@ pub async fn once(address: SocketAddr, request: Arc<[u8]>) -> String {
         Ok(stream) => status_of(Wire::new(stream), &request).await,
         Err(_) => "no connection".to_owned(),
     }
+}
+
+/// The same from another loopback address, which is another client.
+pub async fn once_from(from: String, to: SocketAddr, request: Arc<[u8]>) -> String {
+    match connect_from(&from, to).await {
+        Ok(stream) => status_of(Wire::new(stream), &request).await,
+        Err(_) => "no connection".to_owned(),
+    }
+}
+
+async fn connect_from(from: &str, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    let address = SocketAddr::new(from.parse().unwrap(), 0);
+    socket.bind(address)?;
+    socket.connect(to).await
 }
 
 /// The same by TLS.

@@ -186,6 +186,11 @@ impl Wire {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Returns when the peer has closed; what it sends until then is kept.
+    pub async fn closed(&mut self) {
+        while self.fill().await > 0 {}
+    }
+
     /// Start line and fields, with the empty line.
     pub async fn read_head(&mut self) -> Option<Vec<u8>> {
         loop {
