@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, get } from 'node:http';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
+import { startApp } from './app.mjs';
 import { startGateway } from './gateway.mjs';
 import { startIssuer } from './issuer.mjs';
 import { freePort } from './process.mjs';
@@ -170,23 +171,4 @@ function bearer(token) {
 function verified(token) {
   const keys = createRemoteJWKSet(new URL(`${gateway.issuer}/.well-known/jwks.json`));
   return jwtVerify(token, keys, { issuer: gateway.issuer, typ: 'JWT' });
-}
-
-/** An app that keeps what it is sent. */
-async function startApp() {
-  const seen = [];
-  const server = createServer((request, response) => {
-    seen.push({ target: request.url, headers: request.headers });
-    request.resume().on('end', () => response.end('app\n'));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    seen,
-    address: `127.0.0.1:${server.address().port}`,
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
-  };
 }
