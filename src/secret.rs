@@ -40,6 +40,8 @@ impl Secret {
         } else if let Some(path) = reference.strip_prefix("file:") {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| SecretError::File(path.to_owned(), error.kind()))?;
+            // Some editors put a byte order mark before what they save.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             text.trim_end_matches(['\r', '\n']).to_owned()
         } else {
             return Err(SecretError::Inline);
@@ -97,4 +99,25 @@ pub(crate) enum SecretError {
     File(String, std::io::ErrorKind),
     #[error("the secret is empty")]
     Empty,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secret, SecretError};
+
+    #[test]
+    fn what_editors_put_around_a_secret_is_no_part_of_it() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("secret");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let secret = Secret::resolve(&format!("file:{}", path.display()));
+            secret.map(|secret| secret.expose().to_owned())
+        };
+        for text in ["s", "s\n", "s\r\n", "\u{feff}s\r\n"] {
+            assert_eq!(read(text).unwrap(), "s", "{text:?}");
+        }
+        assert_eq!(read(" s ").unwrap(), " s ");
+        assert!(matches!(read("\u{feff}\n"), Err(SecretError::Empty)));
+    }
 }
