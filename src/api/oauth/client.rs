@@ -61,25 +61,27 @@ impl Clients {
             return Err(OAuthError::invalid_client());
         }
         let asserts = parameters.get("client_assertion").is_some();
-        let (id, secret) = match (basic, in_form) {
+        let spellings = match (basic, in_form) {
             (Some(_), Some(_)) => return Err(OAuthError::two_client_methods()),
             (Some(_), _) | (_, Some(_)) if asserts => {
                 return Err(OAuthError::two_client_methods());
             }
             (Some(basic), None) => basic.ok_or(OAuthError::invalid_client())?,
-            (None, Some((id, secret))) => (id.to_owned(), secret.to_owned()),
+            (None, Some((id, secret))) => vec![(id.to_owned(), secret.to_owned())],
             // A public client may name itself; that proves nothing.
             (None, None) => return Ok(None),
         };
+        let mut found = spellings.iter().filter_map(|spelled| self.find(spelled));
+        let known = found.next().ok_or(OAuthError::invalid_client())?;
+        Ok(Some(known.id.as_str()))
+    }
+
+    fn find(&self, (id, secret): &(String, String)) -> Option<&Known> {
         let shown = digest(&SHA256, secret.as_bytes());
-        self.0
-            .iter()
-            .find(|known| {
-                let equal = verify_slices_are_equal(known.secret.as_ref(), shown.as_ref());
-                known.id == id && equal.is_ok()
-            })
-            .map(|known| Some(known.id.as_str()))
-            .ok_or(OAuthError::invalid_client())
+        self.0.iter().find(|known| {
+            let equal = verify_slices_are_equal(known.secret.as_ref(), shown.as_ref());
+            known.id == *id && equal.is_ok()
+        })
     }
 }
 
@@ -209,9 +211,10 @@ impl std::fmt::Debug for Clients {
     }
 }
 
-/// The id and secret of a `Basic` credential, each form-encoded within. `None`: another scheme;
+/// The id and secret of a `Basic` credential: each form-encoded within, as RFC 6749 section 2.3.1 has
+/// it, and as they are, since many clients (`curl -u`) do not encode them. `None`: another scheme;
 /// `Some(None)`: not readable.
-fn basic(field: &[u8]) -> Option<Option<(String, String)>> {
+fn basic(field: &[u8]) -> Option<Option<Vec<(String, String)>>> {
     let (scheme, rest) = field.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return None;
@@ -219,7 +222,10 @@ fn basic(field: &[u8]) -> Option<Option<(String, String)>> {
     let pair = || {
         let text = String::from_utf8(BASE64.decode(rest.trim_ascii()).ok()?).ok()?;
         let (id, secret) = text.split_once(':')?;
-        Some((decoded(id), decoded(secret)))
+        Some(vec![
+            (decoded(id), decoded(secret)),
+            (id.to_owned(), secret.to_owned()),
+        ])
     };
     Some(pair())
 }
@@ -242,6 +248,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Base64 and passwords have what a form encodes, and not every client encodes it.
+    #[test]
+    fn a_secret_counts_encoded_and_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = "a+b/c%d:e=".repeat(4);
+        let path = folder.path().join("secret");
+        std::fs::write(&path, &secret).unwrap();
+        let secret_at = format!("file:{}", path.display());
+        let settings = json!({ "id": "a client", "secret": secret_at });
+        let clients = Clients::new(&[serde_json::from_value(settings).unwrap()]);
+        let encode =
+            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        for (id, shown, is_known) in [
+            ("a client".to_owned(), secret.clone(), true),
+            (encode("a client"), encode(&secret), true),
+            // Neither spelling.
+            ("a client".to_owned(), secret.replace('+', " "), false),
+            ("a client".to_owned(), encode(&encode(&secret)), false),
+        ] {
+            let field = format!("Basic {}", BASE64.encode(format!("{id}:{shown}")));
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, field.parse().unwrap())]);
+            let client = clients.authenticate(&headers, &Parameters::default());
+            assert_eq!(client.is_ok(), is_known, "{id}:{shown}");
+        }
+    }
 
     /// Each secret is good for the client that it was given to.
     #[test]
