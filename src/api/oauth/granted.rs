@@ -49,16 +49,26 @@ pub(super) fn target<'a>(
     let mut asked = [parameters.get("audience"), parameters.get("resource")]
         .into_iter()
         .flatten();
-    let Some(name) = asked.next() else {
+    let Some(name) = asked.next().map(without_root) else {
         return Ok(None);
     };
-    if asked.any(|other| other != name) {
+    if asked.any(|other| without_root(other) != name) {
         return Err(OAuthError::invalid_target());
     }
     match api.exchange.audiences().resource(name) {
         _ if name == usual => Ok(None),
         Some(resource) => Ok(Some(resource)),
         None => Err(OAuthError::invalid_target()),
+    }
+}
+
+/// An address without the `/` that is its whole path, which means the same (RFC 3986 section 6.2.3);
+/// URL libraries write it.
+fn without_root(name: &str) -> &str {
+    let bare = name.strip_suffix('/').unwrap_or(name);
+    match bare.split_once("://") {
+        Some((_, authority)) if !authority.contains('/') => bare,
+        _ => name,
     }
 }
 
@@ -70,5 +80,25 @@ pub(super) fn part(held: &Arc<Scopes>, asked: Option<&str>) -> Result<Arc<Scopes
             .narrowed_to(asked)
             .map(Arc::new)
             .ok_or(OAuthError::invalid_scope()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_root;
+
+    #[test]
+    fn a_path_that_is_the_root_may_be_left_out() {
+        for (name, bare) in [
+            ("https://a.example/", "https://a.example"),
+            ("https://a.example:8443/", "https://a.example:8443"),
+            ("https://a.example", "https://a.example"),
+            ("https://a.example/mcp/", "https://a.example/mcp/"),
+            ("https://a.example//", "https://a.example//"),
+            ("urn:a/", "urn:a/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_root(name), bare, "{name}");
+        }
     }
 }
