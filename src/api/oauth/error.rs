@@ -1,5 +1,7 @@
 //! Errors as OAuth writes them (RFC 6749 section 5.2).
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, StatusCode};
@@ -30,7 +32,7 @@ pub struct OAuthFailure {
     error: &'static str,
     /// One sentence for a person.
     #[schema(value_type = String)]
-    error_description: &'static str,
+    error_description: Cow<'static, str>,
 }
 
 impl OAuthError {
@@ -48,7 +50,7 @@ impl OAuthError {
 
     /// A parameter is missing.
     pub fn missing(name: &'static str) -> Self {
-        Self::refused("invalid_request", name, "oauth_parameter_missing")
+        Self::refused("invalid_request", name, MISSING)
     }
 
     /// The grant type is not supported.
@@ -169,7 +171,10 @@ impl OAuthError {
     fn failure(&self) -> OAuthFailure {
         OAuthFailure {
             error: self.error,
-            error_description: self.description,
+            error_description: match self.rejection.reason {
+                MISSING => format!("the parameter `{}` is missing", self.description).into(),
+                _ => self.description.into(),
+            },
         }
     }
 
@@ -241,3 +246,6 @@ impl IntoResponse for OAuthError {
         response
     }
 }
+
+/// The reason with which `description` is a parameter's name.
+const MISSING: &str = "oauth_parameter_missing";
