@@ -39,7 +39,7 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(token::exchange))
         .routes(routes!(introspect::introspect))
         .routes(routes!(revoke::revoke))
-        .routes(routes!(userinfo::userinfo));
+        .routes(routes!(userinfo::userinfo, userinfo::userinfo_by_post));
     let methods = PathMethods::of(endpoints.get_openapi());
     preflight::add(endpoints.get_openapi_mut());
     let (endpoints, document) = endpoints.split_for_parts();

@@ -130,6 +130,10 @@ async fn a_narrowed_token_opens_what_its_scope_does() {
         "{challenge}"
     );
     assert_eq!(get("/_vestibule/userinfo", &basic).await.status(), 200);
+    let authorized = [("Authorization", &*basic)];
+    let path = "/_vestibule/userinfo";
+    let by_post = site.gateway.request("POST", path, &authorized).await;
+    assert_eq!(by_post.status(), 200, "{}", by_post.text());
     let users = format!("/_vestibule/api/v0/sdk/{ENVIRONMENT}/users");
     let answer = get(&users, &reads).await;
     crate::api::sdk::is_error(&answer, 403, "insufficient_scope");

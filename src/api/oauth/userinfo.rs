@@ -1,4 +1,4 @@
-//! `GET {api}/userinfo`: the user of a session token (OpenID Connect Core section 5.3).
+//! `GET` and `POST {api}/userinfo`: the user of a session token (OpenID Connect Core section 5.3).
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -70,4 +70,29 @@ pub async fn userinfo(
         email: email.map(str::to_owned),
         email_verified: email.map(|_| true),
     }))
+}
+
+/// The same by POST, which OpenID Connect demands as well (Core section 5.3.1).
+#[utoipa::path(
+    post,
+    path = "/userinfo",
+    operation_id = "userinfoByPost",
+    tag = "oauth",
+    security(("session_token" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The user.",
+            body = UserInfo,
+            example = json!({ "sub": "0190a5e6-7c1b-7e2a-9d3f-2b6c8a1e4f51" })
+        ),
+        refusals::UserInfo
+    )
+)]
+pub async fn userinfo_by_post(
+    state: State<ApiState>,
+    caller: ConnectInfo<Caller>,
+    headers: HeaderMap,
+) -> Result<Json<UserInfo>, OAuthError> {
+    userinfo(state, caller, headers).await
 }
