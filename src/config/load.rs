@@ -126,7 +126,10 @@ impl Loaded {
             if let Some(rest) = &misread.rest {
                 found.extend(check::errors_elsewhere(rest, &found));
             }
-            positions.position(found)
+            let found = positions.position(found).into_iter();
+            found
+                .map(|error| about_variables(error, text))
+                .collect::<Vec<_>>()
         })?;
         let mut found = check::diagnostics(&config);
         found.extend(attributes::CONFIG.warnings(config.document.value()));
@@ -170,6 +173,25 @@ pub fn disagreements(config: &Config) -> Vec<Diagnostic> {
     let mut found = check::diagnostics(config);
     found.retain(Diagnostic::is_error);
     found
+}
+
+/// Says that variables of the environment are not expanded, where a wrong value has one.
+fn about_variables(error: Diagnostic, text: &str) -> Diagnostic {
+    let written = error.position.and_then(|position| {
+        let line = text.lines().nth(position.line.checked_sub(1)?)?;
+        Some(line.chars().skip(position.column.checked_sub(1)?))
+    });
+    let has_variable = written.is_some_and(|written| {
+        let mut written = written.skip_while(|letter| *letter != '$').skip(1);
+        let next = written.next();
+        next.is_some_and(|next| next == '{' || next.is_ascii_uppercase())
+    });
+    match has_variable && error.hint.is_none() {
+        true => {
+            error.hint("variables are not expanded; only secrets are read from the environment")
+        }
+        false => error,
+    }
 }
 
 /// The text without the byte order mark that some editors put before it.

@@ -62,6 +62,7 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
             expected
         };
         let hint = match expected {
+            "a boolean" => Some("write `true` or `false`".to_owned()),
             "a duration" => Some("such as `500ms`, `30s` or `10m`".to_owned()),
             "a string" if matches!(found, "a number" | "true or false") => {
                 Some("put it in quotes".to_owned())
@@ -70,6 +71,11 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         };
         let message = format!("expected {expected}, found {found}");
         return (error(&message, hint), None);
+    }
+    if text == "invalid socket address syntax" {
+        let hint =
+            "such as `0.0.0.0:8080`, `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`";
+        return (error(text, Some(hint.to_owned())), None);
     }
     let (text, hint) = split_hint(text);
     let error = error(text, hint.map(str::to_owned));

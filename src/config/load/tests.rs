@@ -254,7 +254,18 @@ fn listeners() {
         (
             "127.0.0.1:8080",
             "localhost:8080",
-            &["2:14: listeners[0].address: invalid socket address syntax"],
+            &[
+                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
+               `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
+            ],
+        ),
+        (
+            "127.0.0.1:8080",
+            "$HOST:8080",
+            &[
+                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
+               `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
+            ],
         ),
     ]);
 }
@@ -269,6 +280,13 @@ fn the_rest_of_the_file() {
         (
             "api_prefix: auth",
             &["22:13: api_prefix: a path must start with `/`"],
+        ),
+        (
+            "api_prefix: ${PREFIX}",
+            &[
+                "22:13: api_prefix: a path must start with `/`; variables are not expanded; only secrets \
+               are read from the environment",
+            ],
         ),
         ("api_prefix: /auth/v1", &[]),
         (
