@@ -22,9 +22,12 @@ pub enum FetchError {
     /// Another status than 200, or 304 where it was asked for.
     #[error("the response has status {0}")]
     Status(u16),
-    /// A redirect to another host or scheme.
-    #[error("a redirect leads to another host or scheme")]
-    Redirect,
+    /// A redirect to another host or scheme, which is named if it is known.
+    #[error(
+        "a redirect leads to another host or scheme{}: set `jwks_url` to the address there",
+        .0.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default()
+    )]
+    Redirect(Option<String>),
     /// A body beyond the bound.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
@@ -32,7 +35,9 @@ pub enum FetchError {
     #[error("the discovery document is not a JSON object with `issuer` and `jwks_uri`")]
     DiscoveryInvalid,
     /// The discovery document is another issuer's (OpenID Connect Discovery section 4.3).
-    #[error("the discovery document's `issuer` is {0:?}")]
+    #[error(
+        "the discovery document's `issuer` is {0:?}, which is neither `iss` nor in `iss_aliases`"
+    )]
     DiscoveryIssuer(String),
     /// `jwks_uri` is plaintext beyond loopback, or no URL.
     #[error("the discovery document's `jwks_uri` is not an https URL")]
@@ -77,7 +82,7 @@ impl FetchError {
             Self::Connection(_) => "connection",
             Self::PrivateNetwork => "private_network",
             Self::Status(_) => "status",
-            Self::Redirect => "redirect",
+            Self::Redirect(_) => "redirect",
             Self::TooLarge(_) => "too_large",
             Self::DiscoveryInvalid
             | Self::DiscoveryIssuer(_)
@@ -85,7 +90,9 @@ impl FetchError {
             | Self::DiscoveryDowngrade
             | Self::DiscoveryPrivate => "discovery",
             Self::KeySet(KeySetError::NotJson(_)) => "not_json",
-            Self::KeySet(KeySetError::NotAKeySet) => "not_a_key_set",
+            Self::KeySet(
+                KeySetError::NotAKeySet | KeySetError::Discovery | KeySetError::PemMap,
+            ) => "not_a_key_set",
             Self::KeySet(KeySetError::TooManyKeys { .. }) => "too_many_keys",
             Self::File(_) => "file",
         }

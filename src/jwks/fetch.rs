@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error::{FetchError, SourceError};
+use super::set::without_mark;
 use super::source::{Answer, Basis, Source, Validators};
 use crate::issuer::KeySettings;
 
@@ -128,8 +129,8 @@ impl HttpSource {
         let Answer::Body { body, .. } = answer else {
             return Err(FetchError::DiscoveryInvalid);
         };
-        let document: Document =
-            serde_json::from_slice(&body).map_err(|_| FetchError::DiscoveryInvalid)?;
+        let document: Document = serde_json::from_slice(without_mark(&body))
+            .map_err(|_| FetchError::DiscoveryInvalid)?;
         if !iss.contains(&document.issuer) {
             return Err(FetchError::DiscoveryIssuer(document.issuer));
         }

@@ -9,6 +9,7 @@ use super::key::{SkipReason, Thumbprints, VerifyingKey};
 use crate::issuer::{Algorithm, KeyFormat};
 
 mod pem_map;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ mod tests;
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<VerifyingKey>>,
-    skipped: BTreeMap<SkipReason, u32>,
+    skipped: Skipped,
     /// False for the set before the first fetch: nothing is known then, while an issuer that
     /// publishes no usable key has said so.
     known: bool,
@@ -44,48 +45,50 @@ impl KeySet {
     /// Parses an answer of a given shape with at most `max_keys` entries. Entries that are not
     /// usable are skipped and counted.
     pub fn parse_as(format: KeyFormat, json: &[u8], max_keys: usize) -> Result<Self, KeySetError> {
+        let document: Value = serde_json::from_slice(without_mark(json))?;
         let parsed = match format {
             KeyFormat::Jwks => {
-                let document: Value = serde_json::from_slice(json)?;
-                let entries = document
-                    .get("keys")
-                    .and_then(Value::as_array)
-                    .ok_or(KeySetError::NotAKeySet)?;
+                let entries = document.get("keys").and_then(Value::as_array);
+                let entries = entries.ok_or_else(|| shape::of_no_set(&document))?;
                 check_count(entries.len(), max_keys)?;
-                entries.iter().map(VerifyingKey::from_jwk).collect()
+                let kid =
+                    |entry: &Value| entry.get("kid").and_then(Value::as_str).map(str::to_owned);
+                let entries = entries.iter();
+                entries
+                    .map(|entry| (kid(entry), VerifyingKey::from_jwk(entry)))
+                    .collect()
             }
             KeyFormat::PemMap => {
-                let document: Value = serde_json::from_slice(json)?;
                 let entries = document.as_object().ok_or(KeySetError::NotAKeySet)?;
                 check_count(entries.len(), max_keys)?;
                 entries
                     .iter()
-                    .map(|(kid, pem)| pem_map::key(kid, pem))
+                    .map(|(kid, pem)| (Some(kid.clone()), pem_map::key(kid, pem)))
                     .collect()
             }
         };
         Ok(Self::from_entries(parsed))
     }
 
-    fn from_entries(entries: Vec<Result<VerifyingKey, SkipReason>>) -> Self {
+    fn from_entries(entries: Vec<Entry>) -> Self {
         let mut keys: Vec<VerifyingKey> = Vec::with_capacity(entries.len());
-        let mut skipped = BTreeMap::new();
-        for entry in entries {
+        let mut skipped = Skipped::default();
+        for (kid, entry) in entries {
             match entry {
                 // The same key in several entries is one key, for the algorithms of all of them.
                 Ok(key) => match keys.iter_mut().find(|other| other.is_same(&key)) {
                     Some(same) => same.merge(key),
                     None => keys.push(key),
                 },
-                Err(reason) => *skipped.entry(reason).or_insert(0) += 1,
+                Err(reason) => skipped.add(kid, reason),
             }
         }
         let ambiguous: Vec<bool> = keys.iter().map(|key| has_rival(key, &keys)).collect();
         let mut ambiguous = ambiguous.into_iter();
-        keys.retain(|_| {
+        keys.retain(|key| {
             let drop = ambiguous.next().unwrap_or(false);
             if drop {
-                *skipped.entry(SkipReason::DuplicateKid).or_insert(0) += 1;
+                skipped.add(key.kid().map(str::to_owned), SkipReason::DuplicateKid);
             }
             !drop
         });
@@ -187,7 +190,14 @@ impl KeySet {
 
     /// Skipped entries, by reason.
     pub fn skipped(&self) -> &BTreeMap<SkipReason, u32> {
-        &self.skipped
+        &self.skipped.counts
+    }
+
+    /// Why the entry with this `kid` was skipped, if there is one.
+    pub fn skipped_under(&self, kid: &str) -> Option<SkipReason> {
+        let mut named = self.skipped.named.iter();
+        let found = named.find(|(named, _)| named == kid);
+        found.map(|(_, reason)| *reason)
     }
 
     /// The same set in which keys that `earlier` had keep their trust.
@@ -216,6 +226,24 @@ impl KeySet {
         self.keys
             .iter()
             .filter(|key| !later.keys.iter().any(|other| other.is_same(key)))
+    }
+}
+
+/// One entry: its `kid`, and the key.
+type Entry = (Option<String>, Result<VerifyingKey, SkipReason>);
+
+/// Entries that are not used.
+#[derive(Debug, Default)]
+struct Skipped {
+    counts: BTreeMap<SkipReason, u32>,
+    /// Those with a `kid`; as many as there can be entries.
+    named: Vec<(String, SkipReason)>,
+}
+
+impl Skipped {
+    fn add(&mut self, kid: Option<String>, reason: SkipReason) {
+        *self.counts.entry(reason).or_insert(0) += 1;
+        self.named.extend(kid.map(|kid| (kid, reason)));
     }
 }
 
@@ -266,8 +294,17 @@ pub enum KeySetError {
     #[error("the key set is not JSON (line {}, column {})", .0.line(), .0.column())]
     NotJson(#[from] serde_json::Error),
     /// JSON of another shape.
-    #[error("the JSON is not a key set")]
+    #[error("the JSON is not a key set, which is an object with an array `keys`")]
     NotAKeySet,
+    /// The document that tells where the key set is.
+    #[error(
+        "this is a discovery document, not a key set: set `discovery: true`, or its `jwks_uri` as \
+         `jwks_url`"
+    )]
+    Discovery,
+    /// Keys by their `kid`, each as PEM.
+    #[error("this is an object of keys in PEM: set `key_format: pem_map`")]
+    PemMap,
     /// More entries than the bound.
     #[error("the key set has {count} entries, more than {max}")]
     TooManyKeys {
@@ -276,6 +313,11 @@ pub enum KeySetError {
         /// The configured maximum.
         max: usize,
     },
+}
+
+/// Without a byte order mark, which a parser may ignore (RFC 8259 section 8.1).
+pub(super) fn without_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
 fn check_count(count: usize, max: usize) -> Result<(), KeySetError> {

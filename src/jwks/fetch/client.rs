@@ -156,7 +156,10 @@ pub(super) fn public_or_proxied(builder: reqwest::ClientBuilder) -> reqwest::Cli
 /// Says what went wrong in one line, without the address, which is known.
 pub(super) fn error(error: reqwest::Error, policy: Policy) -> FetchError {
     if error.is_redirect() {
-        return FetchError::Redirect;
+        let elsewhere = error
+            .source()
+            .and_then(|it| it.downcast_ref::<LeadsElsewhere>());
+        return FetchError::Redirect(elsewhere.map(|it| it.0.clone()));
     }
     let mut cause = error.source();
     let mut text = String::from("the connection failed");
@@ -184,9 +187,15 @@ fn stay_on_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
     if stays && previous.len() <= MAX_REDIRECTS {
         attempt.follow()
     } else {
-        attempt.error("leads elsewhere")
+        let elsewhere = LeadsElsewhere(attempt.url().origin().ascii_serialization());
+        attempt.error(elsewhere)
     }
 }
+
+/// The origin that a redirect leads to.
+#[derive(Debug, thiserror::Error)]
+#[error("leads to {0}")]
+struct LeadsElsewhere(String);
 
 fn is_same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()

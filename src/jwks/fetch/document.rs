@@ -96,7 +96,7 @@ impl Documents {
 
     async fn get_unbounded(&self, url: &Url, max: usize) -> Result<Fetched, FetchError> {
         if url.scheme() != "https" {
-            return Err(FetchError::Redirect);
+            return Err(FetchError::Redirect(None));
         }
         self.policy.check_address(url)?;
         let client = match self.policy.networks {

@@ -64,9 +64,10 @@ impl<'a> Jwk<'a> {
     /// A number or point, which may be empty but has to be there.
     pub(super) fn bytes(self, name: &str) -> Result<Vec<u8>, SkipReason> {
         let encoded = self.0.get(name).and_then(Value::as_str);
-        BASE64URL
-            .decode(encoded.ok_or(SkipReason::Malformed)?)
-            .map_err(|_| SkipReason::Malformed)
+        let encoded = encoded.ok_or(SkipReason::Malformed)?;
+        // Some write Base64, which means the same number.
+        let encoded = encoded.replace('+', "-").replace('/', "_");
+        BASE64URL.decode(encoded).map_err(|_| SkipReason::Malformed)
     }
 
     /// A coordinate of so many bytes. Some libraries leave out the zeros that it starts with.

@@ -46,6 +46,24 @@ impl SkipReason {
         Self::DuplicateKid,
     ];
 
+    /// What is wrong with the entry, as part of a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Malformed => "a member is missing or has the wrong type",
+            Self::Symmetric => "a shared secret in a public place is none",
+            Self::TypeUnsupported => "its `kty` is not supported",
+            Self::CurveUnsupported => "its `crv` is not supported",
+            Self::NotForVerifying => "its `use` or `key_ops` is another than verifying signatures",
+            Self::AlgorithmUnsupported => "its `alg` is not a supported signature algorithm",
+            Self::AlgorithmMismatch => "its `alg` does not fit its `kty`",
+            Self::RsaTooSmall => "an RSA key needs at least 2048 bits",
+            Self::RsaWeak => "this RSA key can be factored (CVE-2017-15361)",
+            Self::KeyInvalid => "its numbers are no key",
+            Self::PrivateKey => "the private key is published with it",
+            Self::DuplicateKid => "two different keys have its `kid`",
+        }
+    }
+
     /// A stable word for logs and metrics.
     pub fn code(self) -> &'static str {
         match self {

@@ -256,6 +256,14 @@ fn what_is_no_key_set_is_kept_apart_from_an_empty_one() {
         let error = KeySet::parse(text.as_bytes()).unwrap_err();
         assert!(matches!(error, KeySetError::NotAKeySet), "{text}");
     }
+    let discovery = br#"{"issuer":"https://a","jwks_uri":"https://a/keys"}"#;
+    let error = KeySet::parse(discovery).unwrap_err();
+    assert!(matches!(error, KeySetError::Discovery), "{error}");
+    let pem = br#"{"a":"-----BEGIN CERTIFICATE-----"}"#;
+    let error = KeySet::parse(pem).unwrap_err();
+    assert!(matches!(error, KeySetError::PemMap), "{error}");
+    let marked = KeySet::parse(b"\xef\xbb\xbf{\"keys\":[]}").unwrap();
+    assert!(marked.is_known());
     let empty = KeySet::parse(b"{\"keys\":[]}").unwrap();
     assert!(empty.is_known() && empty.is_empty());
     assert!(!KeySet::unknown().is_known());

@@ -169,6 +169,13 @@ async fn a_redirect_on_the_same_host_is_followed() {
     server.set(Mode::Redirect("/keys".to_owned()));
     assert_eq!(fetch(&settings).await.unwrap_err().code(), "redirect");
     assert!(server.requests().len() < 10);
+    // What leads elsewhere is named, but for its path and query.
+    server.set(Mode::Redirect("http://localhost:9/keys?a=b".to_owned()));
+    let error = fetch(&settings).await.unwrap_err().to_string();
+    assert!(
+        error.contains("(http://localhost:9): set `jwks_url`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -96,6 +96,10 @@ fn each_usable_entry_is_taken() {
         modulus.extend(fixture::decode(rsa()["n"].as_str().unwrap()));
         fixture::encode(modulus)
     };
+    let in_base64 = {
+        let modulus = fixture::decode(rsa()["n"].as_str().unwrap());
+        STANDARD.encode(modulus)
+    };
     for entry in [
         rsa(),
         with(rsa(), "use", json!("sig")),
@@ -104,6 +108,7 @@ fn each_usable_entry_is_taken() {
         with(rsa(), "alg", json!("PS512")),
         with(rsa(), "n", json!(zero_first)),
         without(rsa(), "kid"),
+        with(rsa(), "n", json!(in_base64)),
         with(rsa(), "unknown", json!({})),
         Signer::new("ES256").jwk("k"),
         Signer::new("ES384").jwk("k"),
