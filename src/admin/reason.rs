@@ -57,6 +57,51 @@ mod tests {
         }
     }
 
+    /// Advice that names a setting names one that there is, as the example has it.
+    #[test]
+    fn advice_is_about_settings_that_exist() {
+        let example = include_str!("../../config.example.yaml");
+        let lines: Vec<_> = example.lines().collect();
+        let is_key = |key: &str, line: &str| {
+            let named = format!("{key}:");
+            line.match_indices(&named).any(|(at, _)| {
+                let before = line.get(..at).and_then(|before| before.chars().last());
+                !before.is_some_and(|before| before.is_alphanumeric() || before == '_')
+            })
+        };
+        let has = |key: &str, value: Option<&str>| {
+            lines.iter().enumerate().any(|(at, line)| {
+                let about = lines[at.saturating_sub(6)..=at].join("\n");
+                is_key(key, line)
+                    && value.is_none_or(|value| {
+                        ["true", "false"].contains(&value)
+                            || about.contains(&format!("`{value}`"))
+                            || about.contains(&format!("{key}: {value}"))
+                    })
+            })
+        };
+        let of_tokens = Reason::ALL.iter().map(|reason| reason.hint());
+        let advice = OTHERS.iter().map(|(_, _, advice)| *advice).chain(of_tokens);
+        let mut checked = 0;
+        for advice in advice {
+            for quoted in advice.split('`').skip(1).step_by(2) {
+                let (path, value) = match quoted.split_once(": ") {
+                    Some((path, value)) => (path, Some(value)),
+                    None => (quoted, None),
+                };
+                let is_setting = path.contains('.') || value.is_some() || path.contains("_per_");
+                // A member of a client's document, and a file.
+                if !is_setting || path == "token_endpoint_auth_method" || path.ends_with(".md") {
+                    continue;
+                }
+                let key = path.rsplit('.').next().unwrap();
+                assert!(has(key, value), "`{quoted}`: {advice}");
+                checked += 1;
+            }
+        }
+        assert!(checked > 8, "{checked}");
+    }
+
     #[test]
     fn no_word_stands_twice() {
         for (number, (word, _, _)) in OTHERS.iter().enumerate() {

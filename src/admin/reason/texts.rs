@@ -15,7 +15,7 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
     (
         "malformed",
         "Not a JWT",
-        "Something else was sent as a credential, such as a session id or an API key of the application. `authorization: forward` on the route leaves the field to the application.",
+        "Something else was sent as a credential, such as a session id or an API key of the application. `authorization: ignore` on the route leaves the field to the application.",
     ),
     (
         "issuer_unknown",
@@ -95,12 +95,12 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
     (
         "client_too_often",
         "Client asks too often",
-        "One client network asked more often than the route's `rates.client` allows.",
+        "One client network asked more often than the route's `rate_per_client` allows.",
     ),
     (
         "user_too_often",
         "User asks too often",
-        "One user asked more often than the route's `rates.user` allows.",
+        "One user asked more often than the route's `rate_per_user` allows.",
     ),
     (
         "client_failed_too_often",
