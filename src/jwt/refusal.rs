@@ -62,9 +62,9 @@ reasons! {
     /// No `alg`.
     AlgorithmMissing, "algorithm_missing", "The header has no `alg`.";
     /// `none`.
-    AlgorithmNone, "algorithm_none", "The token is not signed (`alg` is `none`).";
+    AlgorithmNone, "algorithm_none", "The token is not signed (`alg` is `none`), as those of emulators are; no setting accepts it.";
     /// An `alg` that no issuer can have.
-    AlgorithmUnsupported, "algorithm_unsupported", "The `alg` is not one that the gateway can verify.";
+    AlgorithmUnsupported, "algorithm_unsupported", "The `alg` is not one that the gateway can verify: RS, PS and ES with 256, 384 or 512, EdDSA, and HS256 with `hs256_secret`.";
     /// The payload is not a JSON object.
     ClaimsInvalid, "claims_invalid", "The payload is not a JSON object.";
     /// A claim twice.
@@ -74,7 +74,7 @@ reasons! {
     /// `iss` is not a string.
     IssInvalid, "iss_invalid", "The `iss` is not a string.";
     /// Nobody configured has this `iss`.
-    IssuerUnknown, "issuer_unknown", "No issuer has exactly this `iss`.";
+    IssuerUnknown, "issuer_unknown", "No issuer has exactly this `iss`; `iss_aliases` takes other spellings of one.";
     /// The issuer is switched off.
     IssuerDisabled, "issuer_disabled", "The issuer is turned off (`enabled: false`).";
     /// The token of one issuer in the cookie or header of another.
@@ -307,6 +307,7 @@ impl From<&Refusal> for Rejection {
             Reason::Expired | Reason::TooOld => Self::new(Code::TokenExpired, refusal.code()),
             _ => Self::new(Code::TokenInvalid, refusal.code()),
         }
+        .with_hint(refusal.hint())
     }
 }
 

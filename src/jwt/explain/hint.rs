@@ -1,16 +1,22 @@
 //! Hints for people about one token.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::Seen;
 use crate::clock::UnixTime;
+use crate::jwks::KeySet;
 use crate::jwt::refusal::Reason;
+
+const SPELLINGS: &str = "Another spelling of the same issuer belongs into `iss_aliases`.";
 
 /// The hint for a reason, with what the token and the configuration say.
 pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
     let specific = match reason {
         Reason::Malformed => malformed(seen),
         Reason::IssuerUnknown => issuer_unknown(seen),
+        Reason::SignatureInvalid => signature(seen),
         Reason::AlgorithmNotAllowed => algorithm_not_allowed(seen),
         Reason::KidUnknown => kid_unknown(seen),
         Reason::KidMissing => kid_missing(seen),
@@ -45,14 +51,24 @@ fn malformed(seen: &Seen<'_>) -> Option<String> {
         return Some("The text contains white space, which a JWT never does.".to_owned());
     }
     let parts = text.split('.').count();
+    let opaque = match parts {
+        1 | 2 => {
+            " It may be an opaque access token or a session id: have the provider issue JWTs, often by an \
+             audience or a setting of the API or the client."
+        }
+        _ => "",
+    };
     Some(format!(
-        "A JWT has three parts separated by dots; this text has {parts}."
+        "A JWT has three parts separated by dots; this text has {parts}.{opaque}"
     ))
 }
 
 fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
     let iss = seen.claims.as_ref()?.text("iss")?;
-    let bare = |iss: &str| iss.trim_end_matches('/').to_ascii_lowercase();
+    let bare = |iss: &str| {
+        let iss = iss.trim_end_matches('/').to_ascii_lowercase();
+        iss.strip_prefix("https://").unwrap_or(&iss).to_owned()
+    };
     let near = seen
         .issuers
         .known_iss()
@@ -60,13 +76,34 @@ fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
     Some(match near {
         Some(known) if known.trim_end_matches('/') == iss.trim_end_matches('/') => format!(
             "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in the \
-             trailing slash, but `iss` must match exactly."
+             trailing slash, but `iss` must match exactly. {SPELLINGS}"
+        ),
+        Some(known) if known.eq_ignore_ascii_case(iss) => format!(
+            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in case, but \
+             `iss` must match exactly. {SPELLINGS}"
         ),
         Some(known) => format!(
-            "No issuer has the `iss` {iss:?}. {known:?} is configured: they differ in case, but \
-             `iss` must match exactly."
+            "No issuer has the `iss` {iss:?}. {known:?} is configured: they are spelled differently, but \
+             `iss` must match exactly. {SPELLINGS}"
         ),
         None => format!("No issuer has exactly the `iss` {iss:?}."),
+    })
+}
+
+/// Whoever signs tokens for Microsoft Graph hashes the `nonce` of the header after signing, so that only
+/// Graph can verify them.
+fn signature(seen: &Seen<'_>) -> Option<String> {
+    let is_graphs = seen.text.split('.').next().is_some_and(|header| {
+        let header = URL_SAFE_NO_PAD.decode(header.trim_end_matches('='));
+        let header = header
+            .ok()
+            .and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        header.is_some_and(|header| header.get("nonce").is_some())
+    });
+    is_graphs.then(|| {
+        "The signature is not valid, and the header has a `nonce`: tokens for Microsoft Graph have one, and \
+         nobody but Graph can verify them. Have the client ask for a scope of your own API."
+            .to_owned()
     })
 }
 
@@ -104,6 +141,13 @@ fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
         "The issuer `{}` has no key {kid:?}; its keys are: {known}.",
         issuer.name()
     );
+    if let Some(reason) = keys.skipped_under(kid) {
+        hint += &format!(
+            " Its key set has one, which is not used because {} (`{}`).",
+            reason.in_words(),
+            reason.code()
+        );
+    }
     if let Some(other) = elsewhere {
         hint += &format!(
             " The issuer `{}` has a key with this `kid`, but its tokens have another `iss`.",
@@ -124,9 +168,10 @@ fn kid_missing(seen: &Seen<'_>) -> Option<String> {
         .collect();
     if fitting.is_empty() {
         return Some(format!(
-            "The token has no `kid`, and the issuer `{}` has no key for {}.",
+            "The token has no `kid`, and the issuer `{}` has no key for {}.{}",
             issuer.name(),
-            algorithm.name()
+            algorithm.name(),
+            skipped(&keys)
         ));
     }
     Some(format!(
@@ -138,6 +183,21 @@ fn kid_missing(seen: &Seen<'_>) -> Option<String> {
         algorithm.name(),
         fitting.join(", ")
     ))
+}
+
+/// What of a key set is not used.
+fn skipped(keys: &KeySet) -> String {
+    let reasons = keys.skipped().keys();
+    let reasons: Vec<_> = reasons
+        .map(|reason| format!("{} (`{}`)", reason.in_words(), reason.code()))
+        .collect();
+    match reasons.is_empty() {
+        true => String::new(),
+        false => format!(
+            " Entries of its key set are not used: {}.",
+            reasons.join("; ")
+        ),
+    }
 }
 
 fn key_algorithm(seen: &Seen<'_>) -> Option<String> {

@@ -21,6 +21,19 @@ fn hints_name_the_mistake() {
     says("trailing slash", |it| {
         it.claims["iss"] = json!("https://idp.example/")
     });
+    says("spelled differently", |it| {
+        it.claims["iss"] = json!("idp.example")
+    });
+    says("belongs into `iss_aliases`", |it| {
+        it.claims["iss"] = json!("idp.example")
+    });
+    says("opaque access token", |it| {
+        it.text = Box::new(|_| "ory_at_k3.x".to_owned())
+    });
+    says("for Microsoft Graph", |it| {
+        it.header["nonce"] = json!("n");
+        it.text = Box::new(|token| format!("{}AAAA", &token[..token.len() - 4]));
+    });
     says("differ in case", |it| {
         it.claims["iss"] = json!("https://IDP.example")
     });
@@ -89,6 +102,31 @@ fn a_kid_of_another_issuer_is_pointed_out() {
         errors.contains("The issuer `two` has a key with this `kid`"),
         "{errors}"
     );
+}
+
+/// A key that is there and not used looks, to whoever reads the set, like one that should work.
+#[test]
+fn a_key_that_is_skipped_is_named_with_the_reason() {
+    let signer = Signer::new("ES256");
+    let errors = |kid: Option<&str>| {
+        let mut unused = signer.jwk("k");
+        unused["use"] = json!("enc");
+        let issuers = fixture::issuers(fixture::settings(json!({})), &[unused]);
+        let mut header = json!({ "alg": "ES256" });
+        header["kid"] = json!(kid);
+        let token = signer.sign(&header, &fixture::claims());
+        explain(&token, &issuers, NOW).errors().join("\n")
+    };
+    let named = errors(Some("k"));
+    assert!(
+        named.contains("Its key set has one, which is not used"),
+        "{named}"
+    );
+    assert!(named.contains("(`not_for_verifying`)"), "{named}");
+    let other = errors(Some("other"));
+    assert!(!other.contains("not_for_verifying"), "{other}");
+    let nameless = errors(None);
+    assert!(nameless.contains("(`not_for_verifying`)"), "{nameless}");
 }
 
 #[test]
