@@ -129,6 +129,8 @@ impl<'a> Credential<'a> {
 pub struct Reading {
     /// Whether `Authorization` is looked at.
     pub authorization: bool,
+    /// Whether any issuer's token may be there under another scheme than `Bearer`, or without one.
+    pub any_scheme: bool,
     /// Whether what is no JWT counts for no credential, instead of a bad one.
     pub jwt_only: bool,
 }
@@ -138,6 +140,7 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             authorization: true,
+            any_scheme: false,
             jwt_only: false,
         }
     }
@@ -266,6 +269,16 @@ pub fn bearer(field: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Whether `Authorization` has a JWT that is not looked at, because its scheme is another one than
+/// `Bearer` or missing.
+pub fn has_other_scheme(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    fields.any(|field| {
+        let field = field.as_bytes();
+        bearer(field).is_none() && form::jwt_of_any_scheme(field).is_some()
+    })
+}
+
 fn find_explicit<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
@@ -276,13 +289,22 @@ fn find_explicit<'a>(
         let field = single(headers, &AUTHORIZATION, |field| field)?;
         let source = Source::Authorization;
         // Some clients put the scheme into the token that they put the scheme before.
-        let value = field.and_then(bearer).map(form::bare);
+        let of_bearer = field.and_then(bearer).map(form::bare);
+        let (value, issuers) = match (of_bearer, &*token_sources.of_any_scheme) {
+            (Some(_), _) => (of_bearer, token_sources.authorized()),
+            (None, _) if reading.any_scheme => (
+                field.and_then(form::jwt_of_any_scheme),
+                token_sources.authorized(),
+            ),
+            (None, []) => (None, [].as_slice()),
+            (None, issuers) => (field.and_then(form::jwt_of_any_scheme), issuers),
+        };
         found = token_sources
             .read(value, source, reading)?
             .map(|token| Credential {
                 token,
                 source,
-                issuers: token_sources.authorized(),
+                issuers,
                 session_cookie: None,
             });
     }

@@ -9,6 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -113,10 +114,12 @@ pub struct IssuerSettings {
     pub session_outlives_token: bool,
     /// The claim that contains the email address.
     pub email_claim: String,
-    /// The claims that say whether the address is verified; each one that is present must be
-    /// `true`.
+    /// The claims that say whether the address is verified; each one that is present must have one of
+    /// `email_verified_values`.
     pub email_verified_claims: Vec<String>,
-    /// Treat an address as verified if none of those claims is present. A claim that is not `true`
+    /// The values of these claims that say so, the boolean `true` by default.
+    pub email_verified_values: Vec<Value>,
+    /// Treat an address as verified if none of those claims is present. A claim that says anything else
     /// still takes precedence.
     pub assume_email_verified: bool,
     /// A token without a claim about an address takes none back. Off: each token has to vouch for
@@ -150,8 +153,17 @@ pub enum AuthorizationField {
     /// A place for tokens.
     #[default]
     Read,
+    /// The same, and the scheme may be another one than `Bearer`, such as `JWT`, or missing.
+    AnyScheme,
     /// None of its business.
     Ignore,
+}
+
+impl AuthorizationField {
+    /// Whether tokens are looked for there.
+    pub fn is_read(self) -> bool {
+        self != Self::Ignore
+    }
 }
 
 impl IssuerSettings {
@@ -310,7 +322,7 @@ pub struct RequiredClaim {
     /// Its name; dots lead into objects.
     pub name: String,
     /// Accepted values. If empty, any value except null.
-    pub values: Vec<serde_json::Value>,
+    pub values: Vec<Value>,
 }
 
 /// What stands for the `kid` in the address of a key.

@@ -150,7 +150,7 @@ impl Route {
 
     /// Whether a bearer token in `Authorization` is a credential for the gateway.
     pub fn takes_bearer(&self) -> bool {
-        self.access != Access::None && self.authorization == AuthorizationField::Read
+        self.access != Access::None && self.authorization.is_read()
     }
 
     /// The path that upstreams see in place of `path`, which led to this route. `None`: the same.

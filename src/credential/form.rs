@@ -23,6 +23,14 @@ pub(super) fn bare(value: &[u8]) -> &[u8] {
     }
 }
 
+/// The JWT in an `Authorization` field under any scheme, or without one: `JWT T`, `T`.
+pub(super) fn jwt_of_any_scheme(field: &[u8]) -> Option<&[u8]> {
+    let field = field.trim_ascii();
+    let gap = field.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+    let token = unquoted(gap.and_then(|gap| field.get(gap..)).unwrap_or(field));
+    is_jwt(token).then_some(token)
+}
+
 /// A value without quotes around it.
 pub(super) fn unquoted(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
@@ -100,7 +108,7 @@ fn are_allowed(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{bare, is_jwt, token68};
+    use super::{bare, is_jwt, jwt_of_any_scheme, token68};
 
     #[test]
     fn each_byte_is_allowed_or_not() {
@@ -154,6 +162,28 @@ mod tests {
             ("Bearer Bearer a.b.c", "Bearer a.b.c"),
         ] {
             assert_eq!(bare(value.as_bytes()), inner.as_bytes(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_may_be_any_or_none_before_a_jwt_alone() {
+        let found = |field: &'static str| jwt_of_any_scheme(field.as_bytes());
+        for field in [
+            "e30.e30.x",
+            "JWT e30.e30.x",
+            "Token  e30.e30.x ",
+            "Bearer: \"e30.e30.x\"",
+        ] {
+            assert_eq!(found(field), Some(&b"e30.e30.x"[..]), "{field}");
+        }
+        for field in [
+            "",
+            "JWT",
+            "Basic dXNlcjpwYXNz",
+            "Token abc",
+            "Digest a=1, b=e30.e30.x",
+        ] {
+            assert_eq!(found(field), None, "{field}");
         }
     }
 

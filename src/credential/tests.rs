@@ -239,6 +239,40 @@ fn authorization_may_be_none_of_our_business() {
 }
 
 #[test]
+fn a_token_under_another_scheme_counts_where_that_is_chosen() {
+    let token_sources = |authorization: &str| {
+        TokenSources::new(
+            &config(json!([
+                { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys",
+                  "authorization": authorization },
+                { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys" },
+            ]))
+            .token_sources(),
+        )
+    };
+    let chosen = Reading {
+        any_scheme: true,
+        ..Reading::default()
+    };
+    for field in ["JWT e30.e30.x", "e30.e30.x"] {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(field))]);
+        assert!(has_other_scheme(&headers));
+        let strict = token_sources("read");
+        assert!(find(&headers, &strict).unwrap().is_none(), "{field}");
+        let by_route = find_as(&headers, &strict, chosen).unwrap().unwrap();
+        assert!(by_route.admits("one") && by_route.admits("two"), "{field}");
+        let of_one = token_sources("any_scheme");
+        let by_issuer = find(&headers, &of_one).unwrap().unwrap();
+        assert_eq!(by_issuer.token.expose(), "e30.e30.x");
+        assert!(by_issuer.admits("one") && !by_issuer.admits("two"));
+        let bearer = HeaderValue::from_static("Bearer a.b.c");
+        let bearer = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+        assert!(!has_other_scheme(&bearer));
+        assert!(find(&bearer, &of_one).unwrap().unwrap().admits("two"));
+    }
+}
+
+#[test]
 fn empty_values_are_absent() {
     assert_eq!(found(&[("cookie", "tok1=; tok2=\"\"")]), Ok(None));
     assert_eq!(found(&[("x-token", "")]), Ok(None));

@@ -48,6 +48,8 @@ pub struct TokenSourceSettings<'a> {
 pub struct TokenSources {
     /// The issuers whose tokens `Authorization` may carry; `None` for all.
     authorized: Option<Vec<Arc<str>>>,
+    /// Those whose tokens it may carry under another scheme than `Bearer`, or without one.
+    pub(super) of_any_scheme: Vec<Arc<str>>,
     pub(super) headers: Vec<Place<HeaderName>>,
     pub(super) cookies: Vec<Place<CookiePlace>>,
     pub(super) session_cookie: &'static str,
@@ -93,11 +95,15 @@ impl TokenSources {
                 }
             }
         }
-        let reads = |issuer: &&IssuerSettings| issuer.authorization == AuthorizationField::Read;
-        let authorized = settings.issuers.iter().filter(reads);
-        let authorized: Vec<Arc<str>> = authorized.map(|it| it.name.as_str().into()).collect();
+        let named = |is_chosen: fn(AuthorizationField) -> bool| -> Vec<Arc<str>> {
+            let issuers = settings.issuers.iter();
+            let chosen = issuers.filter(|issuer| is_chosen(issuer.authorization));
+            chosen.map(|it| it.name.as_str().into()).collect()
+        };
+        let authorized = named(AuthorizationField::is_read);
         Self {
             authorized: (authorized.len() < settings.issuers.len()).then_some(authorized),
+            of_any_scheme: named(|field| field == AuthorizationField::AnyScheme),
             headers,
             cookies,
             session_cookie: match (settings.is_https, settings.session_cookie_domain) {

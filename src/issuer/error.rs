@@ -77,7 +77,10 @@ pub enum IssuerError {
     #[error("this preset requires `{0}`")]
     MissingParameter(&'static str),
     /// A parameter that cannot be part of an address.
-    #[error("`{0}` must be a bare name, without a scheme or slashes")]
+    #[error(
+        "`{0}` must be a bare name, without a scheme or slashes; if it has other characters than \
+         letters, digits, `-`, `_` and `.`, set `iss` and `jwks_url` instead of a preset"
+    )]
     BadParameter(&'static str),
     /// `header` is not a field name.
     #[error("`header` is not a header field name")]

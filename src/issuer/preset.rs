@@ -46,7 +46,7 @@ impl Preset {
             Self::Keycloak => &["url", "realm"],
             Self::Workos => &["client_id"],
             Self::CloudflareAccess => &["team"],
-            Self::GoogleIap | Self::Google | Self::GithubActions => &[],
+            Self::Apple | Self::GoogleIap | Self::Google | Self::GithubActions => &[],
         }
     }
 
@@ -73,7 +73,8 @@ impl Preset {
             Self::Entra => &["AppServiceAuthSession"],
             Self::AwsAlb => &["AWSELBAuthSessionCookie-*"],
             Self::Ory => &["ory_kratos_session", "ory_session_*"],
-            Self::Auth0
+            Self::Apple
+            | Self::Auth0
             | Self::Firebase
             | Self::Keycloak
             | Self::Okta
@@ -110,6 +111,7 @@ pub(super) fn fill(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         Preset::Okta => people::okta(raw),
         Preset::Zitadel => people::zitadel(raw),
         Preset::Authentik => people::authentik(raw),
+        Preset::Apple => people::apple(raw),
         Preset::Google => people::google(raw),
         Preset::Ory => people::ory(raw),
         Preset::CloudflareAccess => proxies::cloudflare_access(raw),

@@ -167,7 +167,8 @@ pub(super) struct RawIssuer {
     #[serde(default, deserialize_with = "header")]
     #[schemars(with = "Option<String>")]
     pub(super) header: Option<TokenField>,
-    /// Whether its tokens may be in `Authorization`: `read` or `ignore`.
+    /// Whether its tokens may be in `Authorization`: `read`, `any_scheme` without `Bearer` as well, or
+    /// `ignore`.
     #[serde(default)]
     pub(super) authorization: AuthorizationField,
     /// Accepted `typ`s of its tokens; `JWT` and `at+jwt` by default.
@@ -210,6 +211,10 @@ pub(super) struct RawIssuer {
     /// `emailVerified`.
     #[serde(default)]
     pub(super) email_verified_claim: Option<String>,
+    /// The values of that claim that say so; by default the boolean `true` alone. Some providers write
+    /// the text `true`, or a number.
+    #[serde(default)]
+    pub(super) email_verified_values: Option<Vec<Value>>,
     /// Treat an address as verified if no claim says whether it is.
     #[serde(default, alias = "assumeEmailVerified")]
     #[schemars(extend("x-unsafe" = "addresses that nobody has verified count as verified"))]

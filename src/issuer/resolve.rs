@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 use url::{Host, Url};
 
 use super::error::IssuerError;
@@ -96,6 +97,9 @@ impl TryFrom<RawIssuer> for IssuerSettings {
             session_outlives_token: raw.session_outlives_token,
             email_claim: raw.email_claim.unwrap_or_else(|| "email".to_owned()),
             email_verified_claims,
+            email_verified_values: raw
+                .email_verified_values
+                .unwrap_or_else(|| vec![Value::Bool(true)]),
             assume_email_verified: raw.assume_email_verified,
             keep_absent_email: raw.keep_absent_email,
             provisioning: raw.provisioning.unwrap_or_default(),

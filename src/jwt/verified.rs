@@ -81,7 +81,7 @@ impl Verified {
     }
 
     /// The address in the issuer's email claim, when the issuer vouches for it: each of the
-    /// claims that say so and are there is the boolean `true`.
+    /// claims that say so and are there has one of the issuer's `email_verified_values`.
     pub fn verified_email(&self) -> Option<&str> {
         match self.email() {
             EmailStatement::Verified(email) => Some(email),
@@ -140,7 +140,9 @@ fn email<'a>(claims: &'a Claims, settings: &IssuerSettings) -> EmailStatement<'a
     for name in &settings.email_verified_claims {
         match claims.at(name) {
             None => {}
-            Some(Value::Bool(true)) => vouched = vouched.or(Some(true)),
+            Some(value) if settings.email_verified_values.contains(value) => {
+                vouched = vouched.or(Some(true));
+            }
             Some(_) => vouched = Some(false),
         }
     }

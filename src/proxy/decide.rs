@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::Method;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, ORIGIN};
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, Phase, RequestContext};
@@ -269,8 +269,8 @@ impl<'a> Incoming<'a> {
         }
         let sources = &self.snapshot.proxy.token_sources;
         let reading = Reading {
-            authorization: route.authorization == AuthorizationField::Read
-                && sources.reads_authorization(),
+            authorization: route.authorization.is_read() && sources.reads_authorization(),
+            any_scheme: route.authorization == AuthorizationField::AnyScheme,
             // A browser or a script that has no token often says so in its place.
             jwt_only: route.access == Access::Optional,
         };
@@ -279,7 +279,7 @@ impl<'a> Incoming<'a> {
             found => found.map_err(|error| Refused::without_credential(error.into()))?,
         };
         let Some(credential) = credential else {
-            return without_credential(route);
+            return without_credential(route, &self.request.headers);
         };
         ctx.source = credential.source.label();
         let begun = Instant::now();
@@ -365,10 +365,14 @@ fn recipient(route: &Route) -> Recipient<'_> {
     }
 }
 
-fn without_credential(route: &Route) -> Result<Passed, Refused> {
+fn without_credential(route: &Route, headers: &HeaderMap) -> Result<Passed, Refused> {
     if route.access == Access::Required {
         let missing = Rejection::new(Code::TokenMissing, "token_missing");
-        return Err(Refused::without_credential(missing));
+        let is_overlooked = route.authorization.is_read() && credential::has_other_scheme(headers);
+        return Err(Refused::without_credential(match is_overlooked {
+            true => missing.with_hint(OTHER_SCHEME),
+            false => missing,
+        }));
     }
     Ok(passed_as_nobody("ok"))
 }
@@ -388,5 +392,8 @@ fn is_preflight(request: &RequestHeader) -> bool {
         && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
+/// What to do about a token that is not seen.
+const OTHER_SCHEME: &str = "`Authorization` has a JWT without the scheme `Bearer`. Have the client send \
+    `Bearer`, or set `authorization: any_scheme` on the route or the issuer.";
 /// The reason of a pass on a route that asks nobody.
 const UNASKED: &str = "";

@@ -86,8 +86,9 @@ pub struct RouteSettings {
     /// Who has access.
     #[serde(default)]
     pub auth: Access,
-    /// Whether `Authorization` is checked for tokens: `read`, or `ignore` if it contains a credential
-    /// for the upstream, which then receives it.
+    /// Whether `Authorization` is checked for tokens: `read`, `any_scheme` if their scheme may be another
+    /// one than `Bearer` or missing, or `ignore` if it contains a credential for the upstream, which then
+    /// receives it.
     #[serde(default)]
     pub authorization: AuthorizationField,
     /// Required claims of the session, by name: `email_verified`, `realm_access.roles`.

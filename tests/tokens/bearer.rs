@@ -1,5 +1,7 @@
 //! `Authorization: Bearer`: which tokens it may carry, and what is no credential at all.
 
+use serde_json::json;
+
 use crate::support::{Key, TestGateway, base64url, from_base64url, refusal_id};
 
 #[tokio::test]
@@ -53,8 +55,36 @@ async fn another_scheme_is_no_credential() {
         let answer = site.gateway.get("/", &[("Authorization", &field)]).await;
         site.is_refusal(&answer, 401, "token_missing", "token_missing")
             .await;
+        // The log says what to do about it.
+        let hint = site.access_line(&answer).await["hint"].to_string();
+        assert!(hint.contains("`authorization: any_scheme`"), "{hint}");
     }
     assert_eq!(site.upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn any_scheme_is_one_where_the_route_says_so() {
+    let site = TestGateway::with(|config| {
+        config["routes"][0]["authorization"] = json!("any_scheme");
+    })
+    .await;
+    let token = site.acme.token().sign();
+    for field in [
+        token.clone(),
+        format!("JWT {token}"),
+        format!("Bearer {token}"),
+    ] {
+        let answer = site.gateway.get("/", &[("Authorization", &field)]).await;
+        assert_eq!(answer.status(), 200);
+        site.session();
+    }
+    // What is no JWT is still no credential.
+    let answer = site
+        .gateway
+        .get("/", &[("Authorization", "Basic dTpw")])
+        .await;
+    site.is_refusal(&answer, 401, "token_missing", "token_missing")
+        .await;
 }
 
 #[tokio::test]

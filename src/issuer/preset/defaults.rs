@@ -1,5 +1,7 @@
 //! One setting each, filled in where the file leaves it out.
 
+use serde_json::Value;
+
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawIssuer};
 use crate::issuer::{Algorithm, Provisioning};
@@ -83,6 +85,11 @@ pub(super) fn aliases(raw: &mut RawIssuer, aliases: Vec<String>) {
 pub(super) fn types(raw: &mut RawIssuer, types: &[&str]) {
     let types = types.iter().map(|it| (*it).to_owned()).collect();
     raw.accepted_types.get_or_insert(OneOrMany::Many(types));
+}
+
+/// The values that say that an address is verified.
+pub(super) fn verified_by(raw: &mut RawIssuer, values: Vec<Value>) {
+    raw.email_verified_values.get_or_insert(values);
 }
 
 /// What holds its tokens is a program: sessions, and no users.

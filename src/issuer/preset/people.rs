@@ -4,7 +4,7 @@ use serde_json::json;
 use url::Url;
 
 use super::defaults::{
-    algorithms, aliases, audience_given, cookie, host, iss, keys, server, types, word,
+    algorithms, aliases, audience_given, cookie, host, iss, keys, server, types, verified_by, word,
 };
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
@@ -113,6 +113,8 @@ pub(super) fn entra(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     // An address is nobody's proof here unless Entra says that its domain is owned.
     raw.email_verified_claim
         .get_or_insert("xms_edov".to_owned());
+    // The documents call it a boolean; tokens have it in each of these ways.
+    verified_by(raw, vec![json!(true), json!("true"), json!(1), json!("1")]);
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())
 }
@@ -211,6 +213,17 @@ pub(super) fn google(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     aliases(raw, vec!["accounts.google.com".to_owned()]);
     keys(raw, "https://www.googleapis.com/oauth2/v3/certs".to_owned());
     audience_given(raw)?;
+    algorithms(raw, &[Algorithm::RS256]);
+    Ok(())
+}
+
+/// Everybody who signs in with Apple has the same issuer and keys, so the audience is required.
+pub(super) fn apple(raw: &mut RawIssuer) -> Result<(), IssuerError> {
+    let base = "https://appleid.apple.com";
+    iss(raw, base.to_owned());
+    keys(raw, format!("{base}/auth/keys"));
+    audience_given(raw)?;
+    verified_by(raw, vec![json!(true), json!("true")]);
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Proxies in front of the gateway that sign in themselves and say so with a token.
 
-use super::defaults::{algorithms, audience_given, cookie, header, iss, keys, word};
+use serde_json::json;
+
+use super::defaults::{algorithms, audience_given, cookie, header, iss, keys, verified_by, word};
 use crate::issuer::Algorithm;
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawIssuer};
@@ -50,6 +52,8 @@ pub(super) fn aws_alb(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     keys(raw, address);
     header(raw, "x-amzn-oidc-data")?;
     raw.allow_padding.get_or_insert(true);
+    // The claims are those of the provider's user info, where Cognito writes every value as a text.
+    verified_by(raw, vec![json!(true), json!("true")]);
     algorithms(raw, &[Algorithm::ES256]);
     Ok(())
 }

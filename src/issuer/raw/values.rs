@@ -44,6 +44,8 @@ pub(in crate::issuer) enum Preset {
     Authentik,
     /// `aud`, the OAuth client's id. ID tokens of Sign in with Google.
     Google,
+    /// `aud`, the services or bundle id. ID tokens of Sign in with Apple.
+    Apple,
     /// `project`: the slug, or `url` of a server of your own.
     Ory,
     /// `aud`, and `required_claims` that say whose workflows are trusted.

@@ -1,12 +1,12 @@
 //! Where requests may carry an issuer's tokens, for people who wonder why one is not seen.
 
 use super::pasted::Place;
-use crate::issuer::{AuthorizationField, CookieFormat, IssuerSettings};
+use crate::issuer::{CookieFormat, IssuerSettings};
 
 /// The parts of a request in which this issuer's tokens are looked for, in that order.
 pub(super) fn of(issuer: &IssuerSettings) -> Vec<Place> {
-    let authorization = (issuer.authorization == AuthorizationField::Read)
-        .then(|| Place::Field("authorization".to_owned()));
+    let is_read = issuer.authorization.is_read();
+    let authorization = is_read.then(|| Place::Field("authorization".to_owned()));
     let field = issuer.header.as_ref().map(|it| it.name().to_string());
     let cookie = issuer.cookie_name.as_ref().map(ToString::to_string);
     let cookies = cookie.map(|name| match issuer.cookie_format {

@@ -99,4 +99,16 @@ fn an_email_is_verified_by_the_boolean_true_alone() {
     let nested = json!({ "user": { "mail": a, "ok": true } });
     assert_eq!(email(named.clone(), nested), some);
     assert_eq!(email(named, both), None);
+    let texts = json!({ "email_verified_values": [true, "true", 1] });
+    for (value, verified) in [
+        (json!(true), &some),
+        (json!("true"), &some),
+        (json!(1), &some),
+        (json!("True"), &None),
+        (json!("false"), &None),
+        (json!(null), &None),
+    ] {
+        let claims = json!({ "email": a, "email_verified": value });
+        assert_eq!(email(texts.clone(), claims), *verified, "{value}");
+    }
 }

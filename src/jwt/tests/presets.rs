@@ -202,6 +202,10 @@ fn entra() {
     assert_eq!(verified.verified_email(), None);
     let owned = issued.with("xms_edov", json!(true)).accepted();
     assert_eq!(owned.verified_email(), Some("a@b.example"));
+    for (value, verified) in [(json!("1"), true), (json!("0"), false)] {
+        let issued = issued.with("xms_edov", value).accepted();
+        assert_eq!(issued.verified_email().is_some(), verified);
+    }
     assert_eq!(
         issued.refused_with("tid", json!("t2")),
         Reason::TenantMismatch
@@ -299,6 +303,31 @@ fn google() {
     assert_eq!(verified.verified_email(), Some("a@b.example"));
     let aud = json!("2.apps.googleusercontent.com");
     assert_eq!(issued.refused_with("aud", aud), Reason::AudMismatch);
+}
+
+/// Its claims about the address are texts in some tokens, and booleans in others.
+#[test]
+fn apple() {
+    let issued = Issued {
+        preset: json!({ "preset": "apple", "aud": "com.acme.web" }),
+        published: published::google_accounts("a1"),
+        signer: fixture::rsa(),
+        header: json!({ "kid": "a1", "alg": "RS256" }),
+        claims: json!({
+            "iss": "https://appleid.apple.com", "aud": "com.acme.web", "exp": NOW.0 + 86400,
+            "iat": NOW.0, "sub": "001.af.1", "at_hash": "h", "email": "x@privaterelay.appleid.com",
+            "email_verified": "true", "is_private_email": "true", "auth_time": NOW.0,
+            "nonce_supported": true,
+        }),
+    };
+    let relay = Some("x@privaterelay.appleid.com");
+    assert_eq!(issued.accepted().verified_email(), relay);
+    let boolean = issued.with("email_verified", json!(true)).accepted();
+    assert_eq!(boolean.verified_email(), relay);
+    let text = issued.with("email_verified", json!("false")).accepted();
+    assert_eq!(text.verified_email(), None);
+    let other = json!("com.other.web");
+    assert_eq!(issued.refused_with("aud", other), Reason::AudMismatch);
 }
 
 fn rs256(kid: &str) -> Value {

@@ -18,7 +18,12 @@ pub(super) fn find(word: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.word == word)
 }
 
-pub(super) const PRESETS: [Preset; 15] = [
+pub(super) const PRESETS: [Preset; 16] = [
+    Preset {
+        word: "apple",
+        title: "Apple (ID tokens)",
+        parameters: &[],
+    },
     Preset {
         word: "auth0",
         title: "Auth0",
