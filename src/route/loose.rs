@@ -121,27 +121,30 @@ pub(super) fn readings(
         let segments = segments.map(|segment| LooseSegment::new(segment, looseness));
         return vec![segments.collect()];
     }
-    let decoded: Vec<Vec<u8>> = segments.map(decoded_fully).collect();
-    let fold = |segment: &[u8]| LooseSegment::new(folded(segment), looseness);
-    let as_divided = decoded.iter().map(|segment| fold(segment)).collect();
+    // Among what Unicode holds for other characters are slashes and dots.
+    let whole: Vec<Vec<u8>> = segments
+        .map(|segment| folded(&decoded_fully(segment)))
+        .collect();
+    let as_divided = whole
+        .iter()
+        .map(|segment| LooseSegment::new(segment.clone(), looseness))
+        .collect();
     let is_separator = |byte: &u8| matches!(byte, b'/' | b'\\');
     let divides = |segment: &Vec<u8>| {
         segment.iter().any(is_separator) || matches!(&segment[..], b"." | b"..")
     };
-    if !decoded.iter().any(divides) {
+    if !whole.iter().any(divides) {
         return vec![as_divided];
     }
     let mut divided: Vec<&[u8]> = Vec::new();
-    for segment in decoded
-        .iter()
-        .flat_map(|segment| segment.split(is_separator))
-    {
+    for segment in whole.iter().flat_map(|segment| segment.split(is_separator)) {
         match segment {
             b"" | b"." => {}
             b".." => drop(divided.pop()),
             segment => divided.push(segment),
         }
     }
+    let fold = |segment: &[u8]| LooseSegment::new(folded(segment), looseness);
     vec![as_divided, divided.into_iter().map(fold).collect()]
 }
 
@@ -154,6 +157,11 @@ pub(super) fn folded(name: &[u8]) -> Vec<u8> {
     }
     String::from_utf8_lossy(name)
         .nfkd()
+        .map(|letter| match letter {
+            // Windows turns both into `/` for programs that know no Unicode.
+            '\u{2044}' | '\u{2215}' => '/',
+            letter => letter,
+        })
         .filter(|letter| !is_combining_mark(*letter) && !is_invisible(*letter))
         // By way of upper case, in which `\u{17f}` is `S` and `\u{131}` is `I`.
         .flat_map(char::to_uppercase)
@@ -163,9 +171,10 @@ pub(super) fn folded(name: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Characters that are not seen, and that HFS+ leaves out of names.
+/// Characters that are not seen: that HFS+ leaves out of names, or that some programs trim.
 fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+    matches!(letter, '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 

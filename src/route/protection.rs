@@ -25,6 +25,8 @@ pub(super) struct Protection {
     request_headers: HeaderOperations,
     mcp: Option<McpSettings>,
     client_networks: ClientNetworks,
+    /// Whether the gateway answers, so that no server is reached.
+    answers: bool,
     /// The audience that tokens must have.
     resource: Option<String>,
 }
@@ -46,6 +48,7 @@ impl Protection {
             request_headers: settings.request_headers.clone(),
             mcp: settings.mcp.clone(),
             client_networks: settings.client_networks.clone(),
+            answers: settings.respond.is_some(),
             resource: settings
                 .resource
                 .as_ref()
@@ -73,6 +76,7 @@ impl Protection {
                 .all(|(own, other)| *other == Rate::OFF || own == other)
             && (other.client_networks.is_everyone()
                 || self.client_networks == other.client_networks)
+            && self.answers >= other.answers
             && (other.mcp.is_none() || self.mcp == other.mcp)
             && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)

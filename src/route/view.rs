@@ -138,10 +138,13 @@ impl View {
         if !looseness.is_any() {
             return true;
         }
-        let decoded = path
-            .segments(Reading::PLAIN)
-            .map(|segment| segment.decoded().collect());
-        loose::readings(decoded, looseness).iter().all(|segments| {
+        // A server that ends a name at `;`, or divides it at `%2F`, may read what is left loosely, too.
+        let readings = path.readings().flat_map(|reading| {
+            let segments = path.segments(reading);
+            let decoded = segments.map(|segment| segment.decoded().collect());
+            loose::readings(decoded, looseness)
+        });
+        readings.collect::<Vec<_>>().iter().all(|segments| {
             for tree in self.trees_of(host) {
                 let mut is_found = false;
                 let agrees = tree.all_loose(segments, looseness, method, &mut |choice| {
