@@ -131,6 +131,13 @@ impl Route {
         found.map_or(self, |(_, variant)| variant)
     }
 
+    /// The route of requests that carry this, and nothing that another is for; of others for `None`.
+    fn with(&self, wanted: Option<&RequestMatch>) -> &Self {
+        let mut variants = self.variants.iter();
+        let found = variants.find(|(own, _)| Some(own) == wanted);
+        found.map_or(self, |(_, variant)| &**variant)
+    }
+
     /// Whether whoever passes here, with whatever the request carries, passes there as well.
     fn covers(&self, other: &Self) -> bool {
         self.protections()

@@ -67,26 +67,27 @@ fn places(settings: &RouteSettings) -> Vec<Place> {
 }
 
 impl Place {
-    fn lowered(&self, listener: &str, before: &RouteTable, after: &RouteTable) -> Option<String> {
-        let (earlier, later) = (self.route(listener, before)?, self.route(listener, after)?);
-        if let (Err(RouteMiss::OtherListener), Ok(later)) = (earlier, later) {
-            let route = &later.name;
-            return Some(format!(
-                "the route `{route}` is now served at `{listener}`, too"
-            ));
-        }
-        let earlier = earlier.ok()?;
-        match later {
-            Ok(later) if later.protection.covers(&earlier.protection) => None,
-            Ok(later) if later.name == earlier.name => Some(format!(
-                "the route `{}` asks for less than before",
-                later.name
-            )),
-            Ok(later) => Some(format!(
-                "requests of the route `{}` are now on `{}`, which asks for less",
-                earlier.name, later.name
-            )),
-            Err(_) => Some(format!("the route `{}` is gone", earlier.name)),
+    fn lowered(&self, listener: &str, before: &RouteTable, after: &RouteTable) -> Vec<String> {
+        let routes = self
+            .route(listener, before)
+            .zip(self.route(listener, after));
+        match routes {
+            Some((Err(RouteMiss::OtherListener), Ok(later))) => {
+                let route = &later.name;
+                vec![format!(
+                    "the route `{route}` is now served at `{listener}`, too"
+                )]
+            }
+            Some((Ok(earlier), Err(_))) => vec![format!("the route `{}` is gone", earlier.name)],
+            Some((Ok(earlier), Ok(later))) => {
+                // The routes for what requests carry beyond that, by each condition that either has.
+                let variants = earlier.variants.iter().chain(&later.variants);
+                let conditions = variants.map(|(wanted, _)| Some(wanted)).chain([None]);
+                conditions
+                    .filter_map(|wanted| between(earlier.with(wanted), later.with(wanted)))
+                    .collect()
+            }
+            Some((Err(_), _)) | None => Vec::new(),
         }
     }
 
@@ -101,6 +102,20 @@ impl Place {
         let found = table.find_at(listener, &host, &path, &self.method);
         Some(found.map(AsRef::as_ref))
     }
+}
+
+/// What a request that was on one route and is on another is asked less for.
+fn between(earlier: &Route, later: &Route) -> Option<String> {
+    if later.protection.covers(&earlier.protection) {
+        return None;
+    }
+    Some(match later.name == earlier.name {
+        true => format!("the route `{}` asks for less than before", later.name),
+        false => format!(
+            "requests of the route `{}` are now on `{}`, which asks for less",
+            earlier.name, later.name
+        ),
+    })
 }
 
 /// A name that no route has.

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::rejection::Rejection;
 use crate::upstream::Upstream;
 
+mod lowered;
 mod spellings;
 
 fn table(routes: Value) -> Result<RouteTable, RouteTableError> {
