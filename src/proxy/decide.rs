@@ -83,7 +83,7 @@ pub async fn decide(
     let decided = incoming.authenticate(route, ctx).await;
     let decisions = Decisions::new(&snapshot.proxy, metrics);
     match decided {
-        Ok(passed) if route.destination.upstreams().next().is_none() => {
+        Ok(passed) if !route.destination.is_at_servers() => {
             passed.count(&decisions, ctx.source);
             let target = ctx.target.as_deref();
             let location = fixed_answer::location(route, &inspected, target);
@@ -261,7 +261,7 @@ impl<'a> Incoming<'a> {
             // Nobody is asked, so there is nothing to count.
             return Ok(passed_as_nobody(UNASKED));
         }
-        if is_preflight(self.request) {
+        if is_preflight(self.request) && route.destination.is_at_servers() {
             return Ok(Passed {
                 pass: Pass::Preflight,
                 reason: "preflight",
@@ -385,7 +385,8 @@ fn passed_as_nobody(reason: &'static str) -> Passed {
 }
 
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
-/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on.
+/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on. Only
+/// a server can answer it: what a route answers by itself is for those who may pass.
 fn is_preflight(request: &RequestHeader) -> bool {
     request.method == Method::OPTIONS
         && request.headers.contains_key(ORIGIN)

@@ -20,6 +20,11 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// Whether servers answer, and not the gateway.
+    pub fn is_at_servers(&self) -> bool {
+        matches!(self, Self::Upstreams(_))
+    }
+
     /// The upstreams; none where the gateway answers.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         let shares = match self {

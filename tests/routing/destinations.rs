@@ -75,6 +75,8 @@ async fn a_route_answers_by_itself() {
          "respond": {"status": 410, "body": "<p>gone", "content_type": "text/html"}},
         {"path": "/nothing", "auth": "none", "respond": {"status": 204}},
         {"path": "/members", "respond": {"status": 200, "body": "hello"}},
+        {"path": "/sent", "redirect": {"to": "/inner"}},
+        {"path": "/served", "upstream": "app"},
     ]))
     .await;
     let answer = site.gateway.get("/robots.txt", &[]).await;
@@ -103,6 +105,19 @@ async fn a_route_answers_by_itself() {
         .await;
     assert_eq!((answer.status(), &*answer.text()), (200, "hello"));
     assert_eq!(site.upstream.count(), 0);
+    // A browser asks without a credential whether its page may send one, and only a server knows.
+    let asks = [
+        ("Origin", "https://pages.test"),
+        ("Access-Control-Request-Method", "GET"),
+    ];
+    for path in ["/members", "/sent"] {
+        let answer = site.gateway.request("OPTIONS", path, &asks).await;
+        site.is_refusal(&answer, 401, "token_missing", "token_missing")
+            .await;
+        assert_eq!(answer.field("location"), None);
+    }
+    let answer = site.gateway.request("OPTIONS", "/served", &asks).await;
+    assert_eq!((answer.status(), site.upstream.count()), (200, 1));
 }
 
 #[tokio::test]
