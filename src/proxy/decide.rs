@@ -236,7 +236,10 @@ impl<'a> Incoming<'a> {
     /// Whether the route takes the request, whoever sends it.
     fn admits(&self, route: &Route) -> Result<(), Rejection> {
         let networks = &route.client_networks;
-        if !networks.is_everyone() && !networks.admit(self.client().address) {
+        let is_admitted = || {
+            !self.peer.hides_client(&self.request.headers) && networks.admit(self.client().address)
+        };
+        if !networks.is_everyone() && !is_admitted() {
             return Err(Rejection::new(Code::Forbidden, "client_network_refused"));
         }
         let announced = self.inspected.content_length.unwrap_or(0);

@@ -18,11 +18,12 @@ use pingora::http::RequestHeader;
 
 use super::forwarded_fields::ForwardedFields;
 use super::headers::insert;
-use crate::rejection::{Code, Rejection};
 
+mod error;
 mod provenance;
 mod rfc7239;
 
+pub use error::ForwardedError;
 pub use provenance::WELL_KNOWN;
 use provenance::is_provenance;
 
@@ -57,17 +58,6 @@ impl TrustedProxies {
     }
 }
 
-/// What a trusted proxy says contradicts itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("fields of a trusted proxy contradict each other")]
-pub struct Contradiction;
-
-impl From<Contradiction> for Rejection {
-    fn from(_: Contradiction) -> Self {
-        Self::new(Code::InvalidRequest, "forwarded_fields_contradict")
-    }
-}
-
 /// The connection that a request arrived on.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
@@ -95,9 +85,26 @@ impl Peer<'_> {
         Client { address, is_https }
     }
 
-    /// Refuses a request about which a trusted proxy says two things.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Contradiction> {
-        if !self.is_trusted_proxy() || self.trusted_proxies.language != ForwardedFields::Auto {
+    /// Whether a trusted proxy says something of its client, and not in a form that is an address. The
+    /// client then counts as the proxy, and is somebody else.
+    pub fn hides_client(&self, headers: &HeaderMap) -> bool {
+        let language = self.trusted_proxies.language;
+        let says = |name: &HeaderName| !is_other(language, name) && headers.contains_key(name);
+        self.is_trusted_proxy()
+            && (says(&X_FORWARDED_FOR) || says(&FORWARDED))
+            && self.said(headers).address.is_none()
+    }
+
+    /// Refuses a request about which a trusted proxy says two things, or what cannot be read.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), ForwardedError> {
+        let language = self.trusted_proxies.language;
+        if !self.is_trusted_proxy() || language == ForwardedFields::XForwarded {
+            return Ok(());
+        }
+        if rfc7239::has_open_quote(headers) {
+            return Err(ForwardedError::OpenQuote);
+        }
+        if language != ForwardedFields::Auto {
             return Ok(());
         }
         let (standard, usual) = (self.by_forwarded(headers), self.by_x_forwarded(headers));
@@ -111,7 +118,7 @@ impl Peer<'_> {
         let first = schemes.next();
         let differs = |one: Option<IpAddr>, other: Option<IpAddr>| matches!((one, other), (Some(one), Some(other)) if one != other);
         if schemes.any(|other| Some(other) != first) || differs(standard.address, usual.address) {
-            return Err(Contradiction);
+            return Err(ForwardedError::Contradiction);
         }
         Ok(())
     }

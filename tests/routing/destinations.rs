@@ -178,7 +178,9 @@ async fn users_are_shared_out_by_weight_and_stay() {
 async fn a_route_is_for_the_clients_in_its_networks() {
     let site = site(json!([{
         "path": "/office", "auth": "none", "upstream": "app",
-        "client_networks": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.7"]},
+        "client_networks": {
+            "allow": ["192.0.2.0/24", "2001:db8::/32", "127.0.0.1"], "deny": ["192.0.2.7"],
+        },
     }]))
     .await;
     for (client, is_served) in [
@@ -188,6 +190,8 @@ async fn a_route_is_for_the_clients_in_its_networks() {
         ("198.51.100.1", false),
         // What a client says before a trusted proxy does not count.
         ("192.0.2.1, 198.51.100.1", false),
+        // Nobody knows who this is, and it is not the proxy.
+        ("127.0.0.1, unknown", false),
     ] {
         let fields = [("X-Forwarded-For", client)];
         let answer = site.gateway.get("/office", &fields).await;

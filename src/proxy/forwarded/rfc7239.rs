@@ -1,7 +1,7 @@
 //! The `Forwarded` field (RFC 7239 section 4).
 
-use http::HeaderMap;
 use http::header::FORWARDED;
+use http::{HeaderMap, HeaderValue};
 
 /// What one proxy says of the request as it got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,23 @@ pub(super) fn elements(headers: &HeaderMap) -> Vec<Element> {
         }
     }
     elements
+}
+
+/// Whether a field has a quote that does not end in it.
+pub(super) fn has_open_quote(headers: &HeaderMap) -> bool {
+    let is_open = |field: &HeaderValue| {
+        let (mut in_quotes, mut escaped) = (false, false);
+        for byte in field.as_bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_quotes => escaped = true,
+                b'"' => in_quotes = !in_quotes,
+                _ => {}
+            }
+        }
+        in_quotes
+    };
+    headers.get_all(FORWARDED).iter().any(is_open)
 }
 
 fn element(text: &str) -> Element {
@@ -79,8 +96,6 @@ fn unquoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn nodes(text: &'static str) -> Vec<Option<String>> {

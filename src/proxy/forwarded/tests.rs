@@ -1,5 +1,7 @@
 use super::*;
 
+mod hidden;
+
 const CLIENT: &str = "203.0.113.7";
 const PROXY: &str = "10.0.0.1";
 
@@ -113,7 +115,7 @@ fn contradictions_are_refused_unless_one_language_counts() {
         let auto = trusted();
         assert_eq!(
             peer(PROXY, &auto).check(&request.headers),
-            Err(Contradiction)
+            Err(ForwardedError::Contradiction)
         );
         // Nobody believes another peer, so it cannot contradict itself.
         assert_eq!(peer(CLIENT, &auto).check(&request.headers), Ok(()));
@@ -331,5 +333,26 @@ fn well_known_fields_of_other_proxies_leave() {
             is_provenance(&field, false) || by_others.contains(name),
             "{name}"
         );
+    }
+    for name in [
+        "X-Remote-Group",
+        "X_Remote_Extra_Scopes",
+        "X-Consumer-Username",
+        "OIDC_CLAIM_sub",
+        "X-Amzn-Mtls-Clientcert-Leaf",
+        "X-Forwarded",
+        "X-Originating-IP",
+    ] {
+        let field = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        assert!(is_provenance(&field, false), "{name}");
+    }
+    for name in [
+        "X-Request-Id",
+        "X-Requested-With",
+        "Oidc-Client",
+        "Fly-Region",
+    ] {
+        let field = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        assert!(!is_provenance(&field, false), "{name}");
     }
 }
