@@ -28,7 +28,9 @@ pub(super) fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
             b'a' | b'c' | b'f' | b'g' | b'm' | b'p' | b's' | b'w',
             ..,
         ]
-        | [b't', b'a', ..] => NAMES.contains(name.as_str()) || begins(name),
+        | [b'x', _, b'r', b'e', b'm', ..]
+        | [b't', b'a', ..]
+        | [b'o', b'i', ..] => NAMES.contains(name.as_str()) || begins(name),
         [b's', b's', ..] => begins(name),
         [b'c' | b'f' | b't' | b'x', ..] | [b'p', b'r', b'o', ..] | [b'r', b'e', b'm', ..] => {
             NAMES.contains(name.as_str())
@@ -50,7 +52,9 @@ const FIELDS: &[&str] = &[
     "client-cert-chain",
     "client-ip",
     "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
+    "forwarded-for",
     // No proxy sets it. CGI programs read it as HTTP_PROXY, an address that they connect to
     // (CVE-2016-5385).
     "proxy",
@@ -62,25 +66,37 @@ const FIELDS: &[&str] = &[
     "x-amzn-oidc-identity",
     "x-authenticated-user",
     "x-authenticated-userid",
+    "x-appengine-remote-addr",
+    "x-appengine-user-ip",
+    "x-arr-clientcert",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-client-dn",
     "x-client-ip",
+    "x-client-verify",
     "x-cluster-client-ip",
     "x-envoy-external-address",
     "x-envoy-original-path",
+    "x-forwarded",
     "x-http-destinationurl",
+    "x-nf-client-connection-ip",
     "x-original-forwarded-for",
     "x-original-host",
     "x-original-method",
     "x-original-uri",
     "x-original-url",
+    "x-originating-ip",
+    "x-override-url",
     "x-proxyuser-ip",
     "x-real-ip",
-    "x-remote-user",
     "x-rewrite-url",
+    "x-userinfo",
     "x-vouch-user",
 ];
 
-/// How the names of others begin: oauth2-proxy, Grafana's proxy authentication, servers that verify
-/// client certificates, and the identity-aware proxies of clouds and of others.
+/// How the names of others begin: oauth2-proxy, Grafana's proxy authentication, the request headers that a
+/// Kubernetes API server believes, Kong, Apache's OpenID Connect, servers that verify client certificates,
+/// and the identity-aware proxies of clouds and of others.
 const FAMILIES: &[&str] = &[
     "x-forwarded-",
     "x-auth-request-user",
@@ -91,6 +107,11 @@ const FAMILIES: &[&str] = &[
     "ssl-client-",
     "x-ssl-",
     "x-client-cert",
+    "x-amzn-mtls-clientcert",
+    "x-remote-",
+    "x-consumer-",
+    "x-credential-",
+    "oidc-claim-",
     "x-goog-authenticated-user-",
     "x-ms-client-principal",
     "x-pomerium-claim-",
