@@ -92,12 +92,15 @@ fn page(
     }
     // What was posted is not posted again. A query may have bytes beyond ASCII, which a field value
     // has not.
-    let target = match request.method {
+    let mut target = match request.method {
         Method::GET | Method::HEAD => percent_encode(inspected.target, CONTROLS).to_string(),
         _ => "/".to_owned(),
     };
+    if target.starts_with("//") {
+        // Browsers take two slashes for the beginning of another host.
+        target.insert_str(0, "/.");
+    }
     let return_to = match login.authority() {
-        // The path is canonical: one slash, so no host.
         None => target.clone(),
         Some(_) if knows(&inspected.host, route, ctx) => {
             // The address of `public_url` is known, however the request came here.

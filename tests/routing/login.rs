@@ -76,6 +76,24 @@ async fn the_login_page_is_told_why() {
     }
 }
 
+/// Browsers take `//` for the beginning of another host.
+#[tokio::test]
+async fn the_login_page_sends_nobody_to_another_host() {
+    let site = TestGateway::with(|config| {
+        with_login(config);
+        config["routes"][0]["allow_empty_segments"] = json!(true);
+    })
+    .await;
+    for (path, back) in [
+        ("//evil.test/x", "%2F%2E%2F%2Fevil%2Etest%2Fx"),
+        ("/a//b", "%2Fa%2F%2Fb"),
+    ] {
+        let location = navigate(&site, path, "a=1").await.field("location");
+        let expected = format!("/optional/login?return_to={back}");
+        assert_eq!(location, Some(expected), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_blocked_user_is_led_to_the_login_page_with_a_reason() {
     let site = TestGateway::with(with_login).await;
