@@ -2,6 +2,7 @@
 //! name of the client's program.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +16,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::connection::TlsParameters;
 use super::context::RequestContext;
+use super::copies;
 use crate::telemetry::settings::AccessField;
 
 /// What is known about a request once it is answered, in addition to its context.
@@ -45,8 +47,28 @@ pub fn line(fields: &[AccessField], answered: &Answered<'_>, ctx: &RequestContex
     if serde_json::to_writer(&mut text, &line).is_err() {
         text.clear();
     }
+    if !text.is_ascii() {
+        text = escaped(&text);
+    }
     text.push(b'\n');
     text
+}
+
+/// JSON with what is not ASCII escaped (RFC 8259 section 7): among it are characters that move a
+/// terminal's cursor or turn the writing direction.
+fn escaped(json: &[u8]) -> Vec<u8> {
+    let mut text = String::with_capacity(json.len() + 64);
+    for character in String::from_utf8_lossy(json).chars() {
+        if character.is_ascii() {
+            text.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    text.into_bytes()
 }
 
 struct Line<'a> {
@@ -81,14 +103,22 @@ impl Line<'_> {
             }
             AccessField::Client => map.serialize_entry(name, &answered.client),
             AccessField::Method => map.serialize_entry(name, answered.request.method.as_str()),
-            AccessField::Path => map.serialize_entry(name, answered.request.uri.path()),
+            AccessField::Path => {
+                let path = answered.request.uri.path();
+                map.serialize_entry(name, &without_tokens(path, '/', ctx))
+            }
             AccessField::Host => present(map, name, host(answered.request)),
             AccessField::Protocol => present(map, name, protocol(answered.request.version)),
             AccessField::Tls => {
                 let shown = |tls: &TlsParameters| format!("{} {}", tls.version, tls.cipher);
                 present(map, name, ctx.connection.tls.as_ref().map(shown))
             }
-            AccessField::UserAgent => present(map, name, user_agent(answered.request)),
+            AccessField::UserAgent => {
+                let agent = answered.request.headers.get(USER_AGENT);
+                let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+                let agent = agent.as_deref().map(|it| without_tokens(it, ' ', ctx));
+                present(map, name, agent.as_deref().map(beginning))
+            }
             AccessField::Status => {
                 present(map, name, answered.status.map(|status| status.as_u16()))
             }
@@ -171,10 +201,19 @@ fn protocol(version: Version) -> Option<&'static str> {
 }
 
 /// The beginning of what the client's program calls itself.
-fn user_agent(request: &RequestHeader) -> Option<Cow<'_, str>> {
-    let value = request.headers.get(USER_AGENT)?.as_bytes();
-    let beginning = value.get(..LONGEST_AGENT).unwrap_or(value);
-    Some(String::from_utf8_lossy(beginning))
+fn beginning(agent: &str) -> &str {
+    let mut ends = (0..=LONGEST_AGENT.min(agent.len())).rev();
+    ends.find_map(|end| agent.get(..end)).unwrap_or_default()
+}
+
+/// What is written down of a path or the like: clients put tokens anywhere.
+pub(super) fn without_tokens<'a>(
+    text: &'a str,
+    separator: char,
+    ctx: &RequestContext,
+) -> Cow<'a, str> {
+    let exchange = &ctx.snapshot.exchange;
+    copies::without_token_parts(text, separator, |text| exchange.knows(text))
 }
 
 /// Writes a field only if it has a value.

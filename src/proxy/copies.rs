@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use memchr::memchr2_iter;
+use memchr::{memchr_iter, memchr2_iter};
 use percent_encoding::percent_decode;
 use pingora::http::RequestHeader;
 
@@ -49,11 +49,41 @@ fn is_tokens(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// The parts of a text that have the outer shape of a signed token: `a.b.c`.
-pub(super) fn token_like_parts(text: &[u8]) -> impl Iterator<Item = &str> {
+/// The parts of a text that have the outer shape of a signed token, `a.b.c`, also with more before or
+/// after it: libraries sign cookies by appending a part of their own.
+fn token_like_parts(text: &[u8]) -> impl Iterator<Item = &str> {
     text.split(|byte| !is_tokens(byte))
-        .filter(|part| part.iter().filter(|byte| **byte == b'.').count() == 2)
+        .flat_map(threes)
         .filter_map(|part| std::str::from_utf8(part).ok())
+}
+
+/// Each three labels in a row.
+fn threes(run: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(run);
+    std::iter::from_fn(move || {
+        let run = rest?;
+        let mut dots = memchr_iter(b'.', run);
+        let (first, _second) = (dots.next()?, dots.next()?);
+        let end = dots.next().unwrap_or(run.len());
+        rest = run.get(first + 1..);
+        run.get(..end)
+    })
+}
+
+/// A text for a log, without the parts of it that carry a token.
+pub(super) fn without_token_parts(
+    text: &str,
+    separator: char,
+    is_known: impl Fn(&str) -> bool,
+) -> Cow<'_, str> {
+    if !carry_token(text.as_bytes(), &is_known) {
+        return Cow::Borrowed(text);
+    }
+    let parts = text.split(separator).map(|part| {
+        let carries = carry_token(part.as_bytes(), &is_known);
+        if carries { "[token]" } else { part }
+    });
+    Cow::Owned(parts.collect::<Vec<_>>().join(&separator.to_string()))
 }
 
 /// Takes out fields that carry a token, whatever they are called. `Cookie` and `Authorization` have
@@ -122,12 +152,15 @@ mod tests {
             "https://app.example/?t=known-to-the-gateway-here.a.b&x=1#y",
             "{\"access_token\":\"known-to-the-gateway-here.a.b\"}",
             "a=known-to-the-gateway-here.a.b;",
+            "s:known-to-the-gateway-here.a.b.c2lnbmF0dXJl",
+            "v1.2.known-to-the-gateway-here.a.b",
+            "known-to-the-gateway-here.a.b.",
         ] {
             assert!(carry_token(carrier.as_bytes(), is_known), "{carrier}");
         }
         for other in [
             "known-to-the-gateway-here.a",
-            "known-to-the-gateway-here.a.b.c",
+            "known-to-the-gateway-here..a.b",
             "xknown-to-the-gateway-here.a.b",
             "known-to-the-gateway-here.a.bc",
             "",
@@ -152,6 +185,16 @@ mod tests {
             let kept = without_tokens(query.as_bytes(), is_known);
             assert_eq!(kept.as_deref(), left.map(str::as_bytes), "{query}");
         }
+    }
+
+    #[test]
+    fn no_part_with_a_token_is_written_down() {
+        let written = |path: &'static str| without_token_parts(path, '/', is_known);
+        assert_eq!(
+            written("/verify/known-to-the-gateway-here%2Ea.b/now"),
+            "/verify/[token]/now"
+        );
+        assert_eq!(written("/a/v1.2.3/c"), "/a/v1.2.3/c");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::access_log::Answered;
+use super::access_log::{Answered, without_tokens};
 use super::context::{Phase, RequestContext};
 use crate::telemetry::TraceContext;
 use crate::telemetry::otlp::Spans;
@@ -76,9 +76,10 @@ impl Request {
 
 fn server(request: &Request, answered: &Answered<'_>, ctx: &RequestContext) -> Span {
     let method = method(answered);
+    let path = without_tokens(answered.request.uri.path(), '/', ctx);
     let mut attributes: Vec<(&'static str, Attribute)> = vec![
         ("http.request.method", method.into()),
-        ("url.path", answered.request.uri.path().into()),
+        ("url.path", Attribute::Text(path.into_owned())),
         (
             "client.address",
             Attribute::Text(answered.client.to_string()),

@@ -36,6 +36,10 @@ async fn no_level_and_no_format_shows_a_token() {
             site.gateway
                 .get(&format!("/open?access_token={token}"), &[])
                 .await;
+            let agent = format!("{}/1.0 {token}", "x".repeat(200));
+            site.gateway
+                .get(&format!("/open/{token}/x"), &[("User-Agent", &agent)])
+                .await;
             // What does not even parse.
             site.gateway
                 .try_send(format!("GET /\r\nAuthorization: Bearer {token}\r\n\r\n"))
@@ -310,8 +314,16 @@ async fn a_client_can_not_write_lines() {
     let token = site.acme.token().header("kid", &*kid).sign();
     assert_eq!(site.present(&token).await.status(), 401);
     site.gateway.get("/", &[("User-Agent", "a\tb\u{7f}")]).await;
+    // A terminal may take one character for ESC and `[`, and another for a change of direction.
+    let sequence = "\u{9b}31m\u{202e}";
+    site.gateway.get("/", &[("User-Agent", sequence)]).await;
+    site.gateway.get(&format!("/{sequence}"), &[]).await;
+    let path = "\"path\":\"/\\u009b31m\\u202e\"";
+    site.gateway.logged(&[path]).await;
     let log = site.gateway.log();
-    assert!(!log.contains('\u{1b}'), "an escape sequence in the log");
+    for character in ['\u{1b}', '\u{9b}', '\u{202e}'] {
+        assert!(!log.contains(character), "an escape sequence in the log");
+    }
     let lines = log
         .lines()
         .filter(|line| line.trim_start().starts_with("2026-01-01T00:00:00Z"));

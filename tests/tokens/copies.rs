@@ -25,6 +25,9 @@ async fn no_cookie_carries_a_token_past_the_gateway_whatever_its_name() {
             &own,
             &format!("\"{used}\""),
             &format!("s%3A{used}"),
+            // Signed by a cookie library.
+            &format!("s%3A{used}.c2lnbmF0dXJl"),
+            &format!("{used}.Zp4x1g.c2lnbmF0dXJl"),
         ] {
             let cookie = format!("a=1; copy={copy}; theirs={foreign}; {copy}; b=2");
             let fields = [("Authorization", &*bearer), ("Cookie", &*cookie)];
