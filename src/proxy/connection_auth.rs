@@ -107,7 +107,7 @@ fn signs_in_connections(challenge: &[u8]) -> bool {
     SCHEMES.iter().any(|known| {
         let begins = challenge.split_at_checked(known.len());
         begins.is_some_and(|(scheme, rest)| {
-            scheme.eq_ignore_ascii_case(known) && matches!(rest.first(), None | Some(b' '))
+            scheme.eq_ignore_ascii_case(known) && matches!(rest.first(), None | Some(b' ' | b'\t'))
         })
     })
 }
@@ -133,6 +133,7 @@ mod tests {
         for (fields, found) in [
             (&["NTLM"][..], true),
             (&["negotiate YIIC"], true),
+            (&["NTLM\tTlRM"], true),
             (&["Basic realm=\"a\", Negotiate"], true),
             (&["Bearer", "Basic realm=\"b\",NTLM TlRM"], true),
             (&["Bearer realm=\"ntlm\""], false),
