@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
+use http::header::EXPECT;
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -16,6 +18,12 @@ use super::request_id::{REQUEST_ID, RequestId};
 pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<()> {
     ctx.guard.header_arrived();
     ctx.connection.restore_target(session.req_header_mut())?;
+    if session.req_header().version == Version::HTTP_10 {
+        // It knows no interim responses, and would take one for its answer (RFC 9110 sections 10.1.1 and
+        // 15.2).
+        session.req_header_mut().remove_header(&EXPECT);
+        session.as_mut().set_ignore_info_resp(true);
+    }
     let limits = &ctx.snapshot.proxy.limits;
     if !session.as_mut().is_body_done() {
         // The framework's bound on reads does nothing for HTTP/2.

@@ -54,6 +54,9 @@ pub(super) fn rewrite(
             let message = "too many answers before the answer";
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
         }
+        end_hop(response);
+        let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
+        set_cookie::keep_ours(response, own_cookies, Vec::new())?;
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
     if let Some(flow) = ctx.guard.flow() {

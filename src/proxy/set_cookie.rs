@@ -1,6 +1,6 @@
 //! The `Set-Cookie` fields of an upstream's answer: the gateway's own cookie is the gateway's.
 
-use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
@@ -39,7 +39,19 @@ pub(super) fn keep_ours(
         // A shared cache would hand one browser's session to all.
         response.insert_header(CACHE_CONTROL, "private")?;
     }
+    let names = response.headers.keys();
+    let targeted: Vec<HeaderName> = names.filter(|name| is_targeted(name)).cloned().collect();
+    for name in &targeted {
+        response.remove_header(name);
+    }
     Ok(())
+}
+
+/// What tells one kind of shared cache something else than `Cache-Control` tells the others (RFC 9213, and
+/// what caches had before).
+fn is_targeted(name: &HeaderName) -> bool {
+    name.as_str().ends_with("cdn-cache-control")
+        || ["surrogate-control", "edge-control", "x-accel-expires"].contains(&name.as_str())
 }
 
 /// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7). A
@@ -92,9 +104,14 @@ mod tests {
     #[test]
     fn without_a_cookie_of_ours_caching_is_the_upstreams() {
         let mut response = ResponseHeader::build(200, None).unwrap();
-        response.append_header("Cache-Control", "public").unwrap();
+        let fields = ["Cache-Control", "CDN-Cache-Control", "X-Accel-Expires"];
+        for name in fields {
+            response.append_header(name, "public").unwrap();
+        }
         keep_ours(&mut response, OURS, Vec::new()).unwrap();
-        assert_eq!(response.headers["cache-control"], "public");
+        for name in fields {
+            assert_eq!(response.headers[name], "public");
+        }
         keep_ours(
             &mut response,
             OURS,
@@ -102,5 +119,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(response.headers["cache-control"], "private");
+        for targeted in &fields[1..] {
+            assert!(!response.headers.contains_key(*targeted), "{targeted}");
+        }
     }
 }

@@ -77,8 +77,12 @@ fn check_coding(response: &mut ResponseHeader) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// One length stands for several that are equal (RFC 9110 section 8.6).
+/// None where there is no content, and one stands for several that are equal (RFC 9110 section 8.6).
 fn unite_lengths(response: &mut ResponseHeader) -> Result<(), &'static str> {
+    if response.status.is_informational() || response.status == StatusCode::NO_CONTENT {
+        // There is no content, and no field may say that there is (RFC 9110 section 8.6).
+        response.remove_header(&CONTENT_LENGTH);
+    }
     let Some(first) = response.headers.get(CONTENT_LENGTH) else {
         return Ok(());
     };
@@ -165,6 +169,11 @@ mod tests {
         assert_eq!(united(&[]).as_deref(), Ok(""));
         for lengths in [&["2"][..], &["2, 2"], &["2", "2"], &["2,2", " 2"]] {
             assert_eq!(united(lengths).as_deref(), Ok("2"), "{lengths:?}");
+        }
+        for (status, left) in [(204, false), (103, false), (304, true), (200, true)] {
+            let mut response = response(status, &[(CL, "5")]);
+            unite_lengths(&mut response).unwrap();
+            assert_eq!(response.headers.contains_key(CL), left, "{status}");
         }
         for lengths in [&["2, 3"][..], &["2", "3"], &["2,"], &["+2"], &["2", "02"]] {
             assert!(united(lengths).is_err(), "{lengths:?}");

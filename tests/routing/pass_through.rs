@@ -26,6 +26,7 @@ async fn answers_without_content_have_none() {
             None,
         ),
         ("GET", "204 No Content\r\n", 204, None),
+        ("GET", "204 No Content\r\nContent-Length: 5\r\n", 204, None),
         (
             "GET",
             "304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 5\r\n",
@@ -165,6 +166,26 @@ async fn interim_answers_of_the_upstream_are_no_answers() {
         count.sum("vestibule_upstream_duration_seconds_count", &labels),
         2.0
     );
+
+    // What is not for this client, or about its connection, does not come before the answer either.
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nSet-Cookie: vestibule=x\r\n\
+                 Set-Cookie: theirs=1\r\nConnection: X-Hop\r\nX-Hop: 1\r\nContent-Length: 5\r\n\r\n";
+    site.upstream
+        .reply(Reply::Bytes(format!("{hints}{whole}").into_bytes()));
+    let mut wire = site.gateway.connect().await;
+    wire.write(
+        site.gateway
+            .bytes("GET", "/open", &[("Connection", "close")]),
+    )
+    .await;
+    let all = String::from_utf8(wire.read_to_end().await).unwrap();
+    let interim = all.split("\r\n\r\n").next().unwrap().to_lowercase();
+    for kept in [" 103 ", "link: </a.css>", "set-cookie: theirs=1"] {
+        assert!(interim.contains(kept), "{interim}");
+    }
+    for gone in ["vestibule=x", "connection:", "x-hop", "content-length"] {
+        assert!(!interim.contains(gone), "{interim}");
+    }
 }
 
 #[tokio::test]
@@ -172,10 +193,15 @@ async fn a_client_of_http_1_0_is_served_in_its_terms() {
     let site = TestGateway::start().await;
     let host = site.gateway.public;
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
-    site.upstream.reply(Reply::Bytes(chunked.into()));
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    site.upstream
+        .reply(Reply::Bytes(format!("{interim}{chunked}").into_bytes()));
     let mut wire = site.gateway.connect().await;
-    wire.write(format!("GET /open HTTP/1.0\r\nHost: {host}\r\n\r\n"))
-        .await;
+    let expects = "Expect: 100-continue\r\nContent-Length: 1";
+    wire.write(format!(
+        "POST /open HTTP/1.0\r\nHost: {host}\r\n{expects}\r\n\r\nx"
+    ))
+    .await;
     let answer = String::from_utf8(wire.read_to_end().await).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(" 200 OK"), "{head}");
