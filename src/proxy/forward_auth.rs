@@ -13,14 +13,14 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
-use super::context::RequestContext;
+use super::context::{Pass, RequestContext};
 use super::decide::{self, Decision};
 use super::forwarded::Peer;
-use super::header_operations;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
 use super::snapshot::ProxySettings;
+use super::{header_operations, headers};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -204,6 +204,9 @@ pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Resul
     rewrite.strip(&mut upstream, takes_bearer, is_kept, |text| {
         exchange.knows(text)
     });
+    if matches!(ctx.pass, Some(Pass::Preflight)) {
+        headers::strip_all_credentials(&mut upstream);
+    }
     header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();

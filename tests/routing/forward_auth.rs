@@ -28,6 +28,24 @@ async fn a_good_credential_gives_what_the_upstream_is_to_see() {
 }
 
 #[tokio::test]
+async fn a_preflight_passes_without_credentials_here_too() {
+    let site = start(|_| {}).await;
+    let asks = [
+        ("Origin", "https://spa.test"),
+        ("Access-Control-Request-Method", "DELETE"),
+        ("Cookie", "a=1"),
+        ("Authorization", "Basic YWJjOmRlZg=="),
+    ];
+    for way in WAYS {
+        let answer = ask(&site, way, "OPTIONS", "/page", &asks).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        for gone in ["cookie", "authorization"] {
+            assert_eq!(answer.field(gone).as_deref(), Some(""), "{way:?} {gone}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_route_has_an_audience_of_its_own_here_too() {
     let site = start(|config| {
         let routes = config["routes"].as_array_mut().unwrap();
