@@ -43,8 +43,10 @@ impl ClaimRules {
     /// `https://example.com/roles`, since a member whose name is all of the path comes first. Its
     /// values are the elements of a list, the words of `scope` and `scp` (RFC 8693 section 4.2), or
     /// the claim itself. A claim that is named by a URL is some provider's or customer's own: as a
-    /// string it is both itself and its words. What is neither absent nor a plain value satisfies no rule, nor does a claim of
-    /// which the session does not know what the token said.
+    /// string it is both itself and its words. What `none_of` names is found in other spellings, too: in
+    /// a list that is one string, as `"true"` and as `1.0`, so that no provider's way of writing admits
+    /// somebody who is meant to be refused. What is neither absent nor a plain value satisfies no rule,
+    /// nor does a claim of which the session does not know what the token said.
     pub fn check(&self, claims: &KnownClaims) -> Result<(), ClaimRefusal> {
         for (path, rule) in &self.0 {
             let claim = match claims.get(path) {
@@ -54,7 +56,7 @@ impl ClaimRules {
             };
             let holds = match rule {
                 ClaimRule::Equals(wanted) => claim.is_some_and(|claim| is(claim, wanted)),
-                ClaimRule::Set(rule) => satisfies(path, claim, rule),
+                ClaimRule::Set(rule) => satisfies(path, claim, rule) && !is_denied(claim, rule),
             };
             if !holds {
                 return Err(match claim {
@@ -140,6 +142,33 @@ fn is(value: &Value, wanted: &Scalar) -> bool {
         Scalar::Integer(wanted) => value.as_i64() == Some(*wanted),
         Scalar::Text(wanted) => value.as_str() == Some(wanted),
     }
+}
+
+/// Whether the claim says, in whichever way, what none may say.
+fn is_denied(claim: Option<&Value>, rule: &SetRule) -> bool {
+    let denied = rule.none_of.iter().flatten();
+    claim.is_some_and(|claim| denied.into_iter().any(|denied| says(claim, denied)))
+}
+
+fn says(value: &Value, denied: &Scalar) -> bool {
+    match (value, denied) {
+        (Value::Array(elements), _) => elements.iter().any(|element| says(element, denied)),
+        (Value::String(text), Scalar::Text(denied)) => {
+            text == denied || has(text, |it| it == denied)
+        }
+        (Value::String(text), Scalar::Bool(denied)) => has(text, |it| it.parse() == Ok(*denied)),
+        (Value::String(text), Scalar::Integer(denied)) => has(text, |it| it.parse() == Ok(*denied)),
+        (Value::Bool(value), Scalar::Text(denied)) => denied.parse() == Ok(*value),
+        (Value::Number(value), Scalar::Text(denied)) => denied.parse().ok() == value.as_f64(),
+        (Value::Number(value), Scalar::Integer(denied)) => value.as_f64() == Some(*denied as f64),
+        _ => false,
+    }
+}
+
+/// Whether one of a text's words is it.
+fn has(text: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    text.split(|separator: char| separator == ',' || separator.is_whitespace())
+        .any(is_it)
 }
 
 fn is_plain(value: &Value) -> bool {

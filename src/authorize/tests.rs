@@ -121,6 +121,30 @@ fn what_is_no_plain_value_satisfies_nothing() {
     }
 }
 
+/// Providers write a list as one string, a truth value as a text, a number as another.
+#[test]
+fn what_none_may_say_is_found_in_other_spellings() {
+    let check = |rule: Value, claim: Value| check(json!({ "c": rule }), json!({ "c": claim }));
+    for (denied, claim) in [
+        (json!("banned"), json!("user,banned")),
+        (json!("banned"), json!("user banned")),
+        (json!("banned"), json!(["user", "guest, banned"])),
+        (json!(true), json!("true")),
+        (json!("true"), json!(true)),
+        (json!(1), json!("1")),
+        (json!(1), json!(1.0)),
+        (json!("1"), json!([1])),
+    ] {
+        assert_eq!(
+            check(json!({ "none_of": [denied] }), claim.clone()),
+            MISMATCH,
+            "{claim}"
+        );
+        let none = json!({ "none_of": ["other", false, 2] });
+        assert_eq!(check(none, claim.clone()), OK, "{claim}");
+    }
+}
+
 #[test]
 fn scope_is_a_list_of_words() {
     let scope = |claim: Value| {
