@@ -96,7 +96,7 @@ impl Access {
             // Two fields are no credential: which one would be looked at is anyone's guess.
             let mut fields = headers.get_all(AUTHORIZATION).iter();
             let only = fields.next().filter(|_| fields.next().is_none());
-            let bearer = only.and_then(|value| value.as_bytes().strip_prefix(BEARER));
+            let bearer = only.and_then(|value| bearer(value.as_bytes()));
             self.holder(bearer.unwrap_or_default(), request.peer)
                 .await?
         } else {
@@ -356,7 +356,13 @@ pub fn check_from_this_site(headers: &HeaderMap) -> Result<(), OriginRefusal> {
 /// can add it only after a preflight, which nothing here grants.
 fn presents_bearer(headers: &HeaderMap) -> bool {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
-    fields.any(|value| value.as_bytes().starts_with(BEARER))
+    fields.any(|value| bearer(value.as_bytes()).is_some())
+}
+
+/// The token of a `Bearer` credential, whose scheme has no letter case (RFC 9110 section 11.1).
+fn bearer(field: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = field.split_at_checked(BEARER.len())?;
+    scheme.eq_ignore_ascii_case(BEARER).then_some(token)
 }
 
 /// A form cannot send this type, so a browser asks before it sends it for another origin.

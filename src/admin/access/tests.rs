@@ -43,6 +43,25 @@ fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 #[test]
+fn a_scheme_has_no_letter_case() {
+    for (field, token) in [
+        ("Bearer a", Some("a")),
+        ("bearer a", Some("a")),
+        ("BEARER a", Some("a")),
+        ("Bearer ", Some("")),
+        ("Bearer", None),
+        ("Bearera", None),
+        ("Basic a", None),
+    ] {
+        assert_eq!(
+            bearer(field.as_bytes()),
+            token.map(str::as_bytes),
+            "{field}"
+        );
+    }
+}
+
+#[test]
 fn only_names_of_this_machine_are_answered_without_a_token() {
     for host in [
         "127.0.0.1:9901",
