@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::field_name::TokenField;
-use crate::issuer::{IssuerSettings, JwksSettings};
+use crate::issuer::{IssuerSettings, JwksSettings, TENANT_PLACEHOLDER};
 
 /// Checks `issuers`.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -74,6 +74,7 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
         ("aud", &issuer.aud),
         ("azp", &issuer.azp),
         ("logout_audience", &issuer.logout_audience),
+        ("iss_aliases", &issuer.iss_aliases),
     ];
     for (key, values) in identifiers {
         if values.iter().any(String::is_empty) {
@@ -84,6 +85,10 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
     }
     if let Some(fault) = literal_fault(&issuer.iss) {
         found.push(Diagnostic::error(at("iss"), fault));
+    }
+    if issuer.tenants.is_empty() && issuer.iss.contains(TENANT_PLACEHOLDER) {
+        let message = "compared as it is; write `iss_template`, with the trusted `tenants`";
+        found.push(Diagnostic::error(at("iss"), message));
     }
     let of_many = |text: &str| ENTRA_TENANTS.contains(&text.to_ascii_lowercase().as_str());
     let is_endpoint = issuer

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
+
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::listener::{ListenAddress, Listener, SocketMode, Tls};
@@ -35,15 +37,25 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         found.extend(one(&path, listener, config));
     }
     for (number, proxies) in config.trusted_proxies.iter().enumerate() {
-        if proxies.prefix_len() == 0 {
-            let path = format!("trusted_proxies[{number}]");
-            found.push(Diagnostic::error(
-                path,
-                "all peers would be trusted proxies",
-            ));
-        }
+        let path = format!("trusted_proxies[{number}]");
+        found.extend(proxies_fault(proxies).map(|fault| Diagnostic::error(path, fault)));
     }
     found
+}
+
+/// Why a network of trusted proxies is not what it seems to be.
+fn proxies_fault(proxies: &IpNet) -> Option<String> {
+    let first = proxies.trunc();
+    match proxies {
+        _ if proxies.prefix_len() == 0 => Some("all peers would be trusted proxies".to_owned()),
+        IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some() => Some(
+            "peers with IPv4 addresses are matched by IPv4 networks: write it as one".to_owned(),
+        ),
+        _ if first != *proxies => Some(format!(
+            "the address is not the first of its network: did you mean `{first}`?"
+        )),
+        _ => None,
+    }
 }
 
 fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {

@@ -299,6 +299,15 @@ fn the_rest_of_the_file() {
             &["22:31: trusted_proxies[1]: all peers would be trusted proxies"],
         ),
         (
+            "trusted_proxies: [10.0.0.1/8, '::ffff:10.0.0.0/104']",
+            &[
+                "22:19: trusted_proxies[0]: the address is not the first of its network: did you mean \
+                 `10.0.0.0/8`?",
+                "22:31: trusted_proxies[1]: peers with IPv4 addresses are matched by IPv4 networks: \
+                 write it as one",
+            ],
+        ),
+        (
             "session: {max_age: 0s, token_ttl: 999ms, audience: ''}",
             &[
                 "22:20: session.max_age: must be at least 1s",

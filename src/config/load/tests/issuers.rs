@@ -24,6 +24,22 @@ fn issuers_differ() {
             ],
         ),
         (
+            "iss: legacy",
+            "iss: https://login.example/{tenantid}",
+            &[
+                "11:10: issuers[1].iss: compared as it is; write `iss_template`, with the trusted \
+                 `tenants`",
+            ],
+        ),
+        (
+            "jwks_file: keys.json",
+            "jwks_file: keys.json\n    iss_aliases: 'https://*.example'",
+            &[
+                "13:18: issuers[1].iss_aliases: compared as it is: `*` is no wildcard here; write each \
+                 value out",
+            ],
+        ),
+        (
             "jwks_file: keys.json",
             "jwks_file: keys.json\n    cookie_name: acme_token",
             &["13:18: issuers[1].cookie_name: the same as issuers[0].cookie_name"],
