@@ -132,9 +132,9 @@ fn not_forwarded(
         asked_for.check(&inspected.host)?;
     }
     if let Some(port) = ctx.connection.redirects_to {
-        return Ok(Some(Decision::Redirect(redirect::location(
-            inspected, port,
-        ))));
+        let (proxy, listener) = (&snapshot.proxy, &ctx.connection.listener);
+        let location = redirect::location(proxy, listener, inspected, port)?;
+        return Ok(Some(Decision::Redirect(location)));
     }
     if !snapshot.proxy.reserves(&inspected.path) {
         let (listener, host) = (&ctx.connection.listener, &inspected.host);

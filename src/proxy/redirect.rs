@@ -10,15 +10,31 @@ use pingora::proxy::Session;
 use super::context::RequestContext;
 use super::inspect::Inspected;
 use super::request_id::REQUEST_ID;
+use super::snapshot::ProxySettings;
+use crate::rejection::Rejection;
+use crate::route::RouteMiss;
 
-/// The address of a request at `https` on `port`.
-pub(super) fn location(inspected: &Inspected<'_>, port: u16) -> String {
-    let host = inspected.host.name();
+/// The address of a request at `https` on `port`, as it came to the listener of that name.
+///
+/// # Errors
+///
+/// No route serves the host, so that nobody who is sent there finds anything of ours.
+pub(super) fn location(
+    proxy: &ProxySettings,
+    listener: &str,
+    inspected: &Inspected<'_>,
+    port: u16,
+) -> Result<String, Rejection> {
+    let host = &inspected.host;
+    if !proxy.is_public_host(host) && !proxy.routes.serves_host(listener, host) {
+        return Err(RouteMiss::Misdirected.into());
+    }
+    let host = host.name();
     let target = percent_encode(inspected.target, CONTROLS);
-    match port {
+    Ok(match port {
         443 => format!("https://{host}{target}"),
         port => format!("https://{host}:{port}{target}"),
-    }
+    })
 }
 
 /// Responds with 308, which keeps the method.

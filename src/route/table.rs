@@ -215,9 +215,17 @@ impl RouteTable {
         path: &CanonicalPath<'_>,
         method: &Method,
     ) -> Result<&Arc<Route>, RouteMiss> {
+        self.view_at(listener).find(listener, host, path, method)
+    }
+
+    /// Whether some route serves the host, here or at another listener.
+    pub fn serves_host(&self, listener: &str, host: &Host<'_>) -> bool {
+        self.view_at(listener).serves_host(host)
+    }
+
+    fn view_at(&self, listener: &str) -> &View {
         let named = self.named.iter().find(|(name, _)| **name == *listener);
-        let view = named.map_or(&self.rest, |(_, view)| view);
-        view.find(listener, host, path, method)
+        named.map_or(&self.rest, |(_, view)| view)
     }
 
     /// The resource whose metadata (RFC 9728 section 3) are at this path.

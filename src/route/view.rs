@@ -63,6 +63,11 @@ impl View {
         Ok(view)
     }
 
+    /// Whether it has routes for the host.
+    pub(super) fn serves_host(&self, host: &Host<'_>) -> bool {
+        self.trees_of(host).any(|tree| !tree.is_empty())
+    }
+
     /// The route of a request that came by `listener`.
     pub(super) fn find(
         &self,

@@ -83,6 +83,24 @@ async fn a_redirecting_listener_sends_everybody_to_https() {
         .await;
     assert_eq!(answer.status(), 400);
     assert_eq!(site.upstream.count(), 0);
+
+    // Nor is a host that nobody serves, to which a cache would then send others.
+    let site = TestGateway::with(|config| {
+        config["public_url"] = json!("https://app.example.com");
+        config["listeners"] = json!([{"redirect_to_https": true}]);
+        for route in config["routes"].as_array_mut().unwrap() {
+            route["host"] = json!("*.shop.test");
+        }
+    })
+    .await;
+    for (host, status) in [
+        ("app.example.com", 308),
+        ("a.shop.test", 308),
+        ("evil.test", 421),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(site.gateway.send(request).await.status(), status, "{host}");
+    }
 }
 
 #[tokio::test]
