@@ -113,7 +113,7 @@ deb: release ## Build a Debian package with man pages, completions and a systemd
 .PHONY: bench
 bench: ## Benchmark the parts, then the gateway against a bare proxy (BENCH="--quick")
 	@.ci/packages build
-	cargo bench --locked --bench exchange --bench request
+	cargo bench --locked --bench exchange --bench request -- --warm-up-time 1 --measurement-time 3
 	cargo bench --locked --bench store
 	cargo bench --locked --bench bare
 	cargo bench --locked --bench load -- $(BENCH)

@@ -1,7 +1,7 @@
 //! Asks by HTTP/1.1 over connections that are kept open, one thread each.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ pub struct Answers {
     pub by_status: BTreeMap<u16, usize>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
-    /// How long each answer took, sorted; only of paced requests.
+    /// How long each answer took; only of paced requests.
     pub latencies: Vec<Duration>,
     /// TLS handshakes that resumed an earlier session.
     pub resumed: usize,
@@ -53,7 +53,7 @@ pub fn saturate(door: impl Into<Door>, requests: &[Vec<u8>], count: usize) -> An
         let index = next.fetch_add(1, Ordering::Relaxed);
         (index < count).then_some(index)
     };
-    run(CONNECTIONS, |_| {
+    run(|| {
         let mut connection = Connection::new(door.clone());
         let mut answers = Answers::default();
         while let Some(index) = take() {
@@ -65,49 +65,17 @@ pub fn saturate(door: impl Into<Door>, requests: &[Vec<u8>], count: usize) -> An
     })
 }
 
-/// Sends `per_second` requests a second for that long, whether or not others are answered: each
-/// connection has its moments, and time that a request waits for its connection counts.
-pub fn pace(
-    address: SocketAddr,
-    requests: &[Vec<u8>],
-    per_second: f64,
-    duration: Duration,
-) -> Answers {
-    let interval = Duration::from_secs_f64(CONNECTIONS_PACED as f64 / per_second);
-    let start = Instant::now() + Duration::from_millis(20);
-    let mut answers = run(CONNECTIONS_PACED, |index| {
-        let mut connection = Connection::new(address.into());
-        let mut answers = Answers::default();
-        let mut due = start + interval.mul_f64(index as f64 / CONNECTIONS_PACED as f64);
-        let mut turn = index;
-        while due < start + duration {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            let status = connection.ask(&requests[turn % requests.len()]);
-            answers.latencies.push(due.elapsed());
-            *answers.by_status.entry(status).or_default() += 1;
-            due += interval;
-            turn += CONNECTIONS_PACED;
-        }
-        answers
-    });
-    answers.latencies.sort_unstable();
-    answers
-}
-
-fn run(connections: usize, ask: impl Fn(usize) -> Answers + Sync) -> Answers {
+fn run(ask: impl Fn() -> Answers + Sync) -> Answers {
     let start = Instant::now();
     let mut all = Answers::default();
     thread::scope(|scope| {
         let ask = &ask;
-        let threads: Vec<_> = (0..connections)
-            .map(|index| scope.spawn(move || ask(index)))
-            .collect();
+        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(ask)).collect();
         for thread in threads {
             let some = thread.join().unwrap();
             for (status, count) in some.by_status {
                 *all.by_status.entry(status).or_default() += count;
             }
-            all.latencies.extend(some.latencies);
             all.resumed += some.resumed;
         }
     });
@@ -161,34 +129,56 @@ impl Connection {
 
     /// The same with the whole answer.
     pub fn exchange(&mut self, request: &[u8]) -> (u16, &[u8]) {
+        self.try_exchange(request).expect("the proxy answers")
+    }
+
+    /// The same, unless the proxy closes the connection or is silent for long.
+    pub fn try_exchange(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.open(),
         };
-        stream.write_all(request).expect("the proxy reads");
-        stream.flush().expect("the proxy reads");
+        stream.write_all(request)?;
+        stream.flush()?;
         let mut length = 0;
         loop {
-            let read = stream.read(&mut self.received[length..]);
-            let read = read.expect("the proxy answers in time");
-            assert!(read > 0, "the proxy closed a connection without an answer");
+            let read = stream.read(&mut self.received[length..])?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             length += read;
-            let text = &self.received[..length];
-            let Some(header) = text.windows(4).position(|end| end == b"\r\n\r\n") else {
+            let Some(answer) = Answer::read(&self.received[..length]) else {
                 continue;
             };
-            let (header, body) = text.split_at(header + 4);
-            if body.len() < content_length(header) {
-                continue;
-            }
-            let status = std::str::from_utf8(&header[9..12]).unwrap();
-            let status = status.parse().unwrap();
-            let end = header.len() + content_length(header);
-            if !field(header, b"connection: close") {
+            if !answer.closes {
                 self.stream = Some(stream);
             }
-            return (status, &self.received[..end]);
+            return Ok((answer.status, &self.received[..answer.length]));
         }
+    }
+}
+
+/// What is at the beginning of received bytes.
+pub struct Answer {
+    pub status: u16,
+    /// Of its header and its body.
+    pub length: usize,
+    /// Whether its connection is closed after it.
+    pub closes: bool,
+}
+
+impl Answer {
+    /// `None` until all of it has come.
+    pub fn read(received: &[u8]) -> Option<Self> {
+        let header = received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+        let (header, body) = received.split_at(header);
+        let content = content_length(header);
+        let status = std::str::from_utf8(&header[9..12]).unwrap();
+        (body.len() >= content).then(|| Self {
+            status: status.parse().unwrap(),
+            length: header.len() + content,
+            closes: field(header, b"connection: close"),
+        })
     }
 }
 
@@ -209,6 +199,4 @@ fn field(header: &[u8], line: &[u8]) -> bool {
 
 /// Enough that the proxy never waits for the asking side.
 const CONNECTIONS: usize = 64;
-/// Enough that few requests find theirs busy.
-const CONNECTIONS_PACED: usize = 48;
 const PATIENCE: Duration = Duration::from_secs(30);

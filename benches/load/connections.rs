@@ -9,9 +9,13 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::Scale;
-use crate::gateway::{Gateway, Issuer};
-use crate::report::{self, cells};
+use crate::client::Connection;
+use crate::gateway::{Gateway, Issuer, add_tls};
+use crate::h2_client;
+use crate::report::{self, Target, cells};
 use crate::requests::{CLOSED, OPEN, bearer, get};
+use crate::tls::Tls;
+use crate::ways::{Clients, Doors, Way};
 use crate::websocket::{self, head};
 use crate::work::start_upstream;
 
@@ -21,57 +25,105 @@ pub fn measure(scale: &Scale) -> String {
     let issuer = Issuer::fast();
     let directory = TempDir::new().unwrap();
     let (upstream, _process) = start_upstream(&directory);
-    let count = scale.connections;
-    let kept = |request: Vec<u8>| {
-        let gateway = start(&issuer, upstream);
-        each(&gateway, count, || asked(gateway.public, &request, "200"))
+    let tls = Tls::new(directory.path());
+    let clients = Clients::new(&tls);
+    let token = issuer.token(0);
+    let closed = bearer(CLOSED, &token);
+    // Each kind with a gateway of its own: what one gives back, the next would take.
+    let start = || start(&issuer, upstream, &tls);
+    let (many, few) = (scale.connections, scale.connections / FEWER);
+    let kept = |request: &[u8]| {
+        let gateway = start();
+        let address = gateway.doors.plain;
+        gateway.each(many, || asked(address, request, "200"))
     };
-    let (open, closed) = (kept(get(OPEN, &[])), kept(bearer(CLOSED, &issuer.token(0))));
-    // Each with a gateway of its own: what one set gives back, the next would take.
-    let socket = |request: Vec<u8>| {
-        let gateway = start(&issuer, upstream);
-        let sockets = count / WEBSOCKETS;
-        each(&gateway, sockets, || asked(gateway.public, &request, "101"))
+    let by_tls = || {
+        let gateway = start();
+        gateway.each(few, || {
+            let mut connection = Connection::new(clients.door(Way::Tls, &gateway.doors));
+            let (status, _) = connection.exchange(&closed);
+            assert_eq!(status, 200);
+            connection
+        })
     };
-    let anyones = socket(websocket::request(OPEN, &[]));
-    let authorization = format!("Bearer {}", issuer.token(0));
-    let users = socket(websocket::request(
-        CLOSED,
-        &[("Authorization", &authorization)],
-    ));
-    let row = |what: &str, count: usize, bytes: f64| {
-        vec![what.to_owned(), count.to_string(), format!("{bytes:.0}")]
+    let by_http2 = || {
+        let (gateway, runtime) = (start(), h2_client::runtime());
+        let door = clients.door(Way::Http2, &gateway.doors);
+        gateway.each(few, || runtime.block_on(h2_client::asked(&door, &closed)))
     };
-    let rows = [
-        cells(["idle connection", "how many", "bytes each"]),
-        row("kept alive, on an open route", count, open),
-        row("kept alive, one session", count, closed),
-        row("WebSocket, on an open route", count / WEBSOCKETS, anyones),
-        row("WebSocket, one session", count / WEBSOCKETS, users),
+    let socket = |request: &[u8]| {
+        let gateway = start();
+        let address = gateway.doors.plain;
+        gateway.each(few, || asked(address, request, "101"))
+    };
+    let authorization = format!("Bearer {token}");
+    let fields = [("Authorization", &*authorization)];
+    let of_user = websocket::request(CLOSED, &fields);
+    let figures = [
+        ("kept alive, on an open route", many, kept(&get(OPEN, &[]))),
+        (KEPT, many, kept(&closed)),
+        ("kept alive over TLS, one session", few, by_tls()),
+        (
+            "kept alive by HTTP/2 over TLS, one session",
+            few,
+            by_http2(),
+        ),
+        (
+            "WebSocket, on an open route",
+            few,
+            socket(&websocket::request(OPEN, &[])),
+        ),
+        (WEBSOCKET, few, socket(&of_user)),
     ];
+    let mut rows = vec![cells(["idle connection", "how many", "bytes each"])];
+    rows.extend(figures.map(|(what, count, bytes)| {
+        vec![what.to_owned(), count.to_string(), format!("{bytes:.0}")]
+    }));
+    let target = |name: &str, at_most| Target {
+        what: format!("bytes: {name}"),
+        figure: figures.iter().find(|(what, ..)| *what == name).unwrap().2,
+        at_most,
+    };
+    let targets = [target(KEPT, 24_000.0), target(WEBSOCKET, 48_000.0)];
     format!(
         "## Connections\n\nAnonymous memory of the gateway (`RssAnon`), without the kernel's buffers. A \
-         WebSocket includes its connection to the upstream.\n\n{}",
-        report::table(&rows)
+         WebSocket includes its connection to the upstream.\n\n{}\n{}",
+        report::table(&rows),
+        report::targets(&targets)
     )
 }
 
-fn start(issuer: &Issuer, upstream: SocketAddr) -> Gateway {
-    Gateway::start(issuer, upstream, |config| {
+/// A gateway with listeners for all ways.
+struct Holding {
+    gateway: Gateway,
+    doors: Doors,
+}
+
+fn start(issuer: &Issuer, upstream: SocketAddr, tls: &Tls) -> Holding {
+    let mut address = None;
+    let gateway = Gateway::start(issuer, upstream, |config| {
+        address = Some(add_tls(config, tls));
         config["limits"]["connections_per_client"] = json!(0);
         config["limits"]["connections"] = json!(100_000);
         // Longer than the measurement.
         config["limits"]["keepalive_timeout"] = json!("1h");
-    })
+    });
+    let doors = Doors {
+        plain: gateway.public,
+        tls: address.unwrap(),
+    };
+    Holding { gateway, doors }
 }
 
-/// What each connection adds, after some that fill what all of them share.
-fn each(gateway: &Gateway, count: usize, open: impl Fn() -> TcpStream) -> f64 {
-    let mut held: Vec<TcpStream> = (0..count / 10).map(|_| open()).collect();
-    let before = gateway.process.memory();
-    held.extend((0..count).map(|_| open()));
-    let after = gateway.process.memory();
-    after.saturating_sub(before) as f64 / count as f64
+impl Holding {
+    /// What each connection adds, after some that fill what all of them share.
+    fn each<T>(&self, count: usize, open: impl Fn() -> T) -> f64 {
+        let mut held: Vec<T> = (0..count / 10).map(|_| open()).collect();
+        let before = self.gateway.process.memory();
+        held.extend((0..count).map(|_| open()));
+        let after = self.gateway.process.memory();
+        after.saturating_sub(before) as f64 / count as f64
+    }
 }
 
 /// A connection on which one request was answered with that status.
@@ -102,6 +154,8 @@ fn open_files() {
     setrlimit(Resource::Nofile, raised).unwrap();
 }
 
-/// One WebSocket for so many kept connections.
-const WEBSOCKETS: usize = 5;
+/// One of those that take longer to open for so many that do not.
+const FEWER: usize = 5;
+const KEPT: &str = "kept alive, one session";
+const WEBSOCKET: &str = "WebSocket, one session";
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,7 +20,9 @@ use crate::token::TokenBuilder;
 pub struct Gateway {
     pub public: SocketAddr,
     pub process: Process,
-    _directory: TempDir,
+    /// What it is configured by.
+    pub config: Value,
+    directory: TempDir,
 }
 
 impl Gateway {
@@ -47,7 +49,7 @@ impl Gateway {
         upstream: SocketAddr,
         change: impl FnOnce(&mut Value),
     ) -> Self {
-        Self::launch(&[BINARY], cores, issuer, upstream, change)
+        Self::launch(&[binary()], cores, issuer, upstream, change)
     }
 
     fn launch(
@@ -63,7 +65,7 @@ impl Gateway {
         config["listeners"] = json!([{"address": public}]);
         config["admin"] = json!({"address": admin});
         change(&mut config);
-        std::fs::write(directory.path().join("config.yaml"), config.to_string()).unwrap();
+        write_config(directory.path(), &config);
         let command = [command, &["serve"]].concat();
         let mut process = Process::start(cores, &command, directory.path(), "log");
         process.wait_for(admin);
@@ -73,13 +75,45 @@ impl Gateway {
         Self {
             public,
             process,
-            _directory: directory,
+            config,
+            directory,
         }
     }
+
+    /// Writes its configuration as it is now, and lets it be read.
+    pub fn reload(&self) {
+        write_config(self.directory.path(), &self.config);
+        self.process.hang_up();
+    }
+}
+
+/// Replaces the file, as a deployment does.
+fn write_config(directory: &Path, config: &Value) {
+    let new = directory.join("config.new");
+    std::fs::write(&new, config.to_string()).unwrap();
+    std::fs::rename(new, directory.join("config.yaml")).unwrap();
 }
 
 /// The gateway of this build.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
+
+/// The gateway that is measured.
+pub fn binary() -> &'static str {
+    MEASURED.get().map_or(BINARY, String::as_str)
+}
+
+/// Measures this one instead of that of this build.
+pub fn measure_binary(path: &str) {
+    MEASURED.set(absolute(path)).expect("it is set once");
+}
+
+/// That path from wherever a process is started.
+pub fn absolute(path: &str) -> String {
+    let path = std::path::absolute(path).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+static MEASURED: OnceLock<String> = OnceLock::new();
 
 /// Adds a listener that speaks TLS; its address.
 pub fn add_tls(config: &mut Value, tls: &Tls) -> SocketAddr {

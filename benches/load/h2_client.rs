@@ -9,6 +9,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -21,11 +22,7 @@ use crate::tls;
 pub fn saturate(door: &Door, requests: &[Vec<u8>], count: usize) -> Answers {
     let requests: Arc<[_]> = requests.iter().map(|request| read(request)).collect();
     let next = Arc::new(AtomicUsize::new(0));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let start = Instant::now();
         let mut streams = JoinSet::new();
         for _ in 0..CONNECTIONS {
@@ -43,6 +40,20 @@ pub fn saturate(door: &Door, requests: &[Vec<u8>], count: usize) -> Answers {
         all.elapsed = start.elapsed();
         all
     })
+}
+
+/// One that runs on the thread that waits for it.
+pub fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// A connection on which one request was answered.
+pub async fn asked(door: &Door, request: &[u8]) -> SendRequest<Bytes> {
+    let client = connect(door).await;
+    let status = answer(client.clone(), read(request)).await;
+    assert_eq!(status, 200);
+    client
 }
 
 async fn connect(door: &Door) -> SendRequest<Bytes> {
@@ -70,18 +81,25 @@ async fn ask(
         if index >= count {
             return by_status;
         }
-        let mut client = client.clone().ready().await.unwrap();
         let request = requests[index % requests.len()].clone();
-        let (response, _) = client.send_request(request, true).unwrap();
-        let response = timeout(PATIENCE, response).await;
-        let response = response.expect("the proxy answers in time").unwrap();
-        *by_status.entry(response.status().as_u16()).or_default() += 1;
-        let mut body = response.into_body();
-        while let Some(data) = body.data().await {
-            let length = data.unwrap().len();
-            body.flow_control().release_capacity(length).unwrap();
-        }
+        let status = answer(client.clone(), request).await;
+        *by_status.entry(status).or_default() += 1;
     }
+}
+
+/// The status of the answer, when all of it has come.
+async fn answer(client: SendRequest<Bytes>, request: Request<()>) -> u16 {
+    let mut client = client.ready().await.unwrap();
+    let (response, _) = client.send_request(request, true).unwrap();
+    let response = timeout(PATIENCE, response).await;
+    let response = response.expect("the proxy answers in time").unwrap();
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    while let Some(data) = body.data().await {
+        let length = data.unwrap().len();
+        body.flow_control().release_capacity(length).unwrap();
+    }
+    status
 }
 
 fn read(request: &[u8]) -> Request<()> {

@@ -28,6 +28,7 @@
 
 use std::net::SocketAddr;
 
+mod authentication;
 mod bare;
 mod checks;
 mod client;
@@ -40,12 +41,14 @@ mod h2_client;
 mod latency;
 mod machine;
 mod memory;
+mod pace;
 mod parts;
 mod peers;
 mod process;
 mod report;
 mod requests;
 mod rounds;
+mod routes;
 mod swap;
 mod tls;
 mod train;
@@ -86,10 +89,11 @@ fn main() {
     }
 }
 
-/// What is measured, all of it unless names are given: `work`, `checks`, `devices`, `latency`, `growth`,
-/// `memory`, `connections`. For a profile of one kind of work, `--only=NAME` leaves out the others. With
-/// `--envoy=BINARY` it is other proxies that are measured, with `--against=BINARY` another build of the
-/// gateway, with this one or that of `--gateway=BINARY`.
+/// What is measured, all of it unless names are given: `work`, `authentication`, `checks`, `devices`,
+/// `latency`, `growth`, `routes`, `memory`, `connections`. For a profile of one kind of work, `--only=NAME`
+/// leaves out the others. With `--envoy=BINARY` it is other proxies that are measured. The gateway is that
+/// of this build, or that of `--gateway=BINARY`; with `--against=BINARY`, another build of it is measured
+/// in the same rounds, and without `--envoy` nothing else is.
 fn measure(words: &[&str]) {
     let quick = words.contains(&"--quick");
     let named: Vec<_> = words
@@ -98,21 +102,28 @@ fn measure(words: &[&str]) {
         .collect();
     let named_by = |option: &str| words.iter().find_map(|word| word.strip_prefix(option));
     let (only, envoy) = (named_by("--only="), named_by("--envoy="));
+    let against = named_by("--against=").map(gateway::absolute);
     let wanted = |name: &str| named.is_empty() || named.iter().any(|word| **word == name);
+    if let Some(binary) = named_by("--gateway=") {
+        gateway::measure_binary(binary);
+    }
     machine::stay_on_the_first_core();
     println!("{}", machine::describe(quick));
     let scale = if quick { &QUICK } else { &WHOLE };
     if let Some(envoy) = envoy {
-        println!("{}", peers::measure(scale, envoy));
+        println!("{}", peers::measure(scale, envoy, against.as_deref()));
         return;
     }
-    if let Some(before) = named_by("--against=") {
-        let after = named_by("--gateway=").unwrap_or(gateway::BINARY);
-        println!("{}", compare::measure(scale, [before, after]));
+    if let Some(before) = against {
+        let binaries = [&*before, gateway::binary()];
+        println!("{}", compare::measure(scale, binaries));
         return;
     }
     if wanted("work") {
         println!("{}", work::measure(scale, only));
+    }
+    if wanted("authentication") {
+        println!("{}", authentication::measure(scale));
     }
     if wanted("checks") {
         println!("{}", checks::measure(scale));
@@ -125,6 +136,9 @@ fn measure(words: &[&str]) {
     }
     if wanted("growth") {
         println!("{}", growth::measure(scale));
+    }
+    if wanted("routes") {
+        println!("{}", routes::measure(scale));
     }
     if wanted("memory") {
         println!("{}", memory::measure(scale));
@@ -146,8 +160,12 @@ pub struct Scale {
     pub sessions: usize,
     /// Idle connections.
     pub connections: usize,
+    /// How often latencies are measured.
+    pub paced_rounds: usize,
     /// Seconds of one measurement of latency.
-    pub seconds: u64,
+    pub seconds: usize,
+    /// Routes that are added one by one.
+    pub routes: usize,
 }
 
 const WHOLE: Scale = Scale {
@@ -156,7 +174,9 @@ const WHOLE: Scale = Scale {
     first_sights: 50_000,
     sessions: 1_000_000,
     connections: 10_000,
-    seconds: 5,
+    paced_rounds: 10,
+    seconds: 4,
+    routes: 1000,
 };
 const QUICK: Scale = Scale {
     rounds: 3,
@@ -164,5 +184,7 @@ const QUICK: Scale = Scale {
     first_sights: 6_000,
     sessions: 50_000,
     connections: 2_000,
+    paced_rounds: 3,
     seconds: 2,
+    routes: 100,
 };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::Scale;
-use crate::gateway::{Gateway, Issuer, add_tls};
+use crate::gateway::{self, Gateway, Issuer, add_tls};
 use crate::machine;
 use crate::process::Process;
 use crate::report::{self, Target};
@@ -34,6 +34,8 @@ struct Peer {
     processes: Vec<Process>,
     /// Whether it takes tokens of ES256, too.
     verifies_es256: bool,
+    /// Whether it takes so long that a quarter of the requests is enough.
+    is_slow: bool,
 }
 
 /// What is asked.
@@ -48,8 +50,9 @@ struct Work {
     targets: &'static [(&'static str, f64)],
 }
 
-/// Runs all rounds; the table. `envoy` is the path of Envoy's binary.
-pub fn measure(scale: &Scale, envoy: &str) -> String {
+/// Runs all rounds; the table. `envoy` is the path of Envoy's binary, `other` that of another build of the
+/// gateway.
+pub fn measure(scale: &Scale, envoy: &str, other: Option<&str>) -> String {
     let issuer = Issuer::new();
     let directory = TempDir::new().unwrap();
     let (upstream, _process) = start_upstream(&directory);
@@ -61,14 +64,15 @@ pub fn measure(scale: &Scale, envoy: &str) -> String {
         issuer: &issuer,
         tls: &tls,
     };
-    let peers = [
-        setting.gateway(),
+    let mut peers = vec![
+        setting.gateway(GATEWAY, gateway::binary()),
         haproxy::start(&setting),
         nginx::start_verifying(&setting),
         nginx::start_open(&setting),
         envoy::start_verifying(&setting, envoy),
         envoy::start_asking(&setting, envoy),
     ];
+    peers.extend(other.map(|binary| setting.gateway(OTHER_BUILD, binary)));
     let works = works(&issuer, scale);
     let takes = |peer: &Peer, work: &Work| peer.verifies_es256 || !work.es256;
     for work in works.iter().filter(|work| !work.once) {
@@ -83,7 +87,7 @@ pub fn measure(scale: &Scale, envoy: &str) -> String {
                 if !takes(&peers[at], work) {
                     continue;
                 }
-                let (requests, count) = work.of_round(round, scale);
+                let (requests, count) = work.of_round(round, scale, &peers[at]);
                 let before = peers[at].spent();
                 let answers = clients.ask(work.way, &peers[at].doors, requests, count);
                 let spent = peers[at].spent() - before;
@@ -150,10 +154,11 @@ fn works(issuer: &Issuer, scale: &Scale) -> Vec<Work> {
 }
 
 impl Work {
-    fn of_round(&self, round: usize, scale: &Scale) -> (&[Vec<u8>], usize) {
+    fn of_round(&self, round: usize, scale: &Scale, peer: &Peer) -> (&[Vec<u8>], usize) {
         if !self.once {
-            let share = if self.way.closes() { 10 } else { 1 };
-            return (&self.requests, scale.requests / share);
+            let parts = if self.way.closes() { 10 } else { 1 };
+            let parts = if peer.is_slow { parts * 4 } else { parts };
+            return (&self.requests, scale.requests / parts);
         }
         let share = self.requests.len() / scale.rounds;
         (&self.requests[round * share..(round + 1) * share], share)
@@ -176,19 +181,20 @@ struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn gateway(&self) -> Peer {
+    fn gateway(&self, name: &'static str, binary: &str) -> Peer {
         let mut tls = None;
-        let gateway = Gateway::start(self.issuer, self.upstream, |config| {
+        let gateway = Gateway::start_by(&[binary], self.issuer, self.upstream, |config| {
             tls = Some(add_tls(config, self.tls));
         });
         Peer {
-            name: "Vestibule",
+            name,
             doors: Doors {
                 plain: gateway.public,
                 tls: tls.unwrap(),
             },
             processes: vec![gateway.process],
             verifies_es256: true,
+            is_slow: false,
         }
     }
 
@@ -208,6 +214,7 @@ impl Setting<'_> {
             doors,
             processes: vec![process],
             verifies_es256: true,
+            is_slow: false,
         }
     }
 }
@@ -220,7 +227,7 @@ fn render(peers: &[Peer], works: &[Work], series: &BTreeMap<(usize, usize), Seri
     for (number, work) in works.iter().enumerate() {
         let gateway = &series[&(0, number)];
         let mut row = vec![work.name.to_owned()];
-        for (at, peer) in peers.iter().enumerate() {
+        for at in 0..peers.len() {
             let Some(own) = series.get(&(at, number)) else {
                 row.push("-".to_owned());
                 continue;
@@ -228,16 +235,13 @@ fn render(peers: &[Peer], works: &[Work], series: &BTreeMap<(usize, usize), Seri
             let [figure, spread] = report::with_spread(own, 1);
             let times = own.over(gateway).median();
             row.push(format!("{figure} {spread} (× {times:.2})"));
-            let wanted = work.targets.iter().find(|(name, _)| *name == peer.name);
-            if let Some((_, at_most)) = wanted {
-                targets.push(Target {
-                    what: format!("gateway / {}, {}", peer.name, work.name),
-                    figure: gateway.over(own).median(),
-                    at_most: *at_most,
-                });
-            }
         }
         rows.push(row);
+    }
+    for (at, peer) in peers.iter().enumerate() {
+        if [GATEWAY, OTHER_BUILD].contains(&peer.name) {
+            targets.extend(targets_of(at, peers, works, series));
+        }
     }
     format!(
         "## Peers\n\nCPU per request in µs; in brackets, how many times the gateway's.\n\n{}\n{}",
@@ -245,6 +249,33 @@ fn render(peers: &[Peer], works: &[Work], series: &BTreeMap<(usize, usize), Seri
         report::targets(&targets)
     )
 }
+
+/// What one build of the gateway is to reach against the others.
+fn targets_of(
+    gateway: usize,
+    peers: &[Peer],
+    works: &[Work],
+    series: &BTreeMap<(usize, usize), Series>,
+) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (number, work) in works.iter().enumerate() {
+        for (name, at_most) in work.targets {
+            let rival = peers.iter().position(|peer| peer.name == *name);
+            let rival = rival.expect("targets name those that are measured");
+            targets.push(Target {
+                what: format!("{} / {name}, {}", peers[gateway].name, work.name),
+                figure: series[&(gateway, number)]
+                    .over(&series[&(rival, number)])
+                    .median(),
+                at_most: *at_most,
+            });
+        }
+    }
+    targets
+}
+
+const GATEWAY: &str = "Vestibule";
+const OTHER_BUILD: &str = "Vestibule, the other build";
 
 /// The first user whose token comes once.
 const NEW: usize = 10_000;

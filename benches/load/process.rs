@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Stopped when dropped.
 pub struct Process {
     child: Child,
@@ -65,6 +67,12 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         };
         assert!(ended.success(), "a process under test ended with {ended}");
+    }
+
+    /// Sends it SIGHUP.
+    pub fn hang_up(&self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::HUP).unwrap();
     }
 
     fn terminate(&self) {

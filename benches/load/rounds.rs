@@ -23,6 +23,15 @@ impl Series {
         (sorted[high] - sorted[low]) / self.median().abs() * 100.0
     }
 
+    /// The lowest and the highest.
+    pub fn range(&self) -> (f64, f64) {
+        let all = || self.0.iter().copied();
+        (
+            all().fold(f64::INFINITY, f64::min),
+            all().fold(f64::NEG_INFINITY, f64::max),
+        )
+    }
+
     /// Round by round.
     pub fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
         let pairs = self.0.iter().zip(&other.0);

@@ -76,18 +76,26 @@ impl Clients {
         }
     }
 
-    /// Sends `count` requests, those of the list in turn, as fast as they are answered.
-    pub fn ask(&self, way: Way, doors: &Doors, requests: &[Vec<u8>], count: usize) -> Answers {
-        let door = |tls: &Arc<ClientConfig>| Door {
+    /// Where requests go that come this way.
+    pub fn door(&self, way: Way, doors: &Doors) -> Door {
+        let tls = match way {
+            Way::Plain => return doors.plain.into(),
+            Way::Tls | Way::Resumption => &self.http1,
+            Way::Http2 => &self.http2,
+            Way::Handshake => &self.forgetful,
+        };
+        Door {
             address: doors.tls,
             tls: Some(Arc::clone(tls)),
-        };
+        }
+    }
+
+    /// Sends `count` requests, those of the list in turn, as fast as they are answered.
+    pub fn ask(&self, way: Way, doors: &Doors, requests: &[Vec<u8>], count: usize) -> Answers {
+        let door = self.door(way, doors);
         let answers = match way {
-            Way::Plain => client::saturate(doors.plain, requests, count),
-            Way::Tls => client::saturate(door(&self.http1), requests, count),
-            Way::Http2 => h2_client::saturate(&door(&self.http2), requests, count),
-            Way::Handshake => client::saturate(door(&self.forgetful), requests, count),
-            Way::Resumption => client::saturate(door(&self.http1), requests, count),
+            Way::Http2 => h2_client::saturate(&door, requests, count),
+            _ => client::saturate(door, requests, count),
         };
         if way == Way::Resumption && answers.resumed == 0 {
             eprintln!("no TLS session was resumed");

@@ -331,11 +331,11 @@ fn render(works: &[Work], series: &BTreeMap<&str, Series>) -> String {
             ratio(COOKIE_BEHIND, SAME),
             1.20,
         ),
-        target("1,000 tokens / same token", ratio(THOUSAND, SAME), 1.05),
+        target("1,000 tokens / same token", ratio(THOUSAND, SAME), 1.03),
         target(
             "first sight above `none` / (verify + sign)",
             above(FIRST, &both),
-            2.5,
+            3.0,
         ),
         target(
             "new token of a known user above `none` / (verify + sign)",

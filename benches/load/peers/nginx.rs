@@ -18,6 +18,7 @@ pub(super) fn start_verifying(setting: &Setting<'_>) -> Peer {
     };
     Peer {
         verifies_es256: false,
+        is_slow: true,
         ..start(setting, VERIFYING, &check)
     }
 }
