@@ -307,7 +307,16 @@ impl ServerApp for Guard {
             self.refuse(&mut socket, Cause::ConnectionLimit).await;
             return None;
         };
-        let Some(_held) = self.shared.admission.memory().connection() else {
+        let memory = self.shared.admission.memory();
+        let held = match &self.listener {
+            Rules {
+                tls: None,
+                h2c: false,
+                ..
+            } => memory.plain_connection(),
+            _ => memory.connection(),
+        };
+        let Some(_held) = held else {
             self.shared.count(Cause::MemoryBudget);
             self.refuse(&mut socket, Cause::MemoryBudget).await;
             return None;

@@ -77,10 +77,10 @@ async fn what_clients_do_is_no_error_of_the_log() {
     }
 }
 
-/// The budget counts 40 KiB for a connection and 96 KiB for a request.
+/// The budget counts 20 KiB for a plain connection and 96 KiB for a request.
 #[tokio::test]
 async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make_room() {
-    let site = TestGateway::with(|config| config["limits"] = json!({"memory": "6MiB"})).await;
+    let site = TestGateway::with(|config| config["limits"] = json!({"memory": "4MiB"})).await;
     let request = site.gateway.bytes("GET", "/open", &[]);
     let mut idle = Vec::new();
     for _ in 0..80 {
@@ -94,14 +94,14 @@ async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make
     let (open, gate) = watch::channel(false);
     site.upstream.reply(Reply::Gated(gate, ok("late")));
     let mut slow = Vec::new();
-    // There is room for fewer than 22 of these in addition to the idle ones, and for 40 without.
+    // There is room for fewer than 22 of these in addition to the idle ones, and for 35 without.
     for _ in 0..30 {
         let mut wire = site.gateway.connect().await;
         wire.write(&request).await;
         slow.push(wire);
         let spent = site.gateway.metrics().await;
         let spent = spent.sum("vestibule_memory_spent_bytes", &[]);
-        assert!(spent <= f64::from(6 << 20), "{spent}");
+        assert!(spent <= f64::from(4 << 20), "{spent}");
     }
     let metrics = site.gateway.metrics().await;
     let refused = metrics.sum("vestibule_overload_refusals_total", &[])
@@ -129,7 +129,7 @@ async fn beyond_the_memory_budget_requests_are_refused_and_idle_connections_make
 #[tokio::test]
 async fn a_spent_budget_is_told_and_refuses_with_a_reason() {
     let site = TestGateway::with(|config| {
-        config["limits"] = json!({"memory": "255KiB"});
+        config["limits"] = json!({"memory": "230KiB"});
     })
     .await;
     let (open, gate) = watch::channel(false);
@@ -137,7 +137,7 @@ async fn a_spent_budget_is_told_and_refuses_with_a_reason() {
     let mut slow = site.gateway.connect().await;
     slow.write(site.gateway.bytes("GET", "/open", &[])).await;
     site.upstream.reached(1).await;
-    // 136 KiB are spent: there is room for a connection, and for no request on it.
+    // 116 KiB are spent: there is room for a connection, and for no request on it.
     let refused = site.gateway.get("/open", &[]).await;
     site.is_refusal(&refused, 503, "unavailable", "memory_budget")
         .await;
