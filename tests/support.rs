@@ -23,8 +23,8 @@ pub mod webhook_receiver;
 pub mod wire;
 
 /// Lets this process, and those that it starts, have so many files and sockets open, where the
-/// system allows it.
-pub fn open_files(count: u64) {
+/// system allows it; returns how many they may have.
+pub fn open_files(count: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(count).min(count);
@@ -35,6 +35,7 @@ pub fn open_files(count: u64) {
         };
         setrlimit(Resource::Nofile, raised).unwrap();
     }
+    most
 }
 
 /// Looks again and again until it holds: for what the gateway tells nobody when it comes about.
