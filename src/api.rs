@@ -26,6 +26,7 @@ pub mod document;
 pub mod limits;
 pub mod logout;
 pub mod oauth;
+mod public;
 pub mod refusals;
 pub mod sdk;
 pub mod settings;
@@ -85,7 +86,7 @@ impl IntoResponse for Refused {
 /// the proxy itself answers.
 pub fn router(prefix: &str, state: ApiState, additional: OpenApi) -> Router {
     let mut documented = OpenApiRouter::new()
-        .merge(discovery::router())
+        .merge(public::with_preflights(discovery::router()))
         .merge(logout::router())
         .merge(device_bound::router())
         .routes(routes!(document::openapi));
@@ -96,7 +97,7 @@ pub fn router(prefix: &str, state: ApiState, additional: OpenApi) -> Router {
         .merge(sdk::router(&state));
     let (endpoints, described) = OpenApiRouter::with_openapi(document::frame(&state))
         .nest(prefix, below)
-        .merge(discovery::outer_router(prefix))
+        .merge(public::with_preflights(discovery::outer_router(prefix)))
         .split_for_parts();
     let public_url = state.settings.public_url().as_str();
     let document = Document::new(described, public_url);

@@ -46,6 +46,35 @@ async fn listed_pages_read_every_answer_and_others_none() {
     is_error(&answer, 403, "forbidden");
 }
 
+/// Clients of MCP in browsers send their protocol's version with each request.
+#[tokio::test]
+async fn any_page_reads_public_documents_with_fields_of_its_own() {
+    let sdk = Sdk::start(|_| {}).await;
+    for path in [
+        "/_vestibule/.well-known/openid-configuration",
+        "/_vestibule/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server/_vestibule",
+    ] {
+        let fields = [
+            ("Origin", "https://inspector.test"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "mcp-protocol-version"),
+        ];
+        let answer = sdk.site.gateway.request("OPTIONS", path, &fields).await;
+        assert_eq!(answer.status(), 204, "{path}");
+        for name in ["origin", "headers"] {
+            let granted = answer.field(&format!("access-control-allow-{name}"));
+            assert_eq!(granted.as_deref(), Some("*"), "{path}");
+        }
+        // Reading is all that there is.
+        assert_eq!(
+            sdk.site.gateway.request("POST", path, &[]).await.status(),
+            405
+        );
+        assert_eq!(sdk.site.gateway.get(path, &fields[..1]).await.status(), 200);
+    }
+}
+
 /// Each release of the clients sends other fields.
 #[tokio::test]
 async fn a_listed_page_may_send_what_it_asks_for() {
