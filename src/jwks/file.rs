@@ -1,12 +1,35 @@
 //! Key sets in files.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncReadExt as _;
 
 use super::error::FetchError;
+use super::set::KeySet;
 use super::source::{Answer, Basis, Source, Validators};
+use crate::issuer::{IssuerSettings, KeySource};
+
+/// What is wrong with the file that has an issuer's keys, if its keys are in one.
+pub fn key_file_fault(issuer: &IssuerSettings) -> Option<String> {
+    let KeySource::File(path) = &issuer.source else {
+        return None;
+    };
+    let max_body = issuer.jwks.max_body.as_u64();
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(max_body + 1).read_to_end(&mut text));
+    match read {
+        Err(error) => Some(FetchError::File(error).to_string()),
+        Ok(size) if size as u64 > max_body => Some(format!("larger than {max_body} bytes")),
+        Ok(_) => match KeySet::parse_as(issuer.key_format, &text, issuer.jwks.max_keys) {
+            Err(error) => Some(error.to_string()),
+            Ok(keys) if keys.is_empty() => Some("none of its keys can be used".to_owned()),
+            Ok(_) => None,
+        },
+    }
+}
 
 /// A file, read again at each refresh.
 pub(super) struct FileSource {

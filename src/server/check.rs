@@ -12,6 +12,7 @@ use super::state::{self, postgres_settings};
 use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::jwks;
 use crate::listener::Tls;
 use crate::metrics::Metrics;
 use crate::proxy::error_page::{ErrorPage, ErrorPageError};
@@ -29,12 +30,13 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
         Err(error) => return vec![Diagnostic::error("", format!("metrics: {error}"))],
     };
     let mut found = listeners(config, &metrics);
+    found.extend(key_files_of_issuers(config));
     found.extend(upstreams(config, &metrics));
     found.extend(error_page(config));
     found.extend(signing_keys(config));
     found.extend(key_encryption_keys(config));
     found.extend(store(&config.store));
-    if found.is_empty()
+    if !found.iter().any(Diagnostic::is_error)
         && let Err(error) = state::check(config)
     {
         found.push(Diagnostic::error("", error.to_string()));
@@ -115,6 +117,18 @@ fn certificate_key(error: &TlsError, key: &Path) -> &'static str {
         }
         _ => "cert",
     }
+}
+
+/// A gateway starts without them, and reads them again later.
+fn key_files_of_issuers(config: &Config) -> Vec<Diagnostic> {
+    let issuers = config.issuers.iter().enumerate();
+    let wrong = issuers.filter_map(|(number, issuer)| {
+        let message = jwks::key_file_fault(issuer)?;
+        let at = format!("issuers[{number}].jwks_file");
+        let hint = "until that changes, this issuer's tokens are refused";
+        Some(Diagnostic::warning(at, message).hint(hint))
+    });
+    wrong.collect()
 }
 
 fn upstreams(config: &Config, metrics: &Metrics) -> Vec<Diagnostic> {

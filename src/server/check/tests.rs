@@ -139,3 +139,38 @@ store:
         );
     }
 }
+
+/// A gateway starts without it, so it is a warning.
+#[test]
+fn a_file_that_is_no_key_set_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let found = || {
+        found(&format!(
+            "\
+public_url: http://127.0.0.1:8080
+listeners: [{{address: 127.0.0.1:8080}}]
+issuers:
+  - name: a
+    iss: https://a.example
+    jwks_file: {}
+",
+            file.display()
+        ))
+    };
+    let is_about = |found: &[String], message: &str| {
+        let at = format!("6:16: warning: issuers[0].jwks_file: {message}");
+        assert!(
+            matches!(found, [only] if only.starts_with(&at)),
+            "{found:?}"
+        );
+    };
+    is_about(&found(), "the file cannot be read: ");
+    std::fs::write(&file, r#"{"jwks_uri": "https://a.example/keys"}"#).unwrap();
+    is_about(&found(), "this is a discovery document");
+    std::fs::write(&file, r#"{"keys": [{"kty": "oct", "k": "AAAA"}]}"#).unwrap();
+    is_about(&found(), "none of its keys can be used");
+    let key = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    std::fs::write(&file, key).unwrap();
+    assert_eq!(found(), [""; 0]);
+}
