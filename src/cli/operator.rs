@@ -71,6 +71,9 @@ pub(super) enum CommandError {
     /// The configuration file is not one.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `--admin` is no address.
+    #[error("`--admin {0}` is not a URL such as http://127.0.0.1:9901")]
+    Address(String),
     /// The token's file cannot be read.
     #[error("the token file cannot be read: {0}")]
     TokenFile(std::io::Error),
@@ -151,6 +154,9 @@ impl Connection {
     pub(super) fn open(gateway: &Gateway) -> Result<Self, CommandError> {
         let mut pinned = None;
         let (base, token) = match &gateway.admin {
+            Some(url) if !url.contains("://") => {
+                return Err(CommandError::Address(url.clone()));
+            }
             Some(url) => {
                 let token = gateway.token_file.as_ref().map(std::fs::read_to_string);
                 let token = token.transpose().map_err(CommandError::TokenFile)?;

@@ -213,6 +213,10 @@ async fn the_gateway_is_found_by_address_and_token_file() {
     }
     // The configuration names both.
     assert_eq!(command(&site, &["issuers", "list"]).await.0, 0);
+    let arguments = ["issuers", "list", "--admin", "127.0.0.1:1"];
+    let (code, _, errors) = run(dir.path(), &arguments, "").await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("is not a URL"), "{errors}");
     let arguments = ["issuers", "list", "--admin", "http://127.0.0.1:1"];
     let (code, _, errors) = run(dir.path(), &arguments, "").await;
     assert_eq!(code, 1);
