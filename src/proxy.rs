@@ -46,7 +46,7 @@ pub mod forwarded_fields;
 pub mod header_operations;
 pub mod headers;
 mod health;
-mod hops;
+pub mod hops;
 pub mod inspect;
 pub mod login;
 mod metadata;

@@ -7,8 +7,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
-use axum::http::header::HOST;
-use pingora::http::RequestHeader;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,10 +20,13 @@ use crate::clock::UnixTime;
 use crate::exchange::Standing;
 use crate::jwt::{self, Step, Verdict};
 use crate::listener::Listener;
+use crate::proxy::hops;
 use crate::proxy::inspect::{self, Inspected};
 use crate::rejection::{Code, Rejection};
 use crate::route::settings::Access;
 use crate::route::{Route, RouteMiss};
+
+mod request;
 
 /// A request that might be made. The token is never logged and never kept.
 #[derive(Deserialize, ToSchema)]
@@ -39,6 +40,11 @@ pub struct Question {
     /// An external token, as in `Authorization: Bearer`; null or omitted for none.
     #[serde(default)]
     pub token: Option<String>,
+    /// Further fields of its header, each as `Name: value`; at most 64. Neither `Host`, which the address
+    /// says, nor a credential.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    pub headers: Vec<String>,
     /// The name of the listener at which it would arrive; null or omitted for the first that serves
     /// it.
     #[serde(default)]
@@ -89,7 +95,7 @@ pub async fn explain(
 ///
 /// 400 for what no client could send.
 pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnswer, ApiError> {
-    let request = request(state, question)?;
+    let request = request::of(state, question)?;
     let snapshot = state.snapshot.load_full();
     let proxy = &snapshot.proxy;
     let listeners = listeners(state, question)?;
@@ -109,6 +115,10 @@ pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnsw
             return Ok(answer);
         }
     };
+    if let Err(looped) = hops::check(&request.headers, &proxy.limits) {
+        answer.refused("request", looped, None);
+        return Ok(answer);
+    }
     answer.passed("request", None);
     if proxy.reserves(&inspected.path) {
         answer.passed(
@@ -300,39 +310,6 @@ fn listeners(state: &AdminState, question: &Question) -> Result<Vec<String>, Api
         )),
         Some(listener) => Ok(vec![listener.name()]),
     }
-}
-
-/// The request as a client would send it, byte for byte.
-fn request(state: &AdminState, question: &Question) -> Result<RequestHeader, ApiError> {
-    let method = question.method.trim().to_ascii_uppercase();
-    let method = Method::from_bytes(method.as_bytes())
-        .map_err(|_| ApiError::bad_request("the method is not one of HTTP"))?;
-    let url = question.url.trim();
-    // Browsers keep it to themselves.
-    let url = url.split_once('#').map_or(url, |(url, _)| url);
-    let view = state.live_config.view();
-    let public = view.config.public_url.as_str();
-    let (_, public) = public.split_once("://").unwrap_or(("", public));
-    let (host, target) = match url.split_once("://") {
-        None if url.starts_with('/') => (public, url.to_owned()),
-        None => {
-            return Err(ApiError::bad_request(
-                "the address has to start with `https://`, `http://` or `/`",
-            ));
-        }
-        Some((_, rest)) => match rest
-            .find(['/', '?'])
-            .and_then(|at| rest.split_at_checked(at))
-        {
-            None => (rest, "/".to_owned()),
-            Some((host, query)) if query.starts_with('?') => (host, format!("/{query}")),
-            Some((host, target)) => (host, target.to_owned()),
-        },
-    };
-    let invalid = |_| ApiError::bad_request("the address cannot be sent in a request");
-    let mut request = RequestHeader::build(method, target.as_bytes(), Some(1)).map_err(invalid)?;
-    request.insert_header(HOST, host).map_err(invalid)?;
-    Ok(request)
 }
 
 fn sentence(miss: &RouteMiss) -> String {

@@ -26,6 +26,10 @@ pub(super) struct Question {
     /// A file with an external token, `-` for standard input. The token is not kept.
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
+    /// A field of its header, such as `X-Version: 2`; may be given several times. Credentials are given
+    /// by `--token`.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
     /// The listener at which it would arrive; by default the first that serves it.
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
@@ -55,6 +59,7 @@ async fn explain(api: Connection, question: &Question) -> Result<bool, CommandEr
     let body = json!({
         "method": question.method,
         "url": question.url,
+        "headers": question.headers,
         "listener": question.listener,
         "token": token.transpose().map_err(CommandError::TokenFile)?,
     });

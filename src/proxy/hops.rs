@@ -13,7 +13,7 @@ use crate::limit::Limits;
 use crate::rejection::{Code, Rejection};
 
 /// Refuses a request that has met as many gateways as it may.
-pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Rejection> {
+pub fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Rejection> {
     if !headers.contains_key(&CDN_LOOP) || met(headers) < limits.max_hops {
         return Ok(());
     }

@@ -153,6 +153,65 @@ async fn a_route_is_looked_for_where_the_request_would_arrive() {
     assert_eq!(missing.status(), 400, "{}", missing.text());
 }
 
+/// Routes go by header fields, so questions have them.
+#[tokio::test]
+async fn a_question_has_the_fields_that_routes_go_by() {
+    let site = TestGateway::with(|config| {
+        config["routes"].as_array_mut().unwrap().extend([
+            json!({"path": "/v", "upstream": "app", "auth": "none"}),
+            json!({"path": "/v", "name": "v2", "upstream": "app", "auth": "none",
+                   "match": {"headers": {"X-Version": "2"}}}),
+        ]);
+    })
+    .await;
+    let ask = async |headers: Value| {
+        let question = json!({"method": "GET", "url": "/v", "headers": headers});
+        let path = "/admin/api/routes/explain";
+        site.gateway.admin_send("POST", path, &[], &question).await
+    };
+    for (headers, route) in [
+        (json!([]), "/v"),
+        (json!(["x-version: 2"]), "v2"),
+        (json!(["X-Version: 3"]), "/v"),
+        (json!(["X-Version: 2", "X-Version: 2"]), "/v"),
+    ] {
+        let answer = ask(headers.clone()).await.json();
+        assert_eq!(said(&answer), (json!(route), Value::Null), "{headers}");
+    }
+    let looped = ask(json!([format!(
+        "CDN-Loop: {}",
+        ["vestibule"; 64].join(", ")
+    )]))
+    .await;
+    assert_eq!(said(&looped.json()), (Value::Null, json!("request_loop")));
+    for (headers, said) in [
+        (json!(["X-Version"]), "Name: value"),
+        (json!(["Host: a"]), "address"),
+        (json!(["Authorization: Bearer a"]), "token"),
+        (json!(vec!["a: b"; 65]), "64"),
+    ] {
+        let refused = ask(headers).await;
+        assert_eq!(refused.status(), 400);
+        assert!(refused.contains(said), "{}", refused.text());
+    }
+
+    let dir = site.gateway.dir();
+    let question = ["route", "explain", "GET", "/v", "--header", "X-Version: 2"];
+    let (code, output, errors) = run(dir, &question, "").await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(output.contains("route v2 to"), "{output}");
+    let pages = Pages::of(&site.gateway);
+    let asked = [
+        ("method", "GET"),
+        ("url", "/v"),
+        ("headers", "\r\nX-Version: 2\r\n"),
+    ];
+    let page = pages
+        .submit("/dashboard/routes", "/dashboard/routes/explain", &asked)
+        .await;
+    assert!(page.contains("<code>v2</code>"), "{}", page.text());
+}
+
 #[tokio::test]
 async fn a_question_opens_no_session_and_knows_those_that_ended() {
     let site = site().await;

@@ -45,6 +45,9 @@ pub(super) struct ExplainForm {
     url: String,
     #[serde(default)]
     token: String,
+    /// One field of the header a line.
+    #[serde(default)]
+    headers: String,
     #[serde(default)]
     listener: String,
 }
@@ -115,6 +118,13 @@ pub(super) async fn explain(
         method: asked.method.clone(),
         url: asked.url.clone(),
         token: Some(asked.token.clone()).filter(|token| !token.trim().is_empty()),
+        headers: asked
+            .headers
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect(),
         listener: Some(asked.listener.clone()).filter(|name| !name.is_empty()),
     };
     let answer = route_explain::answer(&state, &question).await;
