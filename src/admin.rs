@@ -54,6 +54,7 @@ mod scrape;
 pub mod sessions;
 pub mod token_test;
 pub mod tokens;
+pub mod upstreams;
 pub mod users;
 pub mod webhooks;
 
@@ -164,6 +165,10 @@ fn endpoints() -> OpenApiRouter<AdminState> {
         .routes(routes!(recent_refusals::list))
         .routes(routes!(routing::list))
         .routes(routes!(route_explain::explain))
+        .routes(routes!(upstreams::list))
+        .routes(routes!(upstreams::drain))
+        .routes(routes!(upstreams::undrain))
+        .routes(routes!(upstreams::weigh))
         .routes(routes!(config::show))
         .routes(routes!(config::reload))
         .routes(routes!(openapi::show))

@@ -39,6 +39,7 @@ mod store;
 mod table;
 mod token_test;
 mod tokens;
+mod upstreams;
 mod users;
 
 use crate::config::load::Loaded;
@@ -72,6 +73,9 @@ enum Command {
     /// Say which route of the running gateway gets a request, and whether a token passes there.
     #[command(subcommand)]
     Route(route::Command),
+    /// List the servers behind the running gateway, drain them, and change their weight.
+    #[command(subcommand)]
+    Upstreams(upstreams::Command),
     /// Make the running gateway reload its configuration file.
     Reload(#[command(flatten)] operator::Gateway),
     /// Manage the running gateway's issuers.
@@ -158,6 +162,7 @@ impl Cli {
             Command::Jwks(command) => command.run(),
             Command::Reload(gateway) => reload::reload(&gateway),
             Command::Route(command) => command.run(),
+            Command::Upstreams(command) => command.run(),
             Command::Issuers(command) => command.run(),
             Command::Users(command) => command.run(),
             Command::Sessions(command) => command.run(),

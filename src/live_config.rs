@@ -25,7 +25,9 @@ mod operators;
 mod origins;
 mod reload;
 mod restart;
+mod server_overrides;
 mod stored;
+mod stored_override;
 mod upstream_tasks;
 mod watch_file;
 mod writers;
@@ -35,6 +37,7 @@ pub use issuer_document::{cost_of_issuer_key, issuer_document};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
 pub use stored::{ConflictingIssuer, Document, StoredOrigin};
+pub use stored_override::{OverrideKind, StoredOverride};
 pub use watch_file::{Reload, on_hangup, watch_file};
 
 use crate::api;
@@ -47,6 +50,7 @@ use crate::proxy::Snapshot;
 use crate::store::{Store, StoreError};
 use look::Look;
 use stored::{Joined, Stored};
+use stored_override::{OverrideRow, put_in_force};
 use upstream_tasks::UpstreamTasks;
 
 /// The configuration of a running gateway. One per process.
@@ -55,6 +59,8 @@ pub struct LiveConfig {
     changes: Mutex<InForce>,
     view: ArcSwap<View>,
     last_attempt: ArcSwapOption<Attempt>,
+    /// What operators say of servers, over or not, to be looked at.
+    server_overrides: ArcSwap<Vec<OverrideRow>>,
     /// The file as it was when it was last read.
     looked: ArcSwapOption<Look>,
     /// The `iss` of the issuers that were in force here at the latest look.
@@ -160,11 +166,13 @@ impl LiveConfig {
         parts.jwks.start(parts.exchange().issuers().key_sets())?;
         let mut upstreams = UpstreamTasks::default();
         let snapshot = parts.snapshot.load_full();
+        put_in_force(&stored.overrides, snapshot.proxy.upstreams());
         upstreams
             .start(&file.resolver, snapshot.proxy.upstreams())
             .await;
         warn_of(&joined.conflicting);
         let origins = stored.origins().cloned().collect();
+        let overrides = stored.overrides.clone();
         let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
         parts.metrics.config_last_reload_success.set(1);
         reload::stamp(&parts.metrics);
@@ -183,6 +191,7 @@ impl LiveConfig {
                 needs_restart: Vec::new(),
             }),
             last_attempt: ArcSwapOption::empty(),
+            server_overrides: ArcSwap::from_pointee(overrides),
             looked: ArcSwapOption::from(looked),
             issuers_before: Mutex::default(),
             ends_are_left: AtomicBool::new(false),
@@ -213,10 +222,12 @@ impl LiveConfig {
                 warn!(%error, "changes of settings in the store cannot be received");
             }
             self.end_what_is_left().await;
+            let next_end = self.end_overrides().await;
+            self.sweep_overrides().await;
             tokio::select! {
                 _ = &mut stop => return,
                 Ok(()) = changes.changed() => {}
-                () = tokio::time::sleep(BACKSTOP) => {}
+                () = tokio::time::sleep(next_end.map_or(BACKSTOP, |end| end.min(BACKSTOP))) => {}
             }
         }
     }
@@ -228,6 +239,10 @@ impl LiveConfig {
         let file = in_force.file.clone();
         if stored.has_same_settings(&in_force.stored) {
             stored.switch(self.parts.exchange().issuers(), &self.view().made);
+            let snapshot = self.parts.snapshot.load();
+            put_in_force(&stored.overrides, snapshot.proxy.upstreams());
+            self.server_overrides
+                .store(Arc::new(stored.overrides.clone()));
             in_force.stored = stored;
             return Ok(());
         }
@@ -268,6 +283,7 @@ impl LiveConfig {
             .await;
         moved_keys(issuers, earlier.exchange.issuers()).await;
         stored.switch(issuers, &joined.made);
+        put_in_force(&stored.overrides, built.proxy.upstreams());
 
         // From here on nothing can fail. One store is the whole change: what has an earlier snapshot
         // keeps all of it.
@@ -285,6 +301,8 @@ impl LiveConfig {
         }
         warn_of(&joined.conflicting);
         let origins = stored.origins().cloned().collect();
+        self.server_overrides
+            .store(Arc::new(stored.overrides.clone()));
         in_force.file = file;
         in_force.stored = stored;
         self.view.store(Arc::new(View {

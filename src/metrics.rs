@@ -48,6 +48,10 @@ pub struct Metrics {
     pub upstream_retries: IntCounterVec,
     /// Addresses that take requests, by `upstream` and `server`.
     pub upstream_healthy: IntGaugeVec,
+    /// Whether an operator drains a server, by `upstream` and `server`.
+    pub upstream_drained: IntGaugeVec,
+    /// Weights, by `upstream` and `server`.
+    pub upstream_weight: IntGaugeVec,
     /// Verifications of external tokens, in seconds.
     pub verify_duration: Histogram,
     /// Exchanges that were not in the cache, in seconds.
@@ -163,6 +167,8 @@ impl Metrics {
             upstream_failures: new.counters(described::UPSTREAM_FAILURES)?,
             upstream_retries: new.counters(described::UPSTREAM_RETRIES)?,
             upstream_healthy: new.gauges(described::UPSTREAM_HEALTHY)?,
+            upstream_drained: new.gauges(described::UPSTREAM_DRAINED)?,
+            upstream_weight: new.gauges(described::UPSTREAM_WEIGHT)?,
             verify_duration: new.histogram(described::VERIFY_DURATION)?,
             exchange_duration: new.histogram(described::EXCHANGE_DURATION)?,
             token_cache: new.counters(described::TOKEN_CACHE)?,

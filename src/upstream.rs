@@ -4,8 +4,8 @@
 //! [`Resolver`] resolves names and [`HealthChecks`] probes servers; requests themselves report
 //! how servers answer, and one that keeps failing is left out for a while.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -26,12 +26,14 @@ mod in_flight;
 mod members;
 mod peers;
 mod probe;
+mod publish;
 mod report;
 mod request_limit;
 pub mod resolver;
 pub mod resolver_settings;
 mod retry_budget;
 pub mod server;
+mod server_override;
 pub mod settings;
 mod tls;
 
@@ -43,6 +45,7 @@ pub use request_limit::UpstreamPermit;
 pub use resolver::Resolver;
 pub use resolver_settings::ResolverSettings;
 pub use server::{Server, ServerAddress};
+pub use server_override::{ServerOverride, ServerState};
 pub use settings::Settings;
 pub use tls::TlsError;
 
@@ -64,6 +67,11 @@ pub struct Upstream {
     settings: Settings,
     peers: Peers,
     members: Arc<ArcSwap<Members>>,
+    /// What operators say of each server, in the order of the configuration. Held while members are
+    /// published, so that no two change them at once; requests never take it.
+    overrides: Mutex<Vec<ServerOverride>>,
+    /// Whether any server is drained.
+    has_drained: AtomicBool,
     balancer: Balancer,
     ejections: Ejections,
     counters: Counters,
@@ -99,6 +107,8 @@ impl Upstream {
             peers: Peers::new(name, settings).map_err(tls_error)?,
             balancer: Balancer::new(settings, Arc::clone(&members)),
             members,
+            overrides: Mutex::default(),
+            has_drained: AtomicBool::new(false),
             ejections: Ejections::new(settings.ejection.clone()),
             counters: Counters::new(
                 metrics,
@@ -155,9 +165,14 @@ impl Upstream {
 
     /// The server for a request: of `key`, such as the user's id, when requests are shared out by
     /// consistent hashing. Servers in `tried` failed this request already. Servers that keep
-    /// failing are passed over unless no other is left. `None`: no name is resolved, none is
-    /// healthy, or all were tried.
+    /// failing are passed over unless no other is left; those that are drained are never picked.
+    /// `None`: no name is resolved, none is healthy, or all others were tried.
     pub fn pick_for(&self, key: Option<&[u8]>, tried: &[Address]) -> Option<Address> {
+        self.pick_at(key, tried, self.started.elapsed())
+    }
+
+    /// The same at a moment, counted from the upstream's start.
+    fn pick_at(&self, key: Option<&[u8]>, tried: &[Address], now: Duration) -> Option<Address> {
         let turn;
         let key = match key {
             Some(key) => key,
@@ -166,8 +181,7 @@ impl Upstream {
                 &turn
             }
         };
-        let now = self.started.elapsed();
-        let is_new = |server: &Address| !tried.contains(server);
+        let is_new = |server: &Address| !tried.contains(server) && !self.is_drained(server);
         let stands = |server: &Address| is_new(server) && !self.ejections.is_ejected(server, now);
         let members = self.members.load();
         let is_fallback = |server: &Address| members.get(server).is_some_and(|it| it.is_fallback);
@@ -286,12 +300,18 @@ impl Upstream {
     /// among these; if so, counts the retry.
     pub fn grant_other_after(&self, status: StatusCode, tried: &[Address]) -> bool {
         let statuses = &self.settings.retry_statuses;
-        let members = self.members.load();
         statuses.contains(&RetryStatus(status.as_u16()))
-            && members.keys().any(|server| !tried.contains(server))
+            && self.has_other(tried)
             && tried.len() <= self.settings.retries
             && self.retry_budget.spend()
             && self.grant_retry(tried.len())
+    }
+
+    /// Whether there is a server that is neither drained nor among these.
+    pub fn has_other(&self, tried: &[Address]) -> bool {
+        let members = self.members.load();
+        let mut members = members.iter();
+        members.any(|(server, member)| !member.is_drained && !tried.contains(server))
     }
 
     /// All addresses of its servers now.
@@ -313,44 +333,6 @@ impl Upstream {
     /// The addresses of a named server now.
     fn known(&self, host: &str, port: u16) -> Vec<Address> {
         members::known(&self.members.load(), &self.settings, (host, port))
-    }
-
-    /// Takes the addresses that `resolve` knows for each name in place of all before.
-    fn publish_resolved(&self, resolve: impl Fn(&str, u16) -> Vec<Address>) {
-        if self.publish(resolve, |_| false) {
-            self.log_servers();
-        }
-    }
-
-    fn log_servers(&self) {
-        let members = self.members.load();
-        let addresses: Vec<_> = members.keys().map(ToString::to_string).collect();
-        tracing::info!(upstream = %self.name, ?addresses, "servers changed");
-    }
-
-    /// The same, and whether that changed anything. The share of servers that are not here yet grows
-    /// slowly, unless they `were` there.
-    fn publish(
-        &self,
-        resolve: impl Fn(&str, u16) -> Vec<Address>,
-        were: impl Fn(&Address) -> bool,
-    ) -> bool {
-        let mut members = members::resolved(&self.settings, &self.peers, resolve);
-        members::keep_counts(&mut members, &self.members.load());
-        if members::are_same(&members, &self.members.load()) {
-            return false;
-        }
-        // Requests pick by the balancer and then look here: what they may still pick stays until
-        // they no longer can.
-        let mut both = Members::clone(&self.members.load());
-        both.extend(members.clone());
-        self.members.store(Arc::new(both));
-        let now = self.started.elapsed();
-        self.ejections
-            .set_servers(members.keys().cloned(), now, were);
-        self.balancer.publish(&members);
-        self.members.store(Arc::new(members));
-        true
     }
 }
 

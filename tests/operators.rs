@@ -17,3 +17,4 @@ mod ready;
 pub mod route_explain;
 pub mod store_command;
 pub mod traces;
+mod upstreams;

@@ -118,6 +118,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::Unknown => Self::not_found("issuer"),
             ChangeError::UnknownOrigin => Self::not_found("origin"),
             ChangeError::UnknownAccessList => Self::not_found("access list"),
+            ChangeError::UnknownServer => Self::not_found("server"),
             ChangeError::Invalid(problems) => problems.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Build(_) => {

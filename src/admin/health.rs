@@ -71,9 +71,13 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     degraded.extend(state.admission.strained());
     for upstream in state.snapshot.load().proxy.upstreams() {
         let name = upstream.name();
+        let servers = upstream.servers().into_iter().zip(upstream.healthy());
+        let mut in_use = servers.filter(|(server, _)| !server.overridden.is_drained);
         if upstream.addresses().is_empty() {
             degraded.push(format!("upstream {name} resolves to no address"));
-        } else if upstream.healthy().iter().all(|(_, count)| *count == 0) {
+        } else if upstream.are_all_drained() {
+            degraded.push(format!("all servers of upstream {name} are drained"));
+        } else if in_use.all(|(_, (_, count))| count == 0) {
             degraded.push(format!("upstream {name} has no healthy server"));
         }
     }

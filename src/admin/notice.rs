@@ -47,7 +47,7 @@ pub fn done(path: &str, word: &'static str) -> Response {
     Redirect::to(&format!("{path}{joint}done={word}")).into_response()
 }
 
-const ALL: [Notice; 21] = [
+const ALL: [Notice; 25] = [
     Notice::good("made", "The issuer was added."),
     Notice::good("changed", "The settings were saved and are in force."),
     Notice::good("on", "The issuer is on: its tokens are accepted."),
@@ -79,6 +79,16 @@ const ALL: [Notice; 21] = [
     Notice::bad(
         "not-reloaded",
         "The configuration file was not applied; see below.",
+    ),
+    Notice::good(
+        "drained",
+        "The server gets no new requests, at any gateway.",
+    ),
+    Notice::good("undrained", "The server gets requests again."),
+    Notice::good("weighed", "The server has another weight."),
+    Notice::bad(
+        "not-overridden",
+        "That was not done: the server is not there any more, or somebody else was faster.",
     ),
     Notice::good("logged-out", "You have logged out."),
 ];

@@ -93,7 +93,7 @@ mod tests {
     fn every_operation_tells_its_statuses() {
         let document = document();
         let operations = operations(&document);
-        assert_eq!(operations.len(), 64, "{operations:?}");
+        assert_eq!(operations.len(), 68, "{operations:?}");
         for operation in operations {
             let (method, path) = operation.split_once(' ').unwrap();
             let answers = &document["paths"][path][method]["responses"];

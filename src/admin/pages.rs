@@ -33,6 +33,7 @@ mod sessions;
 mod text;
 mod token;
 mod tokens;
+mod upstreams;
 mod users;
 mod webhooks;
 
@@ -81,6 +82,12 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/routes", get(routes::show))
         .route("/dashboard/routes/explain", post(routes::explain))
         .route("/dashboard/routes/reload", post(routes::reload))
+        .route("/dashboard/upstreams/{name}/drain", post(upstreams::drain))
+        .route(
+            "/dashboard/upstreams/{name}/undrain",
+            post(upstreams::undrain),
+        )
+        .route("/dashboard/upstreams/{name}/weight", post(upstreams::weigh))
         .route("/dashboard/refusals", get(refusals::show))
         .route("/dashboard/tokens", get(tokens::show).post(tokens::create))
         .route("/dashboard/tokens/{name}/revoke", post(tokens::revoke))

@@ -1,5 +1,7 @@
 //! Routes and upstreams as the running configuration has them.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,8 +12,10 @@ use super::refusals;
 use crate::authorize::ClaimRules;
 use crate::clock::UnixTime;
 use crate::limit::Rate;
+use crate::live_config::{OverrideKind, StoredOverride};
 use crate::route::settings::{Access, RouteSettings};
 use crate::route::{Methods, display_name};
+use crate::upstream::{ServerState, Upstream};
 
 /// The response of `GET /admin/api/routes`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,10 +73,39 @@ pub struct UpstreamRow {
 pub struct ServerRow {
     /// As the configuration has it.
     pub server: String,
-    /// How many of its addresses take requests. None: it fails, or its name is not resolved.
+    /// How many of its addresses are healthy. None: it fails, or its name is not resolved.
     pub healthy_addresses: u64,
+    /// Its share of the requests relative to the others', now.
+    pub weight: u8,
+    /// The weight that the configuration says.
+    pub configured_weight: u8,
+    /// Why the two differ, if an operator says another; null if none does.
+    pub weight_overridden: Option<Overridden>,
+    /// Who drains it: it gets no new requests. Null if nobody does.
+    pub drained: Option<Overridden>,
     /// How it failed a request the last time; null if it never did.
     pub last_failure: Option<LastFailure>,
+}
+
+/// What an operator says of a server for a while.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Overridden {
+    /// The operator.
+    pub by: String,
+    /// Since when.
+    pub since: UnixTime,
+    /// Until when.
+    pub until: UnixTime,
+}
+
+impl From<&StoredOverride> for Overridden {
+    fn from(says: &StoredOverride) -> Self {
+        Self {
+            by: says.by.clone(),
+            since: says.since,
+            until: says.until,
+        }
+    }
 }
 
 /// A failed request.
@@ -163,11 +196,22 @@ fn destination(route: &RouteSettings) -> String {
 pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
     let snapshot = state.snapshot.load();
     let now = UnixTime::now();
-    let row = |upstream: &std::sync::Arc<crate::upstream::Upstream>| {
+    let overrides = state.live_config.server_overrides();
+    let row = |upstream: &Arc<Upstream>| {
         let failures = upstream.last_failures();
-        let server = |(server, healthy): (&str, u64)| ServerRow {
+        let said_of = |server: &str, is_meant: fn(&OverrideKind) -> bool| {
+            let said = overrides.iter().find(|says| {
+                *says.upstream == **upstream.name() && says.server == server && is_meant(&says.kind)
+            });
+            said.map(Overridden::from)
+        };
+        let server = |(state, (server, healthy)): (ServerState<'_>, (&str, u64))| ServerRow {
             server: server.to_owned(),
             healthy_addresses: healthy,
+            weight: state.weight().get(),
+            configured_weight: state.configured_weight.get(),
+            weight_overridden: said_of(server, |kind| matches!(kind, OverrideKind::Weight(_))),
+            drained: said_of(server, |kind| *kind == OverrideKind::Drained),
             last_failure: failures
                 .iter()
                 .find(|(failed, _, _)| *failed == server)
@@ -176,9 +220,10 @@ pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
                     at: now.minus(*ago),
                 }),
         };
+        let servers = upstream.servers().into_iter().zip(upstream.healthy());
         UpstreamRow {
             name: upstream.name().to_string(),
-            servers: upstream.healthy().into_iter().map(server).collect(),
+            servers: servers.map(server).collect(),
         }
     };
     snapshot.proxy.upstreams().map(row).collect()

@@ -29,7 +29,22 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     let healthy = &state.metrics.upstream_healthy;
     // Servers that a reload took away have no health.
     healthy.reset();
+    let (drained, weight) = (
+        &state.metrics.upstream_drained,
+        &state.metrics.upstream_weight,
+    );
+    drained.reset();
+    weight.reset();
     for upstream in state.snapshot.load().proxy.upstreams() {
+        for server in upstream.servers() {
+            let labels = [upstream.name().as_ref(), server.address];
+            drained
+                .with_label_values(&labels)
+                .set(i64::from(server.overridden.is_drained));
+            weight
+                .with_label_values(&labels)
+                .set(i64::from(server.weight().get()));
+        }
         for (server, addresses) in upstream.healthy() {
             healthy
                 .with_label_values(&[upstream.name().as_ref(), server])

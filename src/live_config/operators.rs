@@ -30,6 +30,9 @@ pub enum ChangeError {
     /// There is no access list with this id.
     #[error("there is no such access list")]
     UnknownAccessList,
+    /// There is no such server.
+    #[error("there is no such server")]
+    UnknownServer,
     /// The settings are invalid, or conflict with another issuer.
     #[error("{}", said(.0))]
     Invalid(Vec<Diagnostic>),

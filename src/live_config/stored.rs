@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::stored_override::{OverrideRow, SERVER_OVERRIDE};
 use crate::canonical::AllowedOrigin;
 use crate::clock::UnixTime;
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub(super) struct Stored {
     /// In the order in which they were allowed.
     origins: Vec<StoredOrigin>,
     access_lists: Vec<AccessList>,
+    /// What is said of servers, over or not.
+    pub(super) overrides: Vec<OverrideRow>,
 }
 
 /// An origin that an operator allowed.
@@ -90,13 +93,27 @@ impl Stored {
                 }
             }
         }
+        for (setting, text) in store.settings(SERVER_OVERRIDE).await? {
+            match serde_json::from_str(&text) {
+                Ok(says) => stored.overrides.push(OverrideRow {
+                    setting,
+                    text,
+                    says,
+                }),
+                Err(_) => warn!(
+                    name = setting,
+                    "what is said of a server in the store is damaged"
+                ),
+            }
+        }
         stored
             .origins
             .sort_by_key(|origin| (origin.created_at, origin.id));
         Ok(stored)
     }
 
-    /// Whether the others differ in switches at most.
+    /// Whether the others differ at most in what is put in force without building anything: switches, and
+    /// what is said of servers.
     pub(super) fn has_same_settings(&self, other: &Self) -> bool {
         self.issuers == other.issuers
             && self.origins == other.origins

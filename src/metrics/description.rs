@@ -40,6 +40,16 @@ pub(super) const UPSTREAM_HEALTHY: Description = (
     "Addresses of a configured server that accept requests.",
     &["upstream", "server"],
 );
+pub(super) const UPSTREAM_DRAINED: Description = (
+    "vestibule_upstream_drained",
+    "1 for a configured server that an operator drains, otherwise 0.",
+    &["upstream", "server"],
+);
+pub(super) const UPSTREAM_WEIGHT: Description = (
+    "vestibule_upstream_weight",
+    "The weight of a configured server now.",
+    &["upstream", "server"],
+);
 pub(super) const VERIFY_DURATION: Description = (
     "vestibule_verify_duration_seconds",
     "Time to verify an external token.",

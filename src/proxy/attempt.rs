@@ -38,16 +38,22 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
         private?;
         connection.auth.server(&upstream, &ctx.tried)
     });
+    let again = again.filter(|address| !upstream.is_drained(address));
     let next = || {
         let address = upstream.pick_for(key, &ctx.tried);
         // All were tried: once more the one that failed last.
-        let address = address.or_else(|| ctx.tried.last().cloned())?;
+        let last = ctx.tried.last().filter(|last| !upstream.is_drained(last));
+        let address = address.or_else(|| last.cloned())?;
         Some((upstream.peer(&address)?, address))
     };
     let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
     // A server that has just left its upstream has no peer; the next pick knows of that.
     let Some((mut peer, address)) = again.or_else(next).or_else(next) else {
-        let rejection = Rejection::unavailable("no_server", RETRY_UPSTREAM);
+        let reason = match upstream.are_all_drained() {
+            true => "servers_drained",
+            false => "no_server",
+        };
+        let rejection = Rejection::unavailable(reason, RETRY_UPSTREAM);
         ctx.refused = Some(rejection);
         return Err(answer::as_error(&rejection));
     };
@@ -151,8 +157,7 @@ pub(super) fn not_connected(ctx: &mut RequestContext, mut error: Box<Error>) -> 
         destination.report(address, Outcome::Failed(failure));
     }
     // One may have been asked twice, by a kept connection first.
-    let addresses = destination.addresses();
-    let is_left = ctx.asks_again || addresses.iter().any(|other| !ctx.tried.contains(other));
+    let is_left = ctx.asks_again || destination.has_other(&ctx.tried);
     let may_retry = match ctx.asks_again {
         true => destination.grant_retry(ctx.tried.len()),
         false => is_left && destination.grant_other(&ctx.tried),

@@ -1,7 +1,9 @@
 //! Shares requests out among servers, by Pingora's selection algorithms.
 
 use std::cmp::Ordering;
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use pingora::lb::discovery::ServiceDiscovery;
 use pingora::lb::selection::{Consistent, Random, RoundRobin};
-use pingora::lb::{Backend, Backends, LoadBalancer};
+use pingora::lb::{Backend, Backends, HealthRegistry, LoadBalancer};
 
 use super::Address;
 use super::in_flight::Load;
@@ -46,7 +48,10 @@ impl Balancer {
     /// Without servers; [`Balancer::publish`] gives it some. Those in `members` are probed.
     pub(super) fn new(settings: &Settings, members: Arc<ArcSwap<Members>>) -> Self {
         let published = Published::default();
-        let mut backends = Backends::new(Box::new(published.clone()));
+        // By address alone: a server keeps its health when its weight changes.
+        let health = Arc::new(HealthRegistry::with_equivalence(address_key));
+        let discovery = Box::new(published.clone());
+        let mut backends = Backends::new_with_health_registry(discovery, health);
         if let Some(settings) = &settings.health_check {
             backends.set_health_check(Box::new(Probe::new(settings, members)));
         }
@@ -162,6 +167,12 @@ impl ServiceDiscovery for Published {
     async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
         Ok((BTreeSet::clone(&self.0.load()), HashMap::new()))
     }
+}
+
+fn address_key(backend: &Backend) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    backend.addr.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How far an algorithm searches for a fit server.

@@ -80,6 +80,13 @@ impl Ejections {
         (since != 0).then(|| now.saturating_sub(Duration::from_millis(since)))
     }
 
+    /// A server is back for another reason than the end of an ejection.
+    pub(super) fn begin(&self, server: &Address, now: Duration) {
+        if let Some(record) = self.records.load().get(server) {
+            record.since.store(millis(now).max(1), Relaxed);
+        }
+    }
+
     /// A server responded; true if it had been ejected.
     pub(super) fn answered(&self, server: &Address) -> bool {
         let records = self.records.load();

@@ -10,6 +10,7 @@ use super::Address;
 use super::in_flight::InFlight;
 use super::peers::Peers;
 use super::server::{Place, Server};
+use super::server_override::ServerOverride;
 use super::settings::Settings;
 
 /// The servers at their addresses of now.
@@ -24,6 +25,8 @@ pub(super) struct Member {
     /// fail.
     pub(super) is_fallback: bool,
     pub(super) weight: NonZeroU8,
+    /// An operator drains it: it gets no new requests.
+    pub(super) is_drained: bool,
     pub(super) peer: HttpPeer,
     /// The digest of the one certificate that it may show.
     pub(super) pin: Option<[u8; 32]>,
@@ -31,10 +34,12 @@ pub(super) struct Member {
     pub(super) in_flight: Arc<InFlight>,
 }
 
-/// The members at the literal addresses, and at those that `resolve` knows for each name and port.
+/// The members at the literal addresses, and at those that `resolve` knows for each name and port, with
+/// what operators say of each server, in the order of the configuration.
 pub(super) fn resolved(
     settings: &Settings,
     peers: &Peers,
+    overrides: &[ServerOverride],
     resolve: impl Fn(&str, u16) -> Vec<Address>,
 ) -> Members {
     let mut members = Members::new();
@@ -43,13 +48,15 @@ pub(super) fn resolved(
             Place::Literal(address) => vec![address.clone()],
             Place::Name { host, port } => resolve(host, *port),
         };
+        let overridden = overrides.get(number).copied().unwrap_or_default();
         let has_v4 = addresses.iter().any(|address| !is_v6(address));
         for address in addresses {
             let peer = peers.peer(&address, server);
             let member = Member {
                 server: number,
                 is_fallback: has_v4 && is_v6(&address),
-                weight: server.weight,
+                weight: overridden.weight.unwrap_or(server.weight),
+                is_drained: overridden.is_drained,
                 peer,
                 pin: peers.pin(),
                 in_flight: Arc::default(),
@@ -69,22 +76,23 @@ pub(super) fn keep_counts(members: &mut Members, earlier: &Members) {
     }
 }
 
-/// Whether both have the same servers at the same addresses.
+/// Whether both have the same servers at the same addresses, as much in use.
 pub(super) fn are_same(one: &Members, other: &Members) -> bool {
-    let places = |members: &Members| -> Vec<(Address, usize)> {
-        let places = members.iter();
-        places
-            .map(|(address, member)| (address.clone(), member.server))
-            .collect()
+    let is_same = |(one, other): ((&Address, &Member), (&Address, &Member))| {
+        let key = |member: &Member| (member.server, member.weight, member.is_drained);
+        one.0 == other.0 && key(one.1) == key(other.1)
     };
-    places(one) == places(other)
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }
 
 /// The address of the other family of the server that was tried last, unless it was tried, too.
 pub(super) fn fallback_of(members: &Members, tried: &[Address]) -> Option<Address> {
     let server = members.get(tried.last()?)?.server;
     let is_next = |(address, member): &(&Address, &Member)| {
-        member.server == server && member.is_fallback && !tried.contains(address)
+        member.server == server
+            && member.is_fallback
+            && !member.is_drained
+            && !tried.contains(address)
     };
     members
         .iter()

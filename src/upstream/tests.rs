@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+mod overrides;
+
 fn upstream(settings: Value) -> Result<Arc<Upstream>, String> {
     let metrics = Metrics::new().unwrap();
     let settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;

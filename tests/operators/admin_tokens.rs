@@ -41,9 +41,15 @@ async fn a_viewer_sees_what_an_admin_changes() {
             "/admin/api/tokens",
             json!({"name": "mine", "role": "admin"}),
         ),
+        (
+            "POST",
+            "/admin/api/upstreams/app/undrain",
+            json!({"server": site.upstream.address}),
+        ),
     ];
     for path in [
         "/admin/api/issuers",
+        "/admin/api/upstreams",
         "/admin/api/users",
         "/admin/api/tokens",
         "/metrics",

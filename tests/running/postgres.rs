@@ -22,6 +22,7 @@ pub(crate) mod server;
 
 mod dashboard;
 mod device_bound;
+mod drain;
 mod outages;
 
 use server::Server;

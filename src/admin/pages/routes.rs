@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, ROUTES, Sent, ago, done, moment, page};
+use super::{Frame, ROUTES, Sent, ago, ahead, done, moment, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::route_explain::{self, Question, RouteAnswer};
-use crate::admin::routing::{self, RouteRow, UpstreamRow};
+use crate::admin::routing::{self, RouteRow, ServerRow, UpstreamRow};
 use crate::admin::{AdminState, config};
+use crate::clock::UnixTime;
 use crate::jwt::Verdict;
 use crate::live_config::Attempt;
 
@@ -75,6 +76,21 @@ impl Page {
 
     fn methods(&self) -> [&'static str; 7] {
         ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+    }
+
+    /// For how many minutes a server is drained or weighed.
+    fn times(&self) -> &'static [(u32, &'static str)] {
+        TIMES
+    }
+
+    /// Whether nothing is left of an upstream without this server.
+    fn is_last(&self, upstream: &UpstreamRow, server: &ServerRow) -> bool {
+        let mut others = upstream.servers.iter();
+        others.all(|other| other.server == server.server || other.drained.is_some())
+    }
+
+    fn ends(&self, until: &UnixTime) -> String {
+        ahead(&(UnixTime::now().until(*until).as_secs_f64()))
     }
 
     fn tone_of(&self, verdict: &Verdict) -> &'static str {
@@ -152,3 +168,11 @@ pub(super) async fn reload(
     };
     Ok(done(ROUTES, word))
 }
+
+const TIMES: &[(u32, &str)] = &[
+    (10, "10 minutes"),
+    (60, "1 hour"),
+    (8 * 60, "8 hours"),
+    (24 * 60, "1 day"),
+    (7 * 24 * 60, "7 days"),
+];

@@ -368,6 +368,11 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
         "No server of the upstream accepts requests. See its health under Routes and upstreams.",
     ),
     (
+        "servers_drained",
+        "All servers are drained",
+        "Operators drain every server of the upstream. End one drain under Routes and upstreams, or wait for it.",
+    ),
+    (
         "upstream_connect_failed",
         "Upstream refused the connection",
         "A server of the upstream does not accept connections: is it running, and is the address right?",
