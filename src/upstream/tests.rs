@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 mod overrides;
+mod slow_start;
 
 fn upstream(settings: Value) -> Result<Arc<Upstream>, String> {
     let metrics = Metrics::new().unwrap();
