@@ -171,6 +171,11 @@ impl Exchange {
         Self::under(shared, issuers, settings, ConfigVersion::FIRST)
     }
 
+    /// 32 secret bytes for a purpose, the same at all gateways of the store.
+    pub fn derived_secret(&self, purpose: &str) -> [u8; 32] {
+        self.shared.sid_key.derived(purpose)
+    }
+
     /// The exchange of one configuration.
     fn under(
         shared: Shared,

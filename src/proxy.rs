@@ -63,6 +63,7 @@ mod set_cookie;
 mod settings;
 pub mod snapshot;
 pub mod spans;
+mod sticky;
 mod streams;
 pub mod time_limit;
 pub mod trace;

@@ -35,6 +35,8 @@ mod retry_budget;
 pub mod server;
 mod server_override;
 pub mod settings;
+mod sticky;
+pub mod sticky_settings;
 mod tls;
 
 pub use failure::Failure;
@@ -47,6 +49,7 @@ pub use resolver_settings::ResolverSettings;
 pub use server::{Server, ServerAddress};
 pub use server_override::{ServerOverride, ServerState};
 pub use settings::Settings;
+pub use sticky::{ServerTag, Sticky, StickySeen, StickySigner};
 pub use tls::TlsError;
 
 use balance::Balancer;
@@ -77,6 +80,8 @@ pub struct Upstream {
     counters: Counters,
     request_limit: RequestLimit,
     retry_budget: RetryBudget,
+    /// The cookie that keeps clients at a server.
+    sticky: Option<Sticky>,
     started: Instant,
     turn: AtomicU64,
     /// Whether clients are asked to sign in their connections.
@@ -88,9 +93,10 @@ impl Upstream {
     pub fn new(
         name: &str,
         settings: &Settings,
+        signer: &StickySigner,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
-        let upstream = Self::without_addresses(name, settings, metrics)?;
+        let upstream = Self::without_addresses(name, settings, signer, metrics)?;
         upstream.publish(|_, _| Vec::new(), |_| true);
         Ok(Arc::new(upstream))
     }
@@ -98,6 +104,7 @@ impl Upstream {
     fn without_addresses(
         name: &str,
         settings: &Settings,
+        signer: &StickySigner,
         metrics: &Metrics,
     ) -> Result<Self, UpstreamError> {
         let tls_error = |error| UpstreamError::Tls(name.to_owned(), error);
@@ -123,6 +130,10 @@ impl Upstream {
                 metrics.upstream_waiting.with_label_values(&[name]),
             ),
             retry_budget: RetryBudget::new(settings.retry_budget.0),
+            sticky: settings
+                .sticky_cookie
+                .as_ref()
+                .map(|cookie| Sticky::new(name, cookie, signer)),
             started: Instant::now(),
             turn: AtomicU64::new(0),
             signs_in_connections: AtomicBool::new(false),
@@ -136,11 +147,14 @@ impl Upstream {
     pub fn renewed(
         previous: &Arc<Self>,
         settings: &Settings,
+        signer: &StickySigner,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, UpstreamError> {
-        let renewed = Self::without_addresses(&previous.name, settings, metrics)?;
+        let renewed = Self::without_addresses(&previous.name, settings, signer, metrics)?;
+        let cookies = renewed.sticky.iter().zip(&previous.sticky);
         let is_same = renewed.settings == previous.settings
-            && renewed.peers.group() == previous.peers.group();
+            && renewed.peers.group() == previous.peers.group()
+            && cookies.into_iter().all(|(new, old)| new.is_same(old));
         if is_same {
             return Ok(Arc::clone(previous));
         }

@@ -2,6 +2,7 @@
 
 pub mod blame;
 pub mod connection_auth;
+mod sticky;
 pub mod streams;
 pub mod upstream_dns;
 pub mod upstream_failures;

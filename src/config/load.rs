@@ -29,6 +29,7 @@ mod operators;
 mod resources;
 mod routes;
 mod scope;
+mod sticky;
 mod telemetry;
 mod types;
 

@@ -182,6 +182,16 @@ impl TokenSources {
         issuers.map(|name| name.as_bytes()).chain(own)
     }
 
+    /// Whether a cookie by this name holds, or may be a part of what holds, a credential.
+    pub fn holds_credentials(&self, name: &str) -> bool {
+        let is_of_issuer = self.cookies.iter().any(|it| it.name.is(name.as_bytes()));
+        let mut prefixes = self.cookie_prefixes.iter();
+        let mut known = self.cookies();
+        is_of_issuer
+            || known.any(|it| it.eq_ignore_ascii_case(name.as_bytes()))
+            || prefixes.any(|prefix| name.starts_with(&**prefix))
+    }
+
     /// Whether a cookie by this name has, or is a part of what has, the token of one of these issuers.
     pub fn is_cookie_of(&self, issuers: &[Box<str>], name: &[u8]) -> bool {
         let is_theirs = |place: &Place<CookiePlace>| {

@@ -71,7 +71,12 @@ pub fn snapshot(
     };
     let earlier = earlier.map(|earlier| &earlier.proxy);
     Ok(Snapshot {
-        proxy: ProxySettings::succeeding(&config.proxy(), lasting.metrics, earlier)?,
+        proxy: ProxySettings::succeeding(
+            &config.proxy(),
+            &exchange.derived_secret("sticky cookie"),
+            lasting.metrics,
+            earlier,
+        )?,
         api: api::router(config.api_prefix.as_str(), state, forward_auth::openapi()),
         exchange,
     })
@@ -85,7 +90,7 @@ pub fn snapshot(
 pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
     issuers(config, None)?;
     metadata_clients(config)?;
-    ProxySettings::succeeding(&config.proxy(), metrics, None)?;
+    ProxySettings::succeeding(&config.proxy(), &[0; 32], metrics, None)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::connection_auth::Private;
 use super::context::RequestContext;
 use super::flow::Flow;
 use super::time_limit::TimeLimit;
-use super::{answer, inspect, no_pass, streams, upstream_error};
+use super::{answer, inspect, no_pass, sticky, streams, upstream_error};
 use crate::clock::rarely::Rarely;
 use crate::rejection::Rejection;
 use crate::route::Timeouts;
@@ -39,6 +39,10 @@ pub(super) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<Ht
         connection.auth.server(&upstream, &ctx.tried)
     });
     let again = again.filter(|address| !upstream.is_drained(address));
+    if ctx.tried.is_empty() {
+        ctx.sticky = sticky::seen(&session.req_header().headers, &upstream);
+    }
+    let again = again.or_else(|| upstream.pick_again(ctx.sticky?.server, &ctx.tried));
     let next = || {
         let address = upstream.pick_for(key, &ctx.tried);
         // All were tried: once more the one that failed last.

@@ -22,7 +22,7 @@ use crate::rejection::Rejection;
 use crate::resources::memory::Held;
 use crate::route::{Methods, Route};
 use crate::telemetry::TraceContext;
-use crate::upstream::{Address, RequestInFlight, Upstream, UpstreamPermit};
+use crate::upstream::{Address, RequestInFlight, StickySeen, Upstream, UpstreamPermit};
 
 /// The right to be forwarded. Without one no upstream request is built.
 #[derive(Clone, Debug)]
@@ -101,6 +101,8 @@ pub struct RequestContext {
     pub interim: u32,
     /// Its place among those that its server has, where that is counted.
     pub in_flight: Option<RequestInFlight>,
+    /// What the cookie says that keeps the client at a server.
+    pub sticky: Option<StickySeen>,
     /// The servers that were asked, the one that is being asked last.
     pub tried: Vec<Address>,
     /// The last of these is asked again: not it failed, but a kept connection to it.
@@ -163,6 +165,7 @@ impl RequestContext {
             permit: None,
             interim: 0,
             in_flight: None,
+            sticky: None,
             tried: Vec::new(),
             asks_again: false,
             asked: now,

@@ -83,6 +83,17 @@ impl Rewrite {
         }
     }
 
+    /// The same, which takes these cookies out as well.
+    #[must_use]
+    pub fn without_cookies<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Self {
+        self.cookies
+            .extend(names.map(|name| name.as_bytes().into()));
+        self.cookies.sort_unstable();
+        self.cookies.dedup();
+        self.cookie_lengths = self.cookies.iter().map(|name| name.len()).collect();
+        self
+    }
+
     /// The fields that tell upstreams who the user is.
     pub fn identity(&self) -> &[Field] {
         &self.identity

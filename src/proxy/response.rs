@@ -13,7 +13,7 @@ use pingora::{Error, ErrorType, Result};
 use super::context::{Phase, RequestContext};
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
-use super::{set_cookie, streams};
+use super::{set_cookie, sticky, streams};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::route::settings::Access;
 
@@ -55,8 +55,7 @@ pub(super) fn rewrite(
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
         }
         end_hop(response);
-        let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
-        set_cookie::keep_ours(response, own_cookies, Vec::new())?;
+        set_cookie::keep_ours(response, &ctx.snapshot.proxy.own_cookies, Vec::new())?;
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
     if let Some(flow) = ctx.guard.flow() {
@@ -73,6 +72,11 @@ pub(super) fn rewrite(
                 upstream.answered_after(server, phase.took);
             }
             ctx.upstream = Some(phase);
+            let sticky = ctx
+                .tried
+                .last()
+                .and_then(|server| sticky::to_set(server, ctx));
+            ctx.set_cookies.extend(sticky);
         }
         end_hop(response);
         header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
@@ -89,8 +93,8 @@ pub(super) fn rewrite(
         // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
         response.remove_header(&TRANSFER_ENCODING);
     }
-    let own_cookies = ctx.snapshot.proxy.token_sources.own_cookies();
-    set_cookie::keep_ours(response, own_cookies, std::mem::take(&mut ctx.set_cookies))?;
+    let ours = std::mem::take(&mut ctx.set_cookies);
+    set_cookie::keep_ours(response, &ctx.snapshot.proxy.own_cookies, ours)?;
     if let Some(offer) = ctx.device_offer.take() {
         response.append_header(REGISTRATION_FIELD, offer)?;
     }

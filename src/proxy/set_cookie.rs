@@ -8,7 +8,7 @@ use pingora::http::ResponseHeader;
 /// adds `ours`.
 pub(super) fn keep_ours(
     response: &mut ResponseHeader,
-    names: &[&str],
+    names: &[Box<str>],
     ours: Vec<HeaderValue>,
 ) -> Result<()> {
     let fields = response.headers.get_all(SET_COOKIE);
@@ -56,7 +56,7 @@ fn is_targeted(name: &HeaderName) -> bool {
 
 /// Browsers compare names as they are, but the prefix in any case (RFC 6265bis section 5.7). A
 /// cookie without a name goes back as its bare value, so `=vestibule=x` sets ours too.
-fn sets_any(field: &HeaderValue, names: &[&str]) -> bool {
+fn sets_any(field: &HeaderValue, names: &[Box<str>]) -> bool {
     let pair = field.as_bytes().split(|byte| *byte == b';').next();
     let mut parts = pair.unwrap_or_default().split(|byte| *byte == b'=');
     let name = parts
@@ -74,7 +74,9 @@ fn sets_any(field: &HeaderValue, names: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    const OURS: &[&str] = &["vestibule", "__Host-vestibule"];
+    fn own() -> [Box<str>; 2] {
+        ["vestibule", "__Host-vestibule"].map(Box::from)
+    }
 
     #[test]
     fn an_upstream_sets_its_own_cookies_only() {
@@ -92,7 +94,7 @@ mod tests {
         }
         keep_ours(
             &mut response,
-            OURS,
+            &own(),
             vec![HeaderValue::from_static("vestibule=ours")],
         )
         .unwrap();
@@ -108,13 +110,13 @@ mod tests {
         for name in fields {
             response.append_header(name, "public").unwrap();
         }
-        keep_ours(&mut response, OURS, Vec::new()).unwrap();
+        keep_ours(&mut response, &own(), Vec::new()).unwrap();
         for name in fields {
             assert_eq!(response.headers[name], "public");
         }
         keep_ours(
             &mut response,
-            OURS,
+            &own(),
             vec![HeaderValue::from_static("vestibule=ours")],
         )
         .unwrap();

@@ -25,7 +25,7 @@ use crate::limit::Limits;
 use crate::metrics::{Metrics, OTHER};
 use crate::route::{RouteTable, RouteTableError};
 use crate::telemetry::settings::AccessField;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Sticky, StickySigner, Upstream, UpstreamError};
 
 /// Everything that requests read of the configuration. A request takes it once and keeps it, so that
 /// no request sees a half of one and a half of another.
@@ -48,6 +48,8 @@ pub struct ProxySettings {
     pub token_sources: TokenSources,
     /// What leaves a request, and what comes in.
     pub rewrite: Rewrite,
+    /// The names of the cookies that nobody but the gateway sets.
+    pub own_cookies: Vec<Box<str>>,
     /// What answers depend on.
     pub varying: Varying,
     /// What people see of refusals.
@@ -94,13 +96,16 @@ pub enum SnapshotError {
 }
 
 impl ProxySettings {
-    /// Builds everything or nothing, after an earlier one if there is any. Upstreams that stay the same, certificates included, are taken
+    /// Builds everything or nothing, after an earlier one if there is any. `sticky_secret` signs cookies, and
+    /// all gateways share it. Upstreams that stay the same, certificates included, are taken
     /// from there with what is known of their servers, and so is how often routes were asked.
     pub fn succeeding(
         config: &Settings<'_>,
+        sticky_secret: &[u8; 32],
         metrics: &Metrics,
         earlier: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
+        let signer = StickySigner::new(sticky_secret, config.public_url.is_https());
         let mut upstreams = BTreeMap::new();
         let share = u32::try_from(config.requests_per_upstream).unwrap_or(u32::MAX);
         let share = NonZeroU32::new(share);
@@ -108,8 +113,8 @@ impl ProxySettings {
             let mut settings = settings.clone();
             settings.max_requests = settings.max_requests.or(share);
             let upstream = match earlier.and_then(|earlier| earlier.upstreams.get(name)) {
-                Some(previous) => Upstream::renewed(previous, &settings, metrics)?,
-                None => Upstream::new(name, &settings, metrics)?,
+                Some(previous) => Upstream::renewed(previous, &settings, &signer, metrics)?,
+                None => Upstream::new(name, &settings, &signer, metrics)?,
             };
             upstreams.insert(name.clone(), upstream);
         }
@@ -142,8 +147,20 @@ impl ProxySettings {
             .chain([SELF_ISSUED])
             .map(|name| (name.to_owned(), Granted::new(metrics, name)));
         let token_sources = TokenSources::new(&config.token_sources);
+        let sticky_cookies = || {
+            let sticky = upstreams.values().filter_map(|upstream| upstream.sticky());
+            sticky.map(Sticky::name)
+        };
         Ok(Self {
-            rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources),
+            rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources)
+                .without_cookies(sticky_cookies()),
+            own_cookies: token_sources
+                .own_cookies()
+                .iter()
+                .copied()
+                .chain(sticky_cookies())
+                .map(Box::from)
+                .collect(),
             varying: Varying::new(token_sources.fields()),
             error_page: ErrorPage::load(config)?,
             token_sources,

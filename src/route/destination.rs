@@ -101,12 +101,15 @@ impl fmt::Display for Split {
 mod tests {
     use super::*;
     use crate::metrics::Metrics;
+    use crate::upstream::StickySigner;
 
     fn split(weights: &[u64]) -> Split {
         let metrics = Metrics::new().unwrap();
         let settings = serde_yaml::from_str("servers: ['127.0.0.1:1']").unwrap();
         let shares = weights.iter().enumerate().map(|(number, weight)| {
-            let upstream = Upstream::new(&format!("up{number}"), &settings, &metrics).unwrap();
+            let signer = StickySigner::new(&[0; 32], true);
+            let upstream = Upstream::new(&format!("up{number}"), &settings, &signer, &metrics);
+            let upstream = upstream.unwrap();
             (*weight, upstream)
         });
         Split::new(shares.collect())

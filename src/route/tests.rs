@@ -5,7 +5,7 @@ use super::*;
 use crate::canonical::Host;
 use crate::config::Config;
 use crate::rejection::Rejection;
-use crate::upstream::Upstream;
+use crate::upstream::{StickySigner, Upstream};
 
 mod lowered;
 mod spellings;
@@ -33,7 +33,8 @@ fn table_of(routes: Value, upstreams: Value) -> Result<RouteTable, RouteTableErr
         .map(|(name, settings)| {
             (
                 name.clone(),
-                Upstream::new(name, settings, &metrics).unwrap(),
+                Upstream::new(name, settings, &StickySigner::new(&[0; 32], true), &metrics)
+                    .unwrap(),
             )
         })
         .collect();

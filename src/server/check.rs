@@ -20,7 +20,7 @@ use crate::resources::Descriptors;
 use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyFileError, files as key_files};
 use crate::store::{ConnectError, Postgres, StoreSettings};
-use crate::upstream::{self, Upstream, UpstreamError};
+use crate::upstream::{self, StickySigner, Upstream, UpstreamError};
 
 /// Reads the files and builds what needs neither store nor sockets. Nothing found: `serve` will
 /// not refuse the configuration for what it says.
@@ -134,7 +134,8 @@ fn key_files_of_issuers(config: &Config) -> Vec<Diagnostic> {
 fn upstreams(config: &Config, metrics: &Metrics) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (name, settings) in &config.upstreams {
-        let Err(error) = Upstream::new(name, settings, metrics) else {
+        let Err(error) = Upstream::new(name, settings, &StickySigner::new(&[0; 32], true), metrics)
+        else {
             continue;
         };
         let mut path = format!("upstreams.{name}");

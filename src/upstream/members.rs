@@ -12,6 +12,7 @@ use super::peers::Peers;
 use super::server::{Place, Server};
 use super::server_override::ServerOverride;
 use super::settings::Settings;
+use super::sticky::ServerTag;
 
 /// The servers at their addresses of now.
 pub(super) type Members = BTreeMap<Address, Member>;
@@ -30,6 +31,8 @@ pub(super) struct Member {
     pub(super) peer: HttpPeer,
     /// The digest of the one certificate that it may show.
     pub(super) pin: Option<[u8; 32]>,
+    /// What stands for it in cookies, where the upstream sets any.
+    pub(super) tag: Option<ServerTag>,
     /// The requests that it has.
     pub(super) in_flight: Arc<InFlight>,
 }
@@ -59,6 +62,7 @@ pub(super) fn resolved(
                 is_drained: overridden.is_drained,
                 peer,
                 pin: peers.pin(),
+                tag: None,
                 in_flight: Arc::default(),
             };
             members.insert(address, member);

@@ -41,6 +41,9 @@ impl Upstream {
         were: impl Fn(&Address) -> bool,
     ) -> bool {
         let mut members = members::resolved(&self.settings, &self.peers, overrides, resolve);
+        for (address, member) in &mut members {
+            member.tag = self.sticky.as_ref().map(|sticky| sticky.tag(address));
+        }
         let earlier = self.members.load_full();
         members::keep_counts(&mut members, &earlier);
         if members::are_same(&members, &earlier) {

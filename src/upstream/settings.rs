@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use super::server::Server;
+use super::sticky_settings::StickyCookie;
 use crate::canonical::Host;
 use crate::certificate_pin::CertificatePin;
 use crate::text_schema::{DurationText, text_schema};
@@ -54,6 +55,10 @@ pub struct Settings {
     #[serde(default, deserialize_with = "positive_or_none")]
     #[schemars(with = "Option<DurationText>")]
     pub slow_start: Option<Duration>,
+    /// The cookie by which a client's requests return to the server that answered the first one; if
+    /// omitted, there is none.
+    #[serde(default)]
+    pub sticky_cookie: Option<StickyCookie>,
     /// How often a request is retried after a failure if that is safe: either no connection could
     /// be opened, or the method is idempotent (RFC 9110 section 9.2.2) and the server had closed a
     /// kept connection.

@@ -11,10 +11,14 @@ use super::*;
 mod overrides;
 mod slow_start;
 
+fn signer() -> StickySigner {
+    StickySigner::new(&[0; 32], true)
+}
+
 fn upstream(settings: Value) -> Result<Arc<Upstream>, String> {
     let metrics = Metrics::new().unwrap();
     let settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
-    Upstream::new("up", &settings, &metrics).map_err(|error| error.to_string())
+    Upstream::new("up", &settings, &signer(), &metrics).map_err(|error| error.to_string())
 }
 
 fn inet(address: &str) -> Address {
@@ -326,20 +330,20 @@ async fn an_upstream_outlives_a_change_that_is_not_of_it() {
         serde_json::from_value(settings).unwrap()
     };
     let metrics = Metrics::new().unwrap();
-    let first = Upstream::new("up", &settings(1), &metrics).unwrap();
+    let first = Upstream::new("up", &settings(1), &signer(), &metrics).unwrap();
     resolver(&first).resolve_all().await;
     // The name may have addresses of both families.
     assert!(first.addresses().len() >= 2);
 
-    let same = Upstream::renewed(&first, &settings(1), &metrics).unwrap();
+    let same = Upstream::renewed(&first, &settings(1), &signer(), &metrics).unwrap();
     assert!(Arc::ptr_eq(&first, &same));
-    let changed = Upstream::renewed(&first, &settings(2), &metrics).unwrap();
+    let changed = Upstream::renewed(&first, &settings(2), &signer(), &metrics).unwrap();
     assert!(!Arc::ptr_eq(&first, &changed));
     assert_eq!(changed.addresses(), first.addresses());
     assert_eq!(changed.peers.group(), first.peers.group());
 
     write_ca();
-    let renewed = Upstream::renewed(&first, &settings(1), &metrics).unwrap();
+    let renewed = Upstream::renewed(&first, &settings(1), &signer(), &metrics).unwrap();
     assert!(!Arc::ptr_eq(&first, &renewed));
     assert_ne!(renewed.peers.group(), first.peers.group());
     assert_eq!(renewed.addresses(), first.addresses());
@@ -356,7 +360,7 @@ fn peers_of_different_upstreams_share_no_connection() {
             .unwrap()
             .extend(more.as_object().unwrap().clone());
         let settings = serde_json::from_value(settings).unwrap();
-        let upstream = Upstream::new(name, &settings, &Metrics::new().unwrap()).unwrap();
+        let upstream = Upstream::new(name, &settings, &signer(), &Metrics::new().unwrap()).unwrap();
         upstream.peer(&inet("127.0.0.1:1")).unwrap().reuse_hash()
     };
     let tls = |more: Value| json!({ "tls": more });

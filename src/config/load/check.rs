@@ -6,7 +6,7 @@ use super::message::choice;
 use super::scope::scope_fault;
 use super::{
     calls, device_bound, grants, issuers, listeners, logins, loops, operators, resources, routes,
-    telemetry,
+    sticky, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -51,6 +51,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["issuers", "public_url", "api_prefix", "forward"], issuers::diagnostics),
     (&["upstreams", "resolver"], upstreams),
     (&["upstreams", "listeners", "public_url"], loops::diagnostics),
+    (&["upstreams", "issuers", "session", "sdk", "limits", "public_url"], sticky::diagnostics),
     (&["login_url", "routes", "public_url"], logins::diagnostics),
     (
         &["routes", "listeners", "api_prefix", "forward", "issuers", "upstreams", "session", "step_up"],

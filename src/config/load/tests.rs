@@ -5,6 +5,7 @@ mod forms;
 mod hazards;
 mod issuers;
 mod routes;
+mod sticky;
 
 /// A valid configuration; each test changes one thing in it.
 const GOOD: &str = "\

@@ -94,6 +94,8 @@ fn shows_defaults() {
     same(&check(&example), &check(&minimal));
     let tls = |config: &Config| config.upstreams["assets"].tls.clone();
     same(&tls(&example), &tls(&minimal));
+    let sticky = |config: &Config| config.upstreams["assets"].sticky_cookie.clone();
+    same(&sticky(&example), &sticky(&minimal));
     same(&example.listeners[0], &minimal.listeners[0]);
     let settings = |config: &Config| {
         let tls = config.listeners[1].tls.clone().unwrap();
@@ -131,6 +133,7 @@ upstreams:
     servers: [assets.internal:80]
     tls: {}
     health_check: {path: /healthz}
+    sticky_cookie: {}
 routes:
   - name: site
     host: app.example.com
