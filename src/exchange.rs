@@ -134,6 +134,7 @@ impl Exchange {
         minter: Minter,
         sid_key: SidKey,
         settings: Settings,
+        rates: Rates,
         metrics: Arc<Metrics>,
     ) -> Self {
         let idle_timeout = settings.policy.idle_timeout;
@@ -162,7 +163,7 @@ impl Exchange {
             signing_keys,
             changes: Arc::new(changes),
             one_time_use: Arc::new(OneTimeUse::new(store)),
-            rates: Arc::new(Rates::new(&settings.rates)),
+            rates: Arc::new(rates),
             minter: Arc::new(minter),
             sid_key: Arc::new(sid_key),
             challenges: Arc::new(challenges),

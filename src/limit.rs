@@ -2,7 +2,7 @@
 //!
 //! The arithmetic is governor's (GCRA: a bucket that refills evenly); what is kept of the keys is
 //! bounded: a flood of new keys evicts keys that are seen once before those that are seen often,
-//! and an evicted key starts with a full bucket.
+//! and an evicted key starts with a full bucket. Gateways can count together ([`sharing`]).
 
 use std::fmt;
 use std::hash::Hash;
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
@@ -19,10 +19,15 @@ use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Deserializer, de};
+use uuid::Uuid;
 
 pub mod settings;
+pub mod sharing;
 
 pub use settings::Limits;
+pub use sharing::Sharing;
+
+use sharing::{Passes, SharedLimit};
 
 use crate::text_schema::text_schema;
 
@@ -93,10 +98,38 @@ text_schema!(Rate, "Rate", {
     "pattern": "^(off|[1-9][0-9]*/.+)$",
 });
 
+/// What is counted for.
+pub trait Key: Eq + Hash + Clone {
+    /// The same at all gateways, and different for different keys of a limit.
+    fn bytes(&self) -> [u8; 16];
+}
+
+impl Key for IpAddr {
+    fn bytes(&self) -> [u8; 16] {
+        match self {
+            Self::V4(address) => address.to_ipv6_mapped().octets(),
+            Self::V6(address) => address.octets(),
+        }
+    }
+}
+
+impl Key for Uuid {
+    fn bytes(&self) -> [u8; 16] {
+        self.into_bytes()
+    }
+}
+
+/// Of a hash.
+impl Key for u128 {
+    fn bytes(&self) -> [u8; 16] {
+        self.to_be_bytes()
+    }
+}
+
 /// Refuses what happens too often for one key. Costs no I/O, and no lock that all keys share.
 pub struct Limiter<K, C = MonotonicClock>
 where
-    K: Eq + Hash + Clone,
+    K: Key,
     C: Clock,
 {
     /// `None`: it refuses nothing.
@@ -107,18 +140,28 @@ where
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooOften(pub Duration);
 
-impl<K: Eq + Hash + Clone> Limiter<K> {
-    /// A limiter that remembers about `keys` keys.
-    pub fn new(rate: Rate, keys: usize) -> Self {
-        Self::with_clock(rate, keys, MonotonicClock)
+impl<K: Key> Limiter<K> {
+    /// A limiter that remembers about `keys` keys, and counts together with the limits of this name and
+    /// rate at other gateways.
+    pub fn shared(rate: Rate, keys: usize, name: &str, sharing: Option<&Arc<Sharing>>) -> Self {
+        let limit = rate.0.zip(sharing).map(|(quota, sharing)| {
+            let period = quota.burst_size_replenished_in();
+            sharing.limit(name, quota.replenish_interval(), period)
+        });
+        Self::with_clock(rate, keys, limit, MonotonicClock)
     }
 }
 
-impl<K: Eq + Hash + Clone, C: Clock> Limiter<K, C> {
-    fn with_clock(rate: Rate, keys: usize, clock: C) -> Self {
-        let limiter = rate
-            .0
-            .map(|quota| RateLimiter::new(quota, Buckets(Cache::new(keys)), clock));
+impl<K: Key, C: Clock> Limiter<K, C> {
+    fn with_clock(rate: Rate, keys: usize, shared: Option<SharedLimit>, clock: C) -> Self {
+        let limiter = rate.0.map(|quota| {
+            let buckets = Buckets {
+                kept: Cache::new(keys),
+                shared,
+                begun: Instant::now(),
+            };
+            RateLimiter::new(quota, buckets, clock)
+        });
         Self { limiter }
     }
 
@@ -150,7 +193,7 @@ impl<K: Eq + Hash + Clone, C: Clock> Limiter<K, C> {
     }
 }
 
-impl<K: Eq + Hash + Clone, C: Clock> fmt::Debug for Limiter<K, C> {
+impl<K: Key, C: Clock> fmt::Debug for Limiter<K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limiter")
             .field("is_off", &self.limiter.is_none())
@@ -179,9 +222,39 @@ enum Attempt<K> {
 }
 
 /// A bucket for each key that is remembered.
-struct Buckets<K>(Cache<K, Arc<InMemoryState>>);
+struct Buckets<K> {
+    kept: Cache<K, Arc<Bucket>>,
+    shared: Option<SharedLimit>,
+    /// Levels are times since then.
+    begun: Instant,
+}
 
-impl<K: Eq + Hash + Clone> StateStore for Buckets<K> {
+#[derive(Default)]
+struct Bucket {
+    level: InMemoryState,
+    /// What other gateways are to hear of.
+    passes: Option<Arc<Passes>>,
+}
+
+impl<K: Key> Buckets<K> {
+    fn bucket(&self, key: &K) -> Bucket {
+        Bucket {
+            level: InMemoryState::default(),
+            passes: self.shared.as_ref().map(|limit| limit.account(key.bytes())),
+        }
+    }
+
+    /// The level of a key at all gateways together, if any of them is known to be near its limit.
+    fn heard(&self, key: &K, bucket: Option<&Bucket>) -> Option<Nanos> {
+        let limit = self.shared.as_ref()?;
+        let passes = bucket.and_then(|bucket| bucket.passes.as_ref());
+        let digest = || passes.map_or_else(|| limit.digest(key.bytes()), |passes| passes.key);
+        let until = limit.sharing.heard(digest)?;
+        Some(until.saturating_duration_since(self.begun).into())
+    }
+}
+
+impl<K: Key> StateStore for Buckets<K> {
     type Key = Attempt<K>;
 
     fn measure_and_replace<T, F, E>(&self, attempt: &Attempt<K>, decide: F) -> Result<T, E>
@@ -189,19 +262,29 @@ impl<K: Eq + Hash + Clone> StateStore for Buckets<K> {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         match attempt {
-            Attempt::Take(key) => match self
-                .0
-                .get_or_insert_with(key, || Ok::<_, E>(Arc::default()))
-            {
-                Ok(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, decide),
-                Err(error) => Err(error),
-            },
-            Attempt::Look(key) => match self.0.get(key) {
+            Attempt::Take(key) => {
+                let new = || Ok::<_, E>(Arc::new(self.bucket(key)));
+                let bucket = self.kept.get_or_insert_with(key, new)?;
+                let heard = self.heard(key, Some(&bucket));
+                let level = &bucket.level;
+                let taken =
+                    level.measure_and_replace(&NotKeyed::NonKey, |own| decide(own.max(heard)))?;
+                if let (Some(passes), Some(limit)) = (&bucket.passes, &self.shared) {
+                    passes.add(&limit.sharing);
+                }
+                Ok(taken)
+            }
+            Attempt::Look(key) => match self.kept.get(key) {
                 // Puts back what was there.
-                Some(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, |level| {
-                    decide(level).map(|(outcome, _)| (outcome, level.unwrap_or_default()))
-                }),
-                None => decide(None).map(|(outcome, _)| outcome),
+                Some(bucket) => {
+                    let heard = self.heard(key, Some(&bucket));
+                    let level = &bucket.level;
+                    level.measure_and_replace(&NotKeyed::NonKey, |own| {
+                        decide(own.max(heard))
+                            .map(|(outcome, _)| (outcome, own.unwrap_or_default()))
+                    })
+                }
+                None => decide(self.heard(key, None)).map(|(outcome, _)| outcome),
             },
         }
     }
@@ -219,9 +302,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn limiter(text: &str, keys: usize) -> (Limiter<u32, FakeRelativeClock>, FakeRelativeClock) {
+    fn limiter(text: &str, keys: usize) -> (Limiter<u128, FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        let limiter = Limiter::with_clock(rate(text), keys, clock.clone());
+        let limiter = Limiter::with_clock(rate(text), keys, None, clock.clone());
         (limiter, clock)
     }
 
@@ -283,7 +366,7 @@ mod tests {
             assert!(limiter.take(0).is_err(), "evicted by {key}");
         }
         let buckets = limiter.limiter.unwrap().into_state_store();
-        assert!(buckets.0.len() <= 1_100, "{}", buckets.0.len());
+        assert!(buckets.kept.len() <= 1_100, "{}", buckets.kept.len());
     }
 
     #[test]

@@ -101,6 +101,14 @@ pub struct Metrics {
     pub store_swept: IntCounter,
     /// Completed sweeps of the whole store.
     pub store_sweeps: IntCounter,
+    /// Exchanges of counts with other gateways, by `result`: `ok`, `failed`.
+    pub rate_exchanges: IntCounterVec,
+    /// Whether this gateway counts by itself although it is to count together with others.
+    pub rates_alone: IntGauge,
+    /// Clients and users that are near a limit at all gateways together.
+    pub rates_near_limit: IntGauge,
+    /// Passes that other gateways do not hear of.
+    pub rates_unshared: IntCounter,
     /// Events that a webhook has not accepted, by `webhook` and `state`.
     pub webhook_events: IntGaugeVec,
     /// The age of the oldest event that a webhook has not accepted, by `webhook`.
@@ -193,6 +201,10 @@ impl Metrics {
             store_feed_lag: new.gauge(described::STORE_FEED_LAG)?,
             store_swept: new.counter(described::STORE_SWEPT)?,
             store_sweeps: new.counter(described::STORE_SWEEPS)?,
+            rate_exchanges: new.counters(described::RATE_EXCHANGES)?,
+            rates_alone: new.gauge(described::RATES_ALONE)?,
+            rates_near_limit: new.gauge(described::RATES_NEAR_LIMIT)?,
+            rates_unshared: new.counter(described::RATES_UNSHARED)?,
             webhook_events: new.gauges(described::WEBHOOK_EVENTS)?,
             webhook_lag: new.gauges(described::WEBHOOK_LAG)?,
             webhook_attempts: new.counters(described::WEBHOOK_ATTEMPTS)?,

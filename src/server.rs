@@ -32,6 +32,7 @@ mod notify;
 mod open_files;
 mod progress;
 mod proxy_factory;
+mod shared_rates;
 mod sockets;
 pub mod state;
 mod stop;
@@ -49,6 +50,7 @@ use hot_upgrade::HotUpgrade;
 use listening::Listening;
 use new_process::NewProcess;
 use notify::{Notifier, NotifyState};
+use shared_rates::RateExchanges;
 use sockets::Sockets;
 use state::State;
 pub use state::{StateError, open_store};
@@ -169,6 +171,15 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         },
     ));
     background.spawn(certificates.clone().watch(stopped.clone()));
+    if let Some(sharing) = state.exchange().rates().sharing() {
+        let exchanges = RateExchanges {
+            sharing: Arc::clone(sharing),
+            store: Arc::clone(&state.store),
+            metrics: Arc::clone(&state.metrics),
+            every: config.limits.rates.shared_interval,
+        };
+        background.spawn(exchanges.run(stopped.clone()));
+    }
     let webhooks = state.webhooks();
     background
         .block_on(webhooks.begin(&config.webhooks))

@@ -34,6 +34,7 @@ pub mod record;
 pub mod replay_guard;
 pub mod sessions;
 pub mod settings;
+pub mod shared_rates;
 pub mod sign_in;
 pub mod transfer;
 pub mod users;
@@ -59,6 +60,7 @@ pub use record::{
 pub use replay_guard::ReplayGuard;
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
+pub use shared_rates::{MOST_RATE_KEYS, RateCount, RateDebt, RateExchange, SharedRates};
 pub use sign_in::{EmailWithdrawal, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
 pub use users::{Description, NewUser, UserFilter, Users};
 
@@ -75,6 +77,7 @@ pub trait Store:
     + Events
     + Deliveries
     + Maintenance
+    + SharedRates
     + Send
     + Sync
 {

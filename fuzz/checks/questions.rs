@@ -18,7 +18,7 @@ static SETTINGS: LazyLock<ProxySettings> = LazyLock::new(|| {
     }))
     .expect("the configuration is well-formed");
     let metrics = Metrics::new().expect("metrics of nobody else");
-    ProxySettings::succeeding(&config.proxy(), &[0; 32], &metrics, None)
+    ProxySettings::succeeding(&config.proxy(), &[0; 32], &metrics, None, None)
         .expect("the configuration can be served")
 });
 

@@ -68,6 +68,14 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     if let Err(error) = state.store.health().await {
         degraded.push(format!("{}; known sessions continue", of_store(&error)));
     }
+    let exchange = state.exchange();
+    if exchange
+        .rates()
+        .sharing()
+        .is_some_and(|sharing| sharing.is_alone())
+    {
+        degraded.push("rate limits are counted by this gateway alone".to_owned());
+    }
     degraded.extend(state.admission.strained());
     for upstream in state.snapshot.load().proxy.upstreams() {
         let name = upstream.name();

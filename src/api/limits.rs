@@ -1,11 +1,12 @@
 //! How often a client may sign in, and a client or a user step up.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::limit::settings::Rates;
-use crate::limit::{Limiter, TooOften, client_network};
+use crate::limit::{Limiter, Sharing, TooOften, client_network};
 use crate::rejection::Rejection;
 
 /// The limits of the endpoints.
@@ -19,15 +20,17 @@ pub struct ApiLimits {
 }
 
 impl ApiLimits {
-    /// Takes the settings from the configuration.
-    pub fn new(settings: &Rates) -> Self {
+    /// Takes the settings from the configuration; with `sharing`, gateways count together.
+    pub fn new(settings: &Rates, sharing: Option<&Arc<Sharing>>) -> Self {
         let tracked = settings.tracked;
+        let of_client = |rate, name| Limiter::shared(rate, tracked, name, sharing);
+        let of_user = |rate, name| Limiter::shared(rate, tracked, name, sharing);
         Self {
-            sign_ins: Limiter::new(settings.sign_in_per_client, tracked),
-            refreshes: Limiter::new(settings.sign_in_per_client, tracked),
-            refreshes_of_user: Limiter::new(settings.sign_in_per_user, tracked),
-            step_ups: Limiter::new(settings.step_up_per_client, tracked),
-            step_ups_of_user: Limiter::new(settings.step_up_per_user, tracked),
+            sign_ins: of_client(settings.sign_in_per_client, "sign_in_per_client"),
+            refreshes: of_client(settings.sign_in_per_client, "refresh_per_client"),
+            refreshes_of_user: of_user(settings.sign_in_per_user, "refresh_per_user"),
+            step_ups: of_client(settings.step_up_per_client, "step_up_per_client"),
+            step_ups_of_user: of_user(settings.step_up_per_user, "step_up_per_user"),
         }
     }
 

@@ -23,7 +23,7 @@ async fn each_route_stands_in_the_document_and_the_other_way_round() {
         exchange: Arc::clone(&gateway.here),
         settings: Arc::new(config.api()),
         metadata_clients: None,
-        limits: Arc::new(ApiLimits::new(&config.limits.rates)),
+        limits: Arc::new(ApiLimits::new(&config.limits.rates, None)),
         nonces: Arc::new(Nonces::new(&[1; 32])),
     };
     let router = router("/_vestibule", state, forward_auth::openapi());

@@ -140,7 +140,6 @@ impl Config {
             cached_sessions: self.limits.token_cache,
             cached_bytes: self.limits.token_cache_size.as_u64(),
             cached_refusals: self.limits.refused_cache,
-            rates: self.limits.rates.clone(),
         }
     }
 

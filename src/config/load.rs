@@ -26,6 +26,7 @@ pub mod made;
 mod merge;
 mod message;
 mod operators;
+mod rates;
 mod resources;
 mod routes;
 mod scope;

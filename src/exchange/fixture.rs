@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::rates::Rates;
 use super::{Exchange, Forward, Recipient, Session, Settings};
 use crate::canonical::AllowedOrigin;
 use crate::claims::ClaimPaths;
@@ -16,7 +17,7 @@ use crate::credential::{self, TokenSources};
 use crate::identity::{AccessLists, Client, Policy};
 use crate::jwt::Issuers;
 use crate::jwt::fixture::{ISS, Signer, issuers, settings};
-use crate::limit::settings::Rates;
+use crate::limit;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
 use crate::session::claims::CopiedClaims;
@@ -185,7 +186,6 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         resources: Vec::new(),
         cached_sessions: 100,
         cached_bytes: 1 << 20,
-        rates: Rates::default(),
         cached_refusals: 100,
     };
     Arc::new(Exchange::new(
@@ -194,6 +194,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         minter,
         SidKey::new(&[7; 32]),
         settings,
+        Rates::new(&limit::settings::Rates::default(), None),
         Arc::new(Metrics::new().unwrap()),
     ))
 }

@@ -1,28 +1,36 @@
 //! How often clients may fail, and users sign in by the API.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::jwt::Verified;
-use crate::limit::{Limiter, TooOften, client_network, settings};
+use crate::limit::{Limiter, Sharing, TooOften, client_network, settings};
 use crate::rejection::{Code, Rejection};
+use crate::store::Digest;
 
 /// The limits of one exchange.
-#[derive(Debug)]
 pub struct Rates {
     failed: Limiter<IpAddr>,
-    sign_ins: Limiter<u64>,
-    hasher: RandomState,
+    sign_ins: Limiter<u128>,
+    sharing: Option<Arc<Sharing>>,
 }
 
 impl Rates {
-    /// Takes the settings from the configuration.
-    pub fn new(settings: &settings::Rates) -> Self {
+    /// Takes the settings from the configuration; with `sharing`, gateways count together.
+    pub fn new(settings: &settings::Rates, sharing: Option<Arc<Sharing>>) -> Self {
+        let (tracked, shared) = (settings.tracked, sharing.as_ref());
+        let failed = settings.failed_per_client;
+        let sign_ins = settings.sign_in_per_user;
         Self {
-            failed: Limiter::new(settings.failed_per_client, settings.tracked),
-            sign_ins: Limiter::new(settings.sign_in_per_user, settings.tracked),
-            hasher: RandomState::new(),
+            failed: Limiter::shared(failed, tracked, "failed_per_client", shared),
+            sign_ins: Limiter::shared(sign_ins, tracked, "sign_in_per_user", shared),
+            sharing,
         }
+    }
+
+    /// How gateways count together, if they do.
+    pub fn sharing(&self) -> Option<&Arc<Sharing>> {
+        self.sharing.as_ref()
     }
 
     /// Whether something new of this client may be looked at.
@@ -52,8 +60,11 @@ impl Rates {
     ///
     /// There were too many.
     pub(super) fn sign_in(&self, verified: &Verified) -> Result<(), Rejection> {
-        // Users whose hashes are equal share a limit, no more.
-        let user = self.hasher.hash_one((verified.iss(), verified.subject()));
+        let Digest(user) = Digest::of(&[verified.iss(), verified.subject()]);
+        // Half of it is enough; it is there.
+        let user = user
+            .first_chunk()
+            .map_or(0, |half| u128::from_be_bytes(*half));
         let taken = self.sign_ins.take(user);
         taken.map_err(|TooOften(wait)| Rejection::too_often("user_signs_in_too_often", wait))
     }

@@ -7,7 +7,6 @@ use super::forward::Forward;
 use crate::canonical::AllowedOrigin;
 use crate::clock::UnixTime;
 use crate::identity::Policy;
-use crate::limit::settings::Rates;
 use crate::session::settings::DeviceBound;
 use crate::store::SessionRecord;
 
@@ -48,8 +47,6 @@ pub struct Settings {
     pub cached_bytes: u64,
     /// Digests of refused tokens that are remembered. Taken at the start only.
     pub cached_refusals: usize,
-    /// How often clients may fail, and users sign in. Taken at the start only.
-    pub rates: Rates,
 }
 
 impl Settings {

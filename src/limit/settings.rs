@@ -134,6 +134,14 @@ pub struct Rates {
     pub failed_per_client: Rate,
     /// How many clients and users are tracked for each of these limits.
     pub tracked: usize,
+    /// Count these limits, and those of routes, together with the other gateways on the same
+    /// PostgreSQL, approximately: N gateways let pass what one would and, once, up to N times what the
+    /// limit allows at once. Otherwise each gateway counts by itself.
+    pub shared: bool,
+    /// How often gateways exchange their counts, from 100 ms to one minute.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "DurationText")]
+    pub shared_interval: Duration,
 }
 
 impl Default for Rates {
@@ -145,6 +153,8 @@ impl Default for Rates {
             step_up_per_user: per_minute(30),
             failed_per_client: per_minute(300),
             tracked: 100_000,
+            shared: false,
+            shared_interval: Duration::from_secs(1),
         }
     }
 }

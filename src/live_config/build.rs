@@ -70,11 +70,13 @@ pub fn snapshot(
         nonces: Arc::clone(&lasting.api.nonces),
     };
     let earlier = earlier.map(|earlier| &earlier.proxy);
+    let sharing = exchange.rates().sharing();
     Ok(Snapshot {
         proxy: ProxySettings::succeeding(
             &config.proxy(),
             &exchange.derived_secret("sticky cookie"),
             lasting.metrics,
+            sharing,
             earlier,
         )?,
         api: api::router(config.api_prefix.as_str(), state, forward_auth::openapi()),
@@ -90,7 +92,7 @@ pub fn snapshot(
 pub fn check(config: &Config, metrics: &Metrics) -> Result<(), BuildError> {
     issuers(config, None)?;
     metadata_clients(config)?;
-    ProxySettings::succeeding(&config.proxy(), &[0; 32], metrics, None)?;
+    ProxySettings::succeeding(&config.proxy(), &[0; 32], metrics, None, None)?;
     Ok(())
 }
 

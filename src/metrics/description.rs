@@ -166,6 +166,26 @@ pub(super) const STORE_SWEPT: Description = (
     "Expired rows removed from the store.",
     &[],
 );
+pub(super) const RATE_EXCHANGES: Description = (
+    "vestibule_rate_exchanges_total",
+    "Exchanges of counted requests with other gateways (`limits.rates.shared`), by result.",
+    &["result"],
+);
+pub(super) const RATES_ALONE: Description = (
+    "vestibule_rates_counted_alone",
+    "1 while this gateway cannot exchange counts with the others and keeps rate limits by itself.",
+    &[],
+);
+pub(super) const RATES_NEAR_LIMIT: Description = (
+    "vestibule_rates_near_limit",
+    "Clients and users that have used more than half of a shared rate limit.",
+    &[],
+);
+pub(super) const RATES_UNSHARED: Description = (
+    "vestibule_rates_unshared_total",
+    "Requests that count towards shared rate limits at this gateway only, for want of room.",
+    &[],
+);
 pub(super) const WEBHOOK_EVENTS: Description = (
     "vestibule_webhook_events",
     "Events that a webhook has not accepted, at the gateway that delivers: `waiting` (not sent yet), \

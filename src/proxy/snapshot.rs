@@ -21,7 +21,7 @@ use crate::api::discovery::AUTHORIZATION_SERVER;
 use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathPrefix};
 use crate::credential::TokenSources;
 use crate::exchange::Exchange;
-use crate::limit::Limits;
+use crate::limit::{Limits, Sharing};
 use crate::metrics::{Metrics, OTHER};
 use crate::route::{RouteTable, RouteTableError};
 use crate::telemetry::settings::AccessField;
@@ -98,11 +98,13 @@ pub enum SnapshotError {
 impl ProxySettings {
     /// Builds everything or nothing, after an earlier one if there is any. `sticky_secret` signs cookies, and
     /// all gateways share it. Upstreams that stay the same, certificates included, are taken
-    /// from there with what is known of their servers, and so is how often routes were asked.
+    /// from there with what is known of their servers, and so is how often routes were asked. With
+    /// `sharing`, gateways count that together.
     pub fn succeeding(
         config: &Settings<'_>,
         sticky_secret: &[u8; 32],
         metrics: &Metrics,
+        sharing: Option<&Arc<Sharing>>,
         earlier: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
         let signer = StickySigner::new(sticky_secret, config.public_url.is_https());
@@ -119,7 +121,7 @@ impl ProxySettings {
             upstreams.insert(name.clone(), upstream);
         }
         let earlier_routes = earlier.map(|earlier| &earlier.routes);
-        let routes = RouteTable::succeeding(&config.routes, &upstreams, earlier_routes)?;
+        let routes = RouteTable::succeeding(&config.routes, &upstreams, sharing, earlier_routes)?;
         let own_route = match routes
             .routes()
             .iter()

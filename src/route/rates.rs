@@ -1,7 +1,6 @@
 //! How often routes may be asked, counted on through changes of the configuration around them.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use uuid::Uuid;
 
 use super::settings::{Method, RequestMatch, RouteSettings};
 use crate::canonical::{HostPattern, PathPrefix};
-use crate::limit::{Limiter, Rate};
+use crate::limit::{Key, Limiter, Rate, Sharing};
 
 /// The limiters of all routes, by the requests that a route serves.
 #[derive(Debug, Default)]
@@ -24,7 +23,7 @@ pub(super) struct RouteRates {
 
 /// A limiter, and the rule that it counts by.
 #[derive(Clone, Debug)]
-pub(super) struct Counted<K: Eq + Hash + Clone> {
+pub(super) struct Counted<K: Key> {
     rate: Rate,
     tracked: usize,
     limiter: Option<Arc<Limiter<K>>>,
@@ -52,6 +51,7 @@ impl Rates {
         &mut self,
         route: &RouteSettings,
         tracked: usize,
+        sharing: Option<&Arc<Sharing>>,
         earlier: Option<&Self>,
     ) -> RouteRates {
         let place = Place {
@@ -63,16 +63,20 @@ impl Rates {
             matches: route.matches.as_ref().map(described),
         };
         let earlier = earlier.and_then(|earlier| earlier.0.get(&place));
+        // The same at all gateways that have the route.
+        let name = sharing.map(|_| format!("{place:?}")).unwrap_or_default();
         let rates = RouteRates {
             client: Counted::after(
                 earlier.map(|earlier| &earlier.client),
                 route.rate_per_client,
                 tracked,
+                |rate| Limiter::shared(rate, tracked, &format!("client {name}"), sharing),
             ),
             user: Counted::after(
                 earlier.map(|earlier| &earlier.user),
                 route.rate_per_user,
                 tracked,
+                |rate| Limiter::shared(rate, tracked, &format!("user {name}"), sharing),
             ),
         };
         self.0.insert(place, rates.clone());
@@ -80,13 +84,18 @@ impl Rates {
     }
 }
 
-impl<K: Eq + Hash + Clone> Counted<K> {
-    fn after(earlier: Option<&Self>, rate: Rate, tracked: usize) -> Self {
+impl<K: Key> Counted<K> {
+    fn after(
+        earlier: Option<&Self>,
+        rate: Rate,
+        tracked: usize,
+        new: impl FnOnce(Rate) -> Limiter<K>,
+    ) -> Self {
         let same = earlier.filter(|earlier| earlier.rate == rate && earlier.tracked == tracked);
         same.cloned().unwrap_or_else(|| Self {
             rate,
             tracked,
-            limiter: (!rate.is_off()).then(|| Arc::new(Limiter::new(rate, tracked))),
+            limiter: (!rate.is_off()).then(|| Arc::new(new(rate))),
         })
     }
 

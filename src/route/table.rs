@@ -18,6 +18,7 @@ use super::{
 };
 use crate::authorize::ClaimRules;
 use crate::canonical::{CanonicalPath, Host};
+use crate::limit::Sharing;
 use crate::mcp::Calls;
 use crate::upstream::Upstream;
 
@@ -40,14 +41,15 @@ impl RouteTable {
         config: &RouteTableSettings<'_>,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
     ) -> Result<Self, RouteTableError> {
-        Self::succeeding(config, upstreams, None)
+        Self::succeeding(config, upstreams, None, None)
     }
 
     /// Takes over the counts of the previous table: a route with the same requests and the same
-    /// rate limit continues counting.
+    /// rate limit continues counting. With `sharing`, gateways count together.
     pub fn succeeding(
         config: &RouteTableSettings<'_>,
         upstreams: &BTreeMap<String, Arc<Upstream>>,
+        sharing: Option<&Arc<Sharing>>,
         earlier: Option<&Self>,
     ) -> Result<Self, RouteTableError> {
         let own_iss = format!("{}{}", config.public_url, config.api_prefix);
@@ -71,9 +73,8 @@ impl RouteTable {
             let destination = destination(settings, upstreams)?;
             let looseness = Looseness::of_all(destination.upstreams());
             let earlier = earlier.map(|earlier| &earlier.rates);
-            let rates = table
-                .rates
-                .of(settings, config.limits.rates.tracked, earlier);
+            let tracked = config.limits.rates.tracked;
+            let rates = table.rates.of(settings, tracked, sharing, earlier);
             let resource = protected_resource::of(settings, config.public_url, &own_iss);
             let audience = settings.audience.as_deref().map(Arc::from);
             let named = resource

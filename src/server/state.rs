@@ -16,8 +16,10 @@ use crate::api::sdk::nonce::Nonces;
 use crate::api::{self, ApiLimits};
 use crate::config::Config;
 use crate::exchange::Exchange;
+use crate::exchange::rates::Rates;
 use crate::jwks::JwksService;
 use crate::jwt::IssuersError;
+use crate::limit::Sharing;
 use crate::live_config::{self, BuildError, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
@@ -127,16 +129,24 @@ impl State {
         let issuers = live_config::issuers(start.config(), None)?;
         issuers.refuse_own(&minter.iss)?;
         start.switch(&issuers);
+        let sid_key = SidKey::new(&secret(&*store, "sid_key").await?);
+        let rates = &config.limits.rates;
+        // Nobody shares the embedded store.
+        let is_shared = rates.shared && config.store.postgres.is_some();
+        let sharing = || Arc::new(Sharing::new(&sid_key.derived("shared rates")));
+        let sharing = is_shared.then(sharing);
+        let limits = ApiLimits::new(rates, sharing.as_ref());
         let exchange = Exchange::new(
             Arc::new(issuers),
             Arc::clone(&store),
             minter,
-            SidKey::new(&secret(&*store, "sid_key").await?),
+            sid_key,
             start.exchange_settings(),
+            Rates::new(rates, sharing),
             Arc::clone(&metrics),
         );
         let api = api::Lasting {
-            limits: Arc::new(ApiLimits::new(&config.limits.rates)),
+            limits: Arc::new(limits),
             nonces: Arc::new(Nonces::new(&secret(&*store, "nonce_key").await?)),
         };
         let lasting = live_config::Lasting {

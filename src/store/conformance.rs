@@ -24,6 +24,7 @@ mod events;
 mod keys;
 mod maintenance;
 mod sessions;
+mod shared_rates;
 mod signing_out;
 mod transfer;
 mod users;
@@ -125,6 +126,9 @@ cases![
     maintenance::the_audit_is_swept_by_its_own_age,
     maintenance::another_store_gets_everything,
     maintenance::an_import_takes_no_identity_over,
+    shared_rates::what_passed_at_gateways_adds_up,
+    shared_rates::what_passed_earlier_is_paid_back_since,
+    shared_rates::keys_that_owe_nothing_are_swept_and_new_ones_can_be_left_out,
     transfer::a_store_goes_through_a_file,
     transfer::a_file_that_is_no_export_is_refused,
 ];

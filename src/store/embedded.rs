@@ -25,6 +25,7 @@ mod replay_guard;
 mod row;
 mod sessions;
 mod settings;
+mod shared_rates;
 mod table;
 #[cfg(test)]
 pub(super) mod tests;
@@ -36,6 +37,7 @@ pub use file::OpenError;
 use file::{Opener, StoreFile, open_database, open_file};
 use maintenance::SweepPosition;
 use noted::Noted;
+use shared_rates::Debts;
 use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
 use writer::Writer;
 
@@ -49,6 +51,7 @@ pub struct Embedded {
     latest_change: watch::Receiver<u64>,
     latest_event: watch::Receiver<u64>,
     sweep: Mutex<SweepPosition>,
+    debts: Debts,
     path: PathBuf,
 }
 
@@ -88,6 +91,7 @@ impl Embedded {
             latest_change,
             latest_event,
             sweep: Mutex::default(),
+            debts: Debts::default(),
             path: path.to_owned(),
         })
     }

@@ -12,9 +12,10 @@ use super::operations::operations;
 use super::{
     Activity, AuditLog, AuditRecord, ChangeFeed, Changes, Deliveries, Delivery, DeliveryState,
     Description, DeviceBinding, Digest, End, EventFeed, Events, Exported, Maintenance, NewUser,
-    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, ReplayGuard, RevocationReason,
-    RevocationScope, SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord,
-    SigningKeys, Store, StoreError, Swept, SweptEvents, Use, Used, User, UserFilter, Users,
+    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, RateDebt, RateExchange,
+    ReplayGuard, RevocationReason, RevocationScope, SessionRecord, Sessions, Settings, SharedRates,
+    SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, SweptEvents,
+    Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 
@@ -22,6 +23,7 @@ use crate::clock::UnixTime;
 pub(crate) struct Gated {
     store: Arc<dyn Store>,
     gates: Mutex<Vec<Gate>>,
+    failing: Mutex<Vec<&'static str>>,
 }
 
 /// On which side of an operation a gate is.
@@ -51,6 +53,7 @@ impl Gated {
         Self {
             store,
             gates: Mutex::default(),
+            failing: Mutex::default(),
         }
     }
 
@@ -68,6 +71,21 @@ impl Gated {
             reached: is_reached,
             open,
         }
+    }
+
+    /// Fails the next call of an operation as a store that is away does.
+    pub(crate) fn fail_next(&self, operation: &'static str) {
+        self.failing().push(operation);
+    }
+
+    fn failing(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fails(&self, operation: &'static str) -> bool {
+        let mut failing = self.failing();
+        let at = failing.iter().position(|name| *name == operation);
+        at.map(|at| failing.remove(at)).is_some()
     }
 
     async fn pass(&self, operation: &'static str, when: When) {
@@ -95,6 +113,9 @@ impl Gated {
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.pass(operation, When::Before).await;
+        if self.fails(operation) {
+            return Err(StoreError::Unavailable("away".to_owned()));
+        }
         let outcome = work.await;
         self.pass(operation, When::After).await;
         outcome

@@ -13,9 +13,10 @@ use super::operations::operations;
 use super::{
     Activity, AuditLog, AuditRecord, ChangeFeed, Changes, Deliveries, Delivery, DeliveryState,
     Description, DeviceBinding, Digest, End, EventFeed, Events, Exported, Maintenance, NewUser,
-    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, ReplayGuard, RevocationReason,
-    RevocationScope, SessionRecord, Sessions, Settings, SignIn, SignInOutcome, SigningKeyRecord,
-    SigningKeys, Store, StoreError, Swept, SweptEvents, Use, Used, User, UserFilter, Users,
+    NumberedEvent, Once, Outstanding, Page, PageRequest, Position, RateDebt, RateExchange,
+    ReplayGuard, RevocationReason, RevocationScope, SessionRecord, Sessions, Settings, SharedRates,
+    SignIn, SignInOutcome, SigningKeyRecord, SigningKeys, Store, StoreError, Swept, SweptEvents,
+    Use, Used, User, UserFilter, Users,
 };
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;

@@ -97,6 +97,10 @@ macro_rules! operations {
                 fn import(records: Vec<Exported>) -> ();
                 fn bytes() -> Option<u64>;
             }
+            SharedRates [] {
+                fn exchange_rates(exchange: RateExchange) -> Vec<RateDebt>;
+                fn sweep_rates() -> usize;
+            }
             Store [
                 async fn close(&self) {
                     self.store.close().await;

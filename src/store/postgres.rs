@@ -31,6 +31,7 @@ mod row;
 mod schema;
 mod sessions;
 mod settings;
+mod shared_rates;
 mod sign_in;
 #[cfg(test)]
 pub(super) mod tests;

@@ -24,6 +24,7 @@ mod dashboard;
 mod device_bound;
 mod drain;
 mod outages;
+mod shared_rates;
 
 use server::Server;
 

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    calls, device_bound, grants, issuers, listeners, logins, loops, operators, resources, routes,
-    sticky, telemetry,
+    calls, device_bound, grants, issuers, listeners, logins, loops, operators, rates, resources,
+    routes, sticky, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -71,6 +71,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["grants", "clients", "client_metadata", "issuers"], grants::diagnostics),
     (&["forward"], forward),
     (&["limits"], limits),
+    (&["limits", "store"], rates::diagnostics),
     (&["admin"], operators::diagnostics),
     (&["log", "traces"], telemetry::diagnostics),
     (&["webhooks", "events"], webhooks),
