@@ -16,6 +16,7 @@ use tracing::{info, warn};
 mod admin_listener;
 mod check;
 pub mod drain;
+mod first_keys;
 mod framework;
 pub mod guard;
 mod handover;
@@ -45,6 +46,7 @@ use crate::listener::ListenAddress;
 use crate::live_config::{self, Reload};
 use crate::telemetry::otlp::OtlpError;
 pub use check::check;
+use first_keys::first_keys;
 use handover::{Predecessor, UpgradeSocket};
 use hot_upgrade::HotUpgrade;
 use listening::Listening;
@@ -211,7 +213,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     ));
     if predecessor.is_some() {
         // It answers meanwhile; without keys this one could not.
-        let known = async { timeout(FIRST_KEYS, state.first_keys()).await };
+        let known = async { timeout(FIRST_KEYS, first_keys(&state)).await };
         if background.block_on(known).is_err() {
             warn!("an issuer still has no keys");
         }

@@ -12,6 +12,7 @@ use pingora::services::listening::Service;
 use tokio::sync::watch;
 use tracing::{error, info};
 
+use super::first_keys::first_keys;
 use super::guard::Guard;
 use super::notify::{Notifier, NotifyState};
 use super::progress::Progress;
@@ -112,7 +113,7 @@ pub(super) async fn announce_ready(
     };
     let dashboard = format!("{scheme}://{}/dashboard", config.admin.address);
     info!(%dashboard, "listening for operators");
-    state.first_keys().await;
+    first_keys(&state).await;
     state.health.listening();
     notify.send(&[NotifyState::Ready]);
     info!("ready");

@@ -193,14 +193,6 @@ impl State {
             environment_id: self.exchange().minter().environment_id,
         }
     }
-
-    /// Waits until the first fetch of each enabled issuer has succeeded or failed.
-    pub async fn first_keys(&self) {
-        let exchange = self.exchange();
-        for issuer in exchange.issuers().iter().filter(|issuer| issuer.enabled()) {
-            issuer.keys().first_fetch().await;
-        }
-    }
 }
 
 /// Builds what needs no store, to find what only building finds.

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
 
 use crate::running::postgres::server::Server;
 use crate::support::gateway::binary;
@@ -192,6 +194,96 @@ async fn an_import_that_did_not_end_is_completed_by_another() {
     );
 }
 
+/// Ctrl-C between two pages of an import, at either engine: some of it is in the store, nobody takes that
+/// for whole, and the same file completes it.
+#[tokio::test]
+async fn an_interrupted_import_is_completed_by_the_same_file() {
+    let mut site = TestGateway::start().await;
+    site.passes(&site.acme.token().sub("alice").sign()).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    let (code, lines, errors) = run(&dir, &["store", "export", "--private-keys"], "").await;
+    assert_eq!(code, 0, "{errors}");
+    let whole = crowded(&lines, 1200);
+
+    let server = Server::start(&[]).await;
+    let secret = |name: &str, text: &str| {
+        std::fs::write(dir.join(name), text).unwrap();
+        json!(format!("file:{}", dir.join(name).display()))
+    };
+    let url = secret("url", &server.url("postgres"));
+    let session = json!({"key_encryption_keys": [secret("key", &"A".repeat(43))]});
+    for (name, store) in [
+        ("redb", json!({"path": "other.redb"})),
+        ("postgres", json!({"postgres": url})),
+    ] {
+        let config = json!({
+            "listeners": [{"address": "127.0.0.1:8080"}], "store": store, "session": session,
+        });
+        let file = format!("{name}.yaml");
+        std::fs::write(dir.join(&file), config.to_string()).unwrap();
+        let mut import = begin_import(&dir, &file);
+        // Once more than a pipe and a buffer hold has been taken, the first page is written.
+        let most = whole.rfind("{\"user\"").unwrap();
+        assert!(most > 1 << 18, "{most}");
+        let input = import.stdin.as_mut().unwrap();
+        input.write_all(&whole.as_bytes()[..most]).await.unwrap();
+        interrupt(&import);
+        let status = import.wait().await.unwrap();
+        assert_eq!(status.code(), Some(1), "{name}: it ended by itself");
+
+        let export = ["store", "export", "--private-keys", "--config", &file];
+        let (code, _, errors) = run(&dir, &export, "").await;
+        assert_eq!(code, 1, "{name}: {errors}");
+        assert!(errors.contains("did not end"), "{name}: {errors}");
+        let import = ["store", "import", "--config", &file];
+        let (code, _, errors) = run(&dir, &import, &whole).await;
+        assert_eq!(code, 0, "{name}: {errors}");
+        let (code, again, errors) = run(&dir, &export, "").await;
+        assert_eq!(code, 0, "{name}: {errors}");
+        assert_eq!(sorted(&again), sorted(&whole), "{name}");
+    }
+}
+
+/// Ctrl-C while a file is compacted: it has what it had.
+#[tokio::test]
+async fn an_interrupted_compaction_loses_nothing() {
+    let mut site = TestGateway::start().await;
+    site.passes(&site.acme.token().sub("alice").sign()).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    let (_, lines, _) = run(&dir, &["store", "export", "--private-keys"], "").await;
+    let file = dir.join("vestibule.redb");
+    std::fs::remove_file(&file).unwrap();
+    let whole = crowded(&lines, 1200);
+    let (code, _, errors) = run(&dir, &["store", "import"], &whole).await;
+    assert_eq!(code, 0, "{errors}");
+    for _ in 0..3 {
+        let changed = || std::fs::metadata(&file).unwrap().modified().unwrap();
+        let before = changed();
+        let mut compact = binary()
+            .args(["store", "compact"])
+            .current_dir(&dir)
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // It writes, or has nothing to do.
+        while changed() == before && compact.try_wait().unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        if compact.try_wait().unwrap().is_none() {
+            interrupt(&compact);
+        }
+        compact.wait().await.unwrap();
+        let (code, again, errors) = run(&dir, &["store", "export", "--private-keys"], "").await;
+        assert_eq!(code, 0, "{errors}");
+        assert_eq!(sorted(&again), sorted(&whole));
+    }
+}
+
 /// Until it is whole, an export has no name, and an interrupted one leaves nothing.
 #[tokio::test]
 async fn an_interrupted_transfer_leaves_nothing_half_done() {
@@ -219,26 +311,14 @@ async fn an_interrupted_transfer_leaves_nothing_half_done() {
     });
     std::fs::write(dir.join("other.yaml"), config.to_string()).unwrap();
     let mut import = waiting_import(&dir, "other.yaml").await;
-    let id = import.id().unwrap().to_string();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status();
-    assert!(kill.unwrap().success());
+    interrupt(&import);
     let status = import.wait().await.unwrap();
     assert_eq!(status.code(), Some(1), "it ended by itself");
 }
 
 /// An import that has read the first line of its input and waits for the next.
-async fn waiting_import(dir: &Path, config: &str) -> tokio::process::Child {
-    use tokio::io::AsyncWriteExt;
-    let mut import = binary()
-        .args(["store", "import", "--config", config])
-        .current_dir(dir)
-        .stdin(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+async fn waiting_import(dir: &Path, config: &str) -> Child {
+    let mut import = begin_import(dir, config);
     let input = import.stdin.as_mut().unwrap();
     input
         .write_all(b"{\"vestibule_export\":1}\n")
@@ -251,6 +331,48 @@ async fn waiting_import(dir: &Path, config: &str) -> tokio::process::Child {
     })
     .await;
     import
+}
+
+fn begin_import(dir: &Path, config: &str) -> Child {
+    binary()
+        .args(["store", "import", "--config", config])
+        .current_dir(dir)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// As Ctrl-C does.
+fn interrupt(process: &Child) {
+    let id = process.id().unwrap().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-INT", &id]).status().unwrap().success());
+}
+
+/// An export with that many more users, who are copies of the one in it.
+fn crowded(export: &str, users: usize) -> String {
+    let is_user = |line: &&str| line.starts_with("{\"user\"");
+    let user = export.lines().find(is_user).unwrap();
+    let record: Value = serde_json::from_str(user).unwrap();
+    let id = record["user"]["id"].as_str().unwrap();
+    let copies = (0..users).map(|number| {
+        let copy = user.replace("alice", &format!("alice-{number}"));
+        copy.replace(id, &format!("00000000-0000-7000-8000-{number:012}"))
+    });
+    let mut lines: Vec<_> = export.trim_end().lines().map(str::to_owned).collect();
+    let end = lines.len() - 1;
+    lines[end] = json!({"end": end - 1 + users}).to_string();
+    lines.splice(2..2, copies);
+    lines.join("\n") + "\n"
+}
+
+/// Records, in whatever order.
+fn sorted(export: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = export.lines().collect();
+    lines.sort_unstable();
+    lines
 }
 
 async fn export(dir: &Path, more: &[&str]) -> (i32, String, String) {
