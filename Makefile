@@ -118,6 +118,11 @@ bench: ## Benchmark the parts, then the gateway against a bare proxy (BENCH="--q
 	cargo bench --locked --bench bare
 	cargo bench --locked --bench load -- $(BENCH)
 
+.PHONY: capacity
+capacity: ## Measure what one PostgreSQL carries (USERS=1,3 in millions; 15 minutes, 8 GB of disk)
+	@.ci/packages build
+	cargo bench --locked --bench capacity
+
 .PHONY: bench-peers
 bench-peers: ## Benchmark HAProxy, nginx and Envoy on the same workload (BENCH="--quick")
 	@.ci/packages build peers
