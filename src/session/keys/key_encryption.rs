@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -16,6 +17,16 @@ use crate::store::{PrivateKeyBytes, SigningKeyRecord};
 pub struct KeyEncryption {
     environment: Uuid,
     keys: Vec<KeyEncryptionKey>,
+}
+
+/// What is kept encrypted, unless no key-encryption key is configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The name of the key-encryption key; absent if the bytes are as they are.
+    #[serde(default)]
+    pub sealed_with: Option<String>,
+    /// Encrypted or not.
+    pub bytes: PrivateKeyBytes,
 }
 
 struct KeyEncryptionKey {
@@ -30,18 +41,18 @@ pub enum KeyEncryptionError {
     #[error("`session.key_encryption_keys`: each must be 32 random bytes in Base64")]
     BadKey,
     /// The key-encryption key is not, or no longer, configured.
-    #[error("the signing key `{kid}` is encrypted with a key that is not configured (`{name}`)")]
+    #[error("the key `{kid}` is encrypted with a key that is not configured (`{name}`)")]
     UnknownKey {
-        /// The signing key.
+        /// The signing key, or the name of what else is kept.
         kid: String,
         /// The name of the key-encryption key.
         name: String,
     },
     /// The ciphertext belongs to another environment or key, or is damaged.
-    #[error("the signing key `{0}` cannot be decrypted")]
+    #[error("the key `{0}` cannot be decrypted")]
     Broken(String),
     /// The system's random source failed.
-    #[error("a signing key could not be encrypted")]
+    #[error("a key could not be encrypted")]
     Failed,
 }
 
@@ -57,8 +68,13 @@ impl KeyEncryption {
 
     /// Whether a record is as this configuration would write it.
     pub fn is_in_order(&self, record: &SigningKeyRecord) -> bool {
+        self.is_newest(record.sealed_with.as_deref())
+    }
+
+    /// Whether this configuration would seal with the key-encryption key of that name.
+    pub fn is_newest(&self, sealed_with: Option<&str>) -> bool {
         let newest = self.keys.first().map(|key| key.name.as_str());
-        newest.is_none() || record.sealed_with.as_deref() == newest
+        newest.is_none() || sealed_with == newest
     }
 
     /// Puts a private key into its record.
@@ -67,21 +83,9 @@ impl KeyEncryption {
         record: &mut SigningKeyRecord,
         plain: &[u8],
     ) -> Result<(), KeyEncryptionError> {
-        let Some(newest) = self.keys.first() else {
-            record.sealed_with = None;
-            record.private_key = PrivateKeyBytes::new(plain.to_vec());
-            return Ok(());
-        };
-        let mut nonce = [0; NONCE_LEN];
-        rand::fill(&mut nonce).map_err(|_| KeyEncryptionError::Failed)?;
-        let mut sealed = Zeroizing::new(plain.to_vec());
-        let aad = Aad::from(self.bound_to(&record.kid));
-        newest
-            .key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut *sealed)
-            .map_err(|_| KeyEncryptionError::Failed)?;
-        record.sealed_with = Some(newest.name.clone());
-        record.private_key = PrivateKeyBytes::new([nonce.as_slice(), &sealed].concat());
+        let sealed = self.seal_as(&record.kid, plain)?;
+        record.sealed_with = sealed.sealed_with;
+        record.private_key = sealed.bytes;
         Ok(())
     }
 
@@ -90,28 +94,63 @@ impl KeyEncryption {
         &self,
         record: &SigningKeyRecord,
     ) -> Result<Zeroizing<Vec<u8>>, KeyEncryptionError> {
-        let bytes = record.private_key.expose();
-        let Some(name) = &record.sealed_with else {
+        let sealed = Sealed {
+            sealed_with: record.sealed_with.clone(),
+            bytes: record.private_key.clone(),
+        };
+        self.open_as(&record.kid, &sealed)
+    }
+
+    /// Seals what is kept under a name, by which alone it can be opened again.
+    pub fn seal_as(&self, name: &str, plain: &[u8]) -> Result<Sealed, KeyEncryptionError> {
+        let Some(newest) = self.keys.first() else {
+            return Ok(Sealed {
+                sealed_with: None,
+                bytes: PrivateKeyBytes::new(plain.to_vec()),
+            });
+        };
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(|_| KeyEncryptionError::Failed)?;
+        let mut sealed = Zeroizing::new(plain.to_vec());
+        let aad = Aad::from(self.bound_to(name));
+        newest
+            .key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut *sealed)
+            .map_err(|_| KeyEncryptionError::Failed)?;
+        Ok(Sealed {
+            sealed_with: Some(newest.name.clone()),
+            bytes: PrivateKeyBytes::new([nonce.as_slice(), &sealed].concat()),
+        })
+    }
+
+    /// Opens what was sealed under that name.
+    pub fn open_as(
+        &self,
+        name: &str,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyEncryptionError> {
+        let bytes = sealed.bytes.expose();
+        let Some(sealed_with) = &sealed.sealed_with else {
             return Ok(Zeroizing::new(bytes.to_vec()));
         };
-        let key = self.keys.iter().find(|key| key.name == *name);
+        let key = self.keys.iter().find(|key| key.name == *sealed_with);
         let key = key.ok_or_else(|| KeyEncryptionError::UnknownKey {
-            kid: record.kid.clone(),
-            name: name.clone(),
+            kid: name.to_owned(),
+            name: sealed_with.clone(),
         })?;
-        let broken = || KeyEncryptionError::Broken(record.kid.clone());
+        let broken = || KeyEncryptionError::Broken(name.to_owned());
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or_else(broken)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
         let mut plain = Zeroizing::new(sealed.to_vec());
-        let aad = Aad::from(self.bound_to(&record.kid));
+        let aad = Aad::from(self.bound_to(name));
         let opened = key.key.open_in_place(nonce, aad, &mut plain);
         let length = opened.map_err(|_| broken())?.len();
         plain.truncate(length);
         Ok(plain)
     }
 
-    fn bound_to(&self, kid: &str) -> Vec<u8> {
-        [self.environment.as_bytes(), kid.as_bytes()].concat()
+    fn bound_to(&self, name: &str) -> Vec<u8> {
+        [self.environment.as_bytes(), name.as_bytes()].concat()
     }
 }
 
