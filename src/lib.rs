@@ -21,6 +21,7 @@
 //! Dependencies run one way. `docs/architecture.md` has the picture, what each module guarantees, where
 //! a change goes, and the meaning of each word; `tests/architecture.rs` says which module may use which.
 
+pub mod acme;
 pub mod admin;
 pub mod api;
 pub mod authorize;

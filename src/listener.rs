@@ -9,6 +9,10 @@ use crate::text_schema::{DurationText, text_schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+pub mod acme;
+
+pub use acme::{Acme, AcmeChallenge};
+
 /// One public listening address.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -159,7 +163,11 @@ impl Default for Hsts {
 pub struct Tls {
     /// Certificates with their keys. The client's server name (SNI) selects one; clients that send
     /// no name, or one that no certificate has, get the first.
+    #[serde(default)]
     pub certificates: Vec<Certificate>,
+    /// A certificate that the gateway orders itself, after those of `certificates`.
+    #[serde(default)]
+    pub acme: Option<Acme>,
     /// The minimum TLS version.
     #[serde(default)]
     pub min_version: TlsVersion,

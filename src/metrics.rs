@@ -155,6 +155,10 @@ pub struct Metrics {
     pub certificate_expiry: IntGaugeVec,
     /// Changes found in certificates' files, by `listener` and `result`.
     pub certificate_reloads: IntCounterVec,
+    /// Certificates that were ordered, by `certificate` and `outcome`.
+    pub acme_orders: IntCounterVec,
+    /// Orders that have failed since the last one that did not, by `certificate`.
+    pub acme_failures: IntGaugeVec,
 }
 
 impl Metrics {
@@ -229,6 +233,8 @@ impl Metrics {
             spans_exported: new.counters(described::SPANS_EXPORTED)?,
             certificate_expiry: new.gauges(described::CERTIFICATE_EXPIRY)?,
             certificate_reloads: new.counters(described::CERTIFICATE_RELOADS)?,
+            acme_orders: new.counters(described::ACME_ORDERS)?,
+            acme_failures: new.gauges(described::ACME_FAILURES)?,
             runtimes: new.runtimes()?,
             registered: new.with_process()?,
         })

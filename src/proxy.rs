@@ -18,6 +18,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 pub mod access_log;
+mod acme;
 pub mod answer;
 mod arrival;
 mod attempt;

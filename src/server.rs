@@ -143,7 +143,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let state = background.block_on(State::build(config))?;
     let runtime = background.handle().clone();
     state.metrics.collect_runtime("background", runtime);
-    let certificates = Certificates::load(config, &state.metrics)?;
+    let orders = background.block_on(state.orders(config))?;
+    let certificates = Certificates::load(config, &orders, &state.metrics)?;
+    let challenges = orders.challenges();
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
     let (stop_admin, admin_stopped) = watch::channel(false);
@@ -182,6 +184,8 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         };
         background.spawn(exchanges.run(stopped.clone()));
     }
+    let changes = state.exchange().changes().setting_changes();
+    let ordering = background.spawn(orders.run(changes, stopped.clone()));
     let webhooks = state.webhooks();
     background
         .block_on(webhooks.begin(&config.webhooks))
@@ -202,7 +206,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
 
     let shared = framework::shared(config, &state, &records, &descriptors);
     let shared = Arc::new(background.block_on(shared).map_err(ServeError::Runtime)?);
-    let listeners = framework::listeners(config, &certificates, &shared);
+    let listeners = framework::listeners(config, &certificates, challenges.as_ref(), &shared);
     let (signal, signalled) = watch::channel(None);
     let (listening, progress) = Listening::new(listeners, Arc::clone(&sockets), signalled.clone());
     background.spawn(listening::announce_ready(
@@ -259,8 +263,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     stop.send_replace(true);
     stop_admin.send_replace(true);
     background.block_on(maintenance::write_activity(&state));
-    // It lets go of its webhooks in the store.
-    let _ = background.block_on(async { timeout(LET_GO, delivering).await });
+    // They let go in the store of what they hold of it.
+    let let_go = async { timeout(LET_GO, futures::future::join(delivering, ordering)).await };
+    let _ = background.block_on(let_go);
     background.block_on(state.store.close());
     records.close();
     info!("stopped");
@@ -270,5 +275,5 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
 
 /// How long the issuers' keys are waited for before a predecessor is relieved.
 const FIRST_KEYS: Duration = Duration::from_secs(10);
-/// How long the delivery of events can take to stop.
+/// How long the delivery of events and orders of certificates can take to stop.
 const LET_GO: Duration = Duration::from_secs(2);

@@ -188,7 +188,7 @@ const ROOMS: &str = "
 main: cli
 cli: server live_config demo doctor config proxy credential jwt store jwks listener telemetry clock
     diagnostic metrics
-server: admin live_config config proxy api exchange resources webhooks jwt session store jwks upstream
+server: admin live_config config proxy acme api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange identity route authorize resources webhooks jwt origin session store
     jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
@@ -199,8 +199,9 @@ doctor: config clock
 config: proxy api stepup exchange identity route credential resources webhooks session store issuer
     upstream canonical limit operator listener telemetry secret template claims diagnostic field_name
     metrics text_schema
-proxy: api stepup exchange identity route mcp credential resources origin session issuer upstream
+proxy: acme api stepup exchange identity route mcp credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
+acme: session store listener public_network clock metrics
 api: stepup exchange identity credential jwt origin session store jwks issuer device_bound canonical
     limit secret claims clock rejection strict_json text_schema
 stepup: exchange clock rejection
@@ -225,7 +226,7 @@ upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema
 limit: text_schema
 operator: listener secret clock text_schema
-listener: text_schema
+listener: secret text_schema
 telemetry: secret hex text_schema
 secret: text_schema
 template: text_schema

@@ -15,6 +15,7 @@ pub mod key;
 pub mod load;
 pub mod metrics;
 pub mod pages;
+pub mod pebble;
 pub mod port;
 pub mod test_gateway;
 pub mod token;

@@ -13,6 +13,7 @@ use super::positions::Index;
 use super::{Config, attributes};
 use crate::diagnostic::{Diagnostic, Position};
 
+mod acme;
 mod calls;
 mod check;
 mod device_bound;

@@ -305,6 +305,16 @@ pub(super) const CERTIFICATE_RELOADS: Description = (
     "Changes of certificate files, by whether they could be loaded.",
     &["listener", "result"],
 );
+pub(super) const ACME_ORDERS: Description = (
+    "vestibule_acme_orders_total",
+    "Certificates that this gateway ordered, by whether they were issued.",
+    &["certificate", "outcome"],
+);
+pub(super) const ACME_FAILURES: Description = (
+    "vestibule_acme_failures",
+    "Orders of a certificate that have failed since one was issued last, at whichever gateway.",
+    &["certificate"],
+);
 pub(super) const RUNTIME_WORKERS: Description = (
     "vestibule_runtime_workers",
     "Threads of the asynchronous runtimes, proxy and background.",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
@@ -11,6 +11,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::connection_auth::ConnectionAuth;
 use super::server_name::ServerName;
+use crate::acme::Challenges;
 use crate::resources::Share;
 
 /// One accepted connection, on its listener.
@@ -24,6 +25,8 @@ pub struct Connection {
     pub is_https: bool,
     /// Every request is answered with its address at `https`, at this port.
     pub redirects_to: Option<u16>,
+    /// What answers an authority that looks for the proof of a name, before any redirect.
+    pub challenges: Option<Arc<Challenges>>,
     /// It is for questions by gRPC (`ext_authz`), and for nothing else.
     pub is_for_questions: bool,
     /// The value of `Strict-Transport-Security`.

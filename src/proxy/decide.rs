@@ -7,6 +7,7 @@ use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, ORIGIN};
 use pingora::http::RequestHeader;
 
+use super::acme;
 use super::context::{Pass, Phase, RequestContext};
 use super::counters::SELF_ISSUED;
 use super::decisions::Decisions;
@@ -51,6 +52,8 @@ pub enum Decision {
     Metadata(Arc<ProtectedResource>),
     /// The request is not forwarded: the client is redirected to this address.
     Redirect(String),
+    /// Nowhere: an authority asks for the proof of a name.
+    AcmeChallenge(Arc<str>),
     /// Nowhere: its route says what the gateway answers; the address, if that is a redirect.
     Fixed(Option<String>),
 }
@@ -69,6 +72,13 @@ pub async fn decide(
     let inspected = inspect::inspect(request, &snapshot.proxy.limits)?;
     peer.check(&request.headers)?;
     hops::check(&request.headers, &snapshot.proxy.limits)?;
+    if let Some(challenges) = &ctx.connection.challenges
+        && let Some(token) = acme::token(request, &inspected.path)
+        && let Some(proof) = Box::pin(challenges.answer(token)).await
+    {
+        ctx.is_for_us = true;
+        return Ok(Decision::AcmeChallenge(proof));
+    }
     if let Some(elsewhere) = not_forwarded(&snapshot, request, &inspected, peer, ctx)? {
         return Ok(elsewhere);
     }

@@ -10,8 +10,8 @@ use super::context::RequestContext;
 use super::decide::{self, Decision};
 use super::time_limit::TimeLimit;
 use super::{
-    answer, arrival, calls, counters, endpoint, fixed_answer, forward_auth, health, inspect, login,
-    metadata, redirect,
+    acme, answer, arrival, calls, counters, endpoint, fixed_answer, forward_auth, health, inspect,
+    login, metadata, redirect,
 };
 use crate::metrics::Metrics;
 use crate::rejection::Rejection;
@@ -55,6 +55,7 @@ pub(super) async fn dispatch(
         Ok(Decision::Health) => health::answer(session, ctx).await?,
         Ok(Decision::Metadata(resource)) => metadata::answer(session, &resource, ctx).await?,
         Ok(Decision::Fixed(location)) => fixed_answer::answer(session, location, ctx).await?,
+        Ok(Decision::AcmeChallenge(proof)) => acme::answer(session, &proof, ctx).await?,
         Ok(Decision::Redirect(location)) => redirect::answer(session, &location, ctx).await?,
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;

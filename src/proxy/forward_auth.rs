@@ -163,9 +163,11 @@ pub(super) fn is_for_another_proxy(decision: &Decision) -> Result<(), Rejection>
         Decision::Fixed(_) => Err(Rejection::new(Code::Forbidden, "check_of_fixed_answer")),
         // The gateway's own paths go to the gateway, and are not asked about; nor is there anything
         // to grant at a listener that sends everybody elsewhere.
-        Decision::Own | Decision::Health | Decision::Metadata(_) | Decision::Redirect(_) => {
-            Err(Rejection::new(Code::Forbidden, "check_of_own_path"))
-        }
+        Decision::Own
+        | Decision::Health
+        | Decision::Metadata(_)
+        | Decision::AcmeChallenge(_)
+        | Decision::Redirect(_) => Err(Rejection::new(Code::Forbidden, "check_of_own_path")),
     }
 }
 

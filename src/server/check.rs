@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::open_files;
 use super::state::{self, postgres_settings};
 use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
+use crate::acme;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::jwks;
@@ -77,7 +78,7 @@ fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
     );
     for (path, name, tls) in public.chain([admin]) {
         let Some(tls) = tls else { continue };
-        let load = |tls: &Tls| ListenerTls::load(name.clone(), tls, Arc::clone(metrics));
+        let load = |tls: &Tls| ListenerTls::load(name.clone(), tls, None, Arc::clone(metrics));
         let before = found.len();
         for (number, certificate) in tls.certificates.iter().enumerate() {
             // Each one separately, so that one does not hide the others.
@@ -91,6 +92,12 @@ fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
                 let path = format!("{path}.certificates[{number}].{key}");
                 found.push(Diagnostic::error(path, error.to_string()));
             }
+        }
+        if let Some(acme) = &tls.acme
+            && let Err(error) = acme::check(acme)
+        {
+            let path = format!("{path}.acme.authorities");
+            found.push(Diagnostic::error(path, error.to_string()));
         }
         if found.len() > before {
             continue;

@@ -19,6 +19,7 @@ use super::proxy_factory;
 use super::state::State;
 use super::telemetry_setup::Records;
 use super::tls::Certificates;
+use crate::acme::Challenges;
 use crate::config::Config;
 use crate::limit::Limits;
 use crate::listener::{Hsts, ListenAddress, Listener};
@@ -137,6 +138,7 @@ fn hsts(hsts: &Hsts) -> HeaderValue {
 pub(super) fn listeners(
     config: &Config,
     certificates: &Certificates,
+    challenges: Option<&Arc<Challenges>>,
     shared: &Arc<Shared>,
 ) -> (Vec<Service<Guard>>, Vec<Arc<Guard>>) {
     let guard = |listener: &Listener| {
@@ -148,6 +150,7 @@ pub(super) fn listeners(
             tls_terminated: listener.tls_terminated,
             proxy_protocol: listener.proxy_protocol,
             redirects_to: listener.redirect_to_https.then(|| config.public_url.port()),
+            challenges: challenges.filter(|_| listener.redirect_to_https).cloned(),
             hsts: listener.hsts.as_ref().map(hsts),
         };
         Guard::new(rules, Arc::clone(shared))

@@ -36,6 +36,7 @@ mod resets;
 use super::drain::{Counted, InFlight};
 use super::proxy_factory::Proxy;
 use super::tls::ListenerTls;
+use crate::acme::Challenges;
 use crate::metrics::{Metrics, Open};
 use crate::proxy::Snapshot;
 use crate::proxy::connection::{Connection, TlsParameters};
@@ -72,6 +73,8 @@ pub struct Rules {
     pub is_for_questions: bool,
     /// Where at `https` requests are sent instead of being served.
     pub redirects_to: Option<u16>,
+    /// What answers an authority's challenges instead of a redirect.
+    pub challenges: Option<Arc<Challenges>>,
     /// The value of `Strict-Transport-Security`.
     pub hsts: Option<HeaderValue>,
 }
@@ -169,6 +172,7 @@ impl Guard {
             is_https: self.listener.tls.is_some() || self.listener.tls_terminated,
             is_for_questions: self.listener.is_for_questions,
             redirects_to: self.listener.redirects_to,
+            challenges: self.listener.challenges.clone(),
             hsts: self.listener.hsts.clone(),
             server_name: None,
             share,
@@ -184,8 +188,13 @@ impl Guard {
         let stream = presented.acceptor.tls_handshake(socket).await;
         let stream = stream.map_err(|error| {
             debug!(listener = self.listener.name, %error, "TLS handshake failed");
+            tls.handshake_failed();
             Cause::TlsHandshake
         })?;
+        if let Some(ALPN::Custom(_)) = stream.selected_alpn_proto() {
+            // An authority has seen the certificate that it came for (RFC 8737).
+            return Err(Cause::AcmeChallenge);
+        }
         let certificate = stream.get_ssl().and_then(TlsRef::peer_certificate_der);
         connection.client = certificate.and_then(client_certificate::read);
         connection.tls = stream.get_ssl_digest().map(|digest| TlsParameters {
@@ -361,6 +370,7 @@ fn address(socket: &Socket) -> Option<IpAddr> {
 /// Why a connection, or one request of it, was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
+    AcmeChallenge,
     ConnectionLimit,
     ClientConnectionLimit,
     ProxyProtocol,
@@ -376,6 +386,7 @@ enum Cause {
 impl Cause {
     fn label(self) -> &'static str {
         match self {
+            Self::AcmeChallenge => "acme_challenge",
             Self::ConnectionLimit => "connection_limit",
             Self::ClientConnectionLimit => "client_connection_limit",
             Self::ProxyProtocol => "proxy_protocol",

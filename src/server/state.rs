@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::key_events::KeyEvents;
 use super::last_good::StoredKeySets;
+use crate::acme::{self, Orders};
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
 use crate::api::{self, ApiLimits};
@@ -26,6 +27,7 @@ use crate::proxy::Snapshot;
 use crate::proxy::recent_refusals::RecentRefusals;
 use crate::resources::Admission;
 use crate::session::claims::CopiedClaims;
+use crate::session::keys::key_encryption::KeyEncryption;
 use crate::session::keys::{KeyRules, KeysError, files as key_files};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
 use crate::store::{
@@ -183,6 +185,23 @@ impl State {
     /// The exchange of the configuration in force.
     pub fn exchange(&self) -> Arc<Exchange> {
         Arc::clone(&self.snapshot.load().exchange)
+    }
+
+    /// What orders the certificates of listeners.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer, or a key-encryption key is of no use.
+    pub async fn orders(&self, config: &Config) -> Result<Orders, StateError> {
+        let environment_id = self.exchange().minter().environment_id;
+        let key_encryption =
+            KeyEncryption::new(&config.session.key_encryption_keys, environment_id);
+        let parts = acme::Parts {
+            store: Arc::clone(&self.store),
+            key_encryption: Arc::new(key_encryption.map_err(KeysError::from)?),
+            metrics: Arc::clone(&self.metrics),
+        };
+        Ok(Orders::load(&config.listeners, &parts).await?)
     }
 
     /// What delivers events.

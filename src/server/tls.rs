@@ -27,6 +27,8 @@ mod by_name;
 mod files;
 
 use super::ServeError;
+use crate::acme::{Issuance, Issued, Orders};
+use crate::clock::rarely::Rarely;
 use crate::config::Config;
 use crate::listener::{ClientAuthMode, Tls, TlsVersion};
 use crate::metrics::Metrics;
@@ -44,20 +46,25 @@ pub struct Certificates {
 
 impl Certificates {
     /// Reads all files.
-    pub fn load(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, ServeError> {
+    pub fn load(
+        config: &Config,
+        orders: &Orders,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, ServeError> {
         let mut listeners = Vec::new();
         for listener in &config.listeners {
             let Some(tls) = &listener.tls else {
                 continue;
             };
-            let loaded = ListenerTls::load(listener.name(), tls, Arc::clone(metrics))
+            let issuance = tls.acme.as_ref().and_then(|acme| orders.of(acme));
+            let loaded = ListenerTls::load(listener.name(), tls, issuance, Arc::clone(metrics))
                 .map_err(|error| ServeError::Tls(listener.name(), error))?;
             listeners.push(Arc::new(loaded));
         }
         let admin = config.admin.tls.as_ref().map(|tls| {
             let mut settings = tls.clone();
             settings.http2 = false;
-            ListenerTls::load(ADMIN.to_owned(), &settings, Arc::clone(metrics))
+            ListenerTls::load(ADMIN.to_owned(), &settings, None, Arc::clone(metrics))
                 .map(Arc::new)
                 .map_err(|error| ServeError::Tls(ADMIN.to_owned(), error))
         });
@@ -98,6 +105,8 @@ impl Certificates {
 pub struct ListenerTls {
     listener: String,
     settings: Tls,
+    /// Its certificate that is ordered.
+    issuance: Option<Issuance>,
     metrics: Arc<Metrics>,
     provider: Arc<CryptoProvider>,
     /// Kept, so that clients resume their sessions whatever is replaced.
@@ -105,6 +114,8 @@ pub struct ListenerTls {
     presented: ArcSwap<Presented>,
     /// The result of the last read, valid or not.
     read: Mutex<Seen>,
+    /// Handshakes for want of a certificate.
+    refused: Rarely,
 }
 
 /// What new connections are accepted with.
@@ -115,6 +126,8 @@ pub struct Presented {
     pub config: Arc<ServerConfig>,
     /// Which certificates it has.
     pub names: Arc<CertificateNames>,
+    /// There is no certificate yet.
+    is_empty: bool,
 }
 
 /// Why a listener has no TLS.
@@ -146,21 +159,24 @@ impl ListenerTls {
     pub(super) fn load(
         listener: String,
         settings: &Tls,
+        issuance: Option<Issuance>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
         let ticketer = Ticketer::new()?;
-        let files = Files::read(settings)?;
-        let presented = present(settings, &files, &provider, &ticketer)?;
+        let files = Files::read(settings, issued(issuance.as_ref()))?;
+        let presented = present(settings, &files, issuance.as_ref(), &provider, &ticketer)?;
         let read = Mutex::new(Seen::Files(files.digest()));
         let tls = Self {
             listener,
             settings: settings.clone(),
+            issuance,
             metrics,
             provider,
             ticketer,
             presented: ArcSwap::from_pointee(presented),
             read,
+            refused: Rarely::new(),
         };
         tls.show_expiry(&files);
         Ok(tls)
@@ -171,14 +187,29 @@ impl ListenerTls {
         self.presented.load_full()
     }
 
+    /// Notes that a handshake failed, and says so now and then if no certificate was there.
+    pub fn handshake_failed(&self) {
+        if self.presented.load().is_empty
+            && let Some(times) = self.refused.due()
+        {
+            let listener = &self.listener;
+            warn!(
+                listener,
+                times, "TLS handshakes are refused: no certificate has been issued yet"
+            );
+        }
+    }
+
     /// Looks at the files, and takes what has changed in them. Reads the disk.
     fn reload(&self) {
-        let outcome = Files::read(&self.settings).and_then(|files| {
+        let issuance = self.issuance.as_ref();
+        let outcome = Files::read(&self.settings, issued(issuance)).and_then(|files| {
             let seen = Seen::Files(files.digest());
             if *self.read.lock().unwrap_or_else(PoisonError::into_inner) == seen {
                 return Ok(None);
             }
-            let presented = present(&self.settings, &files, &self.provider, &self.ticketer)?;
+            let (provider, ticketer) = (&self.provider, &self.ticketer);
+            let presented = present(&self.settings, &files, issuance, provider, ticketer)?;
             Ok(Some((files, presented, seen)))
         });
         let (seen, result) = match outcome {
@@ -205,14 +236,24 @@ impl ListenerTls {
         reloads.with_label_values(&[&self.listener, result]).inc();
     }
 
-    /// Looks at the files at intervals until `stopped`.
+    /// Looks at the files at intervals, and when a certificate was issued, until `stopped`.
     async fn watch(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         let mut ticks = interval(self.settings.check_interval.max(SHORTEST_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut issued = self.issuance.clone().map(|issuance| issuance.issued);
         loop {
+            let new = async {
+                if let Some(issued) = &mut issued
+                    && issued.changed().await.is_ok()
+                {
+                    return;
+                }
+                std::future::pending().await
+            };
             tokio::select! {
                 // A sender that is gone means the same as a stop.
                 _ = stopped.wait_for(|stop| *stop) => return,
+                () = new => {}
                 _ = ticks.tick() => {}
             }
             let tls = Arc::clone(&self);
@@ -234,6 +275,7 @@ impl ListenerTls {
 fn present(
     settings: &Tls,
     files: &Files,
+    issuance: Option<&Issuance>,
     provider: &Arc<CryptoProvider>,
     ticketer: &Arc<dyn ProducesTickets>,
 ) -> Result<Presented, TlsError> {
@@ -241,8 +283,13 @@ fn present(
         TlsVersion::V1_2 => &[&TLS13, &TLS12],
         TlsVersion::V1_3 => &[&TLS13],
     };
-    let by_name = ByName::new(files, provider)?;
-    let names = by_name.names();
+    let challenges = issuance.map(|issuance| Arc::clone(&issuance.challenges));
+    let is_proven_here = challenges.is_some();
+    let by_name = ByName::new(files, challenges, provider)?;
+    let (names, is_empty) = (by_name.names(), by_name.is_empty());
+    if is_empty && settings.acme.is_none() {
+        return Err(rustls::Error::General("no certificate".to_owned()).into());
+    }
     let config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(versions)?;
     let mut config = match &settings.client_auth {
@@ -267,12 +314,22 @@ fn present(
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
+    if is_proven_here {
+        // Before the others: who names it wants nothing else.
+        config.alpn_protocols.insert(0, ACME_TLS.to_vec());
+    }
     let config = Arc::new(config);
     Ok(Presented {
         acceptor: Acceptor::from_server_config(Arc::clone(&config)),
         config,
         names,
+        is_empty,
     })
+}
+
+/// The certificate that was ordered, as it is now.
+fn issued(issuance: Option<&Issuance>) -> Option<Arc<Issued>> {
+    issuance.and_then(|issuance| issuance.issued.borrow().clone())
 }
 
 fn client_verifier(
@@ -292,6 +349,9 @@ fn client_verifier(
     };
     Ok(verifier.build()?)
 }
+
+/// The protocol by which an authority looks at a certificate and says nothing (RFC 8737 section 3).
+pub(super) const ACME_TLS: &[u8] = b"acme-tls/1";
 
 /// What logs and metrics call the operators' listener.
 pub(super) const ADMIN: &str = "admin";

@@ -20,6 +20,7 @@ use crate::support::{
 #[allow(dead_code, reason = "shared with the tests of the store")]
 pub(crate) mod server;
 
+mod acme;
 mod dashboard;
 mod device_bound;
 mod drain;

@@ -58,28 +58,42 @@ impl Authority {
         own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> Connector {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots);
-        let mut config = match own {
-            Some((certificate, key)) => config
-                .with_client_auth_cert(vec![certificate], key)
-                .unwrap(),
-            None => config.with_no_client_auth(),
-        };
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Connector(TlsConnector::from(Arc::new(config)))
+        connector(self.der(), alpn, own, versions)
     }
+}
+
+fn connector(
+    root: CertificateDer<'static>,
+    alpn: &[&str],
+    own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Connector {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match own {
+        Some((certificate, key)) => config
+            .with_client_auth_cert(vec![certificate], key)
+            .unwrap(),
+        None => config.with_no_client_auth(),
+    };
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Connector(TlsConnector::from(Arc::new(config)))
 }
 
 /// A TLS client.
 pub struct Connector(TlsConnector);
 
 impl Connector {
+    /// A client that trusts this root and offers these protocols.
+    pub fn trusting(root: CertificateDer<'static>, alpn: &[&str]) -> Self {
+        connector(root, alpn, None, rustls::ALL_VERSIONS)
+    }
+
     /// A connection to `address`, asking for `name`; the error is the handshake's.
     pub async fn connect(
         &self,

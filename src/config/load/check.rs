@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    calls, device_bound, grants, issuers, listeners, logins, loops, operators, rates, resources,
-    routes, sticky, telemetry,
+    acme, calls, device_bound, grants, issuers, listeners, logins, loops, operators, rates,
+    resources, routes, sticky, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -46,6 +46,10 @@ type Check = fn(&Config) -> Vec<Diagnostic>;
 #[rustfmt::skip]
 const CHECKS: &[(&[&str], Check)] = &[
     (&["listeners", "admin", "trusted_proxies", "public_url"], listeners::diagnostics),
+    (
+        &["listeners", "admin", "store", "session", "routes", "public_url"],
+        acme::diagnostics,
+    ),
     (&["public_url"], public_url),
     (&["server", "api_prefix"], health_path),
     (&["issuers", "public_url", "api_prefix", "forward"], issuers::diagnostics),

@@ -146,10 +146,10 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
 
 pub(super) fn of_tls(path: &str, tls: &Tls) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    if tls.certificates.is_empty() {
+    if tls.certificates.is_empty() && tls.acme.is_none() {
         found.push(Diagnostic::error(
             format!("{path}.certificates"),
-            "at least one certificate is needed",
+            "at least one certificate is needed, or `acme` to have one ordered",
         ));
     }
     let mut named = HashSet::new();

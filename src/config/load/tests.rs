@@ -1,5 +1,6 @@
 use super::*;
 
+mod acme;
 mod example;
 mod forms;
 mod hazards;

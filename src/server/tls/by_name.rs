@@ -1,5 +1,6 @@
 //! Which certificate a client is shown: by the name that it asks for (SNI).
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -7,19 +8,25 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use webpki::EndEntityCert;
 
-use super::TlsError;
 use super::files::{CertificateError, Files};
+use super::{ACME_TLS, TlsError};
+use crate::acme::Challenges;
 use crate::proxy::server_name::CertificateNames;
 
 /// Certificates by the names in them. Several of one name differ in the kind of key.
-#[derive(Debug)]
 pub(super) struct ByName {
     names: Arc<CertificateNames>,
     certificates: Vec<Arc<CertifiedKey>>,
+    /// What an authority is shown that looks for a proof, where certificates are ordered.
+    challenges: Option<Arc<Challenges>>,
 }
 
 impl ByName {
-    pub(super) fn new(files: &Files, provider: &CryptoProvider) -> Result<Self, TlsError> {
+    pub(super) fn new(
+        files: &Files,
+        challenges: Option<Arc<Challenges>>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
         let mut names = CertificateNames::default();
         let mut certificates = Vec::with_capacity(files.certificates.len());
         for file in &files.certificates {
@@ -35,13 +42,16 @@ impl ByName {
             }
             certificates.push(Arc::new(certified));
         }
-        if certificates.is_empty() {
-            return Err(rustls::Error::General("no certificate".to_owned()).into());
-        }
         Ok(Self {
             names: Arc::new(names),
             certificates,
+            challenges,
         })
+    }
+
+    /// Whether there is no certificate yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.certificates.is_empty()
     }
 
     /// Which certificates are for which names.
@@ -50,9 +60,23 @@ impl ByName {
     }
 }
 
+impl fmt::Debug for ByName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ByName").field(&self.names).finish()
+    }
+}
+
 impl ResolvesServerCert for ByName {
-    /// The first certificate is shown to those who ask for no name, or for one in none.
+    /// The first certificate is shown to those who ask for no name, or for one in none; who looks for
+    /// the proof of a name gets that or nothing.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(challenges) = &self.challenges
+            && hello
+                .alpn()
+                .is_some_and(|mut protocols| protocols.any(|one| one == ACME_TLS))
+        {
+            return challenges.certificate(hello.server_name()?);
+        }
         let named = hello
             .server_name()
             .map_or(&[][..], |name| self.names.of(name));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,7 @@ use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use super::TlsError;
+use crate::acme::Issued;
 use crate::listener::Tls;
 
 /// Everything that was read at one time.
@@ -21,7 +23,7 @@ pub(super) struct Files {
     digest: Box<[u8]>,
 }
 
-/// A certificate with its key.
+/// A certificate with its key, from files or issued to the gateway.
 pub(super) struct CertificateFile {
     pub(super) name: String,
     /// Never empty.
@@ -53,7 +55,7 @@ pub enum CertificateError {
 
 impl Files {
     /// Reads all of them.
-    pub(super) fn read(settings: &Tls) -> Result<Self, TlsError> {
+    pub(super) fn read(settings: &Tls, issued: Option<Arc<Issued>>) -> Result<Self, TlsError> {
         let mut seen = Context::new(&SHA256);
         let mut certificates = Vec::with_capacity(settings.certificates.len());
         for certificate in &settings.certificates {
@@ -62,6 +64,15 @@ impl Files {
                 certificate_file(name.clone(), &certificate.cert, &certificate.key, &mut seen)
                     .map_err(|error| TlsError::Certificate(name, error))?;
             certificates.push(read);
+        }
+        if let Some(issued) = issued {
+            issued.chain.iter().for_each(|one| seen.update(one));
+            certificates.push(CertificateFile {
+                name: issued.name.clone(),
+                chain: issued.chain.clone(),
+                key: issued.key.clone_key(),
+                expires_at: i64::try_from(issued.not_after.0).unwrap_or(i64::MAX),
+            });
         }
         let authorities = match &settings.client_auth {
             Some(auth) => read(&auth.authorities, &mut seen)
