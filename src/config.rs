@@ -30,7 +30,7 @@ use crate::canonical::{AllowedOrigin, Origin, PathPrefix};
 use crate::exchange::Forward;
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
-use crate::listener::Listener;
+use crate::listener::{Listener, TlsTickets};
 use crate::metrics::label;
 use crate::operator::AdminSettings;
 use crate::proxy::{Brand, ForwardedFields};
@@ -163,13 +163,13 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
     pub traces: TraceSettings,
-    /// Threads, reloads, shutdown and upgrades.
+    /// Threads, reloads, shutdown, upgrades and TLS tickets.
     #[serde(default)]
     #[schemars(extend("x-restart" = true))]
     pub server: Server,
 }
 
-/// Threads, reloads, shutdown and upgrades.
+/// Threads, reloads, shutdown, upgrades and TLS tickets.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
@@ -201,6 +201,8 @@ pub struct Server {
     /// A folder for the socket through which a new process takes over, created with mode 0700. If
     /// omitted, upgrades without a restart are not possible.
     pub runtime_dir: Option<PathBuf>,
+    /// The keys of the tickets by which clients resume TLS sessions.
+    pub tls_tickets: TlsTickets,
 }
 
 impl Default for Server {
@@ -213,6 +215,7 @@ impl Default for Server {
             drain_timeout: Duration::from_secs(30),
             health_path: None,
             runtime_dir: None,
+            tls_tickets: TlsTickets::default(),
         }
     }
 }

@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 pub mod acme;
+mod tickets;
 
 pub use acme::{Acme, AcmeChallenge};
+pub use tickets::TlsTickets;
 
 /// One public listening address.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

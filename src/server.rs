@@ -144,7 +144,8 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let runtime = background.handle().clone();
     state.metrics.collect_runtime("background", runtime);
     let orders = background.block_on(state.orders(config))?;
-    let certificates = Certificates::load(config, &orders, &state.metrics)?;
+    let tickets = background.block_on(state.tickets(config))?;
+    let certificates = Certificates::load(config, &orders, tickets.as_ref(), &state.metrics)?;
     let challenges = orders.challenges();
     let admin_socket = sockets.admin().map_err(ServeError::Runtime)?;
 
@@ -185,6 +186,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
         background.spawn(exchanges.run(stopped.clone()));
     }
     let changes = state.exchange().changes().setting_changes();
+    if let Some(tickets) = tickets {
+        background.spawn(tickets.run(changes.clone(), stopped.clone()));
+    }
     let ordering = background.spawn(orders.run(changes, stopped.clone()));
     let webhooks = state.webhooks();
     background

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::open_files;
 use super::state::{self, postgres_settings};
-use super::tls::{ADMIN, CertificateError, ListenerTls, TlsError};
+use super::tls::{ADMIN, CertificateError, FromStore, ListenerTls, TlsError};
 use crate::acme;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
@@ -78,7 +78,10 @@ fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
     );
     for (path, name, tls) in public.chain([admin]) {
         let Some(tls) = tls else { continue };
-        let load = |tls: &Tls| ListenerTls::load(name.clone(), tls, None, Arc::clone(metrics));
+        let load = |tls: &Tls| {
+            let from_store = FromStore::default();
+            ListenerTls::load(name.clone(), tls, from_store, Arc::clone(metrics))
+        };
         let before = found.len();
         for (number, certificate) in tls.certificates.iter().enumerate() {
             // Each one separately, so that one does not hide the others.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::key_events::KeyEvents;
 use super::last_good::StoredKeySets;
+use super::tls::TicketRotation;
 use crate::acme::{self, Orders};
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
@@ -193,15 +194,42 @@ impl State {
     ///
     /// The store does not answer, or a key-encryption key is of no use.
     pub async fn orders(&self, config: &Config) -> Result<Orders, StateError> {
-        let environment_id = self.exchange().minter().environment_id;
-        let key_encryption =
-            KeyEncryption::new(&config.session.key_encryption_keys, environment_id);
         let parts = acme::Parts {
             store: Arc::clone(&self.store),
-            key_encryption: Arc::new(key_encryption.map_err(KeysError::from)?),
+            key_encryption: self.key_encryption(config)?,
             metrics: Arc::clone(&self.metrics),
         };
         Ok(Orders::load(&config.listeners, &parts).await?)
+    }
+
+    /// The keys of TLS tickets that gateways share; none if each has its own.
+    ///
+    /// # Errors
+    ///
+    /// A key-encryption key is of no use.
+    pub async fn tickets(
+        &self,
+        config: &Config,
+    ) -> Result<Option<Arc<TicketRotation>>, StateError> {
+        let settings = &config.server.tls_tickets;
+        let is_used = config
+            .listeners
+            .iter()
+            .any(|listener| listener.tls.is_some());
+        let is_plain = config.session.key_encryption_keys.is_empty();
+        if !settings.shared || !is_used || config.store.postgres.is_some() && is_plain {
+            return Ok(None);
+        }
+        let (store, key_encryption) = (Arc::clone(&self.store), self.key_encryption(config)?);
+        let rotation = TicketRotation::start(store, key_encryption, settings.rotate_every);
+        Ok(Some(Arc::new(rotation.await)))
+    }
+
+    fn key_encryption(&self, config: &Config) -> Result<Arc<KeyEncryption>, StateError> {
+        let environment_id = self.exchange().minter().environment_id;
+        let keys = &config.session.key_encryption_keys;
+        let keys = KeyEncryption::new(keys, environment_id).map_err(KeysError::from)?;
+        Ok(Arc::new(keys))
     }
 
     /// What delivers events.

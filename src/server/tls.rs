@@ -25,6 +25,8 @@ use tracing::{info, warn};
 
 mod by_name;
 mod files;
+mod ticket_rotation;
+mod tickets;
 
 use super::ServeError;
 use crate::acme::{Issuance, Issued, Orders};
@@ -36,6 +38,8 @@ use crate::proxy::server_name::CertificateNames;
 use by_name::ByName;
 pub use files::CertificateError;
 use files::Files;
+pub use ticket_rotation::TicketRotation;
+use tickets::Tickets;
 
 /// The TLS of all listeners that speak it.
 #[derive(Clone)]
@@ -49,6 +53,7 @@ impl Certificates {
     pub fn load(
         config: &Config,
         orders: &Orders,
+        tickets: Option<&Arc<TicketRotation>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
         let mut listeners = Vec::new();
@@ -56,15 +61,19 @@ impl Certificates {
             let Some(tls) = &listener.tls else {
                 continue;
             };
-            let issuance = tls.acme.as_ref().and_then(|acme| orders.of(acme));
-            let loaded = ListenerTls::load(listener.name(), tls, issuance, Arc::clone(metrics))
+            let from_store = FromStore {
+                issuance: tls.acme.as_ref().and_then(|acme| orders.of(acme)),
+                tickets: tickets.cloned(),
+            };
+            let loaded = ListenerTls::load(listener.name(), tls, from_store, Arc::clone(metrics))
                 .map_err(|error| ServeError::Tls(listener.name(), error))?;
             listeners.push(Arc::new(loaded));
         }
         let admin = config.admin.tls.as_ref().map(|tls| {
             let mut settings = tls.clone();
             settings.http2 = false;
-            ListenerTls::load(ADMIN.to_owned(), &settings, None, Arc::clone(metrics))
+            let from_store = FromStore::default();
+            ListenerTls::load(ADMIN.to_owned(), &settings, from_store, Arc::clone(metrics))
                 .map(Arc::new)
                 .map_err(|error| ServeError::Tls(ADMIN.to_owned(), error))
         });
@@ -99,6 +108,15 @@ impl Certificates {
         let watched = self.all().map(|tls| Arc::clone(tls).watch(stopped.clone()));
         join_all(watched).await;
     }
+}
+
+/// What a listener has from the store.
+#[derive(Clone, Default)]
+pub(super) struct FromStore {
+    /// A certificate that is ordered.
+    pub(super) issuance: Option<Issuance>,
+    /// The keys of tickets; without them it has its own.
+    pub(super) tickets: Option<Arc<TicketRotation>>,
 }
 
 /// One listener's TLS.
@@ -159,11 +177,18 @@ impl ListenerTls {
     pub(super) fn load(
         listener: String,
         settings: &Tls,
-        issuance: Option<Issuance>,
+        FromStore { issuance, tickets }: FromStore,
         metrics: Arc<Metrics>,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
-        let ticketer = Ticketer::new()?;
+        let ticketer: Arc<dyn ProducesTickets> = match tickets {
+            Some(rotation) => Arc::new(Tickets {
+                listener: listener.clone(),
+                keys: rotation.keys(),
+                lifetime: rotation.period(),
+            }),
+            None => Ticketer::new()?,
+        };
         let files = Files::read(settings, issued(issuance.as_ref()))?;
         let presented = present(settings, &files, issuance.as_ref(), &provider, &ticketer)?;
         let read = Mutex::new(Seen::Files(files.digest()));

@@ -52,6 +52,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     ),
     (&["public_url"], public_url),
     (&["server", "api_prefix"], health_path),
+    (&["server"], listeners::tickets),
     (&["issuers", "public_url", "api_prefix", "forward"], issuers::diagnostics),
     (&["upstreams", "resolver"], upstreams),
     (&["upstreams", "listeners", "public_url"], loops::diagnostics),

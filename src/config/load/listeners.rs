@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::listener::{ListenAddress, Listener, SocketMode, Tls};
+use crate::listener::{ListenAddress, Listener, SocketMode, Tls, TlsTickets};
 use crate::upstream::ServerAddress;
 
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -56,6 +56,15 @@ fn proxies_fault(proxies: &IpNet) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Tickets of a key last for two of its periods, and not longer than RFC 8446 allows.
+pub(super) fn tickets(config: &Config) -> Vec<Diagnostic> {
+    let allowed = TlsTickets::SHORTEST_ROTATION..=TlsTickets::LONGEST_ROTATION;
+    let fits = allowed.contains(&config.server.tls_tickets.rotate_every);
+    let path = "server.tls_tickets.rotate_every";
+    let fault = (!fits).then(|| Diagnostic::error(path, "must be between 1m and 84h"));
+    fault.into_iter().collect()
 }
 
 fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {

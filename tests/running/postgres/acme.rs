@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::server::Server;
@@ -54,6 +56,7 @@ async fn one_of_two_gateways_orders_and_renews_what_both_show() {
             assert!(ends > 0.0);
         }
     }
+    resumes_at_the_other(pair, &running.root).await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
         .await
         .unwrap();
@@ -183,6 +186,24 @@ async fn shown(
     })
     .await;
     all().await.unwrap()
+}
+
+/// What a client got from one gateway, the other one takes for a session that it knows.
+async fn resumes_at_the_other([one, two]: [&Gateway; 2], root: &CertificateDer<'static>) {
+    let client = Connector::trusting(root.clone(), &["http/1.1"]);
+    let kind = async |gateway: &Gateway| {
+        let mut stream = client.connect(gateway.public, "a.test").await.unwrap();
+        let kind = stream.get_ref().1.handshake_kind().unwrap();
+        // Tickets come with what is read next.
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        kind
+    };
+    assert_eq!(kind(one).await, HandshakeKind::Full);
+    assert_eq!(kind(two).await, HandshakeKind::Resumed);
 }
 
 /// How many orders came to that, at both.
