@@ -154,7 +154,6 @@ pub struct Config {
     pub forwarded_fields: ForwardedFields,
     /// The admin listener.
     #[serde(default)]
-    #[schemars(extend("x-restart" = true))]
     pub admin: AdminSettings,
     /// The log and the access log.
     #[serde(default)]

@@ -27,8 +27,8 @@ mod twins;
 pub use error::CredentialError;
 pub use in_cookies::{sdk_cookie, session_cookie};
 pub use token_sources::{
-    DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE, LOGIN_COOKIE,
-    SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
+    DASHBOARD_COOKIE, DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE,
+    LOGIN_COOKIE, SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
 };
 
 use in_cookies::{find_external_cookie, find_own_cookie};

@@ -39,6 +39,7 @@ mod grant;
 #[cfg(test)]
 mod interleavings;
 mod key_rotation;
+mod live_account;
 mod login_index;
 mod mint;
 mod one_time_use;
@@ -67,7 +68,7 @@ pub use forward::Forward;
 pub use grant::Granted;
 pub use key_rotation::KeyRotation;
 pub use one_time_use::OneTimeUse;
-pub use recipient::Recipient;
+pub use recipient::{OPERATORS, Recipient};
 pub use recognize::SHORTEST_TOKEN;
 pub use session::Session;
 pub use session_directory::{Account, SessionDirectory};

@@ -3,7 +3,13 @@
 use std::net::SocketAddr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, de};
+
+mod role;
+mod sign_in;
+
+pub use role::Role;
+pub use sign_in::{GrantedRole, NoRole, SignIn};
 
 use crate::clock::UnixTime;
 use crate::listener::Tls;
@@ -14,19 +20,32 @@ use crate::text_schema::DateText;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename = "Admin", deny_unknown_fields, default)]
 pub struct AdminSettings {
-    /// `IP:PORT`. Must be a loopback address unless there is a token.
+    /// `IP:PORT`. Must be a loopback address unless there is a token or `sign_in`.
+    #[schemars(extend("x-restart" = true))]
     pub address: SocketAddr,
     /// The bearer token of an operator named `admin`, who can do everything. `/live` and `/ready`
     /// never need a token.
+    #[schemars(extend("x-restart" = true))]
     pub token: Option<Secret>,
     /// Named tokens for several operators. With them, as with `token`, every request needs one.
+    #[schemars(extend("x-restart" = true))]
     pub tokens: Vec<AdminToken>,
+    /// Which users of the gateway are operators: one rule or a list. With any, as with `token`,
+    /// every request needs a token or a sign-in.
+    #[schemars(with = "sign_in::Written")]
+    pub sign_in: SignIn,
     /// Open connections.
+    #[schemars(extend("x-restart" = true))]
     pub connections: usize,
     /// Open connections of one address.
+    #[schemars(extend("x-restart" = true))]
     pub connections_per_client: u32,
     /// TLS; if omitted, the listener is plaintext.
+    #[schemars(extend("x-restart" = true))]
     pub tls: Option<Tls>,
+    /// TLS ends right before this listener, so that browsers come by `https`.
+    #[schemars(extend("x-restart" = true))]
+    pub tls_terminated: bool,
 }
 
 impl Default for AdminSettings {
@@ -35,17 +54,29 @@ impl Default for AdminSettings {
             address: SocketAddr::from(([127, 0, 0, 1], 9901)),
             token: None,
             tokens: Vec::new(),
+            sign_in: SignIn::default(),
             connections: 128,
             connections_per_client: 64,
             tls: None,
+            tls_terminated: false,
         }
     }
 }
 
 impl AdminSettings {
-    /// Whether every request needs a token.
+    /// Whether every request needs a token or a sign-in.
     pub fn needs_token(&self) -> bool {
+        self.has_token() || !self.sign_in.is_empty()
+    }
+
+    /// Whether there is a token for programs.
+    pub fn has_token(&self) -> bool {
         self.token.is_some() || !self.tokens.is_empty()
+    }
+
+    /// Whether browsers come by `https`.
+    pub fn is_https(&self) -> bool {
+        self.tls.is_some() || self.tls_terminated
     }
 
     /// All tokens, `token` as the one of [`ADMIN`].
@@ -85,41 +116,6 @@ pub struct AdminToken {
     #[serde(default, deserialize_with = "moment")]
     #[schemars(with = "Option<DateText>")]
     pub expires: Option<UnixTime>,
-}
-
-/// What an operator can do. Each role includes the previous one.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Can see everything and change nothing.
-    #[default]
-    Viewer,
-    /// Can see and change everything.
-    Admin,
-}
-
-impl Role {
-    /// Its name in the configuration and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 /// Whether a token can have this name, which appears in the token itself, the audit log and URLs.

@@ -32,6 +32,7 @@ pub mod context;
 mod copies;
 mod cors;
 pub mod counters;
+mod dashboard_route;
 pub mod decide;
 pub mod decisions;
 mod dispatch;

@@ -190,8 +190,8 @@ cli: server live_config demo doctor config proxy credential jwt store jwks liste
     diagnostic metrics
 server: admin live_config config proxy acme api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
-admin: live_config proxy exchange identity route authorize resources webhooks jwt origin session store
-    jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
+admin: live_config proxy exchange identity route credential authorize resources webhooks jwt origin
+    session store jwks issuer upstream limit operator listener claims clock diagnostic metrics rejection
 live_config: config proxy api exchange identity route jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock
@@ -211,6 +211,7 @@ identity: jwt store issuer claims clock rejection
 route: mcp authorize session issuer upstream canonical limit template field_name metrics rejection
     text_schema
 mcp: authorize field_name rejection strict_json text_schema
+operator: authorize listener secret claims clock text_schema
 authorize: claims rejection
 credential: issuer rejection
 resources: limit metrics rejection
@@ -225,7 +226,6 @@ issuer: secret certificate_pin claims diagnostic field_name metrics text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
 canonical: rejection text_schema
 limit: text_schema
-operator: listener secret clock text_schema
 listener: secret text_schema
 telemetry: secret hex text_schema
 secret: text_schema

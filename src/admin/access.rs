@@ -1,6 +1,7 @@
 //! Who may use the operators' listener, for what, and from where.
 //!
-//! With a token, everyone who presents it has access, within its role ([`role_for`]). Without one,
+//! With a token, everyone who presents it has access, within its role ([`role_for`]), and so have
+//! users whom a rule of `admin.sign_in` makes operators ([`users`]). Without tokens and rules,
 //! which is only possible on a loopback address, everyone on the machine has: there, a page of
 //! another site that is open in the operator's browser must not be mistaken for the operator.
 //! `Host` reveals a name that was rebound to loopback (DNS rebinding), and `Origin` and
@@ -10,24 +11,34 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
-use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{AUTHORIZATION, HOST, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use tokio::sync::Semaphore;
 
 use super::api_error::ApiError;
 use super::credential::{self, AdminCredential};
 use super::refused_tokens::{Peer, Refusal, Refusals};
 use crate::clock::UnixTime;
+use crate::identity::Client;
 use crate::metrics::Metrics;
-use crate::operator::{AdminSettings, Role};
-use crate::origin::{self, OriginRefusal};
+use crate::operator::AdminSettings;
+use crate::rejection::Code;
 use crate::store::Store;
+
+mod browsers;
+mod needed_role;
+mod operator;
+pub mod users;
+
+pub use browsers::{check_from_this_site, check_same_origin};
+pub use needed_role::{AccessRequest, role_for};
+pub use operator::{Operator, UserSession};
+
+use browsers::{bearer, check_json, presents_bearer};
+use users::{NoOperator, Users};
 
 /// The rules of one listener.
 pub struct Access {
@@ -39,19 +50,9 @@ pub struct Access {
     /// the right token never waits.
     wrong: Semaphore,
     refusals: Refusals,
-}
-
-/// Who asks, as the audit names them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operator {
-    /// The name.
-    pub name: Arc<str>,
-    /// What they may do.
-    pub role: Role,
-    /// The address that the request came from, if it is known.
-    pub from: Option<IpAddr>,
-    /// What they proved themselves by; `None` where no token is asked for.
-    stored: Option<AdminCredential>,
+    /// Whether rules for users were configured at the start. From then on something is asked for.
+    had_sign_in: bool,
+    users: Option<Users>,
 }
 
 impl Access {
@@ -67,12 +68,28 @@ impl Access {
             refusals: Refusals::new(Arc::clone(&store), metrics),
             store,
             wrong: Semaphore::new(1),
+            had_sign_in: !settings.sign_in.is_empty(),
+            users: None,
         }
     }
 
-    /// Whether a token is needed.
+    /// The same, with the users whom the rules of the configuration make operators.
+    #[must_use]
+    pub fn with_users(self, users: Users) -> Self {
+        Self {
+            users: Some(users),
+            ..self
+        }
+    }
+
+    /// Whether a token or a sign-in is needed.
     pub fn needs_token(&self) -> bool {
-        !self.configured.is_empty()
+        !self.configured.is_empty() || self.had_sign_in || self.users().is_some()
+    }
+
+    /// What decides about users, while any of them can be an operator.
+    pub fn users(&self) -> Option<&Users> {
+        self.users.as_ref().filter(|users| users.may_sign_in())
     }
 
     /// The tokens of the configuration file.
@@ -97,12 +114,14 @@ impl Access {
             let mut fields = headers.get_all(AUTHORIZATION).iter();
             let only = fields.next().filter(|_| fields.next().is_none());
             let bearer = only.and_then(|value| bearer(value.as_bytes()));
-            self.holder(bearer.unwrap_or_default(), request.peer)
+            self.holder(bearer.unwrap_or_default(), request.peer, headers)
                 .await?
         } else {
             Operator::local()
         };
-        if !method.is_safe() && !presents_bearer(headers) {
+        // A route of the gateway adds a user's token to what a browser sends by itself.
+        let is_deliberate = presents_bearer(headers) && operator.session().is_none();
+        if !method.is_safe() && !is_deliberate {
             check_same_origin(headers)?;
             check_json(headers)?;
         }
@@ -120,6 +139,7 @@ impl Access {
         &self,
         credential: &[u8],
         peer: Option<Peer>,
+        headers: &HeaderMap,
     ) -> Result<Operator, ApiError> {
         if credential.is_empty() {
             return Err(ApiError::unauthorized());
@@ -136,25 +156,114 @@ impl Access {
             }
             None => {}
         }
+        if let Some(users) = self.users()
+            && let Some(found) = users.by_token(credential, client(peer, headers)).await
+        {
+            return self.decided(found, peer).await;
+        }
+        Err(self.wrong(Refusal::Wrong, peer).await)
+    }
+
+    /// The operator whose session the browser has; `None`: it has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::holder`] has them, and 403 if no rule makes the user an operator.
+    pub async fn user(
+        &self,
+        peer: Option<Peer>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Operator>, ApiError> {
+        let Some(users) = self.users() else {
+            return Ok(None);
+        };
+        match users.by_cookies(headers, client(peer, headers)).await {
+            Some(found) => self.decided(found, peer).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The operator whose session token a route of the gateway put into a request for a page; `None`:
+    /// none did, or it is not for operators.
+    ///
+    /// # Errors
+    ///
+    /// 403 if no rule makes the user an operator, 503 if the store does not answer.
+    pub async fn forwarded(
+        &self,
+        peer: Option<Peer>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Operator>, ApiError> {
+        let Some(users) = self.users() else {
+            return Ok(None);
+        };
+        let Some(token) = users.forwarded(headers) else {
+            return Ok(None);
+        };
+        match users.by_token(token, client(peer, headers)).await {
+            None => Ok(None),
+            Some(Err(NoOperator::Refused(rejection))) if rejection.code != Code::Unavailable => {
+                Ok(None)
+            }
+            Some(found) => self.decided(found, peer).await.map(Some),
+        }
+    }
+
+    /// What a user who came with a credential learns, and what is written down of it.
+    async fn decided(
+        &self,
+        found: Result<Operator, NoOperator>,
+        peer: Option<Peer>,
+    ) -> Result<Operator, ApiError> {
+        match found {
+            Ok(operator) => Ok(operator),
+            Err(refused) if refused.is_unavailable() => Err(ApiError::unavailable()),
+            Err(NoOperator::Refused(rejection)) => {
+                let refusal = Refusal::OfNoSession(rejection.reason);
+                Err(self.wrong(refusal, peer).await)
+            }
+            Err(NoOperator::NoRule(user, why)) => {
+                let refusal = Refusal::OfNoOperator(user.to_string(), why.reason());
+                self.refusals.record(&refusal, peer).await;
+                Err(ApiError::forbidden(
+                    "not_an_operator",
+                    format!("no rule of `admin.sign_in` makes you an operator: {why}"),
+                ))
+            }
+        }
+    }
+
+    /// Answers a wrong token late, one at a time.
+    async fn wrong(&self, refusal: Refusal, peer: Option<Peer>) -> ApiError {
         let Ok(_turn) = self.wrong.try_acquire() else {
             self.refusals.count(&Refusal::TooMany);
-            return Err(ApiError::new(
+            return ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
                 "too many wrong tokens",
-            ));
+            );
         };
-        self.refusals.record(&Refusal::Wrong, peer).await;
+        self.refusals.record(&refusal, peer).await;
         tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
-        Err(ApiError::wrong_token())
+        ApiError::wrong_token()
     }
 
-    /// The operator of that name, if their token is valid now.
+    /// The operator of that [`Operator::key`], if their token is valid now, or their session is and a
+    /// rule still holds for it.
     ///
     /// # Errors
     ///
     /// 503 when the store is needed and does not answer.
     pub async fn named(&self, name: &str) -> Result<Option<Operator>, ApiError> {
+        if let Some(sid) = Operator::sid_in(name) {
+            let Some(users) = self.users() else {
+                return Ok(None);
+            };
+            return match users.by_session(sid).await {
+                Err(refused) if refused.is_unavailable() => Err(ApiError::unavailable()),
+                found => Ok(found.ok()),
+            };
+        }
         let configured = self.configured.iter().find(|stored| stored.name == name);
         let stored = match configured {
             Some(stored) => Some(stored.clone()),
@@ -210,108 +319,6 @@ impl Access {
     }
 }
 
-impl Operator {
-    /// Whoever is on the machine, where no token is asked for.
-    pub fn local() -> Self {
-        Self {
-            name: LOCAL_USER.into(),
-            role: Role::Admin,
-            from: None,
-            stored: None,
-        }
-    }
-
-    fn holding(stored: AdminCredential) -> Self {
-        Self {
-            name: stored.name.as_str().into(),
-            role: stored.role,
-            from: None,
-            stored: Some(stored),
-        }
-    }
-
-    /// By what their token is known here; empty where none is asked for.
-    pub(super) fn proof(&self) -> String {
-        let stored = self.stored.as_ref();
-        stored.map_or_else(String::new, |stored| BASE64.encode(stored.digest.0))
-    }
-
-    /// The same, with where this request came from.
-    pub fn at(self, request: &Request) -> Self {
-        let peer = request.extensions().get::<Peer>();
-        Self {
-            from: peer.map(|Peer(address)| address.to_canonical()),
-            ..self
-        }
-    }
-
-    /// When their token expires.
-    pub fn expires_at(&self) -> Option<UnixTime> {
-        self.stored.as_ref().and_then(|stored| stored.expires_at)
-    }
-
-    /// Refuses what is beyond the operator's role.
-    ///
-    /// # Errors
-    ///
-    /// 403.
-    pub fn check(&self, request: &AccessRequest<'_>) -> Result<(), ApiError> {
-        if self.role >= role_for(request.method, request.route) {
-            return Ok(());
-        }
-        Err(ApiError::forbidden(
-            "role_insufficient",
-            "this token is read-only",
-        ))
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Operator {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // Absent only on a route that was left out of the guard: refused rather than let in.
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(ApiError::unauthorized)
-    }
-}
-
-/// What decides about a request.
-#[derive(Clone, Copy, Debug)]
-pub struct AccessRequest<'a> {
-    method: &'a Method,
-    headers: &'a HeaderMap,
-    /// The path of its route, parameters as they are named there.
-    route: &'a str,
-    peer: Option<Peer>,
-}
-
-impl<'a> AccessRequest<'a> {
-    /// By a request that was matched to a route.
-    pub fn by(request: &'a Request) -> Self {
-        let route = request.extensions().get::<MatchedPath>();
-        Self {
-            method: request.method(),
-            headers: request.headers(),
-            route: route.map_or("", MatchedPath::as_str),
-            peer: request.extensions().get().copied(),
-        }
-    }
-}
-
-/// The role that a request needs, for programs and pages alike: whoever looks may be a viewer;
-/// what may change something is for admins, unless it is one of the few that only ask.
-pub fn role_for(method: &Method, route: &str) -> Role {
-    if method.is_safe() || ONLY_ASK.contains(&route) {
-        Role::Viewer
-    } else {
-        Role::Admin
-    }
-}
-
 /// Lets programs in that [`Access::operator`] knows.
 pub async fn guard(
     State(access): State<Arc<Access>>,
@@ -328,72 +335,14 @@ pub async fn guard(
     }
 }
 
-/// Refuses what a browser sends for a page of another origin, by the rule for cookies on routes.
-/// Programs that are no browsers send neither field.
-pub fn check_same_origin(headers: &HeaderMap) -> Result<(), ApiError> {
-    match check_from_this_site(headers) {
-        Err(OriginRefusal::Absent) => Ok(()),
-        Err(_) => Err(ApiError::forbidden(
-            "cross_origin",
-            "the request comes from a page of another origin",
-        )),
-        Ok(()) => Ok(()),
+/// What is written down of whoever signs in.
+fn client(peer: Option<Peer>, headers: &HeaderMap) -> Client {
+    match peer {
+        Some(Peer(address)) => Client::new(address, headers),
+        None => Client::default(),
     }
 }
 
-/// Whether a browser says that a page of this listener sends the request. The scheme does not
-/// count: TLS may end before the listener.
-pub fn check_from_this_site(headers: &HeaderMap) -> Result<(), OriginRefusal> {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let is_own = |origin: &str| {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        authority.is_some() && authority == host
-    };
-    origin::check(headers, is_own, |_| false)
-}
-
-/// Whether the request has a credential that no browser adds by itself. A page of another origin
-/// can add it only after a preflight, which nothing here grants.
-fn presents_bearer(headers: &HeaderMap) -> bool {
-    let mut fields = headers.get_all(AUTHORIZATION).iter();
-    fields.any(|value| bearer(value.as_bytes()).is_some())
-}
-
-/// The token of a `Bearer` credential, whose scheme has no letter case (RFC 9110 section 11.1).
-fn bearer(field: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = field.split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then_some(token)
-}
-
-/// A form cannot send this type, so a browser asks before it sends it for another origin.
-fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
-    if essence.trim().eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        "the request needs `Content-Type: application/json`",
-    ))
-}
-
-/// Routes with a method that might change something, and does not.
-const ONLY_ASK: [&str; 7] = [
-    "/admin/api/token/test",
-    "/admin/api/routes/explain",
-    "/api/v0/environments/{environment}/externalJwt/check",
-    "/dashboard/external/test",
-    "/dashboard/routes/explain",
-    "/dashboard/external/issuer/{name}/test",
-    "/dashboard/logout",
-];
-/// The name in the audit log for anyone on the machine.
-const LOCAL_USER: &str = "loopback";
-const BEARER: &[u8] = b"Bearer ";
 const WRONG_TOKEN_PAUSE: Duration = Duration::from_millis(250);
 
 #[cfg(test)]

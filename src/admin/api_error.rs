@@ -68,6 +68,15 @@ impl ApiError {
         )
     }
 
+    /// 503: who asks cannot be found out now.
+    pub fn unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "the store does not respond",
+        )
+    }
+
     /// 401: the token has expired.
     pub fn expired() -> Self {
         Self::new(
@@ -139,11 +148,7 @@ impl From<StoreError> for ApiError {
             StoreError::InvalidCursor => Self::bad_request(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_) => {
                 warn!(%error, "store failed");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    "the store does not respond",
-                )
+                Self::unavailable()
             }
         }
     }

@@ -112,6 +112,10 @@ pub async fn record(
     if let Some(from) = operator.from {
         detail.insert(FROM.to_owned(), from.to_string().into());
     }
+    if let Some(session) = operator.session() {
+        detail.insert(ACTOR.to_owned(), session.user.to_string().into());
+        detail.insert(ACTOR_ISSUER.to_owned(), (*session.issuer).into());
+    }
     let record = AuditRecord {
         id: Uuid::now_v7(),
         at: UnixTime::now(),
@@ -127,5 +131,8 @@ pub async fn record(
 
 /// The member of a record's detail that says from which address the operator came.
 pub const FROM: &str = "from";
+/// The members that say which user the operator is, whose name is an address, and of which issuer.
+const ACTOR: &str = "actor_user";
+const ACTOR_ISSUER: &str = "actor_issuer";
 /// Parts of the audit that one answer reads.
 const LOOKED_AT: usize = 20;

@@ -1,9 +1,9 @@
 //! Browsers that are logged in to the dashboard.
 //!
-//! A login with an admin token gives the browser a cookie that scripts cannot read and other sites
-//! cannot send. It names the operator and is sealed with a key that all gateways on one store
-//! share, together with what is known of the operator's token; so any of them recognizes it, and
-//! none does once the token is replaced. Each form repeats a second value that is derived from the
+//! A login gives the browser a cookie that scripts cannot read and other sites cannot send. It names
+//! the holder of an admin token or the session of a user, and is sealed with a key that all gateways on
+//! one store share, together with what is known of the token or the user; so any of them recognizes it,
+//! and none does once the token is replaced, or the user's session has ended. Each form repeats a second value that is derived from the
 //! cookie, so that forged forms are refused. Logging out uses the cookie up, at all gateways.
 
 use std::fmt;
@@ -23,6 +23,7 @@ use super::access::{Access, Operator};
 use super::api_error::ApiError;
 use super::notice::Notice;
 use crate::clock::UnixTime;
+use crate::credential::DASHBOARD_COOKIE;
 use crate::store::Store;
 
 /// The sessions of browsers.
@@ -31,6 +32,8 @@ pub struct DashboardSessions {
     store: Arc<dyn Store>,
     /// What forms repeat where nobody logs in.
     shared_csrf: String,
+    /// Whether browsers come by `https`.
+    is_https: bool,
 }
 
 /// Who looks at a page.
@@ -67,11 +70,12 @@ struct Sealed<'a> {
 
 impl DashboardSessions {
     /// Sessions that are sealed with `key`, and whose ends are written to `store`.
-    pub fn new(key: &[u8; 32], store: Arc<dyn Store>) -> Self {
+    pub fn new(key: &[u8; 32], store: Arc<dyn Store>, is_https: bool) -> Self {
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
             store,
             shared_csrf: random_word(),
+            is_https,
         }
     }
 
@@ -85,16 +89,26 @@ impl DashboardSessions {
         }
     }
 
+    /// A user for whom a route of the gateway vouches with each request.
+    pub fn forwarded(&self, operator: Operator) -> DashboardUser {
+        DashboardUser {
+            csrf: self.sign(&["csrf", &operator.key()]),
+            operator,
+            logged_in: false,
+            visit: Visit::default(),
+        }
+    }
+
     /// Opens a session; the cookie to set.
     pub fn log_in(&self, operator: &Operator) -> String {
         let mut until = UnixTime::now().plus(SESSION_AGE);
         if let Some(end) = operator.expires_at() {
             until = until.min(end);
         }
-        let (id, name) = (random_word(), &operator.name);
+        let (id, key) = (random_word(), operator.key());
         let tag = self.tag(&id, until, operator);
-        let sealed = format!("{id}.{}.{tag}.{name}", until.0);
-        set_cookie(sealed, cookie::time::Duration::HOUR)
+        let sealed = format!("{id}.{}.{tag}.{key}", until.0);
+        self.set_cookie(sealed, cookie::time::Duration::HOUR)
     }
 
     /// Whose session a request's cookie names.
@@ -150,7 +164,7 @@ impl DashboardSessions {
             self.store.put_setting(&closed(sealed.id), &until).await?;
             self.forget_expired().await?;
         }
-        Ok(set_cookie(String::new(), cookie::time::Duration::ZERO))
+        Ok(self.set_cookie(String::new(), cookie::time::Duration::ZERO))
     }
 
     /// Forgets closed sessions that would have ended by now.
@@ -169,7 +183,19 @@ impl DashboardSessions {
     /// Binds a session to its end and to the operator's token as it is known here.
     fn tag(&self, id: &str, until: UnixTime, operator: &Operator) -> String {
         let until = until.0.to_string();
-        self.sign(&["session", id, &until, &operator.name, &operator.proof()])
+        self.sign(&["session", id, &until, &operator.key(), &operator.proof()])
+    }
+
+    /// `Secure` where browsers come by `https`; on loopback, the listener may speak plain HTTP.
+    fn set_cookie(&self, value: String, age: cookie::time::Duration) -> String {
+        Cookie::build((DASHBOARD_COOKIE, value))
+            .path("/dashboard")
+            .http_only(true)
+            .secure(self.is_https)
+            .same_site(SameSite::Strict)
+            .max_age(age)
+            .build()
+            .to_string()
     }
 
     /// Over parts none of which contains a line break.
@@ -220,19 +246,8 @@ fn cookie_of(headers: &HeaderMap) -> Option<String> {
     cookies
         .flat_map(Cookie::split_parse)
         .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == COOKIE_NAME)
+        .find(|cookie| cookie.name() == DASHBOARD_COOKIE)
         .map(|cookie| cookie.value().to_owned())
-}
-
-/// Without `Secure`: the listener may speak plain HTTP, on loopback or behind the operator's TLS.
-fn set_cookie(value: String, age: cookie::time::Duration) -> String {
-    Cookie::build((COOKIE_NAME, value))
-        .path("/dashboard")
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .max_age(age)
-        .build()
-        .to_string()
 }
 
 /// From the system's generator, 244 bits.
@@ -240,7 +255,6 @@ fn random_word() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-const COOKIE_NAME: &str = "vestibule_admin";
 /// What the settings begin with that keep closed sessions until they would have ended.
 const CLOSED: &str = "admin.closed/";
 /// Digits of an id.

@@ -119,6 +119,7 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/dashboard/login", get(login::show).post(login::log_in))
+        .route("/dashboard/login/session", post(login::log_in_as_user))
         .route("/dashboard/style.css", get(style))
         .route("/dashboard/page.js", get(script))
         .route("/dashboard/mark.svg", get(mark))

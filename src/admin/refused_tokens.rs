@@ -24,6 +24,10 @@ pub(super) enum Refusal {
     Wrong,
     /// Its time has come; the holder's name.
     Expired(String),
+    /// It is a user's, and stands for no live session; the reason.
+    OfNoSession(&'static str),
+    /// It is a user's, and no rule makes the user an operator; the user's name, and the reason.
+    OfNoOperator(String, &'static str),
     /// Too many wrong ones came at once for this one to be looked at.
     TooMany,
 }
@@ -33,7 +37,25 @@ impl Refusal {
         match self {
             Self::Wrong => "token_wrong",
             Self::Expired(_) => "token_expired",
+            Self::OfNoSession(_) => "session_refused",
+            Self::OfNoOperator(..) => "not_an_operator",
             Self::TooMany => "too_many_requests",
+        }
+    }
+
+    /// The name of whoever showed the token, if it is known.
+    fn holder(&self) -> Option<&str> {
+        match self {
+            Self::Expired(holder) | Self::OfNoOperator(holder, _) => Some(holder),
+            Self::Wrong | Self::OfNoSession(_) | Self::TooMany => None,
+        }
+    }
+
+    /// More than the reason, if there is more.
+    fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::OfNoSession(cause) | Self::OfNoOperator(_, cause) => Some(cause),
+            Self::Wrong | Self::Expired(_) | Self::TooMany => None,
         }
     }
 }
@@ -58,6 +80,8 @@ impl Refusals {
         for refusal in [
             Refusal::Wrong,
             Refusal::Expired(String::new()),
+            Refusal::OfNoSession(""),
+            Refusal::OfNoOperator(String::new(), ""),
             Refusal::TooMany,
         ] {
             count.with_label_values(&[refusal.reason()]);
@@ -80,26 +104,24 @@ impl Refusals {
         let reason = refusal.reason();
         let client = peer.map(|Peer(address)| address.to_string());
         let client = client.as_deref().unwrap_or("unknown");
-        warn!(reason, client, "an operator's token was refused");
+        let cause = refusal.cause();
+        warn!(reason, cause, client, "an operator's token was refused");
         let Some(number) = self.due(Instant::now()) else {
             return;
-        };
-        let holder = match refusal {
-            Refusal::Expired(holder) => Some(holder.clone()),
-            Refusal::Wrong | Refusal::TooMany => None,
         };
         let detail = [
             ("reason".to_owned(), reason.into()),
             ("client".to_owned(), client.into()),
             ("count".to_owned(), number.into()),
         ];
+        let cause = cause.map(|cause| ("cause".to_owned(), cause.into()));
         let record = AuditRecord {
             id: Uuid::now_v7(),
             at: UnixTime::now(),
             actor: "gateway".to_owned(),
             action: "admin.refused".to_owned(),
-            target: holder,
-            detail: detail.into_iter().collect(),
+            target: refusal.holder().map(str::to_owned),
+            detail: detail.into_iter().chain(cause).collect(),
         };
         if let Err(error) = self.store.append_audit(record).await {
             warn!(%error, "the audit record of a refused token could not be written");

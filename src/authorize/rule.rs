@@ -40,6 +40,16 @@ pub enum Scalar {
     Text(String),
 }
 
+impl ClaimRule {
+    /// Whether it does not hold where the claim is missing.
+    pub fn demands(&self) -> bool {
+        match self {
+            Self::Equals(_) => true,
+            Self::Set(rule) => rule.any_of.is_some() || rule.all_of.is_some(),
+        }
+    }
+}
+
 impl fmt::Display for ClaimRule {
     /// In words, after the name of the claim.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

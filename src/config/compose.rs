@@ -41,6 +41,7 @@ impl Config {
         });
         let copied = self.session.claims_from.values();
         let named = rules.chain(copied).map(String::as_str);
+        let named = named.chain(self.admin.sign_in.claims());
         ClaimPaths::new(named.chain(self.templates().flat_map(Template::claims)))
     }
 

@@ -19,6 +19,9 @@ pub const INSECURE_SESSION_COOKIE: &str = "vestibule";
 pub const LOGIN_COOKIE: &str = "__Host-vestibule-login";
 /// The same under plain `http`.
 pub const INSECURE_LOGIN_COOKIE: &str = "vestibule-login";
+/// The name of the cookie of operators who are logged in to the dashboard, which only the admin
+/// listener sets. Ports share cookies, so browsers send it to the same host's public listener, too.
+pub const DASHBOARD_COOKIE: &str = "vestibule_admin";
 /// The platform's SDK keeps its token in this cookie when asked to.
 pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
 
@@ -58,7 +61,7 @@ pub struct TokenSources {
     pub(super) sdk_cookie: Option<&'static str>,
     /// The domain of the session cookie; `None`: it is for the gateway's host alone.
     cookie_domain: Option<Box<str>>,
-    /// The cookies that nobody but the gateway sets.
+    /// The cookies that nobody but the gateway sets, that of the dashboard first.
     own_cookies: Vec<&'static str>,
     /// Further cookies of providers: their names, or what these begin with.
     further_cookies: Vec<Box<str>>,
@@ -114,8 +117,9 @@ impl TokenSources {
             device_bound: settings.device_bound,
             clears: settings.clear_issuer_cookie,
             cookie_domain: settings.session_cookie_domain.map(Box::from),
-            own_cookies: SESSION_COOKIES
+            own_cookies: [DASHBOARD_COOKIE]
                 .into_iter()
+                .chain(SESSION_COOKIES)
                 .chain([LOGIN_COOKIE, INSECURE_LOGIN_COOKIE])
                 .chain(settings.sets_sdk_cookie.then_some(SDK_COOKIE))
                 .collect(),
@@ -154,7 +158,7 @@ impl TokenSources {
         }
     }
 
-    /// The names of the cookies that nobody but the gateway sets.
+    /// The names of the cookies that nobody but the gateway sets, that of the dashboard first.
     pub fn own_cookies(&self) -> &[&'static str] {
         &self.own_cookies
     }
@@ -174,7 +178,12 @@ impl TokenSources {
     /// The names of all cookies that hold credentials, used here or not. Those in chunks are
     /// named by [`Self::chunked_cookies`].
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        let further = [LOGIN_COOKIE, INSECURE_LOGIN_COOKIE, SDK_COOKIE];
+        let further = [
+            LOGIN_COOKIE,
+            INSECURE_LOGIN_COOKIE,
+            DASHBOARD_COOKIE,
+            SDK_COOKIE,
+        ];
         let own = SESSION_COOKIES.into_iter().chain(further);
         let own = own.map(str::as_bytes);
         let issuers = self.cookies.iter().map(|place| &place.name.name);

@@ -6,11 +6,14 @@
 //! A route that is a protected resource takes tokens for itself only (RFC 8707): our own for its
 //! identifier, external ones with its identifier in `aud`, and the gateway's session cookie, which is no
 //! token. An external token that is for resources alone opens nothing else.
+//!
+//! Upstream servers see session tokens, and none of these makes its user an operator
+//! ([`Recipient::Operators`]).
 
 use std::sync::Arc;
 
 use super::addressees::Addressees;
-use super::recipient::Recipient;
+use super::recipient::{OPERATORS, Recipient};
 use super::session::Session;
 use super::settings::Settings;
 use crate::jwt::Verified;
@@ -40,6 +43,10 @@ impl Audiences {
             Recipient::Anyone => true,
             Recipient::Gateway => !session.is_fenced(),
             Recipient::Route(audience) => !session.is_fenced() || session.is_addressed_to(audience),
+            Recipient::Operators => {
+                let is_external = session.issuer().is_some() && !session.is_fenced();
+                by_cookie || is_external || session.fence() == Some(OPERATORS)
+            }
             Recipient::Resource(name) => {
                 let is_ours = session.issuer().is_none() && !session.is_fenced();
                 session.is_addressed_to(name)
@@ -76,7 +83,7 @@ impl Audiences {
         match recipient {
             _ if !only => true,
             Recipient::Anyone => true,
-            Recipient::Gateway => false,
+            Recipient::Gateway | Recipient::Operators => false,
             Recipient::Route(name) | Recipient::Resource(name) => resources.contains(name),
         }
     }
@@ -133,6 +140,34 @@ mod tests {
             assert_eq!(own.scope, usual.scope);
         }
         assert_eq!(gateway.here.forwarded(&session, None).unwrap(), usual);
+    }
+
+    #[tokio::test]
+    async fn what_upstream_servers_see_makes_nobody_an_operator() {
+        let gateway = TestExchange::new();
+        let external = gateway.token("alice", "1");
+        let session = gateway.present(&external).await.unwrap();
+        let (operators, mail): (Arc<str>, Arc<str>) = (OPERATORS.into(), "mail".into());
+        let token_for = |audience| gateway.here.forwarded(&session, audience).unwrap();
+        let usual = token_for(None);
+        let for_mail = token_for(Some(&mail));
+        let for_operators = token_for(Some(&operators));
+        for (token, passes) in [
+            (external.as_str(), true),
+            (bearer(&usual), false),
+            (bearer(&for_mail), false),
+            (bearer(&for_operators), true),
+        ] {
+            // A route with this audience leads to the admin listener and asks for the same.
+            for recipient in [Recipient::Operators, Recipient::route(Some(&operators))] {
+                let presented = gateway.present_for(recipient, token).await;
+                let reason = presented.err().map(|rejection| rejection.reason);
+                let refused = (!passes).then_some("own_audience_mismatch");
+                assert_eq!(reason, refused, "{recipient:?}");
+            }
+        }
+        let elsewhere = gateway.present(bearer(&for_operators)).await;
+        assert_eq!(elsewhere.unwrap_err().reason, "own_audience_mismatch");
     }
 
     #[tokio::test]

@@ -11,6 +11,9 @@ pub enum Recipient<'a> {
     Route(&'a Arc<str>),
     /// A protected resource with this identifier, which takes tokens for itself only.
     Resource(&'a Arc<str>),
+    /// The admin listener, which takes what no upstream server has seen: external tokens, the session
+    /// cookie, and of our own tokens those for [`OPERATORS`] alone.
+    Operators,
     /// Whoever it may be: the token is asked about, not used.
     Anyone,
 }
@@ -18,6 +21,13 @@ pub enum Recipient<'a> {
 impl<'a> Recipient<'a> {
     /// A route, by its own audience if it has one.
     pub fn route(audience: Option<&'a Arc<str>>) -> Self {
-        audience.map_or(Self::Gateway, Self::Route)
+        match audience {
+            None => Self::Gateway,
+            Some(audience) if **audience == *OPERATORS => Self::Operators,
+            Some(audience) => Self::Route(audience),
+        }
     }
 }
+
+/// The audience of session tokens for the admin listener. A route that has it leads there.
+pub const OPERATORS: &str = "vestibule-admin";

@@ -108,16 +108,16 @@ mod tests {
         secret("token", "second");
         let file = with_token(&token);
         let read = changeable(&running, &file).unwrap();
-        assert_eq!(read.needs_restart, ["admin"]);
+        assert_eq!(read.needs_restart, ["admin.token"]);
         assert_eq!(read.config.admin, running.admin);
         let again = changeable(&read.config, &file).unwrap();
-        assert_eq!(again.needs_restart, ["admin"]);
+        assert_eq!(again.needs_restart, ["admin.token"]);
 
         // Another reference; nothing is left behind the old one.
         std::fs::remove_file(&token).unwrap();
         let file = with_token(&secret("other", "third"));
         let read = changeable(&running, &file).unwrap();
-        assert_eq!(read.needs_restart, ["admin"]);
+        assert_eq!(read.needs_restart, ["admin.token"]);
         assert_eq!(read.config.admin, running.admin);
 
         // The same text behind it is no change at all.

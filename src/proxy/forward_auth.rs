@@ -14,6 +14,7 @@ use pingora::proxy::Session;
 
 use super::answer;
 use super::context::{Pass, RequestContext};
+use super::dashboard_route;
 use super::decide::{self, Decision};
 use super::forwarded::Peer;
 use super::headers::{SESSION_FIELD, USER_FIELD};
@@ -202,7 +203,10 @@ pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Resul
     let exchange = &ctx.snapshot.exchange;
     let kept = route.map_or(&[][..], |route| &route.forwards_cookies_of);
     let sources = &ctx.snapshot.proxy.token_sources;
-    let is_kept = |name: &[u8]| sources.is_cookie_of(kept, name);
+    let is_kept = |name: &[u8]| {
+        sources.is_cookie_of(kept, name)
+            || route.is_some_and(|route| dashboard_route::keeps_cookie(route, name))
+    };
     rewrite.strip(&mut upstream, takes_bearer, is_kept, |text| {
         exchange.knows(text)
     });

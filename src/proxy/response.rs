@@ -13,7 +13,7 @@ use pingora::{Error, ErrorType, Result};
 use super::context::{Phase, RequestContext};
 use super::header_operations::{self, Sources};
 use super::request_id::REQUEST_ID;
-use super::{set_cookie, sticky, streams};
+use super::{dashboard_route, set_cookie, sticky, streams};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::route::settings::Access;
 
@@ -55,7 +55,7 @@ pub(super) fn rewrite(
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
         }
         end_hop(response);
-        set_cookie::keep_ours(response, &ctx.snapshot.proxy.own_cookies, Vec::new())?;
+        set_cookie::keep_ours(response, ctx.snapshot.proxy.own_cookies(false), Vec::new())?;
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
     if let Some(flow) = ctx.guard.flow() {
@@ -93,8 +93,12 @@ pub(super) fn rewrite(
         // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
         response.remove_header(&TRANSFER_ENCODING);
     }
+    let is_dashboard = ctx
+        .route
+        .as_deref()
+        .is_some_and(dashboard_route::leads_there);
     let ours = std::mem::take(&mut ctx.set_cookies);
-    set_cookie::keep_ours(response, &ctx.snapshot.proxy.own_cookies, ours)?;
+    set_cookie::keep_ours(response, ctx.snapshot.proxy.own_cookies(is_dashboard), ours)?;
     if let Some(offer) = ctx.device_offer.take() {
         response.append_header(REGISTRATION_FIELD, offer)?;
     }

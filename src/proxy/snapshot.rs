@@ -48,8 +48,8 @@ pub struct ProxySettings {
     pub token_sources: TokenSources,
     /// What leaves a request, and what comes in.
     pub rewrite: Rewrite,
-    /// The names of the cookies that nobody but the gateway sets.
-    pub own_cookies: Vec<Box<str>>,
+    /// The names of the cookies that nobody but the gateway sets, that of the dashboard first.
+    own_cookies: Vec<Box<str>>,
     /// What answers depend on.
     pub varying: Varying,
     /// What people see of refusals.
@@ -195,6 +195,15 @@ impl ProxySettings {
     /// The servers behind the gateway.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()
+    }
+
+    /// The names of the cookies that nobody but the gateway sets. On the way from the admin listener,
+    /// its own is not among them.
+    pub fn own_cookies(&self, is_dashboard: bool) -> &[Box<str>] {
+        match self.own_cookies.split_first() {
+            Some((_, others)) if is_dashboard => others,
+            _ => &self.own_cookies,
+        }
     }
 
     /// Whether the path belongs to the gateway itself.

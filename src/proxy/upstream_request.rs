@@ -7,7 +7,7 @@ use pingora::proxy::Session;
 
 use super::context::{Pass, RequestContext};
 use super::request_id::REQUEST_ID;
-use super::{answer, header_operations, headers, hops, inspect, no_pass};
+use super::{answer, dashboard_route, header_operations, headers, hops, inspect, no_pass};
 
 /// Removes the fields that must not pass, and adds those for the upstream.
 ///
@@ -40,7 +40,10 @@ pub(super) fn rewrite(
     snapshot.proxy.rewrite.strip(
         request,
         route.takes_bearer(),
-        |name| sources.is_cookie_of(&route.forwards_cookies_of, name),
+        |name| {
+            sources.is_cookie_of(&route.forwards_cookies_of, name)
+                || dashboard_route::keeps_cookie(route, name)
+        },
         |text| exchange.knows(text),
     );
     let host =

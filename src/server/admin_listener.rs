@@ -14,6 +14,7 @@ use super::state::State;
 use super::tls::ListenerTls;
 use crate::admin;
 use crate::admin::access::Access;
+use crate::admin::access::users::Users;
 use crate::admin::browser::DashboardSessions;
 use crate::admin::history::History;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(super) fn start(
     stopped: watch::Receiver<bool>,
 ) {
     let history = Arc::new(History::new());
+    let users = Users::new(Arc::clone(&state.live_config), Arc::clone(&state.snapshot));
+    let access = Access::new(&config.admin, Arc::clone(&state.store), &state.metrics);
     let router = admin::router(admin::AdminState {
         metrics: Arc::clone(&state.metrics),
         health: Arc::clone(&state.health),
@@ -37,14 +40,11 @@ pub(super) fn start(
         snapshot: Arc::clone(&state.snapshot),
         history: Arc::clone(&history),
         refusals: Arc::clone(&state.refusals),
-        access: Arc::new(Access::new(
-            &config.admin,
-            Arc::clone(&state.store),
-            &state.metrics,
-        )),
+        access: Arc::new(access.with_users(users)),
         dashboard_sessions: Arc::new(DashboardSessions::new(
             &state.dashboard_key,
             Arc::clone(&state.store),
+            config.admin.is_https(),
         )),
         admission: Arc::clone(&state.admission),
     });

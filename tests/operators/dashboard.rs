@@ -8,6 +8,7 @@ mod access_lists;
 mod issuers;
 mod overview;
 mod people;
+mod sign_in;
 mod tokens;
 
 #[tokio::test]

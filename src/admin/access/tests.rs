@@ -1,6 +1,8 @@
+use axum::http::Method;
 use tempfile::TempDir;
 
 use super::*;
+use crate::operator::Role;
 use crate::store::{Embedded, StoreSettings};
 
 fn access() -> Access {

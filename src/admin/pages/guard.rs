@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIONS};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -14,6 +14,7 @@ use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::{DashboardUser, Visit};
 use crate::admin::notice::Notice;
+use crate::admin::refused_tokens::Peer;
 use crate::origin::OriginRefusal;
 
 impl<S: Send + Sync> FromRequestParts<S> for DashboardUser {
@@ -57,15 +58,10 @@ pub(super) async fn only_visitors(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let dashboard_user = if state.access.needs_token() {
-        let sessions = &state.dashboard_sessions;
-        let found = sessions.dashboard_user(&state.access, request.headers());
-        match found.await {
-            Ok(dashboard_user) => dashboard_user,
-            Err(fault) => return fault.into_response(),
-        }
-    } else {
-        Some(state.dashboard_sessions.local())
+    let peer = request.extensions().get().copied();
+    let dashboard_user = match logged_in(&state, request.headers(), peer).await {
+        Ok(dashboard_user) => dashboard_user,
+        Err(fault) => return fault.into_response(),
     };
     match dashboard_user {
         Some(mut dashboard_user) => {
@@ -82,6 +78,23 @@ pub(super) async fn only_visitors(
         }
         None => Redirect::to("/dashboard/login").into_response(),
     }
+}
+
+/// Who looks: whoever logged in here, or came by a route of the gateway.
+async fn logged_in(
+    state: &AdminState,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+) -> Result<Option<DashboardUser>, ApiError> {
+    let sessions = &state.dashboard_sessions;
+    if !state.access.needs_token() {
+        return Ok(Some(sessions.local()));
+    }
+    if let Some(found) = sessions.dashboard_user(&state.access, headers).await? {
+        return Ok(Some(found));
+    }
+    let forwarded = state.access.forwarded(peer, headers).await?;
+    Ok(forwarded.map(|operator| sessions.forwarded(operator)))
 }
 
 /// What the page says of the gateway and of the form before it.

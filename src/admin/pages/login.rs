@@ -1,4 +1,6 @@
-//! Logging in to the dashboard with the admin token, and out.
+//! Logging in to the dashboard, with a token or as the user who is signed in at the gateway, and out.
+
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
@@ -7,17 +9,45 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
+use serde_json::Map;
 
-use super::{Sent, page};
+use super::{OVERVIEW, Sent, page};
 use crate::admin::AdminState;
+use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
+use crate::admin::audit;
 use crate::admin::browser::DashboardUser;
 use crate::admin::refused_tokens::Peer;
+use crate::jwt;
 
 #[derive(Template)]
 #[template(path = "dashboard/login.html")]
 struct Page {
-    wrong: bool,
+    /// Why the last attempt failed.
+    problem: Option<String>,
+    /// Where users sign in, if they can be operators.
+    gateway: Option<String>,
+    /// Whether this browser may be signed in there.
+    has_cookie: bool,
+}
+
+impl Page {
+    fn new(state: &AdminState, headers: &HeaderMap) -> Self {
+        let users = state.access.users();
+        Self {
+            problem: None,
+            gateway: users.map(|_| state.live_config.view().config.public_url.to_string()),
+            has_cookie: users.is_some_and(|users| users.has_cookie(headers)),
+        }
+    }
+
+    fn refused(self, status: StatusCode, problem: impl Into<String>) -> Response {
+        let answer = page(&Self {
+            problem: Some(problem.into()),
+            ..self
+        });
+        (status, answer).into_response()
+    }
 }
 
 #[derive(Deserialize)]
@@ -26,31 +56,71 @@ pub(super) struct Login {
 }
 
 /// `GET /dashboard/login`.
-pub(super) async fn show(State(state): State<AdminState>) -> Response {
+pub(super) async fn show(State(state): State<AdminState>, headers: HeaderMap) -> Response {
     if state.access.needs_token() {
-        page(&Page { wrong: false })
+        page(&Page::new(&state, &headers))
     } else {
-        Redirect::to("/dashboard").into_response()
+        Redirect::to(OVERVIEW).into_response()
     }
 }
 
-/// `POST /dashboard/login`.
+/// `POST /dashboard/login`: with an admin token, or with a user's own.
 pub(super) async fn log_in(
     State(state): State<AdminState>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     Form(Login { token }): Form<Login>,
 ) -> Result<Response, ApiError> {
     let peer = peer.map(|Extension(peer)| peer);
-    match state.access.holder(token.trim().as_bytes(), peer).await {
+    let pasted = jwt::pasted(&token).token;
+    let token = match state.access.users() {
+        // Of an admin token, nothing is taken for a decoration.
+        Some(_) if pasted.matches('.').count() == 2 => pasted.as_str(),
+        _ => token.trim(),
+    };
+    let found = state.access.holder(token.as_bytes(), peer, &headers).await;
+    let wrong = match state.access.users() {
+        Some(_) => "This token is not valid or has expired, or its session has ended.",
+        None => "This admin token is not valid or has expired.",
+    };
+    finish(&state, &headers, found.map(|it| it.from_peer(peer)), wrong).await
+}
+
+/// `POST /dashboard/login/session`: as the user who is signed in at the gateway with this browser.
+pub(super) async fn log_in_as_user(
+    State(state): State<AdminState>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let peer = peer.map(|Extension(peer)| peer);
+    let found = state.access.user(peer, &headers).await;
+    let found = found.and_then(|found| found.ok_or_else(ApiError::unauthorized));
+    let wrong = "You are not signed in at the gateway with this browser, or the session has ended.";
+    finish(&state, &headers, found.map(|it| it.from_peer(peer)), wrong).await
+}
+
+async fn finish(
+    state: &AdminState,
+    headers: &HeaderMap,
+    found: Result<Operator, ApiError>,
+    wrong: &'static str,
+) -> Result<Response, ApiError> {
+    let fault = match found {
         Ok(operator) => {
+            if operator.session().is_some() {
+                let (store, name) = (&*state.store, Arc::clone(&operator.name));
+                audit::record(store, &operator, "operator.sign_in", &name, Map::new()).await;
+            }
             let cookie = state.dashboard_sessions.log_in(&operator);
-            Ok(([(SET_COOKIE, cookie)], Redirect::to("/dashboard")).into_response())
+            return Ok(([(SET_COOKIE, cookie)], Redirect::to(OVERVIEW)).into_response());
         }
-        Err(fault) if fault.status == StatusCode::UNAUTHORIZED => {
-            let answer = page(&Page { wrong: true });
-            Ok((StatusCode::UNAUTHORIZED, answer).into_response())
-        }
-        Err(fault) => Err(fault),
+        Err(fault) => fault,
+    };
+    let form = Page::new(state, headers);
+    match fault.status {
+        status @ StatusCode::UNAUTHORIZED => Ok(form.refused(status, wrong)),
+        status @ StatusCode::FORBIDDEN => Ok(form.refused(status, sentence(&fault.message))),
+        _ => Err(fault),
     }
 }
 
@@ -64,4 +134,12 @@ pub(super) async fn log_out(
     dashboard_user.check(&sent.csrf)?;
     let cookie = state.dashboard_sessions.log_out(&headers).await?;
     Ok(([(SET_COOKIE, cookie)], Redirect::to("/dashboard/login")).into_response())
+}
+
+fn sentence(message: &str) -> String {
+    let mut text = format!("{message}.");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }

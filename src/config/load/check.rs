@@ -77,7 +77,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["forward"], forward),
     (&["limits"], limits),
     (&["limits", "store"], rates::diagnostics),
-    (&["admin"], operators::diagnostics),
+    (&["admin", "issuers"], operators::diagnostics),
     (&["log", "traces"], telemetry::diagnostics),
     (&["webhooks", "events"], webhooks),
 ];

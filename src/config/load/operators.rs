@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::listeners;
+use super::message::choice;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::operator::{ADMIN, is_token_name};
@@ -17,6 +18,7 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
                 .hint("set `admin.token`"),
         );
     }
+    found.extend(sign_in(config));
     let token = config.admin.token.iter();
     let token = token.map(|token| ("admin.token".to_owned(), token));
     let tokens = config.admin.tokens.iter().enumerate();
@@ -56,6 +58,49 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             );
         } else if !named.insert(&token.name) {
             refuse("another token has this name");
+        }
+    }
+    found
+}
+
+/// Which users are operators.
+fn sign_in(config: &Config) -> Vec<Diagnostic> {
+    let admin = &config.admin;
+    let mut found = Vec::new();
+    if admin.sign_in.is_empty() {
+        return found;
+    }
+    if !admin.address.ip().is_loopback() && !admin.is_https() {
+        let message = "users' tokens and cookies would cross the network unencrypted";
+        let hint = "set `admin.tls`, or `admin.tls_terminated` where a proxy in front speaks TLS";
+        found.push(Diagnostic::error("admin.sign_in", message).hint(hint));
+    }
+    if !admin.has_token() {
+        let message = "without `admin.token`, commands and scrapers have no access, and nobody has \
+                       while the issuer is down";
+        found.push(Diagnostic::warning("admin.sign_in", message).hint("set `admin.token`, too"));
+    }
+    let issuers: Vec<&str> = config.issuers.iter().map(|it| it.name.as_str()).collect();
+    for (path, rule) in admin.sign_in.rules_at("admin.sign_in") {
+        let at = |key: &str| format!("{path}.{key}");
+        if !issuers.contains(&rule.issuer.as_str()) {
+            found.push(Diagnostic {
+                hint: choice(&rule.issuer, &issuers),
+                ..Diagnostic::error(at("issuer"), "no issuer of this file has this name")
+            });
+        }
+        if rule.is_open() {
+            let message = "every user of the issuer would be an operator";
+            let hint = "name a claim that operators have, and the values that it must have";
+            found.push(Diagnostic::error(at("require"), message).hint(hint));
+        }
+        if rule.require.contains_key("email") && !rule.require.contains_key("email_verified") {
+            let message = "an address that the issuer has not verified counts, too";
+            let finding = Diagnostic::warning(at("require"), message);
+            found.push(finding.hint("add `email_verified: true`"));
+        }
+        if rule.max_age.is_some_and(|age| age.as_secs() == 0) {
+            found.push(Diagnostic::error(at("max_age"), "must be at least 1s"));
         }
     }
     found

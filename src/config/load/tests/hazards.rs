@@ -169,3 +169,68 @@ fn routes_name_listeners_that_exist() {
     let both = "}, {path: /, upstream: app, listeners: [public]";
     assert!(routes(both)[0].contains("matches the same requests as routes[0]"));
 }
+
+#[test]
+fn nobody_becomes_an_operator_by_accident() {
+    let sign_in = |admin: &str, rule: &str| {
+        let issuers = "issuers: [{name: corporate, iss: 'https://c', jwks_url: 'https://c/keys'}]";
+        let admin = format!("{issuers}\nadmin: {{token: env:PATH, {admin}sign_in: {rule}}}");
+        let found = found("https://a.test", ", tls_terminated: true", &admin);
+        let found = found.into_iter();
+        found
+            .filter_map(|text| Some(text.split_once(": ")?.1.replace("warning: ", "")))
+            .filter(|text| text.starts_with("admin"))
+            .collect::<Vec<_>>()
+    };
+    let staff = "{issuer: corporate, require: {groups: {any_of: [staff]}}}";
+    assert_eq!(sign_in("", staff), [""; 0]);
+    assert_eq!(sign_in("", &format!("[{staff}]")), [""; 0]);
+    let everywhere = "address: '0.0.0.0:9901', ";
+    for (admin, rule, start) in [
+        (
+            everywhere,
+            staff,
+            "admin.sign_in: users' tokens and cookies would cross",
+        ),
+        (
+            "",
+            "{issuer: customers, require: {role: admin}}",
+            "admin.sign_in.issuer: no issuer of this file has this name",
+        ),
+        (
+            "",
+            "[{issuer: corporate, require: {}}]",
+            "admin.sign_in[0].require: every user of the issuer",
+        ),
+        (
+            "",
+            "{issuer: corporate, require: {banned: {none_of: [true]}}}",
+            "admin.sign_in.require: every user of the issuer",
+        ),
+        (
+            "",
+            "{issuer: corporate}",
+            "admin.sign_in.require: missing key",
+        ),
+        (
+            "",
+            "{issuer: corporate, require: {a: b}, max_age: 0s}",
+            "admin.sign_in.max_age: must be at least 1s",
+        ),
+        (
+            "",
+            "{issuer: corporate, require: {email: a@c.test}}",
+            "admin.sign_in.require: an address that the issuer has not verified",
+        ),
+    ] {
+        let found = sign_in(admin, rule);
+        assert!(
+            matches!(&found[..], [only] if only.starts_with(start)),
+            "{rule}: {found:?}"
+        );
+    }
+    let behind = format!("{everywhere}tls_terminated: true, ");
+    assert_eq!(sign_in(&behind, staff), [""; 0]);
+    let verified = "{issuer: corporate, require: {email: a@c.test, email_verified: true}}";
+    assert_eq!(sign_in("", verified), [""; 0]);
+}
