@@ -29,6 +29,8 @@ pub mod api_error;
 pub mod audit;
 pub mod body;
 pub mod browser;
+mod clocks;
+pub mod complaint;
 pub mod config;
 pub mod credential;
 pub mod device;
@@ -58,6 +60,7 @@ pub mod upstreams;
 pub mod users;
 pub mod webhooks;
 
+use crate::clock::other_clock::OtherClock;
 use crate::exchange::Exchange;
 use crate::jwt::Issuers;
 use crate::live_config::LiveConfig;
@@ -86,6 +89,8 @@ pub struct AdminState {
     pub live_config: Arc<LiveConfig>,
     /// Routes and upstreams.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The clock of the database, if there is one.
+    pub database_clock: Arc<OtherClock>,
     /// What was counted over the last hour.
     pub history: Arc<History>,
     /// The latest refusals of this process.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub mod other_clock;
 pub mod rarely;
 
 /// Seconds since 1970-01-01T00:00:00Z, as in a JWT's `exp` (RFC 7519 section 2, NumericDate).

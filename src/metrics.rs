@@ -119,6 +119,8 @@ pub struct Metrics {
     pub webhook_lost: IntCounterVec,
     /// The size of the embedded store's file.
     pub store_bytes: IntGauge,
+    /// By how many seconds this machine's clock is ahead of another's, by `source`.
+    pub clock_ahead: IntGaugeVec,
     /// Whether the latest reload of the configuration succeeded.
     pub config_last_reload_success: IntGauge,
     /// When the configuration in force was read, in seconds of Unix time.
@@ -214,6 +216,7 @@ impl Metrics {
             webhook_attempts: new.counters(described::WEBHOOK_ATTEMPTS)?,
             webhook_lost: new.counters(described::WEBHOOK_LOST)?,
             store_bytes: new.gauge(described::STORE_BYTES)?,
+            clock_ahead: new.gauges(described::CLOCK_AHEAD)?,
             config_last_reload_success: new.gauge(described::CONFIG_LAST_RELOAD_SUCCESS)?,
             config_last_reload_success_timestamp: new
                 .gauge(described::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP)?,

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::AdminState;
+use super::clocks;
 use crate::store::StoreError;
 
 /// The gateway's own state; issuers have theirs.
@@ -76,6 +77,7 @@ pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
     {
         degraded.push("rate limits are counted by this gateway alone".to_owned());
     }
+    degraded.extend(clocks::complaint(&state).map(|complaint| complaint.text));
     degraded.extend(state.admission.strained());
     for upstream in state.snapshot.load().proxy.upstreams() {
         let name = upstream.name();

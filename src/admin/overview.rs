@@ -6,6 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AdminState;
+use super::clocks;
+use super::complaint::{Complaint, Severity};
 use super::health::of_store;
 use super::history::{Minute, Range};
 use super::issuers::{self, IssuerRow};
@@ -37,17 +39,6 @@ pub struct Overview {
     pub minutes: Vec<Minute>,
 }
 
-/// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Complaint {
-    /// Whether requests fail because of it.
-    pub severity: Severity,
-    /// The complaint, as a sentence.
-    pub text: String,
-    /// The page that shows more of it.
-    pub page: String,
-}
-
 /// A step from an empty configuration to the first user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FirstStep {
@@ -59,17 +50,6 @@ pub struct FirstStep {
     pub done: bool,
     /// The page where it is done or seen.
     pub page: &'static str,
-}
-
-/// How bad a complaint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ComplaintSeverity)]
-pub enum Severity {
-    /// Some requests fail.
-    Bad,
-    /// No request fails, or only because an operator wants it so.
-    Warning,
 }
 
 /// How often something was.
@@ -133,6 +113,7 @@ async fn complaints(state: &AdminState) -> Vec<Complaint> {
             page: "/dashboard/sessions".to_owned(),
         });
     }
+    found.extend(clocks::complaint(state));
     found.extend(issuers::rows(state).iter().filter_map(of_issuer));
     found.extend(routing::upstreams(state).iter().filter_map(of_upstream));
     found.extend(of_configuration(state));

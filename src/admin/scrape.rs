@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
+use super::clocks;
 
 /// All metrics, including the gauges that are only updated for a scrape.
 pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
@@ -26,6 +27,7 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
                 .set(as_gauge(age));
         }
     }
+    clocks::measure(&state);
     let healthy = &state.metrics.upstream_healthy;
     // Servers that a reload took away have no health.
     healthy.reset();

@@ -23,7 +23,12 @@ pub(super) fn source(
     let max_body = usize::try_from(settings.jwks.max_body.as_u64()).unwrap_or(usize::MAX);
     let http = |discovery, url| -> Result<Option<Arc<dyn Source>>, SourceError> {
         Ok(Some(Arc::new(HttpSource::new(
-            settings, clients, discovery, url, max_body,
+            settings,
+            clients,
+            discovery,
+            url,
+            max_body,
+            &keys.clock,
         )?)))
     };
     match &settings.source {
@@ -32,7 +37,7 @@ pub(super) fn source(
             let url = Url::parse(&template.replace(KID_PLACEHOLDER, "kid"));
             // The configuration has checked it.
             let Ok(url) = url else { return Ok(None) };
-            let http = HttpSource::new(settings, clients, None, &url, max_body)?;
+            let http = HttpSource::new(settings, clients, None, &url, max_body, &keys.clock)?;
             let wanted = Arc::clone(wanted);
             Ok(Some(Arc::new(ByKid::new(http, template, wanted))))
         }

@@ -14,6 +14,8 @@ use url::Url;
 use super::error::{FetchError, SourceError};
 use super::set::without_mark;
 use super::source::{Answer, Basis, Source, Validators};
+use crate::clock::UnixTime;
+use crate::clock::other_clock::OtherClock;
 use crate::issuer::KeySettings;
 
 pub(super) mod by_kid;
@@ -38,6 +40,7 @@ pub(super) struct HttpSource {
     allow_private_jwks_uri: bool,
     timeout: Duration,
     max_body: usize,
+    clock: Arc<OtherClock>,
 }
 
 /// The `jwks_uri` that discovery led to, and when.
@@ -59,6 +62,7 @@ impl HttpSource {
         discovered: Option<Discovered>,
         url: &Url,
         max_body: usize,
+        clock: &Arc<OtherClock>,
     ) -> Result<Self, SourceError> {
         let policy = Policy {
             insecure_http: settings.insecure_http,
@@ -79,6 +83,7 @@ impl HttpSource {
             allow_private_jwks_uri: settings.allow_private_jwks_uri,
             timeout: settings.jwks.timeout,
             max_body,
+            clock: Arc::clone(clock),
         })
     }
 
@@ -156,8 +161,12 @@ impl HttpSource {
         let mut conditions = validators.conditions(url);
         let mut response = loop {
             let request = client.get(url.clone()).headers(conditions.clone());
+            let asked = (SystemTime::now(), std::time::Instant::now());
             let response = request.send().await;
             let response = response.map_err(|error| client::error(error, policy))?;
+            if let Some(theirs) = date(response.headers()) {
+                self.clock.answered(asked, theirs);
+            }
             match response.status() {
                 StatusCode::OK => break response,
                 StatusCode::NOT_MODIFIED if !conditions.is_empty() => {
@@ -248,6 +257,18 @@ async fn body_of(
         }
         body.extend_from_slice(&chunk);
     }
+}
+
+/// What time it is by the machine that wrote an answer (RFC 9110 section 6.6.1). What a cache kept says
+/// what time it was (RFC 9111 section 5.1).
+fn date(headers: &HeaderMap) -> Option<UnixTime> {
+    if headers.contains_key(header::AGE) {
+        return None;
+    }
+    let mut fields = headers.get_all(header::DATE).iter();
+    let only = fields.next().filter(|_| fields.next().is_none())?;
+    let date = httpdate::parse_http_date(only.to_str().ok()?).ok()?;
+    Some(date.into())
 }
 
 /// How long an answer says it is fresh (RFC 9111 section 4.2); `None` when it says nothing.

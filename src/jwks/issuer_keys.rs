@@ -16,6 +16,7 @@ use super::status::{FetchCounts, KeyRow, KeysStatus};
 use super::unknown_kid::UnknownKids;
 use super::wanted_kids::WantedKids;
 use crate::clock::UnixTime;
+use crate::clock::other_clock::OtherClock;
 use crate::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
 
 /// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
@@ -35,6 +36,8 @@ pub struct IssuerKeys {
     events: OnceLock<Arc<dyn JwksEvents>>,
     /// Where browsers log out at the provider, as far as discovery has found it.
     pub(super) end_session: Arc<ArcSwapOption<Url>>,
+    /// The clock of what answers fetches.
+    pub(super) clock: Arc<OtherClock>,
 }
 
 /// What a request hopes that a fetch brings.
@@ -133,12 +136,18 @@ impl IssuerKeys {
             fetch_state: Mutex::default(),
             events: OnceLock::new(),
             end_session: Arc::default(),
+            clock: Arc::default(),
         }
     }
 
     /// Where browsers log out at the provider, as far as discovery has found it.
     pub fn end_session_endpoint(&self) -> Option<Arc<Url>> {
         self.end_session.load_full()
+    }
+
+    /// The clock of the machine that answered the latest fetch.
+    pub fn clock(&self) -> &OtherClock {
+        &self.clock
     }
 
     /// The current key set.

@@ -213,6 +213,11 @@ pub(super) const STORE_BYTES: Description = (
     "Size of the embedded store's file; 0 with PostgreSQL.",
     &[],
 );
+pub(super) const CLOCK_AHEAD: Description = (
+    "vestibule_clock_ahead_seconds",
+    "By how much this machine's clock is at least ahead of another's, negative if it is behind.",
+    &["source"],
+);
 pub(super) const STORE_SWEEPS: Description = (
     "vestibule_store_sweeps_total",
     "Completed sweeps of the whole store.",

@@ -38,6 +38,7 @@ pub(super) fn start(
         store: Arc::clone(&state.store),
         live_config: Arc::clone(&state.live_config),
         snapshot: Arc::clone(&state.snapshot),
+        database_clock: Arc::clone(&state.database_clock),
         history: Arc::clone(&history),
         refusals: Arc::clone(&state.refusals),
         access: Arc::new(access.with_users(users)),

@@ -1,6 +1,6 @@
 //! Periodic maintenance: dropping ended sessions, storing activity, sweeping the store.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -37,7 +37,10 @@ pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>)
             // The store may be closed before all of it is swept.
             _ = sweep.tick() => tokio::select! {
                 () = &mut stop => return,
-                () = sweep_store(&state) => {}
+                () = async {
+                    compare_clocks(&state).await;
+                    sweep_store(&state).await;
+                } => {}
             },
         }
     }
@@ -72,6 +75,14 @@ async fn measure_store(state: &State) {
     if let Ok(Some(bytes)) = state.store.bytes().await {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         state.metrics.store_bytes.set(bytes);
+    }
+}
+
+/// Asks the database what time it is. What it does not answer is asked the next time.
+async fn compare_clocks(state: &State) {
+    let asked = (SystemTime::now(), Instant::now());
+    if let Ok(Some(theirs)) = state.store.clock().await {
+        state.database_clock.answered(asked, theirs);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::acme::{self, Orders};
 use crate::admin::health::Health;
 use crate::api::sdk::nonce::Nonces;
 use crate::api::{self, ApiLimits};
+use crate::clock::other_clock::OtherClock;
 use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::exchange::rates::Rates;
@@ -54,6 +55,8 @@ pub struct State {
     pub refusals: Arc<RecentRefusals>,
     /// Who may come in, and how much may be spent on them.
     pub admission: Arc<Admission>,
+    /// The clock of the database, if there is one.
+    pub database_clock: Arc<OtherClock>,
     /// Seals the dashboard's cookies; the same at all gateways on one store.
     pub dashboard_key: [u8; 32],
 }
@@ -173,6 +176,7 @@ impl State {
         let admission = Admission::new(&config.limits, &descriptors, &metrics);
         Ok(Self {
             admission: Arc::new(admission),
+            database_clock: Arc::default(),
             dashboard_key,
             metrics,
             health: Arc::new(Health::default()),

@@ -22,6 +22,9 @@ pub trait Maintenance {
     /// The size of the store's file; `None` for a store that has none of its own.
     async fn bytes(&self) -> Result<Option<u64>, StoreError>;
 
+    /// The time by the database's clock; `None` for a store that is on this machine.
+    async fn clock(&self) -> Result<Option<UnixTime>, StoreError>;
+
     /// Some records, whatever they are. Follow the cursor to have all.
     async fn export(&self, page: PageRequest) -> Result<Page<Exported>, StoreError>;
 

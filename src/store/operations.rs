@@ -96,6 +96,7 @@ macro_rules! operations {
                 fn export(page: PageRequest) -> Page<Exported>;
                 fn import(records: Vec<Exported>) -> ();
                 fn bytes() -> Option<u64>;
+                fn clock() -> Option<UnixTime>;
             }
             SharedRates [] {
                 fn exchange_rates(exchange: RateExchange) -> Vec<RateDebt>;

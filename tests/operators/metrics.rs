@@ -47,6 +47,10 @@ async fn a_busy_gateway_exports_what_the_page_lists() {
     let logout = [("Authorization", &*bearer)];
     let logout = site.gateway.request("POST", "/_vestibule/logout", &logout);
     assert_eq!(logout.await.status(), 204);
+    site.acme.tell_time(0);
+    let refresh = "/admin/api/issuers/acme/refresh";
+    let refresh = site.gateway.admin_send("POST", refresh, &[], &Value::Null);
+    assert_eq!(refresh.await.status(), 200);
     let reload = "/admin/api/config/reload";
     let reload = site.gateway.admin_send("POST", reload, &[], &Value::Null);
     assert_eq!(reload.await.status(), 200);

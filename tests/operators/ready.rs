@@ -66,3 +66,49 @@ async fn a_health_path_says_when_to_send_nothing_here() {
     site.gateway.signal("INT");
     assert!(site.gateway.ended().await.success());
 }
+
+/// Whose clock is wrong, most of the clocks decide; a slow answer is no difference.
+#[tokio::test]
+async fn a_clock_that_is_far_from_the_others_is_degraded() {
+    let site = TestGateway::start().await;
+    let told = async |acme: i64, globex: i64| {
+        for (issuer, name, offset) in [(&site.acme, "acme", acme), (&site.globex, "globex", globex)]
+        {
+            issuer.tell_time(offset);
+            let path = format!("/admin/api/issuers/{name}/refresh");
+            let fetched = site
+                .gateway
+                .admin_send("POST", &path, &[], &json!({}))
+                .await;
+            assert_eq!(fetched.status(), 200, "{}", fetched.text());
+        }
+        site.gateway.admin("/ready").await.json()["degraded"].take()
+    };
+    assert_eq!(told(0, 2).await, json!([]));
+
+    let reported = told(3600, 3600).await;
+    let text = reported[0].as_str().unwrap_or_default();
+    assert!(
+        text.starts_with("this machine's clock is at least 35"),
+        "{reported}"
+    );
+    assert!(
+        text.contains(" s behind, by that of the issuer acme and the issuer globex"),
+        "{text}"
+    );
+    let glance = site.gateway.admin("/admin/api/overview").await.json();
+    assert_eq!(glance["complaints"][0]["severity"], "bad", "{glance}");
+    assert_eq!(glance["complaints"][0]["text"], text);
+    let metrics = site.gateway.metrics().await;
+    let ahead = metrics.sum(
+        "vestibule_clock_ahead_seconds",
+        &[("source", "issuer:acme")],
+    );
+    assert!((-3601.0..-3500.0).contains(&ahead), "{ahead}");
+
+    // One alone is wrong itself.
+    let reported = told(-3600, 0).await;
+    let text = reported[0].as_str().unwrap_or_default();
+    assert!(text.contains("most others contradict"), "{reported}");
+    assert_eq!(told(0, 0).await, json!([]));
+}

@@ -19,6 +19,7 @@ pub struct TestIssuer {
     pub key: Arc<Key>,
     address: SocketAddr,
     answer: Arc<Mutex<Answer>>,
+    clock: Arc<Mutex<Option<i64>>>,
     fetches: watch::Receiver<u64>,
     connections: Arc<AtomicU64>,
 }
@@ -41,12 +42,16 @@ impl TestIssuer {
         let answer = Arc::new(Mutex::new(Answer::Silence));
         let (count, fetches) = watch::channel(0);
         let connections = Arc::new(AtomicU64::new(0));
-        tokio::spawn(serve(listener, answer.clone(), count, connections.clone()));
+        let clock = Arc::default();
+        let told = Arc::clone(&clock);
+        let counted = connections.clone();
+        tokio::spawn(serve(listener, answer.clone(), told, count, counted));
         let issuer = Self {
             iss: iss.to_owned(),
             key,
             address,
             answer,
+            clock,
             fetches,
             connections,
         };
@@ -72,6 +77,11 @@ impl TestIssuer {
     /// Replaces the published key set.
     pub fn publish(&self, keys: &[Value]) {
         self.reply(200, json!({ "keys": keys }).to_string());
+    }
+
+    /// Says in each answer from now on what time it is, so many seconds off the truth.
+    pub fn tell_time(&self, offset: i64) {
+        *self.clock.lock().unwrap() = Some(offset);
     }
 
     /// Answers any fetch with this.
@@ -118,12 +128,14 @@ impl TestIssuer {
 async fn serve(
     listener: TcpListener,
     answer: Arc<Mutex<Answer>>,
+    clock: Arc<Mutex<Option<i64>>>,
     count: watch::Sender<u64>,
     connections: Arc<AtomicU64>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::SeqCst);
         let (answer, count) = (answer.clone(), count.clone());
+        let clock = Arc::clone(&clock);
         tokio::spawn(async move {
             let mut wire = Wire::accepted(stream);
             while let Some(request) = wire.read_request().await {
@@ -156,8 +168,9 @@ async fn serve(
                         body,
                     } => {
                         let length = body.len();
+                        let date = date(*clock.lock().unwrap());
                         let head = format!(
-                            "HTTP/1.1 {status} X\r\n{fields}Content-Length: {length}\r\n\r\n"
+                            "HTTP/1.1 {status} X\r\n{fields}{date}Content-Length: {length}\r\n\r\n"
                         );
                         wire.write([head.as_bytes(), &body].concat()).await;
                     }
@@ -165,4 +178,15 @@ async fn serve(
             }
         });
     }
+}
+
+/// The field that says what time it is.
+fn date(clock: Option<i64>) -> String {
+    let Some(offset) = clock else {
+        return String::new();
+    };
+    let away = std::time::Duration::from_secs(offset.unsigned_abs());
+    let now = std::time::SystemTime::now();
+    let told = if offset < 0 { now - away } else { now + away };
+    format!("Date: {}\r\n", httpdate::fmt_http_date(told))
 }

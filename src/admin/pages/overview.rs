@@ -12,9 +12,10 @@ use super::external::state_of_keys;
 use super::{Frame, OVERVIEW, ahead, page};
 use crate::admin::AdminState;
 use crate::admin::browser::DashboardUser;
+use crate::admin::complaint::{Complaint, Severity};
 use crate::admin::history::{Minute, Range};
 use crate::admin::issuers::{self, IssuerRow};
-use crate::admin::overview::{self, Complaint, Overview, Severity};
+use crate::admin::overview::{self, Overview};
 use crate::admin::reason::explained;
 use crate::clock::UnixTime;
 

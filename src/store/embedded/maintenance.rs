@@ -74,6 +74,10 @@ impl Maintenance for Embedded {
         Ok(Some(file.len()))
     }
 
+    async fn clock(&self) -> Result<Option<UnixTime>, StoreError> {
+        Ok(None)
+    }
+
     async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
         let (mut index, mut after) = match &request.after {
             None => (0, None),

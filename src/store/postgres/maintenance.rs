@@ -50,6 +50,11 @@ impl Maintenance for Postgres {
         Ok(None)
     }
 
+    async fn clock(&self) -> Result<Option<UnixTime>, StoreError> {
+        let seconds = self.read((), |on, ()| Box::pin(clock(on))).await?;
+        Ok(u64::try_from(seconds).ok().map(UnixTime))
+    }
+
     async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
         self.read(request, |on, request| Box::pin(export(on, request)))
             .await
@@ -66,6 +71,13 @@ impl Maintenance for Postgres {
         })
         .await
     }
+}
+
+/// Not `now()`, which is when the transaction began.
+async fn clock(on: &impl GenericClient) -> Result<i64, Failure> {
+    let sql = "SELECT floor(extract(epoch from clock_timestamp()))::bigint";
+    let found = rows(on, sql, &[]).await?;
+    Ok(found.first().map_or(0, |row| row.get(0)))
 }
 
 /// Takes rows out of one table. Those that another gateway is sweeping are left to it.
