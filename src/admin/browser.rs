@@ -58,6 +58,8 @@ pub struct Visit {
     pub environment: Uuid,
     /// What was just done.
     pub notice: Option<&'static Notice>,
+    /// The page without it.
+    pub dismissed: String,
 }
 
 /// What a cookie says.

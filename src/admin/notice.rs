@@ -40,6 +40,17 @@ impl Notice {
     }
 }
 
+/// The address of a page without the word of what was done.
+pub fn dismissed(path: &str, query: Option<&str>) -> String {
+    let others = query.unwrap_or_default().split('&');
+    let others = others.filter(|pair| !pair.is_empty() && !pair.starts_with("done="));
+    let others = others.collect::<Vec<_>>().join("&");
+    match others.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{others}"),
+    }
+}
+
 /// Leads to a page that says what was done. `path` may have a query.
 pub fn done(path: &str, word: &'static str) -> Response {
     debug_assert!(ALL.iter().any(|notice| notice.word == word), "{word}");
@@ -47,7 +58,7 @@ pub fn done(path: &str, word: &'static str) -> Response {
     Redirect::to(&format!("{path}{joint}done={word}")).into_response()
 }
 
-const ALL: [Notice; 25] = [
+const ALL: [Notice; 31] = [
     Notice::good("made", "The issuer was added."),
     Notice::good("changed", "The settings were saved and are in force."),
     Notice::good("on", "The issuer is on: its tokens are accepted."),
@@ -90,6 +101,12 @@ const ALL: [Notice; 25] = [
         "not-overridden",
         "That was not done: the server is not there any more, or somebody else was faster.",
     ),
+    Notice::good("list-made", "The list was created."),
+    Notice::good("list-changed", "The list was changed."),
+    Notice::good("list-deleted", "The list was deleted."),
+    Notice::good("list-on", "The list is on: it decides who can sign in."),
+    Notice::good("list-off", "The list is off: it decides nothing."),
+    Notice::good("resent", "What was parked is sent again."),
     Notice::good("logged-out", "You have logged out."),
 ];
 
@@ -114,6 +131,18 @@ mod tests {
         ] {
             assert_eq!(text(query), None, "{query:?}");
         }
+    }
+
+    #[test]
+    fn what_was_read_is_dismissed_and_the_rest_of_the_page_stays() {
+        let at = |query| dismissed("/dashboard/sessions", query);
+        for query in [None, Some("done=ended"), Some("done=ended&done=made")] {
+            assert_eq!(at(query), "/dashboard/sessions", "{query:?}");
+        }
+        assert_eq!(
+            at(Some("all=true&done=ended&issuer=a")),
+            "/dashboard/sessions?all=true&issuer=a"
+        );
     }
 
     #[test]

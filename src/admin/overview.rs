@@ -78,6 +78,7 @@ pub async fn show(State(state): State<AdminState>) -> Json<Overview> {
 
 /// All of it, now.
 pub async fn look(state: &AdminState) -> Overview {
+    state.exchange().measure();
     let metrics = &*state.metrics;
     let total = |by: Vec<(String, u64)>| by.into_iter().map(|(_, count)| count).sum();
     let mut refusals = metrics::refusals(metrics);

@@ -170,6 +170,7 @@ async fn mark() -> impl IntoResponse {
 }
 
 const OVERVIEW: &str = "/dashboard";
+const LOGIN: &str = "/dashboard/login";
 const EXTERNAL: &str = "/dashboard/external";
 const USERS: &str = "/dashboard/users";
 const SESSIONS: &str = "/dashboard/sessions";

@@ -245,11 +245,11 @@ async fn a_fault_is_a_page() {
         Some("text/html; charset=utf-8")
     );
     assert!(unknown.field("content-security-policy").is_some());
-    assert!(unknown.contains("there is no such issuer"));
+    assert!(unknown.contains("There is no such issuer."));
     let path = "/dashboard/external/issuer/acme/refresh";
     let stale = pages.send(path, &[("csrf", "of yesterday")]).await;
     assert_eq!(stale.status(), 403);
-    assert!(stale.contains("this form has expired"), "{}", stale.text());
+    assert!(stale.contains("This form has expired"), "{}", stale.text());
     let api = site.gateway.admin("/admin/api/issuers/nobody").await;
     assert_eq!(
         api.field("content-type").as_deref(),

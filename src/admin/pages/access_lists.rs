@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{ACCESS_LISTS, Frame, Sent, page};
+use super::{ACCESS_LISTS, Frame, Sent, done, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::{AdminState, access_lists};
@@ -69,7 +69,7 @@ pub(super) async fn create(
     let meaning = (sent.outcome, Some(scope).filter(|scope| !scope.is_empty()));
     let name = sent.name.trim().to_owned();
     let created = access_lists::create(&state, &dashboard_user.operator, name, meaning).await;
-    answer(&state, dashboard_user, created.map(drop)).await
+    answer(&state, dashboard_user, created.map(drop), "list-made").await
 }
 
 /// `POST /dashboard/access/{id}/entries`: a new entry.
@@ -91,7 +91,7 @@ pub(super) async fn add(
     };
     let entry = Map::from_iter([(sent.by, value)]);
     let added = access_lists::add_entry(&state, &dashboard_user.operator, id, entry).await;
-    answer(&state, dashboard_user, added.map(drop)).await
+    answer(&state, dashboard_user, added.map(drop), "list-changed").await
 }
 
 /// `POST /dashboard/access/{id}/enabled`.
@@ -104,7 +104,8 @@ pub(super) async fn set_enabled(
     dashboard_user.check(&sent.csrf)?;
     let operator = &dashboard_user.operator;
     let changed = access_lists::set_enabled(&state, operator, id, sent.enabled).await;
-    answer(&state, dashboard_user, changed.map(drop)).await
+    let word = if sent.enabled { "list-on" } else { "list-off" };
+    answer(&state, dashboard_user, changed.map(drop), word).await
 }
 
 /// `POST /dashboard/access/{id}/delete`.
@@ -116,7 +117,7 @@ pub(super) async fn delete(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     access_lists::delete(&state, &dashboard_user.operator, id).await?;
-    Ok(Redirect::to(ACCESS_LISTS).into_response())
+    Ok(done(ACCESS_LISTS, "list-deleted"))
 }
 
 /// `POST /dashboard/access/entries/{id}/delete`.
@@ -128,7 +129,7 @@ pub(super) async fn remove(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     access_lists::remove_entry(&state, &dashboard_user.operator, id).await?;
-    Ok(Redirect::to(ACCESS_LISTS).into_response())
+    Ok(done(ACCESS_LISTS, "list-changed"))
 }
 
 /// The list as it is now, or why it is not as it was wanted.
@@ -136,9 +137,10 @@ async fn answer(
     state: &AdminState,
     dashboard_user: DashboardUser,
     changed: Result<(), ApiError>,
+    word: &'static str,
 ) -> Result<Response, ApiError> {
     match changed {
-        Ok(()) => Ok(Redirect::to(ACCESS_LISTS).into_response()),
+        Ok(()) => Ok(done(ACCESS_LISTS, word)),
         Err(fault) => {
             let problem = Some(fault.message);
             let shown = Page::new(state, dashboard_user, problem).await?;

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::text::sentence;
 use crate::admin::api_error::ApiError;
 
 #[derive(Template)]
@@ -12,6 +13,13 @@ use crate::admin::api_error::ApiError;
 struct Page {
     title: &'static str,
     fault: ApiError,
+}
+
+impl Page {
+    /// The message as people read it.
+    fn sentence(&self) -> String {
+        sentence(&self.fault.message)
+    }
 }
 
 /// Puts a page in the place of a [`ApiError`]'s document, or of what the framework says of an address

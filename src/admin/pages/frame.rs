@@ -78,6 +78,11 @@ impl Frame {
         self.dashboard_user.visit.notice
     }
 
+    /// The page without it.
+    pub(super) fn dismissed(&self) -> &str {
+        &self.dashboard_user.visit.dismissed
+    }
+
     /// The host of the gateway's public address.
     pub(super) fn gateway(&self) -> &str {
         &self.dashboard_user.visit.gateway

@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::LOGIN;
 use crate::admin::AdminState;
 use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::{DashboardUser, Visit};
-use crate::admin::notice::Notice;
+use crate::admin::notice::{self, Notice};
 use crate::admin::refused_tokens::Peer;
 use crate::origin::OriginRefusal;
 
@@ -76,7 +77,7 @@ pub(super) async fn only_visitors(
             request.extensions_mut().insert(dashboard_user);
             next.run(request).await
         }
-        None => Redirect::to("/dashboard/login").into_response(),
+        None => Redirect::to(LOGIN).into_response(),
     }
 }
 
@@ -106,6 +107,7 @@ fn visit(state: &AdminState, request: &Request) -> Visit {
         gateway: host.map_or(public_url, |(_, host)| host).into(),
         environment: state.exchange().minter().environment_id,
         notice: Notice::in_query(request.uri().query()),
+        dismissed: notice::dismissed(request.uri().path(), request.uri().query()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,12 +11,14 @@ use axum::{Extension, Form};
 use serde::Deserialize;
 use serde_json::Map;
 
-use super::{OVERVIEW, Sent, page};
+use super::text::sentence;
+use super::{LOGIN, OVERVIEW, Sent, done, page};
 use crate::admin::AdminState;
 use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
 use crate::admin::audit;
 use crate::admin::browser::DashboardUser;
+use crate::admin::notice::Notice;
 use crate::admin::refused_tokens::Peer;
 use crate::jwt;
 
@@ -25,6 +27,8 @@ use crate::jwt;
 struct Page {
     /// Why the last attempt failed.
     problem: Option<String>,
+    /// What was just done.
+    notice: Option<&'static Notice>,
     /// Where users sign in, if they can be operators.
     gateway: Option<String>,
     /// Whether this browser may be signed in there.
@@ -36,6 +40,7 @@ impl Page {
         let users = state.access.users();
         Self {
             problem: None,
+            notice: None,
             gateway: users.map(|_| state.live_config.view().config.public_url.to_string()),
             has_cookie: users.is_some_and(|users| users.has_cookie(headers)),
         }
@@ -56,9 +61,16 @@ pub(super) struct Login {
 }
 
 /// `GET /dashboard/login`.
-pub(super) async fn show(State(state): State<AdminState>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     if state.access.needs_token() {
-        page(&Page::new(&state, &headers))
+        page(&Page {
+            notice: Notice::in_query(query.as_deref()),
+            ..Page::new(&state, &headers)
+        })
     } else {
         Redirect::to(OVERVIEW).into_response()
     }
@@ -133,13 +145,5 @@ pub(super) async fn log_out(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     let cookie = state.dashboard_sessions.log_out(&headers).await?;
-    Ok(([(SET_COOKIE, cookie)], Redirect::to("/dashboard/login")).into_response())
-}
-
-fn sentence(message: &str) -> String {
-    let mut text = format!("{message}.");
-    if let Some(first) = text.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    text
+    Ok(([(SET_COOKIE, cookie)], done(LOGIN, "logged-out")).into_response())
 }

@@ -1,4 +1,4 @@
-//! Times as operators read them.
+//! Times and messages as operators read them.
 
 use std::time::Duration;
 
@@ -34,6 +34,15 @@ pub(super) fn seconds(count: u64) -> String {
 pub(super) fn ahead(count: &f64) -> String {
     // Less than a second is now; what is negative saturates to that.
     format!("in {}", seconds(*count as u64))
+}
+
+/// What the API says of a fault, as a sentence.
+pub(super) fn sentence(message: &str) -> String {
+    let mut text = format!("{}.", message.trim_end_matches('.'));
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 fn largest_unit(seconds: u64) -> String {

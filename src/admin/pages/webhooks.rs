@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, Sent, WEBHOOKS, ago, moment, page};
+use super::{Frame, Sent, WEBHOOKS, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
@@ -102,7 +102,7 @@ pub(super) async fn resend(
     let again = sent.sequence.map_or(Again::Parked(true), Again::Sequence);
     webhooks::resend_now(&state, &dashboard_user.operator, &name, again).await?;
     let back = format!("/dashboard/webhooks/{name}?state=pending");
-    Ok(Redirect::to(&back).into_response())
+    Ok(done(&back, "resent"))
 }
 
 async fn one(
