@@ -66,6 +66,10 @@ test-peers: build tests/peers/node_modules/.package-lock.json ## Run the tests a
 	VESTIBULE_BIN="$(VESTIBULE_BIN)" VESTIBULE_VENV="$$(.ci/venv tests/peers/requirements.txt)" \
 	    tests/peers/run
 
+.PHONY: screenshots
+screenshots: build tests/peers/node_modules/.package-lock.json ## Write pictures of every dashboard page to `screenshots/`
+	VESTIBULE_BIN="$(VESTIBULE_BIN)" PATH="$$(.ci/node):$$PATH" node tests/peers/screenshots.mjs screenshots
+
 tests/peers/node_modules/.package-lock.json: tests/peers/package-lock.json
 	PATH="$$(.ci/node):$$PATH" npm ci --prefix tests/peers --no-audit --no-fund
 	@touch $@
