@@ -17,7 +17,7 @@ use super::document::preflight;
 use super::{ApiState, refuse};
 
 /// The same endpoints, with preflights.
-pub fn with_preflights(mut endpoints: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
+pub(super) fn with_preflights(mut endpoints: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
     preflight::add(endpoints.get_openapi_mut());
     let (routes, document) = endpoints.split_for_parts();
     let routes = routes
