@@ -23,7 +23,7 @@
 //! `delay`, or of less than half a period, so that this part owes no more than a period; what
 //! passed since is at most what each gateway lets pass by itself.
 //!
-//! This holds while the store is reached and no more than [`QUEUED`] keys wait to be handed over. Where
+//! This holds while the store is reached and no more than 10,000 keys wait to be handed over. Where
 //! it does not, each gateway still keeps the limit by itself.
 
 use std::collections::{BTreeMap, HashMap};
