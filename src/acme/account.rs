@@ -11,7 +11,7 @@ use super::record;
 use crate::clock::UnixTime;
 use crate::listener::Acme;
 use crate::session::keys::key_encryption::{KeyEncryption, Sealed};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// The accounts in the store: one for each authority and email address.
 pub(super) struct Accounts {
@@ -27,17 +27,9 @@ impl Accounts {
         settings: &Acme,
         client: Client,
     ) -> Result<Account, OrderError> {
-        let builder = Account::builder_with_http(Box::new(client));
         let row = record::account_row(settings);
         if let Some(text) = self.store.setting(&row).await? {
-            let sealed: Sealed = serde_json::from_str(&text).map_err(|_| OrderError::Account)?;
-            let plain = self.key_encryption.open_as(&row, &sealed)?;
-            if !self.key_encryption.is_newest(sealed.sealed_with.as_deref()) {
-                self.write(&row, Some(&text), &plain).await?;
-            }
-            let credentials: AccountCredentials =
-                serde_json::from_slice(&plain).map_err(|_| OrderError::Account)?;
-            return Ok(builder.from_credentials(credentials).await?);
+            return self.restore(&row, &text, client).await;
         }
         let contact = settings
             .email
@@ -51,12 +43,33 @@ impl Accounts {
         };
         let external = external_key(settings)?;
         let directory = settings.directory.to_string();
+        let builder = Account::builder_with_http(Box::new(client.clone()));
         let created = builder.create(&new, directory, external.as_ref());
         let (account, credentials) = created.await?;
         let plain = serde_json::to_vec(&credentials).map(Zeroizing::new);
         let plain = plain.map_err(|_| OrderError::Account)?;
-        self.write(&row, None, &plain).await?;
-        Ok(account)
+        match self.write(&row, None, &plain).await {
+            Ok(()) => Ok(account),
+            // The order of another certificate was faster: its account is the one that is kept.
+            Err(OrderError::Store(StoreError::Conflict(_))) => {
+                let kept = self.store.setting(&row).await?;
+                let text = kept.ok_or(OrderError::Account)?;
+                self.restore(&row, &text, client).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn restore(&self, row: &str, text: &str, client: Client) -> Result<Account, OrderError> {
+        let sealed: Sealed = serde_json::from_str(text).map_err(|_| OrderError::Account)?;
+        let plain = self.key_encryption.open_as(row, &sealed)?;
+        if !self.key_encryption.is_newest(sealed.sealed_with.as_deref()) {
+            self.write(row, Some(text), &plain).await?;
+        }
+        let credentials: AccountCredentials =
+            serde_json::from_slice(&plain).map_err(|_| OrderError::Account)?;
+        let builder = Account::builder_with_http(Box::new(client));
+        Ok(builder.from_credentials(credentials).await?)
     }
 
     /// Forgets an account that its authority does not know any more.

@@ -28,11 +28,18 @@ pub struct Pebble {
     tls: SocketAddr,
 }
 
-/// A running one, which forgets everything when it is dropped.
+/// A running one, which forgets everything when it ends.
 pub struct Running {
-    _process: Child,
+    process: Child,
     /// Who signs what it issues.
     pub root: CertificateDer<'static>,
+}
+
+impl Running {
+    /// Ends it.
+    pub async fn stop(mut self) {
+        self.process.kill().await.unwrap();
+    }
 }
 
 impl Pebble {
@@ -65,7 +72,7 @@ impl Pebble {
         self.authority.der()
     }
 
-    /// Starts it: certificates are valid for so many seconds, and one nonce in five is refused.
+    /// Starts it: certificates are valid for so many seconds, and one nonce in ten is refused.
     pub async fn start(&self, validity: u64, folder: &Path) -> Running {
         let config = json!({"pebble": {
             "listenAddress": self.address,
@@ -85,7 +92,7 @@ impl Pebble {
             .arg(file)
             .args(["-dnsserver", &self.names.address.to_string()])
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_WFE_NONCEREJECT", "10")
             .env("PEBBLE_AUTHZREUSE", "0")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -97,7 +104,7 @@ impl Pebble {
             eventually("pebble does not start", listens).await;
         }
         Running {
-            _process: process,
+            process,
             root: self.root().await,
         }
     }

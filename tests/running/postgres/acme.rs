@@ -17,7 +17,7 @@ use crate::support::test_gateway::config;
 use crate::support::{ACME, Clock, GLOBEX, Gateway, Key, RawUpstream, TestIssuer, eventually};
 
 /// One certificate that is proven by HTTP, and one by TLS; each proof is looked for at both gateways.
-/// The authority is away at first, and later forgets the account; it refuses one nonce in five.
+/// The authority is away at first, and later forgets the account; it refuses one nonce in ten.
 #[tokio::test]
 async fn one_of_two_gateways_orders_and_renews_what_both_show() {
     let sites = [Site::new(), Site::new()];
@@ -75,7 +75,7 @@ async fn one_of_two_gateways_orders_and_renews_what_both_show() {
     );
 
     // Two thirds of an hour later. What is issued then lasts for a day.
-    drop(running);
+    running.stop().await;
     let running = pebble.start(24 * 3600, folder.path()).await;
     clock.set(45 * 60);
     let second = shown(&sites, pair, &running.root, &first).await;
