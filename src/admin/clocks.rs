@@ -34,7 +34,7 @@ fn others(state: &AdminState) -> Vec<Other> {
     let issuers = state.issuers();
     let issuers = issuers.iter().filter(|issuer| issuer.enabled());
     let seen = issuers.filter_map(|issuer| {
-        let ahead = issuer.keys().clock().ahead()?;
+        let ahead = issuer.keys().clock.ahead()?;
         let name = issuer.name();
         Some((
             format!("the issuer {name}"),

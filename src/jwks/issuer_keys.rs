@@ -36,8 +36,8 @@ pub struct IssuerKeys {
     events: OnceLock<Arc<dyn JwksEvents>>,
     /// Where browsers log out at the provider, as far as discovery has found it.
     pub(super) end_session: Arc<ArcSwapOption<Url>>,
-    /// The clock of what answers fetches.
-    pub(super) clock: Arc<OtherClock>,
+    /// The clock of the machine that answered the latest fetch.
+    pub clock: Arc<OtherClock>,
 }
 
 /// What a request hopes that a fetch brings.
@@ -143,11 +143,6 @@ impl IssuerKeys {
     /// Where browsers log out at the provider, as far as discovery has found it.
     pub fn end_session_endpoint(&self) -> Option<Arc<Url>> {
         self.end_session.load_full()
-    }
-
-    /// The clock of the machine that answered the latest fetch.
-    pub fn clock(&self) -> &OtherClock {
-        &self.clock
     }
 
     /// The current key set.

@@ -206,7 +206,7 @@ impl<'de> Visitor<'de> for OneOrSeveral {
 
 /// The same for the schema.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, rename = "SignIn")]
 #[allow(dead_code, reason = "the schema alone needs it")]
 pub(super) enum Written {
     /// One rule.
