@@ -175,10 +175,13 @@ fn exported(text: &str) -> BTreeMap<String, Described> {
 
 /// What a busy gateway has no cause to count: changed certificates, an address that two users have,
 /// a published key that is none, spans for a collector.
-const RARE: [&str; 5] = [
+const RARE: [&str; 8] = [
+    "vestibule_acme_failures",
+    "vestibule_acme_orders_total",
     "vestibule_certificate_reloads_total",
     "vestibule_device_proofs_total",
     "vestibule_emails_taken_total",
     "vestibule_jwks_entries_skipped_total",
+    "vestibule_rate_exchanges_total",
     "vestibule_spans_exported_total",
 ];
