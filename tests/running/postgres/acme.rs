@@ -8,13 +8,16 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::server::Server;
 use crate::support::certificate::Connector;
 use crate::support::pebble::Pebble;
 use crate::support::port::free_port;
 use crate::support::test_gateway::config;
-use crate::support::{ACME, Clock, GLOBEX, Gateway, Key, RawUpstream, TestIssuer, eventually};
+use crate::support::{
+    ACME, Clock, GLOBEX, Gateway, Key, PATIENCE, RawUpstream, TestIssuer, eventually,
+};
 
 /// One certificate that is proven by HTTP, and one by TLS; each proof is looked for at both gateways.
 /// The authority is away at first, and later forgets the account; it refuses one nonce in ten.
@@ -179,13 +182,22 @@ async fn shown(
                 .collect::<Vec<_>>(),
         )
     };
-    eventually("both show the same two certificates", async || {
-        all()
+    // After a few failures the pause is longer than other things are waited for.
+    let deadline = Instant::now() + 3 * PATIENCE;
+    loop {
+        let is_new = |found: &Vec<Vec<u8>>| found.iter().all(|one| !before.contains(one));
+        if let Some(found) = all()
             .await
-            .is_some_and(|found| found.len() == 2 && found.iter().all(|one| !before.contains(one)))
-    })
-    .await;
-    all().await.unwrap()
+            .filter(|found| found.len() == 2 && is_new(found))
+        {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "they do not show the same two certificates"
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// What a client got from one gateway, the other one takes for a session that it knows.
