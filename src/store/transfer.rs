@@ -124,7 +124,7 @@ pub async fn import(
     }
     store.put_setting(UNFINISHED, "yes").await?;
     let mut read = 0;
-    let mut batch = Vec::with_capacity(PAGE);
+    let mut batch = Vec::with_capacity(BATCH);
     loop {
         match next_line(&mut from, &mut line, &mut bytes).await? {
             Some(Line::Record(record)) if is_mark(&record) => {
@@ -140,10 +140,10 @@ pub async fn import(
             Some(Line::Frame(_)) => return Err(TransferError::NotARecord { line }),
             None => return Err(TransferError::CutOff { line }),
         }
-        if batch.len() == PAGE {
+        if batch.len() == BATCH {
             read += batch.len() as u64;
             store
-                .import(std::mem::replace(&mut batch, Vec::with_capacity(PAGE)))
+                .import(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
                 .await?;
             so_far(Transferred {
                 records: read,
@@ -220,7 +220,10 @@ pub const UNFINISHED_IMPORT: &str = "an import into this store did not end: impo
 const UNFINISHED: &str = "unfinished_import";
 /// Grows when an older gateway could not read what this one writes.
 const VERSION: u32 = 1;
-/// Records in memory at once, and in one transaction of an import.
+/// Records of an export in memory at once.
 const PAGE: usize = 500;
+/// Records of an import in memory at once, and in one transaction. Each may cost three round trips to a
+/// database, and all of them have the few seconds that a transaction has, also on a distant or busy one.
+const BATCH: usize = 100;
 /// More than any record; a longer line is no export.
 const LONGEST_LINE: u64 = 4 << 20;
