@@ -82,7 +82,6 @@ impl Acme {
     pub const MOST_DOMAINS: usize = 100;
 }
 
-#[allow(clippy::expect_used, reason = "the text is a URL, which a test reads")]
 impl ExternalAccount {
     /// The bytes of the key, with padding or without; none if they are something else.
     pub fn key_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
@@ -93,6 +92,7 @@ impl ExternalAccount {
     }
 }
 
+#[allow(clippy::expect_used, reason = "the text is a URL, which a test reads")]
 fn lets_encrypt() -> Url {
     Url::parse("https://acme-v02.api.letsencrypt.org/directory").expect("a URL")
 }

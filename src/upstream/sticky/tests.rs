@@ -86,7 +86,7 @@ fn what_is_forged_foreign_or_over_leads_nowhere() {
     for text in [
         "",
         "127.0.0.1:2",
-        &value[1..],
+        value.get(1..).unwrap(),
         &format!("{value}A"),
         &"!".repeat(LENGTH),
     ] {
