@@ -41,7 +41,11 @@ impl TestGateway {
         let config = config::load(&file).unwrap();
         let runtime = Runtime::new().unwrap();
         let state = runtime.block_on(State::build(&config)).unwrap();
-        runtime.block_on(state.first_keys());
+        runtime.block_on(async {
+            for issuer in state.exchange().issuers().iter() {
+                issuer.keys().first_fetch().await;
+            }
+        });
         Self {
             runtime,
             state,

@@ -29,7 +29,9 @@ pub fn run(listen: SocketAddr, config: &Path) {
         .unwrap();
     runtime.block_on(async {
         let state = State::build(&config).await.unwrap();
-        state.first_keys().await;
+        for issuer in state.exchange().issuers().iter() {
+            issuer.keys().first_fetch().await;
+        }
         let router = Router::new().fallback(answer).with_state(Arc::new(state));
         let listener = TcpListener::bind(listen).await.unwrap();
         axum::serve(listener, router).await.unwrap();
