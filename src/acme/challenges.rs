@@ -37,7 +37,7 @@ pub struct Challenges {
 
 #[derive(Default)]
 struct Table {
-    /// What the settings held when the rest was made of them.
+    /// What the settings held when the rest was derived from them.
     read: Vec<Option<String>>,
     by_token: HashMap<String, (Arc<str>, UnixTime)>,
     by_domain: HashMap<String, (Arc<CertifiedKey>, UnixTime)>,

@@ -119,7 +119,7 @@ impl LiveConfig {
                 // Another gateway was faster.
                 Ok(()) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => {
-                    warn!(%error, "overrides of servers that are over stay in the store for now");
+                    warn!(%error, "expired overrides of servers could not be removed; the next sweep tries again");
                     return;
                 }
             }

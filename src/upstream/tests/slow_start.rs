@@ -40,8 +40,8 @@ fn a_new_server_gets_more_and_more() {
     for (share, expected) in shares.into_iter().zip([91, 200, 333, 429]) {
         assert!(share.abs_diff(expected) < 50, "{shares:?}");
     }
-    for now in [1100, 5000] {
-        assert_eq!(at_second(&upstream, now), 500, "{now}");
+    for moment in [1100, 5000] {
+        assert_eq!(at_second(&upstream, moment), 500, "{moment}");
     }
     // Without the setting it has its whole share at once.
     let upstream = two(None);

@@ -77,7 +77,7 @@ async fn a_drained_server_gets_nothing_new_from_either_and_loses_nothing() {
     }
 }
 
-/// A weight that one gateway is told holds at the other, and is gone with its row.
+/// A weight that one gateway takes holds at the other, too, and ends with its row.
 #[tokio::test]
 async fn a_weight_holds_at_both() {
     let pair = Pair::start().await;
