@@ -289,7 +289,9 @@ fn write<T>(
     let mut transaction = database.begin_write()?;
     // After a crash the file is opened in a moment, whatever its size.
     transaction.set_quick_repair(true);
-    let outcome = work(&mut Transaction::new(&transaction));
+    let mut tx = Transaction::new(&transaction);
+    let outcome = work(&mut tx).and_then(|outcome| tx.finish().map(|()| outcome));
+    drop(tx);
     if outcome.is_ok() {
         transaction.commit()?;
     } else {

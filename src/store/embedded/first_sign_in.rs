@@ -3,7 +3,7 @@
 
 use super::event_row::{event_value, record_event_value};
 use super::row::{latest_change, session_rows, user_rows};
-use super::table::{Entry, Read, Table, Transaction, Write};
+use super::table::{Entry, Transaction, Write};
 use crate::store::sign_in::Decision;
 use crate::store::{SignInOutcome, StoreError};
 
@@ -47,14 +47,13 @@ impl FirstSignIn {
         if latest_change(tx)? != self.as_of {
             return Ok(None);
         }
-        for (table, key, _) in &self.rows {
-            let may_be_there = matches!(table, Table::Identities | Table::Emails | Table::Sessions);
-            if may_be_there && tx.get(*table, key)?.is_some() {
+        for (index, (table, key, value)) in self.rows.iter().enumerate() {
+            if !tx.put_new(*table, key, value)? {
+                for (table, key, _) in self.rows.iter().take(index) {
+                    tx.remove(*table, key)?;
+                }
                 return Ok(None);
             }
-        }
-        for (table, key, value) in &self.rows {
-            tx.put(*table, key, value)?;
         }
         for event in &self.events {
             record_event_value(tx, event)?;

@@ -16,6 +16,8 @@ use crate::store::conformance::Engine;
 use crate::store::{Maintenance, RevocationReason, Sessions, Settings, StoreSettings};
 use uuid::Uuid;
 
+mod writing;
+
 /// A file in a folder of its own, gone with the case.
 pub(in crate::store) struct InFolder(tempfile::TempDir);
 

@@ -7,9 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+
+mod gathering;
+mod job;
+
+use gathering::Gathering;
+use job::{Job, Work, answer_all};
 
 use super::file::StoreFile;
 use super::table::Transaction;
@@ -20,6 +26,7 @@ use crate::store::StoreError;
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
+    gathering: Arc<Gathering>,
     failing: Arc<AtomicBool>,
 }
 
@@ -32,22 +39,28 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
         let failing = Arc::new(AtomicBool::new(false));
+        let gathering = Arc::<Gathering>::default();
         let closers = Vec::new();
         let thread = Thread {
             file,
             messages,
             latest_change,
             latest_event,
+            gathering: gathering.clone(),
             failing: failing.clone(),
             closers,
-            shared_last: 0,
+            shared_lately: 0,
             failures: Rarely::new(),
             still_closed: Rarely::new(),
         };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.run())?;
-        Ok(Self { queue, failing })
+        Ok(Self {
+            queue,
+            gathering,
+            failing,
+        })
     }
 
     /// Runs `work` in a transaction, perhaps more than once; the answer comes after the commit.
@@ -55,13 +68,8 @@ impl Writer {
         &self,
         work: impl FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Work {
-            work,
-            outcome: None,
-            reply: Some(reply),
-        })
-        .await?;
+        let (job, answer) = Work::answered(work);
+        self.enqueue(job).await?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -70,12 +78,7 @@ impl Writer {
         &self,
         work: impl FnMut(&mut Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.enqueue(Work {
-            work,
-            outcome: None,
-            reply: None,
-        })
-        .await
+        self.enqueue(Work::behind(work)).await
     }
 
     /// Whether the latest commit failed.
@@ -102,10 +105,11 @@ impl Writer {
     }
 
     async fn enqueue(&self, job: impl Job + 'static) -> Result<(), StoreError> {
-        self.queue
-            .send(Message::Job(Box::new(job)))
-            .await
-            .map_err(|_| gone())
+        let queued = self.queue.send(Message::Job(Box::new(job))).await;
+        queued.map_err(|_| gone())?;
+        let jobs = self.queue.max_capacity() - self.queue.capacity();
+        self.gathering.queued(jobs);
+        Ok(())
     }
 }
 
@@ -119,57 +123,17 @@ enum Message {
     Release(oneshot::Sender<()>),
 }
 
-/// One write, with its answer.
-trait Job: Send {
-    /// Runs in the transaction; may run again in another, when this one is taken back.
-    fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError>;
-
-    /// Sends the result of `run` to the caller, if it was committed.
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-}
-
-struct Work<F, T> {
-    work: F,
-    outcome: Option<T>,
-    /// `None`: nobody waits.
-    reply: Option<oneshot::Sender<Result<T, StoreError>>>,
-}
-
-impl<F, T> Job for Work<F, T>
-where
-    F: FnMut(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
-    T: Send,
-{
-    fn run(&mut self, tx: &mut Transaction<'_>) -> Result<(), StoreError> {
-        self.outcome = Some((self.work)(tx)?);
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self {
-            outcome,
-            reply: Some(reply),
-            ..
-        } = *self
-        else {
-            return;
-        };
-        let answer = committed.and_then(|()| outcome.ok_or_else(gone));
-        // Whoever asked may have gone away; the write stands.
-        let _ = reply.send(answer);
-    }
-}
-
 struct Thread {
     file: Arc<StoreFile>,
     messages: mpsc::Receiver<Message>,
     latest_change: watch::Sender<u64>,
     latest_event: watch::Sender<u64>,
+    gathering: Arc<Gathering>,
     failing: Arc<AtomicBool>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
-    /// How many jobs shared the last commit.
-    shared_last: usize,
+    /// How many jobs have shared a commit lately: less by a quarter with each that fewer shared.
+    shared_lately: usize,
     failures: Rarely,
     still_closed: Rarely,
 }
@@ -180,7 +144,8 @@ impl Thread {
         // Ends when every sender is dropped, or after `close` once the queue is empty.
         while self.messages.blocking_recv_many(&mut taken, BATCH) > 0 {
             self.gather(&mut taken);
-            self.shared_last = taken.len();
+            let fewer = self.shared_lately - self.shared_lately.div_ceil(4);
+            self.shared_lately = taken.len().max(fewer);
             let mut jobs = Vec::with_capacity(taken.len());
             let mut borrowers = Vec::new();
             for message in taken.drain(..) {
@@ -204,26 +169,16 @@ impl Thread {
         }
     }
 
-    /// While many write at once, waits for those that are about to, as long as they keep coming: a
-    /// commit costs its pages and two waits for the disk, for however many share it. Whoever
-    /// writes alone waits for nobody.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this thread has nothing else to do"
-    )]
+    /// While many write at once, waits for those that are about to, as long as they keep coming and
+    /// until as many have come as lately: a commit costs its pages and two waits for the disk, for
+    /// however many share it. Whoever writes alone waits for nobody.
     fn gather(&mut self, taken: &mut Vec<Message>) {
-        if taken.len().max(self.shared_last) < MANY {
+        let expected = self.shared_lately.clamp(taken.len(), BATCH);
+        if expected < MANY {
             return;
         }
-        let until = Instant::now() + GATHERED_FOR;
-        loop {
-            let queued = self.messages.len();
-            thread::sleep(NEXT_COMES_WITHIN);
-            let is_last = self.messages.len() == queued || Instant::now() >= until;
-            if is_last || taken.len() + queued >= BATCH {
-                break;
-            }
-        }
+        let others = expected - taken.len();
+        self.gathering.wait(others, || self.messages.len());
         while taken.len() < BATCH
             && let Ok(message) = self.messages.try_recv()
         {
@@ -311,21 +266,11 @@ impl Thread {
     }
 }
 
-fn answer_all(jobs: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {
-    for job in jobs {
-        job.answer(committed.clone());
-    }
-}
-
 /// The number of jobs that can wait for the thread; further callers wait for a place.
 const QUEUE: usize = 4096;
 /// Jobs in one commit: its cost is spread over many, and nobody waits for long.
 const BATCH: usize = 512;
 /// Jobs in one commit from which on more are likely to come at once.
 const MANY: usize = 4;
-/// How long the first of many waits for the others at most.
-const GATHERED_FOR: Duration = Duration::from_millis(5);
-/// Who does not come within this of the one before is not waited for.
-const NEXT_COMES_WITHIN: Duration = Duration::from_micros(150);
 /// Between attempts to open the file again.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
