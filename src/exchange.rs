@@ -59,6 +59,8 @@ mod store_failure;
 mod verifier;
 mod version;
 mod whose;
+#[cfg(test)]
+mod written_behind;
 
 pub use assertion::Assertion;
 pub use audience::Audiences;

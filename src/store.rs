@@ -6,7 +6,7 @@
 //! alike.
 //!
 //! What is durable when an operation returns: everything, but for the session row of a known user
-//! (see [`SignIn::durable_session`]).
+//! (see [`SignIn::durable_session`]), for which look-ups by the session's id wait in this process (`behind`).
 //!
 //! A session that has ended stays ended: its row is kept until no token of its login is accepted
 //! any more. Ending many sessions at once writes a mark ([`NotBefore`]) that is applied to their
@@ -17,6 +17,7 @@
 use async_trait::async_trait;
 
 pub mod audit_log;
+mod behind;
 pub mod change_feed;
 #[cfg(test)]
 mod conformance;

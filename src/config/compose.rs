@@ -132,6 +132,7 @@ impl Config {
             device_bound_ttl: self.session.device_bound_ttl,
             step_up_scopes: self.step_up.scopes.clone(),
             outlive_issuer: self.sessions_outlive_issuer,
+            shares_store: self.store.postgres.is_some(),
             max_staleness: self.session.revocation_max_staleness,
             forward: self.forward.clone(),
             keep_email: self.mentions_email(),

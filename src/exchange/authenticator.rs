@@ -45,17 +45,6 @@ pub(super) enum Durable {
     Session,
 }
 
-impl Durable {
-    /// What has to be durable before a recipient hears of a session. The admin listener asks the store
-    /// for it at once.
-    pub(super) fn before(recipient: Recipient<'_>) -> Self {
-        match recipient {
-            Recipient::Operators => Self::Session,
-            _ => Self::User,
-        }
-    }
-}
-
 /// What a sign-in is for.
 pub(super) struct Purpose<'a> {
     pub(super) durable: Durable,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::authenticator::Durable;
 use super::digest::TokenDigest;
 use super::mint::mint_failed;
 use super::{Exchange, Session};
@@ -121,9 +120,7 @@ impl Exchange {
         let held = match self.shared.cache.session(&digest, now, self.version) {
             Some(held) => Ok(held),
             // In a box, so that requests without a bound session do not hold room for it.
-            None => {
-                Box::pin(self.on_miss(&cookie, digest, Client::default(), Durable::User, now)).await
-            }
+            None => Box::pin(self.on_miss(&cookie, digest, Client::default(), now)).await,
         };
         match held {
             Ok(held) if held.sid() == sid => Ok(()),

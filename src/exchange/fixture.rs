@@ -32,6 +32,8 @@ pub(crate) struct TestExchange {
     pub(crate) store: Arc<dyn Store>,
     /// The same store, where it can be held.
     pub(crate) gates: Arc<Gated>,
+    /// The engine of it, whose writes can be held.
+    pub(crate) engine: Arc<Embedded>,
     token_sources: TokenSources,
     key: Signer,
     _dir: TempDir,
@@ -69,7 +71,8 @@ impl TestExchange {
             path: dir.path().join("store.redb"),
             ..StoreSettings::default()
         });
-        let gates = Arc::new(Gated::new(Arc::new(engine.unwrap())));
+        let engine = Arc::new(engine.unwrap());
+        let gates = Arc::new(Gated::new(engine.clone()));
         let store: Arc<dyn Store> = gates.clone();
         let key = Signer::new("ES256");
         let issuers = Arc::new(issuers(settings(issuer), &[key.jwk("k")]));
@@ -83,6 +86,7 @@ impl TestExchange {
             there: exchange(&issuers, &store, &policy),
             store,
             gates,
+            engine,
             token_sources: TokenSources::new(&config.token_sources()),
             key,
             _dir: dir,
@@ -178,6 +182,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         device_bound_ttl: Duration::from_secs(600),
         step_up_scopes: Vec::new(),
         outlive_issuer: false,
+        shares_store: false,
         max_staleness: None,
         forward: Forward::default(),
         keep_email: false,

@@ -58,7 +58,7 @@ impl Exchange {
                 let attempt = address.filter(|_| credential.is_attempt());
                 self.shared.rates.may_try(attempt)?;
                 // Few requests come here, and all would have room for it.
-                Box::pin(self.on_miss(credential, digest, client, Durable::before(recipient), now))
+                Box::pin(self.on_miss(credential, digest, client, now))
                     .await
                     .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))?
             }
@@ -88,7 +88,6 @@ impl Exchange {
         credential: &Credential<'_>,
         digest: TokenDigest,
         client: Client,
-        durable: Durable,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
         let cache = &self.shared.cache;
@@ -119,7 +118,7 @@ impl Exchange {
                         let token = credential.token.expose();
                         self.exchange_self_issued(token, now).await
                     } else {
-                        self.exchange_token(&unverified, digest, client.clone(), durable, now)
+                        self.exchange_token(&unverified, digest, client.clone(), now)
                             .await
                     };
                     timer.observe_duration();
@@ -149,11 +148,10 @@ impl Exchange {
         unverified: &Result<Unverified<'_>, Refusal>,
         digest: TokenDigest,
         client: Client,
-        durable: Durable,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
         let purpose = Purpose {
-            durable,
+            durable: Durable::User,
             nonce: None,
             // The next recipient may be another.
             recipient: Recipient::Anyone,

@@ -30,6 +30,8 @@ pub struct Settings {
     /// How long sessions are trusted while the store's changes cannot be received; `None` for no
     /// limit.
     pub max_staleness: Option<Duration>,
+    /// Other gateways open sessions in the same store.
+    pub shares_store: bool,
     /// How session tokens reach upstreams.
     pub forward: Forward,
     /// Keep users' email addresses, because upstreams or clients get them.

@@ -79,6 +79,7 @@ cases![
     sessions::the_first_cause_of_an_end_stays,
     sessions::a_session_ends_at_its_greatest_age,
     sessions::an_idle_session_ends,
+    sessions::a_session_is_there_once_its_sign_in_is_answered,
     email::a_verified_address_makes_a_credential,
     email::the_address_follows_the_token,
     email::the_issuers_newest_word_takes_an_address_back,

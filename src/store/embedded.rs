@@ -41,6 +41,7 @@ use shared_rates::Debts;
 use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
 use writer::Writer;
 
+use super::behind::Behind;
 use super::{Page, PageRequest, Store, StoreError};
 use crate::store::StoreSettings;
 
@@ -48,6 +49,7 @@ use crate::store::StoreSettings;
 pub struct Embedded {
     file: Arc<StoreFile>,
     writer: Writer,
+    behind: Arc<Behind>,
     latest_change: watch::Receiver<u64>,
     latest_event: watch::Receiver<u64>,
     sweep: Mutex<SweepPosition>,
@@ -88,6 +90,7 @@ impl Embedded {
         Ok(Self {
             file,
             writer,
+            behind: Arc::default(),
             latest_change,
             latest_event,
             sweep: Mutex::default(),

@@ -41,6 +41,7 @@ pub use connection::ConnectError;
 
 use connection::{Database, Read, Work};
 
+use super::behind::{Behind, RowWrite};
 use super::{Store, StoreError};
 
 /// Where the database is.
@@ -72,8 +73,10 @@ struct Shared {
     latest_change: watch::Sender<u64>,
     /// The latest event that was inserted, numbered or not.
     latest_event: watch::Sender<u64>,
-    /// Writes that nobody waits for.
+    /// Writes that no sign-in waits for, at most [`MOST_BEHIND`].
     behind: TaskTracker,
+    /// The sessions that they write.
+    rows_behind: Arc<Behind>,
     /// The latest of them failed.
     failing: AtomicBool,
 }
@@ -114,6 +117,7 @@ impl Postgres {
             latest_change: publish,
             latest_event: publish_event,
             behind: TaskTracker::new(),
+            rows_behind: Arc::default(),
             failing: AtomicBool::new(false),
         });
         let runtime = runtime.into_inner();
@@ -152,8 +156,13 @@ impl Postgres {
             .await
     }
 
-    /// Runs a transaction that nobody waits for.
-    fn write_behind<I, T>(&self, input: I, work: Work<I, T>) -> Result<(), StoreError>
+    /// Runs a transaction that writes a session's row and that its sign-in does not wait for.
+    fn write_behind<I, T>(
+        &self,
+        row: RowWrite,
+        input: I,
+        work: Work<I, T>,
+    ) -> Result<(), StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -166,11 +175,12 @@ impl Postgres {
         }
         let shared = self.shared.clone();
         let write = async move {
-            let written = shared.write(&input, work).await;
+            let written = shared.write(&input, work).await.map(drop);
             shared.failing.store(written.is_err(), Ordering::Relaxed);
-            if let Err(error) = written {
+            if let Err(error) = &written {
                 tracing::error!(%error, "a session was not stored");
             }
+            row.done(written);
         };
         self.shared.behind.spawn_on(write, runtime.handle());
         Ok(())
@@ -276,5 +286,7 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
+/// Sign-ins that do not wait for their rows, at one time; further ones wait.
+const MOST_BEHIND: usize = 4096;
 /// Threads that wait for the database.
 const RUNTIME_THREADS: usize = 2;

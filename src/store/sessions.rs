@@ -10,6 +10,9 @@ use super::{
 use crate::clock::UnixTime;
 
 /// Sessions and their ends.
+///
+/// An operation on one session waits, for a few seconds at most, for the row that a sign-in of this process
+/// has been answered without. It fails with `Unavailable` if that row could not be written; an end does not.
 #[async_trait]
 pub trait Sessions {
     /// A session by id, ended or not.

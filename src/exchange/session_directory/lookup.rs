@@ -1,5 +1,8 @@
 //! Live sessions and their users, by the session's id.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{ATTEMPTS, SessionDirectory};
@@ -26,12 +29,38 @@ impl SessionDirectory {
         sid: Uuid,
         now: UnixTime,
     ) -> Result<(SessionRecord, Lease), Rejection> {
+        let found = self.find_live(sid, now).await?;
+        found.ok_or_else(|| Rejection::new(Code::TokenInvalid, "session_unknown"))
+    }
+
+    /// The same of a session that another gateway may still be writing: one that is unknown is looked for
+    /// again, a few times.
+    pub(in crate::exchange) async fn session_of_new_token(
+        &self,
+        sid: Uuid,
+        now: UnixTime,
+    ) -> Result<(SessionRecord, Lease), Rejection> {
+        for pause in PAUSES {
+            if let Some(found) = self.find_live(sid, now).await? {
+                return Ok(found);
+            }
+            sleep(pause).await;
+        }
+        self.live_session(sid, now).await
+    }
+
+    /// `None`: there is no session with this id.
+    async fn find_live(
+        &self,
+        sid: Uuid,
+        now: UnixTime,
+    ) -> Result<Option<(SessionRecord, Lease)>, Rejection> {
         for _ in 0..ATTEMPTS {
             let pending = self.registry.ask(sid);
             let found = self.store.session(sid).await;
-            let record = found
-                .map_err(|error| store_failed(&error))?
-                .ok_or_else(|| Rejection::new(Code::TokenInvalid, "session_unknown"))?;
+            let Some(record) = found.map_err(|error| store_failed(&error))? else {
+                return Ok(None);
+            };
             if record.ended.is_some() || record.expires_at <= now {
                 return Err(Rejection::new(Code::LoginRequired, "session_ended"));
             }
@@ -42,7 +71,7 @@ impl SessionDirectory {
                 return Err(Rejection::new(Code::LoginRequired, "session_idle"));
             }
             if let Some(lease) = self.registry.answered(pending, &record) {
-                return Ok((record, lease));
+                return Ok(Some((record, lease)));
             }
         }
         Err(sessions_ending())
@@ -80,3 +109,12 @@ impl SessionDirectory {
         })
     }
 }
+
+/// Between looks for a session that another gateway may be writing.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(60),
+    Duration::from_millis(150),
+    Duration::from_millis(250),
+];

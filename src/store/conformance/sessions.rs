@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{Engine, HOUR, NOON, live, refused, sid, token};
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
-use crate::store::{ChangeKind, Ended, RevocationReason, SessionClaims, SignIn, SignInRefusal};
+use crate::store::{
+    ChangeKind, Digest, Ended, RevocationReason, SessionClaims, SignIn, SignInRefusal,
+};
 
 pub(super) async fn a_fresh_token_extends_the_session_up_to_its_greatest_age(engine: &dyn Engine) {
     let store = engine.open().await;
@@ -224,5 +226,39 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
         .iter()
         .filter(|change| matches!(change.kind, ChangeKind::UserChanged(_)));
     assert_eq!(published.count(), 3);
+    store.close().await;
+}
+
+/// Whoever is answered may ask for the session, by whatever name, while its row follows behind.
+pub(super) async fn a_session_is_there_once_its_sign_in_is_answered(engine: &dyn Engine) {
+    let store = engine.open().await;
+    live(&*store, token("ada")).await;
+    for n in 0..20 {
+        let behind = SignIn {
+            sid: sid(&format!("login {n}")),
+            durable_session: false,
+            ..token("ada")
+        };
+        let sid = behind.sid;
+        let name = Digest::of(&["name", &n.to_string()]);
+        let until = NOON.plus(HOUR);
+        if n % 4 == 1 {
+            store.put_session_alias(name, sid, until).await.unwrap();
+        }
+        assert!(live(&*store, behind).await.session_created);
+        let found = match n % 4 {
+            0 => store.session(sid).await.unwrap(),
+            1 => store.session_alias(name, NOON).await.unwrap(),
+            2 => {
+                store.put_session_alias(name, sid, until).await.unwrap();
+                store.session_alias(name, NOON).await.unwrap()
+            }
+            _ => {
+                let ended = store.end_session(sid, RevocationReason::Logout, NOON);
+                ended.await.unwrap()
+            }
+        };
+        assert_eq!(found.map(|session| session.sid), Some(sid), "{n}");
+    }
     store.close().await;
 }

@@ -21,6 +21,7 @@ use crate::store::{
 #[async_trait]
 impl Sessions for Embedded {
     async fn session(&self, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+        self.behind.settled(sid).await?;
         self.read(|rows| session(rows, sid))
     }
 
@@ -114,13 +115,12 @@ impl Sessions for Embedded {
         cookie: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        self.read(|rows| {
-            let row: Option<SessionAlias> = record(rows, Table::SessionAliases, &cookie.0)?;
-            match row {
-                Some(row) if now < row.until => session(rows, row.sid),
-                _ => Ok(None),
-            }
-        })
+        let row: Option<SessionAlias> =
+            self.read(|rows| record(rows, Table::SessionAliases, &cookie.0))?;
+        match row {
+            Some(row) if now < row.until => self.session(row.sid).await,
+            _ => Ok(None),
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use futures::poll;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+use tokio::sync::oneshot;
 
 use super::table::Write;
 use super::*;
@@ -223,6 +225,47 @@ async fn a_file_gives_back_the_room_of_what_is_gone() {
     let store = Embedded::open(&settings).unwrap();
     assert_eq!(store.setting("63").await.unwrap().as_deref(), Some(&*long));
     store.close().await;
+}
+
+impl Embedded {
+    /// Holds the thread that writes, which has begun a transaction of its own.
+    pub(crate) async fn hold_writes(&self) -> HeldWrites {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        let (writer, mut begin) = (self.writer.clone(), Some(begin));
+        tokio::spawn(async move {
+            let wait = move |_: &mut Transaction<'_>| {
+                begin.take().map(|begin| begin.send(()));
+                // An error says that the writes were released.
+                let _ = released.recv();
+                Ok(())
+            };
+            writer.write(wait).await
+        });
+        begun.await.unwrap();
+        HeldWrites {
+            writer: self.writer.clone(),
+            release,
+        }
+    }
+}
+
+/// Writes that wait. Released when it is dropped.
+pub(crate) struct HeldWrites {
+    writer: Writer,
+    release: std::sync::mpsc::Sender<()>,
+}
+
+impl HeldWrites {
+    /// Releases the writes, of which those that came since the hold fail.
+    pub(crate) async fn fail(self) {
+        let fault = || Err(StoreError::Unavailable("on purpose".to_owned()));
+        let mut failing = Box::pin(self.writer.write(move |_| -> Result<(), _> { fault() }));
+        // Now it is queued, for the same transaction.
+        assert!(poll!(&mut failing).is_pending());
+        drop(self.release);
+        assert!(failing.await.is_err());
+    }
 }
 
 /// A file on a disk that may be full.

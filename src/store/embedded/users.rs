@@ -45,8 +45,9 @@ impl Users for Embedded {
             };
             return self.writer.write(write).await;
         }
+        let row = self.behind.begin(request.sid);
         self.writer
-            .write_behind(move |tx| sign_in(tx, &request).map(drop))
+            .write_behind(row, move |tx| sign_in(tx, &request).map(drop))
             .await?;
         Ok(decision.outcome)
     }

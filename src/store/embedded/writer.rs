@@ -21,6 +21,7 @@ use super::file::StoreFile;
 use super::table::Transaction;
 use crate::clock::rarely::Rarely;
 use crate::store::StoreError;
+use crate::store::behind::RowWrite;
 
 /// The way to the writing thread.
 #[derive(Clone)]
@@ -73,12 +74,13 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
-    /// The same without waiting for the commit; waits for a place in the queue.
+    /// Writes a session's row without waiting for the commit; waits for a place in the queue.
     pub(super) async fn write_behind(
         &self,
+        row: RowWrite,
         work: impl FnMut(&mut Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.enqueue(Work::behind(work)).await
+        self.enqueue(Work::behind(work, row)).await
     }
 
     /// Whether the latest commit failed.

@@ -24,6 +24,7 @@ use crate::store::{
 #[async_trait]
 impl Sessions for Postgres {
     async fn session(&self, sid: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+        self.shared.rows_behind.settled(sid).await?;
         self.read(sid, |on, sid| Box::pin(find(on, *sid))).await
     }
 
@@ -44,6 +45,7 @@ impl Sessions for Postgres {
         cause: RevocationReason,
         at: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
+        self.before_end(sid).await;
         self.write((sid, cause, at), |tx, &(sid, cause, at)| {
             Box::pin(end(tx, sid, cause, at))
         })
@@ -63,6 +65,9 @@ impl Sessions for Postgres {
         ends: Option<End>,
         at: UnixTime,
     ) -> Result<bool, StoreError> {
+        if let Some(End::Session(sid, _)) = &ends {
+            self.before_end(*sid).await;
+        }
         self.write((once, ends, at), |tx, (once, ends, at)| {
             Box::pin(async move {
                 if !put_spent(tx, once.id, once.until).await? {
@@ -93,6 +98,8 @@ impl Sessions for Postgres {
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError> {
+        // Another gateway that finds the one looks for the other.
+        self.shared.rows_behind.settled(sid).await?;
         self.write(
             (cookie, SessionAlias { sid, until }),
             |tx, (cookie, row)| Box::pin(put_cookie(tx, *cookie, row)),
@@ -101,6 +108,7 @@ impl Sessions for Postgres {
     }
 
     async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError> {
+        self.shared.rows_behind.settled(sid).await?;
         self.write((sid, device), |tx, (sid, device)| {
             Box::pin(bind(tx, *sid, device))
         })
@@ -112,7 +120,7 @@ impl Sessions for Postgres {
         cookie: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        self.read((cookie, now), |on, (cookie, now)| {
+        let find = self.read((cookie, now), |on, (cookie, now)| {
             Box::pin(async move {
                 let sql = "SELECT record::text FROM vestibule.login_cookies \
                            WHERE cookie = $1 AND $2 < until";
@@ -120,10 +128,25 @@ impl Sessions for Postgres {
                 let Some(row) = found.first() else {
                     return Ok(None);
                 };
-                find(on, record::<SessionAlias>(row, 0, "login_cookies")?.sid).await
+                let SessionAlias { sid, .. } = record(row, 0, "login_cookies")?;
+                Ok(Some((sid, find(on, sid).await?)))
             })
-        })
-        .await
+        });
+        match find.await? {
+            // A row that this process is writing, or has just written.
+            Some((sid, None)) => self.session(sid).await,
+            found => Ok(found.and_then(|(_, session)| session)),
+        }
+    }
+}
+
+impl Postgres {
+    /// An end finds the row that is being written, so that it is the end of a known session; whatever
+    /// became of the row, the session ends.
+    async fn before_end(&self, sid: Uuid) {
+        if let Err(error) = self.shared.rows_behind.settled(sid).await {
+            tracing::debug!(%error, "an end did not wait for its session");
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::store::{
     SignInOutcome, Users,
 };
 
+mod behind;
 mod outages;
 mod server;
 mod tls;
@@ -91,6 +92,7 @@ async fn gateways_share_a_database() {
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
     ];
     two_gateways_make_one_user(&cases[0]).await;
     an_end_reaches_the_other_gateway(&cases[1]).await;
@@ -100,6 +102,7 @@ async fn gateways_share_a_database() {
     a_newcomer_who_was_deleted_meanwhile_is_not_made(&cases[5]).await;
     one_gateway_delivers_to_a_webhook(&cases[6]).await;
     outages::a_full_disk_is_named(&cases[7]).await;
+    behind::what_asks_for_a_session_waits_for_its_row(&cases[8]).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {

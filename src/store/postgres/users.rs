@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use uuid::Uuid;
 
-use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
 use super::maintenance::put_tombstone;
@@ -16,6 +15,7 @@ use super::row::{
 };
 use super::sessions::end_all;
 use super::sign_in::{decided, previewed, sign_in};
+use super::{MOST_BEHIND, Postgres};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
@@ -42,14 +42,16 @@ impl Users for Postgres {
         }
         // While writes fail, waiting tells the caller so.
         let failing = self.shared.failing.load(Ordering::Relaxed);
-        if decision.must_wait || request.durable_session || failing {
+        let is_full = self.shared.behind.len() >= MOST_BEHIND;
+        if decision.must_wait || request.durable_session || failing || is_full {
             let outcome = self.write_sign_in(request, decision).await;
             self.shared
                 .failing
                 .fetch_and(outcome.is_err(), Ordering::Relaxed);
             return outcome;
         }
-        self.write_behind(request, |tx, request| Box::pin(sign_in(tx, request)))?;
+        let row = self.shared.rows_behind.begin(request.sid);
+        self.write_behind(row, request, |tx, request| Box::pin(sign_in(tx, request)))?;
         Ok(decision.outcome)
     }
 

@@ -1,6 +1,5 @@
 //! Jobs that share a commit: what they see of each other, and who is answered.
 
-use std::sync::mpsc;
 use std::thread;
 
 use futures::poll;
@@ -9,17 +8,6 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::store::embedded::table::Read as _;
 use crate::store::embedded::writer::Writer;
-
-/// Holds the writing thread until what is returned is dropped, however often the job runs.
-async fn hold(writer: &Writer) -> mpsc::Sender<()> {
-    let (go, held) = mpsc::channel();
-    let wait = move |_: &mut Transaction<'_>| {
-        let _ = held.recv();
-        Ok(())
-    };
-    writer.write_behind(wait).await.unwrap();
-    go
-}
 
 /// Queues two jobs in a runtime of their own, which stops then, or does nothing any more.
 fn asked_elsewhere(writer: Writer, stops: bool) -> Option<Runtime> {
@@ -45,7 +33,7 @@ async fn who_waits_is_answered_though_another_runtime_has_stopped_or_does_nothin
     for has_stopped in [true, false] {
         let folder = InFolder::new();
         let store = Embedded::open(&folder.settings()).unwrap();
-        let go = hold(&store.writer).await;
+        let held = store.hold_writes().await;
         let idle = asked_elsewhere(store.writer.clone(), has_stopped);
         let write = |key: &'static [u8]| {
             let put = move |tx: &mut Transaction<'_>| tx.put(Table::Settings, key, b"here");
@@ -54,7 +42,7 @@ async fn who_waits_is_answered_though_another_runtime_has_stopped_or_does_nothin
         let (mut three, mut four) = (Box::pin(write(b"three")), Box::pin(write(b"four")));
         assert!(poll!(&mut three).is_pending());
         assert!(poll!(&mut four).is_pending());
-        drop(go);
+        drop(held);
         three.await.unwrap();
         four.await.unwrap();
         let there = store.read(|rows| rows.get(Table::Settings, b"two"));
@@ -82,7 +70,7 @@ async fn jobs_of_one_commit_count_on_and_one_that_fails_takes_its_count_back() {
             }
         })
     };
-    let go = hold(&store.writer).await;
+    let held = store.hold_writes().await;
     let mut counts = [count(1, false), count(10, true), count(100, false)].map(Box::pin);
     for count in &mut counts {
         assert!(poll!(count).is_pending());
@@ -96,7 +84,7 @@ async fn jobs_of_one_commit_count_on_and_one_that_fails_takes_its_count_back() {
     });
     let mut seen = Box::pin(seen);
     assert!(poll!(&mut seen).is_pending());
-    drop(go);
+    drop(held);
     let [one, ten, hundred] = counts;
     assert_eq!(one.await, Ok(1));
     assert_eq!(ten.await, Err(StoreError::Conflict("on purpose")));

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::gone;
 use crate::store::StoreError;
+use crate::store::behind::RowWrite;
 use crate::store::embedded::table::Transaction;
 
 /// One write, with its answer.
@@ -23,9 +24,16 @@ pub(super) trait Job: Send {
 pub(super) struct Work<F, T> {
     work: F,
     outcome: Option<T>,
-    /// `None`: nobody waits.
-    reply: Option<oneshot::Sender<Result<T, StoreError>>>,
+    reply: Reply<T>,
     asked_from: Option<Handle>,
+}
+
+/// Who hears of the commit.
+enum Reply<T> {
+    /// Whoever asked for the write.
+    Awaited(oneshot::Sender<Result<T, StoreError>>),
+    /// Whoever looks the session up meanwhile.
+    Behind(RowWrite),
 }
 
 impl<F, T> Work<F, T> {
@@ -35,18 +43,18 @@ impl<F, T> Work<F, T> {
         let job = Self {
             work,
             outcome: None,
-            reply: Some(reply),
+            reply: Reply::Awaited(reply),
             asked_from: Handle::try_current().ok(),
         };
         (job, answer)
     }
 
-    /// For whom nobody waits.
-    pub(super) fn behind(work: F) -> Self {
+    /// A write of a session's row, for which nobody waits who asked.
+    pub(super) fn behind(work: F, row: RowWrite) -> Self {
         Self {
             work,
             outcome: None,
-            reply: None,
+            reply: Reply::Behind(row),
             asked_from: None,
         }
     }
@@ -63,17 +71,15 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self {
-            outcome,
-            reply: Some(reply),
-            ..
-        } = *self
-        else {
-            return;
-        };
+        let Self { outcome, reply, .. } = *self;
         let answer = committed.and_then(|()| outcome.ok_or_else(gone));
-        // Whoever asked may have gone away; the write stands.
-        let _ = reply.send(answer);
+        match reply {
+            Reply::Awaited(reply) => {
+                // Whoever asked may have gone away; the write stands.
+                let _ = reply.send(answer);
+            }
+            Reply::Behind(row) => row.done(answer.map(drop)),
+        }
     }
 
     fn asked_from(&self) -> Option<&Handle> {
