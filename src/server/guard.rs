@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
 mod answering;
+mod cause;
 mod client_certificate;
 mod head;
 mod header_blocks;
@@ -44,6 +45,7 @@ use crate::proxy::server_name::ServerName;
 use crate::proxy::unread::Unread;
 use crate::proxy::watched_stream::WatchedStream;
 use crate::resources::Admission;
+use cause::Cause;
 use header_blocks::HeaderBlocks;
 use request::Requests;
 pub use resets::ResetLimit;
@@ -365,38 +367,4 @@ const LAST_STREAMS: Duration = Duration::from_secs(60);
 fn address(socket: &Socket) -> Option<IpAddr> {
     let digest = socket.get_socket_digest()?;
     Some(digest.peer_addr()?.as_inet()?.ip())
-}
-
-/// Why a connection, or one request of it, was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    AcmeChallenge,
-    ConnectionLimit,
-    ClientConnectionLimit,
-    ProxyProtocol,
-    H2Resets,
-    HeaderTimeout,
-    BodyTimeout,
-    MemoryBudget,
-    RequestTimeout,
-    SessionEnded,
-    TlsHandshake,
-}
-
-impl Cause {
-    fn label(self) -> &'static str {
-        match self {
-            Self::AcmeChallenge => "acme_challenge",
-            Self::ConnectionLimit => "connection_limit",
-            Self::ClientConnectionLimit => "client_connection_limit",
-            Self::ProxyProtocol => "proxy_protocol",
-            Self::H2Resets => "h2_resets",
-            Self::HeaderTimeout => "header_timeout",
-            Self::BodyTimeout => "body_timeout",
-            Self::MemoryBudget => "memory_budget",
-            Self::RequestTimeout => "request_timeout",
-            Self::SessionEnded => "session_ended",
-            Self::TlsHandshake => "tls_handshake",
-        }
-    }
 }
