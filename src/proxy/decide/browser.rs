@@ -8,7 +8,8 @@ use pingora::http::RequestHeader;
 
 use super::super::context::RequestContext;
 use super::super::login;
-use super::{Incoming, Passed, Refused, passed_as_nobody};
+use super::authentication::passed_as_nobody;
+use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Source};

@@ -1,0 +1,163 @@
+//! As whom a request passes: by its credential, or as nobody.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Method;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, ORIGIN};
+use pingora::http::RequestHeader;
+
+use super::super::context::{Pass, Phase, RequestContext};
+use super::super::counters::SELF_ISSUED;
+use super::requirements::DEVICE_UNBOUND;
+use super::{Incoming, Passed, Refused, UNASKED};
+use crate::credential::{self, Credential, CredentialError, Reading, Source};
+use crate::exchange::{Recipient, Session};
+use crate::identity::Client;
+use crate::issuer::AuthorizationField;
+use crate::rejection::{Code, Rejection};
+use crate::route::Route;
+use crate::route::settings::Access;
+
+impl Incoming<'_> {
+    /// As whom the request passes.
+    pub(super) async fn authenticate(
+        &self,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        if route.access == Access::None {
+            // Nobody is asked, so there is nothing to count.
+            return Ok(passed_as_nobody(UNASKED));
+        }
+        if is_preflight(self.request) && route.destination.is_at_servers() {
+            return Ok(Passed {
+                pass: Pass::Preflight,
+                reason: "preflight",
+            });
+        }
+        let sources = &self.snapshot.proxy.token_sources;
+        let reading = Reading {
+            authorization: route.authorization.is_read() && sources.reads_authorization(),
+            any_scheme: route.authorization == AuthorizationField::AnyScheme,
+            // A browser or a script that has no token often says so in its place.
+            jwt_only: route.access == Access::Optional,
+        };
+        let credential = match credential::find_as(&self.request.headers, sources, reading) {
+            Err(CredentialError::TwinCookies) => return self.twin_cookies(route, ctx).await,
+            found => found.map_err(|error| Refused::without_credential(error.into()))?,
+        };
+        let Some(credential) = credential else {
+            return without_credential(route, &self.request.headers);
+        };
+        ctx.source = credential.source.label();
+        let begun = Instant::now();
+        let session = match self.session(&credential, route).await {
+            Err(expired) if expired.code == Code::TokenExpired => {
+                let outlived = Box::pin(self.outlived(&credential, route));
+                outlived.await.ok_or(expired)
+            }
+            decided => decided,
+        };
+        ctx.exchange = Some(Phase::since(begun));
+        match session {
+            Ok(session) => self.authorize(&credential, session, route, ctx).await,
+            Err(rejection) => self.rejected(&credential, rejection, route, ctx),
+        }
+    }
+
+    /// The session that an expired cookie of an issuer opened, where it may outlive the cookie.
+    async fn outlived(&self, expired: &Credential<'_>, route: &Route) -> Option<Arc<Session>> {
+        if expired.source != Source::Cookie {
+            return None;
+        }
+        let sources = &self.snapshot.proxy.token_sources;
+        let own = credential::session_cookie(&self.request.headers, sources).ok()??;
+        self.snapshot
+            .exchange
+            .outlived(expired, &own, recipient(route))
+            .await
+    }
+
+    async fn session(
+        &self,
+        credential: &Credential<'_>,
+        route: &Route,
+    ) -> Result<Arc<Session>, Rejection> {
+        let client = || Client::new(self.client().address, &self.request.headers);
+        self.snapshot
+            .exchange
+            .session_of(credential, recipient(route), client)
+            .await
+    }
+
+    /// A session, once all that the route asks of it holds.
+    async fn authorize(
+        &self,
+        credential: &Credential<'_>,
+        session: Arc<Session>,
+        route: &Route,
+        ctx: &mut RequestContext,
+    ) -> Result<Passed, Refused> {
+        let exchange = &self.snapshot.exchange;
+        let refused = |rejection| Refused {
+            rejection,
+            issuer: Some(session.issuer().unwrap_or(SELF_ISSUED).into()),
+        };
+        if let Err(rejection) = self.satisfies(credential, &session, route, ctx).await {
+            if rejection.reason == DEVICE_UNBOUND {
+                // The browser can mend that.
+                self.tell_browser(credential, &session, ctx).await;
+            }
+            return Err(refused(rejection));
+        }
+        let forwarded = exchange
+            .forwarded(&session, route.audience.as_ref())
+            .map_err(refused)?;
+        self.tell_browser(credential, &session, ctx).await;
+        Ok(Passed {
+            pass: Pass::Session(session, forwarded),
+            reason: "ok",
+        })
+    }
+}
+
+/// For whom tokens on a route must be.
+fn recipient(route: &Route) -> Recipient<'_> {
+    match &route.resource {
+        Some(resource) if !resource.any_audience() => Recipient::Resource(resource.name()),
+        _ => Recipient::route(route.audience.as_ref()),
+    }
+}
+
+fn without_credential(route: &Route, headers: &HeaderMap) -> Result<Passed, Refused> {
+    if route.access == Access::Required {
+        let missing = Rejection::new(Code::TokenMissing, "token_missing");
+        let is_overlooked = route.authorization.is_read() && credential::has_other_scheme(headers);
+        return Err(Refused::without_credential(match is_overlooked {
+            true => missing.with_hint(OTHER_SCHEME),
+            false => missing,
+        }));
+    }
+    Ok(passed_as_nobody("ok"))
+}
+
+pub(super) fn passed_as_nobody(reason: &'static str) -> Passed {
+    Passed {
+        pass: Pass::Anonymous,
+        reason,
+    }
+}
+
+/// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
+/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on. Only
+/// a server can answer it: what a route answers by itself is for those who may pass.
+fn is_preflight(request: &RequestHeader) -> bool {
+    request.method == Method::OPTIONS
+        && request.headers.contains_key(ORIGIN)
+        && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// What to do about a token that is not seen.
+const OTHER_SCHEME: &str = "`Authorization` has a JWT without the scheme `Bearer`. Have the client send \
+    `Bearer`, or set `authorization: any_scheme` on the route or the issuer.";
