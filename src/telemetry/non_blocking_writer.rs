@@ -56,7 +56,7 @@ impl NonBlockingWriter {
     ///
     /// # Errors
     ///
-    /// The destination cannot be opened, or the thread not started.
+    /// The destination cannot be opened, which names the file, or the thread not started.
     pub fn start(
         name: &'static str,
         destination: Destination,
@@ -136,8 +136,11 @@ impl Output {
     fn open(destination: Destination) -> io::Result<Self> {
         let stream = match destination {
             Destination::File(path) => {
+                let named = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                };
                 return Ok(Self {
-                    file: open(&path)?,
+                    file: open(&path).map_err(named)?,
                     path: Some(path),
                 });
             }
@@ -282,6 +285,17 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(text.lines().eq((0..count).map(|number| number.to_string())));
         assert_eq!(dropped.get(), 0);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("no/such/access.log");
+        let opened = NonBlockingWriter::start("test", Destination::File(path.clone()), counter());
+        let error = opened.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let said = error.to_string();
+        assert!(said.starts_with(&format!("{}: ", path.display())), "{said}");
     }
 
     #[test]
