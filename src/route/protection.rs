@@ -58,8 +58,17 @@ impl Protection {
         }
     }
 
-    /// Whether whoever passes here passes there as well. Where that is hard to say, it is denied.
+    /// Whether whoever passes here passes there as well, and what then reaches the upstream. Where that is
+    /// hard to say, it is denied.
     pub(super) fn covers(&self, other: &Self) -> bool {
+        self.asks_for_all_of(other)
+            && self.answers >= other.answers
+            && (other.request_headers == HeaderOperations::default()
+                || self.request_headers == other.request_headers)
+    }
+
+    /// The same of who passes alone.
+    fn asks_for_all_of(&self, other: &Self) -> bool {
         let rates = [
             (self.rate_per_client, other.rate_per_client),
             (self.rate_per_user, other.rate_per_user),
@@ -76,13 +85,19 @@ impl Protection {
                 .all(|(own, other)| *other == Rate::OFF || own == other)
             && (other.client_networks.is_everyone()
                 || self.client_networks == other.client_networks)
-            && self.answers >= other.answers
             && (other.mcp.is_none() || self.mcp == other.mcp)
             && (other.resource.is_none() || self.resource == other.resource)
             && self.body_size.unwrap_or(u64::MAX) <= other.body_size.unwrap_or(u64::MAX)
-            && (other.request_headers == HeaderOperations::default()
-                || self.request_headers == other.request_headers)
     }
+}
+
+/// Whether a route asks of those who want to pass all that another one asks.
+pub fn asks_for_all_of(
+    route: &RouteSettings,
+    other: &RouteSettings,
+    config: &RouteTableSettings<'_>,
+) -> bool {
+    Protection::new(route, config).asks_for_all_of(&Protection::new(other, config))
 }
 
 fn rank(access: Access) -> u8 {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, calls, device_bound, grants, issuers, listeners, logins, loops, operators, rates,
-    resources, routes, sticky, telemetry,
+    acme, calls, device_bound, grants, hidden_pages, issuers, listeners, logins, loops,
+    match_protection, operators, rates, resources, routes, sticky, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -51,7 +51,7 @@ const CHECKS: &[(&[&str], Check)] = &[
         acme::diagnostics,
     ),
     (&["public_url"], public_url),
-    (&["server", "api_prefix"], health_path),
+    (&["server", "api_prefix", "routes"], hidden_pages::diagnostics),
     (&["server"], listeners::tickets),
     (&["issuers", "public_url", "api_prefix", "forward"], issuers::diagnostics),
     (&["upstreams", "resolver"], upstreams),
@@ -61,6 +61,10 @@ const CHECKS: &[(&[&str], Check)] = &[
     (
         &["routes", "listeners", "api_prefix", "forward", "issuers", "upstreams", "session", "step_up"],
         routes::diagnostics,
+    ),
+    (
+        &["routes", "upstreams", "limits", "session", "public_url", "api_prefix", "login_url"],
+        match_protection::diagnostics,
     ),
     (&["routes", "public_url", "session"], resources::diagnostics),
     (&["routes", "session"], calls::diagnostics),
@@ -112,14 +116,6 @@ fn cookie_domains(config: &Config) -> Vec<Diagnostic> {
         ),
     };
     for_domain.map(fault).collect()
-}
-
-fn health_path(config: &Config) -> Vec<Diagnostic> {
-    let path = config.server.health_path.iter();
-    let own = path.filter(|path| config.api_prefix.covers(path));
-    let message = "the paths below `api_prefix` are taken";
-    own.map(|_| Diagnostic::error("server.health_path", message))
-        .collect()
 }
 
 fn claims_from(config: &Config) -> Vec<Diagnostic> {

@@ -234,3 +234,84 @@ fn nobody_becomes_an_operator_by_accident() {
     let verified = "{issuer: corporate, require: {email: a@c.test, email_verified: true}}";
     assert_eq!(sign_in("", verified), [""; 0]);
 }
+
+/// A page that the gateway answers itself is nobody's.
+#[test]
+fn a_health_path_that_hides_a_page_is_warned_of() {
+    let of = |health: &str, route: &str| {
+        let more =
+            format!("server: {{health_path: {health}}}\nroutes: [{{{route}, upstream: app}}]");
+        found("http://a.test", "", &more)
+    };
+    for (health, route) in [
+        ("/", "path: /"),
+        ("/status", "path: /status, exact: true"),
+        ("/status", "path: /status, methods: [GET]"),
+        ("/status", "path: /status, any_method: true"),
+    ] {
+        let [warning] = &of(health, route)[..] else {
+            panic!("{health} {route}");
+        };
+        let said =
+            format!("warning: server.health_path: `GET {health}` is answered by the gateway");
+        assert!(warning.contains(&said), "{warning}");
+    }
+    for (health, route) in [
+        ("/healthz", "path: /"),
+        ("/", "path: /app"),
+        ("/status", "path: /status, methods: [POST]"),
+    ] {
+        assert_eq!(of(health, route), [""; 0], "{health} {route}");
+    }
+}
+
+/// Clients decide what they send, so what only one of two routes to the same servers asks for protects nothing.
+#[test]
+fn a_match_that_changes_the_protection_is_warned_of() {
+    let of = |base: &str, matching: &str| {
+        let more = format!(
+            "  next: {{servers: ['127.0.0.1:3001']}}\n\
+             routes:\n\
+             - {{path: /, {base}}}\n\
+             - {{path: /, name: other, match: {{headers: {{X-Version: '2'}}}}, {matching}}}"
+        );
+        found("http://a.test", "", &more)
+    };
+    let (open, required) = ("upstream: app, auth: none", "upstream: app");
+    let ruled = "upstream: app, require: {role: admin}";
+    let rated = "upstream: app, rate_per_client: 10/1m";
+    for (base, matching, part) in [
+        (open, required, "asks for less: whoever leaves out"),
+        (required, open, "asks for more: whoever sends"),
+        (required, ruled, "asks for less: whoever leaves out"),
+        (ruled, required, "asks for more: whoever sends"),
+        (required, rated, "asks for less: whoever leaves out"),
+        (
+            open,
+            "split: [{upstream: next, weight: 1}, {upstream: app, weight: 1}]",
+            "asks for less: whoever leaves out",
+        ),
+    ] {
+        let [warning] = &of(base, matching)[..] else {
+            panic!("{base} {matching}: {:?}", of(base, matching));
+        };
+        assert!(
+            warning.contains("routes[1].match: routes[0] leads to"),
+            "{warning}"
+        );
+        assert!(warning.contains(part), "{warning}");
+    }
+    for (base, matching) in [
+        (required, required),
+        (ruled, ruled),
+        // Other servers, and who may go there is said there.
+        (required, "upstream: next, require: {role: admin}"),
+        (
+            required,
+            "upstream: app, request_headers: {set: {X-Variant: b}}",
+        ),
+        ("respond: {status: 404}", required),
+    ] {
+        assert_eq!(of(base, matching), [""; 0], "{base} {matching}");
+    }
+}
