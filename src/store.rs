@@ -25,6 +25,8 @@ pub mod embedded;
 mod engine;
 pub mod events;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod gated;
 pub mod maintenance;
 mod metered;
@@ -45,6 +47,8 @@ pub use change_feed::{ChangeFeed, Changes};
 pub use embedded::{Embedded, OpenError};
 pub use engine::StoreSettings;
 pub use events::{Deliveries, EventFeed, Events, Outstanding, SweptEvents};
+#[cfg(test)]
+pub(crate) use fixture::TestStore;
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
 pub use maintenance::{Exported, Maintenance, Swept};

@@ -108,16 +108,12 @@ const LEASE: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Embedded, StoreSettings};
+    use crate::store::TestStore;
 
     #[tokio::test]
     async fn one_holds_it_until_it_gives_it_back_or_is_silent() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = StoreSettings {
-            path: folder.path().join("store"),
-            ..StoreSettings::default()
-        };
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&settings).unwrap());
+        let test_store = TestStore::new();
+        let store = test_store.store();
         let lease = || Lease::new(Arc::clone(&store), "id");
         let (mut one, mut two) = (lease(), lease());
         assert!(one.take().await.unwrap());

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::rates::Rates;
@@ -23,7 +22,7 @@ use crate::rejection::{Code, Rejection};
 use crate::session::claims::CopiedClaims;
 use crate::session::settings::{ClaimSet, DeviceBound};
 use crate::session::{Minter, Scopes, SidKey, SigningKeys};
-use crate::store::{Embedded, Gated, SigningAlgorithm, Store, StoreSettings};
+use crate::store::{Embedded, Gated, SigningAlgorithm, Store, TestStore};
 
 /// Two gateways on one store.
 pub(crate) struct TestExchange {
@@ -36,7 +35,7 @@ pub(crate) struct TestExchange {
     pub(crate) engine: Arc<Embedded>,
     token_sources: TokenSources,
     key: Signer,
-    _dir: TempDir,
+    _test_store: TestStore,
 }
 
 impl TestExchange {
@@ -66,13 +65,8 @@ impl TestExchange {
             durable_sessions: false,
         };
         change(&mut policy);
-        let dir = TempDir::new().unwrap();
-        let engine = Embedded::open(&StoreSettings {
-            path: dir.path().join("store.redb"),
-            ..StoreSettings::default()
-        });
-        let engine = Arc::new(engine.unwrap());
-        let gates = Arc::new(Gated::new(engine.clone()));
+        let test_store = TestStore::new();
+        let gates = test_store.gated();
         let store: Arc<dyn Store> = gates.clone();
         let key = Signer::new("ES256");
         let issuers = Arc::new(issuers(settings(issuer), &[key.jwk("k")]));
@@ -86,10 +80,10 @@ impl TestExchange {
             there: exchange(&issuers, &store, &policy),
             store,
             gates,
-            engine,
+            engine: Arc::clone(&test_store.engine),
             token_sources: TokenSources::new(&config.token_sources()),
             key,
-            _dir: dir,
+            _test_store: test_store,
         }
     }
 

@@ -119,23 +119,19 @@ const HEARD: usize = 10_000;
 mod tests {
     use super::*;
     use crate::limit::Limiter;
-    use crate::store::{Embedded, Gated, StoreSettings, When};
+    use crate::store::{Gated, TestStore, When};
 
     /// Gateways on one store, with a limit of 10 in ten hours.
     struct Gateways {
         store: Arc<Gated>,
         of: Vec<(RateExchanges, Limiter<u128>)>,
-        _folder: tempfile::TempDir,
+        _store: TestStore,
     }
 
     impl Gateways {
         fn new(count: usize) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let settings = StoreSettings {
-                path: folder.path().join("store"),
-                ..StoreSettings::default()
-            };
-            let store = Arc::new(Gated::new(Arc::new(Embedded::open(&settings).unwrap())));
+            let engine = TestStore::new();
+            let store = engine.gated();
             let gateway = |_| {
                 let sharing = Arc::new(Sharing::new(&[7; 32]));
                 let rate = "10/10h".parse().unwrap();
@@ -151,7 +147,7 @@ mod tests {
             Self {
                 of: (0..count).map(gateway).collect(),
                 store,
-                _folder: folder,
+                _store: engine,
             }
         }
 

@@ -114,18 +114,13 @@ operations!(metered);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Embedded;
+    use crate::store::TestStore;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn failures_are_counted_and_answers_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = crate::store::StoreSettings {
-            path: folder.path().join("store"),
-            ..Default::default()
-        };
+        let test_store = TestStore::new();
         let metrics = Arc::new(Metrics::new().unwrap());
-        let engine = Arc::new(Embedded::open(&settings).unwrap());
-        let store = Metered::new(engine, "embedded", &metrics);
+        let store = Metered::new(test_store.store(), "embedded", &metrics);
         let errors = |name| {
             let labels = ["embedded", name];
             metrics.store_errors.with_label_values(&labels).get()

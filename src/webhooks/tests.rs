@@ -17,9 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
-use crate::store::{
-    DeliveryState, Description, Embedded, EventKind, NewUser, PageRequest, StoreSettings,
-};
+use crate::store::{DeliveryState, Description, EventKind, NewUser, PageRequest, TestStore};
 
 /// Receives, and answers with what `decide` says of each attempt at an event.
 struct Receiver {
@@ -127,7 +125,7 @@ async fn receive(
 
 /// A store, and what delivers from it.
 struct TestDeliverer {
-    _folder: tempfile::TempDir,
+    _test_store: TestStore,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     stop: watch::Sender<bool>,
@@ -136,17 +134,13 @@ struct TestDeliverer {
 
 impl TestDeliverer {
     async fn start(webhook: &Webhook) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = StoreSettings {
-            path: folder.path().join("store"),
-            ..StoreSettings::default()
-        };
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&settings).unwrap());
+        let test_store = TestStore::new();
+        let store = test_store.store();
         // It starts with the next event, so that it is known before there is any.
         let lease = store.lease_webhook(&webhook.name, Uuid::nil(), Duration::ZERO);
         lease.await.unwrap();
         let mut site = Self {
-            _folder: folder,
+            _test_store: test_store,
             store,
             metrics: Arc::new(Metrics::new().unwrap()),
             stop: watch::channel(false).0,

@@ -1,19 +1,13 @@
 use axum::http::Method;
-use tempfile::TempDir;
 
 use super::*;
 use crate::operator::Role;
-use crate::store::{Embedded, StoreSettings};
+use crate::store::TestStore;
 
 fn access() -> Access {
-    let dir = TempDir::new().unwrap();
-    let settings = StoreSettings {
-        path: dir.path().join("store.redb"),
-        ..StoreSettings::default()
-    };
-    let store = Embedded::open(&settings).unwrap();
+    let store = TestStore::new().store();
     let metrics = Metrics::new().unwrap();
-    Access::new(&AdminSettings::default(), Arc::new(store), &metrics)
+    Access::new(&AdminSettings::default(), store, &metrics)
 }
 
 #[test]
