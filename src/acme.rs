@@ -25,7 +25,7 @@ mod renewal;
 use crate::clock::rarely::Rarely;
 use crate::listener::{Acme, Listener};
 use crate::metrics::Metrics;
-use crate::session::keys::key_encryption::KeyEncryption;
+use crate::session::keys::key_encryption::{KeyEncryption, Reencryption};
 use crate::store::{Store, StoreError};
 use account::Accounts;
 pub use certificate::{Issued, IssuedError};
@@ -95,6 +95,7 @@ impl Orders {
                 settings: settings.clone(),
                 store: Arc::clone(&parts.store),
                 key_encryption: Arc::clone(&parts.key_encryption),
+                reencryption: Reencryption::default(),
                 challenges: Arc::clone(&orders.challenges),
                 metrics: Arc::clone(&parts.metrics),
                 show,

@@ -21,7 +21,7 @@ use crate::clock::UnixTime;
 use crate::clock::rarely::Rarely;
 use crate::listener::{Acme, AcmeChallenge};
 use crate::metrics::Metrics;
-use crate::session::keys::key_encryption::KeyEncryption;
+use crate::session::keys::key_encryption::{KeyEncryption, Reencryption};
 use crate::store::{Store, StoreError};
 
 /// Keeps one certificate.
@@ -30,6 +30,8 @@ pub(super) struct Keeper {
     pub(super) challenge: AcmeChallenge,
     pub(super) store: Arc<dyn Store>,
     pub(super) key_encryption: Arc<KeyEncryption>,
+    /// When the key is encrypted again.
+    pub(super) reencryption: Reencryption,
     pub(super) accounts: Accounts,
     pub(super) lease: Lease,
     pub(super) challenges: Arc<Challenges>,
@@ -259,10 +261,8 @@ impl Keeper {
         let Some(kept) = &mut record.certificate else {
             return Ok(());
         };
-        if self
-            .key_encryption
-            .is_newest(kept.key.sealed_with.as_deref())
-        {
+        let sealed_with = kept.key.sealed_with.as_deref();
+        if self.key_encryption.is_newest(sealed_with) || !self.reencryption.is_due() {
             return Ok(());
         }
         let plain = self.key_encryption.open_as(&row, &kept.key);
@@ -274,7 +274,9 @@ impl Keeper {
             return Ok(());
         };
         kept.key = key;
-        self.write(&row, seen.as_deref(), &record).await
+        self.write(&row, seen.as_deref(), &record).await?;
+        self.reencryption.done();
+        Ok(())
     }
 
     async fn write(

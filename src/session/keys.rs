@@ -18,7 +18,7 @@ pub mod keyring;
 pub mod rotation;
 
 pub use files::KeyFileError;
-use key_encryption::{KeyEncryption, KeyEncryptionError};
+use key_encryption::{KeyEncryption, KeyEncryptionError, Reencryption};
 pub use keyring::{KeyStatus, Keyring, TokenKeyValidity};
 use rotation::{Due, Schedule};
 
@@ -43,6 +43,8 @@ pub struct KeyRules {
     pub schedule: Schedule,
     /// How they lie in the store.
     pub key_encryption: KeyEncryption,
+    /// When they are encrypted again.
+    pub reencryption: Reencryption,
     /// Publish the key that signs alone, for verifiers that ignore `kid`.
     pub current_only: bool,
     /// Where the keys are instead of in the store.
@@ -202,6 +204,7 @@ impl KeyRules {
                 keep: session.max_age.max(session.token_ttl),
             },
             key_encryption: KeyEncryption::new(&session.key_encryption_keys, environment)?,
+            reencryption: Reencryption::default(),
             current_only: session.signing_keys.publish == Published::CurrentOnly,
             files: match session.signing_keys.files.as_slice() {
                 [] => None,
@@ -220,6 +223,7 @@ impl KeyRules {
                 keep: std::time::Duration::ZERO,
             },
             key_encryption: KeyEncryption::new(&[], Uuid::nil())?,
+            reencryption: Reencryption::default(),
             current_only: false,
             files: None,
         })
@@ -254,7 +258,10 @@ impl KeyRules {
                 return Ok(seen);
             }
             match store.replace_signing_keys(seen, keys.clone(), now).await {
-                Ok(()) => return Ok(keys),
+                Ok(()) => {
+                    self.reencryption.done();
+                    return Ok(keys);
+                }
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -268,7 +275,8 @@ impl KeyRules {
         while let Due::Make(activates_at) = self.schedule.advance(keys, now) {
             keys.push(self.make(activates_at, now)?);
         }
-        for key in keys.iter_mut() {
+        let may_encrypt = self.reencryption.is_due();
+        for key in keys.iter_mut().filter(|_| may_encrypt) {
             if !self.key_encryption.is_in_order(key) {
                 let plain = self.key_encryption.open(key)?;
                 self.key_encryption.seal(key, &plain)?;

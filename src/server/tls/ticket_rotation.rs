@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::tickets::{NAME, TicketKey, TicketKeys};
 use crate::clock::UnixTime;
 use crate::clock::rarely::Rarely;
-use crate::session::keys::key_encryption::{KeyEncryption, Sealed};
+use crate::session::keys::key_encryption::{KeyEncryption, Reencryption, Sealed};
 use crate::store::{Store, StoreError};
 
 /// Keeps the keys of this gateway those of all.
@@ -25,6 +25,7 @@ pub struct TicketRotation {
     /// For how long a key seals, and for how long it only opens then.
     period: Duration,
     keys: Arc<TicketKeys>,
+    reencryption: Reencryption,
     failed: Rarely,
 }
 
@@ -49,6 +50,7 @@ impl TicketRotation {
             key_encryption,
             period,
             keys: Arc::default(),
+            reencryption: Reencryption::default(),
             failed: Rarely::new(),
         };
         rotation.turn().await;
@@ -105,27 +107,26 @@ impl TicketRotation {
         let read = seen.as_deref().map(serde_json::from_str::<Vec<Kept>>);
         // What cannot be read is replaced: nothing is lost but a few resumptions.
         let before = read.and_then(Result::ok).unwrap_or_default();
-        let (mut kept, mut keys) = (Vec::new(), Vec::new());
-        for one in &before {
-            // The same of a key that cannot be decrypted.
-            if let Some(key) = self.opened(one).filter(|key| now < key.until) {
-                kept.push(one.clone());
-                keys.push(key);
-            }
-        }
-        if let Some(from) = self.next(&keys, now) {
+        let in_time = before.iter().filter(|one| now < self.end_of(one.from));
+        // One that cannot be decrypted here was encrypted by a gateway that can: it stays.
+        let opened = in_time.map(|one| (one.clone(), self.opened(one)));
+        let mut held: Vec<(Kept, Option<TicketKey>)> = opened.collect();
+        let newest = held.iter().map(|(one, _)| one.from).max();
+        if let Some(from) = self.next(newest, now) {
             let (one, key) = self.make(from)?;
-            kept.push(one);
-            keys.push(key);
+            held.push((one, Some(key)));
         }
-        for (one, key) in kept.iter_mut().zip(&keys) {
-            if !self
-                .key_encryption
-                .is_newest(one.secret.sealed_with.as_deref())
-            {
-                one.secret = self.sealed(&one.name, &key.secret)?;
+        if self.reencryption.is_due() {
+            for (one, key) in &mut held {
+                let sealed_with = one.secret.sealed_with.as_deref();
+                if let Some(key) = key
+                    && !self.key_encryption.is_newest(sealed_with)
+                {
+                    one.secret = self.sealed(&one.name, &key.secret)?;
+                }
             }
         }
+        let (kept, keys): (Vec<_>, Vec<_>) = held.into_iter().unzip();
         if kept != before {
             // Keys and times: this cannot fail.
             let text = Zeroizing::new(serde_json::to_string(&kept).unwrap_or_default());
@@ -133,15 +134,16 @@ impl TicketRotation {
                 .store
                 .replace_setting(SETTING, seen.as_deref(), Some(&text), now);
             replace.await?;
+            self.reencryption.done();
         }
-        self.keys.replace(keys);
+        self.keys.replace(keys.into_iter().flatten().collect());
         Ok(())
     }
 
     /// From when on another key seals, if it is to be created now: a while ahead, so that all gateways
     /// have it by then.
-    fn next(&self, keys: &[TicketKey], now: UnixTime) -> Option<UnixTime> {
-        let Some(newest) = keys.iter().map(|key| key.from).max() else {
+    fn next(&self, newest: Option<UnixTime>, now: UnixTime) -> Option<UnixTime> {
+        let Some(newest) = newest else {
             return Some(now);
         };
         let due = newest.plus(self.period);
@@ -159,7 +161,7 @@ impl TicketRotation {
             name: text,
             from,
         };
-        let until = from.plus(self.period * 2);
+        let until = self.end_of(from);
         Ok((
             kept,
             TicketKey {
@@ -176,17 +178,26 @@ impl TicketRotation {
         sealed.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
+    /// The key, decrypted now or before.
     fn opened(&self, kept: &Kept) -> Option<TicketKey> {
         let name = URL_SAFE_NO_PAD.decode(&kept.name).ok()?;
         let secret = self
             .key_encryption
             .open_as(&sealed_as(&kept.name), &kept.secret);
+        let Ok(secret) = secret else {
+            return self.keys.named(&name);
+        };
         Some(TicketKey {
             name: name.try_into().ok()?,
-            secret: secret.ok()?,
+            secret,
             from: kept.from,
-            until: kept.from.plus(self.period * 2),
+            until: self.end_of(kept.from),
         })
+    }
+
+    /// After which a key opens nothing.
+    fn end_of(&self, from: UnixTime) -> UnixTime {
+        from.plus(self.period * 2)
     }
 }
 
@@ -205,45 +216,83 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::{Embedded, StoreSettings};
+    use crate::session::keys::key_encryption::tests::secret;
+    use crate::store::TestStore;
+
+    const PERIOD: Duration = Duration::from_secs(4 * 3600);
+
+    /// Gateways on one store.
+    struct Gateways(TestStore);
+
+    impl Gateways {
+        fn new() -> Self {
+            Self(TestStore::new())
+        }
+
+        async fn start(&self, key_encryption_keys: &[u8]) -> TicketRotation {
+            let secrets: Vec<_> = key_encryption_keys.iter().copied().map(secret).collect();
+            let key_encryption = KeyEncryption::new(&secrets, Uuid::nil()).unwrap();
+            TicketRotation::start(self.0.store(), Arc::new(key_encryption), PERIOD).await
+        }
+
+        async fn kept(&self) -> Option<String> {
+            self.0.store().setting(SETTING).await.unwrap()
+        }
+    }
 
     #[tokio::test]
     async fn gateways_share_keys_and_create_the_next_one_ahead() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = StoreSettings {
-            path: folder.path().join("store"),
-            ..StoreSettings::default()
-        };
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&settings).unwrap());
-        let period = Duration::from_secs(4 * 3600);
-        let start = async || {
-            let plain = KeyEncryption::new(&[], Uuid::nil()).unwrap();
-            TicketRotation::start(Arc::clone(&store), Arc::new(plain), period).await
-        };
-        let (one, two) = (start().await, start().await);
-        let names = |rotation: &TicketRotation| rotation.keys.names();
-        assert_eq!(names(&one).len(), 1);
-        assert_eq!(names(&one), names(&two));
+        let gateways = Gateways::new();
+        let (one, two) = (gateways.start(&[]).await, gateways.start(&[]).await);
+        assert_eq!(one.keys.names().len(), 1);
+        assert_eq!(one.keys.names(), two.keys.names());
 
-        let key = |from| TicketKey {
-            name: [0; NAME],
-            secret: Zeroizing::new(Vec::new()),
-            from: UnixTime(from),
-            until: UnixTime(from).plus(period * 2),
-        };
         let hour = 3600;
-        assert_eq!(one.next(&[key(0)], UnixTime(3 * hour - 1)), None);
-        assert_eq!(
-            one.next(&[key(0)], UnixTime(3 * hour)),
-            Some(UnixTime(4 * hour))
-        );
-        let both = [key(0), key(4 * hour)];
-        assert_eq!(one.next(&both, UnixTime(3 * hour)), None);
+        let next = |newest: u64, now: u64| {
+            let next = one.next(Some(UnixTime(newest * hour)), UnixTime(now));
+            next.map(|from| from.0 / hour)
+        };
+        assert_eq!(next(0, 3 * hour - 1), None);
+        assert_eq!(next(0, 3 * hour), Some(4));
+        assert_eq!(next(4, 3 * hour), None);
         // Nobody was there to create it in time.
-        assert_eq!(
-            one.next(&[key(0)], UnixTime(7 * hour)),
-            Some(UnixTime(7 * hour))
-        );
-        store.close().await;
+        assert_eq!(next(0, 7 * hour), Some(7));
+        assert_eq!(one.next(None, UnixTime(hour)), Some(UnixTime(hour)));
+    }
+
+    /// During a change of the key-encryption key, gateways have other lists of them: they write nothing
+    /// over and over, and every one still opens the tickets that it could open before.
+    #[tokio::test]
+    async fn gateways_with_other_key_encryption_keys_leave_each_others_keys() {
+        for before in [&[1][..], &[1, 2]] {
+            let gateways = Gateways::new();
+            let old = gateways.start(before).await;
+            let (names, sealed) = (old.keys.names(), gateways.kept().await);
+            let new = gateways.start(&[2, 1]).await;
+            assert_ne!(
+                gateways.kept().await,
+                sealed,
+                "encrypted again at the start"
+            );
+            for _ in 0..3 {
+                let kept = gateways.kept().await;
+                old.turn().await;
+                new.turn().await;
+                assert_eq!(gateways.kept().await, kept);
+            }
+            assert_eq!(old.keys.names(), names);
+            assert_eq!(new.keys.names(), names);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateway_without_the_key_encryption_key_waits_for_the_next_rotation() {
+        let gateways = Gateways::new();
+        gateways.start(&[1]).await;
+        let kept = gateways.kept().await;
+        let other = gateways.start(&[2]).await;
+        assert!(other.keys.names().is_empty());
+        assert_eq!(gateways.kept().await, kept);
+        assert_eq!(gateways.start(&[1]).await.keys.names().len(), 1);
     }
 }

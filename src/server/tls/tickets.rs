@@ -45,6 +45,12 @@ impl TicketKeys {
         self.0.load().iter().map(|key| key.name).collect()
     }
 
+    /// The one of a name.
+    pub(super) fn named(&self, name: &[u8]) -> Option<TicketKey> {
+        let keys = self.0.load();
+        keys.iter().find(|key| key.name == name).cloned()
+    }
+
     /// Puts these in place of those before.
     pub(super) fn replace(&self, keys: Vec<TicketKey>) {
         self.0.store(Arc::new(keys));

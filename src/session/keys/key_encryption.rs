@@ -1,6 +1,9 @@
 //! Private keys at rest: AES-256-GCM under a key-encryption key, bound to the key's id and to the
 //! environment, so that an encrypted key that is moved elsewhere cannot be decrypted.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -174,13 +177,34 @@ impl KeyEncryptionKey {
     }
 }
 
+/// When what is kept is encrypted again with the newest key-encryption key: at the start, and then once an
+/// hour at most. While a key-encryption key is changed, gateways with other lists run side by side, and
+/// each would undo what the other has just done, without end.
+#[derive(Debug, Default)]
+pub struct Reencryption(Mutex<Option<Instant>>);
+
+impl Reencryption {
+    /// Whether it may be done now.
+    pub fn is_due(&self) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_none_or(|last| last.elapsed() >= BETWEEN_REENCRYPTIONS)
+    }
+
+    /// Notes that it was done, and that the store has it.
+    pub fn done(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+const BETWEEN_REENCRYPTIONS: Duration = Duration::from_secs(3600);
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::clock::UnixTime;
     use crate::store::{KeyState, SigningAlgorithm};
 
-    fn secret(byte: u8) -> Secret {
+    pub(crate) fn secret(byte: u8) -> Secret {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("key");
         std::fs::write(&path, STANDARD.encode([byte; 32])).unwrap();

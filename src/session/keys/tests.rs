@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::key_encryption::tests::secret;
 use super::*;
 use crate::store::Embedded;
 
@@ -173,6 +174,33 @@ async fn keys_in_files_sign_in_their_order() {
     assert!(keys.tend(&setup.store).await.is_err());
     put("one", SigningAlgorithm::ES256);
     keys.tend(&setup.store).await.unwrap();
+}
+
+/// During a change of the key-encryption key, two gateways take another one for the newest.
+#[tokio::test]
+async fn gateways_with_other_orders_of_keys_do_not_undo_each_other_without_end() {
+    let setup = TestKeys::new();
+    let start = async |order: [u8; 2]| {
+        let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
+        rules.key_encryption = KeyEncryption::new(&order.map(secret), Uuid::nil()).unwrap();
+        SigningKeys::load(&setup.store, rules).await.unwrap()
+    };
+    let sealed_with = async || {
+        let keys = crate::store::SigningKeys::signing_keys(&setup.store);
+        keys.await.unwrap()[0].sealed_with.clone()
+    };
+    let before = start([1, 2]).await;
+    let old = sealed_with().await;
+    let after = start([2, 1]).await;
+    let new = sealed_with().await;
+    assert_ne!(old, new, "encrypted again at the start");
+    for _ in 0..3 {
+        before.tend(&setup.store).await.unwrap();
+        after.tend(&setup.store).await.unwrap();
+        assert_eq!(sealed_with().await, new);
+    }
+    start([1, 2]).await;
+    assert_eq!(sealed_with().await, old);
 }
 
 #[test]
