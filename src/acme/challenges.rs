@@ -29,6 +29,8 @@ pub struct Challenges {
     /// The settings with the answers, one for each certificate.
     rows: Vec<String>,
     table: ArcSwap<Table>,
+    /// One look at the store at a time, so that no older one has the last word.
+    refreshing: Mutex<()>,
     /// When the store was last asked because of an unknown token.
     asked: Mutex<Option<Instant>>,
     /// One for each request that waits for the store.
@@ -49,6 +51,7 @@ impl Challenges {
             store,
             rows,
             table: ArcSwap::default(),
+            refreshing: Mutex::default(),
             asked: Mutex::new(None),
             waiting: Semaphore::new(MOST_WAITING),
         }
@@ -128,6 +131,7 @@ impl Challenges {
     }
 
     async fn refresh(&self) -> Result<(), StoreError> {
+        let _one = self.refreshing.lock().await;
         let mut read = Vec::with_capacity(self.rows.len());
         for row in &self.rows {
             read.push(self.store.setting(row).await?);
@@ -191,17 +195,51 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures::poll;
+
     use super::*;
-    use crate::store::{Embedded, StoreSettings};
+    use crate::store::{Settings, TestStore, When};
+
+    /// A look that began before the answers were published, and ends after it.
+    #[tokio::test]
+    async fn an_older_look_at_the_store_does_not_take_answers_back() {
+        let test_store = TestStore::new();
+        let gates = test_store.gated();
+        let challenges = Challenges::new(gates.clone(), vec!["row".to_owned()]);
+        let answers = [Answer {
+            domain: "app.test".to_owned(),
+            token: "token".to_owned(),
+            key_authorization: "token.thumbprint".to_owned(),
+            is_tls: true,
+            until: UnixTime::now().plus(Duration::from_secs(60)),
+        }];
+        let mut held = gates.hold("setting", When::After);
+        let mut older = pin!(challenges.refresh());
+        assert!(poll!(&mut older).is_pending());
+        held.reached().await;
+        let mut publish = pin!(challenges.publish("row", &answers));
+        let mut published = poll!(&mut publish).is_ready();
+        while test_store.engine.setting("row").await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 {
+            published = published || poll!(&mut publish).is_ready();
+            tokio::task::yield_now().await;
+        }
+        held.open();
+        older.await.unwrap();
+        if !published {
+            publish.await.unwrap();
+        }
+        assert!(challenges.certificate("app.test").is_some());
+    }
 
     #[tokio::test]
     async fn an_answer_in_the_store_is_given_until_its_time_is_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = StoreSettings {
-            path: folder.path().join("store"),
-            ..StoreSettings::default()
-        };
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&settings).unwrap());
+        let test_store = TestStore::new();
+        let store = test_store.store();
         let challenges = || Challenges::new(Arc::clone(&store), vec!["row".to_owned()]);
         let (orders, other) = (challenges(), challenges());
         let answer = |token: &str, is_tls, until| Answer {

@@ -62,8 +62,11 @@ impl OrderError {
 
     /// In one line of bounded length, for the log and the store.
     pub(super) fn text(&self) -> String {
-        let text = self.to_string().replace(['\r', '\n'], " ");
-        text.chars().take(LONGEST_TEXT).collect()
+        let text = self.to_string();
+        let visible = text
+            .chars()
+            .map(|one| if one.is_control() { ' ' } else { one });
+        visible.take(LONGEST_TEXT).collect()
     }
 }
 
