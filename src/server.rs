@@ -58,6 +58,7 @@ use state::State;
 pub use state::{StateError, open_store};
 use stop::Signals;
 use telemetry_setup::Records;
+use tls::ticket_files::TicketFileError;
 use tls::{Certificates, TlsError};
 
 /// Why the gateway does not run.
@@ -72,6 +73,9 @@ pub enum ServeError {
     /// A listener's certificates.
     #[error("listener `{0}`: {1}")]
     Tls(String, TlsError),
+    /// A key of TLS tickets.
+    #[error("`server.tls_tickets.key_files`: {0}")]
+    TicketKeys(#[from] TicketFileError),
     /// The file of the access log cannot be opened.
     #[error("`log.access_file`: {0}")]
     AccessLog(io::Error),
@@ -165,10 +169,15 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
     let notify = Notifier::of_environment();
     let (live_config, manager) = (Arc::clone(&state.live_config), notify.clone());
+    let files = certificates.clone();
     background.spawn(live_config::on_hangup(
         live_config,
         stopped.clone(),
         move |reload| {
+            if reload == Reload::Begun {
+                let files = files.clone();
+                tokio::task::spawn_blocking(move || files.reload());
+            }
             manager.send(&[match reload {
                 Reload::Begun => NotifyState::Reloading,
                 Reload::Over => NotifyState::Ready,

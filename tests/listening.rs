@@ -7,3 +7,4 @@ pub mod listeners;
 pub mod networks;
 pub mod one_reading;
 pub mod tls;
+pub mod tls_tickets;

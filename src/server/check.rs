@@ -1,6 +1,7 @@
 //! What a configuration's files are good for: everything that `serve` would find only when it
 //! builds from them, each at the key that names the file.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::open_files;
 use super::state::{self, postgres_settings};
-use super::tls::{ADMIN, CertificateError, FromStore, ListenerTls, TlsError};
+use super::tls::{ADMIN, CertificateError, ListenerTls, Shared, TlsError, ticket_files};
 use crate::acme;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
@@ -31,6 +32,7 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
         Err(error) => return vec![Diagnostic::error("", format!("metrics: {error}"))],
     };
     let mut found = listeners(config, &metrics);
+    found.extend(ticket_keys(config));
     found.extend(key_files_of_issuers(config));
     found.extend(upstreams(config, &metrics));
     found.extend(error_page(config));
@@ -79,8 +81,8 @@ fn listeners(config: &Config, metrics: &Arc<Metrics>) -> Vec<Diagnostic> {
     for (path, name, tls) in public.chain([admin]) {
         let Some(tls) = tls else { continue };
         let load = |tls: &Tls| {
-            let from_store = FromStore::default();
-            ListenerTls::load(name.clone(), tls, from_store, Arc::clone(metrics))
+            let shared = Shared::default();
+            ListenerTls::load(name.clone(), tls, shared, Arc::clone(metrics))
         };
         let before = found.len();
         for (number, certificate) in tls.certificates.iter().enumerate() {
@@ -127,6 +129,22 @@ fn certificate_key(error: &TlsError, key: &Path) -> &'static str {
         }
         _ => "cert",
     }
+}
+
+fn ticket_keys(config: &Config) -> Vec<Diagnostic> {
+    let files = config.server.tls_tickets.key_files.iter().enumerate();
+    let found = files.filter_map(|(number, path)| {
+        let at = format!("server.tls_tickets.key_files[{number}]");
+        if let Err(error) = ticket_files::check(path) {
+            return Some(Diagnostic::error(at, error.to_string()));
+        }
+        // Unlike a certificate's key, this one reads what was recorded.
+        let mode = path.metadata().ok()?.permissions().mode();
+        let message = "every user of this machine can read this key";
+        let hint = "whoever has it can read recorded sessions of TLS 1.2: `chmod o= FILE`";
+        (mode & 0o007 != 0).then(|| Diagnostic::warning(at, message).hint(hint))
+    });
+    found.collect()
 }
 
 /// A gateway starts without them, and reads them again later.

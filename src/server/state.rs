@@ -206,7 +206,8 @@ impl State {
         Ok(Orders::load(&config.listeners, &parts).await?)
     }
 
-    /// The keys of TLS tickets that gateways share; none if each has its own.
+    /// The keys of TLS tickets that gateways share by the store; none if each has its own, or those of
+    /// files.
     ///
     /// # Errors
     ///
@@ -221,7 +222,8 @@ impl State {
             .iter()
             .any(|listener| listener.tls.is_some());
         let is_plain = config.session.key_encryption_keys.is_empty();
-        if !settings.shared || !is_used || config.store.postgres.is_some() && is_plain {
+        let is_elsewhere = !settings.shared || !settings.key_files.is_empty();
+        if is_elsewhere || !is_used || config.store.postgres.is_some() && is_plain {
             return Ok(None);
         }
         let (store, key_encryption) = (Arc::clone(&self.store), self.key_encryption(config)?);
@@ -299,3 +301,6 @@ async fn secret(store: &dyn Store, name: &'static str) -> Result<[u8; 32], State
     let secret = BASE64.decode(kept).map_err(|_| unreadable())?;
     secret.try_into().map_err(|_| unreadable())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,23 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures::future::join_all;
-use pingora::listeners::tls::Acceptor;
+use futures::future::{OptionFuture, join, join_all};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
-use rustls::pki_types::CertificateDer;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, VerifierBuilderError, WebPkiClientVerifier,
-};
-use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::server::{ProducesTickets, VerifierBuilderError};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 mod by_name;
 mod files;
+mod presented;
+pub mod ticket_files;
 mod ticket_rotation;
 mod tickets;
 
@@ -32,20 +27,23 @@ use super::ServeError;
 use crate::acme::{Issuance, Issued, Orders};
 use crate::clock::rarely::Rarely;
 use crate::config::Config;
-use crate::listener::{ClientAuthMode, Tls, TlsVersion};
+use crate::listener::Tls;
 use crate::metrics::Metrics;
-use crate::proxy::server_name::CertificateNames;
-use by_name::ByName;
 pub use files::CertificateError;
 use files::Files;
+pub use presented::Presented;
+use presented::present;
+use ticket_files::TicketFiles;
 pub use ticket_rotation::TicketRotation;
-use tickets::Tickets;
+use tickets::{TicketKeys, Tickets};
 
 /// The TLS of all listeners that speak it.
 #[derive(Clone)]
 pub struct Certificates {
     public: Arc<[Arc<ListenerTls>]>,
     admin: Option<Arc<ListenerTls>>,
+    /// The keys of tickets, if they are in files.
+    ticket_files: Option<Arc<TicketFiles>>,
 }
 
 impl Certificates {
@@ -56,30 +54,42 @@ impl Certificates {
         tickets: Option<&Arc<TicketRotation>>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
+        let settings = &config.server.tls_tickets;
+        let ticket_files = match settings.key_files.is_empty() {
+            true => None,
+            false => Some(Arc::new(TicketFiles::load(&settings.key_files)?)),
+        };
+        let of_files = ticket_files.as_ref().map(|files| files.keys());
+        let keys = of_files.or_else(|| tickets.map(|rotation| rotation.keys()));
+        let tickets = keys.map(|keys| SharedTickets {
+            keys,
+            lifetime: settings.rotate_every,
+        });
         let mut listeners = Vec::new();
         for listener in &config.listeners {
             let Some(tls) = &listener.tls else {
                 continue;
             };
-            let from_store = FromStore {
+            let shared = Shared {
                 issuance: tls.acme.as_ref().and_then(|acme| orders.of(acme)),
-                tickets: tickets.cloned(),
+                tickets: tickets.clone(),
             };
-            let loaded = ListenerTls::load(listener.name(), tls, from_store, Arc::clone(metrics))
+            let loaded = ListenerTls::load(listener.name(), tls, shared, Arc::clone(metrics))
                 .map_err(|error| ServeError::Tls(listener.name(), error))?;
             listeners.push(Arc::new(loaded));
         }
         let admin = config.admin.tls.as_ref().map(|tls| {
             let mut settings = tls.clone();
             settings.http2 = false;
-            let from_store = FromStore::default();
-            ListenerTls::load(ADMIN.to_owned(), &settings, from_store, Arc::clone(metrics))
+            let shared = Shared::default();
+            ListenerTls::load(ADMIN.to_owned(), &settings, shared, Arc::clone(metrics))
                 .map(Arc::new)
                 .map_err(|error| ServeError::Tls(ADMIN.to_owned(), error))
         });
         Ok(Self {
             public: listeners.into(),
             admin: admin.transpose()?,
+            ticket_files,
         })
     }
 
@@ -97,6 +107,9 @@ impl Certificates {
     /// Looks at all files now. Reads the disk.
     pub fn reload(&self) {
         self.all().for_each(|tls| tls.reload());
+        if let Some(files) = &self.ticket_files {
+            files.reload();
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<ListenerTls>> {
@@ -106,17 +119,26 @@ impl Certificates {
     /// Looks at all files at their intervals until `stopped`.
     pub async fn watch(self, stopped: watch::Receiver<bool>) {
         let watched = self.all().map(|tls| Arc::clone(tls).watch(stopped.clone()));
-        join_all(watched).await;
+        let tickets = self.ticket_files.clone();
+        let tickets = tickets.map(|files| files.watch(stopped.clone()));
+        join(join_all(watched), OptionFuture::from(tickets)).await;
     }
 }
 
-/// What a listener has from the store.
+/// What a listener has in common with those of other gateways.
 #[derive(Clone, Default)]
-pub(super) struct FromStore {
+pub(super) struct Shared {
     /// A certificate that is ordered.
-    pub(super) issuance: Option<Issuance>,
+    issuance: Option<Issuance>,
     /// The keys of tickets; without them it has its own.
-    pub(super) tickets: Option<Arc<TicketRotation>>,
+    tickets: Option<SharedTickets>,
+}
+
+#[derive(Clone)]
+struct SharedTickets {
+    keys: Arc<TicketKeys>,
+    /// How long clients may keep a ticket.
+    lifetime: Duration,
 }
 
 /// One listener's TLS.
@@ -134,18 +156,6 @@ pub struct ListenerTls {
     read: Mutex<Seen>,
     /// Handshakes for want of a certificate.
     refused: Rarely,
-}
-
-/// What new connections are accepted with.
-pub struct Presented {
-    /// Performs the TLS handshake.
-    pub acceptor: Acceptor,
-    /// Its certificates and settings.
-    pub config: Arc<ServerConfig>,
-    /// Which certificates it has.
-    pub names: Arc<CertificateNames>,
-    /// There is no certificate yet.
-    is_empty: bool,
 }
 
 /// Why a listener has no TLS.
@@ -177,15 +187,15 @@ impl ListenerTls {
     pub(super) fn load(
         listener: String,
         settings: &Tls,
-        FromStore { issuance, tickets }: FromStore,
+        Shared { issuance, tickets }: Shared,
         metrics: Arc<Metrics>,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(default_provider());
         let ticketer: Arc<dyn ProducesTickets> = match tickets {
-            Some(rotation) => Arc::new(Tickets {
+            Some(SharedTickets { keys, lifetime }) => Arc::new(Tickets {
                 listener: listener.clone(),
-                keys: rotation.keys(),
-                lifetime: rotation.period(),
+                keys,
+                lifetime,
             }),
             None => Ticketer::new()?,
         };
@@ -297,82 +307,9 @@ impl ListenerTls {
     }
 }
 
-fn present(
-    settings: &Tls,
-    files: &Files,
-    issuance: Option<&Issuance>,
-    provider: &Arc<CryptoProvider>,
-    ticketer: &Arc<dyn ProducesTickets>,
-) -> Result<Presented, TlsError> {
-    let versions: &[&SupportedProtocolVersion] = match settings.min_version {
-        TlsVersion::V1_2 => &[&TLS13, &TLS12],
-        TlsVersion::V1_3 => &[&TLS13],
-    };
-    let challenges = issuance.map(|issuance| Arc::clone(&issuance.challenges));
-    let is_proven_here = challenges.is_some();
-    let by_name = ByName::new(files, challenges, provider)?;
-    let (names, is_empty) = (by_name.names(), by_name.is_empty());
-    if is_empty && settings.acme.is_none() {
-        return Err(rustls::Error::General("no certificate".to_owned()).into());
-    }
-    let config = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(versions)?;
-    let mut config = match &settings.client_auth {
-        None => {
-            let mut config = config
-                .with_no_client_auth()
-                .with_cert_resolver(Arc::new(by_name));
-            config.ticketer = Arc::clone(ticketer);
-            config
-        }
-        Some(auth) => {
-            let verifier = client_verifier(auth.mode, &files.authorities, provider)?;
-            let mut config = config
-                .with_client_cert_verifier(verifier)
-                .with_cert_resolver(Arc::new(by_name));
-            // A resumed TLS session would not have its certificate checked again.
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config
-        }
-    };
-    config.alpn_protocols = match settings.http2 {
-        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        false => vec![b"http/1.1".to_vec()],
-    };
-    if is_proven_here {
-        // Before the others: who names it wants nothing else.
-        config.alpn_protocols.insert(0, ACME_TLS.to_vec());
-    }
-    let config = Arc::new(config);
-    Ok(Presented {
-        acceptor: Acceptor::from_server_config(Arc::clone(&config)),
-        config,
-        names,
-        is_empty,
-    })
-}
-
 /// The certificate that was ordered, as it is now.
 fn issued(issuance: Option<&Issuance>) -> Option<Arc<Issued>> {
     issuance.and_then(|issuance| issuance.issued.borrow().clone())
-}
-
-fn client_verifier(
-    mode: ClientAuthMode,
-    authorities: &[CertificateDer<'static>],
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(authority.clone())?;
-    }
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    let verifier = match mode {
-        ClientAuthMode::Required => verifier,
-        ClientAuthMode::Optional => verifier.allow_unauthenticated(),
-    };
-    Ok(verifier.build()?)
 }
 
 /// The protocol by which an authority looks at a certificate and says nothing (RFC 8737 section 3).

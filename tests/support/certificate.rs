@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -112,5 +113,15 @@ impl Connector {
     ) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         self.0.connect(name, socket).await
+    }
+
+    /// Connects, sends a request and reads to the end, after which it has tickets; how it was connected.
+    pub async fn handshake(&self, address: std::net::SocketAddr, name: &str) -> HandshakeKind {
+        let mut stream = self.connect(address, name).await.unwrap();
+        let kind = stream.get_ref().1.handshake_kind().unwrap();
+        let request = format!("GET /open HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        kind
     }
 }

@@ -60,11 +60,23 @@ fn proxies_fault(proxies: &IpNet) -> Option<String> {
 
 /// Tickets of a key last for two of its periods, and not longer than RFC 8446 allows.
 pub(super) fn tickets(config: &Config) -> Vec<Diagnostic> {
+    let tickets = &config.server.tls_tickets;
+    let mut found = Vec::new();
     let allowed = TlsTickets::SHORTEST_ROTATION..=TlsTickets::LONGEST_ROTATION;
-    let fits = allowed.contains(&config.server.tls_tickets.rotate_every);
-    let path = "server.tls_tickets.rotate_every";
-    let fault = (!fits).then(|| Diagnostic::error(path, "must be between 1m and 84h"));
-    fault.into_iter().collect()
+    if !allowed.contains(&tickets.rotate_every) {
+        let path = "server.tls_tickets.rotate_every";
+        found.push(Diagnostic::error(path, "must be between 1m and 84h"));
+    }
+    let path = "server.tls_tickets.key_files";
+    if tickets.key_files.len() > TlsTickets::MOST_FILES {
+        let message = format!("at most {} files", TlsTickets::MOST_FILES);
+        found.push(Diagnostic::error(path, message));
+    }
+    if !tickets.key_files.is_empty() && !tickets.shared {
+        let message = "`shared: false` gives each gateway keys of its own";
+        found.push(Diagnostic::error(path, message).hint("remove one of the two"));
+    }
+    found
 }
 
 fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {

@@ -1,3 +1,5 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::check;
@@ -173,4 +175,41 @@ issuers:
     let key = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     std::fs::write(&file, key).unwrap();
     assert_eq!(found(), [""; 0]);
+}
+
+#[test]
+fn keys_of_tickets_are_random_and_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ticket.key");
+    let found = |bytes: &[u8], mode: u32| {
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        found(&format!(
+            "\
+listeners: [{{address: 127.0.0.1:8080}}]
+server:
+  tls_tickets:
+    key_files:
+      - {}
+",
+            file.display()
+        ))
+    };
+    let mut random = [0; 80];
+    aws_lc_rs::rand::fill(&mut random).unwrap();
+    assert_eq!(found(&random, 0o640), [""; 0]);
+    for (bytes, mode, expected) in [
+        (&random[..79], 0o640, "has not 48 or 80 bytes"),
+        (&[0; 80][..], 0o640, "has no random bytes"),
+        (&random[..], 0o644, "every user of this machine can read"),
+    ] {
+        let found = found(bytes, mode);
+        assert!(
+            found.len() == 1
+                && found[0].starts_with("5:9: ")
+                && found[0].contains("server.tls_tickets.key_files[0]: ")
+                && found[0].contains(expected),
+            "{expected}: {found:?}"
+        );
+    }
 }

@@ -61,10 +61,6 @@ impl TicketRotation {
         Arc::clone(&self.keys)
     }
 
-    pub(super) fn period(&self) -> Duration {
-        self.period
-    }
-
     /// Rotates, and takes over what other gateways did, until `stopped`. `changes` says when a setting
     /// of the store has changed.
     pub async fn run(

@@ -21,7 +21,7 @@ use crate::clock::UnixTime;
 pub(super) struct TicketKeys(ArcSwap<Vec<TicketKey>>);
 
 /// A key. It seals for one period, and opens for another one.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct TicketKey {
     pub(super) name: [u8; NAME],
     pub(super) secret: Zeroizing<Vec<u8>>,
@@ -49,6 +49,11 @@ impl TicketKeys {
     pub(super) fn named(&self, name: &[u8]) -> Option<TicketKey> {
         let keys = self.0.load();
         keys.iter().find(|key| key.name == name).cloned()
+    }
+
+    /// Whether it is these.
+    pub(super) fn are(&self, keys: &[TicketKey]) -> bool {
+        self.0.load().as_slice() == keys
     }
 
     /// Puts these in place of those before.
