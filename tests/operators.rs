@@ -16,5 +16,6 @@ pub mod monitoring;
 mod ready;
 pub mod route_explain;
 pub mod store_command;
+pub mod store_interrupted;
 pub mod traces;
 mod upstreams;

@@ -3,8 +3,8 @@
 //! be stopped first.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -12,6 +12,8 @@ use tempfile::{NamedTempFile, PersistError};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, BufWriter, stdin, stdout};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::interval;
 
 use super::progress::{Done, Progress};
 use super::{ConfigFile, WRONG_USAGE, fail};
@@ -82,7 +84,7 @@ enum StoreCommandError {
     Open(#[from] StateError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    #[error("cannot start a runtime: {0}")]
+    #[error("cannot run: {0}")]
     Runtime(std::io::Error),
     #[error("interrupted; {0}")]
     Interrupted(&'static str),
@@ -99,9 +101,9 @@ impl Command {
                 let done = match self {
                     Self::Export(arguments) => runtime.block_on(export(&arguments)),
                     Self::Import(arguments) => runtime.block_on(import(&arguments)),
-                    Self::Compact(arguments) => compact(&arguments),
+                    Self::Compact(arguments) => runtime.block_on(compact(&arguments)),
                 };
-                // An interrupted one may still read standard input, and nobody waits for that.
+                // An interrupted one may still read standard input or compact, and nobody waits for that.
                 runtime.shutdown_background();
                 done
             });
@@ -127,8 +129,12 @@ async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
         true => PrivateKeys::Included,
         false => PrivateKeys::LeftOut,
     };
-    let interruption = interruption()?;
-    let store = server::open_store(&settings).await?;
+    let mut interruption = pin!(interruption()?);
+    let interrupted = || StoreCommandError::Interrupted("nothing was exported");
+    let store = tokio::select! {
+        store = server::open_store(&settings) => store?,
+        () = &mut interruption => return Err(interrupted()),
+    };
     let mut progress = Progress::of("records exported");
     let mut done = Done::default();
     let mut so_far = |transferred: Transferred| {
@@ -146,7 +152,7 @@ async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
         written = transfer::export(&*store, &mut to, private_keys, &mut so_far) => {
             written.map_err(StoreCommandError::from)
         }
-        () = interruption => Err(StoreCommandError::Interrupted("nothing was exported")),
+        () = interruption => Err(interrupted()),
     };
     store.close().await;
     progress.end(done);
@@ -168,8 +174,13 @@ async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
         }
         None => Box::new(stdin()),
     };
-    let interruption = interruption()?;
-    let store = server::open_store(&settings).await?;
+    let mut interruption = pin!(interruption()?);
+    let store = tokio::select! {
+        store = server::open_store(&settings) => store?,
+        () = &mut interruption => {
+            return Err(StoreCommandError::Interrupted("nothing was imported"));
+        }
+    };
     let mut progress = Progress::of("records imported");
     let mut done = Done::default();
     let so_far = |transferred: Transferred| {
@@ -192,35 +203,40 @@ async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
     Ok(format!("{} records imported", read?))
 }
 
-fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
+async fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
     let settings = config::load(&arguments.config.config)?.store;
     if settings.postgres.is_some() {
         return Err(StoreCommandError::NotAFile);
     }
-    if !settings.path.exists() {
+    let path = settings.path.clone();
+    if !path.exists() {
         // Opening it would make it.
-        return Err(StoreCommandError::NoStore(settings.path));
+        return Err(StoreCommandError::NoStore(path));
     }
-    let (send, receive) = channel();
-    let (before, after) = std::thread::scope(|scope| {
-        scope.spawn(|| send.send(Embedded::compact(&settings)));
-        // The engine says nothing until it is done; its file says how far it is. Every step of it is
-        // a transaction: whenever it is interrupted, the store is whole.
-        let mut progress = Progress::of("bytes in the file");
-        loop {
-            let size = std::fs::metadata(&settings.path).map_or(0, |file| file.len());
-            match receive.recv_timeout(GLANCE) {
-                Ok(sizes) => break sizes.map_err(StoreCommandError::from),
-                Err(RecvTimeoutError::Timeout) => progress.at(Done {
-                    count: size,
-                    part: None,
-                }),
-                Err(RecvTimeoutError::Disconnected) => {
-                    break Err(StoreCommandError::Interrupted("the store is as it was"));
-                }
-            }
+    let mut interruption = pin!(interruption()?);
+    // Every step of it is a transaction: whenever the process ends, the store is whole.
+    let mut compaction = pin!(spawn_blocking(move || Embedded::compact(&settings)));
+    let mut progress = Progress::of("bytes in the file");
+    let mut glances = interval(GLANCE);
+    // The engine says nothing until it is done; its file says how far it is.
+    let at = || Done {
+        count: std::fs::metadata(&path).map_or(0, |file| file.len()),
+        part: None,
+    };
+    let compacted = loop {
+        tokio::select! {
+            sizes = &mut compaction => break match sizes {
+                Ok(sizes) => sizes.map_err(StoreCommandError::from),
+                Err(panic) => Err(StoreCommandError::Runtime(panic.into())),
+            },
+            () = &mut interruption => break Err(StoreCommandError::Interrupted(
+                "the store is whole, but may be larger than it needs to be",
+            )),
+            _ = glances.tick() => progress.at(at()),
         }
-    })?;
+    };
+    progress.end(at());
+    let (before, after) = compacted?;
     Ok(format!("{before} bytes before, {after} bytes after"))
 }
 
