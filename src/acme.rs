@@ -12,6 +12,7 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 mod account;
+mod advice;
 mod certificate;
 mod challenges;
 mod client;

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use instant_acme::CertificateIdentifier;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use super::account::Accounts;
+use super::advice::{self, Window};
 use super::certificate::Issued;
 use super::challenges::Challenges;
 use super::client::Client;
 use super::error::OrderError;
 use super::lease::Lease;
 use super::order::{self, Obtained};
-use super::record::{self, Kept, Record};
+use super::record::{self, Advice, Kept, Record};
 use super::renewal;
 use crate::clock::UnixTime;
 use crate::clock::rarely::Rarely;
@@ -133,18 +135,20 @@ impl Keeper {
     /// Does what is due; when there is something to do again.
     async fn turn(&mut self) -> Result<UnixTime, StoreError> {
         let (seen, record) = self.read().await?;
-        let due = self.due(&record);
-        if UnixTime::now() < due {
+        let next = self.due(&record).min(record.ask_at());
+        if UnixTime::now() < next {
             self.seal_again(seen, record).await?;
-            return Ok(due);
+            return Ok(next);
         }
         if !self.lease.take().await? {
             return Ok(UnixTime::now().plus(LOOK_AGAIN));
         }
-        // Whoever held the lease before may have ordered it.
+        // Whoever held the lease before may have done it.
+        let now = UnixTime::now();
         let outcome = match self.read().await {
-            Ok((_, record)) if UnixTime::now() < self.due(&record) => Ok(()),
-            Ok((seen, record)) => self.order(seen, record).await,
+            Ok((seen, record)) if self.due(&record) <= now => self.order(seen, record).await,
+            Ok((seen, record)) if record.ask_at() <= now => self.ask(seen, record).await,
+            Ok(_) => Ok(()),
             Err(error) => Err(error),
         };
         self.lease.release().await;
@@ -163,11 +167,16 @@ impl Keeper {
     async fn order(&mut self, seen: Option<String>, record: Record) -> Result<(), StoreError> {
         let certificate = self.settings.name().to_owned();
         info!(certificate, "ordering a certificate");
+        let is_advised = record.advice.is_some_and(|advice| advice.is_given);
+        // An authority may refuse to replace one twice, of which this gateway need not know.
+        let shown = self.show.borrow().clone();
+        let replaced = shown.filter(|_| is_advised && record.failures == 0);
         let order = Self::obtain(
             &self.settings,
             &self.accounts,
             self.challenge,
             &self.challenges,
+            replaced.as_deref().and_then(advice::identifier),
         );
         let outcome = tokio::select! {
             () = self.lease.keep() => Err(OrderError::TakenOver),
@@ -185,6 +194,10 @@ impl Keeper {
                     certificate: Some(kept),
                     // Whatever an authority issues, it is not asked without end.
                     retry_at: Some(UnixTime::now().plus(BETWEEN_ORDERS)),
+                    advice: Some(Advice {
+                        ask_at: UnixTime::now().plus(advice::SHORTEST_PAUSE),
+                        is_given: is_advised,
+                    }),
                     ..Record::default()
                 };
                 (Ok(()), "issued", next)
@@ -197,6 +210,7 @@ impl Keeper {
                     failures,
                     retry_at: Some(UnixTime::now().plus(pause)),
                     error: Some(error.text()),
+                    advice: record.advice,
                 };
                 (Err((error, pause)), "failed", next)
             }
@@ -235,9 +249,61 @@ impl Keeper {
         accounts: &Accounts,
         challenge: AcmeChallenge,
         challenges: &Challenges,
+        replaced: Option<CertificateIdentifier<'static>>,
     ) -> Result<Obtained, OrderError> {
         let account = accounts.open(settings, Client::new(settings)?).await?;
-        order::obtain(&account, settings, challenge, challenges).await
+        order::obtain(&account, settings, challenge, challenges, replaced).await
+    }
+
+    /// Asks the authority when it wants the certificate renewed, and writes down what it says.
+    async fn ask(&mut self, seen: Option<String>, mut record: Record) -> Result<(), StoreError> {
+        let certificate = self.settings.name().to_owned();
+        let shown = self.show.borrow().clone();
+        let said = match &shown {
+            Some(issued) => {
+                let asked = timeout(LONGEST_QUESTION, self.window(issued)).await;
+                asked.unwrap_or(Err(OrderError::Timeout))
+            }
+            None => Ok(None),
+        };
+        let pause = match &said {
+            Ok(window) => window.map_or(advice::LONGEST_PAUSE, |window| window.pause()),
+            Err(_) => advice::AFTER_FAILURE,
+        };
+        let was_given = record.advice.is_some_and(|advice| advice.is_given);
+        record.advice = Some(Advice {
+            ask_at: UnixTime::now().plus(pause),
+            is_given: said.as_ref().map_or(was_given, Option::is_some),
+        });
+        match (said, &mut record.certificate, &shown) {
+            (Ok(Some(window)), Some(kept), Some(issued)) => {
+                let renew_at = window.renew_at(kept.renew_at, issued, fastrand::f64());
+                if renew_at != kept.renew_at {
+                    let seconds = UnixTime::now().until(renew_at).as_secs();
+                    info!(
+                        certificate,
+                        seconds, "the authority moved the certificate's renewal"
+                    );
+                    kept.renew_at = renew_at;
+                }
+            }
+            (Err(error), ..) => {
+                let error = error.text();
+                debug!(
+                    certificate,
+                    error, "the authority was not asked when it wants the certificate renewed"
+                );
+            }
+            _ => {}
+        }
+        let row = record::certificate_row(&self.settings);
+        self.write(&row, seen.as_deref(), &record).await
+    }
+
+    async fn window(&self, issued: &Issued) -> Result<Option<Window>, OrderError> {
+        let client = Client::new(&self.settings)?;
+        let account = self.accounts.open(&self.settings, client).await?;
+        advice::window(&account, issued).await
     }
 
     fn kept(&self, obtained: &Obtained) -> Result<Kept, OrderError> {
@@ -320,5 +386,6 @@ async fn reached(due: UnixTime) {
 /// Between looks at a store that is away, or at a lease that another gateway holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
+const LONGEST_QUESTION: Duration = Duration::from_secs(60);
 const BETWEEN_ORDERS: Duration = Duration::from_secs(5);
 const KEPT_AFTER_END: Duration = Duration::from_secs(30 * 24 * 3600);

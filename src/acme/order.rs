@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus,
-    RetryPolicy,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder,
+    Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use tokio::time::sleep;
@@ -27,16 +27,21 @@ pub(super) struct Obtained {
     pub(super) issued: Issued,
 }
 
-/// Orders the certificate and proves its names. The answers are left in the store.
+/// Orders the certificate in place of `replaced` and proves its names. The answers are left in the store.
 pub(super) async fn obtain(
     account: &Account,
     settings: &Acme,
     challenge: AcmeChallenge,
     challenges: &Challenges,
+    replaced: Option<CertificateIdentifier<'static>>,
 ) -> Result<Obtained, OrderError> {
     let names = settings.domains.iter().cloned().map(Identifier::Dns);
     let names: Vec<Identifier> = names.collect();
-    let mut order = account.new_order(&NewOrder::new(&names)).await?;
+    let mut new = NewOrder::new(&names);
+    if let Some(replaced) = replaced {
+        new = new.replaces(replaced);
+    }
+    let mut order = account.new_order(&new).await?;
     let answers = answers(&mut order, challenge).await?;
     if !answers.is_empty() {
         let row = record::challenge_row(settings);

@@ -24,6 +24,18 @@ pub(super) struct Record {
     /// Why the last attempt failed.
     #[serde(default)]
     pub(super) error: Option<String>,
+    /// What the authority was asked of the certificate.
+    #[serde(default)]
+    pub(super) advice: Option<Advice>,
+}
+
+/// What an authority was asked of a certificate's renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Advice {
+    /// When it is asked again.
+    pub(super) ask_at: UnixTime,
+    /// Whether it gives such advice.
+    pub(super) is_given: bool,
 }
 
 /// A certificate that was issued.

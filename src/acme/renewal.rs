@@ -13,6 +13,14 @@ impl Record {
         let due = kept.map_or(UnixTime(0), |kept| kept.renew_at);
         due.max(self.retry_at.unwrap_or_default())
     }
+
+    /// When the authority is asked for advice; never while there is no certificate.
+    pub(super) fn ask_at(&self) -> UnixTime {
+        match (&self.certificate, self.advice) {
+            (None, _) => UnixTime(u64::MAX),
+            (Some(_), advice) => advice.map_or(UnixTime(0), |advice| advice.ask_at),
+        }
+    }
 }
 
 /// At about two thirds of a certificate's life, up to a thirtieth of it earlier, so that many
@@ -42,7 +50,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Kept;
+    use super::super::record::{Advice, Kept};
     use super::*;
     use crate::session::keys::key_encryption::Sealed;
     use crate::store::PrivateKeyBytes;
@@ -94,5 +102,15 @@ mod tests {
         assert_eq!(record.due(false), UnixTime(10));
         record.retry_at = Some(UnixTime(25));
         assert_eq!(record.due(true), UnixTime(25));
+
+        // One from before there were such questions.
+        assert_eq!(record.ask_at(), UnixTime(0));
+        record.advice = Some(Advice {
+            ask_at: UnixTime(15),
+            is_given: true,
+        });
+        assert_eq!(record.ask_at(), UnixTime(15));
+        record.certificate = None;
+        assert_eq!(record.ask_at(), UnixTime(u64::MAX));
     }
 }
