@@ -188,6 +188,21 @@ async fn what_browsers_write_is_forwarded_as_it_is() {
     assert_eq!(site.upstream.last().start_line(), line);
 }
 
+/// Whoever speaks TLS where none is spoken does not wait for the end of a line.
+#[tokio::test]
+async fn another_protocol_is_refused_by_its_first_byte() {
+    let site = TestGateway::with(|config| config["limits"] = json!({"header_timeout": "1h"})).await;
+    let hello = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03";
+    let answer = site.gateway.send(hello).await;
+    is_ours(&site, &answer, 400, "request_line_invalid", "TLS").await;
+    let request = site.gateway.bytes("GET", "/open", &[]);
+    let mut wire = site.gateway.connect().await;
+    wire.write("\r").await;
+    wire.write([&b"\n"[..], &request].concat()).await;
+    let answer = wire.read_response("GET").await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+}
+
 #[tokio::test]
 async fn what_does_not_parse_is_answered_by_us() {
     let site = TestGateway::with(|config| config["listeners"] = json!([{ "h2c": true }])).await;

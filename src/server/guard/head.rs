@@ -63,6 +63,10 @@ pub(super) async fn read(
         if is_whole(head, searched) {
             return Ok(());
         }
+        // TLS, or another protocol: there may be no end of a line to wait for.
+        if head.first().is_some_and(|byte| !begins_request(*byte)) {
+            return Err(NoHead::Refused(invalid()));
+        }
         if head.len() > most {
             return Err(NoHead::Refused(too_large(head)));
         }
@@ -133,6 +137,11 @@ pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
         *head = BytesMut::from(&*[begin, &escaped, rest].concat());
     }
     Ok(raw)
+}
+
+/// Whether a method, or the end of an empty line before it, begins so.
+fn begins_request(byte: u8) -> bool {
+    is_token(byte) || byte == b'\r'
 }
 
 /// With `%` and two digits for what is no ASCII.
