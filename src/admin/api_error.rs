@@ -8,6 +8,7 @@ use serde::Serialize;
 use tracing::warn;
 use utoipa::ToSchema;
 
+use crate::clock::rarely::Rarely;
 use crate::diagnostic::Diagnostic;
 use crate::live_config::ChangeError;
 use crate::store::StoreError;
@@ -147,7 +148,10 @@ impl From<StoreError> for ApiError {
             ),
             StoreError::InvalidCursor => Self::bad_request(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_) => {
-                warn!(%error, "store failed");
+                static FAILED: Rarely = Rarely::new();
+                if let Some(times) = FAILED.due() {
+                    warn!(%error, times, "store failed");
+                }
                 Self::unavailable()
             }
         }

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::{Account, Exchange, Session};
 use crate::clock::UnixTime;
+use crate::clock::rarely::Rarely;
 use crate::rejection::{Code, Rejection};
 use crate::session::signer::SignerError;
 use crate::session::{SessionToken, Terms};
@@ -70,6 +71,9 @@ impl Exchange {
 
 /// The refusal when no token can be signed, logged.
 pub(super) fn mint_failed(error: SignerError) -> Rejection {
-    warn!(%error, "no session token");
+    static FAILED: Rarely = Rarely::new();
+    if let Some(times) = FAILED.due() {
+        warn!(%error, times, "no session token");
+    }
     Rejection::new(Code::Internal, "mint_failed")
 }

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use crate::clock::rarely::Rarely;
 use crate::rejection::Rejection;
 use crate::store::StoreError;
 
-/// The refusal of a request for which the store was needed, logged.
+/// The refusal of a request for which the store was needed. The log says so once a minute, with the latest
+/// error.
 pub fn store_failed(error: &StoreError) -> Rejection {
-    warn!(%error, "store failed");
+    static FAILED: Rarely = Rarely::new();
+    if let Some(times) = FAILED.due() {
+        warn!(%error, times, "store failed");
+    }
     Rejection::unavailable("store_unavailable", RETRY)
 }
 

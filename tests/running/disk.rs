@@ -63,6 +63,17 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
     assert_eq!(logout.status(), 503);
     site.passes(&admitted[0].0).await;
 
+    // However often that happens, it is said once a minute.
+    let said = || site.gateway.log().matches("store failed").count();
+    let before = said();
+    for number in 0..5 {
+        let token = site.acme.token().sub(&format!("late-{number}")).sign();
+        let answer = site.present(&token).await;
+        assert_eq!(answer.status(), 503);
+        site.access_line(&answer).await;
+    }
+    assert!(said() - before < 5, "{}", site.gateway.log());
+
     limit(&site, "unlimited");
     eventually("no recovery without a restart", async || {
         site.present(&refused).await.status() == 200
