@@ -13,8 +13,9 @@ use crate::authorize::ClaimRules;
 use crate::clock::UnixTime;
 use crate::limit::Rate;
 use crate::live_config::{OverrideKind, StoredOverride};
-use crate::route::settings::{Access, RouteSettings};
+use crate::route::settings::{Access, RequestMatch, RouteSettings};
 use crate::route::{Methods, display_name};
+use crate::session::settings::DeviceBound;
 use crate::upstream::{ServerState, Upstream};
 
 /// The response of `GET /admin/api/routes`.
@@ -57,6 +58,9 @@ pub struct RouteRow {
     pub rate_per_client: Option<String>,
     /// How often one user may ask; null for any.
     pub rate_per_user: Option<String>,
+    /// What else requests must have, in words: fields and parameters, client networks, a session that is bound to
+    /// its device, a token for the resource.
+    pub in_addition: Vec<String>,
 }
 
 /// A group of servers that serve the same content.
@@ -138,11 +142,13 @@ pub async fn list(State(state): State<AdminState>) -> Json<Routing> {
 /// The routes of the configuration in force, in the order of the file.
 pub fn routes(state: &AdminState) -> Vec<RouteRow> {
     let view = state.live_config.view();
-    view.config.routes.iter().map(RouteRow::of).collect()
+    let device_bound = view.config.session.device_bound;
+    let row = |route| RouteRow::of(route, device_bound);
+    view.config.routes.iter().map(row).collect()
 }
 
 impl RouteRow {
-    fn of(route: &RouteSettings) -> Self {
+    fn of(route: &RouteSettings, device_bound: DeviceBound) -> Self {
         let rate = |rate: Rate| (!rate.is_off()).then(|| rate.to_string());
         let rules = ClaimRules::new(&route.require);
         let methods = match route.any_method {
@@ -176,8 +182,28 @@ impl RouteRow {
                 .collect(),
             rate_per_client: rate(route.rate_per_client),
             rate_per_user: rate(route.rate_per_user),
+            in_addition: in_addition(route, device_bound),
         }
     }
+}
+
+fn in_addition(route: &RouteSettings, device_bound: DeviceBound) -> Vec<String> {
+    let mut all: Vec<String> = route
+        .matches
+        .iter()
+        .flat_map(RequestMatch::described)
+        .collect();
+    all.extend(route.client_networks.described());
+    if route.requires_device(device_bound) {
+        all.push("a session that is bound to its device".to_owned());
+    }
+    if route.resource.as_ref().is_some_and(|it| !it.any_audience) {
+        all.push("a token for the resource".to_owned());
+    }
+    if route.mcp.is_some() {
+        all.push("what `mcp` requires of the call".to_owned());
+    }
+    all
 }
 
 /// Where the requests of a route end.

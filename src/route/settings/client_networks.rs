@@ -28,6 +28,19 @@ impl ClientNetworks {
         self.allow.as_deref().is_none_or(has) && !has(&self.deny)
     }
 
+    /// What is asked of clients, in words.
+    pub fn described(&self) -> Vec<String> {
+        let names = |networks: &[ClientNetwork]| {
+            let names = networks.iter().map(|network| format!("`{}`", network.0));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let allowed = self.allow.as_deref();
+        let allowed = allowed.map(|networks| format!("clients in {}", names(networks)));
+        let denied = Some(&*self.deny).filter(|networks| !networks.is_empty());
+        let denied = denied.map(|networks| format!("no clients in {}", names(networks)));
+        allowed.into_iter().chain(denied).collect()
+    }
+
     /// Whether every client is served.
     pub fn is_everyone(&self) -> bool {
         *self == Self::default()

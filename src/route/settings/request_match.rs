@@ -28,6 +28,17 @@ impl RequestMatch {
         self.headers.is_empty() && self.query.is_empty()
     }
 
+    /// What is asked of requests, in words.
+    pub fn described(&self) -> Vec<String> {
+        let fields = self.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.0.as_bytes());
+            format!("the field `{}: {value}`", name.0)
+        });
+        let parameters = self.query.iter();
+        let parameters = parameters.map(|(name, value)| format!("the parameter `{name}={value}`"));
+        fields.chain(parameters).collect()
+    }
+
     /// Whether a request has all of it. What it has twice, it does not have: upstreams would differ in
     /// which of the two counts.
     pub fn admits(&self, fields: &HeaderMap, query: Option<&[u8]>) -> bool {
