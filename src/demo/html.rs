@@ -60,6 +60,7 @@ padding:1rem 1.25rem;margin:0 0 1rem}.pair .card{margin:0}.card>:last-child{marg
 .narrow{max-width:28rem;margin:0 auto}\
 pre{font:.8125rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:0}\
 code{font:.875em ui-monospace,monospace}iframe{display:block;width:100%;height:24rem;border:0}\
+body:has(.sent){background:var(--card)}main:has(.sent){padding:0}\
 label{display:block;margin:0 0 .75rem}input:not([type=checkbox]):not([type=hidden]){display:block;\
 width:100%;font:inherit;color:inherit;background:var(--card);border:1px solid var(--quiet);\
 border-radius:.5rem;padding:.5rem .625rem}form{margin:0 0 .5rem}\

@@ -242,7 +242,7 @@ async fn sent(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Response
             lines.push_str(&format!("{name}: {value}\n"));
         }
     }
-    let body = format!("<pre>{}</pre>", escape(lines.trim_end()));
+    let body = format!("<pre class=\"sent\">{}</pre>", escape(lines.trim_end()));
     let fields = [
         (
             header::CONTENT_SECURITY_POLICY,
