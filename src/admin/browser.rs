@@ -58,8 +58,8 @@ pub struct Visit {
     pub environment: Uuid,
     /// What was just done.
     pub notice: Option<&'static Notice>,
-    /// The page without it.
-    pub dismissed: String,
+    /// The address of the page, without what was just done.
+    pub address: String,
 }
 
 /// What a cookie says.

@@ -17,6 +17,8 @@ use serde::Deserialize;
 mod access_lists;
 mod audit;
 mod chart;
+mod checks;
+mod confirm;
 mod external;
 mod failure;
 mod frame;
@@ -42,7 +44,7 @@ use super::api_error::ApiError;
 use super::notice::done;
 use frame::Frame;
 use issuer::edit;
-use text::{ago, ahead, moment, seconds};
+use text::{ago, ahead, length, moment};
 
 /// All pages, under `/dashboard`.
 pub(super) fn router(state: &AdminState) -> Router<AdminState> {

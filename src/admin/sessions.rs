@@ -148,9 +148,7 @@ pub async fn show(
     State(state): State<AdminState>,
     Path(sid): Path<Uuid>,
 ) -> Result<Json<SessionRow>, ApiError> {
-    let found = state.store.session(sid).await?;
-    let record = found.ok_or_else(|| ApiError::not_found("session"))?;
-    Ok(Json(record.into()))
+    one(&state, sid).await.map(Json)
 }
 
 /// End a session permanently, from the next request on.
@@ -202,6 +200,17 @@ pub async fn find(state: &AdminState, search: Search) -> Result<SessionPage, Api
         page.limit = wanted - found.sessions.len();
     }
     Ok(found)
+}
+
+/// A session by its id.
+///
+/// # Errors
+///
+/// There is none with this id, or the store does not answer.
+pub async fn one(state: &AdminState, sid: Uuid) -> Result<SessionRow, ApiError> {
+    let found = state.store.session(sid).await?;
+    let record = found.ok_or_else(|| ApiError::not_found("session"))?;
+    Ok(record.into())
 }
 
 /// Ends a session permanently, from the next request on.

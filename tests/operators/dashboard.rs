@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::{Gateway, Message, Pages, TestGateway};
 
 mod access_lists;
+mod confirm;
 mod issuers;
 mod overview;
 mod people;
@@ -19,7 +20,8 @@ async fn every_page_is_served_with_a_strict_policy() {
         ("/dashboard", "All is well"),
         ("/dashboard/external", "https://acme.test"),
         ("/dashboard/external/issuer/acme", "acme-1"),
-        ("/dashboard/external/new", "Add issuer"),
+        ("/dashboard/external/new", "Who issues the tokens?"),
+        ("/dashboard/external/new?preset=", "Add issuer"),
         ("/dashboard/external/new?preset=keycloak", "Realm"),
         ("/dashboard/users", "Search"),
         ("/dashboard/sessions", "Revoke"),
@@ -68,11 +70,11 @@ async fn a_form_works_only_from_its_own_page() {
     let path = "/dashboard/external/issuer/acme/enabled";
     let csrf = csrf(&site.gateway.admin("/dashboard/external/issuer/acme").await);
     let own = format!("http://{}", site.gateway.admin);
-    let good = format!("csrf={csrf}&enabled=false");
+    let good = format!("csrf={csrf}&enabled=false&confirmed=true");
     let origin = ("Origin", own.as_str());
     let evil = ("Origin", "https://evil.example");
     for (fields, body) in [
-        (vec![origin], "csrf=wrong&enabled=false"),
+        (vec![origin], "csrf=wrong&enabled=false&confirmed=true"),
         (vec![evil], good.as_str()),
         (vec![], good.as_str()),
         (vec![("Sec-Fetch-Site", "cross-site")], good.as_str()),

@@ -110,7 +110,7 @@ async fn the_command_and_the_page_do_the_same() {
     let pages = Pages::of(&site.gateway);
     let on = "/dashboard/routes";
     let shown = pages.get(on).await;
-    assert!(shown.contains("by loopback, ends in"), "{}", shown.text());
+    assert!(shown.contains(" left, by loopback"), "{}", shown.text());
     for server in [&first, &server] {
         let filled = [("server", server.as_str())];
         let done = pages

@@ -18,7 +18,7 @@ const violations = [];
 
 // Every page, with what is on it only after the walk.
 const PAGES = [
-  '', '?range=7d', '/external', '/external/new', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
+  '', '?range=7d', '/external', '/external/new', '/external/new?preset=', '/external/new?preset=entra', '/external/issuer/acme', '/external/issuer/initech',
   '/external/issuer/initech/edit', '/refusals', '/access', '/users', '/sessions', '/sessions?all=true', '/keys', '/routes', '/tokens', '/audit',
 ];
 
@@ -36,7 +36,6 @@ before(async () => {
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) violations.push(message.text());
   });
-  page.on('dialog', (dialog) => dialog.accept());
 });
 
 after(async () => {
@@ -55,6 +54,9 @@ const token = (sub, { issuer = acme, life = 600 } = {}) => issuer.token({
 const status = async (bearer) =>
   (await fetch(gateway.url, { headers: { authorization: `Bearer ${bearer}` } })).status;
 
+/** Does what is asked about, as the dialog has it. */
+const agree = () => page.click('dialog button.sure');
+
 const verdict = () => page.textContent('#verdict');
 
 test('an issuer is added, tested, turned on; its user is found and the session revoked', async () => {
@@ -66,6 +68,9 @@ test('an issuer is added, tested, turned on; its user is found and the session r
   assert.match(await page.title(), /^Overview/);
   await page.click('nav >> text=External authentication');
   await page.click('text=Add an issuer');
+  assert.match(await page.textContent('[aria-current=step]'), /1 Provider/);
+  await page.click('main >> text=Any provider');
+  assert.match(await page.textContent('[aria-current=step]'), /2 Values/);
   await page.fill('#name', 'initech');
   // Looked up while it is typed; what the document says instead is taken over by a button.
   await page.locator('#iss').pressSequentially(`${initech.iss}/`);
@@ -127,6 +132,23 @@ test('an issuer is added, tested, turned on; its user is found and the session r
   assert.match(await page.textContent('main'), /externalUser/);
   await page.focus('button:text-is("Revoke")');
   await page.keyboard.press('Enter');
+  // Asked first: nothing is done by a second Enter, or by Escape.
+  await page.waitForSelector('dialog a:focus:text-is("Cancel")');
+  assert.match(await page.textContent('dialog h2'), /^End this session of ada@example\.com\?$/);
+  await axeFindsNothing('a question');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  await page.focus('button:text-is("Revoke")');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog a:focus');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  assert.equal(await status(good), 200);
+  await page.focus('button:text-is("Revoke")');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('dialog a:focus');
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Enter');
   await page.waitForSelector('.state:text-is("ended")');
   assert.equal(await status(good), 401);
 
@@ -143,6 +165,7 @@ test('an issuer that is turned off is refused on the next request', async () => 
   await page.goto(`${gateway.admin}/dashboard/external`);
   await page.click('a:text-is("acme")');
   await page.click('text=Turn acme off');
+  await agree();
   await page.waitForSelector('text=Turn acme on');
   assert.equal(await status(bob), 401);
   await page.click('text=Turn acme on');
@@ -163,6 +186,8 @@ test('sessions that are ticked are ended together, and the list stays in sight',
   await page.goto(`${gateway.admin}/dashboard/sessions`);
   for (const name of ['kay', 'lou']) await page.check(`tr:has-text("${name}@example.com") input[name=sid]`);
   await page.click('text=Revoke the selected sessions');
+  assert.match(await page.textContent('dialog h2'), /^End 2 sessions\?$/);
+  await agree();
   await page.waitForSelector('[role=status]:has-text("were ended")');
   assert.equal(new URL(page.url()).pathname, '/dashboard/sessions');
   for (const one of tokens) assert.equal(await status(one), 401);
@@ -190,6 +215,10 @@ test('routes say which of them gets a request, and why it is refused', async () 
   await page.waitForSelector('#answer:focus');
   assert.equal(await verdict(), 'refused');
   assert.match(await page.textContent('#answer'), /on the route \/ to the upstream app.*expired/s);
+  // What failed is on top, what passed is folded up below.
+  assert.match(await page.textContent('#answer tbody tr:first-child'), /expiry.*fail/s);
+  assert.equal(await page.locator('#answer tbody tr').count(), 1);
+  assert.equal(await page.isVisible('#answer .passes'), false);
   await axeFindsNothing('an explained request');
 });
 
@@ -210,7 +239,7 @@ test('without script an issuer is changed and deleted', async () => {
   const context = await browser.newContext({ javaScriptEnabled: false });
   try {
     const plain = await context.newPage();
-    await plain.goto(`${gateway.admin}/dashboard/external/new`);
+    await plain.goto(`${gateway.admin}/dashboard/external/new?preset=`);
     await plain.fill('#name', 'brief');
     await plain.fill('#iss', brief.iss);
     await plain.check('text=At an address');
@@ -221,8 +250,12 @@ test('without script an issuer is changed and deleted', async () => {
     await plain.click('button:text-is("Save settings")');
     assert.match(await plain.textContent('main'), /saved and are in force/);
     assert.equal(await status(await token('eve', { issuer: brief })), 200);
-    await plain.click('summary:has-text("Delete brief")');
-    await plain.click('text=Delete brief now');
+    await plain.click('text=Delete brief');
+    assert.equal(await plain.textContent('h1'), 'Delete brief?');
+    assert.equal(await status(await token('eve', { issuer: brief })), 200);
+    await plain.click('text=Cancel');
+    await plain.click('text=Delete brief');
+    await plain.click('button:text-is("Delete the issuer")');
     assert.equal(await status(await token('eve', { issuer: brief })), 401);
   } finally {
     await context.close();
@@ -249,7 +282,7 @@ test('axe-core finds nothing on any page, in light and dark, on a desk and on a 
 test('axe-core finds nothing where a form was refused and a token tested', async () => {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    await page.goto(`${gateway.admin}/dashboard/external/new`);
+    await page.goto(`${gateway.admin}/dashboard/external/new?preset=`);
     await page.click('button:text-is("Add issuer")');
     await axeFindsNothing(`a refused form in ${colorScheme}`);
     for (const life of [600, -90]) {

@@ -64,6 +64,7 @@ test('a stranger adds an issuer on the dashboard and sees the sign-in, by the RE
     await page.goto(here(/`(http:[^`]*\/dashboard)`/.exec(section)[1]));
     await page.click('nav >> text=External authentication');
     await page.click('text=Add an issuer');
+    await page.click('main >> text=Any provider');
     await page.getByLabel('Name', { exact: true }).fill(/Its name is\s+`(\w+)`/.exec(section)[1]);
     await page.getByLabel('Issuer (iss)').fill(here(/its `iss` is `([^`]+)`/.exec(section)[1]));
     await page.click('text=Add issuer');

@@ -37,7 +37,7 @@ impl<'a> Pages<'a> {
         self.gateway.admin_bytes("GET", path, &fields, "").await
     }
 
-    /// A form as the page at `on` has it, filled in and sent to `to`.
+    /// A form as the page at `on` has it, filled in and sent to `to`. A question that comes back is agreed to.
     pub async fn submit(&self, on: &str, to: &str, filled: &[(&str, &str)]) -> Message {
         let page = self.get(on).await;
         let text = page.text();
@@ -49,7 +49,31 @@ impl<'a> Pages<'a> {
             }
         }
         all.extend(filled);
-        self.send(to, &all).await
+        let answer = self.send(to, &all).await;
+        match answer.status() == 200 && answer.contains("id=\"question\"") {
+            true => self.agree(&answer).await,
+            false => answer,
+        }
+    }
+
+    /// Sends the form of a question.
+    pub async fn agree(&self, question: &Message) -> Message {
+        let text = question.text();
+        let form = text.split("id=\"question\"").nth(1).expect("a question");
+        let to = form.split("action=\"").nth(1).unwrap();
+        let hidden = form.split("<input type=\"hidden\" name=\"").skip(1);
+        let pair = |input: &str| {
+            let (name, rest) = input.split_once("\" value=\"").unwrap();
+            let value = rest.split('"').next().unwrap();
+            (unescaped(name), unescaped(value))
+        };
+        let fields: Vec<_> = hidden.map(pair).collect();
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        self.send(&unescaped(to.split('"').next().unwrap()), &fields)
+            .await
     }
 
     /// Sends these fields as a form of this origin.
@@ -75,4 +99,19 @@ impl<'a> Pages<'a> {
         head.extend(cookie);
         self.gateway.admin_bytes("POST", path, &head, &body).await
     }
+}
+
+/// The text that an attribute stands for.
+fn unescaped(attribute: &str) -> String {
+    let pairs = [
+        ("&#38;", "&"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+    ];
+    let all = pairs.iter().rev();
+    all.fold(attribute.to_owned(), |text, (from, to)| {
+        text.replace(from, to)
+    })
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::confirm::{Destructive, Question};
 use super::{ACCESS_LISTS, Frame, Sent, done, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
@@ -99,12 +100,22 @@ pub(super) async fn set_enabled(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Turned>,
+    form: Destructive<Turned>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    let Turned { csrf, enabled } = &form.sent;
+    dashboard_user.check(csrf)?;
+    if *enabled && !form.is_confirmed() {
+        let list = list(&state, |list| list.id == id).await?;
+        if excludes_others(&list) {
+            let effect = "Who is on no list of this kind cannot sign in any more. Open sessions \
+                          stay as they are.";
+            let question = about(format!("Enable {}?", list.name), effect, "Enable the list");
+            return Ok(form.ask(dashboard_user, question));
+        }
+    }
     let operator = &dashboard_user.operator;
-    let changed = access_lists::set_enabled(&state, operator, id, sent.enabled).await;
-    let word = if sent.enabled { "list-on" } else { "list-off" };
+    let changed = access_lists::set_enabled(&state, operator, id, *enabled).await;
+    let word = if *enabled { "list-on" } else { "list-off" };
     answer(&state, dashboard_user, changed.map(drop), word).await
 }
 
@@ -113,9 +124,15 @@ pub(super) async fn delete(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let list = list(&state, |list| list.id == id).await?;
+        let effect = "The list is deleted with its entries, and decides nothing any more.";
+        let question = about(format!("Delete {}?", list.name), effect, "Delete the list");
+        return Ok(form.ask(dashboard_user, question));
+    }
     access_lists::delete(&state, &dashboard_user.operator, id).await?;
     Ok(done(ACCESS_LISTS, "list-deleted"))
 }
@@ -125,11 +142,54 @@ pub(super) async fn remove(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let is_it = |entry: &&Entry| entry.id == id;
+        let list = list(&state, |list| {
+            list.entries.iter().any(|entry| entry.id == id)
+        })
+        .await?;
+        let whom = list
+            .entries
+            .iter()
+            .find(is_it)
+            .map(whom)
+            .unwrap_or_default();
+        let title = format!("Remove {whom} from {}?", list.name);
+        let effect = format!("Now {}.", meaning(&list));
+        let question = about(title, &effect, "Remove the entry");
+        return Ok(form.ask(dashboard_user, question));
+    }
     access_lists::remove_entry(&state, &dashboard_user.operator, id).await?;
     Ok(done(ACCESS_LISTS, "list-changed"))
+}
+
+/// The first list that is meant.
+async fn list(
+    state: &AdminState,
+    is_meant: impl Fn(&AccessList) -> bool,
+) -> Result<AccessList, ApiError> {
+    let lists = state.live_config.access_lists().await?;
+    let found = lists.into_iter().find(|list| is_meant(list));
+    found.ok_or_else(|| ApiError::not_found("access list"))
+}
+
+/// Whether those who are on no such list cannot sign in while this one is enabled.
+fn excludes_others(list: &AccessList) -> bool {
+    list.outcome == Outcome::SiteAccess
+}
+
+/// A question about a list.
+fn about(title: String, effect: &str, verb: &'static str) -> Question {
+    Question {
+        section: ACCESS_LISTS,
+        title,
+        effect: effect.to_owned(),
+        verb,
+        back: ACCESS_LISTS.to_owned(),
+    }
 }
 
 /// The list as it is now, or why it is not as it was wanted.

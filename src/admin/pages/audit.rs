@@ -1,5 +1,7 @@
 //! The audit: who changed what, and when.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -28,10 +30,12 @@ struct Page {
     next: Option<String>,
 }
 
-/// A record, with the user whom it is about.
+/// A record, with the user or the access list that it is about.
 struct Row {
     record: AuditRecord,
     person: Option<Person>,
+    /// What the access list is called.
+    list: Option<String>,
 }
 
 impl Page {
@@ -70,8 +74,10 @@ pub(super) async fn show(
     let (actor, action) = (search.actor.clone(), search.action.clone());
     let found = audit::find(&state, search).await?;
     let people = People::of(&state, found.records.iter().filter_map(user)).await;
+    let lists = list_names(&state, &found.records).await;
     let row = |record: AuditRecord| Row {
         person: user(&record).map(|id| people.person(&id)),
+        list: list(&record).and_then(|id| lists.get(&id).cloned()),
         record,
     };
     Ok(page(&Page {
@@ -117,6 +123,23 @@ fn typed(search: Search) -> Search {
         action: given(search.action),
         ..search
     }
+}
+
+/// The access list that a record is about.
+fn list(record: &AuditRecord) -> Option<Uuid> {
+    let target = record.target.as_deref();
+    let target = target.filter(|_| record.action.starts_with("access_list."));
+    target?.parse().ok()
+}
+
+/// What the access lists are called that records are about. Of those that are deleted, and where the store
+/// does not answer, only ids are shown.
+async fn list_names(state: &AdminState, records: &[AuditRecord]) -> HashMap<Uuid, String> {
+    if !records.iter().any(|record| list(record).is_some()) {
+        return HashMap::new();
+    }
+    let lists = state.live_config.access_lists().await.unwrap_or_default();
+    lists.into_iter().map(|list| (list.id, list.name)).collect()
 }
 
 /// The user whom a record is about.

@@ -11,6 +11,8 @@ pub(super) struct Bars {
     pub(super) width: f64,
     /// The highest value.
     pub(super) most: u64,
+    /// The value at the top of the scale.
+    pub(super) top: u64,
     /// That of the running step.
     pub(super) latest: u64,
     /// The sum of all values.
@@ -35,6 +37,7 @@ impl Bars {
     pub(super) fn new(steps: &[Minute], range: Range, now: UnixTime, parts: &[Part]) -> Self {
         let sum = |step: &Minute| parts.iter().map(|(_, _, value)| value(step)).sum::<u64>();
         let most = steps.iter().map(sum).max().unwrap_or(0);
+        let scale = round_up(most);
         let step = WIDTH / steps.len().max(1) as f64;
         let bar = |(number, minute): (usize, &Minute)| {
             let mut top = HEIGHT;
@@ -45,7 +48,7 @@ impl Bars {
                 if value == 0 {
                     continue;
                 }
-                let height = (value as f64 / most as f64 * HEIGHT).max(LEAST);
+                let height = (value as f64 / scale as f64 * HEIGHT).max(LEAST);
                 top = (top - height).max(0.0);
                 drawn.push((*class, round(top), round(height)));
                 said.push(match parts.len() {
@@ -71,10 +74,38 @@ impl Bars {
             bars: shown.map(bar).collect(),
             width: round(step * 0.8),
             most,
+            top: scale,
             latest: steps.last().map_or(0, sum),
             total: steps.iter().map(sum).sum(),
         }
     }
+}
+
+/// The smallest number of one digit and zeros that is at least `value`, and even unless it is 1: its half is
+/// on the scale, too.
+fn round_up(value: u64) -> u64 {
+    let mut unit = 1;
+    loop {
+        let fits = |digit: &u64| digit.saturating_mul(unit) >= value;
+        match [1, 2, 4, 6, 8, 10].into_iter().find(fits) {
+            Some(digit) => return digit.saturating_mul(unit),
+            None => unit = unit.saturating_mul(10),
+        }
+    }
+}
+
+/// The times along the bottom of a picture up to `now`, in UTC.
+pub(super) fn times(range: Range, now: UnixTime) -> Vec<String> {
+    let at = |quarters: u32| {
+        let at = now.minus(range.length() * quarters / 4).rfc3339();
+        let text = match range {
+            Range::Hour | Range::Day => at.get(11..16),
+            Range::Week => at.get(5..10),
+        };
+        text.unwrap_or_default().to_owned()
+    };
+    let past = [4, 3, 2, 1].into_iter().map(at);
+    past.chain(["now".to_owned()]).collect()
 }
 
 /// When the step began that many steps ago.
@@ -89,6 +120,12 @@ fn time(steps: usize, range: Range, now: UnixTime) -> String {
     }
 }
 
+/// A measured step of a line: its left edge, and time and values in words.
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) title: String,
+}
+
 /// Two lines on one scale, in seconds, with gaps where nothing was measured.
 pub(super) struct Line {
     /// The `d` attributes of the two SVG paths.
@@ -97,17 +134,49 @@ pub(super) struct Line {
     pub(super) latest: [String; 2],
     /// The top of the scale, as text; empty when there is nothing.
     pub(super) most: String,
+    /// The middle of the scale.
+    pub(super) half: String,
+    /// Where something was measured.
+    pub(super) points: Vec<Point>,
+    /// The width of each.
+    pub(super) width: f64,
 }
 
 impl Line {
-    pub(super) fn new(series: [Vec<Option<f64>>; 2]) -> Self {
+    /// Of half of the requests and of 95 % of them, in steps up to `now`.
+    pub(super) fn new(series: [Vec<Option<f64>>; 2], range: Range, now: UnixTime) -> Self {
         let most = series
             .iter()
             .flatten()
             .flatten()
             .copied()
             .fold(0.0, f64::max);
+        let [median, p95] = &series;
+        let median_len = median.len();
+        let step = WIDTH / median_len.max(1) as f64;
+        let point = |(number, values): (usize, (&Option<f64>, &Option<f64>))| {
+            let (Some(median), Some(p95)) = values else {
+                return None;
+            };
+            Some(Point {
+                x: round(number as f64 * step),
+                title: format!(
+                    "{}: half within {}, 95 % within {}",
+                    time(median_len - number, range, now),
+                    duration(*median),
+                    duration(*p95)
+                ),
+            })
+        };
+        let measured = median.iter().zip(p95).enumerate();
         Self {
+            points: measured.filter_map(point).collect(),
+            width: round(step),
+            half: if most > 0.0 {
+                duration(most / 2.0)
+            } else {
+                String::new()
+            },
             paths: series.each_ref().map(|values| path(values, most)),
             latest: series.each_ref().map(|values| {
                 let latest = values.iter().rev().flatten().next();
@@ -130,7 +199,7 @@ fn path(values: &[Option<f64>], most: f64) -> String {
             drawing = false;
             continue;
         };
-        let y = round(HEIGHT - value / most * (HEIGHT - LEAST));
+        let y = round(HEIGHT - value / most * HEIGHT);
         let step = WIDTH / values.len() as f64;
         let (left, right) = (
             round(number as f64 * step),
@@ -213,10 +282,51 @@ mod tests {
 
     #[test]
     fn a_line_has_gaps_and_says_its_scale() {
-        let line = Line::new([vec![Some(0.002), None, Some(0.001)], vec![None; 3]]);
-        assert_eq!(line.paths, ["M0 2L200 2M400 51L600 51", ""]);
-        assert_eq!(line.most, "2.0 ms");
-        assert_eq!(line.latest, ["1.0 ms".to_owned(), "–".to_owned()]);
+        let now = UnixTime(1_800_000_000);
+        let series = [
+            vec![Some(0.001), None, Some(0.0005)],
+            vec![Some(0.002), None, Some(0.001)],
+        ];
+        let line = Line::new(series, Range::Hour, now);
+        assert_eq!(
+            line.paths,
+            ["M0 50L200 50M400 75L600 75", "M0 0L200 0M400 50L600 50"]
+        );
+        assert_eq!((&*line.most, &*line.half), ("2.0 ms", "1.0 ms"));
+        assert_eq!(line.latest, ["500 µs", "1.0 ms"]);
+        let said: Vec<_> = line.points.iter().map(|at| (at.x, &*at.title)).collect();
+        assert_eq!(
+            said,
+            [
+                (0.0, "07:57 UTC: half within 1.0 ms, 95 % within 2.0 ms"),
+                (400.0, "07:59 UTC: half within 500 µs, 95 % within 1.0 ms"),
+            ]
+        );
+        let nothing = Line::new([vec![None; 3], vec![None; 3]], Range::Hour, now);
+        assert_eq!((nothing.most, nothing.points.len()), (String::new(), 0));
+        assert_eq!(nothing.latest, ["–", "–"]);
+    }
+
+    #[test]
+    fn a_scale_ends_in_a_round_number_and_its_times_are_in_order() {
+        for (value, top) in [
+            (0, 1),
+            (1, 1),
+            (3, 4),
+            (5, 6),
+            (9, 10),
+            (42, 60),
+            (101, 200),
+        ] {
+            assert_eq!(round_up(value), top, "{value}");
+        }
+        assert_eq!(round_up(u64::MAX), u64::MAX);
+        let now = UnixTime(1_800_000_000);
+        assert_eq!(
+            times(Range::Hour, now),
+            ["07:00", "07:15", "07:30", "07:45", "now"]
+        );
+        assert_eq!(times(Range::Week, now)[0], "01-08");
     }
 
     #[test]

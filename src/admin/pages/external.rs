@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::token::TestResult;
-use super::{EXTERNAL, Frame, page, seconds};
+use super::{EXTERNAL, Frame, length, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
@@ -58,7 +58,7 @@ pub(super) async fn test(
 /// How the keys of an issuer are: a tone and a few words.
 pub(super) fn state_of_keys(issuer: &IssuerRow) -> (&'static str, String) {
     let keys = &issuer.keys;
-    let age = keys.age.map(seconds).unwrap_or_default();
+    let age = keys.age.map(length).unwrap_or_default();
     match (keys.has_keys, keys.degraded) {
         (false, _) => ("bad", "no keys".to_owned()),
         (true, true) => ("warn", format!("last valid keys in use, {age} old")),

@@ -78,9 +78,9 @@ impl Frame {
         self.dashboard_user.visit.notice
     }
 
-    /// The page without it.
-    pub(super) fn dismissed(&self) -> &str {
-        &self.dashboard_user.visit.dismissed
+    /// The address of the page, without what was just done.
+    pub(super) fn address(&self) -> &str {
+        &self.dashboard_user.visit.address
     }
 
     /// The host of the gateway's public address.

@@ -107,7 +107,7 @@ fn visit(state: &AdminState, request: &Request) -> Visit {
         gateway: host.map_or(public_url, |(_, host)| host).into(),
         environment: state.exchange().minter().environment_id,
         notice: Notice::in_query(request.uri().query()),
-        dismissed: notice::dismissed(request.uri().path(), request.uri().query()),
+        address: notice::dismissed(request.uri().path(), request.uri().query()),
     }
 }
 

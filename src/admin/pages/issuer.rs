@@ -12,6 +12,7 @@ mod field;
 mod form;
 mod preset;
 
+use super::confirm::{Destructive, Question};
 use super::external::{Test, state_of_keys};
 use super::token::TestResult;
 use super::{EXTERNAL, Frame, Sent, ahead, done, moment, page};
@@ -100,11 +101,23 @@ pub(super) async fn set_enabled(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
-    Form(sent): Form<Switch>,
+    form: Destructive<Switch>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
-    issuers::set_enabled(&state, &dashboard_user.operator, &name, sent.enabled).await?;
-    Ok(to_issuer(&name, if sent.enabled { "on" } else { "off" }))
+    let Switch { csrf, enabled } = &form.sent;
+    dashboard_user.check(csrf)?;
+    if !*enabled && !form.is_confirmed() {
+        let question = Question {
+            section: EXTERNAL,
+            title: format!("Turn {name} off?"),
+            effect: "Its tokens are refused from the next request on, until it is turned on again."
+                .to_owned(),
+            verb: "Turn the issuer off",
+            back: format!("{EXTERNAL}/issuer/{name}"),
+        };
+        return Ok(form.ask(dashboard_user, question));
+    }
+    issuers::set_enabled(&state, &dashboard_user.operator, &name, *enabled).await?;
+    Ok(to_issuer(&name, if *enabled { "on" } else { "off" }))
 }
 
 /// `POST /dashboard/external/issuer/{name}/refresh`.
@@ -129,11 +142,40 @@ pub(super) async fn delete(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let question = deletion(&state, &name);
+        return Ok(form.ask(dashboard_user, question));
+    }
     issuers::delete_issuer(&state, &dashboard_user.operator, &name).await?;
     Ok(done(EXTERNAL, "deleted"))
+}
+
+/// The question before an issuer is deleted, or settings that are not in force.
+fn deletion(state: &AdminState, name: &str) -> Question {
+    let view = state.live_config.view();
+    let in_conflict = view.conflicting.iter().any(|one| one.name == name);
+    let (effect, back) = match in_conflict {
+        true => (
+            "These settings are not in force because of a conflict with the configuration file. \
+             What is in force stays as it is.",
+            EXTERNAL.to_owned(),
+        ),
+        false => (
+            "Its tokens are refused from the next request on, and the sessions that it opened end. \
+             Its users are kept.",
+            format!("{EXTERNAL}/issuer/{name}"),
+        ),
+    };
+    Question {
+        section: EXTERNAL,
+        title: format!("Delete {name}?"),
+        effect: effect.to_owned(),
+        verb: "Delete the issuer",
+        back,
+    }
 }
 
 /// The page of an issuer, with what was done.

@@ -1,11 +1,11 @@
 //! The gateway's signing keys.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::confirm::{Destructive, Question};
 use super::{Frame, KEYS, Sent, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
@@ -59,14 +59,18 @@ pub(super) async fn show(
 pub(super) async fn rotate(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    Form(sent): Form<Rotate>,
+    form: Destructive<Rotate>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
-    keys::rotate_now(&state, &dashboard_user.operator, sent.at_once).await?;
-    Ok(done(
-        KEYS,
-        if sent.at_once { "rotated" } else { "next-key" },
-    ))
+    let Rotate { csrf, at_once } = &form.sent;
+    dashboard_user.check(csrf)?;
+    if *at_once && !form.is_confirmed() {
+        let effect = "A new key starts signing immediately. Verifiers with a cached key set refuse \
+                      its tokens until they fetch the key set again.";
+        let question = about("Rotate now?".to_owned(), effect, "Rotate now");
+        return Ok(form.ask(dashboard_user, question));
+    }
+    keys::rotate_now(&state, &dashboard_user.operator, *at_once).await?;
+    Ok(done(KEYS, if *at_once { "rotated" } else { "next-key" }))
 }
 
 /// `POST /dashboard/keys/{kid}/revoke`.
@@ -74,9 +78,26 @@ pub(super) async fn revoke(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(kid): Path<String>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let effect = "The key is deleted, and every session that may have a token signed with it \
+                      ends. This is for a key that has leaked.";
+        let question = about(format!("Revoke the key {kid}?"), effect, "Revoke the key");
+        return Ok(form.ask(dashboard_user, question));
+    }
     keys::revoke_one(&state, &dashboard_user.operator, &kid).await?;
     Ok(done(KEYS, "key-revoked"))
+}
+
+/// A question about keys.
+fn about(title: String, effect: &str, verb: &'static str) -> Question {
+    Question {
+        section: KEYS,
+        title,
+        effect: effect.to_owned(),
+        verb,
+        back: KEYS.to_owned(),
+    }
 }

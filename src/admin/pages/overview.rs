@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::chart::{Bars, Line, Part};
+use super::chart::{self, Bars, Line, Part};
 use super::external::state_of_keys;
 use super::{Frame, OVERVIEW, ahead, page};
 use crate::admin::AdminState;
@@ -91,10 +91,11 @@ impl Page {
     }
 
     fn latency(&self) -> Line {
-        Line::new([
+        let series = [
             self.steps.iter().map(|step| step.median).collect(),
             self.steps.iter().map(|step| step.p95).collect(),
-        ])
+        ];
+        Line::new(series, self.range, UnixTime::now())
     }
 
     fn ranges(&self) -> [Range; 3] {
@@ -110,13 +111,16 @@ impl Page {
         }
     }
 
-    /// Where the pictures begin.
-    fn start(&self) -> &'static str {
-        match self.range {
-            Range::Hour => "an hour ago",
-            Range::Day => "24 hours ago",
-            Range::Week => "7 days ago",
-        }
+    /// The times along the bottom of the pictures.
+    fn times(&self) -> Vec<String> {
+        chart::times(self.range, UnixTime::now())
+    }
+
+    /// Whether there is anything to count yet: a gateway that is being set up shows its first steps alone.
+    fn shows_figures(&self) -> bool {
+        let (now, before) = &self.totals;
+        let asked = |step: &Minute| step.requests > 0;
+        self.now.first_steps.is_empty() || asked(now) || before.as_ref().is_some_and(asked)
     }
 
     fn step(&self) -> &'static str {

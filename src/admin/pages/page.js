@@ -1,7 +1,35 @@
-// Asks before a form does what cannot be taken back. Without this script it is done unasked.
-document.addEventListener('submit', (event) => {
-  const question = event.submitter?.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+// What cannot be taken back is asked about on a page; this shows that page as a dialog.
+document.addEventListener('submit', async (event) => {
+  const button = event.submitter;
+  if (button?.dataset.asks === undefined) return;
+  event.preventDefault();
+  const form = event.target;
+  const address = button.getAttribute('formaction') ?? form.getAttribute('action');
+  const body = new URLSearchParams(new FormData(form, button));
+  const answer = await fetch(address, { method: 'POST', body }).catch(() => null);
+  const page = answer?.ok && !answer.redirected && new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const question = page && page.getElementById('question');
+  if (!question) {
+    // Whatever it is instead of a question, the browser shows it.
+    delete button.dataset.asks;
+    form.requestSubmit(button);
+    return;
+  }
+  const dialog = document.createElement('dialog');
+  const title = document.createElement('h2');
+  title.id = 'question-title';
+  title.textContent = page.querySelector('h1').textContent;
+  dialog.setAttribute('aria-labelledby', title.id);
+  dialog.append(title, ...question.childNodes);
+  const cancel = dialog.querySelector('a');
+  cancel.autofocus = true;
+  cancel.addEventListener('click', (click) => {
+    click.preventDefault();
+    dialog.close();
+  });
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
 });
 
 // After a form was refused or a token tested: there.

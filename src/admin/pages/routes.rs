@@ -8,14 +8,14 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Frame, ROUTES, Sent, ago, ahead, done, moment, page};
+use super::checks::Checks;
+use super::{Frame, ROUTES, Sent, ago, done, length, moment, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::route_explain::{self, Question, RouteAnswer};
-use crate::admin::routing::{self, RouteRow, ServerRow, UpstreamRow};
+use crate::admin::routing::{self, Overridden, RouteRow, UpstreamRow};
 use crate::admin::{AdminState, config};
 use crate::clock::UnixTime;
-use crate::jwt::Verdict;
 use crate::live_config::Attempt;
 
 #[derive(Template)]
@@ -83,30 +83,34 @@ impl Page {
         TIMES
     }
 
-    /// Whether nothing is left of an upstream without this server.
-    fn is_last(&self, upstream: &UpstreamRow, server: &ServerRow) -> bool {
-        let mut others = upstream.servers.iter();
-        others.all(|other| other.server == server.server || other.drained.is_some())
+    /// How long what an operator says of a server still holds.
+    fn left(&self, says: &Overridden) -> String {
+        length(UnixTime::now().until(says.until).as_secs())
     }
 
-    fn ends(&self, until: &UnixTime) -> String {
-        ahead(&(UnixTime::now().until(*until).as_secs_f64()))
+    /// The same, in hundredths of the whole time.
+    fn share_left(&self, says: &Overridden) -> u64 {
+        let whole = says.since.until(says.until).as_secs();
+        let left = UnixTime::now().until(says.until).as_secs();
+        (left * 100).checked_div(whole).unwrap_or(0)
     }
 
-    fn tone_of(&self, verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Pass => "good",
-            Verdict::Fail => "bad",
-            Verdict::Skipped => "quiet",
-        }
+    /// Whether a route lets every session pass.
+    fn asks_nothing(&self, route: &RouteRow) -> bool {
+        let lists = [
+            &route.require,
+            &route.scopes,
+            &route.allowed_origins,
+            &route.in_addition,
+        ];
+        let rates = [&route.rate_per_client, &route.rate_per_user];
+        lists.iter().all(|list| list.is_empty())
+            && rates.iter().all(|rate| rate.is_none())
+            && route.step_up.is_none()
     }
 
-    fn word(&self, verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "fail",
-            Verdict::Skipped => "skipped",
-        }
+    fn checks<'a>(&self, answer: &'a RouteAnswer) -> Checks<'a> {
+        Checks::of(&answer.steps)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Sessions, the newest first: those that are open, or all, of one user or issuer.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::confirm::{Destructive, Question};
+use super::people::People;
 use super::session_view::{SessionView, any_open};
 use super::{Frame, SESSIONS, USERS, ago, done, moment, page};
 use crate::admin::AdminState;
@@ -82,25 +83,33 @@ pub(super) async fn revoke(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(sid): Path<Uuid>,
-    Form(sent): Form<Revoke>,
+    form: Destructive<Revoke>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    let back = back(&form.sent.back);
+    if !form.is_confirmed() {
+        let user = sessions::one(&state, sid).await?.user_id;
+        let name = People::of(&state, [user]).await.person(&user).name;
+        let title = format!("End this session of {name}?");
+        let question = about(title, "Revoke the session", back);
+        return Ok(form.ask(dashboard_user, question));
+    }
     sessions::end(&state, &dashboard_user.operator, sid).await?;
-    Ok(done(&back(&sent.back), "ended"))
+    Ok(done(&back, "ended"))
 }
 
 /// `POST /dashboard/sessions/revoke`: all that are ticked.
 pub(super) async fn revoke_selected(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
-    Form(fields): Form<Vec<(String, String)>>,
+    form: Destructive<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
     let value = |name: &str| {
-        let found = fields.iter().find(|(key, _)| key == name);
+        let found = form.sent.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value.as_str())
     };
     dashboard_user.check(value("csrf"))?;
-    let ticked = fields.iter().filter(|(name, _)| name == "sid");
+    let ticked = form.sent.iter().filter(|(name, _)| name == "sid");
     let sids = ticked.map(|(_, sid)| sid.parse::<Uuid>());
     let sids: Vec<Uuid> = sids
         .collect::<Result<_, _>>()
@@ -108,14 +117,33 @@ pub(super) async fn revoke_selected(
     if sids.len() > MOST_SELECTED {
         return Err(ApiError::bad_request("too many sessions at once"));
     }
-    let word = match sids.is_empty() {
-        true => "none-selected",
-        false => "selected-ended",
-    };
+    let back = back(value("back"));
+    if sids.is_empty() {
+        return Ok(done(&back, "none-selected"));
+    }
+    if !form.is_confirmed() {
+        let title = match sids.len() {
+            1 => "End 1 session?".to_owned(),
+            count => format!("End {count} sessions?"),
+        };
+        let question = about(title, "Revoke the selected sessions", back);
+        return Ok(form.ask(dashboard_user, question));
+    }
     for sid in sids {
         sessions::end(&state, &dashboard_user.operator, sid).await?;
     }
-    Ok(done(&back(value("back")), word))
+    Ok(done(&back, "selected-ended"))
+}
+
+/// A question about sessions.
+fn about(title: String, verb: &'static str, back: String) -> Question {
+    Question {
+        section: SESSIONS,
+        title,
+        effect: "Requests are refused from now on, until the person signs in again.".to_owned(),
+        verb,
+        back,
+    }
 }
 
 /// The page that a form says it is on, if it has such forms: never an address of elsewhere.

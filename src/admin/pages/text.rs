@@ -1,7 +1,5 @@
 //! Times and messages as operators read them.
 
-use std::time::Duration;
-
 use crate::clock::UnixTime;
 
 /// A moment in UTC, to the second.
@@ -20,20 +18,18 @@ pub(super) fn ago(at: &UnixTime) -> String {
     }
     match (at.0.cmp(&now.0), at.0.abs_diff(now.0)) {
         (_, 0) => "now".to_owned(),
-        (std::cmp::Ordering::Greater, ahead) => format!("in {}", largest_unit(ahead)),
-        (_, past) => format!("{} ago", largest_unit(past)),
+        (std::cmp::Ordering::Greater, ahead) => format!("in {}", length(ahead)),
+        (_, past) => format!("{} ago", length(past)),
     }
 }
 
-/// A length of time, exactly.
-pub(super) fn seconds(count: u64) -> String {
-    humantime::format_duration(Duration::from_secs(count)).to_string()
-}
-
-/// How far ahead something is, in whole seconds.
+/// How far ahead something is, in seconds.
 pub(super) fn ahead(count: &f64) -> String {
-    // Less than a second is now; what is negative saturates to that.
-    format!("in {}", seconds(*count as u64))
+    // What is negative saturates to 0.
+    match *count as u64 {
+        0 => "now".to_owned(),
+        seconds => format!("in {}", length(seconds)),
+    }
 }
 
 /// What the API says of a fault, as a sentence.
@@ -45,7 +41,8 @@ pub(super) fn sentence(message: &str) -> String {
     text
 }
 
-fn largest_unit(seconds: u64) -> String {
+/// A length of time in seconds, in its largest unit.
+pub(super) fn length(seconds: u64) -> String {
     let unit = UNITS.into_iter().find(|(from, _, _)| seconds >= *from);
     let (_, size, name) = unit.unwrap_or((0, 1, "s"));
     format!("{} {name}", seconds / size)
@@ -65,10 +62,12 @@ const LAST_MOMENT: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_moment_is_told_exactly_and_roughly() {
+    fn a_moment_is_said_exactly_and_roughly() {
         assert_eq!(moment(&UnixTime(1_800_000_000)), "2027-01-15 08:00:00 UTC");
         assert_eq!(moment(&UnixTime(u64::MAX)), "never");
         let now = UnixTime::now();
@@ -78,5 +77,10 @@ mod tests {
         );
         assert_eq!(ago(&now.minus(Duration::from_secs(90_000))), "25 h ago");
         assert_eq!(ago(&now.plus(Duration::from_secs(7230))), "in 2 h");
+        assert_eq!((ahead(&-3.0), ahead(&0.4)), ("now".into(), "now".into()));
+        assert_eq!(
+            (ahead(&579.8), length(59)),
+            ("in 9 min".into(), "59 s".into())
+        );
     }
 }

@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
+use super::checks::{Checks, did_not_pass};
 use super::moment;
 use crate::admin::token_test::Tested;
 use crate::clock::UnixTime;
-use crate::jwt::{Content, Step, Verdict};
+use crate::jwt::Content;
 
 /// What came of a test.
 pub(super) struct TestResult {
@@ -51,21 +52,9 @@ impl TestResult {
         }
     }
 
-    /// The checks that did not succeed, what failed before what could not be performed.
-    pub(super) fn failed(&self) -> Vec<&Step> {
-        let mut failed: Vec<_> = self.steps().iter().filter(did_not_pass).collect();
-        failed.sort_by_key(|step| step.verdict == Verdict::Skipped);
-        failed
-    }
-
-    /// The checks that succeeded.
-    pub(super) fn passed(&self) -> Vec<&Step> {
-        let passed = self.steps().iter();
-        passed.filter(|step| !did_not_pass(step)).collect()
-    }
-
-    fn steps(&self) -> &[Step] {
-        &self.tested.explanation.steps
+    /// What was checked.
+    pub(super) fn checks(&self) -> Checks<'_> {
+        Checks::of(&self.tested.explanation.steps)
     }
 
     /// The header as text, if it can be read.
@@ -95,28 +84,6 @@ impl TestResult {
     fn content(&self) -> Option<&Content> {
         self.tested.explanation.content.as_ref()
     }
-
-    /// A check's verdict as a word.
-    pub(super) fn word(&self, verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Pass => "pass",
-            Verdict::Fail => "fail",
-            Verdict::Skipped => "skipped",
-        }
-    }
-
-    /// A check's verdict as a class of the style.
-    pub(super) fn tone_of(&self, verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Pass => "good",
-            Verdict::Fail => "bad",
-            Verdict::Skipped => "quiet",
-        }
-    }
-}
-
-fn did_not_pass(step: &&Step) -> bool {
-    step.verdict != Verdict::Pass
 }
 
 fn pretty(part: &Value) -> String {

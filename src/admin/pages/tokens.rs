@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::confirm::{Destructive, Question};
 use super::{Frame, Sent, TOKENS, ago, done, moment, page};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
@@ -80,9 +81,19 @@ pub(super) async fn revoke(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let question = Question {
+            section: TOKENS,
+            title: format!("Revoke the token of {name}?"),
+            effect: "It is refused from now on, at every gateway that uses this store.".to_owned(),
+            verb: "Revoke the token",
+            back: TOKENS.to_owned(),
+        };
+        return Ok(form.ask(dashboard_user, question));
+    }
     tokens::revoke(&state, &dashboard_user.operator, &name).await?;
     Ok(done(TOKENS, "token-revoked"))
 }

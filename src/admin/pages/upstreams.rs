@@ -6,10 +6,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{ROUTES, done};
+use super::confirm::{Destructive, Question};
+use super::{ROUTES, done, length};
 use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
+use crate::admin::routing::{self, UpstreamRow};
 use crate::admin::upstreams::{self, Drain, Weigh};
 
 #[derive(Deserialize)]
@@ -39,13 +41,17 @@ pub(super) async fn drain(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
-    Form(sent): Form<DrainForm>,
+    form: Destructive<DrainForm>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
     let wanted = Drain {
-        server: sent.server,
-        seconds: u64::from(sent.minutes) * 60,
+        server: form.sent.server.clone(),
+        seconds: u64::from(form.sent.minutes) * 60,
     };
+    if !form.is_confirmed() {
+        let question = draining(&state, &name, &wanted);
+        return Ok(form.ask(dashboard_user, question));
+    }
     let operator = &dashboard_user.operator;
     let drained = upstreams::drain_server(&state, operator, &name, wanted).await;
     answer(drained, "drained")
@@ -88,6 +94,33 @@ pub(super) async fn weigh(
     let operator = &dashboard_user.operator;
     let weighed = upstreams::weigh_server(&state, operator, &name, wanted).await;
     answer(weighed, "weighed")
+}
+
+/// The question before a server is drained.
+fn draining(state: &AdminState, upstream: &str, wanted: &Drain) -> Question {
+    let server = &wanted.server;
+    let mut effect = format!(
+        "No gateway sends it new requests for {}; those that run are finished.",
+        length(wanted.seconds)
+    );
+    let upstreams = routing::upstreams(state);
+    let named = upstreams.iter().find(|row| row.name == upstream);
+    if named.is_some_and(|row| is_last(row, server)) {
+        effect.push_str(" It is the last server: requests will be answered with 503.");
+    }
+    Question {
+        section: ROUTES,
+        title: format!("Drain {server}?"),
+        effect,
+        verb: "Drain the server",
+        back: ROUTES.to_owned(),
+    }
+}
+
+/// Whether nothing is left of an upstream without this server.
+fn is_last(upstream: &UpstreamRow, server: &str) -> bool {
+    let mut others = upstream.servers.iter();
+    others.all(|other| other.server == server || other.drained.is_some())
 }
 
 /// The table as it is now. What people cannot help is said there, too.

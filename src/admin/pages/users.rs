@@ -1,12 +1,12 @@
 //! Users: the search, and one of them.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::confirm::{Destructive, Question};
 use super::people::{Person, short};
 use super::session_view::{SessionView, any_open};
 use super::{Frame, Sent, USERS, ago, done, moment, page};
@@ -107,11 +107,19 @@ pub(super) async fn block(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Block>,
+    form: Destructive<Block>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
-    users::set_blocked(&state, &dashboard_user.operator, id, sent.blocked).await?;
-    let word = if sent.blocked { "blocked" } else { "unblocked" };
+    let Block { csrf, blocked } = &form.sent;
+    dashboard_user.check(csrf)?;
+    if *blocked && !form.is_confirmed() {
+        let name = name_of(&state, id).await?;
+        let effect = "All sessions end, and every token of this user is refused until an operator \
+                      unblocks the user.";
+        let question = about(id, format!("Block {name}?"), effect, "Block the user");
+        return Ok(form.ask(dashboard_user, question));
+    }
+    users::set_blocked(&state, &dashboard_user.operator, id, *blocked).await?;
+    let word = if *blocked { "blocked" } else { "unblocked" };
     Ok(done(&to_user(id), word))
 }
 
@@ -120,9 +128,17 @@ pub(super) async fn sign_out(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let name = name_of(&state, id).await?;
+        let effect =
+            "Requests with their tokens are refused from now on. The user can sign in again.";
+        let title = format!("End all sessions of {name}?");
+        let question = about(id, title, effect, "End all sessions");
+        return Ok(form.ask(dashboard_user, question));
+    }
     users::sign_out_everywhere(&state, &dashboard_user.operator, id).await?;
     Ok(done(&to_user(id), "signed-out"))
 }
@@ -132,11 +148,35 @@ pub(super) async fn delete(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
     Path(id): Path<Uuid>,
-    Form(sent): Form<Sent>,
+    form: Destructive<Sent>,
 ) -> Result<Response, ApiError> {
-    dashboard_user.check(&sent.csrf)?;
+    dashboard_user.check(&form.sent.csrf)?;
+    if !form.is_confirmed() {
+        let name = name_of(&state, id).await?;
+        let effect = "The user is deleted with all credentials and sessions. If the person signs \
+                      in again, a new user is created.";
+        let question = about(id, format!("Delete {name}?"), effect, "Delete the user");
+        return Ok(form.ask(dashboard_user, question));
+    }
     users::remove(&state, &dashboard_user.operator, id).await?;
     Ok(done(USERS, "user-deleted"))
+}
+
+/// A question about a user.
+fn about(id: Uuid, title: String, effect: &str, verb: &'static str) -> Question {
+    Question {
+        section: USERS,
+        title,
+        effect: effect.to_owned(),
+        verb,
+        back: to_user(id),
+    }
+}
+
+/// What pages call a user.
+async fn name_of(state: &AdminState, id: Uuid) -> Result<String, ApiError> {
+    let found = users::one(state, id).await?;
+    Ok(Person::of(&found.user).name)
 }
 
 fn to_user(id: Uuid) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Key, Pages, TestGateway, TestIssuer};
 
 const NEW: &str = "/dashboard/external/new";
+const FORM: &str = "/dashboard/external/new?preset=";
 const INITECH: &str = "/dashboard/external/issuer/initech";
 
 async fn initech() -> TestIssuer {
@@ -51,7 +52,7 @@ async fn an_issuer_is_made_tested_turned_on_changed_and_deleted() {
     let token = initech.token().claim("aud", "app").sign();
     let fields = filled(&initech);
 
-    let made = pages.submit(NEW, NEW, &pairs(&fields)).await;
+    let made = pages.submit(FORM, NEW, &pairs(&fields)).await;
     assert_eq!(made.status(), 303, "{}", made.text());
     assert_eq!(made.field("location"), Some(format!("{INITECH}?done=made")));
     let row = site.gateway.admin("/admin/api/issuers/initech").await;
@@ -153,7 +154,7 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
         ("others", "[", "others", ""),
     ] {
         let fields = with(with(filled(&initech), field, value), "azp", "<kept>");
-        let refused = pages.submit(NEW, NEW, &pairs(&fields)).await;
+        let refused = pages.submit(FORM, NEW, &pairs(&fields)).await;
         let text = refused.text();
         assert!(matches!(refused.status(), 409 | 422), "{field}: {text}");
         assert!(text.contains("<title>Error: Add an issuer"), "{text}");
@@ -171,7 +172,7 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
         assert!(text.contains("&#60;kept&#62;</textarea>"), "{text}");
         assert!(text.contains(&initech.iss) || field == "iss", "{text}");
     }
-    let made = pages.submit(NEW, NEW, &pairs(&filled(&initech))).await;
+    let made = pages.submit(FORM, NEW, &pairs(&filled(&initech))).await;
     assert_eq!(made.status(), 303, "{}", made.text());
 }
 
@@ -180,7 +181,7 @@ async fn all_that_is_missing_is_said_at_once() {
     let site = TestGateway::start().await;
     let pages = Pages::of(&site.gateway);
     let blank = [("keys_from", "address"), ("provisioning", "auto")];
-    let refused = pages.submit(NEW, NEW, &blank).await;
+    let refused = pages.submit(FORM, NEW, &blank).await;
     assert_eq!(refused.status(), 422);
     for part in [
         "a name is required",
@@ -199,7 +200,7 @@ async fn a_discovery_document_is_looked_up_and_its_iss_is_offered() {
     let initech = TestIssuer::discoverable(Key::p256("initech-1")).await;
     let at = "/dashboard/external/discover";
     let typed = format!("{}/", initech.iss);
-    let other = pages.submit(NEW, at, &[("iss", &typed)]).await;
+    let other = pages.submit(FORM, at, &[("iss", &typed)]).await;
     assert_eq!(other.status(), 200, "{}", other.text());
     assert!(
         other.contains(&format!("Use {}<", initech.iss)),
@@ -211,7 +212,7 @@ async fn a_discovery_document_is_looked_up_and_its_iss_is_offered() {
         ("name", "initech"),
         ("use_iss", &initech.iss),
     ];
-    let taken = pages.submit(NEW, at, &used).await;
+    let taken = pages.submit(FORM, at, &used).await;
     for part in [
         format!("value=\"{}\"", initech.iss),
         "value=\"initech\"".to_owned(),
@@ -219,7 +220,7 @@ async fn a_discovery_document_is_looked_up_and_its_iss_is_offered() {
     ] {
         assert!(taken.contains(&part), "{part}: {}", taken.text());
     }
-    let none = pages.submit(NEW, at, &[("iss", "not an address")]).await;
+    let none = pages.submit(FORM, at, &[("iss", "not an address")]).await;
     assert!(
         !none.contains("Found:") && !none.contains("use_iss"),
         "{}",
@@ -235,16 +236,16 @@ async fn a_token_is_tested_against_what_is_typed() {
     let token = initech.token().claim("aud", "app").sign();
     let unnamed = with(with(filled(&initech), "name", ""), "token", &token);
     let at = "/dashboard/external/try";
-    let tested = pages.submit(NEW, at, &pairs(&unnamed)).await;
+    let tested = pages.submit(FORM, at, &pairs(&unnamed)).await;
     assert_eq!(tested.status(), 200, "{}", tested.text());
     assert!(tested.contains(">accepted<"), "{}", tested.text());
     // The form is as it was, with the token.
     assert!(tested.contains(&initech.jwks_url()) && tested.contains(&token));
     let other = with(unnamed.clone(), "aud", "another");
-    let tested = pages.submit(NEW, at, &pairs(&other)).await;
+    let tested = pages.submit(FORM, at, &pairs(&other)).await;
     assert!(tested.contains(">refused<") && tested.contains("aud_mismatch"));
     let wrong = with(unnamed, "leeway", "1h");
-    let refused = pages.submit(NEW, at, &pairs(&wrong)).await;
+    let refused = pages.submit(FORM, at, &pairs(&wrong)).await;
     assert_eq!(refused.status(), 422);
     assert!(refused.contains("href=\"#leeway\""), "{}", refused.text());
     // Nothing was saved.
@@ -252,7 +253,7 @@ async fn a_token_is_tested_against_what_is_typed() {
     assert_eq!(list["issuers"].as_array().unwrap().len(), 2);
 
     // Of one that is there, what is typed counts, and what is saved stays.
-    pages.submit(NEW, NEW, &pairs(&filled(&initech))).await;
+    pages.submit(FORM, NEW, &pairs(&filled(&initech))).await;
     let edit = format!("{INITECH}/edit");
     let typed = with(with(filled(&initech), "aud", "another"), "token", &token);
     let tested = pages
@@ -272,7 +273,7 @@ async fn a_form_that_is_behind_says_so_before_it_overwrites() {
     let site = TestGateway::start().await;
     let pages = Pages::of(&site.gateway);
     let initech = initech().await;
-    pages.submit(NEW, NEW, &pairs(&filled(&initech))).await;
+    pages.submit(FORM, NEW, &pairs(&filled(&initech))).await;
     let edit = format!("{INITECH}/edit");
     let page = pages.get(&edit).await.text();
     let part = |mark: &str| page.split(mark).nth(1).unwrap().split('"').next().unwrap();
@@ -315,9 +316,9 @@ async fn the_files_issuers_are_shown_and_not_changed() {
     let edit = format!("{acme}/edit");
     assert_eq!(pages.get(&edit).await.status(), 409);
     let renamed = with(filled(&site.acme), "name", "acme");
-    let refused = pages.submit(NEW, &edit, &pairs(&renamed)).await;
+    let refused = pages.submit(FORM, &edit, &pairs(&renamed)).await;
     assert_eq!(refused.status(), 409, "{}", refused.text());
-    let refused = pages.submit(NEW, &format!("{acme}/delete"), &[]).await;
+    let refused = pages.submit(FORM, &format!("{acme}/delete"), &[]).await;
     assert_eq!(refused.status(), 409, "{}", refused.text());
     site.passes(&site.acme.token().sign()).await;
 }

@@ -57,7 +57,7 @@ async fn a_session_and_a_rule_make_a_viewer_or_an_admin() {
 
     // An admin changes something, and the audit says who it was.
     let path = "/dashboard/external/issuer/globex/enabled";
-    let off = |page: &Message| format!("csrf={}&enabled=false", csrf(page));
+    let off = |page: &Message| format!("csrf={}&enabled=false&confirmed=true", csrf(page));
     let origin = origin(&site);
     let fields = [("Origin", origin.as_str()), ("Cookie", vera.as_str())];
     let refused = form(&site.gateway, path, &fields, &off(&page)).await;

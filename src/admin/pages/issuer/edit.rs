@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::field::{self, Field, Kind};
 use super::form::{self, IssuerForm};
-use super::preset::{PRESETS, Preset};
+use super::preset;
 use super::to_issuer;
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
@@ -60,16 +60,19 @@ struct Input<'a> {
 
 #[derive(Deserialize)]
 pub(in crate::admin::pages) struct Choice {
-    #[serde(default)]
-    preset: String,
+    /// The provider's word; empty for any other.
+    preset: Option<String>,
 }
 
-/// `GET /dashboard/external/new`.
+/// `GET /dashboard/external/new`: the providers, or the form for one of them.
 pub(in crate::admin::pages) async fn blank(
     dashboard_user: DashboardUser,
     Query(Choice { preset }): Query<Choice>,
 ) -> Response {
-    page(&Page::new(dashboard_user, IssuerForm::blank(&preset), None))
+    match preset {
+        None => preset::choice(dashboard_user),
+        Some(word) => page(&Page::new(dashboard_user, IssuerForm::blank(&word), None)),
+    }
 }
 
 /// `POST /dashboard/external/new`.
@@ -244,10 +247,6 @@ impl Page {
             Some(name) => format!("{EXTERNAL}/issuer/{name}"),
             None => EXTERNAL.to_owned(),
         }
-    }
-
-    fn presets(&self) -> &'static [Preset] {
-        &PRESETS
     }
 
     fn input(&self, field: Field) -> Input<'_> {

@@ -1,7 +1,12 @@
 //! The providers that people sign in with, in the form for issuers, and the parameters of each. Those of
 //! workloads and proxies need more than a form asks for.
 
+use askama::Template;
+use axum::response::Response;
+
 use super::field::Field;
+use crate::admin::browser::DashboardUser;
+use crate::admin::pages::{EXTERNAL, Frame, page};
 
 /// A provider that has a preset.
 pub(super) struct Preset {
@@ -11,6 +16,26 @@ pub(super) struct Preset {
     pub(super) title: &'static str,
     /// What differs between its customers.
     pub(super) parameters: &'static [Field],
+}
+
+/// The first step to a new issuer: which provider it is.
+#[derive(Template)]
+#[template(path = "dashboard/issuer_provider.html")]
+struct Choice {
+    frame: Frame,
+}
+
+impl Choice {
+    fn presets(&self) -> &'static [Preset] {
+        &PRESETS
+    }
+}
+
+/// The page on which the provider is chosen.
+pub(super) fn choice(dashboard_user: DashboardUser) -> Response {
+    page(&Choice {
+        frame: Frame::new(EXTERNAL, "Add an issuer", dashboard_user),
+    })
 }
 
 /// The provider of that word.
