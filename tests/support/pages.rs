@@ -50,7 +50,7 @@ impl<'a> Pages<'a> {
         }
         all.extend(filled);
         let answer = self.send(to, &all).await;
-        match answer.status() == 200 && answer.contains("id=\"question\"") {
+        match answer.status() == 200 && answer.contains("id=\"confirmation\"") {
             true => self.agree(&answer).await,
             false => answer,
         }
@@ -59,7 +59,10 @@ impl<'a> Pages<'a> {
     /// Sends the form of a question.
     pub async fn agree(&self, question: &Message) -> Message {
         let text = question.text();
-        let form = text.split("id=\"question\"").nth(1).expect("a question");
+        let form = text
+            .split("id=\"confirmation\"")
+            .nth(1)
+            .expect("a question");
         let to = form.split("action=\"").nth(1).unwrap();
         let hidden = form.split("<input type=\"hidden\" name=\"").skip(1);
         let pair = |input: &str| {

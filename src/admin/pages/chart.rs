@@ -104,8 +104,13 @@ pub(super) fn times(range: Range, now: UnixTime) -> Vec<String> {
         };
         text.unwrap_or_default().to_owned()
     };
-    let past = [4, 3, 2, 1].into_iter().map(at);
-    past.chain(["now".to_owned()]).collect()
+    let first = [format!("{} UTC", at(4))];
+    let last = ["now".to_owned()];
+    first
+        .into_iter()
+        .chain([3, 2, 1].map(at))
+        .chain(last)
+        .collect()
 }
 
 /// When the step began that many steps ago.
@@ -324,9 +329,9 @@ mod tests {
         let now = UnixTime(1_800_000_000);
         assert_eq!(
             times(Range::Hour, now),
-            ["07:00", "07:15", "07:30", "07:45", "now"]
+            ["07:00 UTC", "07:15", "07:30", "07:45", "now"]
         );
-        assert_eq!(times(Range::Week, now)[0], "01-08");
+        assert_eq!(times(Range::Week, now)[0], "01-08 UTC");
     }
 
     #[test]

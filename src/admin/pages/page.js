@@ -8,7 +8,7 @@ document.addEventListener('submit', async (event) => {
   const body = new URLSearchParams(new FormData(form, button));
   const answer = await fetch(address, { method: 'POST', body }).catch(() => null);
   const page = answer?.ok && !answer.redirected && new DOMParser().parseFromString(await answer.text(), 'text/html');
-  const question = page && page.getElementById('question');
+  const question = page && page.getElementById('confirmation');
   if (!question) {
     // Whatever it is instead of a question, the browser shows it.
     delete button.dataset.asks;
@@ -17,7 +17,7 @@ document.addEventListener('submit', async (event) => {
   }
   const dialog = document.createElement('dialog');
   const title = document.createElement('h2');
-  title.id = 'question-title';
+  title.id = 'confirmation-title';
   title.textContent = page.querySelector('h1').textContent;
   dialog.setAttribute('aria-labelledby', title.id);
   dialog.append(title, ...question.childNodes);
