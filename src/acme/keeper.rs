@@ -386,6 +386,7 @@ async fn reached(due: UnixTime) {
 /// Between looks at a store that is away, or at a lease that another gateway holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
-const LONGEST_QUESTION: Duration = Duration::from_secs(60);
+/// Within a lease.
+const LONGEST_QUESTION: Duration = Duration::from_secs(20);
 const BETWEEN_ORDERS: Duration = Duration::from_secs(5);
 const KEPT_AFTER_END: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -178,10 +178,11 @@ mod tests {
             std::fs::write(path, &old).unwrap();
         }
         let files = TicketFiles::load(&paths).unwrap();
-        assert_eq!(files.keys.names(), [old[..NAME]]);
+        let name = |key: &[u8]| <[u8; NAME]>::try_from(&key[..NAME]).unwrap();
+        assert_eq!(files.keys.names(), [name(&old)]);
         std::fs::write(&paths[0], &new).unwrap();
         files.reload();
-        assert_eq!(files.keys.names(), [&new[..NAME], &old[..NAME]]);
+        assert_eq!(files.keys.names(), [name(&new), name(&old)]);
         let now = UnixTime::now();
         let seals = |key: &TicketKey| key.from <= now && now < key.until;
         assert_eq!(
@@ -192,7 +193,7 @@ mod tests {
         // What is of no use takes nothing away.
         std::fs::write(&paths[0], &new[..79]).unwrap();
         files.reload();
-        assert_eq!(files.keys.names(), [&new[..NAME], &old[..NAME]]);
+        assert_eq!(files.keys.names(), [name(&new), name(&old)]);
     }
 
     #[test]
