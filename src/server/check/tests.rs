@@ -199,8 +199,8 @@ server:
     aws_lc_rs::rand::fill(&mut random).unwrap();
     assert_eq!(found(&random, 0o640), [""; 0]);
     for (bytes, mode, expected) in [
-        (&random[..79], 0o640, "has not 48 or 80 bytes"),
-        (&[0; 80][..], 0o640, "has no random bytes"),
+        (&random[..79], 0o640, "does not have 48 or 80 bytes"),
+        (&[0; 80][..], 0o640, "does not consist of random bytes"),
         (&random[..], 0o644, "every user of this machine can read"),
     ] {
         let found = found(bytes, mode);

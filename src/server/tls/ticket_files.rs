@@ -38,10 +38,10 @@ pub enum TicketFileError {
         cause: io::Error,
     },
     /// It is too short, or too long.
-    #[error("`{}` has not 48 or 80 bytes; `openssl rand 80` writes a key", .0.display())]
+    #[error("`{}` does not have 48 or 80 bytes; `openssl rand 80` writes a key", .0.display())]
     Length(PathBuf),
     /// It could be guessed.
-    #[error("`{}` has no random bytes; `openssl rand 80` writes a key", .0.display())]
+    #[error("`{}` does not consist of random bytes; `openssl rand 80` writes a key", .0.display())]
     NotRandom(PathBuf),
 }
 
