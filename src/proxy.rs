@@ -75,6 +75,7 @@ mod upstream_error;
 mod upstream_request;
 mod vary;
 pub mod watched_stream;
+pub mod wrapped_stream;
 
 pub use brand::{Brand, Color};
 use context::RequestContext;
