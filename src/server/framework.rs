@@ -162,8 +162,9 @@ pub(super) fn listeners(
             ListenAddress::Unix(path) => ListenerConfig::uds(path.to_string_lossy())
                 .permissions(Permissions::from_mode(listener.mode.0)),
         };
-        let read = listener.tls.as_ref().map_or(0, |_| TLS_READ_BUFFER);
-        let buffers = L4BufferSettings::default().read(read);
+        // Whatever is read has a buffer of its own, which is held only while something comes. The
+        // framework's would have 64 KiB, for as long as the connection lasts.
+        let buffers = L4BufferSettings::default().read(0);
         service.add_listener(endpoint.l4_buffer(buffers));
         service
     };
@@ -171,7 +172,3 @@ pub(super) fn listeners(
     let last = listeners.clone().map(|listener| Arc::new(guard(listener)));
     (listeners.map(one).collect(), last.collect())
 }
-
-/// Bytes of the read buffer of each connection with TLS: a record, in one read. Without TLS, whatever is
-/// read has a buffer of its own. The framework's own 64 KiB are more than an idle connection takes besides.
-const TLS_READ_BUFFER: usize = 16 << 10;

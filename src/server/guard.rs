@@ -30,6 +30,7 @@ mod header_blocks;
 mod http1;
 mod idle;
 mod proxy_protocol;
+mod read_ahead;
 mod refusal;
 mod request;
 mod resets;
@@ -47,6 +48,7 @@ use crate::proxy::watched_stream::WatchedStream;
 use crate::resources::Admission;
 use cause::Cause;
 use header_blocks::HeaderBlocks;
+use read_ahead::ReadAhead;
 use request::Requests;
 pub use resets::ResetLimit;
 
@@ -136,7 +138,7 @@ impl Guard {
     }
 
     /// What comes before HTTP: who the client is, and TLS.
-    async fn open(&self, mut socket: Socket) -> Result<(Stream, Connection), Cause> {
+    async fn open(&self, mut socket: Box<Socket>) -> Result<(Stream, Connection), Cause> {
         let mut peer = address(&socket);
         // Who may open a Unix socket was decided by its mode.
         let trusts = |peer: Option<IpAddr>| {
@@ -183,11 +185,13 @@ impl Guard {
             ..Connection::default()
         };
         let Some(tls) = &self.listener.tls else {
-            let stream: Stream = Box::new(socket);
-            return Ok((stream, connection));
+            return Ok((socket, connection));
         };
         let presented = tls.presented();
-        let stream = presented.acceptor.tls_handshake(socket).await;
+        let stream = presented
+            .acceptor
+            .tls_handshake(ReadAhead::new(socket))
+            .await;
         let stream = stream.map_err(|error| {
             debug!(listener = self.listener.name, %error, "TLS handshake failed");
             tls.handshake_failed();
@@ -263,7 +267,7 @@ impl Guard {
     /// Serves the requests of one connection, the first of which has to begin until `deadline`.
     async fn serve(
         &self,
-        socket: Socket,
+        socket: Box<Socket>,
         deadline: Instant,
         shutdown: &ShutdownWatch,
     ) -> Result<(), Cause> {
@@ -335,7 +339,7 @@ impl ServerApp for Guard {
         self.shared.metrics.collect_runtime_here("proxy");
         let _counted = Open::new(&self.shared.metrics.connections);
         let deadline = Instant::now() + self.shared.bounds.header_timeout;
-        if let Err(cause) = self.serve(*socket, deadline, shutdown).await {
+        if let Err(cause) = self.serve(socket, deadline, shutdown).await {
             debug!(
                 listener = self.listener.name,
                 cause = cause.label(),
