@@ -290,14 +290,17 @@ impl Guard {
                 () = sleep_until(Instant::now() + bounds.header_timeout) => {}
             }
         };
-        // Connections of HTTP/1 are spared what is about streams.
+        // Connections of HTTP/1 are spared what is about streams, and the room for it.
         let streams = async {
             requests.has_streams.notified().await;
-            tokio::select! {
-                () = requests.resets.flood.notified() => Cause::H2Resets,
-                () = open.longer_than(bounds.header_timeout) => Cause::HeaderTimeout,
-                () = requests.idle_too_long() => Cause::MemoryBudget,
-            }
+            let streams = Box::pin(async {
+                tokio::select! {
+                    () = requests.resets.flood.notified() => Cause::H2Resets,
+                    () = open.longer_than(bounds.header_timeout) => Cause::HeaderTimeout,
+                    () = requests.idle_too_long() => Cause::MemoryBudget,
+                }
+            });
+            streams.await
         };
         tokio::select! {
             biased;
@@ -306,21 +309,13 @@ impl Guard {
             cause = streams => Err(cause),
         }
     }
-}
 
-#[async_trait]
-impl ServerApp for Guard {
-    async fn process_new(
-        self: &Arc<Self>,
-        stream: Stream,
-        shutdown: &ShutdownWatch,
-    ) -> Option<Stream> {
-        // All of these listeners are plain to the framework: what comes is a bare socket.
-        let mut socket = stream.into_any().downcast::<Socket>().ok()?;
+    /// Serves a connection, if there is room for it.
+    async fn admit(self: Arc<Self>, mut socket: Box<Socket>, shutdown: ShutdownWatch) {
         let Ok(_permit) = self.shared.permits.try_acquire() else {
             self.shared.count(Cause::ConnectionLimit);
             self.refuse(&mut socket, Cause::ConnectionLimit).await;
-            return None;
+            return;
         };
         let memory = self.shared.admission.memory();
         let held = match &self.listener {
@@ -334,12 +329,12 @@ impl ServerApp for Guard {
         let Some(_held) = held else {
             self.shared.count(Cause::MemoryBudget);
             self.refuse(&mut socket, Cause::MemoryBudget).await;
-            return None;
+            return;
         };
         self.shared.metrics.collect_runtime_here("proxy");
         let _counted = Open::new(&self.shared.metrics.connections);
         let deadline = Instant::now() + self.shared.bounds.header_timeout;
-        if let Err(cause) = self.serve(socket, deadline, shutdown).await {
+        if let Err(cause) = self.serve(socket, deadline, &shutdown).await {
             debug!(
                 listener = self.listener.name,
                 cause = cause.label(),
@@ -347,6 +342,21 @@ impl ServerApp for Guard {
             );
             self.shared.count(cause);
         }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Guard {
+    /// Gives the connection a task of its own. The framework's has room for handshakes that these
+    /// listeners leave to the guard, 9 KB that it would hold for as long as it waits for the guard.
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        // All of these listeners are plain to the framework: what comes is a bare socket.
+        let socket = stream.into_any().downcast::<Socket>().ok()?;
+        tokio::spawn(Arc::clone(self).admit(socket, shutdown.clone()));
         None
     }
 }

@@ -57,7 +57,8 @@ pub(super) async fn serve(
             Err(NoHead::Late) => return Err(Cause::HeaderTimeout),
             Err(NoHead::Refused(rejection)) => {
                 let answer = stream.refuse(&rejection);
-                refusal::write(&mut stream.stream, &answer, PATIENCE).await;
+                // Hardly any connection needs the room for it.
+                Box::pin(refusal::write(&mut stream.stream, &answer, PATIENCE)).await;
                 return Ok(());
             }
         };
