@@ -124,10 +124,14 @@ impl Gateway {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = RequestContext;
+    /// In a place of its own: the framework moves it twice, and keeps the places that it left.
+    type CTX = Box<RequestContext>;
 
     fn new_ctx(&self) -> Self::CTX {
-        RequestContext::new(self.snapshot.load_full(), self.ids.next())
+        Box::new(RequestContext::new(
+            self.snapshot.load_full(),
+            self.ids.next(),
+        ))
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
