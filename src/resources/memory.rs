@@ -176,11 +176,10 @@ fn gauge(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// What a connection may hold between its requests: the framework's task and the guard's future, a read
-/// buffer of one TLS record (16 KiB) with the state of TLS, and the frames and header tables of HTTP/2.
-/// `make bench` measures it: up to 74 KB with HTTP/2, 47 KB without.
-const CONNECTION: u64 = 76 << 10;
-/// The same of HTTP/1 without TLS, which has no buffer while it waits: 19 KB.
+/// What a connection may hold between its requests: its task, the state of TLS, and the frames and header
+/// tables of HTTP/2. `make bench` measures it: 45 KB with HTTP/2, 18 KB without.
+const CONNECTION: u64 = 48 << 10;
+/// The same of HTTP/1 without TLS, which has no buffer while it waits: 7 KB, and what it has begun to send.
 const PLAIN_CONNECTION: u64 = 20 << 10;
 /// What a request holds on its way: its header, and what is between its server and its client when
 /// either does not read.
