@@ -47,9 +47,11 @@ try {
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1280, 390]) {
       const page = await browser.newPage({ viewport: { width, height: 844 }, colorScheme });
-      const save = (name) => page.screenshot({
-        path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true,
-      });
+      const save = async (name) => {
+        // What sticks to the top of the window stands where it belongs.
+        await page.evaluate(() => scrollTo(0, 0));
+        await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+      };
       for (const [name, path] of Object.entries(pages(last))) {
         await page.goto(`${gateway.admin}/dashboard${path}`);
         await save(name);
