@@ -4,17 +4,20 @@ use serde_json::json;
 
 use crate::support::{Message, Pages, TestGateway};
 
+/// The page with an act's form, the form's address, what is filled in, and what is asked.
+type Act<'a> = (&'a str, String, Vec<(&'a str, &'a str)>, &'a str);
+
 /// Each act once without and once with the answer; between the two, nothing has happened.
 #[tokio::test]
 async fn every_destructive_act_asks_first_and_then_does_it() {
     let site = TestGateway::start().await;
     let pages = Pages::of(&site.gateway);
-    let made = json!({"name": "ada", "role": "viewer"});
-    let made = site
+    let token = json!({"name": "ada", "role": "viewer"});
+    let created = site
         .gateway
-        .admin_send("POST", "/admin/api/tokens", &[], &made)
+        .admin_send("POST", "/admin/api/tokens", &[], &token)
         .await;
-    assert_eq!(made.status(), 201, "{}", made.text());
+    assert_eq!(created.status(), 201, "{}", created.text());
     let mut sids = Vec::new();
     for sub in ["one", "two", "three"] {
         let session = site.passes(&site.acme.token().sub(sub).sign()).await;
@@ -55,7 +58,7 @@ async fn every_destructive_act_asks_first_and_then_does_it() {
 
     let of = |on: &str, act: &str| format!("{on}/{act}");
     let revoke = format!("/dashboard/sessions/{}/revoke", sids[1]);
-    let acts: Vec<(&str, String, Vec<(&str, &str)>, &str)> = vec![
+    let acts: Vec<Act<'_>> = vec![
         (
             "/dashboard/sessions",
             revoke,
