@@ -29,6 +29,7 @@ mod shared_rates;
 mod table;
 #[cfg(test)]
 pub(super) mod tests;
+mod transaction;
 mod users;
 mod writer;
 
@@ -38,7 +39,8 @@ use file::{Opener, StoreFile, open_database, open_file};
 use maintenance::SweepPosition;
 use noted::Noted;
 use shared_rates::Debts;
-use table::{Range, Read, Row, Snapshot, Table, Transaction, Write};
+use table::{Range, Read, Row, Snapshot, Table, Write};
+use transaction::Transaction;
 use writer::Writer;
 
 use super::behind::Behind;

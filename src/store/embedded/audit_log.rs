@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::row::{decoded, put_record};
-use super::table::{Row, Table, Transaction};
+use super::table::{Row, Table};
+use super::transaction::Transaction;
 use super::{Embedded, page};
 use crate::store::{AuditLog, AuditRecord, Page, PageRequest, StoreError};
 

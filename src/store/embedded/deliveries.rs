@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::event_row::{event, latest_event};
 use super::row::{decoded, put_record, record};
-use super::table::{Range, Read, Row, Table, Transaction, Write};
+use super::table::{Range, Read, Row, Table, Write};
+use super::transaction::Transaction;
 use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::{

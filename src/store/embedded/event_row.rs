@@ -1,7 +1,8 @@
 //! Events as rows.
 
 use super::row::{decoded, encoded, number, put_record};
-use super::table::{Read, Row, Table, Transaction, Write};
+use super::table::{Read, Row, Table, Write};
+use super::transaction::Transaction;
 use crate::store::{Event, NumberedEvent, StoreError};
 
 /// The event of a number.

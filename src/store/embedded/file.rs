@@ -13,7 +13,8 @@ use redb::{
 };
 
 use super::noted::Lacks;
-use super::table::{Read, Snapshot, Table, Transaction, Write, no_room};
+use super::table::{Read, Snapshot, Table, Write, no_room};
+use super::transaction::Transaction;
 use crate::store::StoreError;
 
 /// Why the file cannot be used.

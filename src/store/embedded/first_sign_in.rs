@@ -3,7 +3,8 @@
 
 use super::event_row::{event_value, record_event_value};
 use super::row::{latest_change, session_rows, user_rows};
-use super::table::{Entry, Transaction, Write};
+use super::table::{Entry, Write};
+use super::transaction::Transaction;
 use crate::store::sign_in::Decision;
 use crate::store::{SignInOutcome, StoreError};
 

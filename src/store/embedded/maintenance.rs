@@ -10,7 +10,8 @@ use super::row::{
     self, LATEST_CHANGE, SWEPT_CHANGES, decoded, latest_change, put_mark, put_record, put_session,
     put_user, remove_session, user_index,
 };
-use super::table::{Range, Read, Row, Table, Transaction, Write};
+use super::table::{Range, Read, Row, Table, Write};
+use super::transaction::Transaction;
 use crate::clock::UnixTime;
 use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
 use crate::store::sign_in::Replaced;

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::Embedded;
 use super::row::put_record;
-use super::table::{Read, Table, Transaction};
+use super::table::{Read, Table};
+use super::transaction::Transaction;
 use crate::store::{Digest, Once, ReplayGuard, StoreError, Use, Used};
 
 #[async_trait]

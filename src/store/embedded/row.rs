@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::table::{Entry, Range, Read, Table, Transaction, Write};
+use super::table::{Entry, Range, Read, Table, Write};
+use super::transaction::Transaction;
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Replaced, folded, session_as_it_is};
 use crate::store::{

@@ -8,7 +8,8 @@ use super::replay_guard::use_up;
 use super::row::{
     indexed_session, marked, put_mark, put_record, put_session, record, record_change,
 };
-use super::table::{Read, Row, Table, Transaction};
+use super::table::{Read, Row, Table};
+use super::transaction::Transaction;
 use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::Embedded;
 use super::event_row::record_event;
 use super::row::{decoded, put_record, record_change};
-use super::table::{Range, Read, Table, Transaction, Write};
+use super::table::{Range, Read, Table, Write};
+use super::transaction::Transaction;
 use crate::clock::UnixTime;
 use crate::store::{ChangeKind, Event, Settings, SigningKeyRecord, SigningKeys, StoreError};
 

@@ -11,7 +11,8 @@ use super::row::{
     record, record_change, remove_session, remove_user, sessions_of, subject_prefix, user_index,
 };
 use super::sessions::end_all;
-use super::table::{Range, Read, Row, Table, Transaction, Write};
+use super::table::{Range, Read, Row, Table, Write};
+use super::transaction::Transaction;
 use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};

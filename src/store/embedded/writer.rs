@@ -18,7 +18,7 @@ use gathering::Gathering;
 use job::{Job, Work, answer_all};
 
 use super::file::StoreFile;
-use super::table::Transaction;
+use super::transaction::Transaction;
 use crate::clock::rarely::Rarely;
 use crate::store::StoreError;
 use crate::store::behind::RowWrite;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::gone;
 use crate::store::StoreError;
 use crate::store::behind::RowWrite;
-use crate::store::embedded::table::Transaction;
+use crate::store::embedded::transaction::Transaction;
 
 /// One write, with its answer.
 pub(super) trait Job: Send {
