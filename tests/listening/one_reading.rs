@@ -190,11 +190,19 @@ async fn what_browsers_write_is_forwarded_as_it_is() {
 
 /// Whoever speaks TLS where none is spoken does not wait for the end of a line.
 #[tokio::test]
-async fn another_protocol_is_refused_by_its_first_byte() {
+async fn another_protocol_is_refused_at_once() {
     let site = TestGateway::with(|config| config["limits"] = json!({"header_timeout": "1h"})).await;
-    let hello = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03";
-    let answer = site.gateway.send(hello).await;
-    is_ours(&site, &answer, 400, "request_line_invalid", "TLS").await;
+    let greetings = [
+        &b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03"[..],
+        b"\x05\x01\x00",
+        b"SSH-2.0-client\r\n",
+        b"EHLO client.test\r\n",
+    ];
+    for greeting in greetings {
+        let answer = site.gateway.send(greeting).await;
+        let name = String::from_utf8_lossy(greeting);
+        is_ours(&site, &answer, 400, "request_line_invalid", &name).await;
+    }
     let request = site.gateway.bytes("GET", "/open", &[]);
     let mut wire = site.gateway.connect().await;
     wire.write("\r").await;

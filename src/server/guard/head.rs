@@ -55,6 +55,7 @@ pub(super) async fn read(
     let most = most.saturating_add(LINE_ENDS);
     let deadline = Instant::now() + bounds.whole;
     let mut searched = 0;
+    let mut line_is_valid = false;
     loop {
         // At least one empty line before a request is no part of it (RFC 9112 section 2.2).
         while let [b'\r', b'\n', ..] | [b'\n', ..] = head[..] {
@@ -63,9 +64,14 @@ pub(super) async fn read(
         if is_whole(head, searched) {
             return Ok(());
         }
-        // TLS, or another protocol: there may be no end of a line to wait for.
+        // TLS, or another protocol: there may be no end to wait for, of a line or of a header.
         if head.first().is_some_and(|byte| !begins_request(*byte)) {
             return Err(NoHead::Refused(invalid()));
+        }
+        let unsearched = head.get(searched..).unwrap_or_default();
+        if !line_is_valid && memchr(b'\n', unsearched).is_some() {
+            RequestLine::parse(first_line(head)).map_err(NoHead::Refused)?;
+            line_is_valid = true;
         }
         if head.len() > most {
             return Err(NoHead::Refused(too_large(head)));
@@ -96,34 +102,7 @@ async fn read_some(stream: &mut Stream, head: &mut BytesMut) -> Result<(), NoHea
 /// The framework reads no target that is not UTF-8, which is what a browser sends for a page in
 /// another encoding. It is given a stand-in, and the target is returned, to be put in its place.
 pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
-    let line = first_line(head);
-    let (method, rest) = split_at_space(line).ok_or(invalid())?;
-    let space = rest.iter().rposition(|byte| *byte == b' ');
-    let (target, version) = space
-        .and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)))
-        .ok_or(invalid())?;
-    if method.is_empty() || target.is_empty() || !method.iter().copied().all(is_token) {
-        return Err(invalid());
-    }
-    // White space, control characters: two servers would take two targets.
-    if target.iter().any(|byte| *byte <= b' ' || *byte == DELETE) {
-        return Err(invalid());
-    }
-    if memchr(b'#', target).is_some() {
-        return Err(Rejection::new(Code::InvalidRequest, "target_fragment"));
-    }
-    match version {
-        b"HTTP/1.1" | b"HTTP/1.0" => {}
-        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
-            let unsupported = Rejection::new(Code::InvalidRequest, "version_not_supported");
-            return Err(unsupported.with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED));
-        }
-        _ => return Err(invalid()),
-    }
-    if method == b"CONNECT" {
-        let unsupported = Rejection::new(Code::InvalidRequest, "method_not_supported");
-        return Err(unsupported.with_status(StatusCode::METHOD_NOT_ALLOWED));
-    }
+    let RequestLine { method, target } = RequestLine::parse(first_line(head))?;
     let mut shown = with_escaped_query(target);
     let is_text = shown.is_ascii() || std::str::from_utf8(&shown).is_ok();
     let raw = (!is_text).then(|| shown.to_vec());
@@ -137,6 +116,46 @@ pub(super) fn check(head: &mut BytesMut) -> Result<Option<Vec<u8>>, Rejection> {
         *head = BytesMut::from(&*[begin, &escaped, rest].concat());
     }
     Ok(raw)
+}
+
+/// A first line that has one reading, of a request that is served.
+struct RequestLine<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+}
+
+impl<'a> RequestLine<'a> {
+    /// Takes a line without its end apart.
+    fn parse(line: &'a [u8]) -> Result<Self, Rejection> {
+        let (method, rest) = split_at_space(line).ok_or(invalid())?;
+        let space = rest.iter().rposition(|byte| *byte == b' ');
+        let (target, version) = space
+            .and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)))
+            .ok_or(invalid())?;
+        if method.is_empty() || target.is_empty() || !method.iter().copied().all(is_token) {
+            return Err(invalid());
+        }
+        // White space, control characters: two servers would take two targets.
+        if target.iter().any(|byte| *byte <= b' ' || *byte == DELETE) {
+            return Err(invalid());
+        }
+        if memchr(b'#', target).is_some() {
+            return Err(Rejection::new(Code::InvalidRequest, "target_fragment"));
+        }
+        match version {
+            b"HTTP/1.1" | b"HTTP/1.0" => {}
+            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
+                let unsupported = Rejection::new(Code::InvalidRequest, "version_not_supported");
+                return Err(unsupported.with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED));
+            }
+            _ => return Err(invalid()),
+        }
+        if method == b"CONNECT" {
+            let unsupported = Rejection::new(Code::InvalidRequest, "method_not_supported");
+            return Err(unsupported.with_status(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        Ok(Self { method, target })
+    }
 }
 
 /// Whether a method, or the end of an empty line before it, begins so.
