@@ -4,11 +4,6 @@
     clippy::indexing_slicing,
     reason = "a JSON value read by a name that it lacks is null, not a panic"
 )]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line talks to a terminal; the log is for the gateway"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +11,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tracing::warn;
+
+#[macro_use]
+mod print;
 
 mod audit;
 mod check;
@@ -186,7 +184,7 @@ fn serve(options: &ServeOptions) -> ExitCode {
     } = match Loaded::read(&options.file.config) {
         Ok(loaded) => loaded,
         Err(error) => {
-            eprintln!("{error}");
+            print_error!("{error}");
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -225,7 +223,7 @@ fn demonstrate(options: &demo::Options) -> ExitCode {
 
 fn load(file: &Path) -> Result<Config, ExitCode> {
     config::load(file).map_err(|error| {
-        eprintln!("{error}");
+        print_error!("{error}");
         ExitCode::from(WRONG_USAGE)
     })
 }
@@ -242,6 +240,6 @@ fn fail(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
     // Some errors have lines, and any may quote what an outsider wrote.
     let error = error.to_string();
     let lines: Vec<_> = error.lines().map(printable).collect();
-    eprintln!("vestibule: {}", lines.join("\n"));
+    print_error!("vestibule: {}", lines.join("\n"));
     code
 }

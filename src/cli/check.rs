@@ -33,13 +33,13 @@ pub(super) fn run(options: &CheckOptions) -> ExitCode {
     };
     let is_valid = !found.iter().any(Diagnostic::is_error);
     match options.format {
-        Format::Json => println!("{}", json(&found)),
+        Format::Json => print_line!("{}", json(&found)),
         Format::Text => {
             if !found.is_empty() {
-                eprintln!("{}", lines(file, &found));
+                print_error!("{}", lines(file, &found));
             }
             if is_valid {
-                println!("{}: valid", file.display());
+                print_line!("{}: valid", file.display());
             }
         }
     }

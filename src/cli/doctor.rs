@@ -105,13 +105,13 @@ pub(super) fn run(options: &Options) -> ExitCode {
     // The pretty form of these does not fail.
     let pretty = |value| serde_json::to_string_pretty(&value).unwrap_or_default();
     match options.format {
-        Format::Json => println!("{}", pretty(report.to_json())),
-        Format::Sarif => println!("{}", pretty(doctor::to_sarif(&report))),
+        Format::Json => print_line!("{}", pretty(report.to_json())),
+        Format::Sarif => print_line!("{}", pretty(doctor::to_sarif(&report))),
         Format::Text => {
             // What came through is what an outsider wrote.
             let text = report.to_string();
             let lines: Vec<_> = text.split('\n').map(printable).collect();
-            print!("{}", lines.join("\n"));
+            print_line!("{}", lines.join("\n").trim_end());
         }
     }
     match report.fails_at(options.fail_on) {

@@ -116,7 +116,7 @@ async fn resend(api: Connection, asked: &Resend) -> Result<bool, CommandError> {
     let path = ["webhooks", &asked.webhook, "resend"];
     let answer = api.send(Method::POST, &path, body).await?;
     if !asked.gateway.prints(&answer) {
-        println!("sending again: {}", answer["events"]);
+        print_line!("sending again: {}", answer["events"]);
     }
     Ok(true)
 }
@@ -128,7 +128,7 @@ async fn test(api: Connection, asked: &Test) -> Result<bool, CommandError> {
     let accepted = answer["accepted"] == true;
     if !asked.gateway.prints(&answer) {
         let word = if accepted { "accepted" } else { "not accepted" };
-        println!("{word}: {}", text(&answer["answer"]));
+        print_line!("{word}: {}", text(&answer["answer"]));
     }
     Ok(accepted)
 }

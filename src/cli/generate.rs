@@ -71,7 +71,7 @@ impl Command {
 fn snippet(proxy: Proxy, file: &Path) -> io::Result<String> {
     let loaded = Loaded::read(file).map_err(io::Error::other)?;
     if loaded.config.trusted_proxies.is_empty() {
-        eprintln!(
+        print_error!(
             "warning: `trusted_proxies` is empty, so the gateway refuses every question: add the \
              address of the proxy"
         );

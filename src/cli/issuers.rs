@@ -100,7 +100,7 @@ impl Named {
             let path = ["issuers", &self.name];
             let answer = api.send(Method::DELETE, &path, Value::Null).await?;
             if !self.gateway.prints(&answer) {
-                println!("deleted issuer {}", printable(&self.name));
+                print_line!("deleted issuer {}", printable(&self.name));
             }
             Ok(true)
         })

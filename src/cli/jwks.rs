@@ -77,25 +77,27 @@ async fn rows(api: &Connection, which: &Which) -> Result<Vec<Value>, CommandErro
 }
 
 fn print_keys(name: &Value, keys: &Value) {
-    println!("{}: {}", text(name), text(&keys["source"]));
+    print_line!("{}: {}", text(name), text(&keys["source"]));
     let seconds = |value: &Value| value.as_f64().map(|seconds| format!("{seconds:.0}s"));
     let age = seconds(&keys["age"]).unwrap_or_else(|| "-".to_owned());
     let next = seconds(&keys["next_refresh"]).unwrap_or_else(|| "-".to_owned());
     let fetches = &keys["fetches"];
-    println!(
+    print_line!(
         "  age {age}, next refresh in {next}, fetches: {} changed, {} unchanged, {} failed",
-        fetches["changed"], fetches["unchanged"], fetches["failed"]
+        fetches["changed"],
+        fetches["unchanged"],
+        fetches["failed"]
     );
     if keys["last_error"].is_string() {
-        println!("  last error: {}", text(&keys["last_error"]));
+        print_line!("  last error: {}", text(&keys["last_error"]));
     }
     for (reason, count) in keys["skipped"].as_object().into_iter().flatten() {
-        println!("  skipped: {count} {}", printable(reason));
+        print_line!("  skipped: {count} {}", printable(reason));
     }
     for key in keys["keys"].as_array().into_iter().flatten() {
         let names = key["algorithms"].as_array().into_iter().flatten().map(text);
         let algorithms = names.collect::<Vec<_>>().join(" ");
-        println!(
+        print_line!(
             "  key {:<40} {:<4} {algorithms}",
             text(&key["kid"]),
             text(&key["kind"])

@@ -73,7 +73,7 @@ fn change(
         let before = api.get(&["keys"]).await?;
         let after = api.send(Method::POST, path, body).await?;
         if !gateway.prints(&after) {
-            println!("{}\n", happened(&before, &after));
+            print_line!("{}\n", happened(&before, &after));
             print(&after);
         }
         Ok(true)

@@ -39,7 +39,7 @@ impl Output {
             Format::Json => json(answer),
             Format::Yaml => yaml(answer),
         };
-        println!("{}", text.trim_end());
+        print_line!("{}", text.trim_end());
         true
     }
 }

@@ -26,7 +26,7 @@ impl Paging {
     /// a pipe.
     pub(super) fn say_whether_more(&self, answer: &Value) {
         if let Some(next) = answer["next"].as_str() {
-            eprintln!("there are more: --after {next}");
+            print_error!("there are more: --after {next}");
         }
     }
 }

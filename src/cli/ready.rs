@@ -14,9 +14,9 @@ async fn show(api: Connection, gateway: &Gateway) -> Result<bool, CommandError> 
     if gateway.prints(&answer) {
         return Ok(serves);
     }
-    println!("{}", text(&answer["status"]));
+    print_line!("{}", text(&answer["status"]));
     for part in answer["degraded"].as_array().into_iter().flatten() {
-        println!("  {}", text(part));
+        print_line!("  {}", text(part));
     }
     Ok(serves)
 }

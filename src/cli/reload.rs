@@ -17,9 +17,9 @@ pub(super) fn reload(gateway: &Gateway) -> ExitCode {
         if gateway.prints(&attempt) {
             return Ok(true);
         }
-        println!("reloaded; changed: {}", list(&attempt["changed"]));
+        print_line!("reloaded; changed: {}", list(&attempt["changed"]));
         if attempt["needs_restart"] != Value::Array(Vec::new()) {
-            println!("needs a restart: {}", list(&attempt["needs_restart"]));
+            print_line!("needs a restart: {}", list(&attempt["needs_restart"]));
         }
         Ok(true)
     })

@@ -69,7 +69,7 @@ async fn explain(api: Connection, question: &Question) -> Result<bool, CommandEr
         return Ok(passes);
     }
     if !answer["route"].is_null() {
-        println!(
+        print_line!(
             "route {} to the upstream {} as {}",
             text(&answer["route"]),
             text(&answer["upstream"]),
@@ -80,9 +80,9 @@ async fn explain(api: Connection, question: &Question) -> Result<bool, CommandEr
         print(step);
     }
     for more in answer["in_addition"].as_array().into_iter().flatten() {
-        println!("in addition: {}", text(more));
+        print_line!("in addition: {}", text(more));
     }
-    println!("{}", if passes { "passes" } else { "refused" });
+    print_line!("{}", if passes { "passes" } else { "refused" });
     Ok(passes)
 }
 
@@ -100,7 +100,7 @@ fn print(step: &Value) {
     if let Value::String(_) = step["hint"] {
         line = format!("{line}: {}", text(&step["hint"]));
     }
-    println!("{line}");
+    print_line!("{line}");
 }
 
 /// More than any token that could be accepted.

@@ -110,7 +110,7 @@ impl Command {
         match done {
             Ok(summary) => {
                 // Standard output may be the export itself.
-                eprintln!("{summary}");
+                print_error!("{summary}");
                 ExitCode::SUCCESS
             }
             Err(error @ StoreCommandError::Config(_)) => fail(&error, ExitCode::from(WRONG_USAGE)),

@@ -57,7 +57,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
     /// Prints all of it.
     pub(super) fn print(&self) {
-        print!("{}", self.text(output::has_colours()));
+        print_line!("{}", self.text(output::has_colours()).trim_end());
     }
 
     fn text(&self, colours: bool) -> String {

@@ -48,12 +48,14 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     match explain(&config, &token) {
         Ok(explanation) => {
             if !arguments.offline {
-                eprintln!("no gateway is running, so nothing is known of the user and the session");
+                print_error!(
+                    "no gateway is running, so nothing is known of the user and the session"
+                );
             }
             // Hints quote the token, which anybody may have written.
             let text = explanation.to_string();
             let lines: Vec<_> = text.split('\n').map(printable).collect();
-            println!("{}", lines.join("\n"));
+            print_line!("{}", lines.join("\n"));
             if explanation.valid {
                 ExitCode::SUCCESS
             } else {
@@ -82,10 +84,10 @@ fn ask(config: &Path, token: &str) -> Option<Value> {
 /// Prints what the gateway said, as if it had been found here.
 fn say(tested: &Value) -> ExitCode {
     for removed in tested["removed"].as_array().into_iter().flatten() {
-        println!("removed: {}", text(removed));
+        print_line!("removed: {}", text(removed));
     }
     if tested["place"].is_string() {
-        println!("taken from: {}", text(&tested["place"]));
+        print_line!("taken from: {}", text(&tested["place"]));
     }
     for step in tested["steps"].as_array().into_iter().flatten() {
         let verdict = match step["verdict"].as_str() {
@@ -100,29 +102,29 @@ fn say(tested: &Value) -> ExitCode {
         if step["hint"].is_string() {
             line += &format!(": {}", text(&step["hint"]));
         }
-        println!("{}", line.trim_end());
+        print_line!("{}", line.trim_end());
     }
     let content = &tested["content"];
     for part in ["header", "claims"] {
         if content[part].is_object() {
-            println!("{part}: {}", printable(&content[part].to_string()));
+            print_line!("{part}: {}", printable(&content[part].to_string()));
         }
     }
     if content["expires_at"].is_string() {
-        println!("expires: {}", text(&content["expires_at"]));
+        print_line!("expires: {}", text(&content["expires_at"]));
     }
     let places = tested["accepted_in"].as_array().into_iter().flatten();
     let places: Vec<_> = places.map(text).collect();
     if !places.is_empty() {
-        println!("accepted in: {}", places.join(", "));
+        print_line!("accepted in: {}", places.join(", "));
     }
     match tested["valid"] == true {
         true => {
-            println!("accepted");
+            print_line!("accepted");
             ExitCode::SUCCESS
         }
         false => {
-            println!("refused");
+            print_line!("refused");
             ExitCode::FAILURE
         }
     }

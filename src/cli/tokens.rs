@@ -107,12 +107,12 @@ async fn create(api: Connection, wanted: &Create) -> Result<bool, CommandError> 
     });
     let created = api.send(Method::POST, &["tokens"], body).await?;
     if !wanted.gateway.prints(&created) {
-        eprintln!(
+        print_error!(
             "created a token of the role {role} for {}, valid for {} days; it is not shown again:",
             printable(&wanted.name),
             wanted.days
         );
-        println!("{}", text(&created["token"]));
+        print_line!("{}", text(&created["token"]));
     }
     Ok(true)
 }
@@ -121,7 +121,7 @@ async fn revoke(api: Connection, one: &One) -> Result<bool, CommandError> {
     let path = ["tokens", &one.name];
     let answer = api.send(Method::DELETE, &path, Value::Null).await?;
     if !one.gateway.prints(&answer) {
-        println!("revoked the token of {}", printable(&one.name));
+        print_line!("revoked the token of {}", printable(&one.name));
     }
     Ok(true)
 }

@@ -108,7 +108,7 @@ async fn change(
     }
     let mut servers = answer["servers"].as_array().into_iter().flatten();
     if change == "drain" && servers.all(|server| !server["drained"].is_null()) {
-        eprintln!("all servers of the upstream are drained: its requests are answered with 503");
+        print_error!("all servers of the upstream are drained: its requests are answered with 503");
     }
     Ok(true)
 }

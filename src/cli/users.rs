@@ -117,7 +117,7 @@ impl One {
         run(&self.gateway, async |api: Connection| {
             let answer = api.send(method, path, Value::Null).await?;
             if !self.gateway.prints(&answer) {
-                println!("{done} {}", printable(&self.id));
+                print_line!("{done} {}", printable(&self.id));
             }
             Ok(true)
         })
@@ -146,7 +146,7 @@ async fn show(api: Connection, one: &One) -> Result<bool, CommandError> {
     let mut table = Table::new(HEADER);
     table.push(row(user));
     table.print();
-    println!();
+    print_line!("");
     let header = ["CREDENTIAL", "IDENTIFIER", "ISSUER", "VERIFIED"];
     let credentials = Table::of(header, &user["credentials"], |held| {
         [
@@ -157,7 +157,7 @@ async fn show(api: Connection, one: &One) -> Result<bool, CommandError> {
         ]
     });
     credentials.print();
-    println!();
+    print_line!("");
     sessions::print(&answer["sessions"]);
     Ok(true)
 }

@@ -2,8 +2,10 @@
 //! what was wrong.
 
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::support::{TestGateway, run};
+use crate::support::gateway::binary;
+use crate::support::{PATIENCE, TestGateway, run};
 
 /// The same answer in each form, and each form says so only once.
 #[tokio::test]
@@ -166,6 +168,25 @@ async fn tokens_are_created_used_and_revoked_and_the_audit_says_by_whom() {
     assert_eq!(actions.len(), 2, "{output}");
     let (_, output, _) = command(&site, &["audit", "list", "--actor", "nobody"]).await;
     assert_eq!(output.lines().count(), 1, "{output}");
+}
+
+/// Whoever reads the output has seen enough before there is any: the exit code is the same.
+#[tokio::test]
+async fn output_that_nobody_reads_is_dropped() {
+    let site = TestGateway::start().await;
+    let valid = ["check", "--config", "config.yaml"];
+    let list = ["keys", "list"];
+    let wrong = ["users", "show", "1"];
+    for arguments in [&valid[..], &list, &wrong] {
+        let (expected, output, errors) = command(&site, arguments).await;
+        assert_ne!(output.is_empty(), errors.is_empty(), "{output}{errors}");
+        let closed = || std::io::pipe().unwrap().1;
+        let mut process = binary();
+        process.args(arguments).current_dir(site.gateway.dir());
+        let process = process.stdout(closed()).stderr(closed()).status();
+        let status = timeout(PATIENCE, process).await.unwrap().unwrap();
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
+    }
 }
 
 async fn command(site: &TestGateway, arguments: &[&str]) -> (i32, String, String) {
