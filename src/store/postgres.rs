@@ -25,6 +25,7 @@ mod deliveries;
 mod events;
 mod feed;
 mod first_sign_in;
+mod import;
 mod maintenance;
 mod replay_guard;
 mod row;

@@ -107,50 +107,26 @@ pub async fn export(
 /// says after each page how many they are so far; how many.
 pub async fn import(
     store: &dyn Store,
-    mut from: impl AsyncBufRead + Unpin,
+    from: impl AsyncBufRead + Unpin,
     mut so_far: impl FnMut(Transferred),
 ) -> Result<u64, TransferError> {
     let users = store.users(UserFilter::All, PageRequest::first(1)).await?;
     if !users.items.is_empty() && !is_unfinished(store).await? {
         return Err(TransferError::NotEmpty);
     }
-    let (mut line, mut bytes) = (0, 0);
-    match next_line(&mut from, &mut line, &mut bytes).await? {
-        Some(Line::Frame(Frame::Header {
-            vestibule_export: VERSION,
-        })) => {}
-        Some(_) => return Err(TransferError::NotARecord { line }),
-        None => return Err(TransferError::CutOff { line }),
-    }
+    let mut file = ExportFile::begin(from).await?;
     store.put_setting(UNFINISHED, "yes").await?;
-    let mut read = 0;
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        match next_line(&mut from, &mut line, &mut bytes).await? {
-            Some(Line::Record(record)) if is_mark(&record) => {
-                return Err(TransferError::NotARecord { line });
-            }
-            Some(Line::Record(record)) => batch.push(*record),
-            Some(Line::Frame(Frame::End { end })) if end == read + batch.len() as u64 => {
-                read += batch.len() as u64;
-                store.import(batch).await?;
-                store.put_setting(UNFINISHED, "").await?;
-                return Ok(read);
-            }
-            Some(Line::Frame(_)) => return Err(TransferError::NotARecord { line }),
-            None => return Err(TransferError::CutOff { line }),
-        }
-        if batch.len() == BATCH {
-            read += batch.len() as u64;
-            store
-                .import(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))
-                .await?;
-            so_far(Transferred {
-                records: read,
-                bytes,
-            });
-        }
+    let mut page = file.next_page().await?;
+    while !page.is_empty() {
+        let read = file.read;
+        // The next one is read while the store writes.
+        let (written, next) = tokio::join!(store.import(page), file.next_page());
+        written?;
+        so_far(read);
+        page = next?;
     }
+    store.put_setting(UNFINISHED, "").await?;
+    Ok(file.read.records)
 }
 
 /// Whether an import into this store has begun and not ended.
@@ -194,23 +170,62 @@ async fn put_line(
     Ok(text.len() as u64)
 }
 
-/// The next line, which is counted; `None` at the end of the file.
-async fn next_line(
-    from: &mut (impl AsyncBufRead + Unpin),
-    line: &mut u64,
-    bytes: &mut u64,
-) -> Result<Option<Line>, TransferError> {
-    let mut text = Vec::new();
-    from.take(LONGEST_LINE).read_until(b'\n', &mut text).await?;
-    if text.is_empty() {
-        return Ok(None);
+/// An export as it is read.
+struct ExportFile<R> {
+    from: R,
+    line: u64,
+    read: Transferred,
+    ended: bool,
+}
+
+impl<R: AsyncBufRead + Unpin> ExportFile<R> {
+    /// Reads the first line.
+    async fn begin(from: R) -> Result<Self, TransferError> {
+        let mut file = Self {
+            from,
+            line: 0,
+            read: Transferred::default(),
+            ended: false,
+        };
+        match file.next_line().await? {
+            Line::Frame(Frame::Header {
+                vestibule_export: VERSION,
+            }) => Ok(file),
+            _ => Err(file.not_a_record()),
+        }
     }
-    *line += 1;
-    *bytes += text.len() as u64;
-    let parsed = serde_json::from_slice(&text);
-    parsed
-        .map(Some)
-        .map_err(|_| TransferError::NotARecord { line: *line })
+
+    /// The next records, which are counted; none after the last line.
+    async fn next_page(&mut self) -> Result<Vec<Exported>, TransferError> {
+        let mut page = Vec::with_capacity(BATCH);
+        while page.len() < BATCH && !self.ended {
+            match self.next_line().await? {
+                Line::Record(record) if !is_mark(&record) => {
+                    self.read.records += 1;
+                    page.push(*record);
+                }
+                Line::Frame(Frame::End { end }) if end == self.read.records => self.ended = true,
+                _ => return Err(self.not_a_record()),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn next_line(&mut self) -> Result<Line, TransferError> {
+        let mut text = Vec::new();
+        let mut from = (&mut self.from).take(LONGEST_LINE);
+        from.read_until(b'\n', &mut text).await?;
+        if text.is_empty() {
+            return Err(TransferError::CutOff { line: self.line });
+        }
+        self.line += 1;
+        self.read.bytes += text.len() as u64;
+        serde_json::from_slice(&text).map_err(|_| self.not_a_record())
+    }
+
+    fn not_a_record(&self) -> TransferError {
+        TransferError::NotARecord { line: self.line }
+    }
 }
 
 /// What whoever meets such a store reads.
@@ -222,8 +237,8 @@ const UNFINISHED: &str = "unfinished_import";
 const VERSION: u32 = 1;
 /// Records of an export in memory at once.
 const PAGE: usize = 500;
-/// Records of an import in memory at once, and in one transaction. Each may cost three round trips to a
-/// database, and all of them have the few seconds that a transaction has, also on a distant or busy one.
+/// Records of an import in one transaction; twice as many are in memory. Each may cost three round trips to
+/// a database, and all of them have the few seconds that a transaction has, also on a distant or busy one.
 const BATCH: usize = 100;
 /// More than any record; a longer line is no export.
 const LONGEST_LINE: u64 = 4 << 20;

@@ -6,8 +6,8 @@ use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOON, live, refused, sid, spend, token};
 use crate::clock::UnixTime;
 use crate::store::{
-    AuditRecord, Digest, Exported, PageRequest, RevocationReason, RevocationScope, SignIn,
-    SignInRefusal, Store,
+    AuditRecord, CredentialFormat, Digest, Exported, PageRequest, RevocationReason,
+    RevocationScope, SessionRecord, SignIn, SignInRefusal, Store, StoreError, UserFilter,
 };
 
 pub(super) async fn a_sweep_takes_out_only_what_is_past(engine: &dyn Engine) {
@@ -171,15 +171,79 @@ pub(super) async fn an_import_takes_no_identity_over(engine: &dyn Engine) {
         Exported::User(user.clone()),
     ];
     let error = store.import(records).await.unwrap_err();
-    assert!(
-        matches!(error, crate::store::StoreError::Conflict(_)),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::Conflict(_)), "{error}");
     assert_eq!(
         store.setting("name").await.unwrap(),
         None,
         "nothing of it was written"
     );
+    store.close().await;
+}
+
+/// However many are written at once, the outcome is as if each had come alone.
+pub(super) async fn an_import_keeps_the_order_of_its_records(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let email = Some("model@example.com".to_owned());
+    let model = live(
+        &*store,
+        SignIn {
+            email,
+            ..token("model")
+        },
+    )
+    .await;
+    let session = store.session(sid("model")).await.unwrap().unwrap();
+    store.close().await;
+    let user = |name: &str, email: &str| {
+        let mut user = model.user.clone();
+        user.id = sid(name);
+        for credential in &mut user.credentials {
+            credential.public_identifier = match credential.format {
+                CredentialFormat::ExternalUser => name.to_owned(),
+                CredentialFormat::Email => email.to_owned(),
+            };
+        }
+        Exported::User(user)
+    };
+    let store = engine.open_another().await;
+    let holder = async |email: &str| {
+        let filter = UserFilter::Email(email.to_owned());
+        let found = store.users(filter, PageRequest::first(1)).await.unwrap();
+        found.items.first().map(|user| user.id)
+    };
+
+    let sharing = vec![user("ada", "ada@b.example"), user("bob", "ada@b.example")];
+    let error = store.import(sharing).await.unwrap_err();
+    assert!(matches!(error, StoreError::Conflict(_)), "{error}");
+    assert_eq!(holder("ada@b.example").await, None);
+    let apart = vec![user("ada", "ada@b.example"), user("bob", "bob@b.example")];
+    store.import(apart).await.unwrap();
+    assert_eq!(holder("ada@b.example").await, Some(sid("ada")));
+    assert_eq!(holder("bob@b.example").await, Some(sid("bob")));
+
+    // An address that its user no longer has is free for the next record.
+    let moved = vec![user("ada", "new@b.example"), user("eve", "ada@b.example")];
+    store.import(moved.clone()).await.unwrap();
+    assert_eq!(holder("new@b.example").await, Some(sid("ada")));
+    assert_eq!(holder("ada@b.example").await, Some(sid("eve")));
+    // The same once more, as after an import that stopped.
+    store.import(moved).await.unwrap();
+
+    // Of the same user, or session, the last one counts.
+    let twice = vec![user("kim", "one@b.example"), user("kim", "two@b.example")];
+    store.import(twice).await.unwrap();
+    assert_eq!(holder("one@b.example").await, None);
+    assert_eq!(holder("two@b.example").await, Some(sid("kim")));
+    let seen = |last_seen| {
+        Exported::Session(SessionRecord {
+            last_seen,
+            ..session.clone()
+        })
+    };
+    let later = NOON.plus(SECOND);
+    store.import(vec![seen(NOON), seen(later)]).await.unwrap();
+    let found = store.session(session.sid).await.unwrap().unwrap();
+    assert_eq!(found.last_seen, later);
     store.close().await;
 }
 

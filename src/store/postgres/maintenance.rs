@@ -1,4 +1,4 @@
-//! Sweeping the database, and records as they leave and enter it.
+//! Sweeping the database, and records as they leave it.
 
 use std::sync::atomic::Ordering;
 
@@ -9,20 +9,14 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::audit_log::put_audit;
 use super::connection::{Failure, Tx, execute, rows};
 use super::feed::read_latest;
-use super::replay_guard::put_spent;
-use super::row::{
-    encoded, locked_user, put_mark, put_session, put_user, record, signed, user_keys,
-};
-use super::sessions::put_cookie;
-use super::settings::{put_key, put_setting};
+use super::import::import;
+use super::row::{encoded, record, signed};
 use crate::clock::UnixTime;
 use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
-use crate::store::sign_in::Replaced;
 use crate::store::{
-    Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept, Tombstone, User,
+    Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept, Tombstone,
 };
 
 #[async_trait]
@@ -61,15 +55,8 @@ impl Maintenance for Postgres {
     }
 
     async fn import(&self, records: Vec<Exported>) -> Result<(), StoreError> {
-        self.write(records, |tx, records| {
-            Box::pin(async move {
-                for record in records {
-                    import(tx, record).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        self.write(records, |tx, records| Box::pin(import(tx, records)))
+            .await
     }
 }
 
@@ -149,41 +136,6 @@ async fn export(on: &impl GenericClient, request: &PageRequest) -> Result<Page<E
     Ok(Page { items, next: None })
 }
 
-async fn import(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
-    match record {
-        Exported::Sequence(sequence) => {
-            // Nobody can ask for what the other store forgot.
-            let sql = "UPDATE vestibule.change_counter \
-                 SET latest = greatest(latest, $1), swept = greatest(latest, $1)";
-            execute(tx.on(), sql, &[&signed(*sequence)]).await?;
-            tx.note_change(*sequence);
-            Ok(())
-        }
-        Exported::User(user) => import_user(tx, user).await,
-        Exported::Session(session) => {
-            let sql = "DELETE FROM vestibule.sessions WHERE sid = $1";
-            execute(tx.on(), sql, &[&session.sid]).await?;
-            put_session(
-                tx,
-                &Replaced {
-                    old: None,
-                    new: session.clone(),
-                },
-            )
-            .await
-        }
-        Exported::NotBefore(mark) => put_mark(tx, mark).await,
-        Exported::Tombstone(identity, tombstone) => {
-            put_tombstone(tx, *identity, tombstone.clone()).await
-        }
-        Exported::SessionAlias(digest, cookie) => put_cookie(tx, *digest, cookie).await,
-        Exported::Spent(id, until) => put_spent(tx, *id, *until).await.map(drop),
-        Exported::SigningKey(key) => put_key(tx, key).await,
-        Exported::Setting(name, value) => put_setting(tx, name, value).await,
-        Exported::Audit(record) => put_audit(tx, record).await,
-    }
-}
-
 /// Writes a tombstone, together with what an earlier one of the identity refuses.
 pub(super) async fn put_tombstone(
     tx: &Tx<'_>,
@@ -201,23 +153,6 @@ pub(super) async fn put_tombstone(
     let until = signed(tombstone.until.0);
     execute(tx.on(), sql, &[&identity, &until, &encoded(&tombstone)?]).await?;
     Ok(())
-}
-
-async fn import_user(tx: &Tx<'_>, user: &User) -> Result<(), Failure> {
-    let (keys, _) = user_keys(user);
-    let sql = "SELECT 1 FROM vestibule.user_keys WHERE key = ANY($1) AND user_id <> $2";
-    if !rows(tx.on(), sql, &[&keys, &user.id]).await?.is_empty() {
-        return Err(StoreError::Conflict("an identity or an address").into());
-    }
-    let old = locked_user(tx, user.id).await?;
-    put_user(
-        tx,
-        &Replaced {
-            old,
-            new: user.clone(),
-        },
-    )
-    .await
 }
 
 /// A table that is carried over, page by page in the order of its key.
