@@ -1,4 +1,4 @@
-//! The database from outside: its size, its load, and rows that it makes itself.
+//! The database from outside: its size and its load.
 
 use std::fs;
 use std::time::Duration;
@@ -69,46 +69,9 @@ impl Database {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
-    /// Nobody is left.
-    pub async fn empty(&self) {
-        let sql = "CREATE TABLE public.model AS SELECT * FROM vestibule.sessions LIMIT 1; \
-             TRUNCATE vestibule.users, vestibule.user_keys, vestibule.user_subjects, \
-             vestibule.sessions, vestibule.events";
-        self.run(sql).await;
-    }
-
-    /// A session for each user who has none, as the first one was.
-    pub async fn add_sessions(&self) {
-        let sql = "INSERT INTO vestibule.sessions \
-             SELECT gen_random_uuid(), u.id, m.issuer_scope, m.opened_at + n, m.remember_until + n, \
-             m.record FROM (SELECT id, row_number() OVER () / 100 AS n FROM vestibule.users u \
-             WHERE NOT EXISTS (SELECT FROM vestibule.sessions s WHERE s.user_id = u.id)) AS u, \
-             public.model m";
-        self.run(sql).await;
+    /// As the database is some time after many rows came.
+    pub async fn settle(&self) {
         self.run("VACUUM ANALYZE").await;
-    }
-
-    /// Copies users until there are so many, each with the keys that one has and a session.
-    pub async fn grow_to(&self, users: u64) {
-        let there = u64::try_from(self.count().await).unwrap();
-        let more = users.saturating_sub(there);
-        // Ids grow with the time, as those of the gateway do; all other keys are hashes.
-        let sql = format!(
-            "CREATE TEMPORARY TABLE copies AS SELECT (lpad(to_hex(1764000000000 + n), 12, '0') \
-                 || '70008000' || lpad(to_hex(n), 12, '0'))::uuid AS id, n \
-                 FROM generate_series({there} + 1, {there} + {more}) AS n; \
-             CREATE TEMPORARY TABLE models AS \
-                 SELECT record, row_number() OVER () - 1 AS m FROM vestibule.users LIMIT 1000; \
-             INSERT INTO vestibule.users \
-                 SELECT id, record FROM copies JOIN models ON m = n % 1000; \
-             INSERT INTO vestibule.user_keys \
-                 SELECT sha256(id::text::bytea || kind::text::bytea), id \
-                 FROM copies, generate_series(1, 2) AS kind; \
-             INSERT INTO vestibule.user_subjects SELECT sha256(id::text::bytea), id FROM copies; \
-             DROP TABLE copies; DROP TABLE models"
-        );
-        self.run(&sql).await;
-        self.add_sessions().await;
         self.run("CHECKPOINT").await;
     }
 
