@@ -102,6 +102,7 @@ impl Orders {
                 show,
                 shown: None,
                 unusable: Rarely::new(),
+                is_hurried: false,
             };
             keeper.read().await?;
             keeper.say_what_is_missing();
@@ -124,14 +125,21 @@ impl Orders {
         (!self.keepers.is_empty()).then(|| Arc::clone(&self.challenges))
     }
 
-    /// Orders and renews until `stopped`. `changes` says when a setting of the store has changed.
-    pub async fn run(self, changes: watch::Receiver<u64>, stopped: watch::Receiver<bool>) {
+    /// Orders and renews until `stopped`. `changes` says when a setting of the store has changed,
+    /// `hurries` when orders that failed are to be repeated at once.
+    pub async fn run(
+        self,
+        changes: watch::Receiver<u64>,
+        hurries: watch::Receiver<()>,
+        stopped: watch::Receiver<bool>,
+    ) {
         if self.keepers.is_empty() {
             return;
         }
         let challenges = self.challenges.follow(changes.clone(), stopped.clone());
         let keepers = self.keepers.into_iter();
-        let keepers = keepers.map(|keeper| keeper.run(changes.clone(), stopped.clone()));
+        let keepers =
+            keepers.map(|keeper| keeper.run(changes.clone(), hurries.clone(), stopped.clone()));
         tokio::join!(challenges, join_all(keepers));
     }
 }

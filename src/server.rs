@@ -170,6 +170,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     let notify = Notifier::of_environment();
     let (live_config, manager) = (Arc::clone(&state.live_config), notify.clone());
     let files = certificates.clone();
+    let (hurry, hurries) = watch::channel(());
     background.spawn(live_config::on_hangup(
         live_config,
         stopped.clone(),
@@ -177,6 +178,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
             if reload == Reload::Begun {
                 let files = files.clone();
                 tokio::task::spawn_blocking(move || files.reload());
+                hurry.send_replace(());
             }
             manager.send(&[match reload {
                 Reload::Begun => NotifyState::Reloading,
@@ -198,7 +200,7 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     if let Some(tickets) = tickets {
         background.spawn(tickets.run(changes.clone(), stopped.clone()));
     }
-    let ordering = background.spawn(orders.run(changes, stopped.clone()));
+    let ordering = background.spawn(orders.run(changes, hurries, stopped.clone()));
     let webhooks = state.webhooks();
     background
         .block_on(webhooks.begin(&config.webhooks))

@@ -44,13 +44,17 @@ pub(super) struct Keeper {
     pub(super) shown: Option<String>,
     /// Looks at a certificate in the store that cannot be shown.
     pub(super) unusable: Rarely,
+    /// Somebody has mended what an order failed by.
+    pub(super) is_hurried: bool,
 }
 
 impl Keeper {
-    /// Orders and renews until `stopped`. `changes` says when a setting of the store has changed.
+    /// Orders and renews until `stopped`. `changes` says when a setting of the store has changed,
+    /// `hurries` when an order that failed is to be repeated at once.
     pub(super) async fn run(
         mut self,
         mut changes: watch::Receiver<u64>,
+        mut hurries: watch::Receiver<()>,
         mut stopped: watch::Receiver<bool>,
     ) {
         let stop = stopped.wait_for(|stop| *stop);
@@ -78,6 +82,7 @@ impl Keeper {
             tokio::select! {
                 _ = &mut stop => break,
                 Ok(()) = changes.changed() => {}
+                Ok(()) = hurries.changed() => self.is_hurried = true,
                 () = reached(due) => {}
             }
         }
@@ -137,6 +142,7 @@ impl Keeper {
         let (seen, record) = self.read().await?;
         let next = self.due(&record).min(record.ask_at());
         if UnixTime::now() < next {
+            self.is_hurried = false;
             self.seal_again(seen, record).await?;
             return Ok(next);
         }
@@ -160,12 +166,13 @@ impl Keeper {
         let is_of_use = issued
             .as_ref()
             .is_some_and(|it| it.is_for(&self.settings.domains));
-        record.due(is_of_use)
+        record.due(is_of_use, self.is_hurried)
     }
 
     /// Orders the certificate, and writes down what came of it.
     async fn order(&mut self, seen: Option<String>, record: Record) -> Result<(), StoreError> {
         let certificate = self.settings.name().to_owned();
+        self.is_hurried = false;
         info!(certificate, "ordering a certificate");
         let is_advised = record.advice.is_some_and(|advice| advice.is_given);
         // An authority may refuse to replace one twice, of which this gateway need not know.

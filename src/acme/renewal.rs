@@ -7,11 +7,14 @@ use crate::clock::UnixTime;
 
 impl Record {
     /// When the next order is due. `is_of_use`: there is a certificate with all names of the
-    /// configuration.
-    pub(super) fn due(&self, is_of_use: bool) -> UnixTime {
+    /// configuration. `is_hurried`: an order that failed is not waited for.
+    pub(super) fn due(&self, is_of_use: bool, is_hurried: bool) -> UnixTime {
         let kept = self.certificate.as_ref().filter(|_| is_of_use);
         let due = kept.map_or(UnixTime(0), |kept| kept.renew_at);
-        due.max(self.retry_at.unwrap_or_default())
+        match is_hurried && self.failures > 0 {
+            true => due,
+            false => due.max(self.retry_at.unwrap_or_default()),
+        }
     }
 
     /// When the authority is asked for advice; never while there is no certificate.
@@ -85,9 +88,14 @@ mod tests {
     #[test]
     fn an_order_is_due_at_once_without_a_certificate_and_never_before_the_pause_is_over() {
         let mut record = Record::default();
-        assert_eq!(record.due(false), UnixTime(0));
+        assert_eq!(record.due(false, false), UnixTime(0));
         record.retry_at = Some(UnixTime(10));
-        assert_eq!(record.due(false), UnixTime(10));
+        assert_eq!(record.due(false, false), UnixTime(10));
+        // The pause between two orders that succeed is nobody's to skip.
+        assert_eq!(record.due(false, true), UnixTime(10));
+        record.failures = 1;
+        assert_eq!(record.due(false, false), UnixTime(10));
+        assert_eq!(record.due(false, true), UnixTime(0));
         record.certificate = Some(Kept {
             chain: String::new(),
             key: Sealed {
@@ -97,11 +105,12 @@ mod tests {
             renew_at: UnixTime(20),
             expires_at: UnixTime(30),
         });
-        assert_eq!(record.due(true), UnixTime(20));
+        assert_eq!(record.due(true, false), UnixTime(20));
         // Its names are no longer those of the configuration.
-        assert_eq!(record.due(false), UnixTime(10));
+        assert_eq!(record.due(false, false), UnixTime(10));
         record.retry_at = Some(UnixTime(25));
-        assert_eq!(record.due(true), UnixTime(25));
+        assert_eq!(record.due(true, false), UnixTime(25));
+        assert_eq!(record.due(true, true), UnixTime(20));
 
         // One from before there were such questions.
         assert_eq!(record.ask_at(), UnixTime(0));

@@ -176,7 +176,7 @@ impl Loads {
                 once(public, Arc::clone(&by_known))
             }),
             secure: Load::start((rate() / 10).max(1), move || {
-                once_by_tls(Arc::clone(&client), secure, Arc::clone(&tls))
+                once_by_tls(Arc::clone(&client), secure, "localhost", Arc::clone(&tls))
             }),
             new: Load::start((rate() / 20).max(1), new),
         }

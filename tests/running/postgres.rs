@@ -26,6 +26,7 @@ mod device_bound;
 mod drain;
 mod outages;
 mod shared_rates;
+mod site;
 
 use server::Server;
 

@@ -59,23 +59,25 @@ impl Authority {
         own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> Connector {
-        connector(self.der(), alpn, own, versions)
+        connector([self.der()], alpn, own, versions)
     }
 }
 
 fn connector(
-    root: CertificateDer<'static>,
+    roots: impl IntoIterator<Item = CertificateDer<'static>>,
     alpn: &[&str],
     own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Connector {
-    let mut roots = RootCertStore::empty();
-    roots.add(root).unwrap();
+    let mut trusted = RootCertStore::empty();
+    for root in roots {
+        trusted.add(root).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()
-        .with_root_certificates(roots);
+        .with_root_certificates(trusted);
     let mut config = match own {
         Some((certificate, key)) => config
             .with_client_auth_cert(vec![certificate], key)
@@ -90,9 +92,12 @@ fn connector(
 pub struct Connector(TlsConnector);
 
 impl Connector {
-    /// A client that trusts this root and offers these protocols.
-    pub fn trusting(root: CertificateDer<'static>, alpn: &[&str]) -> Self {
-        connector(root, alpn, None, rustls::ALL_VERSIONS)
+    /// A client that trusts these roots and offers these protocols.
+    pub fn trusting(
+        roots: impl IntoIterator<Item = CertificateDer<'static>>,
+        alpn: &[&str],
+    ) -> Self {
+        connector(roots, alpn, None, rustls::ALL_VERSIONS)
     }
 
     /// A connection to `address`, asking for `name`; the error is the handshake's.

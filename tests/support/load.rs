@@ -44,13 +44,14 @@ async fn connect_from(from: &str, to: SocketAddr) -> io::Result<TcpStream> {
     socket.connect(to).await
 }
 
-/// The same by TLS.
+/// The same by TLS, from a server of this name.
 pub async fn once_by_tls(
     client: Arc<Connector>,
     address: SocketAddr,
+    name: &str,
     request: Arc<[u8]>,
 ) -> String {
-    match client.connect(address, "localhost").await {
+    match client.connect(address, name).await {
         Ok(stream) => status_of(Wire::over(stream), &request).await,
         Err(error) => error.to_string(),
     }

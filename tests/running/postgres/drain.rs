@@ -102,13 +102,13 @@ async fn a_weight_holds_at_both() {
     .await;
 }
 
-async fn change(gateway: &Gateway, change: &str, body: Value) {
+pub(super) async fn change(gateway: &Gateway, change: &str, body: Value) {
     let path = format!("/admin/api/upstreams/app/{change}");
     let answer = gateway.admin_send("POST", &path, &[], &body).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
 }
 
-async fn is_drained(gateway: &Gateway, server: &str) -> bool {
+pub(super) async fn is_drained(gateway: &Gateway, server: &str) -> bool {
     !row(gateway, server).await["drained"].is_null()
 }
 

@@ -17,9 +17,9 @@ async fn what_one_lets_pass_counts_at_the_other() {
     .await;
 
     assert_eq!(passes(&pair.one, "/counted", 6).await, 6);
-    pair.exchange().await;
+    exchange([&pair.one, &pair.two]).await;
     assert_eq!(passes(&pair.two, "/counted", 9).await, 4);
-    pair.exchange().await;
+    exchange([&pair.one, &pair.two]).await;
     for gateway in [&pair.one, &pair.two] {
         assert_eq!(passes(gateway, "/counted", 3).await, 0);
     }
@@ -32,7 +32,7 @@ async fn what_one_lets_pass_counts_at_the_other() {
     );
     let total = at_once.0 + at_once.1;
     assert!((10..=20).contains(&total), "{at_once:?}");
-    pair.exchange().await;
+    exchange([&pair.one, &pair.two]).await;
     for gateway in [&pair.one, &pair.two] {
         assert_eq!(passes(gateway, "/burst", 3).await, 0);
     }
@@ -49,7 +49,7 @@ async fn what_one_lets_pass_counts_at_the_other() {
 
     // Afterwards the other hears of what passed meanwhile.
     pair.server.start_again().await;
-    pair.exchange().await;
+    exchange([&pair.one, &pair.two]).await;
     assert_eq!(pair.one.metrics().await.sum(alone, &[]), 0.0);
     assert_eq!(passes(&pair.two, "/alone", 3).await, 0);
     let ready = pair.one.admin("/ready").await;
@@ -69,23 +69,19 @@ async fn passes(gateway: &Gateway, path: &str, tries: usize) -> usize {
     passed
 }
 
-impl Pair {
-    /// Waits until each has handed over what passed before, and then heard of what the other did.
-    async fn exchange(&self) {
-        for _ in 0..2 {
-            for gateway in [&self.one, &self.two] {
-                let exchanges = async || {
-                    let metrics = gateway.metrics().await;
-                    metrics.sum("vestibule_rate_exchanges_total", &[("result", "ok")])
-                };
-                let deadline = Instant::now() + 3 * PATIENCE;
-                // The first to end may have begun before.
-                let enough = exchanges().await + 2.0;
-                while exchanges().await < enough {
-                    assert!(Instant::now() < deadline, "no exchange");
-                    sleep(Duration::from_millis(10)).await;
-                }
-            }
+/// Waits until each has handed over what passed before, and then heard of what the other did.
+pub(super) async fn exchange(pair: [&Gateway; 2]) {
+    for gateway in [pair, pair].concat() {
+        let exchanges = async || {
+            let metrics = gateway.metrics().await;
+            metrics.sum("vestibule_rate_exchanges_total", &[("result", "ok")])
+        };
+        let deadline = Instant::now() + 3 * PATIENCE;
+        // The first to end may have begun before.
+        let enough = exchanges().await + 2.0;
+        while exchanges().await < enough {
+            assert!(Instant::now() < deadline, "no exchange");
+            sleep(Duration::from_millis(10)).await;
         }
     }
 }
