@@ -24,6 +24,7 @@ mod acme;
 mod dashboard;
 mod device_bound;
 mod drain;
+mod fleet;
 mod outages;
 mod shared_rates;
 mod site;
