@@ -2,7 +2,7 @@ FROM rust:1.95.0-slim-bookworm AS build
 
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake make g++ \
+    && apt-get install --yes --no-install-recommends bolt-19 cmake g++ llvm-19 make \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /src
@@ -11,8 +11,7 @@ COPY . .
 # build is optimised for a workload, which it runs here.
 RUN rm rust-toolchain.toml \
     && rustup component add llvm-tools \
-    && .ci/release \
-    && strip target/release/vestibule
+    && .ci/release
 
 FROM debian:12-slim
 

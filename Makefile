@@ -112,7 +112,7 @@ release: ## Build the binary as it is shipped, optimised for a workload
 deb: release ## Build a Debian package with man pages, completions and a systemd unit
 	@cargo deb --version > /dev/null 2>&1 || cargo install --locked cargo-deb
 	packaging/debian/generate "$(CARGO_TARGET_DIR)/release/vestibule" "$(CARGO_TARGET_DIR)/release/package"
-	cargo deb --locked --no-build
+	cargo deb --locked --no-build --no-strip
 
 .PHONY: bench
 bench: ## Benchmark the parts, then the gateway against a bare proxy (BENCH="--quick")

@@ -84,7 +84,8 @@ fn main() {
         ),
         ["upstream", listen] => upstream::run(address(listen)),
         ["swap", listen, config] => swap::run(address(listen), config.as_ref()),
-        ["train", folder] => train::run(folder.as_ref()),
+        ["train", folder] => train::run(folder.as_ref(), gateway::BINARY),
+        ["train", folder, binary] => train::run(folder.as_ref(), &gateway::absolute(binary)),
         _ => measure(&words),
     }
 }

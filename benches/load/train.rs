@@ -1,12 +1,13 @@
 //! The workload by which a release is optimised (`make release`): some of everything that a gateway
-//! in use does, always as much, in half a minute.
+//! in use does, always as much, in half a minute. Where a gateway writes what it counted is for the one
+//! that instrumented it to say; those of the compiler are told here.
 
 use std::path::Path;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::gateway::{BINARY, Gateway, Issuer, add_tls};
+use crate::gateway::{Gateway, Issuer, add_tls};
 use crate::requests::{CLOSED, OPEN, bearer, cookie, get, post};
 use crate::tls::Tls;
 use crate::token::decode;
@@ -15,8 +16,9 @@ use crate::ways::{Clients, Doors, Way};
 use crate::websocket;
 use crate::work::start_upstream;
 
-/// Lets gateways of this build work, whose counts go into files in that folder.
-pub fn run(folder: &Path) {
+/// Lets gateways by this binary work. What the compiler's instrumentation counts goes into files in that
+/// folder.
+pub fn run(folder: &Path, binary: &str) {
     let issuer = Issuer::new();
     let directory = TempDir::new().unwrap();
     let (upstream, _process) = start_upstream(&directory);
@@ -24,7 +26,7 @@ pub fn run(folder: &Path) {
     let counts = format!("LLVM_PROFILE_FILE={}/%p.profraw", folder.display());
     for log in [false, true] {
         let mut address = None;
-        let gateway = Gateway::start_by(&["env", &counts, BINARY], &issuer, upstream, |config| {
+        let gateway = Gateway::start_by(&["env", &counts, binary], &issuer, upstream, |config| {
             address = Some(add_tls(config, &tls));
             config["log"]["access"] = json!(log);
         });
