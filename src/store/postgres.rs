@@ -36,6 +36,7 @@ mod shared_rates;
 mod sign_in;
 #[cfg(test)]
 pub(super) mod tests;
+mod tombstones;
 mod users;
 
 pub use connection::ConnectError;

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::audit_log::put_audit;
 use super::connection::{Failure, Tx, execute, rows};
-use super::maintenance::put_tombstone;
 use super::replay_guard::put_spent;
 use super::row::{
     encoded, locked_user, put_mark, put_session, put_user, scope_key, signed, user_keys,
 };
 use super::sessions::put_cookie;
 use super::settings::{put_key, put_setting};
+use super::tombstones::put_tombstone;
 use crate::store::sign_in::Replaced;
 use crate::store::{Exported, RevocationScope, SessionRecord, StoreError, User};
 

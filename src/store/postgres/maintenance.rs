@@ -12,12 +12,10 @@ use super::Postgres;
 use super::connection::{Failure, Tx, execute, rows};
 use super::feed::read_latest;
 use super::import::import;
-use super::row::{encoded, record, signed};
+use super::row::{record, signed};
 use crate::clock::UnixTime;
 use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
-use crate::store::{
-    Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept, Tombstone,
-};
+use crate::store::{Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept};
 
 #[async_trait]
 impl Maintenance for Postgres {
@@ -134,25 +132,6 @@ async fn export(on: &impl GenericClient, request: &PageRequest) -> Result<Page<E
         (index, after) = (index + 1, None);
     }
     Ok(Page { items, next: None })
-}
-
-/// Writes a tombstone, together with what an earlier one of the identity refuses.
-pub(super) async fn put_tombstone(
-    tx: &Tx<'_>,
-    identity: Digest,
-    tombstone: Tombstone,
-) -> Result<(), Failure> {
-    let identity = identity.0.as_slice();
-    let sql = "SELECT record::text FROM vestibule.tombstones WHERE identity = $1 FOR UPDATE";
-    let found = rows(tx.on(), sql, &[&identity]).await?;
-    let earlier = found.first().map(|row| record(row, 0, "tombstones"));
-    let tombstone = tombstone.after(earlier.transpose()?);
-    let sql = "INSERT INTO vestibule.tombstones (identity, until, record) \
-         VALUES ($1, $2, $3::text::json) \
-         ON CONFLICT (identity) DO UPDATE SET until = excluded.until, record = excluded.record";
-    let until = signed(tombstone.until.0);
-    execute(tx.on(), sql, &[&identity, &until, &encoded(&tombstone)?]).await?;
-    Ok(())
 }
 
 /// A table that is carried over, page by page in the order of its key.

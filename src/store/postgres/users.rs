@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
-use super::maintenance::put_tombstone;
 use super::row::{
     email_key, identity_key, locked_user, put_user, record, record_change, signed, subject_key,
     user_by_key, user_keys,
 };
 use super::sessions::end_all;
 use super::sign_in::{decided, previewed, sign_in};
+use super::tombstones::put_tombstone;
 use super::{MOST_BEHIND, Postgres};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
