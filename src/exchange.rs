@@ -71,7 +71,7 @@ pub use grant::Granted;
 pub use key_rotation::KeyRotation;
 pub use one_time_use::OneTimeUse;
 pub use recipient::{OPERATORS, Recipient};
-pub use recognize::SHORTEST_TOKEN;
+pub use recognize::{SHORTEST_TOKEN, may_be_claims};
 pub use session::Session;
 pub use session_directory::{Account, SessionDirectory};
 pub use session_handle::{SessionHandle, SessionRegistry};

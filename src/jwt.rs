@@ -52,13 +52,6 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
     }
 }
 
-/// Whether the second part of a text can be claims: the Base64 of a JSON object, with white space before
-/// it or not. Not decoded, so that it costs next to nothing.
-pub fn may_be_claims(payload: &[u8]) -> bool {
-    // Of `{`, space, tab, line feed and carriage return, the first six bits.
-    matches!(payload, [b'e' | b'I' | b'C' | b'D', ..])
-}
-
 /// The unverified header of a token, only for selecting a key.
 #[derive(Default)]
 struct UnverifiedHeader {

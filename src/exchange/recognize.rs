@@ -31,3 +31,29 @@ impl Exchange {
 
 /// No header and payload that name an issuer are shorter.
 pub const SHORTEST_TOKEN: usize = 24;
+
+/// Whether the second part of a text can be claims: the Base64 of a JSON object, with white space before
+/// it or not. Not decoded, so that it costs next to nothing.
+pub fn may_be_claims(payload: &[u8]) -> bool {
+    // Of `{`, space, tab, line feed and carriage return, the first six bits.
+    matches!(payload, [b'e' | b'I' | b'C' | b'D', ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+
+    use super::may_be_claims;
+
+    #[test]
+    fn only_what_can_be_an_object_is_taken_for_claims() {
+        for first in 0..=u8::MAX {
+            let payload = BASE64URL.encode([first, b'"', b'a']);
+            // Bytes with the same six bits pass, too.
+            let is_like_one = b"{ \t\n\r".iter().any(|byte| byte >> 2 == first >> 2);
+            assert_eq!(may_be_claims(payload.as_bytes()), is_like_one, "{payload}");
+        }
+        assert!(!may_be_claims(b""));
+    }
+}

@@ -10,8 +10,7 @@ use memchr::{memchr_iter, memchr2_iter};
 use percent_encoding::percent_decode;
 use pingora::http::RequestHeader;
 
-use crate::exchange::SHORTEST_TOKEN;
-use crate::jwt::may_be_claims;
+use crate::exchange::{SHORTEST_TOKEN, may_be_claims};
 
 /// Whether bytes carry a token, as it is or percent-encoded. `is_known` says whether a text is one,
 /// verified or not, of an issuer that is known; it is asked for texts of three parts only.
