@@ -21,6 +21,9 @@ use crate::store::{Exported, RevocationScope, SessionRecord, StoreError, User};
 
 /// Writes records in their order.
 pub(super) async fn import(tx: &Tx<'_>, records: &[Exported]) -> Result<(), Failure> {
+    // The tables were empty a moment ago, and the planner goes on taking them for it: it would read them
+    // from end to end for each hundred.
+    execute(tx.on(), "SET LOCAL enable_seqscan = off", &[]).await?;
     for alike in records.chunk_by(|one, next| discriminant(one) == discriminant(next)) {
         let at_once = match alike.first() {
             Some(Exported::User(_)) => import_users(tx, alike).await?,
