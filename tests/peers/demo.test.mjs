@@ -6,7 +6,7 @@ import { Child, vestibule } from './process.mjs';
 
 test('the demo walks once and ends well', async () => {
   const demo = new Child(vestibule(), ['demo', '--once']);
-  const { code } = await demo.exited;
+  const { code } = await demo.finished;
   assert.equal(code, 0, demo.output + demo.errors);
   assert.equal(demo.output.match(/^The upstream received:$/gm)?.length, 2);
   assert.match(demo.output, /^GET \/private HTTP\/1\.1\r$/m);
@@ -38,6 +38,6 @@ test('the three curl lines of the demo do what they say', async () => {
 
 async function shell(line) {
   const child = new Child('bash', ['-c', line]);
-  const { code } = await child.exited;
+  const { code } = await child.finished;
   return { code, output: child.output };
 }

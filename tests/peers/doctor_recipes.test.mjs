@@ -62,7 +62,7 @@ describe('recipes', { concurrency: 3 }, () => {
         'doctor', '--url', `http://127.0.0.1:${port}/echo`, '--echo', echo, '--protected', '/admin',
         '--token', file('token'), '--jwks', file('keys'), '--must-refuse', file('other'), '--format', 'json',
       ]);
-      await doctor.exited;
+      await doctor.finished;
       const report = JSON.parse(doctor.output || '{}');
       assert.ok(report.probes > 150, doctor.errors);
       const found = report.findings.filter(({ id }) => !limits.includes(id));

@@ -88,7 +88,7 @@ async function findings(kind, url, ...selected) {
   const all = kind === 'server' && !selected.length ? ['--suite', 'all'] : selected;
   const args = ['--import', here('mcp_conformance_hook.mjs'), SUITE, kind, '--url', url, ...all];
   const suite = new Child(process.execPath, [...args, '-o', output]);
-  await suite.exited;
+  await suite.finished;
   const found = {};
   for (const name of await readdir(output)) {
     const scenario = name.replace(/-\d{4}-\d\d-\d\dT.*$/, '');

@@ -44,8 +44,13 @@ async function listening(...where) {
   }
 }
 
-/** A child process whose standard error is kept for the message of a failure. */
+/**
+ * A child process whose output is kept. `finished` is how it ended, and comes when all of its output
+ * has been read; its standard error is for the message of a failure.
+ */
 export class Child {
+  #exited;
+
   constructor(command, args, { env } = {}) {
     this.name = command;
     this.errors = '';
@@ -53,15 +58,26 @@ export class Child {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
+    this.process.stderr.setEncoding('utf8');
     this.process.stderr.on('data', (chunk) => (this.errors += chunk));
     this.output = '';
+    this.process.stdout.setEncoding('utf8');
     this.process.stdout.on('data', (chunk) => (this.output += chunk));
-    this.exited = new Promise((resolve, reject) => {
+    // What its own children keep open must not hold up a stop.
+    this.#exited = this.#end('exit');
+    // A process that has exited may have printed what is still to be read.
+    this.finished = this.#end('close');
+  }
+
+  /** How the process ended, once it has come to this event. */
+  #end(event) {
+    const end = new Promise((resolve, reject) => {
       this.process.once('error', reject);
-      this.process.once('exit', (code, signal) => resolve({ code, signal }));
+      this.process.once(event, (code, signal) => resolve({ code, signal }));
     });
     // Awaited where it matters; a failure elsewhere must not end the runner.
-    this.exited.catch(() => {});
+    end.catch(() => {});
+    return end;
   }
 
   get ended() {
@@ -72,7 +88,7 @@ export class Child {
   async prints(text) {
     while (!this.output.includes(text)) {
       const more = once(this.process.stdout, 'data').then(() => true);
-      const alive = await Promise.race([more, this.exited.then(() => false)]);
+      const alive = await Promise.race([more, this.finished.then(() => false)]);
       if (!alive && !this.output.includes(text)) throw this.failure(`ended before "${text}"`);
     }
   }
@@ -103,11 +119,11 @@ export class Child {
 
   /** Sends `signal` and waits for the end; kills what does not end. */
   async stop(signal = 'SIGTERM') {
-    if (this.ended) return this.exited;
+    if (this.ended) return this.#exited;
     this.process.kill(signal);
     const kill = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS);
     try {
-      return await this.exited;
+      return await this.#exited;
     } finally {
       clearTimeout(kill);
     }

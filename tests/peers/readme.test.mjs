@@ -26,7 +26,7 @@ test('the configuration of the README is one', async () => {
     const file = join(folder, 'config.yaml');
     await writeFile(file, /```yaml\n([^]*?)```/.exec(readme)[1]);
     const check = new Child(vestibule(), ['check', '--config', file]);
-    const { code } = await check.exited;
+    const { code } = await check.finished;
     assert.equal(code, 0, check.output + check.errors);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -87,7 +87,7 @@ test('a stranger adds an issuer on the dashboard and sees the sign-in, by the RE
 
 async function shell(line) {
   const child = new Child('bash', ['-c', line]);
-  await child.exited;
+  await child.finished;
   return child.output;
 }
 
