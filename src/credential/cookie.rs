@@ -7,19 +7,30 @@
 
 use bytes::Bytes;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
-/// The values of the cookies called exactly `name`, in order.
+/// The values of the cookies called exactly `name`, which is a token (RFC 9110 section 5.6.2), in order.
+///
+/// Looks for the name and then at what stands around it, since a request may have a hundred other cookies.
 pub fn values<'a, 'n>(
     headers: &'a HeaderMap,
     name: &'n [u8],
 ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-    headers
-        .get_all(COOKIE)
-        .into_iter()
-        .flat_map(|field| split(field.as_bytes()))
-        .filter_map(named_value)
-        .filter_map(move |(found, value)| (found == name).then_some(value))
+    let fields = headers.get_all(COOKIE).into_iter();
+    fields.flat_map(move |field| values_in(field.as_bytes(), name))
+}
+
+fn values_in<'a, 'n>(
+    field: &'a [u8],
+    name: &'n [u8],
+) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    memmem::find_iter(field, name).filter_map(|at| {
+        let (before, found) = field.split_at_checked(at)?;
+        let begins_pair = matches!(trim_end(before), [] | [.., b';']);
+        let after_name = trim_start(found.get(name.len()..)?);
+        let value = after_name.strip_prefix(b"=").filter(|_| begins_pair)?;
+        split(value).next().map(trim)
+    })
 }
 
 /// The `Cookie` fields after some cookies were removed.
@@ -45,37 +56,34 @@ pub fn named(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// Takes out the cookies that `is_taken` chooses by name and value, and joins several fields into one by `; `.
 /// Allocates only when there is something to take or to join.
 pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8], &[u8]) -> bool) -> Remaining {
-    let fields = headers.get_all(COOKIE);
     let takes = |pair: &[u8]| match named_value(pair) {
         Some((name, value)) => is_taken(name, value),
         // Without a name, some servers take all of it for one.
         None => is_taken(b"", trim(pair)),
     };
-    let mut pairs = fields.iter().flat_map(|field| split(field.as_bytes()));
-    let first_taken = pairs.position(takes);
-    if fields.iter().nth(1).is_none() && first_taken.is_none() {
+    let fields = headers.get_all(COOKIE);
+    let Some(first_field) = fields.iter().next() else {
         return Remaining::Unchanged;
-    }
-
-    let mut joined = Vec::with_capacity(fields.iter().map(|field| field.len() + 2).sum());
-    // What was looked at above is not looked at again.
-    let mut known_to_stay = first_taken.unwrap_or(usize::MAX);
-    let mut stays = |pair: &&[u8]| {
-        let is_known = known_to_stay > 0;
-        known_to_stay = known_to_stay.saturating_sub(1);
-        is_known || !takes(pair)
     };
-    for field in fields {
-        let mut kept = split(field.as_bytes()).filter(&mut stays);
+    let is_sole = fields.iter().nth(1).is_none();
+
+    let mut joined = Vec::new();
+    for field in &fields {
+        let mut kept = runs_without(field.as_bytes(), takes);
         let Some(first) = kept.next() else { continue };
-        if !joined.is_empty() {
+        if is_sole && first.len() == first_field.len() {
+            return Remaining::Unchanged;
+        }
+        if joined.is_empty() {
+            joined.reserve_exact(fields.iter().map(|field| field.len() + 2).sum());
+        } else {
             joined.extend_from_slice(b"; ");
         }
         // What follows the separator belongs to it, and the pair may have moved to the front.
         joined.extend_from_slice(trim_start(first));
-        for pair in kept {
+        for run in kept {
             joined.push(b';');
-            joined.extend_from_slice(pair);
+            joined.extend_from_slice(run);
         }
     }
     if joined
@@ -87,6 +95,28 @@ pub fn without(headers: &HeaderMap, is_taken: impl Fn(&[u8], &[u8]) -> bool) -> 
     // Parts of valid field values, joined by valid bytes.
     HeaderValue::from_maybe_shared(Bytes::from(joined))
         .map_or(Remaining::Nothing, Remaining::Joined)
+}
+
+/// The pairs that are not taken, as many in one piece as stand next to each other.
+fn runs_without(field: &[u8], takes: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let mut run = None;
+        while let Some(from) = rest {
+            let pair = split(from).next()?;
+            rest = from.get(pair.len() + 1..);
+            match (takes(pair), run) {
+                (true, None) => {}
+                (true, Some(_)) => break,
+                (false, None) => run = Some((from, pair.len())),
+                (false, Some((begin, _))) => {
+                    run = Some((begin, begin.len() - from.len() + pair.len()));
+                }
+            }
+        }
+        let (begin, length) = run?;
+        begin.get(..length)
+    })
 }
 
 fn split(field: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -107,7 +137,10 @@ fn named_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
-    let mut bytes = trim_start(bytes);
+    trim_end(trim_start(bytes))
+}
+
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }

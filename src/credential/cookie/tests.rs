@@ -42,6 +42,11 @@ fn finds_values_by_exact_name() {
         (b"tok", &[]),
         (b"=tok=x", &[]),
         (b"a=1, tok=x", &[]),
+        (b"a=tok=x", &[]),
+        (b"a tok=x", &[]),
+        (b"tok tok=x", &[]),
+        (b"toktok=x;; tok=y", &[b"y"]),
+        (b"tok; tok=y", &[b"y"]),
         // U+00A0 is white space to Unicode and part of a name to HTTP.
         (b"\xc2\xa0tok=x", &[]),
         (b"", &[]),
@@ -126,6 +131,21 @@ proptest! {
         let headers = fields(&[text.as_bytes()]);
         let ours: Vec<&[u8]> = found(&headers, &name);
         prop_assert_eq!(ours, oracle.iter().map(String::as_bytes).collect::<Vec<_>>());
+    }
+
+    /// Whatever the bytes: what is found by name is what looking at every pair finds.
+    #[test]
+    fn finds_by_name_what_is_in_the_pairs(
+        parts in prop::collection::vec(
+            prop::sample::select(vec!["tok", "=", ";", " ", "\t", "to", "k", "\u{a0}"]),
+            0..24,
+        )
+    ) {
+        let headers = fields(&[parts.concat().as_bytes()]);
+        let named: Vec<&[u8]> = named(&headers)
+            .filter_map(|(name, value)| (name == b"tok").then_some(value))
+            .collect();
+        prop_assert_eq!(found(&headers, "tok"), named);
     }
 
     /// Whatever the bytes: no taken cookie is left, and the others are all there, in order, as
