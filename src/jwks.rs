@@ -25,7 +25,7 @@ mod wanted_kids;
 pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};
 pub use fetch::{DocumentSettings, Documents, Fetched};
-pub use file::key_file_fault;
+pub use file::key_fault;
 pub use issuer_keys::{IssuerKeys, Wanted};
 pub use key::{KeyValidity, SkipReason, Thumbprints, VerifyingKey};
 pub use last_good::{LastGood, StoredKeySet};

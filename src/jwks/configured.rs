@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::error::SourceError;
-use super::fetch::by_kid::ByKid;
+use super::fetch::by_kid::{self, ByKid};
 use super::fetch::{Clients, Discovered, HttpSource};
 use super::file::FileSource;
 use super::issuer_keys::IssuerKeys;
@@ -37,9 +37,12 @@ pub(super) fn source(
             let url = Url::parse(&template.replace(KID_PLACEHOLDER, "kid"));
             // The configuration has checked it.
             let Ok(url) = url else { return Ok(None) };
+            let max_body = max_body.min(by_kid::LARGEST);
             let http = HttpSource::new(settings, clients, None, &url, max_body, &keys.clock)?;
-            let wanted = Arc::clone(wanted);
-            Ok(Some(Arc::new(ByKid::new(http, template, wanted))))
+            let (wanted, max_stale) = (Arc::clone(wanted), settings.jwks.max_stale);
+            Ok(Some(Arc::new(ByKid::new(
+                http, template, wanted, max_stale,
+            ))))
         }
         KeySource::Discovery(url) => {
             let iss = settings.discovered_iss.clone();

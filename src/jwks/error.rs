@@ -54,6 +54,9 @@ pub enum FetchError {
     /// The body is not a key set.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
+    /// The body is not a key, where each has an address of its own.
+    #[error("the response is no key in PEM")]
+    NoPem,
     /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
     File(io::Error),
@@ -92,7 +95,8 @@ impl FetchError {
             Self::KeySet(KeySetError::NotJson(_)) => "not_json",
             Self::KeySet(
                 KeySetError::NotAKeySet | KeySetError::Discovery | KeySetError::PemMap,
-            ) => "not_a_key_set",
+            )
+            | Self::NoPem => "not_a_key_set",
             Self::KeySet(KeySetError::TooManyKeys { .. }) => "too_many_keys",
             Self::File(_) => "file",
         }

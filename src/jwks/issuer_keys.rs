@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Url;
 
-use super::events::{JwksEvents, UnknownKidAction};
+use super::events::JwksEvents;
 use super::key::VerifyingKey;
+use super::last_good::StoredKeySet;
 use super::set::KeySet;
 use super::status::{FetchCounts, KeyRow, KeysStatus};
 use super::unknown_kid::UnknownKids;
@@ -18,6 +20,11 @@ use super::wanted_kids::WantedKids;
 use crate::clock::UnixTime;
 use crate::clock::other_clock::OtherClock;
 use crate::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncoding};
+
+mod waiting;
+
+pub(super) use waiting::Progress;
+pub use waiting::Wanted;
 
 /// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
 /// the issuer's task of [`super::JwksService`] fetches and publishes.
@@ -29,6 +36,8 @@ pub struct IssuerKeys {
     source: String,
     progress: watch::Sender<Progress>,
     pub(super) asked_for_refresh: Notify,
+    /// A key that came because a token named it has verified one.
+    pub(super) proven: Notify,
     unknown: UnknownKids,
     /// What is fetched where each key has an address of its own.
     wanted_kids: Option<Arc<WantedKids>>,
@@ -38,42 +47,6 @@ pub struct IssuerKeys {
     pub(super) end_session: Arc<ArcSwapOption<Url>>,
     /// The clock of the machine that answered the latest fetch.
     pub clock: Arc<OtherClock>,
-}
-
-/// What a request hopes that a fetch brings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// A key with this `kid`.
-    Kid(String),
-    /// Other keys than those of this generation: none of them verifies a token that may be good,
-    /// because its issuer put a new key in the place of an old one.
-    Change {
-        /// The generation under which the token was judged.
-        since: u64,
-    },
-}
-
-/// How far fetching is. Fetches of one issuer never overlap.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    /// The number of fetches that have started.
-    pub(super) started: u64,
-    /// The number of fetches that have finished.
-    pub(super) finished: u64,
-    /// The last fetch that succeeded, counted like `started`.
-    pub(super) last_good: u64,
-    /// When the next fetch for an unknown `kid` may begin; `None`: at any time.
-    pub(super) permitted_at: Option<Instant>,
-    /// A request has asked for one since the last fetch began.
-    pub(super) asked: bool,
-    /// Nobody fetches any more: there is nothing to wait for.
-    pub(super) over: bool,
-}
-
-impl Progress {
-    fn is_running(&self) -> bool {
-        self.started > self.finished
-    }
 }
 
 /// What only operators read.
@@ -133,6 +106,7 @@ impl IssuerKeys {
             settings,
             progress: watch::Sender::default(),
             asked_for_refresh: Notify::new(),
+            proven: Notify::new(),
             fetch_state: Mutex::default(),
             events: OnceLock::new(),
             end_session: Arc::default(),
@@ -161,105 +135,6 @@ impl IssuerKeys {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Asks for one more fetch because no key verifies a token, and waits for it, at most
-    /// `unknown_kid_wait`. True: the keys have changed for this token, look again.
-    ///
-    /// All requests share one fetch, and there is at most one in `unknown_kid_cooldown`, failed
-    /// ones counted, whatever they want. A request that could only wait in vain does not wait.
-    pub async fn refetch_for(&self, wanted: &Wanted) -> bool {
-        if !self.settings.is_fetched() {
-            return false;
-        }
-        if let (Some(kids), Wanted::Kid(kid)) = (&self.wanted_kids, wanted) {
-            kids.ask_for(kid);
-        }
-        let action = self.wait_for_key(wanted).await;
-        if let Some(events) = self.events.get() {
-            events.unknown_kid(&self.settings.name, action);
-        }
-        action == UnknownKidAction::Found
-    }
-
-    async fn wait_for_key(&self, wanted: &Wanted) -> UnknownKidAction {
-        let settings = self.settings();
-        let deadline = Instant::now() + settings.unknown_kid_wait;
-        let mut changes = self.progress.subscribe();
-        let mut asked_after = None;
-        let kid = match wanted {
-            Wanted::Kid(kid) => Some(kid.as_str()),
-            Wanted::Change { .. } => None,
-        };
-        loop {
-            let now = *changes.borrow_and_update();
-            let found = match wanted {
-                Wanted::Kid(kid) => self.snapshot().has_kid(kid),
-                Wanted::Change { since } => self.generation() != *since,
-            };
-            if found {
-                return UnknownKidAction::Found;
-            }
-            if now.over {
-                return UnknownKidAction::Absent;
-            }
-            // A fetch that began before the question may have been answered before the key was
-            // published; one that began after it settles the matter.
-            if asked_after.is_some_and(|asked_after| now.finished > asked_after) {
-                if let Some(kid) = kid
-                    && now.last_good == now.finished
-                {
-                    let longest = settings.refresh_interval;
-                    self.unknown
-                        .absent(kid, settings.unknown_kid_cooldown, longest);
-                }
-                return UnknownKidAction::Absent;
-            }
-            if !now.is_running() && asked_after.is_none() {
-                let remembered = kid.and_then(|kid| self.unknown.not_before(kid));
-                let permitted_at = now.permitted_at.max(remembered);
-                if permitted_at.is_some_and(|at| at > deadline) {
-                    return UnknownKidAction::Refused;
-                }
-                // Under the channel's lock: a fetch that begins meanwhile is waited for instead.
-                self.progress.send_if_modified(|now| {
-                    if now.is_running() {
-                        return false;
-                    }
-                    asked_after = Some(now.started);
-                    !std::mem::replace(&mut now.asked, true)
-                });
-            }
-            if timeout_at(deadline, changes.changed()).await.is_err() {
-                return UnknownKidAction::TimedOut;
-            }
-        }
-    }
-
-    /// Fetches at once, whatever the cooldown, and waits for the end. True: it succeeded.
-    pub async fn refresh(&self) -> bool {
-        if !self.settings.is_fetched() {
-            return false;
-        }
-        let mut changes = self.progress.subscribe();
-        let begun = changes.borrow_and_update().started;
-        self.asked_for_refresh.notify_one();
-        let ended = changes
-            .wait_for(|now| now.finished > begun || now.over)
-            .await;
-        ended.is_ok_and(|now| now.last_good > begun)
-    }
-
-    /// Waits until the first fetch has ended, well or badly; at once when nothing is fetched.
-    pub async fn first_fetch(&self) {
-        if self.settings.is_fetched() {
-            // The sender lives as long as `self`, so this cannot fail.
-            let _ = self
-                .progress
-                .subscribe()
-                .wait_for(|now| now.finished > 0 || now.over)
-                .await;
-        }
-    }
-
     /// The keys and their state for operators.
     pub fn status(&self) -> KeysStatus {
         let set = self.snapshot();
@@ -274,6 +149,7 @@ impl IssuerKeys {
             source: self.source.clone(),
             // Where each key has an address, the first token brings the first key.
             has_keys: !set.is_empty()
+                || set.has_rivals()
                 || self.secret.is_some()
                 || (self.wanted_kids.is_some() && set.is_known()),
             degraded: fetch_state.last_error.is_some(),
@@ -355,36 +231,81 @@ impl IssuerKeys {
     /// Puts a fetched set in force. Keys that it lacks are distrusted before this returns. Only
     /// the issuer's task calls it.
     pub(super) fn publish(&self, set: KeySet) {
-        self.replace(set, self.settings.revoke_on_key_removal);
+        let earlier = self.set.load_full();
+        let set = self.replace(&earlier, set);
+        let (name, revokes) = (self.issuer_name(), self.settings.revoke_on_key_removal);
+        if let Some(events) = self.events.get() {
+            for key in earlier.missing_in(&set) {
+                if self.was_taken_back(key, &set) {
+                    events.key_removed(name, key.kid(), key.key_validity(), revokes);
+                }
+            }
+        }
+    }
+
+    /// Whether the issuer took back a key that is not in the set any more. Where tokens name the keys that
+    /// are fetched, one may also have made room for another.
+    fn was_taken_back(&self, key: &VerifyingKey, set: &KeySet) -> bool {
+        match (&self.wanted_kids, key.kid()) {
+            (Some(kids), Some(kid)) => set.has_kid(kid) || kids.was_taken_back(kid),
+            _ => true,
+        }
+    }
+
+    /// A key has verified a token that is this issuer's by all that its header says. Where keys come because
+    /// tokens name them, it is in force from now on.
+    pub fn has_verified(&self, key: &VerifyingKey) {
+        if let (Some(kids), Some(kid)) = (&self.wanted_kids, key.kid())
+            && kids.prove(kid)
+        {
+            self.proven.notify_one();
+        }
+    }
+
+    /// Takes up what was kept before a restart, and is good for so long. Where tokens name the keys that are
+    /// fetched, these are fetched again, too.
+    pub(super) fn recall(&self, set: KeySet, body: &[u8], good_for: Duration) {
+        if let Some(kids) = &self.wanted_kids {
+            kids.recall(body, good_for);
+        }
+        self.publish(set);
+    }
+
+    /// What is worth keeping over a restart of a body that was confirmed then: keys that anybody can have
+    /// fetched are not.
+    pub(super) fn worth_keeping(&self, body: Vec<u8>, fetched_at: UnixTime) -> StoredKeySet {
+        let Some(kids) = &self.wanted_kids else {
+            return StoredKeySet { body, fetched_at };
+        };
+        let (body, age) = kids.kept(self.settings().max_stale);
+        let fetched_at = UnixTime::now().minus(age);
+        StoredKeySet { body, fetched_at }
+    }
+
+    /// How many keys a set may have.
+    pub(super) fn max_keys(&self) -> usize {
+        match self.wanted_kids {
+            Some(_) => WantedKids::MOST_KEYS,
+            None => self.settings().max_keys,
+        }
     }
 
     /// Drops keys that are too old to serve. Their sessions stay: nobody took the keys back.
     pub(super) fn expire(&self) {
-        self.replace(KeySet::unknown(), false);
+        self.replace(&self.set.load_full(), KeySet::unknown());
     }
 
-    fn replace(&self, set: KeySet, revoke_sessions: bool) {
-        let earlier = self.set.load_full();
-        let set = Arc::new(set.succeeding(&earlier));
-        if let Some(kids) = &self.wanted_kids {
-            // Those of an earlier process are fetched again, too.
-            set.iter()
-                .filter_map(|key| key.kid())
-                .for_each(|kid| kids.ask_for(kid));
-        }
+    fn replace(&self, earlier: &KeySet, set: KeySet) -> Arc<KeySet> {
+        let set = Arc::new(set.succeeding(earlier));
         self.set.store(Arc::clone(&set));
         for key in earlier.missing_in(&set) {
             key.key_validity().revoke();
         }
         self.generation.fetch_add(1, Ordering::AcqRel);
-        let Some(events) = self.events.get() else {
-            return;
-        };
-        let name = &self.settings.name;
-        events.published(name, &set);
-        for key in earlier.missing_in(&set) {
-            events.key_removed(name, key.kid(), key.key_validity(), revoke_sessions);
+        if let Some(events) = self.events.get() {
+            events.published(&self.settings.name, &set);
         }
+        set
     }
 }
 

@@ -11,11 +11,13 @@ use super::error::{FetchError, SourceError};
 use super::events::JwksEvents;
 use super::fetch::Clients;
 use super::issuer_keys::IssuerKeys;
-use super::last_good::{LastGood, StoredKeySet};
+use super::last_good::LastGood;
 use super::set::KeySet;
 use super::source::{Answer, Basis, Source, Validators};
 use crate::clock::UnixTime;
 use crate::issuer::KeySettings;
+
+mod keeping;
 
 /// One task per issuer that fetches, so that an issuer that hangs delays nobody else. Issuers come
 /// and go while it runs.
@@ -150,6 +152,8 @@ enum Wake {
     Request,
     Operator,
     Stale,
+    /// A key that came because a token named it is in force.
+    Proven,
 }
 
 impl Task {
@@ -177,6 +181,7 @@ impl Task {
             self.keys.fetch_state().next_refresh = Some(due);
             match self.next_wake(due).await {
                 Wake::Stale => self.drop_stale(),
+                Wake::Proven => self.keep_proven(),
                 wake => due = Instant::now() + self.fetch(&wake).await,
             }
         }
@@ -204,37 +209,10 @@ impl Task {
             biased;
             () = stale => Wake::Stale,
             () = self.keys.asked_for_refresh.notified() => Wake::Operator,
+            () = self.keys.proven.notified() => Wake::Proven,
             () = sleep_until(due) => Wake::Schedule,
             () = asked => Wake::Request,
         }
-    }
-
-    /// Takes up what was kept before a restart, if it is not too old.
-    async fn restore(&mut self) {
-        let Some(last_good) = self.last_good.clone() else {
-            return;
-        };
-        let keys = Arc::clone(&self.keys);
-        let load = move || last_good.load(keys.issuer_name(), keys.source());
-        let Ok(Some(kept)) = tokio::task::spawn_blocking(load).await else {
-            return;
-        };
-        let age = kept.fetched_at.until(UnixTime::now());
-        let Some(left) = self.keys.settings().max_stale.checked_sub(age) else {
-            return;
-        };
-        let Ok(set) = self.parse(&kept.body) else {
-            return;
-        };
-        tracing::info!(
-            issuer = self.keys.issuer_name(),
-            keys = set.len(),
-            age_seconds = age.as_secs(),
-            "stored keys are used until the first fetch"
-        );
-        self.stale_at = Some(Instant::now() + left);
-        self.keys.fetch_state().fetched_at = Some(kept.fetched_at);
-        self.keys.publish(set);
     }
 
     /// Fetches once, publishes what came, and says when to fetch again.
@@ -272,7 +250,7 @@ impl Task {
     ) -> Result<(&'static str, Option<Duration>), FetchError> {
         let basis = match wake {
             Wake::Request | Wake::Operator => Basis::Nothing,
-            Wake::Schedule | Wake::Stale => Basis::Earlier(&self.validators),
+            Wake::Schedule | Wake::Stale | Wake::Proven => Basis::Earlier(&self.validators),
         };
         match self.source.fetch(basis).await? {
             Answer::Body {
@@ -325,11 +303,11 @@ impl Task {
             fetch_state.last_error = None;
         }
         self.keep(fetched_at);
-        let wanted = fresh_for.unwrap_or(settings.refresh_interval);
-        let least = settings.min_refresh_interval;
         let interval = match fresh_for {
-            None => wanted,
-            Some(_) => wanted.clamp(least, settings.max_refresh_interval.max(least)),
+            None => settings.refresh_interval,
+            Some(wanted) => {
+                wanted.clamp(settings.min_refresh_interval, settings.longest_interval())
+            }
         };
         // Up to a tenth earlier, so that gateways started together spread out.
         interval.mul_f64(1.0 - fastrand::f64() * 0.1)
@@ -364,17 +342,6 @@ impl Task {
         pause.mul_f64(1.0 - fastrand::f64() * 0.5)
     }
 
-    fn keep(&self, fetched_at: UnixTime) {
-        let (Some(last_good), Some(body)) = (self.last_good.clone(), self.body.clone()) else {
-            return;
-        };
-        let keys = Arc::clone(&self.keys);
-        tokio::task::spawn_blocking(move || {
-            let kept = StoredKeySet { body, fetched_at };
-            last_good.save(keys.issuer_name(), keys.source(), &kept);
-        });
-    }
-
     fn drop_stale(&mut self) {
         tracing::error!(
             issuer = self.keys.issuer_name(),
@@ -390,7 +357,7 @@ impl Task {
         Ok(KeySet::parse_as(
             self.keys.key_settings().key_format,
             body,
-            self.keys.settings().max_keys,
+            self.keys.max_keys(),
         )?)
     }
 }

@@ -5,18 +5,24 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::key::{SkipReason, Thumbprints, VerifyingKey};
-use crate::issuer::{Algorithm, KeyFormat};
+use super::key::{SkipReason, VerifyingKey};
+use crate::issuer::KeyFormat;
 
+mod find;
 mod pem_map;
 mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use find::{Candidates, KeyHint, KeyMiss};
+
 /// The usable keys of one answer. Never changes; a new answer makes a new set.
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<VerifyingKey>>,
+    /// Different keys that share their `kid` and an algorithm. Nothing says which of them signed, so that they
+    /// count as skipped, except where all keys are tried.
+    rivals: Vec<Arc<VerifyingKey>>,
     skipped: Skipped,
     /// False for the set before the first fetch: nothing is known then, while an issuer that
     /// publishes no usable key has said so.
@@ -51,11 +57,9 @@ impl KeySet {
                 let entries = document.get("keys").and_then(Value::as_array);
                 let entries = entries.ok_or_else(|| shape::of_no_set(&document))?;
                 check_count(entries.len(), max_keys)?;
-                let kid =
-                    |entry: &Value| entry.get("kid").and_then(Value::as_str).map(str::to_owned);
                 let entries = entries.iter();
                 entries
-                    .map(|entry| (kid(entry), VerifyingKey::from_jwk(entry)))
+                    .map(|entry| (stated_kid(entry), VerifyingKey::from_jwk(entry)))
                     .collect()
             }
             KeyFormat::PemMap => {
@@ -84,83 +88,25 @@ impl KeySet {
             }
         }
         let ambiguous: Vec<bool> = keys.iter().map(|key| has_rival(key, &keys)).collect();
-        let mut ambiguous = ambiguous.into_iter();
-        keys.retain(|key| {
-            let drop = ambiguous.next().unwrap_or(false);
-            if drop {
+        let (mut clear, mut rivals) = (Vec::with_capacity(keys.len()), Vec::new());
+        for (key, is_ambiguous) in keys.into_iter().zip(ambiguous) {
+            if is_ambiguous {
                 skipped.add(key.kid().map(str::to_owned), SkipReason::DuplicateKid);
+                rivals.push(Arc::new(key));
+            } else {
+                clear.push(Arc::new(key));
             }
-            !drop
-        });
+        }
         Self {
-            keys: keys.into_iter().map(Arc::new).collect(),
+            keys: clear,
+            rivals,
             skipped,
             known: true,
         }
     }
 
-    /// The keys that can have made a signature by this algorithm: one, or those that nothing about
-    /// the token tells apart.
-    ///
-    /// A `kid` is looked up among the issuer's. Without one, all keys for the algorithm are
-    /// candidates, and a thumbprint of the token chooses among them. A key without `kid` is a
-    /// candidate for any `kid` when it is the only key of its family.
-    pub fn find(&self, hint: KeyHint<'_>, algorithm: Algorithm) -> Result<Candidates<'_>, KeyMiss> {
-        if !self.known {
-            return Err(KeyMiss::NoKeys);
-        }
-        if let Some(kid) = hint.kid {
-            let mut named = self
-                .keys
-                .iter()
-                .filter(|key| key.kid() == Some(kid))
-                .peekable();
-            if named.peek().is_some() {
-                return named
-                    .find(|key| key.permits(algorithm))
-                    .map(Candidates::One)
-                    .ok_or(KeyMiss::OtherAlgorithm);
-            }
-            return self.only_nameless(algorithm);
-        }
-        let all: Vec<_> = self
-            .keys
-            .iter()
-            .filter(|key| key.permits(algorithm))
-            .collect();
-        match all.as_slice() {
-            [] => Err(self.miss_without_kid(algorithm)),
-            [only] => Ok(Candidates::One(only)),
-            several => {
-                let thumbprints = hint.thumbprints;
-                let mut certified = several
-                    .iter()
-                    .filter(|key| thumbprints.is_some_and(|it| it.matches(key.thumbprints())));
-                match (certified.next(), certified.next()) {
-                    (Some(only), None) => Ok(Candidates::One(only)),
-                    _ => Ok(Candidates::Several(all)),
-                }
-            }
-        }
-    }
-
-    fn only_nameless(&self, algorithm: Algorithm) -> Result<Candidates<'_>, KeyMiss> {
-        let mut family = self.keys.iter().filter(|key| key.shares_family(algorithm));
-        match (family.next(), family.next()) {
-            (Some(only), None) if only.kid().is_none() => match only.permits(algorithm) {
-                true => Ok(Candidates::One(only)),
-                false => Err(KeyMiss::OtherAlgorithm),
-            },
-            _ => Err(KeyMiss::UnknownKid),
-        }
-    }
-
-    fn miss_without_kid(&self, algorithm: Algorithm) -> KeyMiss {
-        let family = self.keys.iter().filter(|key| key.shares_family(algorithm));
-        match family.count() {
-            1 => KeyMiss::OtherAlgorithm,
-            _ => KeyMiss::NoKid,
-        }
+    fn all(&self) -> impl Iterator<Item = &Arc<VerifyingKey>> {
+        self.keys.iter().chain(&self.rivals)
     }
 
     /// Whether a key has this `kid`.
@@ -183,6 +129,11 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    /// Whether there are different keys that share their `kid`, which can be used where all keys are tried.
+    pub fn has_rivals(&self) -> bool {
+        !self.rivals.is_empty()
+    }
+
     /// Whether the issuer's keys are known at all.
     pub fn is_known(&self) -> bool {
         self.known
@@ -203,7 +154,7 @@ impl KeySet {
     /// The same set in which keys that `earlier` had keep their trust.
     pub(super) fn succeeding(self, earlier: &Self) -> Self {
         let keep_trust = |key: Arc<VerifyingKey>| {
-            let earlier = earlier.keys.iter().find(|other| other.is_same(&key));
+            let earlier = earlier.all().find(|other| other.is_same(&key));
             match (earlier, Arc::try_unwrap(key)) {
                 (Some(earlier), Ok(key)) => Arc::new(key.trusted_as(earlier)),
                 (None, Ok(key)) => Arc::new(key),
@@ -214,6 +165,7 @@ impl KeySet {
         };
         Self {
             keys: self.keys.into_iter().map(keep_trust).collect(),
+            rivals: self.rivals.into_iter().map(keep_trust).collect(),
             ..self
         }
     }
@@ -223,9 +175,8 @@ impl KeySet {
         &'a self,
         later: &'a Self,
     ) -> impl Iterator<Item = &'a Arc<VerifyingKey>> {
-        self.keys
-            .iter()
-            .filter(|key| !later.keys.iter().any(|other| other.is_same(key)))
+        self.all()
+            .filter(|key| !later.all().any(|other| other.is_same(key)))
     }
 }
 
@@ -245,46 +196,6 @@ impl Skipped {
         *self.counts.entry(reason).or_insert(0) += 1;
         self.named.extend(kid.map(|kid| (kid, reason)));
     }
-}
-
-/// What a token's header says about the key that signed it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KeyHint<'a> {
-    /// The name that a token's header refers to; `None` without one.
-    pub kid: Option<&'a str>,
-    /// Its `x5t` and `x5t#S256`, where it has any.
-    pub thumbprints: Option<&'a Thumbprints>,
-}
-
-impl<'a> From<Option<&'a str>> for KeyHint<'a> {
-    fn from(kid: Option<&'a str>) -> Self {
-        Self {
-            kid,
-            thumbprints: None,
-        }
-    }
-}
-
-/// The keys that can have signed, at least one.
-#[derive(Debug)]
-pub enum Candidates<'a> {
-    /// Only this one.
-    One(&'a Arc<VerifyingKey>),
-    /// Any of these.
-    Several(Vec<&'a Arc<VerifyingKey>>),
-}
-
-/// Why a set has no key for a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyMiss {
-    /// Nothing was fetched yet.
-    NoKeys,
-    /// No key has the `kid`.
-    UnknownKid,
-    /// There is no `kid`, and no key for the algorithm.
-    NoKid,
-    /// The key is not for the algorithm.
-    OtherAlgorithm,
 }
 
 /// Why a text is no key set.
@@ -318,6 +229,15 @@ pub enum KeySetError {
 /// Without a byte order mark, which a parser may ignore (RFC 8259 section 8.1).
 pub(super) fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
+}
+
+/// The `kid` of an entry, also where it is a number and the entry is therefore not used.
+fn stated_kid(entry: &Value) -> Option<String> {
+    match entry.get("kid")? {
+        Value::String(kid) => Some(kid.clone()),
+        Value::Number(kid) => Some(kid.to_string()),
+        _ => None,
+    }
 }
 
 fn check_count(count: usize, max: usize) -> Result<(), KeySetError> {

@@ -25,7 +25,7 @@ pub enum SkipReason {
     KeyInvalid,
     /// The private key is published with it.
     PrivateKey,
-    /// Two different keys of one `kid` for the same algorithm: neither is used.
+    /// Two different keys of one `kid` for the same algorithm: neither is used, unless all keys are tried.
     DuplicateKid,
 }
 

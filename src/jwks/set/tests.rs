@@ -4,6 +4,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::issuer::Algorithm;
+use crate::jwks::Thumbprints;
 use crate::jwt::fixture::{self, Signer};
 
 mod entries;
@@ -87,11 +89,19 @@ fn a_missing_kid_needs_one_key_for_the_algorithm() {
     let alone = parse(&[nameless.clone(), fixture::rsa().jwk("r")]);
     assert!(alone.find(Some("x").into(), Algorithm::ES256).is_ok());
     assert!(alone.find(None.into(), Algorithm::ES256).is_ok());
-    let several = parse(&[nameless, two.jwk("b")]);
+    // With others it is one of several, none of which is tried unless all are.
+    let several = parse(&[nameless.clone(), two.jwk("b")]);
     assert_eq!(
-        several
-            .find(Some("x").into(), Algorithm::ES256)
-            .unwrap_err(),
+        kids(several.find(Some("x").into(), Algorithm::ES256)),
+        ["", "b"]
+    );
+    let both = parse(&[nameless, without(two.jwk("b"), "kid")]);
+    assert_eq!(
+        kids(both.find(Some("x").into(), Algorithm::ES256)),
+        ["", ""]
+    );
+    assert_eq!(
+        both.find(Some("x").into(), Algorithm::RS256).unwrap_err(),
         KeyMiss::UnknownKid
     );
     assert_eq!(kids(several.find(None.into(), Algorithm::ES256)), ["", "b"]);
@@ -178,6 +188,30 @@ fn without_a_kid_a_thumbprint_chooses() {
     assert_eq!(find(Some("other"), None), ["a", "b"]);
 }
 
+/// A `kid` that names no key, or several, leaves the thumbprint to choose.
+#[test]
+fn where_a_kid_does_not_choose_a_thumbprint_does() {
+    let stated = |signer: &Signer, kid: &str, x5t: &str| with(signer.jwk(kid), "x5t", json!(x5t));
+    let (one, two) = (Signer::new("ES256"), Signer::new("ES256"));
+    let find = |set: &KeySet, kid: &str, sha1: &str| {
+        let thumbprints = Thumbprints::new(Some(sha1), None);
+        let hint = KeyHint {
+            kid: Some(kid),
+            thumbprints: Some(&thumbprints),
+        };
+        set.find(hint, Algorithm::ES256)
+            .map(|found| kids(Ok(found)).len())
+    };
+    let apart = parse(&[stated(&one, "a", "MQ"), stated(&two, "b", "Mg")]);
+    assert_eq!(find(&apart, "other", "Mg"), Ok(1));
+    assert_eq!(find(&apart, "other", "Mw"), Err(KeyMiss::UnknownKid));
+    // The `kid` counts where it names one.
+    assert_eq!(find(&apart, "a", "Mg"), Ok(1));
+    let rivals = parse(&[stated(&one, "k", "MQ"), stated(&two, "k", "Mg")]);
+    assert_eq!(find(&rivals, "k", "Mg"), Ok(1));
+    assert_eq!(find(&rivals, "k", "Mw"), Ok(2));
+}
+
 /// Serializers write out what a key does not have.
 #[test]
 fn what_is_null_or_empty_is_absent() {
@@ -238,7 +272,29 @@ fn one_kid_for_two_keys_is_used_for_neither() {
         set.skipped(),
         &BTreeMap::from([(SkipReason::DuplicateKid, 2)])
     );
-    assert!(set.len() == 1 && set.has_kid("other"));
+    assert!(set.len() == 1 && set.has_kid("other") && !set.has_kid("k"));
+    // They are candidates for who tries all keys.
+    assert_eq!(
+        kids(set.find(Some("k").into(), Algorithm::ES256)),
+        ["k", "k"]
+    );
+    assert_eq!(
+        set.find(Some("k").into(), Algorithm::RS256).unwrap_err(),
+        KeyMiss::OtherAlgorithm
+    );
+    assert_eq!(kids(set.find(None.into(), Algorithm::ES256)), ["other"]);
+    // One that loses its rival is the same key as before, and one that goes is missing.
+    let alone = parse(&[one.jwk("k")]).succeeding(&set);
+    assert_eq!(set.missing_in(&alone).count(), 2);
+    set.missing_in(&alone)
+        .for_each(|key| key.key_validity().revoke());
+    let left = only(alone.find(Some("k").into(), Algorithm::ES256));
+    assert!(left.key_validity().is_valid());
+    let Ok(Candidates::Several(rivals)) = set.find(Some("k").into(), Algorithm::ES256) else {
+        panic!("two")
+    };
+    let valid = rivals.iter().filter(|key| key.key_validity().is_valid());
+    assert_eq!(valid.count(), 1);
     // The same key twice is one key, and keys for different algorithms are kept apart.
     assert_eq!(parse(&[one.jwk("k"), one.jwk("k")]).len(), 1);
     let mixed = parse(&[one.jwk("k"), fixture::rsa().jwk("k")]);

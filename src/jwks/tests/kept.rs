@@ -4,7 +4,15 @@ use super::*;
 
 /// Keeps answers in memory.
 #[derive(Default)]
-struct Kept(Mutex<HashMap<(String, String), StoredKeySet>>);
+pub(super) struct Kept(Mutex<HashMap<(String, String), StoredKeySet>>);
+
+impl Kept {
+    /// The bodies of the answers.
+    pub(super) fn bodies(&self) -> Vec<Vec<u8>> {
+        let kept = self.0.lock().unwrap();
+        kept.values().map(|kept| kept.body.clone()).collect()
+    }
+}
 
 impl LastGood for Kept {
     fn load(&self, issuer_name: &str, source: &str) -> Option<StoredKeySet> {
@@ -55,5 +63,27 @@ async fn kept_keys_serve_after_a_restart_while_the_issuer_is_down() {
         let scene = Scene::start(json!({}), Said::Refuse, last_good());
         scene.keys.first_fetch().await;
         assert!(!scene.keys.snapshot().is_known());
+    }
+}
+
+/// An issuer that answers every time is never without keys, whatever its answers ask for.
+#[tokio::test(start_paused = true)]
+async fn a_long_freshness_does_not_outlast_the_keys() {
+    let half_an_hour = Duration::from_secs(1800);
+    let hour = half_an_hour * 2;
+    for (settings, interval) in [
+        (json!({ "jwks": { "max_stale": "30m" } }), half_an_hour / 2),
+        (json!({ "jwks": { "max_stale": "3h" } }), hour),
+    ] {
+        let scene = Scene::fetched(settings, Said::KeysFor(jwks(&["a"]), hour)).await;
+        let next = Duration::from_secs_f64(scene.keys.status().next_refresh.unwrap());
+        assert!(
+            next <= interval && next >= interval.mul_f64(0.89),
+            "{next:?}"
+        );
+        for _ in 0..100 {
+            sleep(half_an_hour / 10).await;
+            assert!(scene.keys.snapshot().is_known());
+        }
     }
 }
