@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 mod profile_field;
+pub mod unverified;
 
 pub use profile_field::ProfileField;
 

@@ -6,9 +6,7 @@
 //! then its claims. [`verify`] stops at the first failure and does no I/O; [`explain`] runs the
 //! same checks and tells the verdict of each.
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use crate::claims::unverified::UnverifiedPart;
 
 mod assertion;
 mod checks;
@@ -19,6 +17,7 @@ mod explain;
 pub(crate) mod fixture;
 mod header;
 mod issuer;
+mod key_choice;
 mod logout;
 mod refusal;
 mod spiffe;
@@ -40,48 +39,46 @@ pub use refusal::{Generations, Reason, Refusal};
 pub use verified::{EmailStatement, Verified};
 pub use verify::{Unverified, verify, verify_assertion, verify_for, verify_grant};
 
-/// The unverified `iss` of a text, only for deciding what to strip. It is read leniently, since
-/// stripping too much only means that an upstream does not get it.
+/// Whether a text is a token, verified or not, of an issuer that is known by its `iss`: what any of its
+/// readers could take for one. A token may be known by its trust domain (SPIFFE JWT-SVID section 3) or by the
+/// `iss` that its header replicates (RFC 7519 section 5.3), whatever the claim says.
+pub fn names_issuer(token: &str, is_known: impl Fn(&str) -> bool) -> bool {
+    let payload = UnverifiedPart::payload(token.as_bytes());
+    let of_domain =
+        |sub: &str| spiffe::trust_domain_iss(Some(sub)).is_some_and(|iss| is_known(&iss));
+    let of_header = || {
+        let header = UnverifiedPart::header(token.as_bytes());
+        header.texts("iss").any(|iss| is_known(&iss))
+    };
+    payload.texts("iss").any(|iss| is_known(&iss))
+        || payload.texts("sub").any(|sub| of_domain(&sub))
+        || of_header()
+}
+
+/// The unverified `iss` of a text, or what counts in its place, read as leniently as by [`names_issuer`]. Of
+/// equal names the last counts. It selects rules and labels, and proves nothing.
 pub fn unverified_issuer(token: &str) -> Option<String> {
-    let payload = LENIENT.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    match claims.get("iss") {
-        Some(iss) => iss.as_str().map(str::to_owned),
-        None => spiffe::trust_domain_iss(claims.get("sub").and_then(|sub| sub.as_str()))
-            .or_else(|| UnverifiedHeader::read(token).iss),
-    }
+    let payload = UnverifiedPart::payload(token.as_bytes());
+    payload
+        .text("iss")
+        .or_else(|| spiffe::trust_domain_iss(payload.text("sub").as_deref()))
+        .or_else(|| UnverifiedPart::header(token.as_bytes()).text("iss"))
 }
 
 /// The unverified header of a token, only for selecting a key.
-#[derive(Default)]
 struct UnverifiedHeader {
     kid: Option<String>,
     algorithm: Option<String>,
     typ: Option<String>,
-    /// What the signer of an AWS load balancer's token says in place of the claim.
-    iss: Option<String>,
 }
 
 impl UnverifiedHeader {
     fn read(token: &str) -> Self {
-        let decoded = token.split('.').next().map(|part| LENIENT.decode(part));
-        let Some(Ok(header)) = decoded else {
-            return Self::default();
-        };
-        let header: serde_json::Value = serde_json::from_slice(&header).unwrap_or_default();
-        let text = |name| header.get(name)?.as_str().map(str::to_owned);
+        let header = UnverifiedPart::header(token.as_bytes());
         Self {
-            kid: text("kid"),
-            algorithm: text("alg"),
-            typ: text("typ"),
-            iss: text("iss"),
+            kid: header.text("kid"),
+            algorithm: header.text("alg"),
+            typ: header.text("typ"),
         }
     }
 }
-
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);

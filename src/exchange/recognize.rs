@@ -19,8 +19,10 @@ impl Exchange {
 
     /// Whether a text is a token, verified or not, of a configured issuer or our own.
     pub fn is_of_known_issuer(&self, token: &str) -> bool {
-        jwt::unverified_issuer(token)
-            .is_some_and(|iss| self.is_self_issued(&iss) || self.issuers().get(&iss).is_some())
+        let issuers = self.issuers();
+        jwt::names_issuer(token, |iss| {
+            self.is_self_issued(iss) || issuers.get(iss).is_some()
+        })
     }
 
     /// Whether `iss` is the gateway's own.
@@ -32,11 +34,16 @@ impl Exchange {
 /// No header and payload that name an issuer are shorter.
 pub const SHORTEST_TOKEN: usize = 24;
 
-/// Whether the second part of a text can be claims: the Base64 of a JSON object, with white space before
-/// it or not. Not decoded, so that it costs next to nothing.
+/// Whether the second part of a text can be claims: the Base64 of a JSON object, with white space or a byte
+/// order mark before it or not, also in UTF-16, which some libraries read. Not decoded, so that it costs next
+/// to nothing.
 pub fn may_be_claims(payload: &[u8]) -> bool {
-    // Of `{`, space, tab, line feed and carriage return, the first six bits.
-    matches!(payload, [b'e' | b'I' | b'C' | b'D', ..])
+    // Of `{`, space, tab, line feed and carriage return, the first six bits; of U+FEFF in UTF-8 and in UTF-16,
+    // and of NUL.
+    matches!(
+        payload,
+        [b'e' | b'I' | b'C' | b'D' | b'7' | b'_' | b'/' | b'A', ..]
+    )
 }
 
 #[cfg(test)]
@@ -51,9 +58,12 @@ mod tests {
         for first in 0..=u8::MAX {
             let payload = BASE64URL.encode([first, b'"', b'a']);
             // Bytes with the same six bits pass, too.
-            let is_like_one = b"{ \t\n\r".iter().any(|byte| byte >> 2 == first >> 2);
+            let starts = b"{ \t\n\r\xef\xfe\xff\0";
+            let is_like_one = starts.iter().any(|byte| byte >> 2 == first >> 2);
             assert_eq!(may_be_claims(payload.as_bytes()), is_like_one, "{payload}");
         }
+        // Of the last two values, the standard alphabet has other characters.
+        assert!(may_be_claims(b"//57") && !may_be_claims(b"+"));
         assert!(!may_be_claims(b""));
     }
 }

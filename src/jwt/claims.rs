@@ -6,11 +6,16 @@ use super::refusal::Reason;
 use super::token::Token;
 use crate::claims::claim_at;
 use crate::clock::UnixTime;
-use crate::strict_json::{self, StrictError};
+use crate::issuer::IssuerSettings;
+use crate::strict_json::{self, LONE_SURROGATE, StrictError};
 
 /// A claims set in which every name is there once, at any depth.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims {
+    members: Map<String, Value>,
+    /// Strings have [`LONE_SURROGATE`] for halves of surrogate pairs that stand alone.
+    has_lone_surrogates: bool,
+}
 
 impl Claims {
     /// Decodes the payload. What comes back is not believed before the signature holds.
@@ -18,24 +23,51 @@ impl Claims {
         Self::from_json(&token.payload()?)
     }
 
-    /// From a claims set's JSON text.
+    /// From a claims set's JSON text. Half of a surrogate pair, in a display name that was cut in the middle
+    /// of an emoji, locks nobody out: see [`Claims::check_text`].
     pub(super) fn from_json(json: &[u8]) -> Result<Self, Reason> {
-        strict_json::object(json)
-            .map(Self)
-            .map_err(|error| match error {
-                StrictError::NotAnObject => Reason::ClaimsInvalid,
-                StrictError::Duplicate => Reason::ClaimsDuplicate,
-            })
+        let read = strict_json::object_of_any_text(json);
+        let (members, has_lone_surrogates) = read.map_err(|error| match error {
+            StrictError::NotAnObject => Reason::ClaimsInvalid,
+            StrictError::Duplicate => Reason::ClaimsDuplicate,
+        })?;
+        Ok(Self {
+            members,
+            has_lone_surrogates,
+        })
+    }
+
+    /// Refuses half of a surrogate pair in a claim that tells one thing from another, under the settings of
+    /// the issuer: `a\ud800` and `a\ud801` are two users, and read as one.
+    pub(super) fn check_text(&self, settings: &IssuerSettings) -> Result<(), Reason> {
+        if !self.has_lone_surrogates {
+            return Ok(());
+        }
+        let configured = [
+            &settings.sid_claim,
+            &settings.aud_claim,
+            &settings.email_claim,
+            &settings.tenant_claim,
+        ];
+        let configured = configured.into_iter().chain(&settings.subject_claims);
+        let mut names = IDENTIFYING
+            .into_iter()
+            .chain(configured.map(String::as_str));
+        match names.any(|name| self.at(name).is_some_and(has_lone_surrogate)) {
+            true => Err(Reason::ClaimNotText),
+            false => Ok(()),
+        }
     }
 
     /// Takes a claim over that is not there.
     pub(super) fn supply(&mut self, name: &str, value: &Value) {
-        self.0.entry(name).or_insert_with(|| value.clone());
+        let members = &mut self.members;
+        members.entry(name).or_insert_with(|| value.clone());
     }
 
     /// A claim by its whole name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.members.get(name)
     }
 
     /// A claim by its whole name, unless it is `null`: nothing is said by that.
@@ -45,23 +77,23 @@ impl Claims {
 
     /// A claim that is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str)
+        self.get(name).and_then(Value::as_str)
     }
 
     /// The claim at a path: see [`claim_at`].
     pub fn at(&self, path: &str) -> Option<&Value> {
-        claim_at(&self.0, path)
+        claim_at(&self.members, path)
     }
 
     /// All claims.
     pub fn as_map(&self) -> &Map<String, Value> {
-        &self.0
+        &self.members
     }
 
     /// A NumericDate (RFC 7519 section 2): a number of seconds, fractions cut off. `null` is none.
     /// `Err` for what is no such number or lies beyond the year 9999.
     pub(super) fn date(&self, name: &str) -> Result<Option<UnixTime>, ()> {
-        match self.0.get(name) {
+        match self.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Number(number)) => {
                 let seconds = match (number.as_u64(), number.as_f64()) {
@@ -83,12 +115,30 @@ impl Claims {
     }
 }
 
+/// Whether a string in it has what is read for half of a surrogate pair. Its levels are bounded by the parser.
+fn has_lone_surrogate(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(LONE_SURROGATE),
+        Value::Array(elements) => elements.iter().any(has_lone_surrogate),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains(LONE_SURROGATE) || has_lone_surrogate(value)),
+        _ => false,
+    }
+}
+
+/// Claims that tell users, logins, tenants, clients, audiences or tokens apart, whatever the settings.
+const IDENTIFYING: [&str; 8] = ["iss", "sub", "aud", "azp", "client_id", "sid", "jti", "tid"];
+
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Claims, Reason, UnixTime};
+    use crate::jwt::fixture;
 
     fn claims(json: &str) -> Claims {
         Claims::from_json(json.as_bytes()).unwrap()
@@ -132,5 +182,43 @@ mod tests {
             Err(Reason::ClaimsDuplicate)
         );
         assert_eq!(Claims::from_json(b"[\"a\"]"), Err(Reason::ClaimsInvalid));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_refused_where_it_tells_things_apart() {
+        let settings = fixture::settings(json!({
+            "subject_claim": "user.id", "sid_claim": "login", "aud_claim": "for",
+            "email_claim": "mail",
+        }));
+        let checked = |json: &str| claims(json).check_text(&settings);
+        for named in [
+            r#"{"name":"Ada \ud83d","user":{"id":"a","name":"Ada \ud83d"}}"#,
+            r#"{"name":"Ada \ud83d","sub":"\u00e4","email":"a"}"#,
+            r#"{"groups":["\udc00"],"\ud800":1}"#,
+            // Not half of a pair, but the character itself, or the whole.
+            r#"{"sub":"\ufffd","iss":"\ud83d\ude00"}"#,
+        ] {
+            assert_eq!(checked(named), Ok(()), "{named}");
+        }
+        for name in [
+            "iss",
+            "sub",
+            "aud",
+            "azp",
+            "client_id",
+            "sid",
+            "jti",
+            "tid",
+            "login",
+            "for",
+            "mail",
+        ] {
+            for value in [r#""\ud83d""#, r#"["a","b\udc00"]"#, r#"{"\ud800":1}"#] {
+                let json = format!(r#"{{"{name}":{value}}}"#);
+                assert_eq!(checked(&json), Err(Reason::ClaimNotText), "{json}");
+            }
+        }
+        let nested = r#"{"user":{"id":"\ud83d"}}"#;
+        assert_eq!(checked(nested), Err(Reason::ClaimNotText));
     }
 }

@@ -14,9 +14,11 @@ use super::checks::{self, CLAIM_CHECKS, Subject};
 use super::claims::Claims;
 use super::header::Header;
 use super::issuer::{Entry, Issuers};
+use super::key_choice;
 use super::refusal::Reason;
 use super::token::Token;
 use crate::clock::UnixTime;
+use crate::strict_json;
 
 mod hint;
 mod pasted;
@@ -63,8 +65,9 @@ pub struct Content {
 impl Content {
     fn of(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
-            let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
-            serde_json::from_slice::<Value>(&bytes).ok()
+            let json = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+            let json = strict_json::without_lone_surrogates(&json).unwrap_or(json);
+            serde_json::from_slice::<Value>(&json).ok()
         });
         let (header, claims) = (parts.next()??, parts.next()??);
         let exp = claims.get("exp").and_then(Value::as_u64);
@@ -243,6 +246,14 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         }
         Ok(header)
     });
+    // So may what the claims have to be.
+    let claims = claims.map(|claims| {
+        let claims = claims?;
+        if let Some(Ok(entry)) = entry {
+            claims.check_text(entry.issuer.settings())?;
+        }
+        Ok(claims)
+    });
     seen.entry = entry.and_then(Result::ok);
     seen.header = header.and_then(|header| seen.note(&mut steps, "header", header));
     seen.claims = claims.and_then(|claims| seen.note(&mut steps, "payload", claims));
@@ -256,7 +267,8 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         let allowed = seen.note(&mut steps, "algorithm", checks::algorithm(header, issuer));
         if allowed.is_some() {
             let keys = issuer.keys().snapshot();
-            let key = seen.note(&mut steps, "key", checks::key(header, entry, &keys));
+            let key = key_choice::candidates(header, entry, &keys);
+            let key = seen.note(&mut steps, "key", key);
             if let Some(candidates) = key {
                 seen.note(
                     &mut steps,

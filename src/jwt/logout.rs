@@ -10,6 +10,7 @@ use super::checks::{self, Subject};
 use super::claims::Claims;
 use super::header::{Header, LOGOUT_TYPES};
 use super::issuer::{Issuer, Issuers};
+use super::key_choice;
 use super::refusal::{Generations, Reason, Refusal};
 use super::token::Token;
 use crate::clock::UnixTime;
@@ -63,9 +64,10 @@ pub fn verify_logout(text: &str, issuers: &Issuers, now: UnixTime) -> Result<Log
     if token.is_padded() && !issuer.settings().allow_padding {
         return Err(refuse(Reason::Base64Invalid));
     }
+    claims.check_text(issuer.settings()).map_err(refuse)?;
     checks::algorithm(&header, issuer).map_err(refuse)?;
     let keys = issuer.keys().snapshot();
-    let candidates = checks::key(&header, entry, &keys).map_err(refuse)?;
+    let candidates = key_choice::candidates(&header, entry, &keys).map_err(refuse)?;
     checks::signature(&token, &header, &candidates).map_err(refuse)?;
 
     let settings = issuer.settings();
@@ -81,12 +83,8 @@ pub fn verify_logout(text: &str, issuers: &Issuers, now: UnixTime) -> Result<Log
     if claims.stated("iat").is_none() {
         return Err(refuse(Reason::IatMissing));
     }
-    let accepted = match settings.logout_audience.as_slice() {
-        [] => &settings.aud,
-        own => own,
-    };
+    let accepted = settings.accepted_logout_audience();
     if accepted.is_empty() {
-        // Else the logout of any of the issuer's clients would be one here.
         return Err(refuse(Reason::LogoutAudienceUnset));
     }
     checks::audience_among(claims.get("aud"), accepted).map_err(refuse)?;

@@ -45,8 +45,8 @@ reasons! {
     Encrypted, "encrypted", "This is a JWE, an encrypted token. Have the provider issue signed tokens.";
     /// Not base64url, or not its one canonical spelling.
     Base64Invalid, "base64_invalid", "A part is not base64url without padding (RFC 7515 section 2). `allow_padding: true` accepts padding.";
-    /// The header is not a JSON object with members of the right types.
-    HeaderInvalid, "header_invalid", "The header is not a JSON object, or a member has the wrong type.";
+    /// The header is not a JSON object that can be read, with members of the right types.
+    HeaderInvalid, "header_invalid", "The header is not a JSON object, or a member has the wrong type. An object is not read if it has bytes that are no UTF-8, a number beyond 1.7e308 or more than 127 levels.";
     /// A header member twice.
     HeaderDuplicate, "header_duplicate", "A header member occurs twice.";
     /// `crit` (RFC 7515 section 4.1.11).
@@ -65,10 +65,12 @@ reasons! {
     AlgorithmNone, "algorithm_none", "The token is not signed (`alg` is `none`), as those of emulators are; no setting accepts it.";
     /// An `alg` that no issuer can have.
     AlgorithmUnsupported, "algorithm_unsupported", "The `alg` is not one that the gateway can verify: RS, PS and ES with 256, 384 or 512, EdDSA, and HS256 with `hs256_secret`.";
-    /// The payload is not a JSON object.
-    ClaimsInvalid, "claims_invalid", "The payload is not a JSON object.";
+    /// The payload is not a JSON object that can be read.
+    ClaimsInvalid, "claims_invalid", "The payload is not a JSON object that can be read: it is something else, or it has bytes that are no UTF-8, a number beyond 1.7e308 or more than 127 levels.";
     /// A claim twice.
     ClaimsDuplicate, "claims_duplicate", "A claim occurs twice.";
+    /// Half of a surrogate pair (RFC 8259 section 8.2) in a claim that tells users or tokens apart.
+    ClaimNotText, "claim_not_text", "A claim that says whose or what for the token is, such as `sub`, `iss`, `aud`, `sid` or the email address, has half of a surrogate pair, like `\\ud83d` alone: two such values could not be distinguished. The provider cut a text in the middle of a character.";
     /// No `iss`.
     IssMissing, "iss_missing", "The token has no `iss`.";
     /// `iss` is not a string.
@@ -94,15 +96,15 @@ reasons! {
     /// The signature does not verify.
     SignatureInvalid, "signature_invalid", "The signature is not valid: the token was changed, or another key signed it.";
     /// A security event token (RFC 8417).
-    EventsPresent, "events_present", "The token has `events`: security event and logout tokens cannot be used to sign in.";
+    EventsPresent, "events_present", "The token's `events` names an event by a URI (RFC 8417): security event and logout tokens cannot be used to sign in.";
     /// A token bound to a key that was not proven (RFC 7800).
     CnfPresent, "cnf_present", "The token has `cnf`: it is bound to a key, and the gateway does not support the proof.";
     /// No `sub`.
     SubMissing, "sub_missing", "The token has no `sub`; `subject_claim` can name another claim.";
     /// `sub` is not a non-empty string.
     SubInvalid, "sub_invalid", "The `sub` is not a non-empty string; `subject_claim` can name another claim.";
-    /// The `tid` is not the tenant of `iss`.
-    TenantMismatch, "tenant_mismatch", "The token's `tid` is not the tenant that its `iss` names.";
+    /// The issuer's `tenant_claim` is not the tenant of `iss`.
+    TenantMismatch, "tenant_mismatch", "The token's `tid` is missing, or is not the tenant that its `iss` names. `tenant_claim` can name another claim.";
     /// No `exp`.
     ExpMissing, "exp_missing", "The token has no `exp`.";
     /// `exp` is not a date.

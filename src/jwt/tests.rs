@@ -292,6 +292,10 @@ fn the_unverified_issuer_is_read_leniently() {
         unverified_issuer(&payload(r#"{"iss":"a","x":1,"x":2}"#)).as_deref(),
         Some("a")
     );
+    assert_eq!(
+        unverified_issuer(&payload(r#"{"name":"\ud83d","x":1e400,"iss":"a"}"#)).as_deref(),
+        Some("a")
+    );
     for other in [
         payload("[]"),
         payload(r#"{"iss":1}"#),
@@ -299,5 +303,68 @@ fn the_unverified_issuer_is_read_leniently() {
         "opaque".to_owned(),
     ] {
         assert_eq!(unverified_issuer(&other), None, "{other}");
+    }
+}
+
+/// Some readers take a token for the trust domain's of its subject, or for that of its header.
+#[test]
+fn a_token_is_known_by_whatever_names_its_issuer() {
+    let token = |header: &str, claims: &str| {
+        format!("{}.{}.", fixture::encode(header), fixture::encode(claims))
+    };
+    let is_known =
+        |token: &str| names_issuer(token, |iss| ["k", "spiffe://k.example"].contains(&iss));
+    for (header, claims) in [
+        ("{}", r#"{"iss":"k"}"#),
+        ("{}", r#"{"iss":"x","iss":"k"}"#),
+        ("{}", r#"{"iss":"k","iss":"x"}"#),
+        ("{}", r#"{"sub":"spiffe://k.example/web"}"#),
+        ("{}", r#"{"sub":"spiffe://k.example/web","iss":"x"}"#),
+        (r#"{"iss":"k"}"#, "{}"),
+        (r#"{"iss":"k"}"#, r#"{"iss":"x"}"#),
+    ] {
+        assert!(is_known(&token(header, claims)), "{header} {claims}");
+    }
+    for (header, claims) in [
+        ("{}", "{}"),
+        ("{}", r#"{"iss":"x"}"#),
+        ("{}", r#"{"sub":"k"}"#),
+        ("{}", r#"{"sub":"spiffe://x.example/web"}"#),
+        (r#"{"kid":"k"}"#, r#"{"aud":"k"}"#),
+    ] {
+        assert!(!is_known(&token(header, claims)), "{header} {claims}");
+    }
+}
+
+/// `'Ada \u{1f600}'.slice(0, 5)` in JavaScript.
+#[test]
+fn half_a_surrogate_pair_in_a_name_locks_nobody_out() {
+    let signer = Signer::new("ES256");
+    let issuers = fixture::issuers(fixture::settings(json!({})), &[signer.jwk("k")]);
+    let judged = |more: &str| {
+        let claims = fixture::claims().to_string();
+        let payload = claims.replacen('{', &format!("{{{more},"), 1);
+        let header = r#"{"alg":"ES256","kid":"k","x":"\ud83d"}"#;
+        let token = signer.sign_text("ES256", header, &payload);
+        let explanation = explain(&token, &issuers, NOW);
+        let verdict = verify(&token, &issuers, NOW);
+        let code = verdict.as_ref().err().map(Refusal::code);
+        assert_eq!(explanation.code(), code, "{explanation}");
+        assert!(explanation.content.is_some());
+        verdict.map(|verified| verified.claims().text("name").map(str::to_owned))
+    };
+    let name = judged(r#""name":"Ada \ud83d""#).unwrap();
+    assert_eq!(name.as_deref(), Some("Ada \u{fffd}"));
+    for claim in [
+        r#""sid":"\ud83d""#,
+        r#""aud":["a","\ud83d"]"#,
+        r#""email":"\udc00@b.example""#,
+    ] {
+        let refusal = judged(claim).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::ClaimNotText, "{claim}");
+        let whole = claim
+            .replace(r"\ud83d", r"\ud83d\ude00")
+            .replace(r"\udc00", "b");
+        assert!(judged(&whole).is_ok(), "{whole}");
     }
 }

@@ -199,6 +199,110 @@ async fn further_cookies_of_a_provider_leave_by_their_names() {
     }
 }
 
+/// What this gateway cannot read, others can: a token of a configured issuer is one all the same.
+#[tokio::test]
+async fn a_token_that_only_others_can_read_is_one() {
+    let site = TestGateway::with(|config| {
+        let route = json!({
+            "path": "/strip", "auth": "none", "upstream": "app", "query_tokens": "strip",
+        });
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let used = format!("Bearer {}", site.acme.token().sign());
+    let claims = site.acme.token().claims_text();
+    let rest = claims.strip_prefix('{').unwrap();
+    let deep = format!("{}{}", "[".repeat(150), "]".repeat(150));
+    for payload in [
+        format!(r#"{{"name":"Ada \ud83d",{rest}"#),
+        format!(r#"{{"x":1e400,{rest}"#),
+        format!(r#"{{"x":NaN,{rest}"#),
+        format!(r#"{{"x":{deep},{rest}"#),
+        format!("\u{feff}{claims}"),
+        format!("{claims} "),
+        claims.replace("\"iss\"", r#""i\u0073s""#),
+        claims.replace("\"iss\"", r#""iss":"https://elsewhere.test","iss""#),
+        format!(
+            r#"{},"iss":"https://elsewhere.test"}}"#,
+            claims.strip_suffix('}').unwrap()
+        ),
+    ] {
+        let token = site.acme.token().payload(payload.clone()).sign();
+        leaves_nowhere(&site, &token, &used).await;
+        // The twin is of nobody here.
+        let foreign = payload.replace(&site.acme.iss, "https://nobody.test");
+        let foreign = site.acme.token().payload(foreign).foreign().sign();
+        let fields = [("Authorization", &*used), ("X-Other", &*foreign)];
+        let seen = forwarded(&site, "/open", &fields).await;
+        assert_eq!(seen.field("x-other").as_deref(), Some(&*foreign));
+    }
+}
+
+/// Padding, which an issuer may be allowed, ends a part and divides nothing.
+#[tokio::test]
+async fn a_padded_token_is_one() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["allow_padding"] = json!(true);
+        let route = json!({
+            "path": "/strip", "auth": "none", "upstream": "app", "query_tokens": "strip",
+        });
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let tokens = ["a", "ab", "abc"].map(|sub| site.acme.token().sub(sub).padded().sign());
+    let padded = tokens.iter().filter(|token| token.contains('='));
+    assert_eq!(padded.count(), 2, "of three lengths in a row");
+    for token in tokens {
+        let used = format!("Bearer {token}");
+        leaves_nowhere(&site, &token, &used).await;
+    }
+}
+
+/// The token as a copy next to the one that is used, and alone where nobody is asked who they are.
+async fn leaves_nowhere(site: &TestGateway, token: &str, used: &str) {
+    let cookie = format!("a=1; zz={token}; b=2");
+    let bearer = format!("Bearer {token}");
+    let offered = format!("chat, {token}");
+    for path in ROUTES {
+        let fields = [
+            ("Authorization", used),
+            ("X-Other", token),
+            ("Cookie", &*cookie),
+            ("Referer", &*format!("https://app.test/?t={token}&x=1")),
+        ];
+        let seen = forwarded(site, path, &fields).await;
+        assert_eq!(seen.field("x-other"), None, "{path}");
+        assert_eq!(seen.field("referer"), None, "{path}");
+        assert_eq!(seen.field("cookie").as_deref(), Some("a=1; b=2"), "{path}");
+    }
+    let seen = forwarded(site, "/open", &[("Authorization", &bearer)]).await;
+    assert_eq!(seen.field("authorization"), None);
+    if !token.contains('=') {
+        let fields = [("Sec-WebSocket-Protocol", &*offered)];
+        let seen = forwarded(site, "/open", &fields).await;
+        let left = seen.field("sec-websocket-protocol");
+        assert_eq!(left.as_deref(), Some("chat"));
+    }
+    let escaped = token.replace('=', "%3D").replace('.', "%2E");
+    for token in [token, &*escaped, &*escaped.replace('%', "%25")] {
+        let before = site.upstream.count();
+        let answer = site.gateway.get(&format!("/open?t={token}"), &[]).await;
+        site.is_refusal(&answer, 400, "invalid_request", "token_in_query")
+            .await;
+        assert_eq!(site.upstream.count(), before);
+        let asked = format!("/strip?a=1&t={token}");
+        assert_eq!(target(&forwarded(site, &asked, &[]).await), "/strip?a=1");
+    }
+    // The log, which the harness searches at the end.
+    let agent = format!("Agent/1.0 {token}");
+    let path = format!("/open/{token}/x");
+    let answer = site.gateway.get(&path, &[("User-Agent", &agent)]).await;
+    let line = site.access_line(&answer).await;
+    assert_eq!(line["path"], "/open/[token]/x");
+    assert_eq!(line["user_agent"], "Agent/1.0 [token]");
+    site.upstream.take_unchecked();
+}
+
 fn target(request: &Message) -> String {
     request.start_line().split(' ').nth(1).unwrap().to_owned()
 }

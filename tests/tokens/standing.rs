@@ -72,3 +72,46 @@ async fn a_test_asks_about_user_and_session() {
     assert!(output.contains("claims: "), "{output}");
     assert!(output.ends_with("\naccepted\n"), "{output}");
 }
+
+/// The file may have a change that is not in force yet: a test of it must not pass for one of the change.
+#[tokio::test]
+async fn the_command_says_whose_settings_decided() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let token = site.acme.token().claim("aud", "api").sign();
+    let online = ["token", "test", "--config", "config.yaml", "-"];
+    let offline = ["token", "test", "--offline", "--config", "config.yaml", "-"];
+    let (code, output, errors) = run(site.gateway.dir(), &online, &token).await;
+    assert_eq!(code, 0, "{output}{errors}");
+    assert!(errors.contains("asked the gateway at http://"), "{errors}");
+    assert!(errors.contains("`--offline` tests config.yaml"), "{errors}");
+    assert!(!errors.contains("ATTENTION"), "{errors}");
+
+    site.gateway
+        .configure(|config| config["issuers"][0]["aud"] = json!("another"));
+    let (code, output, errors) = run(site.gateway.dir(), &online, &token).await;
+    assert_eq!(code, 0, "the gateway's settings: {output}{errors}");
+    for part in ["ATTENTION", "(acme)", "`vestibule reload`"] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    let (code, output, errors) = run(site.gateway.dir(), &offline, &token).await;
+    assert_eq!(code, 1, "the file's settings: {output}{errors}");
+    assert!(output.contains("aud_mismatch"), "{output}");
+    assert!(!errors.contains("asked"), "{errors}");
+}
+
+#[tokio::test]
+async fn without_a_gateway_the_command_says_why_it_asked_none() {
+    let mut site = TestGateway::start().await;
+    let token = site.acme.token().sign();
+    site.gateway.sigterm();
+    site.gateway.ended().await;
+    let arguments = ["token", "test", "--config", "config.yaml", "-"];
+    let (code, output, errors) = run(site.gateway.dir(), &arguments, &token).await;
+    assert_eq!(code, 0, "{output}{errors}");
+    assert!(output.ends_with("\naccepted\n"), "{output}");
+    for part in ["no gateway was asked", "does not respond"] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    assert!(!errors.contains("asked the gateway"), "{errors}");
+}

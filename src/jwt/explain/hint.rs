@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Seen;
 use crate::clock::UnixTime;
-use crate::jwks::KeySet;
+use crate::jwks::{KeySet, SkipReason};
 use crate::jwt::refusal::Reason;
 
 const SPELLINGS: &str = "Another spelling of the same issuer belongs into `iss_aliases`.";
@@ -23,6 +23,7 @@ pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
         Reason::KeyAlgorithmMismatch => key_algorithm(seen),
         Reason::NoKeys => no_keys(seen),
         Reason::SubMissing | Reason::SubInvalid => subject(seen),
+        Reason::TenantMismatch => tenant(seen),
         Reason::TypeNotAccepted => token_type(seen),
         Reason::Expired => date(seen, "exp", "The token expired"),
         Reason::NotYetValid => date(seen, "nbf", "The token's `nbf` is"),
@@ -131,22 +132,27 @@ fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
         .iter()
         .find(|other| other.name() != issuer.name() && other.keys().snapshot().has_kid(kid));
     let keys = issuer.keys().snapshot();
-    let kids: Vec<&str> = keys.iter().filter_map(|key| key.kid()).collect();
-    let known = if kids.is_empty() {
-        "none".to_owned()
-    } else {
-        kids.join(", ")
-    };
+    let nameless = keys.iter().filter(|key| key.kid().is_none()).count();
     let mut hint = format!(
-        "The issuer `{}` has no key {kid:?}; its keys are: {known}.",
-        issuer.name()
+        "The issuer `{}` has no key {kid:?}; its keys are: {}.",
+        issuer.name(),
+        listed(&keys, nameless)
     );
-    if let Some(reason) = keys.skipped_under(kid) {
-        hint += &format!(
-            " Its key set has one, which is not used because {} (`{}`).",
-            reason.in_words(),
-            reason.code()
-        );
+    let unused = keys.skipped_under(kid);
+    match unused {
+        Some(reason) => {
+            hint += &format!(
+                " Its key set has one, which is not used because {} (`{}`).",
+                reason.in_words(),
+                reason.code()
+            );
+        }
+        None => hint += &skipped(&keys),
+    }
+    let could_be_tried = nameless > 0 || unused == Some(SkipReason::DuplicateKid);
+    if could_be_tried && !issuer.settings().try_all_keys {
+        hint += " `try_all_keys: true` for this issuer tries keys that `kid` does not tell apart, up to 8 \
+                 for each token.";
     }
     if let Some(other) = elsewhere {
         hint += &format!(
@@ -155,6 +161,17 @@ fn kid_unknown(seen: &Seen<'_>) -> Option<String> {
         );
     }
     Some(hint)
+}
+
+/// The `kid`s of the usable keys, and how many have none.
+fn listed(keys: &KeySet, nameless: usize) -> String {
+    let named = keys.iter().filter_map(|key| key.kid().map(str::to_owned));
+    let rest = (nameless > 0).then(|| format!("{nameless} without a `kid`"));
+    let all: Vec<String> = named.chain(rest).collect();
+    match all.is_empty() {
+        true => "none".to_owned(),
+        false => all.join(", "),
+    }
 }
 
 fn kid_missing(seen: &Seen<'_>) -> Option<String> {
@@ -244,6 +261,22 @@ fn subject(seen: &Seen<'_>) -> Option<String> {
     ))
 }
 
+fn tenant(seen: &Seen<'_>) -> Option<String> {
+    let entry = seen.entry?;
+    let tenant = entry.tenant.as_deref()?;
+    let claim = &entry.issuer.settings().tenant_claim;
+    Some(match seen.claims.as_ref()?.at(claim) {
+        None | Some(Value::Null) => format!(
+            "The token has no `{claim}`, which under an `iss_template` must be the tenant, here {tenant:?}. \
+             `tenant_claim` names another claim; for a provider that has none, give each tenant an issuer \
+             with an `iss` of its own."
+        ),
+        Some(other) => {
+            format!("The `{claim}` is {other}, but the tenant that the `iss` names is {tenant:?}.")
+        }
+    })
+}
+
 fn token_type(seen: &Seen<'_>) -> Option<String> {
     let accepted = &seen.entry?.issuer.settings().accepted_types;
     Some(format!(
@@ -299,9 +332,19 @@ fn required_claim(seen: &Seen<'_>) -> Option<String> {
     for required in &seen.entry?.issuer.settings().required_claims {
         let name = &required.name;
         match claims.at(name) {
-            None | Some(Value::Null) => return Some(format!("The claim `{name}` is missing.")),
-            Some(value) if required.values.is_empty() || required.values.contains(value) => {}
-            Some(value) => return Some(format!("The claim `{name}` is {value}.")),
+            None | Some(Value::Null) => {
+                return Some(format!(
+                    "The claim `{name}` is missing, which the issuer's `required_claims` name."
+                ));
+            }
+            Some(value) if required.accepts(value) => {}
+            Some(value) => {
+                let accepted: Vec<String> = required.values.iter().map(Value::to_string).collect();
+                return Some(format!(
+                    "The claim `{name}` is {value}; the issuer's `required_claims` accept {}.",
+                    accepted.join(" or ")
+                ));
+            }
         }
     }
     None

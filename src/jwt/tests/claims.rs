@@ -3,6 +3,34 @@
 use super::*;
 
 #[test]
+fn the_tenants_claim_has_the_name_that_the_issuer_gives_it() {
+    let signer = Signer::new("ES256");
+    let judge = |own: Value| {
+        let settings = fixture::settings(json!({
+            "iss": null, "iss_template": "https://{tenantid}.example", "tenants": ["idp"],
+            "tenant_claim": "org.id",
+        }));
+        let issuers = fixture::issuers(settings, &[signer.jwk("k")]);
+        let mut claims = fixture::claims();
+        for (name, value) in own.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        reason_of(
+            &signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims),
+            &issuers,
+        )
+    };
+    assert_eq!(judge(json!({ "org": { "id": "idp" } })), None);
+    for other in [
+        json!({ "org": { "id": "other" } }),
+        json!({ "org": { "id": null } }),
+        json!({ "tid": "idp" }),
+    ] {
+        assert_eq!(judge(other), Some(Reason::TenantMismatch));
+    }
+}
+
+#[test]
 fn a_tenant_is_the_one_that_iss_names() {
     let signer = Signer::new("ES256");
     let settings = fixture::settings(json!({
@@ -29,6 +57,7 @@ fn a_tenant_is_the_one_that_iss_names() {
     assert_eq!(judge(Some(t1), t1, json!("t1")), None);
     assert_eq!(judge(None, t1, json!("t2")), Some(Reason::TenantMismatch));
     assert_eq!(judge(None, t1, json!(null)), Some(Reason::TenantMismatch));
+    assert_eq!(judge(None, t1, json!(["t1"])), Some(Reason::TenantMismatch));
     let unlisted = judge(None, "https://l.example/t3/v2.0", json!("t3"));
     assert_eq!(unlisted, Some(Reason::IssuerUnknown));
     assert_eq!(

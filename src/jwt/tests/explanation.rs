@@ -81,6 +81,27 @@ fn hints_name_the_mistake() {
         it.settings["required_claims"] = json!({ "token_use": "access" });
         it.claims["token_use"] = json!("id");
     });
+    says("`required_claims` accept \"admin\" or 7", |it| {
+        it.settings["required_claims"] = json!({ "groups": ["admin", 7] });
+        it.claims["groups"] = json!(["guest"]);
+    });
+    says("the issuer's `required_claims` name", |it| {
+        it.settings["required_claims"] = json!(["org"]);
+    });
+    let of_tenants = json!({
+        "iss": null, "iss_template": "https://{tenantid}.example", "tenants": ["idp"],
+    });
+    for words in [
+        "has no `tid`",
+        "`tenant_claim` names another",
+        "here \"idp\"",
+    ] {
+        says(words, |it| it.settings = of_tenants.clone());
+    }
+    says("`tid` is \"x\", but the tenant", |it| {
+        it.settings = of_tenants.clone();
+        it.claims["tid"] = json!("x");
+    });
 }
 
 #[test]
@@ -124,9 +145,44 @@ fn a_key_that_is_skipped_is_named_with_the_reason() {
     );
     assert!(named.contains("(`not_for_verifying`)"), "{named}");
     let other = errors(Some("other"));
-    assert!(!other.contains("not_for_verifying"), "{other}");
+    assert!(!other.contains("Its key set has one"), "{other}");
+    assert!(other.contains("(`not_for_verifying`)"), "{other}");
     let nameless = errors(None);
     assert!(nameless.contains("(`not_for_verifying`)"), "{nameless}");
+}
+
+#[test]
+fn keys_that_a_kid_does_not_tell_apart_are_counted_with_the_setting_that_tries_them() {
+    let signer = Signer::new("ES256");
+    let errors = |try_all_keys: bool, kids: [Value; 3]| {
+        let keys = kids.map(|kid| {
+            let mut jwk = Signer::new("ES256").jwk("k");
+            jwk["kid"] = kid;
+            jwk
+        });
+        let settings = fixture::settings(json!({ "try_all_keys": try_all_keys }));
+        let header = json!({ "alg": "ES256", "kid": "1" });
+        let token = signer.sign(&header, &fixture::claims());
+        explain(&token, &fixture::issuers(settings, &keys), NOW)
+            .errors()
+            .join("\n")
+    };
+    let nameless = errors(false, [json!(null), json!("a"), json!(null)]);
+    assert!(
+        nameless.contains("its keys are: a, 2 without a `kid`."),
+        "{nameless}"
+    );
+    assert!(nameless.contains("`try_all_keys: true`"), "{nameless}");
+    let equal = errors(false, [json!("1"), json!("1"), json!("a")]);
+    assert!(equal.contains("(`duplicate_kid`)"), "{equal}");
+    assert!(equal.contains("`try_all_keys: true`"), "{equal}");
+    // A number is no `kid`, and no setting makes it one.
+    let number = errors(false, [json!(1), json!("a"), json!("b")]);
+    assert!(number.contains("Its key set has one"), "{number}");
+    assert!(number.contains("(`malformed`)"), "{number}");
+    assert!(!number.contains("try_all_keys"), "{number}");
+    let tried = errors(true, [json!(null), json!("a"), json!(null)]);
+    assert!(!tried.contains("try_all_keys"), "{tried}");
 }
 
 #[test]

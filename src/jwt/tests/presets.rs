@@ -187,18 +187,18 @@ fn cognito() {
 #[test]
 fn entra() {
     let issued = Issued {
-        preset: json!({ "preset": "entra", "tenants": ["t1", "t2"], "aud": "app" }),
+        preset: json!({ "preset": "entra", "tenants": [TENANT, OTHER_TENANT], "aud": "app" }),
         published: published::entra("e1"),
         signer: fixture::rsa(),
         header: json!({ "typ": "JWT", "alg": "RS256", "x5t": "e1", "kid": "e1" }),
         claims: json!({
-            "aud": "app", "iss": "https://login.microsoftonline.com/t1/v2.0", "iat": NOW.0,
+            "aud": "app", "iss": format!("https://login.microsoftonline.com/{TENANT}/v2.0"), "iat": NOW.0,
             "nbf": NOW.0, "exp": NOW.0 + 4000, "aio": "x", "azp": "cid", "oid": "o", "rh": "r",
-            "sid": "s", "sub": "p1", "tid": "t1", "uti": "u", "ver": "2.0", "email": "a@b.example",
+            "sid": "s", "sub": "p1", "tid": TENANT, "uti": "u", "ver": "2.0", "email": "a@b.example",
         }),
     };
     let verified = issued.accepted();
-    assert_eq!(verified.iss(), "https://login.microsoftonline.com/t1/v2.0");
+    assert_eq!(verified.iss(), issued.claims["iss"].as_str().unwrap());
     assert_eq!(verified.verified_email(), None);
     let owned = issued.with("xms_edov", json!(true)).accepted();
     assert_eq!(owned.verified_email(), Some("a@b.example"));
@@ -207,7 +207,7 @@ fn entra() {
         assert_eq!(issued.verified_email().is_some(), verified);
     }
     assert_eq!(
-        issued.refused_with("tid", json!("t2")),
+        issued.refused_with("tid", json!(OTHER_TENANT)),
         Reason::TenantMismatch
     );
     // The very same key, but published for personal accounts alone.
@@ -236,25 +236,25 @@ fn workos() {
 #[test]
 fn entra_version_1() {
     let issued = Issued {
-        preset: json!({ "preset": "entra", "tenants": ["t1", "t2"], "aud": "api://app" }),
+        preset: json!({ "preset": "entra", "tenants": [TENANT, OTHER_TENANT], "aud": "api://app" }),
         published: published::entra("e1"),
         signer: fixture::rsa(),
         header: json!({ "typ": "JWT", "alg": "RS256", "x5t": "e1", "kid": "e1" }),
         claims: json!({
-            "aud": "api://app", "iss": "https://sts.windows.net/t1/", "iat": NOW.0, "nbf": NOW.0,
+            "aud": "api://app", "iss": format!("https://sts.windows.net/{TENANT}/"), "iat": NOW.0, "nbf": NOW.0,
             "exp": NOW.0 + 4000, "acr": "1", "aio": "x", "amr": ["pwd"], "appid": "cid",
             "appidacr": "0", "oid": "o", "rh": "r", "scp": "read write", "sub": "p1",
-            "tid": "t1", "unique_name": "a@b.example", "uti": "u", "ver": "1.0",
+            "tid": TENANT, "unique_name": "a@b.example", "uti": "u", "ver": "1.0",
         }),
     };
     // Of either version, it is the same user.
-    let v2 = json!("https://login.microsoftonline.com/t1/v2.0");
+    let v2 = json!(format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
     assert_eq!(issued.accepted().iss(), v2.as_str().unwrap());
     assert_eq!(issued.with("iss", v2).accepted().subject(), "p1");
     let other = json!("https://sts.windows.net/t3/");
     assert_eq!(issued.refused_with("iss", other), Reason::IssuerUnknown);
     assert_eq!(
-        issued.refused_with("tid", json!("t2")),
+        issued.refused_with("tid", json!(OTHER_TENANT)),
         Reason::TenantMismatch
     );
     // Within one tenant `oid` names a user in all applications.
@@ -333,3 +333,6 @@ fn apple() {
 fn rs256(kid: &str) -> Value {
     json!({ "alg": "RS256", "typ": "JWT", "kid": kid })
 }
+
+const TENANT: &str = "8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59";
+const OTHER_TENANT: &str = "0c9e1a5b-6d2f-4e3a-8b7c-1d2e3f4a5b6c";

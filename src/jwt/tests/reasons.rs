@@ -54,6 +54,7 @@ fn every_reason_has_a_case_and_a_code_of_its_own() {
         Reason::HeaderDuplicate,
         Reason::ClaimsInvalid,
         Reason::ClaimsDuplicate,
+        Reason::ClaimNotText,
         Reason::IssuerMismatch,
         Reason::TenantMismatch,
         Reason::KeyOfOtherIssuer,

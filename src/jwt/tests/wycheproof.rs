@@ -19,6 +19,10 @@ fn accepts(jws: &str, keys: &KeySet) -> bool {
     let Ok(candidates) = keys.find(header.key_hint(), header.algorithm) else {
         return false;
     };
+    // A `kid` that several keys have names none of them, unless all keys are tried.
+    if header.kid.is_some() && matches!(candidates, Candidates::Several(_)) {
+        return false;
+    }
     // The payload has to decode, too: a text has one reading.
     !token.is_padded()
         && token.payload().is_ok()

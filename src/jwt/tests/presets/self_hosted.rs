@@ -19,10 +19,8 @@ fn keycloak() {
     assert_eq!(verified.verified_email(), None);
     let roles = verified.claims().at("realm_access.roles").unwrap();
     assert_eq!(roles[0], "user");
-    assert_eq!(
-        issued.refused_with("events", json!({})),
-        Reason::EventsPresent
-    );
+    let logout = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    assert_eq!(issued.refused_with("events", logout), Reason::EventsPresent);
     // The set's other key is for encryption.
     assert_eq!(issued.refused_under("Q2O_f0Z7hVL1"), Reason::KidUnknown);
 }

@@ -77,6 +77,19 @@ pub(super) const ACCEPTED: &[Change] = &[
     |it| it.claims["cnf"] = json!(null),
     |it| it.claims["events"] = json!(null),
     |it| {
+        // Two keys without a `kid`.
+        it.settings["try_all_keys"] = json!(true);
+        it.jwks.push(Signer::new("ES256").jwk("k2"));
+        for jwk in &mut it.jwks {
+            jwk.as_object_mut().unwrap().remove("kid");
+        }
+    },
+    |it| {
+        // Two keys under one.
+        it.settings["try_all_keys"] = json!(true);
+        it.jwks.insert(0, Signer::new("ES256").jwk("k"));
+    },
+    |it| {
         it.settings["try_all_keys"] = json!(true);
         it.header.as_object_mut().unwrap().remove("kid");
         for number in 0..7 {
@@ -148,4 +161,17 @@ pub(super) const ACCEPTED: &[Change] = &[
         it.settings["required_claims"] = json!({ "token_use": ["access", "id"] });
         it.claims["token_use"] = json!("id");
     },
+    |it| {
+        it.settings["required_claims"] = json!({ "groups": "admin" });
+        it.claims["groups"] = json!(["admin", "x"]);
+    },
+    |it| {
+        it.settings["required_claims"] = json!({ "groups": [["a", "b"]] });
+        it.claims["groups"] = json!(["a", "b"]);
+    },
+    // An application's own claim of that name.
+    |it| it.claims["events"] = json!(["e1", "urn:ietf:params:event:x"]),
+    |it| it.claims["events"] = json!({ "theme": "dark", "1:2": {} }),
+    |it| it.claims["events"] = json!({}),
+    |it| it.claims["events"] = json!("https://event.example/x"),
 ];

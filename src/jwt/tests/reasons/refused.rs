@@ -134,6 +134,26 @@ pub(super) const REFUSED: &[(Reason, Change)] = &[
     (Reason::NoKeys, |it| it.fixed = false),
     (Reason::KidUnknown, |it| it.header["kid"] = json!("other")),
     (Reason::KidUnknown, |it| it.jwks.clear()),
+    (Reason::KidUnknown, |it| {
+        it.jwks.push(Signer::new("ES256").jwk("k2"));
+        for jwk in &mut it.jwks {
+            jwk.as_object_mut().unwrap().remove("kid");
+        }
+    }),
+    (Reason::KidUnknown, |it| {
+        it.jwks.push(Signer::new("ES256").jwk("k"))
+    }),
+    (Reason::KidUnknown, |it| {
+        // One more than are tried.
+        it.settings["try_all_keys"] = json!(true);
+        for _ in 0..8 {
+            it.jwks.push(Signer::new("ES256").jwk("k"));
+        }
+    }),
+    (Reason::SignatureInvalid, |it| {
+        it.settings["try_all_keys"] = json!(true);
+        it.jwks = vec![Signer::new("ES256").jwk("k"), Signer::new("ES256").jwk("k")];
+    }),
     (Reason::KidMissing, |it| {
         it.header.as_object_mut().unwrap().remove("kid");
         it.jwks.push(Signer::new("ES256").jwk("k2"));
@@ -182,7 +202,13 @@ pub(super) const REFUSED: &[(Reason, Change)] = &[
             )
         });
     }),
-    (Reason::EventsPresent, |it| it.claims["events"] = json!({})),
+    (Reason::EventsPresent, |it| {
+        it.claims["events"] = json!({ "urn:ietf:params:event:x": {} })
+    }),
+    (
+        Reason::EventsPresent,
+        |it| it.claims["events"] = json!({ "theme": "dark", "https://event.example/x": null }),
+    ),
     (Reason::CnfPresent, |it| {
         it.claims["cnf"] = json!({ "jkt": "x" })
     }),
@@ -268,5 +294,17 @@ pub(super) const REFUSED: &[(Reason, Change)] = &[
     (Reason::ClaimMismatch, |it| {
         it.settings["required_claims"] = json!({ "token_use": "access" });
         it.claims["token_use"] = json!("id");
+    }),
+    (Reason::ClaimMismatch, |it| {
+        it.settings["required_claims"] = json!({ "groups": "admin" });
+        it.claims["groups"] = json!(["administrators", "x"]);
+    }),
+    (Reason::ClaimMismatch, |it| {
+        it.settings["required_claims"] = json!({ "groups": "admin" });
+        it.claims["groups"] = json!([["admin"]]);
+    }),
+    (Reason::ClaimMismatch, |it| {
+        it.settings["required_claims"] = json!({ "groups": "admin" });
+        it.claims["groups"] = json!([]);
     }),
 ];
