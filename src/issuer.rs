@@ -33,6 +33,7 @@ pub use cookie_name::{CookieName, CookieNameError};
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
 pub use keys::KeySettings;
+pub(crate) use preset::{GITHUB_ACTIONS, GITHUB_OWNERS};
 
 /// The settings of an issuer: the file's keys, checked, with presets and defaults filled in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -49,6 +50,8 @@ pub struct IssuerSettings {
     pub preset_aliases: Vec<String>,
     /// The tenants whose tokens are accepted with a template. If empty, `iss` is not a template.
     pub tenants: Vec<String>,
+    /// The claim with the tenant, which must be the one that `iss` names, with a template.
+    pub tenant_claim: String,
     /// The source of its keys.
     pub source: KeySource,
     /// The format of the published keys.
@@ -167,6 +170,15 @@ impl AuthorizationField {
 }
 
 impl IssuerSettings {
+    /// The audiences of the logout tokens that it may send; empty: none is accepted, else the logout of any
+    /// of the issuer's clients would be one here.
+    pub fn accepted_logout_audience(&self) -> &[String] {
+        match self.logout_audience.as_slice() {
+            [] => &self.aud,
+            own => own,
+        }
+    }
+
     /// Every `iss` that its tokens may carry.
     pub fn accepted_iss(&self) -> Vec<AcceptedIss> {
         let own = [(&self.iss, "iss", false)];
@@ -323,6 +335,23 @@ pub struct RequiredClaim {
     pub name: String,
     /// Accepted values. If empty, any value except null.
     pub values: Vec<Value>,
+}
+
+impl RequiredClaim {
+    /// Whether this value of the claim, which is not null, is accepted. Of a list one element is enough, as
+    /// of an audience.
+    pub fn accepts(&self, value: &Value) -> bool {
+        let is_accepted = |value: &Value| self.values.contains(value);
+        let mut elements = value.as_array().into_iter().flatten();
+        self.values.is_empty() || is_accepted(value) || elements.any(is_accepted)
+    }
+}
+
+/// Whether Microsoft Entra ID has an endpoint for several tenants by this name. No token is of such a
+/// tenant.
+pub(crate) fn is_for_many_tenants(name: &str) -> bool {
+    let endpoints = ["common", "organizations", "consumers"];
+    endpoints.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
 /// What stands for the `kid` in the address of a key.

@@ -21,6 +21,31 @@ pub enum IssuerError {
     /// A template without tenants.
     #[error("`iss_template` requires `tenants`, the ids of the trusted tenants")]
     NoTenants,
+    /// The claim of the tenant without a template.
+    #[error("`tenant_claim` requires `iss_template`")]
+    TenantClaimWithoutTemplate,
+    /// Entra's endpoint for several tenants instead of a tenant.
+    #[error(
+        "`{0}` names an endpoint for many tenants, not a tenant: no token is of it; write the ids of the \
+         tenants that may sign in: `tenants: [ID, ID]`"
+    )]
+    ManyTenants(&'static str),
+    /// No id of one of Entra's directories.
+    #[error(
+        "`{0}` must be the directory (tenant) id, such as `8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59`: tokens \
+         never have a domain there; the id is on the overview page of Entra, and several are written \
+         `tenants: [ID, ID]`"
+    )]
+    NoDirectory(&'static str),
+    /// An empty list of accepted values.
+    #[error("empty, so that nothing could be accepted; list what is, or omit the key")]
+    NothingAccepted,
+    /// An empty list of accepted values of a required claim.
+    #[error(
+        "`{0}` has an empty list, so that nothing could be accepted; list what is, or write `~` for any \
+         value"
+    )]
+    NoValueAccepted(String),
     /// Discovery of a template.
     #[error("`discovery` requires an exact `iss`; with `iss_template`, set `jwks_url`")]
     DiscoveryOfTemplate,
@@ -48,6 +73,12 @@ pub enum IssuerError {
     /// The secret is not what its encoding says.
     #[error("`hs256_secret` is not Base64, as `hs256_secret_encoding` says")]
     SecretNotBase64,
+    /// Algorithms of public keys, and only a secret.
+    #[error(
+        "`algorithms` is for public keys, and this issuer has only `hs256_secret`, with which HS256 alone is \
+         accepted; remove one of the two"
+    )]
+    AlgorithmsOfSecret,
     /// A `typ` of tokens that are no login.
     #[error("`accepted_types` cannot have `{0}`: a token of this type is not a login")]
     ForeignType(String),
@@ -58,7 +89,8 @@ pub enum IssuerError {
     BadAlias,
     /// A workload preset that would trust strangers.
     #[error(
-        "this preset needs `required_claims` with one of: {0}; anyone on the internet can get tokens of this issuer"
+        "this preset needs `required_claims` with accepted values of one of: {0}; anyone on the internet can \
+         get tokens of this issuer"
     )]
     NobodyTrusted(&'static str),
     /// A signer that is no ARN.

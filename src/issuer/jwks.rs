@@ -28,7 +28,7 @@ pub struct JwksSettings {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub min_refresh_interval: Duration,
-    /// The maximum for an interval that the response asks for.
+    /// The maximum for an interval that the response asks for; at most half of `max_stale`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_refresh_interval: Duration,
@@ -68,10 +68,19 @@ pub struct JwksSettings {
     pub max_body: ByteSize,
     /// The maximum number of entries of a key set; a response with more is refused as a whole.
     pub max_keys: usize,
-    /// How long the last valid keys are used while fetches fail.
+    /// How long the last valid keys are used while fetches fail; longer than `refresh_interval`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_stale: Duration,
+}
+
+impl JwksSettings {
+    /// The maximum that counts for an interval that a response asks for: keys are fetched again before they
+    /// are too old to be used.
+    pub fn longest_interval(&self) -> Duration {
+        let longest = self.max_refresh_interval.min(self.max_stale / 2);
+        longest.max(self.min_refresh_interval)
+    }
 }
 
 impl Default for JwksSettings {

@@ -8,6 +8,8 @@ mod people;
 mod proxies;
 mod workloads;
 
+pub(crate) use workloads::{GITHUB_ACTIONS, GITHUB_OWNERS};
+
 /// Every parameter that is set.
 fn given(raw: &RawIssuer) -> impl Iterator<Item = &'static str> {
     [

@@ -65,7 +65,7 @@ pub(super) struct RawIssuer {
     #[serde(default)]
     pub(super) region: Option<String>,
     /// AWS load balancers: the ARN of the one that signs, or several.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::accepted")]
     pub(super) signer: Option<OneOrMany>,
     /// SPIFFE: the trust domain.
     #[serde(default)]
@@ -94,6 +94,10 @@ pub(super) struct RawIssuer {
     /// The tenants whose tokens are accepted with a template.
     #[serde(default)]
     pub(super) tenants: Vec<String>,
+    /// The claim with the tenant, which must be the one that `iss` names, with a template; by default
+    /// `tid`.
+    #[serde(default)]
+    pub(super) tenant_claim: Option<String>,
     /// The address of its key set. With `{kid}` in it, the address of each key, as PEM.
     #[serde(default, alias = "jwksUrl")]
     pub(super) jwks_url: Option<String>,
@@ -122,20 +126,21 @@ pub(super) struct RawIssuer {
     #[schemars(extend("x-unsafe" = "whoever can change the discovery document can send the gateway's requests for keys to any address in its own network; set `jwks_url` to the address that the document leads to"))]
     pub(super) allow_private_jwks_uri: bool,
     /// Accepted audiences; one match is enough. If omitted, `aud` is not checked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::accepted")]
     pub(super) aud: Option<OneOrMany>,
     /// The claim that contains the audience; by default `aud`.
     #[serde(default)]
     pub(super) aud_claim: Option<String>,
     /// Accepted authorized parties. If omitted, `azp` is not checked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::accepted")]
     pub(super) azp: Option<OneOrMany>,
     /// Fields of users' profiles that its tokens carry, each with the claim that it is in: `firstName:
     /// given_name`. They are taken at each sign-in, and users cannot change them.
     #[serde(default)]
     pub(super) claims: BTreeMap<ProfileField, String>,
-    /// Required claims in addition to `iss`, `sub` and `exp`.
-    #[serde(default)]
+    /// Required claims in addition to `iss`, `sub` and `exp`. Of a claim that is a list, one accepted
+    /// element is enough.
+    #[serde(default, deserialize_with = "values::required")]
     pub(super) required_claims: Option<RawClaims>,
     /// The cookie that contains its token.
     #[serde(default, alias = "cookieName")]
@@ -230,7 +235,7 @@ pub(super) struct RawIssuer {
     #[serde(default)]
     pub(super) email_trusted: bool,
     /// Accepted audiences of its logout tokens; by default those of `aud`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::accepted")]
     pub(super) logout_audience: Option<OneOrMany>,
     /// With `false`, its tokens are refused.
     #[serde(default = "yes")]

@@ -27,6 +27,7 @@ impl TryFrom<RawIssuer> for IssuerSettings {
     type Error = IssuerError;
 
     fn try_from(mut raw: RawIssuer) -> Result<Self, IssuerError> {
+        raw.check_algorithms()?;
         preset::fill(&mut raw)?;
         raw.check_names()?;
         check_intervals(&raw.jwks)?;
@@ -51,6 +52,7 @@ impl TryFrom<RawIssuer> for IssuerSettings {
             iss_aliases,
             preset_aliases: raw.preset_aliases,
             tenants,
+            tenant_claim: raw.tenant_claim.unwrap_or_else(|| "tid".to_owned()),
             key_format: match source {
                 // One key after the other makes such a map.
                 KeySource::ByKid(_) => KeyFormat::PemMap,
@@ -141,12 +143,25 @@ impl RawIssuer {
         Ok(())
     }
 
+    /// `algorithms` are those of public keys; what a preset says of them is not the file's.
+    fn check_algorithms(&self) -> Result<(), IssuerError> {
+        let has_public_keys = self.preset.is_some() || self.has_key_source();
+        let names_some = self.algorithms.as_ref().is_some_and(|it| !it.is_empty());
+        match self.hs256_secret.is_some() && !has_public_keys && names_some {
+            true => Err(IssuerError::AlgorithmsOfSecret),
+            false => Ok(()),
+        }
+    }
+
     fn identity(&self) -> Result<(String, Vec<String>), IssuerError> {
         match (&self.iss, &self.iss_template) {
             (Some(_), Some(_)) => Err(IssuerError::IssTwice),
             (None, None) => Err(IssuerError::NoIss),
             (Some(iss), None) if iss.is_empty() => Err(IssuerError::NoIss),
             (Some(_), None) if !self.tenants.is_empty() => Err(IssuerError::TenantsWithoutTemplate),
+            (Some(_), None) if self.tenant_claim.is_some() => {
+                Err(IssuerError::TenantClaimWithoutTemplate)
+            }
             (Some(iss), None) => Ok((iss.clone(), Vec::new())),
             (None, Some(template)) => {
                 if template.matches(TENANT_PLACEHOLDER).count() != 1 {

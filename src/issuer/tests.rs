@@ -105,6 +105,21 @@ fn what_makes_no_issuer_says_why() {
             json!({ "preset": "auth0", "domain": "https://t.auth0.com" }),
             IssuerError::BadParameter("domain"),
         ),
+        (
+            json!({ "tenant_claim": "org" }),
+            IssuerError::TenantClaimWithoutTemplate,
+        ),
+        (json!({ "aud": [] }), IssuerError::NothingAccepted),
+        (json!({ "azp": [] }), IssuerError::NothingAccepted),
+        (
+            json!({ "logout_audience": [] }),
+            IssuerError::NothingAccepted,
+        ),
+        (json!({ "signer": [] }), IssuerError::NothingAccepted),
+        (
+            json!({ "required_claims": { "groups": [], "org": "acme" } }),
+            IssuerError::NoValueAccepted("groups".to_owned()),
+        ),
         (json!({ "header": "a b" }), IssuerError::BadHeader),
         (json!({ "cookie_name": "a;b" }), IssuerError::BadCookieName),
         (
@@ -117,6 +132,17 @@ fn what_makes_no_issuer_says_why() {
             error.to_string(),
             "{changes}"
         );
+    }
+    for unchecked in [
+        json!({ "aud": null, "azp": null, "logout_audience": null, "signer": null }),
+        json!({ "required_claims": null }),
+        json!({ "required_claims": { "groups": null, "org": "acme" } }),
+        json!({ "required_claims": { "groups": ["admin"], "org": "acme" } }),
+        // No values: nothing is required.
+        json!({ "required_claims": [] }),
+        json!({ "required_claims": {} }),
+    ] {
+        assert!(with(unchecked.clone()).is_ok(), "{unchecked}");
     }
     for algorithm in ["none", "HS256", "HS384", "rs256", ""] {
         assert!(

@@ -1,9 +1,10 @@
 //! One setting each, filled in where the file leaves it out.
 
 use serde_json::Value;
+use url::Url;
 
 use crate::issuer::error::IssuerError;
-use crate::issuer::raw::{OneOrMany, RawIssuer};
+use crate::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
 use crate::issuer::{Algorithm, Provisioning};
 
 /// The `iss`.
@@ -54,6 +55,19 @@ pub(super) fn audience_given(raw: &RawIssuer) -> Result<(), IssuerError> {
     }
 }
 
+/// A claim that its tokens must have, in addition to those that the file requires. Only values of this
+/// claim that the file accepts itself take precedence: a name alone would accept the provider's other
+/// kinds of tokens.
+pub(super) fn required_claim(raw: &mut RawIssuer, name: &str, value: Value) {
+    let own = raw.required_claims.take().map(RawClaims::into_values);
+    let mut claims = own.unwrap_or_default();
+    let accepted = claims.entry(name.to_owned()).or_default();
+    if accepted.is_null() {
+        *accepted = value;
+    }
+    raw.required_claims = Some(RawClaims::Values(claims));
+}
+
 /// A parameter that becomes one segment of a URL.
 pub(super) fn word(value: Option<String>, name: &'static str) -> Result<String, IssuerError> {
     let value = value.ok_or(IssuerError::MissingParameter(name))?;
@@ -65,15 +79,26 @@ pub(super) fn word(value: Option<String>, name: &'static str) -> Result<String, 
     }
 }
 
-/// A parameter that becomes the host of a URL, and maybe its port.
+/// A parameter that becomes a part of a host's name: in lower case, as tokens have it.
+pub(super) fn label(value: Option<String>, name: &'static str) -> Result<String, IssuerError> {
+    word(value, name).map(|label| label.to_ascii_lowercase())
+}
+
+/// A parameter that becomes the host of a URL, and maybe its port: as tokens have it, which is in lower
+/// case, and without the port that https has anyway.
 pub(super) fn host(value: Option<String>, name: &'static str) -> Result<String, IssuerError> {
     let value = value.ok_or(IssuerError::MissingParameter(name))?;
+    let bad = || IssuerError::BadParameter(name);
     let plain = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
-    if !value.is_empty() && value.chars().all(plain) {
-        Ok(value)
-    } else {
-        Err(IssuerError::BadParameter(name))
+    if !value.chars().all(plain) {
+        return Err(bad());
     }
+    let url = Url::parse(&format!("https://{value}")).map_err(|_| bad())?;
+    let host = url.host_str().ok_or_else(bad)?;
+    Ok(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
 }
 
 /// Other spellings of its `iss`.
@@ -97,8 +122,10 @@ pub(super) fn workload(raw: &mut RawIssuer) {
     raw.provisioning.get_or_insert(Provisioning::None);
 }
 
-/// The address of a server, without a slash at its end.
+/// The address of a server as tokens have it: without a slash at its end, its host in lower case and
+/// without the port that its scheme has anyway.
 pub(super) fn server(value: Option<String>) -> Result<String, IssuerError> {
-    let url = value.ok_or(IssuerError::MissingParameter("url"))?;
-    Ok(url.trim_end_matches('/').to_owned())
+    let text = value.ok_or(IssuerError::MissingParameter("url"))?;
+    let url = Url::parse(&text).map_err(|_| IssuerError::NoUrl(text))?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -1,14 +1,18 @@
 //! Providers that people sign in with.
 
+use std::mem;
+
 use serde_json::json;
 use url::Url;
+use uuid::Uuid;
 
 use super::defaults::{
-    algorithms, aliases, audience_given, cookie, host, iss, keys, server, types, verified_by, word,
+    algorithms, aliases, audience_given, cookie, host, iss, keys, label, required_claim, server,
+    types, verified_by, word,
 };
 use crate::issuer::error::IssuerError;
-use crate::issuer::raw::{OneOrMany, RawClaims, RawIssuer};
-use crate::issuer::{Algorithm, CookieFormat, KeyFormat};
+use crate::issuer::raw::{OneOrMany, RawIssuer};
+use crate::issuer::{Algorithm, CookieFormat, KeyFormat, is_for_many_tenants};
 
 pub(super) fn auth0(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let domain = host(raw.domain.take(), "domain")?;
@@ -42,7 +46,7 @@ pub(super) fn firebase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
 pub(super) fn supabase(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let project = match raw.url.take() {
         None => {
-            let project = word(raw.project.take(), "project")?;
+            let project = label(raw.project.take(), "project")?;
             let base = format!("https://{project}.supabase.co/auth/v1");
             keys(raw, format!("{base}/.well-known/jwks.json"));
             iss(raw, base);
@@ -87,9 +91,7 @@ pub(super) fn cognito(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     } else {
         "id"
     };
-    raw.required_claims.get_or_insert_with(|| {
-        RawClaims::Values([("token_use".to_owned(), json!(token_use))].into())
-    });
+    required_claim(raw, "token_use", json!(token_use));
     raw.sid_claim.get_or_insert("origin_jti".to_owned());
     algorithms(raw, &[Algorithm::RS256]);
     Ok(())
@@ -98,11 +100,14 @@ pub(super) fn cognito(raw: &mut RawIssuer) -> Result<(), IssuerError> {
 /// Tokens of both versions are signed with the same keys and differ in their `iss`.
 pub(super) fn entra(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     if let Some(tenant) = raw.tenant.take() {
-        let tenant = word(Some(tenant), "tenant")?;
+        let tenant = directory(&tenant, "tenant")?;
         iss(raw, format!("{ENTRA}/{tenant}/v2.0"));
         aliases(raw, vec![format!("{ENTRA_V1}/{tenant}/")]);
         keys(raw, format!("{ENTRA}/{tenant}/discovery/v2.0/keys"));
     } else if !raw.tenants.is_empty() {
+        let given = mem::take(&mut raw.tenants);
+        let directories = given.iter().map(|tenant| directory(tenant, "tenants"));
+        raw.tenants = directories.collect::<Result<_, _>>()?;
         raw.iss_template
             .get_or_insert(format!("{ENTRA}/{{tenantid}}/v2.0"));
         aliases(raw, vec![format!("{ENTRA_V1}/{{tenantid}}/")]);
@@ -119,10 +124,21 @@ pub(super) fn entra(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
+/// The id of one of Entra's directories as tokens have it. They never name a directory by its domain.
+fn directory(text: &str, key: &'static str) -> Result<String, IssuerError> {
+    if is_for_many_tenants(text) {
+        return Err(IssuerError::ManyTenants(key));
+    }
+    match Uuid::try_parse(text) {
+        Ok(id) => Ok(id.hyphenated().to_string()),
+        Err(_) => Err(IssuerError::NoDirectory(key)),
+    }
+}
+
 pub(super) fn keycloak(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    let url = raw.url.take().ok_or(IssuerError::MissingParameter("url"))?;
+    let url = server(raw.url.take())?;
     let realm = word(raw.realm.take(), "realm")?;
-    let base = format!("{}/realms/{realm}", url.trim_end_matches('/'));
+    let base = format!("{url}/realms/{realm}");
     keys(raw, format!("{base}/protocol/openid-connect/certs"));
     iss(raw, base);
     Ok(())
@@ -234,7 +250,7 @@ pub(super) fn ory(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         (Some(_), Some(_)) => return Err(IssuerError::ForeignParameter("project")),
         (Some(url), None) => server(Some(url))?,
         (None, project) => {
-            let project = word(project, "project")?;
+            let project = label(project, "project")?;
             format!("https://{project}.projects.oryapis.com")
         }
     };

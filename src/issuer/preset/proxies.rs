@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::defaults::{algorithms, audience_given, cookie, header, iss, keys, verified_by, word};
+use super::defaults::{algorithms, audience_given, cookie, header, iss, keys, label, verified_by};
 use crate::issuer::Algorithm;
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{OneOrMany, RawIssuer};
 
 pub(super) fn cloudflare_access(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    let team = word(raw.team.take(), "team")?;
+    let team = label(raw.team.take(), "team")?;
     let base = format!("https://{team}.cloudflareaccess.com");
     keys(raw, format!("{base}/cdn-cgi/access/certs"));
     iss(raw, base);
@@ -34,7 +34,7 @@ pub(super) fn google_iap(raw: &mut RawIssuer) -> Result<(), IssuerError> {
 /// Everybody has load balancers in the region, with the same addresses of keys: only the signer tells
 /// whose it is. The `iss` is that of the provider behind the load balancer.
 pub(super) fn aws_alb(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    let region = word(raw.region.take(), "region")?;
+    let region = label(raw.region.take(), "region")?;
     if raw.iss.is_none() {
         return Err(IssuerError::MissingParameter("iss"));
     }

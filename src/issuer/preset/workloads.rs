@@ -1,6 +1,6 @@
 //! Issuers whose tokens programs hold: there is nobody to make a user of.
 
-use super::defaults::{algorithms, audience_given, iss, keys, server, types, word, workload};
+use super::defaults::{algorithms, audience_given, iss, keys, label, types, workload};
 use crate::issuer::Algorithm;
 use crate::issuer::error::IssuerError;
 use crate::issuer::raw::{RawClaims, RawIssuer};
@@ -8,9 +8,8 @@ use crate::issuer::raw::{RawClaims, RawIssuer};
 /// Anyone can run a workflow and request a token with any audience: only the repository or its
 /// owner identifies whose token it is.
 pub(super) fn github_actions(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    let base = "https://token.actions.githubusercontent.com";
-    iss(raw, base.to_owned());
-    keys(raw, format!("{base}/.well-known/jwks"));
+    iss(raw, GITHUB_ACTIONS.to_owned());
+    keys(raw, format!("{GITHUB_ACTIONS}/.well-known/jwks"));
     audience_given(raw)?;
     let says_whose = match &raw.required_claims {
         Some(RawClaims::Values(values)) => values
@@ -34,10 +33,8 @@ pub(super) fn kubernetes(raw: &mut RawIssuer) -> Result<(), IssuerError> {
         .url
         .take()
         .unwrap_or_else(|| "https://kubernetes.default.svc.cluster.local".to_owned());
-    keys(
-        raw,
-        format!("{}/openid/v1/jwks", server(Some(url.clone()))?),
-    );
+    // Old clusters have an `iss` that is no address.
+    keys(raw, format!("{}/openid/v1/jwks", url.trim_end_matches('/')));
     iss(raw, url);
     audience_given(raw)?;
     algorithms(raw, &[Algorithm::RS256, Algorithm::ES256, Algorithm::ES384]);
@@ -47,7 +44,7 @@ pub(super) fn kubernetes(raw: &mut RawIssuer) -> Result<(), IssuerError> {
 
 /// JWT-SVID sections 2 and 3. The address of the bundle is the operator's own.
 pub(super) fn spiffe(raw: &mut RawIssuer) -> Result<(), IssuerError> {
-    let domain = word(raw.trust_domain.take(), "trust_domain")?;
+    let domain = label(raw.trust_domain.take(), "trust_domain")?;
     iss(raw, format!("spiffe://{domain}"));
     raw.trust_domain = Some(domain);
     if !raw.has_key_source() {
@@ -59,7 +56,10 @@ pub(super) fn spiffe(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
-const GITHUB_OWNERS: [&str; 5] = [
+/// The `iss` of all workflows.
+pub(crate) const GITHUB_ACTIONS: &str = "https://token.actions.githubusercontent.com";
+/// The claims that say whose workflow it is.
+pub(crate) const GITHUB_OWNERS: [&str; 5] = [
     "repository",
     "repository_id",
     "repository_owner",

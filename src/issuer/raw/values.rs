@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::issuer::RequiredClaim;
+use crate::issuer::error::IssuerError;
 
 /// A known provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -74,6 +75,34 @@ impl OneOrMany {
     }
 }
 
+/// Values of which a token needs one. An empty list reads as if nothing were accepted; it is not taken for
+/// the omission of the key, with which everything is.
+pub(super) fn accepted<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OneOrMany>, D::Error> {
+    match Option::<OneOrMany>::deserialize(from)? {
+        Some(OneOrMany::Many(none)) if none.is_empty() => {
+            Err(de::Error::custom(IssuerError::NothingAccepted))
+        }
+        given => Ok(given),
+    }
+}
+
+/// Required claims; the same holds for the accepted values of each.
+pub(super) fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RawClaims>, D::Error> {
+    let given = Option::<RawClaims>::deserialize(from)?;
+    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    let unsatisfiable = match &given {
+        Some(RawClaims::Values(values)) => values.iter().find(|(_, value)| is_empty(value)),
+        Some(RawClaims::Names(_)) | None => None,
+    };
+    match unsatisfiable {
+        Some((name, _)) => {
+            let error = IssuerError::NoValueAccepted(name.clone());
+            Err(de::Error::custom(error))
+        }
+        None => Ok(given),
+    }
+}
+
 /// A list of names, or a mapping from names to accepted values.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -83,6 +112,14 @@ pub(in crate::issuer) enum RawClaims {
 }
 
 impl RawClaims {
+    /// Each name with the values that are accepted; null accepts any.
+    pub(in crate::issuer) fn into_values(self) -> BTreeMap<String, Value> {
+        match self {
+            Self::Names(names) => names.into_iter().map(|name| (name, Value::Null)).collect(),
+            Self::Values(values) => values,
+        }
+    }
+
     pub(in crate::issuer) fn into_required(self) -> Vec<RequiredClaim> {
         match self {
             Self::Names(names) => {

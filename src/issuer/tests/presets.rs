@@ -48,17 +48,20 @@ fn presets_fill_what_is_absent() {
     }));
     assert_eq!(id.required_claims[0].values, [json!("id")]);
 
-    let entra = preset(json!({ "preset": "entra", "tenant": "t1" }));
-    assert_eq!(entra.iss, "https://login.microsoftonline.com/t1/v2.0");
+    let entra = preset(json!({ "preset": "entra", "tenant": TENANT }));
+    assert_eq!(
+        entra.iss,
+        format!("https://login.microsoftonline.com/{TENANT}/v2.0")
+    );
     assert_eq!(entra.email_verified_claims, ["xms_edov"]);
-    let tenants = preset(json!({ "preset": "entra", "tenants": ["t1", "t2"] }));
+    let tenants = preset(json!({ "preset": "entra", "tenants": [TENANT, OTHER_TENANT] }));
     assert_eq!(
         spellings(&tenants),
         [
-            "https://login.microsoftonline.com/t1/v2.0",
-            "https://login.microsoftonline.com/t2/v2.0",
-            "https://sts.windows.net/t1/",
-            "https://sts.windows.net/t2/",
+            format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+            format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"),
+            format!("https://sts.windows.net/{TENANT}/"),
+            format!("https://sts.windows.net/{OTHER_TENANT}/"),
         ]
     );
     assert_eq!(
@@ -210,3 +213,101 @@ fn workloads_have_sessions_and_no_users() {
     nowhere.as_object_mut().unwrap().remove("jwks_url");
     assert!(matches!(parse(nowhere), Err(error) if error.contains("jwks_url")));
 }
+
+#[test]
+fn a_directory_is_named_as_tokens_name_it() {
+    let entra = |key: &str, tenant: Value| {
+        let mut raw = json!({ "name": "a", "preset": "entra" });
+        raw[key] = tenant;
+        parse(raw)
+    };
+    let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    for spelling in [TENANT.to_owned(), TENANT.to_uppercase()] {
+        assert_eq!(entra("tenant", json!(spelling)).unwrap().iss, iss);
+        let several = entra("tenants", json!([OTHER_TENANT, spelling])).unwrap();
+        assert_eq!(several.tenants, [OTHER_TENANT, TENANT]);
+    }
+    for domain in ["acme.onmicrosoft.com", "acme.example", "*", "", "8e8f4a52"] {
+        let one = entra("tenant", json!(domain)).unwrap_err();
+        assert_eq!(one, IssuerError::NoDirectory("tenant").to_string());
+        let several = entra("tenants", json!([TENANT, domain])).unwrap_err();
+        assert_eq!(several, IssuerError::NoDirectory("tenants").to_string());
+    }
+    for endpoint in ["common", "Organizations", "consumers"] {
+        let refused = entra("tenant", json!(endpoint)).unwrap_err();
+        assert_eq!(refused, IssuerError::ManyTenants("tenant").to_string());
+        let refused = entra("tenants", json!([endpoint])).unwrap_err();
+        assert_eq!(refused, IssuerError::ManyTenants("tenants").to_string());
+    }
+}
+
+/// Nobody writes capitals or the port of https into an `iss`.
+#[test]
+fn hosts_are_written_as_tokens_have_them() {
+    let iss = |raw: Value| preset(raw).iss;
+    let auth0 = |domain: &str| iss(json!({ "preset": "auth0", "domain": domain }));
+    for domain in [
+        "acme.eu.auth0.com",
+        "Acme.EU.auth0.com",
+        "acme.eu.auth0.com:443",
+    ] {
+        assert_eq!(auth0(domain), "https://acme.eu.auth0.com/", "{domain}");
+    }
+    assert_eq!(
+        auth0("acme.eu.auth0.com:8443"),
+        "https://acme.eu.auth0.com:8443/"
+    );
+    for bad in ["", "acme.example:port", "acme.example/x", "a@acme.example"] {
+        let refused = parse(json!({ "name": "a", "preset": "auth0", "domain": bad }));
+        let error = IssuerError::BadParameter("domain").to_string();
+        assert_eq!(refused.unwrap_err(), error, "{bad}");
+    }
+    let keycloak = |url: &str| iss(json!({ "preset": "keycloak", "url": url, "realm": "Staff" }));
+    for url in [
+        "https://sso.acme.example/auth",
+        "https://SSO.acme.example:443/auth/",
+    ] {
+        let expected = "https://sso.acme.example/auth/realms/Staff";
+        assert_eq!(keycloak(url), expected, "{url}");
+    }
+    let access = json!({ "preset": "cloudflare_access", "team": "Acme", "aud": "tag" });
+    assert_eq!(iss(access), "https://acme.cloudflareaccess.com");
+}
+
+#[test]
+fn claims_of_the_file_do_not_replace_those_of_a_preset() {
+    let cognito = |claims: Value| {
+        preset(json!({
+            "preset": "cognito", "user_pool": "eu-west-1_AbC", "required_claims": claims,
+        }))
+        .required_claims
+    };
+    let claim = |name: &str, values: Vec<Value>| RequiredClaim {
+        name: name.to_owned(),
+        values,
+    };
+    let access = claim("token_use", vec![json!("access")]);
+    for none in [json!(null), json!([]), json!({}), json!(["token_use"])] {
+        assert_eq!(
+            cognito(none.clone()),
+            std::slice::from_ref(&access),
+            "{none}"
+        );
+    }
+    assert_eq!(
+        cognito(json!({ "org": "acme" })),
+        [claim("org", vec![json!("acme")]), access.clone()]
+    );
+    assert_eq!(
+        cognito(json!(["org"])),
+        [claim("org", Vec::new()), access.clone()]
+    );
+    // Both kinds, if the file says so.
+    assert_eq!(
+        cognito(json!({ "token_use": ["access", "id"] })),
+        [claim("token_use", vec![json!("access"), json!("id")])]
+    );
+}
+
+const TENANT: &str = "8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59";
+const OTHER_TENANT: &str = "0c9e1a5b-6d2f-4e3a-8b7c-1d2e3f4a5b6c";
