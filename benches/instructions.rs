@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::HeaderMap;
 use pingora::http::RequestHeader;
-use vestibule::proxy::forwarded::{Peer, TrustedProxies};
+use vestibule::proxy::forwarded::{Peer, Sender, TrustedProxies};
 
 #[path = "../tests/support/key.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
@@ -97,6 +97,7 @@ fn rewrites(gateway: &TestGateway, turns: u64) {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         is_https: true,
         trusted_proxies: &nobody,
+        sender: Sender::Peer,
     };
     for _ in 0..turns {
         let mut request = request.clone();

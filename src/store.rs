@@ -110,6 +110,16 @@ pub enum StoreError {
     /// There is no room to write; what was written before is there.
     #[error("the store cannot be written: {0}")]
     Full(&'static str),
+    /// The database takes no writes, as a standby, or the former primary after a failover; nothing
+    /// was written.
+    #[error(
+        "the store cannot be written: the database is read-only; name its primary, or all its \
+         servers, in `store.postgres`"
+    )]
+    ReadOnly,
+    /// Another process of this gateway has the store, since [`Store::release`].
+    #[error("the store is in use by the process that takes over from this one")]
+    Released,
     /// A record cannot be read.
     #[error("a record of the store cannot be read: {0}")]
     Corrupt(&'static str),

@@ -132,6 +132,7 @@ cases![
     shared_rates::what_passed_earlier_is_paid_back_since,
     shared_rates::keys_that_owe_nothing_are_swept_and_new_ones_can_be_left_out,
     transfer::a_store_goes_through_a_file,
+    transfer::a_store_that_a_gateway_started_on_takes_no_import,
     transfer::a_file_that_is_no_export_is_refused,
 ];
 

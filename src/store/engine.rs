@@ -14,15 +14,17 @@ use crate::text_schema::SizeText;
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Store")]
 pub struct StoreSettings {
-    /// A connection URI as for libpq. Without `sslmode`, the connection is encrypted unless the
-    /// host is this machine.
+    /// A connection URI as for libpq. Without `sslmode` (`disable`, `prefer` or `require`, which
+    /// also verifies the certificate), the connection is encrypted unless the host is this machine.
+    /// Without `target_session_attrs`, only a server that accepts writes is used.
     pub postgres: Option<Secret>,
     /// The certificate authorities that issue the database's certificate, as a PEM file; by default
     /// those of the system.
     pub postgres_authorities: Option<PathBuf>,
     /// The maximum number of connections to the database.
     pub postgres_connections: usize,
-    /// The embedded store's file, created with mode 0600. Only one gateway can use it.
+    /// The embedded store's file, created with mode 0600. Only one gateway can use it. A relative
+    /// path starts at the folder in which the gateway, or a command, is started.
     pub path: PathBuf,
     /// The size of the embedded store's page cache.
     #[schemars(with = "SizeText")]

@@ -67,7 +67,13 @@ impl Operation {
         let duration = self.duration.get_or_init(made);
         duration.observe(begun.elapsed().as_secs_f64());
         match &outcome {
-            Err(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_)) => {
+            Err(
+                StoreError::Unavailable(_)
+                | StoreError::Full(_)
+                | StoreError::ReadOnly
+                | StoreError::Released
+                | StoreError::Corrupt(_),
+            ) => {
                 self.errors.inc();
             }
             // Answers to what was asked.

@@ -39,7 +39,7 @@ pub(super) mod tests;
 mod tombstones;
 mod users;
 
-pub use connection::ConnectError;
+pub use connection::{ConnectError, UrlFault};
 
 use connection::{Database, Read, Work};
 
@@ -50,7 +50,8 @@ use super::{Store, StoreError};
 #[derive(Clone)]
 pub struct PostgresSettings {
     /// A connection URI or string as libpq reads it, password and all. Without `sslmode` in it
-    /// the connection is encrypted unless the host is this machine.
+    /// the connection is encrypted unless the host is this machine, and without
+    /// `target_session_attrs` it leads to a server that takes writes.
     pub url: String,
     /// The certificates of the authorities that vouch for the server, as PEM; those of the system
     /// by default.
@@ -232,15 +233,8 @@ impl Shared {
 #[async_trait]
 impl Store for Postgres {
     async fn health(&self) -> Result<(), StoreError> {
-        let writable = self
-            .read((), |on, ()| Box::pin(feed::is_writable(on)))
-            .await?;
-        if !writable {
-            return Err(StoreError::Unavailable(
-                "the database is read-only".to_owned(),
-            ));
-        }
-        Ok(())
+        self.read((), |on, ()| Box::pin(feed::expect_writable(on)))
+            .await
     }
 
     async fn close(&self) {

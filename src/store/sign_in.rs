@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Ended, Profile, SessionClaims, SessionRecord, Use, Used, User};
+use super::{Ended, Profile, SessionClaims, SessionRecord, Use, Used, User, workload_id};
 use crate::clock::UnixTime;
 
 mod email;
@@ -96,6 +96,14 @@ pub enum SignInOutcome {
     Live(Box<SignedIn>),
     /// There is no session, and this token does not open one.
     Refused(SignInRefusal),
+}
+
+impl SignIn {
+    /// The id in the user's place in sessions, where an identity that is no user's may sign in.
+    pub(in crate::store) fn workload(&self) -> Option<Uuid> {
+        let is_none = self.provisioning == Provisioning::None;
+        is_none.then(|| workload_id(&self.iss, &self.sub))
+    }
 }
 
 /// A live session and its user.

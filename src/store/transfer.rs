@@ -36,9 +36,11 @@ pub enum TransferError {
         /// The last line that was read.
         line: u64,
     },
-    /// There are users already.
-    #[error("the store is not empty: import into a new one")]
-    NotEmpty,
+    /// There are records already, which those of the file would mix with.
+    #[error(
+        "the store is not empty: it has {0}; import into a new store, before a gateway starts on it"
+    )]
+    NotEmpty(&'static str),
     /// An import stopped before its end.
     #[error("{UNFINISHED_IMPORT}")]
     Unfinished,
@@ -110,9 +112,10 @@ pub async fn import(
     from: impl AsyncBufRead + Unpin,
     mut so_far: impl FnMut(Transferred),
 ) -> Result<u64, TransferError> {
-    let users = store.users(UserFilter::All, PageRequest::first(1)).await?;
-    if !users.items.is_empty() && !is_unfinished(store).await? {
-        return Err(TransferError::NotEmpty);
+    if !is_unfinished(store).await?
+        && let Some(held) = held_by(store).await?
+    {
+        return Err(TransferError::NotEmpty(held));
     }
     let mut file = ExportFile::begin(from).await?;
     store.put_setting(UNFINISHED, "yes").await?;
@@ -137,6 +140,21 @@ pub async fn import(
 pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
     let mark = store.setting(UNFINISHED).await?;
     Ok(mark.is_some_and(|mark| !mark.is_empty()))
+}
+
+/// What a store has that is not empty. A gateway that started on it has made a signing key and
+/// secrets of its own, and those of the file would be a second set, or silently replace them.
+async fn held_by(store: &dyn Store) -> Result<Option<&'static str>, StoreError> {
+    let users = store.users(UserFilter::All, PageRequest::first(1)).await?;
+    if !users.items.is_empty() {
+        return Ok(Some("users"));
+    }
+    if !store.signing_keys().await?.is_empty() {
+        return Ok(Some("signing keys"));
+    }
+    let settings = store.settings("").await?;
+    let has_settings = settings.iter().any(|(name, _)| name != UNFINISHED);
+    Ok(has_settings.then_some("settings"))
 }
 
 /// Whether a record says only what became of an import, which is nothing to be carried over.

@@ -2,8 +2,10 @@
 
 use tokio::io::BufReader;
 
+use super::keys::key;
 use super::maintenance::fill;
 use super::{Engine, ISSUER};
+use crate::store::Store;
 use crate::store::transfer::{PrivateKeys, TransferError, export, import};
 
 pub(super) async fn a_store_goes_through_a_file(engine: &dyn Engine) {
@@ -21,7 +23,7 @@ pub(super) async fn a_store_goes_through_a_file(engine: &dyn Engine) {
     let again = import(&*store, BufReader::new(&*file), |_| {})
         .await
         .unwrap_err();
-    assert!(matches!(again, TransferError::NotEmpty), "{again}");
+    assert!(matches!(again, TransferError::NotEmpty("users")), "{again}");
     store.close().await;
 
     let other = engine.open_another().await;
@@ -44,6 +46,47 @@ pub(super) async fn a_store_goes_through_a_file(engine: &dyn Engine) {
             .is_some()
     );
     other.close().await;
+}
+
+/// A gateway that started on a store has left its own signing key and secrets there, and no user.
+pub(super) async fn a_store_that_a_gateway_started_on_takes_no_import(engine: &dyn Engine) {
+    let store = engine.open().await;
+    store.put_setting("environment_id", "own").await.unwrap();
+    let error = import_setting(&*store).await.unwrap_err();
+    assert!(
+        matches!(error, TransferError::NotEmpty("settings")),
+        "{error}"
+    );
+    let own = store.setting("environment_id").await.unwrap();
+    assert_eq!(own.as_deref(), Some("own"));
+    store.put_signing_key(key("own")).await.unwrap();
+    let error = import_setting(&*store).await.unwrap_err();
+    assert!(
+        matches!(error, TransferError::NotEmpty("signing keys")),
+        "{error}"
+    );
+    store.close().await;
+
+    // What an import that was cut off has written is completed, settings included.
+    let store = engine.open_another().await;
+    store.put_setting("unfinished_import", "yes").await.unwrap();
+    store
+        .put_setting("environment_id", "cut off")
+        .await
+        .unwrap();
+    assert_eq!(import_setting(&*store).await.unwrap(), 1);
+    let theirs = store.setting("environment_id").await.unwrap();
+    assert_eq!(theirs.as_deref(), Some("theirs"));
+    // Now it is whole, and takes no other.
+    assert!(import_setting(&*store).await.is_err());
+    store.close().await;
+}
+
+async fn import_setting(store: &dyn Store) -> Result<u64, TransferError> {
+    let file = "{\"vestibule_export\":1}\n\
+                {\"setting\":[\"environment_id\",\"theirs\"]}\n\
+                {\"end\":1}\n";
+    import(store, BufReader::new(file.as_bytes()), |_| {}).await
 }
 
 pub(super) async fn a_file_that_is_no_export_is_refused(engine: &dyn Engine) {

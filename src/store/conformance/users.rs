@@ -4,8 +4,8 @@ use super::{
     Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, signed_in, together, token,
 };
 use crate::store::{
-    CredentialFormat, PageRequest, Provisioning, RevocationReason, SignIn, SignInRefusal,
-    UserFilter, is_workload, workload_id,
+    CredentialFormat, PageRequest, Provisioning, RevocationReason, RevocationScope, SignIn,
+    SignInRefusal, UserFilter, is_workload, workload_id,
 };
 
 pub(super) async fn the_first_sight_makes_a_user_and_a_session(engine: &dyn Engine) {
@@ -77,6 +77,13 @@ pub(super) async fn a_workload_has_a_session_and_no_user(engine: &dyn Engine) {
         .unwrap();
     let refusal = refused(&*store, workload("build")).await;
     assert!(matches!(refusal, SignInRefusal::SessionEnded(_)));
+
+    // And by what is said of all of its sessions, which no other's are.
+    let all = RevocationScope::UserAtIssuer(workload_id(ISSUER, "deploy"), ISSUER.to_owned());
+    store.end_sessions(all, NOON).await.unwrap();
+    let refusal = refused(&*store, workload("deploy")).await;
+    assert_eq!(refusal, SignInRefusal::SignedOut);
+    live(&*store, workload("test")).await;
 
     // Whoever is a user stays one.
     let ada = live(&*store, token("ada")).await.user;

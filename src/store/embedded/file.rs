@@ -22,8 +22,8 @@ use crate::store::StoreError;
 pub enum OpenError {
     /// Another process has it open.
     #[error(
-        "the store `{}` is in use by another process: only one gateway can use the file (use \
-         PostgreSQL for several gateways)",
+        "the store `{}` is in use by another process: stop that gateway or command first, since only \
+         one process can use the file (several gateways need PostgreSQL)",
         .0.display()
     )]
     InUse(PathBuf),
@@ -148,6 +148,9 @@ impl StoreFile {
 
     /// Why nothing can be read or written while the file is closed.
     fn away(&self) -> StoreError {
+        if self.is_lent() {
+            return StoreError::Released;
+        }
         let fault = self.fault.read().unwrap_or_else(PoisonError::into_inner);
         let closed = || StoreError::Unavailable("the file is closed".to_owned());
         fault.clone().unwrap_or_else(closed)

@@ -227,6 +227,26 @@ async fn a_file_gives_back_the_room_of_what_is_gone() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_store_that_was_handed_over_says_so_until_it_is_back() {
+    let folder = InFolder::new();
+    let store = Embedded::open(&folder.settings()).unwrap();
+    store.put_setting("name", "value").await.unwrap();
+    store.release().await;
+    assert_eq!(store.setting("name").await, Err(StoreError::Released));
+    let written = store.put_setting("name", "other").await;
+    assert_eq!(written, Err(StoreError::Released));
+    store.reacquire().await;
+    let setting = store.setting("name").await.unwrap();
+    assert_eq!(setting.as_deref(), Some("value"));
+    store.close().await;
+    let closed = store.setting("name").await;
+    assert!(
+        matches!(closed, Err(StoreError::Unavailable(_))),
+        "{closed:?}"
+    );
+}
+
 impl Embedded {
     /// Holds the thread that writes, which has begun a transaction of its own.
     pub(crate) async fn hold_writes(&self) -> HeldWrites {

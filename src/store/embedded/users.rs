@@ -184,6 +184,7 @@ fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreErro
         .iter()
         .chain(&found.email_holder)
         .map(|user: &User| user.id)
+        .chain(request.workload())
         .collect();
     found.marks = marks(rows, &users, &request.iss)?;
     if request.max_sessions.is_some() && found.session.is_none() {

@@ -1,6 +1,6 @@
 //! Connections, and transactions that run again when they lost a race.
 
-use std::str::FromStr;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use deadpool_postgres::{
 };
 use futures::future::BoxFuture;
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, Row};
@@ -20,21 +19,23 @@ use super::PostgresSettings;
 use crate::store::StoreError;
 
 mod tls;
+mod uri;
 
-use tls::{says_ssl_mode, stays_on_machine, tls_config};
+use tls::tls_config;
+pub use uri::UrlFault;
 
-/// Why the database cannot be used. Names no part of the URL.
+/// Why the database cannot be used. Names no value of the URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL is not valid.
-    #[error("the PostgreSQL URL is not valid")]
-    Url,
+    #[error("the PostgreSQL URL is not valid: {0}")]
+    Url(#[from] UrlFault),
     /// The certificates of the authorities cannot be read.
     #[error("the root certificates for PostgreSQL cannot be read: {0}")]
     RootCertificates(String),
     /// The runtime cannot be started.
     #[error("cannot start a runtime for the store: {0}")]
-    Runtime(std::io::Error),
+    Runtime(io::Error),
     /// The database does not answer, or not as it should.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,14 +116,7 @@ pub(super) struct Database {
 
 /// Reads the settings; connects to nothing yet.
 pub(super) fn prepare(settings: &PostgresSettings) -> Result<(Database, Connector), ConnectError> {
-    // The parser's error may quote what it did not understand, which may be the password.
-    let mut config = Config::from_str(&settings.url).map_err(|_| ConnectError::Url)?;
-    if !says_ssl_mode(&settings.url) {
-        config.ssl_mode(match stays_on_machine(&config) {
-            true => SslMode::Disable,
-            false => SslMode::Require,
-        });
-    }
+    let mut config = uri::read(&settings.url)?;
     if config.get_application_name().is_none() {
         config.application_name("vestibule");
     }
@@ -170,8 +164,7 @@ impl Database {
             let client = self.client().await?;
             match timeout(OPERATION, read(&client, input)).await {
                 Ok(Ok(value)) => return Ok(value),
-                Ok(Err(Failure::Again)) => {}
-                Ok(Err(Failure::Store(error))) => return Err(error),
+                Ok(Err(failure)) => self.before_another(failure, client)?,
                 Err(_) => return Err(give_up(client)),
             }
         }
@@ -190,8 +183,7 @@ impl Database {
             let mut client = self.client().await?;
             match timeout(OPERATION, attempt(&mut client, input, work)).await {
                 Ok(Ok(done)) => return Ok(done),
-                Ok(Err(Failure::Again)) => {}
-                Ok(Err(Failure::Store(error))) => return Err(error),
+                Ok(Err(failure)) => self.before_another(failure, client)?,
                 Err(_) => return Err(give_up(client)),
             }
         }
@@ -200,15 +192,47 @@ impl Database {
         ))
     }
 
+    /// Sees to it that another attempt can end otherwise than the one that failed on this connection.
+    ///
+    /// # Errors
+    ///
+    /// It would end the same.
+    fn before_another(&self, failure: Failure, client: Client) -> Result<(), StoreError> {
+        match failure {
+            Failure::Again => Ok(()),
+            Failure::Store(StoreError::ReadOnly) => self.leave(client),
+            Failure::Store(error) => Err(error),
+        }
+    }
+
+    /// Leaves a server that takes no writes, such as the former primary after a failover: its
+    /// connections would stay good for reading, and every write on them would fail for ever.
+    ///
+    /// # Errors
+    ///
+    /// The connection is a new one: the server that is the right one now takes no writes either.
+    fn leave(&self, client: Client) -> Result<(), StoreError> {
+        let is_new = Object::metrics(&client).recycle_count == 0;
+        drop(Object::take(client));
+        self.drop_idle();
+        match is_new {
+            true => Err(StoreError::ReadOnly),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets go of the connections that nobody uses now; whoever needs one connects anew.
+    pub(super) fn drop_idle(&self) {
+        drop(self.pool.retain(|_, _| false));
+    }
+
     /// A connection of its own, for what is no operation.
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| {
-            StoreError::Unavailable(match error {
-                PoolError::Timeout(_) => "no connection in time".to_owned(),
-                PoolError::Backend(error) => describe(&error),
-                PoolError::Closed => "the store is closed".to_owned(),
-                error => error.to_string(),
-            })
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(_) => StoreError::Unavailable("no connection in time".to_owned()),
+            PoolError::Backend(error) => not_connected(&error),
+            PoolError::Closed => StoreError::Unavailable("the store is closed".to_owned()),
+            error => StoreError::Unavailable(error.to_string()),
         })
     }
 
@@ -260,6 +284,7 @@ impl From<tokio_postgres::Error> for Failure {
         match error.code() {
             Some(code) if races.contains(code) || ended.contains(code) => Self::Again,
             None if error.is_closed() => Self::Again,
+            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::Store(StoreError::ReadOnly),
             Some(&SqlState::DISK_FULL) => {
                 Self::Store(StoreError::Full("no space left on the database's device"))
             }
@@ -271,6 +296,20 @@ impl From<tokio_postgres::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+/// Why a connection could not be made. Of a server that takes no writes the client says so by an
+/// error of its own, where others are the system's.
+pub(super) fn not_connected(error: &tokio_postgres::Error) -> StoreError {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    let takes_no_writes = cause.is_some_and(|cause| {
+        cause.kind() == io::ErrorKind::PermissionDenied && cause.raw_os_error().is_none()
+    });
+    match takes_no_writes {
+        true => StoreError::ReadOnly,
+        false => StoreError::Unavailable(describe(error)),
     }
 }
 
@@ -295,82 +334,3 @@ const CONNECT: Duration = Duration::from_secs(3);
 const OPERATION: Duration = Duration::from_secs(5);
 /// Attempts at an operation that others keep getting ahead of.
 const ATTEMPTS: usize = 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mode(url: &str) -> SslMode {
-        let settings = PostgresSettings {
-            url: url.to_owned(),
-            root_certificates: None,
-            connections: 1,
-        };
-        prepare(&settings).unwrap().1.config.get_ssl_mode()
-    }
-
-    #[test]
-    fn a_connection_that_leaves_the_machine_is_encrypted_unless_the_url_says_otherwise() {
-        for (url, expected) in [
-            ("postgres://ada@localhost/db", SslMode::Disable),
-            ("postgres://ada@127.0.0.1,[::1]/db", SslMode::Disable),
-            ("host=/run/postgresql user=ada", SslMode::Disable),
-            ("postgres://ada@db.example/db", SslMode::Require),
-            ("postgres://ada@localhost,db.example/db", SslMode::Require),
-            // The address is what is connected to.
-            (
-                "host=localhost hostaddr=192.0.2.7 user=ada",
-                SslMode::Require,
-            ),
-            (
-                "host=localhost hostaddr=127.0.0.1 user=ada",
-                SslMode::Disable,
-            ),
-            ("hostaddr=192.0.2.7 user=ada", SslMode::Require),
-            ("hostaddr=::1 user=ada", SslMode::Disable),
-            (
-                "host=/run/postgresql hostaddr=192.0.2.7 user=ada",
-                SslMode::Require,
-            ),
-            (
-                "host=db.example hostaddr=127.0.0.1 user=ada",
-                SslMode::Disable,
-            ),
-            (
-                "postgres://ada@localhost/db?hostaddr=192.0.2.7",
-                SslMode::Require,
-            ),
-            (
-                "host=localhost,localhost hostaddr=127.0.0.1,192.0.2.7 user=ada",
-                SslMode::Require,
-            ),
-            // The word in a password, a name or a value is no setting.
-            ("postgres://ada:sslmode@db.example/db", SslMode::Require),
-            ("postgres://ada@db.example/sslmode", SslMode::Require),
-            (
-                "host=db.example password=sslmode user=ada",
-                SslMode::Require,
-            ),
-            (
-                "host=db.example user=ada application_name='sslmode=disable'",
-                SslMode::Require,
-            ),
-            // What is said counts.
-            (
-                "postgres://ada@db.example/db?sslmode=disable",
-                SslMode::Disable,
-            ),
-            (
-                "postgres://ada@db.example/db?sslmode=prefer",
-                SslMode::Prefer,
-            ),
-            ("host=db.example user=ada sslmode=prefer", SslMode::Prefer),
-            (
-                "host=localhost user=ada sslmode = require",
-                SslMode::Require,
-            ),
-        ] {
-            assert_eq!(mode(url), expected, "{url}");
-        }
-    }
-}

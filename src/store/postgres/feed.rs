@@ -11,7 +11,7 @@ use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::connection::{Connector, Database, Failure, describe, execute, rows};
+use super::connection::{Connector, Database, Failure, describe, execute, not_connected, rows};
 use super::row::unsigned;
 use crate::store::StoreError;
 
@@ -20,15 +20,18 @@ pub(super) async fn latest(database: &Database) -> Result<u64, StoreError> {
     database.read(&(), |on, ()| Box::pin(read_latest(on))).await
 }
 
-/// Whether this database takes writes, unlike a standby.
-pub(super) async fn is_writable(on: &impl GenericClient) -> Result<bool, Failure> {
+/// Fails unless this connection's server takes writes, unlike a standby.
+pub(super) async fn expect_writable(on: &impl GenericClient) -> Result<(), Failure> {
     let mode = rows(
         on,
         "SELECT current_setting('transaction_read_only') = 'off'",
         &[],
     )
     .await?;
-    Ok(mode.first().is_some_and(|row| row.get(0)))
+    match mode.first().is_some_and(|row| row.get(0)) {
+        true => Ok(()),
+        false => Err(StoreError::ReadOnly.into()),
+    }
 }
 
 /// Notifies other gateways of a change. A lost notification only delays them until they poll, so a
@@ -56,10 +59,7 @@ pub(super) async fn follow(connector: Connector, shared: Arc<Shared>, stop: Canc
             .await;
         let Some(Err(error)) = listening else { return };
         if !failing {
-            tracing::warn!(
-                error = describe(&error),
-                "changes cannot be received at the moment"
-            );
+            tracing::warn!(%error, "changes cannot be received at the moment");
             failing = true;
         }
         stop.run_until_cancelled(sleep(LOOK)).await;
@@ -70,8 +70,9 @@ async fn listen(
     connector: &Connector,
     shared: &Shared,
     failing: &mut bool,
-) -> Result<(), tokio_postgres::Error> {
-    let (client, mut connection) = connector.config.connect(connector.tls.clone()).await?;
+) -> Result<(), StoreError> {
+    let connected = connector.config.connect(connector.tls.clone()).await;
+    let (client, mut connection) = connected.map_err(|error| not_connected(&error))?;
     let (notices, mut noticed) = mpsc::channel(16);
     // Ends with the connection, and that with `client`.
     tokio::spawn(async move {
@@ -101,7 +102,14 @@ async fn listen(
             },
             _ = looks.tick() => {}
         }
-        let row = client.query_one(LATEST_OF_BOTH, &[]).await?;
+        let row = client.query_one(LATEST_OF_BOTH, &[]).await;
+        let row = row.map_err(|error| StoreError::Unavailable(describe(&error)))?;
+        if row.get(2) {
+            // After a failover the former primary may still answer what is read, and knows of no
+            // change that is made elsewhere.
+            shared.database.drop_idle();
+            return Err(StoreError::ReadOnly);
+        }
         if std::mem::take(failing) {
             tracing::info!("changes are received again");
         }
@@ -119,7 +127,8 @@ pub(super) async fn read_latest(on: &impl GenericClient) -> Result<u64, Failure>
 
 const LATEST: &str = "SELECT latest FROM vestibule.change_counter";
 const LATEST_OF_BOTH: &str = "SELECT latest, \
-     (SELECT coalesce(max(inserted), 0) FROM vestibule.events) FROM vestibule.change_counter";
+     (SELECT coalesce(max(inserted), 0) FROM vestibule.events), \
+     current_setting('transaction_read_only') = 'on' FROM vestibule.change_counter";
 /// Between looks at the counter, and between attempts to connect again.
 const LOOK: Duration = Duration::from_millis(500);
 /// Bound on giving notice.

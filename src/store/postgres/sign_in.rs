@@ -39,7 +39,8 @@ impl Postgres {
 }
 
 /// All that there is about a sign-in, in one statement: as of one moment, and one round trip.
-const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHERE key IN ($1, $2)) \
+const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHERE key IN ($1, $2) \
+     UNION ALL SELECT NULL::bytea, $7::uuid WHERE $7::uuid IS NOT NULL) \
      SELECT \
      (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $1), \
      (SELECT u.record::text FROM vestibule.users u JOIN k ON k.user_id = u.id WHERE k.key = $2), \
@@ -70,6 +71,7 @@ pub(super) async fn decided(
             &request.sid,
             &issuer,
             &counted,
+            &request.workload(),
         ],
     )
     .await?;

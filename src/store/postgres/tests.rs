@@ -93,6 +93,8 @@ async fn gateways_share_a_database() {
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
         InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
+        InDatabases::new(&server).await,
     ];
     two_gateways_make_one_user(&cases[0]).await;
     an_end_reaches_the_other_gateway(&cases[1]).await;
@@ -103,6 +105,8 @@ async fn gateways_share_a_database() {
     one_gateway_delivers_to_a_webhook(&cases[6]).await;
     outages::a_full_disk_is_named(&cases[7]).await;
     behind::what_asks_for_a_session_waits_for_its_row(&cases[8]).await;
+    outages::connections_that_take_no_writes_are_left(&cases[9]).await;
+    outages::a_database_that_takes_no_writes_is_named(&cases[10]).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {

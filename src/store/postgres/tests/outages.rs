@@ -38,6 +38,69 @@ async fn a_server_that_goes_and_comes_is_found_again() {
     other.close().await;
 }
 
+/// After a failover the former primary may still take connections, and those that are there stay
+/// good for reading.
+pub(super) async fn connections_that_take_no_writes_are_left(databases: &InDatabases<'_>) {
+    let store = databases.connect().await;
+    turn_read_only(&store, 3).await;
+    store.health().await.unwrap();
+    turn_read_only(&store, 3).await;
+    store.put_setting("name", "value").await.unwrap();
+    turn_read_only(&store, 3).await;
+    let ada = signed_in(&store, conformance::token("ada")).await;
+    assert!(ada.user_created);
+    let setting = store.setting("name").await.unwrap();
+    assert_eq!(setting.as_deref(), Some("value"));
+    store.close().await;
+}
+
+/// So many connections of the pool are at a server that takes no writes, as far as they can tell.
+async fn turn_read_only(store: &Postgres, connections: usize) {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        let client = store.shared.database.client().await.unwrap();
+        let sql = "SET default_transaction_read_only = on";
+        client.batch_execute(sql).await.unwrap();
+        held.push(client);
+    }
+}
+
+/// Whoever is at a server that takes no writes is cut off, and meets it again, until there is one
+/// that does.
+pub(super) async fn a_database_that_takes_no_writes_is_named(databases: &InDatabases<'_>) {
+    let name = format!("case_{}", databases.number);
+    let client = databases.server.client(&name).await;
+    for any in [false, true] {
+        let more = if any { "?target_session_attrs=any" } else { "" };
+        let store = connect(databases.url() + more).await.unwrap();
+        store.put_setting("name", "before").await.unwrap();
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        client.batch_execute(&set).await.unwrap();
+        client.query(CUT_OFF, &[]).await.unwrap();
+        assert_eq!(store.health().await, Err(StoreError::ReadOnly), "{any}");
+        let written = store.put_setting("name", "meanwhile").await;
+        assert_eq!(written, Err(StoreError::ReadOnly), "{any}");
+        // What is read there may be old.
+        let read = store.setting("name").await;
+        match any {
+            false => assert_eq!(read, Err(StoreError::ReadOnly)),
+            true => assert_eq!(read.unwrap().as_deref(), Some("before")),
+        }
+
+        let reset = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
+        client.batch_execute(&reset).await.unwrap();
+        store.put_setting("name", "after").await.unwrap();
+        store.health().await.unwrap();
+        let read = store.setting("name").await.unwrap();
+        assert_eq!(read.as_deref(), Some("after"), "{any}");
+        store.close().await;
+    }
+}
+
+/// Ends the others' connections, and waits until they are.
+const CUT_OFF: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
 pub(super) async fn a_full_disk_is_named(databases: &InDatabases<'_>) {
     let store = databases.connect().await;
     signed_in(&store, conformance::token("ada")).await;
