@@ -6,6 +6,9 @@
 //! explicit fields that differ, is refused, since any choice would be a guess; equal values are
 //! one. Of several issuers' cookies the first in the order of the configuration is taken.
 //!
+//! Of cookies, which browsers send for as long as they have them, the first may count no more. Whoever
+//! verifies them asks for the next ones then ([`candidates()`]).
+//!
 //! Routes may read otherwise ([`Reading`]): without `Authorization`, or with what is no JWT for no
 //! credential.
 
@@ -14,6 +17,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
+mod candidates;
 mod clerk;
 pub mod cookie;
 mod error;
@@ -24,6 +28,7 @@ pub mod supabase;
 mod token_sources;
 mod twins;
 
+pub use candidates::{Candidates, candidates};
 pub use error::CredentialError;
 pub use in_cookies::{sdk_cookie, session_cookie};
 pub use token_sources::{
@@ -204,7 +209,12 @@ impl Source {
 
     /// Whether a browser attaches it by itself, so that the origin rule applies.
     pub fn is_cookie(self) -> bool {
-        matches!(self, Self::Cookie | Self::SessionCookie | Self::SdkCookie)
+        self == Self::Cookie || self.is_own_cookie()
+    }
+
+    /// Whether it is a cookie of the gateway's own.
+    pub fn is_own_cookie(self) -> bool {
+        matches!(self, Self::SessionCookie | Self::SdkCookie)
     }
 }
 
@@ -217,18 +227,14 @@ pub fn find<'a>(
 }
 
 /// Finds the token of a request as its route reads it.
-pub fn find_as<'a>(
+fn find_as<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
     reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
-    if let Some(explicit) = find_explicit(headers, token_sources, reading)? {
-        return Ok(Some(explicit.with_session_cookie(headers, token_sources)));
-    }
-    if let Some(external) = find_external_cookie(headers, token_sources, reading)? {
-        return Ok(Some(external.with_session_cookie(headers, token_sources)));
-    }
-    find_own_cookie(headers, token_sources)
+    candidates(headers, token_sources, reading)
+        .next()
+        .transpose()
 }
 
 /// Finds the token of a request to the gateway's own endpoints: an explicit header field before

@@ -39,6 +39,7 @@ mod grant;
 #[cfg(test)]
 mod interleavings;
 mod key_rotation;
+mod lapsed;
 mod live_account;
 mod login_index;
 mod mint;
@@ -69,6 +70,7 @@ pub use device_sessions::{BoundCookie, DeviceSessions, RefreshRefusal};
 pub use forward::Forward;
 pub use grant::Granted;
 pub use key_rotation::KeyRotation;
+pub use lapsed::is_over;
 pub use one_time_use::OneTimeUse;
 pub use recipient::{OPERATORS, Recipient};
 pub use recognize::{SHORTEST_TOKEN, may_be_claims};

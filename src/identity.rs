@@ -21,7 +21,10 @@ use crate::clock::UnixTime;
 use crate::issuer;
 use crate::jwt::{EmailStatement, Verified};
 use crate::rejection::{Code, Rejection};
-use crate::store::{EmailWithdrawal, Profile, Provisioning, SessionClaims, SignIn, SignInRefusal};
+use crate::store::{
+    EmailWithdrawal, Ended, Profile, Provisioning, RevocationReason, SessionClaims, SignIn,
+    SignInRefusal,
+};
 
 /// What the configuration says about sessions and whose they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,9 +153,8 @@ pub const NONCE_SPENT: &str = "device_nonce_spent";
 impl From<SignInRefusal> for Rejection {
     fn from(refusal: SignInRefusal) -> Self {
         match refusal {
-            SignInRefusal::SessionEnded(_) | SignInRefusal::IssuerWasDisabled(_) => {
-                Self::new(Code::LoginRequired, "session_ended")
-            }
+            SignInRefusal::SessionEnded(ended) => ended.into(),
+            SignInRefusal::IssuerWasDisabled(_) => Self::new(Code::LoginRequired, "session_ended"),
             SignInRefusal::SignedOut => Self::new(Code::LoginRequired, "signed_out"),
             SignInRefusal::UserBlocked => Self::new(Code::Forbidden, "user_blocked"),
             SignInRefusal::UserDeleted => Self::new(Code::Forbidden, "user_deleted"),
@@ -160,6 +162,29 @@ impl From<SignInRefusal> for Rejection {
             SignInRefusal::UsedOtherwise => Self::new(Code::TokenInvalid, "assertion_is_no_login"),
             SignInRefusal::UserUnknown => Self::new(Code::Forbidden, "user_unknown"),
         }
+    }
+}
+
+impl From<Ended> for Rejection {
+    /// Clients learn no more than that the session is over. Operators have to know whether a setting ended
+    /// it, and which.
+    fn from(ended: Ended) -> Self {
+        let reason = match ended.cause {
+            RevocationReason::MaxAge => "session_max_age",
+            RevocationReason::Idle => "session_idle",
+            RevocationReason::Displaced => "session_displaced",
+            RevocationReason::Logout
+            | RevocationReason::BackchannelLogout
+            | RevocationReason::Revoked
+            | RevocationReason::Operator
+            | RevocationReason::UserSignedOut
+            | RevocationReason::IssuerSignedOut
+            | RevocationReason::IssuerDisabled
+            | RevocationReason::IssuerKeyRemoved
+            | RevocationReason::SigningKeyRevoked
+            | RevocationReason::UserRemoved => "session_ended",
+        };
+        Self::new(Code::LoginRequired, reason)
     }
 }
 
@@ -188,5 +213,40 @@ mod tests {
                 .len(),
             255
         );
+    }
+
+    /// What a setting ended is told apart from what somebody ended; clients learn one and the same.
+    #[test]
+    fn the_reason_names_the_setting_that_ended_a_session() {
+        for (cause, reason, setting) in [
+            (
+                RevocationReason::MaxAge,
+                "session_max_age",
+                "`session.max_age`",
+            ),
+            (
+                RevocationReason::Idle,
+                "session_idle",
+                "`session.idle_timeout`",
+            ),
+            (
+                RevocationReason::Displaced,
+                "session_displaced",
+                "`session.max_sessions_per_user`",
+            ),
+            (RevocationReason::Logout, "session_ended", ""),
+            (RevocationReason::Operator, "session_ended", ""),
+        ] {
+            let at = UnixTime(1);
+            let ended = SignInRefusal::SessionEnded(Ended { at, cause });
+            let rejection = Rejection::from(ended);
+            assert_eq!(rejection.reason, reason);
+            assert_eq!(rejection.code, Code::LoginRequired, "{reason}");
+            assert_eq!(rejection.status, http::StatusCode::UNAUTHORIZED);
+            let advice = rejection.advice().unwrap();
+            assert!(advice.contains(setting), "{reason}: {advice}");
+            let names_one = advice.contains("`session.");
+            assert_eq!(names_one, !setting.is_empty(), "{reason}: {advice}");
+        }
     }
 }

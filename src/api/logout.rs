@@ -17,7 +17,7 @@ pub mod settings;
 pub use settings::LogoutSettings;
 
 use super::{ApiSettings, ApiState, Caller, Refused, refusals};
-use crate::credential::{self, Credential, CredentialError};
+use crate::credential::{self, Credential, CredentialError, Reading, TokenSources};
 use crate::exchange::store_failed;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
@@ -39,7 +39,7 @@ pub struct LogoutForm {
     return_to: Option<String>,
 }
 
-/// Ends the session of the request's credential and takes the gateway's cookie away. 204 also when
+/// Ends the sessions of the request's credentials and takes the gateway's cookie away. 204 also when
 /// there was no session any more, so that a page can always call it. A form with `return_to`, or of a
 /// gateway that leads on to the provider's logout, is answered with a redirect.
 #[utoipa::path(
@@ -223,17 +223,13 @@ async fn end_sessions(
 ) -> Result<Option<Arc<Issuer>>, Rejection> {
     let settings = &state.settings;
     let sources = &settings.token_sources;
-    let mut credentials = match credential::find(headers, sources) {
-        // A session that cannot be distinguished from another ends with it.
-        Err(CredentialError::TwinCookies) => sources.twins(headers),
-        found => found?.into_iter().collect(),
-    };
+    let mut credentials = presented(headers, sources)?;
     let is_explicit = credentials
         .first()
         .is_some_and(|credential| !credential.source.is_cookie());
     if !is_explicit {
         // The response deletes a cookie, even if a page of another site sent the request.
-        settings.check_origin(method, headers)?;
+        settings.check_origin(caller, method, headers)?;
     }
     // Another credential may have stood before the gateway's own cookies, with another session.
     for own in [credential::session_cookie, credential::sdk_cookie] {
@@ -242,12 +238,46 @@ async fn end_sessions(
             found => credentials.extend(found?),
         }
     }
-    let mut provider = None;
+    let (mut provider, mut failed) = (None, None);
     for credential in &credentials {
-        let ended = end_session(state, (caller, headers), credential).await?;
-        provider = provider.or(ended);
+        match end_session(state, (caller, headers), credential).await {
+            Ok(ended) => provider = provider.or(ended),
+            // What can end ends nevertheless.
+            Err(rejection) if credential.source.is_cookie() => failed = failed.or(Some(rejection)),
+            Err(rejection) => return Err(rejection),
+        }
     }
-    Ok(provider)
+    match failed {
+        None => Ok(provider),
+        Some(rejection) => Err(rejection),
+    }
+}
+
+/// What a request presents apart from the gateway's own cookies: an explicit credential, or all issuers'
+/// cookies that could stand for somebody on the next request, since one stands in for another that
+/// counts no more.
+fn presented<'a>(
+    headers: &'a HeaderMap,
+    sources: &'a TokenSources,
+) -> Result<Vec<Credential<'a>>, CredentialError> {
+    let reading = Reading {
+        // `Bearer null`, of a script that has no token, says nothing about the cookies.
+        jwt_only: true,
+        ..Reading::default()
+    };
+    let mut credentials = Vec::new();
+    for found in credential::candidates(headers, sources, reading) {
+        match found {
+            Ok(credential) if credential.source.is_own_cookie() => {}
+            Ok(credential) => credentials.push(credential),
+            // A session that cannot be distinguished from another ends with it.
+            Err(CredentialError::TwinCookies) => credentials.extend(sources.twins(headers)),
+            Err(error) if credentials.is_empty() => return Err(error),
+            // Behind another cookie it could stand for nobody.
+            Err(_) => {}
+        }
+    }
+    Ok(credentials)
 }
 
 async fn end_session(

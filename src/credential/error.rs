@@ -26,16 +26,8 @@ impl From<CredentialError> for Rejection {
         match error {
             CredentialError::Conflict => Self::new(Code::Conflict, "credential_conflict"),
             CredentialError::TwinCookies => Self::new(Code::Conflict, "cookie_twins"),
-            CredentialError::Malformed(_) => {
-                Self::new(Code::TokenInvalid, "token_malformed").with_hint(MALFORMED)
-            }
-            CredentialError::TooLong(_) => {
-                Self::new(Code::TokenInvalid, "token_too_large").with_hint(TOO_LONG)
-            }
+            CredentialError::Malformed(_) => Self::new(Code::TokenInvalid, "token_malformed"),
+            CredentialError::TooLong(_) => Self::new(Code::TokenInvalid, "token_too_large"),
         }
     }
 }
-
-const MALFORMED: &str = "The value has characters that no token has, such as a comma or a bracket, or has \
-    nothing in it.";
-const TOO_LONG: &str = "The token is longer than `limits.token_size`.";

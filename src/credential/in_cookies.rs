@@ -2,7 +2,7 @@
 
 use http::header::HeaderMap;
 
-use super::token_sources::Place;
+use super::token_sources::{CookiePlace, Place};
 use super::{
     Credential, CredentialError, Reading, Source, Token, TokenSources, clerk, cookie, form,
     supabase,
@@ -15,29 +15,37 @@ pub(super) fn find_external_cookie<'a>(
     reading: Reading,
 ) -> Result<Option<Credential<'a>>, CredentialError> {
     for place in &token_sources.cookies {
-        let Place {
-            name, issuers, iss, ..
-        } = place;
-        let found = match name.format {
-            CookieFormat::Token => {
-                let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
-                token_sources.read(value, Source::Cookie, reading)?
-            }
-            CookieFormat::SupabaseSsr => {
-                find_supabase(headers, &name.name, token_sources, reading)?
-            }
-            CookieFormat::Clerk => find_clerk(headers, &name.name, iss, token_sources, reading)?,
-        };
-        if let Some(token) = found {
-            return Ok(Some(Credential {
-                token,
-                source: Source::Cookie,
-                issuers,
-                session_cookie: None,
-            }));
+        if let Some(found) = find_in_place(place, headers, token_sources, reading)? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// Finds the token in the cookie of one place.
+pub(super) fn find_in_place<'a>(
+    place: &'a Place<CookiePlace>,
+    headers: &'a HeaderMap,
+    token_sources: &'a TokenSources,
+    reading: Reading,
+) -> Result<Option<Credential<'a>>, CredentialError> {
+    let Place {
+        name, issuers, iss, ..
+    } = place;
+    let token = match name.format {
+        CookieFormat::Token => {
+            let value = single_cookie(headers, name.name.as_bytes(), form::bare)?;
+            token_sources.read(value, Source::Cookie, reading)?
+        }
+        CookieFormat::SupabaseSsr => find_supabase(headers, &name.name, token_sources, reading)?,
+        CookieFormat::Clerk => find_clerk(headers, &name.name, iss, token_sources, reading)?,
+    };
+    Ok(token.map(|token| Credential {
+        token,
+        source: Source::Cookie,
+        issuers,
+        session_cookie: None,
+    }))
 }
 
 /// Finds what is in the gateway's session cookie alone.

@@ -6,6 +6,7 @@ use super::*;
 use crate::config::Config;
 use crate::rejection::Rejection;
 
+mod candidates;
 mod cookies;
 mod malformed;
 

@@ -13,11 +13,12 @@ use super::Exchange;
 use super::login_index::index;
 use super::store_failure::store_failed;
 use crate::clock::UnixTime;
-use crate::jwt::{self, Logout, LogoutToken, Refusal};
+use crate::issuer::Provisioning;
+use crate::jwt::{self, Issuer, Logout, LogoutToken, Refusal};
 use crate::rejection::{Code, Rejection};
 use crate::session::Login;
 use crate::session::login::Mark;
-use crate::store::{End, Once, RevocationReason, RevocationScope, StoreError};
+use crate::store::{End, Once, RevocationReason, RevocationScope, StoreError, workload_id};
 
 impl Exchange {
     /// Ends the sessions that a logout token names. Each token counts once among all gateways.
@@ -43,7 +44,7 @@ impl Exchange {
             jti,
             accepted_until,
         } = verified;
-        let end = self.end_of(&iss, logout, now).await;
+        let end = self.end_of(&issuer, &iss, logout, now).await;
         let end = end.map_err(|error| store_failed(&error))?;
         // In one with the end: a token that was used up ends nothing that began after it, and one
         // whose end was not written down can come again.
@@ -60,6 +61,7 @@ impl Exchange {
     /// What a logout ends; `None`: nothing that was ever seen here.
     async fn end_of(
         &self,
+        issuer: &Issuer,
         iss: &str,
         logout: Logout,
         now: UnixTime,
@@ -72,7 +74,7 @@ impl Exchange {
                     mark: Mark::Claim(&login),
                     epoch: 0,
                 });
-                let latest = self.latest_of(iss, &login, &subject, now).await?;
+                let latest = self.latest_of(issuer, iss, (&login, &subject), now).await?;
                 latest.unwrap_or(first)
             }
             Logout::Login(login) => {
@@ -87,12 +89,8 @@ impl Exchange {
                 session.sid
             }
             Logout::Subject(subject) => {
-                let user = self
-                    .sessions()
-                    .store()
-                    .user_by_identity(iss, &subject)
-                    .await?;
-                let scope = user.map(|user| RevocationScope::UserAtIssuer(user.id, iss.to_owned()));
+                let user = self.user_of(issuer, iss, &subject).await?;
+                let scope = user.map(|user| RevocationScope::UserAtIssuer(user, iss.to_owned()));
                 return Ok(scope.map(End::Sessions));
             }
         };
@@ -103,9 +101,9 @@ impl Exchange {
     /// switched off and on again.
     async fn latest_of(
         &self,
+        issuer: &Issuer,
         iss: &str,
-        login: &str,
-        subject: &str,
+        (login, subject): (&str, &str),
         now: UnixTime,
     ) -> Result<Option<Uuid>, StoreError> {
         let Some(session) = self
@@ -116,13 +114,22 @@ impl Exchange {
         else {
             return Ok(None);
         };
-        let user = self
-            .sessions()
-            .store()
-            .user_by_identity(iss, subject)
-            .await?;
-        let is_of_user = user.is_some_and(|user| user.id == session.user_id);
-        Ok(is_of_user.then_some(session.sid))
+        let user = self.user_of(issuer, iss, subject).await?;
+        Ok((user == Some(session.user_id)).then_some(session.sid))
+    }
+
+    /// The id that a subject has in sessions; `None`: it was never seen here. Of what is no user but a
+    /// workload nothing is kept, and its id follows from its name.
+    async fn user_of(
+        &self,
+        issuer: &Issuer,
+        iss: &str,
+        subject: &str,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let user = self.sessions().store().user_by_identity(iss, subject);
+        let user = user.await?.map(|user| user.id);
+        let is_workload = issuer.settings().provisioning == Provisioning::None;
+        Ok(user.or_else(|| is_workload.then(|| workload_id(iss, subject))))
     }
 }
 

@@ -68,7 +68,7 @@ impl ChangeFollower {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        warn!(%error, "the store's changes cannot be received");
+                        say_that_none_come(&error);
                     }
                 }
             }
@@ -189,6 +189,14 @@ impl ChangeFollower {
             }
             *seen = last.into();
         }
+    }
+}
+
+/// A store that was handed over is where it should be: its changes reach the process that has it.
+fn say_that_none_come(error: &StoreError) {
+    match error {
+        StoreError::Released => info!(%error, "the store's changes are no longer received here"),
+        error => warn!(%error, "the store's changes cannot be received"),
     }
 }
 

@@ -18,9 +18,9 @@ use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookieValue};
 
 impl Exchange {
-    /// The value to set for a browser that came by an issuer's cookie and sent `own` as the
-    /// gateway's, which is looked for only when it matters. `None`: what it has will do, or there are no session cookies, or the store can
-    /// not keep one now.
+    /// The value to set for a browser that came by an issuer's cookie and sent `own` as the gateway's,
+    /// which is looked for only when it matters. `None`: what it has will do, or there are no session
+    /// cookies, or the store cannot keep one now.
     pub async fn cookie_to_set<'a>(
         &self,
         session: &Session,
@@ -110,7 +110,7 @@ impl Exchange {
         credential: &Credential<'_>,
         now: UnixTime,
     ) -> Result<(), Rejection> {
-        let missing = || Rejection::new(Code::LoginRequired, "device_cookie_missing");
+        let missing = || Rejection::new(Code::LoginRequired, DEVICE_COOKIE_MISSING);
         let value = credential.session_cookie.clone().ok_or_else(missing)?;
         let cookie = Credential::of_session_cookie(value);
         if !self.is_cookie(&cookie) {
@@ -129,3 +129,7 @@ impl Exchange {
         }
     }
 }
+
+/// The reason of a refusal of an external token whose session is bound to a device, and which came without
+/// the cookie of that session.
+pub(super) const DEVICE_COOKIE_MISSING: &str = "device_cookie_missing";

@@ -65,10 +65,50 @@ async fn a_session_outlives_its_token_where_the_issuer_has_that() {
         let gateway = TestExchange::with_issuer(json!({ "session_outlives_token": outlives }));
         let token = gateway.token("alice", "1");
         let session = gateway.present(&token).await.unwrap();
-        let (expired, held) = (credential(&token, place), credential(&token, &own));
-        let found = gateway.here.outlived(&expired, &held, Recipient::Gateway);
-        let found = found.await.map(|found| found.sid());
-        assert_eq!(found, continues.then_some(session.sid()));
+        let expired = credential(&token, place);
+        let found = gateway.here.outlives(&session, &expired).await;
+        assert_eq!(found, continues);
+    }
+}
+
+/// What stands in front of a session of the gateway's cookie is of another issuer, or of the very login.
+#[tokio::test]
+async fn a_session_counts_behind_a_cookie_of_another_issuer_or_of_its_login() {
+    let (own, other): ([Arc<str>; 1], [Arc<str>; 1]) = (["idp".into()], ["other".into()]);
+    for (outlives, place, reason, counts) in [
+        (false, &other, "expired", true),
+        (false, &other, "session_ended", true),
+        (false, &own, "expired", false),
+        (true, &own, "expired", true),
+        (true, &own, "session_ended", false),
+        (true, &own, "signature_invalid", false),
+    ] {
+        let gateway = TestExchange::with_issuer(json!({ "session_outlives_token": outlives }));
+        let token = gateway.token("alice", "1");
+        let session = gateway.present(&token).await.unwrap();
+        let cookie = credential(&token, place);
+        let refused = Rejection::new(Code::TokenExpired, reason);
+        let found = gateway.here.counts_behind((&cookie, &refused), &session);
+        assert_eq!(found.await, counts, "{outlives} {reason}");
+    }
+}
+
+/// The same of the session that the login has had since its issuer was switched off and on again.
+#[tokio::test]
+async fn a_session_that_was_opened_again_outlives_its_token() {
+    let own: [Arc<str>; 1] = ["idp".into()];
+    let gateway = TestExchange::with_issuer(json!({ "session_outlives_token": true }));
+    let (token, other) = (gateway.token("alice", "1"), gateway.token("alice", "2"));
+    let before = gateway.present(&token).await.unwrap().sid();
+    let disabled = RevocationScope::IssuerDisabled(ISS.to_owned());
+    let sessions = gateway.here.sessions();
+    sessions.end_sessions(disabled).await.unwrap();
+    let session = gateway.present(&token).await.unwrap();
+    assert_ne!(before, session.sid());
+    for (expired, continues) in [(&token, true), (&other, false)] {
+        let expired = credential(expired, &own);
+        let found = gateway.here.outlives(&session, &expired).await;
+        assert_eq!(found, continues);
     }
 }
 

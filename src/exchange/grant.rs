@@ -35,17 +35,16 @@ impl Exchange {
         nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
-        let attempt = client.address.filter(|_| credential.is_attempt());
-        self.rates().may_try(attempt)?;
+        let address = client.address;
         let purpose = Purpose {
             durable: Durable::Session,
             nonce,
             recipient,
             ends_at: None,
         };
-        self.try_grant(credential, digest, client, purpose)
+        let look = self.try_grant(credential, digest, client, purpose);
+        self.tried(credential, &digest, address, UnixTime::now(), look)
             .await
-            .inspect_err(|rejection| self.rates().count(attempt, rejection))
     }
 
     async fn try_grant(

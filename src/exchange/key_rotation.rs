@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tracing::warn;
 
 use super::session_directory::SessionDirectory;
@@ -16,6 +17,8 @@ pub struct KeyRotation {
     keys: Arc<SigningKeys>,
     sessions: Arc<SessionDirectory>,
     metrics: Arc<Metrics>,
+    /// Why the kept keys were of no use the last time.
+    failure: ArcSwapOption<String>,
 }
 
 impl KeyRotation {
@@ -28,15 +31,36 @@ impl KeyRotation {
             keys,
             sessions,
             metrics,
+            failure: ArcSwapOption::empty(),
         }
     }
 
     /// Does what the schedule asks for and takes over what other gateways did. What fails is
     /// tried again by the next call; until then the keys stay as they are.
     pub async fn maintain(&self) {
-        if let Err(error) = self.keys.tend(&**self.sessions.store()).await {
-            warn!(%error, "the signing keys could not be rotated");
+        match self.keys.tend(&**self.sessions.store()).await {
+            Ok(()) => self.note(None),
+            // That says nothing about the keys, and the store is complained of already.
+            Err(error @ (KeysError::Store(_) | KeysError::Contended)) => {
+                warn!(%error, "the signing keys could not be rotated");
+            }
+            Err(error) => {
+                warn!(%error, "the signing keys could not be read; those that are known stay in use");
+                self.note(Some(error.to_string()));
+            }
         }
+    }
+
+    /// Why this gateway cannot read the keys as they are kept, so that it goes without what other
+    /// gateways did; `None` if it can.
+    pub fn failure(&self) -> Option<Arc<String>> {
+        self.failure.load_full()
+    }
+
+    fn note(&self, failure: Option<String>) {
+        let unreadable = &self.metrics.signing_keys_unreadable;
+        unreadable.set(i64::from(failure.is_some()));
+        self.failure.store(failure.map(Arc::new));
     }
 
     /// Measures how old they are.
@@ -99,10 +123,8 @@ impl KeyRotation {
             return Err(KeysError::InFiles);
         }
         keys.tend(&**self.sessions.store()).await?;
-        let signs = keys
-            .keyring()
-            .keys()
-            .any(|key| key.kid == kid && key.state == KeyState::Current);
+        // Not by its state: a current key of a former algorithm does not sign.
+        let signs = keys.keyring().current().kid() == kid;
         if signs {
             keys.rotate(&**self.sessions.store(), true).await?;
         }
@@ -110,5 +132,47 @@ impl KeyRotation {
             .end_sessions(RevocationScope::SigningKey(kid.to_owned()))
             .await?;
         keys.forget(&**self.sessions.store(), kid).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::fixture::TestExchange;
+
+    /// A key that another gateway wrote, which this one can use or not.
+    async fn written(test: &TestExchange, sealed_with: Option<&str>) {
+        let keys = test.store.signing_keys().await.unwrap();
+        let mut changed = keys.clone();
+        for key in &mut changed {
+            key.sealed_with = sealed_with.map(str::to_owned);
+        }
+        let now = UnixTime::now();
+        test.store
+            .replace_signing_keys(keys, changed, now)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn keys_that_cannot_be_read_are_told_until_they_can() {
+        let test = TestExchange::new();
+        let keys = test.here.signing_keys();
+        let unreadable = &keys.metrics.signing_keys_unreadable;
+        keys.maintain().await;
+        assert_eq!((keys.failure(), unreadable.get()), (None, 0));
+
+        written(&test, Some("another")).await;
+        keys.maintain().await;
+        let failure = keys.failure().unwrap();
+        assert!(
+            failure.contains("encrypted with a key that is not configured"),
+            "{failure}"
+        );
+        assert_eq!(unreadable.get(), 1);
+
+        written(&test, None).await;
+        keys.maintain().await;
+        assert_eq!((keys.failure(), unreadable.get()), (None, 0));
     }
 }

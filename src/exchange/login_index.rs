@@ -3,10 +3,10 @@
 use crate::issuer::IssuerSettings;
 use crate::store::Digest;
 
-/// The name under which a login's session is found by the issuer's `sid`; `None` for issuers that
-/// send no logout tokens.
+/// The name under which a login's session is found by the issuer's `sid`; `None` for issuers whose
+/// logout tokens are not accepted.
 pub(super) fn of(settings: &IssuerSettings, iss: &str, login: Option<&str>) -> Option<Digest> {
-    (!settings.logout_audience.is_empty())
+    (!settings.accepted_logout_audience().is_empty())
         .then_some(login)
         .flatten()
         .map(|login| index(iss, login))

@@ -1,34 +1,60 @@
-//! Sessions that outlive the external token that opened them (`session_outlives_token`).
+//! Sessions of the gateway's own cookie, behind an issuer's cookie that counts no more.
 
-use std::sync::Arc;
-
-use super::{Exchange, Recipient, Session};
+use super::{Exchange, Session};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
-use crate::identity::Client;
+use crate::identity;
+use crate::jwt::{Reason, Verified};
+use crate::rejection::Rejection;
 
 impl Exchange {
-    /// The session of the gateway's own cookie, for a browser whose issuer's cookie has expired in front
-    /// of it. Only the login of that very token continues: another one's session in the cookie would be
-    /// another user's.
-    pub async fn outlived(
+    /// Whether a session of the gateway's own cookie counts, although an issuer's cookie stands in front of
+    /// it that was refused so. It does by itself where it is of another issuer. Of the same one, that
+    /// cookie is the browser's login, which may be another user's: only a session of this very login
+    /// continues, where it may outlive its token (`session_outlives_token`).
+    pub async fn counts_behind(
         &self,
-        expired: &Credential<'_>,
-        own: &Credential<'_>,
-        recipient: Recipient<'_>,
-    ) -> Option<Arc<Session>> {
-        let token = expired.token.expose();
-        let unverified = self.verifier.parse(token).ok()?;
+        (cookie, refused): (&Credential<'_>, &Rejection),
+        session: &Session,
+    ) -> bool {
+        let issuer = session.provider();
+        if issuer.is_some_and(|issuer| !cookie.admits(issuer.name())) {
+            return true;
+        }
+        // Of one that did not verify, no signature is looked at for nothing.
+        refused.reason == Reason::Expired.code() && self.outlives(session, cookie).await
+    }
+
+    /// Whether a session is that of the login of an expired token, and may outlive it.
+    pub(super) async fn outlives(&self, session: &Session, expired: &Credential<'_>) -> bool {
+        match self.verified_at_its_end(expired) {
+            Some(verified) => self.is_of_login(session, &verified).await,
+            None => false,
+        }
+    }
+
+    /// A token that its session may outlive, as of its last second: everything but its age is verified.
+    fn verified_at_its_end(&self, expired: &Credential<'_>) -> Option<Verified> {
+        let unverified = self.verifier.parse(expired.token.expose()).ok()?;
         let issuer = self.issuers().get(&unverified.issuer()?)?;
         if !issuer.settings().session_outlives_token || !expired.admits(issuer.name()) {
             return None;
         }
-        // As of its last second: everything but its age is verified.
         let last = UnixTime(unverified.expires_at()?.0.saturating_sub(1));
-        let verified = unverified.verify(self.issuers(), last).ok()?;
-        let session = Box::pin(self.session_of(own, recipient, Client::default))
-            .await
-            .ok()?;
-        (session.sid() == self.authenticator.sid_of(&verified, 0)).then_some(session)
+        unverified.verify(self.issuers(), last).ok()
+    }
+
+    /// Whether a session is that of a token's login, which has another one since its issuer was switched
+    /// off and on again.
+    async fn is_of_login(&self, session: &Session, verified: &Verified) -> bool {
+        let sid = |epoch| self.authenticator.sid_of(verified, epoch);
+        if session.sid() == sid(0) {
+            return true;
+        }
+        let (policy, now) = (&self.settings.policy, UnixTime::now());
+        let request = identity::sign_in(verified, sid(0), policy, verified.expires_at(), now);
+        let Ok(request) = request else { return false };
+        let latest = self.sessions().preview_sign_in(request, sid).await;
+        latest.is_ok_and(|(latest, refusal)| latest == session.sid() && refusal.is_none())
     }
 }

@@ -54,13 +54,9 @@ impl Exchange {
             None => {
                 let client = client();
                 let address = client.address;
-                // Who shows something else than a token tries nothing.
-                let attempt = address.filter(|_| credential.is_attempt());
-                self.shared.rates.may_try(attempt)?;
                 // Few requests come here, and all would have room for it.
-                Box::pin(self.on_miss(credential, digest, client, now))
-                    .await
-                    .inspect_err(|rejection| self.shared.rates.count(attempt, rejection))?
+                let look = Box::pin(self.on_miss(credential, digest, client, now));
+                self.tried(credential, &digest, address, now, look).await?
             }
         };
         session.handle().touch(now);

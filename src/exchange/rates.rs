@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::jwt::Verified;
+use super::self_issued::OWN_SIGNATURE_INVALID;
+use crate::jwt::{Reason, Verified};
 use crate::limit::{Limiter, Sharing, TooOften, client_network, settings};
 use crate::rejection::{Code, Rejection};
 use crate::store::Digest;
@@ -11,6 +12,7 @@ use crate::store::Digest;
 /// The limits of one exchange.
 pub struct Rates {
     failed: Limiter<IpAddr>,
+    lapsed: Limiter<IpAddr>,
     sign_ins: Limiter<u128>,
     sharing: Option<Arc<Sharing>>,
 }
@@ -23,6 +25,8 @@ impl Rates {
         let sign_ins = settings.sign_in_per_user;
         Self {
             failed: Limiter::shared(failed, tracked, "failed_per_client", shared),
+            // It keeps nobody out, so gateways need not agree.
+            lapsed: Limiter::shared(failed, tracked, "lapsed_per_client", None),
             sign_ins: Limiter::shared(sign_ins, tracked, "sign_in_per_user", shared),
             sharing,
         }
@@ -39,10 +43,7 @@ impl Rates {
     ///
     /// Too much of what it showed did not verify.
     pub fn may_try(&self, client: Option<IpAddr>) -> Result<(), Rejection> {
-        client.map_or(Ok(()), |address| {
-            let looked = self.failed.look(client_network(address));
-            looked.map_err(|TooOften(wait)| Rejection::too_often("client_failed_too_often", wait))
-        })
+        look(&self.failed, client)
     }
 
     /// Counts failed verifications. Tokens that used to be valid do not count, because browsers
@@ -51,6 +52,27 @@ impl Rates {
         if let (Some(address), Code::TokenInvalid) = (client, rejection.code) {
             // Once the bucket is empty there is no more to count.
             let _ = self.failed.take(client_network(address));
+        }
+    }
+
+    /// Whether an issuer's cookie of this client that is past its end may be verified, for the sake of
+    /// the reason alone.
+    ///
+    /// # Errors
+    ///
+    /// Too many of them did not verify. Their client may go on with everything else.
+    pub(super) fn may_verify_lapsed(&self, client: Option<IpAddr>) -> Result<(), Rejection> {
+        look(&self.lapsed, client)
+    }
+
+    /// Counts what such a cookie cost: a signature that did not verify. What else may be wrong with it
+    /// shows without one, or only in a token that its issuer signed.
+    pub(super) fn count_lapsed(&self, client: Option<IpAddr>, rejection: &Rejection) {
+        let signatures = [Reason::SignatureInvalid.code(), OWN_SIGNATURE_INVALID];
+        if let Some(address) = client
+            && signatures.contains(&rejection.reason)
+        {
+            let _ = self.lapsed.take(client_network(address));
         }
     }
 
@@ -68,4 +90,11 @@ impl Rates {
         let taken = self.sign_ins.take(user);
         taken.map_err(|TooOften(wait)| Rejection::too_often("user_signs_in_too_often", wait))
     }
+}
+
+fn look(limiter: &Limiter<IpAddr>, client: Option<IpAddr>) -> Result<(), Rejection> {
+    client.map_or(Ok(()), |address| {
+        let looked = limiter.look(client_network(address));
+        looked.map_err(|TooOften(wait)| Rejection::too_often("client_failed_too_often", wait))
+    })
 }

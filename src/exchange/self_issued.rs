@@ -88,15 +88,19 @@ impl Exchange {
     }
 }
 
-fn own_refused(error: SelfIssuedError) -> Rejection {
+/// Why one of our own tokens does not hold.
+pub(super) fn own_refused(error: SelfIssuedError) -> Rejection {
     match error {
         SelfIssuedError::Malformed => Rejection::new(Code::TokenInvalid, "own_malformed"),
         SelfIssuedError::WrongKind => Rejection::new(Code::TokenInvalid, "own_wrong_kind"),
         SelfIssuedError::UnknownKey => Rejection::new(Code::TokenInvalid, "own_key_unknown"),
-        SelfIssuedError::Signature => Rejection::new(Code::TokenInvalid, "own_signature_invalid"),
+        SelfIssuedError::Signature => Rejection::new(Code::TokenInvalid, OWN_SIGNATURE_INVALID),
         SelfIssuedError::Expired => Rejection::new(Code::TokenExpired, "own_expired"),
     }
 }
 
 /// How long after its minting a token may come before its session's row; gateways' clocks differ.
 const NEW_FOR: Duration = Duration::from_secs(10);
+
+/// The reason of a refusal of one of our own tokens whose signature does not hold.
+pub(super) const OWN_SIGNATURE_INVALID: &str = "own_signature_invalid";

@@ -42,7 +42,7 @@ pub struct Session {
     scopes: Arc<Scopes>,
     fresh_until: ShortTime,
     expires_at: ShortTime,
-    /// That of the life when the store was asked.
+    /// That of the handle when the store was asked.
     revision: u32,
     /// Boxed because few configurations ask for any.
     facts: Option<Box<Facts>>,

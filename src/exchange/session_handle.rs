@@ -36,10 +36,10 @@ pub struct SessionHandle {
     state: AtomicU32,
 }
 
-/// The life of a session, taken before the store is asked about it.
+/// A session's handle, taken before the store is asked about it.
 #[derive(Clone, Debug)]
 pub struct Lease {
-    /// The life.
+    /// The handle.
     pub handle: Arc<SessionHandle>,
     /// Its [`SessionHandle::revision`] then.
     pub revision: u32,

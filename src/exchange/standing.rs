@@ -68,7 +68,7 @@ impl Exchange {
         request
             .uses
             .extend(one_time_use::by_login(verified, scopes));
-        let refusal = self.sessions().preview_sign_in(request, sid).await?;
+        let (_, refusal) = self.sessions().preview_sign_in(request, sid).await?;
         Ok(match refusal {
             None => Ok(()),
             Some(refusal) => Err((About::of(refusal), Rejection::from(refusal).reason)),

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use super::Exchange;
+use super::self_issued::own_refused;
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
 use crate::jwt::Unverified;
+use crate::rejection::Rejection;
 
 impl Exchange {
     /// Whether tokens that hold name different users. Nothing comes of it: no user, no session.
@@ -14,29 +16,30 @@ impl Exchange {
         let now = UnixTime::now();
         let mut first = None;
         for credential in tokens {
+            if self.is_lapsed(credential, now) {
+                continue;
+            }
             let attempt = client.address.filter(|_| credential.is_attempt());
             if self.rates().may_try(attempt).is_err() {
                 // Of what is not looked at, nobody can say that it is harmless.
                 return true;
             }
-            let Some(user) = self.user_named_by(credential, now).await else {
-                continue;
-            };
-            match &first {
-                None => first = Some(user),
-                Some(first) if *first != user => return true,
-                Some(_) => {}
+            match (self.user_named_by(credential, now).await, &first) {
+                (Err(rejection), _) => self.rates().count(attempt, &rejection),
+                (Ok(user), None) => first = Some(user),
+                (Ok(user), Some(first)) if *first != user => return true,
+                (Ok(_), Some(_)) => {}
             }
         }
         false
     }
 
-    /// The user that a token stands for at its issuer; `None` when the token does not hold.
+    /// The user that a token stands for at its issuer.
     async fn user_named_by(
         &self,
         credential: &Credential<'_>,
         now: UnixTime,
-    ) -> Option<(String, String)> {
+    ) -> Result<(String, String), Rejection> {
         let token = credential.token.expose();
         let unverified = self.verifier.parse(token);
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
@@ -44,11 +47,12 @@ impl Exchange {
             .as_ref()
             .map_or(Cow::Borrowed(""), |iss| Cow::Borrowed(iss.as_ref()));
         if self.is_self_issued(&iss) {
-            let claims = self.minter().read(token, now).ok()?;
-            return Some((iss.into_owned(), claims.sub.to_string()));
+            let claims = self.minter().read(token, now).map_err(own_refused)?;
+            return Ok((iss.into_owned(), claims.sub.to_string()));
         }
-        self.verifier.check_place(credential, &iss).ok()?;
-        let verified = self.verifier.verify(&unverified, now).await.ok()?;
-        Some((verified.iss().to_owned(), verified.subject().to_owned()))
+        self.verifier.check_place(credential, &iss)?;
+        let verified = self.verifier.verify(&unverified, now).await;
+        let verified = verified.map_err(|refusal| Rejection::from(&refusal))?;
+        Ok((verified.iss().to_owned(), verified.subject().to_owned()))
     }
 }

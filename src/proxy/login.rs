@@ -167,16 +167,25 @@ impl Redirects {
     }
 }
 
-/// Whether the request is a navigation to a page. Browsers say so (Fetch Metadata); older ones are
-/// recognized by what they accept.
+/// Whether the request is a navigation to a page, by which somebody gets to see it. Browsers say so
+/// (Fetch Metadata); older ones are recognized by what they accept.
 fn is_navigation(request: &RequestHeader) -> bool {
-    if !matches!(request.method, Method::GET | Method::HEAD) || inspect::is_websocket(request) {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    if !is_read || inspect::is_websocket(request) || is_prefetch(&request.headers) {
         return false;
     }
     match request.headers.get(SEC_FETCH_MODE) {
         Some(mode) => mode == "navigate",
         None => !request.headers.contains_key(X_REQUESTED_WITH) && accepts_html(&request.headers),
     }
+}
+
+/// Whether a browser loads a page that perhaps nobody wants to see: `prefetch`, `prefetch;prerender`. It
+/// does so as often as it likes, which is no circle, and asks again once somebody wants to.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(SEC_PURPOSE).iter();
+    let mut texts = fields.filter_map(|field| field.to_str().ok());
+    texts.any(|text| text.contains("prefetch"))
 }
 
 fn accepts_html(headers: &HeaderMap) -> bool {
@@ -209,6 +218,7 @@ fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
 }
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 /// As often as it may happen to somebody in no circle: who has just been signed in, elsewhere, twice.
 const MOST_REDIRECTS: u8 = 3;

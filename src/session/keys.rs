@@ -169,7 +169,10 @@ impl SigningKeys {
     pub async fn forget(&self, store: &dyn Store, kid: &str) -> Result<(), KeysError> {
         let records = self.rules.change(store, |keys| {
             let before = keys.len();
-            keys.retain(|key| key.kid != kid || key.state == KeyState::Current);
+            // A current key of a former algorithm does not sign.
+            let signs = |key: &SigningKeyRecord| key.kid == kid;
+            let is_kept = self.rules.schedule.current(keys).is_some_and(signs);
+            keys.retain(|key| is_kept || key.kid != kid);
             Ok(keys.len() < before)
         });
         self.install(&records.await?)?;

@@ -103,6 +103,38 @@ async fn only_trusted_proxies_ask_and_only_by_grpc() {
     assert_eq!(site.upstream.count(), 0);
 }
 
+/// A question is about somebody else's request, so that Envoy's own address says nothing.
+#[tokio::test]
+async fn a_question_that_names_no_client_passes_no_network() {
+    let at = free_port();
+    let _site = TestGateway::with(|config| {
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+        let listener = json!({"name": "ext_authz", "address": at, "grpc": true});
+        config["listeners"] = json!([{}, listener]);
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/office", "auth": "none", "upstream": "app",
+            "client_networks": {"allow": ["127.0.0.1", "192.0.2.0/24"]},
+        }));
+    })
+    .await;
+    let named = |client| question("/office", &[("x-forwarded-for", client)]);
+    let from = |client| question_from(client, "/office");
+    for (asked, is_served) in [
+        (named("192.0.2.1"), true),
+        (named("198.51.100.1"), false),
+        (named("unknown"), false),
+        (from("192.0.2.1"), true),
+        (from("198.51.100.1"), false),
+        (question("/office", &[]), false),
+        (question("/open", &[]), true),
+    ] {
+        let answer = call(at, CHECK, &asked).await;
+        assert_eq!(answer.status, Some(0));
+        let text = String::from_utf8_lossy(&answer.message).into_owned();
+        assert_eq!(text.contains("x-vestibule-user"), is_served, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn health_is_asked_for_by_its_protocol() {
     let (_site, at) = start(&["192.0.2.1/32"]).await;
@@ -280,8 +312,20 @@ fn message_start(head: &http::HeaderMap) -> usize {
     }
 }
 
+/// A `CheckRequest` about a GET of the client at this address, without fields.
+fn question_from(client: &str, path: &str) -> Vec<u8> {
+    let socket = member(1, &member(2, client.as_bytes()));
+    let source = member(1, &member(1, &socket));
+    member(1, &[source, attributes(path, &[])].concat())
+}
+
 /// A `CheckRequest` about a GET, written by hand.
 fn question(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    member(1, &attributes(path, fields))
+}
+
+/// What it says of the request.
+fn attributes(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut http = [
         member(2, b"GET"),
         member(4, path.as_bytes()),
@@ -293,7 +337,7 @@ fn question(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
         let field = [member(1, name.as_bytes()), member(3, value.as_bytes())].concat();
         http.extend(member(13, &member(1, &field)));
     }
-    member(1, &member(4, &member(2, &http)))
+    member(4, &member(2, &http))
 }
 
 /// A member of a message: a text, bytes or a message.

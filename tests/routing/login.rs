@@ -63,10 +63,15 @@ async fn the_login_page_is_told_why() {
     let lasting = format!("acme_token={}", site.acme.token().sign());
     assert_eq!(navigate(&site, "/a", &lasting).await.status(), 200);
     assert_eq!(log_out(&site, &lasting, &[]).await.status(), 204);
-    let expired = format!("acme_token={}", site.acme.token().expires_in(-3600).sign());
+    let expired = site.acme.token().expires_in(-3600);
+    // The provider has other keys by now.
+    let unverifiable = expired.clone().header("kid", "of last year").sign();
+    let unverifiable = format!("acme_token={unverifiable}");
+    let expired = format!("acme_token={}", expired.sign());
     for (cookies, reason) in [
         (&*lasting, "&reason=session_ended"),
         (&*expired, "&reason=expired"),
+        (&*unverifiable, "&reason=expired"),
         ("a=1", ""),
     ] {
         let answer = navigate(&site, "/a", cookies).await;
@@ -158,6 +163,32 @@ async fn a_circle_ends_with_a_page_that_leads_out() {
     assert_eq!(seen.status(), 200);
     let forwarded = site.upstream.last().field("cookie");
     assert_eq!(forwarded.as_deref(), Some("a=1"));
+}
+
+/// A browser may load a page as often as it likes before somebody clicks on the link to it.
+#[tokio::test]
+async fn a_page_that_is_loaded_in_advance_is_no_step_of_a_circle() {
+    let site = TestGateway::with(with_login).await;
+    let mut jar = Jar::default();
+    for purpose in [
+        "prefetch",
+        "prefetch;prerender",
+        "prefetch;anonymous-client-ip",
+        "prefetch",
+    ] {
+        let cookies = jar.field();
+        let advance = [("Sec-Purpose", purpose), ("Cookie", &*cookies)];
+        let fields = [&NAVIGATION[..], &advance].concat();
+        let answer = site.gateway.get("/a", &fields).await;
+        assert_eq!(answer.status(), 401, "{purpose}");
+        assert_eq!(answer.all("set-cookie"), [""; 0], "{purpose}");
+        jar.take(&answer);
+    }
+    // The click leads to the login page, and so does a navigation for another purpose.
+    assert_eq!(navigate(&site, "/a", &jar.field()).await.status(), 302);
+    let other = [("Sec-Purpose", "preview")];
+    let fields = [&NAVIGATION[..], &other].concat();
+    assert_eq!(site.gateway.get("/a", &fields).await.status(), 302);
 }
 
 #[tokio::test]

@@ -110,6 +110,73 @@ async fn a_client_that_fails_too_often_is_not_listened_to() {
     assert_eq!(get("192.0.2.2", &new).await.status(), 200);
 }
 
+/// Which of two cookies counts is no question that may be asked for nothing.
+#[tokio::test]
+async fn twin_cookies_that_fail_are_counted() {
+    let sdk = start(json!({ "failed_per_client": "2/1h" })).await;
+    let site = &sdk.site;
+    let expired = site.acme.token().sub("bob").expires_in(-60).sign();
+    let forged = |sub: &str| {
+        let key = crate::support::Key::p256("acme-1");
+        site.acme.token().sub(sub).forged_by(&key).sign()
+    };
+    for (client, other, limited) in [
+        ("192.0.2.1", forged("malory"), true),
+        ("192.0.2.2", expired, false),
+    ] {
+        let twins = format!("acme_token={}; acme_token={other}", forged("mallory"));
+        let fields = [("X-Forwarded-For", client), ("Cookie", &*twins)];
+        let answer = site.gateway.get("/optional", &fields).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let new = site.acme.token().sub(client).sign();
+        let bearer = format!("Bearer {new}");
+        let fields = [("X-Forwarded-For", client), ("Authorization", &*bearer)];
+        let answer = site.gateway.get("/", &fields).await;
+        assert_eq!(answer.status(), if limited { 429 } else { 200 });
+    }
+}
+
+/// Browsers send what they were once given, also after their provider has other keys. That keeps nobody
+/// out who comes from the same address, and those browsers are kept out by nobody.
+#[tokio::test]
+async fn cookies_past_their_end_lock_nobody_out() {
+    let sdk = start(json!({ "failed_per_client": "2/1h" })).await;
+    let site = &sdk.site;
+    let by = async |path: &str, name: &str, value: &str| {
+        let fields = [("X-Forwarded-For", "192.0.2.1"), (name, value)];
+        site.gateway.get(path, &fields).await
+    };
+    let forged = |sub: &str| {
+        let key = crate::support::Key::p256("acme-1");
+        site.acme.token().sub(sub).forged_by(&key)
+    };
+    let lapsed = |sub: &str| format!("acme_token={}", forged(sub).expires_in(-3600).sign());
+    let known = format!("globex_token={}", site.globex.token().sign());
+    assert_eq!(by("/", "Cookie", &known).await.status(), 200);
+    for sub in ["ada", "bob", "eve", "joe"] {
+        // Also twice by one name.
+        let (cookie, twins) = (lapsed(sub), format!("{}; {}", lapsed(sub), lapsed(sub)));
+        for cookies in [&cookie, &cookie, &twins] {
+            let answer = by("/optional", "Cookie", cookies).await;
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+        }
+    }
+    let new = |sub: &str| format!("Bearer {}", site.acme.token().sub(sub).sign());
+    assert_eq!(by("/", "Authorization", &new("kim")).await.status(), 200);
+
+    // Until their end they are attempts.
+    for sub in ["ada", "bob"] {
+        let cookie = format!("acme_token={}", forged(sub).sign());
+        assert_eq!(by("/optional", "Cookie", &cookie).await.status(), 401);
+    }
+    is_limited(&by("/", "Authorization", &new("zoe")).await);
+    let returning = lapsed("zoe");
+    let answer = by("/optional", "Cookie", &returning).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let both = format!("{returning}; {known}");
+    assert_eq!(by("/", "Cookie", &both).await.status(), 200);
+}
+
 #[tokio::test]
 async fn secrets_of_programs_can_not_be_guessed_for_long() {
     let sdk = start(json!({ "failed_per_client": "2/1h" })).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Clock, TestGateway, eventually, now, refusal_id};
+use crate::support::{Clock, Message, TestGateway, eventually, now};
 
 #[tokio::test]
 async fn a_stranger_is_a_user_or_is_refused_as_the_issuer_is_configured() {
@@ -72,8 +72,13 @@ async fn the_oldest_session_makes_room() {
     site.passes(&second).await;
     site.passes(&third).await;
     let answer = site.present(&first).await;
-    site.is_refusal(&answer, 401, "login_required", "session_ended")
-        .await;
+    is_over(
+        &site,
+        &answer,
+        "session_displaced",
+        "session.max_sessions_per_user",
+    )
+    .await;
     for token in [&second, &third, &neighbour] {
         site.passes(token).await;
     }
@@ -97,8 +102,47 @@ async fn an_idle_session_is_over() {
         site.passes(&busy).await;
     }
     let answer = site.present(&idle).await;
-    assert_eq!(answer.status(), 401);
-    refusal_id(&answer, "login_required");
+    is_over(&site, &answer, "session_idle", "session.idle_timeout").await;
+}
+
+/// Providers renew tokens for weeks: each of them is refused then, and the log says by which setting.
+#[tokio::test]
+async fn a_session_has_a_greatest_age_whatever_tokens_its_login_has() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = TestGateway::by(&clock.launcher(), |config| {
+        config["session"] = json!({"max_age": "1h"});
+        config["login_url"] = json!("/optional/login");
+    })
+    .await;
+    let token = |login: &str, jti: &str| {
+        let token = site.acme.token().sub("alice").claim("sid", login);
+        token.claim("jti", jti).claim("exp", now() + 10_000).sign()
+    };
+    site.passes(&token("1", "first")).await;
+    clock.step(&site, 3540).await;
+    site.passes(&token("1", "second")).await;
+    clock.step(&site, 3700).await;
+    for jti in ["first", "third"] {
+        let answer = site.present(&token("1", jti)).await;
+        is_over(&site, &answer, "session_max_age", "session.max_age").await;
+    }
+    // A login page learns no more than after a logout.
+    let cookie = format!("acme_token={}", token("1", "third"));
+    let page = [("Cookie", &*cookie), ("Sec-Fetch-Mode", "navigate")];
+    let location = site.gateway.get("/", &page).await.field("location");
+    let expected = "/optional/login?return_to=%2F&reason=session_ended";
+    assert_eq!(location.as_deref(), Some(expected));
+    // The next sign-in at the issuer is another login.
+    site.passes(&token("2", "fourth")).await;
+}
+
+/// The client learns that the login is over; the log learns by which setting.
+async fn is_over(site: &TestGateway, answer: &Message, reason: &str, setting: &str) {
+    site.is_refusal(answer, 401, "login_required", reason).await;
+    let hint = site.access_line(answer).await["hint"].to_string();
+    assert!(hint.contains(&format!("`{setting}`")), "{hint}");
+    assert!(!answer.text().contains(reason), "{}", answer.text());
 }
 
 #[tokio::test]

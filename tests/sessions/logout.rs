@@ -65,12 +65,81 @@ async fn a_cookie_is_logged_out_by_its_own_site_only() {
     assert_eq!(site.present(&token).await.status(), 401);
 }
 
+/// Scripts without a token often send a field all the same.
+#[tokio::test]
+async fn a_field_without_a_token_keeps_nobody_signed_in() {
+    let site = TestGateway::start().await;
+    let own = format!("http://{}", site.gateway.public);
+    for (number, field) in ["Bearer null", "Bearer undefined", "Bearer ", "Bearer"]
+        .into_iter()
+        .enumerate()
+    {
+        let token = site.acme.token().claim("sid", number.to_string()).sign();
+        let cookie = format!("acme_token={token}");
+        site.passes(&token).await;
+        // What a page of another site sends ends nothing.
+        for (origin, status) in [("https://evil.example", 403), (&*own, 204)] {
+            let fields = [
+                ("Cookie", &*cookie),
+                ("Authorization", field),
+                ("Origin", origin),
+            ];
+            let answer = site.gateway.request("POST", LOGOUT, &fields).await;
+            assert_eq!(answer.status(), status, "{field}: {}", answer.text());
+            let left = site.present(&token).await.status();
+            assert_eq!(left, if status == 204 { 401 } else { 200 });
+        }
+    }
+    // A token is taken at its word: it says whose session is to end.
+    let token = site.acme.token().claim("sid", "stays").sign();
+    site.passes(&token).await;
+    let forged = site.acme.token().forged_by(&site.globex.key).sign();
+    let (cookie, field) = (format!("acme_token={token}"), format!("Bearer {forged}"));
+    let fields = [
+        ("Cookie", &*cookie),
+        ("Authorization", &*field),
+        ("Origin", &*own),
+    ];
+    let answer = site.gateway.request("POST", LOGOUT, &fields).await;
+    assert_eq!(answer.status(), 401, "{}", answer.text());
+    site.passes(&token).await;
+}
+
+/// One of several cookies stands in for another that counts no more: after a logout none may.
+#[tokio::test]
+async fn a_logout_ends_the_session_of_each_cookie_that_could_count() {
+    let site = TestGateway::start().await;
+    let own = format!("http://{}", site.gateway.public);
+    let lapsed = site.acme.token().expires_in(-3600).sign();
+    let unverifiable = site.acme.token().header("kid", "of last year");
+    let unverifiable = unverifiable.expires_in(-3600).sign();
+    let live = site.acme.token().claim("sid", "acme").sign();
+    for (number, first) in [lapsed, unverifiable, live].into_iter().enumerate() {
+        let token = site.globex.token().claim("sid", number.to_string());
+        let second = format!("globex_token={}", token.sign());
+        let cookies = format!("acme_token={first}; {second}");
+        let both = [("Cookie", &*cookies)];
+        assert_eq!(site.gateway.get("/", &both).await.status(), 200);
+        let fields = [both[0], ("Origin", &*own)];
+        let answer = site.gateway.request("POST", LOGOUT, &fields).await;
+        assert_eq!(answer.status(), 204, "{}", answer.text());
+        for cookies in [&cookies, &second] {
+            let answer = site.gateway.get("/", &[("Cookie", cookies)]).await;
+            assert_eq!(answer.status(), 401, "{}", answer.text());
+        }
+        // Another login goes on.
+        let other = site.globex.token().claim("sid", "elsewhere").sign();
+        site.passes(&other).await;
+    }
+}
+
 /// One rule for all of the gateway's endpoints that read or set a cookie.
 #[tokio::test]
 async fn the_same_pages_may_sign_in_and_log_out() {
     let site = TestGateway::with(|config| {
         config["public_url"] = json!("https://app.example.com");
         config["allowed_origins"] = json!(["https://*.pages.example.com"]);
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
         config["environment_id"] = json!(ENVIRONMENT);
         config["sdk"] = json!({"issuer": "acme", "cookie": true});
     })
@@ -78,6 +147,7 @@ async fn the_same_pages_may_sign_in_and_log_out() {
     for (host, origin, passes) in [
         ("gw.internal", "https://app.example.com", true),
         ("other.example", "https://other.example", true),
+        ("other.example", "http://other.example", false),
         ("app.example.com", "https://a.pages.example.com", true),
         ("app.example.com", "https://other.example", false),
         ("gw.internal", "https://evil.test", false),
@@ -92,7 +162,7 @@ async fn the_same_pages_may_sign_in_and_log_out() {
         {
             let request = format!(
                 "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n\
+                 X-Forwarded-Proto: https\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
                  Connection: close\r\n\r\n{content}",
                 content.len()
             );
@@ -140,6 +210,50 @@ async fn an_issuer_ends_a_login_by_sid_by_sub_or_by_both() {
         for (token, lasts) in tokens.iter().zip(lasting) {
             let status = site.present(token).await.status();
             assert_eq!(status == 200, lasts, "{named}: {status}");
+        }
+    }
+}
+
+/// Whichever setting accepts it, whoever its subject is, and whatever was between.
+#[tokio::test]
+async fn an_accepted_logout_token_ends_what_it_names() {
+    for provisioning in ["auto", "none"] {
+        for named in [
+            json!({"sid": "1"}),
+            json!({"sub": "alice"}),
+            json!({"sub": "alice", "sid": "1"}),
+        ] {
+            for was_off in [false, true] {
+                let site = TestGateway::with(|config| {
+                    config["issuers"][0]["aud"] = json!("gateway");
+                    config["issuers"][0]["provisioning"] = json!(provisioning);
+                })
+                .await;
+                let token = |sub: &str, login: &str| {
+                    let token = site.acme.token().sub(sub).claim("aud", "gateway");
+                    token.claim("sid", login).sign()
+                };
+                let (ended, other) = (token("alice", "1"), token("bob", "2"));
+                for token in [&ended, &other] {
+                    site.passes(token).await;
+                }
+                if was_off {
+                    for enabled in [false, true] {
+                        let path = "/admin/api/issuers/acme/enabled";
+                        let body = json!({ "enabled": enabled });
+                        let done = site.gateway.admin_send("PUT", path, &[], &body).await;
+                        assert_eq!(done.status(), 200, "{}", done.text());
+                    }
+                    for token in [&ended, &other] {
+                        site.passes(token).await;
+                    }
+                }
+                let answer = logout(&site, &logout_token(&site, &named)).await;
+                let case = format!("{provisioning} {named} {was_off}");
+                assert_eq!(answer.status(), 200, "{case}: {}", answer.text());
+                assert_eq!(site.present(&ended).await.status(), 401, "{case}");
+                assert_eq!(site.present(&other).await.status(), 200, "{case}");
+            }
         }
     }
 }

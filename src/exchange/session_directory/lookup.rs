@@ -61,8 +61,8 @@ impl SessionDirectory {
             let Some(record) = found.map_err(|error| store_failed(&error))? else {
                 return Ok(None);
             };
-            if record.ended.is_some() || record.expires_at <= now {
-                return Err(Rejection::new(Code::LoginRequired, "session_ended"));
+            if let Some(over) = over(&record, now) {
+                return Err(over);
             }
             self.registry.bind(&pending.lease.handle, &record);
             if pending.lease.handle.is_idle(now) {
@@ -101,12 +101,27 @@ impl SessionDirectory {
         let record = self.store.session(session.sid()).await;
         let record = record.map_err(|error| store_failed(&error))?;
         let record = record
-            .filter(|record| record.ended.is_none() && record.user_id == session.user())
+            .filter(|record| record.user_id == session.user())
             .ok_or_else(|| Rejection::new(Code::LoginRequired, "session_ended"))?;
+        if let Some(ended) = record.ended {
+            return Err(ended.into());
+        }
         Ok(Account {
             user: self.user_of(&record).await?,
             session: record,
         })
+    }
+}
+
+/// Why a session is over; `None`: it is not.
+fn over(record: &SessionRecord, now: UnixTime) -> Option<Rejection> {
+    match record.ended {
+        Some(ended) => Some(ended.into()),
+        // Its own time, or that of its login's newest token: nobody has ended it.
+        None if record.expires_at <= now => {
+            Some(Rejection::new(Code::LoginRequired, "session_expired"))
+        }
+        None => None,
     }
 }
 
@@ -118,3 +133,76 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(150),
     Duration::from_millis(250),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::fixture::TestExchange;
+
+    #[tokio::test]
+    async fn the_reason_says_what_ended_a_session() {
+        for (cause, reason) in [
+            (RevocationReason::MaxAge, "session_max_age"),
+            (RevocationReason::Idle, "session_idle"),
+            (RevocationReason::Displaced, "session_displaced"),
+            (RevocationReason::Logout, "session_ended"),
+            (RevocationReason::IssuerSignedOut, "session_ended"),
+        ] {
+            let gateway = TestExchange::new();
+            let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+            let sessions = gateway.here.sessions();
+            let (sid, now) = (session.sid(), UnixTime::now());
+            assert!(sessions.live_session(sid, now).await.is_ok());
+            assert!(sessions.account(&session).await.is_ok());
+
+            sessions.end_session(sid, cause).await.unwrap();
+            let looked_up = sessions.live_session(sid, now).await.map(|_| ());
+            let account = sessions.account(&session).await.map(|_| ());
+            for over in [looked_up.unwrap_err(), account.unwrap_err()] {
+                assert_eq!((over.code, over.reason), (Code::LoginRequired, reason));
+            }
+            // The login's token is refused for the same reason.
+            let refused = gateway.present(&gateway.token("alice", "1")).await;
+            assert_eq!(refused.map(|_| ()).unwrap_err().reason, reason);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_time_has_come_was_not_ended_by_anybody() {
+        let gateway = TestExchange::new();
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+        let sessions = gateway.here.sessions();
+        let now = UnixTime::now();
+        let (record, _) = sessions.live_session(session.sid(), now).await.unwrap();
+        let last = record.expires_at.minus(Duration::from_secs(1));
+        assert!(sessions.live_session(session.sid(), last).await.is_ok());
+        let over = sessions.live_session(session.sid(), record.expires_at);
+        let over = over.await.map(|_| ()).unwrap_err();
+        assert_eq!(
+            (over.code, over.reason),
+            (Code::LoginRequired, "session_expired")
+        );
+    }
+
+    /// A fresh token of the login opens no other session, and the reason says so.
+    #[tokio::test]
+    async fn a_fresh_token_of_an_old_login_is_refused_for_the_greatest_age() {
+        let brief = TestExchange::with(|policy| policy.max_age = Duration::from_secs(1));
+        let now = UnixTime::now();
+        let ago = now.minus(Duration::from_secs(2));
+        let session = brief.present(&brief.token("alice", "1")).await.unwrap();
+        assert!(session.expires_at() <= now.plus(Duration::from_secs(2)));
+        // Nobody waits for it: the store is asked as of a moment later.
+        let fresh = brief.token_issued("alice", "1", ago);
+        let later = brief
+            .here
+            .standing(&fresh, now.plus(Duration::from_secs(3)));
+        let later = later.await.unwrap().expect("a token that holds");
+        assert_eq!((later.user, later.session), (None, Some("session_max_age")));
+        let other = brief.token_issued("alice", "2", ago);
+        let other = brief
+            .here
+            .standing(&other, now.plus(Duration::from_secs(3)));
+        assert_eq!(other.await.unwrap().unwrap().session, None);
+    }
+}

@@ -62,12 +62,12 @@ impl SessionDirectory {
         Err(sessions_ending())
     }
 
-    /// Why the store would refuse the sign-in now. Changes nothing.
+    /// The session that the sign-in would have now, and why the store would refuse it. Changes nothing.
     pub(in crate::exchange) async fn preview_sign_in(
         &self,
         mut request: SignIn,
         reopen: impl Fn(u64) -> Uuid,
-    ) -> Result<Option<SignInRefusal>, StoreError> {
+    ) -> Result<(Uuid, Option<SignInRefusal>), StoreError> {
         let mut refusal = None;
         for _ in 0..ATTEMPTS {
             refusal = match self.store.preview_sign_in(request.clone()).await? {
@@ -79,7 +79,7 @@ impl SessionDirectory {
                 _ => break,
             }
         }
-        Ok(refusal)
+        Ok((request.sid, refusal))
     }
 
     fn count_created(&self, issuer: &str, signed_in: &SignedIn) {

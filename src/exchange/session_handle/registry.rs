@@ -1,4 +1,4 @@
-//! The lives of all sessions at this gateway: found by session and by user.
+//! The handles of all sessions at this gateway: found by session and by user.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ pub struct MassEnd<'a> {
 /// A question to the store about a session, under way.
 #[derive(Debug)]
 pub struct PendingLookup {
-    /// The session's life.
+    /// The session's handle.
     pub lease: Lease,
     mass_ends: u64,
     user_revisions: u64,

@@ -11,7 +11,7 @@ use super::super::context::{Pass, Phase, RequestContext};
 use super::super::counters::SELF_ISSUED;
 use super::requirements::DEVICE_UNBOUND;
 use super::{Incoming, Passed, Refused, UNASKED};
-use crate::credential::{self, Credential, CredentialError, Reading, Source};
+use crate::credential::{self, Credential, CredentialError, Reading, TokenSources};
 use crate::exchange::{Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
@@ -37,28 +37,17 @@ impl Incoming<'_> {
             });
         }
         let sources = &self.snapshot.proxy.token_sources;
-        let reading = Reading {
-            authorization: route.authorization.is_read() && sources.reads_authorization(),
-            any_scheme: route.authorization == AuthorizationField::AnyScheme,
-            // A browser or a script that has no token often says so in its place.
-            jwt_only: route.access == Access::Optional,
+        let headers = &self.request.headers;
+        let mut candidates = credential::candidates(headers, sources, reading(route, sources));
+        let first = match candidates.next() {
+            None => return without_credential(route, headers),
+            Some(Err(CredentialError::TwinCookies)) => return self.twin_cookies(route, ctx).await,
+            Some(found) => found.map_err(|error| Refused::without_credential(error.into()))?,
         };
-        let credential = match credential::find_as(&self.request.headers, sources, reading) {
-            Err(CredentialError::TwinCookies) => return self.twin_cookies(route, ctx).await,
-            found => found.map_err(|error| Refused::without_credential(error.into()))?,
-        };
-        let Some(credential) = credential else {
-            return without_credential(route, &self.request.headers);
-        };
-        ctx.source = credential.source.label();
+        ctx.source = first.source.label();
         let begun = Instant::now();
-        let session = match self.session(&credential, route).await {
-            Err(expired) if expired.code == Code::TokenExpired => {
-                let outlived = Box::pin(self.outlived(&credential, route));
-                outlived.await.ok_or(expired)
-            }
-            decided => decided,
-        };
+        let (credential, session) = self.decisive(first, candidates, route).await;
+        ctx.source = credential.source.label();
         ctx.exchange = Some(Phase::since(begun));
         match session {
             Ok(session) => self.authorize(&credential, session, route, ctx).await,
@@ -66,20 +55,8 @@ impl Incoming<'_> {
         }
     }
 
-    /// The session that an expired cookie of an issuer opened, where it may outlive the cookie.
-    async fn outlived(&self, expired: &Credential<'_>, route: &Route) -> Option<Arc<Session>> {
-        if expired.source != Source::Cookie {
-            return None;
-        }
-        let sources = &self.snapshot.proxy.token_sources;
-        let own = credential::session_cookie(&self.request.headers, sources).ok()??;
-        self.snapshot
-            .exchange
-            .outlived(expired, &own, recipient(route))
-            .await
-    }
-
-    async fn session(
+    /// The session that a credential stands for on this route.
+    pub(super) async fn session(
         &self,
         credential: &Credential<'_>,
         route: &Route,
@@ -119,6 +96,16 @@ impl Incoming<'_> {
             pass: Pass::Session(session, forwarded),
             reason: "ok",
         })
+    }
+}
+
+/// Where a route looks for credentials, and what it takes for one.
+pub fn reading(route: &Route, sources: &TokenSources) -> Reading {
+    Reading {
+        authorization: route.authorization.is_read() && sources.reads_authorization(),
+        any_scheme: route.authorization == AuthorizationField::AnyScheme,
+        // A browser or a script that has no token often says so in its place.
+        jwt_only: route.access == Access::Optional,
     }
 }
 

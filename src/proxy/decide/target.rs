@@ -13,7 +13,7 @@ use crate::route::settings::QueryTokens;
 /// # Errors
 ///
 /// The query carries a token, and the route does not say that it may.
-pub(super) fn upstream_target(
+pub fn upstream_target(
     exchange: &Exchange,
     route: &Route,
     inspected: &Inspected<'_>,

@@ -221,3 +221,20 @@ fn pem(label: &str, der: &[u8]) -> String {
     let lines = lines.join("\n");
     format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
+
+/// A current key of a former `session.algorithm` signs no more, and would stay published for ever.
+#[tokio::test]
+async fn a_leaked_key_of_a_former_algorithm_is_deleted() {
+    let setup = TestKeys::new();
+    let former = setup.gateway(false).await;
+    let leaked = former.keyring().current().kid().to_owned();
+    let rules = KeyRules::unsealed(SigningAlgorithm::EdDSA).unwrap();
+    let keys = SigningKeys::load(&setup.store, rules).await.unwrap();
+    assert!(keys.keyring().by_kid(&leaked).is_some());
+    keys.forget(&setup.store, &leaked).await.unwrap();
+    assert!(keys.keyring().by_kid(&leaked).is_none());
+
+    let signer = keys.keyring().current().kid().to_owned();
+    keys.forget(&setup.store, &signer).await.unwrap();
+    assert_eq!(keys.keyring().current().kid(), signer, "it signs");
+}
