@@ -11,9 +11,11 @@ use http::StatusCode;
 
 mod overload;
 mod problem;
+mod reasons;
 
 pub use overload::Overload;
 pub use problem::Problem;
+pub use reasons::{InWords, in_words as reason_in_words};
 
 /// The message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +104,7 @@ impl Code {
             Self::TooLarge => "The request is too large.",
             Self::Timeout => "The request took too long to arrive.",
             Self::TooManyRequests => "Too many requests.",
-            Self::Unavailable => "Sign-in is temporarily unavailable. Please try again.",
+            Self::Unavailable => "The service is temporarily unavailable. Please try again.",
             Self::UpstreamFailed => "The upstream could not be reached.",
             Self::UpstreamTimeout => "The upstream did not respond in time.",
             Self::Internal => "Something went wrong.",
@@ -131,7 +133,8 @@ pub struct Rejection {
     pub code: Code,
     /// The precise reason: a stable word for log, metric and admin, never for the client.
     pub reason: &'static str,
-    /// What an operator may do about it, for the log only.
+    /// What an operator may do about this very refusal, where more is known of it than its reason; for the
+    /// log only.
     pub hint: Option<&'static str>,
     /// `Retry-After` (RFC 9110 section 10.2.3), rounded up to whole seconds.
     pub retry_after: Option<Duration>,
@@ -203,6 +206,12 @@ impl Rejection {
     /// The same with another status, such as 414 for a URI that is too long.
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    /// What an operator may do about it: the hint, or what is said of its reason everywhere.
+    pub fn advice(&self) -> Option<&'static str> {
+        let of_reason = || reason_in_words(self.reason).map(|known| known.advice);
+        self.hint.or_else(of_reason)
     }
 
     /// The same with a hint for operators.

@@ -1,4 +1,4 @@
-//! Users, their tokens and their sessions.
+//! Users, their external tokens, and who may sign in.
 
 use super::Text;
 
@@ -74,29 +74,9 @@ pub(super) const TEXTS: &[Text] = &[
         "The browser sent two cookies of one name that belong to different users. Clear both, and set `cookie_domain` and `cookie_path` so that the gateway can do it.",
     ),
     (
-        "device_cookie_missing",
-        "Cookie of another device",
-        "The session is bound to a device, and the request came without that device's cookie: a copied credential, or a program. Programs need a session of their own.",
-    ),
-    (
-        "device_cookie_expired",
-        "Device's cookie expired",
-        "The browser did not prove its key in time. It does so by itself with the next page; a copied cookie never does.",
-    ),
-    (
-        "device_unbound",
-        "Session is not bound",
-        "The route requires a device-bound session, and this browser has not registered a key. Let the first page be on a route with `device_bound: false`.",
-    ),
-    (
         "key_removed",
         "Issuer removed the key",
         "The issuer removed the key that signed the token while it was accepted. The user has to sign in again.",
-    ),
-    (
-        "own_audience_mismatch",
-        "Token for another route",
-        "A session token for one route's `audience` or resource was presented on another. The client has to ask for a token for this one.",
     ),
     (
         "issuer_mismatch",
@@ -104,33 +84,48 @@ pub(super) const TEXTS: &[Text] = &[
         "The token was in the place of another issuer, or its `iss` is not the one of the place. Look at `cookie_name` and `header` of the issuers.",
     ),
     (
-        "session_ended",
-        "Session has ended",
-        "The session was revoked or signed out, and the same token opens no other: the user has to sign in again.",
-    ),
-    (
         "assertion_is_no_login",
         "Assertion, not a login",
         "This token has raised a session's rights (step-up), and such a token signs nobody in. Sign in with another token.",
     ),
     (
-        "session_unknown",
-        "Session is not known",
-        "The session was removed or belongs to another environment: the user has to sign in again.",
-    ),
-    (
-        "session_idle",
-        "Session was idle",
-        "Nobody used the session for `session.idle_timeout`: the user has to sign in again.",
-    ),
-    (
-        "own_expired",
-        "Session token expired",
-        "The client kept one of the gateway's tokens beyond its end. It has to ask for a new one.",
-    ),
-    (
-        "conflicting",
+        "credential_conflict",
         "Contradicting credentials",
-        "The request has credentials that name different users.",
+        "`Authorization` and an issuer's `header` have different tokens, or one field has two. If the one in `Authorization` is the application's own, as behind Cloudflare Access, set `authorization: ignore` on the route or the issuer. On a route, `check` then asks for another field than `Authorization` in `forward.header`.",
+    ),
+    (
+        "cookie_twins",
+        "Two cookies of one name",
+        "The browser sent two different cookies of one name: mostly one is of the host and the other of its domain. Set the issuer's `cookie_domain` and `cookie_path` as the cookie is set, and the gateway deletes both when they meet.",
+    ),
+    (
+        "token_malformed",
+        "Not a token",
+        "The value has characters that no token has, such as a comma or a bracket, or has nothing in it. The client has to send the token and nothing else; `authorization: ignore` on the route or the issuer leaves the field to the application.",
+    ),
+    (
+        "token_too_large",
+        "Token too long",
+        "The token is longer than `limits.token_size`.",
+    ),
+    (
+        "issuer_disabled",
+        "Issuer is turned off",
+        "The issuer is turned off (`enabled: false`): its tokens are refused, and its sessions have ended.",
+    ),
+    (
+        "issuer_removed",
+        "Issuer was removed",
+        "The session's issuer is no longer in the configuration. `sessions_outlive_issuer: true` lets such sessions continue.",
+    ),
+    (
+        "user_signs_in_too_often",
+        "User signs in too often",
+        "One user signed in more often than `limits.rates.sign_in_per_user` allows, or a program asks for a token with each request: it can use one until its `exp`.",
+    ),
+    (
+        "logout_token_replayed",
+        "Logout token used before",
+        "The provider sent the same logout token again. The first one counted.",
     ),
 ];

@@ -148,4 +148,14 @@ pub(super) const TEXTS: &[Text] = &[
         "Header too large",
         "The header is larger than `limits.header_size`; often there are too many cookies.",
     ),
+    (
+        "origin_repeated",
+        "Two origins",
+        "`Origin` or `Sec-Fetch-Site` occurs twice: a proxy or an extension added one of them.",
+    ),
+    (
+        "other_listener",
+        "Route of another listener",
+        "The route is not served at the listener that was asked: see `listeners` of the route.",
+    ),
 ];

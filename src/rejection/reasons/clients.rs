@@ -45,7 +45,7 @@ pub(super) const TEXTS: &[Text] = &[
     ),
     (
         "client_method_mismatch",
-        "Client authenticates otherwise than it says",
+        "Client authenticates in another way than it says",
         "A client whose document says `private_key_jwt` has to send `client_assertion`, and one that says `none` must not.",
     ),
     (
