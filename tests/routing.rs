@@ -18,3 +18,4 @@ pub mod request;
 mod resource;
 mod route_listeners;
 pub mod route_settings;
+pub mod several_cookies;

@@ -139,7 +139,10 @@ impl Line<'_> {
                 present(map, name, ctx.refused.map(|refused| refused.code.as_str()))
             }
             AccessField::Reason => present(map, name, ctx.refused.map(|refused| refused.reason)),
-            AccessField::Hint => present(map, name, ctx.refused.and_then(|refused| refused.hint)),
+            AccessField::Hint => {
+                let advice = ctx.refused.and_then(|refused| refused.advice());
+                present(map, name, advice)
+            }
             AccessField::Failed => present(
                 map,
                 name,

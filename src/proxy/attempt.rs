@@ -253,5 +253,5 @@ fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
 
 /// What ends an attempt whose answer is not passed on.
 const ANOTHER: ErrorType = ErrorType::Custom("AnotherServer");
-/// The `Retry-After` of responses for an upstream whose name does not resolve.
+/// The `Retry-After` of responses for an upstream that has no server to ask.
 const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

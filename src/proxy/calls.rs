@@ -12,7 +12,7 @@ use pingora::proxy::Session as HttpSession;
 
 use super::answer;
 use super::context::RequestContext;
-use super::counters::SELF_ISSUED;
+use super::counters::{self, SELF_ISSUED};
 use super::decisions::Decisions;
 use super::{inspect, no_pass};
 use crate::exchange::Session;
@@ -173,9 +173,7 @@ async fn hold(
     match ctx.guard.hold(room) {
         Ok(held) => ctx.held_memory = held,
         Err(overload) => {
-            let refusals = &metrics.overload_refusals;
-            refusals.with_label_values(&[overload.reason()]).inc();
-            return Ok(Err(overload.rejection()));
+            return Ok(Err(counters::refuse(metrics, overload)));
         }
     }
     if expects {

@@ -41,6 +41,8 @@ pub struct Connection {
     pub client: Option<ClientCertificate>,
     /// Its far end is a trusted proxy, whose requests are those of many clients.
     pub is_of_proxy: bool,
+    /// Its client is somebody whom its proxy has not named by the PROXY protocol.
+    pub is_of_unnamed: bool,
     /// Connections to servers that are for this one alone.
     pub auth: ConnectionAuth,
     /// Its request has reached the proxy, so that what is written now is the gateway's.

@@ -12,9 +12,9 @@ use super::forwarded::{self, Peer};
 use super::health;
 use super::hops;
 use super::inspect::{self, Inspected};
+use super::own_answer::{self, OwnAnswer};
 use super::redirect;
 use super::snapshot::Snapshot;
-use crate::canonical::PathError;
 use crate::limit::{self, TooOften};
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -23,10 +23,12 @@ use crate::upstream::Upstream;
 
 mod authentication;
 mod browser;
+mod choice;
 mod requirements;
 mod target;
 
-use target::upstream_target;
+pub use authentication::reading;
+pub use target::upstream_target;
 
 /// Where an accepted request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +53,9 @@ pub enum Decision {
 
 /// Decides, and leaves route, pass and source in the context.
 ///
-/// What has no route, or more than one reading, is refused before anybody is asked who they are. From
-/// then on each refusal is a decision about a credential, and counted here, once.
+/// What has no route, or more than one reading, or is not admitted by its route, is refused before
+/// anybody is asked who they are. From then on each refusal is a decision about a credential, and counted
+/// here, once.
 pub async fn decide(
     metrics: &Metrics,
     request: &RequestHeader,
@@ -122,7 +125,7 @@ fn not_forwarded(
     ctx: &mut RequestContext,
 ) -> Result<Option<Decision>, Rejection> {
     // By whatever name, also where others are redirected.
-    if health::is_asked(snapshot, request, &inspected.path) {
+    if health::is_asked(&snapshot.proxy, request, &inspected.path) {
         ctx.is_for_us = true;
         return Ok(Some(Decision::Health));
     }
@@ -137,23 +140,12 @@ fn not_forwarded(
         let location = redirect::location(proxy, listener, inspected, port)?;
         return Ok(Some(Decision::Redirect(location)));
     }
-    if !snapshot.proxy.reserves(&inspected.path) {
-        let (listener, host) = (&ctx.connection.listener, &inspected.host);
-        let routes = &snapshot.proxy.routes;
-        let resource = routes.metadata_at(listener, host, &inspected.path);
-        return Ok(resource.map(|resource| {
-            ctx.is_for_us = true;
-            Decision::Metadata(Arc::clone(resource))
-        }));
-    }
-    if inspected.path.has_escaped_slash() {
-        return Err(PathError::EscapedSlash.into());
-    }
-    if inspected.path.has_empty_segment() {
-        return Err(PathError::EmptySegment.into());
-    }
-    ctx.is_for_us = true;
-    Ok(Some(Decision::Own))
+    let own = own_answer::find(&snapshot.proxy, &ctx.connection.listener, inspected)?;
+    ctx.is_for_us = own.is_some();
+    Ok(own.map(|own| match own {
+        OwnAnswer::Endpoint => Decision::Own,
+        OwnAnswer::Metadata(resource) => Decision::Metadata(resource),
+    }))
 }
 
 /// A request under the configuration that serves it.

@@ -56,7 +56,8 @@ pub async fn serve(
         request.headers_mut().entry(HOST).or_insert(host);
     }
     let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
-    let caller = Caller::at(peer.client(&header.headers).address);
+    let client = peer.client(&header.headers);
+    let caller = Caller::new(client.address, client.is_https);
     request.extensions_mut().insert(ConnectInfo(caller.clone()));
     let response = match snapshot.api.clone().oneshot(request).await {
         Ok(response) => response,

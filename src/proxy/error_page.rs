@@ -66,7 +66,7 @@ impl ErrorPage {
 
     fn parts(file: Option<&Path>) -> Result<Vec<Part>, ErrorPageError> {
         let Some(file) = file else {
-            return parse(SELF_ISSUED).map_err(|error| error.of(Path::new("error.html")));
+            return parse(BUILT_IN).map_err(|error| error.of(Path::new("error.html")));
         };
         let text = std::fs::read_to_string(file).map_err(|error| ErrorPageError::Read {
             file: file.to_owned(),
@@ -105,7 +105,7 @@ impl ErrorPage {
     fn push_sign_in(&self, sign_in: &SignIn, page: &mut String) {
         if sign_in.is_circle {
             page.push_str(
-                "<p>The sign-in page sends you back here, because it takes you for signed in. \
+                "<p>The sign-in page sends you back here, because it thinks that you are signed in. \
                 Sign out first.</p><form method=\"post\" action=\"",
             );
             escape(&self.logout, page);
@@ -241,7 +241,7 @@ fn escape(text: &str, page: &mut String) {
     }
 }
 
-const SELF_ISSUED: &str = include_str!("../../templates/error.html");
+const BUILT_IN: &str = include_str!("../../templates/error.html");
 /// Pages are sent for each refusal.
 const LARGEST: usize = 256 << 10;
 /// It is part of every page.

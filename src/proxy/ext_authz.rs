@@ -18,12 +18,13 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
+use super::arrival;
 use super::context::RequestContext;
 use super::counters;
 use super::decide;
 use super::forward_auth::{self, Granted};
+use super::health;
 use super::login;
-use super::request_id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -54,7 +55,7 @@ pub async fn serve(
     }
     match request.uri.path() {
         CHECK => check(metrics, session, ctx).await,
-        HEALTH => health(session, ctx).await,
+        HEALTH => check_health(session, ctx).await,
         _ => fail(session, ctx, Failure::Unimplemented, "grpc_method_unknown").await,
     }
 }
@@ -66,6 +67,7 @@ async fn check(
 ) -> Result<StatusCode> {
     let snapshot = Arc::clone(&ctx.snapshot);
     let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
+    let peer = peer.asking();
     if !peer.is_trusted_proxy() {
         return fail(
             session,
@@ -88,10 +90,7 @@ async fn check(
         )
         .await;
     };
-    if let Some(id) = request.headers.get(REQUEST_ID).and_then(RequestId::given) {
-        ctx.id = id;
-    }
-    ctx.trace = snapshot.proxy.traces.place(&request.headers, true);
+    arrival::identify(ctx, &request, peer);
     let client = peer.client(&request.headers);
     let decided = match ctx.guard.admit(Some(client.address)) {
         Ok(()) => decide::decide(metrics, &request, peer, ctx).await,
@@ -210,7 +209,7 @@ fn metadata(ctx: &RequestContext) -> Struct {
 }
 
 /// `grpc.health.v1.Health/Check`.
-async fn health(session: &mut Session, ctx: &mut RequestContext) -> Result<StatusCode> {
+async fn check_health(session: &mut Session, ctx: &mut RequestContext) -> Result<StatusCode> {
     let asked = match call::read::<HealthRequest>(session, MAX_HEALTH, ctx).await? {
         Ok(asked) => asked,
         Err(failure) => return fail(session, ctx, failure, "grpc_message_invalid").await,
@@ -218,10 +217,9 @@ async fn health(session: &mut Session, ctx: &mut RequestContext) -> Result<Statu
     if !["", SERVICE].contains(&asked.service.as_str()) {
         return fail(session, ctx, Failure::NotFound, "grpc_service_unknown").await;
     }
-    let waits = ctx.snapshot.exchange.issuers().wait_for_keys();
-    let serving = match waits || ctx.guard.is_last() {
-        true => Serving::No,
-        false => Serving::Yes,
+    let serving = match health::is_serving(ctx) {
+        true => Serving::Yes,
+        false => Serving::No,
     };
     let response = HealthResponse {
         status: serving.into(),

@@ -13,19 +13,17 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
-use super::context::{Pass, RequestContext};
-use super::dashboard_route;
+use super::context::RequestContext;
 use super::decide::{self, Decision};
 use super::forwarded::Peer;
 use super::headers::{SESSION_FIELD, USER_FIELD};
 use super::login;
 use super::request_id::REQUEST_ID;
 use super::snapshot::ProxySettings;
-use super::{header_operations, headers};
+use super::{header_operations, withheld};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
-use crate::route::Route;
 
 mod openapi;
 mod original;
@@ -76,6 +74,7 @@ pub async fn serve(
 ) -> pingora::Result<StatusCode> {
     let snapshot = Arc::clone(&ctx.snapshot);
     let peer = snapshot.proxy.peer(session.client_addr(), &ctx.connection);
+    let peer = peer.asking();
     let asked = session.req_header();
     let outcome = decide(metrics, asked, peer, ctx).await;
     match outcome {
@@ -198,21 +197,8 @@ pub struct Granted {
 pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<Granted> {
     let rewrite = &ctx.snapshot.proxy.rewrite;
     let route = ctx.route.as_deref();
-    let takes_bearer = route.is_none_or(Route::takes_bearer);
     let mut upstream = original.clone();
-    let exchange = &ctx.snapshot.exchange;
-    let kept = route.map_or(&[][..], |route| &route.forwards_cookies_of);
-    let sources = &ctx.snapshot.proxy.token_sources;
-    let is_kept = |name: &[u8]| {
-        sources.is_cookie_of(kept, name)
-            || route.is_some_and(|route| dashboard_route::keeps_cookie(route, name))
-    };
-    rewrite.strip(&mut upstream, takes_bearer, is_kept, |text| {
-        exchange.knows(text)
-    });
-    if matches!(ctx.pass, Some(Pass::Preflight)) {
-        headers::strip_all_credentials(&mut upstream);
-    }
+    withheld::remove(&mut upstream, ctx);
     header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();

@@ -6,10 +6,12 @@
 //! (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like).
 //!
 //! A trusted proxy may speak either language. Where it speaks both and they differ, one of them is
-//! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts.
+//! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts. Each
+//! says nothing of the client, hides it, or names its address, and what is hidden in one is not looked
+//! for in the other.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
@@ -22,10 +24,12 @@ use super::headers::insert;
 mod error;
 mod provenance;
 mod rfc7239;
+mod said;
 
 pub use error::ForwardedError;
 pub use provenance::WELL_KNOWN;
 use provenance::is_provenance;
+use said::{Said, Word, is_https, parse_address, scheme_of, ssl_of};
 
 /// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +69,35 @@ pub struct Peer<'a> {
     pub address: IpAddr,
     /// Whether that is one of TLS, by what is known of the listener.
     pub is_https: bool,
+    /// Whose requests come on it.
+    pub sender: Sender,
     /// Peers whose word is taken.
     pub trusted_proxies: &'a TrustedProxies,
 }
 
+/// Whose requests a peer sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sender {
+    /// Its own, but for those of which a trusted proxy says something.
+    #[default]
+    Peer,
+    /// Those of others, always: it asks about requests that it has got.
+    Another,
+    /// Those of somebody whom a proxy of bytes does not name. What they say of themselves is not the
+    /// proxy's word.
+    Unnamed,
+}
+
 impl Peer<'_> {
+    /// The same peer where it asks about somebody else's request (forward auth, `ext_authz`).
+    pub fn asking(self) -> Self {
+        let sender = match self.sender {
+            Sender::Peer | Sender::Another => Sender::Another,
+            Sender::Unnamed => Sender::Unnamed,
+        };
+        Self { sender, ..self }
+    }
+
     /// Who the client is: the peer, or what a chain of trusted proxies says.
     pub fn client(&self, headers: &HeaderMap) -> Client {
         let peer = Client {
@@ -81,18 +109,19 @@ impl Peer<'_> {
         }
         let said = self.said(headers);
         let is_https = said.is_https.unwrap_or(self.is_https);
-        let address = said.address.unwrap_or(self.address);
+        let address = said.client.address().unwrap_or(self.address);
         Client { address, is_https }
     }
 
-    /// Whether a trusted proxy says something of its client, and not in a form that is an address. The
-    /// client then counts as the proxy, and is somebody else.
+    /// Whether the client is somebody whose address nobody tells, so that it counts as its proxy and is
+    /// not it.
     pub fn hides_client(&self, headers: &HeaderMap) -> bool {
-        let language = self.trusted_proxies.language;
-        let says = |name: &HeaderName| !is_other(language, name) && headers.contains_key(name);
-        self.is_trusted_proxy()
-            && (says(&X_FORWARDED_FOR) || says(&FORWARDED))
-            && self.said(headers).address.is_none()
+        match self.sender {
+            Sender::Unnamed => true,
+            _ if !self.is_trusted_proxy() => false,
+            Sender::Another => self.said(headers).client.address().is_none(),
+            Sender::Peer => self.said(headers).client == Word::Hidden,
+        }
     }
 
     /// Refuses a request about which a trusted proxy says two things, or what cannot be read.
@@ -101,9 +130,7 @@ impl Peer<'_> {
         if !self.is_trusted_proxy() || language == ForwardedFields::XForwarded {
             return Ok(());
         }
-        if rfc7239::has_open_quote(headers) {
-            return Err(ForwardedError::OpenQuote);
-        }
+        rfc7239::check(headers)?;
         if language != ForwardedFields::Auto {
             return Ok(());
         }
@@ -116,8 +143,7 @@ impl Peer<'_> {
         ];
         let mut schemes = schemes.into_iter().flatten();
         let first = schemes.next();
-        let differs = |one: Option<IpAddr>, other: Option<IpAddr>| matches!((one, other), (Some(one), Some(other)) if one != other);
-        if schemes.any(|other| Some(other) != first) || differs(standard.address, usual.address) {
+        if schemes.any(|other| Some(other) != first) || standard.client.contradicts(usual.client) {
             return Err(ForwardedError::Contradiction);
         }
         Ok(())
@@ -131,7 +157,7 @@ impl Peer<'_> {
                 let usual = self.by_x_forwarded(headers);
                 let standard = self.by_forwarded(headers);
                 Said {
-                    address: usual.address.or(standard.address),
+                    client: usual.client.and(standard.client),
                     is_https: usual.is_https.or(standard.is_https),
                 }
             }
@@ -142,7 +168,7 @@ impl Peer<'_> {
         let fields = headers.get_all(X_FORWARDED_FOR).iter().rev();
         let items = fields.flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
         Said {
-            address: self.nearest(items.map(parse_address)),
+            client: self.nearest(items.map(parse_address)),
             is_https: scheme_of(headers, &X_FORWARDED_PROTO)
                 .or_else(|| scheme_of(headers, &X_FORWARDED_SCHEME))
                 .or_else(|| ssl_of(headers)),
@@ -151,12 +177,8 @@ impl Peer<'_> {
 
     fn by_forwarded(&self, headers: &HeaderMap) -> Said {
         let elements = rfc7239::elements(headers);
-        let addresses = elements.iter().rev().map(|element| {
-            let node = element.node.as_deref()?;
-            parse_address(node.as_bytes())
-        });
         Said {
-            address: self.nearest(addresses),
+            client: self.nearest(elements.iter().rev().map(rfc7239::Element::address)),
             is_https: elements
                 .last()
                 .and_then(|element| is_https(element.proto.as_deref()?)),
@@ -164,12 +186,15 @@ impl Peer<'_> {
     }
 
     /// The nearest address that is no trusted proxy, going back from the gateway. What stands before
-    /// something that is no address is not known to be true. `None`: not even the first is one.
-    fn nearest(&self, addresses: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
-        let mut nearest = None;
+    /// something that is no address is not known to be true, and the proxies after it are not the
+    /// client.
+    fn nearest(&self, addresses: impl Iterator<Item = Option<IpAddr>>) -> Word {
+        let mut nearest = Word::Nothing;
         for address in addresses {
-            let Some(address) = address else { break };
-            nearest = Some(address);
+            let Some(address) = address else {
+                return Word::Hidden;
+            };
+            nearest = Word::Address(address);
             if !self.trusted_proxies.contains(address) {
                 break;
             }
@@ -226,15 +251,8 @@ impl Peer<'_> {
 
     /// Whether what it says of clients is believed.
     pub fn is_trusted_proxy(&self) -> bool {
-        self.trusted_proxies.contains(self.address)
+        self.sender != Sender::Unnamed && self.trusted_proxies.contains(self.address)
     }
-}
-
-/// What a trusted proxy says of a client.
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    address: Option<IpAddr>,
-    is_https: Option<bool>,
 }
 
 /// Whether a field is of the language that does not count.
@@ -247,7 +265,7 @@ fn is_other(language: ForwardedFields, name: &HeaderName) -> bool {
 }
 
 /// Tells in `X-Forwarded-For`, too, what a trusted proxy says only in `Forwarded`: most servers read
-/// no other.
+/// no other. Who is hidden there stays a hop, or the one before would be taken for the client.
 fn translate(request: &mut RequestHeader) {
     if request.headers.contains_key(X_FORWARDED_FOR) {
         return;
@@ -255,8 +273,10 @@ fn translate(request: &mut RequestHeader) {
     let elements = rfc7239::elements(&request.headers);
     let addresses: Vec<String> = elements
         .iter()
-        .filter_map(|element| parse_address(element.node.as_deref()?.as_bytes()))
-        .map(|address| address.to_string())
+        .map(|element| match element.address() {
+            Some(address) => address.to_string(),
+            None => UNKNOWN.to_owned(),
+        })
         .collect();
     if let Ok(value) = HeaderValue::try_from(addresses.join(", "))
         && !value.is_empty()
@@ -332,52 +352,15 @@ fn set(
     }
 }
 
-fn last_item<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    let field = headers.get_all(name).iter().next_back()?;
-    field.to_str().ok()?.rsplit(',').next().map(str::trim)
-}
-
-fn scheme_of(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
-    is_https(last_item(headers, name)?)
-}
-
-fn is_https(scheme: &str) -> Option<bool> {
-    match scheme {
-        _ if scheme.eq_ignore_ascii_case("https") => Some(true),
-        _ if scheme.eq_ignore_ascii_case("http") => Some(false),
-        _ => None,
-    }
-}
-
-fn ssl_of(headers: &HeaderMap) -> Option<bool> {
-    match last_item(headers, &X_FORWARDED_SSL)? {
-        ssl if ssl.eq_ignore_ascii_case("on") => Some(true),
-        ssl if ssl.eq_ignore_ascii_case("off") => Some(false),
-        _ => None,
-    }
-}
-
-/// An address as proxies write it: bare, in brackets, or with a port.
-fn parse_address(item: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(item).ok()?.trim();
-    let in_brackets = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    let bare = match in_brackets {
-        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-        None => text.parse().ok(),
-    };
-    let address: IpAddr = bare.or_else(|| {
-        let socket = text.parse::<std::net::SocketAddr>().ok()?;
-        Some(socket.ip())
-    })?;
-    Some(address.to_canonical())
-}
-
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_SCHEME: HeaderName = HeaderName::from_static("x-forwarded-scheme");
 const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
+
+/// In place of an address that is not told (RFC 7239 section 6.2).
+const UNKNOWN: &str = "unknown";
 
 /// What a trusted proxy's word is kept in.
 const APPENDED: &[&str] = &[

@@ -8,26 +8,26 @@ use pingora::proxy::Session;
 
 use super::context::RequestContext;
 use super::request_id::REQUEST_ID;
-use super::snapshot::Snapshot;
+use super::snapshot::ProxySettings;
 use crate::canonical::CanonicalPath;
 
 /// Whether a request is such a question.
-pub(super) fn is_asked(
-    snapshot: &Snapshot,
-    request: &RequestHeader,
-    path: &CanonicalPath<'_>,
-) -> bool {
-    let health = snapshot.proxy.health_path.as_deref();
+pub fn is_asked(proxy: &ProxySettings, request: &RequestHeader, path: &CanonicalPath<'_>) -> bool {
+    let health = proxy.health_path.as_deref();
     health == Some(path.as_str()) && matches!(request.method, Method::GET | Method::HEAD)
 }
 
-/// Responds with 200, or with 503 when the gateway is about to stop or lacks keys that it must have.
-/// The public sees nothing else.
+/// Whether requests are to be sent here: the gateway is not about to stop, and has the keys that it must
+/// have.
+pub(super) fn is_serving(ctx: &RequestContext) -> bool {
+    !ctx.snapshot.exchange.issuers().wait_for_keys() && !ctx.guard.is_last()
+}
+
+/// Responds with 200, or with 503 when none are. The public sees nothing else.
 pub(super) async fn answer(session: &mut Session, ctx: &RequestContext) -> Result<StatusCode> {
-    let waits = ctx.snapshot.exchange.issuers().wait_for_keys();
-    let status = match waits || ctx.guard.is_last() {
-        true => StatusCode::SERVICE_UNAVAILABLE,
-        false => StatusCode::OK,
+    let status = match is_serving(ctx) {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = ResponseHeader::build(status, Some(3))?;
     response.insert_header(CONTENT_LENGTH, 0)?;

@@ -260,7 +260,7 @@ fn check_framing(request: &RequestHeader) -> Result<Option<u64>, InspectError> {
     digits.parse().map(Some).map_err(|_| InspectError::Framing)
 }
 
-/// BrowserPolicy escape less in a query than RFC 3986 asks for: bytes beyond ASCII, `|`, `{`.
+/// Browsers escape less in a query than RFC 3986 asks for: not bytes beyond ASCII, `|` or `{`.
 fn is_no_query(byte: u8) -> bool {
     byte == b'#' || byte <= b' ' || byte == 0x7f
 }

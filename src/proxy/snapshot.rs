@@ -12,7 +12,7 @@ use prometheus::IntCounter;
 use super::connection::Connection;
 use super::counters::{Granted, OWN_ROUTE, OWN_ROUTE_OTHERWISE, RouteCounters, SELF_ISSUED};
 use super::error_page::{ErrorPage, ErrorPageError};
-use super::forwarded::{Peer, TrustedProxies};
+use super::forwarded::{Peer, Sender, TrustedProxies};
 use super::headers::Rewrite;
 use super::settings::Settings;
 use super::trace::TraceRules;
@@ -250,6 +250,10 @@ impl ProxySettings {
         Peer {
             address: address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             is_https: connection.is_https,
+            sender: match connection.is_of_unnamed {
+                true => Sender::Unnamed,
+                false => Sender::Peer,
+            },
             trusted_proxies: &self.trusted_proxies,
         }
     }

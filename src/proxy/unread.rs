@@ -1,13 +1,11 @@
 //! Requests that are refused before there is a request: what cannot be read has no header to look
-//! at, and yet an answer with an id, a count and a line in the log.
+//! at, and yet an answer with an id, a count, a line in the log and a place among the latest refusals.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -16,8 +14,10 @@ use pingora::protocols::l4::socket::SocketAddr;
 use super::access_log::{self, Answered};
 use super::connection::Connection;
 use super::context::RequestContext;
+use super::recent_refusals::RecentRefusals;
 use super::request_id::{REQUEST_ID, RequestIds};
 use super::snapshot::Snapshot;
+use crate::clock::UnixTime;
 use crate::metrics::Metrics;
 use crate::rejection::{Problem, Rejection};
 use crate::route::Methods;
@@ -28,6 +28,7 @@ pub struct Unread {
     snapshot: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
     access_log: Arc<NonBlockingWriter>,
+    refusals: Arc<RecentRefusals>,
     ids: RequestIds,
 }
 
@@ -43,16 +44,19 @@ pub struct Known<'a> {
 }
 
 impl Unread {
-    /// For `site`; `access_log` gets a line for each, where the site says so.
+    /// Under the configuration in `snapshot`; `access_log` gets a line for each, where that says so, and
+    /// `refusals` gets each.
     pub fn new(
         snapshot: Arc<ArcSwap<Snapshot>>,
         metrics: Arc<Metrics>,
         access_log: Arc<NonBlockingWriter>,
+        refusals: Arc<RecentRefusals>,
     ) -> Self {
         Self {
             snapshot,
             metrics,
             access_log,
+            refusals,
             ids: RequestIds::new(),
         }
     }
@@ -79,9 +83,7 @@ impl Unread {
         response.insert_header(CONTENT_LENGTH, body.len())?;
         response.insert_header(CACHE_CONTROL, "no-store")?;
         response.insert_header(REQUEST_ID, ctx.id.header())?;
-        if let Some(hsts) = &known.connection.hsts {
-            response.insert_header(STRICT_TRANSPORT_SECURITY, hsts.clone())?;
-        }
+        known.connection.add_hsts(&mut response)?;
         if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
             response.insert_header(ALLOW, Methods::ALL.to_string())?;
         }
@@ -129,13 +131,15 @@ impl Unread {
             status,
             elapsed.as_secs_f64(),
         );
+        let peer = ctx.snapshot.proxy.peer(known.peer, known.connection);
+        let client = peer.client(&HeaderMap::new()).address;
+        self.refusals.record(ctx, client, UnixTime::now());
         let Some(fields) = &ctx.snapshot.proxy.access_log else {
             return;
         };
-        let peer = ctx.snapshot.proxy.peer(known.peer, known.connection);
         let answered = Answered {
             request: &request,
-            client: peer.client(&HeaderMap::new()).address,
+            client,
             status,
             elapsed,
             sent,

@@ -5,9 +5,9 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
-use super::context::{Pass, RequestContext};
+use super::context::RequestContext;
 use super::request_id::REQUEST_ID;
-use super::{answer, dashboard_route, header_operations, headers, hops, inspect, no_pass};
+use super::{answer, header_operations, hops, inspect, no_pass, withheld};
 
 /// Removes the fields that must not pass, and adds those for the upstream.
 ///
@@ -18,11 +18,10 @@ pub(super) fn rewrite(
     request: &mut RequestHeader,
     ctx: &RequestContext,
 ) -> Result<()> {
-    let (Some(route), Some(pass)) = (&ctx.route, &ctx.pass) else {
+    let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
         return Err(no_pass());
     };
     let snapshot = &ctx.snapshot;
-    let exchange = &snapshot.exchange;
     // The framework asks for an upgrade by `Upgrade` alone.
     if request.headers.contains_key(UPGRADE) && !inspect::is_websocket(session.req_header()) {
         request.remove_header(&UPGRADE);
@@ -36,28 +35,13 @@ pub(super) fn rewrite(
     if let Some(target) = &ctx.target {
         request.set_raw_path(target)?;
     }
-    let sources = &snapshot.proxy.token_sources;
-    snapshot.proxy.rewrite.strip(
-        request,
-        route.takes_bearer(),
-        |name| {
-            sources.is_cookie_of(&route.forwards_cookies_of, name)
-                || dashboard_route::keeps_cookie(route, name)
-        },
-        |text| exchange.knows(text),
-    );
+    withheld::remove(request, ctx);
     let host =
         inspect::host(session.req_header()).map_err(|error| answer::as_error(&error.into()))?;
     snapshot
         .proxy
         .peer(session.client_addr(), &ctx.connection)
         .rewrite(request, host.authority(), host.port());
-    if matches!(pass, Pass::Preflight) {
-        headers::strip_all_credentials(request);
-    }
-    if route.decides_by_method || request.method.is_safe() {
-        headers::strip_method_overrides(request);
-    }
     header_operations::inject(request, Some(route), ctx)?;
     if let Some(client) = &ctx.connection.client {
         client.forward(request)?;

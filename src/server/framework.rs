@@ -72,6 +72,7 @@ pub(super) async fn shared(
         Arc::clone(&state.snapshot),
         Arc::clone(&state.metrics),
         Arc::clone(&records.access_log),
+        Arc::clone(&state.refusals),
     );
     Ok(Shared {
         unread,

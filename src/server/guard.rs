@@ -48,6 +48,7 @@ use crate::proxy::watched_stream::WatchedStream;
 use crate::resources::Admission;
 use cause::Cause;
 use header_blocks::HeaderBlocks;
+use proxy_protocol::Origin;
 use read_ahead::ReadAhead;
 use request::Requests;
 pub use resets::ResetLimit;
@@ -152,14 +153,17 @@ impl Guard {
             })
         };
         let mut is_proxy = trusts(peer);
+        let mut is_of_unnamed = false;
         if self.listener.proxy_protocol && is_proxy {
-            proxy_protocol::accept(&mut socket).await.map_err(|error| {
+            let origin = proxy_protocol::accept(&mut socket).await.map_err(|error| {
                 debug!(listener = self.listener.name, %error, "the PROXY protocol header is missing or invalid");
                 Cause::ProxyProtocol
             })?;
             peer = address(&socket);
-            is_proxy = trusts(peer);
+            is_of_unnamed = origin == Origin::Unnamed;
+            is_proxy = !is_of_unnamed && trusts(peer);
         }
+        // All clients that a proxy does not name count as one, which has the proxy's address.
         let share = match peer {
             Some(peer) if !is_proxy => match self.shared.admission.clients().enter(peer) {
                 Some(share) => Some(share),
@@ -182,6 +186,7 @@ impl Guard {
             share,
             client: None,
             is_of_proxy: is_proxy,
+            is_of_unnamed,
             ..Connection::default()
         };
         let Some(tls) = &self.listener.tls else {

@@ -195,6 +195,51 @@ async fn a_trusted_proxy_names_the_client() {
     assert_eq!(site.upstream.count(), seen);
 }
 
+/// What such a client says of itself is no word of the proxy, which has said that it knows nothing.
+#[tokio::test]
+async fn a_client_that_the_proxy_does_not_name_is_nobody() {
+    let site = TestGateway::with(|config| {
+        config["listeners"] = json!([{"proxy_protocol": true}]);
+        config["trusted_proxies"] = json!(["127.0.0.1/32"]);
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/office", "auth": "none", "upstream": "app",
+            "client_networks": {"allow": ["127.0.0.1", "10.0.0.0/8"]},
+        }));
+    })
+    .await;
+    let v2 = |command, family, addresses: &[u8]| {
+        let length = u16::try_from(addresses.len()).unwrap().to_be_bytes();
+        let fixed = [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[command, family], &length];
+        [&fixed.concat(), addresses].concat()
+    };
+    let (proxy, local, unspecified, unix) = (0x21, 0x20, 0x00, 0x31);
+    for (header, is_proxy) in [
+        (b"PROXY UNKNOWN\r\n".to_vec(), false),
+        (
+            b"PROXY UNKNOWN 10.9.9.9 192.0.2.2 1 443\r\n".to_vec(),
+            false,
+        ),
+        (v2(proxy, unspecified, &[]), false),
+        (v2(proxy, unix, &[b'x'; 216]), false),
+        (v2(local, unspecified, &[]), true),
+        (v2(local, unix, &[b'x'; 216]), true),
+    ] {
+        let mut wire = site.gateway.connect().await;
+        wire.write(&header).await;
+        let lie = [("X-Forwarded-For", "10.9.9.9")];
+        assert_eq!(get(&site, &mut wire, "/open", &lie).await.status(), 200);
+        let (told, status) = match is_proxy {
+            true => ("10.9.9.9, 127.0.0.1", 200),
+            false => ("127.0.0.1", 403),
+        };
+        assert_eq!(forwarded_for(&site).as_deref(), Some(told), "{header:?}");
+        for fields in [&lie[..], &[]] {
+            let answer = get(&site, &mut wire, "/office", fields).await;
+            assert_eq!(answer.status(), status, "{header:?} {fields:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn nobody_else_names_a_client() {
     let site = TestGateway::with(|config| {

@@ -90,6 +90,54 @@ async fn a_trusted_proxys_word_is_taken_in_either_language() {
     assert!(!request.field("forwarded").unwrap().contains("192.0.2.2"));
 }
 
+/// A proxy writes one of the two fields, or hides its client in it; the client writes the other.
+#[tokio::test]
+async fn no_client_names_its_own_address() {
+    let site = TestGateway::with(|config| {
+        config["trusted_proxies"] = json!(["127.0.0.1/32", "10.0.0.0/8"]);
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "path": "/office", "auth": "none", "upstream": "app",
+            "client_networks": {"allow": ["10.0.0.0/8"]},
+        }));
+    })
+    .await;
+    let usual = |text| ("X-Forwarded-For", text);
+    let standard = |text| ("Forwarded", text);
+    let own = usual("10.9.9.9");
+    for (fields, status) in [
+        (vec![own], 200),
+        (vec![standard("for=10.9.9.9")], 200),
+        (vec![standard("for=10.9.9.9"), own], 200),
+        (vec![standard("for=203.0.113.7"), own], 400),
+        (vec![standard("x=\"e\";for=10.9.9.9"), own], 200),
+        (vec![standard("x=\"é\";for=10.9.9.9"), own], 400),
+        (vec![standard("x=\"é\", for=203.0.113.7"), own], 400),
+        (vec![standard("for=_hidden"), own], 400),
+        (vec![standard("for=unknown"), own], 400),
+        (vec![usual("unknown"), standard("for=10.9.9.9")], 400),
+        (vec![usual("10.9.9.9, 10.0.0.2")], 200),
+        (vec![usual("unknown, 10.0.0.2")], 403),
+        (vec![standard("for=10.9.9.9, for=10.0.0.2")], 200),
+        (vec![standard("for=_hidden, for=10.0.0.2")], 403),
+    ] {
+        let answer = site.gateway.get("/office", &fields).await;
+        assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
+    }
+    // Nor does the upstream take the one before the hidden one for the client.
+    for (said, told) in [
+        (
+            "for=10.9.9.9, for=10.0.0.2",
+            "10.9.9.9, 10.0.0.2, 127.0.0.1",
+        ),
+        ("for=10.9.9.9, for=_hidden", "10.9.9.9, unknown, 127.0.0.1"),
+    ] {
+        let answer = site.gateway.get("/open", &[standard(said)]).await;
+        assert_eq!(answer.status(), 200, "{said}");
+        let seen = site.upstream.last().field("x-forwarded-for");
+        assert_eq!(seen.as_deref(), Some(told));
+    }
+}
+
 #[tokio::test]
 async fn a_trusted_proxys_request_id_is_kept() {
     let id = "7f0c1b2e-9d3a-4e5f-8a6b-1c2d3e4f5a6b";

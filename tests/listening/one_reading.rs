@@ -109,13 +109,16 @@ async fn another_proxy_is_told_the_same_of_spellings() {
     crate::support::remember_session_token(&session);
 }
 
-/// An answer of the gateway's own, found in the log, which ends its connection.
+/// An answer of the gateway's own, found in the log and among the dashboard's refusals.
 async fn is_ours(site: &TestGateway, answer: &Message, status: u16, reason: &str, about: &str) {
     assert_eq!(answer.status(), status, "{about}");
     assert_eq!(answer.field("server"), None, "{about}");
     let id = answer.field("x-request-id").expect("a request id");
     let parts = [&*id, &format!("\"{reason}\""), "\"route\":\"none\""];
     site.gateway.logged(&parts).await;
+    let search = format!("/admin/api/refusals?request_id={id}");
+    let found = site.gateway.admin(&search).await;
+    assert!(found.text().contains(&format!("\"{reason}\"")), "{about}");
 }
 
 #[tokio::test]

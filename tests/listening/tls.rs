@@ -232,6 +232,26 @@ async fn certificates_are_replaced_when_their_files_change() {
     );
 }
 
+/// At the start, and when it takes the place of another one.
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_is_in_the_log() {
+    let authority = Authority::new();
+    let certificate = authority.server("app", &["localhost"], 2020);
+    let tls = json!({"certificates": [certificate], "check_interval": "50ms"});
+    let old = site(tls.clone()).await;
+    let path = "listeners[0].tls.certificates[0].cert: the certificate expired at 2020-01-01";
+    old.gateway.logged(&["WARN", path]).await;
+    drop(old);
+
+    authority.server("app", &["localhost"], 2040);
+    let site = site(tls).await;
+    authority.server("app", &["localhost"], 2021);
+    let expired = "the certificate expired at 2021-01-01";
+    let line = site.gateway.logged(&["WARN", expired]).await;
+    assert!(line.contains("public") && line.contains("app"), "{line}");
+    assert!(!site.gateway.log().contains("expired at 2040"));
+}
+
 #[tokio::test]
 async fn a_handshake_has_the_headers_deadline() {
     let authority = Authority::new();

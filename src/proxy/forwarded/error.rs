@@ -12,6 +12,10 @@ pub enum ForwardedError {
     /// client wrote.
     #[error("the `Forwarded` field of a trusted proxy has a quote without an end")]
     OpenQuote,
+    /// A `Forwarded` field with bytes that are no text: what the proxy has added to it cannot be told from
+    /// what its client wrote.
+    #[error("the `Forwarded` field of a trusted proxy is no text")]
+    NoText,
 }
 
 impl From<ForwardedError> for Rejection {
@@ -19,6 +23,7 @@ impl From<ForwardedError> for Rejection {
         let reason = match error {
             ForwardedError::Contradiction => "forwarded_fields_contradict",
             ForwardedError::OpenQuote => "forwarded_quote_open",
+            ForwardedError::NoText => "forwarded_no_text",
         };
         Self::new(Code::InvalidRequest, reason)
     }

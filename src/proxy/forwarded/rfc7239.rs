@@ -1,7 +1,12 @@
 //! The `Forwarded` field (RFC 7239 section 4).
 
+use std::net::IpAddr;
+
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderValue};
+
+use super::error::ForwardedError;
+use super::said::parse_address;
 
 /// What one proxy says of the request as it got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +15,13 @@ pub(super) struct Element {
     pub(super) node: Option<String>,
     /// `proto`.
     pub(super) proto: Option<String>,
+}
+
+impl Element {
+    /// The address in `for`, if one is in it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        parse_address(self.node.as_deref()?.as_bytes())
+    }
 }
 
 /// All elements, the nearest proxy's last. What cannot be read is an element that says nothing, so
@@ -25,21 +37,32 @@ pub(super) fn elements(headers: &HeaderMap) -> Vec<Element> {
     elements
 }
 
-/// Whether a field has a quote that does not end in it.
-pub(super) fn has_open_quote(headers: &HeaderMap) -> bool {
-    let is_open = |field: &HeaderValue| {
-        let (mut in_quotes, mut escaped) = (false, false);
-        for byte in field.as_bytes() {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if in_quotes => escaped = true,
-                b'"' => in_quotes = !in_quotes,
-                _ => {}
-            }
+/// Refuses fields in which a client's part may swallow what its proxy has added: by a quote without an
+/// end, or by bytes that make the field no text.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), ForwardedError> {
+    for field in headers.get_all(FORWARDED) {
+        if field.to_str().is_err() {
+            return Err(ForwardedError::NoText);
         }
-        in_quotes
-    };
-    headers.get_all(FORWARDED).iter().any(is_open)
+        if has_open_quote(field) {
+            return Err(ForwardedError::OpenQuote);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a field has a quote that does not end in it.
+fn has_open_quote(field: &HeaderValue) -> bool {
+    let (mut in_quotes, mut escaped) = (false, false);
+    for byte in field.as_bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_quotes => escaped = true,
+            b'"' => in_quotes = !in_quotes,
+            _ => {}
+        }
+    }
+    in_quotes
 }
 
 fn element(text: &str) -> Element {

@@ -17,6 +17,7 @@ fn peer<'a>(address: &str, trusted_proxies: &'a TrustedProxies) -> Peer<'a> {
     Peer {
         address: address.parse().unwrap(),
         is_https: false,
+        sender: Sender::Peer,
         trusted_proxies,
     }
 }

@@ -10,9 +10,21 @@ use pingora::protocols::{GetSocketDigest, SocketDigest};
 use ppp::{HeaderResult, v1, v2};
 use tokio::io::AsyncReadExt;
 
-/// Reads the header that has to come first, and makes the client that it names the socket's peer.
-/// Without one, as of a proxy's own health checks, the peer stays who it is.
-pub(super) async fn accept(socket: &mut Socket) -> io::Result<()> {
+/// Whose connection a proxy has forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// That of the client at this address.
+    Client(SocketAddr),
+    /// That of a client which is not named: its protocol is another one than TCP over IP, or the proxy does not
+    /// know it.
+    Unnamed,
+    /// The proxy's own (`LOCAL`), as of its health checks.
+    Proxy,
+}
+
+/// Reads the header that has to come first, and makes the client that it names the socket's peer. Where it
+/// names none, the peer stays the proxy.
+pub(super) async fn accept(socket: &mut Socket) -> io::Result<Origin> {
     let mut read = Vec::with_capacity(LONGEST_V1);
     let length = loop {
         if let Some(length) = length(&read)?
@@ -25,15 +37,15 @@ pub(super) async fn accept(socket: &mut Socket) -> io::Result<()> {
         }
     };
     let (header, rest) = read.split_at(length);
-    let client = client(header)?;
+    let origin = origin(header)?;
     socket.rewind(rest);
-    if let Some(client) = client {
+    if let Origin::Client(client) = origin {
         let digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
         // The cell is a new one.
         let _ = digest.peer_addr.set(Some(SocketAddress::Inet(client)));
         socket.set_socket_digest(digest);
     }
-    Ok(())
+    Ok(origin)
 }
 
 /// How long the header is; `None` when that is not known yet.
@@ -66,18 +78,19 @@ fn is_begun(read: &[u8], prefix: &[u8]) -> bool {
     read.get(..common) == prefix.get(..common)
 }
 
-fn client(header: &[u8]) -> io::Result<Option<SocketAddr>> {
+fn origin(header: &[u8]) -> io::Result<Origin> {
     match HeaderResult::parse(header) {
         HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
-            v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
-            v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
-            v1::Addresses::Unknown => None,
+            v1::Addresses::Tcp4(ip) => Origin::Client((ip.source_address, ip.source_port).into()),
+            v1::Addresses::Tcp6(ip) => Origin::Client((ip.source_address, ip.source_port).into()),
+            // What may follow it says nothing (PROXY protocol, section 2.1).
+            v1::Addresses::Unknown => Origin::Unnamed,
         }),
-        HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Ok(None),
+        HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Ok(Origin::Proxy),
         HeaderResult::V2(Ok(header)) => Ok(match header.addresses {
-            v2::Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
-            v2::Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
-            v2::Addresses::Unix(_) | v2::Addresses::Unspecified => None,
+            v2::Addresses::IPv4(ip) => Origin::Client((ip.source_address, ip.source_port).into()),
+            v2::Addresses::IPv6(ip) => Origin::Client((ip.source_address, ip.source_port).into()),
+            v2::Addresses::Unix(_) | v2::Addresses::Unspecified => Origin::Unnamed,
         }),
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => Err(malformed()),
     }
@@ -98,31 +111,55 @@ const LONGEST_V2: usize = 2048;
 mod tests {
     use super::*;
 
-    fn read(header: &[u8]) -> Option<Option<SocketAddr>> {
+    fn read(header: &[u8]) -> Option<Origin> {
         // Byte by byte: at no point is a part taken for the whole, or refused.
         for cut in 0..header.len() {
             let known = length(&header[..cut]).ok()?;
             assert!(known.is_none_or(|length| length > cut), "{cut}");
         }
         let length = length(header).ok()??;
-        client(header.get(..length)?).ok()
+        origin(header.get(..length)?).ok()
     }
 
     #[test]
     fn names_the_client() {
-        let some = |text: &str| Some(Some(text.parse().unwrap()));
+        let some = |text: &str| Some(Origin::Client(text.parse().unwrap()));
         let v1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";
         assert_eq!(read(v1), some("192.0.2.1:56324"));
         let v1 = b"PROXY TCP6 2001:db8::1 2001:db8::2 1 443\r\n";
         assert_eq!(read(v1), some("[2001:db8::1]:1"));
-        assert_eq!(read(b"PROXY UNKNOWN\r\n"), Some(None));
 
-        let mut header = v2::PROTOCOL_PREFIX.to_vec();
-        header.extend([0x21, 0x11, 0, 12, 192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 187]);
+        let mut header = v2(0x21, 0x11, &[192, 0, 2, 1, 192, 0, 2, 2, 0, 80, 1, 187]);
         assert_eq!(read(&header), some("192.0.2.1:80"));
         // `LOCAL`: the proxy speaks for itself.
         header[12] = 0x20;
-        assert_eq!(read(&header), Some(None));
+        assert_eq!(read(&header), Some(Origin::Proxy));
+    }
+
+    /// None of these is the proxy itself, for which only `LOCAL` stands.
+    #[test]
+    fn a_client_without_a_name_is_not_the_proxy() {
+        let unknown = [
+            &b"PROXY UNKNOWN\r\n"[..],
+            b"PROXY UNKNOWN 192.0.2.1 192.0.2.2 56324 443\r\n",
+        ];
+        for header in unknown {
+            assert_eq!(read(header), Some(Origin::Unnamed), "{header:?}");
+        }
+        let (unspecified, unix) = (v2(0x21, 0x00, &[]), v2(0x21, 0x31, &[0; 216]));
+        for mut header in [unspecified, unix] {
+            assert_eq!(read(&header), Some(Origin::Unnamed), "{header:?}");
+            header[12] = 0x20;
+            assert_eq!(read(&header), Some(Origin::Proxy), "{header:?}");
+        }
+    }
+
+    fn v2(command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
+        let mut header = v2::PROTOCOL_PREFIX.to_vec();
+        header.extend([command, family]);
+        header.extend(u16::try_from(addresses.len()).unwrap().to_be_bytes());
+        header.extend(addresses);
+        header
     }
 
     #[test]
