@@ -21,6 +21,8 @@ use crate::store::Once;
 pub struct Caller {
     /// The client's address, which the proxy knows.
     pub address: IpAddr,
+    /// Whether the client came by `https`, to the gateway or to a trusted proxy in front.
+    pub is_https: bool,
     seen: Arc<Mutex<Presented>>,
 }
 
@@ -48,10 +50,11 @@ pub struct Holder {
 }
 
 impl Caller {
-    /// The client at this address, before anything is known of its call.
-    pub fn at(address: IpAddr) -> Self {
+    /// The client, before anything is known of its call.
+    pub fn new(address: IpAddr, is_https: bool) -> Self {
         Self {
             address,
+            is_https,
             seen: Arc::default(),
         }
     }

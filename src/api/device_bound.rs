@@ -62,7 +62,7 @@ pub async fn register(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     is_offered(&api)?;
-    api.settings.check_page(&headers)?;
+    api.settings.check_page(&caller, &headers)?;
     let rates = api.exchange.rates();
     rates.may_try(Some(caller.address))?;
     let registered = try_register(&api, &headers).await;
@@ -112,7 +112,7 @@ pub async fn refresh(
     let Ok(Path(sid)) = sid else {
         return Err(Rejection::new(Code::NotFound, "endpoint_unknown").into());
     };
-    api.settings.check_page(&headers)?;
+    api.settings.check_page(&caller, &headers)?;
     if !headers.contains_key(RESPONSE) {
         return challenge(&api, &headers, sid, "device_challenged");
     }

@@ -4,6 +4,7 @@ use axum::http::header::HOST;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
+use super::Caller;
 use super::oauth::{Clients, Grants};
 use super::sdk::{self, SelfService};
 use crate::canonical::{AllowedOrigin, Host, Origin};
@@ -124,19 +125,24 @@ impl ApiSettings {
     }
 
     /// A page that names itself must be listed, or of the host that it calls. Programs name none.
-    pub fn check_page(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+    pub fn check_page(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Rejection> {
         match headers.contains_key(http::header::ORIGIN) {
-            true => self.check_origin(&Method::POST, headers),
+            true => self.check_origin(caller, &Method::POST, headers),
             false => Ok(()),
         }
     }
 
     /// The rule for requests that read or set a cookie: they come from a page that may send one.
-    pub fn check_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+    pub fn check_origin(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Rejection> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.and_then(|host| Host::parse(host).ok());
         let own = OwnOrigin {
-            is_https: self.is_https,
+            is_https: caller.is_https,
             host: host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
         };
         origin::allows(method, false, headers, &own, &self.origins)?;
@@ -144,8 +150,13 @@ impl ApiSettings {
     }
 
     /// The same where no form may send the request either.
-    pub fn check_cookie_use(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
-        self.check_origin(method, headers)?;
+    pub fn check_cookie_use(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Rejection> {
+        self.check_origin(caller, method, headers)?;
         let safe = matches!(*method, Method::GET | Method::HEAD);
         if safe || is_json(headers) {
             return Ok(());

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::api::oauth::{granted, post};
 use crate::support::token::{TokenBuilder, now};
-use crate::support::{Clock, Key, TestGateway, decode};
+use crate::support::{Key, TestGateway, decode};
 
 mod agents;
+mod kept;
 mod site;
 
 use site::{GRANT, KIND, Site};
@@ -320,34 +321,6 @@ async fn a_client_of_the_configuration_does_not_describe_itself() {
         .present_with(&site.about(&id), Some(&id), None, &secret)
         .await;
     granted(&answer);
-}
-
-#[tokio::test]
-async fn a_document_is_fetched_again_when_it_is_old_or_lacks_a_key() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let clock = Clock::new(folder.path());
-    let site = Site::by(&clock.launcher(), |config, _| {
-        config["client_metadata"]["cache_time"] = json!("100s");
-    })
-    .await;
-    let fetches = || site.agents.fetches("/agent.json");
-    granted(&site.ask("/agent.json", |it| it).await);
-    let newer = Key::p256("agent-2");
-    let document = site.document("/agent.json");
-    let keys = json!({ "keys": [newer.jwk()] });
-    site.agents
-        .publish("/agent.json", &with(&document, "jwks", keys));
-    let by_newer = |it: TokenBuilder| it.key(&newer);
-    let answer = site.ask("/agent.json", by_newer).await;
-    site.refuses(&answer, "client_key_unknown").await;
-    assert_eq!(fetches(), 1, "so soon it is not fetched again");
-    clock.step(&site.gateway, 60).await;
-    granted(&site.ask("/agent.json", by_newer).await);
-    assert_eq!(fetches(), 2);
-    clock.step(&site.gateway, 180).await;
-    let answer = site.ask("/agent.json", |it| it.expires_in(300)).await;
-    site.refuses(&answer, "client_key_unknown").await;
-    assert_eq!(fetches(), 3);
 }
 
 #[tokio::test]

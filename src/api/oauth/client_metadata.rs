@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 use url::Url;
 
@@ -47,6 +47,8 @@ struct Known {
     algorithm: Option<Algorithm>,
     fetched: UnixTime,
     until: UnixTime,
+    /// When it was asked for once more, for a key that is not in it.
+    asked_again: Mutex<Option<UnixTime>>,
 }
 
 impl MetadataClients {
@@ -78,29 +80,45 @@ impl MetadataClients {
         }))
     }
 
-    /// What is known of a client; `after`: it must have been fetched after that.
-    async fn client(
-        &self,
-        id: &ClientId,
-        after: Option<UnixTime>,
-    ) -> Result<Arc<Known>, Rejection> {
+    /// What is known of a client.
+    async fn client(&self, id: &ClientId) -> Result<Arc<Known>, Rejection> {
         if !self.admits(id.url()) {
             return Err(refused("client_host_not_allowed"));
         }
         let now = UnixTime::now();
-        let is_old = |known: &Known| known.until <= now || Some(known.fetched) <= after;
         self.known
-            .remove_if(id.as_str(), |known: &Arc<Known>| is_old(known));
+            .remove_if(id.as_str(), |known: &Arc<Known>| known.until <= now);
         if let Some(known) = self.known.get(id.as_str()) {
             return Ok(known);
         }
-        let busy = || Rejection::unavailable("client_metadata_busy", RETRY);
         let _waits = self.waiting.try_acquire().map_err(|_| busy())?;
         let fetched = self.known.get_or_insert_async(id.as_str(), self.fetch(id));
         match timeout(self.patience, fetched).await {
             Ok(known) => known.map_err(refused),
             Err(_) => Err(busy()),
         }
+    }
+
+    /// A client whose document lacks a key: as its host has it now, which is asked rarely. Anybody can name
+    /// a key that there is not, so what is known stays until there is something newer.
+    async fn again(&self, id: &ClientId, known: Arc<Known>) -> Result<Arc<Known>, Rejection> {
+        let _waits = self.waiting.try_acquire().map_err(|_| busy())?;
+        let mut asked_again = known.asked_again.lock().await;
+        match self.known.get(id.as_str()) {
+            Some(newer) if !Arc::ptr_eq(&newer, &known) => return Ok(newer),
+            _ => {}
+        }
+        let now = UnixTime::now();
+        if asked_again.unwrap_or(known.fetched).plus(LEAST_AGE) > now {
+            drop(asked_again);
+            return Ok(known);
+        }
+        *asked_again = Some(now);
+        let fetched = timeout(self.patience, self.fetch(id)).await;
+        let fetched = fetched.map_err(|_| busy())?.map_err(refused)?;
+        self.known
+            .insert(id.as_str().to_owned(), Arc::clone(&fetched));
+        Ok(fetched)
     }
 
     async fn fetch(&self, id: &ClientId) -> Result<Arc<Known>, Fault> {
@@ -128,6 +146,7 @@ impl MetadataClients {
             algorithm,
             fetched: now,
             until: now.plus(fresh_for.clamp(LEAST_AGE, self.cache_time)),
+            asked_again: Mutex::default(),
         }))
     }
 
@@ -142,13 +161,6 @@ impl MetadataClients {
     }
 }
 
-impl Known {
-    /// Whether its document was fetched long enough ago to be fetched for a key that is not in it.
-    fn is_to_be_asked_again(&self) -> bool {
-        UnixTime::now() >= self.fetched.plus(LEAST_AGE)
-    }
-}
-
 /// What a client has done wrong whose document cannot be had: nobody else names it.
 fn fault(error: &FetchError) -> Fault {
     match error {
@@ -156,6 +168,10 @@ fn fault(error: &FetchError) -> Fault {
         FetchError::TooLarge(_) => "client_metadata_too_large",
         _ => "client_metadata_unavailable",
     }
+}
+
+fn busy() -> Rejection {
+    Rejection::unavailable("client_metadata_busy", RETRY)
 }
 
 fn refused(reason: &'static str) -> Rejection {

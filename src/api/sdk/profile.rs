@@ -66,9 +66,10 @@ pub async fn update(
     headers: HeaderMap,
     content: Bytes,
 ) -> Result<Response, SdkError> {
-    let credential = session::credential(&api, &Method::PUT, &headers)?;
+    let credential = session::credential(&api, &caller, &Method::PUT, &headers)?;
     if api.settings.sdk.sets_cookie {
-        api.settings.check_cookie_use(&Method::PUT, &headers)?;
+        api.settings
+            .check_cookie_use(&caller, &Method::PUT, &headers)?;
     }
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;

@@ -45,9 +45,10 @@ pub async fn refresh(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let credential = credential(&api, &Method::POST, &headers)?;
+    let credential = credential(&api, &caller, &Method::POST, &headers)?;
     if api.settings.sdk.sets_cookie {
-        api.settings.check_cookie_use(&Method::POST, &headers)?;
+        api.settings
+            .check_cookie_use(&caller, &Method::POST, &headers)?;
     }
     let proof = device::check_signature(&api, &headers)?;
     if proof.is_some() {
@@ -179,7 +180,7 @@ pub async fn revoke(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let credential = credential(&api, &Method::POST, &headers)?;
+    let credential = credential(&api, &caller, &Method::POST, &headers)?;
     let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
         Ok(SessionTokenClaims { sub, sid, aud, .. })
@@ -226,7 +227,7 @@ async fn of_request(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Arc<Session>, SdkError> {
-    let credential = credential(api, method, headers)?;
+    let credential = credential(api, caller, method, headers)?;
     Ok(api.session_of(caller, headers, &credential).await?)
 }
 
@@ -234,17 +235,18 @@ async fn of_request(
 /// as well.
 pub fn credential<'a>(
     api: &'a ApiState,
+    caller: &Caller,
     method: &Method,
     headers: &'a HeaderMap,
 ) -> Result<Credential<'a>, SdkError> {
     let settings = &api.settings;
     if *method != Method::GET {
-        settings.check_page(headers)?;
+        settings.check_page(caller, headers)?;
     }
     let own = credential::find_own(headers, &settings.token_sources)?;
     let credential = own.ok_or_else(|| Rejection::new(Code::TokenMissing, "token_missing"))?;
     if credential.source.is_cookie() {
-        settings.check_cookie_use(method, headers)?;
+        settings.check_cookie_use(caller, method, headers)?;
     }
     Ok(credential)
 }

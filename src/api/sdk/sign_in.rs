@@ -59,10 +59,10 @@ pub async fn sign_in(
     content: Bytes,
 ) -> Result<Response, SdkError> {
     let settings = &api.settings;
-    settings.check_page(&headers)?;
+    settings.check_page(&caller, &headers)?;
     let request: SignInRequest = body::read(&content)?;
     if request.jwt.is_none() || settings.sdk.sets_cookie {
-        settings.check_cookie_use(&Method::POST, &headers)?;
+        settings.check_cookie_use(&caller, &Method::POST, &headers)?;
     }
     let session_public_key = device::session_key(request.session_public_key, &headers)?;
     let credential = match &request.jwt {

@@ -44,15 +44,15 @@ pub async fn authenticate(
     let named = presented.id.or(asserted.as_deref());
     let id = named.and_then(ClientId::parse);
     let id = id.ok_or_else(|| refused("client_invalid"))?;
-    let client = clients.client(&id, None).await?;
+    let client = clients.client(&id).await?;
     let assertion = match (&client.keys, presented.assertion) {
         (None, None) => None,
         (Some(_), Some(assertion)) => {
             let verified = verify(&client, &id, assertion, audience, max_lifetime);
             Some(match verified {
                 // It may have another key by now.
-                Err(ClientRefusal::KeyUnknown) if client.is_to_be_asked_again() => {
-                    let client = clients.client(&id, Some(client.fetched)).await?;
+                Err(ClientRefusal::KeyUnknown) => {
+                    let client = clients.again(&id, Arc::clone(&client)).await?;
                     verify(&client, &id, assertion, audience, max_lifetime)
                 }
                 verified => verified,
