@@ -21,7 +21,7 @@ pub mod positions;
 pub mod schema;
 
 pub use document::Document;
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, load, load_section};
 
 use crate::api::logout::LogoutSettings;
 use crate::api::oauth::{ClientMetadataSettings, ClientSettings, GrantSettings};

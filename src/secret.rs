@@ -18,6 +18,12 @@ impl Secret {
         &self.0
     }
 
+    /// Stands for a secret that this process cannot read and does not use. No two are equal, and each
+    /// is as long as any secret has to be.
+    pub(crate) fn stand_in(number: usize) -> Self {
+        Self(Zeroizing::new(format!("{number:0>42}A")))
+    }
+
     /// Runs `read` with some references resolved already, so that they mean what they meant then.
     pub(crate) fn remembering<T>(known: Vec<(String, Self)>, read: impl FnOnce() -> T) -> T {
         REMEMBERED.set(known);

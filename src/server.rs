@@ -114,6 +114,9 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     if let Some(warning) = check::scarcity(&descriptors) {
         warn!(%warning, "the system");
     }
+    for warning in check::certificates::warnings(config) {
+        warn!(%warning, "a certificate");
+    }
     let successor = NewProcess::of_this_process().map_err(ServeError::Handover)?;
     let runtime_dir = config.server.runtime_dir.as_deref();
     let mut predecessor = match (start, runtime_dir) {

@@ -16,11 +16,14 @@ use crate::diagnostic::{Diagnostic, Position};
 mod acme;
 mod calls;
 mod check;
+mod claim_values;
+mod dead_ends;
 mod device_bound;
 mod grants;
 mod header_operations;
 mod hidden_pages;
 mod issuers;
+mod key_age;
 mod listeners;
 mod logins;
 mod loops;
@@ -28,14 +31,18 @@ pub mod made;
 mod match_protection;
 mod merge;
 mod message;
+mod no_effect;
 mod operators;
 mod rates;
 mod resources;
 mod routes;
 mod scope;
+mod section;
 mod sticky;
 mod telemetry;
 mod types;
+
+pub use section::load_section;
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;

@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::look::Look;
+use super::restart::Conflict;
 use super::stored::Stored;
 use super::{BuildError, LiveConfig, View, restart};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
-use crate::config::load::{self, Loaded};
+use crate::config::load::Loaded;
 use crate::diagnostic::Diagnostic;
 use crate::listener::Listener;
 use crate::metrics::Metrics;
@@ -44,7 +45,8 @@ pub struct Attempt {
     pub trigger: Trigger,
     /// Whether the file is in force. If not, everything is as before.
     pub succeeded: bool,
-    /// Why not, in a word for programs.
+    /// Why not, in a word for programs: `config_invalid`, or `config_needs_restart` if the file is valid and
+    /// conflicts with what only changes with a restart.
     pub code: Option<&'static str>,
     /// Why not, one line for each problem.
     pub error: Option<String>,
@@ -75,8 +77,8 @@ enum ReloadError {
     NoFile,
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("the file conflicts with settings that only change with a restart: {0}")]
-    Disagrees(String),
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     #[error(transparent)]
     Build(#[from] BuildError),
 }
@@ -119,13 +121,7 @@ impl LiveConfig {
                 attempt.lowered = reloaded.lowered;
                 attempt.needs_restart = reloaded.needs_restart;
             }
-            Err(error) => {
-                attempt.code = Some("config_invalid");
-                attempt.error = Some(error.to_string());
-                if let ReloadError::Config(ConfigError::Invalid { diagnostics, .. }) = error {
-                    attempt.problems = diagnostics;
-                }
-            }
+            Err(error) => attempt.failed(error),
         }
         attempt.record(&self.parts.metrics);
         self.write_down(&attempt).await;
@@ -152,12 +148,7 @@ impl LiveConfig {
             warnings,
             ..
         } = file?;
-        let read = restart::changeable(&in_force.file, &file).map_err(ReloadError::Disagrees)?;
-        let disagreements = load::disagreements(&read.config);
-        if !disagreements.is_empty() {
-            let lines: Vec<_> = disagreements.iter().map(ToString::to_string).collect();
-            return Err(ReloadError::Disagrees(lines.join("; ")));
-        }
+        let read = restart::changeable(&in_force.file, &file)?;
         let stored = match Stored::read(&*self.parts.store).await {
             Ok(stored) => stored,
             Err(error) => {
@@ -228,6 +219,26 @@ impl LiveConfig {
 }
 
 impl Attempt {
+    /// Whether the file is valid, and waits for a restart as a whole.
+    pub fn waits_for_restart(&self) -> bool {
+        self.code == Some(NEEDS_RESTART)
+    }
+
+    fn failed(&mut self, error: ReloadError) {
+        self.error = Some(error.to_string());
+        self.code = Some(match &error {
+            ReloadError::Conflict(_) => NEEDS_RESTART,
+            ReloadError::NoFile | ReloadError::Config(_) | ReloadError::Build(_) => INVALID,
+        });
+        match error {
+            ReloadError::Conflict(conflict) => self.needs_restart = conflict.needs_restart,
+            ReloadError::Config(ConfigError::Invalid { diagnostics, .. }) => {
+                self.problems = diagnostics;
+            }
+            ReloadError::NoFile | ReloadError::Config(_) | ReloadError::Build(_) => {}
+        }
+    }
+
     /// Logs and counts it.
     fn record(&self, metrics: &Metrics) {
         let trigger = self.trigger.label();
@@ -280,6 +291,10 @@ impl Trigger {
     }
 }
 
+/// The code of a file that cannot be used.
+const INVALID: &str = "config_invalid";
+/// The code of a file that can be used, and not before a restart.
+const NEEDS_RESTART: &str = "config_needs_restart";
 /// How many lowered routes the log and the audit name.
 const MOST_TOLD: usize = 100;
 

@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::config::attributes::CONFIG;
+use crate::config::load;
 
 /// A file that was read while the gateway runs.
 pub(super) struct Read {
@@ -14,15 +15,38 @@ pub(super) struct Read {
     pub(super) changed: Vec<&'static str>,
 }
 
+/// Why nothing of a file can be put in force before a restart.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the file conflicts with settings that only change with a restart ({}): {reason}; restart or upgrade to \
+     apply it",
+    needs_restart.join(", ")
+)]
+pub(super) struct Conflict {
+    /// What what is left of the file does not go together with.
+    pub(super) needs_restart: Vec<&'static str>,
+    reason: String,
+}
+
 /// Takes of a file what can change under a gateway that runs by `running`.
 ///
 /// # Errors
 ///
 /// What is left of the file does not go together with what is fixed.
-pub(super) fn changeable(running: &Config, file: &Config) -> Result<Read, String> {
+pub(super) fn changeable(running: &Config, file: &Config) -> Result<Read, Conflict> {
     let differs = |key: &&str| running.document.differs(&file.document, key);
-    let needs_restart = CONFIG.restart().filter(differs).collect();
-    let config = file.keeping(running, CONFIG.restart())?;
+    let needs_restart: Vec<_> = CONFIG.restart().filter(differs).collect();
+    let conflict = |reason| Conflict {
+        needs_restart: needs_restart.clone(),
+        reason,
+    };
+    let kept = file.keeping(running, CONFIG.restart());
+    let config = kept.map_err(conflict)?;
+    let disagreements = load::disagreements(&config);
+    if !disagreements.is_empty() {
+        let lines: Vec<_> = disagreements.iter().map(ToString::to_string).collect();
+        return Err(conflict(lines.join("; ")));
+    }
     let differs = |key: &&str| running.document.differs(&config.document, key);
     let changed = CONFIG.top().filter(differs).collect();
     Ok(Read {
@@ -87,6 +111,30 @@ mod tests {
         assert_eq!(again.needs_restart, fixed);
         assert!(again.changed.is_empty());
     }
+
+    #[test]
+    fn what_needs_a_setting_of_the_next_start_waits_for_it() {
+        let running = config(|_| {});
+        let with = |name: &str| {
+            config(|config| {
+                config["listeners"][0]["name"] = json!(name);
+                config["routes"][0]["listeners"] = json!([name]);
+            })
+        };
+        // The name that a listener has without one.
+        assert!(changeable(&running, &with("127.0.0.1:8080")).is_ok());
+        let conflict = changeable(&running, &with("public")).err().unwrap();
+        assert_eq!(conflict.needs_restart, ["listeners"]);
+        let said = conflict.to_string();
+        for part in [
+            "(listeners)",
+            "no listener is named `public`",
+            "restart or upgrade",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
     #[test]
     fn a_fixed_secret_stays_known_when_its_file_is_gone() {
         let folder = tempfile::tempdir().unwrap();

@@ -24,8 +24,12 @@ use crate::session::keys::{KeyFileError, files as key_files};
 use crate::store::{ConnectError, Postgres, StoreSettings};
 use crate::upstream::{self, StickySigner, Upstream, UpstreamError};
 
+pub(super) mod certificates;
+mod paths;
+
 /// Reads the files and builds what needs neither store nor sockets. Nothing found: `serve` will
-/// not refuse the configuration for what it says.
+/// not refuse the configuration for what it says. Ports that others have, and folders that cannot be
+/// written, only `serve` finds.
 pub fn check(config: &Config) -> Vec<Diagnostic> {
     let metrics = match Metrics::new() {
         Ok(metrics) => Arc::new(metrics),
@@ -44,6 +48,10 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
     {
         found.push(Diagnostic::error("", error.to_string()));
     }
+    if !found.iter().any(Diagnostic::is_error) {
+        found.extend(certificates::warnings(config));
+    }
+    found.extend(paths::warnings(config));
     open_files::raise();
     found.extend(scarcity(&config.descriptors()));
     found
@@ -151,8 +159,8 @@ fn ticket_keys(config: &Config) -> Vec<Diagnostic> {
 fn key_files_of_issuers(config: &Config) -> Vec<Diagnostic> {
     let issuers = config.issuers.iter().enumerate();
     let wrong = issuers.filter_map(|(number, issuer)| {
-        let message = jwks::key_file_fault(issuer)?;
-        let at = format!("issuers[{number}].jwks_file");
+        let (setting, message) = jwks::key_fault(issuer)?;
+        let at = format!("issuers[{number}].{setting}");
         let hint = "until that changes, this issuer's tokens are refused";
         Some(Diagnostic::warning(at, message).hint(hint))
     });

@@ -4,7 +4,7 @@
 //! The files are read and built into a whole configuration, which takes the place of the one
 //! before at once. What cannot be built leaves the old one in place.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,9 +22,11 @@ mod presented;
 pub mod ticket_files;
 mod ticket_rotation;
 mod tickets;
+mod validity;
 
 use super::ServeError;
 use crate::acme::{Issuance, Issued, Orders};
+use crate::clock::UnixTime;
 use crate::clock::rarely::Rarely;
 use crate::config::Config;
 use crate::listener::Tls;
@@ -36,6 +38,7 @@ use presented::present;
 use ticket_files::TicketFiles;
 pub use ticket_rotation::TicketRotation;
 use tickets::{TicketKeys, Tickets};
+pub use validity::{Standing, Validity};
 
 /// The TLS of all listeners that speak it.
 #[derive(Clone)]
@@ -154,6 +157,8 @@ pub struct ListenerTls {
     presented: ArcSwap<Presented>,
     /// The result of the last read, valid or not.
     read: Mutex<Seen>,
+    /// Its certificates, and how each stood when that was last said.
+    standings: Mutex<Vec<(String, Validity, Standing)>>,
     /// Handshakes for want of a certificate.
     refused: Rarely,
 }
@@ -211,9 +216,12 @@ impl ListenerTls {
             ticketer,
             presented: ArcSwap::from_pointee(presented),
             read,
+            standings: Mutex::default(),
             refused: Rarely::new(),
         };
         tls.show_expiry(&files);
+        // Who starts the gateway has been told of everything.
+        tls.standings_now();
         Ok(tls)
     }
 
@@ -292,18 +300,52 @@ impl ListenerTls {
                 _ = ticks.tick() => {}
             }
             let tls = Arc::clone(&self);
+            let look = move || {
+                tls.reload();
+                tls.say_standings();
+            };
             // A panic would be in the log; the next look may do better.
-            let _ = tokio::task::spawn_blocking(move || tls.reload()).await;
+            let _ = tokio::task::spawn_blocking(look).await;
         }
     }
 
     fn show_expiry(&self, files: &Files) {
         for certificate in &files.certificates {
             let expiry = &self.metrics.certificate_expiry;
+            let not_after = certificate.validity.not_after().0;
             expiry
                 .with_label_values(&[&self.listener, &certificate.name])
-                .set(certificate.expires_at);
+                .set(i64::try_from(not_after).unwrap_or(i64::MAX));
         }
+        let certificates = files.certificates.iter();
+        let standings = certificates.map(|it| (it.name.clone(), it.validity, Standing::Good));
+        *self.standings() = standings.collect();
+    }
+
+    /// Logs what is to be said of the certificates and has not been said.
+    fn say_standings(&self) {
+        for (certificate, fault) in self.standings_now() {
+            let listener = &self.listener;
+            warn!(listener, certificate, "{fault}");
+        }
+    }
+
+    /// Notes how the certificates stand, and answers what is to be said of those that stood otherwise.
+    fn standings_now(&self) -> Vec<(String, String)> {
+        let now = UnixTime::now();
+        let mut said = Vec::new();
+        for (certificate, validity, standing) in self.standings().iter_mut() {
+            let before = std::mem::replace(standing, validity.standing(now));
+            let fault = validity.fault(now).filter(|_| *standing != before);
+            said.extend(fault.map(|fault| (certificate.clone(), fault)));
+        }
+        said
+    }
+
+    fn standings(&self) -> MutexGuard<'_, Vec<(String, Validity, Standing)>> {
+        self.standings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

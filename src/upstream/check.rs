@@ -95,7 +95,24 @@ fn check_failures(path: &str, upstream: &Settings, found: &mut Vec<Diagnostic>) 
         let message = format!("more than {MAX_RETRIES}");
         found.push(Diagnostic::error(format!("{path}.retries"), message));
     }
+    if upstream.retries == 0 && !upstream.retry_statuses.is_empty() {
+        let message = "has no effect: `retries` is 0";
+        found.push(Diagnostic::warning(
+            format!("{path}.retry_statuses"),
+            message,
+        ));
+    }
     let ejection = &upstream.ejection;
+    if ejection.failures == 0 && !ejection.statuses.is_empty() {
+        let message = "has no effect: with `failures: 0` no server is ejected";
+        let path = format!("{path}.ejection.statuses");
+        found.push(Diagnostic::warning(path, message));
+    }
+    if ejection.failures > 0 && ejection.max_percent == 0 {
+        let message = "no server is ever ejected";
+        let finding = Diagnostic::warning(format!("{path}.ejection.max_percent"), message);
+        found.push(finding.hint("`failures: 0` says so plainly"));
+    }
     if ejection.max_percent > 100 {
         let message = "must not be more than 100";
         found.push(Diagnostic::error(

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, calls, device_bound, grants, hidden_pages, issuers, listeners, logins, loops,
-    match_protection, operators, rates, resources, routes, sticky, telemetry,
+    acme, calls, claim_values, dead_ends, device_bound, grants, hidden_pages, issuers, listeners,
+    logins, loops, match_protection, no_effect, operators, rates, resources, routes, sticky,
+    telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -68,6 +69,15 @@ const CHECKS: &[(&[&str], Check)] = &[
     ),
     (&["routes", "public_url", "session"], resources::diagnostics),
     (&["routes", "session"], calls::diagnostics),
+    (&["routes", "listeners", "public_url", "api_prefix", "server"], dead_ends::diagnostics),
+    (&["routes"], claim_values::of_routes),
+    (&["admin"], claim_values::of_operators),
+    (&["issuers", "grants"], no_effect::of_issuers),
+    (&["logout", "issuers"], no_effect::of_logout),
+    (&["routes"], no_effect::of_routes),
+    (&["upstreams", "routes"], no_effect::of_upstreams),
+    (&["session", "store"], no_effect::of_store),
+    (&["log"], no_effect::of_log),
     (&["session", "store"], session),
     (&["session", "sdk", "public_url"], cookie_domains),
     (&["session", "routes", "public_url"], device_bound::diagnostics),

@@ -4,10 +4,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::{claim_values, key_age};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::field_name::TokenField;
-use crate::issuer::{IssuerSettings, JwksSettings, TENANT_PLACEHOLDER};
+use crate::issuer::{
+    GITHUB_ACTIONS, GITHUB_OWNERS, IssuerSettings, JwksSettings, TENANT_PLACEHOLDER,
+    is_for_many_tenants,
+};
 
 /// Checks `issuers`.
 pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
@@ -38,7 +42,10 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             found.push(Diagnostic::error(at("strip_cookies"), message));
         }
         claims(number, issuer, &mut found);
+        shared(&at("iss"), issuer, &mut found);
         fetching(&at("jwks"), &issuer.jwks, &mut found);
+        found.extend(key_age::diagnostics(&at("jwks"), issuer));
+        found.extend(claim_values::of_issuer(&at("required_claims"), issuer));
     }
     found
 }
@@ -90,17 +97,16 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
         let message = "compared as it is; write `iss_template`, with the trusted `tenants`";
         found.push(Diagnostic::error(at("iss"), message));
     }
-    let of_many = |text: &str| ENTRA_TENANTS.contains(&text.to_ascii_lowercase().as_str());
     let is_endpoint = issuer
         .iss
         .strip_prefix(ENTRA)
         .and_then(|rest| rest.split('/').next())
-        .is_some_and(of_many);
+        .is_some_and(is_for_many_tenants);
     if is_endpoint {
         found.push(Diagnostic::error(at("iss"), ENTRA_FAULT).hint(ENTRA_HINT));
     }
     for tenant in &issuer.tenants {
-        if of_many(tenant) {
+        if is_for_many_tenants(tenant) {
             found.push(Diagnostic::error(at("tenants"), ENTRA_FAULT).hint(ENTRA_HINT));
         } else if let Some(fault) = literal_fault(tenant) {
             found.push(Diagnostic::error(at("tenants"), fault).hint(ENTRA_HINT));
@@ -108,6 +114,7 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
     }
     let names = [
         ("aud_claim", &issuer.aud_claim),
+        ("tenant_claim", &issuer.tenant_claim),
         ("sid_claim", &issuer.sid_claim),
         ("email_claim", &issuer.email_claim),
     ];
@@ -144,6 +151,27 @@ fn claims(number: usize, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
             at("max_token_age"),
             "must be at least 1s",
         ));
+    }
+}
+
+/// Warns of an issuer that all customers of a provider share, if nothing says whose tokens are meant. The
+/// provider's preset insists on it.
+fn shared(path: &str, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
+    let is_shared = |iss: &str| iss == GITHUB_ACTIONS || SHARED.contains(&iss);
+    if is_shared(&issuer.iss) && issuer.aud.is_empty() {
+        let message = "everybody who uses this provider has this `iss`, so tokens that people obtain for any \
+            other application are accepted";
+        let hint = "set `aud` to what the provider writes into tokens for your application";
+        found.push(Diagnostic::warning(path, message).hint(hint));
+    }
+    let says_whose = issuer.required_claims.iter().any(|required| {
+        GITHUB_OWNERS.contains(&required.name.as_str()) && !required.values.is_empty()
+    });
+    if issuer.iss == GITHUB_ACTIONS && !says_whose {
+        let message = "every workflow on GitHub can get a token with any audience";
+        let hint =
+            "set `required_claims` with whose are accepted, such as `repository_owner: acme`";
+        found.push(Diagnostic::warning(path, message).hint(hint));
     }
 }
 
@@ -198,10 +226,15 @@ fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What all applications have as `iss` that use Google, Apple or Google's Identity-Aware Proxy.
+const SHARED: [&str; 4] = [
+    "https://accounts.google.com",
+    "accounts.google.com",
+    "https://appleid.apple.com",
+    "https://cloud.google.com/iap",
+];
 /// Where Entra's tokens come from, by tenant.
 const ENTRA: &str = "https://login.microsoftonline.com/";
-/// What Entra calls its endpoints for several tenants. No token names one of them as its tenant.
-const ENTRA_TENANTS: [&str; 3] = ["common", "organizations", "consumers"];
 const ENTRA_FAULT: &str = "an endpoint for many tenants, not a tenant: no token is of it";
 const ENTRA_HINT: &str = "write the ids of the tenants that may sign in: `tenants: [ID, ID]`";
 /// RFC 7519 section 4.1.4: "usually no more than a few minutes".

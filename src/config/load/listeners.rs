@@ -1,6 +1,7 @@
 //! What listeners must and must not say.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
@@ -17,17 +18,16 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             "at least one listener is needed",
         ));
     }
-    let mut taken = HashSet::from([ListenAddress::Inet(config.admin.address)]);
+    let mut taken = vec![ListenAddress::Inet(config.admin.address)];
     let mut named = HashSet::new();
     for (number, listener) in config.listeners.iter().enumerate() {
         let path = format!("listeners[{number}]");
         // Port 0 is another port each time.
         let is_any = listener.address.inet().is_some_and(|inet| inet.port() == 0);
-        if !is_any && !taken.insert(listener.address.clone()) {
-            found.push(Diagnostic::error(
-                format!("{path}.address"),
-                "another listener, or `admin`, already has this address",
-            ));
+        let fault = (!is_any).then(|| taken_fault(&path, &listener.address, &taken));
+        taken.push(listener.address.clone());
+        if let Some(fault) = fault.flatten() {
+            found.push(fault);
         } else if !is_any && !named.insert(listener.name()) {
             found.push(Diagnostic::error(
                 format!("{path}.name"),
@@ -41,6 +41,29 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
         found.extend(proxies_fault(proxies).map(|fault| Diagnostic::error(path, fault)));
     }
     found
+}
+
+/// Why an address, that of the listener at `path`, cannot be listened on next to those that are taken.
+fn taken_fault(path: &str, address: &ListenAddress, taken: &[ListenAddress]) -> Option<Diagnostic> {
+    let path = format!("{path}.address");
+    if taken.contains(address) {
+        let message = "another listener, or `admin`, already has this address";
+        return Some(Diagnostic::error(path, message));
+    }
+    let own = address.inet()?;
+    let mut others = taken.iter().filter_map(ListenAddress::inet);
+    let other = others.find(|other| overlaps(own, *other))?;
+    let message = format!(
+        "another listener, or `admin`, has `{other}`, and one of the two takes the port at all addresses"
+    );
+    Some(Diagnostic::error(path, message).hint("choose another port"))
+}
+
+/// Whether one address takes the port of another by taking it at all addresses. Each family has its own.
+fn overlaps(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (one.ip().is_unspecified() || other.ip().is_unspecified())
 }
 
 /// Why a network of trusted proxies is not what it seems to be.

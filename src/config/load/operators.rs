@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::listeners;
 use super::message::choice;
+use crate::clock::UnixTime;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::operator::{ADMIN, is_token_name};
+use crate::operator::{ADMIN, AdminSettings, is_token_name};
 use crate::secret::Secret;
 
 /// Checks `admin`.
@@ -33,6 +34,8 @@ pub(super) fn diagnostics(config: &Config) -> Vec<Diagnostic> {
             config.admin.address.ip().is_loopback(),
         ));
     }
+    found.extend(shared_tokens(&config.admin));
+    found.extend(expired_tokens(&config.admin));
     if config.admin.connections == 0 {
         found.push(Diagnostic::error(
             "admin.connections",
@@ -104,6 +107,33 @@ fn sign_in(config: &Config) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// Tokens that several operators have, who are one to the gateway then.
+fn shared_tokens(admin: &AdminSettings) -> Vec<Diagnostic> {
+    let single = admin.token.iter();
+    let mut seen: Vec<(String, &Secret)> = single
+        .map(|token| ("admin.token".to_owned(), token))
+        .collect();
+    let mut found = Vec::new();
+    for (number, token) in admin.tokens.iter().enumerate() {
+        let path = format!("admin.tokens[{number}].token");
+        if let Some((first, _)) = seen.iter().find(|(_, other)| **other == token.token) {
+            let message = format!("the same secret as {first}: its holders cannot be told apart");
+            let hint = "give each a token of its own (`openssl rand -hex 24`)";
+            found.push(Diagnostic::warning(path.clone(), message).hint(hint));
+        }
+        seen.push((path, &token.token));
+    }
+    found
+}
+
+/// Tokens none of which is accepted any more.
+fn expired_tokens(admin: &AdminSettings) -> Option<Diagnostic> {
+    let has_expired = admin.has_token() && admin.strongest_token(UnixTime::now()).is_none();
+    let message = "every token has expired: commands and scrapers have no access";
+    let finding = Diagnostic::warning("admin.tokens", message);
+    has_expired.then(|| finding.hint("set a later `expires`, or a new token"))
 }
 
 /// A token that can be guessed by trying.

@@ -54,6 +54,10 @@ fn otlp(otlp: &Otlp) -> Vec<Diagnostic> {
     if !is_uri || !matches!(otlp.endpoint.scheme(), "http" | "https") {
         let message = "not an `http` or `https` address";
         found.push(Diagnostic::error("traces.otlp.endpoint", message));
+    } else if otlp.endpoint.path() == "/" {
+        let message = "spans are sent to this address as it is, and it has no path";
+        let hint = "collectors take traces at `/v1/traces`";
+        found.push(Diagnostic::warning("traces.otlp.endpoint", message).hint(hint));
     }
     if otlp.timeout.is_zero() {
         let message = "must be greater than zero";

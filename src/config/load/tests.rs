@@ -1,12 +1,16 @@
 use super::*;
 
 mod acme;
+mod dead_ends;
 mod example;
 mod forms;
 mod hazards;
 mod issuers;
+mod listeners;
+mod no_effect;
 mod routes;
 mod sticky;
+mod trust;
 mod whole_file;
 
 /// A valid configuration; each test changes one thing in it.
@@ -234,43 +238,6 @@ fn public_url_has_a_default_on_loopback_only() {
             "22:13: public_url: not an origin: expected `https://host` or `http://host:port`, without a path"
         ]
     );
-}
-
-#[test]
-fn listeners() {
-    assert_all(&[
-        (
-            "\n  - address: 127.0.0.1:8080",
-            " []",
-            &["1:1: listeners: at least one listener is needed"],
-        ),
-        (
-            "127.0.0.1:8080",
-            "127.0.0.1:8080\n  - address: 127.0.0.1:8080",
-            &["3:14: listeners[1].address: another listener, or `admin`, already has this address"],
-        ),
-        (
-            "127.0.0.1:8080",
-            "127.0.0.1:9901",
-            &["2:14: listeners[0].address: another listener, or `admin`, already has this address"],
-        ),
-        (
-            "127.0.0.1:8080",
-            "localhost:8080",
-            &[
-                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
-               `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
-            ],
-        ),
-        (
-            "127.0.0.1:8080",
-            "$HOST:8080",
-            &[
-                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
-               `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
-            ],
-        ),
-    ]);
 }
 
 #[test]

@@ -28,6 +28,16 @@ impl ClientNetworks {
         self.allow.as_deref().is_none_or(has) && !has(&self.deny)
     }
 
+    /// Whether `deny` has all of what `allow` names, so that no client is served.
+    pub fn admit_nobody(&self) -> bool {
+        let is_denied = |network: &ClientNetwork| {
+            let mut denied = self.deny.iter();
+            denied.any(|denied| denied.0.contains(&network.0))
+        };
+        let allowed = self.allow.as_deref();
+        allowed.is_some_and(|networks| networks.iter().all(is_denied))
+    }
+
     /// What is asked of clients, in words.
     pub fn described(&self) -> Vec<String> {
         let names = |networks: &[ClientNetwork]| {

@@ -5,6 +5,9 @@ use std::path::Path;
 use super::check;
 use crate::config::load::Loaded;
 
+mod certificates;
+mod paths;
+
 /// What is only known of a configuration once its files have been read.
 fn found(text: &str) -> Vec<String> {
     let loaded = Loaded::parse(text.as_bytes()).unwrap_or_else(|found| panic!("{found:#?}"));
@@ -34,7 +37,7 @@ fn each_file_is_reported_at_the_key_that_names_it() {
     let text = |cert: &str, key: &str, authorities: &str, ca: &str, client_key: &str| {
         format!(
             "\
-public_url: https://app.example
+public_url: https://one.test
 listeners:
   - address: 127.0.0.1:8443
     tls:
@@ -175,6 +178,34 @@ issuers:
     let key = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     std::fs::write(&file, key).unwrap();
     assert_eq!(found(), [""; 0]);
+}
+
+#[test]
+fn keys_in_the_configuration_of_which_none_can_be_used_are_reported() {
+    let found = |keys: &str| {
+        found(&format!(
+            "\
+public_url: http://127.0.0.1:8080
+listeners: [{{address: 127.0.0.1:8080}}]
+issuers:
+  - name: a
+    iss: https://a.example
+    keys: [{keys}]
+"
+        ))
+    };
+    let secret = r#"{"kty": "oct", "k": "AAAA"}"#;
+    let key =
+        r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let reported = found(secret);
+    let expected =
+        "issuers[0].keys: none of its keys can be used: a shared secret in a public place";
+    assert!(
+        matches!(reported.as_slice(), [only] if only.contains(expected)),
+        "{reported:?}"
+    );
+    assert_eq!(found(key), [""; 0]);
+    assert_eq!(found(&format!("{secret}, {key}")), [""; 0]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rustls::sign::CertifiedKey;
 use webpki::EndEntityCert;
 
 use super::files::{CertificateError, Files};
+use super::validity::NotX509;
 use super::{ACME_TLS, TlsError};
 use crate::acme::Challenges;
 use crate::proxy::server_name::CertificateNames;
@@ -36,7 +37,7 @@ impl ByName {
                     .map_err(|error| wrong(CertificateError::Mismatch(error)))?;
             let own = certified.end_entity_cert()?;
             let own = EndEntityCert::try_from(own)
-                .map_err(|error| wrong(CertificateError::NotX509(error.to_string())))?;
+                .map_err(|error| wrong(NotX509(error.to_string()).into()))?;
             for name in own.valid_dns_names() {
                 names.add(certificates.len(), name);
             }

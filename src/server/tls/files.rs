@@ -7,11 +7,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 use super::TlsError;
+use super::validity::{NotX509, Validity};
 use crate::acme::Issued;
 use crate::listener::Tls;
 
@@ -29,8 +28,7 @@ pub(super) struct CertificateFile {
     /// Never empty.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
-    /// Seconds since 1970.
-    pub(super) expires_at: i64,
+    pub(super) validity: Validity,
 }
 
 /// Why a certificate cannot be shown.
@@ -46,8 +44,8 @@ pub enum CertificateError {
     #[error("`{}` contains no PEM private key", .0.display())]
     NoKey(PathBuf),
     /// Not X.509.
-    #[error("the first certificate cannot be read: {0}")]
-    NotX509(String),
+    #[error(transparent)]
+    NotX509(#[from] NotX509),
     /// The key is not the certificate's, or of no use.
     #[error("the key does not match the certificate: {0}")]
     Mismatch(rustls::Error),
@@ -71,7 +69,7 @@ impl Files {
                 name: issued.name.clone(),
                 chain: issued.chain.clone(),
                 key: issued.key.clone_key(),
-                expires_at: i64::try_from(issued.not_after.0).unwrap_or(i64::MAX),
+                validity: Validity::renewed_until(issued.not_after),
             });
         }
         let authorities = match &settings.client_auth {
@@ -108,12 +106,12 @@ fn certificate_file(
         .ok_or_else(|| CertificateError::NoCertificate(cert.to_owned()))?;
     let key = PrivateKeyDer::from_pem_slice(&key_pem)
         .map_err(|_| CertificateError::NoKey(key.to_owned()))?;
-    let expires_at = expiry(first)?;
+    let validity = Validity::of(first)?;
     Ok(CertificateFile {
         name,
         chain,
         key,
-        expires_at,
+        validity,
     })
 }
 
@@ -136,12 +134,4 @@ fn read(path: &Path, seen: &mut Context) -> Result<Zeroizing<Vec<u8>>, Certifica
     seen.update(&(bytes.len() as u64).to_be_bytes());
     seen.update(&bytes);
     Ok(bytes)
-}
-
-fn expiry(certificate: &CertificateDer<'_>) -> Result<i64, CertificateError> {
-    let parsed = Certificate::from_der(certificate)
-        .map_err(|error| CertificateError::NotX509(error.to_string()))?;
-    let not_after = parsed.tbs_certificate.validity.not_after;
-    let seconds = not_after.to_unix_duration().as_secs();
-    Ok(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

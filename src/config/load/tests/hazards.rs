@@ -273,7 +273,8 @@ fn a_match_that_changes_the_protection_is_warned_of() {
             "  next: {{servers: ['127.0.0.1:3001']}}\n\
              routes:\n\
              - {{path: /, {base}}}\n\
-             - {{path: /, name: other, match: {{headers: {{X-Version: '2'}}}}, {matching}}}"
+             - {{path: /, name: other, match: {{headers: {{X-Version: '2'}}}}, {matching}}}\n\
+             - {{path: /next, upstream: next}}"
         );
         found("http://a.test", "", &more)
     };

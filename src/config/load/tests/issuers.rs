@@ -241,3 +241,93 @@ fn figures_of_an_issuer() {
         ),
     ]);
 }
+
+#[test]
+fn keys_are_fetched_again_before_they_are_too_old() {
+    let found = |source: &str, settings: &str| -> Vec<String> {
+        let text = GOOD.replace("leeway: 30s", &format!("jwks: {{{settings}}}"));
+        let text = text.replace("jwks_url: https://id.acme.example/keys", source);
+        let found = match Loaded::parse(text.as_bytes()) {
+            Ok(loaded) => loaded.warnings,
+            Err(found) => found,
+        };
+        found.iter().map(ToString::to_string).collect()
+    };
+    let (url, file) = (
+        "jwks_url: https://id.acme.example/keys",
+        "jwks_file: a.json",
+    );
+    let dropped = |key: &str| {
+        format!(
+            "`max_stale` must be longer than `{key}`: the keys would be dropped before they are fetched again"
+        )
+    };
+    let bounded = "warning: issuers[0].jwks.max_stale: `max_refresh_interval` is not shorter than `max_stale`";
+    for (source, settings, expected) in [
+        (url, "refresh_interval: 48h, max_stale: 49h", String::new()),
+        (
+            url,
+            "refresh_interval: 48h",
+            format!(
+                "9:30: issuers[0].jwks.refresh_interval: {}",
+                dropped("refresh_interval")
+            ),
+        ),
+        (
+            url,
+            "max_refresh_interval: 2h, max_stale: 3h",
+            String::new(),
+        ),
+        (
+            url,
+            "max_refresh_interval: 2h, max_stale: 2h",
+            "warning: issuers[0].jwks.max_refresh_interval: ".to_owned(),
+        ),
+        // The default of the other one is not in the file.
+        (url, "max_stale: 30m", format!("9:23: {bounded}")),
+        (
+            url,
+            "max_stale: 5m, max_refresh_interval: 4m",
+            format!(
+                "9:23: issuers[0].jwks.max_stale: {}",
+                dropped("refresh_interval")
+            ),
+        ),
+        // Nobody says how long a file is fresh.
+        (file, "max_stale: 30m", String::new()),
+        (file, "refresh_interval: 24h", dropped("refresh_interval")),
+    ] {
+        let found = found(source, settings);
+        match &*expected {
+            "" => assert_eq!(found, [""; 0], "{settings}"),
+            expected => assert!(
+                found.len() == 1 && found[0].contains(expected),
+                "{settings}: {found:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_required_claim_is_no_pattern() {
+    let required = |claims: &str| changed("leeway: 30s", &format!("required_claims: {claims}"));
+    for literal in [
+        "{repository_owner: acme, email: [a@acme.example, b@acme.example]}",
+        // As permissions are written.
+        "{permissions: ['orders:*', '*']}",
+        "[repository]",
+    ] {
+        assert_eq!(required(literal), [""; 0], "{literal}");
+    }
+    for (pattern, place) in [
+        ("{email: '*@acme.example'}", "required_claims.email: "),
+        (
+            "{repository: [acme/web, acme/*]}",
+            "required_claims.repository: ",
+        ),
+    ] {
+        let found = required(pattern);
+        let said = format!("{place}compared as it is: `*` is no wildcard here");
+        assert!(found.len() == 1 && found[0].contains(&said), "{found:?}");
+    }
+}

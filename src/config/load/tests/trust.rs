@@ -1,0 +1,101 @@
+//! Whose tokens an issuer accepts.
+
+use super::*;
+
+#[test]
+fn an_empty_list_is_not_taken_for_everything() {
+    let set = |setting: &str| changed("leeway: 30s", setting);
+    for key in ["aud", "azp", "logout_audience"] {
+        let said = format!("issuers[0].{key}: empty, so that nothing could be accepted");
+        let refused = set(&format!("{key}: []"));
+        assert!(
+            refused.len() == 1 && refused[0].contains(&said),
+            "{refused:?}"
+        );
+        for twin in ["[app]", "app", "~"] {
+            assert_eq!(set(&format!("{key}: {twin}")), [""; 0], "{key}: {twin}");
+        }
+    }
+    let refused = set("required_claims: {groups: []}");
+    let said = "issuers[0].required_claims.groups: `groups` has an empty list";
+    assert!(
+        refused.len() == 1 && refused[0].contains(said),
+        "{refused:?}"
+    );
+    for twin in ["{groups: [admin]}", "{groups: ~}", "[groups]", "{}", "[]"] {
+        assert_eq!(set(&format!("required_claims: {twin}")), [""; 0], "{twin}");
+    }
+}
+
+/// The presets `google`, `apple` and `github_actions` refuse what is warned of here.
+#[test]
+fn an_issuer_that_everybody_shares_is_warned_of() {
+    let warnings = |iss: &str, settings: &str| -> Vec<String> {
+        let text = GOOD
+            .replace("iss: https://id.acme.example\n", &format!("iss: {iss}\n"))
+            .replace("leeway: 30s", settings);
+        let loaded = Loaded::parse(text.as_bytes()).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let of_all = "warning: issuers[0].iss: everybody who uses this provider has this `iss`";
+    for iss in [
+        "https://accounts.google.com",
+        "accounts.google.com",
+        "https://appleid.apple.com",
+        "https://cloud.google.com/iap",
+    ] {
+        let warned = warnings(iss, "leeway: 30s");
+        assert!(
+            warned.len() == 1 && warned[0].contains(of_all),
+            "{warned:?}"
+        );
+        assert_eq!(warnings(iss, "aud: app"), [""; 0], "{iss}");
+    }
+    assert_eq!(warnings("https://id.acme.example", "leeway: 30s"), [""; 0]);
+
+    let github = "https://token.actions.githubusercontent.com";
+    assert_eq!(warnings(github, "leeway: 30s").len(), 2);
+    let of = |claims: &str| {
+        let settings = format!("aud: app\n    required_claims: {claims}");
+        warnings(github, &settings)
+    };
+    for open in ["[repository_owner]", "{actor: ada}"] {
+        let warned = of(open);
+        let said = "every workflow on GitHub can get a token";
+        assert!(warned.len() == 1 && warned[0].contains(said), "{warned:?}");
+    }
+    assert_eq!(of("{repository_owner: acme}"), [""; 0]);
+}
+
+#[test]
+fn a_tenant_that_no_token_names_is_refused() {
+    let entra = |setting: &str| {
+        let from = "    iss: https://id.acme.example\n";
+        changed(from, &format!("    preset: entra\n    {setting}\n"))
+    };
+    for (setting, said) in [
+        (
+            "tenant: acme.onmicrosoft.com",
+            "issuers[0].tenant: `tenant` must be the directory (tenant) id",
+        ),
+        (
+            "tenants: [acme.onmicrosoft.com]",
+            "issuers[0].tenants: `tenants` must be the directory (tenant) id",
+        ),
+        ("tenant: common", "`tenants: [ID, ID]`"),
+        ("tenants: [organizations]", "`tenants: [ID, ID]`"),
+    ] {
+        let refused = entra(setting);
+        assert!(
+            refused.len() == 1 && refused[0].contains(said),
+            "{refused:?}"
+        );
+    }
+    for setting in [
+        "tenant: 8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59",
+        "tenant: 8E8F4A52-3C7E-4B7C-9D0E-6F1D2C3B4A59",
+        "tenants: [8E8F4A52-3C7E-4B7C-9D0E-6F1D2C3B4A59]",
+    ] {
+        assert_eq!(entra(setting), [""; 0], "{setting}");
+    }
+}
