@@ -33,6 +33,7 @@ mod clocks;
 pub mod complaint;
 pub mod config;
 pub mod credential;
+mod degraded;
 pub mod device;
 pub mod discovery;
 pub mod events;

@@ -4,11 +4,8 @@
 //! is not configured is [`OTHER`]. Handles for the hot path are resolved once and kept by the
 //! caller, so that counting there is one atomic addition.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use prometheus::core::Collector;
-use prometheus::proto::LabelPair;
 use prometheus::{
     Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
 };
@@ -18,6 +15,7 @@ mod description;
 pub mod label;
 mod list;
 mod open;
+mod read;
 mod runtimes;
 
 use description as described;
@@ -25,6 +23,7 @@ pub use label::{Label, LabelError};
 use list::Registration;
 pub use list::{Kind, Listed, table};
 pub use open::Open;
+pub use read::{refusals, sums, values};
 use runtimes::Runtimes;
 
 /// The label of an issuer that is not configured.
@@ -81,6 +80,8 @@ pub struct Metrics {
     pub jwks_fetches: IntCounterVec,
     /// Seconds since the last successful fetch, by `issuer`.
     pub jwks_age: IntGaugeVec,
+    /// Seconds by which a successful fetch is overdue, by `issuer`.
+    pub jwks_overdue: IntGaugeVec,
     /// Usable keys, by `issuer`.
     pub jwks_keys: IntGaugeVec,
     /// What was done about tokens with an unknown `kid`, by `issuer` and `action`.
@@ -91,6 +92,8 @@ pub struct Metrics {
     pub signing_key_age: IntGaugeVec,
     /// Seconds for which one is to sign; no series where none is rotated.
     pub signing_key_rotation: IntGaugeVec,
+    /// Whether the signing keys, as they are kept, cannot be read.
+    pub signing_keys_unreadable: IntGauge,
     /// Times of store operations, by `engine` and `operation`.
     pub store_duration: HistogramVec,
     /// Failed store operations, by `engine` and `operation`.
@@ -197,11 +200,13 @@ impl Metrics {
             users_live: new.gauge(described::USERS_LIVE)?,
             jwks_fetches: new.counters(described::JWKS_FETCHES)?,
             jwks_age: new.gauges(described::JWKS_AGE)?,
+            jwks_overdue: new.gauges(described::JWKS_OVERDUE)?,
             jwks_keys: new.gauges(described::JWKS_KEYS)?,
             jwks_unknown_kid: new.counters(described::JWKS_UNKNOWN_KID)?,
             jwks_skipped: new.counters(described::JWKS_SKIPPED)?,
             signing_key_age: new.gauges(described::SIGNING_KEY_AGE)?,
             signing_key_rotation: new.gauges(described::SIGNING_KEY_ROTATION)?,
+            signing_keys_unreadable: new.gauge(described::SIGNING_KEYS_UNREADABLE)?,
             store_duration: new.histograms(described::STORE_DURATION)?,
             store_errors: new.counters(described::STORE_ERRORS)?,
             store_feed_lag: new.gauge(described::STORE_FEED_LAG)?,
@@ -259,9 +264,9 @@ impl Metrics {
         self.runtimes.note(name);
     }
 
-    /// Takes out what is measured of an issuer that is no more. What was counted stays counted.
+    /// Takes out what is measured of an issuer that is off or no more. What was counted stays counted.
     pub fn forget_issuer(&self, name: &str) {
-        for gauge in [&self.jwks_age, &self.jwks_keys] {
+        for gauge in [&self.jwks_age, &self.jwks_overdue, &self.jwks_keys] {
             // An error says that it never was measured.
             let _ = gauge.remove_label_values(&[name]);
         }
@@ -305,41 +310,6 @@ pub fn log_dropped() -> Result<IntCounter, prometheus::Error> {
     let (name, help, _) = described::LOG_DROPPED;
     let counter = IntCounter::new(name, help)?;
     Ok(DROPPED.get_or_init(|| counter).clone())
-}
-
-/// A counter summed over all labels but one, by the values of that one.
-pub fn sums(counter: &IntCounterVec, label: &str) -> Vec<(String, u64)> {
-    sums_if(counter, label, |_| true)
-}
-
-/// The decisions that refused a request, by reason.
-pub fn refusals(metrics: &Metrics) -> Vec<(String, u64)> {
-    sums_if(&metrics.decisions, "reason", |labels| {
-        let outcome = labels.iter().find(|pair| pair.name() == "outcome");
-        outcome.is_some_and(|outcome| outcome.value() == "refused")
-    })
-}
-
-fn sums_if(
-    counter: &IntCounterVec,
-    label: &str,
-    counts: impl Fn(&[LabelPair]) -> bool,
-) -> Vec<(String, u64)> {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for family in counter.collect() {
-        let counted = family.get_metric().iter();
-        for metric in counted.filter(|metric| counts(metric.get_label())) {
-            let labels = metric.get_label().iter();
-            let value = labels
-                .filter(|pair| pair.name() == label)
-                .map(|pair| pair.value().to_owned())
-                .next();
-            // Counted one by one from 0: whole numbers.
-            let count = metric.get_counter().get_value() as u64;
-            *sums.entry(value.unwrap_or_default()).or_default() += count;
-        }
-    }
-    sums.into_iter().collect()
 }
 
 #[cfg(test)]

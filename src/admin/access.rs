@@ -280,7 +280,7 @@ impl Access {
     /// Refuses, where no token protects, a name that is not this machine's own.
     pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok());
-        if self.needs_token() || host.is_some_and(|host| self.is_self_issued(host)) {
+        if self.needs_token() || host.is_some_and(|host| self.is_own_host(host)) {
             return Ok(());
         }
         Err(ApiError::new(
@@ -303,7 +303,7 @@ impl Access {
         Ok(kept.filter(|stored| stored.is(credential)))
     }
 
-    fn is_self_issued(&self, host: &str) -> bool {
+    fn is_own_host(&self, host: &str) -> bool {
         if host == self.address.to_string() {
             return true;
         }

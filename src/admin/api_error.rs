@@ -147,7 +147,11 @@ impl From<StoreError> for ApiError {
                 format!("conflict: {what}"),
             ),
             StoreError::InvalidCursor => Self::bad_request(error.to_string()),
-            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_) => {
+            StoreError::Unavailable(_)
+            | StoreError::Full(_)
+            | StoreError::ReadOnly
+            | StoreError::Released
+            | StoreError::Corrupt(_) => {
                 static FAILED: Rarely = Rarely::new();
                 if let Some(times) = FAILED.due() {
                     warn!(%error, times, "store failed");

@@ -129,17 +129,9 @@ impl DashboardSessions {
         let Some(sealed) = Sealed::read(&cookie) else {
             return Ok(None);
         };
-        let now = UnixTime::now();
-        if now >= sealed.until {
-            return Ok(None);
-        }
-        let Some(operator) = access.named(sealed.operator).await? else {
+        let Some(operator) = self.holder(&sealed, access).await? else {
             return Ok(None);
         };
-        let tag = self.tag(sealed.id, sealed.until, &operator);
-        if verify_slices_are_equal(tag.as_bytes(), sealed.tag.as_bytes()).is_err() {
-            return Ok(None);
-        }
         // Without the store, who is logged in stays so.
         match self.store.setting(&closed(sealed.id)).await {
             Ok(Some(_)) => return Ok(None),
@@ -154,14 +146,33 @@ impl DashboardSessions {
         }))
     }
 
+    /// The operator whom a session was given to, while it lasts, closed or not.
+    async fn holder(
+        &self,
+        sealed: &Sealed<'_>,
+        access: &Access,
+    ) -> Result<Option<Operator>, ApiError> {
+        if UnixTime::now() >= sealed.until {
+            return Ok(None);
+        }
+        let operator = access.named(sealed.operator).await?;
+        Ok(operator.filter(|operator| {
+            let tag = self.tag(sealed.id, sealed.until, operator);
+            verify_slices_are_equal(tag.as_bytes(), sealed.tag.as_bytes()).is_ok()
+        }))
+    }
+
     /// Closes the session that a request's cookie names; the cookie to set.
     ///
     /// # Errors
     ///
     /// 503 when the store does not answer: the session would stay open.
-    pub async fn log_out(&self, headers: &HeaderMap) -> Result<String, ApiError> {
+    pub async fn log_out(&self, access: &Access, headers: &HeaderMap) -> Result<String, ApiError> {
         let cookie = cookie_of(headers);
-        if let Some(sealed) = cookie.as_deref().and_then(Sealed::read) {
+        // Of what nobody holds the store keeps nothing: it is not valid anyway.
+        if let Some(sealed) = cookie.as_deref().and_then(Sealed::read)
+            && self.holder(&sealed, access).await?.is_some()
+        {
             let until = sealed.until.0.to_string();
             self.store.put_setting(&closed(sealed.id), &until).await?;
             self.forget_expired().await?;
@@ -263,3 +274,36 @@ const CLOSED: &str = "admin.closed/";
 const WORD: usize = 64;
 /// As long as the cookie.
 const SESSION_AGE: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::operator::AdminSettings;
+    use crate::store::TestStore;
+
+    /// A session that was closed is written down until its end, and one that nobody was given is not.
+    #[tokio::test]
+    async fn only_sessions_that_somebody_has_are_closed() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, b"a-token-of-operators-in-a-file").unwrap();
+        let token = format!("file:{}", file.path().display());
+        let settings: AdminSettings = serde_json::from_value(json!({ "token": token })).unwrap();
+        let test_store = TestStore::new();
+        let store = test_store.store();
+        let access = Access::new(&settings, store.clone(), &Metrics::new().unwrap());
+        let operator = access.named("admin").await.unwrap().unwrap();
+        let sessions = DashboardSessions::new(&[1; 32], store.clone(), true);
+        let set = sessions.log_in(&operator);
+        let given = set.split(';').next().unwrap();
+        let forged = given.replacen(".", ".1", 1);
+        for (cookie, closed) in [(&*forged, 0), (given, 1)] {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())]);
+            sessions.log_out(&access, &headers).await.unwrap();
+            assert_eq!(store.settings(CLOSED).await.unwrap().len(), closed);
+        }
+    }
+}

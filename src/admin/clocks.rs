@@ -4,7 +4,7 @@
 //! be wrong; if few do, theirs is.
 
 use super::AdminState;
-use super::complaint::{Complaint, Severity};
+use super::complaint::{Degraded, Severity};
 use crate::clock::other_clock::Ahead;
 
 /// Another clock, by what it is called in sentences and metrics.
@@ -26,7 +26,7 @@ pub(super) fn measure(state: &AdminState) {
 }
 
 /// What is to be said of this machine's clock, or of one other.
-pub(super) fn complaint(state: &AdminState) -> Option<Complaint> {
+pub(super) fn degraded(state: &AdminState) -> Option<Degraded> {
     judge(&others(state))
 }
 
@@ -52,7 +52,7 @@ fn others(state: &AdminState) -> Vec<Other> {
     seen.chain(database).map(other).collect()
 }
 
-fn judge(others: &[Other]) -> Option<Complaint> {
+fn judge(others: &[Other]) -> Option<Degraded> {
     let behind: Vec<&Other> = others.iter().filter(|it| it.ahead <= -DOUBT).collect();
     let ahead: Vec<&Other> = others.iter().filter(|it| it.ahead >= DOUBT).collect();
     let (word, disagree) = match behind.len() >= ahead.len() {
@@ -85,11 +85,8 @@ fn judge(others: &[Other]) -> Option<Complaint> {
             ),
         ),
     };
-    Some(Complaint {
-        severity,
-        text,
-        page: "/dashboard/external".to_owned(),
-    })
+    let page = "/dashboard/external".to_owned();
+    Some(Degraded::new(severity, text, page))
 }
 
 /// The seconds from which on a difference is said.
@@ -108,7 +105,7 @@ mod tests {
             ahead: *ahead,
         };
         let others: Vec<Other> = ahead.iter().enumerate().map(other).collect();
-        judge(&others).map(|complaint| (complaint.severity, complaint.text))
+        judge(&others).map(|degraded| (degraded.severity, degraded.text))
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub async fn show(State(state): State<AdminState>) -> Json<ConfigStatus> {
         (status = 200, description = "The file is in force.", body = Attempt),
         (
             status = 422,
-            description = "The file is invalid; the last valid one stays in force.",
+            description = "The last valid file stays in force: this one is invalid (`config_invalid`), or \
+                conflicts with what only changes with a restart (`config_needs_restart`).",
             body = Attempt,
         ),
         refusals::Change,

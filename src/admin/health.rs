@@ -9,8 +9,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::AdminState;
-use super::clocks;
-use crate::store::StoreError;
+use super::degraded;
 
 /// The gateway's own state; issuers have theirs.
 #[derive(Debug, Default)]
@@ -42,55 +41,16 @@ struct Readiness {
     degraded: Vec<String>,
 }
 
-/// What operators see of a store with problems. The exact cause is in the log, except for one that
-/// operators can fix themselves.
-pub fn of_store(error: &StoreError) -> String {
-    match error {
-        StoreError::Full(cause) => format!("the store cannot be written ({cause})"),
-        _ => "the store does not respond".to_owned(),
-    }
-}
-
 /// `GET /ready`: 200 with what is degraded, 503 while starting, while draining, or while an
 /// issuer marked `required_for_ready` has no keys.
 pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
-    let mut degraded = Vec::new();
     let waits_for_keys = state.issuers().wait_for_keys();
-    for issuer in state.issuers().iter().filter(|one| one.enabled()) {
-        let (name, keys) = (issuer.name(), issuer.keys().status());
-        if !keys.has_keys {
-            degraded.push(format!("issuer {name} has no keys"));
-        } else if keys.degraded {
-            degraded.push(format!(
-                "issuer {name} does not respond; its last valid keys are in use"
-            ));
-        }
-    }
-    if let Err(error) = state.store.health().await {
-        degraded.push(format!("{}; known sessions continue", of_store(&error)));
-    }
-    let exchange = state.exchange();
-    if exchange
-        .rates()
-        .sharing()
-        .is_some_and(|sharing| sharing.is_alone())
-    {
-        degraded.push("rate limits are counted by this gateway alone".to_owned());
-    }
-    degraded.extend(clocks::complaint(&state).map(|complaint| complaint.text));
-    degraded.extend(state.admission.strained());
-    for upstream in state.snapshot.load().proxy.upstreams() {
-        let name = upstream.name();
-        let servers = upstream.servers().into_iter().zip(upstream.healthy());
-        let mut in_use = servers.filter(|(server, _)| !server.overridden.is_drained);
-        if upstream.addresses().is_empty() {
-            degraded.push(format!("upstream {name} resolves to no address"));
-        } else if upstream.are_all_drained() {
-            degraded.push(format!("all servers of upstream {name} are drained"));
-        } else if in_use.all(|(_, (_, count))| count == 0) {
-            degraded.push(format!("upstream {name} has no healthy server"));
-        }
-    }
+    let found = degraded::degraded(&state).await.into_iter();
+    // What an operator wants is no reason to look after a gateway.
+    let degraded: Vec<String> = found
+        .filter(|degraded| !degraded.is_wanted)
+        .map(|degraded| degraded.text)
+        .collect();
     let (code, status) = if state.health.draining.load(Ordering::Acquire) {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if !state.health.listening.load(Ordering::Acquire) {

@@ -35,6 +35,8 @@ pub struct KeyRow {
     pub algorithm: SigningAlgorithm,
     /// Its state in the lifecycle.
     pub state: KeyState,
+    /// Whether this gateway signs with it. Of two current keys, the one of the former `session.algorithm` does not.
+    pub signs: bool,
     /// When it was created.
     pub created_at: UnixTime,
     /// When it starts to sign.
@@ -45,9 +47,10 @@ pub struct KeyRow {
     pub published_until: Option<UnixTime>,
 }
 
-impl From<SigningKeyRecord> for KeyRow {
-    fn from(record: SigningKeyRecord) -> Self {
+impl KeyRow {
+    fn of(record: SigningKeyRecord, signer: &str) -> Self {
         Self {
+            signs: record.kid == signer,
             kid: record.kid,
             algorithm: record.algorithm,
             state: record.state,
@@ -162,9 +165,13 @@ pub async fn revoke_one(
 
 /// All keys that are known, the oldest first.
 pub async fn rows(state: &AdminState) -> Result<Vec<KeyRow>, ApiError> {
-    let records = state.exchange().signing_keys().records().await;
+    let exchange = state.exchange();
+    let records = exchange.signing_keys().records().await;
     let records = records.map_err(keys_failed)?;
-    Ok(records.into_iter().map(KeyRow::from).collect())
+    let keyring = exchange.minter().keys.keyring();
+    let signer = keyring.current().kid();
+    let row = |record| KeyRow::of(record, signer);
+    Ok(records.into_iter().map(row).collect())
 }
 
 fn keys_failed(error: KeysError) -> ApiError {

@@ -6,13 +6,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AdminState;
-use super::clocks;
 use super::complaint::{Complaint, Severity};
-use super::health::of_store;
+use super::degraded;
 use super::history::{Minute, Range};
 use super::issuers::{self, IssuerRow};
 use super::refusals;
-use super::routing::{self, UpstreamRow};
+use super::routing;
 use crate::metrics::{self, sums};
 use crate::store::PageRequest;
 
@@ -85,7 +84,8 @@ pub async fn look(state: &AdminState) -> Overview {
     refusals.retain(|(_, count)| *count > 0);
     refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let minutes = state.history.steps(metrics, Range::Hour);
-    let mut complaints = complaints(state).await;
+    let found = degraded::degraded(state).await.into_iter();
+    let mut complaints: Vec<Complaint> = found.map(Complaint::from).collect();
     complaints.extend(of_refusals(&minutes));
     complaints.sort_by_key(|complaint| complaint.severity);
     Overview {
@@ -102,29 +102,6 @@ pub async fn look(state: &AdminState) -> Overview {
         cache_hit_ratio: hit_ratio(&sums(&metrics.token_cache, "result")),
         minutes,
     }
-}
-
-async fn complaints(state: &AdminState) -> Vec<Complaint> {
-    let mut found = Vec::new();
-    if let Err(error) = state.store.health().await {
-        let what = of_store(&error);
-        found.push(Complaint {
-            severity: Severity::Bad,
-            text: format!("{what}: known sessions continue, new sign-ins are refused"),
-            page: "/dashboard/sessions".to_owned(),
-        });
-    }
-    found.extend(clocks::complaint(state));
-    found.extend(issuers::rows(state).iter().filter_map(of_issuer));
-    found.extend(routing::upstreams(state).iter().filter_map(of_upstream));
-    found.extend(of_configuration(state));
-    let strained = state.admission.strained().into_iter();
-    found.extend(strained.map(|text| Complaint {
-        severity: Severity::Bad,
-        text,
-        page: "/dashboard/refusals".to_owned(),
-    }));
-    found
 }
 
 /// That so many requests were refused lately that something may be wrong.
@@ -182,78 +159,6 @@ async fn first_steps(state: &AdminState) -> Vec<FirstStep> {
         true => Vec::new(),
         false => steps,
     }
-}
-
-fn of_issuer(issuer: &IssuerRow) -> Option<Complaint> {
-    let name = &issuer.name;
-    let last = issuer.keys.last_error.as_ref();
-    let because = last.map_or(String::new(), |error| format!(": {error}"));
-    let (severity, text) = if !issuer.enabled {
-        (Severity::Warning, format!("the issuer {name} is off"))
-    } else if !issuer.keys.has_keys {
-        let text = format!("the issuer {name} has no keys{because}");
-        (Severity::Bad, text)
-    } else if issuer.keys.degraded {
-        let text = format!("the last valid keys of the issuer {name} are in use{because}");
-        (Severity::Warning, text)
-    } else {
-        return None;
-    };
-    Some(Complaint {
-        severity,
-        text,
-        page: format!("/dashboard/external/issuer/{name}"),
-    })
-}
-
-fn of_upstream(upstream: &UpstreamRow) -> Option<Complaint> {
-    let down: Vec<_> = upstream
-        .servers
-        .iter()
-        .filter(|server| server.healthy_addresses == 0)
-        .map(|server| server.server.as_str())
-        .collect();
-    let name = &upstream.name;
-    let (severity, text) = if down.is_empty() {
-        return None;
-    } else if down.len() == upstream.servers.len() {
-        let text = format!("no server of the upstream {name} accepts requests");
-        (Severity::Bad, text)
-    } else {
-        let down = down.join(", ");
-        let text = format!("servers of the upstream {name} that accept no requests: {down}");
-        (Severity::Warning, text)
-    };
-    Some(Complaint {
-        severity,
-        text,
-        page: "/dashboard/routes".to_owned(),
-    })
-}
-
-fn of_configuration(state: &AdminState) -> Vec<Complaint> {
-    let warn = |text: String, page: &str| Complaint {
-        severity: Severity::Warning,
-        text,
-        page: page.to_owned(),
-    };
-    let mut found = Vec::new();
-    let last = state.live_config.last_attempt();
-    if last.is_some_and(|attempt| !attempt.succeeded) {
-        let text = "the configuration file is invalid; the last valid one stays in force";
-        found.push(warn(text.to_owned(), "/dashboard/routes"));
-    }
-    let view = state.live_config.view();
-    if !view.needs_restart.is_empty() {
-        let keys = view.needs_restart.join(", ");
-        let text = format!("changes to {keys} in the file need a restart");
-        found.push(warn(text, "/dashboard/routes"));
-    }
-    for aside in &view.conflicting {
-        let text = format!("the issuer {} is set aside: {}", aside.name, aside.reason);
-        found.push(warn(text, "/dashboard/external"));
-    }
-    found
 }
 
 fn hit_ratio(results: &[(String, u64)]) -> Option<f64> {

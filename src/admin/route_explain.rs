@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
+use pingora::http::RequestHeader;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,8 +21,9 @@ use crate::clock::UnixTime;
 use crate::exchange::Standing;
 use crate::jwt::{self, Step, Verdict};
 use crate::listener::Listener;
-use crate::proxy::hops;
 use crate::proxy::inspect::{self, Inspected};
+use crate::proxy::own_answer::{self, OwnAnswer};
+use crate::proxy::{ProxySettings, decide, health, hops};
 use crate::rejection::{Code, Rejection};
 use crate::route::settings::Access;
 use crate::route::{Route, RouteMiss};
@@ -120,13 +122,17 @@ pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnsw
         return Ok(answer);
     }
     answer.passed("request", None);
-    if proxy.reserves(&inspected.path) {
-        answer.passed(
-            "route",
-            Some("The gateway itself answers under `api_prefix`."),
-        );
-        answer.passes = true;
-        return Ok(answer);
+    match own_answer(proxy, &listeners, &request, &inspected) {
+        Ok(None) => {}
+        Ok(Some(said)) => {
+            answer.passed("route", Some(said));
+            answer.passes = true;
+            return Ok(answer);
+        }
+        Err(rejection) => {
+            answer.refused("request", rejection, None);
+            return Ok(answer);
+        }
     }
     let find_at = |listener: &str| {
         let Inspected { host, path, .. } = &inspected;
@@ -145,18 +151,26 @@ pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnsw
         }
     };
     answer.on(&route, &inspected);
-    match (route.access, question.token.as_deref()) {
+    if let Err(rejection) = decide::upstream_target(&snapshot.exchange, &route, &inspected) {
+        answer.refused("request", rejection, None);
+        return Ok(answer);
+    }
+    let (sources, token) = (&proxy.token_sources, question.token.as_deref());
+    match (route.access, token) {
         (Access::None, _) => answer.passed("access", Some("Nobody is asked who they are.")),
-        (_, Some(token)) => answer.token(state, &route, token).await,
+        (_, Some(token)) if decide::reading(&route, sources).authorization => {
+            answer.token(state, &route, token).await;
+        }
+        (Access::Optional, Some(_)) => answer.passed("access", Some(UNREAD)),
         (Access::Optional, None) => {
             answer.passed(
                 "access",
                 Some("Without a credential the request passes as nobody."),
             );
         }
-        (Access::Required, None) => {
+        (Access::Required, _) => {
             let missing = Rejection::new(Code::TokenMissing, "token_missing");
-            answer.refused("access", missing, None);
+            answer.refused("access", missing, token.map(|_| UNREAD.to_owned()));
         }
     }
     answer.in_addition(&route, &request.method);
@@ -285,6 +299,32 @@ impl RouteAnswer {
     }
 }
 
+/// What is said of a request that the gateway itself answers at one of these listeners.
+fn own_answer(
+    proxy: &ProxySettings,
+    listeners: &[String],
+    request: &RequestHeader,
+    inspected: &Inspected<'_>,
+) -> Result<Option<&'static str>, Rejection> {
+    if health::is_asked(proxy, request, &inspected.path) {
+        return Ok(Some("The gateway itself answers at `server.health_path`."));
+    }
+    for listener in listeners {
+        match own_answer::find(proxy, listener, inspected)? {
+            None => {}
+            Some(OwnAnswer::Endpoint) => {
+                return Ok(Some("The gateway itself answers under `api_prefix`."));
+            }
+            Some(OwnAnswer::Metadata(_)) => {
+                return Ok(Some(
+                    "The gateway itself answers with the metadata of a protected resource.",
+                ));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The names of the listeners that forward requests, in the order of the configuration.
 pub fn forwarding(state: &AdminState) -> Vec<String> {
     let view = state.live_config.view();
@@ -311,6 +351,10 @@ fn listeners(state: &AdminState, question: &Question) -> Result<Vec<String>, Api
         Some(listener) => Ok(vec![listener.name()]),
     }
 }
+
+/// What is said of a token where `authorization` has it ignored.
+const UNREAD: &str = "The route does not look for tokens in `Authorization`: see `authorization` of the route \
+    and of the issuers.";
 
 fn sentence(miss: &RouteMiss) -> String {
     let advice = explained(Rejection::from(*miss).reason).advice;

@@ -117,12 +117,18 @@ pub(super) const JWKS_FETCHES: Description = (
 );
 pub(super) const JWKS_AGE: Description = (
     "vestibule_jwks_age_seconds",
-    "Time since the last successful fetch.",
+    "Time since the last successful fetch; absent while the issuer is off.",
+    &["issuer"],
+);
+pub(super) const JWKS_OVERDUE: Description = (
+    "vestibule_jwks_overdue_seconds",
+    "Time by which the last successful fetch is older than `issuers[].jwks` allows between two; 0 while \
+     fetches are on time.",
     &["issuer"],
 );
 pub(super) const JWKS_KEYS: Description = (
     "vestibule_jwks_keys",
-    "Usable keys of the issuer.",
+    "Usable keys of the issuer; absent while it is off.",
     &["issuer"],
 );
 pub(super) const JWKS_UNKNOWN_KID: Description = (
@@ -144,6 +150,11 @@ pub(super) const SIGNING_KEY_AGE: Description = (
 pub(super) const SIGNING_KEY_ROTATION: Description = (
     "vestibule_signing_key_rotation_seconds",
     "How long a key signs; absent if keys are not rotated.",
+    &[],
+);
+pub(super) const SIGNING_KEYS_UNREADABLE: Description = (
+    "vestibule_signing_keys_unreadable",
+    "1 while this gateway cannot read the signing keys as they are kept, and uses those that it knows.",
     &[],
 );
 pub(super) const STORE_DURATION: Description = (

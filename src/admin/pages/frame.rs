@@ -174,3 +174,18 @@ const MENU: [Group; 4] = [
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_of_the_menu_is_documented_with_its_operation() {
+        let page = include_str!("../../../docs/dashboard.md");
+        for entry in MENU.iter().flat_map(|group| group.entries) {
+            let row = format!("| {}", entry.title);
+            let rows = page.lines().filter(|line| line.starts_with(&row)).count();
+            assert_eq!(rows, 2, "docs/dashboard.md has two tables: {}", entry.title);
+        }
+    }
+}

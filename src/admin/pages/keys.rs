@@ -21,20 +21,27 @@ struct Page {
 }
 
 impl Page {
-    fn state(&self, state: &KeyState) -> &'static str {
-        match state {
+    fn state(&self, key: &KeyRow) -> &'static str {
+        match key.state {
             KeyState::Next => "next",
-            KeyState::Current => "current",
+            KeyState::Current if key.signs => "current",
+            KeyState::Current => "current, does not sign",
             KeyState::Retired => "retired",
         }
     }
 
-    fn tone(&self, state: &KeyState) -> &'static str {
-        match state {
+    fn tone(&self, key: &KeyRow) -> &'static str {
+        match key.state {
             KeyState::Next => "warn",
-            KeyState::Current => "good",
-            KeyState::Retired => "off",
+            KeyState::Current if key.signs => "good",
+            KeyState::Current | KeyState::Retired => "off",
         }
+    }
+
+    /// Whether there is a key of a former `session.algorithm`.
+    fn has_former_algorithm(&self) -> bool {
+        let is_former = |key: &KeyRow| key.state == KeyState::Current && !key.signs;
+        self.keys.iter().any(is_former)
     }
 }
 

@@ -144,6 +144,9 @@ pub(super) async fn log_out(
     Form(sent): Form<Sent>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    let cookie = state.dashboard_sessions.log_out(&headers).await?;
+    let cookie = state
+        .dashboard_sessions
+        .log_out(&state.access, &headers)
+        .await?;
     Ok(([(SET_COOKIE, cookie)], done(LOGIN, "logged-out")).into_response())
 }

@@ -12,6 +12,7 @@ use crate::admin::api_error::ApiError;
 use crate::admin::body::ValidQuery;
 use crate::admin::browser::DashboardUser;
 use crate::admin::webhooks::{self, Again, Search, Tested, WebhookRow};
+use crate::clock::UnixTime;
 use crate::store::{Delivery, DeliveryState};
 
 #[derive(Template)]
@@ -39,6 +40,10 @@ impl One {
 
     fn is_pending(&self) -> bool {
         self.shown == DeliveryState::Pending
+    }
+
+    fn next_attempt(&self, delivery: &Delivery) -> String {
+        next_attempt(delivery, &self.deliveries)
     }
 
     fn states(&self) -> [DeliveryState; 3] {
@@ -123,4 +128,62 @@ async fn one(
         next: found.next,
         tested,
     }))
+}
+
+/// When a pending event is sent again. One that is due waits for the events of its user that came before it: a
+/// receiver gets these in their order.
+fn next_attempt(delivery: &Delivery, all: &[Delivery]) -> String {
+    if delivery.next_at > UnixTime::now() {
+        return ago(&delivery.next_at);
+    }
+    let comes_before = |other: &&Delivery| {
+        other.sequence < delivery.sequence
+            && other.user_id.is_some()
+            && other.user_id == delivery.user_id
+    };
+    let before = all.iter().filter(comes_before);
+    match before.map(|other| other.sequence).max() {
+        Some(sequence) => format!("after event {sequence}"),
+        None => "due".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::EventKind;
+
+    fn delivery(sequence: u64, user: u128, next_at: UnixTime) -> Delivery {
+        Delivery {
+            sequence,
+            event_id: Uuid::from_u128(sequence.into()),
+            kind: EventKind::UserCreated,
+            user_id: Some(Uuid::from_u128(user)),
+            state: DeliveryState::Pending,
+            attempts: 0,
+            since: UnixTime(0),
+            next_at,
+            last_at: None,
+            answer: None,
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_due_waits_for_its_users_earlier_ones() {
+        let now = UnixTime::now();
+        let (past, soon) = (UnixTime(now.0 - 4), now.plus(Duration::from_secs(60)));
+        let all = [
+            delivery(9, 1, past),
+            delivery(8, 2, past),
+            delivery(7, 1, past),
+            delivery(5, 1, soon),
+        ];
+        let said = all.each_ref().map(|one| next_attempt(one, &all));
+        assert_eq!(said[..3], ["after event 7", "due", "after event 5"]);
+        assert!(said[3].starts_with("in "), "{}", said[3]);
+    }
 }

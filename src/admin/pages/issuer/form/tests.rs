@@ -114,6 +114,7 @@ fn every_provider_is_an_issuer_with_its_parameters() {
                 ("url", _) => form.put("url", "https://sso.example.com"),
                 ("domain", _) => form.put("domain", "login.example.com"),
                 ("user_pool", _) => form.put("user_pool", "eu-central-1_abc"),
+                ("tenant", _) => form.put("tenant", "8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59"),
                 (key, Kind::Text) => form.put(key, "acme"),
                 // Another way to say the same.
                 (_, Kind::Lines | Kind::Switch) => {}

@@ -1,0 +1,287 @@
+//! What is degraded at this gateway: `/ready`, the overview and its API say the same.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::AdminState;
+use super::clocks;
+use super::complaint::Degraded;
+use crate::clock::UnixTime;
+use crate::jwt::Issuer;
+use crate::metrics::{Metrics, values};
+use crate::store::StoreError;
+use crate::upstream::Upstream;
+
+/// All that is degraded now, the worst first.
+pub(super) async fn degraded(state: &AdminState) -> Vec<Degraded> {
+    let mut found = match state.store.health().await {
+        Ok(()) => of_webhooks(state).await,
+        // What else it was asked would wait for it in vain.
+        Err(error) => vec![of_store(&error)],
+    };
+    found.extend(of_signing_keys(state));
+    found.extend(clocks::degraded(state));
+    found.extend(
+        state
+            .issuers()
+            .iter()
+            .filter_map(|issuer| of_issuer(issuer)),
+    );
+    found.extend(of_certificates(&state.metrics, UnixTime::now()));
+    found.extend(
+        state
+            .snapshot
+            .load()
+            .proxy
+            .upstreams()
+            .filter_map(|upstream| of_upstream(upstream)),
+    );
+    found.extend(of_rates(state));
+    found.extend(of_configuration(state));
+    let strained = state.admission.strained().into_iter();
+    found.extend(strained.map(|text| Degraded::bad(text, "/dashboard/refusals")));
+    found.sort_by_key(|degraded| degraded.severity);
+    found
+}
+
+/// The exact cause is in the log, except for one that operators can fix themselves.
+fn of_store(error: &StoreError) -> Degraded {
+    let what = match error {
+        StoreError::Full(cause) => format!("the store cannot be written ({cause})"),
+        StoreError::ReadOnly => {
+            "the store cannot be written (the database is read-only)".to_owned()
+        }
+        _ => "the store does not respond".to_owned(),
+    };
+    Degraded::bad(
+        format!("{what}: known sessions continue, new sign-ins are refused"),
+        "/dashboard/sessions",
+    )
+}
+
+/// Events that nobody sends again by themselves. Asked of the store, since only one of all gateways
+/// delivers to a webhook and measures it.
+async fn of_webhooks(state: &AdminState) -> Vec<Degraded> {
+    let webhooks = state.live_config.view().config.webhooks.clone();
+    let mut found = Vec::new();
+    for webhook in &webhooks {
+        let name = &webhook.name;
+        // A store that fails in between is the complaint of the next look.
+        let Ok(outstanding) = state.store.count_deliveries(name).await else {
+            break;
+        };
+        if outstanding.parked > 0 {
+            found.push(Degraded::warning(
+                format!(
+                    "events for the webhook {name} are parked ({}): repair its receiver, and send \
+                     them again",
+                    outstanding.parked
+                ),
+                format!("/dashboard/webhooks/{name}"),
+            ));
+        }
+    }
+    found
+}
+
+fn of_signing_keys(state: &AdminState) -> Option<Degraded> {
+    let failure = state.exchange().signing_keys().failure()?;
+    let text = "the signing keys cannot be read or rotated: tokens that other gateways sign with \
+                new keys are refused";
+    let degraded = Degraded::bad(text, "/dashboard/keys");
+    Some(degraded.because(Some(failure.to_string())))
+}
+
+fn of_issuer(issuer: &Issuer) -> Option<Degraded> {
+    let (name, keys) = (issuer.name(), issuer.keys().status());
+    let page = format!("/dashboard/external/issuer/{name}");
+    if !issuer.enabled() {
+        return Some(Degraded::warning(format!("issuer {name} is off"), page).wanted());
+    }
+    let degraded = if !keys.has_keys {
+        Degraded::bad(format!("issuer {name} has no keys"), page)
+    } else if keys.degraded {
+        let text = format!("issuer {name} does not respond; its last valid keys are in use");
+        Degraded::warning(text, page)
+    } else {
+        return None;
+    };
+    Some(degraded.because(keys.last_error))
+}
+
+/// From the gauges, which say what is presented and not what lies in the files.
+fn of_certificates(metrics: &Metrics, now: UnixTime) -> Vec<Degraded> {
+    let failing: BTreeMap<String, i64> = values(&metrics.acme_failures)
+        .into_iter()
+        .filter_map(|(mut labels, failures)| Some((labels.remove("certificate")?, failures)))
+        .collect();
+    values(&metrics.certificate_expiry)
+        .into_iter()
+        .filter_map(|(labels, expires_at)| {
+            let certificate = labels.get("certificate")?;
+            // One that was ordered and whose orders succeed is renewed in time, however short it lives.
+            let notice = match failing.get(certificate) {
+                Some(0) => SHORT_NOTICE,
+                _ => NOTICE,
+            };
+            let expires_at = UnixTime(u64::try_from(expires_at).unwrap_or(0));
+            let of = format!(
+                "the certificate {certificate} of listener {}",
+                labels.get("listener")?
+            );
+            of_certificate(&of, expires_at, now, notice)
+        })
+        .collect()
+}
+
+fn of_certificate(
+    certificate: &str,
+    expires_at: UnixTime,
+    now: UnixTime,
+    notice: Duration,
+) -> Option<Degraded> {
+    let page = "/dashboard/routes";
+    if expires_at <= now {
+        let text = format!(
+            "{certificate} expired at {}, so that clients refuse it: replace it",
+            expires_at.rfc3339()
+        );
+        return Some(Degraded::bad(text, page));
+    }
+    (now.until(expires_at) <= notice).then(|| {
+        let text = format!(
+            "{certificate} expires at {}: find out why it was not renewed",
+            expires_at.rfc3339()
+        );
+        Degraded::warning(text, page)
+    })
+}
+
+fn of_upstream(upstream: &Upstream) -> Option<Degraded> {
+    let (name, page) = (upstream.name(), "/dashboard/routes");
+    if upstream.addresses().is_empty() {
+        let text = format!("upstream {name} resolves to no address");
+        return Some(Degraded::bad(text, page));
+    }
+    if upstream.are_all_drained() {
+        let text = format!(
+            "all servers of upstream {name} are drained, so that its requests get 503: end a drain"
+        );
+        return Some(Degraded::bad(text, page));
+    }
+    let servers = upstream.servers().into_iter().zip(upstream.healthy());
+    let in_use: Vec<(&str, u64)> = servers
+        .filter(|(server, _)| !server.overridden.is_drained)
+        .map(|(_, healthy)| healthy)
+        .collect();
+    let down: Vec<&str> = in_use
+        .iter()
+        .filter(|(_, addresses)| *addresses == 0)
+        .map(|(server, _)| *server)
+        .collect();
+    if down.len() == in_use.len() {
+        let text = format!("upstream {name} has no healthy server");
+        return Some(Degraded::bad(text, page));
+    }
+    (!down.is_empty()).then(|| {
+        let down = down.join(", ");
+        let text = format!("upstream {name} has servers that accept no requests: {down}");
+        Degraded::warning(text, page)
+    })
+}
+
+fn of_rates(state: &AdminState) -> Option<Degraded> {
+    let exchange = state.exchange();
+    let sharing = exchange.rates().sharing()?;
+    sharing.is_alone().then(|| {
+        let text = "rate limits are counted by this gateway alone: all gateways together let more \
+                    pass until the database responds";
+        Degraded::warning(text, "/dashboard/refusals")
+    })
+}
+
+fn of_configuration(state: &AdminState) -> Vec<Degraded> {
+    let mut found = Vec::new();
+    let last = state.live_config.last_attempt();
+    if let Some(attempt) = last.filter(|attempt| !attempt.succeeded) {
+        let text = match attempt.waits_for_restart() {
+            true => {
+                "the configuration file conflicts with what only changes with a restart; restart or \
+                     upgrade to apply it"
+            }
+            false => "the configuration file is invalid; the last valid one stays in force",
+        };
+        found.push(Degraded::warning(text, "/dashboard/routes"));
+    }
+    let view = state.live_config.view();
+    if !view.needs_restart.is_empty() {
+        let keys = view.needs_restart.join(", ");
+        let text = format!("changes to {keys} in the file need a restart");
+        found.push(Degraded::warning(text, "/dashboard/routes"));
+    }
+    for aside in &view.conflicting {
+        let text = format!("issuer {} is set aside", aside.name);
+        let degraded = Degraded::warning(text, "/dashboard/external");
+        found.push(degraded.because(Some(aside.reason.to_string())));
+    }
+    found
+}
+
+/// How long before its end a certificate is a complaint.
+const NOTICE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The same of one that the gateway renews by itself without a failure: some live for six days.
+const SHORT_NOTICE: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::complaint::Severity;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn of_one(expires_in: i64, failures: Option<i64>) -> Option<Severity> {
+        let metrics = Metrics::new().unwrap();
+        let now = UnixTime(1_800_000_000);
+        let expires_at = i64::try_from(now.0).unwrap() + expires_in;
+        let labels = ["public", "app.example"];
+        let expiry = &metrics.certificate_expiry;
+        expiry.with_label_values(&labels).set(expires_at);
+        if let Some(failures) = failures {
+            let gauge = metrics.acme_failures.with_label_values(&["app.example"]);
+            gauge.set(failures);
+        }
+        let found = of_certificates(&metrics, now);
+        assert!(found.iter().all(|one| {
+            one.text
+                .starts_with("the certificate app.example of listener public expire")
+        }));
+        found.first().map(|degraded| degraded.severity)
+    }
+
+    #[test]
+    fn a_certificate_is_a_complaint_before_and_after_its_end() {
+        assert_eq!(of_one(8 * DAY, None), None);
+        assert_eq!(of_one(6 * DAY, None), Some(Severity::Warning));
+        assert_eq!(of_one(0, None), Some(Severity::Bad));
+    }
+
+    #[test]
+    fn a_certificate_that_is_renewed_by_itself_may_be_near_its_end() {
+        assert_eq!(of_one(3 * DAY, Some(0)), None);
+        assert_eq!(of_one(3 * DAY, Some(1)), Some(Severity::Warning));
+        assert_eq!(of_one(DAY, Some(0)), Some(Severity::Warning));
+        assert_eq!(of_one(-1, Some(0)), Some(Severity::Bad));
+    }
+
+    #[test]
+    fn only_operators_read_a_cause() {
+        let degraded = Degraded::warning("issuer acme does not respond", "/dashboard");
+        let degraded = degraded.because(Some("acme.internal: 500".to_owned()));
+        assert_eq!(degraded.text, "issuer acme does not respond");
+        let complaint = crate::admin::complaint::Complaint::from(degraded);
+        assert_eq!(
+            complaint.text,
+            "issuer acme does not respond: acme.internal: 500"
+        );
+    }
+}
