@@ -128,12 +128,13 @@ const QUIET: &str = "h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn
                      tokio_postgres=warn";
 /// What the framework calls warnings and errors is mostly what clients and servers did, which the
 /// access log and the metrics tell: a server that closes an idle connection, a client that leaves.
+/// The database's pool warns of each connection that is lost; the store says once that it is away.
 const VERBOSE: &str = "pingora=warn,pingora_core=warn,pingora_proxy=warn,pingora_pool=warn,\
-                       pingora_load_balancing=warn";
+                       pingora_load_balancing=warn,deadpool=warn";
 /// Above `debug`, only what is about listening and the process itself.
 const TERSE: &str = "pingora=off,pingora_core=off,pingora_proxy=off,pingora_pool=off,\
                      pingora_load_balancing=off,pingora_core::listeners=warn,\
-                     pingora_core::server=warn,pingora_core::services=warn";
+                     pingora_core::server=warn,pingora_core::services=warn,deadpool=off";
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +146,8 @@ mod tests {
             let filter = filter(level).unwrap().to_string();
             let connectors = filter.contains("pingora_core=warn");
             assert_eq!(filter.contains("pingora_core=off"), !connectors, "{filter}");
+            assert_eq!(filter.contains("deadpool=off"), !connectors, "{filter}");
+            assert_eq!(filter.contains("deadpool=warn"), connectors, "{filter}");
             connectors
         };
         assert!(!tells("info") && !tells("warn"));

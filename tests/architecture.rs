@@ -196,9 +196,9 @@ live_config: config proxy api exchange identity route jwt store jwks issuer upst
     canonical listener clock diagnostic metrics
 demo: config clock
 doctor: config clock
-config: proxy api stepup exchange identity route credential resources webhooks session store issuer
-    upstream canonical limit operator listener telemetry secret template claims diagnostic field_name
-    metrics text_schema
+config: proxy api stepup exchange identity route authorize credential resources webhooks session store
+    issuer upstream canonical limit operator listener telemetry secret template claims clock diagnostic
+    field_name metrics text_schema
 proxy: acme api stepup exchange identity route mcp credential resources origin session issuer upstream
     canonical limit telemetry template clock field_name hex metrics rejection text_schema
 acme: session store listener public_network clock metrics
@@ -213,7 +213,7 @@ route: mcp authorize session issuer upstream canonical limit template field_name
 mcp: authorize field_name rejection strict_json text_schema
 operator: authorize listener secret claims clock text_schema
 authorize: claims rejection
-credential: issuer rejection
+credential: issuer claims rejection
 resources: limit metrics rejection
 webhooks: store secret public_network clock diagnostic metrics text_schema
 jwt: jwks issuer claims clock rejection strict_json
@@ -231,7 +231,7 @@ telemetry: secret hex text_schema
 secret: text_schema
 template: text_schema
 certificate_pin:
-claims:
+claims: strict_json
 clock:
 diagnostic:
 field_name:

@@ -6,6 +6,7 @@ pub mod admin_commands;
 pub mod admin_tokens;
 pub mod admin_users;
 pub mod check_command;
+pub mod check_meaning;
 mod command_output;
 pub mod dashboard;
 pub mod events;

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::operator::{CommandError, Connection, Gateway, run, text};
+use super::paging::count;
 use super::table::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
@@ -28,8 +29,8 @@ pub(super) struct List {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     after: u64,
     /// The maximum number of events, up to 1000.
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
-    limit: usize,
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = count)]
+    limit: String,
     #[command(flatten)]
     gateway: Gateway,
 }
@@ -70,8 +71,8 @@ impl Command {
 }
 
 async fn list(api: Connection, asked: &List) -> Result<bool, CommandError> {
-    let (after, limit) = (asked.after.to_string(), asked.limit.to_string());
-    let query = [("after", after.as_str()), ("limit", limit.as_str())];
+    let after = asked.after.to_string();
+    let query = [("after", after.as_str()), ("limit", asked.limit.as_str())];
     let answer = api.search(&["events"], &query).await?;
     if asked.gateway.prints(&answer) {
         return Ok(true);

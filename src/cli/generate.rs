@@ -1,7 +1,7 @@
 //! `vestibule generate`: what packages and editors take from the program itself.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Subcommand};
@@ -29,6 +29,9 @@ pub(super) enum Command {
     Man {
         /// The command, such as `token test`.
         command: Vec<String>,
+        /// Write the pages of `vestibule` and of all its commands into this folder instead.
+        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+        all: Option<PathBuf>,
     },
     /// The JSON Schema of the configuration, for editors.
     Schema,
@@ -59,7 +62,10 @@ impl Command {
             Self::Metrics => Metrics::new()
                 .map(|metrics| text = table(metrics.listed()).into_bytes())
                 .map_err(io::Error::other),
-            Self::Man { command } => page(command).and_then(|page| page.render(&mut text)),
+            Self::Man {
+                all: Some(folder), ..
+            } => write_pages(&built(), folder),
+            Self::Man { command, .. } => page(command).and_then(|page| page.render(&mut text)),
         };
         match made.and_then(|()| io::stdout().write_all(&text)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -80,18 +86,41 @@ fn snippet(proxy: Proxy, file: &Path) -> io::Result<String> {
 }
 
 fn page(path: &[String]) -> io::Result<clap_mangen::Man> {
-    let mut command = Cli::command();
-    // Gives each command its full name, `vestibule-token-test`.
-    command.build();
+    let mut command = built();
     for name in path {
         let unknown = || io::Error::other(format!("there is no command `{}`", path.join(" ")));
         command = command.find_subcommand(name).ok_or_else(unknown)?.clone();
     }
+    Ok(page_of(command).1)
+}
+
+/// Writes the page of a command, and those of its own commands, each under its full name.
+fn write_pages(command: &clap::Command, folder: &Path) -> io::Result<()> {
+    let (name, page) = page_of(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    std::fs::write(folder.join(format!("{name}.1")), text)?;
+    // `help` says what the pages say.
+    let mut own = command
+        .get_subcommands()
+        .filter(|own| !own.is_hide_set() && own.get_name() != "help");
+    own.try_for_each(|own| write_pages(own, folder))
+}
+
+fn page_of(command: clap::Command) -> (String, clap_mangen::Man) {
     let name = command
         .get_display_name()
         .unwrap_or(command.get_name())
         .to_owned();
-    Ok(clap_mangen::Man::new(command.name(name)))
+    let page = clap_mangen::Man::new(command.name(name.clone()));
+    (name, page)
+}
+
+/// The program's commands, each of which knows its full name, such as `vestibule-token-test`.
+fn built() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
 const NAME: &str = "vestibule";

@@ -47,19 +47,23 @@ async fn show(api: Connection, which: &Which) -> Result<bool, CommandError> {
 }
 
 async fn refresh(api: Connection, which: &Which) -> Result<bool, CommandError> {
-    let mut all_good = true;
+    let (mut all_good, mut answers) = (true, Vec::new());
     for row in rows(&api, which).await? {
         let name = row["name"].as_str().unwrap_or_default();
-        let answer = api
+        let mut answer = api
             .send(Method::POST, &["issuers", name, "refresh"], Value::Null)
             .await?;
         // What is not fetched cannot fail.
         let is_fetched = answer["keys"]["next_refresh"].is_number();
         all_good &= answer["refreshed"] == true || !is_fetched;
-        if !which.gateway.prints(&answer) {
+        if which.gateway.is_for_people() {
             print_keys(&row["name"], &answer["keys"]);
         }
+        answer["name"] = row["name"].clone();
+        answers.push(answer);
     }
+    // One document, like that of `show`.
+    which.gateway.prints(&Value::Array(answers));
     Ok(all_good)
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Rotate {
 #[derive(Debug, Args)]
 pub(super) struct One {
     /// The key's id (`kid`).
+    // It is a thumbprint, which may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     #[command(flatten)]
     gateway: Gateway,
@@ -82,10 +84,10 @@ fn change(
 
 /// What a rotation did, and from when on that counts.
 fn rotated(before: &Value, after: &Value) -> String {
-    let signs = in_state(after, "current");
-    let Some(next) = in_state(after, "next") else {
-        let signs = signs.map_or("-".into(), |key| text(&key["kid"]));
-        let former = in_state(before, "current").map_or("-".into(), |key| text(&key["kid"]));
+    let signs = signer(after);
+    let next = keys(after).find(|key| key["state"] == "next");
+    let Some(next) = next else {
+        let former = signer(before);
         return format!(
             "{signs} signs from now on, and {former} no longer does; verifiers that have not \
              fetched the keys since refuse new tokens until they do"
@@ -100,7 +102,6 @@ fn rotated(before: &Value, after: &Value) -> String {
     };
     let at = UnixTime(next["activates_at"].as_u64().unwrap_or_default());
     let wait = humantime::format_duration(UnixTime::now().until(at));
-    let signs = signs.map_or("-".into(), |key| text(&key["kid"]));
     format!(
         "{kid} {made}; it signs from {} (in {wait}), when verifiers have had time to fetch it; \
          until then {signs} signs",
@@ -112,7 +113,7 @@ fn revoked(before: &Value, after: &Value) -> String {
     let is_gone = |key: &&Value| !keys(after).any(|kept| kept["kid"] == key["kid"]);
     let gone = keys(before).find(is_gone);
     let gone = gone.map_or("-".into(), |key| text(&key["kid"]));
-    let signs = in_state(after, "current").map_or("-".into(), |key| text(&key["kid"]));
+    let signs = signer(after);
     format!(
         "{gone} deleted; the sessions that may have a token signed with it have ended; {signs} signs"
     )
@@ -122,8 +123,10 @@ fn keys(answer: &Value) -> impl Iterator<Item = &Value> {
     answer["keys"].as_array().into_iter().flatten()
 }
 
-fn in_state<'a>(answer: &'a Value, state: &str) -> Option<&'a Value> {
-    keys(answer).find(|key| key["state"] == state)
+/// The key that signs. Another one may be current, too: that of the former `session.algorithm`.
+fn signer(answer: &Value) -> String {
+    let signs = keys(answer).find(|key| key["signs"] == true);
+    signs.map_or("-".into(), |key| text(&key["kid"]).into_owned())
 }
 
 fn print(answer: &Value) {
@@ -131,6 +134,7 @@ fn print(answer: &Value) {
         "KEY",
         "ALGORITHM",
         "STATE",
+        "SIGNS",
         "CREATED",
         "SIGNS FROM",
         "SIGNS UNTIL",
@@ -139,13 +143,14 @@ fn print(answer: &Value) {
     Table::of(header, &answer["keys"], |key| {
         let state = raw(&key["state"]);
         let state = match state {
-            "current" => Cell::state(state, true),
+            "current" if key["signs"] == true => Cell::state(state, true),
             _ => Cell::word(state),
         };
         [
             Cell::of(&key["kid"]),
             Cell::of(&key["algorithm"]),
             state,
+            Cell::of(&key["signs"]),
             Cell::time(&key["created_at"]).in_tone(Tone::Faint),
             Cell::time(&key["activates_at"]),
             Cell::time(&key["retires_at"]),

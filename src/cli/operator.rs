@@ -55,6 +55,24 @@ impl Gateway {
         self.output.prints(answer)
     }
 
+    /// Whether an answer is printed for people.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.output.is_for_people()
+    }
+
+    /// What else can be done about an error.
+    fn hint(&self, error: &CommandError) -> Option<&'static str> {
+        match error {
+            CommandError::Config(_) => Some(WITHOUT_FILE),
+            CommandError::Unreachable { .. } | CommandError::Unauthorized { .. }
+                if self.admin.is_none() =>
+            {
+                Some(SINCE_START)
+            }
+            _ => None,
+        }
+    }
+
     /// Where the admin token would come from.
     fn token_source(&self) -> String {
         match (&self.admin, &self.token_file) {
@@ -127,7 +145,7 @@ where
 {
     let connection = match Connection::open(gateway) {
         Ok(connection) => connection,
-        Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
+        Err(error) => return fail_with_hint(gateway, &error, ExitCode::from(WRONG_USAGE)),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -135,9 +153,17 @@ where
     match runtime.map(|runtime| runtime.block_on(work(connection))) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::FAILURE,
-        Ok(Err(error)) => fail(&error, ExitCode::FAILURE),
+        Ok(Err(error)) => fail_with_hint(gateway, &error, ExitCode::FAILURE),
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
+}
+
+fn fail_with_hint(gateway: &Gateway, error: &CommandError, code: ExitCode) -> ExitCode {
+    let code = fail(error, code);
+    if let Some(hint) = gateway.hint(error) {
+        print_error!("hint: {hint}");
+    }
+    code
 }
 
 /// The admin API of one gateway.
@@ -164,7 +190,7 @@ impl Connection {
                 (url.trim_end_matches('/').to_owned(), token)
             }
             None => {
-                let admin = config::load(&gateway.config)?.admin;
+                let admin = config::load_section(&gateway.config, "admin")?.admin;
                 let mut address = admin.address;
                 match address.ip() {
                     IpAddr::V4(ip) if ip.is_unspecified() => {
@@ -207,6 +233,11 @@ impl Connection {
             token_source: gateway.token_source(),
             client,
         })
+    }
+
+    /// The address of the admin listener.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     /// `/ready`: whether the gateway serves, and what it says.
@@ -297,10 +328,7 @@ impl Connection {
         let (Some(message), Some(code)) = (body["error"].as_str(), body["code"].as_str()) else {
             return Err(CommandError::Foreign(status));
         };
-        let (message, code) = (
-            printable(message).into_owned(),
-            printable(code).into_owned(),
-        );
+        let (message, code) = (printable_lines(message), printable(code).into_owned());
         match status {
             StatusCode::UNAUTHORIZED => Err(CommandError::Unauthorized {
                 message,
@@ -330,5 +358,18 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// Several problems are several lines; each is fit for a terminal.
+fn printable_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    lines.join("\n")
+}
+
+/// For whoever may not read the file, or not all of what it needs.
+const WITHOUT_FILE: &str = "with `--admin URL` and `--token-file FILE` the command does not read the \
+                            configuration file";
+/// The command reads `admin` now, and the gateway read it when it started.
+const SINCE_START: &str = "a change of `admin` takes effect when the gateway restarts; until then, \
+                           use `--admin` and `--token-file` with the previous address and token. \
+                           SIGHUP reloads the file without them";
 /// Longer than a fetch of keys may take by default.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -33,14 +33,22 @@ pub(super) struct Output {
 impl Output {
     /// Prints an answer for programs, if that is asked for; otherwise false, and nothing.
     pub(super) fn prints(&self, answer: &Value) -> bool {
-        let format = if self.json { Format::Json } else { self.output };
-        let text = match format {
+        let text = match self.format() {
             Format::Table => return false,
             Format::Json => json(answer),
             Format::Yaml => yaml(answer),
         };
         print_line!("{}", text.trim_end());
         true
+    }
+
+    /// Whether answers are printed for people.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.format() == Format::Table
+    }
+
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
     }
 }
 

@@ -32,7 +32,7 @@ impl Paging {
 }
 
 /// As many as the gateway lists at once.
-fn count(text: &str) -> Result<String, String> {
+pub(super) fn count(text: &str) -> Result<String, String> {
     match text.parse::<u16>() {
         Ok(1..=1000) => Ok(text.to_owned()),
         _ => Err("not a number from 1 to 1000".to_owned()),

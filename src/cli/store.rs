@@ -20,7 +20,7 @@ use super::{ConfigFile, WRONG_USAGE, fail};
 use crate::config::{self, ConfigError};
 use crate::server::{self, StateError};
 use crate::store::transfer::{self, PrivateKeys, TransferError, Transferred};
-use crate::store::{Embedded, OpenError};
+use crate::store::{Embedded, OpenError, StoreSettings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -74,7 +74,11 @@ enum StoreCommandError {
         path: PathBuf,
         cause: std::io::Error,
     },
-    #[error("there is no store at {}", .0.display())]
+    #[error(
+        "there is no store at {}: a relative `store.path` starts at the folder in which the command \
+         runs, so run it where the gateway runs",
+        .0.display()
+    )]
     NoStore(PathBuf),
     #[error("the store is PostgreSQL, which gives space back by itself (VACUUM)")]
     NotAFile,
@@ -120,7 +124,7 @@ impl Command {
 }
 
 async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
-    let settings = config::load(&arguments.config.config)?.store;
+    let settings = settings(&arguments.config)?;
     if settings.postgres.is_none() && !settings.path.exists() {
         // Opening it would make it.
         return Err(StoreCommandError::NoStore(settings.path));
@@ -160,11 +164,14 @@ async fn export(arguments: &Export) -> Result<String, StoreCommandError> {
     if let Some(file) = file {
         file.keep()?;
     }
-    Ok(format!("{written} records exported"))
+    Ok(format!(
+        "{written} records exported from {}",
+        place(&settings)
+    ))
 }
 
 async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
-    let settings = config::load(&arguments.config.config)?.store;
+    let settings = settings(&arguments.config)?;
     let mut size = None;
     let from: Box<dyn AsyncRead + Unpin> = match &arguments.input {
         Some(path) => {
@@ -175,6 +182,7 @@ async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
         None => Box::new(stdin()),
     };
     let mut interruption = pin!(interruption()?);
+    let is_new = settings.postgres.is_none() && !settings.path.exists();
     let store = tokio::select! {
         store = server::open_store(&settings) => store?,
         () = &mut interruption => {
@@ -200,11 +208,16 @@ async fn import(arguments: &Import) -> Result<String, StoreCommandError> {
     };
     store.close().await;
     progress.end(done);
-    Ok(format!("{} records imported", read?))
+    let new = if is_new { "the new store " } else { "" };
+    Ok(format!(
+        "{} records imported into {new}{}",
+        read?,
+        place(&settings)
+    ))
 }
 
 async fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
-    let settings = config::load(&arguments.config.config)?.store;
+    let settings = settings(&arguments.config)?;
     if settings.postgres.is_some() {
         return Err(StoreCommandError::NotAFile);
     }
@@ -237,7 +250,25 @@ async fn compact(arguments: &Compact) -> Result<String, StoreCommandError> {
     };
     progress.end(at());
     let (before, after) = compacted?;
-    Ok(format!("{before} bytes before, {after} bytes after"))
+    let path = path.display();
+    Ok(format!(
+        "{path}: {before} bytes before, {after} bytes after"
+    ))
+}
+
+/// Where the store is. The path is whole, so that nobody takes one store for another that has the
+/// same relative path elsewhere.
+fn settings(config: &ConfigFile) -> Result<StoreSettings, StoreCommandError> {
+    let mut settings = config::load_section(&config.config, "store")?.store;
+    settings.path = std::path::absolute(&settings.path).map_err(at(&settings.path))?;
+    Ok(settings)
+}
+
+fn place(settings: &StoreSettings) -> String {
+    match settings.postgres {
+        Some(_) => "PostgreSQL".to_owned(),
+        None => settings.path.display().to_string(),
+    }
 }
 
 /// A file that gets its name when it is whole. It is readable only by its owner, and overwrites

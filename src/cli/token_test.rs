@@ -1,5 +1,6 @@
 //! `vestibule token test`: shows the proxy's own checks step by step.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{Connection, Gateway, text};
+use super::operator::{CommandError, Connection, Gateway, text};
 use super::printable::printable;
 use super::{WRONG_USAGE, fail, load};
 use crate::clock::UnixTime;
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
     /// The configuration file.
     #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
     config: PathBuf,
-    /// Do not ask the running gateway, which knows the user and the session.
+    /// Test the file alone: do not ask the running gateway, which knows the user and the session.
     #[arg(long)]
     offline: bool,
     /// The token; `-` reads it from standard input and keeps it out of the process list.
@@ -40,16 +41,21 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(token) => token,
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
     };
-    if !arguments.offline
-        && let Some(tested) = ask(&arguments.config, &token)
-    {
-        return say(&tested);
-    }
+    let asked = (!arguments.offline).then(|| ask(&arguments.config, &config, &token));
+    let unasked = match asked {
+        Some(Ok(answer)) => {
+            answer.say_whose(&arguments.config);
+            return say(&answer.tested);
+        }
+        Some(Err(error)) => Some(error),
+        None => None,
+    };
     match explain(&config, &token) {
         Ok(explanation) => {
-            if !arguments.offline {
+            if let Some(error) = unasked {
                 print_error!(
-                    "no gateway is running, so nothing is known of the user and the session"
+                    "no gateway was asked, so nothing is known of the user and the session: {}",
+                    printable(&error.to_string())
                 );
             }
             // Hints quote the token, which anybody may have written.
@@ -66,19 +72,92 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// What the gateway of this configuration says, if it runs.
-fn ask(config: &Path, token: &str) -> Option<Value> {
-    let gateway = Gateway::of(config);
-    let connection = Connection::open(&gateway).ok()?;
+/// What a gateway says of the token.
+struct Answer {
+    /// Its address.
+    gateway: String,
+    tested: Value,
+    /// The names of the issuers that it has otherwise than the file.
+    differing: Vec<String>,
+}
+
+impl Answer {
+    /// Says who answers, and whether by this file: what is tested may be a change that is not in force yet.
+    fn say_whose(&self, file: &Path) {
+        let (gateway, file) = (&self.gateway, file.display());
+        print_error!("asked the gateway at {gateway}; `--offline` tests {file} alone");
+        if !self.differing.is_empty() {
+            let names: Vec<_> = self.differing.iter().map(|name| printable(name)).collect();
+            print_error!(
+                "ATTENTION: {file} and this gateway differ in issuers ({}), and the answer is the gateway's; \
+                 `vestibule reload` puts the file in force",
+                names.join(", ")
+            );
+        }
+    }
+}
+
+/// Asks the gateway of this configuration, if it runs.
+fn ask(file: &Path, config: &Config, token: &str) -> Result<Answer, CommandError> {
+    let gateway = Gateway::of(file);
+    let connection = Connection::open(&gateway)?;
+    let unreachable = |error: io::Error| CommandError::Unreachable {
+        url: connection.base().to_owned(),
+        cause: error.to_string(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .ok()?;
-    let body = json!({ "token": token });
-    let path = ["token", "test"];
-    runtime
-        .block_on(connection.send(Method::POST, &path, body))
-        .ok()
+        .map_err(unreachable)?;
+    runtime.block_on(async {
+        let body = json!({ "token": token });
+        let path = ["token", "test"];
+        let tested = connection.send(Method::POST, &path, body).await?;
+        // It only adds to the answer, so a failure does not keep that back.
+        let running = connection.get(&["issuers"]).await.ok();
+        Ok(Answer {
+            gateway: connection.base().to_owned(),
+            tested,
+            differing: running.map_or_else(Vec::new, |running| differing(config, &running)),
+        })
+    })
+}
+
+/// The issuers that the file has otherwise than the gateway, as far as the gateway lists their settings.
+fn differing(config: &Config, running: &Value) -> Vec<String> {
+    let rows = running["issuers"].as_array().into_iter().flatten();
+    let running: BTreeMap<&str, Value> = rows
+        .filter(|row| row["origin"] == "file")
+        .filter_map(|row| Some((row["name"].as_str()?, compared(row))))
+        .collect();
+    let written: BTreeMap<&str, Value> = config
+        .issuers
+        .iter()
+        .map(|issuer| {
+            let settings = json!({
+                "iss": issuer.iss,
+                "enabled_in_file": issuer.enabled,
+                "aud": issuer.aud,
+                "cookie_name": issuer.cookie_name.as_ref().map(ToString::to_string),
+                "header": issuer.header.as_ref().map(|field| field.as_str()),
+                "algorithms": issuer.algorithms.iter().map(|it| it.name()).collect::<Vec<_>>(),
+                "provisioning": issuer.provisioning,
+                "assume_email_verified": issuer.assume_email_verified,
+            });
+            (issuer.name.as_str(), compared(&settings))
+        })
+        .collect();
+    let names: BTreeSet<&str> = running.keys().chain(written.keys()).copied().collect();
+    names
+        .into_iter()
+        .filter(|name| running.get(name) != written.get(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The settings of an issuer that are compared, by the names that the admin API has for them.
+fn compared(issuer: &Value) -> Value {
+    COMPARED.iter().map(|name| issuer[*name].clone()).collect()
 }
 
 /// Prints what the gateway said, as if it had been found here.
@@ -172,5 +251,16 @@ fn explain(config: &Config, token: &str) -> Result<Explanation, Box<dyn std::err
     Ok(explanation.of_pasted(&pasted, &issuers))
 }
 
+/// What an issuer's row says of its settings.
+const COMPARED: [&str; 8] = [
+    "iss",
+    "enabled_in_file",
+    "aud",
+    "cookie_name",
+    "header",
+    "algorithms",
+    "provisioning",
+    "assume_email_verified",
+];
 /// More than any token that could be accepted.
 const LONGEST_INPUT: u64 = 1 << 20;

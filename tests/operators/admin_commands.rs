@@ -110,7 +110,8 @@ async fn the_file_is_looked_at_again() {
     assert_eq!(site.gateway.get("/later", &[]).await.status(), 401);
     let (code, output, errors) = command(&site, &["reload"]).await;
     assert_eq!(code, 0, "{errors}");
-    let reported = "reloaded; changed: routes\nneeds a restart: limits.connections\n";
+    let reported = "reloaded; changed: routes\nneeds a restart: limits.connections\n\
+                    lowered: requests of the route `/` are now on `/later`, which asks for less\n";
     assert_eq!(output, reported);
     assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
     let (_, output, _) = command(&site, &["reload", "--json"]).await;
@@ -128,6 +129,30 @@ async fn the_file_is_looked_at_again() {
     assert_eq!(code, 1, "{errors}");
     assert!(errors.contains("routes[2].path"), "{errors}");
     assert_eq!(site.gateway.get("/later", &[]).await.status(), 200);
+}
+
+/// A file that is in force with warnings shows them where they are seen, as `check` does.
+#[tokio::test]
+async fn warnings_of_the_file_are_printed() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let reload = async |retries: u32| {
+        site.gateway.configure(|config| {
+            config["upstreams"]["app"]["retry_statuses"] = json!([503]);
+            config["upstreams"]["app"]["retries"] = json!(retries);
+        });
+        let (code, output, errors) = command(&site, &["reload"]).await;
+        assert_eq!(code, 0, "{errors}");
+        output
+    };
+    let output = reload(0).await;
+    let said = "warning: upstreams.app.retry_statuses: has no effect: `retries` is 0\n";
+    assert!(
+        output.starts_with("reloaded; changed: upstreams\n"),
+        "{output}"
+    );
+    assert!(output.ends_with(said), "{output}");
+    assert_eq!(reload(1).await, "reloaded; changed: upstreams\n");
 }
 
 #[tokio::test]

@@ -174,6 +174,7 @@ async fn signing_keys_are_listed_without_their_private_halves() {
     let answer = site.gateway.admin("/admin/api/keys").await;
     assert_eq!(answer.json()["keys"][0]["state"], "current");
     assert_eq!(answer.json()["keys"][0]["algorithm"], "ES256");
+    assert_eq!(answer.json()["keys"][0]["signs"], true);
     assert!(!answer.contains("private"));
 }
 

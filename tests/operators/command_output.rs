@@ -1,7 +1,7 @@
 //! What commands print that ask the running gateway: in which form, how much of a list, what they did, and
 //! what was wrong.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::gateway::binary;
@@ -16,7 +16,7 @@ async fn an_answer_is_a_table_json_or_yaml() {
         let (code, output, errors) = command(&site, &[&["keys", "list"], form].concat()).await;
         assert_eq!(code, 0, "{errors}");
         // JSON is YAML.
-        let shown: serde_json::Value = serde_yaml::from_str(&output).unwrap();
+        let shown: Value = serde_yaml::from_str(&output).unwrap();
         assert_eq!(shown, answer, "{form:?}: {output}");
     }
     let (_, table, _) = command(&site, &["keys", "list", "-o", "table"]).await;
@@ -49,6 +49,86 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
+async fn a_limit_of_events_is_one_that_the_gateway_keeps() {
+    let site = TestGateway::start().await;
+    for sub in ["ada", "bob"] {
+        site.passes(&site.acme.token().sub(sub).sign()).await;
+    }
+    for limit in ["0", "1001", "5000"] {
+        let (code, _, errors) = command(&site, &["events", "list", "--limit", limit]).await;
+        assert_eq!(code, 64, "{limit}");
+        assert!(errors.contains("from 1 to 1000"), "{limit}: {errors}");
+    }
+    for (limit, lines) in [("1", 2), ("1000", 3)] {
+        let (code, listed, errors) = command(&site, &["events", "list", "--limit", limit]).await;
+        assert_eq!(code, 0, "{errors}");
+        assert!(listed.lines().count() >= lines, "{limit}: {listed}");
+    }
+}
+
+#[tokio::test]
+async fn fetched_keys_are_one_document() {
+    let site = TestGateway::start().await;
+    for (issuer, names) in [
+        (None, &["acme", "globex"][..]),
+        (Some("acme"), &["acme"][..]),
+    ] {
+        let arguments = ["jwks", "refresh", "--json"].into_iter().chain(issuer);
+        let (code, output, errors) = command(&site, &arguments.collect::<Vec<_>>()).await;
+        assert_eq!(code, 0, "{errors}");
+        let document: Value = serde_json::from_str(&output).unwrap();
+        let fetched = document.as_array().unwrap().iter();
+        let mut fetched: Vec<_> = fetched.map(|one| one["name"].as_str().unwrap()).collect();
+        fetched.sort_unstable();
+        assert_eq!(fetched, names, "{output}");
+        assert_eq!(document[0]["refreshed"], true, "{output}");
+    }
+}
+
+/// A command on the gateway's machine needs the address and the token, and none of the other secrets.
+#[tokio::test]
+async fn a_command_needs_no_secret_but_its_own() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    site.gateway.configure(|config| {
+        config["session"]["key_encryption_keys"] = json!(["env:VESTIBULE_NOWHERE"]);
+    });
+    let (code, _, errors) = command(&site, &["keys", "list"]).await;
+    assert_eq!(code, 0, "{errors}");
+    site.gateway.configure(|config| {
+        config["admin"]["token"] = json!("env:VESTIBULE_NOWHERE");
+    });
+    let (code, _, errors) = command(&site, &["keys", "list"]).await;
+    assert_eq!(code, 64);
+    for said in ["VESTIBULE_NOWHERE", "hint: ", "--token-file"] {
+        assert!(errors.contains(said), "{said}: {errors}");
+    }
+}
+
+/// The file has changed since the gateway read it.
+#[tokio::test]
+async fn a_command_says_that_the_admin_section_counts_from_the_start_on() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let (code, _, errors) = command(&site, &["keys", "list"]).await;
+    assert_eq!((code, &*errors), (0, ""));
+    site.gateway.configure(|config| {
+        // Nothing listens there.
+        config["admin"]["address"] = json!("127.0.0.1:1");
+    });
+    let (code, _, errors) = command(&site, &["keys", "list"]).await;
+    assert_eq!(code, 1);
+    for said in ["does not respond", "hint: ", "when the gateway restarts"] {
+        assert!(errors.contains(said), "{said}: {errors}");
+    }
+    // Who says where the gateway is has no need of it.
+    let arguments = ["keys", "list", "--admin", "http://127.0.0.1:1"];
+    let (code, _, errors) = command(&site, &arguments).await;
+    assert_eq!(code, 1);
+    assert!(!errors.contains("hint: "), "{errors}");
+}
+
+#[tokio::test]
 async fn a_rotation_says_what_it_did_and_when_that_counts() {
     let site = TestGateway::start().await;
     let keys = async || {
@@ -76,6 +156,46 @@ async fn a_rotation_says_what_it_did_and_when_that_counts() {
         output.contains(&format!("{} deleted", before[0])),
         "{output}"
     );
+}
+
+/// After a change of `session.algorithm` two keys are current, and one of them signs.
+#[tokio::test]
+async fn of_two_current_keys_the_one_that_signs_is_named() {
+    let mut site = TestGateway::start().await;
+    site.gateway
+        .configure(|config| config["session"] = json!({"algorithm": "EdDSA"}));
+    site.gateway = site.gateway.restart().await;
+    let answer = site.gateway.admin("/admin/api/keys").await.json();
+    let keys = answer["keys"].as_array().unwrap();
+    let of = |algorithm: &str| {
+        keys.iter()
+            .find(|key| key["algorithm"] == algorithm)
+            .unwrap()
+    };
+    let (former, signer) = (of("ES256"), of("EdDSA"));
+    for (key, signs) in [(former, false), (signer, true)] {
+        assert_eq!(
+            (&key["state"], &key["signs"]),
+            (&json!("current"), &json!(signs))
+        );
+    }
+    let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();
+    let (_, table, _) = command(&site, &["keys", "list", "-o", "table"]).await;
+    for (key, signs) in [(former, "no"), (signer, "yes")] {
+        let line = table.lines().find(|line| line.contains(&kid(key))).unwrap();
+        assert!(line.split_whitespace().any(|cell| cell == signs), "{line}");
+    }
+    let page = site.gateway.admin("/dashboard/keys").await;
+    assert!(page.contains("current, does not sign"), "{}", page.text());
+
+    let (_, output, errors) = command(&site, &["keys", "rotate", "--at-once"]).await;
+    let said = format!("and {} no longer does", kid(signer));
+    assert!(output.contains(&said), "{output}{errors}");
+    let (_, output, errors) = command(&site, &["keys", "revoke", &kid(former)]).await;
+    let said = format!("{} deleted", kid(former));
+    assert!(output.contains(&said), "{output}{errors}");
+    let answer = site.gateway.admin("/admin/api/keys").await;
+    assert!(!answer.contains(&kid(former)), "{}", answer.text());
 }
 
 #[tokio::test]

@@ -118,6 +118,15 @@ async fn what_was_parked_is_sent_again_by_command_and_page() {
     .await;
     let page = site.gateway.admin(parked).await.json();
     assert_eq!(page["deliveries"][0]["answer"], "503");
+    let degraded = async || site.gateway.admin("/ready").await.json()["degraded"].take();
+    let reported =
+        "events for the webhook app are parked (2): repair its receiver, and send them again";
+    assert_eq!(degraded().await, json!([reported]));
+    let glance = site.gateway.admin("/admin/api/overview").await.json();
+    let complaint = json!({
+        "severity": "warning", "text": reported, "page": "/dashboard/webhooks/app",
+    });
+    assert_eq!(glance["complaints"], json!([complaint]));
     let (code, output, _) = command(&site, &["events", "webhooks"]).await;
     assert_eq!(code, 0);
     let row: Vec<&str> = output.lines().nth(1).unwrap().split_whitespace().collect();
@@ -146,6 +155,7 @@ async fn what_was_parked_is_sent_again_by_command_and_page() {
         row["webhooks"][0]["parked"] == 0 && row["webhooks"][0]["pending"] == 0
     })
     .await;
+    assert_eq!(degraded().await, json!([]));
 
     let tested = pages.submit(at, "/dashboard/webhooks/app/test", &[]).await;
     assert!(tested.contains("<code>200</code>"), "{}", tested.text());

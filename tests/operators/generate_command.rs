@@ -1,5 +1,7 @@
 //! `vestibule generate`: what packages and editors take from the program.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,6 +34,48 @@ async fn the_program_and_its_commands_have_man_pages() {
     let (code, _, errors) = run(dir.path(), &["generate", "man", "serv"], "").await;
     assert_eq!(code, 1);
     assert!(errors.contains("no command `serv`"), "{errors}");
+}
+
+/// A package takes them all, and none leads to a page that is not there.
+#[tokio::test]
+async fn all_man_pages_are_written_at_once() {
+    let dir = TempDir::new().unwrap();
+    let command = ["generate", "man", "--all", "."];
+    let (code, output, errors) = run(dir.path(), &command, "").await;
+    assert_eq!((code, &*output, &*errors), (0, "", ""));
+    let names: BTreeSet<String> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".1"))
+        .collect();
+    for command in [
+        "",
+        "-serve",
+        "-token-test",
+        "-upstreams",
+        "-route",
+        "-audit",
+        "-doctor",
+    ] {
+        let name = format!("vestibule{command}.1");
+        assert!(names.contains(&name), "no {name} in {names:?}");
+    }
+    assert!(!names.iter().any(|name| name.contains("help")), "{names:?}");
+    for name in &names {
+        let page = std::fs::read_to_string(dir.path().join(name)).unwrap();
+        let named = page.replace("\\-", "-");
+        let words = named.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+        let commands = words.filter(|word| word.starts_with("vestibule-"));
+        // Pages name others as `vestibule-serve(1)`.
+        for command in commands.filter(|word| named.contains(&format!("{word}(1)"))) {
+            let other = format!("{command}.1");
+            let is_there = names.contains(&other) || command.ends_with("-help");
+            assert!(is_there, "{name} leads to {other}");
+        }
+    }
+    let both = ["generate", "man", "serve", "--all", "."];
+    let (code, _, errors) = run(dir.path(), &both, "").await;
+    assert_eq!(code, 64, "{errors}");
 }
 
 /// tests/peers judges by it; here: it is one, and knows the keys.

@@ -161,6 +161,56 @@ async fn a_line_tells_what_became_of_the_request() {
     }
 }
 
+/// What the dashboard says of a reason, the line says, too.
+#[tokio::test]
+async fn the_line_of_a_refusal_says_what_to_do_about_it() {
+    let site = TestGateway::start().await;
+    let (ours, theirs) = (
+        site.acme.token().sub("ada").sign(),
+        site.acme.token().sub("bob").sign(),
+    );
+    let (cookie, bearer) = (format!("acme_token={ours}"), format!("Bearer {theirs}"));
+    let evil = "https://evil.test";
+    let foreign = [
+        ("Cookie", &*cookie),
+        ("Origin", evil),
+        ("Content-Length", "0"),
+    ];
+    let two = [("Authorization", &*bearer), ("X-Acme-Token", &*ours)];
+    for (answer, reason, remedy) in [
+        (
+            site.gateway.request("POST", "/", &foreign).await,
+            "origin_foreign",
+            "`allowed_origins`",
+        ),
+        (
+            site.gateway.get("/", &two).await,
+            "credential_conflict",
+            "`authorization: ignore`",
+        ),
+        (
+            site.gateway.get("/", &[]).await,
+            "token_missing",
+            "`cookie_name`",
+        ),
+        (
+            site.gateway
+                .get("/", &[("Authorization", "Bearer a,b")])
+                .await,
+            "token_malformed",
+            "`authorization: ignore`",
+        ),
+    ] {
+        let line = site.access_line(&answer).await;
+        assert_eq!(line["reason"], reason, "{line}");
+        let hint = line["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains(remedy), "{line}");
+        assert!(!answer.contains(remedy), "{}", answer.text());
+    }
+    let passed = site.present(&theirs).await;
+    assert_eq!(site.access_line(&passed).await.get("hint"), None);
+}
+
 /// The client's own words are no longer than a line should be.
 #[tokio::test]
 async fn a_line_says_which_program_asked_for_which_host() {

@@ -96,6 +96,29 @@ async fn a_busy_gateway_exports_what_the_page_lists() {
     assert!(metrics.sum("process_open_fds", &[]) >= 4.0);
 }
 
+/// An alert about it would ask for something that nobody wants.
+#[tokio::test]
+async fn an_issuer_that_is_off_has_no_keys_to_look_after() {
+    let site = TestGateway::start().await;
+    let measured = async || {
+        let metrics = site.gateway.admin("/metrics").await.text();
+        [
+            "vestibule_jwks_keys",
+            "vestibule_jwks_age_seconds",
+            "vestibule_jwks_overdue_seconds",
+        ]
+        .map(|name| metrics.contains(&format!("{name}{{issuer=\"globex\"}}")))
+    };
+    assert_eq!(measured().await, [true; 3]);
+    let switch = "/admin/api/issuers/globex/enabled";
+    for (enabled, is_measured) in [(false, false), (true, true)] {
+        let body = json!({"enabled": enabled});
+        let done = site.gateway.admin_send("PUT", switch, &[], &body).await;
+        assert_eq!(done.status(), 200, "{}", done.text());
+        assert_eq!(measured().await, [is_measured; 3]);
+    }
+}
+
 #[tokio::test]
 async fn a_websocket_is_counted_while_it_is_open() {
     let site = TestGateway::start().await;

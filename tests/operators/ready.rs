@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::authority::Authority;
 use crate::support::{TestGateway, eventually};
 
 #[tokio::test]
@@ -15,6 +16,36 @@ async fn an_upstream_that_resolves_to_nothing_is_degraded() {
     assert_eq!(ready.json()["status"], "degraded");
     let reported = "upstream gone resolves to no address";
     assert_eq!(ready.json()["degraded"], json!([reported]));
+}
+
+/// Operators hear of it before their users do, and still afterwards.
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_degraded() {
+    let authority = Authority::new();
+    let certificates = [
+        authority.server("old", &["old.test"], 2020),
+        authority.server("new", &["new.test"], 2100),
+    ];
+    let site = TestGateway::with(|config| {
+        config["listeners"] = json!([{}, {
+            "name": "tls",
+            "address": "127.0.0.1:0",
+            "tls": {"certificates": certificates},
+        }]);
+    })
+    .await;
+    let ready = site.gateway.admin("/ready").await.json();
+    assert_eq!(ready["status"], "degraded");
+    let reported = ready["degraded"].as_array().unwrap();
+    assert_eq!(reported.len(), 1, "the other one is good: {reported:?}");
+    let text = reported[0].as_str().unwrap();
+    assert!(
+        text.contains("old") && text.contains("of listener tls expired at 20"),
+        "{text}"
+    );
+    let glance = site.gateway.admin("/admin/api/overview").await.json();
+    assert_eq!(glance["complaints"][0]["text"], text);
+    assert_eq!(glance["complaints"][0]["severity"], "bad");
 }
 
 /// Connections are counted when they are taken, which is some time after they are made.

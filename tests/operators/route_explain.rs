@@ -5,16 +5,28 @@ use serde_json::{Value, json};
 
 use crate::support::{Pages, TestGateway, run};
 
+fn configure(config: &mut Value) {
+    config["server"] = json!({"health_path": "/up"});
+    config["routes"].as_array_mut().unwrap().extend([
+        json!({"path": "/agents", "upstream": "app", "resource": {"any_audience": true}}),
+        json!({"path": "/staff", "upstream": "app", "require": {"role": "staff"}}),
+        json!({"path": "/form", "upstream": "app", "auth": "none", "methods": ["POST"]}),
+        json!({"path": "/old", "upstream": "app", "auth": "none", "replace_prefix": "/new",
+               "exact": true, "rate_per_client": "100/1m"}),
+    ]);
+}
+
+/// Routes that do not look for tokens in `Authorization`, where upstreams have something of their own.
+fn configure_unread(config: &mut Value) {
+    config["forward"] = json!({"header": "X-Session"});
+    config["routes"].as_array_mut().unwrap().extend([
+        json!({"path": "/basic", "upstream": "app", "authorization": "ignore"}),
+        json!({"path": "/maybe", "upstream": "app", "auth": "optional", "authorization": "ignore"}),
+    ]);
+}
+
 async fn site() -> TestGateway {
-    TestGateway::with(|config| {
-        config["routes"].as_array_mut().unwrap().extend([
-            json!({"path": "/staff", "upstream": "app", "require": {"role": "staff"}}),
-            json!({"path": "/form", "upstream": "app", "auth": "none", "methods": ["POST"]}),
-            json!({"path": "/old", "upstream": "app", "auth": "none", "replace_prefix": "/new",
-                   "exact": true, "rate_per_client": "100/1m"}),
-        ]);
-    })
-    .await
+    TestGateway::with(configure).await
 }
 
 async fn explained(site: &TestGateway, method: &str, url: &str, token: Option<&str>) -> Value {
@@ -39,11 +51,16 @@ fn said(answer: &Value) -> (Value, Value) {
 
 #[tokio::test]
 async fn what_is_said_of_a_request_is_what_becomes_of_it() {
-    let site = site().await;
+    let site = TestGateway::with(|config| {
+        configure(config);
+        configure_unread(config);
+    })
+    .await;
     let user = site.acme.token().sub("ada").sign();
     let staff = site.acme.token().sub("bob").claim("role", "staff").sign();
     let late = site.acme.token().expires_in(-900).sign();
     let token = |token| Some(token);
+    let with_token = format!("/open?t={user}");
     for (method, path, token, route, code) in [
         ("GET", "/", None, json!("/"), json!("token_missing")),
         ("GET", "/a?b=c", token(&user), json!("/"), Value::Null),
@@ -78,6 +95,44 @@ async fn what_is_said_of_a_request_is_what_becomes_of_it() {
             token(&user),
             Value::Null,
             json!("path_dot_segment"),
+        ),
+        ("GET", "/up", None, Value::Null, Value::Null),
+        ("POST", "/up", None, json!("/"), json!("token_missing")),
+        (
+            "GET",
+            "/basic",
+            token(&user),
+            json!("/basic"),
+            json!("token_missing"),
+        ),
+        ("GET", "/maybe", token(&user), json!("/maybe"), Value::Null),
+        (
+            "GET",
+            &*with_token,
+            None,
+            json!("/open"),
+            json!("token_in_query"),
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/agents",
+            None,
+            Value::Null,
+            Value::Null,
+        ),
+        (
+            "GET",
+            "/_vestibule//.well-known/jwks.json",
+            None,
+            Value::Null,
+            json!("path_empty_segment"),
+        ),
+        (
+            "GET",
+            "/_vestibule/.well-known%2Fjwks.json",
+            None,
+            Value::Null,
+            json!("path_escaped_slash"),
         ),
         (
             "BREW",

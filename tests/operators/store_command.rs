@@ -30,12 +30,17 @@ async fn an_embedded_store_moves_to_postgres_with_everybody_in_it() {
     let dir = site.gateway.dir().to_owned();
     let (code, _, errors) = export(&dir, &["--output", "all.jsonl", "--private-keys"]).await;
     assert_eq!(code, 1, "the running gateway owns the file: {errors}");
+    assert!(errors.contains("stop that gateway"), "{errors}");
     std::fs::remove_file(dir.join("all.jsonl")).ok();
     site.gateway.sigterm();
     assert!(site.gateway.ended().await.success());
     let (code, output, errors) = export(&dir, &["--output", "all.jsonl", "--private-keys"]).await;
     assert_eq!((code, output.as_str()), (0, ""), "{errors}");
-    assert!(errors.contains("records exported"), "{errors}");
+    let exported = format!(
+        "records exported from {}",
+        dir.join("vestibule.redb").display()
+    );
+    assert!(errors.contains(&exported), "{errors}");
     is_private(&dir.join("all.jsonl"));
     let (code, ..) = export(&dir, &["--output", "all.jsonl"]).await;
     assert_eq!(code, 1, "an export overwrites nothing");
@@ -107,6 +112,9 @@ async fn an_embedded_store_moves_to_postgres_with_everybody_in_it() {
     std::fs::remove_file(dir.join("again.redb")).unwrap();
     let (code, _, errors) = run(&dir, &import, &lines).await;
     assert_eq!(code, 0, "{errors}");
+    let imported = "records imported into the new store ";
+    let imported = format!("{imported}{}", dir.join("again.redb").display());
+    assert!(errors.contains(&imported), "{errors}");
     is_private(&dir.join("again.redb"));
     remember_session_token(&own);
     assert!(lines.contains(decode(&own).claims["sub"].as_str().unwrap()));
@@ -125,6 +133,8 @@ async fn a_file_is_compacted_while_no_gateway_runs_on_it() {
     assert!(site.gateway.ended().await.success());
     let (code, output, errors) = run(&dir, &["store", "compact"], "").await;
     assert_eq!((code, &*output), (0, ""), "{errors}");
+    let compacted = format!("{}: ", dir.join("vestibule.redb").display());
+    assert!(errors.contains(&compacted), "{errors}");
     assert!(errors.contains("bytes before"), "{errors}");
     is_private(&dir.join("vestibule.redb"));
     site.gateway = site.gateway.restart().await;
@@ -138,7 +148,7 @@ async fn a_file_is_compacted_while_no_gateway_runs_on_it() {
     std::fs::write(nowhere.path().join("config.yaml"), config.to_string()).unwrap();
     let (code, _, errors) = run(nowhere.path(), &["store", "compact"], "").await;
     assert_eq!(code, 1);
-    assert!(errors.contains("no store at none.redb"), "{errors}");
+    is_missing(&errors, nowhere.path());
     assert!(!nowhere.path().join("none.redb").exists(), "nor made");
 }
 
@@ -151,10 +161,57 @@ async fn what_is_not_there_is_not_exported() {
     std::fs::write(dir.path().join("config.yaml"), config.to_string()).unwrap();
     let (code, _, errors) = export(dir.path(), &[]).await;
     assert_eq!(code, 1);
-    assert!(errors.contains("no store at none.redb"), "{errors}");
+    is_missing(&errors, dir.path());
     assert!(!dir.path().join("none.redb").exists(), "nor made");
     std::fs::write(dir.path().join("config.yaml"), "stor: {}").unwrap();
     assert_eq!(export(dir.path(), &[]).await.0, 64);
+}
+
+/// A gateway that has started on a store has made keys and secrets there, which those of the file would join
+/// or replace.
+#[tokio::test]
+async fn nothing_is_imported_into_a_store_that_a_gateway_started_on() {
+    let mut site = TestGateway::start().await;
+    site.passes(&site.acme.token().sign()).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    let (code, lines, errors) = run(&dir, &["store", "export", "--private-keys"], "").await;
+    assert_eq!(code, 0, "{errors}");
+    // Another gateway starts on a store of its own, and nobody signs in.
+    std::fs::remove_file(dir.join("vestibule.redb")).unwrap();
+    site.gateway = site.gateway.restart().await;
+    site.gateway.wait_until_whole().await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let (code, _, errors) = run(&dir, &["store", "import"], &lines).await;
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("it has signing keys"), "{errors}");
+    std::fs::remove_file(dir.join("vestibule.redb")).unwrap();
+    let (code, _, errors) = run(&dir, &["store", "import"], &lines).await;
+    assert_eq!(code, 0, "{errors}");
+}
+
+/// Secrets that only the gateway's service has are none that these commands need.
+#[tokio::test]
+async fn a_store_is_exported_without_the_secrets_of_others() {
+    let mut site = TestGateway::start().await;
+    site.passes(&site.acme.token().sign()).await;
+    site.gateway.sigterm();
+    assert!(site.gateway.ended().await.success());
+    let dir = site.gateway.dir().to_owned();
+    site.gateway.configure(|config| {
+        config["session"]["key_encryption_keys"] = json!(["env:VESTIBULE_NOWHERE"]);
+    });
+    let (code, lines, errors) = run(&dir, &["store", "export"], "").await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(lines.contains("\"end\":"), "{lines}");
+    site.gateway.configure(|config| {
+        config["store"] = json!({"postgres": "env:VESTIBULE_NOWHERE"});
+    });
+    let (code, _, errors) = run(&dir, &["store", "export"], "").await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("VESTIBULE_NOWHERE"), "{errors}");
 }
 
 /// What a command that ended too early wrote is completed, and until then nobody takes it for whole.
@@ -193,6 +250,13 @@ async fn an_import_that_did_not_end_is_completed_by_another() {
 
 async fn export(dir: &Path, more: &[&str]) -> (i32, String, String) {
     run(dir, &[&["store", "export"], more].concat(), "").await
+}
+
+/// Where the command looked is named, wherever it was started.
+fn is_missing(errors: &str, folder: &Path) {
+    let path = folder.canonicalize().unwrap().join("none.redb");
+    let said = format!("no store at {}", path.display());
+    assert!(errors.contains(&said), "{errors}");
 }
 
 fn is_private(file: &Path) {

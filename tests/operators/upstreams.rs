@@ -26,7 +26,15 @@ async fn a_drain_is_seen_by_requests_operators_and_the_audit() {
     assert_eq!(site.upstream.count(), 0);
     let ready = site.gateway.admin("/ready").await;
     assert_eq!(ready.status(), 200);
-    assert!(ready.contains("all servers of upstream app are drained"));
+    let reported = "all servers of upstream app are drained";
+    assert!(ready.contains(reported));
+    let glance = async || site.gateway.admin("/admin/api/overview").await.json();
+    let complaint = glance().await["complaints"][0].take();
+    assert_eq!(complaint["severity"], "bad", "{complaint}");
+    let text = complaint["text"].as_str().unwrap();
+    assert!(text.starts_with(reported), "{text}");
+    let overview = site.gateway.admin("/dashboard").await;
+    assert!(overview.contains(reported) && !overview.contains("All is well"));
     let labels = [("upstream", "app"), ("server", server.as_str())];
     let drained = "vestibule_upstream_drained";
     site.gateway.metric_becomes(drained, &labels, 1.0).await;
@@ -52,6 +60,7 @@ async fn a_drain_is_seen_by_requests_operators_and_the_audit() {
         200
     );
     assert_eq!(site.gateway.get("/open", &[]).await.status(), 200);
+    assert_eq!(glance().await["complaints"], json!([]));
     site.gateway.metric_becomes(drained, &labels, 0.0).await;
     // A second end changes nothing, and is not written down.
     assert_eq!(

@@ -25,6 +25,7 @@ mod dashboard;
 mod device_bound;
 mod drain;
 mod fleet;
+mod key_encryption;
 mod outages;
 mod shared_rates;
 mod site;

@@ -15,6 +15,7 @@ use crate::support::{
     Gateway, Key, Message, RawUpstream, Reply, TestGateway, TestIssuer, eventually,
 };
 
+mod conflicts;
 mod upstreams;
 
 #[tokio::test]

@@ -143,7 +143,7 @@ impl Gateway {
     }
 
     /// Waits until `/ready` says that nothing is degraded but upstreams, which tests leave without
-    /// servers: all issuers have keys.
+    /// servers, and certificates, which they let expire: all issuers have keys.
     pub async fn wait_until_whole(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -153,9 +153,13 @@ impl Gateway {
                 .expect("the admin listener answers");
             let degraded = answer.json()["degraded"].take();
             let mut degraded = degraded.as_array().unwrap().iter();
-            let is_of_upstream =
-                |reported: &Value| reported.as_str().unwrap().starts_with("upstream ");
-            if answer.status() == 200 && degraded.all(is_of_upstream) {
+            let is_meant = |reported: &Value| {
+                let reported = reported.as_str().unwrap();
+                ["upstream ", "the certificate "]
+                    .iter()
+                    .any(|start| reported.starts_with(start))
+            };
+            if answer.status() == 200 && degraded.all(is_meant) {
                 return;
             }
             assert!(

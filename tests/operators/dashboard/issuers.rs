@@ -151,6 +151,12 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
             "others",
             "secret of this machine",
         ),
+        (
+            "others",
+            "required_claims: {groups: []}",
+            "others",
+            "has an empty list",
+        ),
         ("others", "[", "others", ""),
     ] {
         let fields = with(with(filled(&initech), field, value), "azp", "<kept>");
@@ -173,6 +179,38 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
         assert!(text.contains(&initech.iss) || field == "iss", "{text}");
     }
     let made = pages.submit(FORM, NEW, &pairs(&filled(&initech))).await;
+    assert_eq!(made.status(), 303, "{}", made.text());
+}
+
+#[tokio::test]
+async fn a_tenant_is_named_by_its_id() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let initech = initech().await;
+    let keys = initech.jwks_url();
+    let form = format!("{FORM}entra");
+    let submit = async |tenant: &str| {
+        let fields = [
+            ("name", "entra"),
+            ("tenant", tenant),
+            ("aud", "app"),
+            ("keys_from", "address"),
+            ("jwks_url", keys.as_str()),
+            ("provisioning", "auto"),
+        ];
+        pages.submit(&form, NEW, &fields).await
+    };
+    for (tenant, said) in [
+        ("acme.onmicrosoft.com", "must be the directory (tenant) id"),
+        ("common", "an endpoint for many tenants"),
+    ] {
+        let refused = submit(tenant).await;
+        let text = refused.text();
+        assert_eq!(refused.status(), 422, "{text}");
+        assert!(text.contains("<a href=\"#tenant\">"), "{text}");
+        assert!(text.contains(said), "{text}");
+    }
+    let made = submit("8E8F4A52-3C7E-4B7C-9D0E-6F1D2C3B4A59").await;
     assert_eq!(made.status(), 303, "{}", made.text());
 }
 
@@ -342,8 +380,16 @@ async fn keys_are_fetched_now_and_a_failure_is_told() {
     let page = pages.get(acme).await;
     assert!(page.contains("last valid keys in use") && page.contains("Last error"));
     let overview = pages.get("/dashboard").await;
-    assert!(overview.contains("the last valid keys of the issuer acme are in use"));
+    assert!(overview.contains("its last valid keys are in use: "));
     let glance: Value = site.gateway.admin("/admin/api/overview").await.json();
     assert_eq!(glance["complaints"][0]["severity"], "warning");
     assert_eq!(glance["complaints"][0]["page"], acme);
+    // Whoever has no token reads the same without the cause.
+    let ready = site.gateway.admin("/ready").await.json();
+    let text = glance["complaints"][0]["text"].as_str().unwrap();
+    let reported = ready["degraded"][0].as_str().unwrap();
+    assert!(
+        reported.ends_with("are in use") && text.starts_with(reported),
+        "{ready}"
+    );
 }

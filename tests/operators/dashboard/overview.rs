@@ -84,7 +84,10 @@ async fn a_new_gateway_shows_the_first_steps() {
     assert_eq!(done().await, [false; 0]);
     let page = pages.get("/dashboard").await;
     assert!(!page.contains("First steps"), "{}", page.text());
-    assert!(page.contains("the issuer globex is off"), "{}", page.text());
+    assert!(page.contains("issuer globex is off"), "{}", page.text());
+    // An operator wants it so.
+    let ready = site.gateway.admin("/ready").await;
+    assert_eq!(ready.json()["status"], "ready", "{}", ready.text());
 }
 
 /// From the id that a client was given to the reason that it was not.
@@ -197,7 +200,7 @@ async fn routes_tell_the_health_of_their_servers() {
             .contains("accepts no requests")
     );
     let overview = pages.get("/dashboard").await;
-    assert!(overview.contains("no server of the upstream gone accepts requests"));
+    assert!(overview.contains("upstream gone has no healthy server"));
 
     site.gateway
         .configure(|config| config["issuers"] = json!("none"));
@@ -218,4 +221,34 @@ async fn routes_tell_the_health_of_their_servers() {
             .contains("the configuration file is invalid")
     );
     site.passes(&site.acme.token().sign()).await;
+}
+
+/// What a reload let go is seen where it was asked for.
+#[tokio::test]
+async fn a_reload_shows_what_it_lowered_and_what_it_warns_of() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let pages = Pages::of(&site.gateway);
+    let reloaded = async |auth: &str, retries: u32| {
+        site.gateway.configure(|config| {
+            config["routes"][0]["auth"] = json!(auth);
+            config["upstreams"]["app"]["retry_statuses"] = json!([503]);
+            config["upstreams"]["app"]["retries"] = json!(retries);
+        });
+        let answer = pages
+            .submit("/dashboard/routes", "/dashboard/routes/reload", &[])
+            .await;
+        assert_eq!(answer.status(), 303);
+        pages.get("/dashboard/routes").await
+    };
+    let (lowered, warned) = (
+        "</code> asks for less than before",
+        "upstreams.app.retry_statuses: has no effect",
+    );
+    let page = reloaded("optional", 0).await;
+    assert!(page.contains(lowered), "{}", page.text());
+    assert!(page.contains(warned), "{}", page.text());
+    let page = reloaded("required", 1).await;
+    assert!(!page.contains(lowered), "{}", page.text());
+    assert!(!page.contains(warned), "{}", page.text());
 }

@@ -100,6 +100,44 @@ async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
     }
 }
 
+/// A failover that sends connections to a server that takes no writes, until it is the primary: no
+/// gateway stays on one of them.
+#[tokio::test]
+async fn sign_ins_continue_once_the_database_takes_writes_again() {
+    let pair = Pair::start().await;
+    let known = pair.token("alice", "1");
+    for gateway in [&pair.one, &pair.two] {
+        pair.passes(gateway, &known).await;
+    }
+    let client = pair.server.client("postgres").await;
+    let read_only = "ALTER DATABASE postgres SET default_transaction_read_only = on";
+    client.batch_execute(read_only).await.unwrap();
+    let cut_off = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    client.query(cut_off, &[]).await.unwrap();
+    for gateway in [&pair.one, &pair.two] {
+        assert_eq!(present(gateway, &known).await, 200);
+        assert_eq!(present(gateway, &pair.token("bob", "1")).await, 503);
+        let ready = gateway.admin("/ready").await.json();
+        let degraded = ready["degraded"].to_string();
+        assert!(degraded.contains("the database is read-only"), "{ready}");
+    }
+
+    let writable = "ALTER DATABASE postgres RESET default_transaction_read_only";
+    client.batch_execute(writable).await.unwrap();
+    for gateway in [&pair.one, &pair.two] {
+        eventually("no recovery", async || {
+            present(gateway, &pair.token("bob", "1")).await == 200
+        })
+        .await;
+        let ready = gateway.admin("/ready").await.json();
+        assert!(
+            !ready["degraded"].to_string().contains("the store"),
+            "{ready}"
+        );
+    }
+}
+
 /// A failover to a server that lacked the latest writes, or a restore from a copy: the numbers of
 /// changes start again below what both have read.
 #[tokio::test]
