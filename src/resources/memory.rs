@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use prometheus::IntGauge;
+use rustix::system::sysinfo;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
+use tracing::info;
 
 use crate::metrics::Metrics;
 
@@ -36,7 +38,11 @@ struct Spent {
 impl Memory {
     /// A budget of `most`; without one, of half of what the process can have.
     pub fn new(most: Option<ByteSize>, metrics: &Metrics) -> Self {
-        let most = most.map_or_else(|| available() / 2, |most| most.as_u64());
+        let (most, source) = budget(most);
+        info!(
+            bytes = most,
+            source, "connections and requests have a memory budget"
+        );
         metrics.memory_budget.set(gauge(most));
         Self {
             spent: Arc::new(Spent {
@@ -134,11 +140,25 @@ impl Drop for Held {
     }
 }
 
-/// What the process can have: the machine's memory, or less where a control group says so.
-fn available() -> u64 {
-    let machine = read("/proc/meminfo").and_then(|text| total(&text));
-    let group = read("/proc/self/cgroup").and_then(|text| group_limit(&text));
-    machine.into_iter().chain(group).min().unwrap_or(UNKNOWN)
+/// How much it is, and why: as configured, or half of what the process can have.
+fn budget(configured: Option<ByteSize>) -> (u64, &'static str) {
+    if let Some(most) = configured {
+        return (most.as_u64(), "limits.memory");
+    }
+    let machine = machine();
+    match read("/proc/self/cgroup").and_then(|text| group_limit(&text)) {
+        Some(group) if group < machine => (group / 2, "half of the control group's limit"),
+        _ => (machine / 2, "half of the machine's memory"),
+    }
+}
+
+/// The machine's memory. The system call answers also where files of `/proc` are hidden; where these tell
+/// a container of less, that counts.
+fn machine() -> u64 {
+    let system = sysinfo();
+    let all = system.totalram.saturating_mul(system.mem_unit.into());
+    let told = read("/proc/meminfo").and_then(|text| total(&text));
+    told.map_or(all, |told| told.min(all))
 }
 
 fn total(meminfo: &str) -> Option<u64> {
@@ -184,8 +204,6 @@ const PLAIN_CONNECTION: u64 = 20 << 10;
 /// What a request holds on its way: its header, and what is between its server and its client when
 /// either does not read.
 const REQUEST: u64 = 96 << 10;
-/// Where the system says nothing.
-const UNKNOWN: u64 = 2 << 30;
 /// How long closed connections may take to be gone before more are closed.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -240,6 +258,15 @@ mod tests {
         assert_eq!(total("MemTotal:  16 kB\nMemFree: 1 kB\n"), Some(16_384));
         assert_eq!(total("MemFree: 1 kB\n"), None);
         assert_eq!(group_limit("0::/no/such/group/anywhere\n1:cpu:/\n"), None);
-        assert!(available() > 1 << 20);
+        assert!(machine() > 1 << 20);
+    }
+
+    #[test]
+    fn a_budget_says_where_it_comes_from() {
+        let configured = budget(Some(ByteSize(1000)));
+        assert_eq!(configured, (1000, "limits.memory"));
+        let (bytes, source) = budget(None);
+        assert!(bytes > 1 << 19 && bytes <= machine() / 2, "{bytes}");
+        assert!(source.starts_with("half of the "), "{source}");
     }
 }

@@ -144,9 +144,35 @@ def test_the_ports_are_those_of_the_configuration():
     assert mounted["admin"]["address"] == "0.0.0.0:9000"
 
 
+@needs_helm
+def test_every_listener_that_others_reach_has_a_port():
+    listeners = ["0.0.0.0:8080", "0.0.0.0:9000", "127.0.0.1:9100", "unix:/run/vestibule/9200"]
+    options = [f"--set=config.listeners[{at}].address={one}" for at, one in enumerate(listeners)]
+    found = render(*options)
+    [container] = found["Deployment", "shop-vestibule"]["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": 8080, "listener-1": 9000, "admin": 9901}
+    service = found["Service", "shop-vestibule"]["spec"]["ports"]
+    assert {port["name"]: (port["port"], port["targetPort"]) for port in service} == {
+        "http": (80, "http"),
+        "listener-1": (9000, "listener-1"),
+    }
+    public, _ = found["NetworkPolicy", "shop-vestibule"]["spec"]["ingress"]
+    assert public == {"ports": [{"port": "http"}, {"port": "listener-1"}]}
+
+
+@needs_helm
+def test_the_alerts_fit_the_job_that_prometheus_makes():
+    found = render("--set", "serviceMonitor.enabled=true")
+    label = found["ServiceMonitor", "shop-vestibule"]["spec"]["jobLabel"]
+    job = found["Service", "shop-vestibule-admin"]["metadata"]["labels"][label]
+    rules = (PACKAGING / "prometheus/vestibule.rules.yaml").read_text()
+    assert set(re.findall(r'job="([^"]+)"', rules)) == {job}
+
+
 def test_the_example_for_the_gateway_api_leads_where_it_says():
     text = (PACKAGING / "kubernetes/examples/gateway-api-external-auth.yaml").read_text()
-    service, route = yaml.safe_load_all(text)
+    service, policy, route = yaml.safe_load_all(text)
     own, guarded = route["spec"]["rules"]
     assert "filters" not in own
     [asks] = [one["externalAuth"] for one in guarded["filters"]]
@@ -154,3 +180,11 @@ def test_the_example_for_the_gateway_api_leads_where_it_says():
     port = service["spec"]["ports"][0]["port"]
     assert asks["backendRef"] == {"name": service["metadata"]["name"], "port": port}
     assert f"0.0.0.0:{port}" in text
+    # The policy of the package lets nobody there.
+    [rule] = policy["spec"]["ingress"]
+    assert rule["ports"] == [{"port": service["spec"]["ports"][0]["targetPort"]}]
+    assert policy["spec"]["podSelector"]["matchLabels"] == service["spec"]["selector"]
+    [peer] = rule["from"]
+    [parent] = route["spec"]["parentRefs"]
+    name = peer["podSelector"]["matchLabels"]["gateway.networking.k8s.io/gateway-name"]
+    assert name == parent["name"]

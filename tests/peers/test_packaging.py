@@ -175,6 +175,20 @@ def test_prometheus_scrapes_as_a_viewer():
     assert viewer["role"] == "viewer"
 
 
+def test_the_alerts_fit_the_job_that_prometheus_makes():
+    rules = (PACKAGING / "prometheus/vestibule.rules.yaml").read_text()
+    [job] = set(re.findall(r'job="([^"]+)"', rules))
+    found = manifests()
+    # Without a label for it, the job is called after the Service, `vestibule-admin`.
+    label = found["ServiceMonitor", "vestibule"]["spec"]["jobLabel"]
+    [written] = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["labels"]
+    labels = found["Service", "vestibule-admin"]["metadata"]["labels"] | written["pairs"]
+    assert labels[label] == job
+
+    scrapes = yaml.safe_load((PACKAGING / "compose/prometheus.yaml").read_text())
+    assert [scrape["job_name"] for scrape in scrapes["scrape_configs"]] == [job]
+
+
 def test_a_service_of_compose_gets_its_own_secrets_alone():
     compose = yaml.safe_load((PACKAGING / "compose/compose.yaml").read_text())
     example = (PACKAGING / "compose/environment.example").read_text()
@@ -239,3 +253,13 @@ def test_the_unit_is_confined():
     said = subprocess.run(command, capture_output=True, text=True).stdout
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
     assert float(exposure.group(1)) < 2.0, said
+
+
+def test_the_unit_waits_for_its_database_and_sees_its_memory():
+    unit = (PACKAGING / "systemd/vestibule.service").read_text()
+    head, service = unit.split("[Service]")
+    # With a limit of starts, a database that is away for ten seconds stops the unit for good.
+    assert "StartLimitIntervalSec=0" in head
+    assert "Restart=on-failure" in service
+    # It would hide /proc/stat, which says since when the process runs.
+    assert not re.search(r"^ProcSubset=", service, re.MULTILINE)

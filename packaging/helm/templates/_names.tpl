@@ -22,3 +22,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "vestibule.port" -}}
 {{- regexFind "[0-9]+$" . | required (printf "%s has no port" .) -}}
 {{- end -}}
+
+{{- /* The listeners behind the first one that are reached from outside the pod, with a name for each port: those of
+listeners may be longer than Kubernetes allows. */ -}}
+{{- define "vestibule.furtherPorts" -}}
+{{- range $index, $listener := .Values.config.listeners }}
+{{- $port := regexFind ":[0-9]+$" $listener.address | trimPrefix ":" }}
+{{- $isLocal := regexMatch "^(127\\.|\\[::1\\]|localhost)" $listener.address }}
+{{- if and (gt $index 0) $port (not $isLocal) }}
+- name: listener-{{ $index }}
+  port: {{ $port | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
