@@ -363,13 +363,13 @@ async fn a_forwarded_issuers_cookie_is_warned_of_unless_it_comes_home() {
     assert!(errors.contains("session_outlives_token"), "{errors}");
 }
 
-async fn check(text: &str) -> (i32, String, String) {
+pub async fn check(text: &str) -> (i32, String, String) {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("config.yaml"), text).unwrap();
     run(dir.path(), &["check", "--config", "config.yaml"], "").await
 }
 
-const GOOD: &str = "\
+pub const GOOD: &str = "\
 listeners:
   - address: 127.0.0.1:8080
 issuers:

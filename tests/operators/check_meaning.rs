@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::check_command::{GOOD, check};
 use crate::support::run;
 
 #[tokio::test]
@@ -74,29 +75,3 @@ async fn what_the_machine_lacks_is_warned_of() {
     let (code, _, errors) = checked().await;
     assert_eq!((code, &*errors), (0, ""));
 }
-
-async fn check(text: &str) -> (i32, String, String) {
-    let dir = TempDir::new().unwrap();
-    std::fs::write(dir.path().join("config.yaml"), text).unwrap();
-    run(dir.path(), &["check", "--config", "config.yaml"], "").await
-}
-
-const GOOD: &str = "\
-listeners:
-  - address: 127.0.0.1:8080
-issuers:
-  - name: acme
-    iss: https://acme.test
-    jwks_url: https://acme.test/jwks
-    cookie_name: acme_token
-    leeway: 10s
-upstreams:
-  web:
-    servers: [127.0.0.1:3000]
-routes:
-  - path: /api
-    upstream: web
-  - path: /
-    auth: optional
-    upstream: web
-";
