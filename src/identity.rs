@@ -215,7 +215,7 @@ mod tests {
         );
     }
 
-    /// What a setting ended is told apart from what somebody ended; clients learn one and the same.
+    /// What a setting ended is distinguished from what somebody ended; clients learn one and the same.
     #[test]
     fn the_reason_names_the_setting_that_ended_a_session() {
         for (cause, reason, setting) in [

@@ -6,7 +6,7 @@
 //!
 //! - halves of surrogate pairs, bytes that are no UTF-8, numbers of any size, `NaN`, any depth;
 //! - control characters in strings, single quotes, names without quotes, a byte order mark, UTF-16;
-//! - text that ends early or goes on after its end, brackets that do not match, equal names;
+//! - text that ends early or continues after its end, brackets that do not match, equal names;
 //! - names in another case, which Go's readers take for the same;
 //! - Base64 with `+` and `/`, with padding, with bits left over (RFC 4648 sections 3.5, 4 and 5).
 //!

@@ -303,7 +303,7 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
     sleep(hour * 2).await;
     assert!(!scene.keys.snapshot().is_known());
     assert!(!key_validity.is_valid());
-    // Too old is not taken back: nobody is told that the issuer removed it, and sessions stay.
+    // Too old is not taken back: nobody hears that the issuer removed it, and sessions stay.
     assert!(scene.recorded.removed.lock().unwrap().is_empty());
 
     scene.provider.says(Said::Keys(jwks(&["b"])));

@@ -66,7 +66,8 @@ impl WantedKids {
         true
     }
 
-    /// What a fetch asks for now. Those that are not known yet are not asked for again by themselves.
+    /// What a fetch asks for now. What the server does not have is asked for again only when another token
+    /// names it.
     pub(super) fn take(&self) -> Vec<String> {
         let mut places = self.places();
         let asked = places.asked.take();

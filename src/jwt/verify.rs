@@ -164,7 +164,7 @@ fn run(
     let candidates = key_choice::candidates(header, entry, &keys).map_err(refuse)?;
     let key = checks::signature(token, header, &candidates).map_err(refuse)?;
     if !matches!(expected, Expected::Grant(..)) {
-        // The header of a grant need not name the signer by which an issuer is told from others at one
+        // The header of a grant need not name the signer by which an issuer is distinguished from others at one
         // server of keys.
         issuer.keys().has_verified(key);
     }

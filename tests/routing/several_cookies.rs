@@ -165,7 +165,7 @@ async fn a_live_credential_decides_alone() {
     assert_ne!(first, second);
     assert_eq!(user(&site, &format!("{alice}; {bob}")).await, first);
 
-    // What was made up is not past, whatever stands behind it.
+    // What is made up is not past, whatever stands behind it.
     let forged = site.acme.token().forged_by(&Key::p256("acme-1")).sign();
     let cookies = format!("acme_token={forged}; {bob}");
     for path in ["/", "/optional"] {

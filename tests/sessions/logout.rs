@@ -127,7 +127,7 @@ async fn a_logout_ends_the_session_of_each_cookie_that_could_count() {
             let answer = site.gateway.get("/", &[("Cookie", cookies)]).await;
             assert_eq!(answer.status(), 401, "{}", answer.text());
         }
-        // Another login goes on.
+        // Another login continues.
         let other = site.globex.token().claim("sid", "elsewhere").sign();
         site.passes(&other).await;
     }

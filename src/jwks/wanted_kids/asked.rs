@@ -39,7 +39,7 @@ impl Asked {
         }
     }
 
-    /// Takes them out, each once, and begins anew.
+    /// Takes them out, each once, and starts over.
     pub(super) fn take(&mut self) -> Vec<String> {
         let Self { first, drawn, .. } = std::mem::take(self);
         let mut kids = first;

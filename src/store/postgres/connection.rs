@@ -221,7 +221,7 @@ impl Database {
         }
     }
 
-    /// Lets go of the connections that nobody uses now; whoever needs one connects anew.
+    /// Lets go of the connections that nobody uses now; whoever needs one opens another.
     pub(super) fn drop_idle(&self) {
         drop(self.pool.retain(|_, _| false));
     }

@@ -36,7 +36,7 @@ async fn a_document_is_fetched_again_when_it_is_old_or_lacks_a_key() {
     assert_eq!(fetches(), 3);
 }
 
-/// Anybody can ask for a key that there is not; the client goes on with what is known of it.
+/// Anybody can ask for a key that there is not; the client continues with what is known of it.
 #[tokio::test]
 async fn a_document_stays_known_while_its_host_does_not_have_it() {
     let folder = tempfile::TempDir::new().unwrap();

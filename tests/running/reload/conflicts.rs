@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::Pages;
 
-/// It is not called invalid, and whoever asks is told what to do.
+/// It is not called invalid, and whoever asks learns what to do.
 #[tokio::test]
 async fn a_file_that_waits_for_a_restart_says_so() {
     let site = by_hand().await;
