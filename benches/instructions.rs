@@ -24,7 +24,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::HeaderMap;
 use pingora::http::RequestHeader;
-use vestibule::proxy::forwarded::{Peer, Sender, TrustedProxies};
+use vestibule::proxy::request::forwarded::{Peer, Sender, TrustedProxies};
 
 #[path = "../tests/support/key.rs"]
 #[allow(dead_code, reason = "shared with the tests")]

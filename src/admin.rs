@@ -67,7 +67,7 @@ use crate::jwt::Issuers;
 use crate::live_config::LiveConfig;
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
-use crate::proxy::recent_refusals::RecentRefusals;
+use crate::proxy::request_log::recent_refusals::RecentRefusals;
 use crate::resources::Admission;
 use crate::store::Store;
 use access::Access;

@@ -2,6 +2,13 @@
 //!
 //! The order is the design's: check the request itself, find its route, take its credential,
 //! exchange it, apply the origin rule, rewrite, forward, log and count once.
+//!
+//! A request is decided about ([`decide`], `dispatch`) and then either answered by the gateway itself
+//! ([`answer`]) or sent to an upstream and its response back (`round_trip`). All of these read its header
+//! by [`request`], know the [`connection`] that it came on, and note what [`request_log`] records at the
+//! end. Other proxies ask for a decision by [`forward_auth`] and [`ext_authz`]. What several of them share
+//! has no module around it: a request's state ([`context`]), the configuration in force ([`snapshot`]), and
+//! a few rules. Modules here use one another in one direction only, which `tests/architecture.rs` checks.
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -17,75 +24,34 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
-pub mod access_log;
-mod acme;
 pub mod answer;
 mod arrival;
-mod attempt;
-mod brand;
-mod calls;
-mod challenge;
 pub mod connection;
-pub mod connection_auth;
-pub mod connector;
 pub mod context;
-mod copies;
-mod cors;
 pub mod counters;
 mod dashboard_route;
 pub mod decide;
 pub mod decisions;
 mod dispatch;
-pub mod endpoint;
 pub mod error_page;
 pub mod ext_authz;
-mod failure;
-mod fixed_answer;
-pub mod flow;
 pub mod forward_auth;
-pub mod forwarded;
-pub mod forwarded_fields;
 pub mod header_operations;
-pub mod headers;
-pub mod health;
-pub mod hops;
-pub mod inspect;
-pub mod login;
-mod metadata;
-pub mod negotiation;
-pub mod own_answer;
-pub mod recent_refusals;
-mod redirect;
-mod request_body;
-pub mod request_guard;
-pub mod request_id;
-mod request_log;
-mod response;
-pub mod server_name;
-mod set_cookie;
+pub mod request;
+pub mod request_log;
+mod round_trip;
 mod settings;
 pub mod snapshot;
-pub mod spans;
-mod sticky;
-mod streams;
-pub mod time_limit;
-pub mod trace;
 pub mod unread;
-mod upstream_answer;
-mod upstream_error;
-mod upstream_request;
 mod vary;
-pub mod watched_stream;
 mod withheld;
-pub mod wrapped_stream;
 
-pub use brand::{Brand, Color};
 use context::RequestContext;
-pub use forwarded_fields::ForwardedFields;
-use recent_refusals::RecentRefusals;
-use request_id::RequestIds;
+use request::id::RequestIds;
 use request_log::RequestLog;
-pub use settings::Settings;
+use request_log::recent_refusals::RecentRefusals;
+use round_trip::{attempt, failure, request_body, response, upstream_answer, upstream_request};
+pub use settings::{Brand, Color, ForwardedFields, Settings};
 pub use snapshot::{ProxySettings, Snapshot, SnapshotError};
 
 use crate::metrics::{Metrics, Open};

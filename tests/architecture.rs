@@ -1,4 +1,4 @@
-//! Walls: which room of `src` may use which, and no circle between files.
+//! Walls: which room of `src` may use which, and no circle between files, or between parts of the proxy.
 //!
 //! A room is a top-level module. An arrow goes from the file that names a thing to the file that
 //! defines it, whatever it is imported or re-exported through; tests have none.
@@ -38,6 +38,15 @@ fn the_arrows_of_the_table_run_downwards() {
 #[test]
 fn no_files_form_a_circle() {
     let found = circles::find(&arrows::of_files(&CrateTree::read(&sources())));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_parts_of_the_proxy_form_a_circle() {
+    let files = arrows::of_files(&CrateTree::read(&sources()));
+    let parts = arrows::of_parts(&files, "proxy");
+    assert!(parts["round_trip"].contains("answer"), "{parts:#?}");
+    let found = circles::find(&parts);
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -91,6 +100,23 @@ fn a_circle_of_files_is_noticed() {
             "{back}"
         );
     }
+}
+
+#[test]
+fn a_circle_of_parts_is_noticed() {
+    let find = |inner: &str| {
+        let left = format!("mod inner; {LEFT}");
+        let files = made_up(&[("below/left.rs", &left), ("below/left/inner.rs", inner)]);
+        let files = arrows::of_files(&CrateTree::read(&files));
+        assert!(circles::find(&files).is_empty());
+        circles::find(&arrows::of_parts(&files, "below"))
+    };
+    assert!(find("use super::Stone;").is_empty());
+    let circle = ["left", "right"].map(str::to_owned);
+    assert_eq!(
+        find("use crate::below::right::Wall;"),
+        [BTreeSet::from(circle)]
+    );
 }
 
 /// What differs between the arrows that there are and those that may be.

@@ -11,7 +11,7 @@ use super::body::ValidQuery;
 use super::reason::explained;
 use super::refusals;
 use crate::clock::UnixTime;
-use crate::proxy::recent_refusals::RefusedRequest;
+use crate::proxy::request_log::recent_refusals::RefusedRequest;
 
 /// Which refusals to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -122,7 +122,7 @@ pub fn find(state: &AdminState, search: &Search) -> Refusals {
 
 /// How often requests were refused, with what to do about it.
 pub fn reasons(state: &AdminState) -> Vec<ReasonRow> {
-    let row = |counted: crate::proxy::recent_refusals::ReasonCount| {
+    let row = |counted: crate::proxy::request_log::recent_refusals::ReasonCount| {
         let about = explained(counted.reason);
         ReasonRow {
             reason: counted.reason,

@@ -1,5 +1,17 @@
 //! Answers of the gateway itself: refusals as problem details (RFC 9457) or, for people, a page.
+//!
+//! This file writes refusals, with what they ask for (`challenge`), for pages that may read them (`cors`)
+//! and for people or programs ([`negotiation`]). The other parts are one kind of answer each: those that
+//! every configuration has ([`own_answer`] finds the gateway's own paths, [`endpoint`] and `metadata`
+//! answer there, [`health`] and `acme` where they are asked), and those that a listener or a route
+//! configures (`https_redirect`, `fixed_answer`, [`login`]).
 
+use super::context::RequestContext;
+use super::header_operations::{self, Sources};
+use super::request::id::{REQUEST_ID, RequestId};
+use crate::api::device_bound::REGISTRATION_FIELD;
+use crate::rejection::{Code, Problem, Rejection};
+use crate::route::Methods;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
@@ -11,15 +23,17 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr, Result};
 use tokio::time::timeout_at;
 
-use super::challenge;
-use super::context::RequestContext;
-use super::cors;
-use super::header_operations::{self, Sources};
-use super::negotiation;
-use super::request_id::{REQUEST_ID, RequestId};
-use crate::api::device_bound::REGISTRATION_FIELD;
-use crate::rejection::{Code, Problem, Rejection};
-use crate::route::Methods;
+pub(super) mod acme;
+mod challenge;
+mod cors;
+pub mod endpoint;
+pub(super) mod fixed_answer;
+pub mod health;
+pub(super) mod https_redirect;
+pub mod login;
+pub(super) mod metadata;
+pub mod negotiation;
+pub mod own_answer;
 
 /// Writes a refusal by one of the gateway's endpoints, with `fields` in addition to its own. It
 /// reveals nothing about the token: only a coarse code, a sentence and the request id.

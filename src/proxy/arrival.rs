@@ -9,10 +9,10 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
+use super::connection::flow::BodyBounds;
 use super::context::RequestContext;
-use super::flow::BodyBounds;
-use super::forwarded::Peer;
-use super::request_id::{REQUEST_ID, RequestId};
+use super::request::forwarded::Peer;
+use super::request::id::{REQUEST_ID, RequestId};
 
 /// Sets the bounds of the body and of the connection.
 pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<()> {

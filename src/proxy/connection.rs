@@ -1,4 +1,10 @@
-//! What a request has to know of the connection that it came on.
+//! Connections: what a request has to know of the one that it came on, and those to servers.
+//!
+//! [`Connection`] is the one from a client, with the name that the client asked for ([`server_name`]).
+//! Between it and its requests is a guard, which each request tells how far it is ([`request_guard`]), and
+//! which ends it in time ([`time_limit`]). [`connector`] makes the connections to servers. They are watched
+//! ([`watched_stream`]) and read no faster than the client takes ([`flow`]), and some are for one client
+//! alone ([`auth`]). Everything else in the proxy may use this; this uses none of it.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +15,20 @@ use http::header::STRICT_TRANSPORT_SECURITY;
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 
-use super::connection_auth::ConnectionAuth;
-use super::server_name::ServerName;
 use crate::acme::Challenges;
 use crate::resources::Share;
+
+pub mod auth;
+pub mod connector;
+pub mod flow;
+pub mod request_guard;
+pub mod server_name;
+pub mod time_limit;
+pub mod watched_stream;
+pub mod wrapped_stream;
+
+use auth::ConnectionAuth;
+use server_name::ServerName;
 
 /// One accepted connection, on its listener.
 #[derive(Debug, Default)]

@@ -10,11 +10,11 @@ use pingora::http::RequestHeader;
 use uuid::Uuid;
 
 use super::connection::Connection;
+use super::connection::request_guard::Guarded;
+use super::connection::time_limit::TimeLimit;
 use super::error_page::SignIn;
-use super::request_guard::Guarded;
-use super::request_id::RequestId;
+use super::request::id::RequestId;
 use super::snapshot::Snapshot;
-use super::time_limit::TimeLimit;
 use crate::api::caller::Holder;
 use crate::exchange::Session;
 use crate::metrics::Open;

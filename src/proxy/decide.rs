@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use pingora::http::RequestHeader;
 
-use super::acme;
+use super::answer::acme;
+use super::answer::fixed_answer;
+use super::answer::health;
+use super::answer::https_redirect;
+use super::answer::own_answer::{self, OwnAnswer};
 use super::context::{Pass, RequestContext};
 use super::decisions::Decisions;
-use super::fixed_answer;
-use super::forwarded::{self, Peer};
-use super::health;
-use super::hops;
-use super::inspect::{self, Inspected};
-use super::own_answer::{self, OwnAnswer};
-use super::redirect;
+use super::request::forwarded::{self, Peer};
+use super::request::hops;
+use super::request::inspect::{self, Inspected};
 use super::snapshot::Snapshot;
 use crate::limit::{self, TooOften};
 use crate::metrics::Metrics;
@@ -23,6 +23,7 @@ use crate::upstream::Upstream;
 
 mod authentication;
 mod browser;
+pub(super) mod calls;
 mod choice;
 mod requirements;
 mod target;
@@ -137,7 +138,7 @@ fn not_forwarded(
     }
     if let Some(port) = ctx.connection.redirects_to {
         let (proxy, listener) = (&snapshot.proxy, &ctx.connection.listener);
-        let location = redirect::location(proxy, listener, inspected, port)?;
+        let location = https_redirect::location(proxy, listener, inspected, port)?;
         return Ok(Some(Decision::Redirect(location)));
     }
     let own = own_answer::find(&snapshot.proxy, &ctx.connection.listener, inspected)?;

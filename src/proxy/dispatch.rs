@@ -6,13 +6,13 @@ use http::StatusCode;
 use pingora::Result;
 use pingora::proxy::Session;
 
+use super::answer::{self, acme, endpoint, fixed_answer, health, https_redirect, login, metadata};
+use super::connection::time_limit::TimeLimit;
 use super::context::RequestContext;
+use super::decide::calls;
 use super::decide::{self, Decision};
-use super::time_limit::TimeLimit;
-use super::{
-    acme, answer, arrival, calls, counters, endpoint, fixed_answer, forward_auth, health, inspect,
-    login, metadata, redirect,
-};
+use super::request::inspect;
+use super::{arrival, counters, forward_auth};
 use crate::metrics::Metrics;
 use crate::rejection::Rejection;
 
@@ -56,7 +56,7 @@ pub(super) async fn dispatch(
         Ok(Decision::Metadata(resource)) => metadata::answer(session, &resource, ctx).await?,
         Ok(Decision::Fixed(location)) => fixed_answer::answer(session, location, ctx).await?,
         Ok(Decision::AcmeChallenge(proof)) => acme::answer(session, &proof, ctx).await?,
-        Ok(Decision::Redirect(location)) => redirect::answer(session, &location, ctx).await?,
+        Ok(Decision::Redirect(location)) => https_redirect::answer(session, &location, ctx).await?,
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
             match login::location(request, &rejection, is_https, ctx) {

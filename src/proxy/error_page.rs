@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::brand::Brand;
-use super::request_id::RequestId;
-use super::settings::Settings;
+use super::request::id::RequestId;
+use super::settings::{Brand, Settings};
 use crate::rejection::Rejection;
 
 /// A page with the placeholders `{{status}}`, `{{title}}`, `{{detail}}`, `{{code}}`,

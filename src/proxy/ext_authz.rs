@@ -18,13 +18,13 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
+use super::answer::health;
+use super::answer::login;
 use super::arrival;
 use super::context::RequestContext;
 use super::counters;
 use super::decide;
 use super::forward_auth::{self, Granted};
-use super::health;
-use super::login;
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};

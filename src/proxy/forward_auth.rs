@@ -13,12 +13,12 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use super::answer;
+use super::answer::login;
 use super::context::RequestContext;
 use super::decide::{self, Decision};
-use super::forwarded::Peer;
-use super::headers::{SESSION_FIELD, USER_FIELD};
-use super::login;
-use super::request_id::REQUEST_ID;
+use super::request::forwarded::Peer;
+use super::request::headers::{SESSION_FIELD, USER_FIELD};
+use super::request::id::REQUEST_ID;
 use super::snapshot::ProxySettings;
 use super::{header_operations, withheld};
 use crate::api::device_bound::REGISTRATION_FIELD;

@@ -16,7 +16,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use serde_json::Value;
 
 use super::context::{Pass, RequestContext};
-use super::request_id::RequestId;
+use super::request::id::RequestId;
 use crate::exchange::Session;
 use crate::route::Route;
 use crate::route::header_operations::{Field, FieldValue, PreparedOperations};

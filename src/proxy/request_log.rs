@@ -1,4 +1,7 @@
 //! What is recorded of a request at its end, once: counters, refusals, the access log, its trace.
+//!
+//! `RequestLog` hands one request to each of its parts: [`recent_refusals`] keeps the latest ones that were
+//! refused, [`access_log`] makes a line of it, and [`spans`] makes spans. They only read its context.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,14 +10,18 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource};
 
-use super::access_log::{self, Answered};
 use super::context::RequestContext;
-use super::recent_refusals::RecentRefusals;
-use super::spans;
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
 use crate::telemetry::{NonBlockingWriter, Spans};
 use crate::upstream::Outcome;
+
+pub mod access_log;
+pub mod recent_refusals;
+pub mod spans;
+
+use access_log::Answered;
+use recent_refusals::RecentRefusals;
 
 /// Where requests are recorded.
 pub(super) struct RequestLog {

@@ -1,18 +1,23 @@
-//! What the configuration says to the proxy.
+//! What the configuration says to the proxy. [`Brand`] and [`ForwardedFields`] are parts of the
+//! configuration that are the proxy's alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::brand::Brand;
-use super::forwarded_fields::ForwardedFields;
 use crate::canonical::{Origin, PathPrefix};
 use crate::credential::TokenSourceSettings;
 use crate::exchange::Forward;
 use crate::route::RouteTableSettings;
 use crate::telemetry::{LogSettings, TraceSettings};
 use crate::upstream;
+
+mod brand;
+mod forwarded_fields;
+
+pub use brand::{Brand, Color};
+pub use forwarded_fields::ForwardedFields;
 
 /// What the configuration says to the proxy.
 #[derive(Clone, Debug)]

@@ -11,11 +11,11 @@ use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::l4::socket::SocketAddr;
 
-use super::access_log::{self, Answered};
 use super::connection::Connection;
 use super::context::RequestContext;
-use super::recent_refusals::RecentRefusals;
-use super::request_id::{REQUEST_ID, RequestIds};
+use super::request::id::{REQUEST_ID, RequestIds};
+use super::request_log::access_log::{self, Answered};
+use super::request_log::recent_refusals::RecentRefusals;
 use super::snapshot::Snapshot;
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;

@@ -4,7 +4,8 @@
 use pingora::http::RequestHeader;
 
 use super::context::{Pass, RequestContext};
-use super::{dashboard_route, headers};
+use super::dashboard_route;
+use super::request::headers;
 use crate::route::Route;
 
 /// Takes it out.

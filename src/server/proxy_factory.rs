@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::proxy::Gateway;
-use crate::proxy::connector::PacedConnector;
+use crate::proxy::connection::connector::PacedConnector;
 
 /// The proxy behind all listeners.
 pub(super) type Proxy = HttpProxy<Gateway, PacedConnector>;

@@ -26,7 +26,7 @@ use crate::limit::Sharing;
 use crate::live_config::{self, BuildError, LiveConfig, Parts};
 use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
-use crate::proxy::recent_refusals::RecentRefusals;
+use crate::proxy::request_log::recent_refusals::RecentRefusals;
 use crate::resources::Admission;
 use crate::session::claims::CopiedClaims;
 use crate::session::keys::key_encryption::KeyEncryption;

@@ -46,6 +46,23 @@ pub fn of_rooms(files: &Arrows) -> Arrows {
     arrows
 }
 
+/// Arrows between the parts of a room, which are the modules in its folder.
+pub fn of_parts(files: &Arrows, of: &str) -> Arrows {
+    let folder = format!("{of}/");
+    let part = |file: &str| {
+        file.strip_prefix(&folder)
+            .map(|below| room(below).to_owned())
+    };
+    let mut arrows = Arrows::new();
+    for (from, targets) in files {
+        let Some(here) = part(from) else { continue };
+        let others = targets.iter().filter_map(|target| part(target));
+        let others: Vec<String> = others.filter(|other| *other != here).collect();
+        arrows.entry(here).or_default().extend(others);
+    }
+    arrows
+}
+
 /// The arrows between files of two rooms, as text.
 pub fn between(files: &Arrows, one: &str, other: &str) -> Vec<String> {
     let from = files.iter().filter(|(from, _)| room(from) == one);
@@ -55,7 +72,7 @@ pub fn between(files: &Arrows, one: &str, other: &str) -> Vec<String> {
         .collect()
 }
 
-/// The room that a file is in.
+/// The room that a file is in: the first module of its path.
 fn room(file: &str) -> &str {
     let first = file.split('/').next().unwrap();
     first.trim_end_matches(".rs")

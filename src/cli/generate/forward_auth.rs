@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_COOKIE};
 use crate::listener::ListenAddress;
 use crate::proxy::connection::CLIENT_FIELDS;
-use crate::proxy::forwarded::WELL_KNOWN;
-use crate::proxy::headers::{OWN_FIELDS, identity_names};
+use crate::proxy::request::forwarded::WELL_KNOWN;
+use crate::proxy::request::headers::{OWN_FIELDS, identity_names};
 
 /// A proxy that stays in front of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

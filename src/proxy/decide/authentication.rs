@@ -7,14 +7,14 @@ use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, ORIGIN};
 use pingora::http::RequestHeader;
 
-use super::super::context::{Pass, Phase, RequestContext};
-use super::super::counters::SELF_ISSUED;
 use super::requirements::DEVICE_UNBOUND;
 use super::{Incoming, Passed, Refused, UNASKED};
 use crate::credential::{self, Credential, CredentialError, Reading, TokenSources};
 use crate::exchange::{Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
+use crate::proxy::context::{Pass, Phase, RequestContext};
+use crate::proxy::counters::SELF_ISSUED;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::route::settings::Access;

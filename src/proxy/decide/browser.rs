@@ -6,8 +6,6 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 
-use super::super::context::RequestContext;
-use super::super::login;
 use super::authentication::passed_as_nobody;
 use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
@@ -15,6 +13,8 @@ use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Source};
 use crate::exchange::Session;
 use crate::identity::Client;
+use crate::proxy::answer::login;
+use crate::proxy::context::RequestContext;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::route::settings::Access;

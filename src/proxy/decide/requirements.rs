@@ -2,14 +2,14 @@
 
 use http::StatusCode;
 
-use super::super::calls;
-use super::super::context::RequestContext;
-use super::super::inspect;
 use super::Incoming;
+use super::calls;
 use crate::credential::Credential;
 use crate::exchange::Session;
 use crate::limit::TooOften;
 use crate::origin;
+use crate::proxy::context::RequestContext;
+use crate::proxy::request::inspect;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::stepup::{self, ELEVATED_FIELD};

@@ -1,8 +1,8 @@
 //! What replaces the request's target on its way to the upstream.
 
-use super::super::copies;
-use super::super::inspect::Inspected;
 use crate::exchange::Exchange;
+use crate::proxy::request::copies;
+use crate::proxy::request::inspect::Inspected;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
 use crate::route::settings::QueryTokens;

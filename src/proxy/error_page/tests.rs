@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::Config;
-use crate::proxy::request_id::RequestIds;
+use crate::proxy::request::id::RequestIds;
 use crate::rejection::Code;
 
 fn load(change: Value) -> Result<ErrorPage, String> {

@@ -10,7 +10,7 @@ use prost::Message;
 
 use crate::proxy::answer;
 use crate::proxy::context::RequestContext;
-use crate::proxy::request_id::REQUEST_ID;
+use crate::proxy::request::id::REQUEST_ID;
 
 /// Why a call fails, by the numbers of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use http::header::{
 use pingora::http::RequestHeader;
 
 use super::messages::{Attributes, CheckRequest, HttpRequest};
-use crate::proxy::inspect;
+use crate::proxy::request::inspect;
 
 /// The request as it would have come here; `None`: what is said is no request.
 pub(super) fn of(asked: CheckRequest) -> Option<RequestHeader> {

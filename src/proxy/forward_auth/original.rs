@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use memchr::{memchr, memmem};
 use pingora::http::RequestHeader;
 
-use crate::proxy::inspect;
+use crate::proxy::request::inspect;
 use crate::proxy::snapshot::ProxySettings;
 use crate::rejection::{Code, Rejection};
 

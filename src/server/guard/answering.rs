@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Shared;
 use super::refusal;
 use crate::proxy::connection::Connection;
+use crate::proxy::connection::wrapped_stream::says_what_it_wraps;
 use crate::proxy::unread::Known;
-use crate::proxy::wrapped_stream::says_what_it_wraps;
 use crate::rejection::{Code, Rejection};
 
 /// A connection and the request line that was read last.

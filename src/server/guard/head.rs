@@ -16,7 +16,7 @@ use pingora::protocols::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
-use crate::proxy::inspect::with_escaped_query;
+use crate::proxy::request::inspect::with_escaped_query;
 use crate::rejection::{Code, Rejection};
 
 /// What bounds one header.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
-use crate::proxy::watched_stream::{Turn, Watch};
+use crate::proxy::connection::watched_stream::{Turn, Watch};
 
 /// Follows what a client sends, and has it read in small pieces.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use pingora::protocols::l4::stream::Stream as Socket;
 use pingora::protocols::{Peek, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use crate::proxy::wrapped_stream::says_what_it_wraps;
+use crate::proxy::connection::wrapped_stream::says_what_it_wraps;
 
 /// The socket.
 #[derive(Debug)]

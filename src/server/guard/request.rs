@@ -19,8 +19,8 @@ use tracing::debug;
 use super::resets::Resets;
 use super::{Cause, Shared};
 use crate::proxy::connection::Connection;
-use crate::proxy::flow::Flow;
-use crate::proxy::request_guard::RequestGuard;
+use crate::proxy::connection::flow::Flow;
+use crate::proxy::connection::request_guard::RequestGuard;
 use crate::proxy::unread::Known;
 use crate::rejection::{Code, Rejection};
 

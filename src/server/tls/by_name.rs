@@ -12,7 +12,7 @@ use super::files::{CertificateError, Files};
 use super::validity::NotX509;
 use super::{ACME_TLS, TlsError};
 use crate::acme::Challenges;
-use crate::proxy::server_name::CertificateNames;
+use crate::proxy::connection::server_name::CertificateNames;
 
 /// Certificates by the names in them. Several of one name differ in the kind of key.
 pub(super) struct ByName {

@@ -15,7 +15,7 @@ use super::files::Files;
 use super::{ACME_TLS, TlsError};
 use crate::acme::Issuance;
 use crate::listener::{ClientAuthMode, Tls, TlsVersion};
-use crate::proxy::server_name::CertificateNames;
+use crate::proxy::connection::server_name::CertificateNames;
 
 /// What new connections are accepted with.
 pub struct Presented {

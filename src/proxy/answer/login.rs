@@ -1,0 +1,227 @@
+//! Redirects a browser without a login to the login page.
+//!
+//! Only navigations are redirected: requests from scripts and programs are refused with 401. The
+//! address to return to is the requested one, on a host that the configuration names; the target of
+//! the redirect never comes from the request.
+//!
+//! A login page that takes the browser for signed in sends it straight back. A short-lived cookie
+//! counts how often that happened, so that the circle is broken by a page with a way out.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use percent_encoding::{CONTROLS, percent_encode};
+use pingora::http::RequestHeader;
+
+use super::negotiation;
+use crate::canonical::{CanonicalPath, Host};
+use crate::credential::{Source, cookie as request_cookie};
+use crate::proxy::context::RequestContext;
+use crate::proxy::error_page::SignIn;
+use crate::proxy::request::inspect::{self, Inspected};
+use crate::rejection::{Code, Rejection};
+use crate::route::Route;
+use crate::route::settings::{Access, LoginUrl};
+
+/// Where to send the client instead of answering with `rejection`. `None`: nowhere; the context then
+/// has what the page that refuses it says about signing in.
+pub fn location(
+    request: &RequestHeader,
+    rejection: &Rejection,
+    is_https: bool,
+    ctx: &mut RequestContext,
+) -> Option<String> {
+    let is_explicit = [Source::Authorization, Source::Header]
+        .iter()
+        .any(|source| source.label() == ctx.source);
+    if is_explicit || !(is_mended(rejection) || rejection.status == StatusCode::UNAUTHORIZED) {
+        return None;
+    }
+    let (location, target) = page(request, rejection, is_https, ctx)?;
+    // What is wrong with a credential that is not one, no login mends by itself.
+    let is_redirected = is_mended(rejection) && is_navigation(request);
+    let times = redirects(request, ctx, &target);
+    let is_circle = is_redirected && times.here >= MOST_REDIRECTS;
+    if is_redirected && !is_circle {
+        ctx.set_cookies.extend(times.cookie(ctx, times.here + 1));
+        return Some(location);
+    }
+    if is_circle {
+        ctx.set_cookies.extend(times.cookie(ctx, 0));
+    }
+    ctx.sign_in = Some(SignIn {
+        location,
+        target,
+        is_circle,
+    });
+    None
+}
+
+/// Why a browser that had a login has none, as the login page gets it.
+pub fn reason(rejection: &Rejection) -> Option<&'static str> {
+    match (rejection.code, rejection.reason) {
+        (Code::LoginRequired, _) => Some("session_ended"),
+        (Code::TokenExpired, _) => Some("expired"),
+        (Code::Forbidden, "user_blocked") => Some("blocked"),
+        _ => None,
+    }
+}
+
+/// Whether a login is what is missing.
+fn is_mended(rejection: &Rejection) -> bool {
+    rejection.code == Code::TokenMissing
+        || rejection.reason == "cookie_twins"
+        || reason(rejection).is_some()
+}
+
+/// The address of the login page, and the path that it is to return to.
+fn page(
+    request: &RequestHeader,
+    rejection: &Rejection,
+    is_https: bool,
+    ctx: &RequestContext,
+) -> Option<(String, String)> {
+    let route = ctx.route.as_ref()?;
+    let login = route.login.as_ref()?;
+    let inspected = inspect::inspect(request, &ctx.snapshot.proxy.limits).ok()?;
+    if leads_back(login, &inspected, ctx) {
+        return None;
+    }
+    // What was posted is not posted again. A query may have bytes beyond ASCII, which a field value
+    // has not.
+    let mut target = match request.method {
+        Method::GET | Method::HEAD => percent_encode(inspected.target, CONTROLS).to_string(),
+        _ => "/".to_owned(),
+    };
+    if target.starts_with("//") {
+        // Browsers take two slashes for the beginning of another host.
+        target.insert_str(0, "/.");
+    }
+    let return_to = match login.authority() {
+        None => target.clone(),
+        Some(_) if knows(&inspected.host, route, ctx) => {
+            // The address of `public_url` is known, however the request came here.
+            let is_https = is_https || ctx.snapshot.proxy.is_public_by_https(&inspected.host);
+            let scheme = if is_https { "https" } else { "http" };
+            format!("{scheme}://{}{target}", inspected.host.authority())
+        }
+        Some(_) => return None,
+    };
+    Some((login.returning_to(&return_to, reason(rejection)), target))
+}
+
+/// How often a browser was sent to the login page lately, by the address that it asked for.
+struct Redirects {
+    /// That of this request, as it stands in the cookie.
+    mark: String,
+    /// How often from there.
+    here: u8,
+    /// The cookie's other entries, the newest last.
+    others: Vec<String>,
+}
+
+/// What the browser's cookie says; whoever makes one up breaks a circle of his own.
+fn redirects(request: &RequestHeader, ctx: &RequestContext, target: &str) -> Redirects {
+    let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    let mark = format!("{:08x}", hasher.finish() & 0xffff_ffff);
+    let name = ctx.snapshot.proxy.token_sources.login_cookie();
+    let value = request_cookie::values(&request.headers, name.as_bytes()).next();
+    let value = value.and_then(|value| std::str::from_utf8(value).ok());
+    let mut here = 0;
+    let mut others = Vec::new();
+    for entry in value.unwrap_or_default().split('.').take(MOST_ENTRIES) {
+        match entry.split_once('-') {
+            Some((other, count)) if other == mark => here = count.parse().unwrap_or(0),
+            Some((other, count)) if other.len() == mark.len() && count.len() == 1 => {
+                others.push(entry.to_owned());
+            }
+            _ => {}
+        }
+    }
+    Redirects { mark, here, others }
+}
+
+impl Redirects {
+    /// The field that remembers it. The cookie is gone soon after the last redirect.
+    fn cookie(&self, ctx: &RequestContext, here: u8) -> Option<HeaderValue> {
+        let own = (here > 0).then(|| format!("{}-{here}", self.mark));
+        let kept = self.others.len().saturating_sub(MOST_ENTRIES - 1);
+        let entries: Vec<String> = self.others.iter().skip(kept).cloned().chain(own).collect();
+        let name = ctx.snapshot.proxy.token_sources.login_cookie();
+        let age = if entries.is_empty() {
+            Duration::ZERO
+        } else {
+            REMEMBERED
+        };
+        let field = Cookie::build((name, entries.join(".")))
+            .path("/")
+            .secure(name.starts_with("__Host-"))
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(age);
+        HeaderValue::from_str(&field.to_string()).ok()
+    }
+}
+
+/// Whether the request is a navigation to a page, by which somebody gets to see it. Browsers say so
+/// (Fetch Metadata); older ones are recognized by what they accept.
+fn is_navigation(request: &RequestHeader) -> bool {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    if !is_read || inspect::is_websocket(request) || is_prefetch(&request.headers) {
+        return false;
+    }
+    match request.headers.get(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate",
+        None => !request.headers.contains_key(X_REQUESTED_WITH) && accepts_html(&request.headers),
+    }
+}
+
+/// Whether a browser loads a page that perhaps nobody wants to see: `prefetch`, `prefetch;prerender`. It
+/// does so as often as it likes, which is no circle, and asks again once somebody wants to.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(SEC_PURPOSE).iter();
+    let mut texts = fields.filter_map(|field| field.to_str().ok());
+    texts.any(|text| text.contains("prefetch"))
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    negotiation::prefers_html(headers.get_all(ACCEPT))
+}
+
+/// Whether the login page itself requires a login.
+fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext) -> bool {
+    let host = match login.authority().map(Host::parse) {
+        None => inspected.host,
+        Some(Ok(host)) => host,
+        Some(Err(_)) => return true,
+    };
+    if !host.name().eq_ignore_ascii_case(inspected.host.name()) {
+        return false;
+    }
+    let Ok(path) = CanonicalPath::parse(login.path()) else {
+        return true;
+    };
+    ctx.snapshot
+        .proxy
+        .routes
+        .find_at(&ctx.connection.listener, &host, &path, &Method::GET)
+        .is_ok_and(|route| route.access == Access::Required)
+}
+
+/// Whether the configuration names the host, so that a login page may send people there.
+fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
+    route.names_host || ctx.snapshot.proxy.is_public_host(host)
+}
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+/// As often as it may happen to somebody in no circle: who has just been signed in, elsewhere, twice.
+const MOST_REDIRECTS: u8 = 3;
+/// How many addresses are remembered, of as many tabs.
+const MOST_ENTRIES: usize = 8;
+const REMEMBERED: Duration = Duration::seconds(30);

@@ -1,0 +1,262 @@
+//! Which server a request is sent to, and whether it is sent again.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use pingora::protocols::Digest;
+use pingora::proxy::Session;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::{sticky, streams, upstream_error};
+use crate::clock::rarely::Rarely;
+use crate::proxy::connection::auth::Private;
+use crate::proxy::connection::flow::Flow;
+use crate::proxy::connection::time_limit::TimeLimit;
+use crate::proxy::context::RequestContext;
+use crate::proxy::request::inspect;
+use crate::proxy::{answer, no_pass};
+use crate::rejection::Rejection;
+use crate::route::Timeouts;
+use crate::upstream::{Failure, Outcome};
+
+/// The server that is asked next.
+pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    let (Some(route), Some(_)) = (&ctx.route, &ctx.pass) else {
+        return Err(no_pass());
+    };
+    let upstream = ctx.destination.clone().ok_or_else(no_pass)?;
+    let user = ctx.session().map(|session| session.user());
+    let key = user.as_ref().map(|user| user.as_bytes().as_slice());
+    let connection = &ctx.connection;
+    let private = Private::of(
+        session.req_header(),
+        &upstream,
+        &connection.auth,
+        connection.is_of_proxy,
+    );
+    let again = ctx.tried.last().filter(|_| ctx.asks_again).cloned();
+    let again = again.or_else(|| {
+        private?;
+        connection.auth.server(&upstream, &ctx.tried)
+    });
+    let again = again.filter(|address| !upstream.is_drained(address));
+    if ctx.tried.is_empty() {
+        ctx.sticky = sticky::seen(&session.req_header().headers, &upstream);
+    }
+    let again = again.or_else(|| upstream.pick_again(ctx.sticky?.server, &ctx.tried));
+    let next = || {
+        let address = upstream.pick_for(key, &ctx.tried);
+        // All were tried: once more the one that failed last.
+        let last = ctx.tried.last().filter(|last| !upstream.is_drained(last));
+        let address = address.or_else(|| last.cloned())?;
+        Some((upstream.peer(&address)?, address))
+    };
+    let again = again.and_then(|address| Some((upstream.peer(&address)?, address)));
+    // A server that has just left its upstream has no peer; the next pick knows of that.
+    let Some((mut peer, address)) = again.or_else(next).or_else(next) else {
+        let reason = match upstream.are_all_drained() {
+            true => "servers_drained",
+            false => "no_server",
+        };
+        let rejection = Rejection::unavailable(reason, RETRY_UPSTREAM);
+        ctx.refused = Some(rejection);
+        return Err(answer::as_error(&rejection));
+    };
+    if let Some(private) = private {
+        private.apply(&mut peer);
+        ctx.connection.auth.stay(&address);
+    }
+    ctx.asks_again = false;
+    if !ctx.tried.is_empty() {
+        ctx.failed_attempts.push(ctx.asked.elapsed());
+    }
+    ctx.in_flight = upstream.begin(&address);
+    ctx.tried.push(address);
+    ctx.asked = Instant::now();
+    overrule(&mut peer, &route.timeouts);
+    if streams::is_asked_for(session.req_header()) && !streams::can_be_bounded_later(&peer) {
+        peer.options.read_timeout = route.timeouts.stream_idle;
+    }
+    if let Some(time) = &ctx.time {
+        time.bound_server(&mut peer);
+    }
+    let silence = match streams::can_be_bounded_later(&peer) {
+        true => peer.options.read_timeout.take(),
+        false => None,
+    };
+    let switches =
+        inspect::is_websocket(session.req_header()) && streams::can_be_bounded_later(&peer);
+    if let Some(flow) = ctx.guard.flow() {
+        flow.asked(silence);
+        if switches {
+            flow.asks_to_switch();
+        }
+    }
+    Ok(Box::new(peer))
+}
+
+/// Before anything is sent over a connection: whether its server may be asked.
+pub(in crate::proxy) fn connected(digest: Option<&Digest>, ctx: &RequestContext) -> Result<()> {
+    let Some(destination) = &ctx.destination else {
+        return Err(no_pass());
+    };
+    let shown = digest.and_then(|digest| digest.ssl_digest.as_ref());
+    let certificate = shown.map(|shown| shown.cert_digest.as_slice());
+    if destination.accepts(certificate) {
+        return Ok(());
+    }
+    let upstream = destination.name();
+    static UNPINNED: Rarely = Rarely::new();
+    if let Some(times) = UNPINNED.due() {
+        tracing::warn!(%upstream, times, "a server does not show the certificate that is pinned");
+    }
+    let error = Error::explain(ErrorType::InvalidCert, "not the pinned certificate");
+    Err(error.into_up())
+}
+
+/// After the head of an answer: an error where another server is to be asked instead.
+pub(in crate::proxy) fn check_status(
+    session: &Session,
+    status: StatusCode,
+    ctx: &RequestContext,
+) -> Result<()> {
+    let (Some(destination), Some(server)) = (&ctx.destination, ctx.tried.last()) else {
+        return Ok(());
+    };
+    let is_repeatable = session.req_header().method.is_safe()
+        && !session.as_ref().retry_buffer_truncated()
+        && session.response_written().is_none()
+        && ctx.interim == 0;
+    if !is_repeatable || !destination.grant_other_after(status, &ctx.tried) {
+        return Ok(());
+    }
+    destination.report(server, Outcome::Answered(status));
+    let mut error = Error::explain(ANOTHER, "another server is asked").into_up();
+    error.set_retry(true);
+    Err(error)
+}
+
+/// After a connection that did not come about. Nothing was sent, so another server may be tried
+/// whatever the method.
+pub(in crate::proxy) fn not_connected(
+    ctx: &mut RequestContext,
+    mut error: Box<Error>,
+) -> Box<Error> {
+    let (Some(destination), Some(address)) = (&ctx.destination, ctx.tried.last()) else {
+        return error;
+    };
+    // A kept connection that takes no more streams is no failure of the server.
+    ctx.asks_again = *error.etype() == ErrorType::H2Error;
+    let failure = upstream_error::connecting(&error);
+    static AUTHORITY: Rarely = Rarely::new();
+    if failure == Failure::Tls
+        && upstream_error::shows_authority(&error)
+        && let Some(times) = AUTHORITY.due()
+    {
+        let upstream = destination.name();
+        tracing::warn!(
+            %upstream,
+            times,
+            "a server shows the certificate of an authority (CA:TRUE) as its own: make it with \
+             `basicConstraints=CA:FALSE`, or name it as `tls.pinned_certificate`"
+        );
+    }
+    if !ctx.asks_again {
+        destination.report(address, Outcome::Failed(failure));
+    }
+    // One may have been asked twice, by a kept connection first.
+    let is_left = ctx.asks_again || destination.has_other(&ctx.tried);
+    let may_retry = match ctx.asks_again {
+        true => destination.grant_retry(ctx.tried.len()),
+        false => is_left && destination.grant_other(&ctx.tried),
+    };
+    error.set_retry(may_retry);
+    error
+}
+
+/// After a request that broke off. What was sent is sent again only when that changes nothing: the
+/// method is idempotent, all of the body is still there, and the server closed a kept connection,
+/// as it may at any time.
+///
+/// A server is blamed for what it did with a whole request. While the client is still sending, and
+/// after a switch of protocols, it is the client who may have made it give up.
+pub(in crate::proxy) fn broken_off(
+    session: &mut Session,
+    ctx: &mut RequestContext,
+    mut error: Box<Error>,
+    client_reused: bool,
+) -> Box<Error> {
+    let is_safe = session.req_header().method.is_idempotent()
+        && !session.as_ref().retry_buffer_truncated()
+        && session.response_written().is_none();
+    if *error.etype() == ANOTHER {
+        ctx.asks_again = false;
+        error.set_retry(true);
+        return error;
+    }
+    error.retry.decide_reuse(client_reused);
+    let is_stream = ctx.guard.flow().is_some_and(Flow::is_stream);
+    if ctx.guard.flow().is_some_and(Flow::is_server_late) {
+        // As the framework says it where it sees to that.
+        error.etype = ErrorType::ReadTimedout;
+        error.esource = ErrorSource::Upstream;
+        error.set_retry(false);
+    }
+    if ctx.guard.flow().is_some_and(Flow::is_late) {
+        // The server's connection was given up because of the client.
+        ctx.refused = Some(upstream_error::body_late());
+        ctx.upstream_status = None;
+        error.set_retry(false);
+        return error;
+    }
+    let is_of_server = *error.esource() == ErrorSource::Upstream;
+    if is_of_server && ctx.switched.is_some() {
+        error.set_retry(false);
+        return error;
+    }
+    let is_whole = session.as_mut().is_body_done();
+    if is_of_server && *error.etype() == ErrorType::ReadTimedout && !is_whole {
+        let is_out_of_time = ctx.time.is_some_and(|time| time.is_clients_fault());
+        ctx.refused = Some(match is_out_of_time {
+            true => TimeLimit::client_late(),
+            false => upstream_error::body_late(),
+        });
+        ctx.upstream_status = None;
+        error.set_retry(false);
+        return error;
+    }
+    let (Some(destination), Some(address)) = (&ctx.destination, ctx.tried.last()) else {
+        error.set_retry(false);
+        return error;
+    };
+    let may_retry = error.retry() && is_safe && destination.grant_retry(ctx.tried.len());
+    error.set_retry(may_retry);
+    ctx.asks_again = may_retry;
+    if !may_retry && is_of_server {
+        // A stream that nothing was said on for long is nobody's failure.
+        let is_idle_stream = is_stream && *error.etype() == ErrorType::ReadTimedout;
+        if is_whole && !is_idle_stream {
+            let failure = upstream_error::failure(&error, ctx.upstream_status.is_some());
+            destination.report(address, Outcome::Failed(failure));
+        }
+        ctx.upstream_status = None;
+    }
+    error
+}
+
+/// Puts a route's bounds in place of its upstream's.
+fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
+    let options = &mut peer.options;
+    if let Some(connect) = timeouts.connect {
+        options.connection_timeout = Some(connect);
+        options.total_connection_timeout = Some(connect);
+    }
+    options.read_timeout = timeouts.read.or(options.read_timeout);
+    options.write_timeout = timeouts.write.or(options.write_timeout);
+}
+
+/// What ends an attempt whose answer is not passed on.
+const ANOTHER: ErrorType = ErrorType::Custom("AnotherServer");
+/// The `Retry-After` of responses for an upstream that has no server to ask.
+const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

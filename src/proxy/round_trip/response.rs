@@ -1,0 +1,189 @@
+//! Edits an upstream's response: hop-by-hop fields are removed, and a response for one user is not
+//! cached for others.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{StatusCode, Version};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+
+use super::{set_cookie, sticky, streams};
+use crate::api::device_bound::REGISTRATION_FIELD;
+use crate::proxy::context::{Phase, RequestContext};
+use crate::proxy::dashboard_route;
+use crate::proxy::header_operations::{self, Sources};
+use crate::proxy::request::id::REQUEST_ID;
+use crate::route::settings::Access;
+
+/// Changes what the request holds and awaits, now that its answer begins.
+pub(in crate::proxy) fn begins(
+    session: &mut Session,
+    response: &ResponseHeader,
+    ctx: &mut RequestContext,
+) {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Its client may be silent as long as its server.
+        session.set_read_timeout(None);
+    } else if ctx.guard.is_last() {
+        // Said before the connection is closed, so that no request is sent on it in vain.
+        session.set_keepalive(None);
+    }
+    if !is_interim(response.status) {
+        // All of it is on its way, and the response may take hours.
+        ctx.held_content = None;
+        ctx.held_memory = None;
+    }
+    if streams::is_one(response) {
+        let idle = ctx
+            .route
+            .as_ref()
+            .and_then(|route| route.timeouts.stream_idle);
+        if let Some(flow) = ctx.guard.flow() {
+            flow.stream_begins(idle);
+        }
+    }
+}
+
+/// Removes the fields that end at the gateway, and adds those for the client.
+pub(in crate::proxy) fn rewrite(
+    request: &RequestHeader,
+    response: &mut ResponseHeader,
+    ctx: &mut RequestContext,
+) -> Result<()> {
+    if is_interim(response.status) {
+        ctx.interim += 1;
+        if ctx.interim > MOST_INTERIM {
+            let message = "too many answers before the answer";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
+        }
+        end_hop(response);
+        set_cookie::keep_ours(response, ctx.snapshot.proxy.own_cookies(false), Vec::new())?;
+        return response.insert_header(REQUEST_ID, ctx.id.header());
+    }
+    if let Some(flow) = ctx.guard.flow() {
+        flow.answer_begins();
+    }
+    if let Some(time) = &ctx.time {
+        time.answered(&ctx.guard);
+    }
+    if let Some(route) = &ctx.route {
+        if ctx.upstream_status.is_none() {
+            ctx.upstream_status = Some(response.status);
+            let phase = Phase::since(ctx.asked);
+            if let (Some(upstream), Some(server)) = (&ctx.destination, ctx.tried.last()) {
+                upstream.answered_after(server, phase.took);
+            }
+            ctx.upstream = Some(phase);
+            let sticky = ctx
+                .tried
+                .last()
+                .and_then(|server| sticky::to_set(server, ctx));
+            ctx.set_cookies.extend(sticky);
+        }
+        end_hop(response);
+        header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
+        if route.access != Access::None {
+            let method = &request.method;
+            let is_for_user = ctx.session().is_some();
+            ctx.snapshot
+                .proxy
+                .varying
+                .mark(response, method, is_for_user)?;
+        }
+    }
+    if request.version == Version::HTTP_10 {
+        // It knows no chunks (RFC 9112 section 6.1): the end of the connection is the answer's.
+        response.remove_header(&TRANSFER_ENCODING);
+    }
+    let is_dashboard = ctx
+        .route
+        .as_deref()
+        .is_some_and(dashboard_route::leads_there);
+    let ours = std::mem::take(&mut ctx.set_cookies);
+    set_cookie::keep_ours(response, ctx.snapshot.proxy.own_cookies(is_dashboard), ours)?;
+    if let Some(offer) = ctx.device_offer.take() {
+        response.append_header(REGISTRATION_FIELD, offer)?;
+    }
+    ctx.connection.add_hsts(response)?;
+    response.insert_header(REQUEST_ID, ctx.id.header())
+}
+
+/// An answer before the answer (RFC 9110 section 15.2); a switch of protocols is final.
+pub(super) fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// Takes out the fields that are about the connection to the upstream (RFC 9110 section 7.6.1),
+/// those that `Connection` nominates among them. Framing is the proxy's own.
+fn end_hop(response: &mut ResponseHeader) {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        return;
+    }
+    if response.headers.contains_key(CONNECTION) {
+        let nominated: Vec<HeaderName> = response
+            .headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+            .filter(|name| ![CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER].contains(name))
+            .collect();
+        for name in &nominated {
+            response.remove_header(name);
+        }
+        response.remove_header(&CONNECTION);
+    }
+    // In a 426 it says what is asked for (RFC 9110 section 15.5.22).
+    let upgrade = (response.status != StatusCode::UPGRADE_REQUIRED).then_some(UPGRADE);
+    let others = [KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, TE];
+    for name in others.into_iter().chain(upgrade) {
+        // Few answers have any, and looking costs less than removing.
+        if response.headers.contains_key(&name) {
+            response.remove_header(&name);
+        }
+    }
+}
+
+/// A server has few things to say before its answer (RFC 9110 section 15.2).
+const MOST_INTERIM: u32 = 16;
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, fields: &[(&'static str, &str)]) -> ResponseHeader {
+        let mut response = ResponseHeader::build(status, None).unwrap();
+        for (name, value) in fields {
+            response.append_header(*name, *value).unwrap();
+        }
+        response
+    }
+
+    #[test]
+    fn fields_of_one_connection_end() {
+        let fields = [
+            ("Connection", "close, X-Hop, Content-Length"),
+            ("X-Hop", "1"),
+            ("Keep-Alive", "timeout=5"),
+            ("Upgrade", "h2c"),
+            ("Content-Length", "0"),
+            ("X-Stays", "1"),
+        ];
+        let mut ended = response(200, &fields);
+        end_hop(&mut ended);
+        let left: Vec<_> = ended.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["content-length", "x-stays"]);
+
+        let mut switching = response(101, &fields);
+        end_hop(&mut switching);
+        assert_eq!(switching.headers.len(), 6);
+        let mut required = response(426, &fields);
+        end_hop(&mut required);
+        assert_eq!(required.headers["upgrade"], "h2c");
+    }
+}
