@@ -30,14 +30,10 @@ mod cookie;
 mod device_sessions;
 pub mod digest;
 #[cfg(test)]
-mod doors;
-#[cfg(test)]
 pub(crate) mod fixture;
 pub mod forward;
 mod freshness;
 mod grant;
-#[cfg(test)]
-mod interleavings;
 mod key_rotation;
 mod lapsed;
 mod live_account;
@@ -60,8 +56,6 @@ mod store_failure;
 mod verifier;
 mod version;
 mod whose;
-#[cfg(test)]
-mod written_behind;
 
 pub use assertion::Assertion;
 pub use audience::Audiences;
@@ -286,3 +280,6 @@ impl Exchange {
         self.shared.signing_keys.measure();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::fixture::{PATIENCE, TestExchange};
-use super::standing::Standing;
-use super::{Recipient, Session};
 use crate::clock::UnixTime;
 use crate::credential::{Credential, Source, Token};
+use crate::exchange::fixture::{PATIENCE, TestExchange};
+use crate::exchange::standing::Standing;
+use crate::exchange::{Recipient, Session};
 use crate::identity::Client;
 use crate::jwt::fixture::ISS;
 use crate::rejection::{Code, Rejection};

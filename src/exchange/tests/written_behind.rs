@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::poll;
 use uuid::Uuid;
 
-use super::fixture::TestExchange;
-use super::{Exchange, Session};
 use crate::clock::UnixTime;
+use crate::exchange::fixture::TestExchange;
+use crate::exchange::{Exchange, Session};
 use crate::rejection::Code;
 use crate::store::{RevocationReason, SessionRecord, Sessions, When};
 

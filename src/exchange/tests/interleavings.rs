@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures::poll;
 use serde_json::json;
 
-use super::Session;
-use super::fixture::{PATIENCE, TestExchange};
 use crate::clock::UnixTime;
 use crate::exchange::Forward;
+use crate::exchange::Session;
+use crate::exchange::fixture::{PATIENCE, TestExchange};
 use crate::jwks::KeySet;
 use crate::jwt::fixture::{ISS, Signer};
 use crate::rejection::{Code, Rejection};
