@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Scopes;
@@ -344,10 +344,18 @@ impl Minter {
 }
 
 fn sign_with(keyring: &Keyring, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
+    #[derive(Serialize)]
+    struct Header<'a> {
+        alg: &'static str,
+        kid: &'a str,
+        typ: &'a str,
+    }
     let signer = keyring.current();
-    let header = json!({ "alg": signer.algorithm(), "kid": signer.kid(), "typ": typ });
+    let (alg, kid) = (signer.algorithm(), signer.kid());
+    let header = serde_json::to_vec(&Header { alg, kid, typ });
+    let header = header.map_err(|_| SignerError::Sign)?;
     let payload = serde_json::to_vec(claims).map_err(|_| SignerError::Sign)?;
-    let mut text = URL_SAFE_NO_PAD.encode(header.to_string());
+    let mut text = URL_SAFE_NO_PAD.encode(header);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut text);
     signer.sign(text)
