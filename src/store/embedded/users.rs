@@ -177,7 +177,8 @@ fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreErro
         ..Found::default()
     };
     if let Some(email) = &request.email {
-        found.email_holder = indexed_user(rows, Table::Emails, folded(email).as_bytes())?;
+        let known = found.user.as_ref();
+        found.email_holder = email_holder(rows, email, known)?;
     }
     let users: Vec<_> = found
         .user
@@ -193,6 +194,22 @@ fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreErro
         }
     }
     Ok(decide(request, found))
+}
+
+/// Whoever holds an address: mostly the user who is known already, whose record is not read twice.
+fn email_holder(
+    rows: &mut impl Read,
+    email: &str,
+    known: Option<&User>,
+) -> Result<Option<User>, StoreError> {
+    let key = folded(email);
+    let Some(holder) = rows.get(Table::Emails, key.as_bytes())? else {
+        return Ok(None);
+    };
+    match known.filter(|user| holder == user.id.as_bytes()) {
+        Some(user) => Ok(Some(user.clone())),
+        None => indexed_user(rows, Table::Emails, key.as_bytes()),
+    }
 }
 
 /// Why the sign-in is none, when what it uses up was used before.
