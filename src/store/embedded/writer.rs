@@ -50,7 +50,7 @@ impl Writer {
             gathering: gathering.clone(),
             failing: failing.clone(),
             closers,
-            shared_lately: 0,
+            expected: 0,
             failures: Rarely::new(),
             still_closed: Rarely::new(),
         };
@@ -134,8 +134,9 @@ struct Thread {
     failing: Arc<AtomicBool>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
-    /// How many jobs have shared a commit lately: less by a quarter with each that fewer shared.
-    shared_lately: usize,
+    /// How many jobs are expected to share the next commit: half as many again as came if all that were
+    /// expected came, else what came, or half of it.
+    expected: usize,
     failures: Rarely,
     still_closed: Rarely,
 }
@@ -146,8 +147,6 @@ impl Thread {
         // Ends when every sender is dropped, or after `close` once the queue is empty.
         while self.messages.blocking_recv_many(&mut taken, BATCH) > 0 {
             self.gather(&mut taken);
-            let fewer = self.shared_lately - self.shared_lately.div_ceil(4);
-            self.shared_lately = taken.len().max(fewer);
             let mut jobs = Vec::with_capacity(taken.len());
             let mut borrowers = Vec::new();
             for message in taken.drain(..) {
@@ -172,20 +171,24 @@ impl Thread {
     }
 
     /// While many write at once, waits for those that are about to, as long as they keep coming and
-    /// until as many have come as lately: a commit costs its pages and two waits for the disk, for
+    /// until as many have come as are expected: a commit costs its pages and two waits for the disk, for
     /// however many share it. Whoever writes alone waits for nobody.
     fn gather(&mut self, taken: &mut Vec<Message>) {
-        let expected = self.shared_lately.clamp(taken.len(), BATCH);
-        if expected < MANY {
-            return;
+        let expected = self.expected.clamp(taken.len(), BATCH);
+        if expected >= MANY {
+            let others = expected - taken.len();
+            self.gathering.wait(others, || self.messages.len());
         }
-        let others = expected - taken.len();
-        self.gathering.wait(others, || self.messages.len());
         while taken.len() < BATCH
             && let Ok(message) = self.messages.try_recv()
         {
             taken.push(message);
         }
+        let came = taken.len();
+        self.expected = match came >= self.expected {
+            true => came + came / 2,
+            false => came.max(self.expected / 2),
+        };
     }
 
     /// Runs the jobs in one transaction. A job that fails on its own gets its error and is removed,
