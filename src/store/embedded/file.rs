@@ -4,8 +4,9 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use arc_swap::ArcSwapOption;
 use redb::backends::FileBackend;
 use redb::{
     Builder, CompactionError, Database, DatabaseError, ReadableDatabase, StorageBackend,
@@ -72,7 +73,7 @@ pub(super) type Opener = Box<dyn Fn(Lacks) -> Result<Database, OpenError> + Send
 /// The file, which is away while it is opened again.
 pub(super) struct StoreFile {
     open: Opener,
-    database: RwLock<Option<Database>>,
+    opened: RwLock<Option<Opened>>,
     /// Why it could not be opened again; `None` while it is open, or closed on purpose.
     fault: RwLock<Option<StoreError>>,
     /// Which room the latest write lacked. After it, the database says of everything only that an
@@ -81,15 +82,48 @@ pub(super) struct StoreFile {
     lent: AtomicBool,
 }
 
+/// A database and what is committed in it. To begin a snapshot and to open its tables costs more than most
+/// reads do, so all readers between two commits have the same.
+struct Opened {
+    database: Database,
+    /// `None`: each reader has to take one, and learns why there is none.
+    latest: ArcSwapOption<Snapshot>,
+}
+
+impl Opened {
+    fn new(database: Database) -> Self {
+        let opened = Self {
+            database,
+            latest: ArcSwapOption::empty(),
+        };
+        opened.committed();
+        opened
+    }
+
+    /// Takes a snapshot after a commit, before anybody hears of it. The one before is given back, so that
+    /// the next commit can use the pages again that this one has freed. Only the writing thread is here.
+    fn committed(&self) {
+        let snapshot = self.database.begin_read().map(Snapshot::new);
+        self.latest.store(snapshot.ok().map(Arc::new));
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        if let Some(latest) = &*self.latest.load() {
+            return Ok(Snapshot::clone(latest));
+        }
+        Ok(Snapshot::new(self.database.begin_read()?))
+    }
+}
+
 impl StoreFile {
     /// Opens the database.
     pub(super) fn open(open: Opener) -> Result<Self, OpenError> {
         let lacks = Lacks::default();
-        let database = RwLock::new(Some(open(lacks.clone())?));
+        let opened = RwLock::new(Some(Opened::new(open(lacks.clone())?)));
         let lent = AtomicBool::new(false);
         Ok(Self {
             open,
-            database,
+            opened,
             fault: RwLock::default(),
             lacks,
             lent,
@@ -101,10 +135,11 @@ impl StoreFile {
         &self,
         work: impl FnOnce(&mut Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(|| self.away())?;
-        let snapshot = database.begin_read().map_err(StoreError::from);
-        let read = snapshot.and_then(|snapshot| work(&mut Snapshot::new(snapshot)));
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = opened.as_ref().ok_or_else(|| self.away())?;
+        let read = opened
+            .snapshot()
+            .and_then(|mut snapshot| work(&mut snapshot));
         read.map_err(|error| self.cause_of(error))
     }
 
@@ -113,9 +148,12 @@ impl StoreFile {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let written = write(database.as_ref().ok_or_else(|| self.away())?, work);
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = opened.as_ref().ok_or_else(|| self.away())?;
+        let written = write(&opened.database, work);
         let written = written.map_err(|error| self.cause_of(error));
+        // After an error, too, of which nobody knows how far the commit came.
+        opened.committed();
         if written.is_ok() {
             self.lacks.set(None);
         }
@@ -133,16 +171,13 @@ impl StoreFile {
     /// Closes the file and opens it again. After an I/O error the database refuses everything
     /// until then, reads included; opening it goes back to the last commit.
     pub(super) fn reopen(&self) -> Result<(), OpenError> {
-        let mut database = self
-            .database
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         // The lock on the file goes with the old database.
-        drop(database.take());
+        drop(place.take());
         let opened = (self.open)(self.lacks.clone());
         let mut fault = self.fault.write().unwrap_or_else(PoisonError::into_inner);
         *fault = opened.as_ref().err().map(StoreError::from);
-        *database = Some(opened?);
+        *place = Some(Opened::new(opened?));
         Ok(())
     }
 
@@ -174,12 +209,17 @@ impl StoreFile {
 
     /// Closes the file permanently.
     pub(super) fn close(&self) {
-        let database = self
-            .database
+        let opened = self
+            .opened
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(Err(error)) = database.map(Database::close) {
+        // Nobody reads any more.
+        let closed = opened.map(|Opened { database, latest }| {
+            drop(latest);
+            database.close()
+        });
+        if let Some(Err(error)) = closed {
             tracing::warn!(%error, "the store was not closed properly; it will be recovered at \
                 the next start");
         }

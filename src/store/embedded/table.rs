@@ -2,9 +2,9 @@
 //!
 //! All tables map bytes to bytes: records are JSON under their id, indexes are bare keys.
 
-use std::collections::{HashMap, hash_map};
 use std::io;
 use std::ops::Bound;
+use std::sync::{Arc, OnceLock};
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
 
@@ -151,30 +151,34 @@ pub(super) trait Write: Read {
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
 }
 
-/// What was committed when it was taken.
-pub(super) struct Snapshot {
+/// What was committed when it was taken. Its clones share the tables that one of them has opened.
+#[derive(Clone)]
+pub(super) struct Snapshot(Arc<Committed>);
+
+struct Committed {
     transaction: ReadTransaction,
-    open: HashMap<Table, ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    open: [OnceLock<OpenTable>; Table::ALL.len()],
 }
+
+type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 impl Snapshot {
     pub(super) fn new(transaction: ReadTransaction) -> Self {
-        Self {
+        Self(Arc::new(Committed {
             transaction,
-            open: HashMap::new(),
-        }
+            open: [const { OnceLock::new() }; Table::ALL.len()],
+        }))
     }
 
-    fn table(
-        &mut self,
-        table: Table,
-    ) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
-        Ok(match self.open.entry(table) {
-            hash_map::Entry::Occupied(open) => open.into_mut(),
-            hash_map::Entry::Vacant(closed) => {
-                closed.insert(self.transaction.open_table(table.definition())?)
-            }
-        })
+    fn table(&self, table: Table) -> Result<&OpenTable, StoreError> {
+        // `ALL` has every table, in the order of the numbers.
+        let place = self.0.open.get(table as usize);
+        let place = place.ok_or(StoreError::Corrupt(table.name()))?;
+        if let Some(open) = place.get() {
+            return Ok(open);
+        }
+        let open = self.0.transaction.open_table(table.definition())?;
+        Ok(place.get_or_init(|| open))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::store::conformance::Engine;
 use crate::store::{Maintenance, RevocationReason, Sessions, Settings, StoreSettings};
 use uuid::Uuid;
 
+mod reading;
 mod writing;
 
 /// A file in a folder of its own, gone with the case.
