@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+mod expected;
 mod gathering;
 mod job;
 
+use expected::Expected;
 use gathering::Gathering;
 use job::{Job, Work, answer_all};
 
@@ -50,7 +52,7 @@ impl Writer {
             gathering: gathering.clone(),
             failing: failing.clone(),
             closers,
-            expected: 0,
+            expected: Expected::default(),
             failures: Rarely::new(),
             still_closed: Rarely::new(),
         };
@@ -134,9 +136,7 @@ struct Thread {
     failing: Arc<AtomicBool>,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<()>>,
-    /// How many jobs are expected to share the next commit: half as many again as came if all that were
-    /// expected came, else what came, or half of it.
-    expected: usize,
+    expected: Expected,
     failures: Rarely,
     still_closed: Rarely,
 }
@@ -174,7 +174,7 @@ impl Thread {
     /// until as many have come as are expected: a commit costs its pages and two waits for the disk, for
     /// however many share it. Whoever writes alone waits for nobody.
     fn gather(&mut self, taken: &mut Vec<Message>) {
-        let expected = self.expected.clamp(taken.len(), BATCH);
+        let expected = self.expected.jobs().clamp(taken.len(), BATCH);
         if expected >= MANY {
             let others = expected - taken.len();
             self.gathering.wait(others, || self.messages.len());
@@ -184,11 +184,7 @@ impl Thread {
         {
             taken.push(message);
         }
-        let came = taken.len();
-        self.expected = match came >= self.expected {
-            true => came + came / 2,
-            false => came.max(self.expected / 2),
-        };
+        self.expected.learn(taken.len());
     }
 
     /// Runs the jobs in one transaction. A job that fails on its own gets its error and is removed,
