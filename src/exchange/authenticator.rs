@@ -36,6 +36,15 @@ pub(super) struct Authenticated {
     pub(super) accepted_until: UnixTime,
 }
 
+/// An external token as it came.
+pub(super) struct Presented<'a> {
+    /// As far as it could be read.
+    pub(super) unverified: &'a Result<Unverified<'a>, Refusal>,
+    pub(super) digest: TokenDigest,
+    /// Whether the issuer's keys are fetched, should none of them verify it.
+    pub(super) fetches_keys: bool,
+}
+
 /// What is durable before a sign-in is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durable {
@@ -75,13 +84,21 @@ impl Authenticator {
     /// used up as well.
     pub(super) async fn authenticate(
         &self,
-        unverified: &Result<Unverified<'_>, Refusal>,
-        digest: TokenDigest,
+        presented: Presented<'_>,
         client: Client,
         now: UnixTime,
         purpose: Purpose<'_>,
     ) -> Result<Authenticated, Rejection> {
-        let verified = match self.verifier.verify(unverified, now).await {
+        let Presented {
+            unverified,
+            digest,
+            fetches_keys,
+        } = presented;
+        let verified = match fetches_keys {
+            true => self.verifier.verify(unverified, now).await,
+            false => self.verifier.verify_by_known_keys(unverified, now),
+        };
+        let verified = match verified {
             Ok(verified) => verified,
             Err(refusal) => {
                 let rejection = Rejection::from(&refusal);

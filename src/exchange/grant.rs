@@ -1,6 +1,6 @@
 //! Signing in by the API: the client gets the session itself, not a forwarded request.
 
-use super::authenticator::{Authenticated, Durable, Purpose};
+use super::authenticator::{Authenticated, Durable, Presented, Purpose};
 use super::digest::TokenDigest;
 use super::{Account, Exchange, Recipient};
 use crate::clock::UnixTime;
@@ -63,9 +63,14 @@ impl Exchange {
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
         self.verifier
             .check_place(credential, iss.as_deref().unwrap_or_default())?;
+        let presented = Presented {
+            unverified: &unverified,
+            digest,
+            fetches_keys: self.fetches_keys(credential, now),
+        };
         let authenticated = self
             .authenticator
-            .authenticate(&unverified, digest, client, now, purpose)
+            .authenticate(presented, client, now, purpose)
             .await?;
         let session = &authenticated.signed_in.session;
         let alone_until = self.settings.alone_until(session);

@@ -30,6 +30,9 @@ pub fn is_over(rejection: &Rejection) -> bool {
 enum End {
     /// It is past its own `exp`, and its issuer's leeway.
     Lapsed,
+    /// The same, but the session that it once opened may live (`session_outlives_token`): whether this
+    /// cookie is of that login matters.
+    Outlived,
     /// The issuer that it names is switched off.
     Disabled,
 }
@@ -56,7 +59,7 @@ impl Exchange {
             }
             // That is found out before anything is verified.
             Some(End::Disabled) => look.await,
-            Some(End::Lapsed) => {
+            Some(end @ (End::Lapsed | End::Outlived)) => {
                 let remembered = self.shared.cache.refusal(digest, now, self.version);
                 let looked = match rates.may_verify_lapsed(attempt) {
                     // Nothing is verified again.
@@ -66,14 +69,21 @@ impl Exchange {
                         .inspect_err(|rejection| rates.count_lapsed(attempt, rejection)),
                     Err(too_often) => Err(too_often),
                 };
-                looked.map_err(as_expired)
+                looked.map_err(|rejection| as_expired(rejection, end))
             }
         }
     }
 
     /// Whether an issuer's cookie is past its own end: it opens nothing, verified or not.
     pub(super) fn is_lapsed(&self, credential: &Credential<'_>, now: UnixTime) -> bool {
-        self.end_of_cookie(credential, now) == Some(End::Lapsed)
+        let end = self.end_of_cookie(credential, now);
+        matches!(end, Some(End::Lapsed | End::Outlived))
+    }
+
+    /// Whether an issuer's keys are fetched for a credential that none of them verifies. A cookie that opens
+    /// nothing in any case asks nobody for a key, and waits for none.
+    pub(super) fn fetches_keys(&self, credential: &Credential<'_>, now: UnixTime) -> bool {
+        self.end_of_cookie(credential, now) != Some(End::Lapsed)
     }
 
     fn end_of_cookie(&self, credential: &Credential<'_>, now: UnixTime) -> Option<End> {
@@ -83,10 +93,14 @@ impl Exchange {
         let unverified = self.verifier.parse(credential.token.expose()).ok()?;
         let iss = unverified.issuer();
         let issuer = iss.and_then(|iss| self.issuers().get(&iss));
-        let leeway = issuer.map(|issuer| issuer.settings().leeway);
-        let leeway = leeway.unwrap_or_default();
+        let settings = issuer.map(|issuer| issuer.settings());
+        let leeway = settings.map(|settings| settings.leeway).unwrap_or_default();
+        let is_outlived = settings.is_some_and(|settings| settings.session_outlives_token);
         match (unverified.expires_at(), issuer) {
-            (Some(exp), _) if exp.plus(leeway) <= now => Some(End::Lapsed),
+            (Some(exp), _) if exp.plus(leeway) <= now => Some(match is_outlived {
+                true => End::Outlived,
+                false => End::Lapsed,
+            }),
             (_, Some(issuer)) if !issuer.enabled() => Some(End::Disabled),
             _ => None,
         }
@@ -94,14 +108,20 @@ impl Exchange {
 }
 
 /// A cookie past its end has expired, whatever else is wrong with it. That is what its browser has to
-/// know; the reason says the rest.
-fn as_expired(rejection: Rejection) -> Rejection {
-    match rejection.code {
-        Code::TokenInvalid | Code::Unavailable | Code::TooManyRequests => Rejection {
+/// know; the reason says the rest. Where a session may have outlived it, nothing is known before it can be
+/// verified: a browser that took it for expired would give its login up.
+fn as_expired(rejection: Rejection, end: End) -> Rejection {
+    let is_expired = match rejection.code {
+        Code::TokenInvalid => true,
+        Code::Unavailable | Code::TooManyRequests => end == End::Lapsed,
+        _ => false,
+    };
+    match is_expired {
+        true => Rejection {
             hint: rejection.hint,
             ..Rejection::new(Code::TokenExpired, rejection.reason)
         },
-        _ => rejection,
+        false => rejection,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::audience::Audiences;
-use super::authenticator::{Authenticated, Durable, Purpose};
+use super::authenticator::{Authenticated, Durable, Presented, Purpose};
 use super::cache::Lookup;
 use super::digest::TokenDigest;
 use super::mint::mint_failed;
@@ -14,7 +14,7 @@ use super::{Exchange, Recipient, Session};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
-use crate::jwt::{Refusal, Unverified};
+use crate::jwt::Unverified;
 use crate::rejection::{Code, Rejection};
 use crate::store::SignedIn;
 
@@ -114,8 +114,12 @@ impl Exchange {
                         let token = credential.token.expose();
                         self.exchange_self_issued(token, now).await
                     } else {
-                        self.exchange_token(&unverified, digest, client.clone(), now)
-                            .await
+                        let presented = Presented {
+                            unverified: &unverified,
+                            digest,
+                            fetches_keys: self.fetches_keys(credential, now),
+                        };
+                        self.exchange_token(presented, client.clone(), now).await
                     };
                     timer.observe_duration();
                     if let Ok(session) = &outcome {
@@ -141,8 +145,7 @@ impl Exchange {
     /// Opens or continues the session of an external token and mints what is forwarded.
     async fn exchange_token(
         &self,
-        unverified: &Result<Unverified<'_>, Refusal>,
-        digest: TokenDigest,
+        presented: Presented<'_>,
         client: Client,
         now: UnixTime,
     ) -> Result<Arc<Session>, Rejection> {
@@ -155,7 +158,7 @@ impl Exchange {
         };
         let authenticated = self
             .authenticator
-            .authenticate(unverified, digest, client, now, purpose)
+            .authenticate(presented, client, now, purpose)
             .await?;
         let Authenticated {
             verified,

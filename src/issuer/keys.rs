@@ -29,6 +29,8 @@ pub struct KeySettings {
     pub hs256_secret_encoding: SecretEncoding,
     /// When a key disappears from the key set, end the sessions that were opened with it.
     pub revoke_on_key_removal: bool,
+    /// Whether keys that share their `kid` are of use, because all are tried.
+    pub try_all_keys: bool,
     /// How keys are fetched and kept.
     pub jwks: JwksSettings,
 }
@@ -52,6 +54,7 @@ impl IssuerSettings {
             hs256_secret: self.hs256_secret.clone(),
             hs256_secret_encoding: self.hs256_secret_encoding,
             revoke_on_key_removal: self.revoke_on_key_removal,
+            try_all_keys: self.try_all_keys,
             jwks: self.jwks.clone(),
         }
     }

@@ -88,6 +88,7 @@ impl IssuerKeys {
             hs256_secret: None,
             hs256_secret_encoding: SecretEncoding::default(),
             revoke_on_key_removal: false,
+            try_all_keys: false,
             jwks: JwksSettings::default(),
         };
         Self::of(settings, set)
@@ -149,7 +150,7 @@ impl IssuerKeys {
             source: self.source.clone(),
             // Where each key has an address, the first token brings the first key.
             has_keys: !set.is_empty()
-                || set.has_rivals()
+                || (self.settings.try_all_keys && set.has_rivals())
                 || self.secret.is_some()
                 || (self.wanted_kids.is_some() && set.is_known()),
             degraded: fetch_state.last_error.is_some(),

@@ -155,6 +155,30 @@ async fn unknown_kids_do_not_multiply_fetches() {
     assert_eq!((site.acme.fetches(), site.globex.fetches()), before);
 }
 
+#[tokio::test]
+async fn a_cookie_that_is_past_its_end_asks_for_no_key() {
+    for (expires_in, asks) in [(-3600, false), (3600, true)] {
+        let site = TestGateway::with(|config| {
+            config["issuers"][0]["jwks"] = json!({"unknown_kid_cooldown": "50ms"});
+        })
+        .await;
+        let new = Key::p256("acme-2");
+        site.acme.publish(&[site.acme.key.jwk(), new.jwk()]);
+        let fetches = site.acme.fetches();
+        let token = site.acme.token().key(&new).expires_in(expires_in).sign();
+        let cookie = format!("acme_token={token}");
+        let answer = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        assert_eq!(site.acme.fetches() > fetches, asks);
+        match asks {
+            true => assert_eq!(answer.status(), 200, "{}", answer.text()),
+            false => {
+                site.is_refusal(&answer, 401, "token_expired", "kid_unknown")
+                    .await;
+            }
+        }
+    }
+}
+
 /// Requests that find an issuer without keys wait for the one fetch that is under way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cold_herd_does_not_multiply_fetches() {

@@ -115,29 +115,36 @@ async fn an_issuer_that_is_switched_off_hides_no_other() {
     let off = format!("acme_token={}", site.acme.token().sign());
     let bob = user(&site, &live).await;
     assert_eq!(user(&site, &format!("{off}; {live}")).await, bob);
-    for path in ["/", "/optional"] {
-        let refused = get(&site, path, &off).await;
-        site.is_refusal(&refused, 401, "token_invalid", "issuer_disabled")
-            .await;
-    }
+    // Where nobody has to be signed in, nor does it lock its browser out.
+    let refused = get(&site, "/", &off).await;
+    site.is_refusal(&refused, 401, "token_invalid", "issuer_disabled")
+        .await;
+    is_nobody(&site, &off).await;
     let lapsed = site.acme.token().expires_in(-3600).sign();
     is_nobody(&site, &format!("acme_token={lapsed}")).await;
 }
 
-#[tokio::test]
-async fn an_issuer_without_keys_is_waited_for_only_until_its_cookie_is_past() {
+/// A site whose `acme` has no keys yet, by these settings.
+async fn without_keys(settings: Value) -> TestGateway {
     let acme = TestIssuer::start(ACME, Key::p256("acme-1")).await;
     acme.hang();
     let globex = TestIssuer::start(GLOBEX, Key::p256("globex-1")).await;
     let upstream = RawUpstream::start().await;
     let mut config = config(&acme, &globex, &upstream);
-    config["issuers"][0]["jwks"] = json!({ "timeout": "2s", "unknown_kid_wait": "1ms" });
-    let site = TestGateway {
+    let issuer = config["issuers"][0].as_object_mut().unwrap();
+    issuer.extend(settings.as_object().unwrap().clone());
+    issuer["jwks"] = json!({ "timeout": "2s", "unknown_kid_wait": "1ms" });
+    TestGateway {
         gateway: Gateway::start(config).await,
         acme,
         globex,
         upstream,
-    };
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_without_keys_is_waited_for_only_until_its_cookie_is_past() {
+    let site = without_keys(json!({ "jwks": null })).await;
     let live = format!("globex_token={}", site.globex.token().sub("bob").sign());
     let bob = user(&site, &live).await;
     // It may be a live one, and another user's.
@@ -154,6 +161,18 @@ async fn an_issuer_without_keys_is_waited_for_only_until_its_cookie_is_past() {
     let refused = get(&site, "/", &lapsed).await;
     site.is_refusal(&refused, 401, "token_expired", "no_keys")
         .await;
+}
+
+/// The session of a cookie that is past may live, and its browser would give it up.
+#[tokio::test]
+async fn an_issuer_without_keys_is_waited_for_where_sessions_outlive_their_tokens() {
+    for (outlives, status, code) in [(true, 503, "unavailable"), (false, 401, "token_expired")] {
+        let settings = json!({ "jwks": null, "session_outlives_token": outlives });
+        let site = without_keys(settings).await;
+        let lapsed = site.acme.token().expires_in(-3600).sign();
+        let refused = get(&site, "/", &format!("acme_token={lapsed}")).await;
+        site.is_refusal(&refused, status, code, "no_keys").await;
+    }
 }
 
 #[tokio::test]

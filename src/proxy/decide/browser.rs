@@ -11,7 +11,7 @@ use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Source};
-use crate::exchange::Session;
+use crate::exchange::{Session, is_over};
 use crate::identity::Client;
 use crate::proxy::answer::login;
 use crate::proxy::context::RequestContext;
@@ -119,9 +119,10 @@ impl<'a> Incoming<'a> {
     }
 }
 
+/// Whether a browser only sent what it was once given: a cookie that is over, or that lacks the proof of its
+/// device.
 fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
-    credential.source.is_cookie()
-        && matches!(rejection.code, Code::TokenExpired | Code::LoginRequired)
+    credential.source.is_cookie() && (rejection.code == Code::LoginRequired || is_over(rejection))
 }
 
 /// Whether the browser should delete the gateway's cookie.
