@@ -12,7 +12,7 @@ impl Exchange {
     /// it that was refused so. It does by itself where it is of another issuer. Of the same one, that
     /// cookie is the browser's login, which may be another user's: only a session of this very login
     /// continues, where it may outlive its token (`session_outlives_token`).
-    pub async fn counts_behind(
+    pub(super) async fn counts_behind(
         &self,
         (cookie, refused): (&Credential<'_>, &Rejection),
         session: &Session,

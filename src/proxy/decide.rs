@@ -24,7 +24,6 @@ use crate::upstream::Upstream;
 mod authentication;
 mod browser;
 pub(super) mod calls;
-mod choice;
 mod requirements;
 mod target;
 

@@ -46,26 +46,18 @@ impl Incoming<'_> {
         };
         ctx.source = first.source.label();
         let begun = Instant::now();
-        let (credential, session) = self.decisive(first, candidates, route).await;
+        let client = || Client::new(self.client().address, headers);
+        let (credential, session) = self
+            .snapshot
+            .exchange
+            .decisive_session((first, candidates), recipient(route), client)
+            .await;
         ctx.source = credential.source.label();
         ctx.exchange = Some(Phase::since(begun));
         match session {
             Ok(session) => self.authorize(&credential, session, route, ctx).await,
             Err(rejection) => self.rejected(&credential, rejection, route, ctx),
         }
-    }
-
-    /// The session that a credential stands for on this route.
-    pub(super) async fn session(
-        &self,
-        credential: &Credential<'_>,
-        route: &Route,
-    ) -> Result<Arc<Session>, Rejection> {
-        let client = || Client::new(self.client().address, &self.request.headers);
-        self.snapshot
-            .exchange
-            .session_of(credential, recipient(route), client)
-            .await
     }
 
     /// A session, once all that the route asks of it holds.
