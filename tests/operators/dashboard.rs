@@ -9,6 +9,7 @@ mod confirm;
 mod issuers;
 mod overview;
 mod people;
+mod several_cookies;
 mod sign_in;
 mod tokens;
 

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::operator::{Operator, UserSession};
 use crate::clock::UnixTime;
-use crate::credential::{self, Credential};
-use crate::exchange::{Account, Exchange, Recipient};
+use crate::credential::{self, Reading};
+use crate::exchange::{Account, Recipient, Session};
 use crate::identity::Client;
 use crate::live_config::LiveConfig;
 use crate::operator::NoRole;
@@ -63,10 +63,11 @@ impl Users {
         if !credential.is_attempt() {
             return None;
         }
-        Some(
-            self.by_credential(&snapshot.exchange, &credential, client)
-                .await,
-        )
+        let session = snapshot
+            .exchange
+            .session_of(&credential, Recipient::Operators, || client)
+            .await;
+        Some(self.by_opened(session).await)
     }
 
     /// The operator whose session a browser's cookies stand for, by the rules for public requests;
@@ -80,15 +81,18 @@ impl Users {
             return None;
         }
         let snapshot = self.snapshot.load_full();
-        let found = credential::find(headers, &snapshot.proxy.token_sources);
-        let credential = match found {
-            Ok(found) => found?,
+        let sources = &snapshot.proxy.token_sources;
+        let mut candidates = credential::candidates(headers, sources, Reading::default());
+        let first = match candidates.next()? {
+            Ok(first) => first,
             Err(error) => return Some(Err(NoOperator::Refused(error.into()))),
         };
-        Some(
-            self.by_credential(&snapshot.exchange, &credential, client)
-                .await,
-        )
+        let shown = (first, candidates);
+        let (_, session) = snapshot
+            .exchange
+            .decisive_session(shown, Recipient::Operators, || client.clone())
+            .await;
+        Some(self.by_opened(session).await)
     }
 
     /// Whether a browser's cookies may stand for somebody's session.
@@ -112,16 +116,12 @@ impl Users {
         Some(token).filter(|_| self.may_sign_in())
     }
 
-    async fn by_credential(
+    /// The operator with the session that a credential stands for.
+    async fn by_opened(
         &self,
-        exchange: &Exchange,
-        credential: &Credential<'_>,
-        client: Client,
+        session: Result<Arc<Session>, Rejection>,
     ) -> Result<Operator, NoOperator> {
-        let session = exchange
-            .session_of(credential, Recipient::Operators, || client)
-            .await?;
-        self.by_session(session.sid()).await
+        self.by_session(session?.sid()).await
     }
 
     /// The operator with this session, if it is live and a rule holds for it now.

@@ -308,13 +308,13 @@ async fn sign_in(site: &TestGateway, body: &str, fields: &[(&str, &str)]) -> Mes
     form(&site.gateway, "/dashboard/login", &fields, body).await
 }
 
-async fn continued(site: &TestGateway, cookie: &str) -> Message {
+pub(super) async fn continued(site: &TestGateway, cookie: &str) -> Message {
     let own = origin(site);
     let fields = [("Origin", own.as_str()), ("Cookie", cookie)];
     form(&site.gateway, "/dashboard/login/session", &fields, "").await
 }
 
-async fn page_of(site: &TestGateway, path: &str, cookie: &str) -> Message {
+pub(super) async fn page_of(site: &TestGateway, path: &str, cookie: &str) -> Message {
     let fields = [("Cookie", cookie)];
     site.gateway.admin_bytes("GET", path, &fields, "").await
 }
@@ -333,7 +333,7 @@ fn origin(site: &TestGateway) -> String {
 }
 
 /// What a browser sends back.
-fn held(answer: &Message) -> String {
+pub(super) fn held(answer: &Message) -> String {
     let cookie = answer.field("set-cookie");
     let cookie = cookie.unwrap_or_else(|| panic!("{} {}", answer.status(), answer.text()));
     cookie.split(';').next().unwrap().to_owned()
