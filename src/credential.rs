@@ -28,7 +28,7 @@ pub mod supabase;
 mod token_sources;
 mod twins;
 
-pub use candidates::{Candidates, candidates};
+pub use candidates::{Candidates, candidates, issuers_cookies};
 pub use error::CredentialError;
 pub use in_cookies::{sdk_cookie, session_cookie};
 pub use token_sources::{

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::ApiState;
 use crate::credential::Credential;
-use crate::exchange::{Assertion, Exchange, Granted, Recipient, Session};
+use crate::exchange::{Assertion, Exchange, Granted, Recipient, Session, Shown};
 use crate::identity::Client;
 use crate::jwt::{AssertionForm, Verified};
 use crate::rejection::Rejection;
@@ -178,7 +178,7 @@ impl ApiState {
         Ok(granted)
     }
 
-    /// Signs in with an external token for a recipient, which uses `nonce` up.
+    /// Signs in with an external token for a recipient.
     ///
     /// # Errors
     ///
@@ -189,15 +189,48 @@ impl ApiState {
         headers: &HeaderMap,
         credential: &Credential<'_>,
         recipient: Recipient<'_>,
-        nonce: Option<Once>,
     ) -> Result<Granted, Rejection> {
         let begun = Instant::now();
         caller.presents(credential);
         let client = Client::new(caller.address, headers);
-        let granted = self.exchange.grant(credential, client, recipient, nonce);
+        let granted = self.exchange.grant(credential, client, recipient, None);
         let granted = granted.await;
         caller.exchanged(begun);
-        match &granted {
+        self.note_grant(caller, credential, &granted);
+        granted
+    }
+
+    /// Signs in at the gateway with the external token that decides, which uses `nonce` up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::grant`] has them.
+    pub async fn sign_in(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        shown: Shown<'_>,
+        nonce: Option<Once>,
+    ) -> Result<Granted, Rejection> {
+        let begun = Instant::now();
+        caller.presents(&shown.0);
+        let client = Client::new(caller.address, headers);
+        let decisive = self
+            .exchange
+            .decisive_grant(shown, client, Recipient::Gateway, nonce);
+        let (credential, granted) = decisive.await;
+        caller.exchanged(begun);
+        self.note_grant(caller, &credential, &granted);
+        granted
+    }
+
+    fn note_grant(
+        &self,
+        caller: &Caller,
+        credential: &Credential<'_>,
+        granted: &Result<Granted, Rejection>,
+    ) {
+        match granted {
             Ok(Granted { account, .. }) => {
                 let session = &account.session;
                 let holder = Holder {
@@ -208,6 +241,5 @@ impl ApiState {
             }
             Err(_) => caller.refused(&self.exchange, credential),
         }
-        granted
     }
 }

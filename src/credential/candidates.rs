@@ -23,6 +23,19 @@ pub fn candidates<'a>(
         places: token_sources.cookies.iter(),
         found: 0,
         rank: Rank::Explicit,
+        after_issuers: Rank::Own,
+    }
+}
+
+/// Those of them that are in issuers' cookies.
+pub fn issuers_cookies<'a>(
+    headers: &'a HeaderMap,
+    token_sources: &'a TokenSources,
+) -> Candidates<'a> {
+    Candidates {
+        rank: Rank::Issuers,
+        after_issuers: Rank::Nowhere,
+        ..candidates(headers, token_sources, Reading::default())
     }
 }
 
@@ -39,6 +52,8 @@ pub struct Candidates<'a> {
     /// How many of them were found.
     found: usize,
     rank: Rank,
+    /// Where the gateway's own cookies are looked for, or nothing is.
+    after_issuers: Rank,
 }
 
 /// Where the next one is looked for.
@@ -64,7 +79,7 @@ impl<'a> Candidates<'a> {
             if let Some(external) = self.next_of_issuers()? {
                 return Ok(Some(external.with_session_cookie(headers, sources)));
             }
-            self.rank = Rank::Own;
+            self.rank = self.after_issuers;
         }
         if self.rank == Rank::Own {
             self.rank = Rank::Nowhere;

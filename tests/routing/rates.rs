@@ -177,6 +177,26 @@ async fn cookies_past_their_end_lock_nobody_out() {
     assert_eq!(by("/", "Cookie", &both).await.status(), 200);
 }
 
+/// However many cookies are looked at: a browser signs in once for each request, and fails by none of
+/// those that it was once given.
+#[tokio::test]
+async fn a_sign_in_by_one_of_several_cookies_counts_once() {
+    let sdk = start(json!({ "sign_in_per_client": "4/1h", "failed_per_client": "1/1h" })).await;
+    let token = |number: i32| sdk.site.acme.token().sub(&number.to_string());
+    let live = sdk.site.globex.token().sub("bob").sign();
+    let sign_in = async |first: String| {
+        let cookies = format!("acme_token={first}; globex_token={live}");
+        let fields = [("X-Forwarded-For", "192.0.2.1"), ("Cookie", &*cookies)];
+        sdk.post("externalAuth/signin", &fields, &json!({})).await
+    };
+    for number in 0..4 {
+        let lapsed = token(number).expires_in(-3600);
+        let lapsed = lapsed.forged_by(&crate::support::Key::p256("acme-1"));
+        seen(&sign_in(lapsed.sign()).await);
+    }
+    is_limited(&sign_in(token(4).expires_in(-3600).sign()).await);
+}
+
 #[tokio::test]
 async fn secrets_of_programs_can_not_be_guessed_for_long() {
     let sdk = start(json!({ "failed_per_client": "2/1h" })).await;

@@ -185,7 +185,7 @@ async fn opened(
         asked => Some(granted::part(&api.exchange.minter().scopes, asked)?),
     };
     let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
-    let granted = api.grant(caller, headers, given, recipient, None).await;
+    let granted = api.grant(caller, headers, given, recipient).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let terms = Terms {
         scopes,

@@ -16,7 +16,7 @@ use super::{SdkError, body, device, example, refusals};
 use crate::api::device_bound;
 use crate::api::{ApiState, Caller};
 use crate::credential;
-use crate::exchange::{Account, Granted, Recipient};
+use crate::exchange::{Account, Granted};
 use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
@@ -65,14 +65,16 @@ pub async fn sign_in(
         settings.check_cookie_use(&caller, &Method::POST, &headers)?;
     }
     let session_public_key = device::session_key(request.session_public_key, &headers)?;
-    let credential = match &request.jwt {
-        Some(jwt) => settings
-            .token_sources
+    let sources = &settings.token_sources;
+    // What the content has does not give way to them.
+    let mut cookies = credential::issuers_cookies(&headers, sources);
+    let first = match &request.jwt {
+        Some(jwt) => sources
             .given(jwt)
-            .map(|given| Some(given.with_session_cookie(&headers, &settings.token_sources))),
-        None => credential::find_in_issuers_cookies(&headers, &settings.token_sources),
+            .map(|given| Some(given.with_session_cookie(&headers, sources))),
+        None => cookies.next().transpose(),
     };
-    let credential = credential
+    let first = first
         .map_err(Rejection::from)
         .and_then(|found| found.ok_or(Rejection::new(Code::TokenMissing, "token_missing")))
         .map_err(SdkError::invalid_external_auth)?;
@@ -83,13 +85,7 @@ pub async fn sign_in(
         user_created,
         token_end,
     } = api
-        .grant(
-            &caller,
-            &headers,
-            &credential,
-            Recipient::Gateway,
-            proof.map(Proof::nonce),
-        )
+        .sign_in(&caller, &headers, (first, cookies), proof.map(Proof::nonce))
         .await
         .map_err(SdkError::invalid_external_auth)?;
     let terms = Terms {

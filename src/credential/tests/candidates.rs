@@ -7,11 +7,28 @@ fn all(
     token_sources: &TokenSources,
     fields: &[(&'static str, &str)],
 ) -> Vec<Result<(String, Source), CredentialError>> {
+    let headers = headers(fields);
+    collected(candidates(&headers, token_sources, Reading::default()))
+}
+
+/// The same of issuers' cookies alone.
+fn of_issuers(
+    token_sources: &TokenSources,
+    fields: &[(&'static str, &str)],
+) -> Vec<Result<(String, Source), CredentialError>> {
+    let headers = headers(fields);
+    collected(issuers_cookies(&headers, token_sources))
+}
+
+fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    let found = candidates(&headers, token_sources, Reading::default());
+    headers
+}
+
+fn collected(found: Candidates<'_>) -> Vec<Result<(String, Source), CredentialError>> {
     found
         .map(|found| found.map(|found| (found.token.expose().to_owned(), found.source)))
         .collect()
@@ -36,6 +53,27 @@ fn cookies_come_in_the_order_of_the_configuration_and_our_own_last() {
     let only = [one(B, Source::Cookie)];
     assert_eq!(all(&token_sources(), &[("cookie", &alone)]), only);
     assert!(all(&token_sources(), &[]).is_empty());
+}
+
+#[test]
+fn where_only_issuers_cookies_count_nothing_else_is_looked_for() {
+    let (bearer, cookies) = (
+        bearer_field(A),
+        format!("{SESSION_COOKIE}=own; tok2={B}; tok1={A}"),
+    );
+    let fields = [("authorization", &*bearer), ("cookie", &*cookies)];
+    assert_eq!(
+        of_issuers(&token_sources(), &fields),
+        [one(A, Source::Cookie), one(B, Source::Cookie)]
+    );
+    let own = format!("{SESSION_COOKIE}=own");
+    let without = [("authorization", &*bearer), ("cookie", &*own)];
+    assert!(of_issuers(&token_sources(), &without).is_empty());
+    let twins = format!("tok1={A}; tok1={B}; tok2={B}");
+    assert_eq!(
+        of_issuers(&token_sources(), &[("cookie", &twins)]),
+        [Err(CredentialError::TwinCookies)]
+    );
 }
 
 #[test]

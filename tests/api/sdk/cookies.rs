@@ -1,6 +1,7 @@
 //! Tokens in cookies, and of which pages.
 
 use super::*;
+use crate::support::{Message, TokenBuilder};
 
 #[tokio::test]
 async fn the_issuers_cookie_signs_in_from_a_listed_page_only() {
@@ -127,4 +128,118 @@ async fn a_cookie_environment_hands_no_token_to_the_page() {
         401,
         "login_required",
     );
+}
+
+#[tokio::test]
+async fn a_cookie_that_counts_no_more_keeps_no_live_one_from_signing_in() {
+    let sdk = Sdk::start(|_| {}).await;
+    let site = &sdk.site;
+    let live = format!("globex_token={}", site.globex.token().sub("bob").sign());
+    let bob = seen(&by_cookies(&sdk, &live, &[]).await)["user"]["id"].clone();
+    let alice = format!("acme_token={}", site.acme.token().sub("alice").sign());
+    let first = seen(&by_cookies(&sdk, &format!("{alice}; {live}"), &[]).await);
+    assert_ne!(first["user"]["id"], bob, "a live one decides alone");
+
+    let of = |token: TokenBuilder| format!("globex_token={}", token.sign());
+    let late = of(site.globex.token().expires_in(-3600));
+    let forged = site.globex.token().sub("eve");
+    let forged = format!(
+        "globex_token={}",
+        forged.forged_by(&Key::p256("globex-1")).sign()
+    );
+    let twins = format!("{live}; {}", of(site.globex.token().sub("eve")));
+    for (reason, over) in over(&sdk).await {
+        let answer = by_cookies(&sdk, &format!("{over}; {live}"), &[]).await;
+        assert_eq!(seen(&answer)["user"]["id"], bob, "{reason}");
+        let line = site.access_line(&answer).await;
+        assert_eq!(
+            (&line["source"], &line["issuer"]),
+            (&json!("cookie"), &json!("globex"))
+        );
+        // Where none is live, the first says what is wrong.
+        for other in ["", &late, &forged, &twins] {
+            let refused = by_cookies(&sdk, &format!("{over}; {other}"), &[]).await;
+            is_error(&refused, 422, "invalid_external_auth");
+            let line = site.access_line(&refused).await;
+            assert_eq!(
+                (&line["reason"], &line["issuer"]),
+                (&json!(reason), &json!("acme")),
+                "{other}"
+            );
+        }
+    }
+}
+
+/// What is made up is not past, whatever is behind it.
+#[tokio::test]
+async fn a_made_up_cookie_does_not_give_way_at_a_sign_in() {
+    let sdk = Sdk::start(|_| {}).await;
+    let live = format!("globex_token={}", sdk.site.globex.token().sign());
+    let forged = sdk.site.acme.token().forged_by(&Key::p256("acme-1")).sign();
+    let refused = by_cookies(&sdk, &format!("acme_token={forged}; {live}"), &[]).await;
+    is_error(&refused, 422, "invalid_external_auth");
+    let line = sdk.site.access_line(&refused).await;
+    assert_eq!(line["reason"], "signature_invalid");
+
+    // Nor does a token in the content, whatever cookies come with it.
+    let expired = json!({ "jwt": sdk.site.acme.token().expires_in(-3600).sign() });
+    let fields = [("Cookie", &*live)];
+    let refused = sdk.post("externalAuth/signin", &fields, &expired).await;
+    is_error(&refused, 422, "invalid_external_auth");
+    seen(&by_cookies(&sdk, &live, &[]).await);
+}
+
+/// A device's nonce is used up by the cookie that decides, and spent it is what is wrong.
+#[tokio::test]
+async fn a_cookie_that_counts_no_more_uses_no_nonce_up() {
+    let sdk = Sdk::start(|_| {}).await;
+    let live = format!("globex_token={}", sdk.site.globex.token().sign());
+    let device = Key::p256("device");
+    let jwk = device.jwk();
+    let [x, y] = ["x", "y"].map(|name| from_base64url(jwk[name].as_str().unwrap()));
+    let key = hex(&[&[2 + (y[31] & 1)][..], &x].concat());
+    for (reason, over) in over(&sdk).await {
+        let nonce = sdk.get("nonce", &[]).await.json()["nonce"].clone();
+        let nonce = nonce.as_str().unwrap();
+        let signature = hex(&device.sign("ES256", nonce.as_bytes()));
+        let fields = [
+            ("x-dynamic-device-nonce", nonce),
+            ("x-dynamic-device-publickey", &*key),
+            ("x-dynamic-device-signed-nonce", &*signature),
+        ];
+        for (cookies, status) in [
+            (over.clone(), 422),
+            (format!("{over}; {live}"), 200),
+            (format!("{over}; {live}"), 401),
+        ] {
+            let answer = by_cookies(&sdk, &cookies, &fields).await;
+            assert_eq!(answer.status(), status, "{reason}: {}", answer.text());
+            if status == 200 {
+                seen(&answer);
+            }
+        }
+    }
+}
+
+/// Cookies of `acme` that count no more, and why.
+async fn over(sdk: &Sdk) -> [(&'static str, String); 3] {
+    let token = || sdk.site.acme.token().sub("alice");
+    let ended = token().claim("sid", "ended").sign();
+    let signed_in = sdk.signed_in(&ended).await;
+    let fields = [("Authorization", &*bearer(&signed_in))];
+    let revoked = sdk.post("revoke", &fields, &Value::Null).await;
+    assert_eq!(revoked.status(), 204, "{}", revoked.text());
+    let expired = token().expires_in(-3600);
+    let unverifiable = token().expires_in(-3600).forged_by(&Key::p256("acme-1"));
+    [
+        ("session_ended", ended),
+        ("expired", expired.sign()),
+        ("signature_invalid", unverifiable.sign()),
+    ]
+    .map(|(reason, token)| (reason, format!("acme_token={token}")))
+}
+
+async fn by_cookies(sdk: &Sdk, cookies: &str, fields: &[(&str, &str)]) -> Message {
+    let fields = [&[("Cookie", cookies)], fields].concat();
+    sdk.post("externalAuth/signin", &fields, &json!({})).await
 }
