@@ -36,7 +36,7 @@ pub use token_sources::{
     LOGIN_COOKIE, SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
 };
 
-use in_cookies::{find_external_cookie, find_own_cookie};
+use in_cookies::find_own_cookie;
 use token_sources::Place;
 
 impl TokenSources {
@@ -247,15 +247,6 @@ pub fn find_own<'a>(
         Some(explicit) => Ok(Some(explicit.with_session_cookie(headers, token_sources))),
         None => find_own_cookie(headers, token_sources),
     }
-}
-
-/// Finds the token in issuers' cookies alone.
-pub fn find_in_issuers_cookies<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    let found = find_external_cookie(headers, token_sources, Reading::default())?;
-    Ok(found.map(|found| found.with_session_cookie(headers, token_sources)))
 }
 
 /// The token of a `Bearer` credential (RFC 6750 section 2.1), still unchecked; `None` for other

@@ -4,6 +4,8 @@
 //! the session's cookie by a proof. After W3C's editor's draft of 2026-02-17. What it says with 403
 //! and a challenge is "sign this"; any other 4xx ends its bound session.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
@@ -18,7 +20,8 @@ use super::{ApiSettings, ApiState, Caller, Refused, refusals};
 use crate::clock::UnixTime;
 use crate::credential;
 use crate::device_bound::{Proof, Purpose};
-use crate::exchange::{BoundCookie, RefreshRefusal, Session};
+use crate::exchange::{BoundCookie, Recipient, RefreshRefusal, Session};
+use crate::identity::Client;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookiePlace};
 
@@ -65,7 +68,7 @@ pub async fn register(
     api.settings.check_page(&caller, &headers)?;
     let rates = api.exchange.rates();
     rates.may_try(Some(caller.address))?;
-    let registered = try_register(&api, &headers).await;
+    let registered = try_register(&api, &caller, &headers).await;
     let (session, bound) =
         registered.inspect_err(|rejection| count_failure(&api, caller.address, rejection))?;
     let instructions = Instructions::new(&api.settings, &headers, session)?;
@@ -158,35 +161,55 @@ fn count_failure(api: &ApiState, client: std::net::IpAddr, rejection: &Rejection
 
 async fn try_register(
     api: &ApiState,
+    caller: &Caller,
     headers: &HeaderMap,
 ) -> Result<(Uuid, BoundCookie), Rejection> {
     let proof = proof(headers)?;
-    let session = session_of(api, headers, &proof).await?;
+    let session = session_of(api, caller, headers, &proof).await?;
     let bound = api.exchange.devices().register(&proof, &session).await?;
     Ok((session.sid(), bound))
 }
 
 /// The session of the request's cookie that the challenge is for: of the gateway's cookie, or of the
-/// issuer's that came with it.
+/// issuers' that decides on routes, since the browser was offered to bind that one's.
 async fn session_of(
     api: &ApiState,
+    caller: &Caller,
     headers: &HeaderMap,
     proof: &Proof,
-) -> Result<std::sync::Arc<Session>, Rejection> {
+) -> Result<Arc<Session>, Rejection> {
     let sources = &api.settings.token_sources;
     let own = credential::session_cookie(headers, sources)?;
-    let issuers = credential::find_in_issuers_cookies(headers, sources)?;
+    let mut issuers = credential::issuers_cookies(headers, sources);
+    let first = issuers.next().transpose()?;
     let mut refused = Rejection::new(Code::TokenMissing, "token_missing");
-    for credential in own.iter().chain(&issuers) {
-        match api.exchange.session(credential).await {
-            Ok(session) if api.exchange.devices().registers(proof, session.sid()) => {
-                return Ok(session);
-            }
-            Ok(_) => refused = Rejection::new(Code::Forbidden, "device_challenge_invalid"),
+    if let Some(own) = own {
+        match registering(api, proof, api.exchange.session(&own).await) {
+            Ok(session) => return Ok(session),
             Err(rejection) => refused = rejection,
         }
     }
-    Err(refused)
+    let first = first.ok_or(refused)?;
+    // Several may be verified here, so that what is made up counts as on routes.
+    let client = || Client::new(caller.address, headers);
+    let decisive = api
+        .exchange
+        .decisive_session((first, issuers), Recipient::Gateway, client);
+    let (_, session) = decisive.await;
+    registering(api, proof, session)
+}
+
+/// A session, if the challenge is for it.
+fn registering(
+    api: &ApiState,
+    proof: &Proof,
+    session: Result<Arc<Session>, Rejection>,
+) -> Result<Arc<Session>, Rejection> {
+    let session = session?;
+    match api.exchange.devices().registers(proof, session.sid()) {
+        true => Ok(session),
+        false => Err(Rejection::new(Code::Forbidden, "device_challenge_invalid")),
+    }
 }
 
 fn proof(headers: &HeaderMap) -> Result<Proof, Rejection> {

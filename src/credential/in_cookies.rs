@@ -9,19 +9,6 @@ use super::{
 };
 use crate::issuer::CookieFormat;
 
-pub(super) fn find_external_cookie<'a>(
-    headers: &'a HeaderMap,
-    token_sources: &'a TokenSources,
-    reading: Reading,
-) -> Result<Option<Credential<'a>>, CredentialError> {
-    for place in &token_sources.cookies {
-        if let Some(found) = find_in_place(place, headers, token_sources, reading)? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
 /// Finds the token in the cookie of one place.
 pub(super) fn find_in_place<'a>(
     place: &'a Place<CookiePlace>,

@@ -3,11 +3,11 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Clock, Key, TestGateway};
+use crate::support::{Clock, Key, TestGateway, refusal_id};
 
 pub mod device;
 
-use device::{Device, bind_sessions, challenge_of, device_site, is_offered, offer_of};
+use device::{Device, bind_sessions, challenge_of, cookie_of, device_site, is_offered, offer_of};
 
 #[tokio::test]
 async fn a_browser_binds_its_session_and_renews_the_cookie_by_proofs() {
@@ -171,6 +171,50 @@ async fn a_challenge_is_for_one_session_and_one_purpose() {
     grace.refresh(&site.gateway).await;
 }
 
+/// Without the gateway's cookie, the issuers' cookie that decided when the offer was sent.
+#[tokio::test]
+async fn a_cookie_that_counts_no_more_hides_no_session_that_a_browser_binds() {
+    let site = device_site().await;
+    let path = "/_vestibule/device-bound/register";
+    let token = || site.acme.token().sub("ada");
+    let ended = token().claim("sid", "ended").sign();
+    site.passes(&ended).await;
+    let bearer = format!("Bearer {ended}");
+    let fields = [("Authorization", &*bearer), ("Content-Length", "0")];
+    let logout = site.gateway.request("POST", "/_vestibule/logout", &fields);
+    assert_eq!(logout.await.status(), 204);
+    let expired = token().expires_in(-3600).sign();
+    for (code, over) in [("login_required", &ended), ("token_expired", &expired)] {
+        let over = format!("acme_token={over}");
+        let live = site.globex.token().sub("grace").claim("sid", code).sign();
+        let cookies = format!("{over}; globex_token={live}");
+        let offered = site.gateway.get("/", &[("Cookie", &cookies)]).await;
+        assert_eq!(offered.status(), 200, "{}", offered.text());
+        let device = Device::offered(cookies.clone(), &offered);
+        let register = async |cookies: &str| {
+            let proof = device.proof(&device.offered, true);
+            let fields = [("Cookie", cookies), ("Secure-Session-Response", &proof)];
+            site.gateway.request("POST", path, &fields).await
+        };
+        let late = site.globex.token().sub("grace").expires_in(-3600).sign();
+        for other in ["", &*format!("globex_token={late}")] {
+            let refused = register(&format!("{over}; {other}")).await;
+            assert_eq!(refused.status(), 401, "{}", refused.text());
+            refusal_id(&refused, code);
+        }
+        let forged = token().forged_by(&Key::p256("acme-1")).sign();
+        let made_up = format!("acme_token={forged}; globex_token={live}");
+        assert_eq!(register(&made_up).await.status(), 401);
+        // Another's live login decides, and the offer was not for that.
+        let other = format!("acme_token={}; globex_token={live}", token().sign());
+        assert_eq!(register(&other).await.status(), 403);
+        let bound = register(&cookies).await;
+        assert_eq!(bound.status(), 200, "{}", bound.text());
+        let sid = site.session_of(&cookie_of(&bound)).await;
+        assert_eq!(sid, site.session_of(&device.plain).await);
+    }
+}
+
 #[tokio::test]
 async fn two_tabs_refresh_at_once() {
     let site = device_site().await;
@@ -186,7 +230,7 @@ async fn two_tabs_refresh_at_once() {
     );
     for answer in [one, two] {
         assert_eq!(answer.status(), 200);
-        let cookie = device::cookie_of(&answer);
+        let cookie = cookie_of(&answer);
         let answer = site.gateway.get("/", &[("Cookie", &cookie)]).await;
         assert_eq!(answer.status(), 200);
     }
