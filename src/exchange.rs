@@ -66,6 +66,7 @@ pub use device_sessions::{BoundCookie, DeviceSessions, RefreshRefusal};
 pub use forward::Forward;
 pub use grant::Granted;
 pub use key_rotation::KeyRotation;
+pub use lapsed::is_over;
 pub use one_time_use::OneTimeUse;
 pub use recipient::{OPERATORS, Recipient};
 pub use recognize::{SHORTEST_TOKEN, may_be_claims};

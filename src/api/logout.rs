@@ -288,7 +288,9 @@ async fn end_session(
     let session = match state.session_of(caller, headers, credential).await {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
-        Err(rejection) if credential.source.is_cookie() && is_over(&rejection) => return Ok(None),
+        Err(rejection) if credential.source.is_cookie() && is_logged_out(&rejection) => {
+            return Ok(None);
+        }
         Err(rejection) => return Err(rejection),
     };
     let exchange = &state.exchange;
@@ -300,7 +302,8 @@ async fn end_session(
     Ok(session.provider().cloned())
 }
 
-fn is_over(rejection: &Rejection) -> bool {
+/// Whether a refused credential leaves nothing to log out of.
+fn is_logged_out(rejection: &Rejection) -> bool {
     matches!(
         rejection.code,
         Code::TokenInvalid

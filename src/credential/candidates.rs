@@ -66,6 +66,11 @@ enum Rank {
 }
 
 impl<'a> Candidates<'a> {
+    /// The gateway's own cookie, whatever stands before it. `None`, too, for two different ones.
+    pub fn own_cookie(self) -> Option<Credential<'a>> {
+        find_own_cookie(self.headers, self.token_sources).unwrap_or(None)
+    }
+
     fn find_next(&mut self) -> Result<Option<Credential<'a>>, CredentialError> {
         let (headers, sources) = (self.headers, self.token_sources);
         if self.rank == Rank::Explicit {

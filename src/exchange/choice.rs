@@ -71,12 +71,14 @@ impl Exchange {
         &self,
         door: &D,
         (first, refused): (&Credential<'c>, Rejection),
-        others: Candidates<'c>,
+        mut others: Candidates<'c>,
     ) -> Option<Judged<'c, D::Opened>> {
-        let mut over = vec![(first.clone(), refused)];
-        for found in others {
+        let mut over = vec![(first.clone(), refused.clone())];
+        while let Some(found) = others.next() {
             // Which of two values counts would be a guess.
-            let credential = found.ok()?;
+            let Ok(credential) = found else {
+                return self.continued(door, (first, refused), others).await;
+            };
             let opened = door.open(self, &credential).await;
             if let Ok(opened) = &opened
                 && !self
@@ -88,13 +90,30 @@ impl Exchange {
             match opened {
                 Err(refused) if is_over(&refused) => over.push((credential, refused)),
                 // It opens nothing, and is not past either.
-                Err(refused) if is_made_up(&refused) => return None,
+                Err(other) if is_made_up(&other) => {
+                    return self.continued(door, (first, refused), others).await;
+                }
                 // It is live. Or it cannot be judged now, or its user is kept out: it may be, or is, the
                 // browser's login, and nothing behind it stands in for that.
                 _ => return Some((credential, opened)),
             }
         }
         None
+    }
+
+    /// The gateway's own cookie, behind one that may be anybody's: it decides where it continues the login of
+    /// the first cookie, whatever stands between the two.
+    async fn continued<'c, D: Door>(
+        &self,
+        door: &D,
+        (first, refused): (&Credential<'c>, Rejection),
+        others: Candidates<'c>,
+    ) -> Option<Judged<'c, D::Opened>> {
+        let own = others.own_cookie()?;
+        let opened = door.open(self, &own).await.ok()?;
+        let session = D::session(&opened)?;
+        let continues = self.continues((first, &refused), session).await;
+        continues.then_some((own, Ok(opened)))
     }
 
     /// Whether a live credential may stand in for these cookies. An issuer's says itself whose login it

@@ -17,7 +17,7 @@ use crate::rejection::{Code, Rejection};
 
 /// Whether a refused cookie counts no more: it has expired, its session has ended, or its issuer is
 /// switched off. A session that only lacks the proof of its device lives.
-pub(super) fn is_over(rejection: &Rejection) -> bool {
+pub fn is_over(rejection: &Rejection) -> bool {
     match rejection.code {
         Code::TokenExpired => true,
         Code::LoginRequired => rejection.reason != DEVICE_COOKIE_MISSING,

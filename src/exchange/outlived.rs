@@ -21,6 +21,15 @@ impl Exchange {
         if issuer.is_some_and(|issuer| !cookie.admits(issuer.name())) {
             return true;
         }
+        self.continues((cookie, refused), session).await
+    }
+
+    /// Whether a session is that of the login of a cookie that was refused so, and outlives it.
+    pub(super) async fn continues(
+        &self,
+        (cookie, refused): (&Credential<'_>, &Rejection),
+        session: &Session,
+    ) -> bool {
         // Of one that did not verify, no signature is looked at for nothing.
         refused.reason == Reason::Expired.code() && self.outlives(session, cookie).await
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Clock, Message, TestGateway};
+use crate::support::{Clock, Key, Message, TestGateway};
 
 async fn site(clock: &Clock, outlives: bool) -> TestGateway {
     TestGateway::by(&clock.launcher(), |config| {
@@ -37,6 +37,19 @@ async fn a_session_lasts_to_its_maximum_age_and_its_token_does_not() {
         let status = if outlives { 200 } else { 401 };
         assert_eq!(with_cookies(&site, &own).await.status(), status);
         assert_eq!(with_cookies(&site, &both).await.status(), status);
+        // What opens nothing does not stand between a login and its session, nor lead to it.
+        let forged = site.globex.token().forged_by(&Key::p256("globex-1")).sign();
+        let twins = [
+            site.globex.token().sub("bob"),
+            site.globex.token().sub("eve"),
+        ];
+        let twins = twins.map(|token| format!("globex_token={}", token.sign()));
+        for between in [format!("globex_token={forged}"), twins.join("; ")] {
+            let cookies = format!("{external}; {between}; {own}");
+            assert_eq!(with_cookies(&site, &cookies).await.status(), status);
+            let cookies = format!("acme_token={other}; {between}; {own}");
+            assert_eq!(with_cookies(&site, &cookies).await.status(), 401);
+        }
         // The token by itself is over, as is that of another login in front of the cookie.
         for cookies in [&external, &foreign] {
             let answer = with_cookies(&site, cookies).await;
