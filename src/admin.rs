@@ -55,6 +55,7 @@ pub mod route_explain;
 pub mod routing;
 mod scrape;
 pub mod sessions;
+pub mod store_look;
 pub mod token_test;
 pub mod tokens;
 pub mod upstreams;
@@ -76,6 +77,7 @@ use browser::DashboardSessions;
 use health::Health;
 use history::History;
 use openapi::Document;
+use store_look::StoreLook;
 
 /// What the endpoints answer from.
 #[derive(Clone)]
@@ -102,6 +104,8 @@ pub struct AdminState {
     pub dashboard_sessions: Arc<DashboardSessions>,
     /// How much is spent on clients.
     pub admission: Arc<Admission>,
+    /// What the store says of itself.
+    pub store_look: Arc<StoreLook>,
 }
 
 impl AdminState {

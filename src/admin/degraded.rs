@@ -9,16 +9,14 @@ use super::complaint::Degraded;
 use crate::clock::UnixTime;
 use crate::jwt::Issuer;
 use crate::metrics::{Metrics, values};
-use crate::store::StoreError;
 use crate::upstream::Upstream;
 
 /// All that is degraded now, the worst first.
 pub(super) async fn degraded(state: &AdminState) -> Vec<Degraded> {
-    let mut found = match state.store.health().await {
-        Ok(()) => of_webhooks(state).await,
-        // What else it was asked would wait for it in vain.
-        Err(error) => vec![of_store(&error)],
-    };
+    let webhooks = state.live_config.view().config.webhooks.clone();
+    let webhooks = webhooks.iter().map(|webhook| webhook.name.clone());
+    let webhooks = webhooks.collect();
+    let mut found = state.store_look.degraded(&state.store, webhooks).await;
     found.extend(of_signing_keys(state));
     found.extend(clocks::degraded(state));
     found.extend(
@@ -41,46 +39,6 @@ pub(super) async fn degraded(state: &AdminState) -> Vec<Degraded> {
     let strained = state.admission.strained().into_iter();
     found.extend(strained.map(|text| Degraded::bad(text, "/dashboard/refusals")));
     found.sort_by_key(|degraded| degraded.severity);
-    found
-}
-
-/// The exact cause is in the log, except for one that operators can fix themselves.
-fn of_store(error: &StoreError) -> Degraded {
-    let what = match error {
-        StoreError::Full(cause) => format!("the store cannot be written ({cause})"),
-        StoreError::ReadOnly => {
-            "the store cannot be written (the database is read-only)".to_owned()
-        }
-        _ => "the store does not respond".to_owned(),
-    };
-    Degraded::bad(
-        format!("{what}: known sessions continue, new sign-ins are refused"),
-        "/dashboard/sessions",
-    )
-}
-
-/// Events that nobody sends again by themselves. Asked of the store, since only one of all gateways
-/// delivers to a webhook and measures it.
-async fn of_webhooks(state: &AdminState) -> Vec<Degraded> {
-    let webhooks = state.live_config.view().config.webhooks.clone();
-    let mut found = Vec::new();
-    for webhook in &webhooks {
-        let name = &webhook.name;
-        // A store that fails in between is the complaint of the next look.
-        let Ok(outstanding) = state.store.count_deliveries(name).await else {
-            break;
-        };
-        if outstanding.parked > 0 {
-            found.push(Degraded::warning(
-                format!(
-                    "events for the webhook {name} are parked ({}): repair its receiver, and send \
-                     them again",
-                    outstanding.parked
-                ),
-                format!("/dashboard/webhooks/{name}"),
-            ));
-        }
-    }
     found
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::AdminState;
@@ -12,6 +13,7 @@ use super::history::{Minute, Range};
 use super::issuers::{self, IssuerRow};
 use super::refusals;
 use super::routing;
+use super::store_look::PATIENCE;
 use crate::metrics::{self, sums};
 use crate::store::PageRequest;
 
@@ -123,9 +125,10 @@ fn of_refusals(minutes: &[Minute]) -> Option<Complaint> {
 
 /// What a new gateway needs; empty once somebody has signed in.
 async fn first_steps(state: &AdminState) -> Vec<FirstStep> {
-    let sessions = state.store.sessions(None, PageRequest::first(1)).await;
+    let sessions = state.store.sessions(None, PageRequest::first(1));
     // Without an answer nothing is known of a first sign-in: the store's own complaint says so.
-    let signed_in = sessions.is_ok_and(|found| !found.items.is_empty());
+    let sessions = timeout(PATIENCE, sessions).await;
+    let signed_in = matches!(sessions, Ok(Ok(found)) if !found.items.is_empty());
     let issuers = issuers::rows(state);
     let accepts = |issuer: &IssuerRow| issuer.enabled && issuer.keys.has_keys;
     let asks = |route: &routing::RouteRow| route.auth != "none";

@@ -48,6 +48,7 @@ pub(super) fn start(
             config.admin.is_https(),
         )),
         admission: Arc::clone(&state.admission),
+        store_look: Arc::default(),
     });
     let metrics = Arc::clone(&state.metrics);
     let connections = Connections::new(

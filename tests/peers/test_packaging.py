@@ -70,6 +70,21 @@ def test_the_pod_is_probed_where_the_gateway_answers():
         assert container[probe]["httpGet"] == {"path": path, "port": "admin"}
 
 
+def test_probes_wait_longer_than_the_gateway_for_its_store():
+    look = (PACKAGING.parent / "src/admin/store_look.rs").read_text()
+    [patience] = re.findall(r"const PATIENCE: Duration = Duration::from_millis\((\d+)\);", look)
+    patience = int(patience) / 1000
+    [container] = pod()["containers"]
+    chart = (PACKAGING / "helm/templates/deployment.yaml").read_text()
+    for name in ["startupProbe", "readinessProbe", "livenessProbe"]:
+        # As long as that again for a machine that is busy.
+        assert container[name]["timeoutSeconds"] >= 2 * patience, name
+    assert re.findall(r"timeoutSeconds: (\d+)", chart) == [str(container[name]["timeoutSeconds"]) for name in container if name.endswith("Probe")]
+    dockerfile = (PACKAGING.parent / "Dockerfile").read_text()
+    [image] = re.findall(r"HEALTHCHECK .*--timeout=(\d+)s", dockerfile)
+    assert int(image) >= 2 * patience
+
+
 def test_the_pod_has_time_to_drain():
     config = yaml.safe_load((KUBERNETES / "config.yaml").read_text())
     times = [config["server"][key] for key in ("shutdown_delay", "drain_timeout")]

@@ -1,6 +1,7 @@
 //! A database that is away, or was set back.
 
 use super::*;
+use crate::support::webhook_receiver::WebhookReceiver;
 
 /// The database is killed and started three times while people who are known come to both
 /// gateways, and others sign in and out.
@@ -98,6 +99,33 @@ async fn while_the_database_is_away_the_known_pass_and_nobody_else() {
         assert!(Instant::now() < deadline, "no recovery");
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// A database that takes questions and does not answer them: probes do not wait for its timeouts.
+#[tokio::test]
+async fn probes_hear_of_a_database_that_hangs_before_they_give_up() {
+    let receiver = WebhookReceiver::silent(|_| true).await;
+    let settings = receiver.settings();
+    let pair = Pair::with(|config| config["webhooks"] = json!([settings])).await;
+    let asked = async || {
+        let begun = Instant::now();
+        let ready = pair.one.admin("/ready").await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "as probes wait");
+        assert_eq!(ready.status(), 200);
+        ready.json()["degraded"].take()
+    };
+    assert_eq!(asked().await, json!([]));
+
+    let mut client = pair.server.client("postgres").await;
+    let lock = client.transaction().await.unwrap();
+    let all = "LOCK TABLE vestibule.deliveries IN ACCESS EXCLUSIVE MODE";
+    lock.batch_execute(all).await.unwrap();
+    for _ in 0..3 {
+        let degraded = asked().await.to_string();
+        assert!(degraded.contains("the store responds slowly"), "{degraded}");
+    }
+    lock.rollback().await.unwrap();
+    eventually("it is still reported", async || asked().await == json!([])).await;
 }
 
 /// A failover that sends connections to a server that takes no writes, until it is the primary: no
