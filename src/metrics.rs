@@ -158,6 +158,8 @@ pub struct Metrics {
     pub spans_exported: IntCounterVec,
     /// When a certificate expires, in seconds since 1970, by `listener` and `certificate`.
     pub certificate_expiry: IntGaugeVec,
+    /// From when on it should have been replaced, likewise.
+    pub certificate_notice: IntGaugeVec,
     /// Changes found in certificates' files, by `listener` and `result`.
     pub certificate_reloads: IntCounterVec,
     /// Certificates that were ordered, by `certificate` and `outcome`.
@@ -240,6 +242,7 @@ impl Metrics {
             spans_recorded: new.counter(described::SPANS_RECORDED)?,
             spans_exported: new.counters(described::SPANS_EXPORTED)?,
             certificate_expiry: new.gauges(described::CERTIFICATE_EXPIRY)?,
+            certificate_notice: new.gauges(described::CERTIFICATE_NOTICE)?,
             certificate_reloads: new.counters(described::CERTIFICATE_RELOADS)?,
             acme_orders: new.counters(described::ACME_ORDERS)?,
             acme_failures: new.gauges(described::ACME_FAILURES)?,

@@ -1,7 +1,6 @@
 //! What is degraded at this gateway: `/ready`, the overview and its API say the same.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::AdminState;
 use super::clocks;
@@ -73,16 +72,17 @@ fn of_certificates(metrics: &Metrics, now: UnixTime) -> Vec<Degraded> {
         .into_iter()
         .filter_map(|(mut labels, failures)| Some((labels.remove("certificate")?, failures)))
         .collect();
+    let notices: BTreeMap<_, i64> = values(&metrics.certificate_notice).into_iter().collect();
+    let time = |gauge: i64| UnixTime(u64::try_from(gauge).unwrap_or(0));
     values(&metrics.certificate_expiry)
         .into_iter()
         .filter_map(|(labels, expires_at)| {
             let certificate = labels.get("certificate")?;
-            // One that was ordered and whose orders succeed is renewed in time, however short it lives.
+            let (expires_at, notice) = (time(expires_at), time(*notices.get(&labels)?));
             let notice = match failing.get(certificate) {
-                Some(0) => SHORT_NOTICE,
-                _ => NOTICE,
+                Some(0) => last_notice(notice, expires_at),
+                _ => notice,
             };
-            let expires_at = UnixTime(u64::try_from(expires_at).unwrap_or(0));
             let of = format!(
                 "the certificate {certificate} of listener {}",
                 labels.get("listener")?
@@ -92,11 +92,17 @@ fn of_certificates(metrics: &Metrics, now: UnixTime) -> Vec<Degraded> {
         .collect()
 }
 
+/// The notice of a certificate that was ordered and whose orders succeed: it is renewed in time, however
+/// short it lives, so only the last seventh of the usual time is one. That is a day of a week.
+fn last_notice(notice: UnixTime, expires_at: UnixTime) -> UnixTime {
+    expires_at.minus(notice.until(expires_at) / 7)
+}
+
 fn of_certificate(
     certificate: &str,
     expires_at: UnixTime,
     now: UnixTime,
-    notice: Duration,
+    notice: UnixTime,
 ) -> Option<Degraded> {
     let page = "/dashboard/routes";
     if expires_at <= now {
@@ -106,7 +112,7 @@ fn of_certificate(
         );
         return Some(Degraded::bad(text, page));
     }
-    (now.until(expires_at) <= notice).then(|| {
+    (notice <= now).then(|| {
         let text = format!(
             "{certificate} expires at {}: find out why it was not renewed",
             expires_at.rfc3339()
@@ -185,11 +191,6 @@ fn of_configuration(state: &AdminState) -> Vec<Degraded> {
     found
 }
 
-/// How long before its end a certificate is a complaint.
-const NOTICE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The same of one that the gateway renews by itself without a failure: some live for six days.
-const SHORT_NOTICE: Duration = Duration::from_secs(24 * 3600);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,13 +198,19 @@ mod tests {
 
     const DAY: i64 = 24 * 3600;
 
-    fn of_one(expires_in: i64, failures: Option<i64>) -> Option<Severity> {
+    /// What is said of a certificate that ends in so many seconds, and whose notice begins so many
+    /// before its end.
+    fn of_one(expires_in: i64, notice: i64, failures: Option<i64>) -> Option<Severity> {
         let metrics = Metrics::new().unwrap();
         let now = UnixTime(1_800_000_000);
         let expires_at = i64::try_from(now.0).unwrap() + expires_in;
         let labels = ["public", "app.example"];
-        let expiry = &metrics.certificate_expiry;
-        expiry.with_label_values(&labels).set(expires_at);
+        for (gauge, time) in [
+            (&metrics.certificate_expiry, expires_at),
+            (&metrics.certificate_notice, expires_at - notice),
+        ] {
+            gauge.with_label_values(&labels).set(time);
+        }
         if let Some(failures) = failures {
             let gauge = metrics.acme_failures.with_label_values(&["app.example"]);
             gauge.set(failures);
@@ -218,17 +225,28 @@ mod tests {
 
     #[test]
     fn a_certificate_is_a_complaint_before_and_after_its_end() {
-        assert_eq!(of_one(8 * DAY, None), None);
-        assert_eq!(of_one(6 * DAY, None), Some(Severity::Warning));
-        assert_eq!(of_one(0, None), Some(Severity::Bad));
+        assert_eq!(of_one(8 * DAY, 7 * DAY, None), None);
+        assert_eq!(of_one(6 * DAY, 7 * DAY, None), Some(Severity::Warning));
+        assert_eq!(of_one(0, 7 * DAY, None), Some(Severity::Bad));
+    }
+
+    /// One of a day is never a week before its end.
+    #[test]
+    fn a_short_life_has_a_short_notice() {
+        assert_eq!(of_one(DAY, DAY / 3, None), None);
+        assert_eq!(of_one(DAY / 2, DAY / 3, None), None);
+        assert_eq!(of_one(DAY / 3, DAY / 3, None), Some(Severity::Warning));
+        assert_eq!(of_one(DAY / 12, DAY / 3, Some(0)), None);
+        assert_eq!(of_one(DAY / 21, DAY / 3, Some(0)), Some(Severity::Warning));
+        assert_eq!(of_one(-1, DAY / 3, None), Some(Severity::Bad));
     }
 
     #[test]
     fn a_certificate_that_is_renewed_by_itself_may_be_near_its_end() {
-        assert_eq!(of_one(3 * DAY, Some(0)), None);
-        assert_eq!(of_one(3 * DAY, Some(1)), Some(Severity::Warning));
-        assert_eq!(of_one(DAY, Some(0)), Some(Severity::Warning));
-        assert_eq!(of_one(-1, Some(0)), Some(Severity::Bad));
+        assert_eq!(of_one(3 * DAY, 7 * DAY, Some(0)), None);
+        assert_eq!(of_one(3 * DAY, 7 * DAY, Some(1)), Some(Severity::Warning));
+        assert_eq!(of_one(DAY, 7 * DAY, Some(0)), Some(Severity::Warning));
+        assert_eq!(of_one(-1, 7 * DAY, Some(0)), Some(Severity::Bad));
     }
 
     #[test]

@@ -316,6 +316,11 @@ pub(super) const CERTIFICATE_EXPIRY: Description = (
     "When the certificate in use expires.",
     &["listener", "certificate"],
 );
+pub(super) const CERTIFICATE_NOTICE: Description = (
+    "vestibule_certificate_notice_timestamp_seconds",
+    "From when on the certificate in use should have been replaced: a week before it expires, or at the last third of a shorter life.",
+    &["listener", "certificate"],
+);
 pub(super) const CERTIFICATE_RELOADS: Description = (
     "vestibule_certificate_reloads_total",
     "Changes of certificate files, by whether they could be loaded.",

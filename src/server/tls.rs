@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::listener::Tls;
 use crate::metrics::Metrics;
 pub use files::CertificateError;
-use files::Files;
+use files::{CertificateFile, Files};
 pub use presented::Presented;
 use presented::present;
 use ticket_files::TicketFiles;
@@ -310,12 +310,16 @@ impl ListenerTls {
     }
 
     fn show_expiry(&self, files: &Files) {
-        for certificate in &files.certificates {
-            let expiry = &self.metrics.certificate_expiry;
-            let not_after = certificate.validity.not_after().0;
-            expiry
-                .with_label_values(&[&self.listener, &certificate.name])
-                .set(i64::try_from(not_after).unwrap_or(i64::MAX));
+        let (expiry, notice) = (
+            &self.metrics.certificate_expiry,
+            &self.metrics.certificate_notice,
+        );
+        for CertificateFile { name, validity, .. } in &files.certificates {
+            for (gauge, time) in [(expiry, validity.not_after()), (notice, validity.notice())] {
+                gauge
+                    .with_label_values(&[&self.listener, name])
+                    .set(i64::try_from(time.0).unwrap_or(i64::MAX));
+            }
         }
         let certificates = files.certificates.iter();
         let standings = certificates.map(|it| (it.name.clone(), it.validity, Standing::Good));

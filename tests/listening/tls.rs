@@ -203,6 +203,9 @@ async fn certificates_are_replaced_when_their_files_change() {
     let old = connect().await.unwrap();
     let shown = serial(&old);
     assert_eq!(expiry().await, 1_893_456_000.0, "2030-01-01");
+    let metrics = site.gateway.metrics().await;
+    let notice = metrics.sum("vestibule_certificate_notice_timestamp_seconds", &expires);
+    assert_eq!(notice, 1_892_851_200.0, "a week earlier");
 
     // A key that is not the certificate's.
     let key = std::path::PathBuf::from(certificate["key"].as_str().unwrap());

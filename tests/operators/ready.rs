@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::authority::Authority;
+use crate::support::authority::{Authority, params};
 use crate::support::{TestGateway, eventually};
 
 #[tokio::test]
@@ -46,6 +46,41 @@ async fn a_certificate_that_has_expired_is_degraded() {
     let glance = site.gateway.admin("/admin/api/overview").await.json();
     assert_eq!(glance["complaints"][0]["text"], text);
     assert_eq!(glance["complaints"][0]["severity"], "bad");
+}
+
+/// A certificate that lives for a day is never a week before its end.
+#[tokio::test]
+async fn a_short_life_is_degraded_near_its_end_alone() {
+    let authority = Authority::new();
+    let now = std::time::SystemTime::now();
+    let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
+    let certificate = |name: &str, since: u64| {
+        let mut params = params(&["app.test"]);
+        params.not_before = (now - hours(since)).into();
+        params.not_after = (now + hours(24 - since)).into();
+        let (cert, key) = authority.sign(params).files(authority.folder(), name);
+        json!({"name": name, "cert": cert, "key": key})
+    };
+    let certificates = [certificate("fresh", 2), certificate("spent", 20)];
+    let site = TestGateway::with(|config| {
+        config["listeners"] = json!([{}, {
+            "name": "tls",
+            "address": "127.0.0.1:0",
+            "tls": {"certificates": certificates},
+        }]);
+    })
+    .await;
+    let ready = site.gateway.admin("/ready").await.json();
+    let reported = ready["degraded"].as_array().unwrap();
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    let text = reported[0].as_str().unwrap();
+    assert!(
+        text.starts_with("the certificate spent of listener tls expires at 20"),
+        "{text}"
+    );
+    let glance = site.gateway.admin("/admin/api/overview").await.json();
+    assert_eq!(glance["complaints"][0]["text"], text);
+    assert_eq!(glance["complaints"][0]["severity"], "warning");
 }
 
 /// Connections are counted when they are taken, which is some time after they are made.

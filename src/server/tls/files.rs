@@ -69,7 +69,7 @@ impl Files {
                 name: issued.name.clone(),
                 chain: issued.chain.clone(),
                 key: issued.key.clone_key(),
-                validity: Validity::renewed_until(issued.not_after),
+                validity: Validity::renewed(issued.not_before, issued.not_after),
             });
         }
         let authorities = match &settings.client_auth {

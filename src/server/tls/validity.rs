@@ -57,9 +57,9 @@ impl Validity {
     }
 
     /// That of a certificate that the gateway has renewed before it expires.
-    pub fn renewed_until(not_after: UnixTime) -> Self {
+    pub fn renewed(not_before: UnixTime, not_after: UnixTime) -> Self {
         Self {
-            not_before: UnixTime(0),
+            not_before,
             not_after,
             is_renewed: true,
         }
@@ -78,15 +78,20 @@ impl Validity {
         self.not_after
     }
 
-    /// How it stands at a time. Soon is within a week, or within the last third of a life that is shorter
-    /// than three weeks.
+    /// From when on it should have been replaced: a week before its end, or at the last third of a life
+    /// that is shorter than three weeks.
+    pub fn notice(self) -> UnixTime {
+        let life = self.not_before.until(self.not_after);
+        self.not_after.minus(WEEK.min(life / 3))
+    }
+
+    /// How it stands at a time. Soon is from [`Self::notice`] on.
     pub fn standing(self, now: UnixTime) -> Standing {
-        let soon = WEEK.min(self.not_before.until(self.not_after) / 3);
         if now >= self.not_after {
             Standing::Expired
         } else if now < self.not_before {
             Standing::NotYet
-        } else if !self.is_renewed && now.until(self.not_after) <= soon {
+        } else if !self.is_renewed && now >= self.notice() {
             Standing::Soon
         } else {
             Standing::Good
@@ -136,7 +141,9 @@ mod tests {
             let said = validity.fault(day(at));
             assert_eq!(said.is_none(), standing == Standing::Good, "{said:?}");
         }
-        let renewed = Validity::renewed_until(day(190));
+        assert_eq!((long.notice(), short.notice()), (day(183), day(104)));
+        let renewed = Validity::renewed(day(100), day(190));
+        assert_eq!(renewed.notice(), day(183));
         assert_eq!(renewed.standing(day(189)), Standing::Good);
         assert_eq!(renewed.standing(day(190)), Standing::Expired);
     }
