@@ -106,6 +106,9 @@ pub struct AdminState {
     pub admission: Arc<Admission>,
     /// What the store says of itself.
     pub store_look: Arc<StoreLook>,
+    /// Begins to read again what a reload that is asked for covers in addition to the configuration's
+    /// file, such as certificates.
+    pub reread: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl AdminState {

@@ -33,6 +33,7 @@ mod notify;
 mod open_files;
 mod progress;
 mod proxy_factory;
+mod reread;
 mod shared_rates;
 mod sockets;
 pub mod state;
@@ -52,6 +53,7 @@ use hot_upgrade::HotUpgrade;
 use listening::Listening;
 use new_process::NewProcess;
 use notify::{Notifier, NotifyState};
+use reread::Reread;
 use shared_rates::RateExchanges;
 use sockets::Sockets;
 use state::State;
@@ -158,12 +160,14 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
 
     let (stop_admin, admin_stopped) = watch::channel(false);
     let admin_tls = certificates.of_admin();
+    let (reread, hurries) = Reread::new(certificates.clone());
     admin_listener::start(
         &background,
         admin_socket,
         config,
         &state,
         admin_tls,
+        &reread,
         admin_stopped,
     );
     background.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
@@ -172,16 +176,12 @@ pub fn run(config: &Config, start: Start) -> Result<(), ServeError> {
     background.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
     let notify = Notifier::of_environment();
     let (live_config, manager) = (Arc::clone(&state.live_config), notify.clone());
-    let files = certificates.clone();
-    let (hurry, hurries) = watch::channel(());
     background.spawn(live_config::on_hangup(
         live_config,
         stopped.clone(),
         move |reload| {
             if reload == Reload::Begun {
-                let files = files.clone();
-                tokio::task::spawn_blocking(move || files.reload());
-                hurry.send_replace(());
+                reread.begin();
             }
             manager.send(&[match reload {
                 Reload::Begun => NotifyState::Reloading,

@@ -84,8 +84,9 @@ pub async fn reload(
     (status, Json(Attempt::clone(&attempt)))
 }
 
-/// Reads the file again.
+/// Reads the file again, and what a signal has read again, too.
 pub async fn reload_now(state: &AdminState, operator: &Operator) -> Arc<Attempt> {
+    (state.reread)();
     let attempt = state.live_config.reload(Trigger::Api).await;
     let mut detail = Map::new();
     detail.insert("succeeded".to_owned(), attempt.succeeded.into());

@@ -10,6 +10,7 @@ use tracing::warn;
 mod connections;
 mod write_timeout;
 
+use super::reread::Reread;
 use super::state::State;
 use super::tls::ListenerTls;
 use crate::admin;
@@ -27,8 +28,10 @@ pub(super) fn start(
     config: &Config,
     state: &State,
     tls: Option<Arc<ListenerTls>>,
+    reread: &Reread,
     stopped: watch::Receiver<bool>,
 ) {
+    let reread = reread.clone();
     let history = Arc::new(History::new());
     let users = Users::new(Arc::clone(&state.live_config), Arc::clone(&state.snapshot));
     let access = Access::new(&config.admin, Arc::clone(&state.store), &state.metrics);
@@ -49,6 +52,7 @@ pub(super) fn start(
         )),
         admission: Arc::clone(&state.admission),
         store_look: Arc::default(),
+        reread: Arc::new(move || reread.begin()),
     });
     let metrics = Arc::clone(&state.metrics);
     let connections = Connections::new(

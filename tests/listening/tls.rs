@@ -235,6 +235,39 @@ async fn certificates_are_replaced_when_their_files_change() {
     );
 }
 
+/// The files are looked at seldom, and at once when somebody asks for a reload, by whichever way.
+#[tokio::test]
+async fn a_reload_that_is_asked_for_replaces_certificates() {
+    let authority = Authority::new();
+    let certificate = authority.server("app", &["localhost"], 2030);
+    let site = site(json!({"certificates": [certificate], "check_interval": "1h"})).await;
+    let client = authority.connector(&[]);
+    let shown = async || {
+        serial(
+            &client
+                .connect(site.gateway.public, "localhost")
+                .await
+                .unwrap(),
+        )
+    };
+    let mut before = shown().await;
+    for by_signal in [true, false] {
+        authority.server("app", &["localhost"], 2040);
+        assert_eq!(shown().await, before);
+        match by_signal {
+            true => site.gateway.signal("HUP"),
+            false => {
+                let path = "/admin/api/config/reload";
+                let gateway = &site.gateway;
+                let answer = gateway.admin_send("POST", path, &[], &Value::Null).await;
+                assert_eq!(answer.status(), 200, "{}", answer.text());
+            }
+        }
+        eventually("not replaced", async || shown().await != before).await;
+        before = shown().await;
+    }
+}
+
 /// At the start, and when it takes the place of another one.
 #[tokio::test]
 async fn a_certificate_that_is_not_valid_is_in_the_log() {

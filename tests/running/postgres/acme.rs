@@ -2,6 +2,7 @@
 
 use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::server::Server;
@@ -88,9 +89,24 @@ async fn one_of_two_gateways_orders_and_renews_what_both_show() {
     .await;
 }
 
-/// Where proofs are looked for, nobody listens at first.
 #[tokio::test]
-async fn a_reload_orders_at_once_what_was_refused() {
+async fn a_signal_orders_at_once_what_was_refused() {
+    ordered_at_once_by(async |gateway| gateway.signal("HUP")).await;
+}
+
+/// As `systemctl reload` asks for it.
+#[tokio::test]
+async fn an_operators_reload_orders_at_once_what_was_refused() {
+    ordered_at_once_by(async |gateway| {
+        let path = "/admin/api/config/reload";
+        let answer = gateway.admin_send("POST", path, &[], &Value::Null).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    })
+    .await;
+}
+
+/// Where proofs are looked for, nobody listens at first.
+async fn ordered_at_once_by(reload: impl AsyncFn(&Gateway)) {
     let site = Site::new();
     let (http, tls) = (free_port(), free_port());
     let pebble = Pebble::new(http, tls).await;
@@ -115,7 +131,7 @@ async fn a_reload_orders_at_once_what_was_refused() {
     clock.set(-600);
     forward(http, vec![site.plain]).await;
     forward(tls, vec![site.proven_by_tls]).await;
-    started.gateway.signal("HUP");
+    reload(&started.gateway).await;
     shown(&[site], &gateways, &running.root, &[]).await;
     assert_eq!((all("failed").await, all("issued").await), (1.0, 1.0));
 }
