@@ -47,6 +47,7 @@ def test_the_schema_knows_every_value_and_no_other():
         (["autoscalin"], {"enabled": True}),
         (["replicas"], 0),
         (["service", "port"], 70000),
+        (["service", "listeners"], ["web", "web"]),
         (["secrets"], []),
         # Pods would each have users of their own.
         (["config", "store"], {"path": "/var/lib/vestibule/store.redb"}),
@@ -60,6 +61,12 @@ def test_values_that_cannot_work_are_refused(path, value):
         place = place[step]
     place[path[-1]] = value
     assert len(fault(changed)) == 1
+
+
+def test_listeners_can_be_named():
+    changed = values()
+    changed["service"]["listeners"] = ["web", "web6"]
+    assert fault(changed) == []
 
 
 def test_the_configuration_is_valid(tmp_path):
@@ -144,21 +151,81 @@ def test_the_ports_are_those_of_the_configuration():
     assert mounted["admin"]["address"] == "0.0.0.0:9000"
 
 
+LISTENERS = [
+    ("first", "0.0.0.0:8080"),
+    ("web", "0.0.0.0:9000"),
+    ("web6", "[::]:9000"),
+    ("first6", "[::]:8080"),
+    ("ext_authz", "0.0.0.0:9001"),
+    ("local", "127.0.0.1:9100"),
+    ("socket", "unix:/run/vestibule/9200"),
+    ("plain", "0.0.0.0:80"),
+    ("operators", "10.0.0.1:9901"),
+]
+
+
+def with_listeners(*published):
+    """Options for these listeners, of which some are published."""
+    options = []
+    for at, (name, address) in enumerate(LISTENERS):
+        options.append(f"--set=config.listeners[{at}].name={name}")
+        options.append(f"--set=config.listeners[{at}].address={address}")
+    return options + [f"--set=service.listeners={{{','.join(published)}}}"] * bool(published)
+
+
 @needs_helm
-def test_every_listener_that_others_reach_has_a_port():
-    listeners = ["0.0.0.0:8080", "0.0.0.0:9000", "127.0.0.1:9100", "unix:/run/vestibule/9200"]
-    options = [f"--set=config.listeners[{at}].address={one}" for at, one in enumerate(listeners)]
-    found = render(*options)
+@pytest.mark.parametrize(
+    "published, further",
+    [
+        ([], {}),
+        (["web"], {"listener-1": 9000}),
+        # Ports of both families are one, and so is that of the first listener.
+        (["web", "web6", "first", "first6"], {"listener-1": 9000}),
+        (["ext_authz", "web6"], {"listener-4": 9001, "listener-2": 9000}),
+    ],
+)
+def test_listeners_are_published_by_name(published, further):
+    found = render(*with_listeners(*published))
     [container] = found["Deployment", "shop-vestibule"]["spec"]["template"]["spec"]["containers"]
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"http": 8080, "listener-1": 9000, "admin": 9901}
+    ports = [(port["name"], port["containerPort"]) for port in container["ports"]]
+    assert sorted(ports) == sorted({"http": 8080, "admin": 9901, **further}.items())
     service = found["Service", "shop-vestibule"]["spec"]["ports"]
-    assert {port["name"]: (port["port"], port["targetPort"]) for port in service} == {
-        "http": (80, "http"),
-        "listener-1": (9000, "listener-1"),
-    }
+    assert [(port["name"], port["port"], port["targetPort"]) for port in service] == [
+        ("http", 80, "http"),
+        *((name, port, name) for name, port in further.items()),
+    ]
     public, _ = found["NetworkPolicy", "shop-vestibule"]["spec"]["ingress"]
-    assert public == {"ports": [{"port": "http"}, {"port": "listener-1"}]}
+    assert public == {"ports": [{"port": name} for name in ["http", *further]]}
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    "published, fault",
+    [
+        ("wbe", "no listener of config.listeners has the name wbe"),
+        ("local", "local is at 127.0.0.1:9100"),
+        ("socket", "socket is at unix:/run/vestibule/9200"),
+        ("plain", "plain has the port 80, which is service.port"),
+        ("operators", "operators has the port of config.admin"),
+    ],
+)
+def test_listeners_that_cannot_be_published_are_refused(published, fault):
+    command = [HELM, "template", "shop", CHART, "--kube-version", "1.30", *with_listeners(published)]
+    rendered = subprocess.run(command, capture_output=True, text=True)
+    assert rendered.returncode != 0
+    assert fault in rendered.stderr
+
+
+def test_no_template_publishes_what_nobody_named():
+    """What can be seen without `helm`: ports of further listeners come from one place, and that from the names."""
+    names = (CHART / "templates/_names.tpl").read_text()
+    _, further = names.split('define "vestibule.furtherPorts"')
+    assert "range $name := .Values.service.listeners" in further
+    assert values()["service"]["listeners"] == []
+    for file in ["service.yaml", "network-policy.yaml", "deployment.yaml"]:
+        template = (CHART / "templates" / file).read_text()
+        assert 'range include "vestibule.furtherPorts"' in template, file
+        assert "range .Values.config.listeners" not in template, file
 
 
 @needs_helm
