@@ -205,6 +205,8 @@ fn serve(options: &ServeOptions) -> ExitCode {
     drop(log);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
+        // A service manager can tell by it that another start is of no use.
+        Err(error) if error.is_of_configuration() => fail(&error, ExitCode::from(WRONG_USAGE)),
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
 }

@@ -45,6 +45,8 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::listener::ListenAddress;
 use crate::live_config::{self, Reload};
+use crate::session::keys::KeysError;
+use crate::store::ConnectError;
 use crate::telemetry::otlp::OtlpError;
 pub use check::check;
 use first_keys::first_keys;
@@ -96,6 +98,26 @@ pub enum ServeError {
     /// The proxy's thread is gone.
     #[error("the proxy ended unexpectedly")]
     Proxy,
+}
+
+impl ServeError {
+    /// Whether the configuration or a file that it names is wrong, as `check` would say: another start
+    /// fails as well, until somebody has changed it.
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid(_)
+                | Self::Tls(..)
+                | Self::TicketKeys(_)
+                | Self::State(
+                    StateError::Build(_)
+                        | StateError::Keys(KeysError::File(_))
+                        | StateError::Connect(
+                            ConnectError::Url(_) | ConnectError::RootCertificates(_)
+                        )
+                )
+        )
+    }
 }
 
 /// How the gateway gets its sockets and its store.

@@ -79,7 +79,8 @@ def test_probes_wait_longer_than_the_gateway_for_its_store():
     for name in ["startupProbe", "readinessProbe", "livenessProbe"]:
         # As long as that again for a machine that is busy.
         assert container[name]["timeoutSeconds"] >= 2 * patience, name
-    assert re.findall(r"timeoutSeconds: (\d+)", chart) == [str(container[name]["timeoutSeconds"]) for name in container if name.endswith("Probe")]
+    own = [str(probe["timeoutSeconds"]) for name, probe in container.items() if name.endswith("Probe")]
+    assert re.findall(r"timeoutSeconds: (\d+)", chart) == own
     dockerfile = (PACKAGING.parent / "Dockerfile").read_text()
     [image] = re.findall(r"HEALTHCHECK .*--timeout=(\d+)s", dockerfile)
     assert int(image) >= 2 * patience
@@ -278,3 +279,33 @@ def test_the_unit_waits_for_its_database_and_sees_its_memory():
     assert "Restart=on-failure" in service
     # It would hide /proc/stat, which says since when the process runs.
     assert not re.search(r"^ProcSubset=", service, re.MULTILINE)
+
+
+def test_the_unit_gives_up_on_a_file_that_is_invalid(tmp_path):
+    """For ever, it would never be `failed`, and nobody would hear of it."""
+    unit = (PACKAGING / "systemd/vestibule.service").read_text()
+    [given_up] = re.findall(r"^RestartPreventExitStatus=(\d+)$", unit, re.MULTILINE)
+    # That setting is about the main process alone: what fails before it is started again.
+    assert not re.search(r"^ExecStartPre=", unit, re.MULTILINE)
+    config = tmp_path / "config.yaml"
+    serve = [os.environ["VESTIBULE_BIN"], "serve", "--config", config]
+    good = (
+        "public_url: https://localhost\n"
+        "listeners: [{address: 'unix:%(folder)s/s', tls: {certificates: [{cert: %(cert)s, key: %(cert)s}]}}]\n"
+        "admin: {address: '127.0.0.1:0'}\n"
+        "store: {path: %(store)s}\n"
+        "issuers: [{name: a, iss: 'https://a.example.com', discovery: true}]\n"
+        "upstreams: {app: {servers: ['localhost:1']}}\n"
+        "routes: [{path: /, upstream: app}]\n"
+    )
+    place = {"folder": tmp_path, "store": tmp_path / "vestibule.redb", "cert": "/no"}
+    without_secrets = (PACKAGING / "compose/config.yaml").read_text()
+    for text in ["listeners: 1", without_secrets, good % place]:
+        config.write_text(text)
+        served = subprocess.run(serve, capture_output=True, text=True, env={}, timeout=30)
+        assert served.returncode == int(given_up), served.stderr
+    # What the machine lacks may come, such as a folder that is mounted later.
+    tls = ", tls: {certificates: [{cert: %(cert)s, key: %(cert)s}]}"
+    config.write_text(good.replace(tls, "") % {**place, "store": config / "vestibule.redb"})
+    served = subprocess.run(serve, capture_output=True, text=True, env={}, timeout=30)
+    assert served.returncode == 1, served.stderr

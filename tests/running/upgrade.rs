@@ -75,7 +75,7 @@ async fn a_process_that_does_not_serve_changes_nothing() {
     });
     let arguments = ["serve", "--config", "config.yaml", "--upgrade"];
     let (code, _, err) = crate::support::run(site.gateway.dir(), &arguments, "").await;
-    assert_eq!(code, 1);
+    assert_eq!(code, 64);
     assert!(err.contains("`/no` cannot be read"), "{err}");
     std::fs::write(site.gateway.dir().join("config.yaml"), good).unwrap();
     site.gateway.logged(&["a process did not take over"]).await;
