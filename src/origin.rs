@@ -37,6 +37,20 @@ impl OwnOrigin<'_> {
                         == self.host.port().unwrap_or(default_port)
             })
     }
+
+    /// Whether a page of this host came by `https`, and the request counts as plaintext: TLS ended before
+    /// the gateway, and nobody has said so. A browser that calls the page another site's is believed.
+    fn is_taken_for_plaintext(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let site = headers.get(&SEC_FETCH_SITE);
+        let encrypted = Self {
+            is_https: true,
+            host: self.host,
+        };
+        !self.is_https
+            && site.is_none_or(|site| site == "same-origin")
+            && origin.is_some_and(|origin| encrypted.is(origin))
+    }
 }
 
 /// Whether a request with a cookie-borne credential may pass.
@@ -61,7 +75,13 @@ pub fn allows(
         return Ok(());
     }
     let is_listed = |origin: &str| allowed.iter().any(|listed| listed.admits(origin));
-    check(headers, |origin| own.is(origin), is_listed)
+    let found = check(headers, |origin| own.is(origin), is_listed);
+    match found {
+        Err(OriginRefusal::Foreign) if own.is_taken_for_plaintext(headers) => {
+            Err(OriginRefusal::Scheme)
+        }
+        found => found,
+    }
 }
 
 /// Whether a browser says that a page of this site, or of a listed origin, sends a request: the part
@@ -104,6 +124,9 @@ pub enum OriginRefusal {
     /// Another origin, or one that the browser does not name.
     #[error("the request comes from another origin")]
     Foreign,
+    /// The own origin by `https`, of a request that the gateway takes for `http`.
+    #[error("the request comes by `https`, and the gateway takes it for `http`")]
+    Scheme,
     /// `Origin` and `Sec-Fetch-Site` contradict each other.
     #[error("the request has two different origins")]
     Disagree,
@@ -117,6 +140,7 @@ impl From<OriginRefusal> for Rejection {
         let reason = match refusal {
             OriginRefusal::Absent => "origin_absent",
             OriginRefusal::Foreign => "origin_foreign",
+            OriginRefusal::Scheme => "origin_scheme",
             OriginRefusal::Disagree => "origin_disagrees",
             OriginRefusal::Repeated => "origin_repeated",
         };

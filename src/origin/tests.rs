@@ -134,6 +134,52 @@ fn the_own_port_counts() {
     assert!(default.is("http://localhost"));
 }
 
+/// Who is refused for the gateway's own settings hears of those, and not of another origin.
+#[test]
+fn a_page_of_the_same_host_by_https_is_no_foreign_one() {
+    let check = |is_https: bool, host: &'static str, fields: &[(&'static str, &'static str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let own = OwnOrigin {
+            is_https,
+            host: Host::parse(host).unwrap(),
+        };
+        allows(&Method::POST, false, &headers, &own, &[])
+    };
+    let refused = Err(OriginRefusal::Scheme);
+    let page = ("origin", "https://app.example.com");
+    let same = ("sec-fetch-site", "same-origin");
+    for host in ["app.example.com", "App.Example.com", "app.example.com:443"] {
+        assert_eq!(check(false, host, &[page]), refused, "{host}");
+        assert_eq!(check(false, host, &[page, same]), refused, "{host}");
+        assert_eq!(check(true, host, &[page, same]), Ok(()), "{host}");
+    }
+    let with_port = [("origin", "https://app.example.com:8443")];
+    assert_eq!(check(false, "app.example.com:8443", &with_port), refused);
+
+    for (host, fields) in [
+        ("other.example.com", [page, same]),
+        ("app.example.com:8080", [page, same]),
+        ("app.example.com", [page, ("sec-fetch-site", "cross-site")]),
+        (
+            "app.example.com",
+            [("origin", "ftp://app.example.com"), same],
+        ),
+    ] {
+        assert_eq!(check(false, host, &fields), REFUSED_FOREIGN, "{host}");
+    }
+    // A page that came in plaintext is foreign to one that did not.
+    let plain = [("origin", "http://app.example.com")];
+    assert_eq!(check(true, "app.example.com", &plain), REFUSED_FOREIGN);
+    assert_eq!(check(false, "app.example.com", &plain), Ok(()));
+    assert_eq!(
+        Rejection::from(OriginRefusal::Scheme).reason,
+        "origin_scheme"
+    );
+}
+
 #[test]
 fn refusals_are_403() {
     assert_eq!(Rejection::from(OriginRefusal::Absent).status.as_u16(), 403);

@@ -55,6 +55,60 @@ async fn upstreams_are_told_how_a_request_came() {
     }
 }
 
+/// TLS ends before the gateway, and only it does not know: the page is no foreign one.
+#[tokio::test]
+async fn a_page_whose_scheme_alone_differs_is_named_as_such() {
+    let by_proxy = ("X-Forwarded-Proto", "https");
+    let terminated = json!({"tls_terminated": true});
+    let proxy = json!(["127.0.0.0/8"]);
+    for (listener, proxies, refused) in [
+        (json!({}), json!([]), true),
+        (terminated, json!([]), false),
+        (json!({}), proxy, false),
+    ] {
+        let site = TestGateway::with(|config| {
+            config["public_url"] = json!("https://app.example.com");
+            config["listeners"] = json!([listener]);
+            config["trusted_proxies"] = proxies;
+        })
+        .await;
+        let cookie = format!("acme_token={}", site.acme.token().sign());
+        let here = format!("https://{}", site.gateway.public);
+        let post = async |origin: &str| {
+            let fields = [
+                ("Cookie", &*cookie),
+                ("Origin", origin),
+                ("Content-Length", "0"),
+                by_proxy,
+            ];
+            let routed = site.gateway.request("POST", "/", &fields).await;
+            let own = site.gateway.request("POST", "/_vestibule/logout", &fields);
+            (routed, own.await)
+        };
+        let (routed, own) = post(&here).await;
+        for answer in [&routed, &own] {
+            assert_eq!(answer.status() == 403, refused, "{}", answer.text());
+        }
+        if refused {
+            for answer in [&routed, &own] {
+                let line = site.access_line(answer).await;
+                assert_eq!(line["reason"], "origin_scheme", "{line}");
+                let hint = line["hint"].as_str().unwrap();
+                let names = |setting| hint.contains(setting);
+                assert!(
+                    names("`tls_terminated`") && names("`trusted_proxies`"),
+                    "{line}"
+                );
+            }
+        }
+        for answer in <[_; 2]>::from(post("https://evil.test").await) {
+            assert_eq!(answer.status(), 403);
+            let line = site.access_line(&answer).await;
+            assert_eq!(line["reason"], "origin_foreign", "{line}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_redirecting_listener_sends_everybody_to_https() {
     let site = TestGateway::with(|config| {

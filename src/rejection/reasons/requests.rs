@@ -34,6 +34,11 @@ pub(super) const TEXTS: &[Text] = &[
         "A page of another origin sent the cookie. If it is yours, add it to `allowed_origins`.",
     ),
     (
+        "origin_scheme",
+        "Page by https, request by http",
+        "The page is of the host that it called, and only the scheme differs: the gateway takes this request for `http`, because TLS ends before it. Set `tls_terminated` on the listener, or name the proxy in `trusted_proxies` and have it send `X-Forwarded-Proto`.",
+    ),
+    (
         "origin_disagrees",
         "Contradicting origins",
         "`Origin` and `Sec-Fetch-Site` disagree: a proxy or an extension changed one of them.",
