@@ -1,5 +1,7 @@
 //! What load balancers and operators learn about the gateway's state.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
 use crate::support::authority::{Authority, params};
@@ -52,12 +54,12 @@ async fn a_certificate_that_has_expired_is_degraded() {
 #[tokio::test]
 async fn a_short_life_is_degraded_near_its_end_alone() {
     let authority = Authority::new();
-    let now = std::time::SystemTime::now();
-    let hours = |hours: u64| std::time::Duration::from_secs(hours * 3600);
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     let certificate = |name: &str, since: u64| {
         let mut params = params(&["app.test"]);
-        params.not_before = (now - hours(since)).into();
-        params.not_after = (now + hours(24 - since)).into();
+        params.not_before = epoch + Duration::from_secs(now - since * 3600);
+        params.not_after = epoch + Duration::from_secs(now + (24 - since) * 3600);
         let (cert, key) = authority.sign(params).files(authority.folder(), name);
         json!({"name": name, "cert": cert, "key": key})
     };

@@ -91,13 +91,13 @@ async fn one_of_two_gateways_orders_and_renews_what_both_show() {
 
 #[tokio::test]
 async fn a_signal_orders_at_once_what_was_refused() {
-    ordered_at_once_by(async |gateway| gateway.signal("HUP")).await;
+    ordered_at_once_by(async |gateway: &Gateway| gateway.signal("HUP")).await;
 }
 
 /// As `systemctl reload` asks for it.
 #[tokio::test]
 async fn an_operators_reload_orders_at_once_what_was_refused() {
-    ordered_at_once_by(async |gateway| {
+    ordered_at_once_by(async |gateway: &Gateway| {
         let path = "/admin/api/config/reload";
         let answer = gateway.admin_send("POST", path, &[], &Value::Null).await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
