@@ -19,6 +19,7 @@ mod check;
 mod claim_values;
 mod dead_ends;
 mod device_bound;
+mod empty_lists;
 mod grants;
 mod header_operations;
 mod hidden_pages;

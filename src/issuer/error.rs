@@ -38,12 +38,15 @@ pub enum IssuerError {
     )]
     NoDirectory(&'static str),
     /// An empty list of accepted values.
-    #[error("empty, so that nothing could be accepted; list what is, or omit the key")]
+    #[error(
+        "an empty list says neither which values are accepted nor that all are; list them, or omit the key to \
+         accept all"
+    )]
     NothingAccepted,
     /// An empty list of accepted values of a required claim.
     #[error(
-        "`{0}` has an empty list, so that nothing could be accepted; list what is, or write `~` for any \
-         value"
+        "`{0}` has an empty list, which says neither which values are accepted nor that all are; list them, or \
+         write `~` for any value"
     )]
     NoValueAccepted(String),
     /// Discovery of a template.

@@ -132,7 +132,7 @@ pub(super) struct RawIssuer {
     #[serde(default)]
     pub(super) aud_claim: Option<String>,
     /// Accepted authorized parties. If omitted, `azp` is not checked.
-    #[serde(default, deserialize_with = "values::accepted")]
+    #[serde(default, deserialize_with = "values::accepted_or_unset")]
     pub(super) azp: Option<OneOrMany>,
     /// Fields of users' profiles that its tokens carry, each with the claim that it is in: `firstName:
     /// given_name`. They are taken at each sign-in, and users cannot change them.
@@ -235,7 +235,7 @@ pub(super) struct RawIssuer {
     #[serde(default)]
     pub(super) email_trusted: bool,
     /// Accepted audiences of its logout tokens; by default those of `aud`.
-    #[serde(default, deserialize_with = "values::accepted")]
+    #[serde(default, deserialize_with = "values::accepted_or_unset")]
     pub(super) logout_audience: Option<OneOrMany>,
     /// With `false`, its tokens are refused.
     #[serde(default = "yes")]

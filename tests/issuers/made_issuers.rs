@@ -110,8 +110,6 @@ async fn what_is_no_issuer_is_refused_by_the_name_of_the_key() {
         ("leeway_secnds", "leeway_secnds", json!(3)),
         ("algorithms[0]", "algorithms", json!(["HS256"])),
         ("aud", "aud", json!([])),
-        ("azp", "azp", json!([])),
-        ("logout_audience", "logout_audience", json!([])),
         (
             "required_claims.groups",
             "required_claims",

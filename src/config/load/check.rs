@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, calls, claim_values, dead_ends, device_bound, grants, hidden_pages, issuers, listeners,
-    logins, loops, match_protection, no_effect, operators, rates, resources, routes, sticky,
-    telemetry,
+    acme, calls, claim_values, dead_ends, device_bound, empty_lists, grants, hidden_pages, issuers,
+    listeners, logins, loops, match_protection, no_effect, operators, rates, resources, routes,
+    sticky, telemetry,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -72,6 +72,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["routes", "listeners", "public_url", "api_prefix", "server"], dead_ends::diagnostics),
     (&["routes"], claim_values::of_routes),
     (&["admin"], claim_values::of_operators),
+    (&["issuers"], empty_lists::diagnostics),
     (&["issuers", "grants"], no_effect::of_issuers),
     (&["logout", "issuers"], no_effect::of_logout),
     (&["routes"], no_effect::of_routes),

@@ -76,7 +76,7 @@ impl OneOrMany {
 }
 
 /// Values of which a token needs one. An empty list reads as if nothing were accepted; it is not taken for
-/// the omission of the key, with which everything is.
+/// the omission of the key, with which everything is. Versions that took it for that never documented it.
 pub(super) fn accepted<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OneOrMany>, D::Error> {
     match Option::<OneOrMany>::deserialize(from)? {
         Some(OneOrMany::Many(none)) if none.is_empty() => {
@@ -86,7 +86,16 @@ pub(super) fn accepted<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OneO
     }
 }
 
-/// Required claims; the same holds for the accepted values of each.
+/// The same for keys of which an empty list is documented as the default: it says what the omission of the
+/// key says, here and to presets.
+pub(super) fn accepted_or_unset<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<OneOrMany>, D::Error> {
+    let given = Option::<OneOrMany>::deserialize(from)?;
+    Ok(given.filter(|given| !matches!(given, OneOrMany::Many(none) if none.is_empty())))
+}
+
+/// Required claims, of which none may have an empty list of accepted values.
 pub(super) fn required<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RawClaims>, D::Error> {
     let given = Option::<RawClaims>::deserialize(from)?;
     let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);

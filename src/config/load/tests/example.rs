@@ -40,6 +40,17 @@ fn warns_of_nothing() {
     assert_eq!(loaded.warnings, []);
 }
 
+/// Files are written after it.
+#[test]
+fn that_of_an_earlier_version_stays_valid() {
+    let loaded = Loaded::parse(include_bytes!("earlier.example.yaml")).unwrap();
+    let warned: Vec<&str> = loaded.warnings.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(warned, ["issuers[0].azp", "issuers[0].logout_audience"]);
+    // A lone difference to a file that is refused.
+    let other = include_str!("earlier.example.yaml").replace("azp: []", "azp: ['']");
+    assert!(Loaded::parse(other.as_bytes()).is_err());
+}
+
 #[test]
 fn marks_the_keys_that_need_a_restart_and_no_others() {
     let mut marked = Vec::new();

@@ -5,16 +5,15 @@ use super::*;
 #[test]
 fn an_empty_list_is_not_taken_for_everything() {
     let set = |setting: &str| changed("leeway: 30s", setting);
-    for key in ["aud", "azp", "logout_audience"] {
-        let said = format!("issuers[0].{key}: empty, so that nothing could be accepted");
-        let refused = set(&format!("{key}: []"));
-        assert!(
-            refused.len() == 1 && refused[0].contains(&said),
-            "{refused:?}"
-        );
-        for twin in ["[app]", "app", "~"] {
-            assert_eq!(set(&format!("{key}: {twin}")), [""; 0], "{key}: {twin}");
-        }
+    let said =
+        "issuers[0].aud: an empty list says neither which values are accepted nor that all are";
+    let refused = set("aud: []");
+    assert!(
+        refused.len() == 1 && refused[0].contains(said),
+        "{refused:?}"
+    );
+    for twin in ["[app]", "app", "~"] {
+        assert_eq!(set(&format!("aud: {twin}")), [""; 0], "{twin}");
     }
     let refused = set("required_claims: {groups: []}");
     let said = "issuers[0].required_claims.groups: `groups` has an empty list";
@@ -24,6 +23,31 @@ fn an_empty_list_is_not_taken_for_everything() {
     );
     for twin in ["{groups: [admin]}", "{groups: ~}", "[groups]", "{}", "[]"] {
         assert_eq!(set(&format!("required_claims: {twin}")), [""; 0], "{twin}");
+    }
+}
+
+/// Where an earlier example documented it so, it still is.
+#[test]
+fn an_empty_list_that_counts_as_none_is_warned_of() {
+    let warnings = |setting: &str| -> Vec<String> {
+        let loaded = Loaded::parse(GOOD.replace("leeway: 30s", setting).as_bytes()).unwrap();
+        assert_eq!(
+            loaded.config.issuers[0].azp.len(),
+            usize::from(setting == "azp: [app]")
+        );
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    for key in ["azp", "logout_audience"] {
+        let warned = warnings(&format!("{key}: []"));
+        let said = format!("warning: issuers[0].{key}: an empty list counts as none");
+        assert!(warned.len() == 1 && warned[0].contains(&said), "{warned:?}");
+        for twin in ["[app]", "~"] {
+            assert_eq!(
+                warnings(&format!("{key}: {twin}")),
+                [""; 0],
+                "{key}: {twin}"
+            );
+        }
     }
 }
 
