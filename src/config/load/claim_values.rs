@@ -1,5 +1,6 @@
-//! Values of claims that look like patterns. They are compared as they are, so that a rule with one lets
-//! nobody pass, or keeps nobody out.
+//! Values of claims that look like patterns. They are compared as they are, so that a rule with one may let
+//! nobody pass, or keep nobody out. Which values a provider has cannot be known here: names of actions,
+//! scopes and resources (`api/*`, `Microsoft.Compute/*/read`) do have a `*` in them.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +40,7 @@ pub(super) fn of_issuer(path: &str, issuer: &IssuerSettings) -> Vec<Diagnostic> 
     let mut found = Vec::new();
     for claim in &issuer.required_claims {
         let texts = claim.values.iter().filter_map(Value::as_str);
-        found.extend(texts.filter_map(|text| finding(member(path, &claim.name), text)));
+        found.extend(texts.filter_map(|text| doubt(member(path, &claim.name), text)));
     }
     found
 }
@@ -47,46 +48,58 @@ pub(super) fn of_issuer(path: &str, issuer: &IssuerSettings) -> Vec<Diagnostic> 
 fn of_rules(path: &str, require: &BTreeMap<String, ClaimRule>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (name, rule) in require {
-        let texts = texts(rule).into_iter();
-        found.extend(texts.filter_map(|text| finding(member(path, name), text)));
+        let at = || member(path, name);
+        let (wanted, unwanted): (Vec<&Scalar>, Vec<&Scalar>) = match rule {
+            ClaimRule::Equals(value) => (vec![value], Vec::new()),
+            ClaimRule::Set(rule) => {
+                let wanted = [&rule.any_of, &rule.all_of].into_iter().flatten();
+                (
+                    wanted.flatten().collect(),
+                    rule.none_of.iter().flatten().collect(),
+                )
+            }
+        };
+        let wanted = wanted.into_iter().filter_map(text);
+        found.extend(wanted.filter_map(|text| doubt(at(), text)));
+        let unwanted = unwanted.into_iter().filter_map(text);
+        found.extend(
+            unwanted.filter_map(|text| open_door(at(), text).or_else(|| doubt(at(), text))),
+        );
     }
     found
 }
 
-fn texts<'a>(rule: &'a ClaimRule) -> Vec<&'a str> {
-    let values: Vec<&'a Scalar> = match rule {
-        ClaimRule::Equals(value) => vec![value],
-        ClaimRule::Set(rule) => [&rule.any_of, &rule.all_of, &rule.none_of]
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect(),
-    };
-    let text = |value: &'a Scalar| match value {
-        Scalar::Text(text) => Some(text.as_str()),
+fn text(value: &Scalar) -> Option<&str> {
+    match value {
+        Scalar::Text(text) => Some(text),
         Scalar::Bool(_) | Scalar::Integer(_) => None,
-    };
-    values.into_iter().filter_map(text).collect()
+    }
 }
 
-/// What is to be said of a value. No claim has an address or a path with `*` in it; other values with one
-/// may be a provider's own, and permissions such as `orders:*` usually are.
-fn finding(path: String, value: &str) -> Option<Diagnostic> {
+/// Addresses of a whole domain that are not wanted: no address is `*@domain`, so all of them would pass,
+/// and nobody would notice. A rule that lets nobody pass is noticed.
+fn open_door(path: String, value: &str) -> Option<Diagnostic> {
+    let is_of_domain = value.strip_prefix("*@").is_some_and(|it| !it.is_empty());
+    let message = "compared as it is, so that this keeps nobody out: `*` is no wildcard here";
+    let hint = "require a claim that has the domain, or list the addresses";
+    is_of_domain.then(|| Diagnostic::error(path, message).hint(hint))
+}
+
+/// What is to be said of a value that a provider may have. Permissions such as `orders:*` usually are
+/// values as they stand.
+fn doubt(path: String, value: &str) -> Option<Diagnostic> {
     if value.trim() != value {
         let message = "starts or ends with a space, and is compared as it is";
         return Some(Diagnostic::warning(path, message));
     }
-    if !value.contains('*') {
+    let mut words = value.split(':');
+    let is_permission =
+        !value.contains(['@', '/']) && words.all(|word| word == "*" || !word.contains('*'));
+    if !value.contains('*') || is_permission {
         return None;
     }
-    let hint =
-        "write each value out, or require a claim that says what you mean, such as the domain";
-    if value.contains(['@', '/']) {
-        return Some(Diagnostic::error(path, PATTERN).hint(hint));
-    }
-    let mut words = value.split(':');
-    let is_permission = words.all(|word| word == "*" || !word.contains('*'));
-    (!is_permission).then(|| Diagnostic::warning(path, PATTERN).hint(hint))
+    let message =
+        "compared literally: `*` is no wildcard here, and matches a value with the same `*` only";
+    let hint = "if you mean any value, list the values, or require a claim that says it, such as the domain";
+    Some(Diagnostic::warning(path, message).hint(hint))
 }
-
-const PATTERN: &str = "compared as it is: `*` is no wildcard here";
