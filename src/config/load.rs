@@ -35,6 +35,7 @@ mod message;
 mod no_effect;
 mod operators;
 mod rates;
+mod redirect_loops;
 mod resources;
 mod routes;
 mod scope;

@@ -88,6 +88,71 @@ fn a_redirect_leads_somewhere_else() {
     assert_alive("server: {health_path: /up}", &route("/", "/up"));
 }
 
+/// `https://a.test` is where clients reach the gateway.
+#[test]
+fn a_redirect_to_the_canonical_host_is_no_loop() {
+    let redirect = |route: &str, to: &str| format!("\n  - {{{route}, redirect: {{{to}}}}}");
+    let canonical = |more: &str| redirect("auth: none", &format!("to: 'https://a.test'{more}"));
+    let app = |more: &str| format!("  - {{upstream: app{more}}}");
+    let endless = "leads back to this route, without end";
+    for status in ["", ", status: 308", ", status: 301", ", status: 303"] {
+        let canonical = canonical(status);
+        for host in [
+            ", host: a.test",
+            ", host: '*.test'",
+            ", host: a.test, path: /app",
+        ] {
+            assert_alive("", &(app(host) + &canonical));
+        }
+        // Another host's, or for what comes to the redirect's own host as well.
+        for other in [", host: b.test", ", path: /app"] {
+            assert_dead("", &(app(other) + &canonical), endless);
+        }
+        assert_dead("", &canonical, endless);
+    }
+    let below = redirect("path: /a", "to: 'https://a.test/b'");
+    assert_alive("", &below);
+    let below = redirect("path: /a", "to: 'https://a.test/a/b'");
+    assert_dead("", &below, endless);
+    assert_alive("", &(app(", host: a.test, path: /a/b") + &below));
+    // What it asks of methods.
+    let (get, kept) = (
+        "to: 'https://a.test/a', status: 303",
+        "to: 'https://a.test/a'",
+    );
+    let posts = redirect("path: /a, methods: [POST, GET]", get);
+    assert_dead("", &posts, endless);
+    assert_alive("", &redirect("path: /a, methods: [POST]", get));
+    let rest = redirect("path: /a", kept);
+    assert_dead("", &(app(", methods: [GET], path: /a") + &rest), endless);
+    let of_host = app(", host: a.test, methods: [GET], path: /a");
+    assert_alive("", &(of_host + &rest));
+}
+
+/// What proxies in front add to a request, they add to the next one otherwise.
+#[test]
+fn a_redirect_by_what_a_request_carries_is_no_loop() {
+    let app = "  - {upstream: app, path: /a}\n";
+    let by = |matched: &str, to: &str| {
+        format!("{app}  - {{path: /a, name: b, match: {{{matched}}}, redirect: {{{to}}}}}")
+    };
+    let https = "headers: {cloudfront-forwarded-proto: http}";
+    let absolute = "to: 'https://a.test/a', status: 308";
+    assert_alive("", &by(https, absolute));
+    assert_alive("", &by("query: {old: '1'}", absolute));
+    assert_alive("", &by("query: {old: '1'}", "to: /a, append_path: false"));
+    // The very same request.
+    let endless = "leads back to this route, without end";
+    assert_dead("", &by(https, "to: /a, status: 308"), endless);
+    assert_dead("", &by("query: {old: '1'}", "to: /a"), endless);
+    // The other way round: the app gets what came by `https`.
+    let app =
+        "  - {upstream: app, path: /a, name: b, match: {headers: {x-forwarded-proto: https}}}\n";
+    let rest = |to: &str| format!("{app}  - {{path: /a, redirect: {{{to}}}}}");
+    assert_alive("", &rest(absolute));
+    assert_dead("", &rest("to: /a"), endless);
+}
+
 #[test]
 fn a_route_is_for_somebody() {
     let networks = |networks: &str| {
