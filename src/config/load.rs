@@ -23,6 +23,7 @@ mod empty_lists;
 mod grants;
 mod header_operations;
 mod hidden_pages;
+mod issuer_sense;
 mod issuers;
 mod key_age;
 mod listeners;

@@ -73,7 +73,22 @@ fn an_issuer_that_everybody_shares_is_warned_of() {
             warned.len() == 1 && warned[0].contains(of_all),
             "{warned:?}"
         );
-        assert_eq!(warnings(iss, "aud: app"), [""; 0], "{iss}");
+        for named in [
+            "aud: app",
+            "azp: app",
+            "required_claims: {azp: app}",
+            "required_claims: {aud: [app, other]}",
+        ] {
+            assert_eq!(warnings(iss, named), [""; 0], "{iss} {named}");
+        }
+        // Who signs in, not where.
+        for unnamed in ["required_claims: {hd: acme.test}", "required_claims: [azp]"] {
+            let warned = warnings(iss, unnamed);
+            assert!(
+                warned.len() == 1 && warned[0].contains(of_all),
+                "{unnamed}: {warned:?}"
+            );
+        }
     }
     assert_eq!(warnings("https://id.acme.example", "leeway: 30s"), [""; 0]);
 
