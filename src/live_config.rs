@@ -26,6 +26,7 @@ mod origins;
 mod reload;
 mod restart;
 mod server_overrides;
+mod set_aside;
 mod stored;
 mod stored_override;
 mod upstream_tasks;
@@ -36,7 +37,8 @@ pub use build::{BuildError, Lasting, check, issuers, snapshot};
 pub use issuer_document::{cost_of_issuer_key, issuer_document};
 pub use operators::ChangeError;
 pub use reload::{Attempt, Trigger};
-pub use stored::{ConflictingIssuer, Document, StoredOrigin};
+pub use set_aside::ConflictingIssuer;
+pub use stored::{Document, StoredOrigin};
 pub use stored_override::{OverrideKind, StoredOverride};
 pub use watch_file::{Reload, on_hangup, watch_file};
 
@@ -49,6 +51,7 @@ use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use crate::store::{Store, StoreError};
 use look::Look;
+use set_aside::Spared;
 use stored::{Joined, Stored};
 use stored_override::{OverrideRow, put_in_force};
 use upstream_tasks::UpstreamTasks;
@@ -105,6 +108,8 @@ pub struct View {
     pub made: BTreeMap<String, Document>,
     /// Made issuers that are not in force.
     pub conflicting: Vec<ConflictingIssuer>,
+    /// Whose sessions do not end with that.
+    spared: Spared,
     /// The origins that operators allowed, the oldest first.
     pub origins: Vec<StoredOrigin>,
     /// What the file says otherwise than it is until a restart.
@@ -170,7 +175,7 @@ impl LiveConfig {
         upstreams
             .start(&file.resolver, snapshot.proxy.upstreams())
             .await;
-        warn_of(&joined.conflicting);
+        warn_of(&joined);
         let origins = stored.origins().cloned().collect();
         let overrides = stored.overrides.clone();
         let looked = file.file.as_deref().and_then(Look::at).map(Arc::new);
@@ -187,6 +192,7 @@ impl LiveConfig {
                 config: joined.config,
                 made: joined.made,
                 conflicting: joined.conflicting,
+                spared: joined.spared,
                 origins,
                 needs_restart: Vec::new(),
             }),
@@ -299,7 +305,7 @@ impl LiveConfig {
                 parts.metrics.forget_issuer(issuer.name());
             }
         }
-        warn_of(&joined.conflicting);
+        warn_of(&joined);
         let origins = stored.origins().cloned().collect();
         self.server_overrides
             .store(Arc::new(stored.overrides.clone()));
@@ -309,6 +315,7 @@ impl LiveConfig {
             config: joined.config,
             made: joined.made,
             conflicting: joined.conflicting,
+            spared: joined.spared,
             origins,
             needs_restart: self.view().needs_restart.clone(),
         }));
@@ -332,10 +339,13 @@ async fn moved_keys(issuers: &Issuers, earlier: &Issuers) {
     let _ = tokio::time::timeout(PATIENCE_FOR_KEYS, fetched).await;
 }
 
-fn warn_of(conflicting: &[ConflictingIssuer]) {
-    for ConflictingIssuer { name, reason } in conflicting {
-        warn!(issuer = %name, reason, "an issuer created by an operator conflicts with the \
-            configuration file and is set aside");
+fn warn_of(joined: &Joined) {
+    for ConflictingIssuer { name, reason } in &joined.conflicting {
+        warn!(issuer = %name, reason, "an issuer created by an operator is set aside and not in force");
+    }
+    for (name, doubt) in &joined.doubts {
+        warn!(issuer = %name, %doubt, "an issuer created by an operator has settings that are an error in a \
+            new one; it is in force as before");
     }
 }
 

@@ -16,3 +16,4 @@ pub mod session_cookie;
 pub mod session_token;
 pub mod signing_keys;
 pub mod step_up;
+mod stored_issuers;

@@ -3,7 +3,8 @@
 //! Each gateway refuses the sessions of an issuer that it does not have in force. So that they stay
 //! over, and end at all gateways, the end is written down as well, by whichever gateway notices
 //! first. The store remembers which issuers were in force, so that one that is taken out while no
-//! gateway runs is noticed at the next start.
+//! gateway runs is noticed at the next start. An issuer that an operator created and that this version
+//! cannot use is neither: it stays among those that were in force ([`super::set_aside`]).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -11,6 +12,7 @@ use std::sync::atomic::Ordering;
 use tracing::{info, warn};
 
 use super::LiveConfig;
+use super::set_aside::Spared;
 use crate::store::{RevocationScope, StoreError};
 
 impl LiveConfig {
@@ -51,11 +53,11 @@ impl LiveConfig {
             .transpose()
             .map_err(|_| StoreError::Corrupt("settings"))?
             .unwrap_or_default();
-        if !self.view().config.sessions_outlive_issuer {
-            for iss in before
-                .union(&before_here)
-                .filter(|iss| !in_force.contains(*iss))
-            {
+        let view = self.view.load_full();
+        let known = before.union(&before_here).cloned().collect();
+        let Change { remembered, gone } = Change::of(known, in_force, &view.spared);
+        if !view.config.sessions_outlive_issuer {
+            for iss in &gone {
                 info!(iss, "the issuer is no longer in force; its sessions end");
                 exchange
                     .sessions()
@@ -63,15 +65,91 @@ impl LiveConfig {
                     .await?;
             }
         }
-        if before != in_force {
-            let text = serde_json::to_string(&in_force);
+        if before != remembered {
+            let text = serde_json::to_string(&remembered);
             let text = text.map_err(|_| StoreError::Corrupt("settings"))?;
             store.put_setting(IN_FORCE, &text).await?;
         }
-        *before_here = in_force;
+        *before_here = remembered;
         Ok(())
+    }
+}
+
+/// What a look at the issuers comes to.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    /// Which are in force, or were and are set aside.
+    remembered: BTreeSet<String>,
+    /// Which are over.
+    gone: BTreeSet<String>,
+}
+
+impl Change {
+    fn of(known: BTreeSet<String>, in_force: BTreeSet<String>, spared: &Spared) -> Self {
+        let missing = known.into_iter().filter(|iss| !in_force.contains(iss));
+        let (kept, gone) = missing.partition::<BTreeSet<_>, _>(|iss| spared.has(iss));
+        let remembered = in_force.into_iter().chain(kept).collect();
+        Self { remembered, gone }
     }
 }
 
 /// The setting that says which issuers, by `iss`, were in force at the latest look.
 const IN_FORCE: &str = "in_force_issuers";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load::made::SetAside;
+    use crate::live_config::set_aside::Refused;
+
+    fn set(iss: &[&str]) -> BTreeSet<String> {
+        iss.iter().map(|iss| (*iss).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_issuer_is_over_unless_its_own_settings_keep_it_from_being_in_force() {
+        let spared = |refused: &[Refused]| {
+            let mut spared = Spared::default();
+            refused.iter().for_each(|one| spared.add(one));
+            spared
+        };
+        let unusable = |iss: Option<&str>| {
+            let iss = iss.map(|iss| vec![iss.to_owned()]);
+            Refused::SetAside(SetAside::Unusable {
+                why: Vec::new(),
+                iss,
+            })
+        };
+        let taken = || SetAside::Taken {
+            why: Vec::new(),
+            iss: vec!["b".to_owned()],
+        };
+        for (refused, remembered, gone) in [
+            // Removed, turned off, or in the way of the file.
+            (vec![], set(&["a", "d"]), set(&["b", "c"])),
+            (
+                vec![Refused::SetAside(taken()), Refused::NameTaken],
+                set(&["a", "d"]),
+                set(&["b", "c"]),
+            ),
+            // An `iss` that was not in force does not come into force by that.
+            (
+                vec![unusable(Some("b")), unusable(Some("e"))],
+                set(&["a", "b", "d"]),
+                set(&["c"]),
+            ),
+            (
+                vec![Refused::Crowded(taken())],
+                set(&["a", "b", "d"]),
+                set(&["c"]),
+            ),
+            // It may be any of them.
+            (vec![unusable(None)], set(&["a", "b", "c", "d"]), set(&[])),
+            (vec![Refused::Damaged], set(&["a", "b", "c", "d"]), set(&[])),
+        ] {
+            let spared = spared(&refused);
+            let change = Change::of(set(&["a", "b", "c"]), set(&["a", "d"]), &spared);
+            assert_eq!(change, Change { remembered, gone }, "{refused:?}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::stored::{Document, Stored, setting_of, switch_of};
 use super::{BuildError, InForce, LiveConfig};
 use crate::clock::UnixTime;
-use crate::config::load::made;
+use crate::config::load::made::{self, SetAside};
 use crate::diagnostic::Diagnostic;
 use crate::store::StoreError;
 
@@ -65,6 +65,7 @@ impl LiveConfig {
         if in_force.has_in_file(&name) || stored.text(&name).is_some() {
             return Err(ChangeError::Exists(name));
         }
+        in_force.check(&stored, &name, &document)?;
         self.write(&mut in_force, stored, &name, Some(document))
             .await?;
         Ok(name)
@@ -92,6 +93,7 @@ impl LiveConfig {
         if stored.text(name).is_none() {
             return Err(ChangeError::Unknown);
         }
+        in_force.check(&stored, name, &document)?;
         self.write(&mut in_force, stored, name, Some(document))
             .await
     }
@@ -162,11 +164,15 @@ impl LiveConfig {
         let document: Result<Document, _> = serde_json::from_str(text);
         let mut document = document.map_err(|_| StoreError::Corrupt("settings"))?;
         document.insert("enabled".to_owned(), Value::Bool(enabled));
+        // The rest of it stays as it is, also where the rules for new issuers refuse it.
+        let others = stored.join_without(&in_force.file, Some(name)).config;
+        let refused = |aside: SetAside| ChangeError::Invalid(aside.into_diagnostics());
+        made::stored(&document, &others).map_err(refused)?;
         self.write(&mut in_force, stored, name, Some(document))
             .await
     }
 
-    /// Checks what is written against what is in force, writes it down and puts it in force.
+    /// Writes down what was checked, and puts it in force.
     async fn write(
         &self,
         in_force: &mut InForce,
@@ -174,10 +180,6 @@ impl LiveConfig {
         name: &str,
         document: Option<Document>,
     ) -> Result<(), ChangeError> {
-        if let Some(document) = &document {
-            let others = stored.join_without(&in_force.file, Some(name)).config;
-            made::issuer(document, &others).map_err(ChangeError::Invalid)?;
-        }
         let text = document.map(|document| Value::Object(document).to_string());
         let (setting, now) = (setting_of(name), UnixTime::now());
         let store = &self.parts.store;
@@ -194,5 +196,12 @@ impl LiveConfig {
 impl InForce {
     fn has_in_file(&self, name: &str) -> bool {
         self.file.issuers.iter().any(|issuer| issuer.name == name)
+    }
+
+    /// Checks what an operator writes against all others that are in force.
+    fn check(&self, stored: &Stored, name: &str, document: &Document) -> Result<(), ChangeError> {
+        let others = stored.join_without(&self.file, Some(name)).config;
+        made::issuer(document, &others).map_err(ChangeError::Invalid)?;
+        Ok(())
     }
 }

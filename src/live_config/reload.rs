@@ -177,6 +177,7 @@ impl LiveConfig {
             config: view.config.clone(),
             made: view.made.clone(),
             conflicting: view.conflicting.clone(),
+            spared: view.spared.clone(),
             origins: view.origins.clone(),
             needs_restart: read.needs_restart.clone(),
         }));

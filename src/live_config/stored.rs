@@ -2,21 +2,23 @@
 //! and switches for issuers from the file.
 //!
 //! The file takes precedence. An issuer created by an operator that has the same name, `iss` or
-//! cookie as one in the file is set aside until the conflict is gone; the gateway runs without it.
+//! cookie as one in the file is set aside until the conflict is gone; the gateway runs without it. So is
+//! one whose own settings cannot be used, until an operator corrects them ([`super::set_aside`]).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing::{info, warn};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::set_aside::{ConflictingIssuer, Refused, Spared};
 use super::stored_override::{OverrideRow, SERVER_OVERRIDE};
 use crate::canonical::AllowedOrigin;
 use crate::clock::UnixTime;
 use crate::config::Config;
-use crate::config::load::made;
+use crate::config::load::made::{self, Usable};
+use crate::diagnostic::Diagnostic;
 use crate::exchange;
 use crate::identity::{AccessList, AccessLists};
 use crate::jwt::Issuers;
@@ -50,20 +52,15 @@ pub struct StoredOrigin {
     pub created_at: UnixTime,
 }
 
-/// An issuer created by an operator that is not in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ConflictingIssuer {
-    /// The issuer's name.
-    pub name: String,
-    /// Why it conflicts.
-    pub reason: String,
-}
-
 /// The file with the issuers created by operators.
 pub(super) struct Joined {
     pub(super) config: Config,
     pub(super) made: BTreeMap<String, Document>,
     pub(super) conflicting: Vec<ConflictingIssuer>,
+    /// Whose sessions do not end although the issuer is not in force.
+    pub(super) spared: Spared,
+    /// What would be wrong with an issuer if an operator wrote it now, by its name.
+    pub(super) doubts: Vec<(String, Diagnostic)>,
 }
 
 impl Stored {
@@ -154,20 +151,27 @@ impl Stored {
             config: file.clone(),
             made: BTreeMap::new(),
             conflicting: Vec::new(),
+            spared: Spared::default(),
+            doubts: Vec::new(),
         };
         for (name, text) in &self.issuers {
             if without == Some(name) {
                 continue;
             }
-            match read(name, text, &joined.config) {
-                Ok((document, issuer)) => {
+            match read(name, text, file, &joined.config) {
+                Ok((document, Usable { issuer, doubts })) => {
                     joined.config.issuers.push(issuer);
                     joined.made.insert(name.clone(), document);
+                    let doubts = doubts.into_iter().map(|doubt| (name.clone(), doubt));
+                    joined.doubts.extend(doubts);
                 }
-                Err(reason) => joined.conflicting.push(ConflictingIssuer {
-                    name: name.clone(),
-                    reason,
-                }),
+                Err(refused) => {
+                    joined.spared.add(&refused);
+                    joined.conflicting.push(ConflictingIssuer {
+                        name: name.clone(),
+                        reason: refused.reason(name),
+                    });
+                }
             }
         }
         let origins = self.origins.iter().map(|stored| stored.origin.as_str());
@@ -207,23 +211,24 @@ pub(super) fn switch_of(issuer: &str) -> String {
     format!("{ISSUER_SWITCH}{issuer}")
 }
 
+/// Reads an issuer to be in force together with those of `config`, which are those of `file` and others.
 fn read(
     name: &str,
     text: &str,
+    file: &Config,
     config: &Config,
-) -> Result<(Document, crate::issuer::IssuerSettings), String> {
+) -> Result<(Document, Usable), Refused> {
     if config.issuers.iter().any(|issuer| issuer.name == name) {
-        return Err("the configuration file has an issuer with this name".to_owned());
+        return Err(Refused::NameTaken);
     }
-    let document: Document =
-        serde_json::from_str(text).map_err(|_| "damaged in the store".to_owned())?;
-    match made::issuer(&document, config) {
-        Ok(issuer) if issuer.name == name => Ok((document, issuer)),
-        Ok(_) => Err("damaged in the store".to_owned()),
-        Err(errors) => {
-            let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            Err(said.join("; "))
-        }
+    let document: Document = serde_json::from_str(text).map_err(|_| Refused::Damaged)?;
+    match made::stored(&document, config) {
+        Ok(usable) if usable.issuer.name == name => Ok((document, usable)),
+        Ok(_) => Err(Refused::Damaged),
+        Err(aside) => Err(match made::stored(&document, file) {
+            Ok(_) => Refused::Crowded(aside),
+            Err(_) => Refused::SetAside(aside),
+        }),
     }
 }
 
@@ -233,3 +238,6 @@ const PREFIX: &str = "issuer";
 pub(super) const ORIGIN: &str = "origin/";
 /// What the names of access lists' settings start with.
 pub(super) const ACCESS_LIST: &str = "access_list/";
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,10 @@ use crate::config::{Config, attributes};
 use crate::diagnostic::Diagnostic;
 use crate::issuer::IssuerSettings;
 
+mod stored;
+
+pub use stored::{SetAside, Usable, stored};
+
 /// Reads an issuer and checks it together with those of `config`.
 ///
 /// # Errors
