@@ -24,9 +24,9 @@ async fn what_cannot_work_is_refused() {
         ),
         (
             "auth: optional",
-            "require: {email: '*@acme.test'}",
-            "16:22: routes[1].require.email: ",
-            "no wildcard",
+            "require: {email: {none_of: ['*@acme.test']}}",
+            "16:15: routes[1].require.email: ",
+            "keeps nobody out",
         ),
         (
             "127.0.0.1:8080",
@@ -47,7 +47,10 @@ async fn what_cannot_work_is_refused() {
     for (from, to) in [
         ("auth: optional\n    upstream: web", "redirect: {to: /api}"),
         ("leeway: 10s", "jwks: {refresh_interval: 12h}"),
-        ("auth: optional", "require: {email: a@acme.test}"),
+        (
+            "auth: optional",
+            "require: {email: {none_of: [a@acme.test]}}",
+        ),
         (
             "127.0.0.1:8080",
             "127.0.0.1:8080\n  - address: 0.0.0.0:8081",
