@@ -73,7 +73,7 @@ impl Exchange {
         (first, refused): (&Credential<'c>, Rejection),
         mut others: Candidates<'c>,
     ) -> Option<Judged<'c, D::Opened>> {
-        let mut over = vec![(first.clone(), refused.clone())];
+        let mut over = vec![(first.clone(), refused)];
         while let Some(found) = others.next() {
             // Which of two values counts would be a guess.
             let Ok(credential) = found else {
