@@ -33,7 +33,7 @@ async fn an_issuer_that_newer_rules_refuse_stays_in_force() {
         site.switch(true).await;
         assert!(!site.is_open().await, "{settings}");
         site.gateway.passes(&site.token).await;
-        assert!(site.is_ended().await, "{settings}");
+        assert!(site.has_stored_end().await, "{settings}");
     }
 }
 
@@ -60,7 +60,7 @@ async fn an_issuer_whose_settings_cannot_be_used_waits_and_so_do_its_sessions() 
 
     site.replace().await;
     assert!(site.is_open().await);
-    assert!(!site.is_ended().await);
+    assert!(!site.has_stored_end().await);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn an_issuer_that_is_removed_ends_whether_or_not_it_was_in_force() {
         let made = gateway.admin_send("POST", path, &[], &settings).await;
         assert_eq!(made.status(), 201, "{}", made.text());
         assert!(!site.is_open().await, "{aside}");
-        assert!(site.is_ended().await, "{aside}");
+        assert!(site.has_stored_end().await, "{aside}");
     }
 }
 
@@ -160,7 +160,7 @@ impl Site {
     }
 
     /// Whether the end of the issuer's sessions is stored.
-    async fn is_ended(mut self) -> bool {
+    async fn has_stored_end(mut self) -> bool {
         let dir = self.stop().await;
         let (code, lines, errors) = run(&dir, &["store", "export"], "").await;
         assert_eq!(code, 0, "{errors}");
