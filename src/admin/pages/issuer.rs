@@ -159,8 +159,8 @@ fn deletion(state: &AdminState, name: &str) -> Question {
     let in_conflict = view.conflicting.iter().any(|one| one.name == name);
     let (effect, back) = match in_conflict {
         true => (
-            "These settings are not in force. What is in force stays as it is; sessions that the \
-             issuer opened earlier end.",
+            "These settings are not in force. The sessions that the issuer opened end, unless \
+             another one in force has its `iss`.",
             EXTERNAL.to_owned(),
         ),
         false => (
