@@ -72,9 +72,11 @@ async fn a_page_whose_scheme_alone_differs_is_named_as_such() {
             config["trusted_proxies"] = proxies;
         })
         .await;
-        let cookie = format!("acme_token={}", site.acme.token().sign());
         let here = format!("https://{}", site.gateway.public);
         let post = async |origin: &str| {
+            // A login each: the one before may be logged out.
+            let token = site.acme.token().claim("jti", origin).sign();
+            let cookie = format!("acme_token={token}");
             let fields = [
                 ("Cookie", &*cookie),
                 ("Origin", origin),
