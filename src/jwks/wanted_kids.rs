@@ -66,8 +66,8 @@ impl WantedKids {
         true
     }
 
-    /// What a fetch asks for now. What the server does not have is asked for again only when another token
-    /// names it.
+    /// What the next fetch asks for. What the server does not have is asked for again only when another
+    /// token names it.
     pub(super) fn take(&self) -> Vec<String> {
         let mut places = self.places();
         let asked = places.asked.take();

@@ -38,16 +38,20 @@ pub(super) fn diagnostics(issuer_at: &str, issuer: &IssuerSettings) -> Vec<Diagn
     found
 }
 
-/// What is compared as it is, and matches nothing.
-fn literals(issuer_at: &str, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
-    let at = |key: &str| format!("{issuer_at}.{key}");
-    let identifiers = [
+/// Lists of texts that are compared as they are, with their keys.
+pub(super) fn identifiers(issuer: &IssuerSettings) -> [(&'static str, &[String]); 4] {
+    [
         ("aud", &issuer.aud),
         ("azp", &issuer.azp),
         ("logout_audience", &issuer.logout_audience),
         ("iss_aliases", &issuer.iss_aliases),
-    ];
-    for (key, values) in identifiers {
+    ]
+}
+
+/// What is compared as it is, and matches nothing.
+fn literals(issuer_at: &str, issuer: &IssuerSettings, found: &mut Vec<Diagnostic>) {
+    let at = |key: &str| format!("{issuer_at}.{key}");
+    for (key, values) in identifiers(issuer) {
         let fault = values.iter().find_map(|value| literal_fault(value));
         found.extend(fault.map(|fault| Diagnostic::error(at(key), fault)));
     }

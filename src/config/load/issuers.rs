@@ -59,13 +59,7 @@ pub(super) fn hazards(issuer_at: &str, issuer: &IssuerSettings) -> Vec<Diagnosti
         let message = "a name is missing; a lone `*` would remove every cookie";
         found.push(Diagnostic::error(at("strip_cookies"), message));
     }
-    let identifiers = [
-        ("aud", &issuer.aud),
-        ("azp", &issuer.azp),
-        ("logout_audience", &issuer.logout_audience),
-        ("iss_aliases", &issuer.iss_aliases),
-    ];
-    for (key, values) in identifiers {
+    for (key, values) in issuer_sense::identifiers(issuer) {
         if values.iter().any(String::is_empty) {
             found.push(Diagnostic::error(at(key), "must not be an empty string"));
         }
