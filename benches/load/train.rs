@@ -46,6 +46,8 @@ fn serve(doors: &Doors, clients: &Clients, issuer: &Issuer) {
     let fields = [("Authorization", &*authorization)];
     let thousand = each(&issuer.tokens(1..1001));
     let new = each(&issuer.tokens(NEW..NEW + 3000));
+    let by_other_key = each(&issuer.es256_tokens(NEW_BY_OTHER_KEY..NEW_BY_OTHER_KEY + 1000));
+    let renewed = each(&issuer.renewed_tokens(3000));
     let forged: Vec<_> = (0..1000)
         .map(|user| issuer.forged(NEW + user, &signature))
         .collect();
@@ -64,7 +66,7 @@ fn serve(doors: &Doors, clients: &Clients, issuer: &Issuer) {
         cookie(CLOSED, &known, 8 * 1024),
     ];
     let (nobody, nowhere) = ([get(CLOSED, &[])], [get("/nowhere", &fields)]);
-    let works: [(Way, &[Vec<u8>], usize, u16); 19] = [
+    let works: [(Way, &[Vec<u8>], usize, u16); 21] = [
         (Way::Plain, &same, 6000, 200),
         (Way::Plain, &large, 6000, 200),
         (Way::Plain, &thousand, 6000, 200),
@@ -72,6 +74,8 @@ fn serve(doors: &Doors, clients: &Clients, issuer: &Issuer) {
         (Way::Plain, &open, 3000, 200),
         (Way::Plain, &body, 1000, 200),
         (Way::Plain, &new, new.len(), 200),
+        (Way::Plain, &by_other_key, by_other_key.len(), 200),
+        (Way::Plain, &renewed, renewed.len(), 200),
         (Way::Plain, &forged, forged.len(), 401),
         (Way::Plain, &nobody, 1000, 401),
         (Way::Plain, &nowhere, 500, 404),
@@ -102,3 +106,5 @@ fn each(tokens: &[String]) -> Vec<Vec<u8>> {
 
 /// The first user whose token comes once.
 const NEW: usize = 10_000;
+/// The same of tokens by the issuer's other key.
+const NEW_BY_OTHER_KEY: usize = 20_000;
