@@ -246,6 +246,8 @@ def test_the_example_for_the_gateway_api_leads_where_it_says():
     assert asks["protocol"] == "GRPC"
     port = service["spec"]["ports"][0]["port"]
     assert asks["backendRef"] == {"name": service["metadata"]["name"], "port": port}
+    # Present, or the API server refuses the route; without a list, which would withhold all other fields.
+    assert asks["grpc"] == {}
     assert f"0.0.0.0:{port}" in text
     # The policy of the package lets nobody there.
     [rule] = policy["spec"]["ingress"]
