@@ -257,3 +257,28 @@ def test_the_example_for_the_gateway_api_leads_where_it_says():
     [parent] = route["spec"]["parentRefs"]
     name = peer["podSelector"]["matchLabels"]["gateway.networking.k8s.io/gateway-name"]
     assert name == parent["name"]
+TLS = "--set=config.admin.tls.certificates[0].cert=/a.pem,config.admin.tls.certificates[0].key=/a.key"
+
+
+@needs_helm
+@pytest.mark.parametrize("options, scheme", [([], None), ([TLS], "HTTPS")])
+def test_the_admin_port_is_asked_as_it_speaks(options, scheme):
+    found = render("--set", "serviceMonitor.enabled=true", *options)
+    [container] = found["Deployment", "shop-vestibule"]["spec"]["template"]["spec"]["containers"]
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"]:
+        assert container[probe]["httpGet"].get("scheme") == scheme, probe
+    [endpoint] = found["ServiceMonitor", "shop-vestibule"]["spec"]["endpoints"]
+    assert endpoint.get("scheme") == (scheme and scheme.lower())
+
+
+def test_every_probe_asks_as_the_admin_port_speaks():
+    """What can be seen without `helm`."""
+    deployment = (CHART / "templates/deployment.yaml").read_text()
+    assert deployment.count("httpGet:") == 3
+    assert deployment.count("port: admin{{ $scheme }}}") == 3
+    monitor = (CHART / "templates/service-monitor.yaml").read_text()
+    notes = (CHART / "templates/NOTES.txt").read_text()
+    for text in [deployment, monitor, notes]:
+        assert ".Values.config.admin.tls" in text
+
+
