@@ -19,8 +19,21 @@ CHART = PACKAGING / "helm"
 HELM = shutil.which("helm")
 
 
-def values():
+def defaults():
     return yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def sample():
+    """The values with the sample that its comments have for what is the operator's own."""
+    text = (CHART / "values.yaml").read_text()
+    before, commented = text.split("A sample:\n  #\n")
+    commented, after = commented.split("\n\n", 1)
+    lines = [line.removeprefix("  # ") for line in commented.splitlines()]
+    return before + "A sample:\n" + "".join(f"  {line}\n" for line in lines) + "\n" + after
+
+
+def values():
+    return yaml.safe_load(sample())
 
 
 def fault(changed):
@@ -32,6 +45,7 @@ def fault(changed):
 
 def test_the_schema_knows_every_value_and_no_other():
     assert fault(values()) == []
+    assert values().keys() == defaults().keys()
     schema = json.loads((CHART / "values.schema.json").read_text())
     # `global` is Helm's own.
     assert schema["properties"].keys() - {"global"} == values().keys()
@@ -52,6 +66,9 @@ def test_the_schema_knows_every_value_and_no_other():
         # Pods would each have users of their own.
         (["config", "store"], {"path": "/var/lib/vestibule/store.redb"}),
         (["config", "admin"], {"address": "0.0.0.0:9901"}),
+        (["config", "public_url"], ""),
+        (["config", "upstreams"], {}),
+        (["config", "routes"], []),
     ],
 )
 def test_values_that_cannot_work_are_refused(path, value):
@@ -61,6 +78,15 @@ def test_values_that_cannot_work_are_refused(path, value):
         place = place[step]
     place[path[-1]] = value
     assert len(fault(changed)) == 1
+
+
+def test_nothing_of_somebody_else_is_inherited():
+    """Helm merges: an upstream of the chart's own would be everybody's, and so would a trusted network."""
+    own = defaults()["config"]
+    for name in ["public_url", "trusted_proxies", "issuers", "upstreams", "routes"]:
+        assert name not in own and name in values()["config"], name
+    missing = {message.split("'")[1] for message in fault(defaults())}
+    assert missing == {"public_url", "upstreams", "routes"}
 
 
 def test_listeners_can_be_named():
@@ -86,9 +112,13 @@ def test_the_configuration_is_that_of_the_manifests():
     assert values()["config"] == manifests
 
 
+def template(*options):
+    command = [HELM, "template", "shop", CHART, "--kube-version", "1.30", "--values", "-", *options]
+    return subprocess.run(command, capture_output=True, text=True, input=sample())
+
+
 def render(*options):
-    command = [HELM, "template", "shop", CHART, "--kube-version", "1.30", *options]
-    rendered = subprocess.run(command, capture_output=True, text=True)
+    rendered = template(*options)
     assert rendered.returncode == 0, rendered.stderr
     documents = [one for one in yaml.safe_load_all(rendered.stdout) if one]
     return {(one["kind"], one["metadata"]["name"]): one for one in documents}
@@ -99,7 +129,8 @@ needs_helm = pytest.mark.skipif(HELM is None, reason="there is no helm")
 
 @needs_helm
 def test_helm_finds_nothing_wrong():
-    linted = subprocess.run([HELM, "lint", "--strict", CHART], capture_output=True, text=True)
+    command = [HELM, "lint", "--strict", CHART, "--values", "-"]
+    linted = subprocess.run(command, capture_output=True, text=True, input=sample())
     assert linted.returncode == 0, linted.stdout
 
 
@@ -210,8 +241,7 @@ def test_listeners_are_published_by_name(published, further):
     ],
 )
 def test_listeners_that_cannot_be_published_are_refused(published, fault):
-    command = [HELM, "template", "shop", CHART, "--kube-version", "1.30", *with_listeners(published)]
-    rendered = subprocess.run(command, capture_output=True, text=True)
+    rendered = template(*with_listeners(published))
     assert rendered.returncode != 0
     assert fault in rendered.stderr
 
@@ -237,26 +267,6 @@ def test_the_alerts_fit_the_job_that_prometheus_makes():
     assert set(re.findall(r'job="([^"]+)"', rules)) == {job}
 
 
-def test_the_example_for_the_gateway_api_leads_where_it_says():
-    text = (PACKAGING / "kubernetes/examples/gateway-api-external-auth.yaml").read_text()
-    service, policy, route = yaml.safe_load_all(text)
-    own, guarded = route["spec"]["rules"]
-    assert "filters" not in own
-    [asks] = [one["externalAuth"] for one in guarded["filters"]]
-    assert asks["protocol"] == "GRPC"
-    port = service["spec"]["ports"][0]["port"]
-    assert asks["backendRef"] == {"name": service["metadata"]["name"], "port": port}
-    # Present, or the API server refuses the route; without a list, which would withhold all other fields.
-    assert asks["grpc"] == {}
-    assert f"0.0.0.0:{port}" in text
-    # The policy of the package lets nobody there.
-    [rule] = policy["spec"]["ingress"]
-    assert rule["ports"] == [{"port": service["spec"]["ports"][0]["targetPort"]}]
-    assert policy["spec"]["podSelector"]["matchLabels"] == service["spec"]["selector"]
-    [peer] = rule["from"]
-    [parent] = route["spec"]["parentRefs"]
-    name = peer["podSelector"]["matchLabels"]["gateway.networking.k8s.io/gateway-name"]
-    assert name == parent["name"]
 TLS = "--set=config.admin.tls.certificates[0].cert=/a.pem,config.admin.tls.certificates[0].key=/a.key"
 
 
@@ -282,3 +292,23 @@ def test_every_probe_asks_as_the_admin_port_speaks():
         assert ".Values.config.admin.tls" in text
 
 
+def test_the_example_for_the_gateway_api_leads_where_it_says():
+    text = (PACKAGING / "kubernetes/examples/gateway-api-external-auth.yaml").read_text()
+    service, policy, route = yaml.safe_load_all(text)
+    own, guarded = route["spec"]["rules"]
+    assert "filters" not in own
+    [asks] = [one["externalAuth"] for one in guarded["filters"]]
+    assert asks["protocol"] == "GRPC"
+    port = service["spec"]["ports"][0]["port"]
+    assert asks["backendRef"] == {"name": service["metadata"]["name"], "port": port}
+    # Present, or the API server refuses the route; without a list, which would withhold all other fields.
+    assert asks["grpc"] == {}
+    assert f"0.0.0.0:{port}" in text
+    # The policy of the package lets nobody there.
+    [rule] = policy["spec"]["ingress"]
+    assert rule["ports"] == [{"port": service["spec"]["ports"][0]["targetPort"]}]
+    assert policy["spec"]["podSelector"]["matchLabels"] == service["spec"]["selector"]
+    [peer] = rule["from"]
+    [parent] = route["spec"]["parentRefs"]
+    name = peer["podSelector"]["matchLabels"]["gateway.networking.k8s.io/gateway-name"]
+    assert name == parent["name"]
