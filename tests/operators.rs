@@ -5,6 +5,7 @@ pub mod admin_api;
 pub mod admin_commands;
 pub mod admin_tokens;
 pub mod admin_users;
+pub mod board;
 pub mod check_command;
 pub mod check_meaning;
 mod command_output;
