@@ -84,6 +84,8 @@ pub struct Metrics {
     pub jwks_overdue: IntGaugeVec,
     /// Usable keys, by `issuer`.
     pub jwks_keys: IntGaugeVec,
+    /// Whether tokens can be verified, by `issuer`.
+    pub jwks_available: IntGaugeVec,
     /// What was done about tokens with an unknown `kid`, by `issuer` and `action`.
     pub jwks_unknown_kid: IntCounterVec,
     /// Entries of key sets that were passed over, by `issuer` and `reason`.
@@ -204,6 +206,7 @@ impl Metrics {
             jwks_age: new.gauges(described::JWKS_AGE)?,
             jwks_overdue: new.gauges(described::JWKS_OVERDUE)?,
             jwks_keys: new.gauges(described::JWKS_KEYS)?,
+            jwks_available: new.gauges(described::JWKS_AVAILABLE)?,
             jwks_unknown_kid: new.counters(described::JWKS_UNKNOWN_KID)?,
             jwks_skipped: new.counters(described::JWKS_SKIPPED)?,
             signing_key_age: new.gauges(described::SIGNING_KEY_AGE)?,
@@ -269,7 +272,12 @@ impl Metrics {
 
     /// Takes out what is measured of an issuer that is off or no more. What was counted stays counted.
     pub fn forget_issuer(&self, name: &str) {
-        for gauge in [&self.jwks_age, &self.jwks_overdue, &self.jwks_keys] {
+        for gauge in [
+            &self.jwks_age,
+            &self.jwks_overdue,
+            &self.jwks_keys,
+            &self.jwks_available,
+        ] {
             // An error says that it never was measured.
             let _ = gauge.remove_label_values(&[name]);
         }

@@ -59,6 +59,11 @@ fn measure_keys(issuer: &Issuer, metrics: &Metrics) {
     let label = [issuer.name().as_ref()];
     let count = as_gauge(keys.keys.len() as u64);
     metrics.jwks_keys.with_label_values(&label).set(count);
+    // Keys that have an address each are fetched once a token names them: none may be known yet.
+    metrics
+        .jwks_available
+        .with_label_values(&label)
+        .set(i64::from(keys.has_keys));
     let Some(age) = keys.age else {
         return;
     };

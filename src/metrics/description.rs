@@ -128,7 +128,13 @@ pub(super) const JWKS_OVERDUE: Description = (
 );
 pub(super) const JWKS_KEYS: Description = (
     "vestibule_jwks_keys",
-    "Usable keys of the issuer; absent while it is off.",
+    "Usable keys that are known of the issuer; absent while it is off.",
+    &["issuer"],
+);
+pub(super) const JWKS_AVAILABLE: Description = (
+    "vestibule_jwks_available",
+    "1 if the issuer's tokens can be verified, also where each key is fetched once a token names it; 0 while \
+     they get 503; absent while the issuer is off.",
     &["issuer"],
 );
 pub(super) const JWKS_UNKNOWN_KID: Description = (

@@ -185,3 +185,28 @@ async fn tokens_that_name_no_key_do_not_keep_a_key_from_being_asked_for() {
     }
     assert!(passes(&site, &own, "own").await);
 }
+
+/// No key is known of either issuer. What tells them apart is whether the first token brings one.
+#[tokio::test]
+async fn keys_that_come_with_the_first_token_are_not_missing() {
+    let server = KeyServer::start().await;
+    let site = TestGateway::start().await;
+    for (name, path, available) in [("each", "{kid}", 1.0), ("all", "none", 0.0)] {
+        let issuer = json!({
+            "name": name, "iss": format!("https://{name}.test"),
+            "jwks_url": format!("http://{}/{path}", server.address),
+        });
+        let gateway = &site.gateway;
+        let answer = gateway.admin_send("POST", "/admin/api/issuers", &[], &issuer);
+        let answer = answer.await;
+        assert_eq!(answer.status(), 201, "{}", answer.text());
+        let of = [("issuer", name)];
+        gateway
+            .metric_becomes("vestibule_jwks_available", &of, available)
+            .await;
+        assert_eq!(gateway.metrics().await.sum("vestibule_jwks_keys", &of), 0.0);
+        let measured = format!("vestibule_jwks_available{{issuer=\"{name}\"}}");
+        let text = gateway.admin("/metrics").await.text();
+        assert!(text.contains(&measured), "{text}");
+    }
+}

@@ -106,16 +106,17 @@ async fn an_issuer_that_is_off_has_no_keys_to_look_after() {
             "vestibule_jwks_keys",
             "vestibule_jwks_age_seconds",
             "vestibule_jwks_overdue_seconds",
+            "vestibule_jwks_available",
         ]
         .map(|name| metrics.contains(&format!("{name}{{issuer=\"globex\"}}")))
     };
-    assert_eq!(measured().await, [true; 3]);
+    assert_eq!(measured().await, [true; 4]);
     let switch = "/admin/api/issuers/globex/enabled";
     for (enabled, is_measured) in [(false, false), (true, true)] {
         let body = json!({"enabled": enabled});
         let done = site.gateway.admin_send("PUT", switch, &[], &body).await;
         assert_eq!(done.status(), 200, "{}", done.text());
-        assert_eq!(measured().await, [is_measured; 3]);
+        assert_eq!(measured().await, [is_measured; 4]);
     }
 }
 
