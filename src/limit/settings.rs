@@ -82,10 +82,10 @@ pub struct Limits {
     /// client that continues is disconnected.
     #[schemars(extend("x-restart" = true))]
     pub h2_resets: u32,
-    /// How many more of them each second; 0 for none.
+    /// How many more cancellations are allowed per second; 0 for none.
     #[schemars(extend("x-restart" = true))]
     pub h2_resets_per_second: u32,
-    /// How many times as many a peer in `trusted_proxies`, or on a Unix socket, can cancel.
+    /// By what factor peers in `trusted_proxies`, and those on a Unix socket, may exceed these limits.
     #[schemars(extend("x-restart" = true))]
     pub h2_resets_of_proxies_times: u32,
     /// How many Vestibule gateways a request can pass before this one, as counted in `CDN-Loop`;

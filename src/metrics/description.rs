@@ -274,7 +274,7 @@ pub(super) const CONNECTIONS_CUT: Description = (
 );
 pub(super) const UPSTREAM_WAITING: Description = (
     "vestibule_upstream_waiting_requests",
-    "Requests that wait because their upstream has as many as it may.",
+    "Requests waiting because their upstream has reached `max_requests`.",
     &["upstream"],
 );
 pub(super) const OVERLOAD_REFUSALS: Description = (
