@@ -130,6 +130,8 @@ pub struct Metrics {
     pub config_last_reload_success: IntGauge,
     /// When the configuration in force was read, in seconds of Unix time.
     pub config_last_reload_success_timestamp: IntGauge,
+    /// Whether the file has changes that wait for a restart.
+    pub config_needs_restart: IntGauge,
     /// Reloads, by `trigger` and `result`.
     pub config_reloads: IntCounterVec,
     /// Open public connections.
@@ -230,6 +232,7 @@ impl Metrics {
             config_last_reload_success: new.gauge(described::CONFIG_LAST_RELOAD_SUCCESS)?,
             config_last_reload_success_timestamp: new
                 .gauge(described::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP)?,
+            config_needs_restart: new.gauge(described::CONFIG_NEEDS_RESTART)?,
             config_reloads: new.counters(described::CONFIG_RELOADS)?,
             connections: new.gauge(described::CONNECTIONS)?,
             connections_max: new.gauge(described::CONNECTIONS_MAX)?,

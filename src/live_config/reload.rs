@@ -273,6 +273,9 @@ impl Attempt {
         metrics
             .config_last_reload_success
             .set(i64::from(self.succeeded));
+        metrics
+            .config_needs_restart
+            .set(i64::from(!self.needs_restart.is_empty()));
         let result = if self.succeeded { "success" } else { "failure" };
         metrics
             .config_reloads

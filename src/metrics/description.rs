@@ -250,6 +250,11 @@ pub(super) const CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP: Description = (
     "When the configuration in force was read.",
     &[],
 );
+pub(super) const CONFIG_NEEDS_RESTART: Description = (
+    "vestibule_config_needs_restart",
+    "1 if the file, as it was last read, has changes that only a restart or an upgrade applies, otherwise 0.",
+    &[],
+);
 pub(super) const CONFIG_RELOADS: Description = (
     "vestibule_config_reloads_total",
     "Reloads of the configuration, by trigger and result.",

@@ -162,6 +162,8 @@ async fn the_last_good_configuration_goes_on_when_the_file_is_broken() {
 #[tokio::test]
 async fn what_needs_a_restart_is_named_and_the_rest_takes_effect() {
     let site = by_hand().await;
+    let started_with = std::fs::read(file(&site.gateway)).unwrap();
+    assert_eq!(gauge(&site.gateway, NEEDS_RESTART).await, 0.0);
     change(&site.gateway, |config| {
         config["listeners"]
             .as_array_mut()
@@ -183,6 +185,15 @@ async fn what_needs_a_restart_is_named_and_the_rest_takes_effect() {
     let long = format!("/open/{}", "a".repeat(32));
     assert_eq!(site.gateway.get(&long, &[]).await.status(), 414);
     assert_eq!(site.gateway.get("/open", &[]).await.status(), 200);
+    // The reload has succeeded, so that this alone says that the file is not in force as a whole.
+    let gauges = async || {
+        let metrics = site.gateway.metrics().await;
+        [SUCCESS, NEEDS_RESTART].map(|name| metrics.sum(name, &[]))
+    };
+    assert_eq!(gauges().await, [1.0, 1.0]);
+    std::fs::write(file(&site.gateway), started_with).unwrap();
+    assert_eq!(reload(&site.gateway).await.status(), 200);
+    assert_eq!(gauges().await, [1.0, 0.0]);
 }
 
 #[tokio::test]
@@ -374,5 +385,6 @@ async fn misses(gateway: &Gateway) -> f64 {
 }
 
 const SUCCESS: &str = "vestibule_config_last_reload_success";
+const NEEDS_RESTART: &str = "vestibule_config_needs_restart";
 /// By one client, should the reloads never end.
 const MOST_REQUESTS: usize = 20_000;
