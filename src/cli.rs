@@ -5,7 +5,7 @@
     reason = "a JSON value read by a name that it lacks is null, not a panic"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ mod tokens;
 mod upstreams;
 mod users;
 
+use crate::config::Config;
 use crate::config::load::Loaded;
-use crate::config::{self, Config};
 use crate::{demo, metrics, server, telemetry};
 use printable::printable;
 
@@ -221,13 +221,6 @@ fn demonstrate(options: &demo::Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
-}
-
-fn load(file: &Path) -> Result<Config, ExitCode> {
-    config::load(file).map_err(|error| {
-        print_error!("{error}");
-        ExitCode::from(WRONG_USAGE)
-    })
 }
 
 fn log_as(config: &Config) -> Result<telemetry::Log, telemetry::TelemetryError> {

@@ -8,8 +8,7 @@ use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
 use super::{Cli, ConfigFile, fail};
-use crate::config::load::Loaded;
-use crate::config::schema;
+use crate::config::{self, schema};
 use crate::metrics::{Metrics, table};
 
 mod forward_auth;
@@ -75,14 +74,15 @@ impl Command {
 }
 
 fn snippet(proxy: Proxy, file: &Path) -> io::Result<String> {
-    let loaded = Loaded::read(file).map_err(io::Error::other)?;
-    if loaded.config.trusted_proxies.is_empty() {
+    // A snippet has no secrets, so that it can be written where those of the file cannot be read.
+    let config = config::load_section(file, "").map_err(io::Error::other)?;
+    if config.trusted_proxies.is_empty() {
         print_error!(
             "warning: `trusted_proxies` is empty, so the gateway refuses every question: add the \
              address of the proxy"
         );
     }
-    recipe(&loaded.config, proxy).map_err(io::Error::other)
+    recipe(&config, proxy).map_err(io::Error::other)
 }
 
 fn page(path: &[String]) -> io::Result<clap_mangen::Man> {

@@ -39,15 +39,9 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// The one with this configuration file.
-    pub(super) fn of(config: &Path) -> Self {
-        Self {
-            config: config.to_owned(),
-            admin: None,
-            token_file: None,
-            client_certificate: None,
-            output: Output::default(),
-        }
+    /// The configuration file, if that says where the gateway is.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.admin.is_none().then_some(&self.config)
     }
 
     /// Prints an answer for programs, if that is asked for; otherwise false, and nothing.
@@ -137,6 +131,22 @@ pub(super) enum CommandError {
     Foreign(StatusCode),
 }
 
+impl CommandError {
+    /// The code of a command that ends by it.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Address(_) | Self::TokenFile(_) | Self::Tls(_) => {
+                ExitCode::from(WRONG_USAGE)
+            }
+            Self::Settings { .. }
+            | Self::Unreachable { .. }
+            | Self::Refused { .. }
+            | Self::Unauthorized { .. }
+            | Self::Foreign(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs a command that asks the gateway, and says how it went. False: nothing broke, but what was
 /// asked for is not so.
 pub(super) fn run<W>(gateway: &Gateway, work: impl FnOnce(Connection) -> W) -> ExitCode
@@ -158,7 +168,7 @@ where
     }
 }
 
-fn fail_with_hint(gateway: &Gateway, error: &CommandError, code: ExitCode) -> ExitCode {
+pub(super) fn fail_with_hint(gateway: &Gateway, error: &CommandError, code: ExitCode) -> ExitCode {
     let code = fail(error, code);
     if let Some(hint) = gateway.hint(error) {
         print_error!("hint: {hint}");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,22 +10,21 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::operator::{CommandError, Connection, Gateway, text};
+use super::operator::{CommandError, Connection, Gateway, fail_with_hint, text};
 use super::printable::printable;
-use super::{WRONG_USAGE, fail, load};
+use super::{WRONG_USAGE, fail};
 use crate::clock::UnixTime;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::jwks::{JwksService, NoEvents, SourceError};
 use crate::jwt::{self, Explanation, Issuers};
 
 /// What to test, and against which configuration.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The configuration file.
-    #[arg(long, short, value_name = "FILE", default_value = "config.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    gateway: Gateway,
     /// Test the file alone: do not ask the running gateway, which knows the user and the session.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["admin", "client_certificate"])]
     offline: bool,
     /// The token; `-` reads it from standard input and keeps it out of the process list.
     #[arg(default_value = "-")]
@@ -33,42 +32,65 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match load(&arguments.config) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
+    let gateway = &arguments.gateway;
     let token = match read_token(&arguments.token) {
         Ok(token) => token,
         Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
     };
-    let asked = (!arguments.offline).then(|| ask(&arguments.config, &config, &token));
+    let asked = (!arguments.offline).then(|| ask(gateway, &token));
     let unasked = match asked {
         Some(Ok(answer)) => {
-            answer.say_whose(&arguments.config);
-            return say(&answer.tested);
+            answer.say_whose(gateway.file());
+            return say(gateway, &answer.tested);
         }
         Some(Err(error)) => Some(error),
         None => None,
     };
+    let config = match (gateway.file(), &unasked) {
+        (Some(file), _) => config::load_section(file, "issuers"),
+        // `--admin` says which gateway is to answer, and no file stands for it.
+        (None, Some(error)) => return fail_with_hint(gateway, error, error.exit_code()),
+        (None, None) => return ExitCode::from(WRONG_USAGE),
+    };
+    let config = match config {
+        Ok(config) => config,
+        Err(error) if unasked.is_some() => {
+            let error = CommandError::Config(error);
+            return fail_with_hint(gateway, &error, error.exit_code());
+        }
+        Err(error) => return fail(&error, ExitCode::from(WRONG_USAGE)),
+    };
     match explain(&config, &token) {
         Ok(explanation) => {
             if let Some(error) = unasked {
+                let error = error.to_string();
+                let lines: Vec<_> = error.lines().map(printable).collect();
                 print_error!(
                     "no gateway was asked, so nothing is known of the user and the session: {}",
-                    printable(&error.to_string())
+                    lines.join("\n")
                 );
             }
-            // Hints quote the token, which anybody may have written.
-            let text = explanation.to_string();
-            let lines: Vec<_> = text.split('\n').map(printable).collect();
-            print_line!("{}", lines.join("\n"));
-            if explanation.valid {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
+            show(gateway, &explanation)
         }
         Err(error) => fail(&*error, ExitCode::FAILURE),
+    }
+}
+
+/// Prints what was found here.
+fn show(gateway: &Gateway, explanation: &Explanation) -> ExitCode {
+    if !gateway.prints(&serde_json::to_value(explanation).unwrap_or_default()) {
+        // Hints quote the token, which anybody may have written.
+        let text = explanation.to_string();
+        let lines: Vec<_> = text.split('\n').map(printable).collect();
+        print_line!("{}", lines.join("\n"));
+    }
+    verdict(explanation.valid)
+}
+
+fn verdict(is_valid: bool) -> ExitCode {
+    match is_valid {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 
@@ -83,8 +105,12 @@ struct Answer {
 
 impl Answer {
     /// Says who answers, and whether by this file: what is tested may be a change that is not in force yet.
-    fn say_whose(&self, file: &Path) {
-        let (gateway, file) = (&self.gateway, file.display());
+    fn say_whose(&self, file: Option<&Path>) {
+        let gateway = &self.gateway;
+        let Some(file) = file.map(Path::display) else {
+            print_error!("asked the gateway at {gateway}");
+            return;
+        };
         print_error!("asked the gateway at {gateway}; `--offline` tests {file} alone");
         if !self.differing.is_empty() {
             let names: Vec<_> = self.differing.iter().map(|name| printable(name)).collect();
@@ -97,10 +123,14 @@ impl Answer {
     }
 }
 
-/// Asks the gateway of this configuration, if it runs.
-fn ask(file: &Path, config: &Config, token: &str) -> Result<Answer, CommandError> {
-    let gateway = Gateway::of(file);
-    let connection = Connection::open(&gateway)?;
+/// Asks the gateway, if it runs.
+fn ask(gateway: &Gateway, token: &str) -> Result<Answer, CommandError> {
+    let connection = Connection::open(gateway)?;
+    // What is compared is not secret, so that the gateway's other secrets are not needed.
+    let written = gateway
+        .file()
+        .map(|file| config::load_section(file, "admin"));
+    let written = written.transpose()?;
     let unreachable = |error: io::Error| CommandError::Unreachable {
         url: connection.base().to_owned(),
         cause: error.to_string(),
@@ -113,12 +143,18 @@ fn ask(file: &Path, config: &Config, token: &str) -> Result<Answer, CommandError
         let body = json!({ "token": token });
         let path = ["token", "test"];
         let tested = connection.send(Method::POST, &path, body).await?;
-        // It only adds to the answer, so a failure does not keep that back.
-        let running = connection.get(&["issuers"]).await.ok();
+        let differing = match &written {
+            // It only adds to the answer, so a failure does not keep that back.
+            Some(written) => match connection.get(&["issuers"]).await {
+                Ok(running) => differing(written, &running),
+                Err(_) => Vec::new(),
+            },
+            None => Vec::new(),
+        };
         Ok(Answer {
             gateway: connection.base().to_owned(),
             tested,
-            differing: running.map_or_else(Vec::new, |running| differing(config, &running)),
+            differing,
         })
     })
 }
@@ -161,7 +197,11 @@ fn compared(issuer: &Value) -> Value {
 }
 
 /// Prints what the gateway said, as if it had been found here.
-fn say(tested: &Value) -> ExitCode {
+fn say(gateway: &Gateway, tested: &Value) -> ExitCode {
+    let is_valid = tested["valid"] == true;
+    if gateway.prints(tested) {
+        return verdict(is_valid);
+    }
     for removed in tested["removed"].as_array().into_iter().flatten() {
         print_line!("removed: {}", text(removed));
     }
@@ -197,16 +237,8 @@ fn say(tested: &Value) -> ExitCode {
     if !places.is_empty() {
         print_line!("accepted in: {}", places.join(", "));
     }
-    match tested["valid"] == true {
-        true => {
-            print_line!("accepted");
-            ExitCode::SUCCESS
-        }
-        false => {
-            print_line!("refused");
-            ExitCode::FAILURE
-        }
-    }
+    print_line!("{}", if is_valid { "accepted" } else { "refused" });
+    verdict(is_valid)
 }
 
 fn read_token(argument: &str) -> io::Result<String> {

@@ -105,6 +105,50 @@ async fn a_command_needs_no_secret_but_its_own() {
     }
 }
 
+/// A test of a token asks the gateway like other commands, and without one needs the issuers' secrets.
+#[tokio::test]
+async fn a_token_test_needs_no_secret_but_its_own() {
+    let site =
+        TestGateway::with(|config| config["server"]["reload_on_change"] = json!(false)).await;
+    let token = site.acme.token().sign();
+    let admin = format!("http://{}", site.gateway.admin);
+    site.gateway.configure(|config| {
+        config["session"]["key_encryption_keys"] = json!(["env:VESTIBULE_NOWHERE"]);
+    });
+    let (online, offline) = (
+        ["token", "test", &token],
+        ["token", "test", "--offline", &token],
+    );
+    for arguments in [&online[..], &offline] {
+        let (code, output, errors) = command(&site, arguments).await;
+        assert_eq!(code, 0, "{arguments:?}: {output}{errors}");
+    }
+    site.gateway.configure(|config| {
+        let issuers = config["issuers"].as_array_mut().unwrap();
+        issuers.push(json!({
+            "name": "later", "iss": "https://later.test", "hs256_secret": "env:VESTIBULE_LATER",
+        }));
+    });
+    let (code, _, errors) = command(&site, &online).await;
+    assert_eq!(code, 0, "the gateway's issuers: {errors}");
+    let (code, _, errors) = command(&site, &offline).await;
+    assert_eq!(code, 64);
+    assert!(errors.contains("VESTIBULE_LATER"), "{errors}");
+    assert!(!errors.contains("VESTIBULE_NOWHERE"), "{errors}");
+
+    // Without the file, whose token is not the gateway's either.
+    std::fs::remove_file(site.gateway.dir().join("config.yaml")).unwrap();
+    let named = ["token", "test", "--admin", &admin, "--json", &token];
+    let (code, output, errors) = command(&site, &named).await;
+    assert_eq!(code, 0, "{errors}");
+    let tested: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(tested["valid"], true, "{output}");
+    let nowhere = ["token", "test", "--admin", "http://127.0.0.1:1", &token];
+    let (code, _, errors) = command(&site, &nowhere).await;
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("does not respond"), "{errors}");
+}
+
 /// The file has changed since the gateway read it.
 #[tokio::test]
 async fn a_command_says_that_the_admin_section_counts_from_the_start_on() {

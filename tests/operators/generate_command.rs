@@ -178,6 +178,12 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
     let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
     assert_eq!(code, 0);
     assert!(errors.contains("`trusted_proxies` is empty"), "{errors}");
+    // A snippet has no secrets: those of the gateway's service are not needed for it.
+    let mut secret = config.clone();
+    secret["session"]["key_encryption_keys"] = json!(["env:VESTIBULE_NOWHERE"]);
+    write(&secret);
+    let (code, _, errors) = run(dir.path(), &["generate", "forward-auth", "nginx"], "").await;
+    assert_eq!(code, 0, "{errors}");
     let mut unnamed = config.clone();
     unnamed["forward"]["identity"] = json!({ "X.User": "{user.id}" });
     write(&unnamed);

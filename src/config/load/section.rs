@@ -8,7 +8,7 @@ use super::{ConfigError, load};
 use crate::config::Config;
 use crate::secret::Secret;
 
-/// Reads a file for a command that uses one section of it. Secrets elsewhere in the file may be the
+/// Reads a file for a command that uses one section of it, or none with the name "". Secrets elsewhere in the file may be the
 /// gateway's alone, such as variables of its service: where they cannot be read, others stand for them.
 ///
 /// # Errors
