@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,23 @@ def test_compose_mounts_files_that_exist():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name} is published beyond loopback"
     assert compose["services"]["gateway"]["read_only"] is True
+
+
+def test_the_debian_package_has_scripts_that_leave_a_running_gateway_alone():
+    cargo = tomllib.loads((PACKAGING.parent / "Cargo.toml").read_text())
+    deb = cargo["package"]["metadata"]["deb"]
+    # Without such a folder cargo-deb writes no scripts, whatever it is asked for.
+    folder = PACKAGING.parent / deb["maintainer-scripts"]
+    scripts = [folder / name for name in ["preinst", "postinst", "prerm", "postrm"]]
+    scripts = [script for script in scripts if script.exists()]
+    assert scripts
+    for script in scripts:
+        assert "\n#DEBHELPER#\n" in script.read_text(), script
+        assert subprocess.run(["sh", "-n", script]).returncode == 0
+    units = deb["systemd-units"]
+    assert (PACKAGING.parent / units["unit-scripts"] / f"{units['unit-name']}.service").exists()
+    for action in ["enable", "start", "restart-after-upgrade", "stop-on-upgrade"]:
+        assert units[action] is False, action
 
 
 def test_the_unit_is_confined():
