@@ -144,6 +144,9 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
         "routes": [{
             "path": "/", "upstream": "app",
             "request_headers": { "set": { "X-Tenant": "{claims.org}" } },
+        }, {
+            "name": "two", "path": "/", "upstream": "app",
+            "match": { "headers": { "X-Version": "2" } },
         }],
         "trusted_proxies": ["127.0.0.1/32"],
     });
@@ -168,6 +171,9 @@ async fn a_recipe_names_every_field_that_a_client_could_forge() {
         ] {
             assert!(snippet.contains(part), "{part} in\n{snippet}");
         }
+        // What decides about the route is part of the question; only Envoy needs the names of its fields.
+        let is_sent = snippet.contains("{exact: x-version}");
+        assert_eq!(is_sent, proxy == "envoy", "{snippet}");
         if ["caddy", "traefik", "haproxy"].contains(&proxy) {
             assert!(snippet.contains("x_user_email"), "{snippet}");
         }

@@ -94,6 +94,8 @@ struct Names {
     copied: Vec<Copied>,
     /// Fields that carry credentials to the gateway and go no further.
     removed: Vec<String>,
+    /// Fields that decide about the route.
+    matched: Vec<String>,
     /// Fields, and spellings of fields, that are none of the client's.
     spoofable: Vec<String>,
     /// Fields of other proxies, which applications may believe.
@@ -153,7 +155,11 @@ impl Names {
         let mut foreign = Vec::new();
         add(&mut foreign, WELL_KNOWN.iter().copied());
         foreign.retain(|name| !has(&copied, name) && !has(&removed, name));
-        for name in copied.iter().chain(&removed) {
+        let mut matched = Vec::new();
+        let matches = config.routes.iter().filter_map(|it| it.matches.as_ref());
+        add(&mut matched, matches.flat_map(|wanted| wanted.fields()));
+        matched.retain(|name| !has(&removed, name));
+        for name in copied.iter().chain(&removed).chain(&matched) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
             if !name.bytes().all(is_plain) {
                 return Err(RecipeError::Field(name.clone()));
@@ -176,6 +182,7 @@ impl Names {
                 })
                 .collect(),
             removed,
+            matched,
             spoofable,
             foreign: foreign
                 .into_iter()

@@ -28,6 +28,11 @@ impl RequestMatch {
         self.headers.is_empty() && self.query.is_empty()
     }
 
+    /// The names of the fields that are asked for.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(|name| name.0.as_str())
+    }
+
     /// What is asked of requests, in words.
     pub fn described(&self) -> Vec<String> {
         let fields = self.headers.iter().map(|(name, value)| {
