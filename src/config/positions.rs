@@ -24,7 +24,7 @@ pub struct Place {
 /// The places of all nodes of one document.
 #[derive(Debug)]
 pub struct Index {
-    token_sources: HashMap<String, Place>,
+    places: HashMap<String, Place>,
     /// Paths as spelled, by the same path in snake_case.
     spellings: HashMap<String, String>,
 }
@@ -64,7 +64,7 @@ impl Index {
 
     /// Whether the file has a node at exactly this path, by the keys' own names or as spelled.
     pub fn has(&self, path: &str) -> bool {
-        self.token_sources.contains_key(path) || self.spellings.contains_key(&snake_case(path))
+        self.places.contains_key(path) || self.spellings.contains_key(&snake_case(path))
     }
 
     /// The place of a path written with the keys' own names or as the file spells it; of its
@@ -74,10 +74,7 @@ impl Index {
         let mut path = path;
         while !path.is_empty() {
             let spelled = self.spellings.get(&snake_case(path)).map(String::as_str);
-            let place = self
-                .token_sources
-                .get(path)
-                .or_else(|| self.token_sources.get(spelled?));
+            let place = self.places.get(path).or_else(|| self.places.get(spelled?));
             if place.is_some() {
                 return place;
             }
@@ -133,7 +130,7 @@ struct Walk {
 impl Default for Walk {
     fn default() -> Self {
         let index = Index {
-            token_sources: HashMap::new(),
+            places: HashMap::new(),
             spellings: HashMap::new(),
         };
         // The first frame is the document; its size is that of everything.
@@ -288,10 +285,7 @@ impl Walk {
         };
         self.index.spellings.insert(snake_case(&path), path.clone());
         // For a duplicate key, the message refers to the first one.
-        self.index
-            .token_sources
-            .entry(path.clone())
-            .or_insert(place);
+        self.index.places.entry(path.clone()).or_insert(place);
         path
     }
 

@@ -268,7 +268,7 @@ pub(super) struct CookieScope {
 }
 
 fn add_owner<N: PartialEq>(
-    token_sources: &mut Vec<Place<N>>,
+    places: &mut Vec<Place<N>>,
     name: N,
     owner: Arc<str>,
     issuer: &IssuerSettings,
@@ -279,13 +279,13 @@ fn add_owner<N: PartialEq>(
         path: issuer.cookie_path.as_deref().unwrap_or("/").into(),
     });
     let iss = issuer.accepted_iss().into_iter().map(|it| it.iss);
-    match token_sources.iter_mut().find(|place| place.name == name) {
+    match places.iter_mut().find(|place| place.name == name) {
         Some(place) => {
             place.issuers.push(owner);
             place.iss.extend(iss);
             place.scope = place.scope.take().or(scope);
         }
-        None => token_sources.push(Place {
+        None => places.push(Place {
             name,
             issuers: vec![owner],
             iss: iss.collect(),

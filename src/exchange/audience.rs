@@ -189,16 +189,16 @@ mod tests {
         ] {
             // Twice: a hit is decided as a miss is.
             for _ in 0..2 {
-                let credential = gateway.present_for(recipient, bearer(token)).await;
-                let reason = credential.as_ref().err().map(|rejection| rejection.reason);
+                let presented = gateway.present_for(recipient, bearer(token)).await;
+                let reason = presented.as_ref().err().map(|rejection| rejection.reason);
                 let refused = (!passes).then_some("own_audience_mismatch");
                 assert_eq!(reason, refused, "{recipient:?}");
-                let Ok(credential) = credential else { continue };
-                assert_eq!(credential.sid(), session.sid());
+                let Ok(presented) = presented else { continue };
+                assert_eq!(presented.sid(), session.sid());
                 let Recipient::Route(audience) = recipient else {
                     continue;
                 };
-                let forwarded = gateway.here.forwarded(&credential, Some(audience)).unwrap();
+                let forwarded = gateway.here.forwarded(&presented, Some(audience)).unwrap();
                 let claims = gateway
                     .here
                     .minter()

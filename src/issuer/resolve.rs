@@ -182,9 +182,9 @@ impl RawIssuer {
             self.preset_aliases.clear();
         }
         let aliases = given.map(OneOrMany::into_vec).unwrap_or_default();
-        let token_sources = usize::from(!self.tenants.is_empty());
+        let expected_placeholders = usize::from(!self.tenants.is_empty());
         let is_alias = |alias: &String| {
-            !alias.is_empty() && alias.matches(TENANT_PLACEHOLDER).count() == token_sources
+            !alias.is_empty() && alias.matches(TENANT_PLACEHOLDER).count() == expected_placeholders
         };
         match aliases.iter().all(is_alias) {
             true => Ok(aliases),

@@ -304,9 +304,9 @@ async fn a_session_token_of_another_user_than_its_sessions_is_refused() {
             .minter()
             .mint(&user, &record, now, end)
             .unwrap();
-        let credential = gateway.present(&token.text).await;
-        assert_eq!(credential.is_ok(), passes);
-        if let Err(rejection) = credential {
+        let presented = gateway.present(&token.text).await;
+        assert_eq!(presented.is_ok(), passes);
+        if let Err(rejection) = presented {
             assert_eq!(rejection.reason, "session_unknown");
         }
     }
