@@ -2,8 +2,8 @@
 //!
 //! A token is known by its digest. The digest is looked up in the cache, which costs half a
 //! microsecond; else the token is verified, its user found or created, its session opened or
-//! continued, a session token minted, and all of it cached. One flight per digest: a herd of
-//! first requests verifies once.
+//! continued, a session token minted, and all of it cached. One exchange per digest: a herd
+//! of first requests verifies once.
 //!
 //! A cached [`Session`] is checked on each hit: its key is still vouched for, its issuer is in force
 //! under the request's configuration, the session has not ended, the time has not come.

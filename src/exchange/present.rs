@@ -99,7 +99,7 @@ impl Exchange {
         loop {
             match self.shared.single_flight.join(digest) {
                 Join::Leader(leader) => {
-                    // Another flight may have landed between the look-up and this one's start.
+                    // Another exchange may have completed between the look-up and this one's start.
                     if let Some(outcome) = cache.outcome(&digest, now, self.version) {
                         leader.complete(outcome.clone());
                         return outcome;
@@ -131,7 +131,7 @@ impl Exchange {
                 Join::Follower(follower) => {
                     cache.count(Lookup::Joined);
                     // A leader whose client went away leaves no outcome, and a session that it
-                    // opened may have ended since: fly again.
+                    // opened may have ended since: join again.
                     match follower.outcome().await {
                         Some(Ok(session)) if !session.is_valid(now, self.version) => {}
                         Some(outcome) => return outcome,

@@ -27,7 +27,8 @@ pub enum Join<'a> {
     Follower(Follower),
 }
 
-/// The duty to finish an exchange. Dropped without landing, it frees the followers.
+/// The duty to finish an exchange. Dropped before it is completed, it releases the
+/// followers.
 pub struct Leader<'a> {
     single_flight: &'a SingleFlight,
     digest: TokenDigest,
@@ -99,7 +100,7 @@ mod tests {
         assert!(matches!(follower.outcome().await, Some(Err(_))));
         assert!(
             matches!(single_flight.join(digest), Join::Leader(_)),
-            "a landed flight is over"
+            "a completed exchange is over"
         );
     }
 
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tokens_fly_alone() {
+    fn other_tokens_have_their_own_leader() {
         let single_flight = SingleFlight::default();
         let _first = single_flight.join(TokenDigest::of("t"));
         assert!(matches!(

@@ -94,13 +94,13 @@ impl SessionRegistry {
 
     /// How often users' sessions were revised. Whoever asks the store about a session that has no
     /// owner yet reads this before, and again after [`Self::bind`]: if it grew, the revision may
-    /// have come before the life could be found.
+    /// have come before the handle could be found.
     pub fn user_revisions(&self) -> u64 {
         self.user_revisions.load(Ordering::SeqCst)
     }
 
     /// Begins to ask the store about a session. From here on, what ends or revises the session
-    /// finds its life, or is counted.
+    /// finds its handle, or is counted.
     pub fn ask(&self, sid: Uuid) -> PendingLookup {
         let (mass_ends, user_revisions) = (self.mass_ends(), self.user_revisions());
         let handle = self.register(sid);
@@ -287,7 +287,7 @@ fn end_all(handles: &[Arc<SessionHandle>]) -> usize {
 /// Whether anything but the tables holds it, or what it was seen at is still to be written down.
 ///
 /// Asked under the lock of the table by session, without which nobody comes to hold what nothing
-/// holds. A life is in the table by user once it has an owner; until it is, [`SessionRegistry::bind`]
+/// holds. A handle is in the table by user once it has an owner; until it is, [`SessionRegistry::bind`]
 /// holds it in the table's stead.
 fn is_held(handle: &Arc<SessionHandle>) -> bool {
     let tables = if handle.owner.get().is_some() { 2 } else { 1 };

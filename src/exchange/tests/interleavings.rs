@@ -1,4 +1,4 @@
-//! What happens at once, forced: a flight is held at the store while something else takes place.
+//! What happens at once, forced: an exchange is held at the store while something else takes place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn held_after_the_answer(
         .unwrap()
 }
 
-/// The look at the count of ends of many: such an end finds no life that it could end.
+/// The look at the count of ends of many: such an end finds no handle that it could end.
 #[tokio::test]
 async fn a_sign_in_does_not_outrun_an_end_of_many() {
     for ends in [true, false] {
@@ -56,7 +56,7 @@ async fn a_sign_in_does_not_outrun_an_end_of_many() {
     }
 }
 
-/// The life that was registered before the store was asked: an end of one finds it.
+/// The handle that was registered before the store was asked: an end of one finds it.
 #[tokio::test]
 async fn a_sign_in_does_not_outrun_the_end_of_its_session() {
     for ends in [true, false] {
@@ -110,7 +110,7 @@ async fn a_sign_in_does_not_outrun_the_removal_of_its_key() {
     }
 }
 
-/// Those who wait for a flight look whether what it brought has ended since.
+/// Those who wait for an exchange look whether what it brought has ended since.
 #[tokio::test]
 async fn a_follower_takes_no_session_that_has_ended() {
     for ends in [true, false] {
