@@ -37,7 +37,7 @@ pub use issuer::{Issuer, Issuers, IssuersError};
 pub use logout::{Logout, LogoutToken, verify_logout};
 pub use refusal::{Generations, Reason, Refusal};
 pub use verified::{EmailStatement, Verified};
-pub use verify::{Unverified, verify, verify_assertion, verify_for, verify_grant};
+pub use verify::{Unverified, verify, verify_assertion, verify_grant};
 
 /// Whether a text is a token, verified or not, of an issuer that is known by its `iss`: what any of its
 /// readers could take for one. A token may be known by its trust domain (SPIFFE JWT-SVID section 3) or by the

@@ -63,21 +63,6 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Every code, for counters.
-    pub const CODES: [&'static str; 11] = [
-        "timeout",
-        "connection",
-        "private_network",
-        "status",
-        "redirect",
-        "too_large",
-        "discovery",
-        "not_json",
-        "not_a_key_set",
-        "too_many_keys",
-        "file",
-    ];
-
     /// A stable word for metrics.
     pub fn code(&self) -> &'static str {
         match self {

@@ -94,11 +94,8 @@ pub(super) fn supplied(mut claims: Arc<Claims>, header: &Header, issuers: &Issue
     claims
 }
 
-/// Whether the issuer is switched on, and the one whose cookie or header brought the token.
-pub(super) fn acceptance(issuer: &Issuer, expected: Option<&Issuer>) -> Result<(), Reason> {
-    if expected.is_some_and(|expected| expected.name() != issuer.name()) {
-        return Err(Reason::IssuerMismatch);
-    }
+/// Whether the issuer is switched on.
+pub(super) fn acceptance(issuer: &Issuer) -> Result<(), Reason> {
     if issuer.enabled() {
         Ok(())
     } else {

@@ -259,7 +259,7 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
     seen.claims = claims.and_then(|claims| seen.note(&mut steps, "payload", claims));
     if let Some(entry) = entry {
         // The rules of a disabled issuer can still be explained.
-        let acceptance = entry.and_then(|entry| checks::acceptance(&entry.issuer, None));
+        let acceptance = entry.and_then(|entry| checks::acceptance(&entry.issuer));
         seen.note(&mut steps, "issuer", acceptance);
     }
     if let (Some(token), Some(header), Some(entry)) = (&token, &seen.header, seen.entry) {

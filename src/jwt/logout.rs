@@ -60,7 +60,7 @@ pub fn verify_logout(text: &str, issuers: &Issuers, now: UnixTime) -> Result<Log
     let generations = Generations::of(issuer);
     let refuse = |reason| Refusal::new(reason, issuer, generations);
 
-    checks::acceptance(issuer, None).map_err(refuse)?;
+    checks::acceptance(issuer).map_err(refuse)?;
     if token.is_padded() && !issuer.settings().allow_padding {
         return Err(refuse(Reason::Base64Invalid));
     }

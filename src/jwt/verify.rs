@@ -93,17 +93,6 @@ pub fn verify_assertion(
     run(&token, issuers, now, Expected::Assertion(iss))
 }
 
-/// Verifies a token that came by the cookie or header of one issuer: it must be that issuer's.
-pub fn verify_for(
-    token: &str,
-    issuers: &Issuers,
-    now: UnixTime,
-    expected: &Issuer,
-) -> Result<Verified, Refusal> {
-    let token = Unverified::parse(token, issuers.max_token_size())?;
-    run(&token, issuers, now, Expected::Issuer(expected))
-}
-
 /// Verifies an assertion of a form that is for the authorization server with this `iss`.
 pub fn verify_grant(
     token: &str,
@@ -120,8 +109,6 @@ pub fn verify_grant(
 enum Expected<'a> {
     /// Tokens of any configured issuer are accepted.
     Any,
-    /// Only tokens of this issuer are accepted.
-    Issuer(&'a Issuer),
     /// An assertion that counts as one with this `iss`.
     Assertion(&'a str),
     /// An assertion of this form for the authorization server with this `iss`.
@@ -146,13 +133,12 @@ fn run(
     let generations = Generations::of(issuer);
     let refuse = |reason| Refusal::new(reason, issuer, generations);
 
-    let (own, checks): (_, &[_]) = match expected {
-        Expected::Any => (None, &checks::CLAIM_CHECKS),
-        Expected::Issuer(issuer) => (Some(issuer), &checks::CLAIM_CHECKS),
-        Expected::Assertion(_) => (None, &checks::ASSERTION_CHECKS),
-        Expected::Grant(..) => (None, &assertion::CHECKS),
+    let checks: &[_] = match expected {
+        Expected::Any => &checks::CLAIM_CHECKS,
+        Expected::Assertion(_) => &checks::ASSERTION_CHECKS,
+        Expected::Grant(..) => &assertion::CHECKS,
     };
-    checks::acceptance(issuer, own).map_err(refuse)?;
+    checks::acceptance(issuer).map_err(refuse)?;
     match expected {
         Expected::Grant(form, _) => assertion::form(token, header, issuer, form),
         _ => checks::form(token, header, issuer),

@@ -25,9 +25,9 @@ use rotation::{Due, Schedule};
 use super::signer::{Signer, SignerError};
 use crate::clock::UnixTime;
 use crate::session::settings::{Published, SessionSettings};
-use crate::store::{
-    KeyState, PrivateKeyBytes, SigningAlgorithm, SigningKeyRecord, Store, StoreError,
-};
+#[cfg(test)]
+use crate::store::SigningAlgorithm;
+use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreError};
 
 /// The keys as every part of the gateway sees them; replaced as a whole.
 pub struct SigningKeys {
@@ -87,8 +87,9 @@ impl SigningKeys {
         })
     }
 
-    /// Keys that exist in memory only, for benchmarks and tests.
-    pub fn ephemeral(algorithm: SigningAlgorithm) -> Result<Self, KeysError> {
+    /// Keys that exist in memory only.
+    #[cfg(test)]
+    pub(crate) fn ephemeral(algorithm: SigningAlgorithm) -> Result<Self, KeysError> {
         let rules = KeyRules::unsealed(algorithm)?;
         let now = UnixTime::now();
         let mut records = vec![rules.make(now, now)?];
@@ -217,6 +218,7 @@ impl KeyRules {
     }
 
     /// One key without rotation or encryption.
+    #[cfg(test)]
     fn unsealed(algorithm: SigningAlgorithm) -> Result<Self, KeyEncryptionError> {
         Ok(Self {
             schedule: Schedule {

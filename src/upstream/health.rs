@@ -44,7 +44,8 @@ impl HealthChecks {
     }
 
     /// Probes each server once.
-    pub async fn probe_all(&self) {
+    #[cfg(test)]
+    pub(super) async fn probe_all(&self) {
         for upstream in &self.upstreams {
             upstream.balancer.probe().await;
         }

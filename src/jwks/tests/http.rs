@@ -98,7 +98,6 @@ async fn outcome(fault: &str) -> &'static str {
 async fn each_fault_fails_the_fetch_under_its_own_word() {
     for (fault, expected) in FAULTS {
         assert_eq!(outcome(fault).await, expected, "{fault}");
-        assert!(FetchError::CODES.contains(&expected));
     }
 }
 
