@@ -37,6 +37,7 @@ pub mod error_page;
 pub mod ext_authz;
 pub mod forward_auth;
 pub mod header_operations;
+mod list_field;
 pub mod request;
 pub mod request_log;
 mod round_trip;

@@ -5,6 +5,8 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, VARY};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
+use super::list_field::lists;
+
 /// The header fields in which requests present credentials.
 #[derive(Debug)]
 pub struct Varying {
@@ -36,7 +38,9 @@ impl Varying {
         if is_for_user && !response.headers.contains_key(CACHE_CONTROL) {
             response.insert_header(CACHE_CONTROL, "private")?;
         }
-        if !matches!(*method, Method::GET | Method::HEAD) || is_never_stored(response) {
+        if !matches!(*method, Method::GET | Method::HEAD)
+            || lists(response, &CACHE_CONTROL, "no-store")
+        {
             return Ok(());
         }
         if !response.headers.contains_key(VARY) {
@@ -46,28 +50,13 @@ impl Varying {
             .names
             .iter()
             .map(HeaderName::as_str)
-            .filter(|name| !names(response, name))
+            .filter(|name| !lists(response, &VARY, name))
             .collect();
-        if missing.is_empty() || names(response, "*") {
+        if missing.is_empty() || lists(response, &VARY, "*") {
             return Ok(());
         }
         response.append_header(VARY, missing.join(", ")).map(|_| ())
     }
-}
-
-fn is_never_stored(response: &ResponseHeader) -> bool {
-    let fields = response.headers.get_all(CACHE_CONTROL).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
-        .any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-store"))
-}
-
-/// Whether `Vary` has this name.
-pub(super) fn names(response: &ResponseHeader, name: &str) -> bool {
-    let fields = response.headers.get_all(VARY).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
-        .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 #[cfg(test)]

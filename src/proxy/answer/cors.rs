@@ -12,7 +12,7 @@ use pingora::Result;
 use pingora::http::ResponseHeader;
 
 use crate::proxy::context::RequestContext;
-use crate::proxy::vary;
+use crate::proxy::list_field::lists;
 
 /// Lets a page of an allowed origin read the response, and tells caches that it depends on that.
 pub(super) fn mark(
@@ -20,7 +20,7 @@ pub(super) fn mark(
     request: &HeaderMap,
     ctx: &RequestContext,
 ) -> Result<()> {
-    if !vary::names(response, "origin") && !vary::names(response, "*") {
+    if !lists(response, &VARY, "origin") && !lists(response, &VARY, "*") {
         response.append_header(VARY, HeaderValue::from_static("Origin"))?;
     }
     let Some(page) = page(request, ctx) else {

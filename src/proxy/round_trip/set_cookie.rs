@@ -4,8 +4,10 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 
+use crate::proxy::list_field::lists;
+
 /// Removes fields with which the upstream would set one of the gateway's own cookies (`names`), and
-/// adds `ours`.
+/// adds `ours`. With `ours`, makes the response private and removes targeted cache fields.
 pub(super) fn keep_ours(
     response: &mut ResponseHeader,
     names: &[Box<str>],
@@ -30,11 +32,8 @@ pub(super) fn keep_ours(
     for field in ours {
         response.append_header(SET_COOKIE, field)?;
     }
-    let caching = response.headers.get(CACHE_CONTROL);
-    let is_private = caching.is_some_and(|field| {
-        let text = field.to_str().unwrap_or_default().to_ascii_lowercase();
-        text.contains("private") || text.contains("no-store")
-    });
+    let is_private =
+        lists(response, &CACHE_CONTROL, "private") || lists(response, &CACHE_CONTROL, "no-store");
     if !is_private {
         // A shared cache would hand one browser's session to all.
         response.insert_header(CACHE_CONTROL, "private")?;
@@ -123,6 +122,25 @@ mod tests {
         assert_eq!(response.headers["cache-control"], "private");
         for targeted in &fields[1..] {
             assert!(!response.headers.contains_key(*targeted), "{targeted}");
+        }
+    }
+
+    #[test]
+    fn a_response_with_our_cookie_stays_as_private_as_it_is() {
+        for (fields, expected) in [
+            (&["max-age=60, private"][..], &["max-age=60, private"][..]),
+            (&["max-age=60, x=\"private\""], &["private"]),
+            (&["max-age=60", "No-Store"], &["max-age=60", "No-Store"]),
+            (&["max-age=60", "x=no-store"], &["private"]),
+        ] {
+            let mut response = ResponseHeader::build(200, None).unwrap();
+            for field in fields {
+                response.append_header(CACHE_CONTROL, *field).unwrap();
+            }
+            let ours = vec![HeaderValue::from_static("vestibule=ours")];
+            keep_ours(&mut response, &own(), ours).unwrap();
+            let found: Vec<_> = response.headers.get_all(CACHE_CONTROL).iter().collect();
+            assert_eq!(found, expected, "{fields:?}");
         }
     }
 }
