@@ -30,6 +30,26 @@ pub enum TransferError {
         /// Its number, from 1.
         line: u64,
     },
+    /// The file is an export in another format.
+    #[error(
+        "the file has format {found}, and this version of Vestibule reads format {VERSION}: import \
+         it with the version that exported it"
+    )]
+    OtherVersion {
+        /// What the first line says.
+        found: u32,
+    },
+    /// Lines are missing in the middle of the file, or there are too many.
+    #[error(
+        "the file is damaged: its last line says {said} records, and {read} precede it; copy the \
+         file again, or export again"
+    )]
+    WrongCount {
+        /// What the last line says.
+        said: u64,
+        /// The records before it.
+        read: u64,
+    },
     /// The file ends before its last line.
     #[error("the file is incomplete: it ends after line {line}")]
     CutOff {
@@ -209,6 +229,9 @@ impl<R: AsyncBufRead + Unpin> ExportFile<R> {
             Line::Frame(Frame::Header {
                 vestibule_export: VERSION,
             }) => Ok(file),
+            Line::Frame(Frame::Header {
+                vestibule_export: found,
+            }) => Err(TransferError::OtherVersion { found }),
             _ => Err(file.not_a_record()),
         }
     }
@@ -223,6 +246,12 @@ impl<R: AsyncBufRead + Unpin> ExportFile<R> {
                     page.push(*record);
                 }
                 Line::Frame(Frame::End { end }) if end == self.read.records => self.ended = true,
+                Line::Frame(Frame::End { end }) => {
+                    return Err(TransferError::WrongCount {
+                        said: end,
+                        read: self.read.records,
+                    });
+                }
                 _ => return Err(self.not_a_record()),
             }
         }

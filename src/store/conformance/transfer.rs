@@ -112,6 +112,11 @@ pub(super) async fn a_file_that_is_no_export_is_refused(engine: &dyn Engine) {
     );
     let error = refused(r#"{"vestibule_export":2}"#.to_owned()).await;
     assert!(
+        matches!(error, TransferError::OtherVersion { found: 2 }),
+        "{error}"
+    );
+    let error = refused(r#"{"another_export":1}"#.to_owned()).await;
+    assert!(
         matches!(error, TransferError::NotARecord { line: 1 }),
         "{error}"
     );
@@ -122,7 +127,7 @@ pub(super) async fn a_file_that_is_no_export_is_refused(engine: &dyn Engine) {
     );
     let error = refused(format!("{header}\n{{\"end\":7}}\n")).await;
     assert!(
-        matches!(error, TransferError::NotARecord { line: 2 }),
+        matches!(error, TransferError::WrongCount { said: 7, read: 0 }),
         "{error}"
     );
 
