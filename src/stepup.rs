@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
-use crate::exchange::{Account, Exchange, Session};
+use crate::exchange::{Account, Exchange, Session, asks_only_for, mint_failed};
 use crate::rejection::{Code, Rejection};
 
 pub mod settings;
@@ -89,11 +89,7 @@ impl StepUp {
             _ => {}
         }
         let scope = verified.claims().text("scope").unwrap_or_default();
-        if scope.split_ascii_whitespace().next().is_none()
-            || !scope
-                .split_ascii_whitespace()
-                .all(|scope| self.guards(scope))
-        {
+        if !asks_only_for(scope, &self.scopes) {
             return Err(Rejection::new(
                 Code::ScopeInvalid,
                 "assertion_scope_unknown",
@@ -120,7 +116,7 @@ impl StepUp {
             single_use: self.single_use,
         };
         let token = minter.sign(ELEVATED_TYPE, &elevated);
-        let token = token.map_err(|_| Rejection::new(Code::Internal, "mint_failed"))?;
+        let token = token.map_err(mint_failed)?;
         // Last, so that an assertion which brought nothing can come again.
         exchange
             .one_time_use()

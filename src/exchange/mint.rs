@@ -70,7 +70,7 @@ impl Exchange {
 }
 
 /// The refusal when no token can be signed, logged.
-pub(super) fn mint_failed(error: SignerError) -> Rejection {
+pub fn mint_failed(error: SignerError) -> Rejection {
     static FAILED: Rarely = Rarely::new();
     if let Some(times) = FAILED.due() {
         warn!(%error, times, "no session token");

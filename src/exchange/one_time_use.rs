@@ -58,15 +58,19 @@ impl OneTimeUse {
 /// `guarded` are the scopes that assertions ask for.
 pub(super) fn by_login(verified: &Verified, guarded: &[String]) -> Option<Use> {
     let scope = verified.claims().text("scope").unwrap_or_default();
-    let is_guarded = |scope: &str| guarded.iter().any(|known| known == scope);
-    let mut scopes = scope.split_ascii_whitespace().peekable();
-    let could_be_assertion = scopes.peek().is_some() && scopes.all(is_guarded);
+    let could_be_assertion = asks_only_for(scope, guarded);
     let jti = verified.token_id().filter(|_| could_be_assertion)?;
     Some(Use {
         // A token signs in as often as its user comes.
         repeats: true,
         ..use_as(verified, jti, LOGIN, ASSERTION)
     })
+}
+
+/// Whether a token's `scope` has at least one scope, and all of them are among `guarded`.
+pub fn asks_only_for(scope: &str, guarded: &[String]) -> bool {
+    let mut scopes = scope.split_ascii_whitespace().peekable();
+    scopes.peek().is_some() && scopes.all(|scope| guarded.iter().any(|known| known == scope))
 }
 
 /// The use of a token for one purpose, which excludes the other one.
