@@ -74,7 +74,7 @@ impl fmt::Display for PrivateAddress {
 
 impl std::error::Error for PrivateAddress {}
 
-/// Whether an address of the web is one of this machine by its name.
+/// Whether a URL names this machine: a loopback address, or `localhost` and what is below it.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -221,7 +221,7 @@ admin: live_config proxy exchange identity route credential authorize resources 
 live_config: config proxy api exchange identity route jwt store jwks issuer upstream
     canonical listener clock diagnostic metrics
 demo: config clock
-doctor: config clock
+doctor: config public_network clock
 config: proxy api stepup exchange identity route authorize credential resources webhooks session store
     issuer upstream canonical limit operator listener telemetry secret template claims clock diagnostic
     field_name metrics text_schema
@@ -248,9 +248,9 @@ session: store canonical secret claims clock text_schema
 store: device_bound secret claims clock metrics text_schema
 jwks: issuer certificate_pin public_network clock
 device_bound: clock
-issuer: secret certificate_pin claims diagnostic field_name metrics text_schema
+issuer: secret certificate_pin public_network claims diagnostic field_name metrics text_schema
 upstream: canonical certificate_pin diagnostic metrics rejection text_schema
-canonical: rejection text_schema
+canonical: public_network rejection text_schema
 limit: text_schema
 listener: secret text_schema
 telemetry: secret hex text_schema

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use crate::public_network::is_loopback;
 use crate::text_schema::text_schema;
 
 /// Whose pages may send cookie-borne credentials: one origin, or those of all hosts with one label
@@ -175,13 +176,7 @@ impl Origin {
     /// Whether it is this machine, whose pages browsers trust without `https` (Secure Contexts section
     /// 3.1).
     pub fn is_loopback(&self) -> bool {
-        let url = Url::parse(&self.0).ok();
-        match url.as_ref().and_then(Url::host) {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        Url::parse(&self.0).is_ok_and(|url| is_loopback(&url))
     }
 
     /// The port, named or the scheme's own.

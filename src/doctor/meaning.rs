@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_yaml::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::catalogue::{CONFIG_AUDIENCE, CONFIG_OPEN, CONFIG_PLAIN, CONFIG_WARNING, Kind};
 use super::report::{self, Evidence, Report};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::config::load::Loaded;
+use crate::public_network::is_loopback;
 
 /// Examines a configuration file of this gateway: what `vestibule check` warns of, routes that open
 /// what others protect, issuers whose tokens are for anybody, credentials over plain HTTP.
@@ -89,12 +90,7 @@ fn audiences(document: &Value) -> impl Iterator<Item = Evidence> {
 fn plain(document: &Value) -> Option<Evidence> {
     let written = text(document, "public_url")?;
     let url = Url::parse(written).ok()?;
-    let is_local = match url.host()? {
-        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    };
-    let is_plain = url.scheme() == "http" && !is_local;
+    let is_plain = url.scheme() == "http" && !is_loopback(&url);
     is_plain.then(|| of("public_url".to_owned(), format!("`{written}`")))
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::error::IssuerError;
 use super::raw::{OneOrMany, RawClaims, RawIssuer};
@@ -12,6 +12,7 @@ use super::{
     Algorithm, IssuerSettings, JwksSettings, KID_PLACEHOLDER, KeyFormat, KeySource,
     TENANT_PLACEHOLDER, preset,
 };
+use crate::public_network::is_loopback;
 
 impl JsonSchema for IssuerSettings {
     fn schema_name() -> Cow<'static, str> {
@@ -293,15 +294,6 @@ fn check_intervals(jwks: &JwksSettings) -> Result<(), IssuerError> {
     {
         Some((name, _)) => Err(IssuerError::NoInterval(name)),
         None => Ok(()),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
