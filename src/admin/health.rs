@@ -44,7 +44,7 @@ struct Readiness {
 /// `GET /ready`: 200 with what is degraded, 503 while starting, while draining, or while an
 /// issuer marked `required_for_ready` has no keys.
 pub async fn ready(State(state): State<AdminState>) -> impl IntoResponse {
-    let waits_for_keys = state.issuers().wait_for_keys();
+    let waits_for_keys = state.issuers().lacks_required_keys();
     let found = degraded::degraded(&state).await.into_iter();
     // What an operator wants is no reason to look after a gateway.
     let degraded: Vec<String> = found

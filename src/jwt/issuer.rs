@@ -21,7 +21,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer whose keys are had elsewhere.
+    /// An issuer that verifies with `keys`, which others fetch.
     pub fn new(settings: IssuerSettings, keys: Arc<IssuerKeys>) -> Self {
         Self {
             name: settings.name.as_str().into(),
@@ -131,8 +131,8 @@ impl Entry {
 }
 
 impl Issuers {
-    /// Whether one without whose keys the gateway is not ready has none.
-    pub fn wait_for_keys(&self) -> bool {
+    /// Whether an enabled issuer with `required_for_ready` has no keys yet.
+    pub fn lacks_required_keys(&self) -> bool {
         self.iter()
             .filter(|issuer| issuer.enabled() && issuer.settings().required_for_ready)
             .any(|issuer| !issuer.keys().status().has_keys)

@@ -20,7 +20,7 @@ pub fn is_asked(proxy: &ProxySettings, request: &RequestHeader, path: &Canonical
 /// Whether requests are to be sent here: the gateway is not about to stop, and has the keys that it must
 /// have.
 pub(in crate::proxy) fn is_serving(ctx: &RequestContext) -> bool {
-    !ctx.snapshot.exchange.issuers().wait_for_keys() && !ctx.guard.is_last()
+    !ctx.snapshot.exchange.issuers().lacks_required_keys() && !ctx.guard.is_last()
 }
 
 /// Responds with 200, or with 503 when none are. The public sees nothing else.
