@@ -23,7 +23,7 @@ pub(super) struct Obtained {
     pub(super) chain: String,
     /// PKCS#8 DER.
     pub(super) key: Zeroizing<Vec<u8>>,
-    /// The same, read.
+    /// What the chain's first certificate says.
     pub(super) issued: Issued,
 }
 

@@ -272,7 +272,7 @@ fn random_word() -> String {
 const CLOSED: &str = "admin.closed/";
 /// Digits of an id.
 const WORD: usize = 64;
-/// As long as the cookie.
+/// How long a session of the dashboard lasts: as long as its cookie.
 const SESSION_AGE: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]

@@ -38,13 +38,13 @@ impl AdminCredential {
         }
     }
 
-    /// Whether it is this token.
+    /// Whether the credential is this token.
     pub fn is(&self, credential: &str) -> bool {
         // In constant time, so that a token cannot be found byte by byte.
         verify_slices_are_equal(&self.digest.0, &digest(credential).0).is_ok()
     }
 
-    /// Whether its time has not come.
+    /// Whether the token has not expired at this time.
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         self.expires_at.is_none_or(|end| now < end)
     }

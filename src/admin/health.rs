@@ -19,17 +19,17 @@ pub struct Health {
 }
 
 impl Health {
-    /// All public listeners accept connections.
+    /// Notes that all public listeners accept connections.
     pub fn listening(&self) {
         self.listening.store(true, Ordering::Release);
     }
 
-    /// Whether they do.
+    /// Whether all public listeners accept connections.
     pub fn is_listening(&self) -> bool {
         self.listening.load(Ordering::Acquire)
     }
 
-    /// The gateway finishes what it has begun and takes nothing new.
+    /// Notes that the gateway finishes what it has begun and takes nothing new.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Release);
     }

@@ -234,7 +234,7 @@ pub async fn end(
     Ok(record.into())
 }
 
-/// As operators see them.
+/// The rows of these sessions, as operators see them.
 pub fn rows(records: Vec<SessionRecord>) -> Vec<SessionRow> {
     records.into_iter().map(SessionRow::from).collect()
 }

@@ -28,7 +28,7 @@ pub(super) struct Forged {
 pub(super) struct Parts {
     header: Map<String, Value>,
     pub(super) claims: Map<String, Value>,
-    /// As the token has it.
+    /// The middle part of the token's text, encoded as it came.
     claims_part: String,
     signed: String,
     signature: String,

@@ -20,7 +20,7 @@ pub(super) struct Site {
     pub(super) protected: String,
     /// The ordinary request, without a credential.
     pub(super) anonymous: Seen,
-    /// The same with the credential.
+    /// The ordinary request with the credential.
     pub(super) known: Option<Seen>,
     /// Whether the protected path refuses who has no credential.
     pub(super) is_guarded: bool,

@@ -115,7 +115,7 @@ impl DeviceSessions {
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// See [`RefreshRefusal`].
     pub async fn refresh(&self, proof: &Proof, sid: Uuid) -> Result<BoundCookie, RefreshRefusal> {
         let outcome = self.try_refresh(proof, sid).await;
         let refused = outcome.as_ref().err().map(RefreshRefusal::reason);

@@ -204,7 +204,7 @@ impl<'de> Visitor<'de> for OneOrSeveral {
     }
 }
 
-/// The same for the schema.
+/// The forms in which sign-in is written, for the schema.
 #[derive(JsonSchema)]
 #[schemars(untagged, rename = "SignIn")]
 #[allow(dead_code, reason = "the schema alone needs it")]

@@ -125,7 +125,7 @@ pub async fn redirect(
         .await
 }
 
-/// The answer that does.
+/// A 302 to `location`.
 pub fn redirection(location: &str, ctx: &mut RequestContext) -> Result<ResponseHeader> {
     let mut response = ResponseHeader::build(StatusCode::FOUND, Some(5))?;
     response.insert_header(LOCATION, location)?;

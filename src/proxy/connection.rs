@@ -89,12 +89,12 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It has.
+    /// Notes that the request reached the proxy.
     pub(super) fn request_reached_us(&self) {
         self.is_answered_by_us.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has.
+    /// Whether the request reached the proxy, so that what is written is ours.
     pub fn is_answered_by_us(&self) -> bool {
         self.is_answered_by_us.load(Ordering::Relaxed)
     }

@@ -97,7 +97,7 @@ pub struct RequestContext {
     pub exchange: Option<Phase>,
     /// Its turn at its upstream.
     pub permit: Option<UpstreamPermit>,
-    /// Answers before the answer, so far.
+    /// Interim (1xx) responses received so far.
     pub interim: u32,
     /// Its place among those that its server has, where that is counted.
     pub in_flight: Option<RequestInFlight>,

@@ -225,7 +225,7 @@ impl ProxySettings {
             .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
     }
 
-    /// Whether it does, and by `https`.
+    /// Whether `public_url` names this host with `https`.
     pub fn is_public_by_https(&self, host: &Host<'_>) -> bool {
         self.public_url.is_https() && self.is_public_host(host)
     }

@@ -11,11 +11,11 @@ pub enum Overload {
     Memory,
     /// The process has as many requests as it may.
     Requests,
-    /// Its client has.
+    /// The client has as many requests as it may.
     ClientRequests,
-    /// Its upstream has, and as many wait for it as may.
+    /// The upstream has as many requests as it may, and as many wait for it as may.
     Upstream,
-    /// It has waited for its upstream for as long as it may.
+    /// The request has waited for its upstream for as long as it may.
     UpstreamWait,
 }
 

@@ -26,7 +26,7 @@ pub struct Field {
 /// What a field says.
 #[derive(Clone, Debug)]
 pub enum FieldValue {
-    /// The same each time.
+    /// A value without placeholders.
     Fixed(HeaderValue),
     /// Filled in for each request.
     Filled(Template),

@@ -32,7 +32,7 @@ pub(super) struct Protection {
 }
 
 impl Protection {
-    /// That of a route.
+    /// The protection of a route.
     pub(super) fn new(settings: &RouteSettings, config: &RouteTableSettings<'_>) -> Self {
         let body_size = settings.body_size.or(config.limits.body_size);
         Self {
@@ -67,7 +67,7 @@ impl Protection {
                 || self.request_headers == other.request_headers)
     }
 
-    /// The same of who passes alone.
+    /// Whether whoever passes here passes there as well, whatever then reaches the upstream.
     fn asks_for_all_of(&self, other: &Self) -> bool {
         let rates = [
             (self.rate_per_client, other.rate_per_client),

@@ -34,7 +34,7 @@ pub(super) struct Placed<'a> {
 }
 
 impl View {
-    /// That of a listener.
+    /// The view of the listener of this name.
     pub(super) fn new(routes: &[Placed<'_>], listener: &str) -> Result<Self, RouteTableError> {
         let mut view = Self::default();
         let (served, closed): (Vec<_>, Vec<_>) = routes

@@ -121,7 +121,7 @@ pub struct Bounds {
     pub h2_streams: u32,
     /// Streams of one HTTP/2 connection that its client may give up.
     pub h2_resets: ResetLimit,
-    /// The same of a trusted proxy.
+    /// Streams of one HTTP/2 connection that a trusted proxy may give up.
     pub h2_resets_of_proxies: ResetLimit,
     /// All fields of an HTTP/2 request, as RFC 9113 section 10.5.1 counts them.
     pub h2_header_list: u32,

@@ -68,7 +68,7 @@ impl Sockets {
         })
     }
 
-    /// That of the operators' listener.
+    /// The socket of the operators' listener.
     pub(super) fn admin(&self) -> io::Result<TcpListener> {
         self.admin.1.try_clone()
     }
@@ -187,7 +187,7 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// As the standard library has it.
+/// Connections that wait to be accepted; as many as the standard library asks for.
 const BACKLOG: i32 = 4096;
 
 /// The operators' listener is no public one's heir.

@@ -96,13 +96,13 @@ impl Certificates {
         })
     }
 
-    /// That of one listener.
+    /// The TLS of one listener; `None` for a plain one.
     pub fn of(&self, listener: &str) -> Option<Arc<ListenerTls>> {
         let mut public = self.public.iter();
         public.find(|tls| tls.listener == listener).cloned()
     }
 
-    /// That of the operators' listener.
+    /// The TLS of the operators' listener, if it has any.
     pub fn of_admin(&self) -> Option<Arc<ListenerTls>> {
         self.admin.clone()
     }
@@ -166,13 +166,13 @@ pub struct ListenerTls {
 /// Why a listener has no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// Of one of its certificates.
+    /// A certificate of the listener cannot be used.
     #[error("certificate `{0}`: {1}")]
     Certificate(String, CertificateError),
-    /// Of those who vouch for clients.
+    /// The certificates of the authorities that vouch for clients cannot be used.
     #[error("client_auth.authorities: {0}")]
     ClientAuthorities(CertificateError),
-    /// They vouch for nobody.
+    /// The authorities vouch for nobody.
     #[error("client_auth.authorities: {0}")]
     ClientVerifier(#[from] VerifierBuilderError),
     /// The parts do not make a whole.

@@ -13,7 +13,7 @@ use super::{Address, Upstream};
 pub enum Outcome {
     /// It answered to the end.
     Answered(StatusCode),
-    /// It did not.
+    /// It failed before the end of its answer.
     Failed(Failure),
 }
 

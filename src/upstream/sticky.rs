@@ -186,7 +186,7 @@ impl Upstream {
 const TIME: usize = 4;
 const TAG: usize = 8;
 const MAC: usize = 16;
-/// The same in base64url.
+/// The length of all three in base64url.
 const LENGTH: usize = 38;
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub enum SameSite {
 pub struct StickyName(Box<str>);
 
 impl StickyName {
-    /// As it is sent.
+    /// The name as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -108,12 +108,12 @@ impl Operator {
         }
     }
 
-    /// The same, with where this request came from.
+    /// This operator, with the address that the request came from.
     pub fn at(self, request: &Request) -> Self {
         self.from_peer(request.extensions().get().copied())
     }
 
-    /// The same, with where they came from.
+    /// This operator, with the address of the peer.
     pub fn from_peer(self, peer: Option<Peer>) -> Self {
         Self {
             from: peer.map(|Peer(address)| address.to_canonical()),

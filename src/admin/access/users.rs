@@ -158,7 +158,7 @@ impl Users {
 }
 
 impl NoOperator {
-    /// Whether it cannot be said now.
+    /// Whether it cannot be found out now who asks.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Refused(rejection) if rejection.code == Code::Unavailable)
     }

@@ -24,7 +24,7 @@ impl Range {
     /// All of them, the shortest first.
     pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
 
-    /// As an address names it.
+    /// The word that stands for it in an address.
     pub fn word(self) -> &'static str {
         match self {
             Self::Hour => "1h",

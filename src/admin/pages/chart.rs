@@ -13,7 +13,7 @@ pub(super) struct Bars {
     pub(super) most: u64,
     /// The value at the top of the scale.
     pub(super) top: u64,
-    /// That of the running step.
+    /// The value of the running step.
     pub(super) latest: u64,
     /// The sum of all values.
     pub(super) total: u64,
@@ -21,7 +21,7 @@ pub(super) struct Bars {
 
 /// One bar.
 pub(super) struct Bar {
-    /// Its left edge.
+    /// The left edge.
     pub(super) x: f64,
     /// Class, top edge and height of each part.
     pub(super) parts: Vec<(&'static str, f64, f64)>,

@@ -170,7 +170,7 @@ fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// As many as a page lists, twice.
+/// Sessions that one form may end: as many as two pages list.
 const MOST_SELECTED: usize = 100;
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ pub async fn show(
     Ok(Json(SessionRow::from(session).into()))
 }
 
-/// That all sessions have ended.
+/// The answer that all sessions have ended.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlatformRevocation)]
 pub struct Revocation {

@@ -111,7 +111,7 @@ pub struct UserBody {
     metadata: Option<Map<String, Value>>,
 }
 
-/// The same, read.
+/// The members of a request about a user, read and checked.
 #[derive(Debug, Default)]
 pub struct UserFields {
     email: Option<String>,

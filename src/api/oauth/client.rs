@@ -102,11 +102,11 @@ pub fn authenticate<'a>(
     known.inspect_err(|error| rates.count(Some(caller.address), error.rejection()))
 }
 
-/// The same for endpoints that only known clients may use.
+/// The client of a request to an endpoint that only known clients may use.
 ///
 /// # Errors
 ///
-/// As above, or it names none.
+/// As for [`authenticate`], or the request names no client.
 pub fn require<'a>(
     api: &'a ApiState,
     caller: &Caller,
@@ -165,7 +165,7 @@ impl GrantClient {
 ///
 /// # Errors
 ///
-/// As [`require`] has them.
+/// As for [`require`].
 pub async fn of_grant(
     api: &ApiState,
     caller: &Caller,

@@ -26,7 +26,7 @@ pub struct ConnectionAuth {
 }
 
 impl ConnectionAuth {
-    /// From now on it has.
+    /// Gives the connection its own connections to servers; their pool key.
     pub(in crate::proxy) fn begin(&self) -> u64 {
         *self.key.get_or_init(new_key)
     }

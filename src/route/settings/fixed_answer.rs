@@ -73,7 +73,7 @@ impl RedirectTarget {
         }
     }
 
-    /// As it is configured.
+    /// The target as it is configured.
     pub fn as_str(&self) -> &str {
         &self.0
     }

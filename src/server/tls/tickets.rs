@@ -45,18 +45,18 @@ impl TicketKeys {
         self.0.load().iter().map(|key| key.name).collect()
     }
 
-    /// The one of a name.
+    /// The key of this name.
     pub(super) fn named(&self, name: &[u8]) -> Option<TicketKey> {
         let keys = self.0.load();
         keys.iter().find(|key| key.name == name).cloned()
     }
 
-    /// Whether it is these.
+    /// Whether these are the keys in use, in this order.
     pub(super) fn are(&self, keys: &[TicketKey]) -> bool {
         self.0.load().as_slice() == keys
     }
 
-    /// Puts these in place of those before.
+    /// Replaces all keys.
     pub(super) fn replace(&self, keys: Vec<TicketKey>) {
         self.0.store(Arc::new(keys));
     }

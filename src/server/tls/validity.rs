@@ -39,7 +39,7 @@ pub enum Standing {
 }
 
 impl Validity {
-    /// That of a certificate.
+    /// The validity that a certificate states.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ pub(super) struct Document {
 /// How a client authenticates.
 #[derive(Debug)]
 pub(super) enum Method {
-    /// It does not.
+    /// The client does not authenticate.
     Nothing,
     /// By `private_key_jwt`, with one of these keys.
     Keys(KeySet),
