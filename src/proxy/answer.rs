@@ -72,7 +72,9 @@ pub fn proxied_refusal(
     ctx: &mut RequestContext,
 ) -> Result<(ResponseHeader, String)> {
     let sign_in = ctx.sign_in.take();
-    let has_form = sign_in.as_ref().is_some_and(|sign_in| sign_in.is_circle);
+    let has_form = sign_in
+        .as_ref()
+        .is_some_and(|sign_in| sign_in.is_redirect_loop);
     let is_for_person = negotiation::prefers_html(request.get_all(ACCEPT));
     let body = match is_for_person {
         true => {

@@ -30,7 +30,7 @@ pub struct SignIn {
     /// The path that was asked for.
     pub target: String,
     /// The login page has sent the browser back again and again.
-    pub is_circle: bool,
+    pub is_redirect_loop: bool,
 }
 
 #[derive(Debug)]
@@ -100,9 +100,9 @@ impl ErrorPage {
         page
     }
 
-    /// A link to the login page; in a circle also the way out of it.
+    /// A link to the login page; in a redirect loop also the way out of it.
     fn push_sign_in(&self, sign_in: &SignIn, page: &mut String) {
-        if sign_in.is_circle {
+        if sign_in.is_redirect_loop {
             page.push_str(
                 "<p>The sign-in page sends you back here, because it thinks that you are signed in. \
                 Sign out first.</p><form method=\"post\" action=\"",

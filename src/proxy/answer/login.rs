@@ -5,7 +5,7 @@
 //! the redirect never comes from the request.
 //!
 //! A login page that takes the browser for signed in sends it straight back. A short-lived cookie
-//! counts how often that happened, so that the circle is broken by a page with a way out.
+//! counts how often that happened, so that the loop is broken by a page with a way out.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -44,18 +44,18 @@ pub fn location(
     // What is wrong with a credential that is not one, no login mends by itself.
     let is_redirected = is_mended(rejection) && is_navigation(request);
     let times = redirects(request, ctx, &target);
-    let is_circle = is_redirected && times.here >= MOST_REDIRECTS;
-    if is_redirected && !is_circle {
+    let is_redirect_loop = is_redirected && times.here >= MOST_REDIRECTS;
+    if is_redirected && !is_redirect_loop {
         ctx.set_cookies.extend(times.cookie(ctx, times.here + 1));
         return Some(location);
     }
-    if is_circle {
+    if is_redirect_loop {
         ctx.set_cookies.extend(times.cookie(ctx, 0));
     }
     ctx.sign_in = Some(SignIn {
         location,
         target,
-        is_circle,
+        is_redirect_loop,
     });
     None
 }
@@ -123,7 +123,7 @@ struct Redirects {
     others: Vec<String>,
 }
 
-/// What the browser's cookie says; whoever makes one up breaks a circle of his own.
+/// What the browser's cookie says; whoever makes one up breaks a loop of his own.
 fn redirects(request: &RequestHeader, ctx: &RequestContext, target: &str) -> Redirects {
     let mut hasher = DefaultHasher::new();
     target.hash(&mut hasher);
@@ -181,7 +181,7 @@ fn is_navigation(request: &RequestHeader) -> bool {
 }
 
 /// Whether a browser loads a page that perhaps nobody wants to see: `prefetch`, `prefetch;prerender`. It
-/// does so as often as it likes, which is no circle, and asks again once somebody wants to.
+/// does so as often as it likes, which is no loop, and asks again once somebody wants to.
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(SEC_PURPOSE).iter();
     let mut texts = fields.filter_map(|field| field.to_str().ok());
@@ -220,7 +220,7 @@ fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
-/// As often as it may happen to somebody in no circle: who has just been signed in, elsewhere, twice.
+/// As often as it may happen to somebody in no loop: who has just been signed in, elsewhere, twice.
 const MOST_REDIRECTS: u8 = 3;
 /// How many addresses are remembered, of as many tabs.
 const MOST_ENTRIES: usize = 8;

@@ -86,7 +86,7 @@ pub struct BodyBounds {
 impl Flow {
     /// What the server's connection may do now.
     pub fn turn(&self, context: &Context<'_>) -> Turn {
-        if self.is_late() || self.is_server_late() {
+        if self.is_client_late() || self.is_server_late() {
             return Turn::GiveUp;
         }
         let answer = &self.answer;
@@ -287,7 +287,7 @@ impl Flow {
     }
 
     /// Whether the client was too late.
-    pub fn is_late(&self) -> bool {
+    pub fn is_client_late(&self) -> bool {
         self.late.get().is_some()
     }
 

@@ -60,7 +60,7 @@ impl<'a> Incoming<'a> {
         let exchange = &self.snapshot.exchange;
         let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);
         // Once for each page, should the browser not have come with the first.
-        let is_due = !ctx.set_cookies.is_empty() || is_navigation(self.request);
+        let is_due = !ctx.set_cookies.is_empty() || says_navigate(self.request);
         if exchange.devices().is_on() && is_in_cookie && is_due && !session.is_device_bound() {
             let prefix = self.snapshot.proxy.api_prefix();
             ctx.device_offer = device_bound::offer(exchange, prefix, session.sid()).ok();
@@ -133,8 +133,8 @@ fn is_dead(rejection: &Rejection) -> bool {
     )
 }
 
-/// Whether a browser loads a page (Fetch Metadata).
-fn is_navigation(request: &RequestHeader) -> bool {
+/// Whether a browser says that it loads a page (Fetch Metadata).
+fn says_navigate(request: &RequestHeader) -> bool {
     let mode = request.headers.get(SEC_FETCH_MODE);
     mode.is_some_and(|mode| mode.as_bytes() == b"navigate")
 }

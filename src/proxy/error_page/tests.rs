@@ -73,14 +73,14 @@ fn a_site_is_known_by_name_logo_and_color() {
 }
 
 #[test]
-fn a_link_leads_to_the_login_page_and_a_form_out_of_a_circle() {
+fn a_link_leads_to_the_login_page_and_a_form_out_of_a_loop() {
     let page = load(json!({})).unwrap();
     let rejection = Rejection::new(Code::TokenMissing, "token_missing");
-    let with = |is_circle| {
+    let with = |is_redirect_loop| {
         let sign_in = SignIn {
             location: "https://id.test/login?return_to=%2Fa&reason=expired".to_owned(),
             target: r#"/a?b="><script>"#.to_owned(),
-            is_circle,
+            is_redirect_loop,
         };
         page.render(&rejection, RequestIds::new().next(), Some(&sign_in))
     };

@@ -203,7 +203,7 @@ pub(in crate::proxy) fn broken_off(
         error.esource = ErrorSource::Upstream;
         error.set_retry(false);
     }
-    if ctx.guard.flow().is_some_and(Flow::is_late) {
+    if ctx.guard.flow().is_some_and(Flow::is_client_late) {
         // The server's connection was given up because of the client.
         ctx.refused = Some(upstream_error::body_late());
         ctx.upstream_status = None;

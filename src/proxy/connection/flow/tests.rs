@@ -115,7 +115,7 @@ fn a_body_is_late_by_its_pauses_and_by_its_rate() {
     assert_eq!(paid, Duration::from_secs(10));
     flow.body_moved(1, true);
     assert_eq!(flow.body_due(), None, "it is whole");
-    assert!(!flow.is_late());
+    assert!(!flow.is_client_late());
     flow.give_up_body(Instant::now());
     assert_eq!(flow.turn(&context()), Turn::GiveUp);
 }
