@@ -1,7 +1,5 @@
 //! Whose tokens are, without opening a session.
 
-use std::borrow::Cow;
-
 use super::Exchange;
 use super::self_issued::own_refused;
 use crate::clock::UnixTime;
@@ -43,14 +41,12 @@ impl Exchange {
         let token = credential.token.expose();
         let unverified = self.verifier.parse(token);
         let iss = unverified.as_ref().ok().and_then(Unverified::issuer);
-        let iss = iss
-            .as_ref()
-            .map_or(Cow::Borrowed(""), |iss| Cow::Borrowed(iss.as_ref()));
-        if self.is_self_issued(&iss) {
+        let iss = iss.as_deref().unwrap_or_default();
+        if self.is_self_issued(iss) {
             let claims = self.minter().read(token, now).map_err(own_refused)?;
-            return Ok((iss.into_owned(), claims.sub.to_string()));
+            return Ok((iss.to_owned(), claims.sub.to_string()));
         }
-        self.verifier.check_place(credential, &iss)?;
+        self.verifier.check_place(credential, iss)?;
         let verified = self.verifier.verify(&unverified, now).await;
         let verified = verified.map_err(|refusal| Rejection::from(&refusal))?;
         Ok((verified.iss().to_owned(), verified.subject().to_owned()))

@@ -59,8 +59,8 @@ pub async fn refuse_proxied(
     rejection: &Rejection,
     ctx: &mut RequestContext,
 ) -> Result<()> {
-    let request = session.req_header().headers.clone();
-    let (response, body) = proxied_refusal(&request, rejection, ctx)?;
+    let request = &session.req_header().headers;
+    let (response, body) = proxied_refusal(request, rejection, ctx)?;
     write(session, rejection, response, body).await
 }
 

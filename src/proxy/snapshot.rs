@@ -132,7 +132,7 @@ impl ProxySettings {
         };
         let counters = routes
             .routes()
-            .into_iter()
+            .iter()
             .map(|route| {
                 (
                     Arc::clone(&route.name),
@@ -213,7 +213,7 @@ impl ProxySettings {
 
     /// What the paths of the gateway's own endpoints begin with.
     pub fn api_prefix(&self) -> &str {
-        self.check.strip_suffix("/check").unwrap_or_default()
+        self.api_prefix.as_base()
     }
 
     /// Whether `public_url` names this host.

@@ -240,8 +240,8 @@ impl RouteTable {
     }
 
     /// All routes, those with a `match` first.
-    pub fn routes(&self) -> Vec<&Arc<Route>> {
-        self.routes.iter().collect()
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
     }
 }
 

@@ -222,7 +222,7 @@ fn routes_carry_their_settings() {
         "auth": "optional", "upstream": "up", "allowed_origins": ["https://docs.example.com"],
     }]))
     .unwrap();
-    let [route] = table.routes()[..] else {
+    let [route] = table.routes() else {
         panic!("one route")
     };
     assert_eq!(&*route.name, "/");

@@ -3,9 +3,9 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
+use pingora::{ErrorType, OrErr, Result};
 use prost::Message;
 
 use crate::proxy::answer;
@@ -86,7 +86,8 @@ pub(super) async fn write(
     body.put_u8(0);
     // Answers are bounded by what is configured, far below 4 GiB.
     body.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    body.put(message.encode_to_vec().as_slice());
+    let written = message.encode(&mut body);
+    written.or_err(ErrorType::InternalError, "no room for the answer")?;
     session
         .write_response_header(Box::new(response), false)
         .await?;

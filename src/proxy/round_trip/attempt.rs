@@ -165,11 +165,9 @@ pub(in crate::proxy) fn not_connected(
     if !ctx.asks_again {
         destination.report(address, Outcome::Failed(failure));
     }
-    // One may have been asked twice, by a kept connection first.
-    let is_left = ctx.asks_again || destination.has_other(&ctx.tried);
     let may_retry = match ctx.asks_again {
         true => destination.grant_retry(ctx.tried.len()),
-        false => is_left && destination.grant_other(&ctx.tried),
+        false => destination.has_other(&ctx.tried) && destination.grant_other(&ctx.tried),
     };
     error.set_retry(may_retry);
     error
