@@ -147,9 +147,7 @@ impl ProxyHttp for Gateway {
         {
             let permit = destination.permit().await;
             ctx.permit = Some(permit.map_err(|overload| {
-                let rejection = counters::refuse(&self.metrics, overload);
-                ctx.refused = Some(rejection);
-                answer::as_error(&rejection)
+                answer::refused(counters::refuse(&self.metrics, overload), ctx)
             })?);
         }
         attempt::next(session, ctx)

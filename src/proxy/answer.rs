@@ -207,6 +207,12 @@ fn keeps_connection(rejection: &Rejection) -> bool {
     )
 }
 
+/// Notes the refusal of a request in a phase that may only fail, and gives the error to fail with.
+pub(super) fn refused(rejection: Rejection, ctx: &mut RequestContext) -> Box<Error> {
+    ctx.refused = Some(rejection);
+    as_error(&rejection)
+}
+
 /// An error for a phase that may only fail, carrying the rejection's status.
 pub fn as_error(rejection: &Rejection) -> Box<Error> {
     Error::explain(

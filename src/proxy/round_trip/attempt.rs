@@ -60,8 +60,7 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
             false => "no_server",
         };
         let rejection = Rejection::unavailable(reason, RETRY_UPSTREAM);
-        ctx.refused = Some(rejection);
-        return Err(answer::as_error(&rejection));
+        return Err(answer::refused(rejection, ctx));
     };
     if let Some(private) = private {
         private.apply(&mut peer);

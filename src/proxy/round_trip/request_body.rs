@@ -21,10 +21,7 @@ pub(in crate::proxy) fn received(
         return match &mut ctx.time {
             Some(time) => time
                 .received(end_of_stream, &ctx.guard)
-                .map_err(|rejection| {
-                    ctx.refused = Some(rejection);
-                    answer::as_error(&rejection)
-                }),
+                .map_err(|rejection| answer::refused(rejection, ctx)),
             None => Ok(()),
         };
     }
@@ -42,15 +39,11 @@ pub(in crate::proxy) fn received(
         if let Some(time) = &mut ctx.time {
             let in_time = time.received(end_of_stream, &ctx.guard);
             time.bound_client(session, ctx.snapshot.proxy.limits.body_read_timeout);
-            return in_time.map_err(|rejection| {
-                ctx.refused = Some(rejection);
-                answer::as_error(&rejection)
-            });
+            return in_time.map_err(|rejection| answer::refused(rejection, ctx));
         }
         return Ok(());
     }
     // A body without an announced length is only known to be too large once it is.
     let rejection = Rejection::new(Code::TooLarge, "body_too_large");
-    ctx.refused = Some(rejection);
-    Err(answer::as_error(&rejection))
+    Err(answer::refused(rejection, ctx))
 }
