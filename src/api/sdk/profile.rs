@@ -1,9 +1,8 @@
 //! `PUT users` and `DELETE users`: what users change of their own record, and its end.
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -121,13 +120,7 @@ pub async fn delete(
     let user = api.exchange.sessions().delete_user(session.user()).await;
     user.map_err(|error| store_failed(&error))?
         .ok_or_else(nobody)?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    if api.settings.sdk.sets_cookie
-        && let Some(field) = api.settings.sdk_cookie_removal()
-    {
-        response.headers_mut().append(SET_COOKIE, field);
-    }
-    Ok(response)
+    Ok(session::signed_out(&api))
 }
 
 /// Whether the user may change their record now: seldom enough, and with a fresh proof where one is

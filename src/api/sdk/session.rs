@@ -198,13 +198,19 @@ pub async fn revoke(
         .end_session(sid, RevocationReason::Logout)
         .await;
     ended.map_err(|error| store_failed(&error))?;
+    Ok(signed_out(&api))
+}
+
+/// The answer to a client whose session has ended: no content, and no cookie of the SDK any more where the
+/// gateway sets it.
+pub(super) fn signed_out(api: &ApiState) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if api.settings.sdk.sets_cookie
         && let Some(field) = api.settings.sdk_cookie_removal()
     {
         response.headers_mut().append(SET_COOKIE, field);
     }
-    Ok(response)
+    response
 }
 
 /// The session of a request that may read and change what is the user's: not by a token that was
