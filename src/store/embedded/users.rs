@@ -17,9 +17,8 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
-    ChangeKind, CredentialFormat, Description, Digest, Event, EventKind, NewUser, Page,
-    PageRequest, RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone,
-    User, UserFilter, Users,
+    ChangeKind, Description, Digest, Event, EventKind, NewUser, Page, PageRequest, RevocationScope,
+    SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -283,12 +282,7 @@ fn delete(
     }
     // The newest are the ones whose tokens may still be shown.
     logins.reverse();
-    let identities = user
-        .credentials
-        .iter()
-        .filter(|held| held.format == CredentialFormat::ExternalUser);
-    for identity in identities {
-        let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
+    for digest in user.identity_digests() {
         let earlier = record(tx, Table::Tombstones, &digest.0)?;
         let tombstone = Tombstone::new(at, until, logins.iter().copied()).after(earlier);
         put_record(tx, Table::Tombstones, &digest.0, &tombstone)?;

@@ -19,9 +19,8 @@ use super::{MOST_BEHIND, Postgres};
 use crate::clock::UnixTime;
 use crate::store::sign_in::Replaced;
 use crate::store::{
-    ChangeKind, CredentialFormat, Description, Digest, Event, EventKind, NewUser, Page,
-    PageRequest, RevocationScope, SessionRecord, SignIn, SignInOutcome, StoreError, Tombstone,
-    User, UserFilter, Users,
+    ChangeKind, Description, Event, EventKind, NewUser, Page, PageRequest, RevocationScope,
+    SessionRecord, SignIn, SignInOutcome, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -262,12 +261,7 @@ async fn delete(
     // The newest are the ones whose tokens may still be shown.
     sessions.sort_unstable_by(|one, other| other.cmp(one));
     let logins = sessions.iter().map(|(_, sid)| *sid);
-    let identities = user
-        .credentials
-        .iter()
-        .filter(|held| held.format == CredentialFormat::ExternalUser);
-    for identity in identities {
-        let digest = Digest::of(&[&identity.iss, &identity.public_identifier]);
+    for digest in user.identity_digests() {
         let tombstone = Tombstone::new(at, until, logins.clone());
         put_tombstone(tx, digest, tombstone).await?;
     }

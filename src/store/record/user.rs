@@ -45,6 +45,14 @@ impl User {
             .find(|held| held.format == CredentialFormat::ExternalUser && held.iss == iss)
     }
 
+    /// The digests by which the user's external identities are kept when the user is gone.
+    pub(in crate::store) fn identity_digests(&self) -> impl Iterator<Item = Digest> {
+        self.credentials
+            .iter()
+            .filter(|held| held.format == CredentialFormat::ExternalUser)
+            .map(|held| Digest::of(&[&held.iss, &held.public_identifier]))
+    }
+
     /// What stands for the user in a session that has none: whom a token names, and nothing that is
     /// kept.
     pub fn of_workload(id: Uuid, credentials: Vec<Credential>, now: UnixTime) -> Self {
