@@ -9,6 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+mod pinned_server;
+
+pub use pinned_server::PinnedServer;
+
 /// A certificate as a PEM file, or its digest: `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(with = "String")]

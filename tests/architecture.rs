@@ -212,8 +212,8 @@ const LEFT: &str = "pub struct Stone;";
 /// Each room with the rooms that it may use, which stand further down.
 const ROOMS: &str = "
 main: cli
-cli: server live_config demo doctor config proxy credential jwt store jwks listener telemetry clock
-    diagnostic metrics
+cli: server live_config demo doctor config proxy credential jwt store jwks certificate_pin listener
+    telemetry clock diagnostic metrics
 server: admin live_config config proxy acme api exchange resources webhooks jwt session store jwks upstream
     limit operator listener telemetry clock diagnostic metrics rejection
 admin: live_config proxy exchange identity route credential authorize resources webhooks jwt origin

@@ -6,12 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, Error};
 
+use crate::certificate_pin::{PinnedServer, digest_of};
 use crate::listener::Tls;
 
 /// Why there is no such connection.
@@ -36,12 +36,9 @@ pub(super) fn config(tls: &Tls, own: Option<&Path>) -> Result<ClientConfig, Pinn
     let pinned = tls
         .certificates
         .iter()
-        .map(|certificate| Ok(chain(&certificate.cert)?.swap_remove(0)))
+        .map(|certificate| Ok(digest_of(&chain(&certificate.cert)?.swap_remove(0))))
         .collect::<Result<_, PinnedTlsError>>()?;
-    let verifier = Pinned {
-        certificates: pinned,
-        provider: Arc::clone(&provider),
-    };
+    let verifier = PinnedServer::new(pinned, &provider);
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -69,52 +66,5 @@ fn of(file: &Path, cause: rustls::pki_types::pem::Error) -> PinnedTlsError {
     PinnedTlsError::File {
         file: file.to_owned(),
         cause,
-    }
-}
-
-#[derive(Debug)]
-struct Pinned {
-    certificates: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        match self.certificates.iter().any(|pinned| pinned == shown) {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        algorithms.supported_schemes()
     }
 }

@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
 
-use crate::certificate_pin::digest_of;
+use crate::certificate_pin::PinnedServer;
 use crate::issuer::JwksSettings;
 use crate::jwks::error::SourceError;
 
@@ -32,10 +30,7 @@ impl Trust {
             return Ok(Self::Default);
         };
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Arc::new(Pinned {
-            digest: pin.digest()?,
-            provider: Arc::clone(&provider),
-        });
+        let verifier = Arc::new(PinnedServer::new(vec![pin.digest()?], &provider));
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -59,54 +54,5 @@ pub(super) fn authorities(
     match bundle.is_empty() {
         true => Err(unreadable()),
         false => Ok(bundle),
-    }
-}
-
-/// Accepts one certificate, and only from a server that has its key.
-#[derive(Debug)]
-struct Pinned {
-    digest: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        match digest_of(end_entity) == self.digest {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
     }
 }
