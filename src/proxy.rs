@@ -229,6 +229,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
+        attempt::ended(error, ctx);
         self.log.record(session, error, ctx);
     }
 

@@ -1,20 +1,19 @@
 //! What is recorded of a request at its end, once: counters, refusals, the access log, its trace.
 //!
 //! `RequestLog` hands one request to each of its parts: [`recent_refusals`] keeps the latest ones that were
-//! refused, [`access_log`] makes a line of it, and [`spans`] makes spans. They only read its context.
+//! refused, [`access_log`] makes a line of it, and [`spans`] makes spans. All of it only reads the context.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use pingora::Error;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
-use pingora::{Error, ErrorSource};
 
 use super::context::RequestContext;
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
 use crate::telemetry::{NonBlockingWriter, Spans};
-use crate::upstream::Outcome;
 
 pub mod access_log;
 pub mod recent_refusals;
@@ -37,11 +36,6 @@ pub(super) struct RequestLog {
 impl RequestLog {
     /// Records a request that has ended, with the error that ended it.
     pub(super) fn record(&self, session: &Session, error: Option<&Error>, ctx: &RequestContext) {
-        if let (Some(destination), Some(address), Some(status)) =
-            (&ctx.destination, ctx.tried.last(), ctx.upstream_status)
-        {
-            destination.report(address, Outcome::Answered(status));
-        }
         let status = match ctx.asked_about {
             // What the other proxy is to answer: by gRPC every answer is a 200.
             Some(_) => ctx.answered,
@@ -50,9 +44,6 @@ impl RequestLog {
                 .map(|response| response.status)
                 .or(ctx.answered),
         };
-        if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
-            ctx.guard.client_left();
-        }
         if ctx.refused.is_some() {
             let client = client(session, ctx);
             self.refusals.record(ctx, client, UnixTime::now());

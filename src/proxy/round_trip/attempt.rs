@@ -242,6 +242,19 @@ pub(in crate::proxy) fn broken_off(
     error
 }
 
+/// After the request has ended, with the error that ended it: reports how its server dealt with it, and
+/// whether the client left.
+pub(in crate::proxy) fn ended(error: Option<&Error>, ctx: &RequestContext) {
+    if let (Some(destination), Some(address), Some(status)) =
+        (&ctx.destination, ctx.tried.last(), ctx.upstream_status)
+    {
+        destination.report(address, Outcome::Answered(status));
+    }
+    if error.is_some_and(|error| *error.esource() == ErrorSource::Downstream) {
+        ctx.guard.client_left();
+    }
+}
+
 /// Puts a route's bounds in place of its upstream's.
 fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
     let options = &mut peer.options;
