@@ -23,9 +23,9 @@ macro_rules! operations {
                 fn end_sessions(scope: RevocationScope, at: UnixTime) -> ();
                 fn end_once(once: Once, end: Option<End>, at: UnixTime) -> bool;
                 fn touch(activities: Vec<Activity>) -> ();
-                fn put_session_alias(cookie: Digest, sid: Uuid, until: UnixTime) -> ();
+                fn put_session_alias(alias: Digest, sid: Uuid, until: UnixTime) -> ();
                 fn bind_session(sid: Uuid, device: DeviceBinding) -> bool;
-                fn session_alias(cookie: Digest, now: UnixTime) -> Option<SessionRecord>;
+                fn session_alias(alias: Digest, now: UnixTime) -> Option<SessionRecord>;
             }
             SigningKeys [] {
                 fn signing_keys() -> Vec<SigningKeyRecord>;

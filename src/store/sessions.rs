@@ -53,10 +53,11 @@ pub trait Sessions {
     /// Writes down when sessions and their users were last active.
     async fn touch(&self, activities: Vec<Activity>) -> Result<(), StoreError>;
 
-    /// Remembers which session a cookie of the gateway stands for, by the cookie's hash.
+    /// Remembers another name of a session by its hash, in place of an earlier one: a cookie of the gateway,
+    /// or the issuer's `sid` of its login. The session need not exist yet.
     async fn put_session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError>;
@@ -64,10 +65,10 @@ pub trait Sessions {
     /// Binds a session to a device's key, if it has not ended and is not bound. False: it has, or is.
     async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError>;
 
-    /// The session that a cookie stands for at the time `now`, ended or not.
+    /// The session of which a hash is another name at the time `now`, ended or not.
     async fn session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError>;
 }

@@ -252,8 +252,8 @@ fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError>
         Exported::Tombstone(digest, tombstone) => {
             put_record(tx, Table::Tombstones, &digest.0, tombstone)
         }
-        Exported::SessionAlias(digest, cookie) => {
-            put_record(tx, Table::SessionAliases, &digest.0, cookie)
+        Exported::SessionAlias(digest, alias) => {
+            put_record(tx, Table::SessionAliases, &digest.0, alias)
         }
         Exported::Spent(digest, until) => put_record(tx, Table::Spent, &digest.0, until),
         Exported::SigningKey(key) => put_record(tx, Table::SigningKeys, key.kid.as_bytes(), key),

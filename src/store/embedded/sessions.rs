@@ -95,13 +95,13 @@ impl Sessions for Embedded {
 
     async fn put_session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError> {
         let row = SessionAlias { sid, until };
         self.writer
-            .write(move |tx| put_record(tx, Table::SessionAliases, &cookie.0, &row))
+            .write(move |tx| put_record(tx, Table::SessionAliases, &alias.0, &row))
             .await
     }
 
@@ -113,11 +113,11 @@ impl Sessions for Embedded {
 
     async fn session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
         let row: Option<SessionAlias> =
-            self.read(|rows| record(rows, Table::SessionAliases, &cookie.0))?;
+            self.read(|rows| record(rows, Table::SessionAliases, &alias.0))?;
         match row {
             Some(row) if now < row.until => self.session(row.sid).await,
             _ => Ok(None),

@@ -29,7 +29,7 @@ pub(super) enum Table {
     SessionsByUser,
     /// Time of opening, `sid` -> nothing.
     SessionsByTime,
-    /// Hash of a cookie -> its session.
+    /// Hash of another name of a session, such as a cookie -> the session.
     SessionAliases,
     /// Scope -> mark.
     EndMarks,

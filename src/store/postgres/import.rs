@@ -13,7 +13,7 @@ use super::replay_guard::put_spent;
 use super::row::{
     encoded, locked_user, put_mark, put_session, put_user, scope_key, signed, user_keys,
 };
-use super::sessions::put_cookie;
+use super::sessions::put_alias;
 use super::settings::{put_key, put_setting};
 use super::tombstones::put_tombstone;
 use crate::store::sign_in::Replaced;
@@ -200,7 +200,7 @@ async fn import_one(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
         Exported::Tombstone(identity, tombstone) => {
             put_tombstone(tx, *identity, tombstone.clone()).await
         }
-        Exported::SessionAlias(digest, cookie) => put_cookie(tx, *digest, cookie).await,
+        Exported::SessionAlias(digest, alias) => put_alias(tx, *digest, alias).await,
         Exported::Spent(id, until) => put_spent(tx, *id, *until).await.map(drop),
         Exported::SigningKey(key) => put_key(tx, key).await,
         Exported::Setting(name, value) => put_setting(tx, name, value).await,

@@ -94,16 +94,15 @@ impl Sessions for Postgres {
 
     async fn put_session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         sid: Uuid,
         until: UnixTime,
     ) -> Result<(), StoreError> {
         // Another gateway that finds the one looks for the other.
         self.shared.rows_behind.settled(sid).await?;
-        self.write(
-            (cookie, SessionAlias { sid, until }),
-            |tx, (cookie, row)| Box::pin(put_cookie(tx, *cookie, row)),
-        )
+        self.write((alias, SessionAlias { sid, until }), |tx, (alias, row)| {
+            Box::pin(put_alias(tx, *alias, row))
+        })
         .await
     }
 
@@ -117,14 +116,14 @@ impl Sessions for Postgres {
 
     async fn session_alias(
         &self,
-        cookie: Digest,
+        alias: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let find = self.read((cookie, now), |on, (cookie, now)| {
+        let find = self.read((alias, now), |on, (alias, now)| {
             Box::pin(async move {
                 let sql = "SELECT record::text FROM vestibule.login_cookies \
                            WHERE cookie = $1 AND $2 < until";
-                let found = rows(on, sql, &[&cookie.0.as_slice(), &signed(now.0)]).await?;
+                let found = rows(on, sql, &[&alias.0.as_slice(), &signed(now.0)]).await?;
                 let Some(row) = found.first() else {
                     return Ok(None);
                 };
@@ -190,22 +189,17 @@ pub(super) async fn end_all(
     .await
 }
 
-/// Writes a cookie's row over the one before.
-pub(super) async fn put_cookie(
+/// Writes a session's other name over the one before.
+pub(super) async fn put_alias(
     tx: &Tx<'_>,
-    cookie: Digest,
+    alias: Digest,
     row: &SessionAlias,
 ) -> Result<(), Failure> {
     let sql = "INSERT INTO vestibule.login_cookies (cookie, until, record) \
          VALUES ($1, $2, $3::text::json) \
          ON CONFLICT (cookie) DO UPDATE SET until = excluded.until, record = excluded.record";
     let until = signed(row.until.0);
-    execute(
-        tx.on(),
-        sql,
-        &[&cookie.0.as_slice(), &until, &encoded(row)?],
-    )
-    .await?;
+    execute(tx.on(), sql, &[&alias.0.as_slice(), &until, &encoded(row)?]).await?;
     Ok(())
 }
 

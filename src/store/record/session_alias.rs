@@ -1,15 +1,16 @@
-//! The session behind a cookie.
+//! Another name of a session.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::UnixTime;
 
-/// The session behind a cookie of the gateway, which is known by its hash alone.
+/// The session of another name, which is known by its hash alone: a cookie of the gateway, or the
+/// issuer's `sid` of its login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionAlias {
     /// The session's id.
     pub sid: Uuid,
-    /// When the cookie expires.
+    /// When the name expires.
     pub until: UnixTime,
 }
