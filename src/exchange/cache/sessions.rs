@@ -91,8 +91,9 @@ impl SessionCache {
     }
 }
 
-/// Weighs sessions by their memory, and small ones as a share of the whole, so that neither their
-/// number nor their memory exceeds its bound.
+/// Weighs sessions by their memory when they are inserted, and small ones as a share of the whole, so
+/// that neither their number nor that memory exceeds its bound. What a session keeps later is not weighed:
+/// its cookie, and a token for each audience of a route that it is used on.
 #[derive(Clone)]
 struct Memory {
     least: u64,

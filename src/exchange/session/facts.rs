@@ -38,7 +38,24 @@ impl Facts {
     pub(super) fn memory(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let resources = size_of_val(&*self.addressees.resources);
-        let texts = text(&self.email) + text(&self.issuer);
+        let texts = text(&self.email) + text(&self.issuer) + text(&self.fence);
         size_of::<Self>() + texts + resources + self.claims.memory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_count_by_their_length() {
+        let least = Facts::default().memory();
+        for (fence, more) in [(None, 0), (Some("https://billing.example"), 23)] {
+            let facts = Facts {
+                fence: fence.map(Box::from),
+                ..Facts::default()
+            };
+            assert_eq!(facts.memory(), least + more, "{fence:?}");
+        }
     }
 }

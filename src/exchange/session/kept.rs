@@ -37,7 +37,9 @@ impl Session {
             .then(|| found.forwarded.clone())
     }
 
-    /// Keeps the session's token for this audience; the value of the header field that carries it.
+    /// Keeps the session's token for this audience; the value of the header field that carries it. The
+    /// cache has weighed the session before: what bounds these tokens is the number of audiences that
+    /// routes have.
     pub(in crate::exchange) fn keep_for(
         &self,
         audience: &Arc<str>,
