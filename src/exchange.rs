@@ -8,10 +8,10 @@
 //! A cached [`Session`] is checked on each hit: its key is still vouched for, its issuer is in force
 //! under the request's configuration, the session has not ended, the time has not come.
 //!
-//! [`Exchange`] composes parts, each of which can be read alone: the token cache ([`cache`]), one
-//! exchange per token at a time ([`single_flight`]), the verification of external tokens
+//! [`Exchange`] composes parts, each of which can be read alone: the token cache (`cache`), one
+//! exchange per token at a time (`single_flight`), the verification of external tokens
 //! ([`TokenVerifier`]), signing users in (`authenticator`), the sessions of store and memory
-//! ([`SessionDirectory`], with the handles of [`session_handle`]), for whom a token is
+//! ([`SessionDirectory`], with the handles of `session_handle`), for whom a token is
 //! ([`Audiences`]), sessions bound to devices ([`DeviceSessions`]), what counts once
 //! ([`OneTimeUse`]), the signing keys ([`KeyRotation`]), and the store's feed ([`ChangeFollower`]).
 
@@ -23,16 +23,16 @@ mod assertion;
 mod audience;
 mod authenticator;
 mod backchannel;
-pub mod cache;
+mod cache;
 mod change_follower;
 mod choice;
 mod configure;
 mod cookie;
 mod device_sessions;
-pub mod digest;
+mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
-pub mod forward;
+mod forward;
 mod freshness;
 mod grant;
 mod key_rotation;
@@ -47,11 +47,11 @@ pub mod rates;
 mod recipient;
 mod recognize;
 mod self_issued;
-pub mod session;
+mod session;
 mod session_directory;
-pub mod session_handle;
+mod session_handle;
 mod settings;
-pub mod single_flight;
+mod single_flight;
 mod standing;
 mod store_failure;
 mod verifier;

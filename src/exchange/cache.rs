@@ -19,7 +19,7 @@ use crate::rejection::Rejection;
 
 /// What tokens came to. One per process, shared by the exchanges of all configurations: what was
 /// decided under another one is not found.
-pub struct TokenCache {
+pub(super) struct TokenCache {
     sessions: SessionCache,
     refused: RefusedTokens,
     metrics: Arc<Metrics>,
@@ -27,7 +27,7 @@ pub struct TokenCache {
 
 /// What a look into the cache came to, other than a hit.
 #[derive(Clone, Copy, Debug)]
-pub enum Lookup {
+pub(super) enum Lookup {
     /// A refusal was remembered.
     Refused,
     /// Nothing was, and the token is exchanged.
@@ -38,7 +38,7 @@ pub enum Lookup {
 
 impl TokenCache {
     /// Room for `sessions` that take about `bytes` of memory at most, and for `refusals`.
-    pub fn new(sessions: usize, bytes: u64, refusals: usize, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(sessions: usize, bytes: u64, refusals: usize, metrics: Arc<Metrics>) -> Self {
         Self {
             sessions: SessionCache::new(sessions, bytes, &metrics),
             refused: RefusedTokens::new(refusals),
@@ -47,7 +47,7 @@ impl TokenCache {
     }
 
     /// The session, if what it was granted on still holds under this configuration. Counted as a hit.
-    pub fn session(
+    pub(super) fn session(
         &self,
         digest: &TokenDigest,
         now: UnixTime,
@@ -57,7 +57,7 @@ impl TokenCache {
     }
 
     /// The refusal, if it would be decided again at the time `now` under this configuration.
-    pub fn refusal(
+    pub(super) fn refusal(
         &self,
         digest: &TokenDigest,
         now: UnixTime,
@@ -67,7 +67,7 @@ impl TokenCache {
     }
 
     /// Either of them.
-    pub fn outcome(
+    pub(super) fn outcome(
         &self,
         digest: &TokenDigest,
         now: UnixTime,
@@ -78,23 +78,23 @@ impl TokenCache {
     }
 
     /// Whether there is a session, whatever has become of it.
-    pub fn holds(&self, digest: &TokenDigest) -> bool {
+    pub(super) fn holds(&self, digest: &TokenDigest) -> bool {
         self.sessions.holds(digest)
     }
 
     /// Read before a token is exchanged; see [`Self::insert`].
-    pub fn epoch(&self) -> u64 {
+    pub(super) fn epoch(&self) -> u64 {
         self.sessions.epoch()
     }
 
     /// Remembers a session that was begun in this epoch, unless all were forgotten meanwhile.
-    pub fn insert(&self, digest: TokenDigest, session: Arc<Session>, epoch: u64) {
+    pub(super) fn insert(&self, digest: TokenDigest, session: Arc<Session>, epoch: u64) {
         self.sessions.insert(digest, session, epoch);
     }
 
     /// Remembers a permanent refusal, decided at the time `at`; one that no issuer's rules decided
     /// stands by itself.
-    pub fn refuse(
+    pub(super) fn refuse(
         &self,
         digest: TokenDigest,
         rejection: Rejection,
@@ -106,17 +106,17 @@ impl TokenCache {
     }
 
     /// Removes all sessions, including those that are being created.
-    pub fn forget_sessions(&self) {
+    pub(super) fn forget_sessions(&self) {
         self.sessions.forget_all();
     }
 
     /// Removes all refusals.
-    pub fn forget_refusals(&self) {
+    pub(super) fn forget_refusals(&self) {
         self.refused.forget_all();
     }
 
     /// Counts a lookup; hits count themselves.
-    pub fn count(&self, lookup: Lookup) {
+    pub(super) fn count(&self, lookup: Lookup) {
         let label = match lookup {
             Lookup::Refused => "refused",
             Lookup::Miss => "miss",
@@ -126,7 +126,7 @@ impl TokenCache {
     }
 
     /// Measures how many sessions are remembered.
-    pub fn measure(&self) {
+    pub(super) fn measure(&self) {
         let count = i64::try_from(self.sessions.count()).unwrap_or(i64::MAX);
         self.metrics.token_cache_entries.set(count);
     }

@@ -5,17 +5,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// SHA-256 of a whole token: the key of the caches, and nothing else. The token itself is kept
 /// nowhere, and the whole digest is compared, so no collision hands one user another's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TokenDigest([u8; 32]);
+pub(super) struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
     /// Of the token's text.
-    pub fn of(token: &str) -> Self {
+    pub(super) fn of(token: &str) -> Self {
         Self::of_bytes(token.as_bytes())
     }
 
     /// The digest of a session cookie's value. No token contains a space, so none has this digest:
     /// only the cookie itself gives access to its session.
-    pub fn of_cookie(value: &str) -> Self {
+    pub(super) fn of_cookie(value: &str) -> Self {
         Self::of_bytes(&[b"cookie ", value.as_bytes()].concat())
     }
 

@@ -9,7 +9,8 @@ use uuid::Uuid;
 mod index;
 mod registry;
 
-pub use registry::{MassEnd, SessionRegistry};
+pub(super) use registry::MassEnd;
+pub use registry::SessionRegistry;
 
 use crate::clock::{ShortTime, UnixTime};
 

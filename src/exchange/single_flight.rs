@@ -11,16 +11,16 @@ use super::session::Session;
 use crate::rejection::Rejection;
 
 /// What an exchange came to.
-pub type Outcome = Result<Arc<Session>, Rejection>;
+pub(super) type Outcome = Result<Arc<Session>, Rejection>;
 
 /// The exchanges under way.
 #[derive(Default)]
-pub struct SingleFlight {
+pub(super) struct SingleFlight {
     under_way: DashMap<TokenDigest, watch::Receiver<Option<Outcome>>>,
 }
 
 /// A request's part in an exchange.
-pub enum Join<'a> {
+pub(super) enum Join<'a> {
     /// It is the first: it must do the work and [`Leader::complete`].
     Leader(Leader<'a>),
     /// Another request already does the work; wait for its result.
@@ -29,18 +29,18 @@ pub enum Join<'a> {
 
 /// The duty to finish an exchange. Dropped before it is completed, it releases the
 /// followers.
-pub struct Leader<'a> {
+pub(super) struct Leader<'a> {
     single_flight: &'a SingleFlight,
     digest: TokenDigest,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
 /// An exchange that another request leads.
-pub struct Follower(watch::Receiver<Option<Outcome>>);
+pub(super) struct Follower(watch::Receiver<Option<Outcome>>);
 
 impl SingleFlight {
     /// Joins the exchange of this token, or starts it.
-    pub fn join(&self, digest: TokenDigest) -> Join<'_> {
+    pub(super) fn join(&self, digest: TokenDigest) -> Join<'_> {
         match self.under_way.entry(digest) {
             Entry::Occupied(follower) => Join::Follower(Follower(follower.get().clone())),
             Entry::Vacant(place) => {
@@ -58,7 +58,7 @@ impl SingleFlight {
 
 impl Leader<'_> {
     /// Tells the followers. What they should find in the cache must be there already.
-    pub fn complete(self, outcome: Outcome) {
+    pub(super) fn complete(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
     }
 }
@@ -71,7 +71,7 @@ impl Drop for Leader<'_> {
 
 impl Follower {
     /// The leader's outcome; `None` when the leader gave up.
-    pub async fn outcome(mut self) -> Option<Outcome> {
+    pub(super) async fn outcome(mut self) -> Option<Outcome> {
         let completed = self.0.wait_for(Option::is_some).await.ok()?;
         completed.clone()
     }
