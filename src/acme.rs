@@ -112,7 +112,7 @@ impl Orders {
         Ok(orders)
     }
 
-    /// That of one listener, if it has one.
+    /// The ordered certificate of a listener with these settings, if there is one.
     pub fn of(&self, settings: &Acme) -> Option<Issuance> {
         Some(Issuance {
             issued: self.shown.get(&record::id(settings))?.clone(),

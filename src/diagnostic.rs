@@ -81,7 +81,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same with advice.
+    /// Adds advice.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
@@ -89,7 +89,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same about the key itself instead of its value.
+    /// Makes it about the key itself instead of its value.
     pub fn at_key(self) -> Self {
         Self {
             aim: Aim::Key,
@@ -97,7 +97,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same at a place in the file.
+    /// Places it in the file.
     pub fn at(self, position: Position) -> Self {
         Self {
             position: Some(position),

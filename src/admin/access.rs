@@ -73,7 +73,7 @@ impl Access {
         }
     }
 
-    /// The same, with the users whom the rules of the configuration make operators.
+    /// Admits as well the users whom the rules of the configuration make operators.
     #[must_use]
     pub fn with_users(self, users: Users) -> Self {
         Self {

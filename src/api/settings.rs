@@ -111,7 +111,7 @@ impl ApiSettings {
                 || self.login_origins.contains(&origin))
     }
 
-    /// The same address with its host: the one that was asked, if it is a known one.
+    /// A path as an address with a host: the one that was asked, if it is a known one.
     pub fn absolute(&self, address: &str, headers: &HeaderMap) -> String {
         if !address.starts_with('/') {
             return address.to_owned();
@@ -149,7 +149,7 @@ impl ApiSettings {
         Ok(())
     }
 
-    /// The same where no form may send the request either.
+    /// Whether a request by a cookie may come from its page, where no form may send it either.
     pub fn check_cookie_use(
         &self,
         caller: &Caller,

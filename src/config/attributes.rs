@@ -29,7 +29,7 @@ pub struct Attributes {
     top: Vec<String>,
 }
 
-/// Those of the configuration.
+/// The attributes of the configuration.
 pub static CONFIG: LazyLock<Attributes> =
     LazyLock::new(|| Attributes::of::<Config>(schema::of_config().to_value()));
 

@@ -101,7 +101,7 @@ impl Site {
         self.arriving_by("GET", &self.target.path)
     }
 
-    /// The same with another method or target.
+    /// A request by this method for this target that is known to arrive at the echo server.
     pub(super) fn arriving_by(&self, method: &str, target: &str) -> Option<Request> {
         let request = Request::new(method, target, &self.target.authority);
         self.with_access(request)

@@ -197,7 +197,7 @@ impl Authenticator {
         self.sid_of_login(verified, verified.login_claim(), epoch)
     }
 
-    /// The same of the login with this name; `None`: of the one that is this very token.
+    /// The session of the login with this name; `None`: of the one that is this very token.
     fn sid_of_login(&self, verified: &Verified, login: Option<&str>, epoch: u64) -> Uuid {
         let signed_part = verified.signed_part_digest();
         self.sid_key.sid(&Login {

@@ -33,7 +33,7 @@ pub struct Session {
     signed_by: Option<KeyValidity>,
     /// How often the issuer had been switched when it was asked, cut to what is left of room.
     generation: u16,
-    /// That of the configuration that it belongs to.
+    /// The era of the configuration that it belongs to.
     era: u16,
     minted: TokenKeyValidity,
     /// It knows the session's id and the user.
@@ -42,7 +42,7 @@ pub struct Session {
     scopes: Arc<Scopes>,
     fresh_until: ShortTime,
     expires_at: ShortTime,
-    /// That of the handle when the store was asked.
+    /// The revision of the handle when the store was asked.
     revision: u32,
     /// Boxed because few configurations ask for any.
     facts: Option<Box<Facts>>,
@@ -109,13 +109,13 @@ impl Session {
         })
     }
 
-    /// The same by a token that is for this audience only.
+    /// The session as granted by a token that is for this audience only.
     pub(super) fn fenced(mut self, audience: Box<str>) -> Self {
         self.facts.get_or_insert_default().fence = Some(audience);
         self
     }
 
-    /// The same by an external token that is for these.
+    /// The session as granted by an external token that is for these.
     pub(super) fn addressed_to(mut self, addressees: Addressees) -> Self {
         if !addressees.resources.is_empty() {
             self.facts.get_or_insert_default().addressees = addressees;
@@ -138,7 +138,7 @@ impl Session {
         self.facts.as_ref().is_some_and(|facts| is_named(facts))
     }
 
-    /// The same until `end` at the latest: the credential counts no longer.
+    /// The session until `end` at the latest: the credential counts no longer.
     pub(super) fn ending_at(mut self, end: UnixTime) -> Self {
         self.fresh_until = self.fresh_until.min(end.into());
         self

@@ -60,8 +60,8 @@ impl Settings {
         Some(device.bound_at.plus(self.device_bound_ttl))
     }
 
-    /// The same of a session token of our own: where browsers get them in a cookie, those of before the
-    /// binding end with it.
+    /// Until when a session token of our own counts without the device's cookie: where browsers get them
+    /// in a cookie, those of before the binding end with it.
     pub(super) fn own_token_until(
         &self,
         record: &SessionRecord,

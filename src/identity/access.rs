@@ -82,7 +82,7 @@ pub enum Who {
 pub struct AccessLists(Arc<[AccessList]>);
 
 impl AccessLists {
-    /// Those of them that are enabled.
+    /// The lists among these that are enabled.
     pub fn new(lists: impl IntoIterator<Item = AccessList>) -> Self {
         let enabled = lists.into_iter();
         Self(enabled.filter(|list| list.enabled_at.is_some()).collect())

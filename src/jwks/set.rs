@@ -151,7 +151,7 @@ impl KeySet {
         found.map(|(_, reason)| *reason)
     }
 
-    /// The same set in which keys that `earlier` had keep their trust.
+    /// This set, in which keys that `earlier` had keep their trust.
     pub(super) fn succeeding(self, earlier: &Self) -> Self {
         let keep_trust = |key: Arc<VerifyingKey>| {
             let earlier = earlier.all().find(|other| other.is_same(&key));

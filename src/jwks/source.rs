@@ -57,7 +57,7 @@ struct Addresses {
 }
 
 impl Validators {
-    /// Those of the answer to a request for the address `asked`.
+    /// The validators of the answer to a request for the address `asked`.
     pub(super) fn of(asked: &Url, answered: &Url, headers: &HeaderMap) -> Self {
         Self {
             of: Some(Box::new(Addresses {

@@ -212,7 +212,7 @@ pub(super) const CLAIM_CHECKS: [(&str, ClaimCheck); 9] = [
     ("required_claims", required_claims),
 ];
 
-/// The same of an assertion, which need not be for an audience, nor carry what logins must.
+/// The checks of an assertion's claims, which need not be for an audience, nor carry what logins must.
 pub(super) const ASSERTION_CHECKS: [(&str, ClaimCheck); 7] = [
     ("kind", kind),
     ("subject", subject),

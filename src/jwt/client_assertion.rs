@@ -144,5 +144,5 @@ fn check(
 const LONGEST: usize = 8 * 1024;
 /// How far clocks can differ.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// Those of other kinds, an identity assertion above all, authenticate nobody.
+/// The accepted types. Tokens of other kinds, an identity assertion above all, authenticate nobody.
 const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];

@@ -80,7 +80,7 @@ impl Content {
 }
 
 impl Explanation {
-    /// The same, of a token that was found in a text as people paste it: with one check more where that
+    /// Explains a token that was found in a text as people paste it, with one check more where the text
     /// names a part of a request, in which the issuer's tokens may not be looked for.
     pub fn of_pasted(self, pasted: &Pasted, issuers: &Issuers) -> Self {
         let named = self.issuer.as_deref();
@@ -102,7 +102,7 @@ impl Explanation {
         }
     }
 
-    /// The same with one check more, which the token's text says nothing about.
+    /// Adds a check, which the token's text says nothing about.
     pub fn and(mut self, name: &'static str, failed: Option<(&'static str, String)>) -> Self {
         let (code, hint) = failed.unzip();
         self.valid &= code.is_none();

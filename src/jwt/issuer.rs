@@ -217,7 +217,7 @@ impl Issuers {
         }
     }
 
-    /// The same with another bound on a token's length in bytes (`limits.token_size`).
+    /// These issuers with another bound on a token's length in bytes (`limits.token_size`).
     pub fn with_max_token_size(self, max_token_size: usize) -> Self {
         Self {
             max_token_size,

@@ -167,8 +167,8 @@ pub struct Generations {
 }
 
 impl Generations {
-    /// Those of now. Taken before anything else is read, so that a change during the judgement
-    /// voids it, too.
+    /// The current generations of an issuer. Taken before anything else is read, so that a change during
+    /// the judgement voids it, too.
     pub fn of(issuer: &Issuer) -> Self {
         Self {
             settings: issuer.generation(),

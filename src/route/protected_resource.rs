@@ -32,7 +32,7 @@ struct Metadata<'a> {
 }
 
 impl ProtectedResource {
-    /// That of a route with this identifier, which the gateway with the issuer name `own_iss` issues
+    /// The resource of a route with this identifier, which the gateway with the issuer name `own_iss` issues
     /// tokens for unless others do.
     fn new(name: &ResourceName, settings: &RouteSettings, own_iss: &str) -> Option<Self> {
         let resource = settings.resource.as_ref()?;

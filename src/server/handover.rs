@@ -93,7 +93,7 @@ impl UpgradeSocket {
         Ok(Self(UnixListener::bind(&path)?))
     }
 
-    /// The same after the predecessor's socket, which is of no use any more.
+    /// Opens the socket in place of the predecessor's, which is of no use any more.
     pub(super) fn reopen(runtime_dir: &Path) -> io::Result<Self> {
         match std::fs::remove_file(socket_path(runtime_dir)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

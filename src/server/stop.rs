@@ -87,7 +87,7 @@ pub(super) async fn served(
 pub(super) enum Stop {
     /// The listeners close, and what is in flight is finished.
     Drain,
-    /// The same, except that another process has the listeners by now.
+    /// What is in flight is finished; another process has the listeners by now.
     HandedOver,
     /// Ends without a drain: requests in flight are cut.
     AtOnce,

@@ -56,7 +56,7 @@ impl Peers {
         })
     }
 
-    /// The same for the same configuration and the same certificates.
+    /// The number of the pool of connections: one for each configuration with its certificates.
     pub(super) fn group(&self) -> u64 {
         self.group
     }

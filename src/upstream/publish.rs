@@ -21,8 +21,8 @@ impl Upstream {
         tracing::info!(upstream = %self.name, ?addresses, "servers changed");
     }
 
-    /// The same, and whether that changed anything. The share of servers that are not here yet grows
-    /// slowly, unless they `were` there.
+    /// Publishes the servers with their addresses; whether that changed anything. The share of servers
+    /// that are not here yet grows slowly, unless they `were` there.
     pub(super) fn publish(
         &self,
         resolve: impl Fn(&str, u16) -> Vec<Address>,
@@ -33,7 +33,7 @@ impl Upstream {
         self.publish_with(&overrides, resolve, were)
     }
 
-    /// The same with what operators say of each server. Whoever calls holds `overrides`.
+    /// Publishes the servers with what operators say of each. Whoever calls holds `overrides`.
     pub(super) fn publish_with(
         &self,
         overrides: &[ServerOverride],

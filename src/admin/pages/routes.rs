@@ -88,7 +88,7 @@ impl Page {
         length(UnixTime::now().until(says.until).as_secs())
     }
 
-    /// The same, in hundredths of the whole time.
+    /// How much of the time is left for which an operator spoke, in hundredths of the whole.
     fn share_left(&self, says: &Overridden) -> u64 {
         let whole = says.since.until(says.until).as_secs();
         let left = UnixTime::now().until(says.until).as_secs();

@@ -226,7 +226,7 @@ fn apply(document: &mut Document, wanted: &Map<String, Value>, shown: &Map<Strin
     }
 }
 
-/// The same fault with the members' names.
+/// The fault with the names of members in place of configuration keys.
 fn renamed(fault: ApiError) -> ApiError {
     if fault.problems.is_empty() {
         return fault;

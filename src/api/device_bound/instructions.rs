@@ -59,7 +59,7 @@ pub(super) fn example() -> Value {
 }
 
 impl Instructions {
-    /// Those of a session, for the host that was asked.
+    /// The instructions for a session, for the host that was asked.
     pub(super) fn new(
         settings: &ApiSettings,
         headers: &HeaderMap,

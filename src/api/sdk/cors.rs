@@ -31,7 +31,7 @@ impl PathMethods {
         Self(document.paths.paths.iter().filter_map(methods).collect())
     }
 
-    /// Those of the path that a request was matched to.
+    /// The methods of the path that a request was matched to.
     fn at(&self, request: &Request) -> HeaderValue {
         let matched = request.extensions().get::<MatchedPath>();
         let matched = matched.map_or("", MatchedPath::as_str);

@@ -22,7 +22,7 @@ pub(super) fn user() -> Value {
     })
 }
 
-/// The same with a session token.
+/// A user with a session token.
 pub(super) fn signed_in() -> Value {
     json!({
         "user": user(),

@@ -108,7 +108,7 @@ pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Respon
     answer_with(api, account, terms, None)
 }
 
-/// The same with what is left to do.
+/// The answer as by [`answer`], with what is still to be done.
 pub fn answer_with(
     api: &ApiState,
     account: &Account,

@@ -183,7 +183,7 @@ fn keeps_method(redirect: &Redirect) -> bool {
     matches!(redirect.status.code().as_u16(), 307 | 308)
 }
 
-/// Those of HTTP itself.
+/// The methods of HTTP itself.
 const METHODS: [Method; 7] = [
     Method::GET,
     Method::HEAD,

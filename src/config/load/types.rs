@@ -102,7 +102,7 @@ fn syntax(error: &serde_yaml::Error) -> Diagnostic {
     Diagnostic::error("", format!("not YAML: {error}")).at(at)
 }
 
-/// The same error at the key that its text names.
+/// The error, moved to the key that its text names.
 fn at_key_named(error: Diagnostic, key: Option<Key>, has: &impl Fn(&str) -> bool) -> Diagnostic {
     let path = match key {
         Some(Key::Missing(key) | Key::Twice(key)) => member(&error.path, &key),

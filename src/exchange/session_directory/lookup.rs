@@ -33,7 +33,7 @@ impl SessionDirectory {
         found.ok_or_else(|| Rejection::new(Code::TokenInvalid, "session_unknown"))
     }
 
-    /// The same of a session that another gateway may still be writing: one that is unknown is looked for
+    /// The live session that another gateway may still be writing: one that is unknown is looked for
     /// again, a few times.
     pub(in crate::exchange) async fn session_of_new_token(
         &self,

@@ -50,7 +50,7 @@ impl SessionDirectory {
         Ok(())
     }
 
-    /// The same for what `end` says, if `once` was not used before, which then it is. False: it was,
+    /// Ends what `end` says, if `once` was not used before, which then it is. False: it was,
     /// and nothing ends.
     ///
     /// # Errors

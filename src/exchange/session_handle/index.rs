@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// What has an id.
 pub(super) trait Identified {
-    /// The same as long as it is in a table.
+    /// The id, which does not change while the item is in a table.
     fn id(&self) -> Uuid;
 }
 

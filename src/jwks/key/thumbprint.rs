@@ -41,7 +41,7 @@ impl Thumbprints {
         }
     }
 
-    /// Those of a certificate.
+    /// The thumbprints of a certificate.
     pub(super) fn of_certificate(der: &[u8]) -> Self {
         let encoded = |algorithm| {
             URL_SAFE_NO_PAD

@@ -48,7 +48,7 @@ impl Task {
         });
     }
 
-    /// The same with a key that has come into force since.
+    /// Keeps the set again, with a key that has come into force since.
     pub(super) fn keep_proven(&self) {
         let fetched_at = self.keys.fetch_state().fetched_at;
         if let Some(fetched_at) = fetched_at {

@@ -38,7 +38,7 @@ enum Event {
 }
 
 impl Idle {
-    /// Those of a connection with these requests.
+    /// The idle time of a connection with these requests.
     pub(super) fn new(requests: &Requests, shutdown: &ShutdownWatch) -> Self {
         let longest = requests.shared.bounds.keepalive_timeout;
         let events = Events {

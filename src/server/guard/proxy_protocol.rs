@@ -13,10 +13,10 @@ use tokio::io::AsyncReadExt;
 /// Whose connection a proxy has forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// That of the client at this address.
+    /// The connection of the client at this address.
     Client(SocketAddr),
-    /// That of a client which is not named: its protocol is another one than TCP over IP, or the proxy does not
-    /// know it.
+    /// The connection of a client which is not named: its protocol is another one than TCP over IP, or
+    /// the proxy does not know it.
     Unnamed,
     /// The proxy's own (`LOCAL`), as of its health checks.
     Proxy,

@@ -56,7 +56,7 @@ impl Validity {
         })
     }
 
-    /// That of a certificate that the gateway has renewed before it expires.
+    /// The validity of a certificate that the gateway has renewed before it expires.
     pub fn renewed(not_before: UnixTime, not_after: UnixTime) -> Self {
         Self {
             not_before,
@@ -65,7 +65,7 @@ impl Validity {
         }
     }
 
-    /// Those of the certificates in a PEM file, as far as they can be read.
+    /// The validities of the certificates in a PEM file, as far as they can be read.
     pub fn in_file(path: &Path) -> Vec<Self> {
         let certificates = CertificateDer::pem_file_iter(path).into_iter().flatten();
         certificates

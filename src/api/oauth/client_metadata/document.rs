@@ -29,7 +29,7 @@ pub(super) enum Method {
     Nothing,
     /// By `private_key_jwt`, with one of these keys.
     Keys(KeySet),
-    /// The same with the keys at this address.
+    /// By `private_key_jwt`, with one of the keys at this address.
     KeysAt(Url),
 }
 
