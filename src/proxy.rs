@@ -17,7 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -51,7 +51,9 @@ use context::RequestContext;
 use request::id::RequestIds;
 use request_log::RequestLog;
 use request_log::recent_refusals::RecentRefusals;
-use round_trip::{attempt, failure, request_body, response, upstream_answer, upstream_request};
+use round_trip::{
+    attempt, failure, preflight, request_body, response, upstream_answer, upstream_request,
+};
 pub use settings::{Brand, Color, ForwardedFields, Settings};
 pub use snapshot::{ProxySettings, Snapshot, SnapshotError};
 
@@ -188,13 +190,24 @@ impl ProxyHttp for Gateway {
     fn response_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
+        body: &mut Option<Bytes>,
         _end_of_stream: bool,
         ctx: &mut Self::CTX,
     ) -> Result<Option<Duration>> {
         if let Some(flow) = ctx.guard.flow() {
             flow.taken();
         }
+        preflight::drop_part(body, ctx);
+        Ok(None)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        trailers: &mut HeaderMap,
+        ctx: &mut Self::CTX,
+    ) -> Result<Option<Bytes>> {
+        preflight::drop_trailers(trailers, ctx);
         Ok(None)
     }
 

@@ -13,6 +13,7 @@ pub mod login;
 pub mod optional_and_none;
 pub mod origin;
 pub mod pass_through;
+mod preflight;
 pub mod rates;
 pub mod request;
 mod resource;

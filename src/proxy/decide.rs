@@ -66,6 +66,7 @@ pub async fn decide(
     let inspected = inspect::inspect(request, &snapshot.proxy.limits)?;
     peer.check(&request.headers)?;
     hops::check(&request.headers, &snapshot.proxy.limits)?;
+    snapshot.proxy.decisive_fields.check(&request.headers)?;
     if let Some(challenges) = &ctx.connection.challenges
         && let Some(token) = acme::token(request, &inspected.path)
         && let Some(proof) = Box::pin(challenges.answer(token)).await

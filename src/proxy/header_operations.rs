@@ -109,25 +109,26 @@ pub fn apply(
     if operations.is_empty() {
         return Ok(());
     }
-    let leaving: Vec<HeaderName> = header
-        .fields()
-        .keys()
-        .filter(|name| operations.takes(name))
-        .cloned()
-        .collect();
-    for name in &leaving {
-        header.take(name);
-    }
+    take(operations, header);
     insert_all(operations.incoming(), header, sources)
 }
 
 /// Adds the fields for the upstream: the user's identity, then the route's edits, and last, so that
 /// no edit can replace it, the session token.
+///
+/// A preflight gets none of them: nobody has said who sends it, and a server may take what the route
+/// adds (a key, a user's name) for the leave to answer in full.
 pub fn inject(
     request: &mut RequestHeader,
     route: Option<&Route>,
     ctx: &RequestContext,
 ) -> Result<()> {
+    if matches!(ctx.pass, Some(Pass::Preflight)) {
+        if let Some(route) = route {
+            take(&route.request_headers, request);
+        }
+        return Ok(());
+    }
     let sources = Sources::of(ctx);
     let rewrite = &ctx.snapshot.proxy.rewrite;
     insert_all(rewrite.identity(), request, sources)?;
@@ -138,6 +139,18 @@ pub fn inject(
         rewrite.inject(request, forwarded.clone());
     }
     Ok(())
+}
+
+/// Takes out the fields that operations replace or remove.
+fn take(operations: &PreparedOperations, header: &mut impl Header) {
+    let fields = header.fields().keys();
+    let leaving: Vec<HeaderName> = fields
+        .filter(|name| operations.takes(name))
+        .cloned()
+        .collect();
+    for name in &leaving {
+        header.take(name);
+    }
 }
 
 /// Puts in those fields whose values can be filled in.

@@ -2,12 +2,13 @@
 //!
 //! `attempt` chooses the server and says whether another one is asked. On the way there,
 //! `upstream_request` rewrites the header, and `request_body` bounds the body. On the way back,
-//! `upstream_answer` checks what came, and `response` edits it. `upstream_error` says what a failure
-//! means, and `failure` answers it. The framework's phases (`proxy.rs`) call these six; nothing else in
-//! the proxy uses them.
+//! `upstream_answer` checks what came, `response` edits it, and `preflight` leaves the head alone where
+//! nobody has said who asks. `upstream_error` says what a failure means, and `failure` answers it. The
+//! framework's phases (`proxy.rs`) call these seven; nothing else in the proxy uses them.
 
 pub(super) mod attempt;
 pub(super) mod failure;
+pub(super) mod preflight;
 pub(super) mod request_body;
 pub(super) mod response;
 mod set_cookie;

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Router;
+use http::HeaderName;
 use pingora::protocols::l4::socket::SocketAddr;
 use prometheus::IntCounter;
 
@@ -14,6 +15,7 @@ use super::counters::{Granted, OWN_ROUTE, OWN_ROUTE_OTHERWISE, RouteCounters, SE
 use super::error_page::{ErrorPage, ErrorPageError};
 use super::request::forwarded::{Peer, Sender, TrustedProxies};
 use super::request::headers::Rewrite;
+use super::request::nominated::DecisiveFields;
 use super::request::trace::TraceRules;
 use super::settings::Settings;
 use super::vary::Varying;
@@ -48,6 +50,8 @@ pub struct ProxySettings {
     pub token_sources: TokenSources,
     /// What leaves a request, and what comes in.
     pub rewrite: Rewrite,
+    /// What no `Connection` may nominate.
+    pub decisive_fields: DecisiveFields,
     /// The names of the cookies that nobody but the gateway sets, that of the dashboard first.
     own_cookies: Vec<Box<str>>,
     /// What answers depend on.
@@ -153,7 +157,13 @@ impl ProxySettings {
             let sticky = upstreams.values().filter_map(|upstream| upstream.sticky());
             sticky.map(Sticky::name)
         };
+        let credentials = token_sources.fields();
+        let matches = config.routes.routes.iter().flat_map(|route| &route.matches);
+        let matched = matches.flat_map(|wanted| wanted.fields());
         Ok(Self {
+            decisive_fields: DecisiveFields::new(
+                credentials.iter().map(HeaderName::as_str).chain(matched),
+            ),
             rewrite: Rewrite::new(config.forward, config.routes.routes, &token_sources)
                 .without_cookies(sticky_cookies()),
             own_cookies: token_sources

@@ -258,6 +258,39 @@ async fn forward_auth_decides_by_fields_only_where_that_is_configured() {
     }
 }
 
+/// A server without these fields would go by the content, which nobody has compared with them.
+#[tokio::test]
+async fn the_fields_of_a_call_reach_its_server() {
+    let site = start(|config| {
+        let mcp = json!({ "calls": [{ "method": "tools/call" }], "fields_only": true });
+        let route = json!({ "path": "/fields", "upstream": "app", "mcp": mcp });
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let by = format!("Bearer {}", site.acme.token().sign());
+    let call = |options: &str| {
+        [
+            ("Authorization", &*by),
+            ("Mcp-Method", "tools/call"),
+            ("Mcp-Name", "list"),
+            ("Connection", options),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let content = tool_call("list");
+    let answer = post_to(&site, "/fields", &call("close"), &content).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(
+        site.upstream.last().field("mcp-name").as_deref(),
+        Some("list")
+    );
+    let answer = post_to(&site, "/fields", &call("Mcp-Method, Mcp-Name"), &content).await;
+    let reason = "connection_nominates_decisive_field";
+    site.is_refusal(&answer, 400, "invalid_request", reason)
+        .await;
+    assert_eq!(site.upstream.count(), 1);
+}
+
 fn tool_call(name: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}","arguments":{{}}}}}}"#

@@ -72,6 +72,23 @@ async fn what_the_proxy_would_refuse_is_refused() {
     }
 }
 
+/// What Envoy would take out of a request afterwards is checked before.
+#[tokio::test]
+async fn what_decides_is_not_nominated_here_either() {
+    let (site, at) = start(&["127.0.0.1/32"]).await;
+    let bearer = format!("Bearer {}", site.acme.token().sign());
+    for (options, said) in [
+        ("keep-alive, x-hop", "x-vestibule-user"),
+        ("keep-alive, origin", "invalid_request"),
+    ] {
+        let fields = [("authorization", &*bearer), ("connection", options)];
+        let answer = call(at, CHECK, &question("/page", &fields)).await;
+        assert_eq!(answer.status, Some(0));
+        let text = String::from_utf8_lossy(&answer.message).into_owned();
+        assert!(text.contains(said), "{options}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn only_trusted_proxies_ask_and_only_by_grpc() {
     let (_site, at) = start(&["192.0.2.1/32"]).await;

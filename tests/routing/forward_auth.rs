@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{TestGateway, decode, remember_session_token};
 
 mod networks;
-mod ways;
+pub mod ways;
 
 use ways::{WAYS, Way, ask, ask_as, start};
 

@@ -129,12 +129,12 @@ pub(super) fn passed_as_nobody(reason: &'static str) -> Passed {
 }
 
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,
-/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on. Only
-/// a server can answer it: what a route answers by itself is for those who may pass.
+/// section 4.8). It does so without credentials, so none can be asked for; nor is any passed on, of the
+/// client or of the route, and of the answer only the head is. Only a server can answer it: what a
+/// route answers by itself is for those who may pass.
 fn is_preflight(request: &RequestHeader) -> bool {
-    request.method == Method::OPTIONS
-        && request.headers.contains_key(ORIGIN)
-        && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    let has_one = |name| request.headers.get_all(name).iter().count() == 1;
+    request.method == Method::OPTIONS && has_one(ORIGIN) && has_one(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// What to do about a token that is not seen.

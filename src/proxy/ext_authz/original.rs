@@ -33,7 +33,7 @@ pub(super) fn of(asked: CheckRequest) -> Option<RequestHeader> {
     if request.headers.contains_key(WEBSOCKET_KEY) || request.headers.contains_key(UPGRADE) {
         let websocket = HeaderValue::from_static("websocket");
         request.insert_header(UPGRADE, websocket).ok()?;
-        request.insert_header(CONNECTION, UPGRADE.as_str()).ok()?;
+        request.append_header(CONNECTION, UPGRADE.as_str()).ok()?;
     }
     let client = source.and_then(|source| source.address?.socket);
     // Envoy may be configured not to add these fields.
@@ -72,7 +72,8 @@ fn append(request: &mut RequestHeader, name: &str, value: &[u8]) -> Option<()> {
         return Some(());
     }
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    if OF_THE_CONNECTION.contains(&name) {
+    // What the client's `Connection` nominates is checked like that of every other request.
+    if name != CONNECTION && OF_THE_CONNECTION.contains(&name) {
         return Some(());
     }
     let value = HeaderValue::from_bytes(value).ok()?;

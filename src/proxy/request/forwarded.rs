@@ -28,7 +28,7 @@ mod said;
 
 pub use error::ForwardedError;
 pub use provenance::WELL_KNOWN;
-use provenance::is_provenance;
+pub use provenance::is_provenance;
 use said::{Said, Word, is_https, parse_address, scheme_of, ssl_of};
 
 /// The client's address, if it is known for certain.

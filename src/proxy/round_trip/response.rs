@@ -10,7 +10,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
-use super::{set_cookie, sticky, streams};
+use super::{preflight, set_cookie, sticky, streams};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::proxy::context::{Phase, RequestContext};
 use crate::proxy::dashboard_route;
@@ -60,6 +60,7 @@ pub(in crate::proxy) fn rewrite(
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, message).into_up());
         }
         end_hop(response);
+        preflight::empty_head(response, ctx)?;
         set_cookie::keep_ours(response, ctx.snapshot.proxy.own_cookies(false), Vec::new())?;
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
@@ -84,6 +85,7 @@ pub(in crate::proxy) fn rewrite(
             ctx.set_cookies.extend(sticky);
         }
         end_hop(response);
+        preflight::empty_head(response, ctx)?;
         header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
         if route.access != Access::None {
             let method = &request.method;

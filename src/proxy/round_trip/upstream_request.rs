@@ -5,6 +5,7 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
+use super::preflight;
 use crate::proxy::context::RequestContext;
 use crate::proxy::request::id::REQUEST_ID;
 use crate::proxy::request::{hops, inspect};
@@ -44,7 +45,10 @@ pub(in crate::proxy) fn rewrite(
         .peer(session.client_addr(), &ctx.connection)
         .rewrite(request, host.authority(), host.port());
     header_operations::inject(request, Some(route), ctx)?;
-    if let Some(client) = &ctx.connection.client {
+    // A preflight is nobody's, whoever opened the connection that it came on.
+    if let Some(client) = &ctx.connection.client
+        && !preflight::is_answered(ctx)
+    {
         client.forward(request)?;
     }
     snapshot.proxy.traces.inject(ctx.trace.as_ref(), request)?;

@@ -37,6 +37,11 @@ pub(super) const TEXTS: &[Text] = &[
         "Field that imitates another",
         "Some servers read such a field name as `Content-Length` or `Transfer-Encoding`, with which requests are smuggled. No correct client sends it.",
     ),
+    (
+        "connection_nominates_decisive_field",
+        "Connection nominates a field of the request",
+        "`Connection` names a field by which the gateway decides, so that the server would get another request than the one that was decided about. The client has to name only fields of its own connection there.",
+    ),
     ("host_invalid", "Host is no host", ONE_READING),
     ("host_repeated", "Two hosts", ONE_READING),
     (

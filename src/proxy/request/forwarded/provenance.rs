@@ -10,7 +10,7 @@ use http::HeaderName;
 use crate::field_name::{FieldNames, folded};
 
 /// Whether a field with this name leaves the request.
-pub(super) fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
+pub fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
     static NAMES: LazyLock<FieldNames> = LazyLock::new(|| FIELDS.iter().copied().collect());
     if from_trusted {
         // A trusted proxy sets the plain spelling; others came through it from its client.
