@@ -28,6 +28,7 @@ use crate::api::oauth::{ClientMetadataSettings, ClientSettings, GrantSettings};
 use crate::api::sdk::SdkSettings;
 use crate::canonical::{AllowedOrigin, Origin, PathPrefix};
 use crate::exchange::Forward;
+use crate::field_name::EditableField;
 use crate::issuer::IssuerSettings;
 use crate::limit::Limits;
 use crate::listener::{Listener, TlsTickets};
@@ -152,6 +153,10 @@ pub struct Config {
     /// Which fields of trusted proxies count.
     #[serde(default)]
     pub forwarded_fields: ForwardedFields,
+    /// Fields by which trusted proxies say more than where a request came from.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_fields: Vec<EditableField>,
     /// The admin listener.
     #[serde(default)]
     pub admin: AdminSettings,

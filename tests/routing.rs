@@ -20,3 +20,4 @@ mod resource;
 mod route_listeners;
 pub mod route_settings;
 pub mod several_cookies;
+mod tunnel;

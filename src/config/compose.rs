@@ -207,6 +207,7 @@ impl Config {
             traces: &self.traces,
             trusted_proxies: &self.trusted_proxies,
             forwarded_fields: self.forwarded_fields,
+            trusted_fields: &self.trusted_fields,
             health_path: self.server.health_path.as_ref(),
         }
     }

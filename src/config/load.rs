@@ -43,6 +43,7 @@ mod scope;
 mod section;
 mod sticky;
 mod telemetry;
+mod trusted_fields;
 mod types;
 
 pub use section::load_section;

@@ -101,7 +101,7 @@ kinds! {
     FORWARDED_HOST = "forwarded.host", Medium,
         "`X-Forwarded-Host` of the client is kept",
         "CWE-644",
-        "Set the field from the request's host unless the peer is a trusted proxy.";
+        "Set the field from the request's host, unless the peer is a proxy that sets it itself.";
     FORWARDED_RFC7239 = "forwarded.rfc7239", Medium,
         "`Forwarded` of the client is kept",
         "RFC 7239 section 8.1",

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::canonical::{Origin, PathPrefix};
 use crate::credential::TokenSourceSettings;
 use crate::exchange::Forward;
+use crate::field_name::EditableField;
 use crate::route::RouteTableSettings;
 use crate::telemetry::{LogSettings, TraceSettings};
 use crate::upstream;
@@ -46,6 +47,8 @@ pub struct Settings<'a> {
     pub trusted_proxies: &'a [IpNet],
     /// Which of their fields count.
     pub forwarded_fields: ForwardedFields,
+    /// What else they may say.
+    pub trusted_fields: &'a [EditableField],
     /// Where load balancers ask on the public listeners.
     pub health_path: Option<&'a PathPrefix>,
 }

@@ -195,7 +195,8 @@ impl ProxySettings {
             trusted_proxies: TrustedProxies::new(
                 config.trusted_proxies.to_vec(),
                 config.forwarded_fields,
-            ),
+            )
+            .setting(config.trusted_fields.iter().map(|field| field.as_str())),
             public_url: config.public_url.clone(),
             routes,
             upstreams,

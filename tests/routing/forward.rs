@@ -1,12 +1,9 @@
 //! What the upstream receives, byte by byte, and what comes back.
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::support::{
-    Message, RawUpstream, Reply, TestGateway, Wire, decode, refusal_id, upstream,
-};
+use crate::support::{Message, RawUpstream, Reply, TestGateway, decode, refusal_id, upstream};
 
 #[tokio::test]
 async fn the_upstream_receives_the_request_with_the_session_token_in() {
@@ -148,79 +145,6 @@ async fn a_stream_arrives_before_it_ends() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_a_tunnel_after_101() {
-    let site = TestGateway::start().await;
-    site.upstream.reply(Reply::Echo);
-    let bearer = format!("Bearer {}", site.acme.token().sign());
-    let mut wire = site.gateway.connect().await;
-    let upgrade = [
-        ("Authorization", &*bearer),
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    wire.write(site.gateway.bytes("GET", "/", &upgrade)).await;
-    let answer = wire.read_response("GET").await.expect("an answer");
-    assert_eq!(answer.status(), 101);
-    site.session();
-    for frame in ["ping", "\u{0}\u{1}binary", "HTTP/1.1 200 OK\r\n\r\n"] {
-        wire.write(frame).await;
-        assert_eq!(wire.read_exactly(frame.len()).await, frame.as_bytes());
-    }
-
-    let answer = site.gateway.get("/", &upgrade[1..]).await;
-    assert_eq!(
-        answer.status(),
-        401,
-        "an upgrade needs a session like any request"
-    );
-}
-
-/// A server that switches before it has read anything: whatever the gateway does first, the end of the
-/// request is not taken for the end of the tunnel.
-#[tokio::test]
-async fn a_switch_that_comes_at_once_is_a_tunnel_too() {
-    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = server.local_addr().unwrap();
-    let site = TestGateway::with(|config| {
-        config["upstreams"]["app"]["servers"] = json!([address]);
-    })
-    .await;
-    let serving = tokio::spawn(async move {
-        loop {
-            let mut wire = Wire::accepted(server.accept().await.unwrap().0);
-            wire.write(
-                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
-                 Upgrade: websocket\r\n\r\n",
-            )
-            .await;
-            tokio::spawn(async move {
-                wire.read_request().await.expect("a request");
-                let frame = wire.read_exactly(4).await;
-                wire.write(frame).await;
-            });
-        }
-    });
-    let upgrade = [
-        ("Connection", "Upgrade"),
-        ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    for _ in 0..20 {
-        let mut wire = site.gateway.connect().await;
-        wire.write(site.gateway.bytes("GET", "/open", &upgrade))
-            .await;
-        let answer = wire.read_response("GET").await.expect("an answer");
-        assert_eq!(answer.status(), 101);
-        wire.write("ping").await;
-        assert_eq!(wire.read_exactly(4).await, b"ping");
-    }
-    serving.abort();
-}
-
-#[tokio::test]
 async fn where_a_request_came_from_is_told_by_the_socket() {
     let site = TestGateway::start().await;
     let claims = [
@@ -248,6 +172,39 @@ async fn where_a_request_came_from_is_told_by_the_socket() {
         Some("6.6.6.6, 127.0.0.1")
     );
     assert_eq!(seen.field("x-forwarded-proto").as_deref(), Some("https"));
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_where_a_request_came_from_and_no_more() {
+    let of_client = [
+        ("X-Forwarded-For", "6.6.6.6"),
+        ("X-Forwarded-Host", "evil.test"),
+        ("X-Original-URL", "/evil.test"),
+        ("Remote-User", "ada"),
+        ("Proxy", "http://evil.test"),
+    ];
+    for trusted in [json!([]), json!(["Remote-User", "X-Forwarded-Host"])] {
+        let site = TestGateway::with(|config| {
+            config["trusted_proxies"] = json!(["127.0.0.0/8"]);
+            config["trusted_fields"] = trusted.clone();
+        })
+        .await;
+        let answer = site.gateway.get("/open", &of_client).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let seen = site.upstream.last();
+        let way = seen.field("x-forwarded-for");
+        assert_eq!(way.as_deref(), Some("6.6.6.6, 127.0.0.1"));
+        for gone in ["x-original-url", "proxy"] {
+            assert_eq!(seen.field(gone), None, "{gone}");
+        }
+        let is_named = trusted != json!([]);
+        assert_eq!(seen.field("remote-user").is_some(), is_named);
+        let host = match is_named {
+            true => "evil.test".to_owned(),
+            false => site.gateway.public.to_string(),
+        };
+        assert_eq!(seen.field("x-forwarded-host"), Some(host));
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::scope::scope_fault;
 use super::{
     acme, calls, claim_values, dead_ends, device_bound, empty_lists, grants, hidden_pages, issuers,
     listeners, logins, loops, match_protection, no_effect, operators, rates, resources, routes,
-    sticky, telemetry,
+    sticky, telemetry, trusted_fields,
 };
 use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
@@ -51,6 +51,7 @@ const CHECKS: &[(&[&str], Check)] = &[
         &["listeners", "admin", "store", "session", "routes", "public_url"],
         acme::diagnostics,
     ),
+    (&["trusted_fields", "trusted_proxies"], trusted_fields::diagnostics),
     (&["public_url"], public_url),
     (&["server", "api_prefix", "routes"], hidden_pages::diagnostics),
     (&["server"], listeners::tickets),

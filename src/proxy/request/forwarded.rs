@@ -1,9 +1,9 @@
 //! The fields that tell upstreams where a request came from.
 //!
 //! `X-Forwarded-*` and `Forwarded` (RFC 7239) are derived from the socket. Only those of peers in
-//! `trusted_proxies` are extended; those of others are removed, in every spelling, along with
-//! fields that make some servers believe in another address, path or user than the request's
-//! (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like).
+//! `trusted_proxies` that say where a request came from are extended; others are removed, in every
+//! spelling, along with fields that make some servers believe in another address, path or user than the
+//! request's (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like).
 //!
 //! A trusted proxy may speak either language. Where it speaks both and they differ, one of them is
 //! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts. Each
@@ -19,14 +19,17 @@ use ipnet::IpNet;
 use pingora::http::RequestHeader;
 
 use super::headers::insert;
+use crate::field_name::FieldNames;
 use crate::proxy::settings::ForwardedFields;
 
 mod error;
+mod kept;
 mod provenance;
 mod rfc7239;
 mod said;
 
 pub use error::ForwardedError;
+use kept::Found;
 pub use provenance::WELL_KNOWN;
 pub use provenance::is_provenance;
 use said::{Said, Word, is_https, parse_address, scheme_of, ssl_of};
@@ -45,12 +48,25 @@ pub struct Client {
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
     language: ForwardedFields,
+    fields: FieldNames,
 }
 
 impl TrustedProxies {
     /// Those in these networks.
     pub fn new(networks: Vec<IpNet>, language: ForwardedFields) -> Self {
-        Self { networks, language }
+        let fields = FieldNames::default();
+        Self {
+            networks,
+            language,
+            fields,
+        }
+    }
+
+    /// The same, whose word is also taken for what these fields say.
+    #[must_use]
+    pub fn setting<'a>(mut self, fields: impl Iterator<Item = &'a str>) -> Self {
+        self.fields = fields.collect();
+        self
     }
 
     /// Whether the address is one of them.
@@ -204,25 +220,27 @@ impl Peer<'_> {
 
     /// Tells the upstream where the request came from. `host` is the checked `Host`.
     pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
-        let is_trusted = self.is_trusted_proxy();
         let client = self.client(&request.headers);
-        let language = self.trusted_proxies.language;
-        let kept = |name: &HeaderName| {
-            is_trusted && APPENDED.contains(&name.as_str()) && !is_other(language, name)
-        };
-        let leaving: Vec<HeaderName> = request
-            .headers
+        let port = port.unwrap_or(if client.is_https { 443 } else { 80 });
+        let found = Found { client, host, port };
+        let headers = &request.headers;
+        let leaving: Vec<HeaderName> = headers
             .keys()
-            .filter(|name| {
-                !kept(name) && (is_provenance(name, is_trusted) || is_other(language, name))
-            })
+            .filter(|name| self.removes(headers, name, &found))
             .cloned()
             .collect();
         for name in &leaving {
             request.remove_header(name);
         }
 
-        if is_trusted {
+        if self.is_trusted_proxy() {
+            if !self
+                .trusted_proxies
+                .fields
+                .contains(X_FORWARDED_HOST.as_str())
+            {
+                rfc7239::forget_other_hosts(request, host);
+            }
             translate(request);
         }
         let scheme = if client.is_https { "https" } else { "http" };
@@ -242,9 +260,9 @@ impl Peer<'_> {
         });
         set(request, "X-Forwarded-Port", &X_FORWARDED_PORT, || {
             Some(match port {
-                None if client.is_https => HeaderValue::from_static("443"),
-                None => HeaderValue::from_static("80"),
-                Some(port) => port.into(),
+                443 => HeaderValue::from_static("443"),
+                80 => HeaderValue::from_static("80"),
+                port => port.into(),
             })
         });
     }
@@ -361,15 +379,6 @@ const X_FORWARDED_SSL: HeaderName = HeaderName::from_static("x-forwarded-ssl");
 
 /// In place of an address that is not told (RFC 7239 section 6.2).
 const UNKNOWN: &str = "unknown";
-
-/// What a trusted proxy's word is kept in.
-const APPENDED: &[&str] = &[
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-];
 
 #[cfg(test)]
 mod tests;

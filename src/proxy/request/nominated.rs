@@ -47,7 +47,7 @@ impl DecisiveFields {
         let text = name.as_str();
         FAMILIES.iter().any(|family| text.starts_with(family))
             || self.0.contains(text)
-            || forwarded::is_provenance(name, false)
+            || forwarded::is_provenance(name)
     }
 }
 

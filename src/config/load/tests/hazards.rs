@@ -88,6 +88,11 @@ fn what_a_way_out_costs_is_said() {
             issuer(", allow_private_jwks_uri: true"),
         ),
         (
+            "trusted_fields[0]",
+            "trusted_proxies: [10.0.0.0/8]".to_owned(),
+            "trusted_proxies: [10.0.0.0/8]\ntrusted_fields: [Remote-User]".to_owned(),
+        ),
+        (
             "routes[0].query_tokens",
             route(", query_tokens: strip"),
             route(", query_tokens: forward"),
@@ -99,6 +104,38 @@ fn what_a_way_out_costs_is_said() {
         };
         assert!(warned.contains(&format!("warning: {path}: ")), "{warned}");
     }
+}
+
+#[test]
+fn fields_of_trusted_proxies_are_named_where_that_counts() {
+    let check = |field: &str, proxies: &str| {
+        let more = format!("trusted_proxies: [{proxies}]\ntrusted_fields: [{field}]");
+        found("http://a.test", "", &more).join("; ")
+    };
+    let proxies = "10.0.0.0/8";
+    for field in ["X-WebAuth-User", "x-forwarded-host", "X-Forwarded-Prefix"] {
+        let said = check(field, proxies);
+        assert!(
+            said.contains("warning") && said.contains("upstreams believe"),
+            "{said}"
+        );
+    }
+    for (field, proxies) in [
+        ("X-WebAuth-User", ""),
+        ("X-Other", proxies),
+        ("X-Client-Cert", proxies),
+    ] {
+        let said = check(field, proxies);
+        assert!(
+            said.contains("warning") && said.contains("no effect"),
+            "{said}"
+        );
+    }
+    let said = check("Proxy", proxies);
+    assert!(
+        !said.contains("warning") && said.contains("never forwarded"),
+        "{said}"
+    );
 }
 
 #[test]

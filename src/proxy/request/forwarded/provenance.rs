@@ -1,7 +1,7 @@
 //! The fields by which a proxy says where a request comes from, what it asked for, and who sent it.
 //!
-//! Only a trusted proxy may say so. What an application believes of one of these, set by the proxy
-//! that was in front of it before, a client must not be able to say itself.
+//! What an application believes of one of these, set by the proxy that was in front of it before, a client
+//! must not be able to say itself.
 
 use std::sync::LazyLock;
 
@@ -9,17 +9,9 @@ use http::HeaderName;
 
 use crate::field_name::{FieldNames, folded};
 
-/// Whether a field with this name leaves the request.
-pub fn is_provenance(name: &HeaderName, from_trusted: bool) -> bool {
+/// Whether a field with this name is one of them, in any spelling.
+pub fn is_provenance(name: &HeaderName) -> bool {
     static NAMES: LazyLock<FieldNames> = LazyLock::new(|| FIELDS.iter().copied().collect());
-    if from_trusted {
-        // A trusted proxy sets the plain spelling; others came through it from its client.
-        let is_plain = name
-            .as_str()
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        return !is_plain && (NAMES.contains(name.as_str()) || begins(name));
-    }
     // Few fields begin like one of these, and every field of every request comes by here.
     match name.as_str().as_bytes() {
         [
@@ -55,8 +47,6 @@ const FIELDS: &[&str] = &[
     "fly-client-ip",
     "forwarded",
     "forwarded-for",
-    // No proxy sets it. CGI programs read it as HTTP_PROXY, an address that they connect to
-    // (CVE-2016-5385).
     "proxy",
     "remote-email",
     "remote-groups",

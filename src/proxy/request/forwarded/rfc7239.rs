@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderValue};
+use pingora::http::RequestHeader;
 
 use super::error::ForwardedError;
+use super::insert;
 use super::said::parse_address;
 
 /// What one proxy says of the request as it got it.
@@ -49,6 +51,36 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), ForwardedError> {
         }
     }
     Ok(())
+}
+
+/// Takes `host` out of the elements in which it is another than the request's: servers build addresses of
+/// the first one, which the client may have written.
+pub(super) fn forget_other_hosts(request: &mut RequestHeader, host: &str) {
+    let fields = request.headers.get_all(FORWARDED).iter();
+    let texts: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();
+    let text = texts.join(", ");
+    let is_other = |pair: &&str| {
+        let named = pair.split_once('=');
+        named.is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("host")
+                && !unquoted(value.trim()).eq_ignore_ascii_case(host)
+        })
+    };
+    if !split(&text, ',').any(|element| split(element, ';').any(|pair| is_other(&pair))) {
+        return;
+    }
+    let elements = split(&text, ',').map(|element| {
+        let pairs: Vec<&str> = split(element, ';').filter(|pair| !is_other(pair)).collect();
+        match pairs.iter().all(|pair| pair.trim().is_empty()) {
+            // A hop of which nothing is known stays one.
+            true => NOTHING.to_owned(),
+            false => pairs.join(";").trim().to_owned(),
+        }
+    });
+    let elements: Vec<String> = elements.collect();
+    if let Ok(value) = HeaderValue::try_from(elements.join(", ")) {
+        insert(request, "Forwarded", value);
+    }
 }
 
 /// Whether a field has a quote that does not end in it.
@@ -117,6 +149,9 @@ fn unquoted(value: &str) -> String {
     }
 }
 
+/// An element that says nothing (section 6.2).
+const NOTHING: &str = "for=unknown";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +186,34 @@ mod tests {
             ("for=192.0.2.1;for=192.0.2.2", vec![some("")]),
         ] {
             assert_eq!(nodes(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_the_requests_or_is_not_told() {
+        for (said, told) in [
+            (
+                "for=192.0.2.1;host=a.example",
+                "for=192.0.2.1;host=a.example",
+            ),
+            (
+                "for=192.0.2.1; host=\"A.example\"",
+                "for=192.0.2.1; host=\"A.example\"",
+            ),
+            (
+                "for=192.0.2.1;host=evil.example;proto=http",
+                "for=192.0.2.1;proto=http",
+            ),
+            (
+                "HOST = \"evil.example\", for=192.0.2.1",
+                "for=unknown, for=192.0.2.1",
+            ),
+            ("for=\"_host=evil;\"", "for=\"_host=evil;\""),
+        ] {
+            let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+            request.append_header(FORWARDED, said).unwrap();
+            forget_other_hosts(&mut request, "a.example");
+            assert_eq!(request.headers[FORWARDED], told, "{said}");
         }
     }
 }

@@ -1,0 +1,95 @@
+//! What a trusted proxy may say.
+
+use super::*;
+
+/// What a load balancer passes on of its client is not its word.
+#[test]
+fn a_trusted_peer_says_where_a_request_came_from_and_nothing_else() {
+    let claims = [
+        ("X-Forwarded-For", CLIENT),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Port", "8443"),
+        ("X-Forwarded-Prefix", "/app"),
+        ("X_Forwarded_Host", "evil.example"),
+        ("Forwarded", "for=203.0.113.7;host=evil.example"),
+        ("X-Real-IP", CLIENT),
+        ("CF-Connecting-IP", "9.9.9.9"),
+        ("X-Forwarded-Scheme", "https"),
+        ("X-Forwarded-Ssl", "on"),
+        ("X-Original-URL", "/admin"),
+        ("Remote-User", "ada"),
+        ("Remote_User", "admin"),
+        ("X-WebAuth-User", "admin"),
+        ("Proxy", "http://evil.example"),
+    ];
+    let rewritten = |trusted: TrustedProxies| {
+        let mut request = request(&claims);
+        peer(PROXY, &trusted).rewrite(&mut request, "a.example", None);
+        request
+    };
+    let strict = rewritten(trusted());
+    for (name, value) in [
+        ("x-forwarded-for", "203.0.113.7, 10.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "a.example"),
+        ("x-forwarded-port", "443"),
+        ("x-real-ip", CLIENT),
+        ("x-forwarded-scheme", "https"),
+        ("x-forwarded-ssl", "on"),
+        (
+            "forwarded",
+            r#"for=203.0.113.7, for=10.0.0.1;proto=https;host="a.example""#,
+        ),
+    ] {
+        assert_eq!(field(&strict, name), [value], "{name}");
+    }
+    assert_eq!(strict.headers.len(), 8);
+
+    let named = [
+        "X-Forwarded-Host",
+        "Remote-User",
+        "CF-Connecting-IP",
+        "Proxy",
+    ];
+    let loose = rewritten(trusted().setting(named.into_iter()));
+    for (name, value) in [
+        ("x-forwarded-host", "evil.example"),
+        ("remote-user", "ada"),
+        ("cf-connecting-ip", "9.9.9.9"),
+        (
+            "forwarded",
+            "for=203.0.113.7;host=evil.example, for=10.0.0.1;proto=https;host=\"a.example\"",
+        ),
+    ] {
+        assert_eq!(field(&loose, name), [value], "{name}");
+    }
+    for gone in ["remote_user", "x_forwarded_host", "x-webauth-user", "proxy"] {
+        assert!(field(&loose, gone).is_empty(), "{gone}");
+    }
+    // Whoever is not trusted is not believed by the name of a field either.
+    let mut request = request(&claims);
+    let proxies = trusted().setting(named.into_iter());
+    peer(CLIENT, &proxies).rewrite(&mut request, "a.example", None);
+    assert_eq!(field(&request, "x-forwarded-host"), ["a.example"]);
+    assert!(field(&request, "remote-user").is_empty());
+}
+
+#[test]
+fn a_trusted_peer_may_say_the_same_as_the_gateway() {
+    let trusted = trusted();
+    for (said, is_kept) in [
+        (("X-Forwarded-Host", "A.Example:8443"), true),
+        (("X-Forwarded-Host", "a.example"), false),
+        (("X-Forwarded-Port", "8443"), true),
+        (("X-Forwarded-Port", "443"), false),
+        (("X-Forwarded-Proto", "HTTP"), true),
+        (("X-Forwarded-Proto", "https, http"), false),
+    ] {
+        let mut request = request(&[said, ("X-Forwarded-For", CLIENT)]);
+        peer(PROXY, &trusted).rewrite(&mut request, "a.example:8443", Some(8443));
+        let told = field(&request, &said.0.to_lowercase());
+        assert_eq!(told == [said.1], is_kept, "{said:?} {told:?}");
+        assert_eq!(told.len(), 1);
+    }
+}
