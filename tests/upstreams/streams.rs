@@ -1,9 +1,13 @@
 //! Long conversations: what ends a WebSocket, an event stream, and what does not.
 
+use std::net::SocketAddr;
+
+use bytes::Bytes;
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::support::{Reply, TestGateway, Wire, now};
+use crate::support::{PATIENCE, Reply, TestGateway, Wire, now};
 
 const EVENTS: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -105,6 +109,65 @@ async fn a_head_that_does_not_come_is_a_timeout() {
         let id = answer.field("x-request-id").unwrap();
         site.gateway.logged(&[&id, "\"upstream_timeout\""]).await;
     }
+}
+
+/// A client of gRPC may have nothing to say for a while, and its server then has nothing to answer yet.
+#[tokio::test]
+async fn silence_ends_a_body_and_no_call_of_grpc() {
+    let server = grpc_server().await;
+    let site = TestGateway::with(|config| {
+        config["listeners"] = json!([{"h2c": true}]);
+        config["limits"] = json!({ "body_read_timeout": "200ms" });
+        config["upstreams"]["grpc"] = json!({ "servers": [server], "protocol": "http2" });
+        let route = json!({ "path": "/calls", "auth": "none", "upstream": "grpc" });
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let stream = TcpStream::connect(site.gateway.public).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let mut begin = |kind: &str| {
+        let uri = format!("http://{}/calls", site.gateway.public);
+        let request = http::Request::post(uri).header("content-type", kind);
+        client.send_request(request.body(()).unwrap(), false)
+    };
+    let (answer, mut call) = begin("application/grpc").unwrap();
+    // Begun later and ended by its silence: the call has been silent for longer.
+    let (ended, _upload) = begin("application/octet-stream").unwrap();
+    let ended = tokio::time::timeout(PATIENCE, ended).await.expect("an end");
+    assert!(ended.is_err() || ended.unwrap().status() == 408);
+
+    call.send_data(Bytes::from_static(b"hello"), false).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    assert_eq!(answer.expect("an answer").unwrap().status(), 200);
+    driver.abort();
+}
+
+/// Like most servers of gRPC: the head of its answer comes with the first message.
+async fn grpc_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(mut connection) = h2::server::handshake(stream).await else {
+                    return;
+                };
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    tokio::spawn(async move {
+                        let Some(Ok(message)) = request.into_body().data().await else {
+                            return;
+                        };
+                        let head = http::Response::new(());
+                        let mut answer = respond.send_response(head, false).unwrap();
+                        answer.send_data(message, true).unwrap();
+                    });
+                }
+            });
+        }
+    });
+    address
 }
 
 /// A login whose token is renewed each minute, as its provider wishes.

@@ -177,6 +177,16 @@ impl Flow {
         });
     }
 
+    /// The body is one side of a conversation, which the other side may leave unanswered for a while: its
+    /// pauses are bounded by this alone, and it has no rate.
+    pub fn body_is_stream(&self, pause: Option<Duration>) {
+        if self.has_body()
+            && let Some(body) = &mut *self.body()
+        {
+            body.bounds = BodyBounds { pause, rate: None };
+        }
+    }
+
     /// A part of the body came.
     pub fn body_moved(&self, bytes: usize, is_end: bool) {
         if is_end && self.answer.waits_for.load(Ordering::Relaxed) == END {

@@ -75,7 +75,13 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
     ctx.asked = Instant::now();
     overrule(&mut peer, &route.timeouts);
     if streams::is_asked_for(session.req_header()) && !streams::can_be_bounded_later(&peer) {
-        peer.options.read_timeout = route.timeouts.stream_idle;
+        let idle = route.timeouts.stream_idle;
+        peer.options.read_timeout = idle;
+        if streams::is_sent(session.req_header())
+            && let Some(flow) = ctx.guard.flow()
+        {
+            flow.body_is_stream(idle);
+        }
     }
     if let Some(time) = &ctx.time {
         time.bound_server(&mut peer);

@@ -26,6 +26,14 @@ pub(super) fn is_asked_for(request: &RequestHeader) -> bool {
         })
 }
 
+/// Whether what a request sends is one, too. Servers of gRPC send the head of their answer with its first
+/// message, so the client may pause for as long as before that as after it. gRPC-Web sends one message.
+pub(super) fn is_sent(request: &RequestHeader) -> bool {
+    is_among(&request.headers, &CONTENT_TYPE, |kind| {
+        is_grpc(kind) && kind.as_bytes().get(GRPC.len()) != Some(&b'-')
+    })
+}
+
 /// Whether the bound on a server's silence can change once its answer is known: the connections are
 /// those of the gateway's own connector.
 pub(super) fn can_be_bounded_later(peer: &HttpPeer) -> bool {
@@ -84,5 +92,16 @@ mod tests {
         assert!(question(CONTENT_TYPE, "application/grpc"));
         assert!(!question(CONTENT_TYPE, "text/event-stream"));
         assert!(!question(ACCEPT, "*/*"));
+        let sends = |kind: &str| {
+            let mut request = RequestHeader::build("POST", b"/", None).unwrap();
+            request.append_header(CONTENT_TYPE, kind).unwrap();
+            is_sent(&request)
+        };
+        for kind in ["application/grpc", "Application/gRPC+proto"] {
+            assert!(sends(kind), "{kind}");
+        }
+        for kind in ["application/grpc-web+proto", "application/json", ""] {
+            assert!(!sends(kind), "{kind}");
+        }
     }
 }

@@ -104,10 +104,20 @@ fn a_body_is_late_by_its_pauses_and_by_its_rate() {
     flow.answer_begins();
     assert_eq!(flow.body_due(), None, "a conversation");
 
-    flow.body_begins(BodyBounds {
+    let both = BodyBounds {
         pause: Some(pause),
         rate: Some(1000),
-    });
+    };
+    flow.body_begins(both);
+    flow.asked(None);
+    let first = flow.body_due().unwrap();
+    let idle = Duration::from_secs(3600);
+    flow.body_is_stream(Some(idle));
+    assert!(flow.body_due().unwrap() - first >= idle - pause);
+    flow.body_is_stream(None);
+    assert_eq!(flow.body_due(), None, "without a bound");
+
+    flow.body_begins(both);
     flow.asked(None);
     let slow = flow.body_due().unwrap();
     flow.body_moved(10_000, false);
