@@ -51,6 +51,8 @@ impl Exchange {
         let token = SessionToken {
             text: token.to_owned(),
             expires_at: end.min(record.expires_at),
+            // Nobody but its client can bring another.
+            fresh_until: end.min(record.expires_at),
             scopes: minter.scopes_of(&claims.scope, &record),
             key_validity,
         };

@@ -101,7 +101,7 @@ impl Session {
             handle: lease.handle,
             forwarded,
             scopes: token.scopes,
-            fresh_until: token.expires_at.into(),
+            fresh_until: token.fresh_until.min(token.expires_at).into(),
             expires_at: record.expires_at.into(),
             revision: lease.revision,
             facts: keeps_facts.then(|| Box::new(Facts::new(user, record, settings))),

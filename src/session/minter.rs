@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+mod terms;
+
+pub use terms::Terms;
+
 use super::Scopes;
 use super::claims::{Claims, Common, CopiedClaims, VerifiedCredential};
 use super::keys::{Keyring, SigningKeys, TokenKeyValidity};
@@ -46,44 +50,12 @@ pub struct SessionToken {
     pub text: String,
     /// The token's `exp`.
     pub expires_at: UnixTime,
+    /// Until when it is forwarded: a while before its `exp` where a newer one can be minted by then.
+    pub fresh_until: UnixTime,
     /// The token's scopes.
     pub scopes: Arc<Scopes>,
     /// Whether those who read the key set can still verify it.
     pub key_validity: TokenKeyValidity,
-}
-
-/// What a client may ask of a token, within what its session allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The latest time at which the token may expire.
-    pub not_after: UnixTime,
-    /// Its `aud`; the minter's when absent.
-    pub audience: Option<String>,
-    /// Its scopes; if absent, all scopes of sessions.
-    pub scopes: Option<Arc<Scopes>>,
-    /// Bound into the token.
-    pub session_public_key: Option<String>,
-    /// The user was created by this sign-in.
-    pub new_user: bool,
-    /// The client that the token is for (RFC 8693 section 4.3).
-    pub client_id: Option<String>,
-    /// Who acts for the user (RFC 8693 section 4.1).
-    pub act: Option<Value>,
-}
-
-impl Terms {
-    /// Nothing but an end.
-    pub fn until(not_after: UnixTime) -> Self {
-        Self {
-            not_after,
-            audience: None,
-            scopes: None,
-            session_public_key: None,
-            new_user: false,
-            client_id: None,
-            act: None,
-        }
-    }
 }
 
 /// The claims of one of our own tokens, once its signature and times are verified.
@@ -184,9 +156,11 @@ impl Minter {
         let scopes = Arc::new(Scopes::of_token(scope.unwrap_or_default()));
         let keyring = self.keys.keyring();
         claims.insert("kid".to_owned(), keyring.current().kid().into());
+        let expires_at = exp.map(UnixTime).ok_or(SignerError::Sign)?;
         Ok(SessionToken {
             text: sign_with(&keyring, SESSION_TYPE, &claims)?,
-            expires_at: exp.map(UnixTime).ok_or(SignerError::Sign)?,
+            expires_at,
+            fresh_until: expires_at,
             scopes,
             key_validity: keyring.key_validity(),
         })
@@ -314,10 +288,13 @@ impl Minter {
     ) -> Result<SessionToken, SignerError> {
         let keyring = self.keys.keyring();
         let signer = keyring.current();
-        let expires_at = session
-            .expires_at
-            .min(now.plus(self.token_ttl))
-            .min(terms.not_after);
+        // What ends with its session, or with what it was exchanged for, has no successor.
+        let last = session.expires_at.min(terms.not_after);
+        let own_end = now.plus(self.token_ttl);
+        let (expires_at, fresh_until) = match own_end < last {
+            true => (own_end, own_end.minus(renewed_before(self.token_ttl))),
+            false => (last, last),
+        };
         let all = self.all_scopes(session);
         let scopes = terms.scopes.as_ref().unwrap_or(&all);
         let common = Common {
@@ -337,10 +314,17 @@ impl Minter {
         Ok(SessionToken {
             text: sign_with(&keyring, typ, &claims)?,
             expires_at,
+            fresh_until,
             scopes: Arc::clone(scopes),
             key_validity: keyring.key_validity(),
         })
     }
+}
+
+/// How long before the end of a token with this time to live another one is minted. An upstream whose clock
+/// is a little ahead of the gateway's, or that gets the request late, still takes the one before.
+fn renewed_before(token_ttl: Duration) -> Duration {
+    CLOCKS_DIFFER.min(token_ttl / SHARE)
 }
 
 fn sign_with(keyring: &Keyring, typ: &str, claims: &impl Serialize) -> Result<String, SignerError> {
@@ -373,5 +357,23 @@ const SESSION_TYPE: &str = "JWT";
 /// The `typ` of the full account of a sign-in.
 const ACCOUNT_TYPE: &str = "id+jwt";
 
+/// Clocks that are set by NTP differ by less, and requests wait for less.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
+/// Of a short life, this part: most of it must be left to serve requests by.
+const SHARE: u32 = 10;
+
 /// A claim that only the full set has.
 const FULL: &str = "verified_credentials";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_by_a_bounded_part_of_its_life() {
+        let seconds = |ttl| renewed_before(Duration::from_secs(ttl)).as_secs();
+        for (ttl, before) in [(1, 0), (60, 6), (300, 30), (7_200, 30)] {
+            assert_eq!(seconds(ttl), before, "{ttl}");
+        }
+    }
+}

@@ -73,6 +73,26 @@ async fn steps(restarts: bool) {
     }
 }
 
+/// An upstream's clock may be a little ahead of the gateway's.
+#[tokio::test]
+async fn a_session_token_is_not_forwarded_in_its_last_seconds() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = TestGateway::by(&clock.launcher(), |config| {
+        config["session"] = json!({"max_age": "12h", "token_ttl": "10m"});
+    })
+    .await;
+    let lasting = site.acme.token().claim("exp", now() + 8 * HOUR).sign();
+    let first = site.passes(&lasting).await;
+    for (offset, is_first) in [(540, true), (585, false)] {
+        clock.step(&site, offset).await;
+        let forwarded = site.passes(&lasting).await;
+        let (exp, sid) = (&forwarded.claims["exp"], &forwarded.claims["sid"]);
+        assert_eq!(*exp == first.claims["exp"], is_first, "{offset}");
+        assert_eq!(*sid, first.claims["sid"]);
+    }
+}
+
 async fn logout(site: &TestGateway, token: &str) -> Message {
     let field = format!("Bearer {token}");
     site.gateway
