@@ -112,14 +112,19 @@ fn bounds(limits: &Limits) -> Bounds {
     }
 }
 
-/// HTTP/2 counts 32 bytes for each field in addition to its own.
+/// HTTP/2 counts 32 bytes for each field in addition to its own (RFC 9113 section 10.5.1), and a field for
+/// each cookie, which count as one for the gateway.
 fn h2_header_list(limits: &Limits) -> u32 {
     let fields = u64::try_from(limits.header_count).unwrap_or(u64::MAX);
     let most = fields
         .saturating_mul(32)
+        .saturating_add(CRUMBS * ("cookie".len() as u64 + 32))
         .saturating_add(limits.header_size.as_u64());
     u32::try_from(most).unwrap_or(u32::MAX)
 }
+
+/// More cookies than browsers keep of a site: Chromium up to 180, and as many again in partitions.
+const CRUMBS: u64 = 400;
 
 fn hsts(hsts: &Hsts) -> HeaderValue {
     let mut text = format!("max-age={}", hsts.max_age.as_secs());

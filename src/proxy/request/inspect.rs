@@ -6,7 +6,9 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{Method, StatusCode, Version};
 use memchr::{memchr, memchr3};
 use pingora::http::RequestHeader;
@@ -128,7 +130,7 @@ pub enum InspectError {
     /// A longer target than `limits.uri_size`.
     #[error("the request target is too long")]
     TargetTooLong,
-    /// More fields than `limits.header_count`.
+    /// More fields than `limits.header_count`, in which all cookies count as one.
     #[error("too many header fields")]
     TooManyFields,
     /// A larger header than `limits.header_size`.
@@ -206,13 +208,18 @@ fn check_sizes(
     if exceeds(raw_target.len(), limits.uri_size) {
         return Err(InspectError::TargetTooLong);
     }
-    if request.headers.len() > limits.header_count {
+    // Over HTTP/2 browsers send each cookie as a field of its own, of which upstreams get one (RFC 9113
+    // section 8.2.3). So they are counted as one, and bounded by its size.
+    let cookies = request.headers.get_all(COOKIE).iter().count();
+    let more_cookies = cookies.saturating_sub(1);
+    if request.headers.len() - more_cookies > limits.header_count {
         return Err(InspectError::TooManyFields);
     }
     let fields = request.headers.iter();
     let size: usize = fields
         .map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS)
         .sum();
+    let size = size - more_cookies * CRUMB_SAVES;
     if exceeds(
         request.method.as_str().len() + raw_target.len() + size,
         limits.header_size,
@@ -320,6 +327,9 @@ const FRAMING: &[&str] = &["content-length", "transfer-encoding"];
 
 /// `: ` and the end of the line, which each field costs on the wire.
 const SEPARATORS: usize = 4;
+/// What a further cookie costs less in one field with the others: its name and separators, but for the `; `
+/// before it.
+const CRUMB_SAVES: usize = "cookie".len() + SEPARATORS - 2;
 
 #[cfg(test)]
 mod tests;

@@ -67,7 +67,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "too_many_header_fields",
         "Too many header fields",
-        "The header has more fields than `limits.header_count`.",
+        "The header has more fields than `limits.header_count`; all cookies count as one.",
     ),
     (
         "forwarded_fields_contradict",

@@ -246,6 +246,27 @@ fn bounds_sizes() {
         check("/", &[HOST_A, one, one, two]),
         Err(InspectError::TooManyFields)
     );
+    // Cookies are one field, wherever they are divided.
+    let crumbs = [HOST_A, one, ("cookie", "a=1"), ("cookie", "b=2")];
+    assert_eq!(check("/", &crumbs), Ok(()));
+    assert_eq!(
+        check("/", &[&crumbs[..], &[two]].concat()),
+        Err(InspectError::TooManyFields)
+    );
+    for cookies in [3, 4] {
+        // "POST" + "/" + "Host: a.example" with its line end, and "Cookie: " with its own.
+        let joined = 100 - 4 - 1 - (4 + 9 + 4) - (6 + 4);
+        let crumb = "x".repeat((joined + 2) / cookies - 2);
+        let filled = cookies * (crumb.len() + 2) - 2;
+        let last = "x".repeat(crumb.len() + joined - filled);
+        let with = |last: &str| {
+            let mut fields = vec![("cookie", &*crumb); cookies - 1];
+            fields.extend([HOST_A, ("cookie", last)]);
+            check("/", &fields)
+        };
+        assert_eq!(with(&last), Ok(()), "{cookies}");
+        assert_eq!(with(&format!("{last}x")), Err(InspectError::HeaderTooLarge));
+    }
     // "POST" + "/" + "Host: a.example" with its line end, and "a" with its separators.
     let room = 100 - 4 - 1 - (4 + 9 + 4) - (1 + 4);
     assert_eq!(check("/", &[HOST_A, ("a", &"x".repeat(room))]), Ok(()));
