@@ -2,7 +2,8 @@
 //!
 //! The issuer names a login by its `sid`, its user by `sub`, or both. A session's own id follows
 //! from both; so that a `sid` alone finds its session, each login of an issuer that sends logout
-//! tokens is written down by the hash of its `sid`.
+//! tokens is written down by the hash of its `sid`, before its session is opened. A logout of a login
+//! that was not seen here until then ends nothing.
 
 use std::net::IpAddr;
 
@@ -81,12 +82,12 @@ impl Exchange {
                 let found = self
                     .sessions()
                     .store()
-                    .session_alias(index(iss, &login), now)
+                    .sid_of_alias(index(iss, &login), now)
                     .await?;
-                let Some(session) = found else {
+                let Some(sid) = found else {
                     return Ok(None);
                 };
-                session.sid
+                sid
             }
             Logout::Subject(subject) => {
                 let user = self.user_of(issuer, iss, &subject).await?;
@@ -106,13 +107,13 @@ impl Exchange {
         (login, subject): (&str, &str),
         now: UnixTime,
     ) -> Result<Option<Uuid>, StoreError> {
-        let Some(session) = self
-            .sessions()
-            .store()
-            .session_alias(index(iss, login), now)
-            .await?
-        else {
+        let store = self.sessions().store();
+        let Some(sid) = store.sid_of_alias(index(iss, login), now).await? else {
             return Ok(None);
+        };
+        // One that is still being opened has no user yet.
+        let Some(session) = store.session(sid).await? else {
+            return Ok(Some(sid));
         };
         let user = self.user_of(issuer, iss, subject).await?;
         Ok((user == Some(session.user_id)).then_some(session.sid))

@@ -112,6 +112,21 @@ impl TestExchange {
             .sign(&json!({"alg": "ES256", "kid": "k", "typ": "JWT"}), &claims)
     }
 
+    /// A logout token of the issuer that names these.
+    pub(crate) fn logout_token(&self, named: &Value) -> String {
+        let now = UnixTime::now();
+        let mut claims = json!({
+            "iss": ISS, "aud": "gateway", "iat": now.0, "exp": now.0 + 60,
+            "jti": Uuid::now_v7(),
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        });
+        for (name, value) in named.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
+        let header = json!({"alg": "ES256", "kid": "k", "typ": "logout+jwt"});
+        self.key.sign(&header, &claims)
+    }
+
     pub(crate) async fn present(&self, token: &str) -> Result<Arc<Session>, Rejection> {
         self.present_at(&self.here, token).await
     }

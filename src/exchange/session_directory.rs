@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod activity;
+mod alias;
 mod cookie;
 mod end_of_session;
 mod lookup;

@@ -2,4 +2,5 @@
 
 mod doors;
 mod interleavings;
+mod logout_by_issuer;
 mod written_behind;

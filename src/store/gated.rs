@@ -24,6 +24,7 @@ pub(crate) struct Gated {
     store: Arc<dyn Store>,
     gates: Mutex<Vec<Gate>>,
     failing: Mutex<Vec<&'static str>>,
+    called: Mutex<Vec<&'static str>>,
 }
 
 /// On which side of an operation a gate is.
@@ -54,6 +55,7 @@ impl Gated {
             store,
             gates: Mutex::default(),
             failing: Mutex::default(),
+            called: Mutex::default(),
         }
     }
 
@@ -76,6 +78,18 @@ impl Gated {
     /// Fails the next call of an operation as a store that is away does.
     pub(crate) fn fail_next(&self, operation: &'static str) {
         self.failing().push(operation);
+    }
+
+    /// How often an operation was called.
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.called()
+            .iter()
+            .filter(|name| **name == operation)
+            .count()
+    }
+
+    fn called(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failing(&self) -> std::sync::MutexGuard<'_, Vec<&'static str>> {
@@ -112,6 +126,7 @@ impl Gated {
         operation: &'static str,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.called().push(operation);
         self.pass(operation, When::Before).await;
         if self.fails(operation) {
             return Err(StoreError::Unavailable("away".to_owned()));

@@ -26,6 +26,7 @@ macro_rules! operations {
                 fn put_session_alias(alias: Digest, sid: Uuid, until: UnixTime) -> ();
                 fn bind_session(sid: Uuid, device: DeviceBinding) -> bool;
                 fn session_alias(alias: Digest, now: UnixTime) -> Option<SessionRecord>;
+                fn sid_of_alias(alias: Digest, now: UnixTime) -> Option<Uuid>;
             }
             SigningKeys [] {
                 fn signing_keys() -> Vec<SigningKeyRecord>;

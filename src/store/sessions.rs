@@ -71,6 +71,9 @@ pub trait Sessions {
         alias: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// The id of that session, whether or not its row is written yet: an end of it counts in any case.
+    async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError>;
 }
 
 /// What ends.

@@ -3,6 +3,7 @@
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::alias::Alias;
 use super::{ATTEMPTS, SessionDirectory};
 use crate::exchange::session_handle::Lease;
 use crate::exchange::store_failure::{sessions_ending, store_failed};
@@ -13,7 +14,8 @@ use crate::store::{
 
 impl SessionDirectory {
     /// Asks the store for the user and the session. A revocation from now on ends the session's
-    /// handle. `index` is another name under which the session can be found.
+    /// handle. `index` is another name under which the session can be found: it is written down before
+    /// the session is, and for no other than that which the store opens or continues.
     /// `reopen` returns the session that the login has since its issuer was disabled by a change of
     /// the store.
     pub(in crate::exchange) async fn sign_in(
@@ -22,17 +24,26 @@ impl SessionDirectory {
         index: Option<Digest>,
         reopen: impl Fn(u64) -> Uuid,
     ) -> Result<(SignedIn, Lease), Rejection> {
+        let first = request.sid;
+        let mut alias = index.map(Alias::new);
         for _ in 0..ATTEMPTS {
             let pending = self.registry.ask(request.sid);
             let handle = &pending.lease.handle;
             self.write_before_idle(request.sid, handle).await?;
-            if let Some(index) = index.filter(|_| !handle.is_known()) {
-                let until = request.now.plus(request.max_age).max(request.token_end);
-                let written = self
-                    .store
-                    .put_session_alias(index, request.sid, until)
-                    .await;
-                written.map_err(|error| store_failed(&error))?;
+            let unnamed = alias
+                .as_mut()
+                .filter(|alias| alias.is_missing(request.sid, handle));
+            let mut is_missing = unnamed.is_some();
+            if let Some(alias) = unnamed
+                && self.would_open(&request).await?
+            {
+                self.put_alias(alias, &request).await?;
+                is_missing = false;
+                if request.sid != first {
+                    // A logout that came before found the earlier session of the login, and ended that.
+                    request.sid = first;
+                    continue;
+                }
             }
             let outcome = self.store.sign_in(request.clone()).await;
             let signed_in = match outcome.map_err(|error| store_failed(&error))? {
@@ -53,6 +64,10 @@ impl SessionDirectory {
             if signed_in.user_changed {
                 // Here at once; other gateways hear of it by the store's changes.
                 self.registry.revise_user(signed_in.user.id);
+                continue;
+            }
+            if is_missing {
+                // What stood against it a moment ago does so no longer.
                 continue;
             }
             if let Some(lease) = self.registry.answered(pending, &signed_in.session) {

@@ -84,7 +84,18 @@ pub(super) async fn the_end_outlives_a_restart_and_a_later_token(engine: &dyn En
         SignInRefusal::SessionEnded(_)
     ));
     let row = store.session(sid("ada")).await.unwrap().unwrap();
-    assert_eq!(row.remember_until, NOON.plus(100 * HOUR));
+    assert!(row.remember_until >= NOON.plus(100 * HOUR));
+    // One that asks for a little more finds it remembered for long enough.
+    for (more, is_written) in [(HOUR / 60, false), (2 * HOUR, true)] {
+        let later = SignIn {
+            token_end: NOON.plus(100 * HOUR + more),
+            ..token("ada")
+        };
+        refused(&*store, later).await;
+        let now = store.session(sid("ada")).await.unwrap().unwrap();
+        assert_eq!(now != row, is_written, "{more:?}");
+        assert!(now.remember_until >= NOON.plus(100 * HOUR + more));
+    }
     store.close().await;
 }
 
@@ -244,6 +255,10 @@ pub(super) async fn a_session_is_there_once_its_sign_in_is_answered(engine: &dyn
         let until = NOON.plus(HOUR);
         if n % 4 == 1 {
             store.put_session_alias(name, sid, until).await.unwrap();
+            // It says which session that will be, before there is one.
+            assert_eq!(store.session_alias(name, NOON).await.unwrap(), None);
+            assert_eq!(store.sid_of_alias(name, NOON).await.unwrap(), Some(sid));
+            assert_eq!(store.sid_of_alias(name, until).await.unwrap(), None);
         }
         assert!(live(&*store, behind).await.session_created);
         let found = match n % 4 {

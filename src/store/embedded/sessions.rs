@@ -116,12 +116,16 @@ impl Sessions for Embedded {
         alias: Digest,
         now: UnixTime,
     ) -> Result<Option<SessionRecord>, StoreError> {
+        match self.sid_of_alias(alias, now).await? {
+            Some(sid) => self.session(sid).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError> {
         let row: Option<SessionAlias> =
             self.read(|rows| record(rows, Table::SessionAliases, &alias.0))?;
-        match row {
-            Some(row) if now < row.until => self.session(row.sid).await,
-            _ => Ok(None),
-        }
+        Ok(row.filter(|row| now < row.until).map(|row| row.sid))
     }
 }
 

@@ -121,14 +121,10 @@ impl Sessions for Postgres {
     ) -> Result<Option<SessionRecord>, StoreError> {
         let find = self.read((alias, now), |on, (alias, now)| {
             Box::pin(async move {
-                let sql = "SELECT record::text FROM vestibule.login_cookies \
-                           WHERE cookie = $1 AND $2 < until";
-                let found = rows(on, sql, &[&alias.0.as_slice(), &signed(now.0)]).await?;
-                let Some(row) = found.first() else {
-                    return Ok(None);
-                };
-                let SessionAlias { sid, .. } = record(row, 0, "login_cookies")?;
-                Ok(Some((sid, find(on, sid).await?)))
+                match sid_of(on, *alias, *now).await? {
+                    Some(sid) => Ok(Some((sid, find(on, sid).await?))),
+                    None => Ok(None),
+                }
             })
         });
         match find.await? {
@@ -136,6 +132,13 @@ impl Sessions for Postgres {
             Some((sid, None)) => self.session(sid).await,
             found => Ok(found.and_then(|(_, session)| session)),
         }
+    }
+
+    async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError> {
+        self.read((alias, now), |on, (alias, now)| {
+            Box::pin(sid_of(on, *alias, *now))
+        })
+        .await
     }
 }
 
@@ -201,6 +204,20 @@ pub(super) async fn put_alias(
     let until = signed(row.until.0);
     execute(tx.on(), sql, &[&alias.0.as_slice(), &until, &encoded(row)?]).await?;
     Ok(())
+}
+
+/// The id of the session that a hash is another name of.
+async fn sid_of(
+    on: &impl GenericClient,
+    alias: Digest,
+    now: UnixTime,
+) -> Result<Option<Uuid>, Failure> {
+    let sql = "SELECT record::text FROM vestibule.login_cookies WHERE cookie = $1 AND $2 < until";
+    let found = rows(on, sql, &[&alias.0.as_slice(), &signed(now.0)]).await?;
+    let alias = found
+        .first()
+        .map(|row| record::<SessionAlias>(row, 0, "login_cookies"));
+    Ok(alias.transpose()?.map(|alias| alias.sid))
 }
 
 async fn find(on: &impl GenericClient, sid: Uuid) -> Result<Option<SessionRecord>, Failure> {

@@ -3,6 +3,8 @@
 //! An engine reads what it has about the request ([`Found`]), asks [`decide`], and writes what
 //! the [`Decision`] says, all in one transaction.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::email::{follow_email, linkable};
@@ -297,12 +299,20 @@ fn refuse_ended(
     if row.ended.is_none() {
         decision.changes.push(ChangeKind::SessionEnded(row.sid));
     }
-    if *row != over {
-        decision.sessions.push(Replaced {
-            old: Some(row.clone()),
-            new: over,
-        });
-    }
+    let new = match row.ended {
+        None => over,
+        // Nothing but how long it is remembered matters any more. That moves by steps, so that whoever
+        // asks again and again has nothing written down again and again.
+        Some(_) if over.remember_until <= row.remember_until => return decision,
+        Some(_) => SessionRecord {
+            remember_until: over.remember_until.plus(REMEMBERED_LONGER),
+            ..row.clone()
+        },
+    };
+    decision.sessions.push(Replaced {
+        old: Some(row.clone()),
+        new,
+    });
     decision
 }
 
@@ -323,3 +333,6 @@ fn surplus(
     live.truncate((live.len() + 1).saturating_sub(greatest.max(1)));
     live
 }
+
+/// By how much longer than a token of its login asks for an end is remembered.
+const REMEMBERED_LONGER: Duration = Duration::from_secs(3600);
