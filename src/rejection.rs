@@ -230,6 +230,17 @@ impl Rejection {
         }
     }
 
+    /// A 429 as a 503, for browsers that renew a bound session: they take each 4xx for its end.
+    pub fn as_transient(self) -> Self {
+        match self.code {
+            Code::TooManyRequests => Self {
+                retry_after: self.retry_after,
+                ..Self::new(Code::Unavailable, self.reason)
+            },
+            _ => self,
+        }
+    }
+
     /// A 503 that says when to come back.
     pub fn unavailable(reason: &'static str, retry_after: Duration) -> Self {
         Self {

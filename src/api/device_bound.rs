@@ -2,7 +2,8 @@
 //!
 //! A browser that got an offer ([`offer`]) registers a key for its session, and from then on renews
 //! the session's cookie by a proof. After W3C's editor's draft of 2026-02-17. What it says with 403
-//! and a challenge is "sign this"; any other 4xx ends its bound session.
+//! and a challenge is "sign this"; any other 4xx ends its bound session. So a refusal that passes is 503,
+//! here and wherever such a request is refused before it gets here.
 
 use std::sync::Arc;
 
@@ -119,8 +120,9 @@ pub async fn refresh(
     if !headers.contains_key(RESPONSE) {
         return challenge(&api, &headers, sid, "device_challenged");
     }
-    let rates = api.exchange.rates();
-    rates.may_try(Some(caller.address))?;
+    let may_try = api.exchange.rates().may_try(Some(caller.address));
+    // Whoever shares an address with it must not be able to end it.
+    may_try.map_err(Rejection::as_transient)?;
     let refreshed = match proof(&headers) {
         Ok(proof) => api.exchange.devices().refresh(&proof, sid).await,
         Err(rejection) => Err(rejection.into()),

@@ -18,7 +18,7 @@ refusals! {
     /// The refusals of `device-bound/register`.
     pub DeviceRegistration: endpoint(), credential(), decision(), [invalid(), absent()];
     /// The refusals of `device-bound/{sid}/refresh`.
-    pub DeviceRefresh: endpoint(), decision(), [over(), unknown(), invalid(), absent()];
+    pub DeviceRefresh: endpoint(), renewal(), [over(), unknown(), invalid(), absent()];
     /// The refusals of `backchannel-logout`.
     pub Backchannel: endpoint(), [invalid(), too_often(), later()];
 }
@@ -45,6 +45,12 @@ pub fn decision() -> [Rejection; 4] {
     let refused = [Code::Forbidden, Code::NoAccess].map(|code| Rejection::new(code, ""));
     let [forbidden, no_access] = refused;
     [forbidden, no_access, too_often(), later()]
+}
+
+/// The same of one that says 503 where others say 429.
+fn renewal() -> [Rejection; 3] {
+    let [forbidden, no_access, _, later] = decision();
+    [forbidden, no_access, later]
 }
 
 /// The session has ended.

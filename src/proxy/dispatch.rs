@@ -31,7 +31,13 @@ pub(super) async fn dispatch(
         .then(|| peer.client(&request.headers).address);
     let decision = match ctx.guard.admit(named) {
         Ok(()) => decide::decide(metrics, request, peer, ctx).await,
-        Err(overload) => Err(counters::refuse(metrics, overload)),
+        Err(overload) => {
+            let rejection = counters::refuse(metrics, overload);
+            Err(match snapshot.proxy.is_renewal(request.uri.path()) {
+                true => rejection.as_transient(),
+                false => rejection,
+            })
+        }
     };
     let status = match decision {
         Ok(Decision::Forward) => {

@@ -246,6 +246,14 @@ impl ProxySettings {
         path == self.check || self.asked_path(path.as_bytes()).is_some()
     }
 
+    /// Whether a path is where a browser renews a bound session. The browser has it from the gateway, which
+    /// writes it in one way.
+    pub fn is_renewal(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.api_prefix());
+        let below = below.and_then(|path| path.strip_prefix("/device-bound/"));
+        below.is_some_and(|path| path.ends_with("/refresh"))
+    }
+
     /// What a proxy appended to the path of its check request, including the query.
     pub fn asked_path<'a>(&self, target: &'a [u8]) -> Option<&'a [u8]> {
         target
