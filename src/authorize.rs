@@ -94,6 +94,24 @@ impl From<ClaimRefusal> for Rejection {
     }
 }
 
+/// Whether a claim says a value in whichever spelling, alone or among others: what takes access away asks
+/// this, what gives it goes by the very value.
+pub fn says(value: &Value, denied: &Scalar) -> bool {
+    match (value, denied) {
+        (Value::Bool(value), Scalar::Bool(denied)) => value == denied,
+        (Value::Array(elements), _) => elements.iter().any(|element| says(element, denied)),
+        (Value::String(text), Scalar::Text(denied)) => {
+            text == denied || has(text, |it| it == denied)
+        }
+        (Value::String(text), Scalar::Bool(denied)) => has(text, |it| it.parse() == Ok(*denied)),
+        (Value::String(text), Scalar::Integer(denied)) => has(text, |it| it.parse() == Ok(*denied)),
+        (Value::Bool(value), Scalar::Text(denied)) => denied.parse() == Ok(*value),
+        (Value::Number(value), Scalar::Text(denied)) => denied.parse().ok() == value.as_f64(),
+        (Value::Number(value), Scalar::Integer(denied)) => value.as_f64() == Some(*denied as f64),
+        _ => false,
+    }
+}
+
 /// Whether a claim satisfies a rule on sets.
 fn satisfies(path: &str, claim: Option<&Value>, rule: &SetRule) -> bool {
     match claim {
@@ -148,21 +166,6 @@ fn is(value: &Value, wanted: &Scalar) -> bool {
 fn is_denied(claim: Option<&Value>, rule: &SetRule) -> bool {
     let denied = rule.none_of.iter().flatten();
     claim.is_some_and(|claim| denied.into_iter().any(|denied| says(claim, denied)))
-}
-
-fn says(value: &Value, denied: &Scalar) -> bool {
-    match (value, denied) {
-        (Value::Array(elements), _) => elements.iter().any(|element| says(element, denied)),
-        (Value::String(text), Scalar::Text(denied)) => {
-            text == denied || has(text, |it| it == denied)
-        }
-        (Value::String(text), Scalar::Bool(denied)) => has(text, |it| it.parse() == Ok(*denied)),
-        (Value::String(text), Scalar::Integer(denied)) => has(text, |it| it.parse() == Ok(*denied)),
-        (Value::Bool(value), Scalar::Text(denied)) => denied.parse() == Ok(*value),
-        (Value::Number(value), Scalar::Text(denied)) => denied.parse().ok() == value.as_f64(),
-        (Value::Number(value), Scalar::Integer(denied)) => value.as_f64() == Some(*denied as f64),
-        _ => false,
-    }
 }
 
 /// Whether one of a text's words is it.

@@ -233,7 +233,7 @@ api: stepup exchange identity credential jwt origin session store jwks issuer de
 stepup: exchange clock rejection
 exchange: identity credential jwt session store jwks device_bound issuer canonical limit template
     claims clock field_name metrics rejection
-identity: jwt store issuer claims clock rejection
+identity: authorize jwt store issuer claims clock rejection
 route: mcp authorize session issuer upstream canonical limit template field_name metrics rejection
     text_schema
 mcp: authorize field_name rejection strict_json text_schema

@@ -4,6 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A rule for one claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -38,6 +39,18 @@ pub enum Scalar {
     Bool(bool),
     Integer(i64),
     Text(String),
+}
+
+impl Scalar {
+    /// A value as a text, which is compared with each spelling of it (see [`says`](super::says)); `None`
+    /// for what is no single value.
+    pub fn spelled(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(text.clone())),
+            Value::Bool(_) | Value::Number(_) => Some(Self::Text(value.to_string())),
+            _ => None,
+        }
+    }
 }
 
 impl ClaimRule {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::authorize::{Scalar, says};
 use crate::claims::claim_at;
 use crate::clock::UnixTime;
 use crate::jwt::Verified;
@@ -67,7 +68,8 @@ pub enum Who {
     EmailDomain(String),
     /// Who has this `sub`.
     ExternalUserId(String),
-    /// Whose token says this: the claim is the value, or a list with it.
+    /// Whose token says this: the claim is the value, or a list with it. A list that keeps people out also
+    /// finds it in other spellings, such as `"true"` for `true`.
     Claim {
         /// The claim; dots lead into objects.
         name: String,
@@ -185,13 +187,21 @@ impl AccessList {
             Who::ExternalUserId(id) => person.verified.subject() == id,
             Who::Claim { name, value } => {
                 let claim = claim_at(person.verified.claims().as_map(), name);
-                claim.is_some_and(|claim| {
-                    let listed = claim.as_array();
-                    claim == value || listed.is_some_and(|all| all.contains(value))
-                })
+                claim.is_some_and(|claim| self.means(value, claim))
             }
         };
         self.entries.iter().any(is_meant)
+    }
+
+    /// Whether a claim is the value of an entry, or has it among others.
+    fn means(&self, value: &Value, claim: &Value) -> bool {
+        let listed = claim.as_array();
+        if claim == value || listed.is_some_and(|all| all.contains(value)) {
+            return true;
+        }
+        // No provider's way of writing a value lets in whom it keeps out.
+        self.outcome == Outcome::Block
+            && Scalar::spelled(value).is_some_and(|value| says(claim, &value))
     }
 }
 
@@ -199,3 +209,48 @@ impl AccessList {
 const LONGEST_TEXT: usize = 200;
 /// The scope of every session.
 const BASIC: &str = "user:basic";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What takes away finds a value in each spelling; what gives goes by the value itself.
+    #[test]
+    fn a_list_that_keeps_out_finds_other_spellings_of_a_claim() {
+        let list = |outcome| AccessList {
+            id: Uuid::nil(),
+            name: "list".to_owned(),
+            outcome,
+            scope: None,
+            enabled_at: None,
+            entries: Vec::new(),
+        };
+        let [block, open] = [Outcome::Block, Outcome::SiteAccess].map(list);
+        for (value, claim, strictly, at_all) in [
+            (json!("true"), json!("true"), true, true),
+            (json!("true"), json!(true), false, true),
+            (json!(true), json!(true), true, true),
+            (json!(true), json!("true"), false, true),
+            (json!(true), json!(false), false, false),
+            (json!("true"), json!("untrue"), false, false),
+            (json!(7), json!(7), true, true),
+            (json!(7), json!("7"), false, true),
+            (json!(7), json!(7.0), false, true),
+            (json!("7"), json!(7), false, true),
+            (json!("7"), json!(70), false, false),
+            (json!("guest"), json!(["x", "guest"]), true, true),
+            (json!("true"), json!([false, true]), false, true),
+            (json!("7"), json!([[7]]), false, true),
+            (json!("guest"), json!("x guest"), false, true),
+            (json!("guest"), json!("guests"), false, false),
+            (json!({"a": 1}), json!({"a": 1}), true, true),
+            (json!({"a": 1}), json!({"a": "1"}), false, false),
+            (json!("guest"), json!(null), false, false),
+        ] {
+            assert_eq!(open.means(&value, &claim), strictly, "{value} {claim}");
+            assert_eq!(block.means(&value, &claim), at_all, "{value} {claim}");
+        }
+    }
+}
