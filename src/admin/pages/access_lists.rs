@@ -5,7 +5,7 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::confirm::{Destructive, Question};
@@ -13,6 +13,7 @@ use super::{ACCESS_LISTS, Frame, Sent, done, page};
 use crate::admin::api_error::ApiError;
 use crate::admin::browser::DashboardUser;
 use crate::admin::{AdminState, access_lists};
+use crate::diagnostic::Diagnostic;
 use crate::identity::AccessList;
 use crate::identity::access::{Entry, Outcome, Who};
 
@@ -23,9 +24,17 @@ struct Page {
     lists: Vec<AccessList>,
     /// Why what was sent was refused.
     problem: Option<String>,
+    /// What that was, so that it need not be typed again.
+    typed: Typed,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
+struct Typed {
+    list: Option<NewList>,
+    entry: Option<(Uuid, NewEntry)>,
+}
+
+#[derive(Clone, Deserialize)]
 pub(super) struct NewList {
     csrf: String,
     name: String,
@@ -43,6 +52,19 @@ pub(super) struct NewEntry {
     /// The name of the claim.
     #[serde(default)]
     claim: String,
+    /// Whether the claim's value is a text.
+    #[serde(default)]
+    kind: ValueKind,
+}
+
+/// What kind of value a claim has.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ValueKind {
+    #[default]
+    Text,
+    /// A number, `true` or `false`.
+    Plain,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +78,8 @@ pub(super) async fn show(
     State(state): State<AdminState>,
     dashboard_user: DashboardUser,
 ) -> Result<Response, ApiError> {
-    Ok(page(&Page::new(&state, dashboard_user, None).await?))
+    let shown = Page::new(&state, dashboard_user, None, Typed::default()).await?;
+    Ok(page(&shown))
 }
 
 /// `POST /dashboard/access`: a new list.
@@ -67,10 +90,20 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
     let scope = sent.scope.trim().to_owned();
+    let typed = Typed {
+        list: Some(sent.clone()),
+        ..Typed::default()
+    };
     let meaning = (sent.outcome, Some(scope).filter(|scope| !scope.is_empty()));
     let name = sent.name.trim().to_owned();
     let created = access_lists::create(&state, &dashboard_user.operator, name, meaning).await;
-    answer(&state, dashboard_user, created.map(drop), "list-made").await
+    answer(
+        &state,
+        dashboard_user,
+        created.map(drop),
+        ("list-made", typed),
+    )
+    .await
 }
 
 /// `POST /dashboard/access/{id}/entries`: a new entry.
@@ -81,18 +114,34 @@ pub(super) async fn add(
     Form(sent): Form<NewEntry>,
 ) -> Result<Response, ApiError> {
     dashboard_user.check(&sent.csrf)?;
-    let value = Value::from(sent.value.trim());
-    let value = match sent.by.as_str() {
-        "claim" => {
-            let name = Value::from(sent.claim.trim());
-            let claim = [("name".to_owned(), name), ("value".to_owned(), value)];
-            Value::Object(Map::from_iter(claim))
-        }
-        _ => value,
+    let added = match entry(&sent) {
+        Ok(entry) => access_lists::add_entry(&state, &dashboard_user.operator, id, entry)
+            .await
+            .map(drop),
+        Err(problem) => Err(vec![problem].into()),
     };
-    let entry = Map::from_iter([(sent.by, value)]);
-    let added = access_lists::add_entry(&state, &dashboard_user.operator, id, entry).await;
-    answer(&state, dashboard_user, added.map(drop), "list-changed").await
+    let typed = Typed {
+        entry: Some((id, sent)),
+        ..Typed::default()
+    };
+    answer(&state, dashboard_user, added, ("list-changed", typed)).await
+}
+
+/// What was typed, as the API takes it.
+fn entry(sent: &NewEntry) -> Result<Map<String, Value>, Diagnostic> {
+    let text = sent.value.trim();
+    if sent.by != "claim" {
+        return Ok(Map::from_iter([(sent.by.clone(), Value::from(text))]));
+    }
+    let value = match sent.kind {
+        ValueKind::Text => Value::from(text),
+        ValueKind::Plain => serde_json::from_str(text)
+            .ok()
+            .filter(|value: &Value| value.is_boolean() || value.is_number())
+            .ok_or_else(|| Diagnostic::error("value", "is a number, `true` or `false`"))?,
+    };
+    let claim = json!({ "name": sent.claim.trim(), "value": value });
+    Ok(Map::from_iter([("claim".to_owned(), claim)]))
 }
 
 /// `POST /dashboard/access/{id}/enabled`.
@@ -116,7 +165,8 @@ pub(super) async fn set_enabled(
     let operator = &dashboard_user.operator;
     let changed = access_lists::set_enabled(&state, operator, id, *enabled).await;
     let word = if *enabled { "list-on" } else { "list-off" };
-    answer(&state, dashboard_user, changed.map(drop), word).await
+    let nothing = (word, Typed::default());
+    answer(&state, dashboard_user, changed.map(drop), nothing).await
 }
 
 /// `POST /dashboard/access/{id}/delete`.
@@ -197,13 +247,13 @@ async fn answer(
     state: &AdminState,
     dashboard_user: DashboardUser,
     changed: Result<(), ApiError>,
-    word: &'static str,
+    (word, typed): (&'static str, Typed),
 ) -> Result<Response, ApiError> {
     match changed {
         Ok(()) => Ok(done(ACCESS_LISTS, word)),
         Err(fault) => {
             let problem = Some(fault.message);
-            let shown = Page::new(state, dashboard_user, problem).await?;
+            let shown = Page::new(state, dashboard_user, problem, typed).await?;
             Ok((fault.status, page(&shown)).into_response())
         }
     }
@@ -214,13 +264,53 @@ impl Page {
         state: &AdminState,
         dashboard_user: DashboardUser,
         problem: Option<String>,
+        typed: Typed,
     ) -> Result<Self, ApiError> {
         Ok(Self {
             frame: Frame::new(ACCESS_LISTS, "Access lists", dashboard_user),
             lists: state.live_config.access_lists().await?,
             problem,
+            typed,
         })
     }
+
+    /// The text of a field of a new list.
+    fn name(&self) -> &str {
+        let list = self.typed.list.as_ref();
+        list.map_or("", |list| list.name.as_str())
+    }
+
+    fn scope(&self) -> &str {
+        let list = self.typed.list.as_ref();
+        list.map_or("", |list| list.scope.as_str())
+    }
+
+    fn means(&self, outcome: Outcome) -> bool {
+        let list = self.typed.list.as_ref();
+        list.map_or(Outcome::Block, |list| list.outcome) == outcome
+    }
+
+    /// What was typed below a list.
+    fn entry_of(&self, list: &AccessList) -> EntryFields<'_> {
+        match &self.typed.entry {
+            Some((id, entry)) if *id == list.id => EntryFields {
+                by: &entry.by,
+                claim: &entry.claim,
+                value: &entry.value,
+                is_plain: entry.kind == ValueKind::Plain,
+            },
+            _ => EntryFields::default(),
+        }
+    }
+}
+
+/// The fields of a new entry, empty at first.
+#[derive(Default)]
+struct EntryFields<'a> {
+    by: &'a str,
+    claim: &'a str,
+    value: &'a str,
+    is_plain: bool,
 }
 
 /// What being on a list means, as a sentence.
