@@ -25,6 +25,8 @@ struct Page {
     made: Option<(String, String)>,
     /// What was typed, and why it was refused.
     name: String,
+    role: Role,
+    days: u32,
     problem: Option<String>,
 }
 
@@ -68,6 +70,8 @@ pub(super) async fn create(
             let shown = Page::new(&state, dashboard_user).await?;
             let shown = Page {
                 name,
+                role: sent.role,
+                days: sent.days,
                 problem,
                 ..shown
             };
@@ -99,6 +103,11 @@ pub(super) async fn revoke(
 }
 
 impl Page {
+    /// How long a token can be valid, in words, and which of it is chosen.
+    fn lifetimes(&self) -> [(u32, &'static str, bool); 4] {
+        LIFETIMES.map(|(days, words)| (days, words, days == self.days))
+    }
+
     async fn new(state: &AdminState, dashboard_user: DashboardUser) -> Result<Self, ApiError> {
         Ok(Self {
             frame: Frame::new(TOKENS, "Admin tokens", dashboard_user),
@@ -106,7 +115,18 @@ impl Page {
             asked_for: state.access.needs_token(),
             made: None,
             name: String::new(),
+            role: Role::Viewer,
+            days: USUAL_LIFETIME,
             problem: None,
         })
     }
 }
+
+/// In days.
+const LIFETIMES: [(u32, &str); 4] = [
+    (7, "7 days"),
+    (30, "30 days"),
+    (90, "90 days"),
+    (365, "1 year"),
+];
+const USUAL_LIFETIME: u32 = 90;

@@ -34,7 +34,7 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
         ("ada", "another token has this name"),
         ("A b", "lower-case"),
     ] {
-        let wanted = [("name", name), ("role", "admin"), ("days", "30")];
+        let wanted = [("name", name), ("role", "admin"), ("days", "7")];
         let refused = ops.submit(at, at, &wanted).await;
         assert!(matches!(refused.status(), 409 | 422));
         assert!(refused.contains(said), "{}", refused.text());
@@ -42,7 +42,13 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
             refused.contains(&format!("value=\"{name}\"")),
             "what was typed is gone"
         );
+        for chosen in ["admin", "7"] {
+            let chosen = format!("<option value=\"{chosen}\" selected>");
+            assert!(refused.contains(&chosen), "{chosen}: {}", refused.text());
+        }
     }
+    let fresh = ops.get(at).await;
+    assert!(fresh.contains("<option value=\"90\" selected>") && fresh.contains("value=\"admin\">"));
 
     let ada = Pages::logged_in(&site.gateway, token).await;
     let page = ada.get(at).await;
