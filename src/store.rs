@@ -28,6 +28,7 @@ pub mod events;
 mod fixture;
 #[cfg(test)]
 mod gated;
+pub mod identifier;
 pub mod maintenance;
 mod metered;
 mod operations;
@@ -51,6 +52,7 @@ pub use events::{Deliveries, EventFeed, Events, Outstanding, SweptEvents};
 pub(crate) use fixture::TestStore;
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
+pub use identifier::Identifier;
 pub use maintenance::{Exported, Maintenance, Swept};
 pub use metered::Metered;
 pub use page::{Page, PageRequest};

@@ -17,7 +17,10 @@ use super::page::Paging;
 use super::refusals;
 use super::sessions::{self, SessionRow};
 use crate::clock::UnixTime;
-use crate::store::{Description, NewUser, Page, PageRequest, RevocationScope, User, UserFilter};
+use crate::diagnostic::Diagnostic;
+use crate::store::{
+    Description, Identifier, NewUser, Page, PageRequest, RevocationScope, User, UserFilter,
+};
 
 /// Which users to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -59,9 +62,9 @@ pub struct UserWithSessions {
 pub struct Create {
     /// The issuer, by its name in the configuration or its `iss`.
     issuer: String,
-    /// The `sub` of the user's tokens.
+    /// The `sub` of the user's tokens, without space around it.
     external_id: String,
-    /// An address that the operator vouches for.
+    /// An address that the operator vouches for. A blank one is none.
     #[serde(default)]
     email: Option<String>,
     /// What is kept with the user.
@@ -117,12 +120,14 @@ pub async fn create(
     operator: Operator,
     Body(wanted): Body<Create>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
+    let sub = Identifier::parse(&wanted.external_id)
+        .ok_or_else(|| vec![Diagnostic::error("external_id", "is blank")])?;
     let user = state
         .store
         .create_user(NewUser {
             iss: iss_of(&state, &wanted.issuer)?,
-            sub: Some(wanted.external_id),
-            email: wanted.email,
+            sub: Some(sub),
+            email: wanted.email.as_deref().and_then(Identifier::parse),
             description: Description {
                 metadata: Some(wanted.metadata),
                 ..Description::default()

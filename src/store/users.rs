@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Page, PageRequest, Profile, SignIn, SignInOutcome, StoreError, User};
+use super::{Identifier, Page, PageRequest, Profile, SignIn, SignInOutcome, StoreError, User};
 use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 
@@ -100,9 +100,9 @@ pub struct NewUser {
     pub iss: String,
     /// The `sub` that the issuer knows the user by. Without one, the first token of the issuer with
     /// the address, verified, is the user's.
-    pub sub: Option<String>,
+    pub sub: Option<Identifier>,
     /// An address that the operator vouches for.
-    pub email: Option<String>,
+    pub email: Option<Identifier>,
     /// What the user is called, and the like, and what the operator keeps with the user.
     pub description: Description,
     /// The current time.
@@ -131,7 +131,9 @@ impl NewUser {
             email_said_at: None,
         };
         let mut credentials = Vec::new();
+        let sub = sub.map(String::from);
         credentials.extend(sub.map(|sub| credential(CredentialFormat::ExternalUser, sub, None)));
+        let email = email.map(String::from);
         credentials.extend(
             email.map(|email| credential(CredentialFormat::Email, email.clone(), Some(email))),
         );

@@ -17,7 +17,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::*;
-use crate::store::{DeliveryState, Description, EventKind, NewUser, PageRequest, TestStore};
+use crate::store::{
+    DeliveryState, Description, EventKind, Identifier, NewUser, PageRequest, TestStore,
+};
 
 /// Receives, and answers with what `decide` says of each attempt at an event.
 struct Receiver {
@@ -180,8 +182,8 @@ impl TestDeliverer {
     async fn create(&self, sub: &str) -> Uuid {
         let user = NewUser {
             iss: "https://issuer.example".to_owned(),
-            sub: Some(sub.to_owned()),
-            email: Some(format!("{sub}@example.com")),
+            sub: Identifier::parse(sub),
+            email: Identifier::parse(&format!("{sub}@example.com")),
             description: Description::default(),
             now: UnixTime::now(),
         };

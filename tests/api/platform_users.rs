@@ -84,6 +84,33 @@ async fn users_are_listed_with_filters_and_cursors() {
     let sdk = Sdk::start(with_sdk_issuer).await;
     let new: Vec<_> = (0..5)
         .map(|number| json!({ "externalUserId": format!("user-{number}") }))
+/// Forms send what nobody filled in as a blank, and what was pasted with a space.
+#[tokio::test]
+async fn a_blank_names_nobody() {
+    let sdk = Sdk::start(with_sdk_issuer).await;
+    for (fields, status, names) in [
+        (json!({ "email": " " }), 422, 0),
+        (json!({ "externalUserId": "", "email": "" }), 422, 0),
+        (json!({ "externalUserId": "bob", "email": "" }), 201, 1),
+        (json!({ "externalUserId": "cat", "email": "" }), 201, 1),
+        (json!({ "externalUserId": " ", "email": " ada@acme.test" }), 201, 1),
+        (json!({ "externalUserId": "dan", "email": "dan@acme.test" }), 201, 2),
+    ] {
+        let made = call(&sdk, "POST", "/users", &fields).await;
+        assert_eq!(made.status(), status, "{fields}: {}", made.text());
+        let held = made.json()["user"]["verifiedCredentials"].clone();
+        let held = held.as_array().map_or(0, Vec::len);
+        assert_eq!(held, names, "{fields}");
+    }
+    // The address is hers.
+    let token = sdk.site.acme.token().sub("ada").claim("email", "ada@acme.test");
+    let signed_in = sdk.signed_in(&token.claim("emailVerified", true).sign()).await;
+    let listed = call(&sdk, "GET", "/users", &Value::Null).await.json();
+    let users = listed["users"].as_array().unwrap();
+    assert_eq!(users.len(), 4, "{listed}");
+    assert!(users.iter().any(|user| user["id"] == signed_in["user"]["id"]));
+}
+
         .collect();
     let answer = call(&sdk, "POST", "/users/bulk", &json!(new)).await;
     assert_eq!(answer.status(), 201, "{}", answer.text());

@@ -136,6 +136,17 @@ async fn a_user_is_made_and_deleted_by_an_operator() {
     assert_eq!(create(&by_iss).await.status(), 201);
     let unknown = json!({"issuer": "initech", "external_id": "ada"});
     assert_eq!(create(&unknown).await.status(), 422);
+    let blank = json!({"issuer": "acme", "external_id": " "});
+    assert_eq!(create(&blank).await.status(), 422);
+    // Nobody has a blank address, however many are sent.
+    for name in [" eve ", "fay"] {
+        let spaced = json!({"issuer": "acme", "external_id": name, "email": ""});
+        let made = create(&spaced).await;
+        assert_eq!(made.status(), 201, "{}", made.text());
+        let credentials = made.json()["credentials"].clone();
+        assert_eq!(credentials.as_array().unwrap().len(), 1, "{credentials}");
+        assert_eq!(credentials[0]["public_identifier"], name.trim());
+    }
 
     let token = site.acme.token().sub("ada").sign();
     assert_eq!(site.passes(&token).await.claims["sub"], id.as_str());

@@ -13,7 +13,7 @@ use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 use crate::diagnostic::Diagnostic;
 use crate::session::claims::VerifiedCredential;
-use crate::store::{Description, LONGEST_FIELD, NewUser, PageRequest, Profile, User};
+use crate::store::{Description, Identifier, LONGEST_FIELD, NewUser, PageRequest, Profile, User};
 
 /// A user, as the platform's clients read one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,8 +114,8 @@ pub struct UserBody {
 /// The members of a request about a user, read and checked.
 #[derive(Debug, Default)]
 pub struct UserFields {
-    email: Option<String>,
-    external_user_id: Option<String>,
+    email: Option<Identifier>,
+    external_user_id: Option<Identifier>,
     issuer: Option<String>,
     profile: Vec<(ProfileField, Option<String>)>,
     metadata: Option<Map<String, Value>>,
@@ -138,8 +138,11 @@ impl UserFields {
                     refuse("is longer than 512 bytes");
                 }
                 (Some(field), _, Value::String(text)) => fields.profile.push((field, Some(text))),
-                (None, "email", Value::String(email)) => fields.email = Some(email),
-                (None, "externalUserId", Value::String(id)) => fields.external_user_id = Some(id),
+                // Forms send what nobody filled in as a blank.
+                (None, "email", Value::String(email)) => fields.email = Identifier::parse(&email),
+                (None, "externalUserId", Value::String(id)) => {
+                    fields.external_user_id = Identifier::parse(&id);
+                }
                 (None, "issuer", Value::String(issuer)) => fields.issuer = Some(issuer),
                 (None, "metadata", Value::Object(metadata)) => fields.metadata = Some(metadata),
                 // An operator's word on an address needs no time.

@@ -15,7 +15,7 @@ use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, refusals, users};
-use crate::store::User;
+use crate::store::{Identifier, User};
 
 /// One user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -279,8 +279,14 @@ async fn put(
     let conflicts = matches!(error, crate::store::StoreError::Conflict(_));
     let known = match (&new.sub, conflicts && upsert) {
         (_, false) => None,
-        (Some(sub), true) => state.store.user_by_identity(&new.iss, sub).await?,
-        (None, true) => super::users_query::by_email(state, new.email.as_deref()).await?,
+        (Some(sub), true) => {
+            let found = state.store.user_by_identity(&new.iss, sub.as_str()).await;
+            found?
+        }
+        (None, true) => {
+            let email = new.email.as_ref().map(Identifier::as_str);
+            super::users_query::by_email(state, email).await?
+        }
     };
     let Some(known) = known else {
         return Err(error.into());

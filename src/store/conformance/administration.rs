@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::claims::ProfileField;
 use crate::store::{
-    Description, NewUser, PageRequest, Profile, Provisioning, RevocationReason, SignIn,
+    Description, Identifier, NewUser, PageRequest, Profile, Provisioning, RevocationReason, SignIn,
     SignInRefusal, Store, StoreError, User, UserFilter,
 };
 
@@ -286,8 +286,8 @@ async fn found(store: &dyn Store, filter: UserFilter) -> Vec<uuid::Uuid> {
 fn new_user(sub: &str, email: Option<&str>) -> NewUser {
     NewUser {
         iss: ISSUER.to_owned(),
-        sub: Some(sub.to_owned()),
-        email: email.map(str::to_owned),
+        sub: Identifier::parse(sub),
+        email: email.and_then(Identifier::parse),
         description: Description::default(),
         now: NOON,
     }

@@ -6,7 +6,7 @@ use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::clock::UnixTime;
 use crate::store::{
-    Description, Event, EventKind, KeyState, NewUser, Provisioning, RevocationReason,
+    Description, Event, EventKind, Identifier, KeyState, NewUser, Provisioning, RevocationReason,
     RevocationScope, SignIn, SigningKeyRecord, Store, StoreError,
 };
 
@@ -149,7 +149,7 @@ pub(super) async fn workloads_and_refusals_are_no_events(engine: &dyn Engine) {
 
     let made = NewUser {
         iss: ISSUER.to_owned(),
-        sub: Some("ada".to_owned()),
+        sub: Identifier::parse("ada"),
         email: None,
         description: Description::default(),
         now: NOON,
