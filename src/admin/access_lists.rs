@@ -32,8 +32,14 @@ pub async fn create(
         entries: Vec::new(),
     };
     let list = state.live_config.add_access_list(list).await?;
-    let detail = Map::from_iter([("name".to_owned(), json!(list.name))]);
-    record(state, operator, "access_list.create", list.id, detail).await;
+    record(
+        state,
+        operator,
+        "access_list.create",
+        list.id,
+        meaning(&list),
+    )
+    .await;
     Ok(list)
 }
 
@@ -48,8 +54,15 @@ pub async fn change(
     id: Uuid,
     change: impl FnOnce(&mut AccessList) + Send,
 ) -> Result<AccessList, ApiError> {
+    let mut before = Map::new();
+    let change = |list: &mut AccessList| {
+        before = meaning(list);
+        change(list);
+    };
     let list = state.live_config.change_access_list(id, change).await?;
-    record(state, operator, "access_list.update", id, Map::new()).await;
+    let mut detail = meaning(&list);
+    detail.insert("before".to_owned(), before.into());
+    record(state, operator, "access_list.update", id, detail).await;
     Ok(list)
 }
 
@@ -59,8 +72,10 @@ pub async fn change(
 ///
 /// There is none with this id, or the store did not write it down.
 pub async fn delete(state: &AdminState, operator: &Operator, id: Uuid) -> Result<(), ApiError> {
-    state.live_config.delete_access_list(id).await?;
-    record(state, operator, "access_list.delete", id, Map::new()).await;
+    let list = state.live_config.delete_access_list(id).await?;
+    let mut detail = meaning(&list);
+    detail.insert("entries".to_owned(), list.entries.len().into());
+    record(state, operator, "access_list.delete", id, detail).await;
     Ok(())
 }
 
@@ -85,7 +100,7 @@ pub async fn set_enabled(
         true => "access_list.enable",
         false => "access_list.disable",
     };
-    record(state, operator, action, id, Map::new()).await;
+    record(state, operator, action, id, meaning(&list)).await;
     Ok(list)
 }
 
@@ -106,8 +121,9 @@ pub async fn add_entry(
     };
     let added = entry.clone();
     let change = |list: &mut AccessList| list.entries.push(added);
-    state.live_config.change_access_list(id, change).await?;
-    record(state, operator, "access_list.add", id, Map::new()).await;
+    let list = state.live_config.change_access_list(id, change).await?;
+    let detail = with_entry(&list, &entry);
+    record(state, operator, "access_list.add", id, detail).await;
     Ok(entry)
 }
 
@@ -122,13 +138,23 @@ pub async fn remove_entry(
     id: Uuid,
 ) -> Result<(), ApiError> {
     let lists = state.live_config.access_lists().await?;
-    let is_on = |list: &&AccessList| list.entries.iter().any(|entry| entry.id == id);
-    let list = lists.iter().find(is_on);
-    let list = list.ok_or_else(|| ApiError::not_found("entry"))?.id;
+    let (list, entry) = found(&lists, id).ok_or_else(|| ApiError::not_found("entry"))?;
     let change = |list: &mut AccessList| list.entries.retain(|entry| entry.id != id);
-    state.live_config.change_access_list(list, change).await?;
-    record(state, operator, "access_list.remove", list, Map::new()).await;
+    state
+        .live_config
+        .change_access_list(list.id, change)
+        .await?;
+    let detail = with_entry(list, entry);
+    record(state, operator, "access_list.remove", list.id, detail).await;
     Ok(())
+}
+
+/// An entry, and the list that it is on.
+fn found(lists: &[AccessList], id: Uuid) -> Option<(&AccessList, &Entry)> {
+    lists.iter().find_map(|list| {
+        let entry = list.entries.iter().find(|entry| entry.id == id)?;
+        Some((list, entry))
+    })
 }
 
 /// Whom the members mean.
@@ -165,6 +191,24 @@ fn who(sent: Map<String, Value>) -> Result<Who, ApiError> {
         }
         (Err(problem), _) => Err(vec![problem].into()),
     }
+}
+
+/// What a list is called and what being on it means, for the audit log.
+fn meaning(list: &AccessList) -> Map<String, Value> {
+    let mut detail = Map::from_iter([
+        ("name".to_owned(), json!(list.name)),
+        ("outcome".to_owned(), json!(list.outcome)),
+    ]);
+    let scope = list.scope.as_ref();
+    detail.extend(scope.map(|scope| ("scope".to_owned(), json!(scope))));
+    detail
+}
+
+/// The same, and whom an entry of it means.
+fn with_entry(list: &AccessList, entry: &Entry) -> Map<String, Value> {
+    let mut detail = meaning(list);
+    detail.insert("entry".to_owned(), json!(entry.who));
+    detail
 }
 
 async fn record(

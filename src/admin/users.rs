@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -361,6 +361,25 @@ pub fn iss_of(state: &AdminState, issuer: &str) -> Result<String, ApiError> {
             "no issuer has this name or `iss`",
         )),
     }
+}
+
+/// What a description changes, for the audit log: names, since what they say of people is not kept there.
+pub fn changed(description: &Description) -> Map<String, Value> {
+    let fields = description.profile.iter().map(|(field, _)| field.name());
+    let metadata = description.metadata.as_ref().map(|_| "metadata");
+    let fields: Vec<_> = fields.chain(metadata).collect();
+    Map::from_iter([("fields".to_owned(), json!(fields))])
+}
+
+/// Writes down that an operator changed a user, and what.
+pub async fn record_update(
+    state: &AdminState,
+    operator: &Operator,
+    id: Uuid,
+    changed: Map<String, Value>,
+) {
+    let id = id.to_string();
+    audit::record(&*state.store, operator, "user.update", &id, changed).await;
 }
 
 /// Writes down what an operator did to a user.

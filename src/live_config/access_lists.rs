@@ -65,17 +65,18 @@ impl LiveConfig {
         Ok(new)
     }
 
-    /// Deletes a list.
+    /// Deletes a list, and says what it was.
     ///
     /// # Errors
     ///
     /// There is none with this id, or the store did not write it down.
-    pub async fn delete_access_list(&self, id: Uuid) -> Result<(), ChangeError> {
+    pub async fn delete_access_list(&self, id: Uuid) -> Result<AccessList, ChangeError> {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
         let old = stored.access_lists().find(|list| list.id == id);
         let old = old.ok_or(ChangeError::UnknownAccessList)?;
-        self.put_list(&mut in_force, Some(old), None).await
+        self.put_list(&mut in_force, Some(old), None).await?;
+        Ok(old.clone())
     }
 
     async fn put_list(

@@ -45,12 +45,14 @@ impl LiveConfig {
     /// # Errors
     ///
     /// There is none with this id, or the store did not write it down.
-    pub async fn disallow_origin(&self, id: Uuid) -> Result<(), ChangeError> {
+    pub async fn disallow_origin(&self, id: Uuid) -> Result<StoredOrigin, ChangeError> {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
         let known = stored.origins().find(|known| known.id == id);
-        let text = json!(known.ok_or(ChangeError::UnknownOrigin)?).to_string();
-        self.put(&mut in_force, id, Some(&text), None).await
+        let known = known.ok_or(ChangeError::UnknownOrigin)?.clone();
+        let text = json!(known).to_string();
+        self.put(&mut in_force, id, Some(&text), None).await?;
+        Ok(known)
     }
 
     async fn put(

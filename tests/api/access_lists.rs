@@ -199,6 +199,39 @@ async fn what_makes_no_list_is_refused_by_name() {
     assert_eq!(admin(&sdk, "GET", nobody, &Value::Null).await.status(), 404);
 }
 
+#[tokio::test]
+async fn the_audit_log_says_what_a_list_was_and_what_it_is() {
+    let sdk = Sdk::start(|_| {}).await;
+    let beta = json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" });
+    let list = create(&sdk, beta.clone()).await;
+    let path = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
+    let barred = json!({ "name": "barred", "outcome": "block" });
+    let changed = admin(&sdk, "PUT", &path, &barred).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    add(&sdk, &list, &json!({ "email": "eve@acme.test" })).await;
+    assert_eq!(
+        admin(&sdk, "DELETE", &path, &Value::Null).await.status(),
+        204
+    );
+    let audit = "/admin/api/audit?action=access_list.";
+    let audit = sdk.site.gateway.admin(audit).await.json();
+    let records = audit["records"].as_array().unwrap();
+    let details: Vec<_> = records.iter().map(|record| &record["detail"]).collect();
+    let with = |mut detail: Value, member: &str, value: Value| {
+        detail[member] = value;
+        detail
+    };
+    let now = |member, value| with(barred.clone(), member, value);
+    let expected = [
+        now("entries", json!(1)),
+        now("entry", json!({ "email": "eve@acme.test" })),
+        now("before", beta.clone()),
+        beta,
+    ];
+    let expected = expected.map(|detail| with(detail, "from", json!("127.0.0.1")));
+    assert_eq!(details, expected.iter().collect::<Vec<_>>());
+}
+
 async fn create(sdk: &Sdk, list: Value) -> Value {
     let path = format!("{ENVIRONMENT}/allowlists");
     let answer = admin(sdk, "POST", &path, &list).await;

@@ -39,6 +39,11 @@ async fn a_user_is_created_shown_changed_and_deleted() {
     let changed = call(&sdk, "PUT", &path, &changed).await.json();
     assert_eq!(changed["user"]["lastName"], "Lovelace");
     assert!(changed["user"].get("firstName").is_none(), "{changed}");
+    let audit = "/admin/api/audit?action=user.update";
+    let audit = sdk.site.gateway.admin(audit).await.json();
+    let mut fields = audit["records"][0]["detail"]["fields"].clone();
+    fields.as_array_mut().unwrap().sort_by_key(Value::to_string);
+    assert_eq!(fields, json!(["firstName", "lastName"]));
     for (fields, field) in [
         (json!({ "email": "a@acme.test" }), "email"),
         (json!({ "wallets": [{}] }), "wallets"),
@@ -79,11 +84,6 @@ async fn a_user_who_was_created_by_address_is_the_first_who_verifies_it() {
     assert_ne!(later["user"]["id"], made["user"]["id"]);
 }
 
-#[tokio::test]
-async fn users_are_listed_with_filters_and_cursors() {
-    let sdk = Sdk::start(with_sdk_issuer).await;
-    let new: Vec<_> = (0..5)
-        .map(|number| json!({ "externalUserId": format!("user-{number}") }))
 /// Forms send what nobody filled in as a blank, and what was pasted with a space.
 #[tokio::test]
 async fn a_blank_names_nobody() {
@@ -93,8 +93,16 @@ async fn a_blank_names_nobody() {
         (json!({ "externalUserId": "", "email": "" }), 422, 0),
         (json!({ "externalUserId": "bob", "email": "" }), 201, 1),
         (json!({ "externalUserId": "cat", "email": "" }), 201, 1),
-        (json!({ "externalUserId": " ", "email": " ada@acme.test" }), 201, 1),
-        (json!({ "externalUserId": "dan", "email": "dan@acme.test" }), 201, 2),
+        (
+            json!({ "externalUserId": " ", "email": " ada@acme.test" }),
+            201,
+            1,
+        ),
+        (
+            json!({ "externalUserId": "dan", "email": "dan@acme.test" }),
+            201,
+            2,
+        ),
     ] {
         let made = call(&sdk, "POST", "/users", &fields).await;
         assert_eq!(made.status(), status, "{fields}: {}", made.text());
@@ -103,14 +111,30 @@ async fn a_blank_names_nobody() {
         assert_eq!(held, names, "{fields}");
     }
     // The address is hers.
-    let token = sdk.site.acme.token().sub("ada").claim("email", "ada@acme.test");
-    let signed_in = sdk.signed_in(&token.claim("emailVerified", true).sign()).await;
+    let token = sdk
+        .site
+        .acme
+        .token()
+        .sub("ada")
+        .claim("email", "ada@acme.test");
+    let signed_in = sdk
+        .signed_in(&token.claim("emailVerified", true).sign())
+        .await;
     let listed = call(&sdk, "GET", "/users", &Value::Null).await.json();
     let users = listed["users"].as_array().unwrap();
     assert_eq!(users.len(), 4, "{listed}");
-    assert!(users.iter().any(|user| user["id"] == signed_in["user"]["id"]));
+    assert!(
+        users
+            .iter()
+            .any(|user| user["id"] == signed_in["user"]["id"])
+    );
 }
 
+#[tokio::test]
+async fn users_are_listed_with_filters_and_cursors() {
+    let sdk = Sdk::start(with_sdk_issuer).await;
+    let new: Vec<_> = (0..5)
+        .map(|number| json!({ "externalUserId": format!("user-{number}") }))
         .collect();
     let answer = call(&sdk, "POST", "/users/bulk", &json!(new)).await;
     assert_eq!(answer.status(), 201, "{}", answer.text());
@@ -233,6 +257,24 @@ async fn an_origin_is_allowed_and_taken_back() {
     assert!(!allowed(&sdk, page).await);
     let gone = gateway.admin_send("DELETE", &path, &[], &Value::Null).await;
     assert_eq!(gone.status(), 404);
+    let audit = gateway
+        .admin("/admin/api/audit?action=origin.")
+        .await
+        .json();
+    let records = audit["records"].as_array().unwrap();
+    let records: Vec<_> = records
+        .iter()
+        .map(|record| [&record["action"], &record["detail"]["origin"]])
+        .collect();
+    let wild = "https://*.preview.example.com";
+    assert_eq!(
+        records,
+        [
+            ["origin.disallow", page],
+            ["origin.allow", wild],
+            ["origin.allow", page],
+        ]
+    );
 }
 
 fn with_sdk_issuer(config: &mut Value) {

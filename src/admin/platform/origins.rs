@@ -98,14 +98,7 @@ pub async fn allow(
 ) -> Result<(StatusCode, Json<OriginResponse>), ApiError> {
     check(&state, environment)?;
     let stored = state.live_config.allow_origin(&origin).await?;
-    record(
-        &state,
-        &operator,
-        "origin.allow",
-        stored.id,
-        Some(&stored.origin),
-    )
-    .await;
+    record(&state, &operator, "origin.allow", &stored).await;
     let origin = Origin::new(stored, environment);
     Ok((StatusCode::CREATED, Json(OriginResponse { origin })))
 }
@@ -127,8 +120,8 @@ pub async fn disallow(
     operator: Operator,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
-    state.live_config.disallow_origin(id).await?;
-    record(&state, &operator, "origin.disallow", id, None).await;
+    let origin = state.live_config.disallow_origin(id).await?;
+    record(&state, &operator, "origin.disallow", &origin).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -143,14 +136,8 @@ impl Origin {
     }
 }
 
-async fn record(
-    state: &AdminState,
-    operator: &Operator,
-    action: &str,
-    id: Uuid,
-    origin: Option<&str>,
-) {
-    let detail = origin.map(|origin| ("origin".to_owned(), json!(origin)));
-    let detail = Map::from_iter(detail);
-    audit::record(&*state.store, operator, action, &id.to_string(), detail).await;
+async fn record(state: &AdminState, operator: &Operator, action: &str, stored: &StoredOrigin) {
+    let detail = Map::from_iter([("origin".to_owned(), json!(stored.origin))]);
+    let id = stored.id.to_string();
+    audit::record(&*state.store, operator, action, &id, detail).await;
 }

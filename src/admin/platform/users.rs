@@ -149,13 +149,14 @@ pub async fn update(
 ) -> Result<Json<UserResponse>, ApiError> {
     check(&state, environment)?;
     let description = UserFields::read(sent)?.into_description()?;
+    let changed = users::changed(&description);
     let user = state
         .exchange()
         .sessions()
         .describe_user(id, description)
         .await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    users::record(&state, &operator, "user.update", id).await;
+    users::record_update(&state, &operator, id, changed).await;
     answer(&state, user).await
 }
 
@@ -291,13 +292,14 @@ async fn put(
     let Some(known) = known else {
         return Err(error.into());
     };
+    let changed = users::changed(&new.description);
     let described = state
         .exchange()
         .sessions()
         .describe_user(known.id, new.description)
         .await?;
     let user = described.ok_or_else(|| ApiError::not_found("user"))?;
-    users::record(state, operator, "user.update", user.id).await;
+    users::record_update(state, operator, user.id, changed).await;
     Ok((listed(state, user, false).await?, false))
 }
 

@@ -1,5 +1,7 @@
 //! Access lists by the page: created, filled, enabled, emptied, deleted.
 
+use serde_json::{Value, json};
+
 use crate::support::{Pages, TestGateway};
 
 #[tokio::test]
@@ -59,6 +61,122 @@ async fn a_list_is_made_filled_turned_on_and_deleted() {
     let audit = site.gateway.admin("/admin/api/audit").await.text();
     for action in ["create", "add", "enable", "remove", "delete"] {
         assert!(audit.contains(&format!("access_list.{action}")), "{action}");
+    }
+    let audit: Value = serde_json::from_str(&audit).unwrap();
+    let is_of_list = |record: &&Value| {
+        let action = record["action"].as_str().unwrap();
+        action.starts_with("access_list.")
+    };
+    for record in audit["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(is_of_list)
+    {
+        let detail = &record["detail"];
+        assert_eq!(detail["name"], "barred people", "{record}");
+        assert_eq!(detail["outcome"], "block", "{record}");
+        let whom = match record["action"].as_str().unwrap() {
+            "access_list.add" | "access_list.remove" => {
+                json!({"claim": {"name": "role", "value": "<guest>"}})
+            }
+            _ => Value::Null,
+        };
+        assert_eq!(detail["entry"], whom, "{record}");
+    }
+}
+
+/// A box for text that takes `true` means the word to a list that lets in, and both to one that keeps out.
+#[tokio::test]
+async fn an_entry_means_a_number_or_a_truth_value_too() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let at = "/dashboard/access";
+    for (outcome, kind, of_text, of_value) in [
+        ("block", "text", 403, 403),
+        ("block", "plain", 403, 403),
+        ("siteAccess", "text", 200, 403),
+        ("siteAccess", "plain", 403, 200),
+    ] {
+        let list = [("name", "by claim"), ("outcome", outcome)];
+        assert_eq!(pages.submit(at, at, &list).await.status(), 303);
+        let page = pages.get(at).await.text();
+        let id = between(&page, "action=\"/dashboard/access/", "/entries\"");
+        let of_list = |action: &str| format!("{at}/{id}/{action}");
+        let entry = [
+            ("by", "claim"),
+            ("claim", "marked"),
+            ("kind", kind),
+            ("value", " true "),
+        ];
+        let added = pages.submit(at, &of_list("entries"), &entry).await;
+        assert_eq!(added.status(), 303, "{}", added.text());
+        let on = [("enabled", "true")];
+        let on = pages.submit(at, &of_list("enabled"), &on).await;
+        assert_eq!(on.status(), 303, "{}", on.text());
+        for (claim, status) in [(json!("true"), of_text), (json!(true), of_value)] {
+            let case = format!("{outcome} {kind} {claim}");
+            let token = site
+                .acme
+                .token()
+                .claim("marked", claim)
+                .claim("sid", &*case);
+            let answer = site.present(&token.sign()).await;
+            assert_eq!(answer.status(), status, "{case}: {}", answer.text());
+        }
+        let other = site.acme.token().claim("marked", false);
+        let other = other.claim("sid", format!("{outcome} {kind}")).sign();
+        let status = if outcome == "block" { 200 } else { 403 };
+        assert_eq!(site.present(&other).await.status(), status, "{outcome}");
+        let deleted = pages.submit(at, &of_list("delete"), &[]).await;
+        assert_eq!(deleted.status(), 303);
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_stays_when_it_is_refused() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let at = "/dashboard/access";
+    let list = [
+        ("name", "beta <people>"),
+        ("outcome", "scope"),
+        ("scope", "two words"),
+    ];
+    let refused = pages.submit(at, at, &list).await;
+    assert_eq!(refused.status(), 422);
+    let selected = |value: &str| format!("<option value=\"{value}\" selected>");
+    let kept = [
+        "value=\"beta &#60;people&#62;\"",
+        "value=\"two words\"",
+        &selected("scope"),
+    ];
+    for kept in kept {
+        assert!(refused.contains(kept), "{kept}: {}", refused.text());
+    }
+    let list = [("name", "beta"), ("outcome", "scope"), ("scope", "beta")];
+    assert_eq!(pages.submit(at, at, &list).await.status(), 303);
+    let page = pages.get(at).await.text();
+    assert!(!page.contains(" selected>"), "{page}");
+    let id = between(&page, "action=\"/dashboard/access/", "/entries\"");
+    let entry = [
+        ("by", "claim"),
+        ("claim", "groups.of"),
+        ("kind", "plain"),
+        ("value", "yes"),
+    ];
+    let refused = pages
+        .submit(at, &format!("{at}/{id}/entries"), &entry)
+        .await;
+    assert_eq!(refused.status(), 422, "{}", refused.text());
+    let kept = [
+        "value=\"groups.of\"",
+        "value=\"yes\"",
+        &selected("claim"),
+        &selected("plain"),
+    ];
+    for kept in kept {
+        assert!(refused.contains(kept), "{kept}: {}", refused.text());
     }
 }
 
