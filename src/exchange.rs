@@ -46,6 +46,7 @@ mod present;
 pub mod rates;
 mod recipient;
 mod recognize;
+mod resource_name;
 mod self_issued;
 mod session;
 mod session_directory;

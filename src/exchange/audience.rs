@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::addressees::Addressees;
 use super::recipient::{OPERATORS, Recipient};
+use super::resource_name;
 use super::session::Session;
 use super::settings::Settings;
 use crate::jwt::Verified;
@@ -64,11 +65,13 @@ impl Audiences {
         let names = || verified.audiences();
         let resources = self.settings.resources.iter();
         let resources: Box<[_]> = resources
-            .filter(|resource| names().any(|name| *name == ***resource))
+            .filter(|resource| names().any(|name| resource_name::same(name, resource)))
             .cloned()
             .collect();
         let is_fence = |name: &str| {
-            let is_resource = resources.iter().any(|resource| **resource == *name);
+            let is_resource = resources
+                .iter()
+                .any(|resource| resource_name::same(resource, name));
             is_resource && !self.is_for_gateway(name)
         };
         Addressees {
@@ -91,7 +94,16 @@ impl Audiences {
     /// The identifier of a protected resource with this name.
     pub fn resource(&self, name: &str) -> Option<&Arc<str>> {
         let mut resources = self.settings.resources.iter();
-        resources.find(|resource| ***resource == *name)
+        resources.find(|resource| resource_name::same(resource, name))
+    }
+
+    /// The audience that is asked for by a name: the usual one, or that of a protected resource.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        let usual = self.minter.audience.as_str();
+        match resource_name::same(name, usual) {
+            true => Some(usual),
+            false => self.resource(name).map(|resource| &**resource),
+        }
     }
 
     /// Whether a token of ours with this audience may be used at the gateway's own endpoints, and
@@ -205,6 +217,27 @@ mod tests {
                     .read(bearer(&forwarded), UnixTime::now());
                 assert_eq!(claims.unwrap().aud, **audience);
             }
+        }
+    }
+
+    /// A provider may write the path that is the root into `aud`: the token is for the resource all the same,
+    /// and for nothing else.
+    #[tokio::test]
+    async fn an_external_token_for_a_resource_opens_nothing_else() {
+        let gateway = TestExchange::new();
+        let mut settings = (*gateway.here.settings).clone();
+        settings.resources = vec!["https://tools.example".into()];
+        let issuers = Arc::clone(gateway.here.issuers());
+        let here = gateway.here.succeeding(issuers, settings);
+        for (aud, opens) in [
+            ("https://tools.example", false),
+            ("https://tools.example/", false),
+            ("https://tools.example/other", true),
+        ] {
+            let more = serde_json::json!({ "aud": aud });
+            let token = gateway.token_saying("alice", aud, UnixTime::now(), more);
+            let session = gateway.present_at(&here, &token).await;
+            assert_eq!(session.is_ok(), opens, "{aud}");
         }
     }
 }

@@ -173,7 +173,13 @@ async fn an_assertion_is_good_once_and_for_its_client() {
 
 #[tokio::test]
 async fn a_request_asks_for_a_part_of_what_the_assertion_gives() {
-    let site = AssertionGateway::start(|_| {}).await;
+    let site = AssertionGateway::start(|config| {
+        let root = json!({
+            "path": "/root", "upstream": "app", "resource": { "name": "https://root.test" },
+        });
+        config["routes"].as_array_mut().unwrap().push(root);
+    })
+    .await;
     let resource = site.resource();
     let both = json!([resource, "https://write.test/write"]);
     for (claim, asked, expected) in [
@@ -211,6 +217,27 @@ async fn a_request_asks_for_a_part_of_what_the_assertion_gives() {
         (
             Value::Null,
             &[("resource", "https://elsewhere.test")],
+            Err("invalid_target"),
+        ),
+        // URL libraries write the path that is the root.
+        (
+            json!("https://root.test/"),
+            &[],
+            Ok(("https://root.test", "tools:read tools:write")),
+        ),
+        (
+            json!("https://root.test"),
+            &[("resource", "https://root.test/")],
+            Ok(("https://root.test", "tools:read tools:write")),
+        ),
+        (
+            json!(["https://root.test/", "https://root.test"]),
+            &[],
+            Ok(("https://root.test", "tools:read tools:write")),
+        ),
+        (
+            json!("https://write.test/write/"),
+            &[],
             Err("invalid_target"),
         ),
     ] {

@@ -99,21 +99,25 @@ fn target(
     verified: &Verified,
     parameters: &Parameters,
 ) -> Result<Option<String>, OAuthError> {
-    let asked = parameters.get("resource").or(parameters.get("audience"));
     let named: Vec<&str> = match verified.claims().stated("resource") {
         None => return Ok(granted::target(api, parameters)?.map(ToString::to_string)),
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
         Some(_) => return Err(OAuthError::invalid_target()),
     };
-    let usual = api.exchange.minter().audience.as_str();
-    let is_ours = |name: &&str| *name == usual || api.exchange.audiences().resource(name).is_some();
-    let mut ours = named.into_iter().filter(is_ours);
-    let target = match asked {
-        Some(asked) => ours.find(|name| *name == asked),
-        None => ours.next().filter(|_| ours.next().is_none()),
+    let audiences = api.exchange.audiences();
+    let mut ours: Vec<&str> = named
+        .into_iter()
+        .filter_map(|name| audiences.named(name))
+        .collect();
+    ours.sort_unstable();
+    ours.dedup();
+    let target = match (granted::asked(api, parameters)?, ours.as_slice()) {
+        (Some(asked), ours) if ours.contains(&asked) => asked,
+        (None, [only]) => only,
+        _ => return Err(OAuthError::invalid_target()),
     };
-    let target = target.ok_or(OAuthError::invalid_target())?;
+    let usual = api.exchange.minter().audience.as_str();
     Ok(Some(target.to_owned()).filter(|target| target != usual))
 }
 

@@ -45,31 +45,27 @@ pub(super) fn target<'a>(
     api: &'a ApiState,
     parameters: &Parameters,
 ) -> Result<Option<&'a Arc<str>>, OAuthError> {
-    let usual = &api.exchange.minter().audience;
-    let mut asked = [parameters.get("audience"), parameters.get("resource")]
-        .into_iter()
-        .flatten();
-    let Some(name) = asked.next().map(without_root) else {
-        return Ok(None);
-    };
-    if asked.any(|other| without_root(other) != name) {
-        return Err(OAuthError::invalid_target());
-    }
-    match api.exchange.audiences().resource(name) {
-        _ if name == usual => Ok(None),
-        Some(resource) => Ok(Some(resource)),
-        None => Err(OAuthError::invalid_target()),
-    }
+    let usual = api.exchange.minter().audience.as_str();
+    let asked = asked(api, parameters)?.filter(|asked| *asked != usual);
+    Ok(asked.and_then(|asked| api.exchange.audiences().resource(asked)))
 }
 
-/// An address without the `/` that is its whole path, which means the same (RFC 3986 section 6.2.3);
-/// URL libraries write it.
-fn without_root(name: &str) -> &str {
-    let bare = name.strip_suffix('/').unwrap_or(name);
-    match bare.split_once("://") {
-        Some((_, authority)) if !authority.contains('/') => bare,
-        _ => name,
+/// The audience that the token is asked for, by the name that it has here; `None`: by none.
+pub(super) fn asked<'a>(
+    api: &'a ApiState,
+    parameters: &Parameters,
+) -> Result<Option<&'a str>, OAuthError> {
+    let mut asked = None;
+    let names = [parameters.get("audience"), parameters.get("resource")];
+    for name in names.into_iter().flatten() {
+        let named = api.exchange.audiences().named(name);
+        let named = named.ok_or(OAuthError::invalid_target())?;
+        if asked.is_some_and(|other| other != named) {
+            return Err(OAuthError::invalid_target());
+        }
+        asked = Some(named);
     }
+    Ok(asked)
 }
 
 /// The requested part of the session's scopes; all of them if nothing is requested.
@@ -80,25 +76,5 @@ pub(super) fn part(held: &Arc<Scopes>, asked: Option<&str>) -> Result<Arc<Scopes
             .narrowed_to(asked)
             .map(Arc::new)
             .ok_or(OAuthError::invalid_scope()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_root;
-
-    #[test]
-    fn a_path_that_is_the_root_may_be_left_out() {
-        for (name, bare) in [
-            ("https://a.example/", "https://a.example"),
-            ("https://a.example:8443/", "https://a.example:8443"),
-            ("https://a.example", "https://a.example"),
-            ("https://a.example/mcp/", "https://a.example/mcp/"),
-            ("https://a.example//", "https://a.example//"),
-            ("urn:a/", "urn:a/"),
-            ("/", "/"),
-        ] {
-            assert_eq!(without_root(name), bare, "{name}");
-        }
     }
 }
