@@ -18,6 +18,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod any_page;
 pub mod bounds;
 pub mod caller;
 pub mod device_bound;

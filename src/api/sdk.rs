@@ -29,7 +29,7 @@ pub mod step_up;
 pub mod user;
 
 use super::document::preflight;
-use super::{ApiState, bounds};
+use super::{ApiState, any_page, bounds};
 use cors::PathMethods;
 pub use error::SdkError;
 pub use settings::{SdkSettings, SelfService};
@@ -57,12 +57,14 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
         .route("/{*unknown}", any(|| async { SdkError::not_found() }))
         .layer(from_fn_with_state(state.clone(), environment::check));
     // Public documents, which any page may read: without the rule of the others.
-    let (keys, documented_keys) = OpenApiRouter::new()
+    let (keys, mut documented_keys) = OpenApiRouter::new()
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::jwks_json))
         .split_for_parts();
+    preflight::add(&mut documented_keys);
     let keys = keys
         .method_not_allowed_fallback(|| async { SdkError::method_not_allowed() })
+        .layer(from_fn(any_page::answer_preflight))
         .layer(from_fn_with_state(state.clone(), environment::check))
         .layer(from_fn(bounds::keep::<SdkError>));
     document.merge(documented_keys);

@@ -50,10 +50,13 @@ async fn listed_pages_read_every_answer_and_others_none() {
 #[tokio::test]
 async fn any_page_reads_public_documents_with_fields_of_its_own() {
     let sdk = Sdk::start(|_| {}).await;
+    let of_sdk = format!("/_vestibule/api/v0/sdk/{}/.well-known", sdk.environment);
     for path in [
         "/_vestibule/.well-known/openid-configuration",
         "/_vestibule/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server/_vestibule",
+        &*format!("{of_sdk}/jwks"),
+        &*format!("{of_sdk}/jwks.json"),
     ] {
         let fields = [
             ("Origin", "https://inspector.test"),
