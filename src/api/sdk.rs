@@ -64,9 +64,10 @@ pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
     preflight::add(&mut documented_keys);
     let keys = keys
         .method_not_allowed_fallback(|| async { SdkError::method_not_allowed() })
-        .layer(from_fn(any_page::answer_preflight))
         .layer(from_fn_with_state(state.clone(), environment::check))
-        .layer(from_fn(bounds::keep::<SdkError>));
+        .layer(from_fn(bounds::keep::<SdkError>))
+        // Of any environment, as with the other paths.
+        .layer(from_fn(any_page::answer_preflight));
     document.merge(documented_keys);
     let mut protocol = OpenApiRouter::from(may_be_called(answers, state, &methods).merge(keys));
     *protocol.get_openapi_mut() = document;
