@@ -11,6 +11,7 @@ use crate::clock::UnixTime;
 use crate::diagnostic::Diagnostic;
 use crate::identity::AccessList;
 use crate::identity::access::{Entry, Outcome, Who};
+use crate::store::Identifier;
 
 /// Creates a list, which applies once it is enabled.
 ///
@@ -170,16 +171,19 @@ fn who(sent: Map<String, Value>) -> Result<Who, ApiError> {
         None => Err(Diagnostic::error("", "names nobody")),
         Some((member, value)) => match member.as_str() {
             "email" => text("email", value).map(Who::Email),
-            "emailDomain" => {
-                let domain = text("emailDomain", value);
-                domain.map(|domain| Who::EmailDomain(domain.trim_start_matches('@').to_owned()))
-            }
+            "emailDomain" => text("emailDomain", value).and_then(|domain| {
+                let domain = domain.trim_start_matches('@');
+                match domain.is_empty() {
+                    false => Ok(Who::EmailDomain(domain.to_owned())),
+                    true => Err(Diagnostic::error("emailDomain", "is a domain")),
+                }
+            }),
             "externalUserId" => text("externalUserId", value).map(Who::ExternalUserId),
             "claim" if value.to_string().len() > LONGEST_TEXT => {
                 Err(Diagnostic::error("claim", "has at most 500 bytes"))
             }
-            "claim" => serde_json::from_value(json!({ "claim": value }))
-                .map_err(|_| Diagnostic::error("claim", "has `name`, a text, and `value`")),
+            "claim" => claim(value)
+                .ok_or_else(|| Diagnostic::error("claim", "has `name`, a text, and `value`")),
             member => Err(Diagnostic::error(member, "is not supported")),
         },
     };
@@ -190,6 +194,17 @@ fn who(sent: Map<String, Value>) -> Result<Who, ApiError> {
             Err(vec![Diagnostic::error(member, why)].into())
         }
         (Err(problem), _) => Err(vec![problem].into()),
+    }
+}
+
+/// A claim and its value; the space around a name is no part of it, as no token has it.
+fn claim(sent: Value) -> Option<Who> {
+    match serde_json::from_value(json!({ "claim": sent })).ok()? {
+        Who::Claim { name, value } => {
+            let name = Identifier::parse(&name)?.into();
+            Some(Who::Claim { name, value })
+        }
+        _ => None,
     }
 }
 

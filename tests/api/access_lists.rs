@@ -190,10 +190,27 @@ async fn what_makes_no_list_is_refused_by_name() {
         ),
         (json!({ "email": 7 }), "email"),
         (json!({ "claim": { "name": "x" } }), "claim"),
+        (json!({ "claim": { "name": " ", "value": 1 } }), "claim"),
+        (json!({ "emailDomain": " @ " }), "emailDomain"),
     ] {
         let answer = admin(&sdk, "POST", &path, &entry).await;
         assert_eq!(answer.status(), 422, "{}", answer.text());
         assert_eq!(answer.json()["problems"][0]["field"], field, "{entry}");
+    }
+    for (entry, kept) in [
+        (
+            json!({ "claim": { "name": " x", "value": 1 } }),
+            json!({ "claim": { "name": "x", "value": 1 } }),
+        ),
+        (
+            json!({ "emailDomain": " @acme.test " }),
+            json!({ "emailDomain": "acme.test" }),
+        ),
+    ] {
+        let added = add(&sdk, &list, &entry).await;
+        for (member, value) in kept.as_object().unwrap() {
+            assert_eq!(added[member], *value, "{added}");
+        }
     }
     let nobody = "/api/v0/allowlists/00000000-0000-4000-8000-000000000000";
     assert_eq!(admin(&sdk, "GET", nobody, &Value::Null).await.status(), 404);
