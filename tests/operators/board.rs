@@ -1,8 +1,8 @@
 //! What the panels of the board count, by Prometheus' own reading of their queries.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
+
+use super::monitoring::promtool_test;
 
 #[test]
 fn the_share_of_refused_credentials_is_one_of_credentials() {
@@ -66,17 +66,7 @@ fn reads(title: &str, series: &[Value], labels: &str, value: f64) {
     });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), test.to_string()).unwrap();
-    let output = Command::new("promtool")
-        .args(["test", "rules"])
-        .arg(file.path())
-        .output()
-        .expect("promtool, of Debian's package prometheus");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&said)
-    );
+    promtool_test(file.path());
 }
 
 /// The first query of a panel, for all gateways and all that they have.

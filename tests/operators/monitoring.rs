@@ -87,9 +87,14 @@ async fn a_real_prometheus_scrapes_the_gateway() {
 
 #[test]
 fn alerts_fire_when_they_should() {
+    promtool_test(&packaging("prometheus").join("vestibule.rules.test.yaml"));
+}
+
+/// Has promtool run the tests in a file.
+pub fn promtool_test(file: &Path) {
     let output = Command::new("promtool")
-        .args(["test", "rules", "vestibule.rules.test.yaml"])
-        .current_dir(packaging("prometheus"))
+        .args(["test", "rules"])
+        .arg(file)
         .output()
         .expect("promtool, of Debian's package prometheus");
     let said = [output.stdout, output.stderr].concat();
