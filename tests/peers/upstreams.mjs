@@ -21,10 +21,12 @@ export async function startNode() {
     seen.push({ target: request.url, method: request.method, body: '' });
     socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
   });
-  // The server itself forgets those that were to switch, and waits for their end.
+  // The server itself forgets those that were to switch: it waits for their end, and nobody hears of
+  // their errors, which would be errors of the process.
   const sockets = new Set();
   server.on('connection', (socket) => {
     sockets.add(socket);
+    socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
   server.listen(0, '127.0.0.1');
