@@ -104,6 +104,7 @@ cases![
     ending::sessions_end_with_their_issuer_and_its_keys,
     ending::an_issuer_is_signed_out_alone,
     ending::sessions_under_a_signing_key_end_together,
+    ending::sessions_under_a_signing_key_end_whatever_the_clocks_say,
     ending::the_oldest_session_makes_room,
     ending::activity_is_written_down,
     device::a_session_is_bound_once,

@@ -1,5 +1,7 @@
 //! Many sessions at once: listed, ended, and limited per user.
 
+use std::time::Duration;
+
 use super::keys::key;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::clock::UnixTime;
@@ -187,6 +189,50 @@ pub(super) async fn sessions_under_a_signing_key_end_together(engine: &dyn Engin
     assert_eq!(cause(&*store, "later").await, None);
     // The issuer's tokens stay valid: another login can be opened at once.
     live(&*store, opened("another", at)).await;
+    store.close().await;
+}
+
+/// The clock of the gateway that opened a session, or that lets a key sign, differs from that of the gateway
+/// which revokes the key.
+pub(super) async fn sessions_under_a_signing_key_end_whatever_the_clocks_say(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let at = NOON.plus(HOUR);
+    let of_clock_ahead = at.plus(Duration::from_secs(10));
+    let keys = [
+        key("signs"),
+        SigningKeyRecord {
+            retires_at: Some(at),
+            ..key("just retired")
+        },
+        SigningKeyRecord {
+            activates_at: of_clock_ahead,
+            ..key("just activated")
+        },
+    ];
+    for (number, key) in keys.into_iter().enumerate() {
+        let kid = key.kid.clone();
+        store.put_signing_key(key).await.unwrap();
+        let login = |name: &str| format!("{name} {number}");
+        let opened = |name: &str, now, token_end| SignIn {
+            sid: sid(&login(name)),
+            now,
+            token_end,
+            ..token("ada")
+        };
+        let late = NOON.plus(10 * HOUR);
+        live(&*store, opened("ahead", of_clock_ahead, late)).await;
+        live(&*store, opened("at its end", NOON, at)).await;
+        let scope = RevocationScope::SigningKey(kid.clone());
+        store.end_sessions(scope, at).await.unwrap();
+        for name in ["ahead", "at its end"] {
+            let ended = cause(&*store, &login(name)).await;
+            let revoked = Some(RevocationReason::SigningKeyRevoked);
+            assert_eq!(ended, revoked, "{kid}: {name}");
+        }
+        // What was opened after the revocation is under another key, by whichever clock.
+        live(&*store, opened("later", at, late)).await;
+        assert_eq!(cause(&*store, &login("later")).await, None, "{kid}");
+    }
     store.close().await;
 }
 

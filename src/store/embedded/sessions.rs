@@ -140,7 +140,7 @@ pub(super) fn end_all(
             let key: Option<SigningKeyRecord> = record(tx, Table::SigningKeys, kid.as_bytes())?;
             Some(
                 key.ok_or(StoreError::Conflict("no such signing key"))?
-                    .signed(at),
+                    .signed(),
             )
         }
         _ => None,

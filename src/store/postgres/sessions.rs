@@ -165,7 +165,7 @@ pub(super) async fn end_all(
             let row = found
                 .first()
                 .ok_or(StoreError::Conflict("no such signing key"))?;
-            Some(record::<SigningKeyRecord>(row, 0, "signing_keys")?.signed(at))
+            Some(record::<SigningKeyRecord>(row, 0, "signing_keys")?.signed())
         }
         _ => None,
     };

@@ -294,7 +294,7 @@ pub struct NotBefore {
     pub at: UnixTime,
     /// The change that this was (see [`super::Change`]).
     pub sequence: u64,
-    /// Of a signing key: from when until when it signed.
+    /// Of a signing key: from when until when it may have signed.
     #[serde(default)]
     pub signed: Option<(UnixTime, UnixTime)>,
 }

@@ -1,6 +1,7 @@
 //! The gateway's own keys.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -39,14 +40,19 @@ pub struct SigningKeyRecord {
 }
 
 impl SigningKeyRecord {
-    /// From when until when it signs, as known at the time `now`.
-    pub(in crate::store) fn signed(&self, now: UnixTime) -> (UnixTime, UnixTime) {
-        let until = self
-            .retires_at
-            .map_or(now, |retires_at| retires_at.min(now));
-        (self.activates_at, until)
+    /// From when until when it may have signed, by the clock of any gateway. There is no end while it signs:
+    /// the order of changes says what came before its revocation.
+    pub(in crate::store) fn signed(&self) -> (UnixTime, UnixTime) {
+        let until = self.retires_at.map_or(UnixTime(u64::MAX), |retires_at| {
+            retires_at.plus(CLOCKS_DIFFER)
+        });
+        (self.activates_at.minus(CLOCKS_DIFFER), until)
     }
 }
+
+/// More than gateways' clocks differ by, and than a gateway signs with a key for which another one already
+/// signs in its place.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);
 
 /// The lifecycle of a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
