@@ -29,6 +29,7 @@ pub mod api_error;
 pub mod audit;
 pub mod body;
 pub mod browser;
+mod changes;
 mod clocks;
 pub mod complaint;
 pub mod config;
@@ -74,6 +75,7 @@ use crate::store::Store;
 use access::Access;
 use api_error::ApiError;
 use browser::DashboardSessions;
+use changes::Changes;
 use health::Health;
 use history::History;
 use openapi::Document;
@@ -129,10 +131,15 @@ pub fn router(state: AdminState) -> Router {
     let api = api
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(Extension(Document::new(&document)));
+    let changes = Changes::with_bodies_up_to(LARGEST_BODY);
     let guarded = Router::new()
         .route("/metrics", get(scrape::metrics))
         .merge(api)
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .route_layer(middleware::from_fn_with_state(
+            changes.clone(),
+            changes::carry_out,
+        ))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state.access),
             access::guard,
@@ -141,7 +148,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/live", get(|| async { "live\n" }))
         .route("/ready", get(health::ready))
         .merge(guarded)
-        .merge(pages::router(&state))
+        .merge(pages::router(&state, &changes))
         .fallback(|| async { ApiError::not_found("path").into_response() })
         .layer(middleware::map_response(guard_answer))
         .with_state(state)

@@ -12,6 +12,7 @@ mod command_output;
 pub mod dashboard;
 pub mod events;
 pub mod generate_command;
+mod hung_up;
 pub mod logs;
 pub mod metrics;
 pub mod monitoring;

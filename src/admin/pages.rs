@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
@@ -41,13 +42,14 @@ mod webhooks;
 
 use super::AdminState;
 use super::api_error::ApiError;
+use super::changes::{self, Changes};
 use super::notice::done;
 use frame::Frame;
 use issuer::edit;
 use text::{ago, ahead, length, moment};
 
 /// All pages, under `/dashboard`.
-pub(super) fn router(state: &AdminState) -> Router<AdminState> {
+pub(super) fn router(state: &AdminState, changes: &Changes) -> Router<AdminState> {
     let of_issuer = Router::new()
         .route("/", get(issuer::show))
         .route("/edit", get(edit::written).post(edit::replace))
@@ -114,6 +116,11 @@ pub(super) fn router(state: &AdminState) -> Router<AdminState> {
         .route("/dashboard/webhooks/{name}/test", post(webhooks::test))
         .route("/dashboard/webhooks/{name}/resend", post(webhooks::resend))
         .route("/dashboard/logout", post(login::log_out))
+        .route_layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .route_layer(middleware::from_fn_with_state(
+            changes.and_bodies_up_to(LARGEST_FORM),
+            changes::carry_out,
+        ))
         .route_layer(middleware::from_fn_with_state(
             state.clone(),
             guard::only_visitors,
@@ -170,6 +177,9 @@ async fn mark() -> impl IntoResponse {
     let kind = [(CONTENT_TYPE, "image/svg+xml")];
     (kind, include_str!("pages/mark.svg"))
 }
+
+/// Bytes of a form, whose texts may be long.
+const LARGEST_FORM: usize = 2 << 20;
 
 const OVERVIEW: &str = "/dashboard";
 const LOGIN: &str = "/dashboard/login";

@@ -162,7 +162,8 @@ impl Connections {
     }
 }
 
-/// The answer, unless the request takes too long to arrive whole and to be answered.
+/// The answer, unless the request takes too long to arrive whole and to be answered. A change that takes
+/// longer is carried out nevertheless.
 async fn in_time(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
     match timeout(REQUEST_TIMEOUT, answer).await {
         Ok(Ok(answer)) => answer,
