@@ -48,8 +48,8 @@ pub struct Access {
     store: Arc<dyn Store>,
     /// Wrong tokens are answered one after the other, each after a pause: guessing is slow, and
     /// the right token never waits.
-    wrong: Semaphore,
-    refusals: Refusals,
+    wrong: Arc<Semaphore>,
+    refusals: Arc<Refusals>,
     /// Whether rules for users were configured at the start. From then on something is asked for.
     had_sign_in: bool,
     users: Option<Users>,
@@ -65,9 +65,9 @@ impl Access {
                 .iter()
                 .map(AdminCredential::of_file)
                 .collect(),
-            refusals: Refusals::new(Arc::clone(&store), metrics),
+            refusals: Arc::new(Refusals::new(Arc::clone(&store), metrics)),
             store,
-            wrong: Semaphore::new(1),
+            wrong: Arc::new(Semaphore::new(1)),
             had_sign_in: !settings.sign_in.is_empty(),
             users: None,
         }
@@ -233,9 +233,9 @@ impl Access {
         }
     }
 
-    /// Answers a wrong token late, one at a time.
+    /// Answers a wrong token late, one at a time, whether or not its client waits for the answer.
     async fn wrong(&self, refusal: Refusal, peer: Option<Peer>) -> ApiError {
-        let Ok(_turn) = self.wrong.try_acquire() else {
+        let Ok(turn) = Arc::clone(&self.wrong).try_acquire_owned() else {
             self.refusals.count(&Refusal::TooMany);
             return ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -243,8 +243,14 @@ impl Access {
                 "too many wrong tokens",
             );
         };
-        self.refusals.record(&refusal, peer).await;
-        tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
+        let refusals = Arc::clone(&self.refusals);
+        let pause = tokio::spawn(async move {
+            refusals.record(&refusal, peer).await;
+            tokio::time::sleep(WRONG_TOKEN_PAUSE).await;
+            drop(turn);
+        });
+        // It does not panic; and the token is wrong in any case.
+        let _ = pause.await;
         ApiError::wrong_token()
     }
 

@@ -115,3 +115,18 @@ fn pages_of_other_origins_are_told_by_either_field() {
     let both = [host, ("origin", "null"), ("sec-fetch-site", "cross-site")];
     assert!(check_same_origin(&headers(&both)).is_err());
 }
+
+#[tokio::test]
+async fn the_pause_after_a_wrong_token_holds_although_its_client_hangs_up() {
+    let (access, headers) = (access(), HeaderMap::new());
+    let guess = async || {
+        let found = access.holder(b"guess", None, &headers).await;
+        found.map(|_| ()).unwrap_err().status
+    };
+    let mut hung_up = Box::pin(guess());
+    assert!(futures::poll!(hung_up.as_mut()).is_pending());
+    drop(hung_up);
+    assert_eq!(guess().await, StatusCode::TOO_MANY_REQUESTS);
+    drop(access.wrong.acquire().await.unwrap());
+    assert_eq!(guess().await, StatusCode::UNAUTHORIZED);
+}
