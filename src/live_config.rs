@@ -21,6 +21,7 @@ mod build;
 mod issuer_document;
 mod issuer_ends;
 mod look;
+mod off_here;
 mod operators;
 mod origins;
 mod reload;
@@ -51,6 +52,7 @@ use crate::metrics::Metrics;
 use crate::proxy::Snapshot;
 use crate::store::{Store, StoreError};
 use look::Look;
+use off_here::OffHere;
 use set_aside::Spared;
 use stored::{Joined, Stored};
 use stored_override::{OverrideRow, put_in_force};
@@ -70,6 +72,10 @@ pub struct LiveConfig {
     issuers_before: Mutex<BTreeSet<String>>,
     /// Sessions of issuers that are not in force are still to be ended.
     ends_are_left: AtomicBool,
+    /// Issuers that an operator turned off, where that is not written down yet.
+    off_here: OffHere,
+    /// Held while a switch is written down, so that the last one that was asked for is the last one written.
+    switching: Mutex<()>,
 }
 
 /// What a configuration is put in force at.
@@ -151,7 +157,8 @@ impl Start {
 
     /// Turns the issuers built from it on and off as operators want them.
     pub fn switch(&self, issuers: &Issuers) {
-        self.stored.switch(issuers, &self.joined.made);
+        let off_here = OffHere::default();
+        self.stored.switch(issuers, &self.joined.made, &off_here);
     }
 }
 
@@ -201,6 +208,8 @@ impl LiveConfig {
             looked: ArcSwapOption::from(looked),
             issuers_before: Mutex::default(),
             ends_are_left: AtomicBool::new(false),
+            off_here: OffHere::default(),
+            switching: Mutex::default(),
         };
         if let Err(error) = live_config.end_with_issuers().await {
             warn!(%error, "the end of sessions with their issuer is not written down yet");
@@ -227,13 +236,18 @@ impl LiveConfig {
             if let Err(error) = self.catch_up().await {
                 warn!(%error, "changes of settings in the store cannot be received");
             }
+            let pause = match self.switch_off_what_is_left().await {
+                true => BACKSTOP,
+                false => RETRY,
+            };
             self.end_what_is_left().await;
             let next_end = self.end_overrides().await;
             self.sweep_overrides().await;
             tokio::select! {
                 _ = &mut stop => return,
                 Ok(()) = changes.changed() => {}
-                () = tokio::time::sleep(next_end.map_or(BACKSTOP, |end| end.min(BACKSTOP))) => {}
+                () = self.off_here.failed() => {}
+                () = tokio::time::sleep(next_end.map_or(pause, |end| end.min(pause))) => {}
             }
         }
     }
@@ -244,7 +258,8 @@ impl LiveConfig {
         let stored = Stored::read(&*self.parts.store).await?;
         let file = in_force.file.clone();
         if stored.has_same_settings(&in_force.stored) {
-            stored.switch(self.parts.exchange().issuers(), &self.view().made);
+            let exchange = self.parts.exchange();
+            stored.switch(exchange.issuers(), &self.view().made, &self.off_here);
             let snapshot = self.parts.snapshot.load();
             put_in_force(&stored.overrides, snapshot.proxy.upstreams());
             self.server_overrides
@@ -288,13 +303,15 @@ impl LiveConfig {
             .start(&file.resolver, built.proxy.upstreams())
             .await;
         moved_keys(issuers, earlier.exchange.issuers()).await;
-        stored.switch(issuers, &joined.made);
+        stored.switch(issuers, &joined.made, &self.off_here);
         put_in_force(&stored.overrides, built.proxy.upstreams());
 
         // From here on nothing can fail. One store is the whole change: what has an earlier snapshot
         // keeps all of it.
         exchange.supersede(&earlier.exchange);
         parts.snapshot.store(Arc::new(built));
+        // One that was turned off since was still looked for in the earlier snapshot.
+        self.off_here.put_in_force(issuers);
         exchange.forget_superseded(&earlier.exchange);
         parts.jwks.keep_only(issuers.key_sets());
         let snapshot = parts.snapshot.load();
@@ -351,4 +368,6 @@ fn warn_of(joined: &Joined) {
 
 /// Between looks at the store when nothing was heard.
 const BACKSTOP: Duration = Duration::from_secs(30);
+/// The same while something is to be written down.
+const RETRY: Duration = Duration::from_secs(5);
 const PATIENCE_FOR_KEYS: Duration = Duration::from_secs(1);

@@ -4,13 +4,16 @@
 //! restart and reaches every gateway. Turning off is the exception: it takes effect first.
 
 use serde_json::Value;
+use tracing::warn;
+use uuid::Uuid;
 
 use super::stored::{Document, Stored, setting_of, switch_of};
 use super::{BuildError, InForce, LiveConfig};
 use crate::clock::UnixTime;
 use crate::config::load::made::{self, SetAside};
 use crate::diagnostic::Diagnostic;
-use crate::store::StoreError;
+use crate::jwt::Issuers;
+use crate::store::{AuditRecord, StoreError};
 
 /// Why an operator's change was refused.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,8 @@ impl LiveConfig {
             let other = Diagnostic::error("name", "must be the same name as in the path");
             return Err(ChangeError::Invalid(vec![other]));
         }
+        // Its settings say whether it is on: nothing that was asked for before is written over them.
+        let _turn = self.switching.lock().await;
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
         if in_force.has_in_file(name) {
@@ -123,13 +128,66 @@ impl LiveConfig {
     /// # Errors
     ///
     /// There is no issuer with this name, or the store failed to save the change. An issuer that
-    /// was to be turned off is off at this gateway nevertheless.
+    /// was to be turned off is off at this gateway nevertheless, and stays so: it is written down as soon as
+    /// the store can, unless an operator turns it on before, or this process ends.
     pub async fn set_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
+        if !enabled {
+            // At once, also while another switch waits for the store.
+            self.turn_off_here(name)?;
+        }
+        let _turn = self.switching.lock().await;
+        match enabled {
+            true => self.off_here.forget(name),
+            // Should it have been turned on in the meantime.
+            false => self.turn_off_here(name)?,
+        }
+        let written = self.write_switch(name, enabled).await;
+        match &written {
+            Ok(()) => self.off_here.forget(name),
+            Err(_) => self.off_here.fails(),
+        }
+        written
+    }
+
+    /// Writes down which issuers were turned off here, where that failed before; whether nothing is left.
+    pub(super) async fn switch_off_what_is_left(&self) -> bool {
+        let mut is_all = true;
+        for name in self.off_here.names() {
+            let _turn = self.switching.lock().await;
+            if !self.off_here.has(&name) {
+                continue;
+            }
+            match self.write_switch(&name, false).await {
+                Ok(()) => {
+                    self.off_here.forget(&name);
+                    self.record_switch_off(name).await;
+                }
+                // Nobody can turn on what is gone.
+                Err(ChangeError::Unknown) => self.off_here.forget(&name),
+                Err(error) => {
+                    warn!(issuer = name, %error, "an issuer that was turned off is off at this gateway; \
+                        it is not written down yet");
+                    is_all = false;
+                }
+            }
+        }
+        is_all
+    }
+
+    fn turn_off_here(&self, name: &str) -> Result<(), ChangeError> {
+        let known = |issuers: &Issuers| issuers.by_name(name).is_some();
+        if !known(self.parts.exchange().issuers()) {
+            return Err(ChangeError::Unknown);
+        }
+        self.off_here.add(name);
+        // Those that come into force from here on are switched with this in mind.
+        self.off_here.put_in_force(self.parts.exchange().issuers());
+        Ok(())
+    }
+
+    async fn write_switch(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
         let issuer = self.parts.exchange().issuers().by_name(name).cloned();
         let issuer = issuer.ok_or(ChangeError::Unknown)?;
-        if !enabled && issuer.enabled() {
-            issuer.set_enabled(false);
-        }
         if self.view().made.contains_key(name) {
             return self.set_managed_enabled(name, enabled).await;
         }
@@ -155,6 +213,21 @@ impl LiveConfig {
         self.catch_up().await?;
         self.end_with_issuers().await?;
         Ok(())
+    }
+
+    /// The operator who asked for it was answered that it could not be written.
+    async fn record_switch_off(&self, name: String) {
+        let record = AuditRecord {
+            id: Uuid::now_v7(),
+            at: UnixTime::now(),
+            actor: "gateway".to_owned(),
+            action: "issuer.disable".to_owned(),
+            target: Some(name),
+            detail: Document::new(),
+        };
+        if let Err(error) = self.parts.store.append_audit(record).await {
+            warn!(%error, "the audit record of an issuer that was turned off could not be written");
+        }
     }
 
     async fn set_managed_enabled(&self, name: &str, enabled: bool) -> Result<(), ChangeError> {
@@ -186,6 +259,8 @@ impl LiveConfig {
         store
             .replace_setting(&setting, stored.text(name), text.as_deref(), now)
             .await?;
+        // What was written is the newest word.
+        self.off_here.forget(name);
         let stored = Stored::read(&**store).await?;
         let file = in_force.file.clone();
         self.take(in_force, file, stored).await?;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::off_here::OffHere;
 use super::set_aside::{ConflictingIssuer, Refused, Spared};
 use super::stored_override::{OverrideRow, SERVER_OVERRIDE};
 use crate::canonical::AllowedOrigin;
@@ -186,13 +187,19 @@ impl Stored {
     }
 
     /// Turns each issuer on or off according to the operators' switches. Without a switch, the file
-    /// or the issuer's own settings decide.
-    pub(super) fn switch(&self, issuers: &Issuers, made: &BTreeMap<String, Document>) {
+    /// or the issuer's own settings decide. One that is off here stays so whatever the store says.
+    pub(super) fn switch(
+        &self,
+        issuers: &Issuers,
+        made: &BTreeMap<String, Document>,
+        off_here: &OffHere,
+    ) {
+        let off_here = off_here.lock();
         for issuer in issuers.iter() {
             let name: &str = issuer.name();
             let turned = self.switches.get(name).filter(|_| !made.contains_key(name));
             let turned = turned.copied();
-            let enabled = turned.unwrap_or(issuer.settings().enabled);
+            let enabled = turned.unwrap_or(issuer.settings().enabled) && !off_here.contains(name);
             if issuer.enabled() != enabled {
                 info!(issuer = name, enabled, "issuer switched");
                 issuer.set_enabled(enabled);

@@ -4,20 +4,14 @@
 //! while the gateway runs: what a write beyond it meets is an error of the kernel, as on a full
 //! disk.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::support::{PATIENCE, TestGateway, eventually, refusal_id};
 
 #[tokio::test]
 async fn a_full_disk_refuses_newcomers_until_there_is_space() {
-    // Else the kernel would end the process at the limit instead of failing its writes.
-    let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    let launcher = ["sh", "-c", shell].map(str::to_owned);
-    let mut site = TestGateway::by(&launcher, |config| {
-        config["store"] = json!({"path": "vestibule.redb", "cache_size": "1MiB"});
-    })
-    .await;
+    let mut site = site().await;
     let person = |number: usize| site.acme.token().sub(&format!("person-{number}")).sign();
     let first = person(0);
     let before = site.passes(&first).await;
@@ -88,6 +82,86 @@ async fn a_full_disk_refuses_newcomers_until_there_is_space() {
     for (token, sub) in admitted.iter().step_by(step) {
         assert_eq!(site.passes(token).await.claims["sub"], *sub);
     }
+}
+
+/// Turning off takes effect before it is written down.
+#[tokio::test]
+async fn an_issuer_that_was_turned_off_stays_off_until_that_is_written() {
+    let mut site = site().await;
+    let initech = json!({
+        "name": "initech", "iss": "https://initech.test", "jwks_url": site.acme.jwks_url(),
+    });
+    let path = "/admin/api/issuers";
+    let made = site.gateway.admin_send("POST", path, &[], &initech).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+    let token = site.acme.token().sign();
+    site.passes(&token).await;
+    let switch = async |site: &TestGateway, name: &str, enabled: bool| {
+        let (path, body) = (
+            format!("{path}/{name}/enabled"),
+            json!({"enabled": enabled}),
+        );
+        let answer = site.gateway.admin_send("PUT", &path, &[], &body).await;
+        answer.status()
+    };
+    let are_on = async |site: &TestGateway| {
+        let rows = site.gateway.admin(path).await.json();
+        let mut on = Vec::new();
+        for row in rows["issuers"].as_array().unwrap() {
+            if row["enabled"] == true {
+                on.push(row["name"].as_str().unwrap().to_owned());
+            }
+        }
+        on
+    };
+    // Brings the gateway to what its file and its store say.
+    let reload = async |site: &TestGateway| {
+        let path = "/admin/api/config/reload";
+        let answer = site.gateway.admin_send("POST", path, &[], &Value::Null);
+        assert_eq!(answer.await.status(), 200);
+    };
+
+    limit(&site, "4096");
+    assert_eq!(switch(&site, "acme", false).await, 503);
+    reload(&site).await;
+    assert_eq!(are_on(&site).await, ["globex", "initech"]);
+    // The operator's next word counts.
+    assert_eq!(switch(&site, "acme", true).await, 200);
+    reload(&site).await;
+    assert_eq!(are_on(&site).await, ["acme", "globex", "initech"]);
+    for name in ["acme", "initech"] {
+        assert_eq!(switch(&site, name, false).await, 503, "{name}");
+    }
+    reload(&site).await;
+    assert_eq!(are_on(&site).await, ["globex"]);
+    site.refuses(&token, "issuer_disabled").await;
+
+    limit(&site, "unlimited");
+    eventually("it is not written down", async || {
+        let query = "/admin/api/audit?actor=gateway&action=issuer.disable";
+        let records = site.gateway.admin(query).await.json();
+        let records = records["records"].as_array().unwrap();
+        let is_told = |name: &str| records.iter().any(|record| record["target"] == name);
+        is_told("acme") && is_told("initech")
+    })
+    .await;
+    site.gateway = site.gateway.restart().await;
+    assert_eq!(are_on(&site).await, ["globex"]);
+    site.refuses(&token, "issuer_disabled").await;
+    for name in ["acme", "initech"] {
+        assert_eq!(switch(&site, name, true).await, 200, "{name}");
+    }
+    assert_eq!(are_on(&site).await.len(), 3);
+}
+
+async fn site() -> TestGateway {
+    // Else the kernel would end the process at the limit instead of failing its writes.
+    let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    let launcher = ["sh", "-c", shell].map(str::to_owned);
+    TestGateway::by(&launcher, |config| {
+        config["store"] = json!({"path": "vestibule.redb", "cache_size": "1MiB"});
+    })
+    .await
 }
 
 /// Waits until operators are notified. What still fits between the pages of the file is written, and

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::load::parse;
+use crate::live_config::issuers;
 
 fn file() -> Config {
     let text = json!({
@@ -123,4 +124,47 @@ fn an_issuer_that_another_in_the_store_crowds_out_is_not_over() {
         aside.reason
     );
     assert!(joined.spared.has("https://j.test") && !joined.spared.has("https://i.test"));
+}
+
+#[test]
+fn what_is_off_here_is_not_turned_on_by_the_store() {
+    for (switch, off_here, enabled) in [
+        (None, false, true),
+        (None, true, false),
+        (Some(true), true, false),
+        (Some(false), true, false),
+        (Some(false), false, false),
+    ] {
+        let stored = Stored {
+            switches: switch
+                .map(|on| ("acme".to_owned(), on))
+                .into_iter()
+                .collect(),
+            ..Stored::default()
+        };
+        let (issuers, made) = (issuers(&file(), None).unwrap(), BTreeMap::new());
+        let acme = issuers.by_name("acme").unwrap();
+        let here = OffHere::default();
+        if off_here {
+            here.add("acme");
+        }
+        stored.switch(&issuers, &made, &here);
+        assert_eq!(acme.enabled(), enabled, "{switch:?} {off_here}");
+        // Once that is written, or taken back, the store decides.
+        here.forget("acme");
+        stored.switch(&issuers, &made, &here);
+        assert_eq!(acme.enabled(), switch.unwrap_or(true), "{switch:?}");
+    }
+}
+
+#[test]
+fn only_what_is_off_here_is_turned_off_here() {
+    let issuers = issuers(&file(), None).unwrap();
+    let here = OffHere::default();
+    for (name, enabled) in [("globex", true), ("acme", false)] {
+        here.add(name);
+        here.put_in_force(&issuers);
+        assert_eq!(issuers.by_name("acme").unwrap().enabled(), enabled);
+    }
+    assert_eq!(here.names(), ["acme", "globex"]);
 }
