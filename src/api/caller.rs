@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::ApiState;
 use crate::credential::Credential;
-use crate::exchange::{Assertion, Exchange, Granted, Recipient, Session, Shown};
+use crate::exchange::{Assertion, Exchange, Granted, Named, Recipient, Session, Shown};
 use crate::identity::Client;
 use crate::jwt::{AssertionForm, Verified};
 use crate::rejection::Rejection;
@@ -129,6 +129,30 @@ impl ApiState {
             Err(_) => caller.refused(&self.exchange, credential),
         }
         session
+    }
+
+    /// The session of a credential by which somebody signs out. That the proof of its device is missing keeps
+    /// nobody from it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::session_of`] has them, where no live session is known by the credential.
+    pub async fn session_to_end(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        credential: &Credential<'_>,
+    ) -> Result<Named, Rejection> {
+        let refused = match self.session_of(caller, headers, credential).await {
+            Ok(session) => return Ok(Named::from(&*session)),
+            Err(refused) => refused,
+        };
+        let client = || Client::new(caller.address, headers);
+        let named = self.exchange.named_session(credential, &refused, client);
+        let named = named.await?.ok_or(refused)?;
+        let Named { user, sid, .. } = named;
+        caller.holds(named.issuer.as_deref(), Holder { user, sid });
+        Ok(named)
     }
 
     /// Verifies an assertion that the call presents.

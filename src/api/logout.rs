@@ -285,7 +285,7 @@ async fn end_session(
     (caller, headers): (&Caller, &HeaderMap),
     credential: &Credential<'_>,
 ) -> Result<Option<Arc<Issuer>>, Rejection> {
-    let session = match state.session_of(caller, headers, credential).await {
+    let session = match state.session_to_end(caller, headers, credential).await {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
         Err(rejection) if credential.source.is_cookie() && is_logged_out(&rejection) => {
@@ -296,10 +296,10 @@ async fn end_session(
     let exchange = &state.exchange;
     exchange
         .sessions()
-        .end_session(session.sid(), RevocationReason::Logout)
+        .end_session(session.sid, RevocationReason::Logout)
         .await
         .map_err(|error| store_failed(&error))?;
-    Ok(session.provider().cloned())
+    Ok(session.provider)
 }
 
 /// Whether a refused credential leaves nothing to log out of.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::cookie::lacks_proof;
 use super::lapsed::is_over;
 use super::{Exchange, Granted, Recipient, Session};
 use crate::credential::{Candidates, Credential, Source};
@@ -89,6 +90,10 @@ impl Exchange {
             }
             match opened {
                 Err(refused) if is_over(&refused) => over.push((credential, refused)),
+                // Our own is the last. Without its device's proof it stands for nobody now.
+                Err(refused) if credential.source.is_own_cookie() && lacks_proof(&refused) => {
+                    return None;
+                }
                 // It opens nothing, and is not past either.
                 Err(other) if is_made_up(&other) => {
                     return self.continued(door, (first, refused), others).await;

@@ -64,7 +64,7 @@ impl Exchange {
     ) -> Result<Arc<Session>, Rejection> {
         let bound_until = cookie::bound_until(value);
         if bound_until.is_some_and(|until| until <= now) {
-            return Err(Rejection::new(Code::LoginRequired, "device_cookie_expired"));
+            return Err(Rejection::new(Code::LoginRequired, DEVICE_COOKIE_EXPIRED));
         }
         let sessions = self.sessions();
         let live = match sessions.named_by_cookie(value, now).await? {
@@ -84,7 +84,7 @@ impl Exchange {
         // A cookie of before the binding counts for as long as one of after it would.
         let ends_at = bound_until.or_else(|| self.settings.alone_until(&record));
         if ends_at.is_some_and(|end| end <= now) {
-            let replaced = "device_cookie_replaced";
+            let replaced = DEVICE_COOKIE_REPLACED;
             return Err(Rejection::new(Code::LoginRequired, replaced));
         }
         let user = sessions.user_of(&record).await?;
@@ -130,6 +130,20 @@ impl Exchange {
     }
 }
 
+/// Whether a refused credential is of a session that may live, and lacks the proof of its device alone.
+pub fn lacks_proof(rejection: &Rejection) -> bool {
+    [
+        DEVICE_COOKIE_MISSING,
+        DEVICE_COOKIE_EXPIRED,
+        DEVICE_COOKIE_REPLACED,
+    ]
+    .contains(&rejection.reason)
+}
+
 /// The reason of a refusal of an external token whose session is bound to a device, and which came without
 /// the cookie of that session.
-pub(super) const DEVICE_COOKIE_MISSING: &str = "device_cookie_missing";
+const DEVICE_COOKIE_MISSING: &str = "device_cookie_missing";
+/// That of a bound session's cookie that was not renewed in time.
+const DEVICE_COOKIE_EXPIRED: &str = "device_cookie_expired";
+/// That of a cookie from before the binding, whose time is over.
+const DEVICE_COOKIE_REPLACED: &str = "device_cookie_replaced";

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use super::Exchange;
-use super::cookie::DEVICE_COOKIE_MISSING;
+use super::cookie::lacks_proof;
 use super::digest::TokenDigest;
 use crate::clock::UnixTime;
 use crate::credential::{Credential, Source};
@@ -20,7 +20,7 @@ use crate::rejection::{Code, Rejection};
 pub fn is_over(rejection: &Rejection) -> bool {
     match rejection.code {
         Code::TokenExpired => true,
-        Code::LoginRequired => rejection.reason != DEVICE_COOKIE_MISSING,
+        Code::LoginRequired => !lacks_proof(rejection),
         _ => rejection.reason == Reason::IssuerDisabled.code(),
     }
 }
@@ -200,6 +200,8 @@ mod tests {
             (Code::TokenInvalid, "issuer_disabled", true),
             (Code::TokenInvalid, "signature_invalid", false),
             (Code::LoginRequired, "device_cookie_missing", false),
+            (Code::LoginRequired, "device_cookie_expired", false),
+            (Code::LoginRequired, "device_cookie_replaced", false),
             (Code::Forbidden, "user_blocked", false),
             (Code::Unavailable, "no_keys", false),
         ] {

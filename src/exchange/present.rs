@@ -41,6 +41,27 @@ impl Exchange {
         recipient: Recipient<'_>,
         client: impl FnOnce() -> Client + Send,
     ) -> Result<Arc<Session>, Rejection> {
+        let now = UnixTime::now();
+        let session = self
+            .session_without_proof(credential, recipient, client, now)
+            .await?;
+        match session.alone_until() {
+            Some(end) if end <= now => {
+                self.check_cookie_of(session.sid(), credential, now).await?;
+            }
+            _ => {}
+        }
+        Ok(session)
+    }
+
+    /// The same, also for an external token that came without the proof of its session's device.
+    pub(super) async fn session_without_proof(
+        &self,
+        credential: &Credential<'_>,
+        recipient: Recipient<'_>,
+        client: impl FnOnce() -> Client + Send,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, Rejection> {
         let token = credential.token.expose();
         let is_cookie = self.is_cookie(credential);
         let digest = match is_cookie {
@@ -48,7 +69,6 @@ impl Exchange {
             false => TokenDigest::of(token),
         };
         self.shared.changes.check_freshness();
-        let now = UnixTime::now();
         let session = match self.shared.cache.session(&digest, now, self.version) {
             Some(session) => session,
             None => {
@@ -67,12 +87,6 @@ impl Exchange {
         }
         match session.issuer() {
             Some(issuer) if !credential.admits(issuer) => return Err(wrong_place()),
-            _ => {}
-        }
-        match session.alone_until() {
-            Some(end) if end <= now => {
-                self.check_cookie_of(session.sid(), credential, now).await?;
-            }
             _ => {}
         }
         Ok(session)

@@ -97,7 +97,7 @@ pub(super) fn own_refused(error: SelfIssuedError) -> Rejection {
         SelfIssuedError::WrongKind => Rejection::new(Code::TokenInvalid, "own_wrong_kind"),
         SelfIssuedError::UnknownKey => Rejection::new(Code::TokenInvalid, "own_key_unknown"),
         SelfIssuedError::Signature => Rejection::new(Code::TokenInvalid, OWN_SIGNATURE_INVALID),
-        SelfIssuedError::Expired => Rejection::new(Code::TokenExpired, "own_expired"),
+        SelfIssuedError::Expired => Rejection::new(Code::TokenExpired, OWN_EXPIRED),
     }
 }
 
@@ -106,3 +106,5 @@ const NEW_FOR: Duration = Duration::from_secs(10);
 
 /// The reason of a refusal of one of our own tokens whose signature does not hold.
 pub(super) const OWN_SIGNATURE_INVALID: &str = "own_signature_invalid";
+/// That of one whose time is over.
+pub(super) const OWN_EXPIRED: &str = "own_expired";

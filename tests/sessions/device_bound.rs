@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use crate::support::{Clock, Key, TestGateway, refusal_id};
 
 pub mod device;
+mod logout;
 mod overload;
 
 use device::{Device, bind_sessions, challenge_of, cookie_of, device_site, is_offered, offer_of};

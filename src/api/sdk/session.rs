@@ -190,7 +190,11 @@ pub async fn revoke(
             sid
         }
         Ok(_) => return Err(Audiences::refusal().into()),
-        Err(_) => api.session_of(&caller, &headers, &credential).await?.sid(),
+        Err(_) => {
+            api.session_to_end(&caller, &headers, &credential)
+                .await?
+                .sid
+        }
     };
     let ended = api
         .exchange

@@ -11,7 +11,7 @@ use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Source};
-use crate::exchange::{Session, is_over};
+use crate::exchange::{Session, is_over, lacks_proof};
 use crate::identity::Client;
 use crate::proxy::answer::login;
 use crate::proxy::context::RequestContext;
@@ -125,12 +125,14 @@ fn is_stale(credential: &Credential<'_>, rejection: &Rejection) -> bool {
     credential.source.is_cookie() && (rejection.code == Code::LoginRequired || is_over(rejection))
 }
 
-/// Whether the browser should delete the gateway's cookie.
+/// Whether the browser should delete the gateway's cookie. One of a live session is renewed by the device's
+/// next proof.
 fn is_dead(rejection: &Rejection) -> bool {
-    matches!(
+    let is_refused = matches!(
         rejection.code,
         Code::TokenInvalid | Code::TokenExpired | Code::LoginRequired
-    )
+    );
+    is_refused && !lacks_proof(rejection)
 }
 
 /// Whether a browser says that it loads a page (Fetch Metadata).
