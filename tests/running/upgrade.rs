@@ -63,6 +63,42 @@ async fn upgrades_under_load_lose_nothing() {
     assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["200"], "{outcomes:?}");
 }
 
+/// The process that hands over the embedded store hears of no end any more; the bound of that cuts its
+/// streams long before its drain is over.
+#[tokio::test]
+async fn a_stream_of_the_process_before_ends_with_the_staleness_bound() {
+    let mut site = TestGateway::with(|config| {
+        config["server"]["runtime_dir"] = json!("run");
+        config["server"]["drain_timeout"] = json!("10m");
+        config["session"] = json!({"revocation_max_staleness": "2s"});
+    })
+    .await;
+    site.upstream.reply(Reply::Echo);
+    let token = site.acme.token().sign();
+    let bearer = format!("Bearer {token}");
+    let fields = [
+        ("Authorization", bearer.as_str()),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let mut stream = site.gateway.connect().await;
+    stream.write(site.gateway.bytes("GET", "/", &fields)).await;
+    let answer = stream.read_response("GET").await.expect("an answer");
+    assert_eq!(answer.status(), 101, "{}", answer.text());
+    let old = site.gateway.successor().await;
+    let logout = [("Authorization", bearer.as_str()), ("Content-Length", "0")];
+    let logout = site
+        .gateway
+        .request("POST", "/_vestibule/logout", &logout)
+        .await;
+    assert_eq!(logout.status(), 204, "{}", logout.text());
+    assert_eq!(stream.read_to_end().await, b"", "closed");
+    // Nothing is left that it would wait for.
+    old.await;
+}
+
 #[tokio::test]
 async fn a_process_that_does_not_serve_changes_nothing() {
     let mut site = site().await;
