@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::freshness::Freshness;
 use super::key_rotation::KeyRotation;
 use super::session_directory::SessionDirectory;
+use crate::clock::moment::Moment;
 use crate::metrics::Metrics;
 use crate::store::{ChangeKind, Position, StoreError};
 
@@ -53,11 +54,11 @@ impl ChangeFollower {
         let mut hint = self.sessions.store().latest_change();
         let mut seen = self.from;
         let mut failing = false;
-        let mut current_at = Instant::now();
+        let mut current_at = Moment::now();
         self.freshness.renew(current_at, self.max_staleness());
         loop {
             // What ends while the store is asked may not be in its answer.
-            let asked_at = Instant::now();
+            let asked_at = Moment::now();
             match self.catch_up_in_time(&mut seen).await {
                 Ok(()) => {
                     current_at = asked_at;
@@ -122,7 +123,7 @@ impl ChangeFollower {
     /// Believes what is held for so long from now on, as after word from the store.
     #[cfg(test)]
     pub(super) fn trust_for(&self, most: Duration) {
-        self.freshness.renew(Instant::now(), Some(most));
+        self.freshness.renew(Moment::now(), Some(most));
     }
 
     /// Ends what is held when nothing was heard of the store for too long.
@@ -133,7 +134,7 @@ impl ChangeFollower {
     }
 
     fn start_over(&self) {
-        let now = Instant::now();
+        let now = Moment::now();
         self.invalidate_all();
         self.freshness.start_over(now);
     }

@@ -1,59 +1,52 @@
 //! For how long what is held may be believed without word from the store.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use arc_swap::ArcSwap;
+
+use crate::clock::moment::Moment;
 
 /// The end of that time, looked at by each request: a process that was stopped, or a machine that was
 /// suspended, answers before anything else in it has had its turn.
 #[derive(Debug)]
-pub(super) struct Freshness {
-    base: Instant,
-    /// Milliseconds from `base`; [`NEVER`] without a bound.
-    until: AtomicU64,
-    /// The bound in milliseconds; [`NEVER`] for none.
-    most: AtomicU64,
+pub(super) struct Freshness(ArcSwap<Held>);
+
+#[derive(Debug)]
+struct Held {
+    /// The store had its say about all that is held at this moment.
+    since: Moment,
+    /// The bound; `None`: there is none.
+    most: Option<Duration>,
 }
 
 impl Freshness {
     pub(super) fn new() -> Self {
-        Self {
-            base: Instant::now(),
-            until: NEVER.into(),
-            most: NEVER.into(),
-        }
+        Self(ArcSwap::from_pointee(Held {
+            since: Moment::now(),
+            most: None,
+        }))
     }
 
     /// The store was asked at that time, and has answered with everything until then.
-    pub(super) fn renew(&self, asked_at: Instant, most: Option<Duration>) {
-        let most = most.map_or(NEVER, milliseconds);
-        let asked_at = milliseconds(asked_at.saturating_duration_since(self.base));
-        self.most.store(most, Ordering::Relaxed);
-        self.until
-            .store(asked_at.saturating_add(most), Ordering::Release);
+    pub(super) fn renew(&self, asked_at: Moment, most: Option<Duration>) {
+        let since = asked_at;
+        self.0.store(Held { since, most }.into());
     }
 
     /// Whether the time is over.
     pub(super) fn is_over(&self) -> bool {
-        let until = self.until.load(Ordering::Acquire);
-        until != NEVER && until <= milliseconds(self.base.elapsed())
+        let held = self.0.load();
+        held.most.is_some_and(|most| held.since.elapsed() >= most)
     }
 
     /// Nothing is held any more but what the store is asked for from `now` on.
-    pub(super) fn start_over(&self, now: Instant) {
-        let most = self.most.load(Ordering::Relaxed);
-        let now = milliseconds(now.saturating_duration_since(self.base));
-        self.until
-            .fetch_max(now.saturating_add(most), Ordering::AcqRel);
+    pub(super) fn start_over(&self, now: Moment) {
+        self.0.rcu(|held| Held {
+            since: held.since.latest(now),
+            most: held.most,
+        });
     }
 }
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(NEVER)
-}
-
-const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -62,21 +55,42 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_over_when_nothing_was_heard_for_as_long_as_that() {
         let second = Duration::from_secs(1);
+        // The wall clock, which no test stops, must not decide.
+        let long = second * 1000;
         let freshness = Freshness::new();
         assert!(!freshness.is_over(), "nobody set a bound");
-        let asked_at = Instant::now();
-        tokio::time::advance(second / 2).await;
+        let asked_at = Moment::now();
+        tokio::time::advance(long / 2).await;
         // From the question on, however long the answer took.
-        freshness.renew(asked_at, Some(second));
+        freshness.renew(asked_at, Some(long));
         assert!(!freshness.is_over());
-        tokio::time::advance(second / 2).await;
+        tokio::time::advance(long / 2).await;
         assert!(freshness.is_over());
-        freshness.start_over(Instant::now());
+        freshness.start_over(Moment::now());
         assert!(!freshness.is_over());
-        tokio::time::advance(second).await;
+        tokio::time::advance(long).await;
         assert!(freshness.is_over());
-        freshness.renew(Instant::now(), None);
-        tokio::time::advance(second * 1_000_000).await;
+        freshness.renew(Moment::now(), None);
+        tokio::time::advance(long * 1000).await;
         assert!(!freshness.is_over());
+    }
+
+    /// The clock that timers follow stands still meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn it_is_over_after_a_suspension_of_the_machine_for_as_long_as_that() {
+        let long = Duration::from_secs(1000);
+        let freshness = Freshness::new();
+        for (away, over) in [(long, true), (long / 2, false)] {
+            for asked_at in [
+                Moment::now().before_suspension(away),
+                // A virtual machine that was paused has only its wall clock, once it was set.
+                Moment::now().before_step(away),
+            ] {
+                freshness.renew(asked_at, Some(long));
+                assert_eq!(freshness.is_over(), over, "{away:?}");
+                freshness.start_over(Moment::now());
+                assert!(!freshness.is_over());
+            }
+        }
     }
 }
