@@ -1,5 +1,7 @@
 //! The end of a session, awaited by what runs under it.
 
+use std::time::Duration;
+
 use tokio::time::timeout;
 
 use super::SessionDirectory;
@@ -18,11 +20,15 @@ impl SessionDirectory {
         loop {
             end = end.max(handle.expires_at());
             let left = UnixTime::now().until(end);
-            // An elapsed timeout is the other way for a session to be over.
-            if timeout(left, handle.over()).await.is_ok() {
+            // An elapsed timeout is the other way for a session to be over. Timers stand still while the
+            // machine is suspended, and the clock may be set, so it is looked at from time to time.
+            if timeout(left.min(LONGEST_SLEEP), handle.over())
+                .await
+                .is_ok()
+            {
                 return;
             }
-            if handle.expires_at() > end {
+            if handle.expires_at() > end || UnixTime::now() < end {
                 continue;
             }
             // Whoever cannot be asked does not prolong anything. Every request that waits has room for this
@@ -34,6 +40,10 @@ impl SessionDirectory {
         }
     }
 }
+
+/// Between looks at the clock: by so much at most a stream outlives its session on a machine that was
+/// suspended.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -84,5 +94,22 @@ mod tests {
                     .expect("the stream outlived its session");
             }
         }
+    }
+    /// It is the clock that says when, as for every request, and no timer that was set once.
+    #[tokio::test]
+    async fn a_session_is_over_when_the_clock_says_so() {
+        let gateways = TestExchange::new();
+        let token = gateways.token("alice", "1");
+        let session = gateways.present(&token).await.unwrap();
+        let left = UnixTime::now().until(session.expires_at());
+        // From here on timers run ahead of the clock.
+        tokio::time::pause();
+        let sessions = gateways.here.sessions();
+        let over = timeout(2 * left, sessions.session_over(&session));
+        assert!(over.await.is_err(), "by the clock it is not over");
+        tokio::time::resume();
+        let ended = sessions.end_session(session.sid(), RevocationReason::Logout);
+        assert!(ended.await.unwrap().is_some());
+        sessions.session_over(&session).await;
     }
 }
