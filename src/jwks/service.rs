@@ -18,6 +18,9 @@ use crate::clock::UnixTime;
 use crate::issuer::KeySettings;
 
 mod keeping;
+mod stale;
+
+use stale::Stale;
 
 /// One task per issuer that fetches, so that an issuer that hangs delays nobody else. Issuers come
 /// and go while it runs.
@@ -142,7 +145,7 @@ pub(super) struct Task {
     body: Option<Vec<u8>>,
     failures: u32,
     /// When the keys in force become too old to serve.
-    stale_at: Option<Instant>,
+    stale: Option<Stale>,
 }
 
 /// What woke the task.
@@ -170,7 +173,7 @@ impl Task {
             validators,
             body: None,
             failures: 0,
-            stale_at: None,
+            stale: None,
         }
     }
 
@@ -200,8 +203,8 @@ impl Task {
             }
         };
         let stale = async {
-            match self.stale_at {
-                Some(at) => sleep_until(at).await,
+            match &self.stale {
+                Some(stale) => stale.reached().await,
                 None => std::future::pending().await,
             }
         };
@@ -295,7 +298,7 @@ impl Task {
     fn note_success(&mut self, fresh_for: Option<Duration>) -> Duration {
         self.failures = 0;
         let settings = self.keys.settings();
-        self.stale_at = Some(Instant::now() + settings.max_stale);
+        self.stale = Some(Stale::after(settings.max_stale));
         let fetched_at = UnixTime::now();
         {
             let mut fetch_state = self.keys.fetch_state();
@@ -347,7 +350,7 @@ impl Task {
             issuer = self.keys.issuer_name(),
             "the last valid keys are too old to be used"
         );
-        self.stale_at = None;
+        self.stale = None;
         self.body = None;
         self.validators = Validators::default();
         self.keys.expire();

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use super::Task;
+use super::{Stale, Task};
 use crate::clock::UnixTime;
 
 impl Task {
@@ -31,7 +29,7 @@ impl Task {
             age_seconds = age.as_secs(),
             "stored keys are used until the first fetch"
         );
-        self.stale_at = Some(Instant::now() + left);
+        self.stale = Some(Stale::after(left));
         self.keys.fetch_state().fetched_at = Some(kept.fetched_at);
         self.keys.recall(set, &kept.body, left);
     }
