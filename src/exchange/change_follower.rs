@@ -167,26 +167,28 @@ impl ChangeFollower {
                     warn!("changes of the store were missed; all sessions are looked up again");
                     self.sessions.look_up_again().await?;
                 }
-                self.signing_keys.maintain().await;
                 self.setting_changes.send_modify(|count| *count += 1);
+                self.signing_keys.maintain().await;
                 *seen = batch.latest;
                 continue;
             }
             let Some(last) = batch.changes.last() else {
                 return Ok(());
             };
-            if batch
-                .changes
-                .iter()
-                .any(|change| change.kind == ChangeKind::SigningKeysChanged)
-            {
-                self.signing_keys.maintain().await;
-            }
+            let mut keys_changed = false;
             for change in &batch.changes {
                 self.sessions.apply(change);
-                if matches!(change.kind, ChangeKind::SettingChanged(_)) {
-                    self.setting_changes.send_modify(|count| *count += 1);
+                match change.kind {
+                    ChangeKind::SettingChanged(_) => {
+                        self.setting_changes.send_modify(|count| *count += 1);
+                    }
+                    ChangeKind::SigningKeysChanged => keys_changed = true,
+                    _ => {}
                 }
+            }
+            // No end waits for the keys, which the store is asked for.
+            if keys_changed {
+                self.signing_keys.maintain().await;
             }
             *seen = last.into();
         }
@@ -206,3 +208,40 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// Changes asked for at once.
 const BATCH: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::future::select;
+
+    use super::*;
+    use crate::exchange::fixture::{PATIENCE, TestExchange};
+    use crate::store::{RevocationReason, When};
+
+    /// The store, which is asked for the keys, may take its time.
+    #[tokio::test]
+    async fn no_end_waits_for_the_signing_keys() {
+        let gateway = TestExchange::new();
+        let token = gateway.token("alice", "1");
+        let there = gateway.present_at(&gateway.there, &token).await.unwrap();
+        let here = &gateway.here;
+        here.signing_keys().maintain().await;
+        let ended = here
+            .sessions()
+            .end_session(there.sid(), RevocationReason::Logout);
+        assert!(ended.await.unwrap().is_some());
+
+        let mut asked = gateway.gates.hold("signing_keys", When::Before);
+        let mut seen = 0.into();
+        let mut following = pin!(gateway.there.changes().catch_up(&mut seen));
+        {
+            let reached = pin!(asked.reached());
+            let first = timeout(PATIENCE, select(&mut following, reached));
+            first.await.expect("the store was not asked for the keys");
+        }
+        assert!(!there.handle().is_valid());
+        asked.open();
+        following.await.unwrap();
+    }
+}
