@@ -39,6 +39,9 @@ pub enum ConnectError {
     /// The database does not answer, or not as it should.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another gateway brings the schema up to date, and has not ended in time.
+    #[error("another gateway is migrating the database; start this one again when it is done")]
+    Migrating,
     /// A newer gateway created the schema.
     #[error("the schema has version {found}, this gateway knows versions up to {known}")]
     NewerSchema {

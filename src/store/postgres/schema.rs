@@ -1,21 +1,26 @@
 //! The tables, brought up to date at start.
 
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::error::SqlState;
+
 use super::connection::{ConnectError, Database, Failure};
 use crate::store::StoreError;
 
 /// Brings the schema up to date. Gateways that start at once do it one after the other.
 pub(super) async fn migrate(database: &Database) -> Result<(), ConnectError> {
+    migrate_within(database, PATIENCE).await
+}
+
+/// Waits no longer for another gateway than that.
+pub(super) async fn migrate_within(
+    database: &Database,
+    patience: Duration,
+) -> Result<(), ConnectError> {
     let mut client = database.client().await?;
-    let unavailable = |error| match Failure::from(error) {
-        Failure::Store(error) => error,
-        Failure::Again => StoreError::Unavailable("the schema could not be created".to_owned()),
-    };
     let tx = client.transaction().await.map_err(unavailable)?;
-    tx.batch_execute(&format!(
-        "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock({LOCK})"
-    ))
-    .await
-    .map_err(unavailable)?;
+    alone(&tx, patience).await?;
     let schema = tx
         .query_one("SELECT to_regnamespace('vestibule') IS NULL", &[])
         .await;
@@ -51,6 +56,30 @@ pub(super) async fn migrate(database: &Database) -> Result<(), ConnectError> {
     Ok(())
 }
 
+/// Makes this the only transaction that migrates. Its statements take as long as they need: the bound on
+/// those of requests would end the wait for another gateway, too, and the making of an index.
+pub(super) async fn alone(tx: &Transaction<'_>, patience: Duration) -> Result<(), ConnectError> {
+    let patience = patience.as_millis();
+    let bounds =
+        format!("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{patience}ms'");
+    tx.batch_execute(&bounds).await.map_err(unavailable)?;
+    let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
+    tx.batch_execute(&lock).await.map_err(|error| {
+        let is_taken = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+        match is_taken {
+            true => ConnectError::Migrating,
+            false => unavailable(error).into(),
+        }
+    })
+}
+
+fn unavailable(error: tokio_postgres::Error) -> StoreError {
+    match Failure::from(error) {
+        Failure::Store(error) => error,
+        Failure::Again => StoreError::Unavailable("the schema could not be created".to_owned()),
+    }
+}
+
 /// Each leads from one version to the next; one that was released is never changed.
 const MIGRATIONS: [&str; 4] = [
     include_str!("schema/1.sql"),
@@ -59,4 +88,6 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("schema/4.sql"),
 ];
 /// The advisory lock of a migration: any number that nobody else uses.
-const LOCK: i64 = 0x7665_7374_6962_756c;
+pub(super) const LOCK: i64 = 0x7665_7374_6962_756c;
+/// How long a gateway waits for one that migrates.
+const PATIENCE: Duration = Duration::from_secs(60);

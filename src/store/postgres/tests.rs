@@ -15,6 +15,7 @@ use crate::store::{
 };
 
 mod behind;
+mod migration;
 mod outages;
 mod server;
 mod tls;
@@ -58,12 +59,15 @@ impl Engine for InDatabases<'_> {
 }
 
 async fn connect(url: String) -> Result<Postgres, ConnectError> {
-    Postgres::connect(&PostgresSettings {
+    Postgres::connect(&settings(url)).await
+}
+
+fn settings(url: String) -> PostgresSettings {
+    PostgresSettings {
         url,
         root_certificates: None,
         connections: 8,
-    })
-    .await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,6 +111,13 @@ async fn gateways_share_a_database() {
     behind::what_asks_for_a_session_waits_for_its_row(&cases[8]).await;
     outages::connections_that_take_no_writes_are_left(&cases[9]).await;
     outages::a_database_that_takes_no_writes_is_named(&cases[10]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_keep_a_database_in_order() {
+    let server = Server::start(&[]).await;
+    let new = || InDatabases::new(&server);
+    migration::a_migration_has_bounds_of_its_own(&new().await).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
