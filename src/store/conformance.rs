@@ -226,6 +226,7 @@ async fn previewed(store: &dyn Store, request: SignIn) -> SignInOutcome {
 
 const ISSUER: &str = "https://issuer.example";
 const OTHER_ISSUER: &str = "https://other.example";
-const NOON: UnixTime = UnixTime(1_800_000_000);
+/// Long past by any clock: no engine believes that what is to come is past.
+const NOON: UnixTime = UnixTime(1_700_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 const NOBODY: [Uuid; 0] = [];

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 mod audit_log;
 mod change_feed;
+mod clock;
 mod connection;
 mod deliveries;
 mod events;
@@ -34,6 +35,7 @@ mod sessions;
 mod settings;
 mod shared_rates;
 mod sign_in;
+mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
 mod tombstones;

@@ -29,40 +29,13 @@ impl Maintenance for Embedded {
             .get(position.table)
             .ok_or(StoreError::Corrupt("sweep"))?;
         let after = position.after.take();
-        let rows = self.read(|rows| {
-            let range = Range {
-                after: after.as_deref(),
-                ..Range::default()
-            };
-            rows.scan(table, range, SWEEP_ROWS)
-        })?;
-        let last = rows.last().map(|(key, _)| key.clone());
-        let full = rows.len() == SWEEP_ROWS;
-        let mut outdated = Vec::new();
-        for (key, value) in rows {
-            // The sweep neither removes nor stops at a row that it cannot read.
-            if is_outdated(table, &key, &value, now, audit_from).unwrap_or(false) {
-                outdated.push(key);
-            }
+        let swept = self.sweep_rows(table, after, now, audit_from).await;
+        // A table that cannot be swept keeps no other from being swept.
+        match &swept {
+            Ok((_, Some(last))) => position.after = Some(last.clone()),
+            Ok((_, None)) | Err(_) => position.table = (position.table + 1) % SWEPT.len(),
         }
-        let removed = match outdated.len() {
-            0 => 0,
-            _ => {
-                let remove = move |tx: &mut Transaction<'_>| {
-                    let mut removed = 0;
-                    for key in &outdated {
-                        removed += usize::from(remove(tx, table, key, now, audit_from)?);
-                    }
-                    Ok(removed)
-                };
-                self.writer.write(remove).await?
-            }
-        };
-        if full {
-            position.after = last;
-        } else {
-            position.table = (position.table + 1) % SWEPT.len();
-        }
+        let (removed, _) = swept?;
         Ok(Swept {
             removed,
             finished: position.table == 0 && position.after.is_none(),
@@ -126,6 +99,47 @@ impl Maintenance for Embedded {
             records.iter().try_for_each(|record| import(tx, record))
         };
         self.writer.write(import).await
+    }
+}
+
+impl Embedded {
+    /// Takes out what is outdated of some rows after a key: how many, and the last key that was looked at
+    /// if there may be more after it.
+    async fn sweep_rows(
+        &self,
+        table: Table,
+        after: Option<Vec<u8>>,
+        now: UnixTime,
+        audit_from: UnixTime,
+    ) -> Result<(usize, Option<Vec<u8>>), StoreError> {
+        let rows = self.read(|rows| {
+            let range = Range {
+                after: after.as_deref(),
+                ..Range::default()
+            };
+            rows.scan(table, range, SWEEP_ROWS)
+        })?;
+        let last = (rows.len() == SWEEP_ROWS)
+            .then(|| rows.last().map(|(key, _)| key.clone()))
+            .flatten();
+        let mut outdated = Vec::new();
+        for (key, value) in rows {
+            // The sweep neither removes nor stops at a row that it cannot read.
+            if is_outdated(table, &key, &value, now, audit_from).unwrap_or(false) {
+                outdated.push(key);
+            }
+        }
+        if outdated.is_empty() {
+            return Ok((0, last));
+        }
+        let remove = move |tx: &mut Transaction<'_>| {
+            let mut removed = 0;
+            for key in &outdated {
+                removed += usize::from(remove(tx, table, key, now, audit_from)?);
+            }
+            Ok(removed)
+        };
+        Ok((self.writer.write(remove).await?, last))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sweeping the database, and records as they leave it.
+//! Which table is swept next, and records as they leave the database.
 
 use std::sync::atomic::Ordering;
 
@@ -9,31 +9,32 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::connection::{Failure, Tx, execute, rows};
+use super::clock::clock;
+use super::connection::{Failure, rows};
 use super::feed::read_latest;
 use super::import::import;
 use super::row::{record, signed};
+use super::sweep::{SWEEP_ROWS, SWEPT, sweep};
 use crate::clock::UnixTime;
-use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
 use crate::store::{Digest, Exported, Maintenance, Page, PageRequest, StoreError, Swept};
 
 #[async_trait]
 impl Maintenance for Postgres {
     async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError> {
         let table = self.sweep.load(Ordering::Relaxed) % SWEPT.len();
-        let removed = self
+        let swept = self
             .write((table, now, audit_from), |tx, &(table, now, audit_from)| {
                 Box::pin(sweep(tx, table, now, audit_from))
             })
-            .await?;
-        let next = if removed < SWEEP_ROWS {
-            (table + 1) % SWEPT.len()
-        } else {
-            table
+            .await;
+        // A table that cannot be swept keeps no other from being swept.
+        let next = match swept {
+            Ok(Some(SWEEP_ROWS..) | None) => table,
+            Ok(Some(_)) | Err(_) => (table + 1) % SWEPT.len(),
         };
         self.sweep.store(next, Ordering::Relaxed);
         Ok(Swept {
-            removed,
+            removed: swept?.unwrap_or(0),
             finished: next == 0 && table != next,
         })
     }
@@ -43,8 +44,8 @@ impl Maintenance for Postgres {
     }
 
     async fn clock(&self) -> Result<Option<UnixTime>, StoreError> {
-        let seconds = self.read((), |on, ()| Box::pin(clock(on))).await?;
-        Ok(u64::try_from(seconds).ok().map(UnixTime))
+        let time = self.read((), |on, ()| Box::pin(clock(on))).await?;
+        Ok(Some(time))
     }
 
     async fn export(&self, request: PageRequest) -> Result<Page<Exported>, StoreError> {
@@ -56,44 +57,6 @@ impl Maintenance for Postgres {
         self.write(records, |tx, records| Box::pin(import(tx, records)))
             .await
     }
-}
-
-/// Not `now()`, which is when the transaction began.
-async fn clock(on: &impl GenericClient) -> Result<i64, Failure> {
-    let sql = "SELECT floor(extract(epoch from clock_timestamp()))::bigint";
-    let found = rows(on, sql, &[]).await?;
-    Ok(found.first().map_or(0, |row| row.get(0)))
-}
-
-/// Takes rows out of one table. Those that another gateway is sweeping are left to it.
-async fn sweep(
-    tx: &Tx<'_>,
-    table: usize,
-    now: UnixTime,
-    audit_from: UnixTime,
-) -> Result<usize, Failure> {
-    let Some(&(table, key, time)) = SWEPT.get(table) else {
-        return Ok(0);
-    };
-    let before = match table {
-        "changes" => now.minus(CHANGES_KEPT),
-        "audit" => audit_from,
-        "end_marks" => now.minus(MARKS_KEPT),
-        _ => now.minus(GRACE),
-    };
-    let sql = format!(
-        "DELETE FROM vestibule.{table} WHERE {key} IN \
-         (SELECT {key} FROM vestibule.{table} WHERE {time} < $1 \
-          ORDER BY {time} LIMIT {SWEEP_ROWS} FOR UPDATE SKIP LOCKED) RETURNING {key}"
-    );
-    let removed = rows(tx.on(), &sql, &[&signed(before.0)]).await?;
-    if table == "changes"
-        && let Some(last) = removed.iter().map(|row| row.get::<_, i64>(0)).max()
-    {
-        let sql = "UPDATE vestibule.change_counter SET swept = greatest(swept, $1)";
-        execute(tx.on(), sql, &[&last]).await?;
-    }
-    Ok(removed.len())
 }
 
 async fn export(on: &impl GenericClient, request: &PageRequest) -> Result<Page<Exported>, Failure> {
@@ -219,15 +182,3 @@ const EXPORTED: [Carried; 9] = [
 ];
 /// The least id, which nothing has.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
-/// Tables whose rows have an end: name, key, and the column with the end.
-const SWEPT: [(&str, &str, &str); 7] = [
-    ("sessions", "sid", "remember_until"),
-    ("login_cookies", "cookie", "until"),
-    ("end_marks", "scope", "(record->>'at')::bigint"),
-    ("tombstones", "identity", "until"),
-    ("spent", "id", "until"),
-    ("changes", "sequence", "at"),
-    ("audit", "id", "at"),
-];
-/// How many rows one batch removes.
-const SWEEP_ROWS: usize = 1000;

@@ -238,8 +238,9 @@ pub(super) async fn record_change(
         .get(0);
     let sequence = unsigned(latest);
     let text = encoded(&Change::new(sequence, at, kind))?;
-    let sql =
-        "INSERT INTO vestibule.changes (sequence, at, record) VALUES ($1, $2, $3::text::json)";
+    // Changes are swept in their order: one of a clock that is ahead would hold back all after it.
+    let sql = "INSERT INTO vestibule.changes (sequence, at, record) VALUES ($1, \
+         least($2::bigint, extract(epoch from clock_timestamp())::bigint), $3::text::json)";
     execute(tx.on(), sql, &[&latest, &signed(at.0), &text]).await?;
     tx.note_change(sequence);
     Ok(sequence)

@@ -7,6 +7,7 @@ use deadpool_postgres::GenericClient;
 use uuid::Uuid;
 
 use super::Postgres;
+use super::clock::clock;
 use super::connection::{Failure, Tx, execute, rows};
 use super::events::record_event;
 use super::replay_guard::put_spent;
@@ -344,7 +345,10 @@ async fn bind(tx: &Tx<'_>, sid: Uuid, device: &DeviceBinding) -> Result<bool, Fa
 
 async fn touch(tx: &Tx<'_>, activities: &[Activity]) -> Result<(), Failure> {
     let mut latest: BTreeMap<Uuid, UnixTime> = BTreeMap::new();
+    // By a clock that is ahead, no session would be idle before that time has come.
+    let now = clock(tx.on()).await?;
     for &Activity { sid, at } in activities {
+        let at = at.min(now);
         let known = latest.entry(sid).or_insert(at);
         *known = at.max(*known);
     }

@@ -18,6 +18,7 @@ mod behind;
 mod migration;
 mod outages;
 mod server;
+mod sweeping;
 mod tls;
 
 use server::Server;
@@ -118,6 +119,10 @@ async fn gateways_keep_a_database_in_order() {
     let server = Server::start(&[]).await;
     let new = || InDatabases::new(&server);
     migration::a_migration_has_bounds_of_its_own(&new().await).await;
+    sweeping::a_clock_that_is_ahead_removes_nothing(&new().await).await;
+    sweeping::a_table_that_fails_keeps_no_other_from_being_swept(&new().await).await;
+    sweeping::one_gateway_sweeps_at_a_time(&new().await).await;
+    sweeping::no_sweep_reads_a_whole_table(&new().await).await;
 }
 
 async fn two_gateways_make_one_user(databases: &InDatabases<'_>) {
