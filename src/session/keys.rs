@@ -27,7 +27,7 @@ use crate::clock::UnixTime;
 use crate::session::settings::{Published, SessionSettings};
 #[cfg(test)]
 use crate::store::SigningAlgorithm;
-use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreError};
+use crate::store::{KeyState, PrivateKeyBytes, SigningKeyRecord, Store, StoreError, agreed_time};
 
 /// The keys as every part of the gateway sees them; replaced as a whole.
 pub struct SigningKeys {
@@ -78,8 +78,9 @@ impl SigningKeys {
     /// Reads the keys from the store, creating the first one if the configured algorithm has none.
     /// Gateways that start at the same time agree on one.
     pub async fn load(store: &dyn Store, rules: KeyRules) -> Result<Self, KeysError> {
-        let records = rules.settled(store).await?;
-        let keyring = Keyring::new(&records, &rules, UnixTime::now())?;
+        let now = rules.time(store).await?;
+        let records = rules.settled(store, now).await?;
+        let keyring = Keyring::new(&records, &rules, now)?;
         Ok(Self {
             rules,
             keyring: ArcSwap::from_pointee(keyring),
@@ -123,8 +124,9 @@ impl SigningKeys {
     ///
     /// The store did not answer, or a key cannot be used; the keys stay as they were.
     pub async fn tend(&self, store: &dyn Store) -> Result<(), KeysError> {
-        let records = self.rules.settled(store).await?;
-        self.install(&records)
+        let now = self.rules.time(store).await?;
+        let records = self.rules.settled(store, now).await?;
+        self.install(&records, now)
     }
 
     /// The keys as they are kept, the oldest first.
@@ -134,7 +136,7 @@ impl SigningKeys {
     /// As [`Self::tend`].
     pub async fn records(&self, store: &dyn Store) -> Result<Vec<SigningKeyRecord>, KeysError> {
         match &self.rules.files {
-            Some(_) => self.rules.settled(store).await,
+            Some(_) => self.rules.settled(store, UnixTime::now()).await,
             None => Ok(store.signing_keys().await?),
         }
     }
@@ -146,8 +148,8 @@ impl SigningKeys {
     ///
     /// As [`Self::tend`].
     pub async fn rotate(&self, store: &dyn Store, at_once: bool) -> Result<(), KeysError> {
-        let records = self.rules.change(store, |keys| {
-            let now = UnixTime::now();
+        let now = self.rules.time(store).await?;
+        let records = self.rules.change(store, now, |keys| {
             let at = match at_once {
                 true => now,
                 false => now.plus(self.rules.schedule.publish_ahead),
@@ -157,7 +159,7 @@ impl SigningKeys {
             }
             Ok(true)
         });
-        self.install(&records.await?)?;
+        self.install(&records.await?, now)?;
         info!(at_once, "signing keys rotated");
         Ok(())
     }
@@ -168,7 +170,8 @@ impl SigningKeys {
     ///
     /// As [`Self::tend`].
     pub async fn forget(&self, store: &dyn Store, kid: &str) -> Result<(), KeysError> {
-        let records = self.rules.change(store, |keys| {
+        let now = self.rules.time(store).await?;
+        let records = self.rules.change(store, now, |keys| {
             let before = keys.len();
             // A current key of a former algorithm does not sign.
             let signs = |key: &SigningKeyRecord| key.kid == kid;
@@ -176,7 +179,7 @@ impl SigningKeys {
             keys.retain(|key| is_kept || key.kid != kid);
             Ok(keys.len() < before)
         });
-        self.install(&records.await?)?;
+        self.install(&records.await?, now)?;
         info!(kid, "signing key deleted");
         Ok(())
     }
@@ -186,8 +189,7 @@ impl SigningKeys {
         self.looked_at.swap(now.0, Ordering::Relaxed) < now.0
     }
 
-    fn install(&self, records: &[SigningKeyRecord]) -> Result<(), KeysError> {
-        let now = UnixTime::now();
+    fn install(&self, records: &[SigningKeyRecord], now: UnixTime) -> Result<(), KeysError> {
         let keyring = Keyring::new(records, &self.rules, now)?;
         // Of two at once, the later one may put the older set; the next look puts that right.
         let former = self.keyring.load_full();
@@ -234,10 +236,23 @@ impl KeyRules {
         })
     }
 
+    /// The time by which keys come and go: keys that all gateways share, not by the clock of one of them.
+    async fn time(&self, store: &dyn Store) -> Result<UnixTime, StoreError> {
+        let here = UnixTime::now();
+        match self.files {
+            Some(_) => Ok(here),
+            None => Ok(agreed_time(store, here).await?.unwrap_or(here)),
+        }
+    }
+
     /// The set after what is due has been done.
-    async fn settled(&self, store: &dyn Store) -> Result<Vec<SigningKeyRecord>, KeysError> {
+    async fn settled(
+        &self,
+        store: &dyn Store,
+        now: UnixTime,
+    ) -> Result<Vec<SigningKeyRecord>, KeysError> {
         let Some(paths) = self.files.clone() else {
-            return self.change(store, |_| Ok(false)).await;
+            return self.change(store, now, |_| Ok(false)).await;
         };
         let algorithm = self.schedule.algorithm;
         let read = tokio::task::spawn_blocking(move || files::read(&paths, algorithm)).await;
@@ -248,6 +263,7 @@ impl KeyRules {
     async fn change(
         &self,
         store: &dyn Store,
+        now: UnixTime,
         edit: impl Fn(&mut Vec<SigningKeyRecord>) -> Result<bool, KeysError> + Send + Sync,
     ) -> Result<Vec<SigningKeyRecord>, KeysError> {
         if self.files.is_some() {
@@ -255,7 +271,6 @@ impl KeyRules {
         }
         for _ in 0..ATTEMPTS {
             let seen = store.signing_keys().await?;
-            let now = UnixTime::now();
             let mut keys = seen.clone();
             let is_edited = edit(&mut keys)?;
             let is_settled = self.settle(&mut keys, now)?;

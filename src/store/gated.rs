@@ -1,6 +1,7 @@
 //! A store that waits where a test says, so that an interleaving is forced and not hoped for.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::clock::UnixTime;
 
 /// Any engine, with gates at its operations.
 pub(crate) struct Gated {
-    store: Arc<dyn Store>,
+    store: Timed,
     gates: Mutex<Vec<Gate>>,
     failing: Mutex<Vec<&'static str>>,
     called: Mutex<Vec<&'static str>>,
@@ -52,11 +53,19 @@ pub(crate) struct Held {
 impl Gated {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
-            store,
+            store: Timed {
+                store,
+                clock: Mutex::default(),
+            },
             gates: Mutex::default(),
             failing: Mutex::default(),
             called: Mutex::default(),
         }
+    }
+
+    /// Gives the store a clock of its own, as a database has.
+    pub(crate) fn set_clock(&self, time: UnixTime) {
+        *self.store.set_time() = Some(time);
     }
 
     /// Holds the next call of an operation, by its name; later ones pass.
@@ -146,6 +155,35 @@ impl Held {
     /// Lets them go on.
     pub(crate) fn open(self) {
         self.open.send(()).unwrap();
+    }
+}
+
+/// An engine with a clock that a test sets.
+struct Timed {
+    store: Arc<dyn Store>,
+    clock: Mutex<Option<UnixTime>>,
+}
+
+impl Timed {
+    fn set_time(&self) -> std::sync::MutexGuard<'_, Option<UnixTime>> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Instead of the operation of that name.
+    async fn clock(&self) -> Result<Option<UnixTime>, StoreError> {
+        let set = *self.set_time();
+        match set {
+            Some(time) => Ok(Some(time)),
+            None => self.store.clock().await,
+        }
+    }
+}
+
+impl Deref for Timed {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
     }
 }
 

@@ -16,7 +16,7 @@ use crate::clock::UnixTime;
 pub trait Maintenance {
     /// Takes out some rows that nobody asks for any more: sessions, cookies, tombstones and spent
     /// ids long past their time, old changes, and the audit before `audit_from`. One call is one
-    /// small batch.
+    /// small batch. A database goes by its own clock where that is behind `now`.
     async fn sweep(&self, now: UnixTime, audit_from: UnixTime) -> Result<Swept, StoreError>;
 
     /// The size of the store's file; `None` for a store that has none of its own.
@@ -65,6 +65,21 @@ pub enum Exported {
     SigningKey(SigningKeyRecord),
     Setting(String, String),
     Audit(AuditRecord),
+}
+
+/// The time up to which this machine's clock, by which it is `here`, and the database's agree that it has
+/// passed; `None` for a store that is on this machine. What is taken out, or scheduled for all gateways,
+/// goes by this: one clock that is ahead moves nothing.
+///
+/// # Errors
+///
+/// The store does not answer.
+pub async fn agreed_time<S>(store: &S, here: UnixTime) -> Result<Option<UnixTime>, StoreError>
+where
+    S: Maintenance + Sync + ?Sized,
+{
+    let theirs = store.clock().await?;
+    Ok(theirs.map(|theirs| theirs.min(here)))
 }
 
 /// How much longer than its time a row is kept: a clock that was stepped forward takes nothing out

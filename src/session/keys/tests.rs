@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::key_encryption::tests::secret;
 use super::*;
-use crate::store::Embedded;
+use crate::store::{Embedded, TestStore};
 
 /// A store in a folder, and gateways on it.
 struct TestKeys {
@@ -87,6 +87,36 @@ async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
         keys.keyring().by_kid(&kid).is_some(),
         "we know it ourselves"
     );
+}
+
+/// The key would be gone for all gateways.
+#[tokio::test]
+async fn a_clock_that_is_ahead_of_the_databases_drops_no_key() {
+    let test_store = TestStore::new();
+    let gates = test_store.gated();
+    let rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
+    let keys = SigningKeys::load(&*gates, rules).await.unwrap();
+    keys.rotate(&*gates, true).await.unwrap();
+    let (now, hour) = (UnixTime::now(), Duration::from_secs(3600));
+    let seen = crate::store::SigningKeys::signing_keys(&*gates)
+        .await
+        .unwrap();
+    let mut changed = seen.clone();
+    for key in &mut changed {
+        key.published_until = key.published_until.map(|_| now.minus(hour));
+    }
+    crate::store::SigningKeys::replace_signing_keys(&*gates, seen, changed, now)
+        .await
+        .unwrap();
+    let (current, retired) = (KeyState::Current, KeyState::Retired);
+    for (database, kept) in [
+        (now.minus(3 * hour), &[current, retired][..]),
+        (now, &[current]),
+    ] {
+        gates.set_clock(database);
+        keys.tend(&*gates).await.unwrap();
+        assert_eq!(states(&keys), kept, "{database:?}");
+    }
 }
 
 #[tokio::test]
