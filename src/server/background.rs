@@ -139,7 +139,6 @@ impl Background {
 /// Keeps the store in order, and follows its changes.
 fn follow(runtime: &Runtime, state: &State, stopped: &watch::Receiver<bool>) {
     runtime.spawn(maintenance::keep_house(state.clone(), stopped.clone()));
-    runtime.spawn(maintenance::keep_events(state.clone(), stopped.clone()));
     runtime.spawn(Arc::clone(state.exchange().changes()).follow(stopped.clone()));
     runtime.spawn(Arc::clone(&state.live_config).follow(stopped.clone()));
 }

@@ -3,64 +3,76 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use super::state::State;
 use crate::clock::UnixTime;
 
-/// Keeps memory and store small until `stopped`.
+/// Keeps memory and store in order until `stopped`. Each duty has a task of its own: however much one has to
+/// do, or however long the store takes over it, the others keep their intervals.
 pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>) {
-    let stop = async move {
-        // A sender that is gone means the same as a stop.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    tokio::pin!(stop);
-    let mut forget = interval(FORGET_INTERVAL);
-    let mut write = interval(state.exchange().sessions().activity_interval());
-    let mut sweep = interval(SWEEP_INTERVAL);
-    let ahead = state.exchange().minter().keys.schedule().publish_ahead;
-    let mut keys = interval((ahead / 8).clamp(SHORTEST_KEY_INTERVAL, LONGEST_KEY_INTERVAL));
-    for ticks in [&mut forget, &mut write, &mut sweep, &mut keys] {
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    }
-    measure_store(&state).await;
+    // Whatever is under way ends with the set.
+    let mut duties = JoinSet::new();
+    duties.spawn(forget(state.clone()));
+    duties.spawn(write(state.clone()));
+    duties.spawn(tend_keys(state.clone()));
+    duties.spawn(sweep_rows(state.clone()));
+    duties.spawn(sweep_old_events(state));
+    // A sender that is gone means the same as a stop.
+    let _ = stopped.wait_for(|stop| *stop).await;
+    duties.shutdown().await;
+}
+
+async fn forget(state: State) {
+    let mut ticks = every(FORGET_INTERVAL);
     loop {
-        tokio::select! {
-            () = &mut stop => return,
-            _ = forget.tick() => {
-                state.exchange().sweep();
-                measure_store(&state).await;
-            }
-            _ = write.tick() => write_activity(&state).await,
-            _ = keys.tick() => state.exchange().signing_keys().maintain().await,
-            // The store may be closed before all of it is swept.
-            _ = sweep.tick() => tokio::select! {
-                () = &mut stop => return,
-                () = async {
-                    compare_clocks(&state).await;
-                    sweep_store(&state).await;
-                } => {}
-            },
-        }
+        ticks.tick().await;
+        state.exchange().sweep();
+        measure_store(&state).await;
     }
 }
 
-/// Keeps events within their bounds until `stopped`. However many there are, this removes them faster
-/// than they are written.
-pub(super) async fn keep_events(state: State, mut stopped: watch::Receiver<bool>) {
-    let sweeping = async {
-        let mut sweep = interval(SWEEP_INTERVAL);
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            sweep.tick().await;
-            sweep_events(&state).await;
-        }
-    };
-    tokio::select! {
-        _ = stopped.wait_for(|stop| *stop) => {}
-        () = sweeping => {}
+async fn write(state: State) {
+    let mut ticks = every(state.exchange().sessions().activity_interval());
+    loop {
+        ticks.tick().await;
+        write_activity(&state).await;
     }
+}
+
+async fn tend_keys(state: State) {
+    let ahead = state.exchange().minter().keys.schedule().publish_ahead;
+    let mut ticks = every((ahead / 8).clamp(SHORTEST_KEY_INTERVAL, LONGEST_KEY_INTERVAL));
+    loop {
+        ticks.tick().await;
+        state.exchange().signing_keys().maintain().await;
+    }
+}
+
+async fn sweep_rows(state: State) {
+    let mut ticks = every(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        compare_clocks(&state).await;
+        sweep_store(&state).await;
+    }
+}
+
+/// Keeps events within their bounds. However many there are, this removes them faster than they are written.
+async fn sweep_old_events(state: State) {
+    let mut ticks = every(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        sweep_events(&state).await;
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Writes down when sessions were last used. What fails is tried again the next time.
@@ -139,3 +151,51 @@ const BATCH_PAUSE: Duration = Duration::from_millis(20);
 /// The limit of one sweep, so that other work gets its turn; the next sweep continues from there.
 const MOST_BATCHES: usize = 200;
 const AUDIT_KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::config::load::parse;
+    use crate::store::{Gated, When};
+
+    /// The state of a gateway, with gates at its store.
+    async fn gated(folder: &Path) -> (State, Arc<Gated>) {
+        let text = format!(
+            "public_url: http://a.test\nlisteners: [{{address: '127.0.0.1:0'}}]\n\
+             store: {{path: '{}'}}\n",
+            folder.join("store.redb").display()
+        );
+        let config = parse(text.as_bytes()).unwrap_or_else(|found| panic!("{found:#?}"));
+        let state = State::build(&config).await.unwrap();
+        let gates = Arc::new(Gated::new(Arc::clone(&state.store)));
+        let store = gates.clone();
+        (State { store, ..state }, gates)
+    }
+
+    #[tokio::test]
+    async fn a_sweep_that_takes_long_holds_up_no_other_duty() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, gates) = gated(folder.path()).await;
+        let mut sweeping = gates.hold("sweep", When::Before);
+        let (stop, stopped) = watch::channel(false);
+        let keeping = tokio::spawn(keep_house(state, stopped));
+        sweeping.reached().await;
+        let before = gates.calls("bytes");
+        // From here on time passes as soon as nobody has anything to do.
+        tokio::time::pause();
+        let measured = async {
+            while gates.calls("bytes") < before + 2 {
+                sleep(FORGET_INTERVAL).await;
+            }
+        };
+        let measured = timeout(100 * FORGET_INTERVAL, measured).await;
+        measured.expect("the sweep held up what is done every few seconds");
+        stop.send_replace(true);
+        keeping.await.unwrap();
+    }
+}
