@@ -53,7 +53,7 @@ pub(crate) use fixture::TestStore;
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
 pub use identifier::Identifier;
-pub use maintenance::{Exported, Maintenance, Swept};
+pub use maintenance::{Exported, Maintenance, Swept, agreed_time};
 pub use metered::Metered;
 pub use page::{Page, PageRequest};
 pub use postgres::{ConnectError, Postgres, PostgresSettings};

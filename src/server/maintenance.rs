@@ -8,18 +8,22 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use super::state::State;
-use crate::clock::UnixTime;
+
+mod trusted_time;
+
+use trusted_time::TrustedTime;
 
 /// Keeps memory and store in order until `stopped`. Each duty has a task of its own: however much one has to
 /// do, or however long the store takes over it, the others keep their intervals.
 pub(super) async fn keep_house(state: State, mut stopped: watch::Receiver<bool>) {
+    let time = TrustedTime::default();
     // Whatever is under way ends with the set.
     let mut duties = JoinSet::new();
     duties.spawn(forget(state.clone()));
     duties.spawn(write(state.clone()));
     duties.spawn(tend_keys(state.clone()));
-    duties.spawn(sweep_rows(state.clone()));
-    duties.spawn(sweep_old_events(state));
+    duties.spawn(sweep_rows(state.clone(), time.clone()));
+    duties.spawn(sweep_old_events(state, time));
     // A sender that is gone means the same as a stop.
     let _ = stopped.wait_for(|stop| *stop).await;
     duties.shutdown().await;
@@ -51,21 +55,21 @@ async fn tend_keys(state: State) {
     }
 }
 
-async fn sweep_rows(state: State) {
+async fn sweep_rows(state: State, time: TrustedTime) {
     let mut ticks = every(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         compare_clocks(&state).await;
-        sweep_store(&state).await;
+        sweep_store(&state, &time).await;
     }
 }
 
 /// Keeps events within their bounds. However many there are, this removes them faster than they are written.
-async fn sweep_old_events(state: State) {
+async fn sweep_old_events(state: State, time: TrustedTime) {
     let mut ticks = every(SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
-        sweep_events(&state).await;
+        sweep_events(&state, &time).await;
     }
 }
 
@@ -98,8 +102,14 @@ async fn compare_clocks(state: &State) {
     }
 }
 
-async fn sweep_store(state: &State) {
-    let now = UnixTime::now();
+async fn sweep_store(state: &State, time: &TrustedTime) {
+    let now = match time.now(state).await {
+        Ok(now) => now,
+        Err(error) => {
+            warn!(%error, "expired records were not removed from the store");
+            return;
+        }
+    };
     for _ in 0..MOST_BATCHES {
         match state.store.sweep(now, now.minus(AUDIT_KEPT)).await {
             Ok(swept) => {
@@ -120,9 +130,15 @@ async fn sweep_store(state: &State) {
 }
 
 /// Takes out the events that are no longer kept.
-async fn sweep_events(state: &State) {
+async fn sweep_events(state: &State, time: &TrustedTime) {
     let settings = state.live_config.view().config.events.clone();
-    let before = UnixTime::now().minus(settings.keep);
+    let before = match time.now(state).await {
+        Ok(now) => now.minus(settings.keep),
+        Err(error) => {
+            warn!(%error, "old events were not removed from the store");
+            return;
+        }
+    };
     loop {
         let swept = state.store.sweep_events(before, settings.max_events);
         match swept.await {
@@ -158,10 +174,13 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::time::timeout;
+    use uuid::Uuid;
 
+    use super::trusted_time::LATEST;
     use super::*;
+    use crate::clock::UnixTime;
     use crate::config::load::parse;
-    use crate::store::{Gated, When};
+    use crate::store::{Digest, Gated, When};
 
     /// The state of a gateway, with gates at its store.
     async fn gated(folder: &Path) -> (State, Arc<Gated>) {
@@ -197,5 +216,37 @@ mod tests {
         measured.expect("the sweep held up what is done every few seconds");
         stop.send_replace(true);
         keeping.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_ahead_removes_nothing() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let now = UnixTime::now();
+        let past = now.minus(40 * DAY);
+        for (database, latest, removed) in [
+            (Some(past), None, false),
+            (Some(now), None, true),
+            // A store on this machine.
+            (None, None, false),
+            (None, Some(past), false),
+            (None, Some(now), true),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (state, gates) = gated(folder.path()).await;
+            if let Some(time) = database {
+                gates.set_clock(time);
+            }
+            if let Some(time) = latest {
+                let text = time.0.to_string();
+                state.store.put_setting(LATEST, &text).await.unwrap();
+            }
+            let (alias, sid) = (Digest([1; 32]), Uuid::now_v7());
+            let until = now.minus(10 * DAY);
+            let put = state.store.put_session_alias(alias, sid, until);
+            put.await.unwrap();
+            sweep_store(&state, &TrustedTime::default()).await;
+            let left = state.store.sid_of_alias(alias, UnixTime(0)).await.unwrap();
+            assert_eq!(left.is_none(), removed, "{database:?} {latest:?}");
+        }
     }
 }
