@@ -71,15 +71,29 @@ impl ClaimPaths {
     /// What a token says at these paths. They are taken in their order, as long as all together
     /// are at most `most` bytes of JSON; what does not fit stays unknown.
     pub fn keep(&self, claims: &Map<String, Value>, most: usize) -> KnownClaims {
+        self.keep_with(&Self::default(), claims, most)
+    }
+
+    /// The same, and then what the token says at further paths, for which there is what room is left.
+    pub fn keep_with(
+        &self,
+        further: &Self,
+        claims: &Map<String, Value>,
+        most: usize,
+    ) -> KnownClaims {
         let mut left = most;
         let mut kept = Vec::with_capacity(self.0.len());
-        for path in &*self.0 {
+        let is_further = |path: &&Arc<str>| self.0.binary_search(*path).is_err();
+        let further = further.0.iter().filter(is_further);
+        for path in self.0.iter().chain(further) {
             let value = claim_at(claims, path).unwrap_or(&Value::Null);
             if let Some(rest) = left.checked_sub(json_size(path, value)) {
                 left = rest;
                 kept.push((Arc::clone(path), value.clone()));
             }
         }
+        // Whichever paths they are at, they are in the order in which they are read back.
+        kept.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         KnownClaims(kept.into())
     }
 
@@ -227,6 +241,26 @@ mod tests {
         assert_eq!(bounded.get("b"), Claim::Unknown);
         assert_eq!(bounded.get("c"), Claim::Value(&json!("3")));
         assert_eq!(paths.keep(&token, 0), KnownClaims::default());
+    }
+
+    #[test]
+    fn further_claims_get_the_room_that_is_left() {
+        let (first, further) = (
+            ClaimPaths::new(["b", "d"]),
+            ClaimPaths::new(["a", "b", "c"]),
+        );
+        let token = object(json!({ "a": "1", "b": "2", "c": "3", "d": "4" }));
+        let all = first.keep_with(&further, &token, 4 * 8);
+        let text = serde_json::to_string(&all).unwrap();
+        assert_eq!(text, r#"{"a":"1","b":"2","c":"3","d":"4"}"#);
+        assert_eq!(serde_json::from_str::<KnownClaims>(&text).unwrap(), all);
+        let bounded = first.keep_with(&further, &token, 4 * 8 - 1);
+        assert_eq!(bounded.get("c"), Claim::Unknown);
+        assert_eq!(bounded.get("d"), Claim::Value(&json!("4")));
+        assert_eq!(
+            first.keep_with(&further, &token, 16),
+            first.keep(&token, 16)
+        );
     }
 
     #[test]
