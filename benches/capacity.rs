@@ -355,6 +355,7 @@ fn sign_in(sub: &str) -> SignIn {
         client_address: Some([192, 0, 2, 1].into()),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0".to_owned()),
         claims: SessionClaims::default(),
+        access: None,
         tell_key: false,
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),

@@ -186,6 +186,7 @@ fn first_sign_in(number: usize) -> SignIn {
         client_address: None,
         user_agent: None,
         claims: SessionClaims::default(),
+        access: None,
         tell_key: false,
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),

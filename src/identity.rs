@@ -22,8 +22,8 @@ use crate::issuer;
 use crate::jwt::{EmailStatement, Verified};
 use crate::rejection::{Code, Rejection};
 use crate::store::{
-    EmailWithdrawal, Ended, Profile, Provisioning, RevocationReason, SessionClaims, SignIn,
-    SignInRefusal,
+    EmailWithdrawal, Ended, NoAccess, Profile, Provisioning, RevocationReason, SessionClaims,
+    SignIn, SignInRefusal,
 };
 
 /// What the configuration says about sessions and whose they are.
@@ -79,20 +79,16 @@ impl Client {
 
 /// What the store is asked for a verified token: its user, found or created, and the session
 /// `sid`, which ends by the policy or at `token_end`.
-///
-/// # Errors
-///
-/// The lists of the policy keep the user out.
 pub fn sign_in(
     verified: &Verified,
     sid: Uuid,
     policy: &Policy,
     token_end: UnixTime,
     now: UnixTime,
-) -> Result<SignIn, Rejection> {
+) -> SignIn {
     let settings = verified.issuer().settings();
-    let scopes = policy.access.check(verified)?;
-    Ok(SignIn {
+    let claims = verified.claims().as_map();
+    SignIn {
         iss: verified.iss().to_owned(),
         issuer_name: verified.issuer().name().to_string(),
         sub: verified.subject().to_owned(),
@@ -124,15 +120,18 @@ pub fn sign_in(
             expires_at: verified.expires_at(),
             key: Some(verified.key_validity().key().to_owned()),
             seen_after: 0,
-            scopes,
+            // Both are decided with what else is known.
+            scopes: Vec::new(),
+            email: None,
             known: policy
                 .claims
-                .keep(verified.claims().as_map(), policy.claims_size),
+                .keep_with(policy.access.claims(), claims, policy.claims_size),
         },
+        access: policy.access.of_token(verified),
         now,
         // Who makes room is decided in the order of the writes.
         durable_session: policy.durable_sessions || policy.max_sessions.is_some(),
-    })
+    }
 }
 
 /// The fields of the user's profile that the token says.
@@ -161,6 +160,12 @@ impl From<SignInRefusal> for Rejection {
             SignInRefusal::UsedUp => Self::new(Code::TokenInvalid, NONCE_SPENT),
             SignInRefusal::UsedOtherwise => Self::new(Code::TokenInvalid, "assertion_is_no_login"),
             SignInRefusal::UserUnknown => Self::new(Code::Forbidden, "user_unknown"),
+            SignInRefusal::NoAccess(NoAccess::Blocked) => {
+                Self::new(Code::NoAccess, "access_blocked")
+            }
+            SignInRefusal::NoAccess(NoAccess::NotListed) => {
+                Self::new(Code::NoAccess, "access_not_listed")
+            }
         }
     }
 }

@@ -130,7 +130,8 @@ pub struct IssuerSettings {
     pub keep_absent_email: bool,
     /// Whether its users are created on first sign-in.
     pub provisioning: Provisioning,
-    /// Trust its verified email addresses for linking accounts, if `link_by_verified_email` is on.
+    /// Trust its verified email addresses: for linking accounts, if `link_by_verified_email` is on, and in
+    /// entries of access lists that name no issuer.
     pub email_trusted: bool,
     /// Accepted audiences of its logout tokens. If empty, those of `aud` apply; if neither is set,
     /// its logout tokens are refused.

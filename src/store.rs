@@ -68,7 +68,10 @@ pub use replay_guard::ReplayGuard;
 pub use sessions::{Activity, End, Sessions};
 pub use settings::{Settings, SigningKeys};
 pub use shared_rates::{MOST_RATE_KEYS, RateCount, RateDebt, RateExchange, SharedRates};
-pub use sign_in::{EmailWithdrawal, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn};
+pub use sign_in::{
+    AccessRule, Applicant, EmailWithdrawal, NoAccess, Provisioning, SignIn, SignInOutcome,
+    SignInRefusal, SignedIn,
+};
 pub use users::{Description, NewUser, UserFilter, Users};
 
 /// Where records are kept.

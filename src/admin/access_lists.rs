@@ -119,6 +119,7 @@ pub async fn add_entry(
     let entry = Entry {
         id: Uuid::new_v4(),
         who: who(sent)?,
+        issuer: None,
     };
     let added = entry.clone();
     let change = |list: &mut AccessList| list.entries.push(added);

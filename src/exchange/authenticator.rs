@@ -142,7 +142,7 @@ impl Authenticator {
             (None, true) => longest,
             (None, false) => accepted_until,
         };
-        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now)?;
+        let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
         let request = SignIn {
             client_address: client.address,
             user_agent: client.user_agent,

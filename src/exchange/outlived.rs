@@ -62,7 +62,6 @@ impl Exchange {
         }
         let (policy, now) = (&self.settings.policy, UnixTime::now());
         let request = identity::sign_in(verified, sid(0), policy, verified.expires_at(), now);
-        let Ok(request) = request else { return false };
         let latest = self.sessions().preview_sign_in(request, sid).await;
         latest.is_ok_and(|(latest, refusal)| latest == session.sid() && refusal.is_none())
     }

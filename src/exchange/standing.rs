@@ -58,12 +58,8 @@ impl Exchange {
     ) -> Result<Result<(), (About, &'static str)>, StoreError> {
         let (policy, authenticator) = (&self.settings.policy, &self.authenticator);
         let sid = |epoch| authenticator.sid_of(verified, epoch);
-        let asked = identity::sign_in(verified, sid(0), policy, verified.expires_at(), now);
-        let mut request = match asked {
-            Ok(request) => request,
-            // A list of the policy keeps the user out.
-            Err(rejection) => return Ok(Err((About::User, rejection.reason))),
-        };
+        let end = verified.expires_at();
+        let mut request = identity::sign_in(verified, sid(0), policy, end, now);
         let scopes = &self.settings.step_up_scopes;
         request
             .uses
@@ -89,7 +85,8 @@ impl About {
         match refusal {
             SignInRefusal::UserBlocked
             | SignInRefusal::UserDeleted
-            | SignInRefusal::UserUnknown => Self::User,
+            | SignInRefusal::UserUnknown
+            | SignInRefusal::NoAccess(_) => Self::User,
             SignInRefusal::SessionEnded(_)
             | SignInRefusal::IssuerWasDisabled(_)
             | SignInRefusal::SignedOut

@@ -231,7 +231,8 @@ pub(super) struct RawIssuer {
     /// Whether its users are created on first sign-in.
     #[serde(default)]
     pub(super) provisioning: Option<Provisioning>,
-    /// Trust its verified email addresses for linking accounts, if `link_by_verified_email` is on.
+    /// Trust its verified email addresses: for linking accounts, if `link_by_verified_email` is on, and in
+    /// entries of access lists that name no issuer.
     #[serde(default)]
     pub(super) email_trusted: bool,
     /// Accepted audiences of its logout tokens; by default those of `aud`.

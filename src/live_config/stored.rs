@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::config::load::made::{self, Usable};
 use crate::diagnostic::Diagnostic;
 use crate::exchange;
+use crate::identity::access::{Entry, KnownIssuers};
 use crate::identity::{AccessList, AccessLists};
 use crate::jwt::Issuers;
 use crate::store::{ISSUER_SWITCH, MADE_ISSUER, Store, StoreError};
@@ -126,8 +127,28 @@ impl Stored {
     /// What exchanges are configured by: the file, and the lists.
     pub(super) fn exchange_settings(&self, config: &Config) -> exchange::Settings {
         let mut settings = config.exchange();
-        settings.policy.access = AccessLists::new(self.access_lists.iter().cloned());
+        self.warn_of_entries(config);
+        let lists = self.access_lists.iter().cloned();
+        settings.policy.access = AccessLists::new(lists, &config.issuers);
         settings
+    }
+
+    /// Says in the log which lists have entries that do not count as they read.
+    fn warn_of_entries(&self, config: &Config) {
+        let issuers = KnownIssuers::new(&config.issuers);
+        let enabled = self.access_lists.iter();
+        for list in enabled.filter(|list| list.enabled_at.is_some()) {
+            let is_doubtful = |entry: &&Entry| issuers.note(list.outcome, entry).is_some();
+            let entries = list.entries.iter().filter(is_doubtful).count();
+            if entries > 0 {
+                warn!(
+                    list = list.name,
+                    entries,
+                    "entries of an access list name no issuer, or an unknown one, and do not count \
+                     for everybody whom they seem to mean"
+                );
+            }
+        }
     }
 
     /// The origins that operators allowed, the oldest first.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::clock::UnixTime;
 
+mod access;
 mod administration;
 mod changes;
 mod deliveries;
@@ -86,6 +87,10 @@ cases![
     email::the_address_of_another_user_is_not_taken_over,
     email::an_address_that_was_given_up_is_free,
     email::accounts_are_linked_only_between_issuers_that_are_named,
+    access::who_is_refused_leaves_nothing_behind,
+    access::an_address_that_is_known_decides_whichever_token_is_shown,
+    access::a_session_remembers_an_address_that_is_no_credential,
+    access::scopes_are_those_of_the_session_and_another_one_is_a_change,
     keys::of_concurrent_first_keys_one_wins,
     keys::a_key_is_written_over,
     keys::settings_keep_the_first_value_and_take_a_new_one,
@@ -156,6 +161,7 @@ pub(super) fn token(sub: &str) -> SignIn {
         client_address: None,
         user_agent: None,
         claims: SessionClaims::default(),
+        access: None,
         tell_key: false,
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),

@@ -1,6 +1,7 @@
 //! The main job: from a verified external token to a user with a live session.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,10 +9,12 @@ use uuid::Uuid;
 use super::{Ended, Profile, SessionClaims, SessionRecord, Use, Used, User, workload_id};
 use crate::clock::UnixTime;
 
+mod access;
 mod email;
 mod events;
 mod rules;
 
+pub use access::{AccessRule, Applicant, NoAccess};
 pub(super) use email::folded;
 pub(super) use rules::{Decision, Found, Replaced, decide, session_as_it_is};
 
@@ -51,6 +54,8 @@ pub struct SignIn {
     pub user_agent: Option<String>,
     /// What the token says, as far as its session keeps it.
     pub claims: SessionClaims,
+    /// Who may have the session, and with which scopes; `None`: everybody, with no others.
+    pub access: Option<Arc<dyn AccessRule>>,
     /// Tell other gateways when another key vouches for a session, because sessions end with keys.
     pub tell_key: bool,
     /// What it takes back of addresses that the issuer said before.
@@ -123,7 +128,7 @@ pub struct SignedIn {
     pub linked: bool,
     /// Sessions of the user that were ended to make room.
     pub displaced: Vec<Uuid>,
-    /// What is known of a user has changed: the email address, or the claims of this session.
+    /// What is known of a user has changed: the email address, or the claims or scopes of this session.
     pub user_changed: bool,
     /// The latest change that the answer knows of: a later one may concern it.
     pub as_of: u64,
@@ -145,6 +150,8 @@ pub enum SignInRefusal {
     UserDeleted,
     /// The user does not exist, and provisioning is `existing_only`.
     UserUnknown,
+    /// Refused by [`SignIn::access`].
+    NoAccess(NoAccess),
     /// One of [`SignIn::uses`] was used up before.
     UsedUp,
     /// One of them was used up for what it excludes.

@@ -209,6 +209,7 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
                 key: None,
                 seen_after: 0,
                 scopes: Vec::new(),
+                email: None,
                 known: asked.keep(claims.as_object().unwrap(), 100),
             },
             ..token("alice")

@@ -79,9 +79,12 @@ pub struct SessionClaims {
     /// The claims that the configuration asked for.
     #[serde(default)]
     pub known: KnownClaims,
-    /// Scopes that the user had at the sign-in in addition to those of every session.
+    /// Scopes that the user had at the latest sign-in in addition to those of every session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// The verified address of whoever has no credential that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 impl SessionClaims {
@@ -90,14 +93,10 @@ impl SessionClaims {
         self.key.as_ref().map(|key| (key, self.seen_after))
     }
 
-    /// Whether both are of tokens that say the same.
+    /// Whether both are of tokens that say the same; what became of that is no part of it.
     pub(in crate::store) fn say_the_same(&self, other: &Self) -> bool {
-        let other = other.clone();
-        *self
-            == Self {
-                seen_after: self.seen_after,
-                ..other
-            }
+        let said = |it: &Self| (it.issued_at, it.expires_at);
+        said(self) == said(other) && self.key == other.key && self.known == other.known
     }
 
     /// Whether another token's claims are at least as new, and so stand in place of these. Tokens

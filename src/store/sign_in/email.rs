@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{EmailWithdrawal, SignIn};
-use crate::store::{Credential, CredentialFormat, User};
+use crate::store::{Credential, CredentialFormat, SessionClaims, User};
 
 /// An address as it is compared: only ASCII letters lose their case, because what else is the
 /// same mailbox is known to its provider alone.
@@ -88,6 +88,31 @@ pub(super) fn follow_email(user: &mut User, request: &SignIn, holder: Option<&Us
         email_said_at: None,
     });
     false
+}
+
+/// The address that a session remembers, once the user's has followed: the one that its login's tokens verify
+/// and that is no credential of their issuer's, because it is another user's, came by another issuer, or
+/// there is no user.
+pub(super) fn remembered(
+    user: &User,
+    request: &SignIn,
+    known: Option<&SessionClaims>,
+) -> Option<String> {
+    let earlier = known.and_then(|known| known.email.as_deref());
+    let is_held = |email: &str| {
+        let names = |own: &String| own.eq_ignore_ascii_case(email);
+        let mut held = user.credentials.iter();
+        held.any(|held| held.iss == request.iss && held.email.as_ref().is_some_and(names))
+    };
+    let email = match (request.email.as_deref(), &request.email_withdrawn) {
+        (Some(email), _) => Some(email).filter(|_| is_newest_word(user, request)),
+        (None, EmailWithdrawal::None) => earlier,
+        (None, EmailWithdrawal::Others(named)) => {
+            earlier.filter(|email| email.eq_ignore_ascii_case(named))
+        }
+        (None, EmailWithdrawal::All) => None,
+    };
+    email.filter(|email| !is_held(email)).map(str::to_owned)
 }
 
 /// Whether no newer token has said which address the user has.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::email::{follow_email, linkable};
-use super::{Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, events};
+use super::email::{follow_email, linkable, remembered};
+use super::{
+    Applicant, NoAccess, Provisioning, SignIn, SignInOutcome, SignInRefusal, SignedIn, events,
+};
 use crate::store::record::is_before;
 use crate::store::{
     ChangeKind, Ended, Event, NotBefore, RevocationReason, RevocationScope, SessionRecord,
@@ -138,10 +140,14 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
     if let Some(sequence) = disabled_since(&old_session, &marks) {
         return Decision::refuse(SignInRefusal::IssuerWasDisabled(sequence));
     }
-    let session = match &old_session {
-        None => opened(request, user.id, sequence),
+    let mut session = match &old_session {
+        None => {
+            let email = remembered(&user, request, None);
+            opened(request, user.id, sequence, email)
+        }
         Some((as_it_is, row)) => {
-            let session = continued(request, user.id, as_it_is, sequence);
+            let email = remembered(&user, request, as_it_is.claims.as_ref());
+            let session = continued(request, user.id, as_it_is, sequence, email);
             if let Some(ended) = session.ended {
                 let ends_now = as_it_is.ended.is_none();
                 let event = || events::ended(old_user.as_ref(), &session, ended);
@@ -151,9 +157,14 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
             session
         }
     };
+    let before = old_session.as_ref().map(|(as_it_is, _)| as_it_is);
+    if let Err(refused) = admit(request, &user, &mut session, before) {
+        return Decision::refuse(SignInRefusal::NoAccess(refused));
+    }
     let session_created = old_session.is_none();
-    let says_other = old_session.as_ref().is_some_and(|(as_it_is, _)| {
+    let says_other = before.is_some_and(|as_it_is| {
         as_it_is.known_claims() != session.known_claims()
+            || as_it_is.added_scopes() != session.added_scopes()
             || request.tell_key && as_it_is.key() != session.key()
     });
     let mut describes_other = false;
@@ -225,6 +236,27 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
         changes,
         events,
     }
+}
+
+/// Gives the session the scopes that it has by what is known now, whichever of its login's tokens was shown.
+fn admit(
+    request: &SignIn,
+    user: &User,
+    session: &mut SessionRecord,
+    before: Option<&SessionRecord>,
+) -> Result<(), NoAccess> {
+    let scopes = match &request.access {
+        None => Vec::new(),
+        Some(rule) => rule.scopes(&Applicant {
+            user,
+            session,
+            before,
+        })?,
+    };
+    if let Some(claims) = &mut session.claims {
+        claims.scopes = scopes;
+    }
+    Ok(())
 }
 
 /// The change by which the session's issuer was switched off, when that and nothing else ended it.

@@ -44,7 +44,12 @@ pub(super) fn external_credential(request: &SignIn) -> Credential {
     }
 }
 
-pub(super) fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionRecord {
+pub(super) fn opened(
+    request: &SignIn,
+    user_id: Uuid,
+    sequence: u64,
+    email: Option<String>,
+) -> SessionRecord {
     let greatest_age = request.now.plus(request.max_age);
     SessionRecord {
         sid: request.sid,
@@ -61,27 +66,32 @@ pub(super) fn opened(request: &SignIn, user_id: Uuid, sequence: u64) -> SessionR
         user_agent: request.user_agent.clone(),
         claims: Some(SessionClaims {
             seen_after: sequence,
+            email,
             ..request.claims.clone()
         }),
         device: None,
     }
 }
 
-/// The session under one more token of its login, which may be its end.
+/// The session under one more token of its login, which may be its end. `email` is what it remembers by a
+/// token that is not older than those before.
 pub(super) fn continued(
     request: &SignIn,
     user_id: Uuid,
     session: &SessionRecord,
     sequence: u64,
+    email: Option<String>,
 ) -> SessionRecord {
     let greatest_age = session.opened_at.plus(request.max_age);
-    let stays = |known: &&SessionClaims| {
-        !known.yield_to(&request.claims) || known.say_the_same(&request.claims)
-    };
-    let newest = match session.claims.as_ref().filter(stays) {
-        Some(known) => known.clone(),
-        None => SessionClaims {
+    let newest = match &session.claims {
+        Some(known) if !known.yield_to(&request.claims) => known.clone(),
+        Some(known) if known.say_the_same(&request.claims) => SessionClaims {
+            email,
+            ..known.clone()
+        },
+        _ => SessionClaims {
             seen_after: sequence,
+            email,
             ..request.claims.clone()
         },
     };
