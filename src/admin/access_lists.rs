@@ -10,7 +10,7 @@ use super::audit;
 use crate::clock::UnixTime;
 use crate::diagnostic::Diagnostic;
 use crate::identity::AccessList;
-use crate::identity::access::{Entry, Outcome, Who};
+use crate::identity::access::{Entry, KnownIssuers, Meant, Outcome, Who};
 use crate::store::Identifier;
 
 /// Creates a list, which applies once it is enabled.
@@ -105,7 +105,12 @@ pub async fn set_enabled(
     Ok(list)
 }
 
-/// Adds an entry to a list.
+/// The issuers that entries go by.
+pub fn known_issuers(state: &AdminState) -> KnownIssuers {
+    KnownIssuers::new(&state.live_config.view().config.issuers)
+}
+
+/// Adds an entry to a list; both.
 ///
 /// # Errors
 ///
@@ -115,18 +120,19 @@ pub async fn add_entry(
     operator: &Operator,
     id: Uuid,
     sent: Map<String, Value>,
-) -> Result<Entry, ApiError> {
+) -> Result<(AccessList, Entry), ApiError> {
+    let Meant { issuer, who } = meant(state, sent)?;
     let entry = Entry {
         id: Uuid::new_v4(),
-        who: who(sent)?,
-        issuer: None,
+        who,
+        issuer,
     };
     let added = entry.clone();
     let change = |list: &mut AccessList| list.entries.push(added);
     let list = state.live_config.change_access_list(id, change).await?;
     let detail = with_entry(&list, &entry);
     record(state, operator, "access_list.add", id, detail).await;
-    Ok(entry)
+    Ok((list, entry))
 }
 
 /// Takes an entry out of its list.
@@ -157,6 +163,20 @@ fn found(lists: &[AccessList], id: Uuid) -> Option<(&AccessList, &Entry)> {
         let entry = list.entries.iter().find(|entry| entry.id == id)?;
         Some((list, entry))
     })
+}
+
+/// Whom an entry to be means, and on whose word.
+fn meant(state: &AdminState, mut sent: Map<String, Value>) -> Result<Meant, ApiError> {
+    let issuer = match sent.remove("issuer") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) if state.issuers().by_name(&name).is_some() => Some(name),
+        Some(_) => {
+            let message = "is the name of an issuer that is configured";
+            return Err(vec![Diagnostic::error("issuer", message)].into());
+        }
+    };
+    let who = who(sent)?;
+    Ok(Meant { issuer, who })
 }
 
 /// Whom the members mean.
@@ -224,6 +244,8 @@ fn meaning(list: &AccessList) -> Map<String, Value> {
 fn with_entry(list: &AccessList, entry: &Entry) -> Map<String, Value> {
     let mut detail = meaning(list);
     detail.insert("entry".to_owned(), json!(entry.who));
+    let issuer = entry.issuer.as_ref();
+    detail.extend(issuer.map(|issuer| ("issuer".to_owned(), json!(issuer))));
     detail
 }
 

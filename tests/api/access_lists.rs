@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::sdk::{Sdk, is_error};
 use crate::support::{Message, decode};
 
+mod issuers;
+mod known;
+
 const ENVIRONMENT: &str = "/api/v0/environments/6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
 
 #[tokio::test]
@@ -76,7 +79,8 @@ async fn only_who_is_listed_signs_in() {
     let mut sdk = Sdk::start(|_| {}).await;
     let list = create(&sdk, json!({ "name": "staff" })).await;
     assert_eq!(list["outcome"], "siteAccess");
-    let entry = add(&sdk, &list, &json!({ "emailDomain": "acme.test" })).await;
+    let staff = json!({ "emailDomain": "acme.test", "issuer": "acme" });
+    let entry = add(&sdk, &list, &staff).await;
     turn(&sdk, &list, "enable").await;
     // It outlasts the process.
     sdk.site.gateway = sdk.site.gateway.restart().await;
@@ -88,9 +92,13 @@ async fn only_who_is_listed_signs_in() {
         .claim("emailVerified", true)
         .sign();
     sdk.signed_in(&verified).await;
+    // The address is known, though an access token does not say it.
+    let access_token = sdk.site.acme.token().sub("a").sign();
+    sdk.signed_in(&access_token).await;
     for jwt in [
         // Nobody has verified that.
         token("b", "b@acme.test").sign(),
+        sdk.site.acme.token().sub("d").sign(),
         token("c", "c@other.test")
             .claim("emailVerified", true)
             .sign(),
@@ -128,7 +136,8 @@ async fn who_is_listed_gets_the_scope() {
         json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" }),
     )
     .await;
-    add(&sdk, &list, &json!({ "externalUserId": "ada" })).await;
+    let ada = json!({ "externalUserId": "ada", "issuer": "acme" });
+    add(&sdk, &list, &ada).await;
     turn(&sdk, &list, "enable").await;
     let jwt = sdk.site.acme.token().sub("ada").sign();
     let signed_in = sdk.signed_in(&jwt).await;
@@ -192,6 +201,9 @@ async fn what_makes_no_list_is_refused_by_name() {
         (json!({ "claim": { "name": "x" } }), "claim"),
         (json!({ "claim": { "name": " ", "value": 1 } }), "claim"),
         (json!({ "emailDomain": " @ " }), "emailDomain"),
+        (json!({ "email": "a@b.test", "issuer": "none" }), "issuer"),
+        (json!({ "email": "a@b.test", "issuer": 7 }), "issuer"),
+        (json!({ "issuer": "acme" }), ""),
     ] {
         let answer = admin(&sdk, "POST", &path, &entry).await;
         assert_eq!(answer.status(), 422, "{}", answer.text());
@@ -206,6 +218,14 @@ async fn what_makes_no_list_is_refused_by_name() {
             json!({ "emailDomain": " @acme.test " }),
             json!({ "emailDomain": "acme.test" }),
         ),
+        (
+            json!({ "email": "a@b.test", "issuer": "acme" }),
+            json!({ "email": "a@b.test", "issuer": "acme", "note": null }),
+        ),
+        (
+            json!({ "email": "a@b.test", "issuer": null }),
+            json!({ "email": "a@b.test", "issuer": null }),
+        ),
     ] {
         let added = add(&sdk, &list, &entry).await;
         for (member, value) in kept.as_object().unwrap() {
@@ -219,13 +239,18 @@ async fn what_makes_no_list_is_refused_by_name() {
 #[tokio::test]
 async fn the_audit_log_says_what_a_list_was_and_what_it_is() {
     let sdk = Sdk::start(|_| {}).await;
+    let with = |mut detail: Value, member: &str, value: Value| {
+        detail[member] = value;
+        detail
+    };
     let beta = json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" });
     let list = create(&sdk, beta.clone()).await;
     let path = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
     let barred = json!({ "name": "barred", "outcome": "block" });
     let changed = admin(&sdk, "PUT", &path, &barred).await;
     assert_eq!(changed.status(), 200, "{}", changed.text());
-    add(&sdk, &list, &json!({ "email": "eve@acme.test" })).await;
+    let eve = json!({ "email": "eve@acme.test" });
+    add(&sdk, &list, &with(eve.clone(), "issuer", json!("acme"))).await;
     assert_eq!(
         admin(&sdk, "DELETE", &path, &Value::Null).await.status(),
         204
@@ -234,14 +259,10 @@ async fn the_audit_log_says_what_a_list_was_and_what_it_is() {
     let audit = sdk.site.gateway.admin(audit).await.json();
     let records = audit["records"].as_array().unwrap();
     let details: Vec<_> = records.iter().map(|record| &record["detail"]).collect();
-    let with = |mut detail: Value, member: &str, value: Value| {
-        detail[member] = value;
-        detail
-    };
     let now = |member, value| with(barred.clone(), member, value);
     let expected = [
         now("entries", json!(1)),
-        now("entry", json!({ "email": "eve@acme.test" })),
+        with(now("entry", eve), "issuer", json!("acme")),
         now("before", beta.clone()),
         beta,
     ];

@@ -15,13 +15,16 @@ use crate::admin::browser::DashboardUser;
 use crate::admin::{AdminState, access_lists};
 use crate::diagnostic::Diagnostic;
 use crate::identity::AccessList;
-use crate::identity::access::{Entry, Outcome, Who};
+use crate::identity::access::{Entry, KnownIssuers, Outcome, Who};
 
 #[derive(Template)]
 #[template(path = "dashboard/access_lists.html")]
 struct Page {
     frame: Frame,
     lists: Vec<AccessList>,
+    known_issuers: KnownIssuers,
+    /// The names of all issuers.
+    issuers: Vec<String>,
     /// Why what was sent was refused.
     problem: Option<String>,
     /// What that was, so that it need not be typed again.
@@ -55,6 +58,9 @@ pub(super) struct NewEntry {
     /// Whether the claim's value is a text.
     #[serde(default)]
     kind: ValueKind,
+    /// The name of the issuer; empty for any.
+    #[serde(default)]
+    issuer: String,
 }
 
 /// What kind of value a claim has.
@@ -129,9 +135,19 @@ pub(super) async fn add(
 
 /// What was typed, as the API takes it.
 fn entry(sent: &NewEntry) -> Result<Map<String, Value>, Diagnostic> {
+    let (member, value) = who(sent)?;
+    let mut entry = Map::from_iter([(member, value)]);
+    if !sent.issuer.is_empty() {
+        entry.insert("issuer".to_owned(), sent.issuer.as_str().into());
+    }
+    Ok(entry)
+}
+
+/// The member that says who is meant.
+fn who(sent: &NewEntry) -> Result<(String, Value), Diagnostic> {
     let text = sent.value.trim();
     if sent.by != "claim" {
-        return Ok(Map::from_iter([(sent.by.clone(), Value::from(text))]));
+        return Ok((sent.by.clone(), Value::from(text)));
     }
     let value = match sent.kind {
         ValueKind::Text => Value::from(text),
@@ -141,7 +157,7 @@ fn entry(sent: &NewEntry) -> Result<Map<String, Value>, Diagnostic> {
             .ok_or_else(|| Diagnostic::error("value", "is a number, `true` or `false`"))?,
     };
     let claim = json!({ "name": sent.claim.trim(), "value": value });
-    Ok(Map::from_iter([("claim".to_owned(), claim)]))
+    Ok(("claim".to_owned(), claim))
 }
 
 /// `POST /dashboard/access/{id}/enabled`.
@@ -269,6 +285,12 @@ impl Page {
         Ok(Self {
             frame: Frame::new(ACCESS_LISTS, "Access lists", dashboard_user),
             lists: state.live_config.access_lists().await?,
+            known_issuers: access_lists::known_issuers(state),
+            issuers: state
+                .issuers()
+                .iter()
+                .map(|issuer| issuer.name().to_string())
+                .collect(),
             problem,
             typed,
         })
@@ -290,6 +312,11 @@ impl Page {
         list.map_or(Outcome::Block, |list| list.outcome) == outcome
     }
 
+    /// How an entry counts, where that is not as it says.
+    fn note(&self, list: &AccessList, entry: &Entry) -> Option<&'static str> {
+        self.known_issuers.note(list.outcome, entry)
+    }
+
     /// What was typed below a list.
     fn entry_of(&self, list: &AccessList) -> EntryFields<'_> {
         match &self.typed.entry {
@@ -298,6 +325,7 @@ impl Page {
                 claim: &entry.claim,
                 value: &entry.value,
                 is_plain: entry.kind == ValueKind::Plain,
+                issuer: &entry.issuer,
             },
             _ => EntryFields::default(),
         }
@@ -311,6 +339,7 @@ struct EntryFields<'a> {
     claim: &'a str,
     value: &'a str,
     is_plain: bool,
+    issuer: &'a str,
 }
 
 /// What being on a list means, as a sentence.
@@ -327,10 +356,14 @@ fn meaning(list: &AccessList) -> String {
 
 /// Whom an entry means.
 fn whom(entry: &Entry) -> String {
-    match &entry.who {
+    let whom = match &entry.who {
         Who::Email(email) => format!("email {email}"),
         Who::EmailDomain(domain) => format!("all addresses of {domain}"),
         Who::ExternalUserId(id) => format!("external id {id}"),
         Who::Claim { name, value } => format!("claim {name}: {value}"),
+    };
+    match &entry.issuer {
+        Some(issuer) => format!("{whom} (issuer {issuer})"),
+        None => whom,
     }
 }

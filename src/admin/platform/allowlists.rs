@@ -16,7 +16,7 @@ use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, access_lists, refusals};
 use crate::clock::UnixTime;
 use crate::identity::AccessList;
-use crate::identity::access::{Entry, Outcome, Who};
+use crate::identity::access::{Entry, KnownIssuers, Meant, Outcome};
 
 /// A list, without its entries.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,7 +54,9 @@ pub struct AllowlistEntry {
     id: Uuid,
     allow_list_id: Uuid,
     #[serde(flatten)]
-    who: Who,
+    meant: Meant,
+    /// How it counts, where that is less or more than it says; null: as it says.
+    note: Option<&'static str>,
 }
 
 /// Lines of a list.
@@ -208,7 +210,8 @@ pub async fn enable(
     Ok(Json(shown(&state, &list)))
 }
 
-/// Let an access list apply no more. Sessions and their scopes stay until they end.
+/// Let an access list apply no more. Sessions stay, and keep its scope until another external token of their
+/// login comes.
 #[utoipa::path(
     put,
     path = "/api/v0/allowlists/{list}/disable",
@@ -259,21 +262,22 @@ pub async fn entries(
     let list = find(&state, id).await?;
     let part = list.entries.iter().skip(number("offset").unwrap_or(0));
     let part = part.take(number("limit").unwrap_or(usize::MAX));
+    let issuers = access_lists::known_issuers(&state);
     Ok(Json(Entries {
         count: list.entries.len(),
-        entries: part.map(|entry| line(id, entry)).collect(),
+        entries: part.map(|entry| line(&list, entry, &issuers)).collect(),
     }))
 }
 
 /// Add an entry to an access list: `email`, `emailDomain`, `externalUserId`, or `claim` with `name`
-/// and `value`.
+/// and `value`; with `issuer`, for tokens of that issuer only.
 #[utoipa::path(
     post,
     path = "/api/v0/allowlists/{list}/entries",
     operation_id = "addAllowlistEntryAsPlatform",
     tag = "platform",
     params(("list" = Uuid, Path)),
-    request_body = Who,
+    request_body = Meant,
     responses(
         (status = 201, description = "The entry.", body = AllowlistEntry),
         refusals::Change, refusals::Missing, refusals::Conflict, refusals::Invalid,
@@ -286,8 +290,9 @@ pub async fn add_entry(
     Path(id): Path<Uuid>,
     Body(sent): Body<Map<String, Value>>,
 ) -> Result<(StatusCode, Json<AllowlistEntry>), ApiError> {
-    let entry = access_lists::add_entry(&state, &operator, id, sent).await?;
-    Ok((StatusCode::CREATED, Json(line(id, &entry))))
+    let (list, entry) = access_lists::add_entry(&state, &operator, id, sent).await?;
+    let issuers = access_lists::known_issuers(&state);
+    Ok((StatusCode::CREATED, Json(line(&list, &entry, &issuers))))
 }
 
 /// Take an entry out of its access list.
@@ -328,11 +333,15 @@ fn shown(state: &AdminState, list: &AccessList) -> Allowlist {
     }
 }
 
-fn line(list: Uuid, entry: &Entry) -> AllowlistEntry {
+fn line(list: &AccessList, entry: &Entry, issuers: &KnownIssuers) -> AllowlistEntry {
     AllowlistEntry {
         id: entry.id,
-        allow_list_id: list,
-        who: entry.who.clone(),
+        allow_list_id: list.id,
+        meant: Meant {
+            issuer: entry.issuer.clone(),
+            who: entry.who.clone(),
+        },
+        note: issuers.note(list.outcome, entry),
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "access_not_listed",
         "On no allow list",
-        "An allow list is on, and this user is not on it. Add an entry under Access lists, or turn the list off.",
+        "An allow list is on, and this user is not on it. Add an entry under Access lists, or turn the list off. Where there are several issuers, the entry has to name its issuer.",
     ),
     (
         "cookies_of_two_users",

@@ -108,6 +108,7 @@ async fn an_entry_means_a_number_or_a_truth_value_too() {
             ("claim", "marked"),
             ("kind", kind),
             ("value", " true "),
+            ("issuer", "acme"),
         ];
         let added = pages.submit(at, &of_list("entries"), &entry).await;
         assert_eq!(added.status(), 303, "{}", added.text());
@@ -130,6 +131,35 @@ async fn an_entry_means_a_number_or_a_truth_value_too() {
         assert_eq!(site.present(&other).await.status(), status, "{outcome}");
         let deleted = pages.submit(at, &of_list("delete"), &[]).await;
         assert_eq!(deleted.status(), 303);
+    }
+}
+
+/// There are two issuers, so an entry that lets in has to name its own.
+#[tokio::test]
+async fn a_page_says_which_entries_mean_nobody() {
+    let site = TestGateway::start().await;
+    let pages = Pages::of(&site.gateway);
+    let at = "/dashboard/access";
+    let list = [("name", "staff"), ("outcome", "siteAccess")];
+    assert_eq!(pages.submit(at, at, &list).await.status(), 303);
+    let page = pages.get(at).await.text();
+    let id = between(&page, "action=\"/dashboard/access/", "/entries\"");
+    let entries = format!("{at}/{id}/entries");
+    let nobody = "means nobody";
+    for (issuer, whom, is_nobody) in [
+        ("acme", "external id 42 (issuer acme)", false),
+        ("", "external id 42", true),
+    ] {
+        let entry = [
+            ("by", "externalUserId"),
+            ("value", "42"),
+            ("issuer", issuer),
+        ];
+        let added = pages.submit(at, &entries, &entry).await;
+        assert_eq!(added.status(), 303, "{}", added.text());
+        let page = pages.get(at).await.text();
+        assert!(page.contains(whom), "{page}");
+        assert_eq!(page.contains(nobody), is_nobody, "{page}");
     }
 }
 
@@ -164,6 +194,7 @@ async fn what_was_typed_stays_when_it_is_refused() {
         ("claim", "groups.of"),
         ("kind", "plain"),
         ("value", "yes"),
+        ("issuer", "globex"),
     ];
     let refused = pages
         .submit(at, &format!("{at}/{id}/entries"), &entry)
@@ -174,6 +205,7 @@ async fn what_was_typed_stays_when_it_is_refused() {
         "value=\"yes\"",
         &selected("claim"),
         &selected("plain"),
+        &selected("globex"),
     ];
     for kept in kept {
         assert!(refused.contains(kept), "{kept}: {}", refused.text());

@@ -100,8 +100,8 @@ pub(super) const ASSUME_VERIFIED: Field = Field::switch(
 );
 pub(super) const EMAIL_TRUSTED: Field = Field::switch(
     "email_trusted",
-    "Link accounts by its verified email addresses",
-    "Only if `link_by_verified_email` is on.",
+    "Trust its verified email addresses",
+    "For linking accounts, if `link_by_verified_email` is on, and in entries of access lists that name no issuer.",
 );
 
 /// The fields that most issuers need.
