@@ -1,6 +1,7 @@
 //! The session cookie: a session without its external token.
 //!
-//! Set for browsers that signed in with an issuer's cookie, so that they stay signed in without it.
+//! Set for browsers that signed in with an issuer's cookie, so that they stay signed in without it. A newer
+//! token of the login moves the session's end, and the browser then gets another cookie in time.
 //! The store has only the hash of the value, and it refers to the session itself: whatever ends the
 //! session ends the cookie.
 
@@ -33,7 +34,7 @@ impl Exchange {
         if let Some(own) = own() {
             // In a box: an exchange of one credential asks for that of another.
             match Box::pin(self.session(&own)).await {
-                Ok(held) if held.sid() == session.sid() => return None,
+                Ok(held) if held.sid() == session.sid() && lasts(&held, session) => return None,
                 Err(rejection) if rejection.code == Code::Unavailable => return None,
                 _ => {}
             }
@@ -67,8 +68,10 @@ impl Exchange {
             return Err(Rejection::new(Code::LoginRequired, DEVICE_COOKIE_EXPIRED));
         }
         let sessions = self.sessions();
-        let live = match sessions.named_by_cookie(value, now).await? {
-            Some(session) => sessions.live_session(session.sid, now).await,
+        let named = sessions.named_by_cookie(value, now).await?;
+        let until = named.as_ref().map_or(now, |(_, until)| *until);
+        let live = match named {
+            Some((session, _)) => sessions.live_session(session.sid, now).await,
             None => Err(Rejection::new(
                 Code::LoginRequired,
                 "session_cookie_unknown",
@@ -95,7 +98,7 @@ impl Exchange {
         let session = self.on_our_word(&user, &record, token, lease)?;
         Ok(Arc::new(match ends_at {
             Some(end) => session.ending_at(end),
-            None => session,
+            None => session.by_cookie_until(until),
         }))
     }
 
@@ -138,6 +141,14 @@ pub fn lacks_proof(rejection: &Rejection) -> bool {
         DEVICE_COOKIE_REPLACED,
     ]
     .contains(&rejection.reason)
+}
+
+/// Whether a browser's cookie, by which `held` was granted, lasts for a good part of what the session has left:
+/// for half of it. So a new one is written when the session's end has moved, and not by each request.
+fn lasts(held: &Session, session: &Session) -> bool {
+    let now = UnixTime::now();
+    let left = now.until(held.expires_at());
+    left.saturating_mul(2) >= now.until(session.expires_at())
 }
 
 /// The reason of a refusal of an external token whose session is bound to a device, and which came without

@@ -144,6 +144,13 @@ impl Session {
         self
     }
 
+    /// The session as granted by the gateway's cookie, which counts until then: as far as that goes, it ends
+    /// there.
+    pub(super) fn by_cookie_until(mut self, end: UnixTime) -> Self {
+        self.expires_at = self.expires_at.min(end.into());
+        self.ending_at(end)
+    }
+
     /// Whether it is bound to a device.
     pub fn is_device_bound(&self) -> bool {
         self.facts
@@ -257,7 +264,7 @@ impl Session {
         Rejection::new(Code::ScopeInsufficient, "scope_narrowed")
     }
 
-    /// When the session ends.
+    /// When the session ends, or the cookie that it was granted by.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at.into()
     }

@@ -25,7 +25,7 @@ macro_rules! operations {
                 fn touch(activities: Vec<Activity>) -> ();
                 fn put_session_alias(alias: Digest, sid: Uuid, until: UnixTime) -> ();
                 fn bind_session(sid: Uuid, device: DeviceBinding) -> bool;
-                fn session_alias(alias: Digest, now: UnixTime) -> Option<SessionRecord>;
+                fn session_alias(alias: Digest, now: UnixTime) -> Option<(SessionRecord, UnixTime)>;
                 fn sid_of_alias(alias: Digest, now: UnixTime) -> Option<Uuid>;
             }
             SigningKeys [] {

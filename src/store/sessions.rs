@@ -65,12 +65,12 @@ pub trait Sessions {
     /// Binds a session to a device's key, if it has not ended and is not bound. False: it has, or is.
     async fn bind_session(&self, sid: Uuid, device: DeviceBinding) -> Result<bool, StoreError>;
 
-    /// The session of which a hash is another name at the time `now`, ended or not.
+    /// The session of which a hash is another name at the time `now`, ended or not, and when that name expires.
     async fn session_alias(
         &self,
         alias: Digest,
         now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError>;
+    ) -> Result<Option<(SessionRecord, UnixTime)>, StoreError>;
 
     /// The id of that session, whether or not its row is written yet: an end of it counts in any case.
     async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError>;

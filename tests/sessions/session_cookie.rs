@@ -1,8 +1,9 @@
 //! The gateway's session cookie: a session that outlasts the provider's cookie in the browser.
 
 use serde_json::json;
+use tempfile::TempDir;
 
-use crate::support::{Message, Reply, TestGateway, remember_session_token};
+use crate::support::{Clock, Message, Reply, TestGateway, remember_session_token};
 
 #[tokio::test]
 async fn a_browser_stays_when_the_providers_cookie_goes() {
@@ -170,6 +171,44 @@ async fn its_value_is_good_under_its_own_name_only() {
         }
         assert_eq!(get(&site, &cookie).await.status(), 401, "one session");
     }
+}
+
+/// A newer token moves the session's end; the cookie has to last for the rest of the session.
+#[tokio::test]
+async fn a_session_that_lasts_longer_gets_a_cookie_that_does() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = TestGateway::by(&clock.launcher(), |config| {
+        config["session"] = json!({ "cookie": true });
+    })
+    .await;
+    let token = |seconds| {
+        let token = site.acme.token().claim("sid", "s2").expires_in(seconds);
+        format!("acme_token={}", token.sign())
+    };
+    let first = value(&get(&site, &token(60)).await);
+    // What lasts for the greater part of it will do.
+    let longer = get(&site, &format!("{}; {first}", token(70))).await;
+    assert_eq!((longer.status(), longer.field("set-cookie")), (200, None));
+
+    let newer = token(3600);
+    let renewed = get(&site, &format!("{newer}; {first}")).await;
+    let second = value(&renewed);
+    assert_ne!(second, first);
+    let field = renewed.field("set-cookie").unwrap();
+    let age = field.split("; Max-Age=").nth(1).unwrap();
+    let age: u64 = age.split(';').next().unwrap().parse().unwrap();
+    assert!(age > 3000, "{field}");
+    let again = get(&site, &format!("{newer}; {second}")).await;
+    assert_eq!((again.status(), again.field("set-cookie")), (200, None));
+
+    clock.step(&site, 600).await;
+    assert_eq!(get(&site, &second).await.status(), 200);
+    assert_eq!(
+        get(&site, &first).await.status(),
+        401,
+        "its time has passed"
+    );
 }
 
 async fn site() -> TestGateway {

@@ -30,12 +30,12 @@ impl SessionDirectory {
         Ok(value)
     }
 
-    /// The session that a cookie names, ended or not. `None`: none that was ever seen.
+    /// The session that a cookie names, ended or not, and until when it does. `None`: none that was ever seen.
     pub(in crate::exchange) async fn named_by_cookie(
         &self,
         value: &str,
         now: UnixTime,
-    ) -> Result<Option<SessionRecord>, Rejection> {
+    ) -> Result<Option<(SessionRecord, UnixTime)>, Rejection> {
         let found = self.store.session_alias(cookie::digest(value), now).await;
         found.map_err(|error| store_failed(&error))
     }

@@ -6,7 +6,8 @@ use super::{Engine, HOUR, NOON, live, refused, sid, token};
 use crate::claims::ClaimPaths;
 use crate::clock::UnixTime;
 use crate::store::{
-    ChangeKind, Digest, Ended, RevocationReason, SessionClaims, SignIn, SignInRefusal,
+    ChangeKind, Digest, Ended, RevocationReason, SessionClaims, SessionRecord, SignIn,
+    SignInRefusal,
 };
 
 pub(super) async fn a_fresh_token_extends_the_session_up_to_its_greatest_age(engine: &dyn Engine) {
@@ -262,12 +263,17 @@ pub(super) async fn a_session_is_there_once_its_sign_in_is_answered(engine: &dyn
             assert_eq!(store.sid_of_alias(name, until).await.unwrap(), None);
         }
         assert!(live(&*store, behind).await.session_created);
+        let named = |found: Option<(SessionRecord, UnixTime)>| {
+            let (session, ends) = found.unwrap();
+            assert_eq!(ends, until, "the name has an end of its own");
+            Some(session)
+        };
         let found = match n % 4 {
             0 => store.session(sid).await.unwrap(),
-            1 => store.session_alias(name, NOON).await.unwrap(),
+            1 => named(store.session_alias(name, NOON).await.unwrap()),
             2 => {
                 store.put_session_alias(name, sid, until).await.unwrap();
-                store.session_alias(name, NOON).await.unwrap()
+                named(store.session_alias(name, NOON).await.unwrap())
             }
             _ => {
                 let ended = store.end_session(sid, RevocationReason::Logout, NOON);

@@ -115,17 +115,24 @@ impl Sessions for Embedded {
         &self,
         alias: Digest,
         now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        match self.sid_of_alias(alias, now).await? {
-            Some(sid) => self.session(sid).await,
-            None => Ok(None),
-        }
+    ) -> Result<Option<(SessionRecord, UnixTime)>, StoreError> {
+        let Some(SessionAlias { sid, until }) = self.alias(alias, now)? else {
+            return Ok(None);
+        };
+        let session = self.session(sid).await?;
+        Ok(session.map(|session| (session, until)))
     }
 
     async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError> {
+        Ok(self.alias(alias, now)?.map(|row| row.sid))
+    }
+}
+
+impl Embedded {
+    fn alias(&self, alias: Digest, now: UnixTime) -> Result<Option<SessionAlias>, StoreError> {
         let row: Option<SessionAlias> =
             self.read(|rows| record(rows, Table::SessionAliases, &alias.0))?;
-        Ok(row.filter(|row| now < row.until).map(|row| row.sid))
+        Ok(row.filter(|row| now < row.until))
     }
 }
 

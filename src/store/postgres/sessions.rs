@@ -119,25 +119,35 @@ impl Sessions for Postgres {
         &self,
         alias: Digest,
         now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
+    ) -> Result<Option<(SessionRecord, UnixTime)>, StoreError> {
         let find = self.read((alias, now), |on, (alias, now)| {
             Box::pin(async move {
-                match sid_of(on, *alias, *now).await? {
-                    Some(sid) => Ok(Some((sid, find(on, sid).await?))),
+                match alias_of(on, *alias, *now).await? {
+                    Some(row) => {
+                        let session = find(on, row.sid).await?;
+                        Ok(Some((row, session)))
+                    }
                     None => Ok(None),
                 }
             })
         });
-        match find.await? {
+        let Some((SessionAlias { sid, until }, session)) = find.await? else {
+            return Ok(None);
+        };
+        let session = match session {
             // A row that this process is writing, or has just written.
-            Some((sid, None)) => self.session(sid).await,
-            found => Ok(found.and_then(|(_, session)| session)),
-        }
+            None => self.session(sid).await?,
+            found => found,
+        };
+        Ok(session.map(|session| (session, until)))
     }
 
     async fn sid_of_alias(&self, alias: Digest, now: UnixTime) -> Result<Option<Uuid>, StoreError> {
         self.read((alias, now), |on, (alias, now)| {
-            Box::pin(sid_of(on, *alias, *now))
+            Box::pin(async move {
+                let row = alias_of(on, *alias, *now).await?;
+                Ok(row.map(|row| row.sid))
+            })
         })
         .await
     }
@@ -208,17 +218,17 @@ pub(super) async fn put_alias(
 }
 
 /// The id of the session that a hash is another name of.
-async fn sid_of(
+async fn alias_of(
     on: &impl GenericClient,
     alias: Digest,
     now: UnixTime,
-) -> Result<Option<Uuid>, Failure> {
+) -> Result<Option<SessionAlias>, Failure> {
     let sql = "SELECT record::text FROM vestibule.login_cookies WHERE cookie = $1 AND $2 < until";
     let found = rows(on, sql, &[&alias.0.as_slice(), &signed(now.0)]).await?;
     let alias = found
         .first()
         .map(|row| record::<SessionAlias>(row, 0, "login_cookies"));
-    Ok(alias.transpose()?.map(|alias| alias.sid))
+    alias.transpose()
 }
 
 async fn find(on: &impl GenericClient, sid: Uuid) -> Result<Option<SessionRecord>, Failure> {
