@@ -105,8 +105,6 @@ pub struct Route {
     pub login: Option<LoginUrl>,
     /// The issuers whose cookies the upstream gets.
     pub forwards_cookies_of: Vec<Box<str>>,
-    /// Whether its host is configured, and not any.
-    pub names_host: bool,
     /// Whether another method would be on another route, or on none.
     pub decides_by_method: bool,
     /// What becomes of a query that carries a token.

@@ -34,8 +34,8 @@ pub fn router() -> OpenApiRouter<ApiState> {
 /// What a form may say of a logout.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct LogoutForm {
-    /// Where the browser goes then: a path, or an address of the gateway's own origins or of those of
-    /// login pages.
+    /// Where the browser goes then: a path, or an address of a host that `public_url` or a route names,
+    /// of an allowed origin or of a login page.
     return_to: Option<String>,
 }
 
@@ -84,14 +84,15 @@ pub async fn logout(
     let return_to = form.return_to.filter(|address| !address.is_empty());
     if return_to
         .as_ref()
-        .is_some_and(|address| !settings.leads_to(address))
+        .is_some_and(|address| !settings.leads_to(address, &caller, &headers))
     {
         return Err(refused("return_to_foreign"));
     }
     let provider = end_sessions(&state, &caller, &method, &headers).await?;
     let provider = provider.filter(|_| is_form && settings.logs_out_at_provider);
     let back = return_to.as_deref();
-    let leads_on = provider.and_then(|issuer| at_provider(&issuer, settings, back, &headers));
+    let leads_on =
+        provider.and_then(|issuer| at_provider(&issuer, settings, back, (&caller, &headers)));
     let mut response = match leads_on.or(return_to) {
         Some(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -123,7 +124,7 @@ fn at_provider(
     issuer: &Issuer,
     settings: &ApiSettings,
     return_to: Option<&str>,
-    headers: &HeaderMap,
+    (caller, headers): (&Caller, &HeaderMap),
 ) -> Option<String> {
     let configured = issuer.settings().end_session_endpoint.clone();
     let found = || {
@@ -134,7 +135,7 @@ fn at_provider(
     };
     let mut url = configured.or_else(found)?;
     let client = issuer.settings().end_session_client_id.as_deref();
-    let back = return_to.map(|address| settings.absolute(address, headers));
+    let back = return_to.map(|address| settings.absolute(address, caller, headers));
     let parameters = [
         ("client_id", client),
         ("post_logout_redirect_uri", back.as_deref()),

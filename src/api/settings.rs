@@ -7,7 +7,7 @@ use url::Url;
 use super::Caller;
 use super::oauth::{Clients, Grants};
 use super::sdk::{self, SelfService};
-use crate::canonical::{AllowedOrigin, Host, Origin};
+use crate::canonical::{AllowedOrigin, Host, Origin, OwnHosts};
 use crate::clock::UnixTime;
 use crate::credential::TokenSources;
 use crate::origin::{self, OwnOrigin};
@@ -37,6 +37,8 @@ pub struct ApiSettings {
     pub public_url: Origin,
     /// Whether a logout leads on to the provider's.
     pub logs_out_at_provider: bool,
+    /// The hosts of `public_url` and of routes.
+    pub own_hosts: OwnHosts,
     /// `public_url` and `allowed_origins`.
     pub origins: Vec<AllowedOrigin>,
     /// The origins of login pages.
@@ -90,8 +92,8 @@ impl ApiSettings {
     }
 
     /// Whether a browser may be sent to an address that a request names: a path on the same host, or a
-    /// page of the gateway's own origins or of those of login pages.
-    pub fn leads_to(&self, address: &str) -> bool {
+    /// page of a host that `public_url` or a route names, of the allowed origins or of those of login pages.
+    pub fn leads_to(&self, address: &str, caller: &Caller, headers: &HeaderMap) -> bool {
         // What browsers read in ways of their own is in no address that was written in good faith.
         let is_plain = |byte: u8| matches!(byte, b'!'..=b'~') && byte != b'\\';
         if address.len() > LONGEST_ADDRESS || !address.bytes().all(is_plain) {
@@ -108,18 +110,42 @@ impl ApiSettings {
             && url.username().is_empty()
             && url.password().is_none()
             && (self.origins.iter().any(|listed| listed.admits(&origin))
-                || self.login_origins.contains(&origin))
+                || self.login_origins.contains(&origin)
+                || self.is_own_site(&url, caller, headers))
+    }
+
+    /// Whether an address is of one of the gateway's hosts, where browsers reach it: at the port of this
+    /// request or of `public_url`, and without TLS only if they come so.
+    fn is_own_site(&self, url: &Url, caller: &Caller, headers: &HeaderMap) -> bool {
+        let host = url.host_str().and_then(|host| Host::parse(host).ok());
+        let is_named = host.is_some_and(|host| self.own_hosts.names(&host));
+        let (port, default) = match url.scheme() {
+            "https" => (url.port_or_known_default(), 443),
+            _ if self.is_by_https(caller) => return false,
+            _ => (url.port_or_known_default(), 80),
+        };
+        let here = request_host(headers).map(|host| host.port().unwrap_or(default));
+        let public = Url::parse(self.public_url.as_str()).ok();
+        let public = public.and_then(|public| public.port_or_known_default());
+        is_named && port.is_some() && (port == here || port == public)
+    }
+
+    fn is_by_https(&self, caller: &Caller) -> bool {
+        self.is_https || caller.is_https
     }
 
     /// A path as an address with a host: the one that was asked, if it is a known one.
-    pub fn absolute(&self, address: &str, headers: &HeaderMap) -> String {
+    pub fn absolute(&self, address: &str, caller: &Caller, headers: &HeaderMap) -> String {
         if !address.starts_with('/') {
             return address.to_owned();
         }
-        let scheme = if self.is_https { "https" } else { "http" };
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let here = host.map(|host| format!("{scheme}://{host}"));
-        let known = here.filter(|here| self.origins.iter().any(|listed| listed.admits(here)));
+        let is_https = self.is_by_https(caller);
+        let scheme = if is_https { "https" } else { "http" };
+        let known = request_host(headers).and_then(|host| {
+            let here = format!("{scheme}://{}", host.authority());
+            let is_listed = || self.origins.iter().any(|listed| listed.admits(&here));
+            (self.own_hosts.names(&host) || is_listed()).then_some(here)
+        });
         let origin = known.as_deref().unwrap_or(self.public_url.as_str());
         format!("{origin}{address}")
     }
@@ -139,11 +165,10 @@ impl ApiSettings {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), Rejection> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let host = host.and_then(|host| Host::parse(host).ok());
         let own = OwnOrigin {
             is_https: caller.is_https,
-            host: host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
+            host: request_host(headers)
+                .ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
         };
         origin::allows(method, false, headers, &own, &self.origins)?;
         Ok(())
@@ -164,6 +189,12 @@ impl ApiSettings {
         let rejection = Rejection::new(Code::InvalidRequest, "content_type_not_json");
         Err(rejection.with_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
+}
+
+/// The host that a request was sent to.
+fn request_host(headers: &HeaderMap) -> Option<Host<'_>> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    Host::parse(host).ok()
 }
 
 /// Longer than browsers' address bars show.

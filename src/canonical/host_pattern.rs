@@ -28,6 +28,17 @@ impl HostPattern {
         self.is_wildcard
     }
 
+    /// Whether it stands for this host.
+    pub fn admits(&self, host: &Host<'_>) -> bool {
+        let host: Vec<u8> = host.folded().collect();
+        match self.is_wildcard {
+            false => *host == *self.name,
+            true => host
+                .strip_suffix(&*self.name)
+                .is_some_and(|below| below.len() > 1 && below.ends_with(b".")),
+        }
+    }
+
     /// The bytes that hosts are compared by, without `*.`.
     pub(crate) fn folded(&self) -> &[u8] {
         &self.name

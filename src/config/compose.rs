@@ -8,7 +8,7 @@ use super::Config;
 use crate::api::ApiSettings;
 use crate::api::oauth::{Clients, Grants};
 use crate::api::settings::SdkView;
-use crate::canonical::AllowedOrigin;
+use crate::canonical::{AllowedOrigin, OwnHosts};
 use crate::claims::ClaimPaths;
 use crate::credential::{TokenSourceSettings, TokenSources};
 use crate::exchange;
@@ -71,6 +71,13 @@ impl Config {
     pub fn own_origins(&self) -> impl Iterator<Item = AllowedOrigin> {
         let own = std::iter::once(self.public_url.clone().into());
         own.chain(self.allowed_origins.iter().cloned())
+    }
+
+    /// The hosts to which browsers may be sent back.
+    pub fn own_hosts(&self) -> OwnHosts {
+        let routes = self.routes.iter();
+        let of_routes = routes.filter_map(|route| route.host.as_ref());
+        OwnHosts::new(&self.public_url, of_routes)
     }
 
     /// Whether SDKs keep their token in a cookie and send it that way: because the gateway sets
@@ -169,6 +176,7 @@ impl Config {
             api_prefix: self.api_prefix.as_base().to_owned(),
             public_url: self.public_url.clone(),
             logs_out_at_provider: self.logout.at_provider,
+            own_hosts: self.own_hosts(),
             origins: self.own_origins().collect(),
             login_origins: login_pages
                 .chain(&self.login_url)

@@ -20,7 +20,7 @@ use super::request::trace::TraceRules;
 use super::settings::Settings;
 use super::vary::Varying;
 use crate::api::discovery::AUTHORIZATION_SERVER;
-use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, PathPrefix};
+use crate::canonical::{AllowedOrigin, CanonicalPath, Host, Origin, OwnHosts, PathPrefix};
 use crate::credential::TokenSources;
 use crate::exchange::Exchange;
 use crate::limit::{Limits, Sharing};
@@ -76,6 +76,8 @@ pub struct ProxySettings {
     /// Where RFC 8414 looks for the gateway's metadata.
     metadata: PathPrefix,
     public_url: Origin,
+    /// The hosts to which browsers may be sent back.
+    own_hosts: OwnHosts,
     upstreams: BTreeMap<String, Arc<Upstream>>,
     counters: BTreeMap<Arc<str>, RouteCounters>,
     own_route: &'static str,
@@ -158,6 +160,8 @@ impl ProxySettings {
             sticky.map(Sticky::name)
         };
         let credentials = token_sources.fields();
+        let of_routes = config.routes.routes.iter();
+        let own_hosts = of_routes.filter_map(|route| route.host.as_ref());
         let matches = config.routes.routes.iter().flat_map(|route| &route.matches);
         let matched = matches.flat_map(|wanted| wanted.fields());
         Ok(Self {
@@ -198,6 +202,7 @@ impl ProxySettings {
             )
             .setting(config.trusted_fields.iter().map(|field| field.as_str())),
             public_url: config.public_url.clone(),
+            own_hosts: OwnHosts::new(config.public_url, own_hosts),
             routes,
             upstreams,
         })
@@ -229,11 +234,12 @@ impl ProxySettings {
 
     /// Whether `public_url` names this host.
     pub fn is_public_host(&self, host: &Host<'_>) -> bool {
-        self.public_url
-            .as_str()
-            .split_once("://")
-            .and_then(|(_, authority)| Host::parse(authority).ok())
-            .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
+        self.own_hosts.is_public(host)
+    }
+
+    /// Whether `public_url` or a route names this host, so that browsers may be sent back to it.
+    pub fn names_host(&self, host: &Host<'_>) -> bool {
+        self.own_hosts.names(host)
     }
 
     /// Whether `public_url` names this host with `https`.

@@ -135,7 +135,6 @@ impl RouteTable {
                     .iter()
                     .map(|issuer| issuer.as_str().into())
                     .collect(),
-                names_host: settings.host.is_some(),
                 decides_by_method: decides_by_method(settings, config.routes),
                 query_tokens: settings.query_tokens,
                 listeners: settings

@@ -112,6 +112,70 @@ async fn a_form_leads_on_to_the_provider() {
 }
 
 #[tokio::test]
+async fn each_host_of_ours_is_led_back_to_itself() {
+    let site = TestGateway::with(|config| {
+        config["public_url"] = json!("http://a.example.com");
+        config["logout"] = json!({ "at_provider": true });
+        config["issuers"][0]["end_session_endpoint"] = json!(PROVIDER);
+        let routes = config["routes"].as_array_mut().unwrap();
+        routes.push(json!({ "host": "b.example.com", "path": "/", "upstream": "app" }));
+    })
+    .await;
+    for (number, (host, to, back)) in [
+        (
+            "b.example.com",
+            "%2Fgoodbye",
+            Some("http://b.example.com/goodbye"),
+        ),
+        (
+            "a.example.com",
+            "%2Fgoodbye",
+            Some("http://a.example.com/goodbye"),
+        ),
+        (
+            "unknown.example",
+            "%2Fgoodbye",
+            Some("http://a.example.com/goodbye"),
+        ),
+        (
+            "b.example.com",
+            "http%3A%2F%2Fb.example.com%2Fx",
+            Some("http://b.example.com/x"),
+        ),
+        (
+            "a.example.com",
+            "http%3A%2F%2Fb.example.com%2Fx",
+            Some("http://b.example.com/x"),
+        ),
+        ("b.example.com", "http%3A%2F%2Fb.example.com%3A81%2Fx", None),
+        ("b.example.com", "http%3A%2F%2Fc.example.com%2Fx", None),
+        ("unknown.example", "http%3A%2F%2Funknown.example%2Fx", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let token = site.acme.token().claim("sid", number.to_string()).sign();
+        let body = format!("return_to={to}");
+        let request = format!(
+            "POST /_vestibule/logout HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nCookie: acme_token={token}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = site.gateway.send(request).await;
+        let Some(back) = back else {
+            assert_eq!(answer.status(), 400, "{host} {to}: {}", answer.text());
+            continue;
+        };
+        assert_eq!(answer.status(), 303, "{host} {to}: {}", answer.text());
+        let location = url::Url::parse(&answer.field("location").unwrap()).unwrap();
+        let mut pairs = location.query_pairs();
+        let found = pairs.find(|(name, _)| name == "post_logout_redirect_uri");
+        assert_eq!(found.unwrap().1, back, "{host} {to}");
+    }
+}
+
+#[tokio::test]
 async fn discovery_finds_the_providers_logout() {
     let issuer = TestIssuer::discoverable(Key::p256("found")).await;
     for named in [false, true] {

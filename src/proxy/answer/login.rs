@@ -23,7 +23,6 @@ use crate::proxy::context::RequestContext;
 use crate::proxy::error_page::SignIn;
 use crate::proxy::request::inspect::{self, Inspected};
 use crate::rejection::{Code, Rejection};
-use crate::route::Route;
 use crate::route::settings::{Access, LoginUrl};
 
 /// Where to send the client instead of answering with `rejection`. `None`: nowhere; the context then
@@ -102,7 +101,7 @@ fn page(
     }
     let return_to = match login.authority() {
         None => target.clone(),
-        Some(_) if knows(&inspected.host, route, ctx) => {
+        Some(_) if ctx.snapshot.proxy.names_host(&inspected.host) => {
             // The address of `public_url` is known, however the request came here.
             let is_https = is_https || ctx.snapshot.proxy.is_public_by_https(&inspected.host);
             let scheme = if is_https { "https" } else { "http" };
@@ -210,11 +209,6 @@ fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext)
         .routes
         .find_at(&ctx.connection.listener, &host, &path, &Method::GET)
         .is_ok_and(|route| route.access == Access::Required)
-}
-
-/// Whether the configuration names the host, so that a login page may send people there.
-fn knows(host: &Host<'_>, route: &Route, ctx: &RequestContext) -> bool {
-    route.names_host || ctx.snapshot.proxy.is_public_host(host)
 }
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
