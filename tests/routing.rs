@@ -10,6 +10,7 @@ pub mod ext_authz;
 pub mod forward;
 pub mod forward_auth;
 pub mod login;
+pub mod login_cookies;
 pub mod optional_and_none;
 pub mod origin;
 pub mod pass_through;

@@ -225,14 +225,16 @@ async fn twin_cookies_lock_nobody_out() {
         let anonymous = site.gateway.get("/optional", &[("Cookie", &twins)]).await;
         assert_eq!(anonymous.status(), 200, "{}", anonymous.text());
         assert_eq!(site.upstream.last().field("authorization"), None);
-        assert_eq!(deleted(&anonymous), 2);
+        // The upstream may have set one of them in this answer.
+        assert_eq!(deleted(&anonymous), 0);
         let refused = site.gateway.get("/", &[("Cookie", &twins)]).await;
         site.is_refusal(&refused, 400, "conflict", "cookie_twins")
             .await;
-        assert_eq!(deleted(&refused), 2);
+        assert_eq!(deleted(&refused), 0);
         let led = navigate(&site, "/a", &twins).await;
         assert_eq!((led.status(), deleted(&led)), (302, 2));
-        assert_eq!(log_out(&site, &twins, &[]).await.status(), 204);
+        let out = log_out(&site, &twins, &[]).await;
+        assert_eq!((out.status(), deleted(&out)), (204, 2));
     }
     // One cookie, twice, is one.
     let fresh = site.acme.token().sub("fresh").sign();
@@ -251,6 +253,7 @@ async fn two_valid_tokens_of_different_users_are_refused_everywhere() {
         let twins = format!("acme_token={one}; acme_token={other}");
         let answer = site.gateway.get("/optional", &[("Cookie", &twins)]).await;
         assert_eq!(answer.status(), optional, "{}", answer.text());
+        assert_eq!(deleted(&answer), if optional == 400 { 2 } else { 0 });
         let expected = if optional == 400 { 400 } else { 302 };
         assert_eq!(navigate(&site, "/a", &twins).await.status(), expected);
     }

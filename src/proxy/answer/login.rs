@@ -39,9 +39,13 @@ pub fn location(
     if is_explicit || !(is_mended(rejection) || rejection.status == StatusCode::UNAUTHORIZED) {
         return None;
     }
-    let (location, target) = page(request, rejection, is_https, ctx)?;
     // What is wrong with a credential that is not one, no login mends by itself.
     let is_redirected = is_mended(rejection) && is_navigation(request);
+    if is_redirected {
+        let gone = issuers_cookies(request, rejection, ctx);
+        ctx.set_cookies.extend(gone);
+    }
+    let (location, target) = page(request, rejection, is_https, ctx)?;
     let times = redirects(request, ctx, &target);
     let is_redirect_loop = is_redirected && times.here >= MOST_REDIRECTS;
     if is_redirected && !is_redirect_loop {
@@ -69,11 +73,31 @@ pub fn reason(rejection: &Rejection) -> Option<&'static str> {
     }
 }
 
+/// The fields that delete issuers' cookies which count no more: or a login page that looks at them sends
+/// the browser back. Only a navigation's answer has them: by that of a script, or of an upstream, they could
+/// delete the cookie that the login application has just set.
+fn issuers_cookies(
+    request: &RequestHeader,
+    rejection: &Rejection,
+    ctx: &RequestContext,
+) -> Vec<HeaderValue> {
+    let sources = &ctx.snapshot.proxy.token_sources;
+    let is_over = reason(rejection).is_some()
+        && ctx.source == Source::Cookie.label()
+        && sources.clears_issuers_cookies();
+    match is_over || are_twins(rejection) {
+        true => sources.removal(&request.headers),
+        false => Vec::new(),
+    }
+}
+
 /// Whether a login is what is missing.
 fn is_mended(rejection: &Rejection) -> bool {
-    rejection.code == Code::TokenMissing
-        || rejection.reason == "cookie_twins"
-        || reason(rejection).is_some()
+    rejection.code == Code::TokenMissing || are_twins(rejection) || reason(rejection).is_some()
+}
+
+fn are_twins(rejection: &Rejection) -> bool {
+    rejection.reason == "cookie_twins"
 }
 
 /// The address of the login page, and the path that it is to return to.

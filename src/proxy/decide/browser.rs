@@ -13,7 +13,6 @@ use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, Source};
 use crate::exchange::{Session, is_over, lacks_proof};
 use crate::identity::Client;
-use crate::proxy::answer::login;
 use crate::proxy::context::RequestContext;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
@@ -22,7 +21,8 @@ use crate::session::cookie::{self, CookiePlace};
 
 impl<'a> Incoming<'a> {
     /// What becomes of a request with two different cookies of one name. Which of them counts would be
-    /// a guess, so none does; the browser is freed of both where it is known how they were set.
+    /// a guess, so none does. The browser is freed of both in an answer of the gateway itself, because the
+    /// upstream's may set one of them.
     pub(super) async fn twin_cookies(
         &self,
         route: &Route,
@@ -34,11 +34,11 @@ impl<'a> Incoming<'a> {
         let client = Client::new(self.client().address, &self.request.headers);
         let exchange = &self.snapshot.exchange;
         if exchange.are_of_different_users(&twins, &client).await {
+            ctx.set_cookies
+                .extend(sources.removal(&self.request.headers));
             let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
             return Err(Refused::without_credential(refused));
         }
-        ctx.set_cookies
-            .extend(sources.removal(&self.request.headers));
         let rejection = Rejection::from(CredentialError::TwinCookies);
         match route.access {
             Access::Optional => Ok(passed_as_nobody(rejection.reason)),
@@ -75,17 +75,8 @@ impl<'a> Incoming<'a> {
         route: &Route,
         ctx: &mut RequestContext,
     ) -> Result<Passed, Refused> {
-        let sources = &self.snapshot.proxy.token_sources;
         if credential.source == Source::SessionCookie && is_dead(&rejection) {
             ctx.set_cookies.push(cookie::clear(self.cookie_place()));
-        }
-        if credential.source == Source::Cookie
-            && sources.clears_issuers_cookies()
-            && login::reason(&rejection).is_some()
-        {
-            // Or a login page that looks at it sends the browser back.
-            ctx.set_cookies
-                .extend(sources.removal(&self.request.headers));
         }
         // A browser cannot help sending what it was once given.
         if route.access == Access::Optional && is_stale(credential, &rejection) {
