@@ -35,6 +35,7 @@ pub use token_sources::{
     DASHBOARD_COOKIE, DOMAIN_SESSION_COOKIE, INSECURE_LOGIN_COOKIE, INSECURE_SESSION_COOKIE,
     LOGIN_COOKIE, SDK_COOKIE, SESSION_COOKIE, TokenSourceSettings, TokenSources,
 };
+pub use twins::{OwnCookie, Values};
 
 use in_cookies::find_own_cookie;
 use token_sources::Place;
@@ -276,7 +277,8 @@ pub fn has_other_scheme(headers: &HeaderMap) -> bool {
     })
 }
 
-fn find_explicit<'a>(
+/// Finds the token that a request has in a header field, as its route reads it.
+pub fn find_explicit<'a>(
     headers: &'a HeaderMap,
     token_sources: &'a TokenSources,
     reading: Reading,

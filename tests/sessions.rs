@@ -8,6 +8,7 @@ pub mod identity;
 pub mod issuer_ends;
 pub mod logout;
 pub mod logout_form;
+pub mod logout_twins;
 pub mod outlives_token;
 pub mod refused_for_good;
 pub mod revocation;

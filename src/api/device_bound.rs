@@ -75,10 +75,10 @@ pub async fn register(
     let instructions = Instructions::new(&api.settings, &headers, session)?;
     let mut response = (fields(&api, &bound), Json(instructions)).into_response();
     // From here on, the session is in the bound cookie alone.
-    if api.settings.sdk.sets_cookie
-        && let Some(gone) = api.settings.sdk_cookie_removal()
-    {
-        response.headers_mut().append(SET_COOKIE, gone);
+    if api.settings.sdk.sets_cookie {
+        for gone in api.settings.sdk_cookie_removal(&headers) {
+            response.headers_mut().append(SET_COOKIE, gone);
+        }
     }
     Ok(response)
 }

@@ -17,7 +17,7 @@ pub mod settings;
 pub use settings::LogoutSettings;
 
 use super::{ApiSettings, ApiState, Caller, Refused, refusals};
-use crate::credential::{self, Credential, CredentialError, Reading, TokenSources};
+use crate::credential::{self, Credential, CredentialError, OwnCookie, Reading};
 use crate::exchange::store_failed;
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
@@ -105,12 +105,15 @@ pub async fn logout(
         domain: sources.session_cookie_domain(),
     };
     fields.append(SET_COOKIE, cookie::clear(place));
-    if has_sdk_cookie(&state, &headers)
-        && let Some(gone) = settings.sdk_cookie_removal()
-    {
+    for gone in sources.removal_elsewhere(OwnCookie::Session, &headers) {
         fields.append(SET_COOKIE, gone);
     }
-    if sources.clears_issuers_cookies() || !sources.twins(&headers).is_empty() {
+    if has_sdk_cookie(&state, &headers) {
+        for gone in settings.sdk_cookie_removal(&headers) {
+            fields.append(SET_COOKIE, gone);
+        }
+    }
+    if sources.clears_issuers_cookies() || sources.has_issuers_twins(&headers) {
         for gone in sources.removal(&headers) {
             fields.append(SET_COOKIE, gone);
         }
@@ -215,7 +218,9 @@ pub async fn backchannel(
     }
 }
 
-/// Ends what the request's credentials stand for; the issuer of one of the sessions.
+/// Ends what the request's credentials stand for: an explicit one and the gateway's own cookies, or all
+/// cookies that could stand for somebody on the next request, because one stands in for another that counts
+/// no more. Of several values by one name, each is one of these. Returns the issuer of one of the sessions.
 async fn end_sessions(
     state: &ApiState,
     caller: &Caller,
@@ -224,23 +229,32 @@ async fn end_sessions(
 ) -> Result<Option<Arc<Issuer>>, Rejection> {
     let settings = &state.settings;
     let sources = &settings.token_sources;
-    let mut credentials = presented(headers, sources)?;
-    let is_explicit = credentials
-        .first()
-        .is_some_and(|credential| !credential.source.is_cookie());
-    if !is_explicit {
-        // The response deletes a cookie, even if a page of another site sent the request.
-        settings.check_origin(caller, method, headers)?;
-    }
-    // Another credential may have stood before the gateway's own cookies, with another session.
-    for own in [credential::session_cookie, credential::sdk_cookie] {
-        match own(headers, sources) {
-            Err(CredentialError::TwinCookies) => {}
-            found => credentials.extend(found?),
+    let reading = Reading {
+        // `Bearer null`, of a script that has no token, says nothing about the cookies.
+        jwt_only: true,
+        ..Reading::default()
+    };
+    let explicit = credential::find_explicit(headers, sources, reading)?;
+    let cookies = match &explicit {
+        // Another session may be in the gateway's own cookies.
+        Some(_) => sources.own_values(headers),
+        None => {
+            // The response deletes a cookie, even if a page of another site sent the request.
+            settings.check_origin(caller, method, headers)?;
+            sources.every_cookie(headers)
         }
-    }
+    };
+    let explicit = explicit.map(|explicit| explicit.with_session_cookie(headers, sources));
     let (mut provider, mut failed) = (None, None);
-    for credential in &credentials {
+    if cookies.iter().any(|values| values.has_more) {
+        failed = Some(CredentialError::TwinCookies.into());
+    }
+    let cookies = cookies.into_iter().flat_map(|values| values.credentials);
+    for credential in &explicit.into_iter().chain(cookies).collect::<Vec<_>>() {
+        if credential.source.is_cookie() && !credential.is_attempt() {
+            // What is no token stands for nobody.
+            continue;
+        }
         match end_session(state, (caller, headers), credential).await {
             Ok(ended) => provider = provider.or(ended),
             // What can end ends nevertheless.
@@ -252,33 +266,6 @@ async fn end_sessions(
         None => Ok(provider),
         Some(rejection) => Err(rejection),
     }
-}
-
-/// What a request presents apart from the gateway's own cookies: an explicit credential, or all issuers'
-/// cookies that could stand for somebody on the next request, since one stands in for another that
-/// counts no more.
-fn presented<'a>(
-    headers: &'a HeaderMap,
-    sources: &'a TokenSources,
-) -> Result<Vec<Credential<'a>>, CredentialError> {
-    let reading = Reading {
-        // `Bearer null`, of a script that has no token, says nothing about the cookies.
-        jwt_only: true,
-        ..Reading::default()
-    };
-    let mut credentials = Vec::new();
-    for found in credential::candidates(headers, sources, reading) {
-        match found {
-            Ok(credential) if credential.source.is_own_cookie() => {}
-            Ok(credential) => credentials.push(credential),
-            // A session that cannot be distinguished from another ends with it.
-            Err(CredentialError::TwinCookies) => credentials.extend(sources.twins(headers)),
-            Err(error) if credentials.is_empty() => return Err(error),
-            // Behind another cookie it could stand for nobody.
-            Err(_) => {}
-        }
-    }
-    Ok(credentials)
 }
 
 async fn end_session(
@@ -304,7 +291,7 @@ async fn end_session(
 }
 
 /// Whether a refused credential leaves nothing to log out of.
-fn is_logged_out(rejection: &Rejection) -> bool {
+pub(super) fn is_logged_out(rejection: &Rejection) -> bool {
     matches!(
         rejection.code,
         Code::TokenInvalid

@@ -9,7 +9,7 @@ use super::oauth::{Clients, Grants};
 use super::sdk::{self, SelfService};
 use crate::canonical::{AllowedOrigin, Host, Origin, OwnHosts};
 use crate::clock::UnixTime;
-use crate::credential::TokenSources;
+use crate::credential::{OwnCookie, TokenSources};
 use crate::origin::{self, OwnOrigin};
 use crate::rejection::{Code, Rejection};
 use crate::stepup::StepUp;
@@ -64,9 +64,18 @@ impl ApiSettings {
         sdk::cookie::holding(token, until, self.sdk_cookie_place())
     }
 
-    /// The field that takes the SDK's cookie away.
-    pub fn sdk_cookie_removal(&self) -> Option<HeaderValue> {
-        sdk::cookie::removal(self.sdk_cookie_place())
+    /// The fields that take the SDK's cookie away, also where an earlier configuration set that of a request
+    /// with these fields.
+    pub fn sdk_cookie_removal(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let here = sdk::cookie::removal(self.sdk_cookie_place());
+        let elsewhere = self.sdk_cookie_elsewhere(headers);
+        here.into_iter().chain(elsewhere).collect()
+    }
+
+    /// Those that take it away there alone: next to a new one, it would be a twin.
+    pub fn sdk_cookie_elsewhere(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let sources = &self.token_sources;
+        sources.removal_elsewhere(OwnCookie::Sdk, headers)
     }
 
     fn sdk_cookie_place(&self) -> sdk::cookie::Place<'_> {

@@ -8,7 +8,7 @@ use super::Config;
 use crate::api::ApiSettings;
 use crate::api::oauth::{Clients, Grants};
 use crate::api::settings::SdkView;
-use crate::canonical::{AllowedOrigin, OwnHosts};
+use crate::canonical::{AllowedOrigin, Host, OwnHosts};
 use crate::claims::ClaimPaths;
 use crate::credential::{TokenSourceSettings, TokenSources};
 use crate::exchange;
@@ -73,6 +73,13 @@ impl Config {
         own.chain(self.allowed_origins.iter().cloned())
     }
 
+    /// The host of `public_url`, without its port.
+    fn public_host(&self) -> &str {
+        let authority = self.public_url.as_str().split_once("://");
+        let host = authority.and_then(|(_, authority)| Host::parse(authority).ok());
+        host.map_or("", |host| host.name())
+    }
+
     /// The hosts to which browsers may be sent back.
     pub fn own_hosts(&self) -> OwnHosts {
         let routes = self.routes.iter();
@@ -93,7 +100,9 @@ impl Config {
             issuers: &self.issuers,
             is_https: self.public_url.is_https(),
             sets_sdk_cookie: self.sdk.cookie.is_on(),
+            sdk_cookie_domain: self.sdk.cookie.domain(),
             reads_sdk_cookie: self.reads_sdk_cookie(),
+            public_host: self.public_host(),
             session_cookie_domain: self.session.cookie.domain(),
             clear_issuer_cookie: self.logout.clear_issuer_cookie,
             device_bound: self.session.device_bound.is_on(),

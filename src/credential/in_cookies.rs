@@ -85,6 +85,27 @@ fn find_cookie<'a>(
     }
 }
 
+/// The values of the suffixed cookies that name one of the issuers, else those of the plain one.
+pub(super) fn of_clerk<'a>(headers: &'a HeaderMap, name: &str, iss: &[String]) -> Vec<&'a [u8]> {
+    let own: Vec<_> = suffixed(headers, &clerk::prefix(name), iss).collect();
+    if own.is_empty() {
+        let plain = cookie::values(headers, name.as_bytes());
+        return plain.map(form::bare).collect();
+    }
+    own
+}
+
+fn suffixed<'a>(
+    headers: &'a HeaderMap,
+    prefix: &str,
+    iss: &[String],
+) -> impl Iterator<Item = &'a [u8]> {
+    let named = cookie::named(headers).filter(|(name, _)| name.starts_with(prefix.as_bytes()));
+    named
+        .map(|(_, value)| form::bare(value))
+        .filter(|value| clerk::names_issuer(value, iss))
+}
+
 /// A suffixed cookie that names one of the issuers, else the plain one.
 fn find_clerk<'a>(
     headers: &'a HeaderMap,
@@ -94,10 +115,7 @@ fn find_clerk<'a>(
     reading: Reading,
 ) -> Result<Option<Token<'a>>, CredentialError> {
     let prefix = clerk::prefix(name);
-    let suffixed = cookie::named(headers).filter(|(name, _)| name.starts_with(prefix.as_bytes()));
-    let mut own = suffixed
-        .map(|(_, value)| form::bare(value))
-        .filter(|value| clerk::names_issuer(value, iss));
+    let mut own = suffixed(headers, &prefix, iss);
     let value = match own.next() {
         None => single_cookie(headers, name.as_bytes(), form::bare)?,
         Some(value) if own.all(|other| other == value) => Some(value),

@@ -1,4 +1,4 @@
-//! Deleting issuers' cookies in browsers.
+//! Deleting cookies in browsers: issuers', and the gateway's own wherever an earlier configuration set them.
 //!
 //! A browser deletes a cookie for whoever names it, its domain and its path. So the gateway can where
 //! the configuration says with which ones an issuer sets its cookie.
@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::cookie as request_cookie;
 use super::token_sources::TokenSources;
+use super::twins::OwnCookie;
 
 impl TokenSources {
     /// The `Set-Cookie` fields that delete those of the issuers' cookies which a request has, in both
@@ -34,6 +35,51 @@ impl TokenSources {
             }
         }
         fields
+    }
+
+    /// The fields that delete one of the gateway's own cookies where the configuration does not set it, but an
+    /// earlier one may have: for the host alone, and for the domains that this is below. None for a request
+    /// without that cookie.
+    pub fn removal_elsewhere(&self, own: OwnCookie, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let name = self.own_name(own);
+        let is_there = request_cookie::values(headers, name.as_bytes())
+            .next()
+            .is_some();
+        if !is_there || name.starts_with("__Host-") {
+            return Vec::new();
+        }
+        let configured = self.own_domain(own);
+        let domains = self.domains.iter().map(|domain| Some(&**domain));
+        let elsewhere =
+            [None]
+                .into_iter()
+                .chain(domains)
+                .filter(|domain| match (domain, configured) {
+                    (Some(domain), Some(configured)) => !domain.eq_ignore_ascii_case(configured),
+                    (domain, configured) => domain.is_some() || configured.is_some(),
+                });
+        elsewhere
+            .filter_map(|domain| removal(name, "/", domain))
+            .collect()
+    }
+
+    /// The fields that delete those of the gateway's own cookies of which a request has several, so that the
+    /// next one says who it is.
+    pub fn removal_of_own_twins(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let mut fields = Vec::new();
+        for own in self.own_twins(headers) {
+            fields.extend(removal(self.own_name(own), "/", self.own_domain(own)));
+            fields.extend(self.removal_elsewhere(own, headers));
+        }
+        fields
+    }
+
+    fn own_domain(&self, own: OwnCookie) -> Option<&str> {
+        let domain = match own {
+            OwnCookie::Session => self.session_cookie_domain(),
+            OwnCookie::Sdk => self.sdk_cookie_domain.as_deref(),
+        };
+        domain.map(|domain| domain.trim_start_matches('.'))
     }
 
     /// Whether issuers' cookies are deleted when a login is over.
@@ -98,6 +144,47 @@ mod tests {
             [sorted("__Secure-c=; Path=/app; Secure; Max-Age=0")]
         );
         assert!(removed("other=1; tokx=1").is_empty());
+    }
+
+    #[test]
+    fn own_cookies_are_deleted_wherever_an_earlier_configuration_set_them() {
+        let removed = |public_url: &str, cookie: serde_json::Value, cookies: &'static str| {
+            let config: Config = serde_json::from_value(json!({
+                "public_url": public_url, "listeners": [], "sdk": { "cookie": cookie },
+            }))
+            .unwrap();
+            let sources = TokenSources::new(&config.token_sources());
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookies))]);
+            let fields = sources.removal_elsewhere(OwnCookie::Sdk, &headers);
+            let text = |field: HeaderValue| field.to_str().unwrap().to_owned();
+            let of_twins = sources.removal_of_own_twins(&headers).len();
+            (fields.into_iter().map(text).collect::<Vec<_>>(), of_twins)
+        };
+        let host = sorted("DYNAMIC_JWT_TOKEN=; Path=/; Max-Age=0");
+        let of = |domain| {
+            sorted(&format!(
+                "DYNAMIC_JWT_TOKEN=; Path=/; Domain={domain}; Max-Age=0"
+            ))
+        };
+        let url = "https://app.example.com:8443";
+        let (one, two) = (
+            "DYNAMIC_JWT_TOKEN=a",
+            "DYNAMIC_JWT_TOKEN=a; DYNAMIC_JWT_TOKEN=b",
+        );
+        let domain = json!({ "domain": "example.com" });
+        let others = vec![host, of("app.example.com")];
+        assert_eq!(removed(url, domain.clone(), one), (others.clone(), 0));
+        assert_eq!(removed(url, domain, two), (others, 3));
+        let others = vec![of("app.example.com"), of("example.com")];
+        assert_eq!(removed(url, json!(true), two), (others, 3));
+        assert_eq!(removed(url, json!(true), "a=1"), (Vec::new(), 0));
+        for url in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost",
+        ] {
+            assert_eq!(removed(url, json!(true), two), (Vec::new(), 1), "{url}");
+        }
     }
 
     /// In the order in which the crate writes attributes.

@@ -26,6 +26,36 @@ pub fn access_token<'a>(
     decode(&decoded(whole)).map(Some)
 }
 
+/// The access tokens of all sessions that some cookies may be of: `values_of` gives the different values of
+/// those with a name. And whether these are all: of many chunks in several values, not every combination is
+/// tried.
+pub fn access_tokens<'a>(
+    name: &str,
+    mut values_of: impl FnMut(&str) -> Vec<&'a str>,
+) -> (Vec<String>, bool) {
+    let whole = values_of(name);
+    if !whole.is_empty() {
+        let sessions = whole.iter().map(|value| decode(&decoded(value)));
+        return (sessions.filter_map(Result::ok).collect(), true);
+    }
+    let chunks = (0..MAX_CHUNKS).map(|number| values_of(&format!("{name}.{number}")));
+    let chunks: Vec<Vec<&str>> = chunks.take_while(|values| !values.is_empty()).collect();
+    let all = chunks
+        .iter()
+        .fold(1, |all: usize, values| all.saturating_mul(values.len()));
+    let tried = (0..all.min(MOST_COMBINATIONS)).map(|number| {
+        let mut rest = number;
+        let chosen = chunks.iter().filter_map(|values| {
+            let at = rest.checked_rem(values.len())?;
+            rest = rest.checked_div(values.len())?;
+            values.get(at).copied()
+        });
+        joined(&chosen.collect::<Vec<_>>())
+    });
+    let tokens = tried.filter_map(|session| session.ok().flatten());
+    (tokens.collect(), all <= MOST_COMBINATIONS)
+}
+
 /// The session in chunks. When a session becomes shorter, chunks of the longer one stay behind in some
 /// browsers: the longest run from the first chunk on that is a session is the one.
 fn joined(chunks: &[&str]) -> Result<Option<String>, SupabaseCookieError> {
@@ -85,6 +115,8 @@ fn decode(value: &str) -> Result<String, SupabaseCookieError> {
 const PREFIX: &str = "base64-";
 /// Four times what a browser keeps for a site with a session of ordinary size.
 const MAX_CHUNKS: usize = 16;
+/// Two sessions of four chunks each.
+const MOST_COMBINATIONS: usize = 16;
 /// The library writes no padding and reads it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -181,6 +213,43 @@ mod tests {
             }
             assert_eq!(read(&chunks).is_ok(), whole);
         }
+    }
+
+    #[test]
+    fn two_sessions_are_both_found_in_whichever_order_their_chunks_are() {
+        let encoded = |token: &str, filler: usize| {
+            let filler = "x".repeat(filler);
+            let json = format!(r#"{{"access_token":"{token}","user":{{"id":"{filler}"}}}}"#);
+            format!("base64-{}", BASE64.encode(json).trim_end_matches('='))
+        };
+        let (ada, bea) = (encoded("a.b.c", 100), encoded("d.e.f", 103));
+        let tokens = |values: &HashMap<String, Vec<&str>>| {
+            let (mut tokens, are_all) =
+                access_tokens(NAME, |name| values.get(name).cloned().unwrap_or_default());
+            assert!(are_all);
+            tokens.sort_unstable();
+            tokens.dedup();
+            tokens
+        };
+        let whole = HashMap::from([(NAME.to_owned(), vec![&*ada, &*bea])]);
+        assert_eq!(tokens(&whole), ["a.b.c", "d.e.f"]);
+        let ((a0, a1), (b0, b1)) = (ada.split_at(60), bea.split_at(60));
+        for second in [vec![a1, b1], vec![b1, a1]] {
+            let chunks = HashMap::from([
+                (format!("{NAME}.0"), vec![a0, b0]),
+                (format!("{NAME}.1"), second),
+            ]);
+            let found = tokens(&chunks);
+            for token in ["a.b.c", "d.e.f"] {
+                assert!(found.iter().any(|found| found == token), "{found:?}");
+            }
+        }
+        let five = |_: &str| vec!["1", "2", "3", "4", "5"];
+        let (_, are_all) = access_tokens("x", |name| match name {
+            "x" => Vec::new(),
+            chunk => five(chunk),
+        });
+        assert!(!are_all);
     }
 
     #[test]

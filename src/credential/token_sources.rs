@@ -1,5 +1,6 @@
 //! The configured places of tokens in a request.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
@@ -34,8 +35,12 @@ pub struct TokenSourceSettings<'a> {
     pub is_https: bool,
     /// Whether the gateway keeps SDKs' tokens in [`SDK_COOKIE`].
     pub sets_sdk_cookie: bool,
+    /// The domain of that cookie; `None`: it is for the gateway's host alone.
+    pub sdk_cookie_domain: Option<&'a str>,
     /// Whether SDKs send their token in [`SDK_COOKIE`].
     pub reads_sdk_cookie: bool,
+    /// The host of `public_url`, without its port.
+    pub public_host: &'a str,
     /// The domain of the session cookie; `None`: it is for the gateway's host alone.
     pub session_cookie_domain: Option<&'a str>,
     /// Whether a logout deletes the issuer's cookie as well.
@@ -61,6 +66,11 @@ pub struct TokenSources {
     pub(super) sdk_cookie: Option<&'static str>,
     /// The domain of the session cookie; `None`: it is for the gateway's host alone.
     cookie_domain: Option<Box<str>>,
+    pub(super) sdk_cookie_domain: Option<Box<str>>,
+    /// Whether the gateway sets the SDK's cookie.
+    pub(super) sets_sdk_cookie: bool,
+    /// The domains that a cookie of the host of `public_url` can be set for.
+    pub(super) domains: Vec<Box<str>>,
     /// The cookies that nobody but the gateway sets, that of the dashboard first.
     own_cookies: Vec<&'static str>,
     /// Further cookies of providers: their names, or what these begin with.
@@ -117,6 +127,9 @@ impl TokenSources {
             device_bound: settings.device_bound,
             clears: settings.clear_issuer_cookie,
             cookie_domain: settings.session_cookie_domain.map(Box::from),
+            sdk_cookie_domain: settings.sdk_cookie_domain.map(Box::from),
+            sets_sdk_cookie: settings.sets_sdk_cookie,
+            domains: domains(settings.public_host),
             own_cookies: [DASHBOARD_COOKIE]
                 .into_iter()
                 .chain(SESSION_COOKIES)
@@ -292,6 +305,22 @@ fn add_owner<N: PartialEq>(
             scope,
         }),
     }
+}
+
+/// A host name and the domains that it is below. An address is in none, and browsers take no cookie for a
+/// domain of one label.
+fn domains(host: &str) -> Vec<Box<str>> {
+    let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+    let mut rest = Some(host).filter(|_| !is_address);
+    let domains = std::iter::from_fn(|| {
+        let domain = rest?;
+        rest = domain.split_once('.').map(|(_, parent)| parent);
+        Some(domain)
+    });
+    domains
+        .filter(|domain| domain.contains('.'))
+        .map(Box::from)
+        .collect()
 }
 
 /// All names of the session cookie, whichever is in use.

@@ -1,45 +1,192 @@
-//! Cookies of one name with different values.
+//! All that cookies hold: every different value of each, where a browser has several by one name.
+//!
+//! A request is decided by the one value of a cookie (`in_cookies`), and by none where there are several.
+//! What ends logins looks at all of them, and so does whoever asks whether they are of one user.
 
 use http::HeaderMap;
 
-use super::token_sources::{Place, TokenSources};
-use super::{Credential, Source, Token, cookie, form};
+use super::token_sources::{CookiePlace, Place, SDK_COOKIE, TokenSources};
+use super::{Credential, Source, Token, cookie, form, in_cookies, supabase};
 use crate::issuer::CookieFormat;
 
+/// The different values of one cookie, as far as they can be tokens.
+#[derive(Debug, Default)]
+pub struct Values<'a> {
+    /// They, each once; no more than a few.
+    pub credentials: Vec<Credential<'a>>,
+    /// Whether there are more than these.
+    pub has_more: bool,
+    /// Whether two values differ, so that none of them decides.
+    pub are_twins: bool,
+}
+
 impl TokenSources {
-    /// The different values of issuers' cookies of which a request has several by one name, as far as
-    /// they can be tokens. No more than a few: two are enough to disagree.
-    pub fn twins<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Credential<'a>> {
-        let plain = self
-            .cookies
-            .iter()
-            .filter(|place| place.name.format != CookieFormat::SupabaseSsr);
-        let mut twins = Vec::new();
-        for Place { name, issuers, .. } in plain {
-            let mut values: Vec<&[u8]> = Vec::new();
-            for value in cookie::values(headers, name.name.as_bytes()).map(form::bare) {
-                if !value.is_empty() && !values.contains(&value) && values.len() < MOST {
-                    values.push(value);
-                }
+    /// The values of the cookies of which a request has several by one name, a cookie each: issuers' and the
+    /// gateway's own.
+    pub fn twins<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
+        let all = self.of_issuers(headers).chain(self.of_own(headers));
+        all.filter(|values| values.are_twins).collect()
+    }
+
+    /// Whether there are several of an issuer's cookie.
+    pub fn has_issuers_twins(&self, headers: &HeaderMap) -> bool {
+        self.of_issuers(headers).any(|values| values.are_twins)
+    }
+
+    /// The values of all cookies that could stand for somebody, issuers' before the gateway's own.
+    pub fn every_cookie<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
+        let of_issuers = self.of_issuers(headers).take(MOST);
+        of_issuers.chain(self.of_own(headers)).collect()
+    }
+
+    /// Those of the gateway's own cookies.
+    pub fn own_values<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
+        self.of_own(headers).collect()
+    }
+
+    /// Of the cookies that a request has.
+    fn of_issuers<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = Values<'a>> {
+        let places = self.cookies.iter();
+        let values = places.map(move |place| match place.name.format {
+            CookieFormat::Token => {
+                let name = place.name.name.as_bytes();
+                let values = cookie::values(headers, name).map(form::bare);
+                self.values(values, |token| of_issuer(place, token))
             }
-            if values.len() < 2 {
-                continue;
+            CookieFormat::Clerk => {
+                let values = in_cookies::of_clerk(headers, &place.name.name, &place.iss);
+                self.values(values, |token| of_issuer(place, token))
             }
-            let source = Source::Cookie;
-            let tokens = values
-                .into_iter()
-                .filter_map(|value| self.checked(value, source).ok());
-            twins.extend(tokens.map(|token| Credential {
-                token: Token(token.into()),
+            CookieFormat::SupabaseSsr => self.of_supabase(place, headers),
+        });
+        values
+            .filter(|values| values.are_twins || !values.credentials.is_empty())
+            .map(move |values| values.with_session_cookie(headers, self))
+    }
+
+    fn of_own<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = Values<'a>> {
+        let session = (self.session_cookie, Source::SessionCookie);
+        let sdk = self.sdk_cookie.map(|name| (name, Source::SdkCookie));
+        let places = [session].into_iter().chain(sdk);
+        let values = places.map(move |(name, source)| {
+            let values = cookie::values(headers, name.as_bytes()).map(form::unquoted);
+            self.values(values, |token| Credential {
+                token,
                 source,
-                issuers,
+                issuers: &[],
                 session_cookie: None,
-            }));
+            })
+        });
+        values.filter(|values| values.are_twins || !values.credentials.is_empty())
+    }
+
+    fn values<'a>(
+        &self,
+        values: impl IntoIterator<Item = &'a [u8]>,
+        credential: impl Fn(Token<'a>) -> Credential<'a>,
+    ) -> Values<'a> {
+        let mut found = Values::default();
+        let mut first = None;
+        for value in values.into_iter().filter(|value| !value.is_empty()) {
+            found.are_twins |= *first.get_or_insert(value) != value;
+            if let Ok(token) = self.checked(value, Source::Cookie) {
+                found.add(credential(Token(token.into())));
+            }
         }
-        twins.truncate(MOST);
-        twins
+        found
+    }
+
+    /// Of a session in chunks, each chunk may be there in several values.
+    fn of_supabase<'a>(&self, place: &'a Place<CookiePlace>, headers: &'a HeaderMap) -> Values<'a> {
+        let mut found = Values::default();
+        let values_of = |part: &str| {
+            let mut values: Vec<&str> = Vec::new();
+            let named = cookie::values(headers, part.as_bytes()).map(form::unquoted);
+            for value in named.filter_map(|value| std::str::from_utf8(value).ok()) {
+                if value.is_empty() || values.contains(&value) {
+                    continue;
+                }
+                if values.len() == MOST {
+                    found.has_more = true;
+                    break;
+                }
+                values.push(value);
+            }
+            found.are_twins |= values.len() > 1;
+            values
+        };
+        let (tokens, are_all) = supabase::access_tokens(&place.name.name, values_of);
+        found.has_more |= !are_all;
+        for token in tokens {
+            if self.checked(token.as_bytes(), Source::Cookie).is_ok() {
+                found.add(of_issuer(place, Token(token.into())));
+            }
+        }
+        found
+    }
+
+    /// Those of the cookies that the gateway sets of which a request has several values.
+    pub(super) fn own_twins(&self, headers: &HeaderMap) -> impl Iterator<Item = OwnCookie> {
+        let sdk = self.sets_sdk_cookie.then_some(OwnCookie::Sdk);
+        let own = [OwnCookie::Session].into_iter().chain(sdk);
+        own.filter(move |own| {
+            let name = self.own_name(*own).as_bytes();
+            let values = cookie::values(headers, name).map(form::unquoted);
+            let mut values = values.filter(|value| !value.is_empty());
+            let first = values.next();
+            values.any(|other| Some(other) != first)
+        })
+    }
+
+    pub(super) fn own_name(&self, own: OwnCookie) -> &'static str {
+        match own {
+            OwnCookie::Session => self.session_cookie,
+            OwnCookie::Sdk => SDK_COOKIE,
+        }
     }
 }
 
-/// How many are looked at.
+/// A cookie that the gateway sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnCookie {
+    /// The session cookie.
+    Session,
+    /// The SDK's.
+    Sdk,
+}
+
+impl<'a> Values<'a> {
+    fn add(&mut self, credential: Credential<'a>) {
+        let mut known = self.credentials.iter();
+        if known.any(|known| known.token == credential.token) {
+            return;
+        }
+        if self.credentials.len() == MOST {
+            self.has_more = true;
+        } else {
+            self.credentials.push(credential);
+        }
+    }
+
+    fn with_session_cookie(self, headers: &'a HeaderMap, sources: &'a TokenSources) -> Self {
+        let credentials = self.credentials.into_iter();
+        let next_to_it =
+            |credential: Credential<'a>| credential.with_session_cookie(headers, sources);
+        Self {
+            credentials: credentials.map(next_to_it).collect(),
+            ..self
+        }
+    }
+}
+
+fn of_issuer<'a>(place: &'a Place<CookiePlace>, token: Token<'a>) -> Credential<'a> {
+    Credential {
+        token,
+        source: Source::Cookie,
+        issuers: &place.issuers,
+        session_cookie: None,
+    }
+}
+
+/// How many values of a cookie, and how many issuers' cookies, are looked at.
 const MOST: usize = 4;

@@ -87,7 +87,7 @@ pub async fn update(
         user: user.ok_or_else(nobody)?,
         ..account
     };
-    sign_in::answer_with(&api, &account, &terms, Some("done"))
+    sign_in::answer_with(&api, &headers, (&account, &terms), Some("done"))
 }
 
 /// The user deletes their own account, with all sessions.
@@ -120,7 +120,7 @@ pub async fn delete(
     let user = api.exchange.sessions().delete_user(session.user()).await;
     user.map_err(|error| store_failed(&error))?
         .ok_or_else(nobody)?;
-    Ok(session::signed_out(&api))
+    Ok(session::signed_out(&api, &headers))
 }
 
 /// Whether the user may change their record now: seldom enough, and with a fresh proof where one is

@@ -12,8 +12,8 @@ use super::environment::Environment;
 use super::user::{SdkUser, VerifyResponse};
 use super::{SdkError, device, example, refusals, sign_in};
 use crate::api::caller::Holder;
-use crate::api::{ApiState, Caller};
-use crate::credential::{self, Credential, Source};
+use crate::api::{ApiState, Caller, logout};
+use crate::credential::{self, Credential, CredentialError, Source};
 use crate::exchange::{Account, Audiences, Session, store_failed};
 use crate::rejection::{Code, Rejection};
 use crate::session::minter::SessionTokenClaims;
@@ -62,7 +62,7 @@ pub async fn refresh(
         api.limits.refresh_of(session.user())?;
         proof.use_up(&api).await?;
     }
-    sign_in::answer(&api, &account, &terms)
+    sign_in::answer(&api, &headers, (&account, &terms))
 }
 
 /// The terms of the token that a request came with, for another one of the same session.
@@ -180,18 +180,67 @@ pub async fn revoke(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
-    let credential = credential(&api, &caller, &Method::POST, &headers)?;
+    let (mut has_ended, mut failed) = (false, None);
+    for credential in &revoked(&api, &caller, &headers)? {
+        match end(&api, &caller, &headers, credential).await {
+            Ok(()) => has_ended = true,
+            // What can end ends nevertheless.
+            Err(rejection) => failed = failed.or(Some(rejection)),
+        }
+    }
+    match failed {
+        // What an old cookie next to the one that counted stood for is over.
+        Some(rejection) if !(has_ended && logout::is_logged_out(&rejection)) => {
+            Err(rejection.into())
+        }
+        _ => Ok(signed_out(&api, &headers)),
+    }
+}
+
+/// The credentials whose sessions end: that of a header field or, of the gateway's own cookies, every value.
+fn revoked<'a>(
+    api: &'a ApiState,
+    caller: &Caller,
+    headers: &'a HeaderMap,
+) -> Result<Vec<Credential<'a>>, SdkError> {
+    let (settings, method) = (&api.settings, &Method::POST);
+    let sources = &settings.token_sources;
+    let found = credential::find_own(headers, sources);
+    if !matches!(found, Err(CredentialError::TwinCookies)) {
+        let found = credential(api, caller, method, headers)?;
+        if !found.source.is_cookie() {
+            return Ok(vec![found]);
+        }
+    }
+    settings.check_page(caller, headers)?;
+    settings.check_cookie_use(caller, method, headers)?;
+    let values = sources.own_values(headers);
+    if values.iter().any(|values| values.has_more) {
+        return Err(CredentialError::TwinCookies.into());
+    }
+    Ok(values
+        .into_iter()
+        .flat_map(|values| values.credentials)
+        .collect())
+}
+
+async fn end(
+    api: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    credential: &Credential<'_>,
+) -> Result<(), Rejection> {
     let own = api.exchange.minter().read_past(credential.token.expose());
     let sid = match own {
         Ok(SessionTokenClaims { sub, sid, aud, .. })
             if api.exchange.audiences().is_for_gateway(&aud) =>
         {
-            caller.presents_own(&credential, Holder { user: sub, sid });
+            caller.presents_own(credential, Holder { user: sub, sid });
             sid
         }
-        Ok(_) => return Err(Audiences::refusal().into()),
+        Ok(_) => return Err(Audiences::refusal()),
         Err(_) => {
-            api.session_to_end(&caller, &headers, &credential)
+            api.session_to_end(caller, headers, credential)
                 .await?
                 .sid
         }
@@ -202,17 +251,17 @@ pub async fn revoke(
         .end_session(sid, RevocationReason::Logout)
         .await;
     ended.map_err(|error| store_failed(&error))?;
-    Ok(signed_out(&api))
+    Ok(())
 }
 
 /// The answer to a client whose session has ended: no content, and no cookie of the SDK any more where the
 /// gateway sets it.
-pub(super) fn signed_out(api: &ApiState) -> Response {
+pub(super) fn signed_out(api: &ApiState, headers: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if api.settings.sdk.sets_cookie
-        && let Some(field) = api.settings.sdk_cookie_removal()
-    {
-        response.headers_mut().append(SET_COOKIE, field);
+    if api.settings.sdk.sets_cookie {
+        for gone in api.settings.sdk_cookie_removal(headers) {
+            response.headers_mut().append(SET_COOKIE, gone);
+        }
     }
     response
 }

@@ -95,7 +95,7 @@ pub async fn sign_in(
         new_user: user_created,
         ..Terms::until(token_end)
     };
-    let mut response = answer(&api, &account, &terms)?;
+    let mut response = answer(&api, &headers, (&account, &terms))?;
     if settings.sdk.sets_cookie {
         device_bound::add_offer(&api, &account.session, response.headers_mut()).await;
     }
@@ -104,15 +104,19 @@ pub async fn sign_in(
 
 /// The session token and the user, the token in the cookie where it belongs there. The browser of a
 /// device-bound session has a cookie already, and gets no other.
-pub fn answer(api: &ApiState, account: &Account, terms: &Terms) -> Result<Response, SdkError> {
-    answer_with(api, account, terms, None)
+pub fn answer(
+    api: &ApiState,
+    headers: &HeaderMap,
+    granted: (&Account, &Terms),
+) -> Result<Response, SdkError> {
+    answer_with(api, headers, granted, None)
 }
 
 /// The answer as by [`answer`], with what is still to be done.
 pub fn answer_with(
     api: &ApiState,
-    account: &Account,
-    terms: &Terms,
+    headers: &HeaderMap,
+    (account, terms): (&Account, &Terms),
     next_view: Option<&'static str>,
 ) -> Result<Response, SdkError> {
     let token = api.exchange.mint(account, terms)?;
@@ -138,7 +142,11 @@ pub fn answer_with(
             .settings
             .sdk_cookie(&token.text, token.expires_at)
             .ok_or_else(|| Rejection::new(Code::Internal, "cookie_unfit"))?;
-        return Ok(([(SET_COOKIE, field)], Json(response)).into_response());
+        let mut response = ([(SET_COOKIE, field)], Json(response)).into_response();
+        for gone in api.settings.sdk_cookie_elsewhere(headers) {
+            response.headers_mut().append(SET_COOKIE, gone);
+        }
+        return Ok(response);
     }
     response.jwt = Some(api.exchange.mint_account(account, terms)?.text);
     response.minified_jwt = Some(token.text);

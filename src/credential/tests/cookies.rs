@@ -69,6 +69,7 @@ fn twins_are_different_values_of_one_name() {
         let found = sources.twins(&headers);
         found
             .iter()
+            .flat_map(|values| &values.credentials)
             .map(|twin| twin.token.expose().to_owned())
             .collect::<Vec<_>>()
     };
@@ -81,4 +82,44 @@ fn twins_are_different_values_of_one_name() {
     let many: Vec<_> = (0..9).map(|number| format!("tok1=a.b.c{number}")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     assert_eq!(twins(&many).len(), 4);
+    // The gateway's own, too, and each cookie for itself.
+    let own = format!("__Host-vestibule={A}; __Host-vestibule={B}");
+    assert_eq!(twins(&[&own]), [A, B]);
+    assert_eq!(twins(&[&own, &format!("tok1={B}"), &one]), [B, A, A, B]);
+}
+
+#[test]
+fn all_values_of_a_cookie_are_those_that_could_decide() {
+    let token_sources = TokenSources::new(
+        &config(json!([
+            { "name": "sb", "iss": "https://sb", "jwks_url": "https://sb/keys",
+              "cookie_name": "sb-auth", "cookie_format": "supabase_ssr" },
+            { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys", "cookie_name": "tok1" },
+        ]))
+        .token_sources(),
+    );
+    let all = |cookies: &str| {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, cookies.parse().unwrap());
+        let every = token_sources.every_cookie(&headers);
+        let texts = every.iter().flat_map(|values| &values.credentials);
+        let texts = texts.map(|one| one.token.expose().to_owned());
+        let are_all = every.iter().all(|values| !values.has_more);
+        (texts.collect::<Vec<_>>(), are_all)
+    };
+    let texts = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let session = |token| json!({ "access_token": token }).to_string();
+    let (first, second) = (session(A), session(B));
+    let cookies = format!("sb-auth={first}; tok1={B}; sb-auth={second}; __Host-vestibule={A}");
+    assert_eq!(all(&cookies), (texts(&[A, B, B, A]), true));
+    // What can be no token is no value, and what is too much is not passed over.
+    assert_eq!(all(&format!("tok1=a b; tok1={A}")), (texts(&[A]), true));
+    let many: Vec<_> = (0..5).map(|number| format!("tok1=a.b.c{number}")).collect();
+    assert!(!all(&many.join("; ")).1);
+    assert!(all(&many[..4].join("; ")).1);
 }

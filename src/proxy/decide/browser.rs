@@ -10,7 +10,7 @@ use super::authentication::passed_as_nobody;
 use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
-use crate::credential::{self, Credential, CredentialError, Source};
+use crate::credential::{self, Credential, CredentialError, OwnCookie, Source};
 use crate::exchange::{Session, is_over, lacks_proof};
 use crate::identity::Client;
 use crate::proxy::context::RequestContext;
@@ -21,8 +21,8 @@ use crate::session::cookie::{self, CookiePlace};
 
 impl<'a> Incoming<'a> {
     /// What becomes of a request with two different cookies of one name. Which of them counts would be
-    /// a guess, so none does. The browser is freed of both in an answer of the gateway itself, because the
-    /// upstream's may set one of them.
+    /// a guess, so none does. The browser is freed of the gateway's own at once; of issuers' only in an answer
+    /// of the gateway itself, because the upstream's may set one of them.
     pub(super) async fn twin_cookies(
         &self,
         route: &Route,
@@ -30,14 +30,22 @@ impl<'a> Incoming<'a> {
     ) -> Result<Passed, Refused> {
         let sources = &self.snapshot.proxy.token_sources;
         ctx.source = Source::Cookie.label();
-        let twins = sources.twins(&self.request.headers);
-        let client = Client::new(self.client().address, &self.request.headers);
+        let headers = &self.request.headers;
+        let client = Client::new(self.client().address, headers);
         let exchange = &self.snapshot.exchange;
-        if exchange.are_of_different_users(&twins, &client).await {
-            ctx.set_cookies
-                .extend(sources.removal(&self.request.headers));
-            let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
-            return Err(Refused::without_credential(refused));
+        ctx.set_cookies
+            .extend(sources.removal_of_own_twins(headers));
+        for twins in sources.twins(headers) {
+            // Of what is not looked at, nobody can say that it is harmless.
+            let is_of_two = twins.has_more
+                || exchange
+                    .are_of_different_users(&twins.credentials, &client)
+                    .await;
+            if is_of_two {
+                ctx.set_cookies.extend(sources.removal(headers));
+                let refused = Rejection::new(Code::Conflict, "cookies_of_two_users");
+                return Err(Refused::without_credential(refused));
+            }
         }
         let rejection = Rejection::from(CredentialError::TwinCookies);
         match route.access {
@@ -55,7 +63,14 @@ impl<'a> Incoming<'a> {
     ) {
         // A token of ours may be narrowed, and ends before its session; a cookie is neither.
         if credential.source == Source::Cookie && session.issuer().is_some() {
-            ctx.set_cookies.extend(self.cookie_to_set(session).await);
+            if let Some(cookie) = self.cookie_to_set(session).await {
+                let sources = &self.snapshot.proxy.token_sources;
+                let headers = &self.request.headers;
+                // Next to one that an earlier configuration set, it would be a twin.
+                let elsewhere = sources.removal_elsewhere(OwnCookie::Session, headers);
+                ctx.set_cookies.push(cookie);
+                ctx.set_cookies.extend(elsewhere);
+            }
         }
         let exchange = &self.snapshot.exchange;
         let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);

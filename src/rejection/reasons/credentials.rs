@@ -96,7 +96,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "cookie_twins",
         "Two cookies of one name",
-        "The browser sent two different cookies of one name: mostly one is of the host and the other of its domain. Set the issuer's `cookie_domain` and `cookie_path` as the cookie is set, and the gateway deletes both when they meet.",
+        "The browser sent two different cookies of one name: mostly one is of the host and the other of its domain. Set the issuer's `cookie_domain` and `cookie_path` as the cookie is set, and the gateway deletes both when the browser opens a page or logs out. Its own cookies it always deletes.",
     ),
     (
         "token_malformed",
