@@ -25,6 +25,7 @@ pub mod device_bound;
 pub mod discovery;
 pub mod document;
 pub mod limits;
+mod listed_pages;
 pub mod logout;
 pub mod oauth;
 mod public;
@@ -88,7 +89,7 @@ impl IntoResponse for Refused {
 pub fn router(prefix: &str, state: ApiState, additional: OpenApi) -> Router {
     let mut documented = OpenApiRouter::new()
         .merge(public::with_preflights(discovery::router()))
-        .merge(logout::router())
+        .merge(logout::router(&state))
         .merge(device_bound::router())
         .routes(routes!(document::openapi));
     documented.get_openapi_mut().merge(additional);

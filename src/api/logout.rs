@@ -16,7 +16,7 @@ pub mod settings;
 
 pub use settings::LogoutSettings;
 
-use super::{ApiSettings, ApiState, Caller, Refused, refusals};
+use super::{ApiSettings, ApiState, Caller, Refused, listed_pages, refusals};
 use crate::credential::{self, Credential, CredentialError, OwnCookie, Reading};
 use crate::exchange::store_failed;
 use crate::jwt::Issuer;
@@ -24,11 +24,10 @@ use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookiePlace};
 use crate::store::RevocationReason;
 
-/// The endpoints below the API prefix.
-pub fn router() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(logout))
-        .routes(routes!(backchannel))
+/// The endpoints below the API prefix. Pages post to the first, providers to the second.
+pub fn router(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let of_pages = OpenApiRouter::new().routes(routes!(logout));
+    listed_pages::may_call(of_pages, state).routes(routes!(backchannel))
 }
 
 /// What a form may say of a logout.

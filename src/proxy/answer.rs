@@ -36,7 +36,8 @@ pub mod negotiation;
 pub mod own_answer;
 
 /// Writes a refusal by one of the gateway's endpoints, with `fields` in addition to its own. It
-/// reveals nothing about the token: only a coarse code, a sentence and the request id.
+/// reveals nothing about the token: only a coarse code, a sentence and the request id. Pages of allowed
+/// origins can read it, also where the endpoint itself was not asked.
 pub async fn refuse(
     session: &mut Session,
     rejection: &Rejection,
@@ -44,10 +45,12 @@ pub async fn refuse(
     ctx: &RequestContext,
 ) -> Result<()> {
     let body = problem(rejection, ctx.id);
+    let request = &session.req_header().headers;
     let response = refusal(rejection, ctx, Methods::ALL, body.len(), |response| {
         for (name, value) in fields {
             response.append_header(name, value)?;
         }
+        cors::mark(response, request, ctx)?;
         response.insert_header(CONTENT_TYPE, "application/problem+json")
     })?;
     write(session, rejection, response, body).await

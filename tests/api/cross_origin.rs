@@ -126,6 +126,53 @@ async fn a_preflight_says_which_methods_its_path_has() {
     assert_eq!(methods.as_deref(), Some("POST"));
 }
 
+/// Its session has ended by then, so the page had better not see a network error.
+#[tokio::test]
+async fn a_listed_page_logs_out_by_a_script_and_reads_the_answer() {
+    let sdk = Sdk::start(|_| {}).await;
+    let gateway = &sdk.site.gateway;
+    for (page, is_listed) in [(PAGE, true), ("https://evil.test", false)] {
+        let granted = is_listed.then(|| page.to_owned());
+        let asks = [
+            ("Origin", page),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "authorization"),
+        ];
+        let answer = gateway.request("OPTIONS", LOGOUT, &asks).await;
+        assert_eq!(answer.status(), 204, "{page}");
+        let fields = answer.field("access-control-allow-headers");
+        assert_eq!(fields.is_some(), is_listed, "{page}");
+        assert_eq!(answer.field("access-control-allow-origin"), granted);
+
+        let signed = |sub: &str| sdk.site.acme.token().sub(sub).sign();
+        let cookie = format!("acme_token={}", signed(page));
+        let bearer = format!("Bearer {}", signed(&format!("app {page}")));
+        let form = "application/x-www-form-urlencoded";
+        let most = "x".repeat((64 << 10) + 1);
+        for (method, fields, content, status) in [
+            ("POST", &[("Cookie", &*cookie)][..], "", [204, 403]),
+            ("POST", &[("Authorization", &*bearer)], "", [204, 204]),
+            ("POST", &[("Content-Type", form)], "return_to=x", [400, 400]),
+            // These are refused before the endpoint is asked.
+            ("POST", &[("Content-Type", form)], &*most, [413, 413]),
+            ("GET", &[], "", [405, 405]),
+        ] {
+            let length = content.len().to_string();
+            let sent = [fields, &[("Origin", page), ("Content-Length", &*length)]].concat();
+            let mut request = gateway.bytes(method, LOGOUT, &sent);
+            request.extend(content.as_bytes());
+            let answer = gateway.send(request).await;
+            let expected = if is_listed { status[0] } else { status[1] };
+            assert_eq!(answer.status(), expected, "{}", answer.text());
+            let readable = answer.field("access-control-allow-origin");
+            assert_eq!(readable, granted, "{method} {fields:?}");
+            assert_eq!(answer.field("vary").as_deref(), Some("Origin"));
+        }
+    }
+}
+
+const LOGOUT: &str = "/_vestibule/logout";
+
 pub async fn preflight(
     sdk: &Sdk,
     endpoint: &str,
