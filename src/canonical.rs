@@ -2,6 +2,7 @@
 //!
 //! The configuration names them, requests carry them, and both pass the same parser.
 
+pub mod cookie_domain;
 pub mod cookie_setting;
 pub mod host;
 pub mod host_pattern;
@@ -11,6 +12,7 @@ pub mod path;
 pub mod path_error;
 pub mod path_prefix;
 
+pub use cookie_domain::{CookieDomain, CookieDomainError};
 pub use cookie_setting::CookieSetting;
 pub use host::{BareHostError, Host, HostError};
 pub use host_pattern::HostPattern;

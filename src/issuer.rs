@@ -19,6 +19,7 @@ use crate::secret::Secret;
 
 mod algorithm;
 mod cookie_name;
+mod cookie_prefix;
 mod error;
 pub mod jwks;
 mod keys;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use algorithm::Algorithm;
 pub use cookie_name::{CookieName, CookieNameError};
+pub use cookie_prefix::CookiePrefix;
 pub use error::IssuerError;
 pub use jwks::JwksSettings;
 pub use keys::KeySettings;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use super::host::Host;
 use crate::public_network::is_loopback;
 use crate::text_schema::text_schema;
 
@@ -171,6 +172,12 @@ impl Origin {
     /// As browsers send it in `Origin`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Host and port, unless that is the scheme's own. `None`: a host that no request can name.
+    pub fn host(&self) -> Option<Host<'_>> {
+        let (_, authority) = self.0.split_once("://")?;
+        Host::parse(authority).ok()
     }
 
     /// Whether it is this machine, whose pages browsers trust without `https` (Secure Contexts section

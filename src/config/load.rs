@@ -17,6 +17,7 @@ mod acme;
 mod calls;
 mod check;
 mod claim_values;
+mod cookies;
 mod dead_ends;
 mod device_bound;
 mod empty_lists;

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use super::cookie as request_cookie;
 use super::token_sources::TokenSources;
 use super::twins::OwnCookie;
+use crate::issuer::CookiePrefix;
 
 impl TokenSources {
     /// The `Set-Cookie` fields that delete those of the issuers' cookies which a request has, in both
@@ -28,7 +29,7 @@ impl TokenSources {
             for name in names {
                 fields.extend(removal(name, &scope.path, None));
                 if let Some(domain) = &scope.domain
-                    && !name.starts_with("__Host-")
+                    && CookiePrefix::of(name) != Some(CookiePrefix::Host)
                 {
                     fields.extend(removal(name, &scope.path, Some(domain)));
                 }
@@ -92,7 +93,7 @@ fn removal(name: &str, path: &str, domain: Option<&str>) -> Option<HeaderValue> 
     let mut cookie = Cookie::build((name, ""))
         .path(path)
         // The prefixes demand it (RFC 6265bis section 4.1.3); elsewhere it may be missing.
-        .secure(name.starts_with("__Host-") || name.starts_with("__Secure-"))
+        .secure(CookiePrefix::of(name).is_some())
         .max_age(Duration::ZERO);
     if let Some(domain) = domain {
         cookie = cookie.domain(domain);
@@ -121,6 +122,8 @@ mod tests {
                 { "name": "b", "iss": "https://b", "jwks_url": "https://b/k", "cookie_name": "other" },
                 { "name": "c", "iss": "https://c", "jwks_url": "https://c/k",
                   "cookie_name": "__Secure-c", "cookie_path": "/app" },
+                { "name": "d", "iss": "https://d", "jwks_url": "https://d/k",
+                  "cookie_name": "__host-d", "cookie_path": "/" },
             ],
         }))
         .unwrap();
@@ -142,6 +145,10 @@ mod tests {
         assert_eq!(
             removed("__Secure-c=1"),
             [sorted("__Secure-c=; Path=/app; Secure; Max-Age=0")]
+        );
+        assert_eq!(
+            removed("__host-d=1"),
+            [sorted("__host-d=; Path=/; Secure; Max-Age=0")]
         );
         assert!(removed("other=1; tokx=1").is_empty());
     }

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, calls, claim_values, dead_ends, device_bound, empty_lists, grants, hidden_pages, issuers,
-    listeners, logins, loops, match_protection, no_effect, operators, rates, resources, routes,
-    sticky, telemetry, trusted_fields,
+    acme, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants, hidden_pages,
+    issuers, listeners, logins, loops, match_protection, no_effect, operators, rates, resources,
+    routes, sticky, telemetry, trusted_fields,
 };
-use crate::canonical::{CookieSetting, Host};
 use crate::config::Config;
 use crate::config::positions::member;
 use crate::diagnostic::Diagnostic;
@@ -81,7 +80,8 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["session", "store"], no_effect::of_store),
     (&["log"], no_effect::of_log),
     (&["session", "store"], session),
-    (&["session", "sdk", "public_url"], cookie_domains),
+    (&["session", "sdk", "public_url"], cookies::of_gateway),
+    (&["issuers", "routes", "public_url"], cookies::of_issuers),
     (&["session", "routes", "public_url"], device_bound::diagnostics),
     (&["link_by_verified_email", "issuers"], linking),
     (&["sdk", "issuers"], sdk),
@@ -100,34 +100,10 @@ const CHECKS: &[(&[&str], Check)] = &[
 
 /// The host of `public_url` is compared with those of requests.
 fn public_url(config: &Config) -> Vec<Diagnostic> {
-    let authority = config.public_url.as_str().split_once("://");
-    let is_host = authority.is_none_or(|(_, authority)| Host::parse(authority).is_ok());
+    let is_host = config.public_url.host().is_some();
     let message = "no request could name this host";
     let fault = (!is_host).then(|| Diagnostic::error("public_url", message));
     fault.into_iter().collect()
-}
-
-/// A cookie for a domain is for hosts that the gateway does not know, and browsers take it from a host
-/// of that domain only.
-fn cookie_domains(config: &Config) -> Vec<Diagnostic> {
-    let host = config.public_url.as_str().split_once("://");
-    let host = host.and_then(|(_, authority)| Host::parse(authority).ok());
-    let host = host.as_ref().map_or("", Host::name);
-    let cookies = [
-        ("session.cookie.domain", &config.session.cookie),
-        ("sdk.cookie.domain", &config.sdk.cookie),
-    ];
-    let for_domain = cookies
-        .iter()
-        .filter(|(_, cookie)| cookie.domain().is_some());
-    let fault = |(path, cookie): &(&str, &CookieSetting)| match cookie.fits(host) {
-        true => Diagnostic::warning(*path, SHARED_COOKIE).hint(SHARED_COOKIE_HINT),
-        false => Diagnostic::error(
-            *path,
-            "browsers refuse this cookie: `public_url` is not below it",
-        ),
-    };
-    for_domain.map(fault).collect()
 }
 
 fn claims_from(config: &Config) -> Vec<Diagnostic> {
@@ -392,8 +368,3 @@ fn limits(config: &Config) -> Vec<Diagnostic> {
 fn webhooks(config: &Config) -> Vec<Diagnostic> {
     webhook_settings::diagnostics(&config.webhooks, &config.events)
 }
-
-/// What `__Host-` keeps away.
-const SHARED_COOKIE: &str = "every host of this domain gets the cookie and can set another one in its \
-    place, because a cookie for a domain cannot have the prefix `__Host-`";
-const SHARED_COOKIE_HINT: &str = "use it if all hosts of the domain are yours; else set `true`";

@@ -1,7 +1,7 @@
 //! What keeps an issuer from working as it is meant, and lets in nobody whom it should not: an error where
 //! somebody writes it, and no reason to be without an issuer that works.
 
-use super::{claim_values, key_age};
+use super::{claim_values, cookies, key_age};
 use crate::diagnostic::Diagnostic;
 use crate::issuer::{
     GITHUB_ACTIONS, GITHUB_OWNERS, IssuerSettings, TENANT_PLACEHOLDER, is_for_many_tenants,
@@ -33,6 +33,7 @@ pub(super) fn diagnostics(issuer_at: &str, issuer: &IssuerSettings) -> Vec<Diagn
         ));
     }
     shared(&at("iss"), issuer, &mut found);
+    found.extend(cookies::of_issuer(issuer_at, issuer));
     found.extend(key_age::diagnostics(&at("jwks"), issuer));
     found.extend(claim_values::of_issuer(&at("required_claims"), issuer));
     found

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::config::positions::member;
 use crate::credential::TokenSources;
 use crate::diagnostic::Diagnostic;
+use crate::issuer::CookiePrefix;
 use crate::upstream::sticky_settings::{SameSite, StickyCookie};
 
 /// Checks every `sticky_cookie`.
@@ -54,14 +55,13 @@ fn lasts(path: &str, cookie: &StickyCookie, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What browsers ask of cookies whose names begin so (RFC 6265bis section 4.1.3), in any case.
+/// What browsers ask of cookies whose names begin so.
 fn prefix_fault(name: &str, cookie: &StickyCookie, is_https: bool) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let is_for_host = name.starts_with("__host-");
-    if (is_for_host || name.starts_with("__secure-")) && !is_https {
+    let prefix = CookiePrefix::of(name)?;
+    if !is_https {
         return Some("browsers take a cookie of this prefix by `https` only");
     }
-    (is_for_host && cookie.path != "/")
+    (prefix == CookiePrefix::Host && cookie.path != "/")
         .then_some("browsers take a `__Host-` cookie for the path `/` only")
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 
 mod acme;
+mod cookies;
 mod dead_ends;
 mod example;
 mod forms;

@@ -40,11 +40,6 @@ fn issuers() {
     };
     for (key, idle, busy) in [
         (
-            "cookie_domain",
-            ", cookie_domain: a.test",
-            ", cookie_domain: a.test, cookie_name: at",
-        ),
-        (
             "cookie_path",
             ", cookie_path: /",
             ", cookie_path: /, cookie_name: at",
@@ -68,6 +63,10 @@ fn issuers() {
         let path = format!("issuers[0].{key}");
         assert_warned(&path, (&issuer(idle), &issuer(busy)));
     }
+    let domain = issuer(", cookie_domain: a.test");
+    let of_cookie = issuer(", cookie_domain: a.test, cookie_name: at");
+    let of_cookie = format!("{of_cookie}\npublic_url: 'http://a.test'");
+    assert_warned("issuers[0].cookie_domain", (&domain, &of_cookie));
     // Its assertions come another way.
     let granted = issuer(", authorization: ignore") + "\ngrants: {jwt_bearer: {issuers: [a]}}";
     let found = found(&granted);
