@@ -169,6 +169,11 @@ impl Origin {
         }
     }
 
+    /// That of an address; `None` under other schemes.
+    pub fn of(url: &Url) -> Option<Self> {
+        matches!(url.scheme(), "http" | "https").then(|| Self(url.origin().ascii_serialization()))
+    }
+
     /// As browsers send it in `Origin`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -193,6 +198,11 @@ impl Origin {
         known
             .and_then(|url| url.port_or_known_default())
             .unwrap_or(default)
+    }
+
+    /// Whether both have one scheme and port, which another server of the same host does not share.
+    pub fn has_scheme_and_port_of(&self, other: &Self) -> bool {
+        (self.is_https(), self.port()) == (other.is_https(), other.port())
     }
 
     /// Whether the scheme is `https`.
@@ -284,6 +294,28 @@ mod tests {
         let exact = AllowedOrigin::parse("https://a.example.com/").unwrap();
         assert!(exact.admits("https://a.example.com"));
         assert!(!exact.admits("https://b.example.com"));
+    }
+
+    #[test]
+    fn an_origin_has_a_host_and_a_port() {
+        let origin = |text: &str| Origin::of(&Url::parse(text).unwrap());
+        for (text, name, port) in [
+            ("http://a.test/login", "a.test", 80),
+            ("https://A.test:443/", "a.test", 443),
+            ("http://[::1]:8080/in?x", "[::1]", 8080),
+        ] {
+            let found = origin(text).unwrap();
+            assert_eq!(found.host().unwrap().name(), name, "{text}");
+            assert_eq!(found.port(), port, "{text}");
+        }
+        assert_eq!(origin("ftp://a.test/"), None);
+        let is_at = |one, other| {
+            let other = origin(other).unwrap();
+            origin(one).unwrap().has_scheme_and_port_of(&other)
+        };
+        assert!(is_at("https://a.test", "https://b.test:443"));
+        assert!(!is_at("https://a.test", "https://a.test:8443"));
+        assert!(!is_at("http://a.test:443", "https://a.test"));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use super::Config;
 use crate::api::ApiSettings;
 use crate::api::oauth::{Clients, Grants};
@@ -18,7 +16,7 @@ use crate::proxy;
 use crate::resources::Descriptors;
 use crate::route::RouteTableSettings;
 use crate::route::protected_resource::name_of;
-use crate::route::settings::HeaderOperations;
+use crate::route::settings::{HeaderOperations, LoginUrl};
 use crate::stepup::StepUp;
 use crate::template::Template;
 
@@ -189,8 +187,8 @@ impl Config {
             origins: self.own_origins().collect(),
             login_origins: login_pages
                 .chain(&self.login_url)
-                .filter_map(|login| Url::parse(&login.returning_to("", None)).ok())
-                .map(|url| url.origin().ascii_serialization())
+                .filter_map(LoginUrl::origin)
+                .map(ToString::to_string)
                 .collect(),
         }
     }

@@ -232,7 +232,7 @@ impl ProxySettings {
         self.api_prefix.as_base()
     }
 
-    /// Whether `public_url` names this host.
+    /// Whether `public_url` names this host, on whichever port the request came.
     pub fn is_public_host(&self, host: &Host<'_>) -> bool {
         self.own_hosts.is_public(host)
     }
@@ -242,9 +242,28 @@ impl ProxySettings {
         self.own_hosts.names(host)
     }
 
-    /// Whether `public_url` names this host with `https`.
-    pub fn is_public_by_https(&self, host: &Host<'_>) -> bool {
-        self.public_url.is_https() && self.is_public_host(host)
+    /// The origin that a browser shows for a request to this host. It is `public_url` if that names the host
+    /// with this port, or if the request names none, as behind a proxy that maps ports; however the request
+    /// came here. Else the scheme is that of the request. `None`: no browser knows such a host.
+    pub fn origin_of(&self, host: &Host<'_>, is_https: bool) -> Option<Origin> {
+        let is_public_port = |port| port == self.public_url.port();
+        if self.is_public_host(host) && host.port().is_none_or(is_public_port) {
+            return Some(self.public_url.clone());
+        }
+        let scheme = if is_https { "https" } else { "http" };
+        let port = host.port().map(|port| format!(":{port}"));
+        let port = port.unwrap_or_default();
+        Origin::parse(&format!("{scheme}://{}{port}", host.name())).ok()
+    }
+
+    /// Whether an origin is the gateway's own on the host that a request names: with the scheme and port of
+    /// the request, or with those of `public_url`, since something in front may end TLS or map ports. Other
+    /// ports of the host have other servers.
+    pub fn is_own_origin(&self, origin: &Origin, host: &Host<'_>, is_https: bool) -> bool {
+        let named = origin.host();
+        named.is_some_and(|named| named.name().eq_ignore_ascii_case(host.name()))
+            && (origin.has_scheme_and_port_of(&self.public_url)
+                || self.origin_of(host, is_https).as_ref() == Some(origin))
     }
 
     /// Whether a path is that of another proxy's check request.

@@ -138,6 +138,63 @@ async fn a_login_page_that_needs_a_login_is_no_place_to_go() {
     }
 }
 
+/// Cookies ignore ports, so the login page is often on another port of the same host.
+#[tokio::test]
+async fn a_login_page_on_another_port_is_of_another_server() {
+    let mapped = "http%3A%2F%2Fapp%2Etest%3A8080%2F";
+    for (public_url, host, own, other, back) in [
+        (
+            "http://app.test:8080",
+            "app.test:8080",
+            ":8080",
+            ":99",
+            mapped,
+        ),
+        // A proxy in front maps ports and tells none.
+        ("http://app.test:8080", "app.test", ":8080", "", mapped),
+        // One ends TLS.
+        (
+            "https://app.test",
+            "App.test",
+            ":443",
+            ":8443",
+            "https%3A%2F%2Fapp%2Etest%2F",
+        ),
+        (
+            "http://[::1]:8080",
+            "[::1]:8080",
+            ":8080",
+            ":99",
+            "http%3A%2F%2F%5B%3A%3A1%5D%3A8080%2F",
+        ),
+    ] {
+        let at_host = public_url.trim_end_matches(":8080");
+        let [own, other] = [own, other].map(|port| format!("{at_host}{port}/login?next="));
+        let site = TestGateway::with(|config| {
+            config["public_url"] = json!(public_url);
+            config["routes"].as_array_mut().unwrap().extend([
+                json!({"path": "/own", "login_url": format!("{own}{{return_to}}"), "upstream": "app"}),
+                json!({"path": "/other", "login_url": format!("{other}{{return_to}}"), "upstream": "app"}),
+            ]);
+        })
+        .await;
+        for (path, location) in [
+            ("own", None),
+            ("other", Some(format!("{other}{back}other"))),
+        ] {
+            let [(mode, navigate), (accept, html)] = NAVIGATION;
+            let head = format!("Host: {host}\r\n{mode}: {navigate}\r\n{accept}: {html}\r\n");
+            let answer = site
+                .gateway
+                .send(format!("GET /{path} HTTP/1.1\r\n{head}\r\n"))
+                .await;
+            assert_eq!(answer.field("location"), location, "{host} {path}");
+            let expected = if location.is_some() { 302 } else { 401 };
+            assert_eq!(answer.status(), expected, "{host} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn people_see_a_page_and_programs_a_problem() {
     let page = tempfile::NamedTempFile::new().unwrap();

@@ -38,9 +38,11 @@ fn required<'a>(
     login: &LoginUrl,
     host: Option<&str>,
 ) -> Option<(usize, &'a RouteSettings)> {
-    let host = match login.authority() {
-        Some(authority) => authority.split(':').next(),
+    let host = match login.origin() {
         None => host,
+        // On another port there is another server, whatever this gateway serves by that path.
+        Some(origin) if !origin.has_scheme_and_port_of(&config.public_url) => return None,
+        Some(origin) => Some(origin.host()?.name()),
     };
     let serves = |route: &RouteSettings| {
         let path = route.path.as_base();
@@ -86,11 +88,10 @@ fn serves_host(route: &RouteSettings, host: Option<&str>, config: &Config) -> bo
 
 /// Whether a host is this gateway's: that of `public_url` or of a route.
 fn is_ours(host: &str, config: &Config) -> bool {
-    let public = config.public_url.as_str();
-    let public = public.split_once("://").map_or(public, |(_, rest)| rest);
+    let public = config.public_url.host();
     let mut named = config.routes.iter().filter_map(route_host);
-    let public = public.split(':').next().unwrap_or_default();
-    public.eq_ignore_ascii_case(host) || named.any(|named| named.eq_ignore_ascii_case(host))
+    public.is_some_and(|public| public.name().eq_ignore_ascii_case(host))
+        || named.any(|named| named.eq_ignore_ascii_case(host))
 }
 
 fn route_host(route: &RouteSettings) -> Option<&str> {

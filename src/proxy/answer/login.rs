@@ -110,7 +110,7 @@ fn page(
     let route = ctx.route.as_ref()?;
     let login = route.login.as_ref()?;
     let inspected = inspect::inspect(request, &ctx.snapshot.proxy.limits).ok()?;
-    if leads_back(login, &inspected, ctx) {
+    if leads_back(login, &inspected, is_https, ctx) {
         return None;
     }
     // What was posted is not posted again. A query may have bytes beyond ASCII, which a field value
@@ -123,13 +123,11 @@ fn page(
         // Browsers take two slashes for the beginning of another host.
         target.insert_str(0, "/.");
     }
-    let return_to = match login.authority() {
+    let return_to = match login.origin() {
         None => target.clone(),
         Some(_) if ctx.snapshot.proxy.names_host(&inspected.host) => {
-            // The address of `public_url` is known, however the request came here.
-            let is_https = is_https || ctx.snapshot.proxy.is_public_by_https(&inspected.host);
-            let scheme = if is_https { "https" } else { "http" };
-            format!("{scheme}://{}{target}", inspected.host.authority())
+            let origin = ctx.snapshot.proxy.origin_of(&inspected.host, is_https)?;
+            format!("{origin}{target}")
         }
         Some(_) => return None,
     };
@@ -216,22 +214,23 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the login page itself requires a login.
-fn leads_back(login: &LoginUrl, inspected: &Inspected<'_>, ctx: &RequestContext) -> bool {
-    let host = match login.authority().map(Host::parse) {
-        None => inspected.host,
-        Some(Ok(host)) => host,
-        Some(Err(_)) => return true,
-    };
-    if !host.name().eq_ignore_ascii_case(inspected.host.name()) {
+fn leads_back(
+    login: &LoginUrl,
+    inspected: &Inspected<'_>,
+    is_https: bool,
+    ctx: &RequestContext,
+) -> bool {
+    let (proxy, host) = (&ctx.snapshot.proxy, &inspected.host);
+    let is_elsewhere = |origin| !proxy.is_own_origin(origin, host, is_https);
+    if login.origin().is_some_and(is_elsewhere) {
         return false;
     }
     let Ok(path) = CanonicalPath::parse(login.path()) else {
         return true;
     };
-    ctx.snapshot
-        .proxy
+    proxy
         .routes
-        .find_at(&ctx.connection.listener, &host, &path, &Method::GET)
+        .find_at(&ctx.connection.listener, host, &path, &Method::GET)
         .is_ok_and(|route| route.access == Access::Required)
 }
 

@@ -6,6 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
+use crate::canonical::Origin;
 use crate::text_schema::text_schema;
 
 /// The address of a page that signs people in and sends them back: an `http` or `https` URL, or a
@@ -16,7 +17,7 @@ use crate::text_schema::text_schema;
 pub struct LoginUrl {
     before: String,
     after: String,
-    authority: Option<String>,
+    origin: Option<Origin>,
     path: String,
 }
 
@@ -29,9 +30,9 @@ impl LoginUrl {
         format!("{}{encoded}{}{reason}", self.before, self.after)
     }
 
-    /// Host and port; `None` for the host of the request.
-    pub fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
+    /// Scheme, host and port; `None` for those of the request.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// The path of the login page, without its query.
@@ -75,16 +76,16 @@ impl FromStr for LoginUrl {
                 path: path.to_owned(),
                 before,
                 after,
-                authority: None,
+                origin: None,
             });
         }
         let url = Url::parse(&before).map_err(|_| LoginUrlError::Form)?;
-        let is_web = matches!(url.scheme(), "http" | "https");
-        if !is_web || !url.username().is_empty() || url.password().is_some() {
+        let origin = Origin::of(&url).ok_or(LoginUrlError::Form)?;
+        if !url.username().is_empty() || url.password().is_some() {
             return Err(LoginUrlError::Form);
         }
         Ok(Self {
-            authority: Some(url.authority().to_owned()),
+            origin: Some(origin),
             path: url.path().to_owned(),
             before,
             after,
@@ -133,16 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn knows_its_host_and_path() {
+    fn knows_its_origin_and_path() {
         let parts = |text: &str| {
             let login: LoginUrl = text.parse().unwrap();
             (
-                login.authority().map(str::to_owned),
+                login.origin().map(ToString::to_string),
                 login.path().to_owned(),
             )
         };
         assert_eq!(parts("/login?x"), (None, "/login".to_owned()));
-        let there = Some("id.test:8443".to_owned());
+        let there = Some("https://id.test:8443".to_owned());
         assert_eq!(
             parts("https://id.test:8443/in?x"),
             (there, "/in".to_owned())

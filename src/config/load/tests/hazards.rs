@@ -169,7 +169,20 @@ fn a_login_page_behind_a_login_is_warned_of() {
         assert!(warned.contains(message), "{warned}");
         assert_eq!(with(login, open), [""; 0], "{login}");
     }
-    assert_eq!(with("https://id.test/login", ""), [""; 0]);
+    // Another port has another server, whatever is served here by that path.
+    for login in [
+        "https://id.test/login",
+        "http://a.test:99/login",
+        "https://a.test/login",
+    ] {
+        assert_eq!(with(login, ""), [""; 0], "{login}");
+    }
+    let on_port = |port: &str| {
+        let login = format!("login_url: 'http://[::1]:{port}/login'");
+        let more = format!("{login}\nroutes: [{{path: /, upstream: app}}]");
+        found("'http://[::1]:81'", "", &more).len()
+    };
+    assert_eq!((on_port("81"), on_port("99")), (1, 0));
     let exact = "  - {path: /login, exact: true, auth: none, upstream: app}";
     assert_eq!(with("/login", exact), [""; 0]);
     assert_eq!(with("/login/deep", exact).len(), 1);
