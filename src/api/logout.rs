@@ -36,6 +36,9 @@ pub struct LogoutForm {
     /// Where the browser goes then: a path, or an address of a host that `public_url` or a route names,
     /// of an allowed origin or of a login page.
     return_to: Option<String>,
+    /// Delete the issuer's cookie as well, as with `logout.clear_issuer_cookie`.
+    #[serde(default)]
+    delete_issuer_cookie: bool,
 }
 
 /// Ends the sessions of the request's credentials and takes the gateway's cookie away. 204 also when
@@ -80,6 +83,7 @@ pub async fn logout(
         (true, Ok(Form(form))) => form,
         (true, Err(_)) => return Err(refused("logout_form_malformed")),
     };
+    let deletes = form.delete_issuer_cookie || settings.token_sources.clears_issuers_cookies();
     let return_to = form.return_to.filter(|address| !address.is_empty());
     if return_to
         .as_ref()
@@ -88,6 +92,7 @@ pub async fn logout(
         return Err(refused("return_to_foreign"));
     }
     let provider = end_sessions(&state, &caller, &method, &headers).await?;
+    let provider = provider.or_else(|| named_issuer(&state, &headers));
     let provider = provider.filter(|_| is_form && settings.logs_out_at_provider);
     let back = return_to.as_deref();
     let leads_on =
@@ -112,7 +117,7 @@ pub async fn logout(
             fields.append(SET_COOKIE, gone);
         }
     }
-    if sources.clears_issuers_cookies() || sources.has_issuers_twins(&headers) {
+    if deletes || sources.has_issuers_twins(&headers) {
         for gone in sources.removal(&headers) {
             fields.append(SET_COOKIE, gone);
         }
@@ -128,14 +133,7 @@ fn at_provider(
     return_to: Option<&str>,
     (caller, headers): (&Caller, &HeaderMap),
 ) -> Option<String> {
-    let configured = issuer.settings().end_session_endpoint.clone();
-    let found = || {
-        issuer
-            .keys()
-            .end_session_endpoint()
-            .map(|url| (*url).clone())
-    };
-    let mut url = configured.or_else(found)?;
+    let mut url = issuer.end_session_endpoint()?;
     let client = issuer.settings().end_session_client_id.as_deref();
     let back = return_to.map(|address| settings.absolute(address, caller, headers));
     let parameters = [
@@ -148,6 +146,17 @@ fn at_provider(
         }
     }
     Some(url.into())
+}
+
+/// The issuer that a credential of the request names. Its provider may still take the browser for signed in,
+/// although no session is left here.
+fn named_issuer(state: &ApiState, headers: &HeaderMap) -> Option<Arc<Issuer>> {
+    let credentials = presented(headers, &state.settings.token_sources).ok()?;
+    let verifier = state.exchange.verifier();
+    let mut named = credentials
+        .iter()
+        .filter_map(|credential| verifier.named_issuer(credential));
+    named.next().cloned()
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -36,11 +36,8 @@ impl OwnHosts {
 
     /// Whether `public_url` names it.
     pub fn is_public(&self, host: &Host<'_>) -> bool {
-        self.public_url
-            .as_str()
-            .split_once("://")
-            .and_then(|(_, authority)| Host::parse(authority).ok())
-            .is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
+        let own = self.public_url.host();
+        own.is_some_and(|own| own.name().eq_ignore_ascii_case(host.name()))
     }
 }
 

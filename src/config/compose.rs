@@ -215,6 +215,7 @@ impl Config {
             upstreams: &self.upstreams,
             requests_per_upstream: self.descriptors().per_upstream,
             token_sources: self.token_sources(),
+            logs_out_at_provider: self.logout.at_provider,
             forward: &self.forward,
             error_page: self.error_page.as_deref(),
             brand: &self.brand,

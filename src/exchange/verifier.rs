@@ -134,12 +134,22 @@ impl TokenVerifier {
     /// The configured issuer that a refused token names, as a label. Verified or not, it is the
     /// issuer whose operators need to know.
     pub fn issuer_label(&self, credential: &Credential<'_>) -> Arc<str> {
-        let named = jwt::unverified_issuer(credential.token.expose());
-        let issuers = &self.issuers;
-        match named.and_then(|iss| issuers.get(&iss).map(|issuer| Arc::clone(issuer.name()))) {
-            Some(name) => name,
+        match self.named_issuer(credential) {
+            Some(issuer) => Arc::clone(issuer.name()),
             None => OTHER.into(),
         }
+    }
+
+    /// The configured issuer that a token names, verified or not.
+    pub fn named_issuer(&self, credential: &Credential<'_>) -> Option<&Arc<Issuer>> {
+        let iss = jwt::unverified_issuer(credential.token.expose())?;
+        self.issuers.get(&iss)
+    }
+
+    /// Whether browsers can log out at the provider of this name.
+    pub fn has_logout_page(&self, name: &str) -> bool {
+        let issuer = self.issuers.by_name(name);
+        issuer.is_some_and(|issuer| issuer.end_session_endpoint().is_some())
     }
 
     /// The issuer of a session, with its generation, as long as sessions end with their issuers.

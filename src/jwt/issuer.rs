@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use url::Url;
+
 use crate::issuer::{AcceptedIss, IssuerSettings};
 use crate::jwks::IssuerKeys;
 
@@ -53,6 +55,12 @@ impl Issuer {
     /// What verifies its tokens now, and fetches more.
     pub fn keys(&self) -> &Arc<IssuerKeys> {
         &self.keys
+    }
+
+    /// Where browsers log out at the provider: what the configuration says, else what discovery found.
+    pub fn end_session_endpoint(&self) -> Option<Url> {
+        let found = || self.keys.end_session_endpoint().map(|url| (*url).clone());
+        self.settings.end_session_endpoint.clone().or_else(found)
     }
 
     /// Whether its tokens are accepted.

@@ -7,6 +7,7 @@
 //! configures (`https_redirect`, `fixed_answer`, [`login`]).
 
 use super::context::RequestContext;
+use super::error_page::SignIn;
 use super::header_operations::{self, Sources};
 use super::request::id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
@@ -75,9 +76,7 @@ pub fn proxied_refusal(
     ctx: &mut RequestContext,
 ) -> Result<(ResponseHeader, String)> {
     let sign_in = ctx.sign_in.take();
-    let has_form = sign_in
-        .as_ref()
-        .is_some_and(|sign_in| sign_in.is_redirect_loop);
+    let has_form = sign_in.as_ref().is_some_and(SignIn::has_form);
     let is_for_person = negotiation::prefers_html(request.get_all(ACCEPT));
     let body = match is_for_person {
         true => {

@@ -29,8 +29,26 @@ pub struct SignIn {
     pub location: String,
     /// The path that was asked for.
     pub target: String,
-    /// The login page has sent the browser back again and again.
-    pub is_redirect_loop: bool,
+    /// Why the browser is not redirected there once more; `None`: it would not have been in any case.
+    pub redirect_loop: Option<RedirectLoop>,
+}
+
+/// What a browser brings that was redirected to the login page again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectLoop {
+    /// No login. Perhaps none reaches the gateway; or somebody opened the page several times.
+    WithoutLogin,
+    /// One that no longer counts, which a logout takes away or follows to its provider.
+    EndedLogin,
+    /// The same, but neither is possible.
+    StuckLogin,
+}
+
+impl SignIn {
+    /// Whether the page has a form that signs out.
+    pub fn has_form(&self) -> bool {
+        self.redirect_loop == Some(RedirectLoop::EndedLogin)
+    }
 }
 
 #[derive(Debug)]
@@ -102,19 +120,32 @@ impl ErrorPage {
 
     /// A link to the login page; in a redirect loop also the way out of it.
     fn push_sign_in(&self, sign_in: &SignIn, page: &mut String) {
-        if sign_in.is_redirect_loop {
-            page.push_str(
-                "<p>The sign-in page sends you back here, because it thinks that you are signed in. \
-                Sign out first.</p><form method=\"post\" action=\"",
-            );
-            escape(&self.logout, page);
-            page.push_str("\"><input type=\"hidden\" name=\"return_to\" value=\"");
-            escape(&sign_in.target, page);
-            page.push_str("\"><button>Sign out</button></form>");
+        match sign_in.redirect_loop {
+            Some(RedirectLoop::EndedLogin) => self.push_sign_out(&sign_in.target, page),
+            Some(RedirectLoop::StuckLogin) => page.push_str(STUCK),
+            Some(RedirectLoop::WithoutLogin) | None => {}
         }
         page.push_str("<p><a href=\"");
         escape(&sign_in.location, page);
         page.push_str("\">Sign in</a></p>");
+        if sign_in.redirect_loop == Some(RedirectLoop::WithoutLogin) {
+            page.push_str(WITHOUT_LOGIN);
+        }
+    }
+
+    /// A form that signs out, and deletes issuers' cookies wherever it is known how they are set.
+    fn push_sign_out(&self, target: &str, page: &mut String) {
+        page.push_str(
+            "<p>The sign-in page sends you back here, because it thinks that you are signed in. \
+            Sign out first.</p><form method=\"post\" action=\"",
+        );
+        escape(&self.logout, page);
+        page.push_str("\"><input type=\"hidden\" name=\"return_to\" value=\"");
+        escape(target, page);
+        page.push_str(
+            "\"><input type=\"hidden\" name=\"delete_issuer_cookie\" value=\"true\">\
+            <button>Sign out</button></form>",
+        );
     }
 }
 
@@ -245,6 +276,10 @@ const BUILT_IN: &str = include_str!("../../templates/error.html");
 const LARGEST: usize = 256 << 10;
 /// It is part of every page.
 const LARGEST_LOGO: usize = 64 << 10;
+const STUCK: &str = "<p>The sign-in page sends you back here, because it thinks that you are signed in. \
+    Sign out there, or delete the cookies of this site.</p>";
+const WITHOUT_LOGIN: &str = "<p>If the sign-in page sends you straight back here, check whether your browser \
+    accepts cookies from this site.</p>";
 const ACCENT: &str = "#2f5fd0";
 /// How much of an unknown name is repeated in a message.
 const SHOWN: usize = 40;

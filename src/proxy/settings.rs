@@ -33,6 +33,8 @@ pub struct Settings<'a> {
     pub requests_per_upstream: usize,
     /// Where tokens are looked for.
     pub token_sources: TokenSourceSettings<'a>,
+    /// Whether a logout leads on to the provider's.
+    pub logs_out_at_provider: bool,
     /// How upstreams get the session token.
     pub forward: &'a Forward,
     /// The page that people see of refusals; `None` for the plain one.

@@ -48,6 +48,8 @@ pub struct ProxySettings {
     pub routes: RouteTable,
     /// Where tokens are looked for.
     pub token_sources: TokenSources,
+    /// Whether a logout leads on to the provider's.
+    pub logs_out_at_provider: bool,
     /// What leaves a request, and what comes in.
     pub rewrite: Rewrite,
     /// What no `Connection` may nominate.
@@ -180,6 +182,7 @@ impl ProxySettings {
             varying: Varying::new(token_sources.fields()),
             error_page: ErrorPage::load(config)?,
             token_sources,
+            logs_out_at_provider: config.logs_out_at_provider,
             counters,
             own_route,
             own: RouteCounters::new(metrics, own_route),

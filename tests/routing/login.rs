@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Key, Message, TestGateway};
 
+mod circle;
+
 const NAVIGATION: [(&str, &str); 2] = [
     ("Sec-Fetch-Mode", "navigate"),
     ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
@@ -118,51 +120,6 @@ async fn a_blocked_user_is_led_to_the_login_page_with_a_reason() {
     let answer = site.present(&next).await;
     site.is_refusal(&answer, 403, "forbidden", "user_blocked")
         .await;
-}
-
-/// The session has ended, the issuer's cookie is still valid, and the login page sends whoever has it on.
-#[tokio::test]
-async fn a_circle_ends_with_a_page_that_leads_out() {
-    let site = TestGateway::with(with_login).await;
-    let mut jar = Jar::default();
-    let token = site.acme.token().sign();
-    jar.0.insert("acme_token".to_owned(), token);
-    assert_eq!(navigate(&site, "/a", &jar.field()).await.status(), 200);
-    log_out(&site, &jar.field(), &[]).await;
-    let mut redirects = 0;
-    let page = loop {
-        let answer = navigate(&site, "/a", &jar.field()).await;
-        jar.take(&answer);
-        if answer.status() != 302 {
-            break answer;
-        }
-        redirects += 1;
-        assert!(redirects < 20, "ERR_TOO_MANY_REDIRECTS");
-    };
-    assert_eq!((page.status(), redirects), (401, 3), "{}", page.text());
-    let id = page.field("content-type");
-    assert_eq!(id.as_deref(), Some("text/html; charset=utf-8"));
-    assert!(
-        page.contains("action=\"/_vestibule/logout\""),
-        "{}",
-        page.text()
-    );
-    let policy = page.field("content-security-policy").unwrap();
-    assert!(policy.contains("form-action *"), "{policy}");
-    // The page ends the count: whoever follows its link is redirected again.
-    assert_eq!(navigate(&site, "/a", &jar.field()).await.status(), 302);
-    // Several tabs at once are no circle.
-    for path in ["/b", "/c", "/d", "/e", "/f"] {
-        let answer = navigate(&site, path, &jar.field()).await;
-        assert_eq!(answer.status(), 302, "{path}");
-        jar.take(&answer);
-    }
-    assert!(jar.field().len() < 8192);
-    // The counter is nobody else's business.
-    let seen = navigate(&site, "/optional", &format!("a=1; {}", jar.field())).await;
-    assert_eq!(seen.status(), 200);
-    let forwarded = site.upstream.last().field("cookie");
-    assert_eq!(forwarded.as_deref(), Some("a=1"));
 }
 
 /// A browser may load a page as often as it likes before somebody clicks on the link to it.

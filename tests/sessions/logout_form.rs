@@ -105,6 +105,14 @@ async fn a_form_leads_on_to_the_provider() {
         let path = "/_vestibule/logout";
         let answer = site.gateway.request("POST", path, &fields).await;
         assert_eq!((answer.status(), answer.field("location")), (204, None));
+        // One that has ended here may be alive there.
+        let answer = post(&site, &again, "return_to=%2Fbye").await;
+        let found = answer.field("location").expect("a location");
+        assert_eq!(
+            found.starts_with("https://id.test/"),
+            at_provider,
+            "{found}"
+        );
         // Whoever had no session has no provider.
         let answer = post(&site, "a=1", "return_to=%2Fbye").await;
         assert_eq!(answer.field("location").as_deref(), Some("/bye"));

@@ -5,7 +5,8 @@
 //! the redirect never comes from the request.
 //!
 //! A login page that takes the browser for signed in sends it straight back. A short-lived cookie
-//! counts how often that happened, so that the loop is broken by a page with a way out.
+//! counts how often that happened, so that the loop is broken by a page with a way out. Whoever brings no
+//! login may as well be a person with several tabs, who gets further, and a page that claims nothing.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -20,7 +21,7 @@ use super::negotiation;
 use crate::canonical::{CanonicalPath, Host};
 use crate::credential::{Source, cookie as request_cookie};
 use crate::proxy::context::RequestContext;
-use crate::proxy::error_page::SignIn;
+use crate::proxy::error_page::{RedirectLoop, SignIn};
 use crate::proxy::request::inspect::{self, Inspected};
 use crate::rejection::{Code, Rejection};
 use crate::route::settings::{Access, LoginUrl};
@@ -46,8 +47,12 @@ pub fn location(
         ctx.set_cookies.extend(gone);
     }
     let (location, target) = page(request, rejection, is_https, ctx)?;
-    let times = redirects(request, ctx, &target);
-    let is_redirect_loop = is_redirected && times.here >= MOST_REDIRECTS;
+    let times = redirects(request, ctx, counted(&target, ctx));
+    let most = match rejection.code {
+        Code::TokenMissing => MOST_WITHOUT_LOGIN,
+        _ => MOST_REDIRECTS,
+    };
+    let is_redirect_loop = is_redirected && times.here >= most;
     if is_redirected && !is_redirect_loop {
         ctx.set_cookies.extend(times.cookie(ctx, times.here + 1));
         return Some(location);
@@ -58,9 +63,32 @@ pub fn location(
     ctx.sign_in = Some(SignIn {
         location,
         target,
-        is_redirect_loop,
+        redirect_loop: is_redirect_loop.then(|| redirect_loop(request, rejection, ctx)),
     });
     None
+}
+
+/// What the browser brings, and whether the gateway's logout helps with that.
+fn redirect_loop(
+    request: &RequestHeader,
+    rejection: &Rejection,
+    ctx: &RequestContext,
+) -> RedirectLoop {
+    if rejection.code == Code::TokenMissing {
+        return RedirectLoop::WithoutLogin;
+    }
+    let proxy = &ctx.snapshot.proxy;
+    let is_own_cookie = ctx.source == Source::SessionCookie.label();
+    let is_deletable = || !proxy.token_sources.removal(&request.headers).is_empty();
+    let leads_on = || {
+        let verifier = ctx.snapshot.exchange.verifier();
+        let issuer = ctx.credential_issuer.as_deref();
+        proxy.logs_out_at_provider && issuer.is_some_and(|name| verifier.has_logout_page(name))
+    };
+    match is_own_cookie || is_deletable() || leads_on() {
+        true => RedirectLoop::EndedLogin,
+        false => RedirectLoop::StuckLogin,
+    }
 }
 
 /// Why a browser that had a login has none, as the login page gets it.
@@ -132,6 +160,16 @@ fn page(
         Some(_) => return None,
     };
     Some((login.returning_to(&return_to, reason(rejection)), target))
+}
+
+/// What redirects are counted by. If the path is the login page's own, requests to that page came here,
+/// perhaps by another port, and each has the query of the one before within its own.
+fn counted<'a>(target: &'a str, ctx: &RequestContext) -> &'a str {
+    let login = ctx.route.as_ref().and_then(|route| route.login.as_ref());
+    match target.split_once('?') {
+        Some((path, _)) if login.is_some_and(|login| login.path() == path) => path,
+        _ => target,
+    }
 }
 
 /// How often a browser was sent to the login page lately, by the address that it asked for.
@@ -239,6 +277,9 @@ const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 /// As often as it may happen to somebody in no loop: who has just been signed in, elsewhere, twice.
 const MOST_REDIRECTS: u8 = 3;
+/// The same for browsers without any login. Browsers follow 16 redirects or more, and each of these takes at
+/// least two with the one that leads back.
+const MOST_WITHOUT_LOGIN: u8 = 5;
 /// How many addresses are remembered, of as many tabs.
 const MOST_ENTRIES: usize = 8;
 const REMEMBERED: Duration = Duration::seconds(30);

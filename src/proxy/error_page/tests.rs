@@ -76,18 +76,27 @@ fn a_site_is_known_by_name_logo_and_color() {
 fn a_link_leads_to_the_login_page_and_a_form_out_of_a_loop() {
     let page = load(json!({})).unwrap();
     let rejection = Rejection::new(Code::TokenMissing, "token_missing");
-    let with = |is_redirect_loop| {
+    let with = |redirect_loop| {
         let sign_in = SignIn {
             location: "https://id.test/login?return_to=%2Fa&reason=expired".to_owned(),
             target: r#"/a?b="><script>"#.to_owned(),
-            is_redirect_loop,
+            redirect_loop,
         };
         page.render(&rejection, RequestIds::new().next(), Some(&sign_in))
     };
-    let link = with(false);
-    assert!(link.contains(r#"<a href="https://id.test/login?return_to=%2Fa&amp;reason=expired">"#));
-    assert!(!link.contains("<form"));
-    let form = with(true);
+    let href = r#"<a href="https://id.test/login?return_to=%2Fa&amp;reason=expired">"#;
+    for redirect_loop in [
+        None,
+        Some(RedirectLoop::WithoutLogin),
+        Some(RedirectLoop::StuckLogin),
+    ] {
+        let link = with(redirect_loop);
+        assert!(link.contains(href) && !link.contains("<form"), "{link}");
+        let claims = redirect_loop == Some(RedirectLoop::StuckLogin);
+        assert_eq!(link.contains("signed in"), claims, "{link}");
+    }
+    let form = with(Some(RedirectLoop::EndedLogin));
+    assert!(form.contains(href), "{form}");
     assert!(form.contains(r#"action="/_vestibule/logout""#), "{form}");
     assert!(
         form.contains(r#"value="/a?b=&quot;&gt;&lt;script&gt;""#),
