@@ -38,6 +38,7 @@ pub mod ext_authz;
 pub mod forward_auth;
 pub mod header_operations;
 mod list_field;
+pub mod numbered_cookies;
 pub mod request;
 pub mod request_log;
 mod round_trip;

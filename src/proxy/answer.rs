@@ -9,6 +9,7 @@
 use super::context::RequestContext;
 use super::error_page::SignIn;
 use super::header_operations::{self, Sources};
+use super::numbered_cookies::number_cookies;
 use super::request::id::{REQUEST_ID, RequestId};
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::rejection::{Code, Problem, Rejection};
@@ -106,6 +107,7 @@ pub fn proxied_refusal(
         for field in set_cookies {
             response.append_header(SET_COOKIE, field)?;
         }
+        number_cookies(response, ctx)?;
         if let Some(location) = login_for_proxy {
             response.insert_header(LOCATION, location)?;
         }

@@ -119,6 +119,8 @@ pub struct RequestContext {
     pub switched: Option<Open>,
     /// Where another proxy, which takes no redirect, may send the browser.
     pub login_for_proxy: Option<String>,
+    /// Another proxy relays one `Set-Cookie` of the answer, so each gets a field of its own as well.
+    pub numbers_cookies: bool,
     /// What the page of a refusal says about signing in.
     pub sign_in: Option<SignIn>,
     /// `Set-Cookie` fields for the answer.
@@ -174,6 +176,7 @@ impl RequestContext {
             upstream_status: None,
             switched: None,
             login_for_proxy: None,
+            numbers_cookies: false,
             sign_in: None,
             set_cookies: Vec::new(),
             device_offer: None,

@@ -16,6 +16,7 @@ use super::answer;
 use super::answer::login;
 use super::context::RequestContext;
 use super::decide::{self, Decision};
+use super::numbered_cookies::number_cookies;
 use super::request::forwarded::Peer;
 use super::request::headers::{SESSION_FIELD, USER_FIELD};
 use super::request::id::REQUEST_ID;
@@ -127,6 +128,7 @@ async fn decide(
         return Err(Rejection::new(Code::Forbidden, "check_peer_untrusted").into());
     }
     let original = original::of(asked, &ctx.snapshot.proxy)?;
+    ctx.numbers_cookies = original.only_401_and_403;
     let request = &original.request;
     match decide::decide(metrics, request, peer, ctx).await {
         Ok(decision) => {
@@ -246,6 +248,7 @@ async fn grant(
     for (name, value) in for_browser {
         response.append_header(name, value)?;
     }
+    number_cookies(&mut response, ctx)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(CONTENT_LENGTH, 0)?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;

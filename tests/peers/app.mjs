@@ -7,6 +7,11 @@ export async function startApp() {
   const seen = [];
   const server = createServer((request, response) => {
     seen.push({ target: request.url, headers: request.headers });
+    if (request.url.startsWith('/public')) {
+      // What anybody may keep, and cookies of its own.
+      response.setHeader('cache-control', 'public, max-age=600');
+      response.setHeader('set-cookie', ['app_one=1', 'app_two=2']);
+    }
     request.resume().on('end', () => response.end('app\n'));
   });
   // Else a connection may end at the very moment that a proxy uses it again, and a proxy that does

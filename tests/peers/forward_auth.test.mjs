@@ -31,6 +31,8 @@ before(async () => {
   gateway = await startGateway({
     trusted_proxies: ['127.0.0.1/32'],
     allowed_origins: [PAGE],
+    session: { cookie: true },
+    logout: { clear_issuer_cookie: true },
     forward: { identity: { 'X-User-Email': '{user.email}', 'X-Groups': '{claims.groups}' } },
     issuers: [{
       name: 'acme', iss, jwks_url, cookie_name: 'acme_token', header: 'X-Acme-Token', required_for_ready: true,
@@ -139,6 +141,40 @@ for (const name of PROXIES) {
   });
 }
 
+/** The names that a response sets. */
+const namesSet = (response) => (response.headers['set-cookie'] ?? []).map((field) => field.split('=')[0]).sort();
+
+test('browsers get every cookie, and shared caches none', async (t) => {
+  const external = await issuer.token({ sub: 'cookies' });
+  const now = Math.floor(Date.now() / 1000);
+  const expired = await issuer.token({ sub: 'cookies', iat: now - 900, exp: now - 600 });
+  for (const name of PROXIES) {
+    const port = await freePort();
+    const child = await start[name](port);
+    t.after(() => child.stop());
+    const url = `http://127.0.0.1:${port}`;
+    await child.answers(`${url}/open`);
+
+    const opened = await navigate(`${url}/public/page`, { cookie: `acme_token=${external}` });
+    assert.equal(opened.statusCode, 200, name);
+    assert.deepEqual(namesSet(opened), ['app_one', 'app_two', 'vestibule'], name);
+    // Traefik and Envoy have no way to say more for some answers only.
+    if (['nginx', 'Caddy', 'HAProxy'].includes(name)) {
+      assert.match(opened.headers['cache-control'], /private/, name);
+    }
+    const [cookie] = opened.headers['set-cookie'].filter((field) => field.startsWith('vestibule='));
+    const again = await navigate(`${url}/public/page`, { cookie: cookie.split(';')[0] });
+    assert.equal(again.statusCode, 200, name);
+    assert.deepEqual(namesSet(again), ['app_one', 'app_two'], name);
+    assert.equal(again.headers['cache-control'], 'public, max-age=600', name);
+
+    // The counter of redirects, and the removal of a cookie that is of no use.
+    const led = await navigate(`${url}/site/a`, { cookie: `acme_token=${expired}` });
+    assert.equal(led.statusCode, 302, name);
+    assert.deepEqual(namesSet(led), ['acme_token', 'vestibule-login'], name);
+  }
+});
+
 test('a gateway that is gone lets nobody pass', async (t) => {
   const gone = `127.0.0.1:${await freePort()}`;
   for (const name of PROXIES) {
@@ -157,8 +193,8 @@ test('a gateway that is gone lets nobody pass', async (t) => {
 });
 
 /** Asks as a browser does that opens a page; `fetch` says that it is none. */
-async function navigate(url) {
-  const request = get(url, { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate' } });
+async function navigate(url, more = {}) {
+  const request = get(url, { headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate', ...more } });
   const [response] = await once(request, 'response');
   response.resume();
   return response;

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_COOKIE};
 use crate::listener::ListenAddress;
 use crate::proxy::connection::CLIENT_FIELDS;
+use crate::proxy::numbered_cookies::NUMBERED;
 use crate::proxy::request::forwarded::WELL_KNOWN;
 use crate::proxy::request::headers::{OWN_FIELDS, identity_names};
 
@@ -100,6 +101,10 @@ struct Names {
     spoofable: Vec<String>,
     /// Fields of other proxies, which applications may believe.
     foreign: Vec<Foreign>,
+    /// Fields of nginx's answer with a cookie each.
+    cookies: Vec<String>,
+    /// The field that offers a browser to bind its session to the device.
+    offer: Copied,
 }
 
 struct Foreign {
@@ -174,13 +179,7 @@ impl Names {
             },
             gateway: gateway(config).ok_or(RecipeError::NoListener)?,
             app: app(config).ok_or(RecipeError::NoServer)?,
-            copied: copied
-                .into_iter()
-                .map(|name| Copied {
-                    variable: name.to_ascii_lowercase().replace('-', "_"),
-                    name,
-                })
-                .collect(),
+            copied: copied.into_iter().map(Copied::new).collect(),
             removed,
             matched,
             spoofable,
@@ -191,8 +190,22 @@ impl Names {
                     name,
                 })
                 .collect(),
+            cookies: NUMBERED.iter().map(|name| variable(name)).collect(),
+            offer: Copied::new("Secure-Session-Registration".to_owned()),
         })
     }
+}
+
+impl Copied {
+    fn new(name: String) -> Self {
+        let variable = variable(&name);
+        Self { name, variable }
+    }
+}
+
+/// The name of a field in a variable of nginx.
+fn variable(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
 }
 
 impl std::fmt::Display for Place {
