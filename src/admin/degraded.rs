@@ -147,6 +147,23 @@ fn of_upstream(upstream: &Upstream) -> Option<Degraded> {
         let text = format!("upstream {name} has no healthy server");
         return Some(Degraded::bad(text, page));
     }
+    let failing = upstream.failing_in_use();
+    let failing: Vec<&str> = in_use
+        .iter()
+        .map(|(server, _)| *server)
+        .filter(|server| failing.contains(server))
+        .collect();
+    if !failing.is_empty() {
+        let text = format!(
+            "upstream {name} has servers that keep failing and are still used, since \
+                `ejection.max_percent` allows no more to be ejected: {}",
+            failing.join(", ")
+        );
+        return Some(match down.len() + failing.len() == in_use.len() {
+            true => Degraded::bad(text, page),
+            false => Degraded::warning(text, page),
+        });
+    }
     (!down.is_empty()).then(|| {
         let down = down.join(", ");
         let text = format!("upstream {name} has servers that accept no requests: {down}");

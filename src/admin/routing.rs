@@ -79,6 +79,9 @@ pub struct ServerRow {
     pub server: String,
     /// How many of its addresses are healthy. None: it fails, or its name is not resolved.
     pub healthy_addresses: u64,
+    /// It keeps failing and gets requests nevertheless, since `ejection.max_percent` allows no more servers to
+    /// be ejected.
+    pub failing_in_use: bool,
     /// Its share of the requests relative to the others', now.
     pub weight: u8,
     /// The weight that the configuration says.
@@ -225,6 +228,7 @@ pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
     let overrides = state.live_config.server_overrides();
     let row = |upstream: &Arc<Upstream>| {
         let failures = upstream.last_failures();
+        let failing = upstream.failing_in_use();
         let said_of = |server: &str, is_meant: fn(&OverrideKind) -> bool| {
             let said = overrides.iter().find(|says| {
                 *says.upstream == **upstream.name() && says.server == server && is_meant(&says.kind)
@@ -234,6 +238,7 @@ pub fn upstreams(state: &AdminState) -> Vec<UpstreamRow> {
         let server = |(state, (server, healthy)): (ServerState<'_>, (&str, u64))| ServerRow {
             server: server.to_owned(),
             healthy_addresses: healthy,
+            failing_in_use: failing.contains(&server),
             weight: state.weight().get(),
             configured_weight: state.configured_weight.get(),
             weight_overridden: said_of(server, |kind| matches!(kind, OverrideKind::Weight(_))),

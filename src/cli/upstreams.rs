@@ -128,6 +128,7 @@ fn print<'a>(upstreams: impl Iterator<Item = &'a Value>) {
             let drained = &server["drained"];
             let state = match (drained.is_null(), server["healthy_addresses"] != 0) {
                 (false, _) => Cell::state("drained", false),
+                (true, true) if server["failing_in_use"] == true => Cell::state("failing", false),
                 (true, true) => Cell::state("up", true),
                 (true, false) => Cell::state("down", false),
             };

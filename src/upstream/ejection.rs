@@ -69,6 +69,26 @@ impl Ejections {
             .is_some_and(|record| record.ejected_until.load(Relaxed) > millis(now))
     }
 
+    /// Whether a server has failed as often in a row as ejects one, and gets requests nevertheless, since
+    /// no more may be ejected at once. After a time without requests nobody knows.
+    pub(super) fn is_failing_in_use(&self, server: &Address, now: Duration) -> bool {
+        let records = self.records.load();
+        let Some(record) = records.get(server) else {
+            return false;
+        };
+        let failures = record.failures_in_a_row.load(Relaxed);
+        if self.settings.failures == 0
+            || failures < self.settings.failures
+            || record.ejected_until.load(Relaxed) > millis(now)
+        {
+            return false;
+        }
+        let known_for = self.settings.duration.saturating_mul(LONGEST_FACTOR);
+        let last = record.last_failure.lock();
+        let last = *last.unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|(_, at)| now < at.saturating_add(known_for))
+    }
+
     /// For how long a server has been here, or back from its last ejection; `None` for always.
     pub(super) fn age(&self, server: &Address, now: Duration) -> Option<Duration> {
         let records = self.records.load();
@@ -224,6 +244,26 @@ mod tests {
         ejections.set_servers([1, 2].map(server).into_iter(), at(20), |_| false);
         assert_eq!(ejections.age(&server(2), at(24)), Some(at(4)));
         assert_eq!(ejections.age(&server(1), at(24)), Some(at(9)), "it stayed");
+    }
+
+    /// Whoever may not be ejected is at least known to fail.
+    #[test]
+    fn the_last_server_fails_in_use_until_it_answers_or_is_not_asked_for_long() {
+        for (max_percent, is_ejected) in [(100, true), (50, false)] {
+            let ejections = ejections(2, max_percent, 1);
+            let fail = |seconds| {
+                ejections.record(&server(1), Failure::Connect, at(seconds));
+                ejections.failed(&server(1), at(seconds))
+            };
+            assert!(!fail(0));
+            assert!(!ejections.is_failing_in_use(&server(1), at(0)));
+            assert_eq!(fail(0), is_ejected);
+            assert_eq!(ejections.is_failing_in_use(&server(1), at(0)), !is_ejected);
+            assert_eq!(ejections.is_failing_in_use(&server(1), at(99)), !is_ejected);
+            assert!(!ejections.is_failing_in_use(&server(1), at(100)));
+            ejections.answered(&server(1));
+            assert!(!ejections.is_failing_in_use(&server(1), at(0)));
+        }
     }
 
     #[test]

@@ -87,6 +87,22 @@ impl Upstream {
         counts
     }
 
+    /// The servers, by their text in the configuration, of which every address keeps failing and gets
+    /// requests nevertheless, since `ejection.max_percent` lets no more be ejected.
+    pub fn failing_in_use(&self) -> Vec<&str> {
+        let now = self.started.elapsed();
+        let mut all_fail: BTreeMap<usize, bool> = BTreeMap::new();
+        for (address, member) in self.members.load().iter() {
+            let fails = self.ejections.is_failing_in_use(address, now);
+            *all_fail.entry(member.server).or_insert(true) &= fails;
+        }
+        let failing = all_fail.into_iter().filter(|(_, all_fail)| *all_fail);
+        failing
+            .filter_map(|(server, _)| self.settings.servers.get(server))
+            .map(|server| server.address.as_str())
+            .collect()
+    }
+
     fn is_failure(&self, status: StatusCode) -> bool {
         self.settings.ejection.statuses.contains(&status.as_u16())
     }

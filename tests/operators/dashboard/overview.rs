@@ -165,6 +165,36 @@ async fn open_sessions_are_listed_apart() {
     assert_eq!(found, open);
 }
 
+/// At the defaults an upstream's only server is never ejected, however often it fails.
+#[tokio::test]
+async fn a_server_that_fails_and_stays_in_use_is_named() {
+    let closed = crate::support::port::free_port().to_string();
+    let site = TestGateway::with(|config| {
+        config["upstreams"]["gone"] = json!({"servers": [&closed], "ejection": {"failures": 2}});
+        let route = json!({"path": "/gone", "auth": "none", "upstream": "gone"});
+        config["routes"].as_array_mut().unwrap().push(route);
+    })
+    .await;
+    let pages = Pages::of(&site.gateway);
+    for fails in [false, true] {
+        assert_eq!(site.gateway.get("/gone", &[]).await.status(), 502);
+        let list = site.gateway.admin("/admin/api/upstreams").await.json();
+        let server = &list["upstreams"][1]["servers"][0];
+        assert_eq!(server["healthy_addresses"], 1);
+        assert_eq!(server["failing_in_use"], fails, "{list}");
+        let overview = pages.get("/dashboard").await;
+        assert_eq!(overview.contains("All is well"), !fails, "{overview}");
+        assert_eq!(overview.contains("keep failing and are still used"), fails);
+        let ready = site.gateway.admin("/ready").await.text();
+        assert_eq!(
+            ready.contains("upstream gone has servers that keep failing"),
+            fails
+        );
+        let routes = pages.get("/dashboard/routes").await;
+        assert_eq!(routes.contains(">keeps failing<"), fails);
+    }
+}
+
 #[tokio::test]
 async fn routes_tell_the_health_of_their_servers() {
     let closed = crate::support::port::free_port().to_string();
