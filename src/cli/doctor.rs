@@ -114,9 +114,10 @@ pub(super) fn run(options: &Options) -> ExitCode {
             print_line!("{}", lines.join("\n").trim_end());
         }
     }
-    match report.fails_at(options.fail_on) {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
+    match (report.fails_at(options.fail_on), report.is_in_vain()) {
+        (true, _) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(WRONG_USAGE),
+        (false, false) => ExitCode::SUCCESS,
     }
 }
 

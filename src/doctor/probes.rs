@@ -16,7 +16,13 @@ mod tokens;
 /// All probes that the set-up allows; what it does not is added to `skipped`.
 pub(super) fn all(site: &Site, skipped: &mut Vec<Skipped>) -> Vec<Probe> {
     let mut probes = Vec::new();
-    let mut skip = |probes, reason| skipped.push(Skipped { probes, reason });
+    let mut skip = |probes, reason, in_vain| {
+        skipped.push(Skipped {
+            probes,
+            reason,
+            in_vain,
+        });
+    };
     probes.extend(exposure::probes(site));
     probes.extend(browsers::cors(site));
     match site.arriving() {
@@ -29,10 +35,12 @@ pub(super) fn all(site: &Site, skipped: &mut Vec<Skipped>) -> Vec<Probe> {
         None if site.has_echo() => skip(
             "identity, forwarded, framing, servers",
             "the target's path does not lead to the echo server, or the credential does not open it",
+            true,
         ),
         None => skip(
             "identity, forwarded, framing, servers",
             "they need --echo: what arrives at the application is not seen",
+            false,
         ),
     }
     if site.is_guarded {
@@ -41,6 +49,7 @@ pub(super) fn all(site: &Site, skipped: &mut Vec<Skipped>) -> Vec<Probe> {
         skip(
             "paths",
             "the protected path lets everybody through; name one with --protected",
+            false,
         );
     }
     if site.judges_tokens() {
@@ -49,13 +58,15 @@ pub(super) fn all(site: &Site, skipped: &mut Vec<Skipped>) -> Vec<Probe> {
             skip(
                 "algorithm confusion",
                 "it needs the issuer's public keys: --jwks",
+                false,
             );
         }
         probes.extend(browsers::cookies(site));
     } else {
         skip(
             "tokens, cookies",
-            "they need a path that refuses who has no credential, and a --token that opens it",
+            "they need a path that refuses requests without a credential, and a --token that opens it",
+            site.credential.is_some(),
         );
     }
     probes

@@ -53,6 +53,9 @@ pub struct Skipped {
     pub probes: &'static str,
     /// What it needs.
     pub reason: &'static str,
+    /// What they need was given, and did not do: an echo server that nothing reaches, a credential that
+    /// opens nothing. A run that is to find faults there has found nothing out.
+    pub in_vain: bool,
 }
 
 /// Findings in the catalogue's order within their severity, so that two reports can be compared.
@@ -90,6 +93,12 @@ impl Report {
     pub fn fails_at(&self, severity: Severity) -> bool {
         let mut found = self.findings.iter();
         found.any(|finding| finding.kind.severity >= severity)
+    }
+
+    /// Whether probes that were asked for could not be sent.
+    #[must_use]
+    pub fn is_in_vain(&self) -> bool {
+        self.skipped.iter().any(|skipped| skipped.in_vain)
     }
 
     /// One object.
