@@ -45,7 +45,7 @@ impl Secret {
             std::env::var(name).map_err(|_| SecretError::Env(name.to_owned()))?
         } else if let Some(path) = reference.strip_prefix("file:") {
             let text = std::fs::read_to_string(path)
-                .map_err(|error| SecretError::File(path.to_owned(), error.kind()))?;
+                .map_err(|error| SecretError::File(path.to_owned(), error.to_string()))?;
             // Some editors put a byte order mark before what they save.
             let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             text.trim_end_matches(['\r', '\n']).to_owned()
@@ -102,7 +102,7 @@ pub(crate) enum SecretError {
     #[error("the environment variable `{0}` is not set (or is not UTF-8)")]
     Env(String),
     #[error("the file `{0}` cannot be read: {1}")]
-    File(String, std::io::ErrorKind),
+    File(String, String),
     #[error("the secret is empty")]
     Empty,
 }

@@ -68,8 +68,15 @@ use tls::ticket_files::TicketFileError;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Bind(ListenAddress, io::Error),
+    #[error("{}", cannot_listen(key, address, cause))]
+    Bind {
+        /// The key of the configuration that names the address.
+        key: &'static str,
+        /// The address.
+        address: ListenAddress,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// What only building the configuration finds.
     #[error("{0}")]
     Invalid(Diagnostic),
@@ -97,6 +104,20 @@ pub enum ServeError {
     /// The proxy's thread is gone.
     #[error("the proxy ended unexpectedly")]
     Proxy,
+}
+
+fn cannot_listen(key: &str, address: &ListenAddress, cause: &io::Error) -> String {
+    let fix = match cause.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process listens there (`ss -ltnp` shows which): stop it, or choose another address"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE, and sockets a folder that can be written"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine does not have the address",
+        _ => return format!("cannot listen on {address} (`{key}`): {cause}"),
+    };
+    format!("cannot listen on {address} (`{key}`): {fix}")
 }
 
 impl ServeError {

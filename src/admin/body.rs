@@ -55,6 +55,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ValidQuery<T> 
 fn invalid_query(rejection: &QueryRejection) -> String {
     let text = rejection.body_text();
     let fault = text.strip_prefix("Failed to deserialize query string: ");
+    if let Some((member, _)) = fault.and_then(|fault| fault.split_once(": UUID parsing failed")) {
+        return format!("the query is not valid: `{member}` has to be an id, such as {AN_ID}");
+    }
     match fault.filter(|fault| fault.len() <= LONGEST_FAULT) {
         Some(fault) => format!("the query is not valid: {fault}"),
         None => "the query is not valid".to_owned(),
@@ -100,6 +103,9 @@ fn wrong_segment(kind: &ErrorKind) -> Option<&str> {
         .filter(|text| text.len() <= LONGEST_ID)
         .map(String::as_str)
 }
+
+/// What an id looks like.
+const AN_ID: &str = "01a20580-45e1-7714-a9e9-25c9d3ba924d";
 
 /// Bytes of a fault that are shown.
 const LONGEST_FAULT: usize = 256;

@@ -167,7 +167,7 @@ pub async fn answer(state: &AdminState, question: &Question) -> Result<RouteAnsw
         (Access::Optional, None) => {
             answer.passed(
                 "access",
-                Some("Without a credential the request passes as nobody."),
+                Some("Without a credential the request passes anonymously."),
             );
         }
         (Access::Required, _) => {
@@ -286,9 +286,8 @@ impl RouteAnswer {
                 .push("what the route's `mcp` requires of the call".to_owned());
         }
         if route.access != Access::None && !method.is_safe() {
-            self.in_addition.push(
-                "from a browser that sends the token in a cookie, an allowed origin".to_owned(),
-            );
+            self.in_addition
+                .push("an allowed origin, if a browser sends the token in a cookie".to_owned());
         }
         if !route.client_networks.is_everyone() {
             self.in_addition

@@ -143,8 +143,8 @@ pub enum PathPrefixError {
     /// What other proxies and frameworks would take for a pattern. Taken literally, it would match no
     /// request, and a route above it would serve what it was meant to protect.
     #[error(
-        "a path is no pattern: each segment is compared as it is, and what is below the path is \
-         served as well; write `/api` for `/api/*`, `/api/**`, `/api/:id`, `/api/.*`"
+        "a path is not a pattern: segments are compared literally, and a path includes everything \
+         below it; write `/api` for `/api/*`, `/api/**`, `/api/:id`, `/api/.*`"
     )]
     Pattern,
     /// It is not in its shortest spelling.

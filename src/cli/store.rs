@@ -280,7 +280,10 @@ struct Unfinished {
 
 impl Unfinished {
     fn new(path: &Path) -> Result<Self, StoreCommandError> {
-        let exists = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        let exists = std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "this file exists already; name another one",
+        );
         if path.symlink_metadata().is_ok() {
             return Err(at(path)(exists));
         }

@@ -50,10 +50,15 @@ pub(super) struct Weight {
     #[command(flatten)]
     one: One,
     /// From 1 to 255; without it, the configured weight again.
+    #[arg(value_parser = weight)]
     weight: Option<NonZeroU8>,
     /// For how long, such as `30m`; at most 30 days.
     #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     duration: Duration,
+}
+
+fn weight(text: &str) -> Result<NonZeroU8, &'static str> {
+    text.parse().map_err(|_| "not a number from 1 to 255")
 }
 
 impl Command {

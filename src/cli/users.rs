@@ -26,7 +26,8 @@ pub(super) enum Command {
     Unblock(One),
     /// End all sessions of a user.
     SignOut(One),
-    /// Delete a user with all credentials and sessions.
+    /// Delete a user with all credentials and sessions. A token that the issuer issues later creates a new
+    /// user; to keep somebody out, block the user.
     Delete(One),
 }
 

@@ -29,6 +29,27 @@ pub struct Index {
     spellings: HashMap<String, String>,
 }
 
+/// What a YAML parser cannot read, with the mistake that is most likely behind it.
+pub fn not_yaml(said: &str, at: Position) -> Diagnostic {
+    let error = Diagnostic::error("", format!("not YAML: {said}")).at(at);
+    match said {
+        said if said.contains("found a tab") || said.contains("found character '\\t'") => error
+            .hint("YAML is indented with spaces, not with tabs; the tab may be on the next line"),
+        said if [
+            "block collection",
+            "block mapping",
+            "simple key",
+            "mapping values",
+        ]
+        .iter()
+        .any(|sign| said.contains(sign)) =>
+        {
+            error.hint("compare the indentation of this line with that of the lines above")
+        }
+        _ => error,
+    }
+}
+
 impl Index {
     /// Walks the text.
     ///
@@ -47,7 +68,7 @@ impl Index {
                         line: error.marker().line(),
                         column: error.marker().col() + 1,
                     };
-                    Err(Diagnostic::error("", format!("not YAML: {}", error.info())).at(at))
+                    Err(not_yaml(error.info(), at))
                 }
             };
             if let Err(fault) = step {

@@ -85,11 +85,23 @@ impl UpgradeSocket {
         folder.recursive(true).mode(0o700).create(runtime_dir)?;
         let mode = std::fs::metadata(runtime_dir)?.permissions().mode();
         if mode & 0o077 != 0 {
-            let message = "other users can access the folder; its mode must be 0700";
+            let message = format!(
+                "other users can access the folder {}; its mode must be 0700",
+                runtime_dir.display()
+            );
             return Err(io::Error::new(ErrorKind::PermissionDenied, message));
         }
         let path = socket_path(runtime_dir);
-        remove_stale(&path)?;
+        remove_stale(&path).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                let message = format!(
+                    "a gateway runs with the folder {}: take over from it with `serve --upgrade`, or stop it",
+                    runtime_dir.display()
+                );
+                io::Error::new(ErrorKind::AddrInUse, message)
+            }
+            _ => error,
+        })?;
         Ok(Self(UnixListener::bind(&path)?))
     }
 

@@ -43,20 +43,27 @@ impl Sockets {
             .filter_map(ipv4_port)
             .chain(ipv4_port(&ListenAddress::Inet(config.admin.address)))
             .collect();
-        let mut open = |address: &ListenAddress, name: &str| match inherited.remove(name) {
+        let failed = |key: &'static str, address: &ListenAddress| {
+            let address = address.clone();
+            move |cause| ServeError::Bind {
+                key,
+                address,
+                cause,
+            }
+        };
+        let mut open = |key, address: &ListenAddress, name: &str| match inherited.remove(name) {
             Some(socket) => Ok(socket),
-            None => bind(address, &ports).map_err(|error| ServeError::Bind(address.clone(), error)),
+            None => bind(address, &ports).map_err(failed(key, address)),
         };
         let address = ListenAddress::Inet(config.admin.address);
-        let admin = TcpListener::from(open(&address, &of_admin(&address))?);
+        let admin = TcpListener::from(open("admin.address", &address, &of_admin(&address))?);
         let mut public = Vec::with_capacity(config.listeners.len());
         for listener in &config.listeners {
             let address = listener.address.clone();
-            let socket = open(&address, &key(&address))?;
+            let socket = open(LISTENER, &address, &key(&address))?;
             if let ListenAddress::Unix(path) = &address {
                 let mode = Permissions::from_mode(listener.mode.0);
-                std::fs::set_permissions(path, mode)
-                    .map_err(|error| ServeError::Bind(address.clone(), error))?;
+                std::fs::set_permissions(path, mode).map_err(failed(LISTENER, &address))?;
             }
             public.push((address, socket));
         }
@@ -186,6 +193,9 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
         Ok(_) => std::fs::remove_file(path),
     }
 }
+
+/// What the configuration calls the address of a public listener.
+const LISTENER: &str = "listeners[].address";
 
 /// Connections that wait to be accepted; as many as the standard library asks for.
 const BACKLOG: i32 = 4096;

@@ -221,7 +221,12 @@ impl Resolver {
     async fn ask(&self, client: &TokioResolver, host: &str) -> Result<LookupIp, Problem> {
         let answer = tokio::time::timeout(self.settings.timeout, client.lookup_ip(host));
         let found = answer.await.map_err(|_| Problem::Timeout)?;
-        found.map_err(|error| Problem::Dns(error.to_string()))
+        found.map_err(
+            |error| match error.is_no_records_found() || error.is_nx_domain() {
+                true => Problem::Empty,
+                false => Problem::Dns(error.to_string()),
+            },
+        )
     }
 
     /// The addresses, and when they expire.
@@ -299,7 +304,7 @@ enum Problem {
     Dns(String),
     #[error("no response in time")]
     Timeout,
-    #[error("no address")]
+    #[error("the name server has no address for it")]
     Empty,
 }
 

@@ -161,8 +161,8 @@ fn one(path: &str, listener: &Listener, config: &Config) -> Vec<Diagnostic> {
     }
     let is_behind = is_inet && listener.tls.is_none() && !listener.redirect_to_https;
     if is_https && is_behind && config.trusted_proxies.is_empty() {
-        let message = "`public_url` is `https`, so something in front ends TLS; without \
-            `trusted_proxies`, all people behind it count as one client";
+        let message = "`public_url` is `https`, so a proxy in front has to terminate TLS; without \
+            `trusted_proxies`, all its clients count as one";
         found.push(
             Diagnostic::warning(format!("{path}.address"), message).hint(
                 "name its addresses in `trusted_proxies`; if it forwards bytes only, use \

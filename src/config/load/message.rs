@@ -30,7 +30,8 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         return (error("unknown key", choice(word, &known)).at_key(), None);
     }
     if text.starts_with("unknown variant ") {
-        return (error("unknown value", choice(word, &known)), None);
+        let hint = algorithm(word, &known).or_else(|| choice(word, &known));
+        return (error("unknown value", hint), None);
     }
     if text.starts_with("missing field ") {
         let key = Key::Missing(word.to_owned());
@@ -64,6 +65,7 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         let hint = match expected {
             "a boolean" => Some("write `true` or `false`".to_owned()),
             "a duration" => Some("such as `500ms`, `30s` or `10m`".to_owned()),
+            "a socket address" => Some(ADDRESSES.to_owned()),
             "a string" if matches!(found, "a number" | "true or false") => {
                 Some("put it in quotes".to_owned())
             }
@@ -73,13 +75,26 @@ pub(super) fn translate(text: &str, path: &str) -> (Diagnostic, Option<Key>) {
         return (error(&message, hint), None);
     }
     if text == "invalid socket address syntax" {
-        let hint =
-            "such as `0.0.0.0:8080`, `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`";
-        return (error(text, Some(hint.to_owned())), None);
+        let message = "expected an IP address and a port, and no host name";
+        return (error(message, Some(ADDRESSES.to_owned())), None);
     }
     let (text, hint) = split_hint(text);
     let error = error(text, hint.map(str::to_owned));
     (error, Some(Key::Perhaps(word.to_owned())))
+}
+
+/// Of an algorithm that is not one for public keys, the closest one would be the wrong one.
+fn algorithm(word: &str, known: &[&str]) -> Option<String> {
+    if !known.contains(&"RS256") {
+        return None;
+    }
+    match word {
+        "HS256" => {
+            Some("HS256 needs no `algorithms` but the shared secret: `hs256_secret`".to_owned())
+        }
+        "HS384" | "HS512" | "none" => Some("no setting accepts it".to_owned()),
+        _ => None,
+    }
 }
 
 /// The closest of the known words, or all of them when they are few.
@@ -114,6 +129,8 @@ fn kind(found: &str) -> &'static str {
     }
 }
 
+const ADDRESSES: &str =
+    "such as `0.0.0.0:8080`, `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`";
 /// How alike two words must be, of 1, for one to be a slip of the other.
 const CLOSE: f64 = 0.8;
 /// How many known words fit into a message.

@@ -140,6 +140,19 @@ fn values_of_the_wrong_kind() {
         ),
         (
             "leeway: 30s",
+            "algorithms: [RS256, HS256]",
+            &[
+                "9:25: issuers[0].algorithms[1]: unknown value; HS256 needs no `algorithms` but the shared \
+                    secret: `hs256_secret`",
+            ],
+        ),
+        (
+            "leeway: 30s",
+            "algorithms: [RS256, HS512]",
+            &["9:25: issuers[0].algorithms[1]: unknown value; no setting accepts it"],
+        ),
+        (
+            "leeway: 30s",
             "aud: {a: b}",
             &["9:5: issuers[0].aud: expected a string or a list of strings"],
         ),

@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use super::merge;
 use super::message::{Key, translate};
-use crate::config::positions::{Index, member};
+use crate::config::positions::{Index, member, not_yaml};
 use crate::config::{Config, Document};
 use crate::diagnostic::{Diagnostic, Position};
 
@@ -99,7 +99,7 @@ fn syntax(error: &serde_yaml::Error) -> Diagnostic {
             line: location.line(),
             column: location.column(),
         });
-    Diagnostic::error("", format!("not YAML: {error}")).at(at)
+    not_yaml(&error.to_string(), at)
 }
 
 /// The error, moved to the key that its text names.

@@ -176,6 +176,12 @@ pub(super) fn error(error: reqwest::Error, policy: Policy) -> FetchError {
                 `basicConstraints=CA:FALSE`, or name it as `jwks.pinned_certificate`"
                 .to_owned();
     }
+    if text.contains("UnknownIssuer") {
+        text =
+            "the server's certificate is not from an authority that this machine trusts: name the \
+                authority as `jwks.ca`, or the certificate as `jwks.pinned_certificate`"
+                .to_owned();
+    }
     FetchError::Connection(text)
 }
 

@@ -41,12 +41,12 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "user_blocked",
         "User is blocked",
-        "An operator blocked this user. Unblock the user if that is over.",
+        "An operator blocked this user. Unblock the user to let them sign in again.",
     ),
     (
         "user_deleted",
         "User was deleted",
-        "The user was deleted after this token was issued. A later sign-in at the issuer creates the user again.",
+        "The user was deleted after this token was issued. A token that is issued later creates a new user; to keep somebody out, block the user.",
     ),
     (
         "signed_out",

@@ -21,7 +21,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "method_not_served",
         "Method not served",
-        "The route has `methods`, and this is none of them.",
+        "The method is not among the route's `methods`, or none that the gateway serves.",
     ),
     (
         "origin_absent",

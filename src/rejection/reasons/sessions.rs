@@ -6,7 +6,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "session_ended",
         "Session has ended",
-        "The session was signed out or revoked, or ended with its user, its issuer or a key; its page on the dashboard says which. The same login opens no other: the user has to sign in again.",
+        "The session was signed out or revoked, or ended with its user, its issuer or a key; the dashboard shows which. This login cannot open another session: the user has to sign in again.",
     ),
     (
         "session_max_age",

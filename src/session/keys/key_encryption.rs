@@ -44,7 +44,10 @@ pub enum KeyEncryptionError {
     #[error("`session.key_encryption_keys`: each must be 32 random bytes in Base64")]
     BadKey,
     /// The key-encryption key is not, or no longer, configured.
-    #[error("the key `{kid}` is encrypted with a key that is not configured (`{name}`)")]
+    #[error(
+        "the key `{kid}` is encrypted with the key `{name}`, which is not configured: add the former \
+         key to `session.key_encryption_keys`"
+    )]
     UnknownKey {
         /// The signing key, or the name of what else is kept.
         kid: String,

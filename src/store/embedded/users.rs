@@ -103,7 +103,9 @@ impl Users for Embedded {
         let create = move |tx: &mut Transaction<'_>| {
             for (table, key) in user_index(&user) {
                 if tx.get(table, &key)?.is_some() {
-                    return Err(StoreError::Conflict("the identity or the address"));
+                    return Err(StoreError::Conflict(
+                        "a user with this identity or email address exists already",
+                    ));
                 }
             }
             put_user(

@@ -116,7 +116,10 @@ impl Users for Postgres {
                 let (keys, _) = user_keys(user);
                 let sql = "SELECT 1 FROM vestibule.user_keys WHERE key = ANY($1)";
                 if !rows(tx.on(), sql, &[&keys]).await?.is_empty() {
-                    return Err(StoreError::Conflict("the identity or the address").into());
+                    return Err(StoreError::Conflict(
+                        "a user with this identity or email address exists already",
+                    )
+                    .into());
                 }
                 put_user(
                     tx,

@@ -59,7 +59,7 @@ fn addresses_are_taken_once() {
             "127.0.0.1:8080",
             "localhost:8080",
             &[
-                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
+                "2:14: listeners[0].address: expected an IP address and a port, and no host name; such as `0.0.0.0:8080`, \
                `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
             ],
         ),
@@ -67,7 +67,7 @@ fn addresses_are_taken_once() {
             "127.0.0.1:8080",
             "$HOST:8080",
             &[
-                "2:14: listeners[0].address: invalid socket address syntax; such as `0.0.0.0:8080`, \
+                "2:14: listeners[0].address: expected an IP address and a port, and no host name; such as `0.0.0.0:8080`, \
                `[::]:8080` or, for listeners, `unix:/run/vestibule.sock`",
             ],
         ),

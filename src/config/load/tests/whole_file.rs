@@ -8,7 +8,10 @@ fn what_is_no_mapping_at_all() {
     assert_eq!(problems("- a"), ["1:1: expected a mapping, found a list"]);
     assert_eq!(
         problems("a: b: c"),
-        ["1:5: not YAML: mapping values are not allowed in this context"]
+        [
+            "1:5: not YAML: mapping values are not allowed in this context; compare the indentation of \
+                this line with that of the lines above"
+        ]
     );
     let found = parse(b"a: 1\nb: \xff\n").unwrap_err();
     assert_eq!(found[0].to_string(), "2:1: not UTF-8");
