@@ -239,10 +239,10 @@ route: mcp authorize session issuer upstream canonical limit template field_name
 mcp: authorize field_name rejection strict_json text_schema
 operator: authorize listener secret claims clock text_schema
 authorize: claims rejection
-credential: issuer claims rejection
 resources: limit metrics rejection
 webhooks: store secret public_network clock diagnostic metrics text_schema
-jwt: jwks issuer claims clock rejection strict_json
+jwt: credential jwks issuer claims clock rejection strict_json
+credential: issuer claims rejection
 origin: canonical rejection
 session: store canonical secret claims clock text_schema
 store: device_bound secret claims clock metrics text_schema

@@ -90,7 +90,7 @@ reasons! {
     /// No `kid`, and not exactly one key that can have signed.
     KidMissing, "kid_missing", "The token has no `kid`, and the issuer does not have exactly one key for this `alg`. Have the provider send `kid`, or set `try_all_keys: true`.";
     /// The key is for another algorithm.
-    KeyAlgorithmMismatch, "key_algorithm_mismatch", "The key with this `kid` is for another algorithm.";
+    KeyAlgorithmMismatch, "key_algorithm_mismatch", "The key that the token names is for another algorithm.";
     /// The key is another tenant's.
     KeyOfOtherIssuer, "key_of_other_issuer", "The key with this `kid` is for another tenant's tokens.";
     /// The signature does not verify.

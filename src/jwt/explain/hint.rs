@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::Seen;
 use crate::clock::UnixTime;
+use crate::issuer::Algorithm;
 use crate::jwks::{KeySet, SkipReason};
+use crate::jwt::issuer::Issuer;
 use crate::jwt::refusal::Reason;
 
 const SPELLINGS: &str = "Another spelling of the same issuer belongs into `iss_aliases`.";
@@ -32,6 +34,9 @@ pub(super) fn of(reason: Reason, seen: &Seen<'_>) -> String {
         Reason::AudMissing | Reason::AudMismatch => audience(seen),
         Reason::AzpMismatch => authorized_party(seen),
         Reason::ClaimMissing | Reason::ClaimMismatch => required_claim(seen),
+        Reason::ExpInvalid => no_date(seen, "exp"),
+        Reason::NbfInvalid => no_date(seen, "nbf"),
+        Reason::IatInvalid => no_date(seen, "iat"),
         _ => None,
     };
     specific.unwrap_or_else(|| reason.hint().to_owned())
@@ -68,7 +73,13 @@ fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
     let iss = seen.claims.as_ref()?.text("iss")?;
     let bare = |iss: &str| {
         let iss = iss.trim_end_matches('/').to_ascii_lowercase();
-        iss.strip_prefix("https://").unwrap_or(&iss).to_owned()
+        let (scheme, rest) = iss.split_once("://").unwrap_or(("", &iss));
+        let (host, path) = match rest.split_once('/') {
+            Some((host, path)) => (host, format!("/{path}")),
+            None => (rest, String::new()),
+        };
+        let port = if scheme == "http" { ":80" } else { ":443" };
+        format!("{}{path}", host.strip_suffix(port).unwrap_or(host))
     };
     let near = seen
         .issuers
@@ -87,8 +98,39 @@ fn issuer_unknown(seen: &Seen<'_>) -> Option<String> {
             "No issuer has the `iss` {iss:?}. {known:?} is configured: they are spelled differently, but \
              `iss` must match exactly. {SPELLINGS}"
         ),
-        None => format!("No issuer has exactly the `iss` {iss:?}."),
+        None => match template_of(seen, iss) {
+            Some(issuer) => format!(
+                "The `iss` {iss:?} is of a tenant that is not among the `tenants` of the issuer `{issuer}`."
+            ),
+            None => format!(
+                "No issuer has exactly the `iss` {iss:?}; `iss_aliases` takes other spellings of one."
+            ),
+        },
     })
+}
+
+/// The issuer whose template an `iss` fits, but for the tenant.
+fn template_of<'a>(seen: &Seen<'a>, iss: &str) -> Option<&'a str> {
+    let fits = |issuer: &Issuer| {
+        issuer
+            .settings()
+            .accepted_iss()
+            .into_iter()
+            .any(|accepted| {
+                let tenant = accepted
+                    .tenant
+                    .as_deref()
+                    .filter(|tenant| !tenant.is_empty());
+                let around = tenant.and_then(|tenant| accepted.iss.split_once(tenant));
+                around.is_some_and(|(before, after)| {
+                    iss.len() > before.len() + after.len()
+                        && iss.starts_with(before)
+                        && iss.ends_with(after)
+                })
+            })
+    };
+    let issuer = seen.issuers.iter().find(|issuer| fits(issuer))?;
+    Some(&**issuer.name())
 }
 
 /// Whoever signs tokens for Microsoft Graph hashes the `nonce` of the header after signing, so that only
@@ -117,8 +159,17 @@ fn algorithm_not_allowed(seen: &Seen<'_>) -> Option<String> {
         .iter()
         .map(|it| it.name())
         .collect();
+    let by_secret = seen.header.as_ref()?.algorithm == Algorithm::HS256;
+    let fix = match by_secret {
+        true => "HS256 needs the shared secret, `hs256_secret`.",
+        false if allowed == ["HS256"] => {
+            "This issuer has only `hs256_secret`: `discovery`, `jwks_url`, `jwks_file` or `keys` say where its \
+             public keys are."
+        }
+        false => "`algorithms` decides.",
+    };
     Some(format!(
-        "The token is signed with {algorithm}; the issuer `{}` allows {}.",
+        "The token is signed with {algorithm}; the issuer `{}` allows {}. {fix}",
         issuer.name(),
         allowed.join(", ")
     ))
@@ -299,6 +350,20 @@ fn date(seen: &Seen<'_>, claim: &str, what: &str) -> Option<String> {
     })
 }
 
+fn no_date(seen: &Seen<'_>, claim: &str) -> Option<String> {
+    let value = seen.claims.as_ref()?.get(claim)?;
+    let likely = match value {
+        Value::String(_) => " It is a text, and has to be a number.",
+        Value::Number(number) if number.as_f64().is_some_and(|number| number > 1e12) => {
+            " It looks like milliseconds."
+        }
+        _ => "",
+    };
+    Some(format!(
+        "The `{claim}` is {value}, which is no number of seconds before the year 10000.{likely}"
+    ))
+}
+
 fn span(from: UnixTime, to: UnixTime) -> String {
     format!("{} s", from.until(to).as_secs())
 }
@@ -309,7 +374,10 @@ fn audience(seen: &Seen<'_>) -> Option<String> {
     let claim = &settings.aud_claim;
     Some(match seen.claims.as_ref()?.at(claim) {
         None | Some(Value::Null) => {
-            format!("The token has no `{claim}`; the issuer's `aud` is \"{wanted}\".")
+            format!(
+                "The token has no `{claim}`; the issuer's `aud` is \"{wanted}\". Where the provider names the \
+                 audience in another claim, `aud_claim` says which."
+            )
         }
         Some(Value::Array(many)) => format!(
             "The `{claim}` array {} does not contain \"{wanted}\".",

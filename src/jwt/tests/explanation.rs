@@ -88,6 +88,34 @@ fn hints_name_the_mistake() {
     says("the issuer's `required_claims` name", |it| {
         it.settings["required_claims"] = json!(["org"]);
     });
+    for spelling in [
+        "http://idp.example",
+        "https://idp.example:443",
+        "https://idp.example:443/",
+    ] {
+        says("spelled differently", |it| {
+            it.claims["iss"] = json!(spelling)
+        });
+    }
+    says("No issuer has exactly", |it| {
+        it.claims["iss"] = json!("https://idp.example:8443")
+    });
+    says("HS256 needs the shared secret, `hs256_secret`", |it| {
+        it.header["alg"] = json!("HS256")
+    });
+    says("`algorithms` decides", |it| {
+        it.settings["algorithms"] = json!(["RS256"])
+    });
+    says("`aud_claim` says which", |it| {
+        it.settings["aud"] = json!("api");
+        it.claims.as_object_mut().unwrap().remove("aud");
+    });
+    says("It looks like milliseconds", |it| {
+        it.claims["exp"] = json!(NOW.0 * 1000 + 60_000)
+    });
+    says("The `exp` is \"soon\"", |it| {
+        it.claims["exp"] = json!("soon")
+    });
     let of_tenants = json!({
         "iss": null, "iss_template": "https://{tenantid}.example", "tenants": ["idp"],
     });
@@ -98,6 +126,10 @@ fn hints_name_the_mistake() {
     ] {
         says(words, |it| it.settings = of_tenants.clone());
     }
+    says("not among the `tenants` of the issuer `idp`", |it| {
+        it.settings = of_tenants.clone();
+        it.claims["iss"] = json!("https://other.example");
+    });
     says("`tid` is \"x\", but the tenant", |it| {
         it.settings = of_tenants.clone();
         it.claims["tid"] = json!("x");
