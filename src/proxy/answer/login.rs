@@ -54,7 +54,9 @@ pub fn location(
     };
     let is_redirect_loop = is_redirected && times.here >= most;
     if is_redirected && !is_redirect_loop {
-        ctx.set_cookies.extend(times.cookie(ctx, times.here + 1));
+        let counter = times.cookie(ctx, times.here + 1);
+        // First, for a proxy that relays only some of them.
+        ctx.set_cookies.splice(0..0, counter);
         return Some(location);
     }
     if is_redirect_loop {
