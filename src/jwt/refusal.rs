@@ -51,10 +51,10 @@ reasons! {
     HeaderDuplicate, "header_duplicate", "A header member occurs twice.";
     /// `crit` (RFC 7515 section 4.1.11).
     CritUnsupported, "crit_unsupported", "The header has `crit`: the token requires an extension that is not supported.";
-    /// `b64` (RFC 7797).
-    B64Unsupported, "b64_unsupported", "The header has `b64`, which a JWT must not use (RFC 7797 section 7).";
-    /// `zip`.
-    ZipUnsupported, "zip_unsupported", "The header has `zip`; compressed tokens are not accepted.";
+    /// `b64` with another value than `true` (RFC 7797).
+    B64Unsupported, "b64_unsupported", "The header has `b64` with another value than `true`, which a JWT must not use (RFC 7797 section 7).";
+    /// `zip` that names a compression.
+    ZipUnsupported, "zip_unsupported", "The header's `zip` names a compression; compressed tokens are not accepted.";
     /// A `typ` that is no login.
     TypeNotAccepted, "type_not_accepted", "The `typ` is not one of the issuer's `accepted_types`, by default `JWT` and `at+jwt`: another kind of token is not a login.";
     /// Another load balancer signed, or none.

@@ -107,6 +107,12 @@ pub(super) const ACCEPTED: &[Change] = &[
         }
     },
     |it| it.header["cty"] = json!("JWT"),
+    // The default, spelled out.
+    |it| it.header["b64"] = json!(true),
+    // As ForgeRock AM and Ping AM write it into every token.
+    |it| it.header["zip"] = json!("NONE"),
+    |it| it.header["zip"] = json!(null),
+    |it| it.header["zip"] = json!(""),
     |it| {
         it.header.as_object_mut().unwrap().remove("kid");
     },

@@ -36,8 +36,16 @@ pub(super) const REFUSED: &[(Reason, Change)] = &[
     (Reason::CritUnsupported, |it| {
         it.header["crit"] = json!(null)
     }),
-    (Reason::B64Unsupported, |it| it.header["b64"] = json!(true)),
+    (Reason::B64Unsupported, |it| it.header["b64"] = json!(false)),
+    (Reason::B64Unsupported, |it| it.header["b64"] = json!(null)),
+    (Reason::B64Unsupported, |it| {
+        it.header["b64"] = json!("true")
+    }),
     (Reason::ZipUnsupported, |it| it.header["zip"] = json!("DEF")),
+    (Reason::ZipUnsupported, |it| {
+        it.header["zip"] = json!("none ")
+    }),
+    (Reason::ZipUnsupported, |it| it.header["zip"] = json!(1)),
     (Reason::TypeNotAccepted, |it| {
         it.header["typ"] = json!("logout+jwt")
     }),
