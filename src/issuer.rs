@@ -22,6 +22,7 @@ mod cookie_name;
 mod cookie_prefix;
 mod error;
 pub mod jwks;
+mod key_issuer;
 mod keys;
 mod preset;
 mod raw;
@@ -44,7 +45,7 @@ pub struct IssuerSettings {
     /// The name in logs, metrics and on the dashboard.
     pub name: String,
     /// The exact `iss` of its tokens; with `tenants`, a template that contains
-    /// [`TENANT_PLACEHOLDER`] once. Its users are known by it.
+    /// [`TENANT_PLACEHOLDER`]. Its users are known by it.
     pub iss: String,
     /// Other spellings of `iss`, for the same users.
     pub iss_aliases: Vec<String>,

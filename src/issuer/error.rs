@@ -15,8 +15,8 @@ pub enum IssuerError {
     /// `tenants` without a template.
     #[error("`tenants` requires `iss_template`")]
     TenantsWithoutTemplate,
-    /// The template has no placeholder for the tenant, or several.
-    #[error("`iss_template` must contain `{{tenantid}}` exactly once")]
+    /// The template has no placeholder for the tenant.
+    #[error("`iss_template` must contain `{{tenantid}}`")]
     TemplateWithoutPlace,
     /// A template without tenants.
     #[error("`iss_template` requires `tenants`, the ids of the trusted tenants")]
@@ -87,7 +87,7 @@ pub enum IssuerError {
     ForeignType(String),
     /// An alias that is no `iss`, or has no place for the tenant.
     #[error(
-        "`iss_aliases` must not be empty, and must contain `{{tenantid}}` once if `iss_template` does"
+        "`iss_aliases` must not be empty, and must contain `{{tenantid}}` with `iss_template`, and only then"
     )]
     BadAlias,
     /// A workload preset that would trust strangers.

@@ -88,7 +88,7 @@ pub(super) struct RawIssuer {
     /// Spellings of `iss` that the preset knows.
     #[serde(skip)]
     pub(super) preset_aliases: Vec<String>,
-    /// Instead of `iss`, a template that contains `{tenantid}` exactly once.
+    /// Instead of `iss`, a template that contains `{tenantid}`, the same in each place.
     #[serde(default)]
     pub(super) iss_template: Option<String>,
     /// The tenants whose tokens are accepted with a template.

@@ -165,7 +165,7 @@ impl RawIssuer {
             }
             (Some(iss), None) => Ok((iss.clone(), Vec::new())),
             (None, Some(template)) => {
-                if template.matches(TENANT_PLACEHOLDER).count() != 1 {
+                if !template.contains(TENANT_PLACEHOLDER) {
                     return Err(IssuerError::TemplateWithoutPlace);
                 }
                 if self.tenants.is_empty() || self.tenants.iter().any(String::is_empty) {
@@ -183,10 +183,9 @@ impl RawIssuer {
             self.preset_aliases.clear();
         }
         let aliases = given.map(OneOrMany::into_vec).unwrap_or_default();
-        let expected_placeholders = usize::from(!self.tenants.is_empty());
-        let is_alias = |alias: &String| {
-            !alias.is_empty() && alias.matches(TENANT_PLACEHOLDER).count() == expected_placeholders
-        };
+        let has_tenants = !self.tenants.is_empty();
+        let is_alias =
+            |alias: &String| !alias.is_empty() && alias.contains(TENANT_PLACEHOLDER) == has_tenants;
         match aliases.iter().all(is_alias) {
             true => Ok(aliases),
             false => Err(IssuerError::BadAlias),

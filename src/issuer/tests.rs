@@ -229,7 +229,7 @@ fn a_template_stands_for_its_tenants() {
             IssuerError::TemplateWithoutPlace,
         ),
         (
-            "{tenantid}/{tenantid}",
+            "https://l.example/{tenant}",
             json!(["t"]),
             IssuerError::TemplateWithoutPlace,
         ),
@@ -249,6 +249,26 @@ fn a_template_stands_for_its_tenants() {
         });
         assert_eq!(parse(raw).unwrap_err(), error.to_string());
     }
+}
+
+/// As Entra's External ID has it.
+#[test]
+fn a_template_may_name_the_tenant_more_than_once() {
+    let issuer = parse(json!({
+        "name": "a", "iss_template": "https://{tenantid}.l.example/{tenantid}/v2.0",
+        "tenants": ["t1", "t2"], "iss_aliases": "https://l.example/{tenantid}/{tenantid}",
+        "jwks_url": "https://l.example/k",
+    }))
+    .unwrap();
+    assert_eq!(
+        spellings(&issuer),
+        [
+            "https://t1.l.example/t1/v2.0",
+            "https://t2.l.example/t2/v2.0",
+            "https://l.example/t1/t1",
+            "https://l.example/t2/t2",
+        ]
+    );
 }
 
 #[test]

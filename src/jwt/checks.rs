@@ -12,7 +12,7 @@ use super::refusal::Reason;
 use super::spiffe;
 use super::token::Token;
 use crate::clock::UnixTime;
-use crate::issuer::{Algorithm, IssuerSettings, TENANT_PLACEHOLDER};
+use crate::issuer::{Algorithm, IssuerSettings};
 use crate::jwks::{Candidates, KeyMiss, KeySet, VerifyingKey};
 
 mod kind;
@@ -157,12 +157,9 @@ pub(super) fn key<'a>(
 
 /// In a set that tenants share, a key may be one tenant's own.
 fn is_of_other_issuer(key: &VerifyingKey, entry: &Entry) -> bool {
-    match (&entry.tenant, key.issuer()) {
-        (Some(tenant), Some(template)) => {
-            entry.canonical_iss != template.replace(TENANT_PLACEHOLDER, tenant)
-        }
-        _ => false,
-    }
+    let (settings, tenant) = (entry.issuer.settings(), entry.tenant.as_deref());
+    key.issuer()
+        .is_some_and(|named| !settings.is_named_by_key(named, tenant))
 }
 
 /// The key among the candidates that signed and is still trusted.

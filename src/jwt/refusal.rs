@@ -92,7 +92,7 @@ reasons! {
     /// The key is for another algorithm.
     KeyAlgorithmMismatch, "key_algorithm_mismatch", "The key that the token names is for another algorithm.";
     /// The key is another tenant's.
-    KeyOfOtherIssuer, "key_of_other_issuer", "The key with this `kid` is for another tenant's tokens.";
+    KeyOfOtherIssuer, "key_of_other_issuer", "The key with this `kid` is for the tokens of another issuer or tenant, which its `issuer` in the key set names. If that is another spelling of the same one, add it to `iss_aliases`.";
     /// The signature does not verify.
     SignatureInvalid, "signature_invalid", "The signature is not valid: the token was changed, or another key signed it.";
     /// A security event token (RFC 8417).

@@ -18,6 +18,7 @@ mod boundaries;
 mod claims;
 mod explanation;
 mod issuers;
+mod key_issuer;
 mod presets;
 mod properties;
 mod reasons;
