@@ -26,7 +26,7 @@ pub use error::{FetchError, SourceError};
 pub use events::{JwksEvents, NoEvents, UnknownKidAction};
 pub use fetch::{DocumentSettings, Documents, Fetched};
 pub use file::key_fault;
-pub use issuer_keys::{IssuerKeys, Wanted};
+pub use issuer_keys::{IssuerKeys, NamedKey, Wanted};
 pub use key::{KeyValidity, SkipReason, Thumbprints, VerifyingKey};
 pub use last_good::{LastGood, StoredKeySet};
 pub use service::JwksService;

@@ -26,6 +26,7 @@ mod tests;
 mod token;
 mod verified;
 mod verify;
+mod wanted_key;
 
 pub use assertion::{AssertionForm, assertion_form};
 pub use claims::Claims;
@@ -63,22 +64,4 @@ pub fn unverified_issuer(token: &str) -> Option<String> {
         .text("iss")
         .or_else(|| spiffe::trust_domain_iss(payload.text("sub").as_deref()))
         .or_else(|| UnverifiedPart::header(token.as_bytes()).text("iss"))
-}
-
-/// The unverified header of a token, only for selecting a key.
-struct UnverifiedHeader {
-    kid: Option<String>,
-    algorithm: Option<String>,
-    typ: Option<String>,
-}
-
-impl UnverifiedHeader {
-    fn read(token: &str) -> Self {
-        let header = UnverifiedPart::header(token.as_bytes());
-        Self {
-            kid: header.text("kid"),
-            algorithm: header.text("alg"),
-            typ: header.text("typ"),
-        }
-    }
 }

@@ -24,7 +24,7 @@ use crate::issuer::{JwksSettings, KeyFormat, KeySettings, KeySource, SecretEncod
 mod waiting;
 
 pub(super) use waiting::Progress;
-pub use waiting::Wanted;
+pub use waiting::{NamedKey, Wanted};
 
 /// A snapshot that requests read, and the way to ask for one more fetch. Nothing here does I/O:
 /// the issuer's task of [`super::JwksService`] fetches and publishes.

@@ -12,6 +12,7 @@ use super::service::Task;
 use super::source::{Answer, Basis, Source, Validators};
 use super::*;
 use crate::clock::UnixTime;
+use crate::issuer::Algorithm;
 use crate::jwt::fixture::{self, Signer};
 
 mod by_kid;
@@ -178,8 +179,15 @@ fn jwks(kids: &[&str]) -> Value {
         .collect()
 }
 
+/// A key that was in no earlier set.
 fn kid(kid: &str) -> Wanted {
-    Wanted::Kid(kid.to_owned())
+    let named = NamedKey {
+        kid: kid.to_owned(),
+        thumbprints: None,
+        algorithm: Algorithm::ES256,
+    };
+    let since = u64::MAX;
+    Wanted::Key { named, since }
 }
 
 fn since(generation: u64) -> Wanted {

@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use super::UnverifiedHeader;
 use super::checks::{self, ClaimCheck, Subject};
 use super::header::Header;
 use super::issuer::Issuer;
 use super::refusal::Reason;
 use super::token::Token;
+use crate::claims::unverified::UnverifiedPart;
 
 /// What kind of assertion it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum AssertionForm {
 
 /// What an assertion says that it is: unverified, only for selecting the rules.
 pub fn assertion_form(text: &str) -> AssertionForm {
-    match UnverifiedHeader::read(text).typ {
+    match UnverifiedPart::header(text.as_bytes()).text("typ") {
         Some(typ) if super::header::subtype(&typ) == IDENTITY_ASSERTION => {
             AssertionForm::IdentityAssertion
         }

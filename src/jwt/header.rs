@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::refusal::Reason;
 use super::token::Token;
 use crate::issuer::Algorithm;
-use crate::jwks::{KeyHint, Thumbprints};
+use crate::jwks::{KeyHint, NamedKey, Thumbprints};
 use crate::strict_json::{self, StrictError};
 
 /// The members that matter. Nothing in it chooses a key or an algorithm by itself: the issuer's
@@ -80,6 +80,15 @@ impl Header {
             kid: self.kid.as_deref(),
             thumbprints: self.thumbprints.as_ref(),
         }
+    }
+
+    /// The key that it names by a `kid`.
+    pub(crate) fn named_key(&self) -> Option<NamedKey> {
+        Some(NamedKey {
+            kid: self.kid.clone()?,
+            thumbprints: self.thumbprints.clone(),
+            algorithm: self.algorithm,
+        })
     }
 }
 

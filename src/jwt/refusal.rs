@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::UnverifiedHeader;
 use super::issuer::Issuer;
-use crate::jwks::Wanted;
 use crate::rejection::{Code, Rejection};
 
 /// One variant per reason, its stable word and a hint for people. Words never change once
@@ -232,13 +230,6 @@ impl Refusal {
         )
     }
 
-    /// What a fetch of the issuer's keys may bring that changes the answer; `None`: nothing does.
-    /// `token` is the one that was refused.
-    pub fn wanted_key(&self, token: &str) -> Option<Wanted> {
-        let generations = self.generations()?;
-        self.reason.wanted_key(token, generations.keys)
-    }
-
     /// Whether the issuer's keys decided, so that the same token may be good under the keys that
     /// the issuer has by now.
     pub fn is_by_keys(&self) -> bool {
@@ -247,22 +238,7 @@ impl Refusal {
 }
 
 impl Reason {
-    /// What a fetch of keys may bring that makes a token good which was refused for this under the
-    /// keys of `generation`. An issuer may have put another key in the place of one that did not
-    /// verify the token, under the same `kid` or without one.
-    pub fn wanted_key(self, token: &str, generation: u64) -> Option<Wanted> {
-        let header = UnverifiedHeader::read(token);
-        // A shared secret is not fetched.
-        if !self.is_by_keys() || header.algorithm.as_deref() == Some("HS256") {
-            return None;
-        }
-        match (self, header.kid) {
-            (Self::NoKeys | Self::KidUnknown, Some(kid)) => Some(Wanted::Kid(kid)),
-            _ => Some(Wanted::Change { since: generation }),
-        }
-    }
-
-    fn is_by_keys(self) -> bool {
+    pub(super) fn is_by_keys(self) -> bool {
         matches!(
             self,
             Self::NoKeys

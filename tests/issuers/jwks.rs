@@ -19,6 +19,19 @@ async fn a_new_key_is_fetched_when_a_token_names_it() {
         .await;
 }
 
+/// A provider whose only key has no `kid`, whatever its tokens say.
+#[tokio::test]
+async fn a_key_without_a_kid_serves_the_token_for_which_it_was_fetched() {
+    let site = TestGateway::start().await;
+    let new = Key::p256("acme-2");
+    let mut nameless = new.jwk();
+    nameless.as_object_mut().unwrap().remove("kid");
+    site.acme.publish(&[nameless]);
+    site.passes(&site.acme.token().key(&new).sign()).await;
+    let before = site.acme.token().sign();
+    assert_eq!(site.present(&before).await.status(), 401);
+}
+
 /// A provider that was started again, with a fixed `kid`, without one, or with another algorithm.
 #[tokio::test]
 async fn a_key_that_took_the_place_of_another_is_fetched_when_a_token_fails_by_it() {

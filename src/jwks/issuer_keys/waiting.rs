@@ -3,19 +3,49 @@
 use tokio::time::{Instant, timeout_at};
 
 use super::IssuerKeys;
+use crate::issuer::Algorithm;
 use crate::jwks::events::UnknownKidAction;
+use crate::jwks::key::Thumbprints;
+use crate::jwks::set::{KeyHint, KeySet};
 
 /// What a request hopes that a fetch brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A key with this `kid`.
-    Kid(String),
+    /// The key that a token names.
+    Key {
+        /// What the token says of it.
+        named: NamedKey,
+        /// The generation of the keys none of which it was.
+        since: u64,
+    },
     /// Other keys than those of this generation: none of them verifies a token that may be good,
     /// because its issuer put a new key in the place of an old one.
     Change {
         /// The generation under which the token was judged.
         since: u64,
     },
+}
+
+/// A key as the header of a token names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey {
+    /// The `kid`.
+    pub kid: String,
+    /// Its `x5t` and `x5t#S256`, where it has any.
+    pub thumbprints: Option<Thumbprints>,
+    /// The algorithm of the signature.
+    pub algorithm: Algorithm,
+}
+
+impl NamedKey {
+    /// Found is what verification would find, which may be a key of another `kid` or of none.
+    fn is_found_in(&self, set: &KeySet) -> bool {
+        let hint = KeyHint {
+            kid: Some(&self.kid),
+            thumbprints: self.thumbprints.as_ref(),
+        };
+        set.find(hint, self.algorithm).is_ok()
+    }
 }
 
 /// How far fetching is. Fetches of one issuer never overlap.
@@ -64,8 +94,18 @@ impl IssuerKeys {
     /// Has the next fetch ask for it, where each key has an address of its own. False: it cannot have one.
     fn ask_for(&self, wanted: &Wanted) -> bool {
         match (&self.wanted_kids, wanted) {
-            (Some(kids), Wanted::Kid(kid)) => kids.ask_for(kid),
+            (Some(kids), Wanted::Key { named, .. }) => kids.ask_for(&named.kid),
             _ => true,
+        }
+    }
+
+    /// Whether the keys have changed for a token, so that it is to be verified again.
+    fn have_brought(&self, wanted: &Wanted) -> bool {
+        match wanted {
+            Wanted::Key { named, since } => {
+                self.generation() != *since && named.is_found_in(&self.snapshot())
+            }
+            Wanted::Change { since } => self.generation() != *since,
         }
     }
 
@@ -82,16 +122,12 @@ impl IssuerKeys {
         let mut changes = self.progress.subscribe();
         let mut asked_after = None;
         let kid = match wanted {
-            Wanted::Kid(kid) => Some(kid.as_str()),
+            Wanted::Key { named, .. } => Some(named.kid.as_str()),
             Wanted::Change { .. } => None,
         };
         loop {
             let now = *changes.borrow_and_update();
-            let found = match wanted {
-                Wanted::Kid(kid) => self.snapshot().has_kid(kid),
-                Wanted::Change { since } => self.generation() != *since,
-            };
-            if found {
+            if self.have_brought(wanted) {
                 return UnknownKidAction::Found;
             }
             if now.over {

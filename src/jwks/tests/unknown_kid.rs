@@ -191,3 +191,84 @@ async fn nothing_is_asked_of_keys_that_nobody_fetches() {
     };
     assert!(timeout(Duration::from_millis(1), never).await.is_ok());
 }
+
+/// An entry without a `kid`.
+fn nameless() -> Value {
+    let mut jwk = Signer::new("ES256").jwk("");
+    jwk.as_object_mut().unwrap().remove("kid");
+    jwk
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_fetch_brings_a_key_without_a_kid_to_tokens_that_name_one() {
+    for (keys, is_found) in [
+        (json!([nameless()]), true),
+        (jwks(&["named"]), true),
+        // It is known that it is another one.
+        (jwks(&["other"]), false),
+    ] {
+        let scene = Scene::start(json!({}), Said::Keys(keys), None);
+        let asks: Vec<_> = (0..4)
+            .map(|_| {
+                let keys = Arc::clone(&scene.keys);
+                tokio::spawn(async move { keys.refetch_for(&kid("named")).await })
+            })
+            .collect();
+        for ask in asks {
+            assert_eq!(ask.await.unwrap(), is_found);
+        }
+        if is_found {
+            assert_eq!(scene.provider.fetches(), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_without_a_kid_may_take_the_place_of_one_with_a_kid() {
+    let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["old"]))).await;
+    scene.provider.says(Said::Keys(json!([nameless()])));
+    assert!(scene.keys.refetch_for(&kid("new")).await);
+    assert_eq!(scene.provider.fetches(), 2);
+}
+
+/// Which of several keys it is, a fetch that brings no others does not say.
+#[tokio::test(start_paused = true)]
+async fn keys_under_which_a_token_was_judged_are_not_found_again() {
+    let both = json!([nameless(), nameless()]);
+    let scene = Scene::fetched(json!({}), Said::Keys(both)).await;
+    let Wanted::Key { named, .. } = kid("new") else {
+        panic!("no key");
+    };
+    let since = scene.keys.generation();
+    let wanted = Wanted::Key { named, since };
+    assert!(!scene.keys.refetch_for(&wanted).await);
+    assert_eq!(scene.provider.fetches(), 2);
+    assert_eq!(scene.actions(UnknownKidAction::Absent), 1);
+    scene.provider.says(Said::Keys(json!([nameless()])));
+    sleep(SECOND * 30).await;
+    assert!(scene.keys.refetch_for(&wanted).await);
+}
+
+/// A `kid` that no key has leaves it to the thumbprint to say which key it is.
+#[tokio::test(start_paused = true)]
+async fn a_key_is_found_by_the_certificate_that_a_token_names() {
+    let by_certificate = |x5t: &str| match kid("new") {
+        Wanted::Key { named, since } => Wanted::Key {
+            named: NamedKey {
+                thumbprints: Some(Thumbprints::new(Some(x5t), None)),
+                ..named
+            },
+            since,
+        },
+        change => change,
+    };
+    let mut keys = jwks(&["one", "two"]);
+    keys[1]["x5t"] = json!("certified");
+    for (x5t, is_found) in [("certified", true), ("another", false)] {
+        let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["old"]))).await;
+        scene.provider.says(Said::Keys(keys.clone()));
+        let wanted = by_certificate(x5t);
+        assert_eq!(scene.keys.refetch_for(&wanted).await, is_found, "{x5t}");
+        assert_eq!(scene.provider.fetches(), 2);
+    }
+}

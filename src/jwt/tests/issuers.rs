@@ -1,6 +1,7 @@
 //! Issuers and their keys, when they change.
 
 use super::*;
+use crate::jwks::{NamedKey, Thumbprints, Wanted};
 
 #[test]
 fn issuers_that_do_not_go_together_are_refused() {
@@ -33,6 +34,35 @@ fn a_key_that_is_withdrawn_while_a_token_is_judged_vouches_for_nothing() {
     keys.turn_over(KeySet::parse(b"{\"keys\":[]}").unwrap());
     let withdrawn = checks::signature(&token, &header, &key);
     assert_eq!(withdrawn.err(), Some(Reason::KidUnknown));
+}
+
+/// All that the header says of it, as verification looks for it.
+#[test]
+fn the_key_that_is_wanted_is_the_one_that_the_header_names() {
+    let signer = Signer::new("ES256");
+    let keys = [Signer::new("ES256").jwk("a"), Signer::new("ES256").jwk("b")];
+    let issuers = fixture::issuers(fixture::settings(json!({})), &keys);
+    let wanted = |header: Value| {
+        let token = signer.sign(&header, &fixture::claims());
+        let refusal = verify(&token, &issuers, NOW).unwrap_err();
+        refusal.wanted_key(&token)
+    };
+    let named = NamedKey {
+        kid: "k".to_owned(),
+        thumbprints: Some(Thumbprints::new(Some("t"), None)),
+        algorithm: Algorithm::ES256,
+    };
+    assert_eq!(
+        wanted(json!({ "alg": "ES256", "kid": "k", "x5t": "t" })),
+        Some(Wanted::Key { named, since: 0 })
+    );
+    let change = Some(Wanted::Change { since: 0 });
+    assert_eq!(wanted(json!({ "alg": "ES256", "x5t": "t" })), change);
+    assert_eq!(wanted(json!({ "alg": "ES256", "kid": "a" })), change);
+    assert_eq!(
+        wanted(json!({ "alg": "ES256", "kid": "k", "typ": "x" })),
+        None
+    );
 }
 
 /// Keys go on serving exactly where nothing that they depend on is another.
