@@ -27,6 +27,7 @@ mod hidden_pages;
 mod issuer_sense;
 mod issuers;
 mod key_age;
+mod limits;
 mod listeners;
 mod logins;
 mod loops;

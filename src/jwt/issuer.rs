@@ -289,4 +289,4 @@ pub enum IssuersError {
 }
 
 /// The default of `limits.token_size`.
-const DEFAULT_TOKEN_SIZE: usize = 8 * 1024;
+const DEFAULT_TOKEN_SIZE: usize = 16 * 1024;

@@ -36,7 +36,7 @@ macro_rules! reasons {
 
 reasons! {
     /// Longer than the configured bound.
-    TooLarge, "token_too_large", "The token is longer than `limits.token_size`.";
+    TooLarge, "token_too_large", "The token is longer than `limits.token_size`. Tokens that list many groups or roles are long: have the provider send fewer, or raise the limit.";
     /// Not three parts.
     Malformed, "malformed", "A JWT is three base64url parts separated by dots.";
     /// A JWE (RFC 7516).

@@ -176,7 +176,7 @@ impl Default for Limits {
             header_size: ByteSize::kib(32),
             header_count: 100,
             uri_size: ByteSize::kib(8),
-            token_size: ByteSize::kib(8),
+            token_size: ByteSize::kib(16),
             body_size: None,
             h2_streams: 100,
             h2_resets: 1000,

@@ -6,7 +6,7 @@ use super::message::choice;
 use super::scope::scope_fault;
 use super::{
     acme, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants, hidden_pages,
-    issuers, listeners, logins, loops, match_protection, no_effect, operators, rates, resources,
+    issuers, limits, listeners, logins, loops, match_protection, no_effect, operators, rates, resources,
     routes, sticky, telemetry, trusted_fields,
 };
 use crate::config::Config;
@@ -91,7 +91,7 @@ const CHECKS: &[(&[&str], Check)] = &[
     (&["clients"], clients),
     (&["grants", "clients", "client_metadata", "issuers"], grants::diagnostics),
     (&["forward"], forward),
-    (&["limits"], limits),
+    (&["limits"], limits::diagnostics),
     (&["limits", "store"], rates::diagnostics),
     (&["admin", "issuers"], operators::diagnostics),
     (&["log", "traces"], telemetry::diagnostics),
@@ -304,63 +304,6 @@ fn forward(config: &Config) -> Vec<Diagnostic> {
         let message = "`Authorization` requires a scheme (RFC 9110 section 11.4)";
         let finding = Diagnostic::error("forward.scheme", message);
         found.push(finding.hint("use `Bearer`, or another header"));
-    }
-    found
-}
-
-fn limits(config: &Config) -> Vec<Diagnostic> {
-    let limits = &config.limits;
-    let counts = [
-        ("connections", limits.connections as u64),
-        ("keepalive_requests", limits.keepalive_requests.into()),
-        ("header_size", limits.header_size.as_u64()),
-        ("header_count", limits.header_count as u64),
-        ("uri_size", limits.uri_size.as_u64()),
-        ("token_size", limits.token_size.as_u64()),
-        (
-            "body_size",
-            limits.body_size.map_or(1, |size| size.as_u64()),
-        ),
-        ("memory", limits.memory.map_or(1, |size| size.as_u64())),
-        (
-            "body_min_rate",
-            limits.body_min_rate.map_or(1, |rate| rate.as_u64()),
-        ),
-        ("h2_streams", limits.h2_streams.into()),
-        ("h2_resets", limits.h2_resets.into()),
-        ("token_cache", limits.token_cache as u64),
-        ("refused_cache", limits.refused_cache as u64),
-        ("rates.tracked", limits.rates.tracked as u64),
-        (
-            "header_timeout",
-            u64::from(!limits.header_timeout.is_zero()),
-        ),
-        (
-            "body_read_timeout",
-            u64::from(!limits.body_read_timeout.is_zero()),
-        ),
-        (
-            "response_write_timeout",
-            u64::from(!limits.response_write_timeout.is_zero()),
-        ),
-        (
-            "keepalive_timeout",
-            u64::from(!limits.keepalive_timeout.is_zero()),
-        ),
-    ];
-    let mut found: Vec<_> = counts
-        .into_iter()
-        .filter(|(_, count)| *count == 0)
-        .map(|(key, _)| Diagnostic::error(format!("limits.{key}"), "must be greater than zero"))
-        .collect();
-    for (key, size) in [
-        ("uri_size", limits.uri_size),
-        ("token_size", limits.token_size),
-    ] {
-        if size > limits.header_size {
-            let message = "must not be more than `header_size`, which includes it";
-            found.push(Diagnostic::error(format!("limits.{key}"), message));
-        }
     }
     found
 }

@@ -310,6 +310,8 @@ fn the_rest_of_the_file() {
             "limits: {token_size: 64KiB}",
             &["22:22: limits.token_size: must not be more than `header_size`, which includes it"],
         ),
+        ("limits: {token_size: 32KiB}", &[]),
+        ("limits: {header_size: 4KiB}", &[]),
         (
             "limits: {h2_streams: 0, body_size: 0, header_timeout: 0s}",
             &[

@@ -106,7 +106,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "token_too_large",
         "Token too long",
-        "The token is longer than `limits.token_size`.",
+        "The token is longer than `limits.token_size`. Tokens that list many groups or roles are long: have the provider send fewer, or raise the limit.",
     ),
     (
         "issuer_disabled",
