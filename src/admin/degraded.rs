@@ -6,6 +6,7 @@ use super::AdminState;
 use super::clocks;
 use super::complaint::Degraded;
 use crate::clock::UnixTime;
+use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
 use crate::metrics::{Metrics, values};
 use crate::upstream::Upstream;
@@ -58,12 +59,21 @@ fn of_issuer(issuer: &Issuer) -> Option<Degraded> {
     let degraded = if !keys.has_keys {
         Degraded::bad(format!("issuer {name} has no keys"), page)
     } else if keys.degraded {
-        let text = format!("issuer {name} does not respond; its last valid keys are in use");
-        Degraded::warning(text, page)
+        Degraded::warning(of_failed_fetch(name, &keys), page)
     } else {
         return None;
     };
     Some(degraded.because(keys.last_error))
+}
+
+/// The issuer may have answered, and not with keys: the cause says which it was.
+fn of_failed_fetch(name: &str, keys: &KeysStatus) -> String {
+    let (secrets, public): (Vec<_>, Vec<_>) = keys.keys.iter().partition(|key| key.is_secret());
+    let in_use = match (public.is_empty(), secrets.is_empty()) {
+        (true, false) => "only its shared secret is in use",
+        _ => "its last valid keys are in use",
+    };
+    format!("the keys of issuer {name} cannot be fetched; {in_use}")
 }
 
 /// From the gauges, which say what is presented and not what lies in the files.
@@ -212,6 +222,7 @@ fn of_configuration(state: &AdminState) -> Vec<Degraded> {
 mod tests {
     use super::*;
     use crate::admin::complaint::Severity;
+    use crate::jwks::{IssuerKeys, KeyRow, KeySet};
 
     const DAY: i64 = 24 * 3600;
 
@@ -266,15 +277,39 @@ mod tests {
         assert_eq!(of_one(-1, 7 * DAY, Some(0)), Some(Severity::Bad));
     }
 
+    /// Of an issuer whose keys never came, none are in use.
+    #[test]
+    fn a_failed_fetch_tells_what_is_in_use() {
+        let pair = crate::jwt::fixture::Signer::new("ES256");
+        let set = serde_json::json!({ "keys": [pair.jwk("k")] }).to_string();
+        let set = KeySet::parse(set.as_bytes()).unwrap();
+        let fetched = IssuerKeys::fixed(set).status().keys;
+        let secret = vec![KeyRow {
+            kid: None,
+            kind: "oct",
+            algorithms: vec!["HS256"],
+        }];
+        let mut status = IssuerKeys::fixed(KeySet::default()).status();
+        for (keys, in_use) in [
+            (fetched.clone(), "its last valid keys are in use"),
+            (
+                [fetched, secret.clone()].concat(),
+                "its last valid keys are in use",
+            ),
+            (secret, "only its shared secret is in use"),
+        ] {
+            status.keys = keys;
+            let expected = format!("the keys of issuer acme cannot be fetched; {in_use}");
+            assert_eq!(of_failed_fetch("acme", &status), expected);
+        }
+    }
+
     #[test]
     fn only_operators_read_a_cause() {
-        let degraded = Degraded::warning("issuer acme does not respond", "/dashboard");
+        let degraded = Degraded::warning("issuer acme is away", "/dashboard");
         let degraded = degraded.because(Some("acme.internal: 500".to_owned()));
-        assert_eq!(degraded.text, "issuer acme does not respond");
+        assert_eq!(degraded.text, "issuer acme is away");
         let complaint = crate::admin::complaint::Complaint::from(degraded);
-        assert_eq!(
-            complaint.text,
-            "issuer acme does not respond: acme.internal: 500"
-        );
+        assert_eq!(complaint.text, "issuer acme is away: acme.internal: 500");
     }
 }

@@ -58,3 +58,10 @@ pub struct KeyRow {
     /// The algorithms that it may verify.
     pub algorithms: Vec<&'static str>,
 }
+
+impl KeyRow {
+    /// Whether it is the shared secret, which is never part of a key set.
+    pub fn is_secret(&self) -> bool {
+        self.kind == "oct"
+    }
+}

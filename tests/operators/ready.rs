@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::authority::{Authority, params};
 use crate::support::{TestGateway, eventually};
@@ -83,6 +83,29 @@ async fn a_short_life_is_degraded_near_its_end_alone() {
     let glance = site.gateway.admin("/admin/api/overview").await.json();
     assert_eq!(glance["complaints"][0]["text"], text);
     assert_eq!(glance["complaints"][0]["severity"], "warning");
+}
+
+/// An answer that is no key set is an answer, too.
+#[tokio::test]
+async fn an_issuer_whose_keys_cannot_be_fetched_is_degraded() {
+    let site = TestGateway::start().await;
+    let degraded = async || site.gateway.admin("/ready").await.json()["degraded"].take();
+    let refresh = async || {
+        let path = "/admin/api/issuers/acme/refresh";
+        let answer = site.gateway.admin_send("POST", path, &[], &Value::Null);
+        assert_eq!(answer.await.status(), 200);
+    };
+    assert_eq!(degraded().await, json!([]));
+    let reported =
+        json!(["the keys of issuer acme cannot be fetched; its last valid keys are in use"]);
+    for (status, body) in [(200, "{}"), (500, "")] {
+        site.acme.reply(status, body);
+        refresh().await;
+        assert_eq!(degraded().await, reported);
+    }
+    site.acme.publish(&[site.acme.key.jwk()]);
+    refresh().await;
+    assert_eq!(degraded().await, json!([]));
 }
 
 /// Connections are counted when they are taken, which is some time after they are made.

@@ -204,12 +204,14 @@ pub(super) fn zitadel(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// Each application is an issuer of its own.
+/// Each application is an issuer of its own. One that signs with the client secret has no keys to publish.
 pub(super) fn authentik(raw: &mut RawIssuer) -> Result<(), IssuerError> {
     let url = server(raw.url.take())?;
     let application = word(raw.application.take(), "application")?;
     let base = format!("{url}/application/o/{application}/");
-    keys(raw, format!("{base}jwks/"));
+    if raw.hs256_secret.is_none() {
+        keys(raw, format!("{base}jwks/"));
+    }
     iss(raw, base);
     algorithms(
         raw,

@@ -153,6 +153,26 @@ fn a_server_of_ones_own_has_its_preset() {
     assert_eq!(url(&zitadel), "https://acme.zitadel.cloud/oauth/v2/keys");
 }
 
+/// Authentik publishes no keys for an application that signs with the client secret, nor does a Supabase server.
+#[test]
+fn servers_that_sign_with_a_secret_are_asked_for_no_keys() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "a secret of at least thirty-two characters").unwrap();
+    let authentik = json!({
+        "preset": "authentik", "url": "https://auth.acme.example", "application": "web",
+    });
+    let supabase = json!({ "preset": "supabase", "url": "https://base.acme.example" });
+    for written in [authentik, supabase] {
+        let mut signing = written.clone();
+        signing["hs256_secret"] = json!(format!("file:{}", file.path().display()));
+        let mut both = signing.clone();
+        both["jwks_url"] = json!("https://keys.acme.example/k");
+        assert_eq!(preset(signing).source, KeySource::SecretOnly);
+        assert_eq!(url(&preset(both)), "https://keys.acme.example/k");
+        assert!(matches!(preset(written).source, KeySource::Url(_)));
+    }
+}
+
 #[test]
 fn okta_has_authorization_servers() {
     let okta = |server: Option<&str>| {
