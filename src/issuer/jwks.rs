@@ -28,7 +28,8 @@ pub struct JwksSettings {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub min_refresh_interval: Duration,
-    /// The maximum for an interval that the response asks for; at most half of `max_stale`.
+    /// The maximum for an interval that the response asks for, also by `Retry-After`; at most half of
+    /// `max_stale`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "DurationText")]
     pub max_refresh_interval: Duration,

@@ -20,8 +20,13 @@ pub enum FetchError {
     #[error("the address is in a private network, which `deny_private_networks` forbids")]
     PrivateNetwork,
     /// Another status than 200, or 304 where it was asked for.
-    #[error("the response has status {0}")]
-    Status(u16),
+    #[error("the response has status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// How long the server wants to be left alone.
+        retry_after: Option<Duration>,
+    },
     /// A redirect to another host or scheme, which is named if it is known.
     #[error(
         "a redirect leads to another host or scheme{}: set `jwks_url` to the address there",
@@ -63,13 +68,30 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// How long the server that answered wants to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// An answer with this status.
+    #[cfg(test)]
+    pub(super) fn status(status: u16, retry_after: Option<Duration>) -> Self {
+        Self::Status {
+            status,
+            retry_after,
+        }
+    }
+
     /// A stable word for metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Timeout(_) => "timeout",
             Self::Connection(_) => "connection",
             Self::PrivateNetwork => "private_network",
-            Self::Status(_) => "status",
+            Self::Status { .. } => "status",
             Self::Redirect(_) => "redirect",
             Self::TooLarge(_) => "too_large",
             Self::DiscoveryInvalid

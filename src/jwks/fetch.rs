@@ -21,9 +21,11 @@ use crate::issuer::KeySettings;
 pub(super) mod by_kid;
 mod client;
 mod document;
+mod retry_after;
 mod trust;
 
 use client::{Networks, Policy};
+use retry_after::refusal;
 use trust::Trust;
 
 pub(super) use client::Clients;
@@ -177,7 +179,7 @@ impl HttpSource {
                     // The redirect leads elsewhere by now, where these validators mean nothing.
                     conditions.clear();
                 }
-                status => return Err(FetchError::Status(status.as_u16())),
+                status => return Err(refusal(status, response.headers())),
             }
         };
         let fresh_for = freshness(response.headers());

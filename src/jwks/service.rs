@@ -195,7 +195,7 @@ impl Task {
             let mut changes = self.keys.progress().subscribe();
             // The sender lives as long as the keys, so this cannot fail.
             let permitted_at = match changes.wait_for(|now| now.asked).await {
-                Ok(now) => now.permitted_at,
+                Ok(now) => now.permitted_at(),
                 Err(_) => None,
             };
             if let Some(permitted_at) = permitted_at {
@@ -221,22 +221,26 @@ impl Task {
     /// Fetches once, publishes what came, and says when to fetch again.
     async fn fetch(&mut self, wake: &Wake) -> Duration {
         let cooldown = self.keys.settings().unknown_kid_cooldown;
-        let permitted_at = matches!(wake, Wake::Request).then(|| Instant::now() + cooldown);
+        let cooled_at = matches!(wake, Wake::Request).then(|| Instant::now() + cooldown);
         self.keys.progress().send_modify(|now| {
             now.started += 1;
             // Whoever asked so far is served by this fetch.
             now.asked = false;
-            now.permitted_at = permitted_at.or(now.permitted_at);
+            now.cooled_at = cooled_at.or(now.cooled_at);
         });
         let begun = Instant::now();
         let outcome = self.fetch_and_publish(wake).await;
-        let (word, pause) = match outcome {
-            Ok((word, fresh_for)) => (word, self.note_success(fresh_for)),
-            Err(error) => (error.code(), self.note_failure(&error)),
+        let (word, pause, asked_for) = match outcome {
+            Ok((word, fresh_for)) => (word, self.note_success(fresh_for), None),
+            Err(error) => {
+                let pause = self.note_failure(&error);
+                (error.code(), pause, self.pause_asked_for(&error))
+            }
         };
         let good = self.failures == 0;
         self.keys.progress().send_modify(|now| {
             now.finished = now.started;
+            now.deferred_until = asked_for.map(|pause| Instant::now() + pause);
             if good {
                 now.last_good = now.started;
             }
@@ -244,7 +248,7 @@ impl Task {
         if let Some(events) = self.keys.events() {
             events.fetched(self.keys.issuer_name(), word, begun.elapsed());
         }
-        pause
+        asked_for.map_or(pause, |asked_for| pause.max(asked_for))
     }
 
     async fn fetch_and_publish(
@@ -343,6 +347,14 @@ impl Task {
         }
         // Anything from half of it on, so that gateways do not retry in step.
         pause.mul_f64(1.0 - fastrand::f64() * 0.5)
+    }
+
+    /// How long the issuer's server wants to be left alone, up to the longest interval that an answer may ask
+    /// for, and up to a tenth more, so that gateways do not come back in step.
+    fn pause_asked_for(&self, error: &FetchError) -> Option<Duration> {
+        let longest = self.keys.settings().longest_interval();
+        let pause = error.retry_after()?.min(longest);
+        Some(pause.mul_f64(1.0 + fastrand::f64() * 0.1))
     }
 
     fn drop_stale(&mut self) {

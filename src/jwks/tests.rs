@@ -32,6 +32,7 @@ struct Provider {
 enum Said {
     #[default]
     Refuse,
+    RetryAfter(Duration),
     Hang,
     Keys(Value),
     KeysFor(Value, Duration),
@@ -63,7 +64,8 @@ impl Source for Provider {
             })
         };
         match answer {
-            Said::Refuse => Err(FetchError::Status(500)),
+            Said::Refuse => Err(FetchError::status(500, None)),
+            Said::RetryAfter(pause) => Err(FetchError::status(429, Some(pause))),
             Said::Hang => {
                 sleep(TIMEOUT).await;
                 Err(FetchError::Timeout(TIMEOUT))

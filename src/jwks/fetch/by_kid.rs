@@ -58,7 +58,11 @@ impl ByKid {
         let nothing = Validators::default();
         match self.http.get(url, self.http.policy, &nothing).await {
             Ok(Answer::Body { body, .. }) => pem(body).map(Some),
-            Ok(Answer::Unchanged { .. }) | Err(FetchError::Status(400..=404 | 410)) => Ok(None),
+            Ok(Answer::Unchanged { .. })
+            | Err(FetchError::Status {
+                status: 400..=404 | 410,
+                ..
+            }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::client::{self, Networks, Policy};
+use super::retry_after::refusal;
 use super::{body_of, freshness, trust};
 use crate::jwks::error::{FetchError, SourceError};
 use crate::public_network::is_loopback;
@@ -109,7 +110,7 @@ impl Documents {
         let response = request.send().await;
         let mut response = response.map_err(|error| client::error(error, self.policy))?;
         if response.status() != StatusCode::OK {
-            return Err(FetchError::Status(response.status().as_u16()));
+            return Err(refusal(response.status(), response.headers()));
         }
         let body = body_of(&mut response, max, self.policy).await?;
         let media_type = response.headers().get(header::CONTENT_TYPE);

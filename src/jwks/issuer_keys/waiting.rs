@@ -57,8 +57,10 @@ pub(in crate::jwks) struct Progress {
     pub(in crate::jwks) finished: u64,
     /// The last fetch that succeeded, counted like `started`.
     pub(in crate::jwks) last_good: u64,
-    /// When the next fetch for an unknown `kid` may begin; `None`: at any time.
-    pub(in crate::jwks) permitted_at: Option<Instant>,
+    /// When the cooldown of fetches for unknown `kid`s ends; `None`: there was none yet.
+    pub(in crate::jwks) cooled_at: Option<Instant>,
+    /// Until when the issuer's server wants to be left alone, by its latest answer.
+    pub(in crate::jwks) deferred_until: Option<Instant>,
     /// A request has asked for one since the last fetch began.
     pub(in crate::jwks) asked: bool,
     /// Nobody fetches any more: there is nothing to wait for.
@@ -66,6 +68,11 @@ pub(in crate::jwks) struct Progress {
 }
 
 impl Progress {
+    /// When the next fetch for an unknown `kid` may begin; `None`: at any time.
+    pub(in crate::jwks) fn permitted_at(&self) -> Option<Instant> {
+        self.cooled_at.max(self.deferred_until)
+    }
+
     fn is_running(&self) -> bool {
         self.started > self.finished
     }
@@ -148,7 +155,7 @@ impl IssuerKeys {
             }
             if !now.is_running() && asked_after.is_none() {
                 let remembered = kid.and_then(|kid| self.unknown.not_before(kid));
-                let permitted_at = now.permitted_at.max(remembered);
+                let permitted_at = now.permitted_at().max(remembered);
                 if permitted_at.is_some_and(|at| at > deadline) {
                     return UnknownKidAction::Refused;
                 }

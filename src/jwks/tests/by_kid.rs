@@ -33,7 +33,7 @@ impl Source for KeyServer {
         let answers = self.wanted.take().into_iter().map(|kid| {
             let answer = match said.get(&kid) {
                 Some(ForKid::Key) => Ok(Some(pem())),
-                Some(ForKid::Fails) => Err(FetchError::Status(500)),
+                Some(ForKid::Fails) => Err(FetchError::status(500, None)),
                 None => Ok(None),
             };
             (kid, answer)

@@ -127,6 +127,30 @@ async fn failed_fetches_count_for_the_cooldown() {
     assert_eq!(scene.kids(), ["b"]);
 }
 
+/// Of the server's wish, not even tokens of unknown keys make an exception; an operator does.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_wants_to_be_left_alone_is_left_alone() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for (asked, pause) in [(minutes(10), minutes(10)), (minutes(600), minutes(60))] {
+        let busy = Said::RetryAfter(asked);
+        let scene = Scene::fetched(json!({}), busy.clone()).await;
+        assert!(!scene.keys.refetch_for(&kid("a")).await);
+        sleep(pause - SECOND * 2).await;
+        let begun = Instant::now();
+        assert!(!scene.keys.refetch_for(&kid("a")).await);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(scene.provider.fetches(), 1, "{asked:?}");
+        // At most a tenth later.
+        sleep(SECOND * 2 + pause.mul_f64(0.11)).await;
+        assert_eq!(scene.provider.fetches(), 2, "{asked:?}");
+        // Once the keys have come after all, the wish is none any more.
+        scene.provider.says(Said::Keys(jwks(&["a"])));
+        assert!(scene.keys.refresh().await);
+        scene.provider.says(Said::Keys(jwks(&["b"])));
+        assert!(scene.keys.refetch_for(&kid("b")).await);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_a_fetch_that_is_near() {
     let scene = Scene::fetched(json!({}), Said::Keys(jwks(&["a"]))).await;

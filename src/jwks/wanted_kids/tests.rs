@@ -22,7 +22,7 @@ fn has(kid: &str) -> Answered {
 }
 
 fn fails(_: &str) -> Answered {
-    Err(FetchError::Status(500))
+    Err(FetchError::status(500, None))
 }
 
 /// One whose key `kid` is in force.
