@@ -106,7 +106,11 @@ impl Seen {
             .entry((what, value))
             .or_insert_with(|| path.to_owned());
         if first != path {
-            out.push(Diagnostic::error(path, format!("the same as {first}")));
+            let finding = Diagnostic::error(path, format!("the same as {first}"));
+            out.push(match what {
+                "iss" => finding.hint(ONE_FOR_EACH_ISS),
+                _ => finding,
+            });
         }
     }
 }
@@ -155,3 +159,6 @@ fn fetching(path: &str, jwks: &JwksSettings, found: &mut Vec<Diagnostic>) {
 
 /// RFC 7519 section 4.1.4: "usually no more than a few minutes".
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
+/// What is said of two issuers with one `iss`.
+const ONE_FOR_EACH_ISS: &str =
+    "one issuer verifies all tokens with an `iss`, whatever their kind; remove one of the two";

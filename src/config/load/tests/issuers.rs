@@ -13,7 +13,10 @@ fn issuers_differ() {
         (
             "iss: legacy",
             "iss: https://id.acme.example",
-            &["11:10: issuers[1].iss: the same as issuers[0].iss"],
+            &[
+                "11:10: issuers[1].iss: the same as issuers[0].iss; one issuer verifies all tokens \
+                 with an `iss`, whatever their kind; remove one of the two",
+            ],
         ),
         (
             "iss: legacy",
