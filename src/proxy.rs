@@ -39,6 +39,7 @@ pub mod forward_auth;
 pub mod header_operations;
 mod list_field;
 pub mod numbered_cookies;
+mod recorded;
 pub mod request;
 pub mod request_log;
 mod round_trip;
@@ -49,6 +50,7 @@ mod vary;
 mod withheld;
 
 use context::RequestContext;
+use recorded::Recorded;
 use request::id::RequestIds;
 use request_log::RequestLog;
 use request_log::recent_refusals::RecentRefusals;
@@ -65,7 +67,7 @@ use crate::telemetry::{NonBlockingWriter, Spans};
 pub struct Gateway {
     snapshot: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
-    log: RequestLog,
+    log: Arc<RequestLog>,
     ids: RequestIds,
 }
 
@@ -83,12 +85,12 @@ impl Gateway {
         Self {
             snapshot,
             metrics: Arc::clone(&metrics),
-            log: RequestLog {
+            log: Arc::new(RequestLog {
                 metrics,
                 access_log,
                 refusals,
                 spans,
-            },
+            }),
             ids: RequestIds::new(),
         }
     }
@@ -97,13 +99,11 @@ impl Gateway {
 #[async_trait]
 impl ProxyHttp for Gateway {
     /// In a place of its own: the framework moves it twice, and keeps the places that it left.
-    type CTX = Box<RequestContext>;
+    type CTX = Box<Recorded>;
 
     fn new_ctx(&self) -> Self::CTX {
-        Box::new(RequestContext::new(
-            self.snapshot.load_full(),
-            self.ids.next(),
-        ))
+        let ctx = RequestContext::new(self.snapshot.load_full(), self.ids.next());
+        Box::new(Recorded::new(ctx, Arc::clone(&self.log)))
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
@@ -145,6 +145,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         ctx: &mut Self::CTX,
     ) -> Result<Box<HttpPeer>> {
+        let ctx: &mut RequestContext = ctx;
         if ctx.permit.is_none()
             && let Some(destination) = &ctx.destination
         {
@@ -199,6 +200,7 @@ impl ProxyHttp for Gateway {
             flow.taken();
         }
         preflight::drop_part(body, ctx);
+        ctx.body_sent += body.as_ref().map_or(0, Bytes::len);
         Ok(None)
     }
 
@@ -243,8 +245,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Self::CTX) {
-        attempt::ended(error, ctx);
-        self.log.record(session, error, ctx);
+        ctx.ended(session, error);
     }
 
     /// The access log has a line for each request, with its reason.

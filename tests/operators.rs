@@ -9,6 +9,7 @@ pub mod board;
 pub mod check_command;
 pub mod check_meaning;
 mod command_output;
+mod cut_requests;
 pub mod dashboard;
 pub mod events;
 pub mod generate_command;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
-use http::header::EXPECT;
+use http::header::{EXPECT, HOST, USER_AGENT};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use super::connection::flow::BodyBounds;
-use super::context::RequestContext;
+use super::context::{RequestContext, Seen};
 use super::request::forwarded::Peer;
 use super::request::id::{REQUEST_ID, RequestId};
 
@@ -18,6 +18,7 @@ use super::request::id::{REQUEST_ID, RequestId};
 pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<()> {
     ctx.guard.header_arrived();
     ctx.connection.restore_target(session.req_header_mut())?;
+    ctx.seen = Some(seen(session, ctx));
     if session.req_header().version == Version::HTTP_10 {
         // It knows no interim responses, and would take one for its answer (RFC 9110 sections 10.1.1 and
         // 15.2).
@@ -48,6 +49,23 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
         session.set_keepalive(Some(limits.keepalive_timeout.as_secs().max(1)));
     }
     Ok(())
+}
+
+/// Keeps what is recorded of the request, whatever ends it.
+fn seen(session: &Session, ctx: &RequestContext) -> Seen {
+    let request = session.req_header();
+    let peer = ctx
+        .snapshot
+        .proxy
+        .peer(session.client_addr(), &ctx.connection);
+    Seen {
+        method: request.method.clone(),
+        uri: request.uri.clone(),
+        version: request.version,
+        host: request.headers.get(HOST).cloned(),
+        user_agent: request.headers.get(USER_AGENT).cloned(),
+        client: peer.client(&request.headers).address,
+    }
 }
 
 /// Takes over the request's id and its place in its trace, as far as a trusted proxy says them.

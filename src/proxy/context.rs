@@ -1,11 +1,12 @@
 //! What one request carries from phase to phase.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use pingora::http::RequestHeader;
 use uuid::Uuid;
 
@@ -54,6 +55,23 @@ impl Phase {
     }
 }
 
+/// A request as it arrived, as far as it is recorded: the framework's own is gone when a request was cut.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its method.
+    pub method: Method,
+    /// Its target.
+    pub uri: Uri,
+    /// Its version of HTTP.
+    pub version: Version,
+    /// Its `Host`.
+    pub host: Option<HeaderValue>,
+    /// Its `User-Agent`.
+    pub user_agent: Option<HeaderValue>,
+    /// The client's address.
+    pub client: IpAddr,
+}
+
 /// One request's state. Retries use it again.
 #[derive(Debug)]
 pub struct RequestContext {
@@ -69,6 +87,8 @@ pub struct RequestContext {
     pub trace: Option<TraceContext>,
     /// When the header was complete.
     pub started: Instant,
+    /// What arrived then.
+    pub seen: Option<Seen>,
     /// The request that another proxy asks about by gRPC, which is what log and counters are of.
     pub asked_about: Option<Box<RequestHeader>>,
     /// It is for the gateway's own endpoints.
@@ -133,6 +153,8 @@ pub struct RequestContext {
     pub held_memory: Option<Held>,
     /// Bytes of the body received so far.
     pub body_received: u64,
+    /// Bytes of the upstream's body passed on so far.
+    pub body_sent: usize,
     /// Until when the request has to arrive, and once it has, its answer to begin.
     pub time: Option<TimeLimit>,
     /// What was answered, when the gateway itself answered.
@@ -151,6 +173,7 @@ impl RequestContext {
             id,
             trace: None,
             started: now,
+            seen: None,
             asked_about: None,
             is_for_us: false,
             route: None,
@@ -183,6 +206,7 @@ impl RequestContext {
             held_content: None,
             held_memory: None,
             body_received: 0,
+            body_sent: 0,
             time: None,
             answered: None,
         }

@@ -1,4 +1,5 @@
-//! What is recorded of a request at its end, once: counters, refusals, the access log, its trace.
+//! What is recorded of a request at its end, once: counters, refusals, the access log, its trace. A request
+//! that is cut leaves the same, by what its context kept.
 //!
 //! `RequestLog` hands one request to each of its parts: [`recent_refusals`] keeps the latest ones that were
 //! refused, [`access_log`] makes a line of it, and [`spans`] makes spans. All of it only reads the context.
@@ -6,11 +7,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pingora::Error;
+use http::header::{HOST, USER_AGENT};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
+use pingora::{Error, Result};
 
-use super::context::RequestContext;
+use super::context::{RequestContext, Seen};
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
 use crate::telemetry::{NonBlockingWriter, Spans};
@@ -44,40 +46,74 @@ impl RequestLog {
                 .map(|response| response.status)
                 .or(ctx.answered),
         };
-        if ctx.refused.is_some() {
-            let client = client(session, ctx);
-            self.refusals.record(ctx, client, UnixTime::now());
-        }
-        let elapsed = ctx.started.elapsed();
-        let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
-        let method = &request(session, ctx).method;
-        counters.count(&self.metrics, method, status, elapsed.as_secs_f64());
-        if ctx.snapshot.proxy.access_log.is_none() && self.spans.is_none() {
-            return;
-        }
         let answered = Answered {
             request: request(session, ctx),
             client: client(session, ctx),
             status,
-            elapsed,
+            elapsed: ctx.started.elapsed(),
             sent: session.as_ref().body_bytes_sent(),
             error,
+            cut: None,
         };
+        self.keep(&answered, ctx);
+    }
+
+    /// Records a request that was dropped before it came to its end, and why: by what had been seen and
+    /// sent of it until then.
+    pub(super) fn record_dropped(&self, cut: Option<&'static str>, ctx: &RequestContext) {
+        let Some(seen) = &ctx.seen else { return };
+        // Of parts of a header that has been parsed: this cannot fail.
+        let Ok(header) = header(seen) else { return };
+        let answered = Answered {
+            request: ctx.asked_about.as_deref().unwrap_or(&header),
+            client: seen.client,
+            status: ctx.answered.or(ctx.upstream_status),
+            elapsed: ctx.started.elapsed(),
+            sent: ctx.body_sent,
+            error: None,
+            cut,
+        };
+        self.keep(&answered, ctx);
+    }
+
+    fn keep(&self, answered: &Answered<'_>, ctx: &RequestContext) {
+        if ctx.refused.is_some() {
+            self.refusals.record(ctx, answered.client, UnixTime::now());
+        }
+        let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
+        let (method, seconds) = (&answered.request.method, answered.elapsed.as_secs_f64());
+        counters.count(&self.metrics, method, answered.status, seconds);
         if let Some(fields) = &ctx.snapshot.proxy.access_log {
-            let line = access_log::line(fields, &answered, ctx);
+            let line = access_log::line(fields, answered, ctx);
             self.access_log.write(line);
         }
         if let Some(spans) = &self.spans {
-            spans::record(spans, &answered, ctx);
+            spans::record(spans, answered, ctx);
         }
     }
 }
 
 /// Whom a request is from, as far as trusted proxies say so.
 fn client(session: &Session, ctx: &RequestContext) -> IpAddr {
+    if let (None, Some(seen)) = (&ctx.asked_about, &ctx.seen) {
+        return seen.client;
+    }
     let proxy = &ctx.snapshot.proxy;
     let peer = proxy.peer(session.client_addr(), &ctx.connection);
     peer.client(&request(session, ctx).headers).address
+}
+
+/// What is recorded of a request's header, as a header.
+fn header(seen: &Seen) -> Result<RequestHeader> {
+    let mut header = RequestHeader::build(seen.method.clone(), b"/", Some(2))?;
+    header.set_uri(seen.uri.clone());
+    header.set_version(seen.version);
+    for (name, value) in [(HOST, &seen.host), (USER_AGENT, &seen.user_agent)] {
+        if let Some(value) = value {
+            header.insert_header(name, value.clone())?;
+        }
+    }
+    Ok(header)
 }
 
 /// The request that log and counters are of.

@@ -144,6 +144,7 @@ impl Unread {
             elapsed,
             sent,
             error: None,
+            cut: None,
         };
         self.access_log
             .write(access_log::line(fields, &answered, ctx));

@@ -1,7 +1,7 @@
-//! Requests in flight, and the wait for the last of them.
+//! Requests in flight, the wait for the last of them, and the moment in which the others are cut.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -53,6 +53,35 @@ impl Drop for Counted {
     }
 }
 
+/// When the process waits no longer for the requests in flight.
+#[derive(Debug, Default)]
+pub struct LastMoment {
+    is_here: AtomicBool,
+    come: Notify,
+}
+
+impl LastMoment {
+    /// It is now.
+    pub fn comes(&self) {
+        self.is_here.store(true, Ordering::Release);
+        self.come.notify_waiters();
+    }
+
+    /// Whether it has come.
+    pub fn is_here(&self) -> bool {
+        self.is_here.load(Ordering::Acquire)
+    }
+
+    /// Waits for it.
+    pub async fn has_come(&self) {
+        // Made before the look, so that what comes in between is not missed.
+        let come = self.come.notified();
+        if !self.is_here() {
+            come.await;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +99,20 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(two);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_last_moment_comes_for_all() {
+        let last = Arc::new(LastMoment::default());
+        let waiting = tokio::spawn({
+            let last = Arc::clone(&last);
+            async move { last.has_come().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished() && !last.is_here());
+        last.comes();
+        waiting.await.unwrap();
+        // Who comes later does not wait.
+        last.has_come().await;
     }
 }

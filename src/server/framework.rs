@@ -13,7 +13,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
 use tokio::sync::Semaphore;
 
-use super::drain::InFlight;
+use super::drain::{InFlight, LastMoment};
 use super::guard::{Bounds, Guard, ResetLimit, Rules, Shared};
 use super::proxy_factory;
 use super::state::State;
@@ -83,6 +83,7 @@ pub(super) async fn shared(
         refusals: Semaphore::new(Shared::REFUSED_AT_ONCE),
         snapshot: Arc::clone(&state.snapshot),
         in_flight: InFlight::default(),
+        last_moment: LastMoment::default(),
         open: InFlight::default(),
         metrics: Arc::clone(&state.metrics),
     })

@@ -35,7 +35,7 @@ mod refusal;
 mod request;
 mod resets;
 
-use super::drain::{Counted, InFlight};
+use super::drain::{Counted, InFlight, LastMoment};
 use super::proxy_factory::Proxy;
 use super::tls::ListenerTls;
 use crate::acme::Challenges;
@@ -102,6 +102,8 @@ pub struct Shared {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Those that are being answered.
     pub in_flight: InFlight,
+    /// When they are cut.
+    pub last_moment: LastMoment,
     /// Listeners and connections that are open.
     pub open: InFlight,
     /// The metrics of this process.

@@ -19,8 +19,22 @@ use super::state::State;
 use crate::config::Config;
 
 /// Returns when nothing is served any more: after a signal, and after the drain that it asked
-/// for.
+/// for. What is in flight even then is cut, and leaves its records.
 pub(super) async fn served(
+    config: &Config,
+    state: &State,
+    shared: &Shared,
+    notify: &Notifier,
+    signalled: watch::Receiver<Option<Stop>>,
+    progress: watch::Receiver<Progress>,
+) -> Result<(), ServeError> {
+    let outcome = drained(config, state, shared, notify, signalled, progress).await;
+    shared.last_moment.comes();
+    let _ = timeout(LAST_RECORDS, shared.in_flight.none()).await;
+    outcome
+}
+
+async fn drained(
     config: &Config,
     state: &State,
     shared: &Shared,
@@ -155,5 +169,7 @@ impl ShutdownSignalWatch for Signals {
     }
 }
 
+/// How long requests that are cut may take to leave their records.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 /// How long connections are waited for that have nothing in flight any more.
 const LAST_WORDS: Duration = Duration::from_secs(2);

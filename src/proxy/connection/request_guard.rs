@@ -42,6 +42,8 @@ pub struct RequestGuard {
     due: AtomicU64,
     began: Instant,
     session: OnceLock<Arc<Session>>,
+    /// Why it is cut.
+    cut: OnceLock<&'static str>,
 }
 
 impl RequestGuard {
@@ -57,6 +59,7 @@ impl RequestGuard {
             due: AtomicU64::new(0),
             began: Instant::now(),
             session: OnceLock::new(),
+            cut: OnceLock::new(),
         }
     }
 
@@ -99,6 +102,12 @@ impl RequestGuard {
     /// The session whose end ends the request.
     pub fn session(&self) -> Option<&Arc<Session>> {
         self.session.get()
+    }
+
+    /// Says why the request is cut, for its record. It is dropped next.
+    pub fn cut_for(&self, cause: &'static str) {
+        // It is cut once.
+        let _ = self.cut.set(cause);
     }
 }
 
@@ -155,6 +164,11 @@ impl Guarded {
             // Each request is bound once.
             let _ = guard.session.set(Arc::clone(session));
         }
+    }
+
+    /// Why the request is cut, if it is.
+    pub fn cut(&self) -> Option<&'static str> {
+        self.0.as_ref()?.cut.get().copied()
     }
 
     /// What moves between the request's two sides.

@@ -33,6 +33,8 @@ pub struct Answered<'a> {
     pub sent: usize,
     /// The error that ended the request early.
     pub error: Option<&'a Error>,
+    /// Why the gateway cut the request, whose answer may have begun.
+    pub cut: Option<&'static str>,
 }
 
 /// The line, with its end.
@@ -138,7 +140,10 @@ impl Line<'_> {
             AccessField::Code => {
                 present(map, name, ctx.refused.map(|refused| refused.code.as_str()))
             }
-            AccessField::Reason => present(map, name, ctx.refused.map(|refused| refused.reason)),
+            AccessField::Reason => {
+                let reason = ctx.refused.map(|refused| refused.reason);
+                present(map, name, reason.or(answered.cut))
+            }
             AccessField::Hint => {
                 let advice = ctx.refused.and_then(|refused| refused.advice());
                 present(map, name, advice)

@@ -92,8 +92,8 @@ fn server(request: &Request, answered: &Answered<'_>, ctx: &RequestContext) -> S
         attributes.push(("http.response.status_code", status.as_u16().into()));
     }
     attributes.extend(issuer(ctx));
-    if let Some(refused) = &ctx.refused {
-        attributes.push(("vestibule.reason", refused.reason.into()));
+    if let Some(reason) = ctx.refused.map(|refused| refused.reason).or(answered.cut) {
+        attributes.push(("vestibule.reason", reason.into()));
     }
     if let Some(error) = answered.error {
         attributes.push(("error.type", error.etype().as_str().into()));

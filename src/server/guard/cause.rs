@@ -13,6 +13,7 @@ pub(super) enum Cause {
     MemoryBudget,
     RequestTimeout,
     SessionEnded,
+    Stopped,
     TlsHandshake,
 }
 
@@ -30,6 +31,7 @@ impl Cause {
             Self::MemoryBudget => "memory_budget",
             Self::RequestTimeout => "request_timeout",
             Self::SessionEnded => "session_ended",
+            Self::Stopped => "stopped",
             Self::TlsHandshake => "tls_handshake",
         }
     }

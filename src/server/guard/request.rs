@@ -119,21 +119,24 @@ impl Requests {
     }
 
     /// Polls the request; while its header is incomplete also the deadline, while its body is also
-    /// that one's time, then the time by which its route wants it to end, and once it is bound to a
-    /// session also that session's end.
+    /// that one's time, then the time by which its route wants it to end and the last moment of the
+    /// process, and once it is bound to a session also that session's end.
     async fn run(
         &self,
         cut: &RequestGuard,
         request: impl Future<Output = Option<ReusedHttpStream>>,
     ) -> Result<Option<ReusedHttpStream>, Cause> {
+        // Counted until the request is dropped, which records it.
+        let mut counted = None;
         let mut request = pin!(request);
+        let mut last_moment = pin!(self.shared.last_moment.has_come());
+        let mut is_waiting = false;
         let mut deadline = Overdue::default();
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
         let mut late_server = Overdue::default();
-        let mut counted = None;
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-        poll_fn(|context: &mut Context<'_>| {
+        let outcome = poll_fn(|context: &mut Context<'_>| {
             if let Poll::Ready(output) = request.as_mut().poll(context) {
                 return Poll::Ready(Ok(output));
             }
@@ -150,6 +153,13 @@ impl Requests {
             if overdue.poll(cut.due(), context).is_ready() {
                 return Poll::Ready(Err(Cause::RequestTimeout));
             }
+            // Its task stays the same, so waiting once is enough to be woken.
+            if !is_waiting || self.shared.last_moment.is_here() {
+                is_waiting = true;
+                if last_moment.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Err(Cause::Stopped));
+                }
+            }
             let Some(session) = cut.session() else {
                 return Poll::Pending;
             };
@@ -162,7 +172,11 @@ impl Requests {
                 .poll(context)
                 .map(|()| Err(Cause::SessionEnded))
         })
-        .await
+        .await;
+        if let Err(cause) = &outcome {
+            cut.cut_for(cause.label());
+        }
+        outcome
     }
 
     /// Whether a body has taken too long, and the request could not say so in words since.
