@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -54,6 +55,7 @@ use recorded::Recorded;
 use request::id::RequestIds;
 use request_log::RequestLog;
 use request_log::recent_refusals::RecentRefusals;
+use round_trip::answer_end::AnswerEnd;
 use round_trip::{
     attempt, failure, preflight, request_body, response, upstream_answer, upstream_request,
 };
@@ -104,6 +106,11 @@ impl ProxyHttp for Gateway {
     fn new_ctx(&self) -> Self::CTX {
         let ctx = RequestContext::new(self.snapshot.load_full(), self.ids.next());
         Box::new(Recorded::new(ctx, Arc::clone(&self.log)))
+    }
+
+    /// None that changes anything.
+    fn init_downstream_modules(&self, modules: &mut HttpModules) {
+        modules.add_module(Box::new(AnswerEnd));
     }
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<()> {
@@ -191,7 +198,7 @@ impl ProxyHttp for Gateway {
 
     fn response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         _end_of_stream: bool,
         ctx: &mut Self::CTX,
@@ -201,6 +208,11 @@ impl ProxyHttp for Gateway {
         }
         preflight::drop_part(body, ctx);
         ctx.body_sent += body.as_ref().map_or(0, Bytes::len);
+        if session.as_ref().is_http2()
+            && let Some(flow) = ctx.guard.flow()
+        {
+            *body = body.take().map(|part| flow.follow(part));
+        }
         Ok(None)
     }
 
@@ -241,6 +253,10 @@ impl ProxyHttp for Gateway {
         error: &Error,
         ctx: &mut Self::CTX,
     ) -> FailToProxy {
+        if ctx.was_answered_first() {
+            ctx.ended(session, None);
+            return failure::leave_body(session).await;
+        }
         failure::answer(session, error, ctx).await
     }
 

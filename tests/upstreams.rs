@@ -2,6 +2,7 @@
 
 pub mod blame;
 pub mod connection_auth;
+mod early_answers;
 mod sticky;
 pub mod streams;
 pub mod upstream_dns;

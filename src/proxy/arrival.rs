@@ -27,7 +27,7 @@ pub(super) fn begin(session: &mut Session, ctx: &mut RequestContext) -> Result<(
     }
     let limits = &ctx.snapshot.proxy.limits;
     if !session.as_mut().is_body_done() {
-        // The framework's bound on reads does nothing for HTTP/2.
+        // The framework bounds the pauses of HTTP/1, and not those of HTTP/2.
         let is_stream = session.as_ref().is_http2();
         let bounds = BodyBounds {
             pause: is_stream.then_some(limits.body_read_timeout),
@@ -81,5 +81,6 @@ pub(super) fn identify(ctx: &mut RequestContext, request: &RequestHeader, peer: 
     ctx.trace = traces.place(&request.headers, peer.is_trusted_proxy());
 }
 
-/// How long the rest of a refused request's body is read, so that its connection can be kept.
-const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);
+/// How long the rest of a body is read that nobody wants: of a refused request, so that its connection can
+/// be kept, and of one whose answer has ended, so that the answer is not lost.
+pub(super) const DRAIN_UNREAD_BODY: Duration = Duration::from_secs(5);

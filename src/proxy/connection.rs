@@ -3,8 +3,8 @@
 //! [`Connection`] is the one from a client, with the name that the client asked for ([`server_name`]).
 //! Between it and its requests is a guard, which each request tells how far it is ([`request_guard`]), and
 //! which ends it in time ([`time_limit`]). [`connector`] makes the connections to servers. They are watched
-//! ([`watched_stream`]) and read no faster than the client takes ([`flow`]), and some are for one client
-//! alone ([`auth`]). Everything else in the proxy may use this; this uses none of it.
+//! ([`watched_stream`]) and read no faster than the client takes ([`flow`], [`parts`]), and some are for one
+//! client alone ([`auth`]). Everything else in the proxy may use this; this uses none of it.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,7 @@ use crate::resources::Share;
 pub mod auth;
 pub mod connector;
 pub mod flow;
+pub mod parts;
 pub mod request_guard;
 pub mod server_name;
 pub mod time_limit;

@@ -77,6 +77,10 @@ impl Watch for Paced {
         running_flow(|flow| flow.was_read(bytes.len()));
     }
 
+    fn is_over(&self) -> bool {
+        running_flow(Flow::is_over).unwrap_or(false)
+    }
+
     fn was_written(&self, is_blocked: bool) {
         running_flow(|flow| flow.server_blocks(is_blocked));
     }

@@ -11,14 +11,19 @@
 //! The framework's bound on reads does nothing for a body that comes by HTTP/2, and filters run
 //! only when data moves. So it is noted here when a body moved last, and the guard ends what waits
 //! for it.
+//!
+//! A server may answer before it has read the request. Once such an answer has ended nobody wants the rest
+//! of the body, and whoever hears of it here ends the request.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Context;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::task::AtomicWaker;
 
+use super::parts::Parts;
 use super::watched_stream::Turn;
 
 /// Both directions of one request.
@@ -42,6 +47,12 @@ struct Answer {
     is_begun: AtomicBool,
     /// Something was read of it.
     is_read: AtomicBool,
+    /// Its last part was taken out of the queue.
+    is_over: AtomicBool,
+    /// The request was ended for that.
+    has_ended_all: AtomicBool,
+    /// Those parts that its client may not have taken.
+    parts: OnceLock<Parts>,
     /// What it waits for: one of [`NOTHING`], [`END`] and [`FLUSH`].
     waits_for: AtomicU8,
     /// What may be read before something is taken.
@@ -147,6 +158,7 @@ impl Flow {
         };
         self.answer.is_begun.store(false, Ordering::Relaxed);
         self.answer.is_read.store(false, Ordering::Relaxed);
+        self.answer.is_over.store(false, Ordering::Relaxed);
         self.answer.waits_for.store(NOTHING, Ordering::Relaxed);
         self.server_blocks(false);
     }
@@ -159,13 +171,60 @@ impl Flow {
         if answer.is_put_off.swap(false, Ordering::AcqRel) {
             self.reader.wake();
         }
+        // Who takes the answer meanwhile is there.
+        if self.has_body()
+            && let Some(body) = &mut *self.body()
+        {
+            body.moved = Instant::now();
+        }
+    }
+
+    /// Keeps an eye on a part of the answer until it has left, while the request's body has not ended.
+    pub fn follow(&self, part: Bytes) -> Bytes {
+        match self.has_body() {
+            true => self.answer.parts.get_or_init(Parts::default).count(part),
+            false => part,
+        }
+    }
+
+    /// The last part of what was taken of an answer is about to be written to the client.
+    pub fn answer_ends(&self) {
+        let answer = &self.answer;
+        if answer.is_begun.load(Ordering::Relaxed) {
+            answer.is_over.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the answer has ended, and the request's body has not.
+    pub fn is_over(&self) -> bool {
+        self.has_body() && self.answer.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has taken all parts of the answer that are followed; who asks is woken when it has.
+    pub fn has_left(&self, context: &Context<'_>) -> bool {
+        let parts = self.answer.parts.get();
+        parts.is_none_or(|parts| parts.have_left(context))
+    }
+
+    /// Whether the answer is over and written, to the one who asks first: it ends the request.
+    pub fn ends_now(&self) -> bool {
+        if !self.is_over() {
+            return false;
+        }
+        // Nobody waits for the body any more.
+        *self.body() = None;
+        self.has_body.store(false, Ordering::Relaxed);
+        self.answer.has_ended_all.store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether the request was ended with its answer, before its body.
+    pub fn was_ended(&self) -> bool {
+        self.answer.has_ended_all.load(Ordering::Relaxed)
     }
 
     /// A body follows. Its time begins when somebody asks for it.
     pub fn body_begins(&self, bounds: BodyBounds) {
-        if bounds.pause.is_none() && bounds.rate.is_none() {
-            return;
-        }
         let now = Instant::now();
         self.has_body.store(true, Ordering::Relaxed);
         *self.body() = Some(Body {
@@ -206,20 +265,15 @@ impl Flow {
         }
     }
 
-    /// The answer's head was taken out of the queue. From now on the rest of the request may
-    /// pause, as in a conversation.
-    pub fn answer_begins(&self) {
-        self.taken();
+    /// The answer is a stream, or has become a connection of another protocol: from now on silence
+    /// is bounded by this alone, and is nobody's fault. The rest of the request may pause, as in any
+    /// conversation.
+    pub fn stream_begins(&self, silence: Option<Duration>) {
         if self.has_body()
             && let Some(body) = &mut *self.body()
         {
             body.bounds.pause = None;
         }
-    }
-
-    /// The answer is a stream, or has become a connection of another protocol: from now on silence
-    /// is bounded by this alone, and is nobody's fault.
-    pub fn stream_begins(&self, silence: Option<Duration>) {
         let mut held = self.silence();
         held.most = silence;
         held.is_stream = true;

@@ -19,6 +19,10 @@ pub trait Watch: Debug + Send + Sync + Unpin + 'static {
     fn waits(&self, _context: &Context<'_>) {}
     /// Notified of the bytes that a read has brought.
     fn was_read(&self, bytes: &[u8]);
+    /// Nobody wants what is written any more.
+    fn is_over(&self) -> bool {
+        false
+    }
     /// Something was written, or the other side takes nothing.
     fn was_written(&self, _is_blocked: bool) {}
     /// All that was written has left.
@@ -86,6 +90,9 @@ impl<W: Watch> AsyncWrite for WatchedStream<W> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.watch.is_over() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
         self.watch.was_written(written.is_pending());
         written

@@ -198,6 +198,11 @@ pub(in crate::proxy) fn broken_off(
         error.set_retry(true);
         return error;
     }
+    if ctx.guard.flow().is_some_and(Flow::was_ended) {
+        // The server has done its part.
+        error.set_retry(false);
+        return error;
+    }
     error.retry.decide_reuse(client_reused);
     let is_stream = ctx.guard.flow().is_some_and(Flow::is_stream);
     if ctx.guard.flow().is_some_and(Flow::is_server_late) {

@@ -2,9 +2,11 @@
 
 use pingora::Error;
 use pingora::proxy::{FailToProxy, Session};
+use tokio::time::timeout;
 
 use super::{response, upstream_error};
 use crate::proxy::answer;
+use crate::proxy::arrival::DRAIN_UNREAD_BODY;
 use crate::proxy::context::RequestContext;
 
 /// Refuses the request, unless its answer has begun or its client is gone.
@@ -34,6 +36,24 @@ pub(in crate::proxy) async fn answer(
     }
     FailToProxy {
         error_code: rejection.status.as_u16(),
+        can_reuse_downstream: false,
+    }
+}
+
+/// Ends a request whose answer has ended before its body, and which its server has been freed of. Over
+/// HTTP/1 some of the rest is read first: what is unread when a connection is closed resets it, and the
+/// answer may be lost. Over HTTP/2 dropping the stream says that no more is wanted (RFC 9113 section 8.1).
+pub(in crate::proxy) async fn leave_body(session: &mut Session) -> FailToProxy {
+    if !session.as_ref().is_http2() {
+        session.set_keepalive(None);
+        let _ = timeout(DRAIN_UNREAD_BODY, async {
+            session.as_mut().shutdown().await;
+            session.as_mut().drain_request_body().await
+        })
+        .await;
+    }
+    FailToProxy {
+        error_code: 0,
         can_reuse_downstream: false,
     }
 }

@@ -1,9 +1,10 @@
 //! A request's body on its way to the upstream, within the bounds of its route.
 
 use bytes::Bytes;
-use pingora::Result;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
 
+use crate::proxy::connection::flow::Flow;
 use crate::proxy::context::{Pass, RequestContext};
 use crate::proxy::{answer, no_pass};
 use crate::rejection::{Code, Rejection};
@@ -24,6 +25,11 @@ pub(in crate::proxy) fn received(
                 .map_err(|rejection| answer::refused(rejection, ctx)),
             None => Ok(()),
         };
+    }
+    // An answer that has ended is written before more of the body is read.
+    if !end_of_stream && ctx.guard.flow().is_some_and(Flow::ends_now) {
+        let message = "the answer has ended before the request";
+        return Err(Error::explain(ErrorType::ConnectionClosed, message).into_down());
     }
     let moved = body.as_ref().map_or(0, Bytes::len);
     if let Some(flow) = ctx.guard.flow() {

@@ -65,7 +65,7 @@ pub(in crate::proxy) fn rewrite(
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
     if let Some(flow) = ctx.guard.flow() {
-        flow.answer_begins();
+        flow.taken();
     }
     if let Some(time) = &ctx.time {
         time.answered(&ctx.guard);

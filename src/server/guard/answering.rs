@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Shared;
 use super::refusal;
 use crate::proxy::connection::Connection;
+use crate::proxy::connection::flow::Flow;
+use crate::proxy::connection::request_guard::running_flow;
 use crate::proxy::connection::wrapped_stream::says_what_it_wraps;
 use crate::proxy::unread::Known;
 use crate::rejection::{Code, Rejection};
@@ -87,6 +89,10 @@ impl AsyncRead for Answering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Whoever reads has written the answer.
+        if running_flow(Flow::ends_now) == Some(true) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

@@ -121,16 +121,20 @@ impl Requests {
     /// Polls the request; while its header is incomplete also the deadline, while its body is also
     /// that one's time, then the time by which its route wants it to end and the last moment of the
     /// process, and once it is bound to a session also that session's end.
+    ///
+    /// Over HTTP/2 nothing in the request hears of the end of its answer while its body is silent. It is
+    /// dropped here then, by which the framework asks its client to stop (RFC 9113 section 8.1).
     async fn run(
         &self,
         cut: &RequestGuard,
+        is_stream: bool,
         request: impl Future<Output = Option<ReusedHttpStream>>,
     ) -> Result<Option<ReusedHttpStream>, Cause> {
         // Counted until the request is dropped, which records it.
         let mut counted = None;
         let mut request = pin!(request);
         let mut last_moment = pin!(self.shared.last_moment.has_come());
-        let mut is_waiting = false;
+        let (mut is_waiting, mut was_over) = (false, false);
         let mut deadline = Overdue::default();
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
@@ -146,6 +150,15 @@ impl Requests {
                 return late.map(|()| Err(Cause::HeaderTimeout));
             }
             counted.get_or_insert_with(|| self.shared.in_flight.enter());
+            if cut.flow().is_over() {
+                if is_stream && cut.flow().has_left(context) && cut.flow().ends_now() {
+                    return Poll::Ready(Ok(None));
+                }
+                if !std::mem::replace(&mut was_over, true) {
+                    // What is being written to the server is given up.
+                    context.waker().wake_by_ref();
+                }
+            }
             if self.body_is_late(cut, &mut late_body, context) {
                 return Poll::Ready(Err(Cause::BodyTimeout));
             }
@@ -223,7 +236,7 @@ impl Requests {
             if is_stream {
                 self.stream_begins();
             }
-            let outcome = self.run(&cut, request).await;
+            let outcome = self.run(&cut, is_stream, request).await;
             if is_stream {
                 self.stream_ends();
             }

@@ -101,7 +101,9 @@ fn a_body_is_late_by_its_pauses_and_by_its_rate() {
     assert_eq!(flow.body_due(), None, "the server does not take it");
     flow.server_blocks(false);
     assert!(flow.body_due().is_some());
-    flow.answer_begins();
+    flow.taken();
+    assert!(flow.body_due().is_some(), "an answer is no conversation");
+    flow.stream_begins(None);
     assert_eq!(flow.body_due(), None, "a conversation");
 
     let both = BodyBounds {
@@ -128,4 +130,37 @@ fn a_body_is_late_by_its_pauses_and_by_its_rate() {
     assert!(!flow.is_client_late());
     flow.give_up_body(Instant::now());
     assert_eq!(flow.turn(&context()), Turn::GiveUp);
+}
+
+#[test]
+fn an_answer_that_ends_first_ends_the_request_once() {
+    let bounds = BodyBounds {
+        pause: None,
+        rate: None,
+    };
+    let (flow, context) = (Flow::default(), context());
+    flow.body_begins(bounds);
+    flow.answer_ends();
+    assert!(!flow.is_over(), "that is the gateway's own answer");
+    flow.asked(None);
+    flow.taken();
+    let part = flow.follow(Bytes::from_static(b"answer"));
+    assert!(!flow.is_over() && !flow.ends_now());
+    flow.answer_ends();
+    assert!(flow.is_over());
+    assert!(!flow.has_left(&context), "its client has not taken it");
+    drop(part);
+    assert!(flow.has_left(&context));
+    assert!(!flow.was_ended());
+    assert!(flow.ends_now() && flow.was_ended());
+    assert!(!flow.ends_now(), "once");
+
+    // The same, but for the end of the body.
+    let whole = Flow::default();
+    whole.body_begins(bounds);
+    whole.asked(None);
+    whole.taken();
+    whole.body_moved(1, true);
+    whole.answer_ends();
+    assert!(!whole.is_over() && !whole.ends_now() && !whole.was_ended());
 }
