@@ -3,6 +3,7 @@
 pub mod blame;
 pub mod connection_auth;
 mod early_answers;
+mod refused_streams;
 mod sticky;
 pub mod streams;
 pub mod upstream_dns;

@@ -69,6 +69,10 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
     ctx.asks_again = false;
     if !ctx.tried.is_empty() {
         ctx.failed_attempts.push(ctx.asked.elapsed());
+        if ctx.held_content.is_none() {
+            // What was read of the body comes again.
+            ctx.body_received = 0;
+        }
     }
     ctx.in_flight = upstream.begin(&address);
     ctx.tried.push(address);
@@ -178,9 +182,9 @@ pub(in crate::proxy) fn not_connected(
     error
 }
 
-/// After a request that broke off. What was sent is sent again only when that changes nothing: the
-/// method is idempotent, all of the body is still there, and the server closed a kept connection,
-/// as it may at any time.
+/// After a request that broke off. What was sent is sent again only when that changes nothing and all of
+/// the body is still there: the server says that it has done nothing with it, or the method is idempotent
+/// and the server closed a kept connection, as it may at any time.
 ///
 /// A server is blamed for what it did with a whole request. While the client is still sending, and
 /// after a switch of protocols, it is the client who may have made it give up.
@@ -190,9 +194,10 @@ pub(in crate::proxy) fn broken_off(
     mut error: Box<Error>,
     client_reused: bool,
 ) -> Box<Error> {
-    let is_safe = session.req_header().method.is_idempotent()
-        && !session.as_ref().retry_buffer_truncated()
-        && session.response_written().is_none();
+    let is_there =
+        !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
+    let is_safe = is_there && session.req_header().method.is_idempotent();
+    let was_refused = upstream_error::was_refused(&error);
     if *error.etype() == ANOTHER {
         ctx.asks_again = false;
         error.set_retry(true);
@@ -238,6 +243,20 @@ pub(in crate::proxy) fn broken_off(
         error.set_retry(false);
         return error;
     };
+    if was_refused {
+        // Nothing has failed. Another server may have room, unless this one has to answer.
+        let sticks = ctx
+            .sticky
+            .is_some_and(|seen| destination.tag_of(address) == Some(seen.server));
+        let stays = sticks || *error.etype() == ErrorType::H2Downgrade;
+        let may_retry = is_there && destination.grant_retry(ctx.tried.len());
+        error.set_retry(may_retry);
+        ctx.asks_again = may_retry && (stays || !destination.has_other(&ctx.tried));
+        if !may_retry {
+            ctx.refused = Some(upstream_error::refused(RETRY_UPSTREAM));
+        }
+        return error;
+    }
     let may_retry = error.retry() && is_safe && destination.grant_retry(ctx.tried.len());
     error.set_retry(may_retry);
     ctx.asks_again = may_retry;

@@ -1,7 +1,9 @@
 //! What went wrong between the gateway and an upstream, as an answer.
 
+use std::time::Duration;
+
 use http::StatusCode;
-use pingora::{Error, ErrorSource, ErrorType};
+use pingora::{Error, ErrorSource, ErrorType, RetryType};
 
 use crate::rejection::{Code, Rejection};
 use crate::upstream::Failure;
@@ -38,6 +40,21 @@ pub(super) fn rejection(error: &Error) -> Option<Rejection> {
 /// The refusal of a request whose body paused for too long.
 pub(super) fn body_late() -> Rejection {
     Rejection::new(Code::Timeout, "request_body_timeout")
+}
+
+/// Whether a server of HTTP/2 says that it has done nothing with the request, which may then be sent again
+/// whatever its method (RFC 9113 sections 6.8 and 8.7): it has refused the stream, begun no more streams on a
+/// connection that it is about to close, or asks for HTTP/1.1. The framework decides that before it knows
+/// of the connection; what it leaves open until then may have been processed.
+pub(super) fn was_refused(error: &Error) -> bool {
+    matches!(error.retry, RetryType::Decided(true))
+        && *error.esource() == ErrorSource::Upstream
+        && matches!(error.etype(), ErrorType::H2Error | ErrorType::H2Downgrade)
+}
+
+/// The refusal of a request that servers do not take.
+pub(super) fn refused(retry_after: Duration) -> Rejection {
+    Rejection::unavailable("upstream_refused", retry_after)
 }
 
 /// How a server failed, by an error from it. `has_answered`: the head of its answer had come.

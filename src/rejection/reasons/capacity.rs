@@ -64,6 +64,11 @@ pub(super) const TEXTS: &[Text] = &[
         "A server did not answer within `read_timeout`. Raise it for slow answers, or make them faster.",
     ),
     (
+        "upstream_refused",
+        "Upstream takes no request",
+        "Servers of HTTP/2 refused the request before they did anything with it, as often as `retries` allows: they are overloaded, or restart all at once.",
+    ),
+    (
         "upstream_protocol_error",
         "Upstream answer cannot be read",
         "A server's answer is not valid HTTP, or was broken off.",
