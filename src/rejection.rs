@@ -86,10 +86,10 @@ impl Code {
         }
     }
 
-    /// One sentence for a person, free of anything that came with the request.
-    pub fn text(self) -> &'static str {
+    /// One sentence for a person, which holds for every refusal with this code.
+    fn text(self) -> &'static str {
         match self {
-            Self::InvalidRequest => "The request is malformed.",
+            Self::InvalidRequest => "The request is not valid.",
             Self::TokenMissing => "A credential is required.",
             Self::TokenInvalid => "The credential is not valid.",
             Self::TokenExpired => "The credential has expired.",
@@ -105,7 +105,7 @@ impl Code {
             Self::Timeout => "The request took too long to arrive.",
             Self::TooManyRequests => "Too many requests.",
             Self::Unavailable => "The service is temporarily unavailable. Please try again.",
-            Self::UpstreamFailed => "The upstream could not be reached.",
+            Self::UpstreamFailed => "The upstream did not answer properly.",
             Self::UpstreamTimeout => "The upstream did not respond in time.",
             Self::Internal => "Something went wrong.",
         }
@@ -172,6 +172,30 @@ impl Rejection {
     /// What the status is called.
     pub fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Refused")
+    }
+
+    /// One sentence for a person, free of anything that came with the request: what the code says, or
+    /// more exactly where the status or the kind of failure does.
+    pub fn text(&self) -> &'static str {
+        match (self.code, self.status) {
+            (Code::InvalidRequest, StatusCode::BAD_REQUEST) => "The request is malformed.",
+            (Code::InvalidRequest, StatusCode::METHOD_NOT_ALLOWED) => {
+                "The method is not allowed here."
+            }
+            (Code::InvalidRequest, StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
+                "The type of the content is not accepted here."
+            }
+            (Code::InvalidRequest, StatusCode::HTTP_VERSION_NOT_SUPPORTED) => {
+                "This version of HTTP is not supported."
+            }
+            (Code::UpstreamFailed, StatusCode::LOOP_DETECTED) => {
+                "The request has come back to the gateway too often."
+            }
+            (Code::UpstreamFailed, _) if UNREACHED.contains(&self.reason) => {
+                "The upstream could not be reached."
+            }
+            _ => self.code.text(),
+        }
     }
 
     /// What `WWW-Authenticate` asks for (RFC 6750 section 3): a 401 always names the scheme, and an
@@ -247,5 +271,29 @@ impl Rejection {
             retry_after: Some(retry_after),
             ..Self::new(Code::Unavailable, reason)
         }
+    }
+}
+
+/// The failures of an upstream to which no connection came about.
+const UNREACHED: [&str; 2] = ["upstream_connect_failed", "upstream_tls_failed"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_true_of_its_refusal() {
+        let failed = |reason| Rejection::new(Code::UpstreamFailed, reason).text();
+        let unreached = "The upstream could not be reached.";
+        assert_eq!(failed("upstream_connect_failed"), unreached);
+        assert_eq!(failed("upstream_tls_failed"), unreached);
+        let answered = "The upstream did not answer properly.";
+        assert_eq!(failed("upstream_protocol_error"), answered);
+        let malformed = Rejection::new(Code::InvalidRequest, "request_malformed");
+        assert_eq!(malformed.text(), "The request is malformed.");
+        let method = malformed.with_status(StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(method.text(), "The method is not allowed here.");
+        let missing = Rejection::new(Code::TokenMissing, "token_missing");
+        assert_eq!(missing.text(), Code::TokenMissing.text());
     }
 }

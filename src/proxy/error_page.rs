@@ -103,7 +103,7 @@ impl ErrorPage {
                 Part::Html(html) => page.push_str(html),
                 Part::Filled(Placeholder::Status) => page.push_str(rejection.status.as_str()),
                 Part::Filled(Placeholder::Title) => escape(rejection.title(), &mut page),
-                Part::Filled(Placeholder::Detail) => escape(rejection.code.text(), &mut page),
+                Part::Filled(Placeholder::Detail) => escape(rejection.text(), &mut page),
                 Part::Filled(Placeholder::Code) => escape(rejection.code.as_str(), &mut page),
                 Part::Filled(Placeholder::RequestId) => escape(&id.to_string(), &mut page),
                 Part::Filled(Placeholder::Brand) => page.push_str(&self.brand),

@@ -34,7 +34,7 @@ impl<'a> Problem<'a> {
             kind: "about:blank",
             title: rejection.title(),
             status: rejection.status.as_u16(),
-            detail: rejection.code.text(),
+            detail: rejection.text(),
             code: rejection.code.as_str(),
             request_id,
         }

@@ -106,6 +106,12 @@ async fn each_failure_has_its_status_its_reason_and_its_count() {
         let before = site.gateway.metrics().await.sum(name, &labels);
         let answer = site.gateway.get(path, &[]).await;
         assert_eq!(answer.status(), status, "{reason}: {}", answer.text());
+        let said = match reason {
+            "upstream_connect_failed" => "The upstream could not be reached.",
+            "upstream_protocol_error" => "The upstream did not answer properly.",
+            _ => "The upstream did not respond in time.",
+        };
+        assert_eq!(answer.json()["detail"], said, "{reason}");
         let id = refusal_id(&answer, code);
         site.gateway.logged(&[&id, &format!("\"{reason}\"")]).await;
         let after = site.gateway.metrics().await.sum(name, &labels);

@@ -120,7 +120,7 @@ impl OAuthError {
             rejection,
             status: StatusCode::BAD_REQUEST,
             error: "invalid_request",
-            description: rejection.code.text(),
+            description: rejection.text(),
             challenge: None,
         }
     }
@@ -134,7 +134,7 @@ impl OAuthError {
             rejection,
             status: StatusCode::BAD_REQUEST,
             error: "invalid_grant",
-            description: rejection.code.text(),
+            description: rejection.text(),
             challenge: None,
         }
     }
@@ -158,7 +158,7 @@ impl OAuthError {
             rejection,
             status: StatusCode::UNAUTHORIZED,
             error: "invalid_token",
-            description: rejection.code.text(),
+            description: rejection.text(),
             challenge: Some(challenge),
         }
     }
@@ -223,7 +223,7 @@ impl From<Rejection> for OAuthError {
                 Code::Unavailable => "temporarily_unavailable",
                 code => code.as_str(),
             },
-            description: rejection.code.text(),
+            description: rejection.text(),
             challenge: None,
         }
     }

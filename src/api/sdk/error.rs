@@ -149,7 +149,7 @@ impl From<Rejection> for SdkError {
             rejection,
             status: rejection.status,
             code: rejection.code.as_str(),
-            error: rejection.code.text().to_owned(),
+            error: rejection.text().to_owned(),
         }
     }
 }

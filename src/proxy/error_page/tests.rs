@@ -21,7 +21,11 @@ fn rendered(page: &ErrorPage) -> String {
 #[test]
 fn tells_what_problem_details_tell() {
     let page = rendered(&load(json!({})).unwrap());
-    for expected in ["502", "Bad Gateway", "The upstream could not be reached."] {
+    for expected in [
+        "502",
+        "Bad Gateway",
+        "The upstream did not answer properly.",
+    ] {
         assert!(page.contains(expected), "{expected} in {page}");
     }
     assert!(!page.contains("{{") && !page.contains("secret_reason"));
