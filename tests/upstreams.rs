@@ -3,6 +3,7 @@
 pub mod blame;
 pub mod connection_auth;
 mod early_answers;
+mod long_uploads;
 mod refused_streams;
 mod sticky;
 pub mod streams;

@@ -74,7 +74,7 @@ impl Drop for Recorded {
         if self.is_recorded {
             return;
         }
-        attempt::ended(None, &self.ctx);
+        attempt::dropped(&self.ctx);
         let otherwise = match std::thread::panicking() {
             true => PANICKED,
             false => STOPPED,

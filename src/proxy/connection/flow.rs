@@ -6,7 +6,8 @@
 //! whenever the client's side takes something out of the queue.
 //!
 //! How long a server may be silent depends on what it answers, and the framework takes no other bound
-//! by then. So it is noted here since when its connection waits for bytes, and the guard gives it up.
+//! by then. So it is noted here since when its connection waits for bytes, and the guard gives it up. Of
+//! a connection of HTTP/2, which others share, it is noted when the whole request had gone.
 //!
 //! The framework's bound on reads does nothing for a body that comes by HTTP/2, and filters run
 //! only when data moves. So it is noted here when a body moved last, and the guard ends what waits
@@ -25,6 +26,11 @@ use futures::task::AtomicWaker;
 
 use super::parts::Parts;
 use super::watched_stream::Turn;
+
+mod body;
+
+use body::Body;
+pub use body::BodyBounds;
 
 /// Both directions of one request.
 #[derive(Debug, Default)]
@@ -70,28 +76,10 @@ struct Silence {
     most: Option<Duration>,
     /// Its answer is a stream, which may be silent for longer.
     is_stream: bool,
+    /// It lasts from the end of the request to the head of the answer, over a connection that is shared.
+    is_until_head: bool,
     /// It was given up.
     is_over: bool,
-}
-
-/// From the client to the server.
-#[derive(Clone, Copy, Debug)]
-struct Body {
-    bounds: BodyBounds,
-    began: Instant,
-    moved: Instant,
-    received: u64,
-    /// Since when nobody takes it: the server does not, or no server was asked yet.
-    blocked: Option<Instant>,
-}
-
-/// What bounds the arrival of a body.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyBounds {
-    /// How long it may pause; `None` where the framework sees to that.
-    pub pause: Option<Duration>,
-    /// Bytes a second that come at least, on average, after a while.
-    pub rate: Option<u64>,
 }
 
 impl Flow {
@@ -163,11 +151,22 @@ impl Flow {
         self.server_blocks(false);
     }
 
+    /// The server that was asked has nothing to say before the request has ended, and its connection is
+    /// shared with others: its silence begins with that end.
+    pub fn waits_for_end(&self) {
+        self.silence().is_until_head = true;
+    }
+
     /// A part of the answer was taken out of the queue, to be written to the client.
     pub fn taken(&self) {
         let answer = &self.answer;
         answer.is_begun.store(true, Ordering::Relaxed);
         answer.credit.store(CREDIT, Ordering::Relaxed);
+        let mut silence = self.silence();
+        if silence.is_until_head {
+            silence.since = None;
+        }
+        drop(silence);
         if answer.is_put_off.swap(false, Ordering::AcqRel) {
             self.reader.wake();
         }
@@ -175,7 +174,7 @@ impl Flow {
         if self.has_body()
             && let Some(body) = &mut *self.body()
         {
-            body.moved = Instant::now();
+            body.moved(0);
         }
     }
 
@@ -206,6 +205,12 @@ impl Flow {
         parts.is_none_or(|parts| parts.have_left(context))
     }
 
+    /// Whether a read of the body, for which the answer has been written, or of the wait for the answer ends
+    /// the request: nobody wants the rest, or the server is too late.
+    pub fn ends_reads(&self) -> bool {
+        self.ends_now() || self.is_unheard()
+    }
+
     /// Whether the answer is over and written, to the one who asks first: it ends the request.
     pub fn ends_now(&self) -> bool {
         if !self.is_over() {
@@ -225,15 +230,8 @@ impl Flow {
 
     /// A body follows. Its time begins when somebody asks for it.
     pub fn body_begins(&self, bounds: BodyBounds) {
-        let now = Instant::now();
         self.has_body.store(true, Ordering::Relaxed);
-        *self.body() = Some(Body {
-            bounds,
-            began: now,
-            moved: now,
-            received: 0,
-            blocked: Some(now),
-        });
+        *self.body() = Some(Body::new(bounds));
     }
 
     /// The body is one side of a conversation, which the other side may leave unanswered for a while: its
@@ -258,10 +256,13 @@ impl Flow {
         if is_end {
             *body = None;
             self.has_body.store(false, Ordering::Relaxed);
+            let mut silence = self.silence();
+            if silence.is_until_head && !self.answer.is_begun.load(Ordering::Relaxed) {
+                silence.since = Some(Instant::now());
+            }
         }
         if let Some(body) = &mut *body {
-            body.moved = Instant::now();
-            body.received = body.received.saturating_add(bytes as u64);
+            body.moved(bytes);
         }
     }
 
@@ -304,6 +305,12 @@ impl Flow {
         self.silence().is_over
     }
 
+    /// Whether the server was too late, over a connection that cannot be given up for it.
+    pub fn is_unheard(&self) -> bool {
+        let silence = self.silence();
+        silence.is_over && silence.is_until_head
+    }
+
     /// The server's connection takes nothing, or takes again. What is not taken is not missed
     /// from the client. Either way something was to be said, so the server's silence begins again
     /// with the next read.
@@ -312,15 +319,7 @@ impl Flow {
         if self.has_body()
             && let Some(body) = &mut *self.body()
         {
-            match (body.blocked, is_blocked) {
-                (None, true) => body.blocked = Some(Instant::now()),
-                (Some(since), false) => {
-                    body.began += since.elapsed();
-                    body.moved = Instant::now();
-                    body.blocked = None;
-                }
-                (Some(_), true) | (None, false) => {}
-            }
+            body.blocks(is_blocked);
         }
     }
 
@@ -329,16 +328,7 @@ impl Flow {
         if !self.has_body() {
             return None;
         }
-        let body = (*self.body())?;
-        if body.blocked.is_some() {
-            return None;
-        }
-        let pause = body.bounds.pause.map(|pause| body.moved + pause);
-        let rate = body.bounds.rate.map(|rate| {
-            let paid = Duration::from_secs(body.received / rate.max(1));
-            body.began + RATE_GRACE + paid
-        });
-        pause.into_iter().chain(rate).min()
+        (*self.body())?.due()
     }
 
     /// The client is too late: what waits for its body ends, with words until `last_words`.
@@ -360,7 +350,8 @@ impl Flow {
         self.late.get().copied()
     }
 
-    fn has_body(&self) -> bool {
+    /// Whether the request's body has not ended.
+    pub fn has_body(&self) -> bool {
         self.has_body.load(Ordering::Relaxed)
     }
 
@@ -386,8 +377,6 @@ impl Flow {
 pub const CREDIT: usize = 8 << 10;
 /// The size of reads while its head is not taken.
 const AHEAD: usize = 4 << 10;
-/// How long a body may take before its rate counts.
-const RATE_GRACE: Duration = Duration::from_secs(5);
 
 /// An answer is read when it comes.
 const NOTHING: u8 = 0;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use pingora::protocols::Digest;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::HttpPeer;
@@ -90,19 +91,38 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
     if let Some(time) = &ctx.time {
         time.bound_server(&mut peer);
     }
-    let silence = match streams::can_be_bounded_later(&peer) {
-        true => peer.options.read_timeout.take(),
+    let waits_for_end = sends_for_long(session, ctx, &peer);
+    let longest = route.timeouts.stream_idle.unwrap_or(LONGEST_UPLOAD);
+    let silence = match waits_for_end {
+        true => peer.options.read_timeout.replace(longest),
+        false if streams::can_be_bounded_later(&peer) => peer.options.read_timeout.take(),
         false => None,
     };
     let switches =
         inspect::is_websocket(session.req_header()) && streams::can_be_bounded_later(&peer);
     if let Some(flow) = ctx.guard.flow() {
         flow.asked(silence);
+        if waits_for_end {
+            flow.waits_for_end();
+        }
         if switches {
             flow.asks_to_switch();
         }
     }
     Ok(Box::new(peer))
+}
+
+/// Whether a request may still be on its way to a server of HTTP/2 when the server's time would be over, which the
+/// framework counts from its header on. A short body is not worth it: its client is the late one.
+fn sends_for_long(session: &Session, ctx: &RequestContext, peer: &HttpPeer) -> bool {
+    let request = session.req_header();
+    if streams::can_be_bounded_later(peer) || streams::is_asked_for(request) {
+        return false;
+    }
+    let length = request.headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    ctx.guard.flow().is_some_and(Flow::has_body)
+        && length.is_none_or(|length| length > LONGEST_SHORT_BODY)
 }
 
 /// Before anything is sent over a connection: whether its server may be asked.
@@ -233,7 +253,7 @@ pub(in crate::proxy) fn broken_off(
         let is_out_of_time = ctx.time.is_some_and(|time| time.is_clients_fault());
         ctx.refused = Some(match is_out_of_time {
             true => TimeLimit::client_late(),
-            false => upstream_error::body_late(),
+            false => upstream_error::body_late().with_hint(LATE_FOR_SERVER),
         });
         ctx.upstream_status = None;
         error.set_retry(false);
@@ -285,6 +305,16 @@ pub(in crate::proxy) fn ended(error: Option<&Error>, ctx: &RequestContext) {
     }
 }
 
+/// After a request that was dropped before it came to its end.
+pub(in crate::proxy) fn dropped(ctx: &RequestContext) {
+    ended(None, ctx);
+    if let (Some(destination), Some(address)) = (&ctx.destination, ctx.tried.last())
+        && ctx.guard.flow().is_some_and(Flow::is_unheard)
+    {
+        destination.report(address, Outcome::Failed(Failure::Timeout));
+    }
+}
+
 /// Puts a route's bounds in place of its upstream's.
 fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
     let options = &mut peer.options;
@@ -298,5 +328,12 @@ fn overrule(peer: &mut HttpPeer, timeouts: &Timeouts) {
 
 /// What ends an attempt whose answer is not passed on.
 const ANOTHER: ErrorType = ErrorType::Custom("AnotherServer");
+/// How long a long body may take, and its answer between two reads, without `stream_idle_timeout`.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(3600);
+/// A body of so many bytes is not long.
+const LONGEST_SHORT_BODY: u64 = 64 << 10;
+/// What is known of a body that is late by the time of its server.
+const LATE_FOR_SERVER: &str = "The client was still sending when the time of a server of HTTP/2 was over: that is \
+     `read_timeout` for bodies of up to 64 KiB, and `stream_idle_timeout` for longer ones.";
 /// The `Retry-After` of responses for an upstream that has no server to ask.
 const RETRY_UPSTREAM: Duration = Duration::from_secs(5);

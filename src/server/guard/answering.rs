@@ -89,8 +89,8 @@ impl AsyncRead for Answering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever reads has written the answer.
-        if running_flow(Flow::ends_now) == Some(true) {
+        // Whoever reads has written what there was to write.
+        if running_flow(Flow::ends_reads) == Some(true) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)

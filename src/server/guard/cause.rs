@@ -15,6 +15,7 @@ pub(super) enum Cause {
     SessionEnded,
     Stopped,
     TlsHandshake,
+    UpstreamTimeout,
 }
 
 impl Cause {
@@ -33,6 +34,7 @@ impl Cause {
             Self::SessionEnded => "session_ended",
             Self::Stopped => "stopped",
             Self::TlsHandshake => "tls_handshake",
+            Self::UpstreamTimeout => "upstream_timeout",
         }
     }
 }

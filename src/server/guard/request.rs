@@ -123,7 +123,8 @@ impl Requests {
     /// process, and once it is bound to a session also that session's end.
     ///
     /// Over HTTP/2 nothing in the request hears of the end of its answer while its body is silent. It is
-    /// dropped here then, by which the framework asks its client to stop (RFC 9113 section 8.1).
+    /// dropped here then, by which the framework asks its client to stop (RFC 9113 section 8.1). So it is if
+    /// a server of HTTP/2 does not answer what took long to send.
     async fn run(
         &self,
         cut: &RequestGuard,
@@ -163,6 +164,10 @@ impl Requests {
                 return Poll::Ready(Err(Cause::BodyTimeout));
             }
             look_after_server(cut.flow(), &mut late_server, context);
+            if is_stream && cut.flow().is_unheard() {
+                // Over HTTP/1 the read for the client fails, and the request says so by itself.
+                return Poll::Ready(Err(Cause::UpstreamTimeout));
+            }
             if overdue.poll(cut.due(), context).is_ready() {
                 return Poll::Ready(Err(Cause::RequestTimeout));
             }

@@ -164,3 +164,33 @@ fn an_answer_that_ends_first_ends_the_request_once() {
     whole.answer_ends();
     assert!(!whole.is_over() && !whole.ends_now() && !whole.was_ended());
 }
+
+#[test]
+fn over_http2_a_server_is_late_after_the_end_of_the_request() {
+    let bounds = BodyBounds {
+        pause: None,
+        rate: None,
+    };
+    let flow = Flow::default();
+    flow.body_begins(bounds);
+    flow.asked(Some(Duration::from_secs(60)));
+    flow.waits_for_end();
+    flow.body_moved(1000, false);
+    assert_eq!(flow.server_due(), None, "it is not whole");
+    flow.body_moved(1000, true);
+    assert!(flow.server_due().is_some());
+    flow.taken();
+    assert_eq!(flow.server_due(), None, "the answer has begun");
+    assert!(!flow.ends_reads());
+
+    flow.body_begins(bounds);
+    flow.asked(Some(Duration::from_secs(60)));
+    flow.waits_for_end();
+    flow.body_moved(1, true);
+    flow.give_up_server();
+    assert!(flow.is_unheard() && flow.is_server_late() && flow.ends_reads());
+    // A connection of its own is given up by itself.
+    flow.asked(None);
+    flow.give_up_server();
+    assert!(flow.is_server_late() && !flow.is_unheard());
+}
