@@ -88,7 +88,12 @@ async fn text(response: ResponseFuture) -> Vec<u8> {
     let mut body = response.unwrap().into_body();
     let mut text = Vec::new();
     while let Some(part) = body.data().await {
-        text.extend_from_slice(&part.unwrap());
+        match part {
+            Ok(part) => text.extend_from_slice(&part),
+            // After the end of the answer: no more of the request is wanted.
+            Err(error) if error.reason() == Some(Reason::NO_ERROR) => break,
+            Err(error) => panic!("{error}"),
+        }
     }
     text
 }
