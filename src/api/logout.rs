@@ -148,13 +148,14 @@ fn at_provider(
     Some(url.into())
 }
 
-/// The issuer that a credential of the request names. Its provider may still take the browser for signed in,
+/// The issuer that a cookie of the request names. Its provider may still take the browser for signed in,
 /// although no session is left here.
 fn named_issuer(state: &ApiState, headers: &HeaderMap) -> Option<Arc<Issuer>> {
-    let credentials = presented(headers, &state.settings.token_sources).ok()?;
+    let cookies = state.settings.token_sources.every_cookie(headers);
     let verifier = state.exchange.verifier();
-    let mut named = credentials
+    let mut named = cookies
         .iter()
+        .flat_map(|values| &values.credentials)
         .filter_map(|credential| verifier.named_issuer(credential));
     named.next().cloned()
 }

@@ -71,7 +71,7 @@ impl Exchange {
             let until = cookie::bound_until(token).map(|until| until.minus(LAST_SECOND));
             let as_of = until.map_or(now, |until| until.min(now));
             match self.sessions().named_by_cookie(token, as_of).await? {
-                Some(record) => self.named_by_id(record.sid, now).await,
+                Some((record, _)) => self.named_by_id(record.sid, now).await,
                 None => return Ok(None),
             }
         } else {

@@ -239,11 +239,7 @@ async fn end(
             sid
         }
         Ok(_) => return Err(Audiences::refusal()),
-        Err(_) => {
-            api.session_to_end(caller, headers, credential)
-                .await?
-                .sid
-        }
+        Err(_) => api.session_to_end(caller, headers, credential).await?.sid,
     };
     let ended = api
         .exchange

@@ -6,8 +6,8 @@ use super::message::choice;
 use super::scope::scope_fault;
 use super::{
     acme, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants, hidden_pages,
-    issuers, limits, listeners, logins, loops, match_protection, no_effect, operators, rates, resources,
-    routes, sticky, telemetry, trusted_fields,
+    issuers, limits, listeners, logins, loops, match_protection, no_effect, operators, rates,
+    resources, routes, sticky, telemetry, trusted_fields,
 };
 use crate::config::Config;
 use crate::config::positions::member;

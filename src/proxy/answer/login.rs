@@ -18,7 +18,7 @@ use percent_encoding::{CONTROLS, percent_encode};
 use pingora::http::RequestHeader;
 
 use super::negotiation;
-use crate::canonical::{CanonicalPath, Host};
+use crate::canonical::CanonicalPath;
 use crate::credential::{Source, cookie as request_cookie};
 use crate::proxy::context::RequestContext;
 use crate::proxy::error_page::{RedirectLoop, SignIn};
