@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub mod moment;
 pub mod other_clock;
 pub mod rarely;
+pub mod retry_after;
 
 /// Seconds since 1970-01-01T00:00:00Z, as in a JWT's `exp` (RFC 7519 section 2, NumericDate).
 #[derive(

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use reqwest::redirect;
 
 use super::settings::Webhook;
 use super::signature::{self, Key};
 use crate::clock::UnixTime;
+use crate::clock::retry_after::retry_after;
 use crate::public_network::{PrivateAddress, PublicResolver, is_loopback, names_private_address};
 
 /// The way to one webhook.
@@ -70,15 +71,11 @@ impl Client {
             request = request.header(name, value);
         }
         match request.body(body).send().await {
-            Ok(response) => {
-                let seconds = response.headers().get(RETRY_AFTER);
-                let seconds = seconds.and_then(|value| value.to_str().ok()?.parse().ok());
-                Answer {
-                    is_accepted: response.status().is_success(),
-                    text: response.status().as_u16().to_string(),
-                    retry_after: seconds.map(Duration::from_secs),
-                }
-            }
+            Ok(response) => Answer {
+                is_accepted: response.status().is_success(),
+                text: response.status().as_u16().to_string(),
+                retry_after: retry_after(response.headers(), UnixTime::now()),
+            },
             Err(error) => Answer::failure(describe(&error)),
         }
     }
