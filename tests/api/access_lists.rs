@@ -236,6 +236,60 @@ async fn what_makes_no_list_is_refused_by_name() {
     assert_eq!(admin(&sdk, "GET", nobody, &Value::Null).await.status(), 404);
 }
 
+/// The platform's clients send only what they change.
+#[tokio::test]
+async fn what_an_update_does_not_send_stays() {
+    let sdk = Sdk::start(|_| {}).await;
+    let list = create(&sdk, json!({ "name": "barred", "outcome": "block" })).await;
+    add(&sdk, &list, &json!({ "externalUserId": "mallory" })).await;
+    turn(&sdk, &list, "enable").await;
+    let path = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
+    for (change, name, outcome, scope) in [
+        (json!({ "name": "people" }), "people", "block", json!(null)),
+        (json!({}), "people", "block", json!(null)),
+        (json!({ "scope": null }), "people", "block", json!(null)),
+        (
+            json!({ "outcome": "scope", "scope": "beta" }),
+            "people",
+            "scope",
+            json!("beta"),
+        ),
+        (json!({ "name": "beta" }), "beta", "scope", json!("beta")),
+        (
+            json!({ "scope": "beta:use" }),
+            "beta",
+            "scope",
+            json!("beta:use"),
+        ),
+        // With it goes what only the former outcome has.
+        (json!({ "outcome": "block" }), "beta", "block", json!(null)),
+    ] {
+        let changed = admin(&sdk, "PUT", &path, &change).await;
+        assert_eq!(changed.status(), 200, "{change}: {}", changed.text());
+        let changed = changed.json();
+        let seen = [&changed["name"], &changed["outcome"], &changed["scope"]];
+        assert_eq!(seen, [&json!(name), &json!(outcome), &scope], "{change}");
+        assert!(changed["enabledAt"].is_string(), "{changed}");
+    }
+    for (change, field) in [
+        (json!({ "outcome": "scope" }), "scope"),
+        (json!({ "scope": "beta" }), "scope"),
+        (json!({ "name": "" }), "name"),
+    ] {
+        let refused = admin(&sdk, "PUT", &path, &change).await;
+        assert_eq!(refused.status(), 422, "{change}: {}", refused.text());
+        assert_eq!(refused.json()["problems"][0]["field"], field, "{change}");
+    }
+    for change in [json!({ "name": null }), json!({ "outcome": null })] {
+        let refused = admin(&sdk, "PUT", &path, &change).await;
+        assert_eq!(refused.status(), 422, "{change}: {}", refused.text());
+    }
+    // Whoever was kept out still is, and nobody else.
+    let token = |sub: &str| sdk.site.acme.token().sub(sub).sign();
+    is_error(&sign_in(&sdk, &token("mallory")).await, 403, "no_access");
+    sdk.signed_in(&token("ada")).await;
+}
+
 #[tokio::test]
 async fn the_audit_log_says_what_a_list_was_and_what_it_is() {
     let sdk = Sdk::start(|_| {}).await;

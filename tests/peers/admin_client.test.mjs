@@ -154,6 +154,11 @@ test('access lists keep out, let in and add scopes', async () => {
   await api.enableAllowlistById({ allowlistId });
   const refused = await signIn('mallory').then(() => assert.fail('let in'), (error) => error);
   assert.equal(refused.status ?? refused.response?.status, 403);
+  // A new name changes nothing else.
+  const postAllowlistsRequest = { name: 'barred people' };
+  const renamed = await api.updateAllowlistById({ allowlistId, postAllowlistsRequest });
+  assert.deepEqual([renamed.name, renamed.outcome], ['barred people', 'block']);
+  assert.ok(renamed.enabledAt);
   // Nobody whose sessions another test has revoked: a token of that very second is refused, too.
   await signIn('hopper');
   const { entries } = await api.getEntriesByAllowlistId({ allowlistId });
@@ -166,7 +171,7 @@ test('access lists keep out, let in and add scopes', async () => {
   await api.enableAllowlistById({ allowlistId: beta.id });
   assert.equal((await signIn('mallory')).user.scope, 'user:basic beta:use');
   const lists = await api.getAllowlistsByEnvironmentId({ environmentId });
-  assert.deepEqual(lists.map(({ name }) => name), ['barred', 'beta']);
+  assert.deepEqual(lists.map(({ name }) => name), ['barred people', 'beta']);
   for (const { id } of lists) await api.deleteAllowlistById({ allowlistId: id });
 });
 

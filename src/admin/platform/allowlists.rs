@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 use utoipa::ToSchema;
@@ -44,6 +44,23 @@ pub struct NewAllowlist {
     /// `siteAccess` by default.
     #[serde(default = "site_access")]
     outcome: Outcome,
+}
+
+/// What to change of a list. What is not sent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PlatformAllowlistChange)]
+pub struct AllowlistChange {
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = String, required = false)]
+    name: Option<String>,
+    /// Of the outcome `scope`; null takes it away, and so does another outcome.
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Option<String>, required = false)]
+    scope: Option<Option<String>>,
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Outcome, required = false)]
+    outcome: Option<Outcome>,
 }
 
 /// A line of a list: whom it means, by one of these.
@@ -139,14 +156,14 @@ pub async fn show(
     Ok(Json(shown(&state, &list)))
 }
 
-/// Change what an access list is called and what being on it means.
+/// Change what an access list is called or what being on it means. What is not sent stays as it is.
 #[utoipa::path(
     put,
     path = "/api/v0/allowlists/{list}",
     operation_id = "updateAllowlistAsPlatform",
     tag = "platform",
     params(("list" = Uuid, Path)),
-    request_body = NewAllowlist,
+    request_body = AllowlistChange,
     responses(
         (status = 200, description = "The list afterwards.", body = Allowlist),
         refusals::Change, refusals::Missing, refusals::Conflict, refusals::Invalid,
@@ -157,13 +174,9 @@ pub async fn update(
     State(state): State<AdminState>,
     operator: Operator,
     Path(id): Path<Uuid>,
-    Body(wanted): Body<NewAllowlist>,
+    Body(sent): Body<AllowlistChange>,
 ) -> Result<Json<Allowlist>, ApiError> {
-    let change = |list: &mut AccessList| {
-        list.name = wanted.name;
-        list.outcome = wanted.outcome;
-        list.scope = wanted.scope;
-    };
+    let change = |list: &mut AccessList| sent.apply(list);
     let list = access_lists::change(&state, &operator, id, change).await?;
     Ok(Json(shown(&state, &list)))
 }
@@ -314,6 +327,29 @@ pub async fn remove_entry(
 ) -> Result<StatusCode, ApiError> {
     access_lists::remove_entry(&state, &operator, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl AllowlistChange {
+    fn apply(self, list: &mut AccessList) {
+        if let Some(name) = self.name {
+            list.name = name;
+        }
+        if let Some(outcome) = self.outcome {
+            list.outcome = outcome;
+        }
+        let keeps_scope = self.outcome.is_none_or(|it| it == Outcome::Scope);
+        match self.scope {
+            Some(scope) => list.scope = scope,
+            None if keeps_scope => {}
+            // It means nothing with the outcome that was chosen.
+            None => list.scope = None,
+        }
+    }
+}
+
+/// A member that was sent, in contrast to one that is absent.
+fn sent<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 async fn find(state: &AdminState, id: Uuid) -> Result<AccessList, ApiError> {
