@@ -31,16 +31,18 @@ mod set_aside;
 mod stored;
 mod stored_override;
 mod upstream_tasks;
+mod version;
 mod watch_file;
 mod writers;
 
 pub use build::{BuildError, Lasting, check, issuers, snapshot};
 pub use issuer_document::{cost_of_issuer_key, issuer_document};
-pub use operators::ChangeError;
+pub use operators::{ChangeError, Replaced};
 pub use reload::{Attempt, Trigger};
 pub use set_aside::ConflictingIssuer;
 pub use stored::{Document, StoredOrigin};
 pub use stored_override::{OverrideKind, StoredOverride};
+pub use version::{BasedOn, issuer_version};
 pub use watch_file::{Reload, on_hangup, watch_file};
 
 use crate::api;

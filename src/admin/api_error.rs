@@ -125,6 +125,7 @@ impl From<ChangeError> for ApiError {
                 Self::new(StatusCode::CONFLICT, "issuer_from_file", message)
             }
             ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
+            ChangeError::Changed => Self::new(StatusCode::CONFLICT, "conflict", message),
             ChangeError::Unknown => Self::not_found("issuer"),
             ChangeError::UnknownOrigin => Self::not_found("origin"),
             ChangeError::UnknownAccessList => Self::not_found("access list"),

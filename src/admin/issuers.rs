@@ -19,7 +19,10 @@ use super::refusals;
 use crate::issuer::Provisioning;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
-use crate::live_config::{ConflictingIssuer, Document, View};
+use crate::live_config::{BasedOn, ConflictingIssuer, Document, View};
+use version::{IF_MATCH, IfMatch, Versioned};
+
+pub mod version;
 
 /// An issuer with its settings and keys, as the API shows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,15 +136,20 @@ pub async fn list(State(state): State<AdminState>) -> Json<IssuerList> {
     tag = "issuers",
     params(("name" = String, Path)),
     responses(
-        (status = 200, description = "The issuer.", body = IssuerRow),
+        (
+            status = 200,
+            description = "The issuer. `ETag` is the version of its settings, if they can be changed here.",
+            body = IssuerRow,
+            headers(("ETag" = String)),
+        ),
         refusals::Look, refusals::Missing,
     ),
 )]
 pub async fn show(
     State(state): State<AdminState>,
     Path(name): Path<String>,
-) -> Result<Json<IssuerRow>, ApiError> {
-    row(&state, &name).map(Json)
+) -> Result<Versioned, ApiError> {
+    row(&state, &name).map(Versioned)
 }
 
 /// Create an issuer for all gateways that use the store.
@@ -172,29 +180,36 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(row)))
 }
 
-/// Replace an issuer created by an operator.
+/// Replace an issuer created by an operator. Settings without `enabled` leave it on or off, as it is.
 #[utoipa::path(
     put,
     path = "/admin/api/issuers/{name}",
     operation_id = "replaceIssuer",
     tag = "issuers",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = IF_MATCH)),
     request_body(content = Object, description = SETTINGS),
     responses(
-        (status = 200, description = "The issuer is in force.", body = IssuerRow),
+        (
+            status = 200,
+            description = "The issuer is in force.",
+            body = IssuerRow,
+            headers(("ETag" = String)),
+        ),
         refusals::Change, refusals::BadRequest, refusals::Missing, refusals::Conflict,
-        refusals::TooLarge, refusals::Invalid, refusals::Unavailable,
+        refusals::Changed, refusals::TooLarge, refusals::Invalid, refusals::Unavailable,
     ),
 )]
 pub async fn replace(
     State(state): State<AdminState>,
     operator: Operator,
     Path(name): Path<String>,
+    condition: IfMatch,
     Body(document): Body<Document>,
-) -> Result<Json<IssuerRow>, ApiError> {
-    replace_issuer(&state, &operator, &name, document)
+) -> Result<Versioned, ApiError> {
+    replace_issuer(&state, &operator, &name, (document, &condition.0))
         .await
-        .map(Json)
+        .map(Versioned)
+        .map_err(|fault| condition.refused(fault))
 }
 
 /// Delete an issuer created by an operator; its tokens are refused from the next request on.
@@ -203,18 +218,22 @@ pub async fn replace(
     path = "/admin/api/issuers/{name}",
     operation_id = "deleteIssuer",
     tag = "issuers",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = IF_MATCH)),
     responses(
         (status = 204, description = "The issuer is deleted."),
-        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Unavailable,
+        refusals::Change, refusals::Missing, refusals::Conflict, refusals::Changed,
+        refusals::Unavailable,
     ),
 )]
 pub async fn delete(
     State(state): State<AdminState>,
     operator: Operator,
     Path(name): Path<String>,
+    condition: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    delete_issuer(&state, &operator, &name).await?;
+    delete_issuer(&state, &operator, &name, &condition.0)
+        .await
+        .map_err(|fault| condition.refused(fault))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -282,15 +301,18 @@ pub async fn create_issuer(
     row(state, &name)
 }
 
-/// Replaces an issuer that an operator created.
+/// Replaces an issuer that an operator created, if it is still what the change is based on.
 pub async fn replace_issuer(
     state: &AdminState,
     operator: &Operator,
     name: &str,
-    document: Document,
+    (document, based_on): (Document, &BasedOn),
 ) -> Result<IssuerRow, ApiError> {
-    state.live_config.replace(name, document.clone()).await?;
-    audit::record(&*state.store, operator, "issuer.change", name, document).await;
+    let live_config = &state.live_config;
+    let replaced = live_config.replace(name, document, based_on).await?;
+    let mut detail = replaced.after;
+    detail.insert("before".to_owned(), replaced.before.into());
+    audit::record(&*state.store, operator, "issuer.change", name, detail).await;
     first_keys(state, name).await;
     row(state, name)
 }
@@ -300,9 +322,10 @@ pub async fn delete_issuer(
     state: &AdminState,
     operator: &Operator,
     name: &str,
+    based_on: &BasedOn,
 ) -> Result<(), ApiError> {
-    state.live_config.delete(name).await?;
-    audit::record(&*state.store, operator, "issuer.delete", name, Map::new()).await;
+    let deleted = state.live_config.delete(name, based_on).await?;
+    audit::record(&*state.store, operator, "issuer.delete", name, deleted).await;
     Ok(())
 }
 

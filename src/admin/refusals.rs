@@ -42,6 +42,8 @@ refusals! {
     Gone: "410" = "It was removed before it was read.";
     /// Where something else may be in the way.
     Conflict: "409" = "It conflicts with what exists, or comes from the configuration file.";
+    /// Where a change can be based on a version.
+    Changed: "412" = "The current version is not one of those that `If-Match` names.";
     /// Where a body is sent.
     TooLarge: "413" = "The body is larger than 64 KiB.";
     /// Where a body has members.

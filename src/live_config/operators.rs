@@ -8,6 +8,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::stored::{Document, Stored, setting_of, switch_of};
+use super::version::BasedOn;
 use super::{BuildError, InForce, LiveConfig};
 use crate::clock::UnixTime;
 use crate::config::load::made::{self, SetAside};
@@ -33,6 +34,9 @@ pub enum ChangeError {
     /// There is no access list with this id.
     #[error("there is no such access list")]
     UnknownAccessList,
+    /// The issuer's settings are not those that the change is based on.
+    #[error("somebody else changed this issuer in the meantime")]
+    Changed,
     /// There is no such server.
     #[error("there is no such server")]
     UnknownServer,
@@ -45,6 +49,15 @@ pub enum ChangeError {
     /// It cannot be put in force.
     #[error(transparent)]
     Build(#[from] BuildError),
+}
+
+/// An issuer's settings on both sides of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Empty if they were damaged.
+    pub before: Document,
+    /// As they are kept.
+    pub after: Document,
 }
 
 fn said(errors: &[Diagnostic]) -> String {
@@ -74,13 +87,19 @@ impl LiveConfig {
         Ok(name)
     }
 
-    /// Replaces an issuer that an operator created.
+    /// Replaces an issuer that an operator created. Settings that do not say whether it is enabled leave
+    /// that as it is.
     ///
     /// # Errors
     ///
-    /// The settings are invalid, there is no issuer with this name, it comes from the file, or the
-    /// store failed to save it.
-    pub async fn replace(&self, name: &str, mut document: Document) -> Result<(), ChangeError> {
+    /// The settings are invalid, there is no issuer with this name, it comes from the file, it is not
+    /// what the change is based on, or the store failed to save it.
+    pub async fn replace(
+        &self,
+        name: &str,
+        mut document: Document,
+        based_on: &BasedOn,
+    ) -> Result<Replaced, ChangeError> {
         let named = document
             .entry("name")
             .or_insert_with(|| Value::String(name.to_owned()));
@@ -95,30 +114,44 @@ impl LiveConfig {
         if in_force.has_in_file(name) {
             return Err(ChangeError::FromFile(name.to_owned()));
         }
-        if stored.text(name).is_none() {
-            return Err(ChangeError::Unknown);
+        let text = stored.text(name).ok_or(ChangeError::Unknown)?;
+        let before: Option<Document> = serde_json::from_str(text).ok();
+        if !based_on.is_met_by(before.as_ref()) {
+            return Err(ChangeError::Changed);
+        }
+        let before = before.unwrap_or_default();
+        if let Some(enabled) = before.get("enabled") {
+            document.entry("enabled").or_insert_with(|| enabled.clone());
         }
         in_force.check(&stored, name, &document)?;
+        let after = document.clone();
         self.write(&mut in_force, stored, name, Some(document))
-            .await
+            .await?;
+        Ok(Replaced { before, after })
     }
 
-    /// Deletes an issuer created by an operator, in force or set aside.
+    /// Deletes an issuer created by an operator, in force or set aside, and says what it was.
     ///
     /// # Errors
     ///
-    /// There is no issuer with this name, it comes from the file, or the store failed to delete it.
-    pub async fn delete(&self, name: &str) -> Result<(), ChangeError> {
+    /// There is no issuer with this name, it comes from the file, it is not what the change is based
+    /// on, or the store failed to delete it.
+    pub async fn delete(&self, name: &str, based_on: &BasedOn) -> Result<Document, ChangeError> {
         let mut in_force = self.changes.lock().await;
         let stored = Stored::read(&*self.parts.store).await?;
-        if stored.text(name).is_none() {
+        let Some(text) = stored.text(name) else {
             return Err(if in_force.has_in_file(name) {
                 ChangeError::FromFile(name.to_owned())
             } else {
                 ChangeError::Unknown
             });
+        };
+        let before: Option<Document> = serde_json::from_str(text).ok();
+        if !based_on.is_met_by(before.as_ref()) {
+            return Err(ChangeError::Changed);
         }
-        self.write(&mut in_force, stored, name, None).await
+        self.write(&mut in_force, stored, name, None).await?;
+        Ok(before.unwrap_or_default())
     }
 
     /// Turns an issuer on or off, for the next request and after restarts: one that an operator

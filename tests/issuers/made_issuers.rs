@@ -200,6 +200,111 @@ async fn the_switch_of_a_made_issuer_is_kept_over_a_restart() {
     site.passes(&token).await;
 }
 
+/// Settings that are kept elsewhere and sent again say nothing of a switch that was turned since.
+#[tokio::test]
+async fn settings_that_do_not_name_the_switch_leave_it() {
+    let site = TestGateway::start().await;
+    let initech = issuer("https://initech.test").await;
+    let unsaid = settings(&initech);
+    create(&site.gateway, unsaid.clone()).await;
+    let token = initech.token().sign();
+    let said = |enabled: bool| {
+        let mut settings = unsaid.clone();
+        settings["enabled"] = json!(enabled);
+        settings
+    };
+    for (settings, enabled) in [
+        (unsaid.clone(), true),
+        (said(false), false),
+        (unsaid.clone(), false),
+        (said(true), true),
+        (unsaid.clone(), true),
+    ] {
+        let replaced = replace(&site.gateway, "initech", settings.clone()).await;
+        assert_eq!(replaced.status(), 200, "{}", replaced.text());
+        assert_eq!(replaced.json()["enabled"], enabled, "{settings}");
+        if enabled {
+            site.passes(&token).await;
+        } else {
+            site.refuses(&token, "issuer_disabled").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_to_the_version_that_it_names() {
+    let site = TestGateway::start().await;
+    let initech = issuer("https://initech.test").await;
+    let mut settings = settings(&initech);
+    create(&site.gateway, settings.clone()).await;
+    let path = "/admin/api/issuers/initech";
+    let current = async || site.gateway.admin(path).await.field("etag").unwrap();
+    let change = async |method: &str, tag: &str, body: &Value| {
+        let fields = [("If-Match", tag)];
+        site.gateway.admin_send(method, path, &fields, body).await
+    };
+    let first = current().await;
+    settings["leeway"] = json!("20s");
+    let changed = change("PUT", &first, &settings).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    let second = changed.field("etag").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(current().await, second);
+
+    settings["leeway"] = json!("30s");
+    for tag in [&first, &format!("W/{second}"), "\"\"", "*, \"x\"", ""] {
+        for (method, body) in [("PUT", &settings), ("DELETE", &Value::Null)] {
+            let refused = change(method, tag, body).await;
+            assert_eq!(refused.status(), 412, "{method} {tag}: {}", refused.text());
+            assert_eq!(refused.json()["code"], "precondition_failed");
+        }
+    }
+    assert_eq!(current().await, second);
+    // One of several, and any.
+    let changed = change("PUT", &format!("{first}, {second}"), &settings).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    assert_eq!(change("PUT", "*", &settings).await.status(), 200);
+    // The switch is a part of it.
+    let before = current().await;
+    let off = json!({ "enabled": false });
+    let switch = format!("{path}/enabled");
+    site.gateway.admin_send("PUT", &switch, &[], &off).await;
+    assert_eq!(change("DELETE", &before, &Value::Null).await.status(), 412);
+    let now = current().await;
+    assert_eq!(change("DELETE", &now, &Value::Null).await.status(), 204);
+    assert_eq!(change("DELETE", "*", &Value::Null).await.status(), 404);
+    // What cannot be changed here has no version.
+    let of_file = site.gateway.admin("/admin/api/issuers/acme").await;
+    assert_eq!(of_file.field("etag"), None);
+}
+
+#[tokio::test]
+async fn the_audit_log_says_what_an_issuer_was_and_what_it_is() {
+    let site = TestGateway::start().await;
+    let initech = issuer("https://initech.test").await;
+    let mut first = settings(&initech);
+    first["enabled"] = json!(false);
+    create(&site.gateway, first.clone()).await;
+    let mut second = settings(&initech);
+    second["leeway"] = json!("20s");
+    replace(&site.gateway, "initech", second.clone()).await;
+    let path = "/admin/api/issuers/initech";
+    let gone = site.gateway.admin_send("DELETE", path, &[], &Value::Null);
+    assert_eq!(gone.await.status(), 204);
+    second["enabled"] = json!(false);
+    let audit = site.gateway.admin("/admin/api/audit?action=issuer.").await;
+    let audit = audit.json();
+    let details = audit["records"].as_array().unwrap().iter();
+    let details: Vec<_> = details.map(|record| record["detail"].clone()).collect();
+    let mut changed = second.clone();
+    changed["before"] = first.clone();
+    let expected = [second, changed, first].map(|mut detail| {
+        detail["from"] = json!("127.0.0.1");
+        detail
+    });
+    assert_eq!(details, expected);
+}
+
 async fn issuer(iss: &str) -> TestIssuer {
     TestIssuer::start(iss, Key::p256("initech-1")).await
 }

@@ -22,6 +22,7 @@ use crate::admin::issuers::{self, IssuerRow};
 use crate::admin::token_test::Tested;
 use crate::admin::{AdminState, token_test};
 use crate::issuer::Provisioning;
+use crate::live_config::BasedOn;
 
 #[derive(Template)]
 #[template(path = "dashboard/issuer.html")]
@@ -149,7 +150,8 @@ pub(super) async fn delete(
         let question = deletion(&state, &name);
         return Ok(form.ask(dashboard_user, question));
     }
-    issuers::delete_issuer(&state, &dashboard_user.operator, &name).await?;
+    let operator = &dashboard_user.operator;
+    issuers::delete_issuer(&state, operator, &name, &BasedOn::Anything).await?;
     Ok(done(EXTERNAL, "deleted"))
 }
 

@@ -18,7 +18,7 @@ use crate::admin::api_error::ApiError;
 use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, issuers, refusals};
 use crate::diagnostic::Diagnostic;
-use crate::live_config::{Document, View};
+use crate::live_config::{BasedOn, Document, View};
 
 /// Show the environment's settings in the format of the platform's API.
 #[utoipa::path(
@@ -160,7 +160,8 @@ async fn write(
     };
     let mut document = written.clone();
     apply(&mut document, wanted, &shown);
-    let remade = issuers::replace_issuer(state, operator, &issuer.name, document).await;
+    let change = (document, &BasedOn::settings(written));
+    let remade = issuers::replace_issuer(state, operator, &issuer.name, change).await;
     remade.map(drop).map_err(renamed)
 }
 

@@ -7,8 +7,6 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::Deserialize;
 
 use super::field::{self, Field, Kind};
@@ -22,8 +20,7 @@ use crate::admin::pages::token::TestResult;
 use crate::admin::pages::{EXTERNAL, Frame, page};
 use crate::admin::{AdminState, issuers, token_test};
 use crate::issuer::Algorithm;
-use crate::live_config::{self, Document};
-use crate::store::Digest;
+use crate::live_config::{self, BasedOn, Document, issuer_version};
 
 #[derive(Template)]
 #[template(path = "dashboard/issuer_form.html")]
@@ -103,7 +100,7 @@ pub(in crate::admin::pages) async fn written(
 ) -> Result<Response, ApiError> {
     let settings = settings(&state, &name)?;
     let mut shown = Page::new(dashboard_user, IssuerForm::of(&settings), Some(name));
-    shown.version = version(&settings);
+    shown.version = issuer_version(&settings);
     Ok(page(&shown))
 }
 
@@ -116,22 +113,29 @@ pub(in crate::admin::pages) async fn replace(
 ) -> Result<Response, ApiError> {
     dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
-    let now = version(&settings(&state, &name)?);
+    settings(&state, &name)?;
+    let loaded = value(&fields, "version").to_owned();
     let written = match form.document() {
-        _ if now != value(&fields, "version") => Err(changed_meanwhile()),
-        Ok(settings) => {
-            issuers::replace_issuer(&state, &dashboard_user.operator, &name, settings).await
+        Ok(wanted) => {
+            let change = (wanted, &BasedOn::Versions(vec![loaded.clone()]));
+            issuers::replace_issuer(&state, &dashboard_user.operator, &name, change).await
         }
         Err(objections) => Err(objections.into()),
     };
-    Ok(match written {
-        Ok(row) => to_issuer(&row.name, "changed"),
-        Err(fault) => {
-            let mut shown = Page::new(dashboard_user, form, Some(name));
-            shown.version = now;
-            shown.refused(fault)
-        }
-    })
+    let fault = match written {
+        Ok(row) => return Ok(to_issuer(&row.name, "changed")),
+        Err(fault) => fault,
+    };
+    let (fault, version) = match fault.code {
+        "conflict" => (
+            changed_meanwhile(),
+            issuer_version(&settings(&state, &name)?),
+        ),
+        _ => (fault, loaded),
+    };
+    let mut shown = Page::new(dashboard_user, form, Some(name));
+    shown.version = version;
+    Ok(shown.refused(fault))
 }
 
 /// `POST /dashboard/external/try`. The token is in bodies only, never in an address.
@@ -338,12 +342,6 @@ fn settings(state: &AdminState, name: &str) -> Result<Document, ApiError> {
             "this issuer comes from the configuration file; change it there",
         )
     })
-}
-
-/// Tells settings from others.
-fn version(settings: &Document) -> String {
-    let text = serde_json::Value::Object(settings.clone()).to_string();
-    BASE64URL.encode(Digest::of(&["issuer settings", &text]).0)
 }
 
 fn changed_meanwhile() -> ApiError {
