@@ -19,6 +19,7 @@ pub mod environment;
 pub mod error;
 mod example;
 pub mod keys;
+pub mod native;
 pub mod nonce;
 pub mod profile;
 pub mod refusals;

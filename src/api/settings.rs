@@ -85,6 +85,12 @@ impl ApiSettings {
         }
     }
 
+    /// Whether the token that answers a request belongs into the SDK's cookie: where the gateway sets one,
+    /// unless the client is no page and keeps its token itself.
+    pub fn keeps_in_cookie(&self, headers: &HeaderMap) -> bool {
+        self.sdk.sets_cookie && !sdk::native::is_native(headers, &self.token_sources)
+    }
+
     /// The address of the gateway.
     pub fn public_url(&self) -> &Origin {
         &self.public_url

@@ -66,7 +66,7 @@ pub async fn update(
     content: Bytes,
 ) -> Result<Response, SdkError> {
     let credential = session::credential(&api, &caller, &Method::PUT, &headers)?;
-    if api.settings.sdk.sets_cookie {
+    if api.settings.keeps_in_cookie(&headers) {
         api.settings
             .check_cookie_use(&caller, &Method::PUT, &headers)?;
     }

@@ -46,7 +46,7 @@ pub async fn refresh(
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
     let credential = credential(&api, &caller, &Method::POST, &headers)?;
-    if api.settings.sdk.sets_cookie {
+    if api.settings.keeps_in_cookie(&headers) {
         api.settings
             .check_cookie_use(&caller, &Method::POST, &headers)?;
     }

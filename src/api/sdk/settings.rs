@@ -13,7 +13,8 @@ pub struct SdkSettings {
     /// The name of the issuer whose settings SDKs see; by default the only issuer.
     pub issuer: Option<String>,
     /// Keep the session token in the HttpOnly cookie `DYNAMIC_JWT_TOKEN` instead of handing it to
-    /// the page. `{domain: example.com}` sets it for all hosts of that domain.
+    /// the page. `{domain: example.com}` sets it for all hosts of that domain. Programs and apps, whose
+    /// requests have neither `Origin` nor `Sec-Fetch-Site` nor a cookie with a token, get the token itself.
     pub cookie: CookieSetting,
     /// What users can change of their own record.
     pub self_service: SelfService,

@@ -44,7 +44,7 @@ pub struct SignInRequest {
         (
             status = 200,
             description = "The user and the session token; the token is in the SDK's cookie if \
-                the gateway is configured so.",
+                the gateway is configured so and a page asks.",
             body = VerifyResponse<'static>,
             headers(("set-cookie" = String)),
             example = json!(example::signed_in())
@@ -61,7 +61,7 @@ pub async fn sign_in(
     let settings = &api.settings;
     settings.check_page(&caller, &headers)?;
     let request: SignInRequest = body::read(&content)?;
-    if request.jwt.is_none() || settings.sdk.sets_cookie {
+    if request.jwt.is_none() || settings.keeps_in_cookie(&headers) {
         settings.check_cookie_use(&caller, &Method::POST, &headers)?;
     }
     let session_public_key = device::session_key(request.session_public_key, &headers)?;
@@ -96,7 +96,7 @@ pub async fn sign_in(
         ..Terms::until(token_end)
     };
     let mut response = answer(&api, &headers, (&account, &terms))?;
-    if settings.sdk.sets_cookie {
+    if settings.keeps_in_cookie(&headers) {
         device_bound::add_offer(&api, &account.session, response.headers_mut()).await;
     }
     Ok(response)
@@ -137,7 +137,7 @@ pub fn answer_with(
         response.expires_at = account.session.expires_at;
         return Ok(Json(response).into_response());
     }
-    if api.settings.sdk.sets_cookie {
+    if api.settings.keeps_in_cookie(headers) {
         let field = api
             .settings
             .sdk_cookie(&token.text, token.expires_at)

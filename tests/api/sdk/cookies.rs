@@ -42,7 +42,8 @@ async fn the_issuers_cookie_signs_in_from_a_listed_page_only() {
     }
 }
 
-/// Where the answer sets a cookie, another site's page could sign a browser in as somebody else.
+/// Where the answer sets a cookie, another site's page could sign a browser in as somebody else. What is no
+/// page gets the token itself.
 #[tokio::test]
 async fn a_token_in_the_content_sets_a_cookie_for_a_listed_page_only() {
     for (cookie, refused) in [(true, 403), (false, 200)] {
@@ -50,10 +51,15 @@ async fn a_token_in_the_content_sets_a_cookie_for_a_listed_page_only() {
         let content = json!({ "jwt": sdk.site.acme.token().sign() }).to_string();
         let length = content.len().to_string();
         let json = ("Content-Type", "application/json");
-        for (fields, status) in [
-            (&[("Origin", PAGE), json][..], 200),
-            (&[json], refused),
-            (&[("Sec-Fetch-Site", "cross-site"), json], refused),
+        for (fields, is_page, status) in [
+            (&[("Origin", PAGE), json][..], true, 200),
+            (&[("Sec-Fetch-Site", "cross-site"), json], true, refused),
+            (&[("Cookie", "acme_token=x"), json], true, refused),
+            (&[json], false, 200),
+            (&[("Cookie", "theme=dark"), json], false, 200),
+            // As Node sends it.
+            (&[("Sec-Fetch-Mode", "cors"), json], false, 200),
+            (&[], false, 200),
         ] {
             let fields = [&[("Content-Length", &*length)], fields].concat();
             let path = sdk.path("externalAuth/signin");
@@ -62,12 +68,13 @@ async fn a_token_in_the_content_sets_a_cookie_for_a_listed_page_only() {
             let answer = sdk.site.gateway.send(bytes).await;
             assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
             let is_set = answer.field("set-cookie").is_some();
-            assert_eq!(is_set, cookie && status == 200, "{fields:?}");
+            assert_eq!(is_set, cookie && is_page && status == 200, "{fields:?}");
             if let Some(field) = answer.field("set-cookie") {
                 remember_session_token(field.split_once(';').unwrap().0);
             }
             if status == 200 {
-                seen(&answer);
+                let handed_out = seen(&answer).get("minifiedJwt").is_some();
+                assert_eq!(handed_out, !is_set, "{fields:?}");
             }
         }
     }
@@ -128,6 +135,43 @@ async fn a_cookie_environment_hands_no_token_to_the_page() {
         401,
         "login_required",
     );
+}
+
+/// An app or a program next to the pages keeps its token itself, by a header field for all that follows.
+#[tokio::test]
+async fn where_pages_have_a_cookie_other_clients_have_the_token() {
+    let sdk = Sdk::start(|config| config["sdk"] = json!({ "cookie": true })).await;
+    let content = json!({ "jwt": sdk.site.acme.token().sign() }).to_string();
+    let signed_in = seen(&sdk.ask("POST", "externalAuth/signin", &[], &content).await);
+    let bearer = bearer(&signed_in);
+    let by_bearer = [("Authorization", &*bearer)];
+    let refreshed = sdk.ask("POST", "refresh", &by_bearer, "").await;
+    assert_eq!(refreshed.field("set-cookie"), None);
+    assert!(seen(&refreshed)["minifiedJwt"].is_string());
+    let json = ("Content-Type", "application/json");
+    let length = ("Content-Length", "16");
+    let fields = [by_bearer[0], json, length];
+    let changed = sdk
+        .ask("PUT", "users", &fields, "{\"alias\": \"ada\"}")
+        .await;
+    assert_eq!(changed.field("set-cookie"), None);
+    assert!(seen(&changed)["minifiedJwt"].is_string());
+    // A page's script that has the token is under the rule of pages nevertheless.
+    for page in [
+        ("Origin", "https://evil.test"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Cookie", "DYNAMIC_JWT_TOKEN=x"),
+    ] {
+        let refused = sdk.ask("POST", "refresh", &[by_bearer[0], page], "").await;
+        assert_eq!(refused.status(), 403, "{page:?}: {}", refused.text());
+    }
+    let own = [by_bearer[0], ("Origin", PAGE), json];
+    let of_page = sdk.ask("POST", "refresh", &own, "").await;
+    assert!(seen(&of_page).get("minifiedJwt").is_none());
+    let field = of_page.field("set-cookie").unwrap();
+    remember_session_token(field.split_once(';').unwrap().0);
+    let ended = sdk.ask("POST", "revoke", &by_bearer, "").await;
+    assert_eq!(ended.status(), 204, "{}", ended.text());
 }
 
 #[tokio::test]
