@@ -92,7 +92,7 @@ use single_flight::SingleFlight;
 use crate::device_bound::Challenges;
 use crate::jwt::Issuers;
 use crate::metrics::Metrics;
-use crate::session::{Minter, SidKey};
+use crate::session::{Minter, Scopes, SidKey};
 use crate::store::Store;
 
 /// Turns tokens into sessions, under one configuration, which never changes: a request that has an
@@ -257,6 +257,12 @@ impl Exchange {
     /// What mints session tokens.
     pub fn minter(&self) -> &Minter {
         &self.shared.minter
+    }
+
+    /// All that the token of any session can allow: what every session has, and what access lists add.
+    pub fn all_scopes(&self) -> Arc<Scopes> {
+        let added = self.settings.policy.access.scopes();
+        Arc::new(self.minter().scopes.with(added))
     }
 
     /// The keys that sign them.

@@ -46,6 +46,12 @@ impl AccessLists {
         &self.0.claims
     }
 
+    /// The scopes that some sign-in adds.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let lists = self.0.lists.iter();
+        lists.filter_map(|list| list.scope.as_deref())
+    }
+
     /// What decides over a sign-in by this token; `None`: no list applies.
     pub(super) fn of_token(&self, verified: &Verified) -> Option<Arc<dyn AccessRule>> {
         if self.0.lists.is_empty() {

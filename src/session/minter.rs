@@ -229,7 +229,7 @@ impl Minter {
     }
 
     /// All that the session's tokens can allow.
-    fn all_scopes(&self, session: &SessionRecord) -> Arc<Scopes> {
+    pub fn all_scopes(&self, session: &SessionRecord) -> Arc<Scopes> {
         match session.added_scopes() {
             [] => Arc::clone(&self.scopes),
             added => Arc::new(self.scopes.with(added.iter().map(String::as_str))),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::oauth::{exchange, granted};
 use super::sdk::{Sdk, is_error};
 use crate::support::{Message, decode};
 
@@ -159,6 +160,38 @@ async fn who_is_listed_gets_the_scope() {
         .signed_in(&sdk.site.acme.token().sub("bob").sign())
         .await;
     assert_eq!(other["user"]["scope"], "user:basic reports:read");
+}
+
+/// The token endpoint narrows to what the session has, wherever it has it from.
+#[tokio::test]
+async fn the_scope_of_a_list_can_be_asked_for_alone() {
+    let sdk = Sdk::start(|_| {}).await;
+    let list = create(
+        &sdk,
+        json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" }),
+    )
+    .await;
+    add(&sdk, &list, &json!({ "externalUserId": "ada" })).await;
+    let [ada, bob] = ["ada", "bob"].map(|sub| sdk.site.acme.token().sub(sub).sign());
+    let asked = [("scope", "beta:use")];
+    let refused = async |subject: &str, scope: &str| {
+        let answer = exchange(&sdk.site, subject, &[("scope", scope)]).await;
+        assert_eq!(answer.status(), 400, "{scope}: {}", answer.text());
+        assert_eq!(answer.json()["error"], "invalid_scope", "{scope}");
+    };
+    // Nobody gets it yet, so the session is still to be opened.
+    refused(&ada, "beta:use").await;
+    turn(&sdk, &list, "enable").await;
+    let narrow = granted(&exchange(&sdk.site, &ada, &asked).await);
+    assert_eq!(narrow["scope"], "beta:use");
+    let whole = granted(&exchange(&sdk.site, &ada, &[]).await);
+    assert_eq!(whole["scope"], "user:basic beta:use");
+    let own = whole["access_token"].as_str().unwrap();
+    let again = granted(&exchange(&sdk.site, own, &asked).await);
+    assert_eq!(again["scope"], "beta:use");
+    refused(&bob, "beta:use").await;
+    refused(&bob, "root").await;
+    refused(&ada, "beta:use root").await;
 }
 
 #[tokio::test]

@@ -62,6 +62,35 @@ async fn an_identity_assertion_gives_a_token_for_its_resource() {
     );
 }
 
+/// What an access list adds to a session, an assertion can name like any other scope.
+#[tokio::test]
+async fn an_assertion_gives_the_scope_of_an_access_list() {
+    let environment = "6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
+    let site = AssertionGateway::start(|config| config["environment_id"] = json!(environment));
+    let site = site.await;
+    let send = async |method: &str, path: &str, body: &Value| {
+        let gateway = &site.gateway.gateway;
+        let answer = gateway.admin_send(method, path, &[], body).await;
+        assert!(answer.status() < 300, "{}", answer.text());
+        answer.json()
+    };
+    let lists = format!("/api/v0/environments/{environment}/allowlists");
+    let list = json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" });
+    let list = send("POST", &lists, &list).await;
+    let list = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
+    let entry = json!({ "externalUserId": "ada" });
+    send("POST", &format!("{list}/entries"), &entry).await;
+    send("PUT", &format!("{list}/enable"), &Value::Null).await;
+    let of = |sub: &str, scope: &str| site.assertion().sub(sub).claim("scope", scope);
+    let body = granted(&site.present(&of("ada", "beta:use root").sign()).await);
+    assert_eq!(body["scope"], "beta:use");
+    for assertion in [of("bob", "beta:use"), of("ada", "root")] {
+        let refused = site.present(&assertion.sign()).await;
+        assert_eq!(refused.status(), 400, "{}", refused.text());
+        assert_eq!(refused.json()["error"], "invalid_scope");
+    }
+}
+
 #[tokio::test]
 async fn every_claim_of_an_identity_assertion_counts() {
     let site = AssertionGateway::start(|_| {}).await;

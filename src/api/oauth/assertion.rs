@@ -59,7 +59,9 @@ pub(super) async fn grant(
     }
     let act = actor(&verified).map_err(refused)?;
     let target = target(api, &verified, parameters)?;
-    let scopes = scopes(&api.exchange.minter().scopes, &verified, parameters)?;
+    let named = named_scopes(&verified)?;
+    let asked = (named.as_deref(), parameters.get("scope"));
+    scopes(&api.exchange.all_scopes(), asked)?;
     let opened = Assertion {
         verified,
         ends_at: now.plus(rules.session_lifetime),
@@ -70,9 +72,10 @@ pub(super) async fn grant(
     }
     let granted = api.grant_by_assertion(caller, headers, opened).await;
     let granted = granted.map_err(OAuthError::grant_refused)?;
+    let held = api.exchange.minter().all_scopes(&granted.account.session);
     let terms = Terms {
         audience: target,
-        scopes: Some(scopes),
+        scopes: Some(scopes(&held, asked)?),
         client_id: client.map(|client| client.id),
         act,
         ..Terms::until(granted.token_end)
@@ -121,19 +124,26 @@ fn target(
     Ok(Some(target.to_owned()).filter(|target| target != usual))
 }
 
-/// The scopes of the token: of those that the assertion names, what sessions have, and of these what the
-/// request asks for.
+/// The scopes that the assertion names; `None`: it leaves them to the gateway.
+fn named_scopes(verified: &Verified) -> Result<Option<String>, OAuthError> {
+    match verified.claims().stated("scope") {
+        None => Ok(None),
+        Some(Value::String(named)) => Ok(Some(named.clone())),
+        Some(_) => Err(OAuthError::invalid_scope()),
+    }
+}
+
+/// The scopes of the token: of those that the assertion names, what is held, and of these what the request
+/// asks for.
 fn scopes(
     held: &Arc<Scopes>,
-    verified: &Verified,
-    parameters: &Parameters,
+    (named, asked): (Option<&str>, Option<&str>),
 ) -> Result<Arc<Scopes>, OAuthError> {
-    let named = match verified.claims().stated("scope") {
+    let named = match named {
         None => Arc::clone(held),
-        Some(Value::String(named)) => Arc::new(held.still_in(named)),
-        Some(_) => return Err(OAuthError::invalid_scope()),
+        Some(named) => Arc::new(held.still_in(named)),
     };
-    let part = granted::part(&named, parameters.get("scope"))?;
+    let part = granted::part(&named, asked)?;
     let is_empty = part.words().next().is_none();
     match is_empty {
         true => Err(OAuthError::invalid_scope()),

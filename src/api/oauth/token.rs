@@ -179,16 +179,14 @@ async fn opened(
     asked: Option<&str>,
     target: Option<&Arc<str>>,
 ) -> Result<(Account, Terms), OAuthError> {
-    // First, since what is refused opens no session.
-    let scopes = match asked {
-        None => None,
-        asked => Some(granted::part(&api.exchange.minter().scopes, asked)?),
-    };
+    // First, since what nobody can get opens no session.
+    granted::part(&api.exchange.all_scopes(), asked)?;
     let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
     let granted = api.grant(caller, headers, given, recipient).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
+    let held = api.exchange.minter().all_scopes(&granted.account.session);
     let terms = Terms {
-        scopes,
+        scopes: Some(granted::part(&held, asked)?),
         ..Terms::until(granted.token_end)
     };
     Ok((granted.account, terms))
