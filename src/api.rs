@@ -29,6 +29,7 @@ mod listed_pages;
 pub mod logout;
 pub mod oauth;
 mod public;
+pub mod refusal_form;
 pub mod refusals;
 pub mod sdk;
 pub mod settings;
@@ -102,7 +103,7 @@ pub fn router(prefix: &str, state: ApiState, additional: OpenApi) -> Router {
         .merge(public::with_preflights(discovery::outer_router(prefix)))
         .split_for_parts();
     let public_url = state.settings.public_url().as_str();
-    let document = Document::new(described, public_url);
+    let document = Document::new(described, public_url, prefix);
     endpoints
         .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED) })
         .fallback(|| async { refuse(StatusCode::NOT_FOUND) })

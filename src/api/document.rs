@@ -12,19 +12,18 @@ use bytes::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi, PathItem, RefOr, Response, Server};
+use utoipa::openapi::{OpenApi, PathItem, RefOr, Server};
 
+use super::ApiState;
 use super::discovery::Metadata;
 use super::oauth::error::OAuthFailure;
+use super::refusal_form::RefusalForm;
 use super::sdk::error::SdkFailure;
-use super::{ApiState, Refused};
 use crate::credential::SDK_COOKIE;
-use crate::rejection::{Code, Problem, Rejection};
+use crate::rejection::{Code, Overload, Problem, Rejection};
 
 pub mod preflight;
 pub mod refusals;
-
-use refusals::responses;
 
 /// The finished document, as it is served.
 #[derive(Clone, Debug)]
@@ -32,12 +31,13 @@ pub struct Document(Bytes);
 
 impl Document {
     /// Of the documented endpoints; the paths are those of the gateway at `public_url`.
-    pub fn new(endpoints: OpenApi, public_url: &str) -> Self {
+    pub fn new(endpoints: OpenApi, public_url: &str, api_prefix: &str) -> Self {
         let mut document = endpoints;
         document.servers = Some(vec![Server::new(public_url)]);
-        for item in document.paths.paths.values_mut() {
+        for (path, item) in &mut document.paths.paths {
+            let form = RefusalForm::of(path, api_prefix);
             for operation in operations(item) {
-                add_everywhere(operation);
+                add_everywhere(operation, form);
             }
         }
         // Of texts, numbers and lists of them: this cannot fail.
@@ -147,7 +147,7 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// Adds what any request may meet before it reaches an endpoint.
-fn add_everywhere(operation: &mut Operation) {
+fn add_everywhere(operation: &mut Operation, form: RefusalForm) {
     let met = [
         Rejection::new(Code::InvalidRequest, ""),
         Rejection::new(Code::Timeout, ""),
@@ -157,9 +157,11 @@ fn add_everywhere(operation: &mut Operation) {
         Rejection::new(Code::Internal, ""),
         Rejection::new(Code::InvalidRequest, "")
             .with_status(StatusCode::HTTP_VERSION_NOT_SUPPORTED),
+        Overload::ClientRequests.rejection(),
+        Overload::Requests.rejection(),
     ];
     let all = &mut operation.responses.responses;
-    for (status, response) in responses(met.map(Refused)) {
+    for (status, response) in form.responses(met) {
         let response = match (all.get_mut(&status), response) {
             (Some(RefOr::T(there)), RefOr::T(response)) => {
                 refusals::merge(there, response);
@@ -168,12 +170,5 @@ fn add_everywhere(operation: &mut Operation) {
             (_, response) => response,
         };
         all.insert(status, response);
-    }
-    for (status, why) in [
-        ("429", "The client has too many connections."),
-        ("503", "The gateway has too many connections."),
-    ] {
-        let full = || Response::new(why).into();
-        all.entry(status.to_owned()).or_insert_with(full);
     }
 }

@@ -1,4 +1,5 @@
-//! Answers of the gateway itself: refusals as problem details (RFC 9457) or, for people, a page.
+//! Answers of the gateway itself: refusals in the form of the path's clients ([`RefusalForm`]) or, for
+//! people, a page.
 //!
 //! This file writes refusals, with what they ask for (`challenge`), for pages that may read them (`cors`)
 //! and for people or programs ([`negotiation`]). The other parts are one kind of answer each: those that
@@ -10,9 +11,10 @@ use super::context::RequestContext;
 use super::error_page::SignIn;
 use super::header_operations::{self, Sources};
 use super::numbered_cookies::number_cookies;
-use super::request::id::{REQUEST_ID, RequestId};
+use super::request::id::REQUEST_ID;
 use crate::api::device_bound::REGISTRATION_FIELD;
-use crate::rejection::{Code, Problem, Rejection};
+use crate::api::refusal_form::RefusalForm;
+use crate::rejection::{Code, Rejection};
 use crate::route::Methods;
 use bytes::Bytes;
 use http::header::{
@@ -20,7 +22,7 @@ use http::header::{
     RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, Method, StatusCode};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr, Result};
 use tokio::time::timeout_at;
@@ -46,45 +48,49 @@ pub async fn refuse(
     fields: &HeaderMap,
     ctx: &RequestContext,
 ) -> Result<()> {
-    let body = problem(rejection, ctx.id);
+    let (media_type, body) = RefusalForm::Problem.content(rejection, &ctx.id.to_string());
     let request = &session.req_header().headers;
     let response = refusal(rejection, ctx, Methods::ALL, body.len(), |response| {
         for (name, value) in fields {
             response.append_header(name, value)?;
         }
         cors::mark(response, request, ctx)?;
-        response.insert_header(CONTENT_TYPE, "application/problem+json")
+        response.insert_header(CONTENT_TYPE, media_type)
     })?;
     write(session, rejection, response, body).await
 }
 
-/// Writes a refusal of a request to be forwarded: problem details for programs, a page for people.
+/// Writes a refusal of a request to be forwarded, or to one of the gateway's endpoints that did not get it.
 pub async fn refuse_proxied(
     session: &mut Session,
     rejection: &Rejection,
     ctx: &mut RequestContext,
 ) -> Result<()> {
-    let request = &session.req_header().headers;
+    let request = session.req_header();
     let (response, body) = proxied_refusal(request, rejection, ctx)?;
     write(session, rejection, response, body).await
 }
 
-/// The refusal of a request with these fields that is to be forwarded: problem details for programs, a
-/// page for people.
+/// The refusal of such a request: problem details for programs, a page for people, and to clients of the
+/// gateway's endpoints in the form that they read.
 pub fn proxied_refusal(
-    request: &HeaderMap,
+    request: &RequestHeader,
     rejection: &Rejection,
     ctx: &mut RequestContext,
 ) -> Result<(ResponseHeader, String)> {
+    let form = RefusalForm::of(request.uri.path(), ctx.snapshot.proxy.api_prefix());
+    let request = &request.headers;
     let sign_in = ctx.sign_in.take();
     let has_form = sign_in.as_ref().is_some_and(SignIn::has_form);
-    let is_for_person = negotiation::prefers_html(request.get_all(ACCEPT));
-    let body = match is_for_person {
+    let is_for_person =
+        form == RefusalForm::Problem && negotiation::prefers_html(request.get_all(ACCEPT));
+    let (media_type, body) = match is_for_person {
         true => {
             let page = &ctx.snapshot.proxy.error_page;
-            page.render(rejection, ctx.id, sign_in.as_ref())
+            let body = page.render(rejection, ctx.id, sign_in.as_ref());
+            ("text/html; charset=utf-8", body)
         }
-        false => problem(rejection, ctx.id),
+        false => form.content(rejection, &ctx.id.to_string()),
     };
     let set_cookies = std::mem::take(&mut ctx.set_cookies);
     let login_for_proxy = ctx.login_for_proxy.take();
@@ -96,13 +102,11 @@ pub fn proxied_refusal(
             header_operations::apply(&route.response_headers, response, Sources::of(ctx))?;
         }
         cors::mark(response, request, ctx)?;
+        response.insert_header(CONTENT_TYPE, media_type)?;
         if is_for_person {
-            response.insert_header(CONTENT_TYPE, "text/html; charset=utf-8")?;
             let policy = if has_form { FORM_POLICY } else { PAGE_POLICY };
             response.insert_header(CONTENT_SECURITY_POLICY, policy)?;
             response.insert_header(X_CONTENT_TYPE_OPTIONS, "nosniff")?;
-        } else {
-            response.insert_header(CONTENT_TYPE, "application/problem+json")?;
         }
         for field in set_cookies {
             response.append_header(SET_COOKIE, field)?;
@@ -143,12 +147,6 @@ pub fn redirection(location: &str, ctx: &mut RequestContext) -> Result<ResponseH
         response.append_header(SET_COOKIE, field)?;
     }
     Ok(response)
-}
-
-fn problem(rejection: &Rejection, id: RequestId) -> String {
-    let id = id.to_string();
-    // Of strings and a number: this cannot fail.
-    serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default()
 }
 
 fn refusal(

@@ -108,7 +108,7 @@ async fn check(
             ctx.refused = Some(rejection);
             let (header, body) = match login::location(&request, &rejection, client.is_https, ctx) {
                 Some(location) => (answer::redirection(&location, ctx)?, String::new()),
-                None => answer::proxied_refusal(&request.headers, &rejection, ctx)?,
+                None => answer::proxied_refusal(&request, &rejection, ctx)?,
             };
             (header.status, denied(&header, body))
         }

@@ -17,9 +17,10 @@ use super::request::id::{REQUEST_ID, RequestIds};
 use super::request_log::access_log::{self, Answered};
 use super::request_log::recent_refusals::RecentRefusals;
 use super::snapshot::Snapshot;
+use crate::api::refusal_form::RefusalForm;
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
-use crate::rejection::{Problem, Rejection};
+use crate::rejection::Rejection;
 use crate::route::Methods;
 use crate::telemetry::NonBlockingWriter;
 
@@ -75,11 +76,12 @@ impl Unread {
         let mut ctx = RequestContext::new(self.snapshot.load_full(), self.ids.next());
         ctx.connection = Arc::clone(known.connection);
         ctx.refused = Some(*rejection);
-        let id = ctx.id.to_string();
-        // Of strings and a number: this cannot fail.
-        let body = serde_json::to_string(&Problem::new(rejection, &id)).unwrap_or_default();
+        let request = request(known.line);
+        let path = request.as_ref().map_or("", |request| request.uri.path());
+        let form = RefusalForm::of(path, ctx.snapshot.proxy.api_prefix());
+        let (media_type, body) = form.content(rejection, &ctx.id.to_string());
         let mut response = ResponseHeader::build(rejection.status, Some(8))?;
-        response.insert_header(CONTENT_TYPE, "application/problem+json")?;
+        response.insert_header(CONTENT_TYPE, media_type)?;
         response.insert_header(CONTENT_LENGTH, body.len())?;
         response.insert_header(CACHE_CONTROL, "no-store")?;
         response.insert_header(REQUEST_ID, ctx.id.header())?;
@@ -87,7 +89,9 @@ impl Unread {
         if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
             response.insert_header(ALLOW, Methods::ALL.to_string())?;
         }
-        self.record(known, rejection, body.len(), begun, &ctx);
+        if let Some(request) = request {
+            self.record(known, (&request, rejection), body.len(), begun, &ctx);
+        }
         Ok((response, body))
     }
 
@@ -114,14 +118,11 @@ impl Unread {
     fn record(
         &self,
         known: &Known<'_>,
-        rejection: &Rejection,
+        (request, rejection): (&RequestHeader, &Rejection),
         sent: usize,
         begun: Instant,
         ctx: &RequestContext,
     ) {
-        let Some(request) = request(known.line) else {
-            return;
-        };
         let elapsed = begun.elapsed();
         let status = Some(rejection.status);
         let counters = ctx.snapshot.proxy.route_counters(ctx.route_name());
@@ -138,7 +139,7 @@ impl Unread {
             return;
         };
         let answered = Answered {
-            request: &request,
+            request,
             client,
             status,
             elapsed,

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::api::sdk::{PAGE, Sdk};
-use crate::support::Contract;
+use crate::support::{Contract, Message};
 
 #[tokio::test]
 async fn a_path_has_the_methods_that_the_document_says() {
@@ -184,6 +184,54 @@ async fn content_of_64_kib_is_taken_and_one_byte_more_is_not() {
         let answer = sdk.site.gateway.send(bytes).await;
         assert_eq!(answer.status(), 413, "{path}");
         assert_eq!(answer.json()[code], "too_large", "{path}");
+    }
+}
+
+/// What is refused before an endpoint sees it, too.
+#[tokio::test]
+async fn a_path_refuses_in_the_words_of_its_protocol() {
+    let sdk = Sdk::start(|_| {}).await;
+    let gateway = &sdk.site.gateway;
+    let long = "x".repeat(8 << 10);
+    let page = [("Origin", PAGE), ("Accept", "text/html")];
+    let refused = |answer: &Message, status: u16, code: [&str; 2], media_type: &str| {
+        assert_eq!(answer.status(), status, "{}", answer.text());
+        assert_eq!(answer.field("content-type").as_deref(), Some(media_type));
+        let body = answer.json();
+        assert_eq!(body[code[0]], code[1], "{body}");
+        body
+    };
+    let json = "application/json";
+    let users = sdk.path("users");
+    let target = format!("{users}?{long}");
+    let answer = gateway.get(&target, &page).await;
+    let body = refused(&answer, 414, ["code", "too_large"], json);
+    assert!(body["error"].is_string(), "{body}");
+    let allowed = answer.field("access-control-allow-origin");
+    assert_eq!(allowed.as_deref(), Some(PAGE));
+    let userinfo = format!("/_vestibule/userinfo?{long}");
+    let answer = gateway.get(&userinfo, &page).await;
+    let body = refused(&answer, 414, ["error", "too_large"], json);
+    assert!(body["error_description"].is_string(), "{body}");
+    let other = format!("/_vestibule/openapi.json?{long}");
+    let answer = gateway.get(&other, &[]).await;
+    refused(
+        &answer,
+        414,
+        ["code", "too_large"],
+        "application/problem+json",
+    );
+    // Where there is no header to look at, either.
+    for (path, code, media_type) in [
+        (&*users, "code", json),
+        ("/_vestibule/oauth/token", "error", json),
+        ("/_vestibule/logout", "code", "application/problem+json"),
+    ] {
+        let length = "Content-Length: 1\r\nContent-Length: 2";
+        let host = gateway.public;
+        let request = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n\r\nab");
+        let answer = gateway.send(request).await;
+        refused(&answer, 400, [code, "invalid_request"], media_type);
     }
 }
 
