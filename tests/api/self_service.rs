@@ -27,6 +27,10 @@ async fn a_user_changes_profile_and_metadata() {
     let user = sdk.get("users", &[("Authorization", &bearer)]).await.json();
     assert_eq!(user["team"], "Engine");
     assert_eq!(user["metadata"], json!({ "theme": "dark" }));
+    let changed = seen(&put(&sdk, &bearer, &json!({ "metadata": null })).await);
+    assert_eq!(changed["user"]["metadata"], json!({}));
+    let user = sdk.get("users", &[("Authorization", &bearer)]).await.json();
+    assert_eq!(user["metadata"], json!({}));
 }
 
 #[tokio::test]
@@ -43,6 +47,7 @@ async fn what_is_not_the_users_is_refused_by_name() {
     let bearer = bearer(&signed_in);
     for (fields, member) in [
         (json!({ "firstName": "Eve" }), "firstName"),
+        (json!({ "firstName": null }), "firstName"),
         (json!({ "lastName": "Lovelace" }), "lastName"),
         (json!({ "metadata": { "role": "admin" } }), "metadata"),
         (json!({ "email": "eve@example.com", "team": "x" }), "email"),
@@ -58,7 +63,8 @@ async fn what_is_not_the_users_is_refused_by_name() {
         400,
         "invalid_request",
     );
-    seen(&put(&sdk, &bearer, &json!({ "team": "Engine", "email": null })).await);
+    let nothing = json!({ "team": "Engine", "email": null, "lastName": null, "metadata": null });
+    seen(&put(&sdk, &bearer, &nothing).await);
     let large = json!({ "metadata": { "text": "x".repeat(17 << 10) } });
     let open = Sdk::start(|_| {}).await;
     let signed_in = open.signed_in(&open.site.acme.token().sign()).await;

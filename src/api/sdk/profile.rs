@@ -16,7 +16,7 @@ use crate::exchange::{Account, Session, store_failed};
 use crate::rejection::{Code, Rejection};
 use crate::session::scope;
 use crate::stepup::{self, ELEVATED_FIELD};
-use crate::store::{Description, LONGEST_FIELD};
+use crate::store::{Description, LONGEST_FIELD, User};
 
 /// What a user changes. Null, or an empty text, takes a field away; what is not named stays.
 #[derive(ToSchema)]
@@ -33,7 +33,7 @@ pub struct UserFields {
     t_shirt_size: Option<String>,
     team: Option<String>,
     username: Option<String>,
-    /// Replaces all metadata.
+    /// Replaces all metadata; null leaves none.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
@@ -172,8 +172,11 @@ fn description(
                 }
                 description.metadata = Some(metadata);
             }
+            (None, Value::Null) if member == "metadata" && allowed.metadata => {
+                description.metadata = Some(Map::new());
+            }
             // Clients send what they have nothing of, too.
-            (None, Value::Null) => {}
+            (None, Value::Null) if !says(&account.user, &member) => {}
             (None, _) if member != "metadata" || !allowed.metadata => {
                 let why = "cannot be changed here";
                 return Err(SdkError::unfit(&member, "body_member_fixed", why));
@@ -182,6 +185,14 @@ fn description(
         }
     }
     Ok(description)
+}
+
+/// Whether a user's record has something that can be changed by this name.
+fn says(user: &User, member: &str) -> bool {
+    match ProfileField::named(member) {
+        Some(field) => user.profile.get(field).is_some(),
+        None => member == "metadata" && !user.metadata.is_empty(),
+    }
 }
 
 /// The session is nobody's who is kept here.
