@@ -52,7 +52,7 @@ pub use events::{Deliveries, EventFeed, Events, Outstanding, SweptEvents};
 pub(crate) use fixture::TestStore;
 #[cfg(test)]
 pub(crate) use gated::{Gated, When};
-pub use identifier::Identifier;
+pub use identifier::{Email, Identifier};
 pub use maintenance::{Exported, Maintenance, Swept, agreed_time};
 pub use metered::Metered;
 pub use page::{Page, PageRequest};

@@ -19,7 +19,7 @@ use super::sessions::{self, SessionRow};
 use crate::clock::UnixTime;
 use crate::diagnostic::Diagnostic;
 use crate::store::{
-    Description, Identifier, NewUser, Page, PageRequest, RevocationScope, User, UserFilter,
+    Description, Email, Identifier, NewUser, Page, PageRequest, RevocationScope, User, UserFilter,
 };
 
 /// Which users to list.
@@ -64,7 +64,7 @@ pub struct Create {
     issuer: String,
     /// The `sub` of the user's tokens, without space around it.
     external_id: String,
-    /// An address that the operator vouches for. A blank one is none.
+    /// An address that the operator vouches for.
     #[serde(default)]
     email: Option<String>,
     /// What is kept with the user.
@@ -120,14 +120,25 @@ pub async fn create(
     operator: Operator,
     Body(wanted): Body<Create>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
-    let sub = Identifier::parse(&wanted.external_id)
-        .ok_or_else(|| vec![Diagnostic::error("external_id", "is blank")])?;
+    let sub = Identifier::parse(&wanted.external_id);
+    let email = wanted.email.as_deref().map(Email::parse);
+    let refused = [
+        (sub.is_none(), "external_id", Identifier::RULE),
+        (email == Some(None), "email", Email::RULE),
+    ];
+    let refused = refused.into_iter().filter(|(is_refused, ..)| *is_refused);
+    let problems: Vec<_> = refused
+        .map(|(_, member, rule)| Diagnostic::error(member, rule))
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
     let user = state
         .store
         .create_user(NewUser {
             iss: iss_of(&state, &wanted.issuer)?,
-            sub: Some(sub),
-            email: wanted.email.as_deref().and_then(Identifier::parse),
+            sub,
+            email: email.flatten(),
             description: Description {
                 metadata: Some(wanted.metadata),
                 ..Description::default()

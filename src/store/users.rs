@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Identifier, Page, PageRequest, Profile, SignIn, SignInOutcome, StoreError, User};
+use super::{
+    Email, Identifier, Page, PageRequest, Profile, SignIn, SignInOutcome, StoreError, User,
+};
 use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 
@@ -102,7 +104,7 @@ pub struct NewUser {
     /// the address, verified, is the user's.
     pub sub: Option<Identifier>,
     /// An address that the operator vouches for.
-    pub email: Option<Identifier>,
+    pub email: Option<Email>,
     /// What the user is called, and the like, and what the operator keeps with the user.
     pub description: Description,
     /// The current time.

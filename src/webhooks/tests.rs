@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::store::{
-    DeliveryState, Description, EventKind, Identifier, NewUser, PageRequest, TestStore,
+    DeliveryState, Description, Email, EventKind, Identifier, NewUser, PageRequest, TestStore,
 };
 
 /// Receives, and answers with what `decide` says of each attempt at an event.
@@ -183,7 +183,7 @@ impl TestDeliverer {
         let user = NewUser {
             iss: "https://issuer.example".to_owned(),
             sub: Identifier::parse(sub),
-            email: Identifier::parse(&format!("{sub}@example.com")),
+            email: Email::parse(&format!("{sub}@example.com")),
             description: Description::default(),
             now: UnixTime::now(),
         };

@@ -39,6 +39,7 @@ async fn a_user_is_created_shown_changed_and_deleted() {
     let changed = call(&sdk, "PUT", &path, &changed).await.json();
     assert_eq!(changed["user"]["lastName"], "Lovelace");
     assert!(changed["user"].get("firstName").is_none(), "{changed}");
+    assert_eq!(changed["user"]["metadata"], json!({ "plan": "gold" }));
     let audit = "/admin/api/audit?action=user.update";
     let audit = sdk.site.gateway.admin(audit).await.json();
     let mut fields = audit["records"][0]["detail"]["fields"].clone();
@@ -48,11 +49,15 @@ async fn a_user_is_created_shown_changed_and_deleted() {
         (json!({ "email": "a@acme.test" }), "email"),
         (json!({ "wallets": [{}] }), "wallets"),
         (json!({ "team": 7 }), "team"),
+        (json!({ "metadata": 7 }), "metadata"),
     ] {
         let answer = call(&sdk, "PUT", &path, &fields).await;
         assert_eq!(answer.status(), 422, "{}", answer.text());
         assert_eq!(answer.json()["problems"][0]["field"], field);
     }
+    let emptied = json!({ "metadata": null });
+    let emptied = call(&sdk, "PUT", &path, &emptied).await.json();
+    assert_eq!(emptied["user"]["metadata"], json!({}));
     assert_eq!(
         call(&sdk, "DELETE", &path, &Value::Null).await.status(),
         204
@@ -84,28 +89,45 @@ async fn a_user_who_was_created_by_address_is_the_first_who_verifies_it() {
     assert_ne!(later["user"]["id"], made["user"]["id"]);
 }
 
-/// Forms send what nobody filled in as a blank, and what was pasted with a space.
+/// An address that an operator vouches for counts as verified, so it has to be one. Null is none; what was
+/// pasted with a space is meant without it.
 #[tokio::test]
-async fn a_blank_names_nobody() {
+async fn what_is_no_address_and_what_is_blank_name_nobody() {
     let sdk = Sdk::start(with_sdk_issuer).await;
-    for (fields, status, names) in [
-        (json!({ "email": " " }), 422, 0),
-        (json!({ "externalUserId": "", "email": "" }), 422, 0),
-        (json!({ "externalUserId": "bob", "email": "" }), 201, 1),
-        (json!({ "externalUserId": "cat", "email": "" }), 201, 1),
+    let long = format!("{}@acme.test", "x".repeat(3000));
+    for (fields, field) in [
+        (json!({ "email": " " }), "email"),
+        (json!({ "email": null }), "email"),
+        (json!({ "email": "not an address" }), "email"),
+        (json!({ "email": "ada@acme.test@acme.test" }), "email"),
+        (json!({ "email": long }), "email"),
+        (json!({ "externalUserId": "bob", "email": "" }), "email"),
+        (json!({ "externalUserId": "bob", "email": "bob" }), "email"),
+        (json!({ "externalUserId": "" }), "externalUserId"),
         (
-            json!({ "externalUserId": " ", "email": " ada@acme.test" }),
-            201,
-            1,
+            json!({ "externalUserId": " ", "email": "ada@acme.test" }),
+            "externalUserId",
         ),
         (
+            json!({ "externalUserId": "x".repeat(513) }),
+            "externalUserId",
+        ),
+    ] {
+        let refused = call(&sdk, "POST", "/users", &fields).await;
+        assert_eq!(refused.status(), 422, "{fields}: {}", refused.text());
+        assert_eq!(refused.json()["problems"][0]["field"], field, "{fields}");
+    }
+    for (fields, names) in [
+        (json!({ "externalUserId": "bob", "email": null }), 1),
+        (json!({ "externalUserId": "x".repeat(512) }), 1),
+        (json!({ "email": " ada@acme.test" }), 1),
+        (
             json!({ "externalUserId": "dan", "email": "dan@acme.test" }),
-            201,
             2,
         ),
     ] {
         let made = call(&sdk, "POST", "/users", &fields).await;
-        assert_eq!(made.status(), status, "{fields}: {}", made.text());
+        assert_eq!(made.status(), 201, "{fields}: {}", made.text());
         let held = made.json()["user"]["verifiedCredentials"].clone();
         let held = held.as_array().map_or(0, Vec::len);
         assert_eq!(held, names, "{fields}");
@@ -185,6 +207,30 @@ async fn users_are_listed_with_filters_and_cursors() {
     );
     let again = call(&sdk, "POST", "/users/bulk", &more).await.json();
     assert_eq!(again["failed"].as_array().unwrap().len(), 3, "{again}");
+}
+
+/// Who another issuer knows by the address is somebody else.
+#[tokio::test]
+async fn an_upsert_by_address_is_of_a_user_of_its_issuer() {
+    let sdk = Sdk::start(with_sdk_issuer).await;
+    let ada = json!([{ "email": "ada@acme.test", "team": "Engine" }]);
+    let put = async |users: &Value| {
+        let answer = call(&sdk, "POST", "/users/bulk?upsert=true", users).await;
+        assert_eq!(answer.status(), 201, "{}", answer.text());
+        answer.json()
+    };
+    let created = put(&ada).await["created"][0].clone();
+    let of_globex = json!([{ "email": "Ada@acme.test", "team": "x", "issuer": "globex" }]);
+    let answer = put(&of_globex).await;
+    assert_eq!(answer["failed"][0]["code"], "conflict", "{answer}");
+    assert_eq!(answer["updated"], json!([]));
+    let path = format!("/users/{}", created["id"].as_str().unwrap());
+    let shown = call(&sdk, "GET", &path, &Value::Null).await.json();
+    assert_eq!(shown["user"]["team"], "Engine");
+    let of_acme = json!([{ "email": "Ada@acme.test", "team": "Loom", "issuer": "acme" }]);
+    let answer = put(&of_acme).await;
+    assert_eq!(answer["updated"][0]["id"], created["id"], "{answer}");
+    assert_eq!(answer["updated"][0]["team"], "Loom");
 }
 
 #[tokio::test]

@@ -136,11 +136,21 @@ async fn a_user_is_made_and_deleted_by_an_operator() {
     assert_eq!(create(&by_iss).await.status(), 201);
     let unknown = json!({"issuer": "initech", "external_id": "ada"});
     assert_eq!(create(&unknown).await.status(), 422);
-    let blank = json!({"issuer": "acme", "external_id": " "});
-    assert_eq!(create(&blank).await.status(), 422);
-    // Nobody has a blank address, however many are sent.
+    for (external_id, email, field) in [
+        (" ", Value::Null, "external_id"),
+        (&*"x".repeat(513), Value::Null, "external_id"),
+        ("eve", json!(""), "email"),
+        ("eve", json!("not an address"), "email"),
+        ("eve", json!(format!("{}@x.io", "x".repeat(3000))), "email"),
+    ] {
+        let fields = json!({"issuer": "acme", "external_id": external_id, "email": email});
+        let refused = create(&fields).await;
+        assert_eq!(refused.status(), 422, "{}", refused.text());
+        assert_eq!(refused.json()["problems"][0]["field"], field);
+    }
+    // Without an address, and without the space around the name.
     for name in [" eve ", "fay"] {
-        let spaced = json!({"issuer": "acme", "external_id": name, "email": ""});
+        let spaced = json!({"issuer": "acme", "external_id": name, "email": null});
         let made = create(&spaced).await;
         assert_eq!(made.status(), 201, "{}", made.text());
         let credentials = made.json()["credentials"].clone();

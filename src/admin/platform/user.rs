@@ -13,7 +13,9 @@ use crate::claims::ProfileField;
 use crate::clock::UnixTime;
 use crate::diagnostic::Diagnostic;
 use crate::session::claims::VerifiedCredential;
-use crate::store::{Description, Identifier, LONGEST_FIELD, NewUser, PageRequest, Profile, User};
+use crate::store::{
+    Description, Email, Identifier, LONGEST_FIELD, NewUser, PageRequest, Profile, User,
+};
 
 /// A user, as the platform's clients read one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,7 +108,7 @@ pub struct UserBody {
     t_shirt_size: Option<String>,
     team: Option<String>,
     username: Option<String>,
-    /// Replaces all metadata.
+    /// Replaces all metadata; null leaves none.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
@@ -114,7 +116,7 @@ pub struct UserBody {
 /// The members of a request about a user, read and checked.
 #[derive(Debug, Default)]
 pub struct UserFields {
-    email: Option<Identifier>,
+    email: Option<Email>,
     external_user_id: Option<Identifier>,
     issuer: Option<String>,
     profile: Vec<(ProfileField, Option<String>)>,
@@ -138,13 +140,17 @@ impl UserFields {
                     refuse("is longer than 512 bytes");
                 }
                 (Some(field), _, Value::String(text)) => fields.profile.push((field, Some(text))),
-                // Forms send what nobody filled in as a blank.
-                (None, "email", Value::String(email)) => fields.email = Identifier::parse(&email),
-                (None, "externalUserId", Value::String(id)) => {
-                    fields.external_user_id = Identifier::parse(&id);
-                }
+                (None, "email", Value::String(email)) => match Email::parse(&email) {
+                    None => refuse(Email::RULE),
+                    email => fields.email = email,
+                },
+                (None, "externalUserId", Value::String(id)) => match Identifier::parse(&id) {
+                    None => refuse(Identifier::RULE),
+                    id => fields.external_user_id = id,
+                },
                 (None, "issuer", Value::String(issuer)) => fields.issuer = Some(issuer),
                 (None, "metadata", Value::Object(metadata)) => fields.metadata = Some(metadata),
+                (None, "metadata", Value::Null) => fields.metadata = Some(Map::new()),
                 // An operator's word on an address needs no time.
                 (None, "emailVerifiedAt", _) | (None, _, Value::Null) => {}
                 (Some(_), _, _) | (None, "email" | "externalUserId" | "issuer" | "metadata", _) => {

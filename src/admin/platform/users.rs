@@ -15,7 +15,7 @@ use crate::admin::access::Operator;
 use crate::admin::api_error::ApiError;
 use crate::admin::body::{Body, Path};
 use crate::admin::{AdminState, refusals, users};
-use crate::store::{Identifier, User};
+use crate::store::User;
 
 /// One user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -211,8 +211,8 @@ pub struct Failed {
     code: &'static str,
 }
 
-/// Create up to 100 users. With `upsert`, one that exists gets the profile and metadata that were
-/// sent. Each succeeds or fails by itself.
+/// Create up to 100 users. With `upsert`, one that the issuer knows gets the profile and metadata that
+/// were sent. Each succeeds or fails by itself.
 #[utoipa::path(
     post,
     path = "/api/v0/environments/{environment}/users/bulk",
@@ -284,10 +284,7 @@ async fn put(
             let found = state.store.user_by_identity(&new.iss, sub.as_str()).await;
             found?
         }
-        (None, true) => {
-            let email = new.email.as_ref().map(Identifier::as_str);
-            super::users_query::by_email(state, email).await?
-        }
+        (None, true) => super::users_query::by_email(state, &new.iss, new.email.as_ref()).await?,
     };
     let Some(known) = known else {
         return Err(error.into());

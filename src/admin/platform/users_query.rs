@@ -8,7 +8,7 @@ use crate::admin::AdminState;
 use crate::admin::api_error::ApiError;
 use crate::admin::users::{self, Search};
 use crate::diagnostic::Diagnostic;
-use crate::store::{Page, PageRequest, User, UserFilter};
+use crate::store::{Email, Page, PageRequest, User, UserFilter};
 
 /// The query of a list of users.
 #[derive(Debug)]
@@ -123,16 +123,21 @@ impl UsersQuery {
     }
 }
 
-/// Who holds an address.
+/// Who holds an address, of those whom this issuer knows.
 ///
 /// # Errors
 ///
 /// The store does not answer.
-pub async fn by_email(state: &AdminState, email: Option<&str>) -> Result<Option<User>, ApiError> {
+pub async fn by_email(
+    state: &AdminState,
+    iss: &str,
+    email: Option<&Email>,
+) -> Result<Option<User>, ApiError> {
     let Some(email) = email else { return Ok(None) };
-    let filter = UserFilter::Email(email.to_owned());
+    let filter = UserFilter::Email(email.as_str().to_owned());
     let page = state.store.users(filter, PageRequest::first(1)).await?;
-    Ok(page.items.into_iter().next())
+    let is_known = |user: &User| user.credentials.iter().any(|held| held.iss == iss);
+    Ok(page.items.into_iter().next().filter(is_known))
 }
 
 fn column(name: &str) -> Result<Column, ApiError> {

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{Engine, HOUR, ISSUER, NOBODY, NOON, OTHER_ISSUER, live, refused, sid, token};
 use crate::claims::ProfileField;
 use crate::store::{
-    Description, Identifier, NewUser, PageRequest, Profile, Provisioning, RevocationReason, SignIn,
-    SignInRefusal, Store, StoreError, User, UserFilter,
+    Description, Email, Identifier, NewUser, PageRequest, Profile, Provisioning, RevocationReason,
+    SignIn, SignInRefusal, Store, StoreError, User, UserFilter,
 };
 
 pub(super) async fn users_are_listed_in_pages(engine: &dyn Engine) {
@@ -287,7 +287,7 @@ fn new_user(sub: &str, email: Option<&str>) -> NewUser {
     NewUser {
         iss: ISSUER.to_owned(),
         sub: Identifier::parse(sub),
-        email: email.and_then(Identifier::parse),
+        email: email.and_then(Email::parse),
         description: Description::default(),
         now: NOON,
     }
