@@ -61,9 +61,9 @@ pub enum IssuerError {
     /// Not an address.
     #[error("not an http or https URL: `{0}`")]
     NoUrl(String),
-    /// User information in an address.
-    #[error("a key-set URL must not contain a user name or password")]
-    UrlWithPassword,
+    /// User information in the address of this key, which is not quoted for that.
+    #[error("`{0}` must not contain a user name or password")]
+    UrlWithPassword(&'static str),
     /// Plaintext to an address that is not on loopback.
     #[error("`{0}` is not https; `insecure_http: true` allows http outside loopback")]
     PlainHttp(String),

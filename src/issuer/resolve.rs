@@ -123,10 +123,11 @@ impl TryFrom<RawIssuer> for IssuerSettings {
 
 impl RawIssuer {
     fn check_names(&self) -> Result<(), IssuerError> {
-        if let Some(url) = &self.end_session_endpoint
-            && !(matches!(url.scheme(), "http" | "https") && url.username().is_empty())
-        {
-            return Err(IssuerError::NoUrl(url.to_string()));
+        if let Some(url) = &self.end_session_endpoint {
+            check_no_user(url, "end_session_endpoint")?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(IssuerError::NoUrl(url.to_string()));
+            }
         }
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
         if let Some(domain) = &self.cookie_domain
@@ -207,7 +208,7 @@ impl RawIssuer {
         let mut sources = Vec::with_capacity(1);
         if let Some(url) = &self.jwks_url {
             sources.push(match url.matches(KID_PLACEHOLDER).count() {
-                0 => KeySource::Url(self.allowed_url(url)?),
+                0 => KeySource::Url(self.allowed_url(url, "jwks_url")?),
                 _ => self.by_kid(url)?,
             });
         }
@@ -216,7 +217,7 @@ impl RawIssuer {
                 return Err(IssuerError::DiscoveryOfTemplate);
             }
             let url = format!("{}{WELL_KNOWN}", iss.trim_end_matches('/'));
-            sources.push(KeySource::Discovery(self.allowed_url(&url)?));
+            sources.push(KeySource::Discovery(self.allowed_url(&url, "iss")?));
         }
         if let Some(path) = &self.jwks_file {
             sources.push(KeySource::File(path.clone()));
@@ -236,24 +237,31 @@ impl RawIssuer {
 
     /// The `kid` comes from tokens that are not verified yet, so it must stay within the path.
     fn by_kid(&self, template: &str) -> Result<KeySource, IssuerError> {
-        let filled = self.allowed_url(&template.replace(KID_PLACEHOLDER, "0-kid-0"))?;
+        let filled = template.replace(KID_PLACEHOLDER, "0-kid-0");
+        let filled = self.allowed_url(&filled, "jwks_url")?;
         match filled.path().matches("0-kid-0").count() {
             1 => Ok(KeySource::ByKid(template.to_owned())),
             _ => Err(IssuerError::BadKeyAddress),
         }
     }
 
-    fn allowed_url(&self, text: &str) -> Result<Url, IssuerError> {
+    /// The address that `key` says.
+    fn allowed_url(&self, text: &str, key: &'static str) -> Result<Url, IssuerError> {
         let url = Url::parse(text).map_err(|_| IssuerError::NoUrl(text.to_owned()))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(IssuerError::UrlWithPassword);
-        }
+        check_no_user(&url, key)?;
         match url.scheme() {
             "https" => Ok(url),
             "http" if self.insecure_http || is_loopback(&url) => Ok(url),
             "http" => Err(IssuerError::PlainHttp(text.to_owned())),
             _ => Err(IssuerError::NoUrl(text.to_owned())),
         }
+    }
+}
+
+fn check_no_user(url: &Url, key: &'static str) -> Result<(), IssuerError> {
+    match url.username().is_empty() && url.password().is_none() {
+        true => Ok(()),
+        false => Err(IssuerError::UrlWithPassword(key)),
     }
 }
 

@@ -83,7 +83,7 @@ fn what_makes_no_issuer_says_why() {
         ),
         (
             json!({ "jwks_url": "https://u:p@a/k" }),
-            IssuerError::UrlWithPassword,
+            IssuerError::UrlWithPassword("jwks_url"),
         ),
         (
             json!({ "jwks_url": "http://a/k" }),

@@ -104,6 +104,17 @@ async fn what_is_no_issuer_is_refused_by_the_name_of_the_key() {
         ("iss", "iss", json!(site.acme.iss)),
         ("name", "name", json!("a/b")),
         ("jwks_url", "jwks_url", json!("http://initech.example/keys")),
+        (
+            "jwks_url",
+            "jwks_url",
+            json!("https://root:root@initech.example/keys"),
+        ),
+        ("jwks_url", "jwks_url", json!("https://:root@[::1]/{kid}")),
+        (
+            "end_session_endpoint",
+            "end_session_endpoint",
+            json!("https://root:root@initech.example/out"),
+        ),
         ("cookie_name", "cookie_name", json!("acme_token")),
         ("header", "header", json!("Authorization")),
         ("leeway", "leeway", json!("1h")),
@@ -126,6 +137,13 @@ async fn what_is_no_issuer_is_refused_by_the_name_of_the_key() {
         assert_eq!(refused.status(), 422, "{key}: {}", refused.text());
         let problem = &refused.json()["problems"][0];
         assert_eq!(problem["field"], field, "{}", refused.text());
+        assert!(!refused.text().contains("root:"), "{}", refused.text());
+    }
+    for iss in ["ftp://initech.test", "https://root:root@initech.test/"] {
+        let settings = json!({"name": "initech", "iss": iss, "discovery": true});
+        let refused = create(&site.gateway, settings).await;
+        assert_eq!(refused.status(), 422, "{}", refused.text());
+        assert_eq!(refused.json()["problems"][0]["field"], "iss", "{iss}");
         assert!(!refused.text().contains("root:"), "{}", refused.text());
     }
     let nameless = create(&site.gateway, json!({"iss": "x"})).await;

@@ -130,6 +130,15 @@ fn meant(message: &str, document: &Map<String, Value>) -> String {
     if let Some((key, _)) = document.iter().find(has_value) {
         return key.clone();
     }
+    // Discovery has its path below the `iss`.
+    let is_above = |iss: &&str| {
+        let below = word.strip_prefix(iss.trim_end_matches('/'));
+        !iss.is_empty() && below.is_some_and(|below| below.starts_with('/'))
+    };
+    let iss = document.get("iss").and_then(Value::as_str);
+    if iss.filter(is_above).is_some() {
+        return "iss".to_owned();
+    }
     let is_key = word
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.".contains(&byte));
