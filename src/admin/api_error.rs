@@ -42,6 +42,15 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
+    /// 415: the content is not said to be JSON.
+    pub fn unsupported_media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "the request needs `Content-Type: application/json`",
+        )
+    }
+
     /// 405: the path is there for other methods.
     pub fn method_not_allowed() -> Self {
         Self::new(

@@ -26,12 +26,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 // The text of the error may quote the body, which may be a token.
                 "a member of the body is missing, unknown or of the wrong type",
             )),
-            Err(rejection) => Err(ApiError::new(
-                rejection.status(),
-                "bad_request",
-                "the body is not a JSON object or is too large",
-            )),
+            Err(rejection) => Err(unread(rejection.status())),
         }
+    }
+}
+
+/// Why a body was not even read as JSON, by the status that says so.
+fn unread(status: StatusCode) -> ApiError {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(status, "too_large", "the body is larger than 64 KiB")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::unsupported_media_type(),
+        _ => ApiError::bad_request("the body is not JSON"),
     }
 }
 

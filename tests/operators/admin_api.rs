@@ -234,6 +234,45 @@ async fn pages_of_other_origins_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_read_is_refused_by_what_is_wrong_with_it() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "operators-only\n").unwrap();
+    let site = TestGateway::with(|config| {
+        config["admin"] = json!({"token": format!("file:{}", file.display())});
+    })
+    .await;
+    let bearer = ("Authorization", "Bearer operators-only");
+    let json_type = ("Content-Type", "application/json");
+    let large = json!({"enabled": false, "more": "x".repeat(64 << 10)}).to_string();
+    for (fields, body, status, code) in [
+        (vec![bearer, json_type], &*large, 413, "too_large"),
+        (vec![bearer, json_type], "{enabled", 400, "bad_request"),
+        (vec![bearer, json_type], "", 400, "bad_request"),
+        (vec![bearer, json_type], "[]", 422, "unprocessable"),
+        (vec![bearer, json_type], "{}", 422, "unprocessable"),
+        (
+            vec![bearer, ("Content-Type", "text/plain")],
+            "{\"enabled\": false}",
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            vec![bearer],
+            "{\"enabled\": false}",
+            415,
+            "unsupported_media_type",
+        ),
+    ] {
+        let path = "/admin/api/issuers/acme/enabled";
+        let answer = site.gateway.admin_bytes("PUT", path, &fields, body).await;
+        assert_eq!(answer.status(), status, "{}", answer.text());
+        assert_eq!(answer.json()["code"], code, "{}", answer.text());
+    }
+    site.passes(&site.acme.token().sign()).await;
+}
+
+#[tokio::test]
 async fn the_api_needs_the_token_where_one_is_set() {
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("token");

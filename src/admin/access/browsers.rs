@@ -1,6 +1,5 @@
 //! What a browser may be made to send by a page of another origin.
 
-use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 
 use crate::admin::api_error::ApiError;
@@ -52,11 +51,7 @@ pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     if essence.trim().eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(ApiError::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        "the request needs `Content-Type: application/json`",
-    ))
+    Err(ApiError::unsupported_media_type())
 }
 
 /// What a bearer token comes after (RFC 6750 section 2.1).
