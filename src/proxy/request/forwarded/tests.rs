@@ -309,6 +309,9 @@ fn well_known_fields_of_other_proxies_leave() {
         "X-Amzn-Mtls-Clientcert-Leaf",
         "X-Forwarded",
         "X-Originating-IP",
+        "WL-Proxy-Client-Keysize",
+        "Proxy_Remote_User",
+        "CloudFront-Viewer-Country",
     ] {
         let field = HeaderName::from_bytes(name.as_bytes()).unwrap();
         assert!(is_provenance(&field), "{name}");
@@ -318,6 +321,7 @@ fn well_known_fields_of_other_proxies_leave() {
         "X-Requested-With",
         "Oidc-Client",
         "Fly-Region",
+        "Proxy-Connection",
     ] {
         let field = HeaderName::from_bytes(name.as_bytes()).unwrap();
         assert!(!is_provenance(&field), "{name}");
