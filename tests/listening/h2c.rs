@@ -10,7 +10,11 @@ pub async fn get(site: &TestGateway, path: &str, fields: &[(&str, &str)]) -> u16
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let driver = tokio::spawn(connection);
     let mut client = client.ready().await.unwrap();
-    let uri = format!("http://{}{path}", site.gateway.public);
+    // A path, or a whole target.
+    let uri = match path.starts_with('/') {
+        true => format!("http://{}{path}", site.gateway.public),
+        false => path.to_owned(),
+    };
     let mut request = http::Request::get(uri);
     for (name, value) in fields {
         request = request.header(*name, *value);
@@ -124,4 +128,24 @@ async fn host_and_authority_must_agree() {
     assert_eq!(get(&site, "/open", &[("host", &own)]).await, 200);
     assert_eq!(get(&site, "/open", &[("host", "evil.test")]).await, 400);
     assert_eq!(site.upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn what_http1_would_not_bring_is_refused() {
+    let site =
+        TestGateway::with(|config| config["listeners"] = serde_json::json!([{"h2c": true}])).await;
+    let own = site.gateway.public;
+    for scheme in ["http", "https"] {
+        let target = format!("{scheme}://{own}/open");
+        assert_eq!(get(&site, &target, &[]).await, 200, "{scheme}");
+    }
+    assert_eq!(get(&site, "/open", &[("x-any", "a b")]).await, 200);
+    for scheme in ["ftp", "ws"] {
+        let target = format!("{scheme}://{own}/open");
+        assert_eq!(get(&site, &target, &[]).await, 400, "{scheme}");
+    }
+    for value in [" a", "a ", "\ta", "a\t", " "] {
+        assert_eq!(get(&site, "/open", &[("x-any", value)]).await, 400);
+    }
+    assert_eq!(site.upstream.count(), 3);
 }

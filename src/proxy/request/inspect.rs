@@ -58,6 +58,7 @@ pub fn inspect<'a>(
     if request.headers.keys().any(imitates_framing) {
         return Err(InspectError::FieldName);
     }
+    check_http2(request)?;
 
     let host = host(request)?;
     let authority = host.authority();
@@ -68,9 +69,7 @@ pub fn inspect<'a>(
             authority: named,
             path_and_query,
         } => {
-            let is_web =
-                scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
-            if !is_web || !named.eq_ignore_ascii_case(authority.as_bytes()) {
+            if !is_web(scheme) || !named.eq_ignore_ascii_case(authority.as_bytes()) {
                 return Err(InspectError::Target);
             }
             (
@@ -150,6 +149,9 @@ pub enum InspectError {
     /// A field name that some servers read as `Content-Length` or `Transfer-Encoding`.
     #[error("a field name imitates another one")]
     FieldName,
+    /// A field value of HTTP/2 that begins or ends with white space (RFC 9113 section 8.2.1).
+    #[error("a field value begins or ends with white space")]
+    FieldValue,
     /// No `Host` (RFC 9112 section 3.2), or an empty one.
     #[error("the request names no host")]
     HostMissing,
@@ -190,6 +192,7 @@ impl From<InspectError> for Rejection {
             }
             InspectError::Framing => invalid("body_length_ambiguous"),
             InspectError::FieldName => invalid("field_name_imitates_framing"),
+            InspectError::FieldValue => invalid("field_value_padded"),
             InspectError::HostMissing => invalid("host_missing"),
             InspectError::HostRepeated => invalid("host_repeated"),
             InspectError::Host(error) => error.into(),
@@ -198,6 +201,29 @@ impl From<InspectError> for Rejection {
             InspectError::Query => invalid("query_invalid"),
         }
     }
+}
+
+/// What a parser of HTTP/1 sees to: white space around values, which is none of them there, and the scheme,
+/// which only an absolute-form target has.
+fn check_http2(request: &RequestHeader) -> Result<(), InspectError> {
+    if request.version != Version::HTTP_2 {
+        return Ok(());
+    }
+    let scheme = request.uri.scheme();
+    if scheme.is_some_and(|scheme| !is_web(scheme.as_str().as_bytes())) {
+        return Err(InspectError::Target);
+    }
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let mut values = request.headers.values().map(|value| value.as_bytes());
+    match values.any(|value| is_space(value.first()) || is_space(value.last())) {
+        true => Err(InspectError::FieldValue),
+        false => Ok(()),
+    }
+}
+
+/// Whether a target or `:scheme` of this scheme is served.
+fn is_web(scheme: &[u8]) -> bool {
+    scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https")
 }
 
 fn check_sizes(

@@ -38,6 +38,11 @@ pub(super) const TEXTS: &[Text] = &[
         "Some servers read such a field name as `Content-Length` or `Transfer-Encoding`, with which requests are smuggled. No correct client sends it.",
     ),
     (
+        "field_value_padded",
+        "White space around a value",
+        "Over HTTP/2, the value of a header field begins or ends with white space, which some servers cut off. HTTP/2 forbids it, and no correct client sends it.",
+    ),
+    (
         "connection_nominates_decisive_field",
         "Connection nominates a field of the request",
         "`Connection` names a field by which the gateway decides, so that the server would get another request than the one that was decided about. The client has to name only fields of its own connection there.",

@@ -105,6 +105,24 @@ fn wants_one_host() {
     );
 }
 
+/// Over HTTP/1 the parser takes the white space off, and nobody else sees it.
+#[test]
+fn values_of_http2_have_no_white_space_around_them() {
+    let padded = |version, value: &str| {
+        let mut request = request("GET", "/x", &[HOST_A, ("X-Any", value)]);
+        request.set_version(version);
+        inspect(&request, &Limits::default()).map(|_| ())
+    };
+    for value in ["", "a", "a b", "a\tb"] {
+        assert_eq!(padded(Version::HTTP_2, value), Ok(()), "{value:?}");
+    }
+    for value in [" ", " a", "a ", "\ta", "a\t"] {
+        let refused = Err(InspectError::FieldValue);
+        assert_eq!(padded(Version::HTTP_2, value), refused, "{value:?}");
+        assert_eq!(padded(Version::HTTP_11, value), Ok(()), "{value:?}");
+    }
+}
+
 #[test]
 fn takes_the_authority_of_http2() {
     let mut request = request("GET", "/", &[]);
@@ -284,6 +302,7 @@ fn statuses_follow_the_rfcs() {
         (InspectError::Version, 505),
         (InspectError::Framing, 400),
         (InspectError::FieldName, 400),
+        (InspectError::FieldValue, 400),
         (InspectError::HostMissing, 400),
         (InspectError::HostRepeated, 400),
         (InspectError::Host(HostError), 400),
