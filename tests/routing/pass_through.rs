@@ -216,6 +216,34 @@ async fn a_client_of_http_1_0_is_served_in_its_terms() {
         let answer = wire.read_response("GET").await.expect("an answer");
         assert_eq!((answer.status(), &*answer.text()), (200, "hello"));
     }
+
+    // Without a length, the answer ends with its connection, and says so.
+    site.upstream
+        .reply(Reply::Bytes(chunked.to_owned().into_bytes()));
+    let mut wire = site.gateway.connect().await;
+    let kept = format!("GET /open HTTP/1.0\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n");
+    wire.write(kept).await;
+    let answer = String::from_utf8(wire.read_to_end().await).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let head = head.to_lowercase();
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+    assert_eq!(body, "hello");
+}
+
+/// RFC 9110 section 6.2.
+#[tokio::test]
+async fn the_version_of_an_answer_is_the_gateways_own() {
+    let site = TestGateway::start().await;
+    let mut wire = site.gateway.connect().await;
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let answer = format!("{version} 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        site.upstream.reply(Reply::Bytes(answer.into_bytes()));
+        // On one connection, whatever the server's does.
+        wire.write(site.gateway.bytes("GET", "/open", &[])).await;
+        let head = String::from_utf8(wire.read_head().await.expect("a head")).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{version} {head}");
+        assert_eq!(wire.read_exactly(2).await, b"ok");
+    }
 }
 
 /// An upstream may answer before it has the whole request, such as 413.

@@ -5,7 +5,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
     UPGRADE,
 };
-use http::{StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
@@ -31,6 +31,10 @@ pub(in crate::proxy) fn begins(
         // Said before the connection is closed, so that no request is sent on it in vain.
         session.set_keepalive(None);
     }
+    if ends_with_connection(session.req_header(), response) {
+        // The framework finds out only after it has written the opposite.
+        session.set_keepalive(None);
+    }
     if !is_interim(response.status) {
         // All of it is on its way, and the response may take hours.
         ctx.held_content = None;
@@ -45,6 +49,20 @@ pub(in crate::proxy) fn begins(
             flow.stream_begins(idle);
         }
     }
+}
+
+/// Whether the end of an answer to a client of HTTP/1 is that of its connection: it has no length, and no
+/// chunks, which HTTP/1.0 does not know.
+fn ends_with_connection(request: &RequestHeader, response: &ResponseHeader) -> bool {
+    let has_content = request.method != Method::HEAD
+        && !response.status.is_informational()
+        && !matches!(
+            response.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+    has_content
+        && request.version == Version::HTTP_10
+        && !response.headers.contains_key(CONTENT_LENGTH)
 }
 
 /// Removes the fields that end at the gateway, and adds those for the client.
@@ -157,6 +175,28 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_length_ends_with_a_connection_of_http_1_0() {
+        let ends = |method: &str, version, status, fields: &[(&'static str, &str)]| {
+            let mut request = RequestHeader::build(method, b"/", None).unwrap();
+            request.set_version(version);
+            ends_with_connection(&request, &response(status, fields))
+        };
+        let (length, chunks) = (
+            [("Content-Length", "0")],
+            [("Transfer-Encoding", "chunked")],
+        );
+        let old = Version::HTTP_10;
+        assert!(ends("GET", old, 200, &[]));
+        assert!(ends("GET", old, 200, &chunks));
+        assert!(!ends("GET", old, 200, &length));
+        assert!(!ends("GET", Version::HTTP_11, 200, &chunks));
+        assert!(!ends("HEAD", old, 200, &chunks));
+        for status in [103, 204, 304] {
+            assert!(!ends("GET", old, status, &[]), "{status}");
+        }
+    }
 
     fn response(status: u16, fields: &[(&'static str, &str)]) -> ResponseHeader {
         let mut response = ResponseHeader::build(status, None).unwrap();

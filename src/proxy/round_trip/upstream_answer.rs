@@ -12,7 +12,8 @@ use crate::proxy::connection::auth;
 use crate::proxy::context::RequestContext;
 use crate::proxy::request::inspect;
 
-/// Checks the head of an answer, an interim one included, and leaves one spelling of its framing.
+/// Checks the head of an answer, an interim one included, and leaves one spelling of its framing and the
+/// gateway's own version.
 ///
 /// # Errors
 ///
@@ -32,6 +33,9 @@ pub(in crate::proxy) fn check(
     {
         destination.asked_to_sign_in();
     }
+    // RFC 9110 section 6.2: an intermediary answers in its own version. The framework has noted by the
+    // server's whether that connection stays open.
+    response.set_version(Version::HTTP_11);
     Ok(())
 }
 
