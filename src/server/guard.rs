@@ -24,6 +24,7 @@ use tracing::debug;
 
 mod answering;
 mod cause;
+mod chunk_lines;
 mod client_certificate;
 mod head;
 mod header_blocks;

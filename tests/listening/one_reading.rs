@@ -11,6 +11,7 @@ use crate::support::port::free_port;
 use crate::support::{Message, Reply, TestGateway, refusal_id, upstream};
 
 mod answers;
+mod chunks;
 
 /// Routes `/` for anybody and `/admin` for administrators.
 async fn guarded(change: impl FnOnce(&mut Value)) -> TestGateway {

@@ -1,4 +1,5 @@
-//! The stream of an HTTP/1 connection, on which no answer of the framework's own goes out.
+//! The stream of an HTTP/1 connection, on which no answer of the framework's own goes out, and no chunk of
+//! a body comes in that others might end elsewhere.
 //!
 //! The framework refuses what it cannot parse by itself, before any code of the gateway runs. What
 //! it writes until a request has reached the proxy is replaced by the gateway's answer.
@@ -15,6 +16,7 @@ use pingora::protocols::{Peek, Shutdown, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Shared;
+use super::chunk_lines::ChunkLines;
 use super::refusal;
 use crate::proxy::connection::Connection;
 use crate::proxy::connection::flow::Flow;
@@ -27,6 +29,8 @@ use crate::rejection::{Code, Rejection};
 pub(super) struct Answering {
     pub(super) stream: Stream,
     pub(super) line: Vec<u8>,
+    /// Of the body of that request, if it comes in chunks.
+    pub(super) chunk_lines: Option<ChunkLines>,
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     replacement: Option<Replacement>,
@@ -43,6 +47,7 @@ impl Answering {
         Self {
             stream,
             line: Vec::new(),
+            chunk_lines: None,
             shared,
             connection,
             replacement: None,
@@ -93,7 +98,14 @@ impl AsyncRead for Answering {
         if running_flow(Flow::ends_reads) == Some(true) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let this = &mut *self;
+        let Some(lines) = &mut this.chunk_lines else {
+            return Pin::new(&mut this.stream).poll_read(context, buffer);
+        };
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        lines.follow(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -11,6 +11,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 
 use super::answering::Answering;
+use super::chunk_lines::ChunkLines;
 use super::head::{self, HeadBounds, NoHead};
 use super::idle::Idle;
 use super::request::Requests;
@@ -62,6 +63,7 @@ pub(super) async fn serve(
                 return Ok(());
             }
         };
+        stream.chunk_lines = ChunkLines::begin(&mut head);
         connection.request_read(raw_target);
         let mut session = ServerSession::new_http1(stream);
         match settings.take() {
