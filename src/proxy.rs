@@ -170,6 +170,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Self::CTX,
     ) -> Result<()> {
+        upstream_request::ask_for_body(session, request).await?;
         upstream_request::rewrite(session, request, ctx)
     }
 

@@ -149,3 +149,15 @@ async fn what_http1_would_not_bring_is_refused() {
     }
     assert_eq!(site.upstream.count(), 3);
 }
+
+/// A server's `100 (Continue)` does not arrive, so that none is waited for.
+#[tokio::test]
+async fn no_server_waits_to_be_asked_for_the_body() {
+    let site =
+        TestGateway::with(|config| config["listeners"] = serde_json::json!([{"h2c": true}])).await;
+    let fields = [("expect", "100-continue"), ("x-any", "a")];
+    assert_eq!(get(&site, "/open", &fields).await, 200);
+    let seen = site.upstream.last();
+    assert_eq!(seen.field("expect"), None);
+    assert_eq!(seen.field("x-any").as_deref(), Some("a"));
+}

@@ -323,3 +323,20 @@ async fn a_self_signed_certificate_is_pinned() {
         .logged(&["basicConstraints=CA:FALSE", "authority"])
         .await;
 }
+
+/// The framework passes on no interim answer of such a server.
+#[tokio::test]
+async fn the_gateway_asks_for_the_body_in_place_of_a_server_of_http2() {
+    let h2 = H2Upstream::start().await;
+    let site = site(json!({ "prior": { "servers": [h2.address], "protocol": "http2" } })).await;
+    let mut wire = site.gateway.connect().await;
+    let fields = [("Content-Length", "5"), ("Expect", "100-continue")];
+    wire.write(site.gateway.bytes("POST", "/prior/x", &fields))
+        .await;
+    let interim = wire.read_head().await.expect("an interim answer");
+    assert!(interim.starts_with(b"HTTP/1.1 100"), "{interim:?}");
+    wire.write("hello").await;
+    // The server has it by now, whatever it says of a body that it does not read.
+    wire.read_head().await.expect("the answer");
+    assert!(h2.last().headers().get("expect").is_none());
+}

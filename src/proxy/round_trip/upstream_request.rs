@@ -1,5 +1,6 @@
 //! A request as its upstream sees it.
 
+use http::Version;
 use http::header::{CONNECTION, EXPECT, UPGRADE};
 use pingora::Result;
 use pingora::http::RequestHeader;
@@ -10,6 +11,25 @@ use crate::proxy::context::RequestContext;
 use crate::proxy::request::id::REQUEST_ID;
 use crate::proxy::request::{hops, inspect};
 use crate::proxy::{answer, header_operations, no_pass, withheld};
+
+/// Asks for the body in the server's place where its `100 (Continue)` would not arrive: the framework passes
+/// none on to a client of HTTP/2, nor from a server of HTTP/2. Neither waits for the other then.
+pub(in crate::proxy) async fn ask_for_body(
+    session: &mut Session,
+    request: &mut RequestHeader,
+) -> Result<()> {
+    let client_is_asked = session.req_header().version != Version::HTTP_2;
+    let is_passed_on = client_is_asked && request.version != Version::HTTP_2;
+    if is_passed_on || !request.headers.contains_key(EXPECT) {
+        return Ok(());
+    }
+    request.remove_header(&EXPECT);
+    match client_is_asked {
+        // Once, however many servers are tried.
+        true => session.as_mut().write_continue_response().await,
+        false => Ok(()),
+    }
+}
 
 /// Removes the fields that must not pass, and adds those for the upstream.
 ///
