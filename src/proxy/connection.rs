@@ -64,6 +64,10 @@ pub struct Connection {
     pub auth: ConnectionAuth,
     /// Its request has reached the proxy, so that what is written now is the gateway's.
     pub is_answered_by_us: AtomicBool,
+    /// Its request has arrived whole, so that what its client sends now is no part of it.
+    pub is_request_whole: AtomicBool,
+    /// Something came after that, before the answer was over: the connection ends with the answer.
+    pub is_followed: AtomicBool,
     /// The target of the request that was read last, where the framework cannot be given it.
     pub raw_target: Mutex<Option<Vec<u8>>>,
 }
@@ -73,6 +77,7 @@ impl Connection {
     /// for `raw_target`, if there is one.
     pub fn request_read(&self, raw_target: Option<Vec<u8>>) {
         self.is_answered_by_us.store(false, Ordering::Relaxed);
+        self.is_request_whole.store(false, Ordering::Relaxed);
         *self.raw_target() = raw_target;
     }
 
@@ -93,6 +98,26 @@ impl Connection {
     /// Notes that the request reached the proxy.
     pub(super) fn request_reached_us(&self) {
         self.is_answered_by_us.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the request has arrived whole, and asks for no other protocol.
+    pub(super) fn request_is_whole(&self) {
+        self.is_request_whole.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what comes now is no part of the request.
+    pub fn is_request_whole(&self) -> bool {
+        self.is_request_whole.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the client did not wait for its answer.
+    pub fn was_followed(&self) {
+        self.is_followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it did not: what it sent is not read, so the connection cannot be kept.
+    pub fn is_followed(&self) -> bool {
+        self.is_followed.load(Ordering::Relaxed)
     }
 
     /// Whether the request reached the proxy, so that what is written is ours.

@@ -277,3 +277,41 @@ async fn an_answer_may_come_before_the_end_of_the_request() {
     let answer = wire.read_response("POST").await.expect("an answer");
     assert_eq!((answer.status(), &*answer.text()), (413, "enou"));
 }
+
+/// What comes before the answer is over is no part of the request, and no reason to deny that its server has
+/// executed it.
+#[tokio::test]
+async fn what_follows_a_request_does_not_spoil_it() {
+    let site = TestGateway::start().await;
+    let get = site.gateway.bytes("GET", "/open/second", &[]);
+    for (served, early) in [&b""[..], b"\r\n", b"x", get.as_slice()]
+        .into_iter()
+        .enumerate()
+    {
+        let (gate, gated) = watch::channel(false);
+        site.upstream
+            .reply(Reply::Gated(gated, crate::support::upstream::ok("done")));
+        let mut wire = site.gateway.connect().await;
+        let fields = [("Content-Length", "1")];
+        wire.write(site.gateway.bytes("POST", "/open/first", &fields))
+            .await;
+        wire.write("x").await;
+        site.upstream.reached(served + 1).await;
+        wire.write(early).await;
+        // Meanwhile the gateway serves others.
+        assert_eq!(site.gateway.get("/", &[]).await.status(), 401);
+        gate.send_replace(true);
+        let answer = wire.read_response("POST").await.expect("the answer");
+        assert_eq!((answer.status(), &*answer.text()), (200, "done"));
+        match early.is_empty() {
+            // The connection is kept.
+            true => {
+                wire.write(site.gateway.bytes("GET", "/", &[])).await;
+                let answer = wire.read_response("GET").await.expect("another answer");
+                assert_eq!(answer.status(), 401);
+            }
+            false => wire.closed().await,
+        }
+        assert_eq!(site.upstream.count(), served + 1, "{early:?}");
+    }
+}

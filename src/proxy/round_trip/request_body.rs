@@ -6,6 +6,7 @@ use pingora::{Error, ErrorType, Result};
 
 use crate::proxy::connection::flow::Flow;
 use crate::proxy::context::{Pass, RequestContext};
+use crate::proxy::request::inspect;
 use crate::proxy::{answer, no_pass};
 use crate::rejection::{Code, Rejection};
 
@@ -16,6 +17,9 @@ pub(in crate::proxy) fn received(
     end_of_stream: bool,
     ctx: &mut RequestContext,
 ) -> Result<()> {
+    if end_of_stream && !inspect::is_websocket(session.req_header()) {
+        ctx.connection.request_is_whole();
+    }
     if let Some(content) = &ctx.held_content {
         // All of it has arrived, and of what the framework kept the beginning may be missing.
         *body = body.is_some().then(|| content.clone());

@@ -27,7 +27,7 @@ pub(in crate::proxy) fn begins(
     if response.status == StatusCode::SWITCHING_PROTOCOLS {
         // Its client may be silent as long as its server.
         session.set_read_timeout(None);
-    } else if ctx.guard.is_last() {
+    } else if ctx.guard.is_last() || ctx.connection.is_followed() {
         // Said before the connection is closed, so that no request is sent on it in vain.
         session.set_keepalive(None);
     }

@@ -65,6 +65,22 @@ impl Answering {
         self.shared.unread.refuse_on_http1(rejection, &known)
     }
 
+    /// Waits for the client to leave. To the framework anything else that comes now is an error of the
+    /// request, which its server may have executed already.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.connection.is_followed() {
+            return Poll::Pending;
+        }
+        let mut byte = [0];
+        let mut probe = ReadBuf::new(&mut byte);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut probe))?;
+        if probe.filled().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.connection.was_followed();
+        Poll::Pending
+    }
+
     /// Writes the gateway's answer to its end.
     fn poll_replaced(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.replacement.is_none() {
@@ -99,6 +115,9 @@ impl AsyncRead for Answering {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let this = &mut *self;
+        if this.connection.is_request_whole() {
+            return this.poll_gone(context);
+        }
         let Some(lines) = &mut this.chunk_lines else {
             return Pin::new(&mut this.stream).poll_read(context, buffer);
         };
@@ -150,7 +169,8 @@ impl AsyncWrite for Answering {
 #[async_trait]
 impl Shutdown for Answering {
     async fn shutdown(&mut self) {
-        if self.replacement.is_some() {
+        // With something unread in it, a closed connection is reset, and the answer may be lost.
+        if self.replacement.is_some() || self.connection.is_followed() {
             refusal::let_it_be_read(&mut self.stream, PATIENCE).await;
         }
         self.stream.shutdown().await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pingora::apps::HttpPersistentSettings;
-use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::{Shutdown, Stream};
 use pingora::server::ShutdownWatch;
 
 use super::answering::Answering;
@@ -86,6 +86,10 @@ pub(super) async fn serve(
             Ok(reused) => stream = reused,
             // The framework hands back what it was given.
             Err(_) => return Ok(()),
+        }
+        if connection.is_followed() {
+            stream.shutdown().await;
+            return Ok(());
         }
     }
 }
