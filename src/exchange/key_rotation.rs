@@ -166,7 +166,7 @@ mod tests {
         keys.maintain().await;
         let failure = keys.failure().unwrap();
         assert!(
-            failure.contains("encrypted with a key that is not configured"),
+            failure.contains("encrypted with the key `another`, which is not configured"),
             "{failure}"
         );
         assert_eq!(unreadable.get(), 1);

@@ -41,7 +41,7 @@ async fn with_good_keys_no_fault_is_seen_by_clients() {
     let ready = scene.gateway.admin("/ready").await;
     assert_eq!(ready.status(), 200);
     for row in &scene.rows {
-        let degraded = format!("issuer {} does not respond", row.name);
+        let degraded = format!("the keys of issuer {} cannot be fetched", row.name);
         assert!(ready.text().contains(&degraded), "{}", ready.text());
     }
     assert!(

@@ -171,7 +171,7 @@ async fn kept_keys_serve_a_start_without_the_issuer() {
     assert_eq!(before.claims["sub"], after.claims["sub"]);
     let ready = site.gateway.admin("/ready").await;
     assert_eq!(ready.status(), 200);
-    let degraded = "issuer acme does not respond; its last valid keys are in use";
+    let degraded = "the keys of issuer acme cannot be fetched; its last valid keys are in use";
     assert_eq!(ready.json()["degraded"], json!([degraded]));
 }
 

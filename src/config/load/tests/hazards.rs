@@ -145,7 +145,7 @@ fn people_behind_one_address_are_told_apart_or_warned_of() {
         panic!("nothing found");
     };
     assert!(warned.contains("listeners[0].address: "), "{warned}");
-    assert!(warned.contains("count as one client"), "{warned}");
+    assert!(warned.contains("count as one;"), "{warned}");
     let proxies = "trusted_proxies: [10.0.0.0/8]";
     assert_eq!(found(https, "", proxies), [""; 0]);
     assert_eq!(found("http://a.test", "", ""), [""; 0]);

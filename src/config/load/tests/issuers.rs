@@ -177,7 +177,7 @@ fn one_source_of_keys_each_and_safe() {
         (
             jwks_url,
             "jwks_url: https://me:pw@id.acme.example/keys",
-            &["4:5: issuers[0]: `jwks_url` must not contain a user name or password"],
+            &["6:15: issuers[0].jwks_url: `jwks_url` must not contain a user name or password"],
         ),
         (jwks_url, "discovery: true", &[]),
         (
