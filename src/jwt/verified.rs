@@ -131,20 +131,18 @@ pub enum EmailStatement<'a> {
     Withdrawn,
 }
 
-/// An access token rarely has the claims of an ID token, so that a claim which is not there, or `null`, says
-/// nothing, unless the issuer is configured to repeat the address in each token. An empty text and `false` say
-/// that there is no address, or none that is verified.
+/// An access token rarely has the claims of an ID token, so that a claim which is not there says
+/// nothing, unless the issuer is configured to repeat the address in each token.
 fn email<'a>(claims: &'a Claims, settings: &IssuerSettings) -> EmailStatement<'a> {
     let email = claims.at(&settings.email_claim);
-    let email = email.filter(|email| !email.is_null());
     let email = email.map(|email| email.as_str().filter(|email| !email.is_empty()));
     let mut vouched = None;
     for name in &settings.email_verified_claims {
         match claims.at(name) {
+            None => {}
             Some(value) if settings.email_verified_values.contains(value) => {
                 vouched = vouched.or(Some(true));
             }
-            None | Some(Value::Null) => {}
             Some(_) => vouched = Some(false),
         }
     }

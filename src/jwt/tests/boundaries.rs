@@ -121,25 +121,6 @@ fn a_token_without_an_address_keeps_or_withdraws_it() {
             EmailStatement::Verified("a@b.example"),
         ),
         (false, verified, EmailStatement::Verified("a@b.example")),
-        // `null` says no more than a claim that is missing.
-        (true, json!({ "email": null }), EmailStatement::Absent),
-        (true, json!({ "email": "" }), EmailStatement::Withdrawn),
-        (false, json!({ "email": null }), EmailStatement::Withdrawn),
-        (
-            true,
-            json!({ "email": "a@b.example", "email_verified": null }),
-            named,
-        ),
-        (
-            true,
-            json!({ "email": "a@b.example", "email_verified": false }),
-            EmailStatement::Withdrawn,
-        ),
-        (
-            true,
-            json!({ "email": "a@b.example", "email_verified": null, "emailVerified": true }),
-            EmailStatement::Verified("a@b.example"),
-        ),
     ] {
         let signer = Signer::new("ES256");
         let settings = fixture::settings(json!({ "keep_absent_email": keep }));
