@@ -30,6 +30,7 @@ mod login;
 mod overview;
 mod people;
 mod refusals;
+mod return_path;
 mod routes;
 mod session_view;
 mod sessions;

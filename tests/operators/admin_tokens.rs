@@ -286,7 +286,8 @@ async fn a_browsers_session_ends_with_its_token() {
     let page = gateway
         .admin_bytes("GET", "/dashboard/external", &[cookie], "")
         .await;
-    assert_eq!(page.field("location").as_deref(), Some("/dashboard/login"));
+    let login = "/dashboard/login?return_to=%2Fdashboard%2Fexternal";
+    assert_eq!(page.field("location").as_deref(), Some(login));
 }
 
 /// Whoever guesses leaves a count, a line and a record; nobody's token stands in any of them.

@@ -125,9 +125,11 @@ async fn where_a_token_is_set_pages_need_a_login() {
     let answer = gateway.admin("/dashboard/users").await;
     assert_eq!(
         answer.field("location").as_deref(),
-        Some("/dashboard/login")
+        Some("/dashboard/login?return_to=%2Fdashboard%2Fusers")
     );
-    assert_eq!(gateway.admin("/dashboard/login").await.status(), 200);
+    let login = gateway.admin(&answer.field("location").unwrap()).await;
+    assert_eq!(login.status(), 200);
+    assert!(login.contains("name=\"return_to\" value=\"/dashboard/users\""));
 
     let own = format!("http://{}", gateway.admin);
     let origin = ("Origin", own.as_str());
@@ -152,6 +154,17 @@ async fn where_a_token_is_set_pages_need_a_login() {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("operators-only"));
+    // Back to the page that was asked for, and to no other site.
+    assert_eq!(right.field("location").as_deref(), Some("/dashboard"));
+    for (return_to, location) in [
+        ("%2Fdashboard%2Fusers", "/dashboard/users"),
+        ("%2F%2Fevil.example", "/dashboard"),
+        ("https%3A%2F%2Fevil.example%2Fdashboard", "/dashboard"),
+    ] {
+        let sent = format!("token=operators-only&return_to={return_to}");
+        let back = form(gateway, "/dashboard/login", &[origin], &sent).await;
+        assert_eq!(back.field("location").as_deref(), Some(location));
+    }
     let held = cookie.split(';').next().unwrap().to_owned();
     let cookie = ("Cookie", held.as_str());
     let page = gateway
@@ -170,7 +183,8 @@ async fn where_a_token_is_set_pages_need_a_login() {
     let after = gateway
         .admin_bytes("GET", "/dashboard/external", &[cookie], "")
         .await;
-    assert_eq!(after.field("location").as_deref(), Some("/dashboard/login"));
+    let login = "/dashboard/login?return_to=%2Fdashboard%2Fexternal";
+    assert_eq!(after.field("location").as_deref(), Some(login));
 }
 
 /// A browser may come to another process with each request: behind a Service with several replicas,

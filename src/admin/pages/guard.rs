@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::LOGIN;
+use super::return_path;
 use crate::admin::AdminState;
 use crate::admin::access::{Access, AccessRequest, Operator, check_from_this_site};
 use crate::admin::api_error::ApiError;
@@ -77,7 +77,7 @@ pub(super) async fn only_visitors(
             request.extensions_mut().insert(dashboard_user);
             next.run(request).await
         }
-        None => Redirect::to(LOGIN).into_response(),
+        None => Redirect::to(&return_path::login_for(&request)).into_response(),
     }
 }
 

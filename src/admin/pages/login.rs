@@ -11,6 +11,7 @@ use axum::{Extension, Form};
 use serde::Deserialize;
 use serde_json::Map;
 
+use super::return_path;
 use super::text::sentence;
 use super::{LOGIN, OVERVIEW, Sent, done, page};
 use crate::admin::AdminState;
@@ -33,16 +34,19 @@ struct Page {
     gateway: Option<String>,
     /// Whether this browser may be signed in there.
     has_cookie: bool,
+    /// The page that the login leads to; empty for the first one.
+    return_to: String,
 }
 
 impl Page {
-    fn new(state: &AdminState, headers: &HeaderMap) -> Self {
+    fn new(state: &AdminState, headers: &HeaderMap, return_to: String) -> Self {
         let users = state.access.users();
         Self {
             problem: None,
             notice: None,
             gateway: users.map(|_| state.live_config.view().config.public_url.to_string()),
             has_cookie: users.is_some_and(|users| users.has_cookie(headers)),
+            return_to,
         }
     }
 
@@ -58,6 +62,15 @@ impl Page {
 #[derive(Deserialize)]
 pub(super) struct Login {
     token: String,
+    #[serde(default)]
+    return_to: String,
+}
+
+/// Where a login leads.
+#[derive(Deserialize)]
+pub(super) struct Back {
+    #[serde(default)]
+    return_to: String,
 }
 
 /// `GET /dashboard/login`.
@@ -69,7 +82,7 @@ pub(super) async fn show(
     if state.access.needs_token() {
         page(&Page {
             notice: Notice::in_query(query.as_deref()),
-            ..Page::new(&state, &headers)
+            ..Page::new(&state, &headers, return_path::in_query(query.as_deref()))
         })
     } else {
         Redirect::to(OVERVIEW).into_response()
@@ -81,7 +94,7 @@ pub(super) async fn log_in(
     State(state): State<AdminState>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
-    Form(Login { token }): Form<Login>,
+    Form(Login { token, return_to }): Form<Login>,
 ) -> Result<Response, ApiError> {
     let peer = peer.map(|Extension(peer)| peer);
     let pasted = jwt::pasted(&token).token;
@@ -95,7 +108,8 @@ pub(super) async fn log_in(
         Some(_) => "This token is not valid or has expired, or its session has ended.",
         None => "This admin token is not valid or has expired.",
     };
-    finish(&state, &headers, found.map(|it| it.from_peer(peer)), wrong).await
+    let found = found.map(|it| it.from_peer(peer));
+    finish(&state, &headers, found, (wrong, &return_to)).await
 }
 
 /// `POST /dashboard/login/session`: as the user who is signed in at the gateway with this browser.
@@ -103,19 +117,21 @@ pub(super) async fn log_in_as_user(
     State(state): State<AdminState>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
+    Form(Back { return_to }): Form<Back>,
 ) -> Result<Response, ApiError> {
     let peer = peer.map(|Extension(peer)| peer);
     let found = state.access.user(peer, &headers).await;
     let found = found.and_then(|found| found.ok_or_else(ApiError::unauthorized));
     let wrong = "You are not signed in at the gateway with this browser, or the session has ended.";
-    finish(&state, &headers, found.map(|it| it.from_peer(peer)), wrong).await
+    let found = found.map(|it| it.from_peer(peer));
+    finish(&state, &headers, found, (wrong, &return_to)).await
 }
 
 async fn finish(
     state: &AdminState,
     headers: &HeaderMap,
     found: Result<Operator, ApiError>,
-    wrong: &'static str,
+    (wrong, return_to): (&'static str, &str),
 ) -> Result<Response, ApiError> {
     let fault = match found {
         Ok(operator) => {
@@ -124,11 +140,13 @@ async fn finish(
                 audit::record(store, &operator, "operator.sign_in", &name, Map::new()).await;
             }
             let cookie = state.dashboard_sessions.log_in(&operator);
-            return Ok(([(SET_COOKIE, cookie)], Redirect::to(OVERVIEW)).into_response());
+            let page = return_path::checked(return_to).unwrap_or(OVERVIEW);
+            return Ok(([(SET_COOKIE, cookie)], Redirect::to(page)).into_response());
         }
         Err(fault) => fault,
     };
-    let form = Page::new(state, headers);
+    let page = return_path::checked(return_to).unwrap_or_default();
+    let form = Page::new(state, headers, page.to_owned());
     match fault.status {
         status @ StatusCode::UNAUTHORIZED => Ok(form.refused(status, wrong)),
         status @ StatusCode::FORBIDDEN => Ok(form.refused(status, sentence(&fault.message))),

@@ -249,11 +249,13 @@ async fn a_discovery_document_is_looked_up_and_its_iss_is_offered() {
         ("iss", typed.as_str()),
         ("name", "initech"),
         ("use_iss", &initech.iss),
+        ("token", "typed.before"),
     ];
     let taken = pages.submit(FORM, at, &used).await;
     for part in [
         format!("value=\"{}\"", initech.iss),
         "value=\"initech\"".to_owned(),
+        "typed.before".to_owned(),
         "Found: the discovery document".to_owned(),
     ] {
         assert!(taken.contains(&part), "{part}: {}", taken.text());
@@ -286,6 +288,7 @@ async fn a_token_is_tested_against_what_is_typed() {
     let refused = pages.submit(FORM, at, &pairs(&wrong)).await;
     assert_eq!(refused.status(), 422);
     assert!(refused.contains("href=\"#leeway\""), "{}", refused.text());
+    assert!(refused.contains("Not tested:") && refused.contains(&token));
     // Nothing was saved.
     let list = site.gateway.admin("/admin/api/issuers").await.json();
     assert_eq!(list["issuers"].as_array().unwrap().len(), 2);

@@ -140,7 +140,8 @@ async fn a_browser_continues_with_its_session_until_that_ends() {
     assert!(api(&site, "POST", &revoke, OPS, "{}").await.status() < 300);
     for cookie in [&vera, &left] {
         let page = page_of(&site, "/dashboard/users", cookie).await;
-        assert_eq!(page.field("location").as_deref(), Some("/dashboard/login"));
+        let login = "/dashboard/login?return_to=%2Fdashboard%2Fusers";
+        assert_eq!(page.field("location").as_deref(), Some(login));
     }
     assert_eq!(continued(&site, &own).await.status(), 401);
 }

@@ -32,6 +32,10 @@ struct Page {
     /// Which version of the settings the form was loaded with.
     version: String,
     problems: Problems,
+    /// What did not come about because of them.
+    failed: &'static str,
+    /// What was typed to be tested, whatever else was asked for.
+    token: String,
     result: Option<TestResult>,
     /// What the issuer's discovery document says.
     discovery: Option<Discovery>,
@@ -88,7 +92,7 @@ pub(in crate::admin::pages) async fn create(
     };
     Ok(match made {
         Ok(row) => to_issuer(&row.name, "made"),
-        Err(fault) => Page::new(dashboard_user, form, None).refused(fault),
+        Err(fault) => Page::again(dashboard_user, &fields, None).refused(fault),
     })
 }
 
@@ -114,11 +118,11 @@ pub(in crate::admin::pages) async fn replace(
     dashboard_user.check(value(&fields, "csrf"))?;
     let form = IssuerForm::sent(&fields);
     settings(&state, &name)?;
-    let loaded = value(&fields, "version").to_owned();
+    let loaded = BasedOn::Versions(vec![value(&fields, "version").to_owned()]);
     let written = match form.document() {
         Ok(wanted) => {
-            let change = (wanted, &BasedOn::Versions(vec![loaded.clone()]));
-            issuers::replace_issuer(&state, &dashboard_user.operator, &name, change).await
+            let operator = &dashboard_user.operator;
+            issuers::replace_issuer(&state, operator, &name, (wanted, &loaded)).await
         }
         Err(objections) => Err(objections.into()),
     };
@@ -126,16 +130,12 @@ pub(in crate::admin::pages) async fn replace(
         Ok(row) => return Ok(to_issuer(&row.name, "changed")),
         Err(fault) => fault,
     };
-    let (fault, version) = match fault.code {
-        "conflict" => (
-            changed_meanwhile(),
-            issuer_version(&settings(&state, &name)?),
-        ),
-        _ => (fault, loaded),
-    };
-    let mut shown = Page::new(dashboard_user, form, Some(name));
-    shown.version = version;
-    Ok(shown.refused(fault))
+    let mut shown = Page::again(dashboard_user, &fields, Some(name.clone()));
+    if fault.code != "conflict" {
+        return Ok(shown.refused(fault));
+    }
+    shown.version = issuer_version(&settings(&state, &name)?);
+    Ok(shown.refused(changed_meanwhile()))
 }
 
 /// `POST /dashboard/external/try`. The token is in bodies only, never in an address.
@@ -171,7 +171,7 @@ pub(in crate::admin::pages) async fn discover(
         fields.retain(|(name, _)| name != "iss");
         fields.push(("iss".to_owned(), offered));
     }
-    let mut shown = Page::new(dashboard_user, IssuerForm::sent(&fields), None);
+    let mut shown = Page::again(dashboard_user, &fields, None);
     let found = discovery::look_up(&state, value(&fields, "iss")).await;
     shown.discovery = Some(found);
     Ok(page(&shown))
@@ -193,12 +193,11 @@ async fn tested(
         }
         Err(objections) => Err(objections.into()),
     };
-    let mut shown = Page::new(dashboard_user, form, changes);
-    value(fields, "version").clone_into(&mut shown.version);
+    let mut shown = Page::again(dashboard_user, fields, changes);
+    shown.failed = NOT_TESTED;
     Ok(match tested {
         Ok(tested) => {
-            let token = value(fields, "token").to_owned();
-            shown.result = Some(TestResult::new(tested, token));
+            shown.result = Some(TestResult::new(tested, shown.token.clone()));
             page(&shown)
         }
         Err(fault) => shown.refused(fault),
@@ -217,12 +216,26 @@ impl Page {
             changes,
             version: String::new(),
             problems: Problems::default(),
+            failed: NOT_SAVED,
+            token: String::new(),
             result: None,
             discovery: None,
         }
     }
 
-    /// The page again, with what is wrong; what was typed is kept.
+    /// The page again, with all that was typed.
+    fn again(
+        dashboard_user: DashboardUser,
+        fields: &[(String, String)],
+        changes: Option<String>,
+    ) -> Self {
+        let mut page = Self::new(dashboard_user, IssuerForm::sent(fields), changes);
+        value(fields, "version").clone_into(&mut page.version);
+        value(fields, "token").clone_into(&mut page.token);
+        page
+    }
+
+    /// The page with what is wrong.
     fn refused(mut self, fault: ApiError) -> Response {
         let status = fault.status;
         self.problems = Problems::of(fault);
@@ -343,6 +356,10 @@ fn settings(state: &AdminState, name: &str) -> Result<Document, ApiError> {
         )
     })
 }
+
+/// How the list of problems begins.
+const NOT_SAVED: &str = "Not saved:";
+const NOT_TESTED: &str = "Not tested:";
 
 fn changed_meanwhile() -> ApiError {
     ApiError::new(
