@@ -3,27 +3,28 @@
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
-use tokio::time::Instant;
 
 /// A moment, to be asked how long ago it was. The clock that timers follow stands still while the machine
 /// is suspended, which the clock of the system's boot counts in. While a virtual machine is paused both stand
 /// still, and the wall clock shows it once it is right again.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    running: Instant,
-    /// For how many milliseconds the machine had been suspended since it booted.
-    suspended: i64,
+    /// Milliseconds since the system booted, those of suspensions among them.
+    booted: i64,
     wall: SystemTime,
+    /// The clock that tests set.
+    #[cfg(test)]
+    timers: tokio::time::Instant,
 }
 
 impl Moment {
     /// This moment.
     pub fn now() -> Self {
-        let whole = milliseconds(ClockId::Boottime);
         Self {
-            running: Instant::now(),
-            suspended: whole.saturating_sub(milliseconds(ClockId::Monotonic)),
+            booted: milliseconds(ClockId::Boottime),
             wall: SystemTime::now(),
+            #[cfg(test)]
+            timers: tokio::time::Instant::now(),
         }
     }
 
@@ -31,16 +32,25 @@ impl Moment {
     /// longer ago than it was.
     pub fn elapsed(&self) -> Duration {
         let now = Self::now();
-        let running = now.running.saturating_duration_since(self.running);
-        let suspended = now.suspended.saturating_sub(self.suspended);
-        let suspended = Duration::from_millis(u64::try_from(suspended).unwrap_or(0));
+        let booted = now.booted.saturating_sub(self.booted);
+        let booted = Duration::from_millis(u64::try_from(booted).unwrap_or(0));
+        #[cfg(test)]
+        let booted = booted.saturating_add(now.timers.saturating_duration_since(self.timers));
         let wall = now.wall.duration_since(self.wall).unwrap_or_default();
-        running.saturating_add(suspended).max(wall)
+        booted.max(wall)
     }
 
     /// The later one of two.
     pub fn latest(self, other: Self) -> Self {
-        match self.running > other.running {
+        #[cfg(test)]
+        if self.timers != other.timers {
+            return if self.timers > other.timers {
+                self
+            } else {
+                other
+            };
+        }
+        match self.booted > other.booted {
             true => self,
             false => other,
         }
@@ -51,7 +61,7 @@ impl Moment {
     pub(crate) fn before_suspension(self, time: Duration) -> Self {
         let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Self {
-            suspended: self.suspended.saturating_sub(time),
+            booted: self.booted.saturating_sub(time),
             ..self
         }
     }
