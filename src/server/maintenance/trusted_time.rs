@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::clock::UnixTime;
 use crate::clock::other_clock::Ahead;
 use crate::server::state::State;
-use crate::store::{StoreError, agreed_time};
+use crate::store::{PageRequest, StoreError, agreed_time};
 
 /// The time that is trusted. One per process.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,10 @@ impl TrustedTime {
         }
         let mut doubt = self.0.lock().await;
         let latest = state.store.setting(LATEST).await?;
-        let latest = latest.and_then(|text| text.parse().ok()).map(UnixTime);
+        let latest = match latest.and_then(|text| text.parse().ok()) {
+            Some(latest) => Some(UnixTime(latest)),
+            None => last_opened(state).await?,
+        };
         let reading = Reading {
             here,
             at: Instant::now(),
@@ -74,6 +77,14 @@ impl TrustedTime {
         }
         Ok(trusted)
     }
+}
+
+/// When the newest session was opened: the latest time that is known of a store from before times were trusted,
+/// or that only imports have touched. `None`: none ever was, so there is little to remove.
+async fn last_opened(state: &State) -> Result<Option<UnixTime>, StoreError> {
+    let newest = state.store.sessions(None, PageRequest::first(1)).await?;
+    let newest = newest.items.first();
+    Ok(newest.map(|session| session.opened_at.max(session.last_seen)))
 }
 
 impl Others {
