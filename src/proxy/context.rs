@@ -129,6 +129,8 @@ pub struct RequestContext {
     pub asks_again: bool,
     /// When it was asked.
     pub asked: Instant,
+    /// How long it may be silent between two reads of an answer that is no stream; `None` for any time.
+    pub server_silence: Option<Duration>,
     /// How long those before it were asked.
     pub failed_attempts: Vec<Duration>,
     /// From then to the head of its answer.
@@ -194,6 +196,7 @@ impl RequestContext {
             tried: Vec::new(),
             asks_again: false,
             asked: now,
+            server_silence: None,
             failed_attempts: Vec::new(),
             upstream: None,
             upstream_status: None,

@@ -7,11 +7,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::StatusCode;
 use http::header::{HOST, USER_AGENT};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use pingora::{Error, Result};
 
+use super::connection::flow::Flow;
 use super::context::{RequestContext, Seen};
 use crate::clock::UnixTime;
 use crate::metrics::Metrics;
@@ -64,10 +66,13 @@ impl RequestLog {
         let Some(seen) = &ctx.seen else { return };
         // Of parts of a header that has been parsed: this cannot fail.
         let Ok(header) = header(seen) else { return };
+        // Nothing could be said to the client of a server that said nothing; this is what it would have been.
+        let unheard = ctx.guard.flow().is_some_and(Flow::is_unheard);
+        let unheard = unheard.then_some(StatusCode::GATEWAY_TIMEOUT);
         let answered = Answered {
             request: ctx.asked_about.as_deref().unwrap_or(&header),
             client: seen.client,
-            status: ctx.answered.or(ctx.upstream_status),
+            status: ctx.answered.or(ctx.upstream_status).or(unheard),
             elapsed: ctx.started.elapsed(),
             sent: ctx.body_sent,
             error: None,

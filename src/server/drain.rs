@@ -57,14 +57,17 @@ impl Drop for Counted {
 #[derive(Debug, Default)]
 pub struct LastMoment {
     is_here: AtomicBool,
-    come: Notify,
+    /// Several, so that the requests of all threads do not meet in one lock.
+    come: [Notify; 16],
 }
 
 impl LastMoment {
     /// It is now.
     pub fn comes(&self) {
         self.is_here.store(true, Ordering::Release);
-        self.come.notify_waiters();
+        for come in &self.come {
+            come.notify_waiters();
+        }
     }
 
     /// Whether it has come.
@@ -72,10 +75,14 @@ impl LastMoment {
         self.is_here.load(Ordering::Acquire)
     }
 
-    /// Waits for it.
-    pub async fn has_come(&self) {
+    /// Waits for it. `number` tells those who wait apart, and may be any.
+    pub async fn has_come(&self, number: usize) {
+        let Some(come) = self.come.get(number % self.come.len()) else {
+            // A remainder is less than what it is divided by.
+            return;
+        };
         // Made before the look, so that what comes in between is not missed.
-        let come = self.come.notified();
+        let come = come.notified();
         if !self.is_here() {
             come.await;
         }
@@ -106,13 +113,13 @@ mod tests {
         let last = Arc::new(LastMoment::default());
         let waiting = tokio::spawn({
             let last = Arc::clone(&last);
-            async move { last.has_come().await }
+            async move { last.has_come(17).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished() && !last.is_here());
         last.comes();
         waiting.await.unwrap();
         // Who comes later does not wait.
-        last.has_come().await;
+        last.has_come(0).await;
     }
 }

@@ -178,6 +178,17 @@ impl Flow {
         }
     }
 
+    /// The head of an answer that is no stream was taken: what is left of the request may pause as the server may.
+    pub fn answer_begins(&self, silence: Option<Duration>) {
+        self.taken();
+        if self.has_body()
+            && let Some(body) = &mut *self.body()
+        {
+            let both = body.bounds.pause.zip(silence);
+            body.bounds.pause = both.map(|(one, other)| one.max(other));
+        }
+    }
+
     /// Keeps an eye on a part of the answer until it has left, while the request's body has not ended.
     pub fn follow(&self, part: Bytes) -> Bytes {
         match self.has_body() {

@@ -99,6 +99,9 @@ impl<W: Watch> AsyncWrite for WatchedStream<W> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.watch.is_over() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
         self.watch.was_written(flushed.is_pending());
         if flushed.is_ready() {
@@ -116,6 +119,9 @@ impl<W: Watch> AsyncWrite for WatchedStream<W> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.watch.is_over() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
         let written = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
         self.watch.was_written(written.is_pending());
         written

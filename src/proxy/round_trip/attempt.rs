@@ -79,6 +79,7 @@ pub(in crate::proxy) fn next(session: &Session, ctx: &mut RequestContext) -> Res
     ctx.tried.push(address);
     ctx.asked = Instant::now();
     overrule(&mut peer, &route.timeouts);
+    ctx.server_silence = peer.options.read_timeout;
     if streams::is_asked_for(session.req_header()) && !streams::can_be_bounded_later(&peer) {
         let idle = route.timeouts.stream_idle;
         peer.options.read_timeout = idle;
@@ -253,6 +254,10 @@ pub(in crate::proxy) fn broken_off(
         let is_out_of_time = ctx.time.is_some_and(|time| time.is_clients_fault());
         ctx.refused = Some(match is_out_of_time {
             true => TimeLimit::client_late(),
+            // Over HTTP/1 the time of the server is the gateway's own to watch.
+            false if ctx.guard.flow().is_some_and(Flow::is_server_late) => {
+                upstream_error::body_late()
+            }
             false => upstream_error::body_late().with_hint(LATE_FOR_SERVER),
         });
         ctx.upstream_status = None;

@@ -83,7 +83,10 @@ pub(in crate::proxy) fn rewrite(
         return response.insert_header(REQUEST_ID, ctx.id.header());
     }
     if let Some(flow) = ctx.guard.flow() {
-        flow.taken();
+        match flow.is_stream() {
+            true => flow.taken(),
+            false => flow.answer_begins(ctx.server_silence),
+        }
     }
     if let Some(time) = &ctx.time {
         time.answered(&ctx.guard);

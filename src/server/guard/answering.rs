@@ -110,19 +110,22 @@ impl AsyncRead for Answering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever reads has written what there was to write.
-        if running_flow(Flow::ends_reads) == Some(true) {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
         let this = &mut *self;
         if this.connection.is_request_whole() {
             return this.poll_gone(context);
         }
-        let Some(lines) = &mut this.chunk_lines else {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
-        };
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            // Whoever reads has written what there was to write. What has come already is read, since it may
+            // be the end of the request.
+            Poll::Pending if running_flow(Flow::ends_reads) == Some(true) => {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            read => ready!(read)?,
+        }
+        let Some(lines) = &mut this.chunk_lines else {
+            return Poll::Ready(Ok(()));
+        };
         lines.follow(buffer.filled_mut().get_mut(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }

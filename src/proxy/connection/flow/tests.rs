@@ -194,3 +194,30 @@ fn over_http2_a_server_is_late_after_the_end_of_the_request() {
     flow.give_up_server();
     assert!(flow.is_server_late() && !flow.is_unheard());
 }
+
+/// While an answer has begun and has not ended, the request may pause as its server may, and no less.
+#[test]
+fn the_rest_of_a_request_may_pause_as_the_server_may_once_it_answers() {
+    let (short, long) = (Duration::from_secs(5), Duration::from_secs(50));
+    for (silence, least) in [
+        (Some(long), Some(long)),
+        (Some(Duration::ZERO), Some(short)),
+        (None, None),
+    ] {
+        let flow = Flow::default();
+        flow.body_begins(BodyBounds {
+            pause: Some(short),
+            rate: None,
+        });
+        flow.server_blocks(false);
+        let began = Instant::now();
+        flow.answer_begins(silence);
+        let due = flow.body_due();
+        assert_eq!(due.is_some(), least.is_some());
+        assert!(
+            due.zip(least)
+                .is_none_or(|(due, least)| began + least <= due)
+        );
+        assert!(due.is_none_or(|due| due < began + 2 * long));
+    }
+}
