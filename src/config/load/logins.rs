@@ -88,10 +88,8 @@ fn serves_host(route: &RouteSettings, host: Option<&str>, config: &Config) -> bo
 
 /// Whether a host is this gateway's: that of `public_url` or of a route.
 fn is_ours(host: &str, config: &Config) -> bool {
-    let public = config.public_url.host();
-    let mut named = config.routes.iter().filter_map(route_host);
-    public.is_some_and(|public| public.name().eq_ignore_ascii_case(host))
-        || named.any(|named| named.eq_ignore_ascii_case(host))
+    let own = config.own_hosts();
+    Host::parse(host).is_ok_and(|host| own.names(&host))
 }
 
 fn route_host(route: &RouteSettings) -> Option<&str> {
