@@ -350,9 +350,16 @@ impl Task {
     }
 
     /// How long the issuer's server wants to be left alone, up to the longest interval that an answer may ask
-    /// for, and up to a tenth more, so that gateways do not come back in step.
+    /// for, and up to a tenth more, so that gateways do not come back in step. Without keys nobody can sign in,
+    /// so that is a minute then: what answers may be a page of maintenance, and not the server.
     fn pause_asked_for(&self, error: &FetchError) -> Option<Duration> {
-        let longest = self.keys.settings().longest_interval();
+        let settings = self.keys.settings();
+        let longest = match self.keys.snapshot().is_known() {
+            true => settings.longest_interval(),
+            false => settings
+                .max_retry_interval_without_keys
+                .max(LONGEST_WITHOUT_KEYS),
+        };
         let pause = error.retry_after()?.min(longest);
         Some(pause.mul_f64(1.0 + fastrand::f64() * 0.1))
     }
@@ -376,3 +383,6 @@ impl Task {
         )?)
     }
 }
+
+/// How long an answer may have the gateway wait while an issuer has no keys, if retries may not be further apart.
+const LONGEST_WITHOUT_KEYS: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! Login pages that nobody can see without having signed in.
 
-use crate::canonical::HostPattern;
+use crate::canonical::{Host, HostPattern};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::route::settings::{Access, LoginUrl, RouteSettings};
