@@ -6,7 +6,8 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{self, FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::api_error::ApiError;
 
@@ -18,17 +19,32 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let content = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let content = content.map_err(|rejection| unread(rejection.status()))?;
+        let request = Request::from_parts(parts, content.clone().into());
         match Json::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::JsonDataError(_)) => Err(ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unprocessable",
-                // The text of the error may quote the body, which may be a token.
-                "a member of the body is missing, unknown or of the wrong type",
-            )),
+            Err(JsonRejection::JsonDataError(_)) => Err(unfit()),
+            // The parser takes a null in place of a variant for bad syntax.
+            Err(JsonRejection::JsonSyntaxError(_)) if is_json(&content) => Err(unfit()),
             Err(rejection) => Err(unread(rejection.status())),
         }
     }
+}
+
+fn is_json(content: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(content).is_ok()
+}
+
+/// What is said of JSON that has other members than it should.
+fn unfit() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "unprocessable",
+        // The text of the error may quote the body, which may be a token.
+        "a member of the body is missing, unknown or of the wrong type",
+    )
 }
 
 /// Why a body was not even read as JSON, by the status that says so.

@@ -171,7 +171,8 @@ async fn the_scope_of_a_list_can_be_asked_for_alone() {
         json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" }),
     )
     .await;
-    add(&sdk, &list, &json!({ "externalUserId": "ada" })).await;
+    let entry = json!({ "externalUserId": "ada", "issuer": "acme" });
+    add(&sdk, &list, &entry).await;
     let [ada, bob] = ["ada", "bob"].map(|sub| sdk.site.acme.token().sub(sub).sign());
     let asked = [("scope", "beta:use")];
     let refused = async |subject: &str, scope: &str| {

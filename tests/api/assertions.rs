@@ -78,7 +78,7 @@ async fn an_assertion_gives_the_scope_of_an_access_list() {
     let list = json!({ "name": "beta", "outcome": "scope", "scope": "beta:use" });
     let list = send("POST", &lists, &list).await;
     let list = format!("/api/v0/allowlists/{}", list["id"].as_str().unwrap());
-    let entry = json!({ "externalUserId": "ada" });
+    let entry = json!({ "externalUserId": "ada", "issuer": "acme" });
     send("POST", &format!("{list}/entries"), &entry).await;
     send("PUT", &format!("{list}/enable"), &Value::Null).await;
     let of = |sub: &str, scope: &str| site.assertion().sub(sub).claim("scope", scope);
