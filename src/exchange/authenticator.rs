@@ -110,7 +110,15 @@ impl Authenticator {
                 return Err(rejection);
             }
         };
-        self.open(verified, client, now, purpose).await
+        let opened = self.open(verified, client, now, purpose).await;
+        if let Err(rejection) = &opened
+            && rejection.code == Code::NoAccess
+        {
+            // Whoever is kept out may ask often, and the store is asked each time.
+            let decided = (now, self.version);
+            self.cache.refuse_briefly(digest, *rejection, decided);
+        }
+        opened
     }
 
     /// Finds or creates the user of a verified token, and opens or continues the session.

@@ -105,6 +105,16 @@ impl TokenCache {
             .remember(digest, rejection, refusal, (at, version));
     }
 
+    /// Remembers for a few seconds a refusal by what is known of a user, which may change.
+    pub(super) fn refuse_briefly(
+        &self,
+        digest: TokenDigest,
+        rejection: Rejection,
+        decided: (UnixTime, ConfigVersion),
+    ) {
+        self.refused.remember_briefly(digest, rejection, decided);
+    }
+
     /// Removes all sessions, including those that are being created.
     pub(super) fn forget_sessions(&self) {
         self.sessions.forget_all();

@@ -1,7 +1,7 @@
 //! Refusals by the digest of the token that is refused.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 
@@ -12,7 +12,7 @@ use crate::jwt::{Generations, Issuer, Refusal};
 use crate::rejection::Rejection;
 
 /// Tokens that cannot become valid while their issuer stays the same: malformed, with a bad
-/// signature, expired. The table is small, and a flood of new entries only evicts others of its
+/// signature, expired; and, for a few seconds, those of people whom access lists keep out. The table is small, and a flood of new entries only evicts others of its
 /// kind.
 pub(super) struct RefusedTokens {
     refused: Cache<TokenDigest, Refused>,
@@ -26,7 +26,7 @@ struct Refused {
     /// Under which configuration: others may have other bounds.
     version: ConfigVersion,
     under: Option<Under>,
-    /// From when on the issuer may be asked again whether it has other keys.
+    /// From when on it may be decided otherwise: the issuer may have other keys, the user another address.
     doubtful_from: Option<Instant>,
 }
 
@@ -97,7 +97,28 @@ impl RefusedTokens {
         };
         self.refused.insert(digest, refused);
     }
+
+    /// Remembers a refusal by what is known of a user, for [`BRIEFLY`]. Lists come with a configuration, so that
+    /// it is not found under others.
+    pub(super) fn remember_briefly(
+        &self,
+        digest: TokenDigest,
+        rejection: Rejection,
+        (at, version): (UnixTime, ConfigVersion),
+    ) {
+        let refused = Refused {
+            rejection,
+            at,
+            version,
+            under: None,
+            doubtful_from: Some(Instant::now() + BRIEFLY),
+        };
+        self.refused.insert(digest, refused);
+    }
 }
+
+/// How long somebody who was let in meanwhile may still be refused.
+const BRIEFLY: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

@@ -94,6 +94,22 @@ async fn a_scope_that_a_login_lost_is_taken_back_from_its_other_tokens() {
     }
 }
 
+/// Until the lists change, or a few seconds have passed.
+#[tokio::test]
+async fn who_is_kept_out_does_not_ask_the_store_each_time() {
+    let alice = || Who::ExternalUserId("alice".to_owned());
+    let gateway = TestExchange::with(|policy| policy.access = lists(Outcome::Block, alice()));
+    let tokens = [10, 20].map(|seconds| gateway.token_issued("alice", "1", ago(seconds)));
+    let asked = || gateway.gates.calls("sign_in");
+    for (token, calls) in [(&tokens[0], 1), (&tokens[0], 1), (&tokens[1], 2)] {
+        let refused = gateway.present(token).await.unwrap_err();
+        assert_eq!(refused.reason, "access_blocked");
+        assert_eq!(asked(), calls);
+    }
+    let later = under(&gateway.here, AccessLists::default());
+    assert!(gateway.present_at(&later, &tokens[0]).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_block_by_a_claim_holds_for_tokens_that_do_not_say_it() {
     let guest = Who::Claim {
