@@ -166,6 +166,9 @@ impl From<SignInRefusal> for Rejection {
             SignInRefusal::NoAccess(NoAccess::NotListed) => {
                 Self::new(Code::NoAccess, "access_not_listed")
             }
+            SignInRefusal::NoAccess(NoAccess::ClaimUnknown) => {
+                Self::new(Code::NoAccess, "access_claim_unknown")
+            }
         }
     }
 }

@@ -110,6 +110,33 @@ async fn who_is_kept_out_does_not_ask_the_store_each_time() {
     assert!(gateway.present_at(&later, &tokens[0]).await.is_ok());
 }
 
+/// Groups can be many. What the session does not keep lets nobody in, and the reason says so.
+#[tokio::test]
+async fn a_claim_that_does_not_fit_is_not_taken_for_one_that_is_not_listed() {
+    let staff = || Who::Claim {
+        name: "groups".to_owned(),
+        value: json!("staff"),
+    };
+    for (size, group, reason) in [
+        (1000, "staff", None),
+        (1000, "guest", Some("access_not_listed")),
+        (10, "staff", Some("access_claim_unknown")),
+    ] {
+        let gateway = TestExchange::with(|policy| {
+            policy.access = lists(Outcome::SiteAccess, staff());
+            policy.claims_size = size;
+        });
+        let says = json!({ "groups": ["everybody", group] });
+        let token = gateway.token_saying("alice", "1", ago(10), says);
+        let refused = gateway.present(&token).await.err();
+        assert_eq!(
+            refused.map(|refused| refused.reason),
+            reason,
+            "{size} {group}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_block_by_a_claim_holds_for_tokens_that_do_not_say_it() {
     let guest = Who::Claim {

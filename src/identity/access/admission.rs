@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::known_issuers::KnownIssuers;
 use super::list::{AccessList, Entry, Outcome, Who};
-use crate::claims::{ClaimPaths, claim_at};
+use crate::claims::{Claim, ClaimPaths, claim_at};
 use crate::jwt::Verified;
 use crate::store::{AccessRule, Applicant, CredentialFormat, NoAccess, SessionRecord};
 
@@ -37,7 +37,11 @@ impl AccessRule for Admission {
         let mut open = of(Outcome::SiteAccess).peekable();
         let is_closed = open.peek().is_some();
         if is_closed && !open.any(|list| self.gives(list, applicant)) {
-            return Err(NoAccess::NotListed);
+            let mut open = of(Outcome::SiteAccess);
+            return Err(match open.any(|list| self.might_give(list, applicant)) {
+                true => NoAccess::ClaimUnknown,
+                false => NoAccess::NotListed,
+            });
         }
         let granting = of(Outcome::Scope).filter(|list| self.gives(list, applicant));
         let mut scopes: Vec<String> = granting.filter_map(|list| list.scope.clone()).collect();
@@ -69,6 +73,19 @@ impl Admission {
         };
         let mut entries = list.entries.iter();
         entries.any(|entry| issuers.may_give(entry, &session.iss) && is_meant(entry))
+    }
+
+    /// Whether a list that gives something goes by a claim that the session does not know. That gives nothing,
+    /// also where the token says it: another token of the login would be answered otherwise.
+    fn might_give(&self, list: &AccessList, applicant: &Applicant<'_>) -> bool {
+        let session = applicant.session;
+        let is_unknown = |entry: &Entry| {
+            let claim = entry.who.claim();
+            claim.is_some_and(|name| session.known_claims().get(name) == Claim::Unknown)
+        };
+        let mut entries = list.entries.iter();
+        entries
+            .any(|entry| self.in_force.issuers.may_give(entry, &session.iss) && is_unknown(entry))
     }
 
     /// Whether a list that keeps out has the user: by what is known, or what the token says in addition.

@@ -69,6 +69,11 @@ pub(super) const TEXTS: &[Text] = &[
         "An allow list is on, and this user is not on it. Add an entry under Access lists, or turn the list off. Where there are several issuers, the entry has to name its issuer.",
     ),
     (
+        "access_claim_unknown",
+        "Claim of an allow list unknown",
+        "An allow list goes by a claim that the session does not know: it does not fit into `limits.session_claims`, or the login's newest token is older than the list. Raise that limit, have the issuer send fewer values, or sign in again.",
+    ),
+    (
         "cookies_of_two_users",
         "Cookies of two users",
         "The browser sent two cookies of one name that belong to different users. Clear both, and set `cookie_domain` and `cookie_path` so that the gateway can do it.",

@@ -34,4 +34,6 @@ pub enum NoAccess {
     Blocked,
     /// The user is not among those who are let in.
     NotListed,
+    /// The same, where those are let in whose token says a claim that the session does not know.
+    ClaimUnknown,
 }
