@@ -61,12 +61,14 @@ pub(super) async fn grant(
     let target = target(api, &verified, parameters)?;
     let named = named_scopes(&verified)?;
     let asked = (named.as_deref(), parameters.get("scope"));
+    // What nobody can get uses nothing up. Whether this user gets what access lists add is known only with the
+    // session, whose opening uses the assertion up.
     scopes(&api.exchange.all_scopes(), asked)?;
     let opened = Assertion {
         verified,
         ends_at: now.plus(rules.session_lifetime),
     };
-    // Last, so that an assertion which brought nothing can come again.
+    // Last, so that an assertion which is refused for itself can come again.
     if let Some(client) = &client {
         client.use_up(api, caller).await?;
     }

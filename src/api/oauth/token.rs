@@ -179,7 +179,8 @@ async fn opened(
     asked: Option<&str>,
     target: Option<&Arc<str>>,
 ) -> Result<(Account, Terms), OAuthError> {
-    // First, since what nobody can get opens no session.
+    // First, since what nobody can get opens no session. Whether this user gets what access lists add is known
+    // only with the session.
     granted::part(&api.exchange.all_scopes(), asked)?;
     let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
     let granted = api.grant(caller, headers, given, recipient).await;
