@@ -90,6 +90,7 @@ use rates::Rates;
 use single_flight::SingleFlight;
 
 use crate::device_bound::Challenges;
+use crate::identity::AccessLists;
 use crate::jwt::Issuers;
 use crate::metrics::Metrics;
 use crate::session::{Minter, Scopes, SidKey};
@@ -263,6 +264,11 @@ impl Exchange {
     pub fn all_scopes(&self) -> Arc<Scopes> {
         let added = self.settings.policy.access.scopes();
         Arc::new(self.minter().scopes.with(added))
+    }
+
+    /// The lists of who may sign in.
+    pub fn access_lists(&self) -> &AccessLists {
+        &self.settings.policy.access
     }
 
     /// The keys that sign them.

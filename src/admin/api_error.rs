@@ -135,6 +135,9 @@ impl From<ChangeError> for ApiError {
             }
             ChangeError::Exists(_) => Self::new(StatusCode::CONFLICT, "issuer_exists", message),
             ChangeError::Changed => Self::new(StatusCode::CONFLICT, "conflict", message),
+            ChangeError::ListNamesNoIssuer(_) => {
+                Self::new(StatusCode::CONFLICT, "access_list_names_no_issuer", message)
+            }
             ChangeError::Unknown => Self::not_found("issuer"),
             ChangeError::UnknownOrigin => Self::not_found("origin"),
             ChangeError::UnknownAccessList => Self::not_found("access list"),

@@ -6,6 +6,7 @@ use super::AdminState;
 use super::clocks;
 use super::complaint::Degraded;
 use crate::clock::UnixTime;
+use crate::identity::AccessLists;
 use crate::jwks::KeysStatus;
 use crate::jwt::Issuer;
 use crate::metrics::{Metrics, values};
@@ -34,6 +35,7 @@ pub(super) async fn degraded(state: &AdminState) -> Vec<Degraded> {
             .upstreams()
             .filter_map(|upstream| of_upstream(upstream)),
     );
+    found.extend(of_access_lists(state.exchange().access_lists()));
     found.extend(of_rates(state));
     found.extend(of_configuration(state));
     let strained = state.admission.strained().into_iter();
@@ -179,6 +181,27 @@ fn of_upstream(upstream: &Upstream) -> Option<Degraded> {
         let text = format!("upstream {name} has servers that accept no requests: {down}");
         Degraded::warning(text, page)
     })
+}
+
+/// Lists that let in or give nobody, or not everybody, whom they seem to. The latter is so by `email_trusted`.
+fn of_access_lists(lists: &AccessLists) -> Vec<Degraded> {
+    let page = "/dashboard/access";
+    let shortfalls = lists.shortfalls().iter();
+    let degraded = shortfalls.map(|shortfall| {
+        let (list, of_nobody, of_some) = (&shortfall.list, shortfall.of_nobody, shortfall.of_some);
+        if of_nobody > 0 {
+            let text = format!(
+                "access list {list} has entries that mean nobody ({of_nobody}): name an issuer that \
+                 is configured"
+            );
+            return Degraded::bad(text, page);
+        }
+        let text = format!(
+            "access list {list} has entries that count for issuers with `email_trusted` only ({of_some})"
+        );
+        Degraded::warning(text, page).wanted()
+    });
+    degraded.collect()
 }
 
 fn of_rates(state: &AdminState) -> Option<Degraded> {

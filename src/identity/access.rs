@@ -9,9 +9,11 @@ use std::sync::Arc;
 mod admission;
 mod known_issuers;
 mod list;
+mod shortfall;
 
 pub use known_issuers::KnownIssuers;
 pub use list::{AccessList, Entry, Meant, Outcome, Who};
+pub use shortfall::Shortfall;
 
 use crate::claims::ClaimPaths;
 use crate::issuer::IssuerSettings;
@@ -34,11 +36,21 @@ impl AccessLists {
         // Of those that are not enabled as well: the claims are known once they are.
         let claims = ClaimPaths::new(entries.filter_map(|entry| entry.who.claim()));
         let enabled = lists.into_iter().filter(|list| list.enabled_at.is_some());
+        let (lists, issuers): (Vec<_>, _) = (enabled.collect(), KnownIssuers::new(issuers));
+        let shortfalls = lists
+            .iter()
+            .filter_map(|list| Shortfall::of(list, &issuers));
         Self(Arc::new(InForce {
-            lists: enabled.collect(),
-            issuers: KnownIssuers::new(issuers),
+            shortfalls: shortfalls.collect(),
+            lists,
+            issuers,
             claims,
         }))
+    }
+
+    /// The lists that give less than they seem to.
+    pub fn shortfalls(&self) -> &[Shortfall] {
+        &self.0.shortfalls
     }
 
     /// The claims that sessions keep for the lists.

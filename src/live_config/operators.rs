@@ -13,6 +13,7 @@ use super::{BuildError, InForce, LiveConfig};
 use crate::clock::UnixTime;
 use crate::config::load::made::{self, SetAside};
 use crate::diagnostic::Diagnostic;
+use crate::identity::access::KnownIssuers;
 use crate::jwt::Issuers;
 use crate::store::{AuditRecord, StoreError};
 
@@ -34,6 +35,12 @@ pub enum ChangeError {
     /// There is no access list with this id.
     #[error("there is no such access list")]
     UnknownAccessList,
+    /// With a second issuer, this list would no longer mean the people whom it means now.
+    #[error(
+        "with this issuer, entries of the access list `{0}` that name no issuer would no longer count for \
+         the users of the present one: name the issuer in these entries first, or turn the list off"
+    )]
+    ListNamesNoIssuer(String),
     /// The issuer's settings are not those that the change is based on.
     #[error("somebody else changed this issuer in the meantime")]
     Changed,
@@ -70,7 +77,8 @@ impl LiveConfig {
     ///
     /// # Errors
     ///
-    /// It is not one, its name is taken, or the store did not keep it.
+    /// It is not one, its name is taken, an access list would not know whom it means any more, or the store did
+    /// not keep it.
     pub async fn create(&self, document: Document) -> Result<String, ChangeError> {
         let Some(Value::String(name)) = document.get("name").cloned() else {
             let missing = Diagnostic::error("name", "missing key");
@@ -93,7 +101,8 @@ impl LiveConfig {
     /// # Errors
     ///
     /// The settings are invalid, there is no issuer with this name, it comes from the file, it is not
-    /// what the change is based on, or the store failed to save it.
+    /// what the change is based on, an access list would not know whom it means any more, or the store failed
+    /// to save it.
     pub async fn replace(
         &self,
         name: &str,
@@ -309,7 +318,13 @@ impl InForce {
     /// Checks what an operator writes against all others that are in force.
     fn check(&self, stored: &Stored, name: &str, document: &Document) -> Result<(), ChangeError> {
         let others = stored.join_without(&self.file, Some(name)).config;
-        made::issuer(document, &others).map_err(ChangeError::Invalid)?;
-        Ok(())
+        let issuer = made::issuer(document, &others).map_err(ChangeError::Invalid)?;
+        let now = KnownIssuers::new(&stored.join(&self.file).config.issuers);
+        let later = KnownIssuers::new(others.issuers.iter().chain([&issuer]));
+        let mut lists = stored.access_lists();
+        match lists.find(|list| now.lose_by(&later, list)) {
+            Some(list) => Err(ChangeError::ListNamesNoIssuer(list.name.clone())),
+            None => Ok(()),
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::known_issuers::KnownIssuers;
 use super::list::{AccessList, Entry, Outcome, Who};
+use super::shortfall::Shortfall;
 use crate::claims::{Claim, ClaimPaths, claim_at};
 use crate::jwt::Verified;
 use crate::store::{AccessRule, Applicant, CredentialFormat, NoAccess, SessionRecord};
@@ -16,6 +17,8 @@ pub(super) struct InForce {
     /// The lists that are enabled.
     pub(super) lists: Vec<AccessList>,
     pub(super) issuers: KnownIssuers,
+    /// The lists that give less than they seem to.
+    pub(super) shortfalls: Vec<Shortfall>,
     /// The claims that any list names.
     pub(super) claims: ClaimPaths,
 }

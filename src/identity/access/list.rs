@@ -125,6 +125,11 @@ impl Who {
 }
 
 impl AccessList {
+    /// Whether it applies, and gives something.
+    pub(super) fn gives(&self) -> bool {
+        self.enabled_at.is_some() && self.outcome.gives()
+    }
+
     /// Whether it says what a list has to.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Entry, KnownIssuers, Outcome, Who};
+use super::{AccessList, AccessLists, Entry, KnownIssuers, Outcome, Who};
+use crate::clock::UnixTime;
 use crate::issuer::IssuerSettings;
 use crate::jwt::fixture::settings;
 
@@ -77,9 +78,9 @@ fn what_keeps_out_is_about_all_issuers_or_the_one_that_is_named() {
     }
 }
 
-/// Two tenants of one issuer are as strange to each other as two issuers.
+/// Its name would say the same.
 #[test]
-fn each_tenant_is_an_issuer_of_its_own() {
+fn an_entry_without_an_issuer_means_all_tenants_of_the_only_one() {
     let of = |tenants: Value| {
         let written = json!({
             "name": "idp",
@@ -93,9 +94,95 @@ fn each_tenant_is_an_issuer_of_its_own() {
     let any = entry(json!({ "email": "boss@acme.test" }), None);
     let named = entry(json!({ "email": "boss@acme.test" }), Some("idp"));
     let of_a = "https://idp.example/a";
-    assert!(KnownIssuers::new([&one]).may_give(&any, of_a));
-    assert!(!KnownIssuers::new([&two]).may_give(&any, of_a));
-    assert!(KnownIssuers::new([&two]).may_give(&named, of_a));
+    for entry in [&any, &named] {
+        assert!(KnownIssuers::new([&one]).may_give(entry, of_a));
+        assert!(KnownIssuers::new([&two]).may_give(entry, of_a));
+    }
+    let own = issuer("own", OWN, false);
+    assert!(!KnownIssuers::new([&two, &own]).may_give(&any, of_a));
+    assert!(KnownIssuers::new([&two, &own]).may_give(&named, of_a));
+}
+
+/// Lists are of people: an issuer of workloads makes no second one, and gets nothing by being one.
+#[test]
+fn an_issuer_of_workloads_is_not_a_second_one() {
+    let of = |provisioning: &str| {
+        settings(json!({ "name": "partner", "iss": PARTNER, "provisioning": provisioning }))
+    };
+    let own = issuer("own", OWN, false);
+    let any = entry(json!({ "externalUserId": "42" }), None);
+    for (provisioning, of_own) in [("none", true), ("existing_only", false), ("auto", false)] {
+        let known = KnownIssuers::new([&own, &of(provisioning)]);
+        assert_eq!(known.may_give(&any, OWN), of_own, "{provisioning}");
+        assert!(!known.may_give(&any, PARTNER), "{provisioning}");
+    }
+    assert!(KnownIssuers::new([&of("none")]).may_give(&any, PARTNER));
+}
+
+fn list(outcome: Outcome, entries: Vec<Entry>) -> AccessList {
+    AccessList {
+        id: Uuid::nil(),
+        name: "list".to_owned(),
+        outcome,
+        scope: None,
+        enabled_at: Some(UnixTime(1)),
+        entries,
+    }
+}
+
+#[test]
+fn a_second_issuer_takes_from_lists_that_name_none() {
+    let sub = |issuer| entry(json!({ "externalUserId": "42" }), issuer);
+    let email = || entry(json!({ "email": "boss@acme.test" }), None);
+    let own = |trusted| issuer("own", OWN, trusted);
+    let partner = issuer("partner", PARTNER, false);
+    let off = AccessList {
+        enabled_at: None,
+        ..list(Outcome::SiteAccess, vec![sub(None)])
+    };
+    for (list, trusted, loses) in [
+        (list(Outcome::SiteAccess, vec![sub(None)]), false, true),
+        (
+            list(Outcome::Scope, vec![sub(Some("own")), sub(None)]),
+            false,
+            true,
+        ),
+        (
+            list(Outcome::SiteAccess, vec![sub(Some("own"))]),
+            false,
+            false,
+        ),
+        (list(Outcome::SiteAccess, vec![email()]), false, true),
+        (list(Outcome::SiteAccess, vec![email()]), true, false),
+        (list(Outcome::Block, vec![sub(None)]), false, false),
+        (off, false, false),
+    ] {
+        let now = KnownIssuers::new([&own(trusted)]);
+        let later = KnownIssuers::new([&own(trusted), &partner]);
+        assert_eq!(now.lose_by(&later, &list), loses, "{list:?}");
+        assert!(!later.lose_by(&later, &list), "nothing more: {list:?}");
+        // In place of the other.
+        assert!(!now.lose_by(&KnownIssuers::new([&partner]), &list));
+    }
+}
+
+#[test]
+fn a_list_that_gives_less_than_it_seems_to_is_named() {
+    let sub = |issuer| entry(json!({ "externalUserId": "42" }), issuer);
+    let email = || entry(json!({ "email": "boss@acme.test" }), None);
+    let entries = || vec![sub(None), sub(Some("own")), sub(Some("gone")), email()];
+    let (own, partner) = (issuer("own", OWN, true), issuer("partner", PARTNER, false));
+    for (outcome, configured, expected) in [
+        (Outcome::SiteAccess, vec![&own, &partner], Some((2, 1))),
+        (Outcome::Scope, vec![&own, &partner], Some((2, 1))),
+        (Outcome::SiteAccess, vec![&own], Some((1, 0))),
+        (Outcome::Block, vec![&own, &partner], None),
+    ] {
+        let lists = AccessLists::new([list(outcome, entries())], configured);
+        let found = lists.shortfalls().first();
+        let found = found.map(|it| (it.of_nobody, it.of_some));
+        assert_eq!(found, expected, "{outcome:?}");
+    }
 }
 
 #[test]

@@ -70,6 +70,63 @@ async fn who_is_kept_out_is_so_whoever_says_it_unless_an_issuer_is_named() {
     }
 }
 
+/// Whoever asks `/ready` hears of it, and not only who asks for the list.
+#[tokio::test]
+async fn a_list_whose_entries_mean_nobody_is_degraded() {
+    let sdk = Sdk::start(|_| {}).await;
+    for (name, issuer) in [("named", Some("acme")), ("lost", None)] {
+        let list = json!({ "name": name, "outcome": "scope", "scope": name });
+        let list = create(&sdk, list).await;
+        let entry = json!({ "externalUserId": "42", "issuer": issuer });
+        add(&sdk, &list, &entry).await;
+        turn(&sdk, &list, "enable").await;
+    }
+    let reported =
+        "access list lost has entries that mean nobody (1): name an issuer that is configured";
+    let ready = sdk.site.gateway.admin("/ready").await;
+    assert_eq!(ready.status(), 200);
+    assert_eq!(ready.json()["degraded"], json!([reported]));
+    let overview = sdk.site.gateway.admin("/dashboard").await;
+    let said = "access list lost has entries that mean nobody";
+    assert!(overview.text().contains(said), "{}", overview.text());
+}
+
+/// Of the only issuer, whose users would lose what the list gives them.
+#[tokio::test]
+async fn a_second_issuer_waits_until_the_entries_name_the_first() {
+    let sdk = Sdk::start(|config| {
+        let issuers = config["issuers"].as_array_mut().unwrap();
+        issuers.truncate(1);
+    })
+    .await;
+    let list = create(&sdk, json!({ "name": "staff" })).await;
+    let unnamed = add(&sdk, &list, &json!({ "externalUserId": "42" })).await;
+    turn(&sdk, &list, "enable").await;
+    sdk.site.passes(&boss(&sdk.site.acme, "1")).await;
+    let second = json!({
+        "name": "second",
+        "iss": "https://second.test",
+        "audiences": ["app"],
+        "jwks_url": sdk.site.globex.jwks_url(),
+    });
+    let create_issuer = async || {
+        let path = "/admin/api/issuers";
+        super::admin(&sdk, "POST", path, &second).await
+    };
+    let refused = create_issuer().await;
+    assert_eq!(refused.status(), 409, "{}", refused.text());
+    assert_eq!(refused.json()["code"], "access_list_names_no_issuer");
+    let named = json!({ "externalUserId": "42", "issuer": "acme" });
+    add(&sdk, &list, &named).await;
+    let entry = unnamed["id"].as_str().unwrap();
+    let path = format!("/api/v0/allowlistEntries/{entry}");
+    let removed = super::admin(&sdk, "DELETE", &path, &Value::Null).await;
+    assert_eq!(removed.status(), 204);
+    let created = create_issuer().await;
+    assert_eq!(created.status(), 201, "{}", created.text());
+    sdk.site.passes(&boss(&sdk.site.acme, "2")).await;
+}
+
 #[tokio::test]
 async fn only_the_users_of_the_named_issuer_are_let_in() {
     let sdk = Sdk::start(|_| {}).await;
