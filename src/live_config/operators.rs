@@ -96,7 +96,7 @@ impl LiveConfig {
     }
 
     /// Replaces an issuer that an operator created. Settings that do not say whether it is enabled leave
-    /// that as it is.
+    /// that as it is, also where it was turned off and that is not written down yet.
     ///
     /// # Errors
     ///
@@ -129,8 +129,10 @@ impl LiveConfig {
             return Err(ChangeError::Changed);
         }
         let before = before.unwrap_or_default();
-        if let Some(enabled) = before.get("enabled") {
-            document.entry("enabled").or_insert_with(|| enabled.clone());
+        // What was turned off here is off, although what is stored does not say so yet.
+        let is_off_here = self.off_here.has(name).then_some(Value::Bool(false));
+        if let Some(enabled) = is_off_here.or_else(|| before.get("enabled").cloned()) {
+            document.entry("enabled").or_insert(enabled);
         }
         in_force.check(&stored, name, &document)?;
         let after = document.clone();

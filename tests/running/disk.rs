@@ -150,6 +150,39 @@ async fn an_issuer_that_was_turned_off_stays_off_until_that_is_written() {
     assert_eq!(are_on(&site).await.len(), 3);
 }
 
+/// Settings that do not say whether the issuer is on are no word on it.
+#[tokio::test]
+async fn settings_do_not_turn_on_what_was_turned_off_and_not_written() {
+    for says_on in [false, true] {
+        let site = site().await;
+        let mut initech = json!({
+            "name": "initech", "iss": "https://initech.test", "jwks_url": site.acme.jwks_url(),
+            "enabled": true,
+        });
+        let path = "/admin/api/issuers";
+        let made = site.gateway.admin_send("POST", path, &[], &initech).await;
+        assert_eq!(made.status(), 201, "{}", made.text());
+        limit(&site, "4096");
+        let path = "/admin/api/issuers/initech";
+        let (switch, off) = (format!("{path}/enabled"), json!({"enabled": false}));
+        let switched = site.gateway.admin_send("PUT", &switch, &[], &off).await;
+        assert_eq!(switched.status(), 503, "{}", switched.text());
+        if !says_on {
+            initech.as_object_mut().unwrap().remove("enabled");
+        }
+        limit(&site, "unlimited");
+        eventually("the store takes nothing", async || {
+            let put = site.gateway.admin_send("PUT", path, &[], &initech).await;
+            assert!([200, 503].contains(&put.status()), "{}", put.text());
+            put.status() == 200
+        })
+        .await;
+        let row = site.gateway.admin(path).await.json();
+        assert_eq!(row["enabled"], says_on);
+        assert_eq!(row["settings"]["enabled"], says_on);
+    }
+}
+
 async fn site() -> TestGateway {
     // Else the kernel would end the process at the limit instead of failing its writes.
     let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";

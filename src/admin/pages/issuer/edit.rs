@@ -102,9 +102,14 @@ pub(in crate::admin::pages) async fn written(
     dashboard_user: DashboardUser,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
-    let settings = settings(&state, &name)?;
+    let mut settings = settings(&state, &name)?;
+    let version = issuer_version(&settings);
+    // What was turned off is off before that is written down, and saving the form leaves it so.
+    if !issuers::row(&state, &name)?.enabled {
+        settings.insert("enabled".to_owned(), false.into());
+    }
     let mut shown = Page::new(dashboard_user, IssuerForm::of(&settings), Some(name));
-    shown.version = issuer_version(&settings);
+    shown.version = version;
     Ok(page(&shown))
 }
 
