@@ -46,6 +46,7 @@ async fn what_the_login_application_sets_is_not_deleted() {
     let own = format!("http://{}", site.gateway.public);
     let sets = format!("HTTP/1.1 200 OK\r\nSet-Cookie: {FRESH}\r\nContent-Length: 0\r\n\r\n");
     let over = over(&site).await;
+    site.upstream.take();
     site.upstream.reply(Reply::Bytes(sets.into_bytes()));
     for (cookies, _) in &over {
         let fields = [
@@ -57,6 +58,8 @@ async fn what_the_login_application_sets_is_not_deleted() {
         assert_eq!(login.status(), 200, "{}", login.text());
         assert_eq!(login.all("set-cookie"), [FRESH], "{cookies}");
     }
+    // Its route gets the issuer's cookie on purpose, and no other request came.
+    assert_eq!(site.upstream.take_unchecked().len(), over.len());
 }
 
 /// A script's answer may come after the page has refreshed its login.
