@@ -36,9 +36,16 @@ pub struct LogoutForm {
     /// Where the browser goes then: a path, or an address of a host that `public_url` or a route names,
     /// of an allowed origin or of a login page.
     return_to: Option<String>,
-    /// Delete the issuer's cookie as well, as with `logout.clear_issuer_cookie`.
-    #[serde(default)]
-    delete_issuer_cookie: bool,
+    /// Delete the issuer's cookie as well, as with `logout.clear_issuer_cookie`: whatever is neither empty nor
+    /// `false` or `0`, such as the `on` of a checkbox.
+    delete_issuer_cookie: Option<String>,
+}
+
+impl LogoutForm {
+    fn deletes_issuer_cookie(&self) -> bool {
+        let text = self.delete_issuer_cookie.as_deref().unwrap_or_default();
+        !["", "false", "0"].contains(&text)
+    }
 }
 
 /// Ends the sessions of the request's credentials and takes the gateway's cookie away. 204 also when
@@ -83,7 +90,7 @@ pub async fn logout(
         (true, Ok(Form(form))) => form,
         (true, Err(_)) => return Err(refused("logout_form_malformed")),
     };
-    let deletes = form.delete_issuer_cookie || settings.token_sources.clears_issuers_cookies();
+    let deletes = form.deletes_issuer_cookie() || settings.token_sources.clears_issuers_cookies();
     let return_to = form.return_to.filter(|address| !address.is_empty());
     if return_to
         .as_ref()
@@ -108,10 +115,10 @@ pub async fn logout(
         name: sources.session_cookie(),
         domain: sources.session_cookie_domain(),
     };
-    fields.append(SET_COOKIE, cookie::clear(place));
     for gone in sources.removal_elsewhere(OwnCookie::Session, &headers) {
         fields.append(SET_COOKIE, gone);
     }
+    fields.append(SET_COOKIE, cookie::clear(place));
     if has_sdk_cookie(&state, &headers) {
         for gone in settings.sdk_cookie_removal(&headers) {
             fields.append(SET_COOKIE, gone);

@@ -66,6 +66,37 @@ async fn a_form_says_where_to_go_within_what_is_known() {
 }
 
 #[tokio::test]
+async fn a_checkbox_deletes_the_issuers_cookie() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["cookie_path"] = json!("/");
+    })
+    .await;
+    for (body, deletes) in [
+        ("delete_issuer_cookie=on", true),
+        ("delete_issuer_cookie=true", true),
+        ("delete_issuer_cookie=1", true),
+        ("delete_issuer_cookie=false", false),
+        ("delete_issuer_cookie=0", false),
+        ("delete_issuer_cookie=", false),
+        ("", false),
+    ] {
+        let token = site.acme.token().claim("sid", format!("of {body}")).sign();
+        let cookie = format!("acme_token={token}");
+        assert_eq!(
+            site.gateway.get("/", &[("Cookie", &cookie)]).await.status(),
+            200
+        );
+        let answer = post(&site, &cookie, body).await;
+        assert_eq!(answer.status(), 204, "{body}: {}", answer.text());
+        let gone = answer.all("set-cookie");
+        let gone = gone.iter().any(|field| field.starts_with("acme_token=;"));
+        assert_eq!(gone, deletes, "{body}");
+        let after = site.gateway.get("/", &[("Cookie", &cookie)]).await;
+        assert_eq!(after.status(), 401, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_form_leads_on_to_the_provider() {
     for (at_provider, location) in [
         (
