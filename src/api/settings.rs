@@ -67,9 +67,9 @@ impl ApiSettings {
     /// The fields that take the SDK's cookie away, also where an earlier configuration set that of a request
     /// with these fields.
     pub fn sdk_cookie_removal(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
-        let here = sdk::cookie::removal(self.sdk_cookie_place());
-        let elsewhere = self.sdk_cookie_elsewhere(headers);
-        here.into_iter().chain(elsewhere).collect()
+        let mut fields = self.sdk_cookie_elsewhere(headers);
+        fields.extend(sdk::cookie::removal(self.sdk_cookie_place()));
+        fields
     }
 
     /// Those that take it away there alone: next to a new one, it would be a twin.

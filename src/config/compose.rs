@@ -92,6 +92,11 @@ impl Config {
         self.sdk.cookie.is_on() || issuer_cookie == Some(true)
     }
 
+    /// The `iss` of the gateway's own tokens.
+    pub fn own_iss(&self) -> String {
+        format!("{}{}", self.public_url, self.api_prefix)
+    }
+
     /// Where tokens are looked for.
     pub fn token_sources(&self) -> TokenSourceSettings<'_> {
         TokenSourceSettings {
@@ -101,6 +106,7 @@ impl Config {
             sdk_cookie_domain: self.sdk.cookie.domain(),
             reads_sdk_cookie: self.reads_sdk_cookie(),
             public_host: self.public_host(),
+            own_iss: self.own_iss(),
             session_cookie_domain: self.session.cookie.domain(),
             clear_issuer_cookie: self.logout.clear_issuer_cookie,
             device_bound: self.session.device_bound.is_on(),

@@ -8,8 +8,10 @@ use cookie::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::cookie as request_cookie;
+use super::form;
 use super::token_sources::TokenSources;
 use super::twins::OwnCookie;
+use crate::claims::unverified::UnverifiedPart;
 use crate::issuer::CookiePrefix;
 
 impl TokenSources {
@@ -39,8 +41,8 @@ impl TokenSources {
     }
 
     /// The fields that delete one of the gateway's own cookies where the configuration does not set it, but an
-    /// earlier one may have: for the host alone, and for the domains that this is below. None for a request
-    /// without that cookie.
+    /// earlier one may have: for the host alone and for it as a domain; for the domains above it only where no
+    /// other deployment can have set what the browser has. None for a request without that cookie.
     pub fn removal_elsewhere(&self, own: OwnCookie, headers: &HeaderMap) -> Vec<HeaderValue> {
         let name = self.own_name(own);
         let is_there = request_cookie::values(headers, name.as_bytes())
@@ -50,7 +52,12 @@ impl TokenSources {
             return Vec::new();
         }
         let configured = self.own_domain(own);
-        let domains = self.domains.iter().map(|domain| Some(&**domain));
+        let reach = match self.are_ours(own, headers) {
+            true => self.domains.len(),
+            false => 1,
+        };
+        let domains = self.domains.iter().take(reach);
+        let domains = domains.map(|domain| Some(&**domain));
         let elsewhere =
             [None]
                 .into_iter()
@@ -73,6 +80,22 @@ impl TokenSources {
             fields.extend(self.removal_elsewhere(own, headers));
         }
         fields
+    }
+
+    /// Whether every value that a request has of a cookie says that it is this gateway's. Nothing is verified,
+    /// because all that follows is that this browser's cookies are deleted.
+    fn are_ours(&self, own: OwnCookie, headers: &HeaderMap) -> bool {
+        let is_ours = |value| {
+            let iss = UnverifiedPart::payload(form::unquoted(value)).text("iss");
+            iss.is_some_and(|iss| *iss == *self.own_iss)
+        };
+        match own {
+            // An opaque value does not say whose it is.
+            OwnCookie::Session => false,
+            OwnCookie::Sdk => {
+                request_cookie::values(headers, self.own_name(own).as_bytes()).all(is_ours)
+            }
+        }
     }
 
     fn own_domain(&self, own: OwnCookie) -> Option<&str> {
@@ -106,6 +129,8 @@ const MOST: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     use http::header::COOKIE;
     use serde_json::json;
 
@@ -155,13 +180,20 @@ mod tests {
 
     #[test]
     fn own_cookies_are_deleted_wherever_an_earlier_configuration_set_them() {
-        let removed = |public_url: &str, cookie: serde_json::Value, cookies: &'static str| {
+        let token = |iss: &str| {
+            let payload = BASE64URL.encode(json!({ "iss": iss }).to_string());
+            format!("DYNAMIC_JWT_TOKEN=e30.{payload}.s")
+        };
+        let removed = |public_url: &str, cookie: serde_json::Value, cookies: &str| {
             let config: Config = serde_json::from_value(json!({
                 "public_url": public_url, "listeners": [], "sdk": { "cookie": cookie },
             }))
             .unwrap();
             let sources = TokenSources::new(&config.token_sources());
-            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookies))]);
+            let own = token(&config.own_iss());
+            let cookies = cookies.replace("OWN", &own);
+            let cookies = cookies.replace("OTHER", &token("https://example.com/_vestibule"));
+            let headers = HeaderMap::from_iter([(COOKIE, cookies.parse().unwrap())]);
             let fields = sources.removal_elsewhere(OwnCookie::Sdk, &headers);
             let text = |field: HeaderValue| field.to_str().unwrap().to_owned();
             let of_twins = sources.removal_of_own_twins(&headers).len();
@@ -174,16 +206,28 @@ mod tests {
             ))
         };
         let url = "https://app.example.com:8443";
-        let (one, two) = (
-            "DYNAMIC_JWT_TOKEN=a",
-            "DYNAMIC_JWT_TOKEN=a; DYNAMIC_JWT_TOKEN=b",
-        );
+        let (one, two) = ("OWN", "OWN; OWNx");
         let domain = json!({ "domain": "example.com" });
         let others = vec![host, of("app.example.com")];
         assert_eq!(removed(url, domain.clone(), one), (others.clone(), 0));
         assert_eq!(removed(url, domain, two), (others, 3));
         let others = vec![of("app.example.com"), of("example.com")];
         assert_eq!(removed(url, json!(true), two), (others, 3));
+        // Another deployment's may be at a domain above.
+        for (theirs, of_twins) in [
+            ("OTHER", 0),
+            ("OWN; OTHER", 2),
+            ("OTHER; OWN", 2),
+            ("OWN; DYNAMIC_JWT_TOKEN=opaque", 2),
+            ("OWN; DYNAMIC_JWT_TOKEN=", 0),
+        ] {
+            let others = vec![of("app.example.com")];
+            assert_eq!(
+                removed(url, json!(true), theirs),
+                (others, of_twins),
+                "{theirs}"
+            );
+        }
         assert_eq!(removed(url, json!(true), "a=1"), (Vec::new(), 0));
         for url in [
             "http://127.0.0.1:8080",

@@ -27,7 +27,7 @@ pub const DASHBOARD_COOKIE: &str = "vestibule_admin";
 pub const SDK_COOKIE: &str = "DYNAMIC_JWT_TOKEN";
 
 /// What the configuration says of where tokens are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TokenSourceSettings<'a> {
     /// Whose tokens, and in which fields and cookies.
     pub issuers: &'a [IssuerSettings],
@@ -41,6 +41,8 @@ pub struct TokenSourceSettings<'a> {
     pub reads_sdk_cookie: bool,
     /// The host of `public_url`, without its port.
     pub public_host: &'a str,
+    /// The `iss` of the gateway's own tokens.
+    pub own_iss: String,
     /// The domain of the session cookie; `None`: it is for the gateway's host alone.
     pub session_cookie_domain: Option<&'a str>,
     /// Whether a logout deletes the issuer's cookie as well.
@@ -69,8 +71,10 @@ pub struct TokenSources {
     pub(super) sdk_cookie_domain: Option<Box<str>>,
     /// Whether the gateway sets the SDK's cookie.
     pub(super) sets_sdk_cookie: bool,
-    /// The domains that a cookie of the host of `public_url` can be set for.
+    /// The domains that a cookie of the host of `public_url` can be set for, that host first.
     pub(super) domains: Vec<Box<str>>,
+    /// The `iss` of the gateway's own tokens.
+    pub(super) own_iss: Box<str>,
     /// The cookies that nobody but the gateway sets, that of the dashboard first.
     own_cookies: Vec<&'static str>,
     /// Further cookies of providers: their names, or what these begin with.
@@ -130,6 +134,7 @@ impl TokenSources {
             sdk_cookie_domain: settings.sdk_cookie_domain.map(Box::from),
             sets_sdk_cookie: settings.sets_sdk_cookie,
             domains: domains(settings.public_host),
+            own_iss: settings.own_iss.as_str().into(),
             own_cookies: [DASHBOARD_COOKIE]
                 .into_iter()
                 .chain(SESSION_COOKIES)

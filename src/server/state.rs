@@ -114,7 +114,7 @@ impl State {
         let public_url = &config.public_url;
         let minter = Minter {
             keys: Arc::new(keys),
-            iss: format!("{public_url}{}", config.api_prefix),
+            iss: config.own_iss(),
             audience: config
                 .session
                 .audience

@@ -56,6 +56,32 @@ async fn a_session_cookie_is_for_all_hosts_of_its_domain() {
     );
 }
 
+/// Some clients take that of a host and that of a domain of its name for one.
+#[tokio::test]
+async fn a_new_session_cookie_comes_after_those_that_are_deleted() {
+    for domain in ["example.com", "app.example.com"] {
+        let site = TestGateway::with(|config| {
+            config["public_url"] = json!("https://app.example.com");
+            config["session"] = json!({ "cookie": { "domain": domain } });
+        })
+        .await;
+        let token = site.acme.token().sign();
+        let cookies = format!("acme_token={token}; __Secure-vestibule={}", "A".repeat(43));
+        let answer = site.gateway.get("/", &[("Cookie", &cookies)]).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let fields = answer.all("set-cookie");
+        let (set, gone) = fields.split_last().expect("a cookie");
+        assert!(set.contains(&format!("; Domain={domain}")) && !set.contains("Max-Age=0"));
+        assert!(!gone.is_empty() && gone.iter().all(|field| field.contains("Max-Age=0")));
+        // Another deployment's may be at a domain above.
+        assert!(
+            !gone
+                .iter()
+                .any(|field| field.contains("; Domain=example.com"))
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_sdks_cookie_is_for_all_hosts_of_its_domain() {
     let sdk = Sdk::start(|config| {

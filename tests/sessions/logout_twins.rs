@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::sdk::{PAGE, Sdk, is_error};
-use crate::support::{Message, TestGateway, refusal_id, remember_session_token};
+use crate::support::{Message, TestGateway, base64url, refusal_id, remember_session_token};
 
 #[tokio::test]
 async fn the_gateways_own_twins_are_logged_out() {
@@ -98,13 +98,45 @@ async fn a_sign_in_leaves_no_twin_of_an_earlier_configuration() {
     assert_eq!(first.all("set-cookie").len(), 1);
     let second = sign_in(&sdk, "ada", &pair(&first)).await;
     let fields = second.all("set-cookie");
-    assert!(fields[0].starts_with("DYNAMIC_JWT_TOKEN=ey"));
+    // Last: to some clients, that of a host and of a domain of that name are one.
+    assert!(fields.last().unwrap().starts_with("DYNAMIC_JWT_TOKEN=ey"));
     let gone = |field: &String| !field.contains("Domain") && field.contains("Max-Age=0");
     assert_eq!(fields.iter().filter(|field| gone(field)).count(), 1);
     // What is set is not deleted again.
     let deletes = |field: &&String| field.contains("Max-Age=0");
     let mut deleting = fields.iter().filter(deletes);
     assert!(!deleting.any(|field| field.contains("Domain=example.com")));
+}
+
+/// At a domain above the gateway's host.
+#[tokio::test]
+async fn the_cookie_of_another_deployment_is_not_deleted() {
+    let sdk = Sdk::start(|config| {
+        config["public_url"] = json!("https://staging.example.com");
+        config["sdk"] = json!({ "cookie": true });
+    })
+    .await;
+    let first = pair(&sign_in(&sdk, "ada", "").await);
+    let second = pair(&sign_in(&sdk, "bea", "").await);
+    let payload = base64url(json!({ "iss": "https://example.com/_vestibule" }).to_string());
+    let theirs = format!(
+        "DYNAMIC_JWT_TOKEN={}.{payload}.x",
+        base64url(r#"{"alg":"ES256"}"#)
+    );
+    for (sub, other, deletes) in [("cy", &theirs, false), ("dan", &second, true)] {
+        let twins = format!("{first}; {other}");
+        let signed_in = sign_in(&sdk, sub, &twins).await;
+        let refused = get(&sdk.site, "/", &twins).await;
+        assert_eq!(refused.status(), 400, "{}", refused.text());
+        let out = log_out_from(&sdk.site, &twins, PAGE).await;
+        assert_eq!(out.status(), 204, "{}", out.text());
+        for answer in [signed_in, refused, out] {
+            let gone = answer.all("set-cookie");
+            let is_above = |field: &String| field.contains("; Domain=example.com");
+            assert_eq!(of_sdk(&gone).any(is_above), deletes, "{gone:?}");
+            assert!(of_sdk(&gone).any(|field| field.contains("; Domain=staging.")));
+        }
+    }
 }
 
 #[tokio::test]
@@ -185,7 +217,8 @@ async fn sign_in(sdk: &Sdk, sub: &str, cookies: &str) -> Message {
 /// `name=value` of the first cookie that an answer sets.
 fn pair(answer: &Message) -> String {
     let fields = answer.all("set-cookie");
-    fields[0].split(';').next().unwrap().to_owned()
+    let set = fields.iter().find(|field| !field.contains("Max-Age=0"));
+    set.unwrap().split(';').next().unwrap().to_owned()
 }
 
 fn of_sdk(fields: &[String]) -> impl Iterator<Item = &String> {

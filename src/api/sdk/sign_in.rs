@@ -142,10 +142,13 @@ pub fn answer_with(
             .settings
             .sdk_cookie(&token.text, token.expires_at)
             .ok_or_else(|| Rejection::new(Code::Internal, "cookie_unfit"))?;
-        let mut response = ([(SET_COOKIE, field)], Json(response)).into_response();
+        let mut response = Json(response).into_response();
+        let fields = response.headers_mut();
+        // First: to some clients, that of a host and of a domain of that name are one, and the last counts.
         for gone in api.settings.sdk_cookie_elsewhere(headers) {
-            response.headers_mut().append(SET_COOKIE, gone);
+            fields.append(SET_COOKIE, gone);
         }
+        fields.append(SET_COOKIE, field);
         return Ok(response);
     }
     response.jwt = Some(api.exchange.mint_account(account, terms)?.text);

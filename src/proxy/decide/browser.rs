@@ -66,10 +66,11 @@ impl<'a> Incoming<'a> {
             if let Some(cookie) = self.cookie_to_set(session).await {
                 let sources = &self.snapshot.proxy.token_sources;
                 let headers = &self.request.headers;
-                // Next to one that an earlier configuration set, it would be a twin.
+                // Next to one that an earlier configuration set, it would be a twin. The new one comes last,
+                // since to some clients that of a host and of a domain of that name are one (RFC 6265, 5.3).
                 let elsewhere = sources.removal_elsewhere(OwnCookie::Session, headers);
-                ctx.set_cookies.push(cookie);
                 ctx.set_cookies.extend(elsewhere);
+                ctx.set_cookies.push(cookie);
             }
         }
         let exchange = &self.snapshot.exchange;
