@@ -136,7 +136,8 @@ async fn an_issuer_that_was_turned_off_stays_off_until_that_is_written() {
     eventually("it is not written down", async || {
         let query = "/admin/api/audit?actor=gateway&action=issuer.disable";
         let records = site.gateway.admin(query).await.json();
-        let records = records["records"].as_array().unwrap();
+        // None, until the file is open again.
+        let records = records["records"].as_array().cloned().unwrap_or_default();
         let is_told = |name: &str| records.iter().any(|record| record["target"] == name);
         is_told("acme") && is_told("initech")
     })

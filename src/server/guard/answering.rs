@@ -112,7 +112,10 @@ impl AsyncRead for Answering {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.connection.is_request_whole() {
-            return this.poll_gone(context);
+            return match running_flow(Flow::is_unheard) {
+                Some(true) => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                _ => this.poll_gone(context),
+            };
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {

@@ -106,7 +106,7 @@ async fn a_second_issuer_waits_until_the_entries_name_the_first() {
     let second = json!({
         "name": "second",
         "iss": "https://second.test",
-        "audiences": ["app"],
+        "aud": ["app"],
         "jwks_url": sdk.site.globex.jwks_url(),
     });
     let create_issuer = async || {
