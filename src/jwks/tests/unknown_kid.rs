@@ -131,18 +131,37 @@ async fn failed_fetches_count_for_the_cooldown() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_wants_to_be_left_alone_is_left_alone() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    for (asked, pause) in [(minutes(10), minutes(10)), (minutes(600), minutes(60))] {
+    for (has_keys, asked, pause) in [
+        (true, minutes(10), minutes(10)),
+        (true, minutes(600), minutes(60)),
+        // Nobody can sign in meanwhile.
+        (false, minutes(10), minutes(1)),
+        (false, SECOND * 30, SECOND * 30),
+    ] {
         let busy = Said::RetryAfter(asked);
-        let scene = Scene::fetched(json!({}), busy.clone()).await;
-        assert!(!scene.keys.refetch_for(&kid("a")).await);
+        let first = match has_keys {
+            true => Said::Keys(jwks(&["a"])),
+            false => busy.clone(),
+        };
+        let scene = Scene::fetched(json!({}), first).await;
+        if has_keys {
+            scene.provider.says(busy.clone());
+            assert!(!scene.keys.refresh().await);
+        }
+        let fetches = scene.provider.fetches();
+        assert!(!scene.keys.refetch_for(&kid("c")).await);
         sleep(pause - SECOND * 2).await;
         let begun = Instant::now();
-        assert!(!scene.keys.refetch_for(&kid("a")).await);
+        assert!(!scene.keys.refetch_for(&kid("c")).await);
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        assert_eq!(scene.provider.fetches(), 1, "{asked:?}");
+        assert_eq!(scene.provider.fetches(), fetches, "{has_keys} {asked:?}");
         // At most a tenth later.
         sleep(SECOND * 2 + pause.mul_f64(0.11)).await;
-        assert_eq!(scene.provider.fetches(), 2, "{asked:?}");
+        assert_eq!(
+            scene.provider.fetches(),
+            fetches + 1,
+            "{has_keys} {asked:?}"
+        );
         // Once the keys have come after all, the wish is none any more.
         scene.provider.says(Said::Keys(jwks(&["a"])));
         assert!(scene.keys.refresh().await);
