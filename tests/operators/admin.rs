@@ -138,8 +138,15 @@ async fn a_taken_port_is_an_error_at_once() {
             site.gateway.public
         };
         assert!(refused.contains(&address.to_string()), "{refused}");
-        assert!(refused.contains("another process listens there"), "{refused}");
-        let key = if taken == "admin" { "`admin.address`" } else { "`listeners[].address`" };
+        assert!(
+            refused.contains("another process listens there"),
+            "{refused}"
+        );
+        let key = if taken == "admin" {
+            "`admin.address`"
+        } else {
+            "`listeners[].address`"
+        };
         assert!(refused.contains(key), "{refused}");
     }
     site.passes(&site.acme.token().sign()).await;

@@ -249,7 +249,10 @@ async fn an_error_names_what_was_wrong() {
         (&["users", "show", "1"][..], "`1` is not an id"),
         (&["users", "block", "ada"], "`ada` is not an id"),
         (&["sessions", "revoke", "x"], "`x` is not an id"),
-        (&["sessions", "list", "--user", "1"], "`user` has to be an id"),
+        (
+            &["sessions", "list", "--user", "1"],
+            "`user` has to be an id",
+        ),
     ] {
         let (code, _, errors) = command(&site, arguments).await;
         assert_eq!(code, 1, "{arguments:?}: {errors}");

@@ -62,16 +62,17 @@ impl<'a> Incoming<'a> {
         ctx: &mut RequestContext,
     ) {
         // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-        if credential.source == Source::Cookie && session.issuer().is_some() {
-            if let Some(cookie) = self.cookie_to_set(session).await {
-                let sources = &self.snapshot.proxy.token_sources;
-                let headers = &self.request.headers;
-                // Next to one that an earlier configuration set, it would be a twin. The new one comes last,
-                // since to some clients that of a host and of a domain of that name are one (RFC 6265, 5.3).
-                let elsewhere = sources.removal_elsewhere(OwnCookie::Session, headers);
-                ctx.set_cookies.extend(elsewhere);
-                ctx.set_cookies.push(cookie);
-            }
+        if credential.source == Source::Cookie
+            && session.issuer().is_some()
+            && let Some(cookie) = self.cookie_to_set(session).await
+        {
+            let sources = &self.snapshot.proxy.token_sources;
+            let headers = &self.request.headers;
+            // Next to one that an earlier configuration set, it would be a twin. The new one comes last,
+            // since to some clients that of a host and of a domain of that name are one (RFC 6265, 5.3).
+            let elsewhere = sources.removal_elsewhere(OwnCookie::Session, headers);
+            ctx.set_cookies.extend(elsewhere);
+            ctx.set_cookies.push(cookie);
         }
         let exchange = &self.snapshot.exchange;
         let is_in_cookie = matches!(credential.source, Source::Cookie | Source::SessionCookie);

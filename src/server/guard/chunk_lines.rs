@@ -157,7 +157,7 @@ mod tests {
         for body in [
             "0\r\n\r\n",
             "5\r\nhello\r\n0\r\n\r\n",
-            "A\r\n0\n1\r2\0345;\r\n0\r\n\r\n",
+            "A\r\n0\n1\r2\x00345;\r\n0\r\n\r\n",
             "05;a=b;c=\"d\te\"\r\nhello\r\n000\r\n\r\n",
             "5 ;a\r\nhello\r\n0;x\r\nA: b\r\nC_d:\r\nE:\tf\u{fc}\r\n\r\n",
         ] {
