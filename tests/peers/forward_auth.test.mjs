@@ -35,7 +35,8 @@ before(async () => {
     logout: { clear_issuer_cookie: true },
     forward: { identity: { 'X-User-Email': '{user.email}', 'X-Groups': '{claims.groups}' } },
     issuers: [{
-      name: 'acme', iss, jwks_url, cookie_name: 'acme_token', header: 'X-Acme-Token', required_for_ready: true,
+      name: 'acme', iss, jwks_url, cookie_name: 'acme_token', cookie_path: '/', header: 'X-Acme-Token',
+      required_for_ready: true,
     }],
     upstreams: { app: { servers: [app.address] } },
     routes: [

@@ -41,7 +41,7 @@ test('a stranger adds an issuer on the dashboard and sees the sign-in, by the RE
   for (const port of ['8080', '8081', '3000', '9000', '9901']) ports[port] = await freePort();
   const here = (text) => text.replace(/\b(8080|8081|3000|9000|9901)\b/g, (port) => ports[port]);
   const [demoLine, serveLine] = section.match(/^vestibule .*$/gm).map(here);
-  const [goodLine, badLine, signInLine] = section.match(/^ *curl .*$/gm).map(here);
+  const [goodLine, badLine, ...signInLines] = section.match(/^ *(?:curl |TOKEN=).*$/gm).map(here);
 
   const folder = await mkdtemp(join(tmpdir(), 'vestibule-readme-'));
   const children = [];
@@ -75,7 +75,7 @@ test('a stranger adds an issuer on the dashboard and sees the sign-in, by the RE
     }
     await page.click('text=Turn demo on');
     await page.waitForSelector('text=Turn demo off');
-    assert.match(await shell(signInLine), /authorization/i, 'what the upstream received');
+    assert.match(await shell(signInLines.join('\n')), /authorization/i, 'what the upstream received');
     await page.click('nav >> text=Sessions');
     assert.match(await page.textContent('tbody tr'), /demo.*open/s);
   } finally {
