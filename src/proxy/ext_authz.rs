@@ -157,10 +157,10 @@ fn denied(header: &ResponseHeader, body: String) -> CheckResponse {
     let mut headers = Vec::new();
     // Envoy counts the body itself.
     for name in header.headers.keys().filter(|name| *name != CONTENT_LENGTH) {
-        let values = header.headers.get_all(name).iter().enumerate();
-        // Of the gateway's own making: they are texts.
-        headers
-            .extend(values.filter_map(|(place, value)| field(name, value.as_bytes(), place > 0)));
+        let values = header.headers.get_all(name).iter();
+        // Of the gateway's own making: they are texts. Of a refusal Envoy sets the same field as often as it is
+        // named, and ignores what is to be appended.
+        headers.extend(values.filter_map(|value| field(name, value.as_bytes(), false)));
     }
     CheckResponse {
         status: Some(Status {
