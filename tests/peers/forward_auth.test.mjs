@@ -169,6 +169,18 @@ test('browsers get every cookie, and shared caches none', async (t) => {
     assert.deepEqual(namesSet(again), ['app_one', 'app_two'], name);
     assert.equal(again.headers['cache-control'], 'public, max-age=600', name);
 
+    // The session cookie of another configuration next to it: one is deleted, and then one is set.
+    const earlier = `vestibule=${'A'.repeat(43)}`;
+    const changed = await navigate(`${url}/public/page`, { cookie: `acme_token=${external}; ${earlier}` });
+    assert.equal(changed.statusCode, 200, name);
+    const ours = changed.headers['set-cookie'].filter((field) => field.startsWith('vestibule='));
+    assert.ok(ours.every((field) => !/,\s*vestibule=/.test(field)), `${name}: ${ours}`);
+    assert.match(ours.at(-1), /^vestibule=\w/, `${name}: ${ours}`);
+
+    // Two cookies of the issuer: a login mends that, whatever the proxy takes for a failure.
+    const twins = await navigate(`${url}/site/a`, { cookie: `acme_token=${external}; acme_token=${expired}` });
+    assert.equal(twins.statusCode, 302, name);
+
     // The counter of redirects, and the removal of a cookie that is of no use.
     const led = await navigate(`${url}/site/a`, { cookie: `acme_token=${expired}` });
     assert.equal(led.statusCode, 302, name);

@@ -180,8 +180,15 @@ pub async fn revoke(
     ConnectInfo(caller): ConnectInfo<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, SdkError> {
+    let Revoked {
+        credentials,
+        has_more,
+    } = revoked(&api, &caller, &headers)?;
     let (mut has_ended, mut failed) = (false, None);
-    for credential in &revoked(&api, &caller, &headers)? {
+    if has_more {
+        failed = Some(CredentialError::TwinCookies.into());
+    }
+    for credential in &credentials {
         match end(&api, &caller, &headers, credential).await {
             Ok(()) => has_ended = true,
             // What can end ends nevertheless.
@@ -197,31 +204,40 @@ pub async fn revoke(
     }
 }
 
-/// The credentials whose sessions end: that of a header field or, of the gateway's own cookies, every value.
+/// The credentials whose sessions end: that of a header field, and every value of the gateway's own cookies,
+/// which the answer deletes.
+struct Revoked<'a> {
+    credentials: Vec<Credential<'a>>,
+    /// There are more than these.
+    has_more: bool,
+}
+
 fn revoked<'a>(
     api: &'a ApiState,
     caller: &Caller,
     headers: &'a HeaderMap,
-) -> Result<Vec<Credential<'a>>, SdkError> {
+) -> Result<Revoked<'a>, SdkError> {
     let (settings, method) = (&api.settings, &Method::POST);
     let sources = &settings.token_sources;
+    let mut credentials = Vec::new();
     let found = credential::find_own(headers, sources);
     if !matches!(found, Err(CredentialError::TwinCookies)) {
         let found = credential(api, caller, method, headers)?;
         if !found.source.is_cookie() {
-            return Ok(vec![found]);
+            credentials.push(found);
         }
     }
-    settings.check_page(caller, headers)?;
-    settings.check_cookie_use(caller, method, headers)?;
-    let values = sources.own_values(headers);
-    if values.iter().any(|values| values.has_more) {
-        return Err(CredentialError::TwinCookies.into());
+    if credentials.is_empty() {
+        settings.check_page(caller, headers)?;
+        settings.check_cookie_use(caller, method, headers)?;
     }
-    Ok(values
-        .into_iter()
-        .flat_map(|values| values.credentials)
-        .collect())
+    let values = sources.own_values(headers);
+    let has_more = values.iter().any(|values| values.has_more);
+    credentials.extend(values.into_iter().flat_map(|values| values.credentials));
+    Ok(Revoked {
+        credentials,
+        has_more,
+    })
 }
 
 async fn end(
