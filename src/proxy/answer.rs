@@ -111,7 +111,9 @@ pub fn proxied_refusal(
         for field in set_cookies {
             response.append_header(SET_COOKIE, field)?;
         }
-        number_cookies(response, ctx)?;
+        if ctx.numbers_cookies {
+            number_cookies(response)?;
+        }
         if let Some(location) = login_for_proxy {
             response.insert_header(LOCATION, location)?;
         }

@@ -141,7 +141,7 @@ pub struct RequestContext {
     pub switched: Option<Open>,
     /// Where another proxy, which takes no redirect, may send the browser.
     pub login_for_proxy: Option<String>,
-    /// Another proxy relays one `Set-Cookie` of the answer, so each gets a field of its own as well.
+    /// Another proxy relays one `Set-Cookie` of a refusal, so each gets a field of its own as well.
     pub numbers_cookies: bool,
     /// What the page of a refusal says about signing in.
     pub sign_in: Option<SignIn>,

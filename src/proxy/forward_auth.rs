@@ -139,14 +139,13 @@ async fn decide(
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
             let mut login = login::location(request, &rejection, is_https, ctx);
-            if original.only_401_and_403 {
-                // nginx takes a redirect for a failure, and may redirect by itself.
+            let mut rejection = original.answerable(rejection);
+            if original.only_401_and_403 && login.is_some() {
+                // nginx takes a redirect for a failure, and may redirect by itself after a 401.
                 ctx.login_for_proxy = login.take();
+                rejection = rejection.with_status(StatusCode::UNAUTHORIZED);
             }
-            Err(Denied {
-                rejection: original.answerable(rejection),
-                login,
-            })
+            Err(Denied { rejection, login })
         }
     }
 }
@@ -248,7 +247,7 @@ async fn grant(
     for (name, value) in for_browser {
         response.append_header(name, value)?;
     }
-    number_cookies(&mut response, ctx)?;
+    number_cookies(&mut response)?;
     response.insert_header(CACHE_CONTROL, "no-store")?;
     response.insert_header(CONTENT_LENGTH, 0)?;
     response.insert_header(REQUEST_ID, ctx.id.header())?;

@@ -1,14 +1,13 @@
-//! Cookies for a proxy that relays one of them.
+//! Cookies for proxies that relay one of them.
 //!
 //! Of several `Set-Cookie` fields in the answer to its question, nginx gives its configuration the first, and from
-//! version 1.23 on all of them joined by commas, which browsers take for one. So each has a field of its own as well,
-//! of which the snippet names as many as there may be.
+//! version 1.23 on all of them joined by commas, as Caddy does; browsers take that for one. So each has a field of its
+//! own as well, of which the snippet names as many as there may be. Of a refusal only nginx gets them: others hand it
+//! on as it is, and scripts can read fields.
 
 use http::header::{HeaderValue, SET_COOKIE};
 use pingora::Result;
 use pingora::http::ResponseHeader;
-
-use super::context::RequestContext;
 
 /// Their names.
 pub const NUMBERED: [&str; 8] = [
@@ -22,12 +21,9 @@ pub const NUMBERED: [&str; 8] = [
     "x-vestibule-set-cookie-8",
 ];
 
-/// Repeats the cookies that a response sets, the first in [`NUMBERED`] first, if whoever asked needs it. What comes
-/// later than these matters less: first of all come the gateway's own cookies.
-pub fn number_cookies(response: &mut ResponseHeader, ctx: &RequestContext) -> Result<()> {
-    if !ctx.numbers_cookies {
-        return Ok(());
-    }
+/// Repeats the cookies that a response sets, the first in [`NUMBERED`] first. What comes later than these matters
+/// less: first of all come the gateway's own cookies.
+pub fn number_cookies(response: &mut ResponseHeader) -> Result<()> {
     let cookies: Vec<HeaderValue> = response
         .headers
         .get_all(SET_COOKIE)

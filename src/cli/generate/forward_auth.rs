@@ -101,7 +101,9 @@ struct Names {
     spoofable: Vec<String>,
     /// Fields of other proxies, which applications may believe.
     foreign: Vec<Foreign>,
-    /// Fields of nginx's answer with a cookie each.
+    /// Fields of the answer with a cookie each, as Caddy names them.
+    cookie_fields: Vec<String>,
+    /// The same as nginx names variables.
     cookies: Vec<String>,
     /// The field that offers a browser to bind its session to the device.
     offer: Copied,
@@ -190,6 +192,7 @@ impl Names {
                     name,
                 })
                 .collect(),
+            cookie_fields: NUMBERED.iter().map(|name| capitalised(name)).collect(),
             cookies: NUMBERED.iter().map(|name| variable(name)).collect(),
             offer: Copied::new("Secure-Session-Registration".to_owned()),
         })
@@ -201,6 +204,15 @@ impl Copied {
         let variable = variable(&name);
         Self { name, variable }
     }
+}
+
+/// The name of a field in the spelling of Go, with a capital letter for each word.
+fn capitalised(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join("-")
 }
 
 /// The name of a field in a variable of nginx.
