@@ -33,8 +33,9 @@ pub struct Index {
 pub fn not_yaml(said: &str, at: Position) -> Diagnostic {
     let error = Diagnostic::error("", format!("not YAML: {said}")).at(at);
     match said {
-        said if said.contains("found a tab") || said.contains("found character '\\t'") => error
-            .hint("YAML is indented with spaces, not with tabs; the tab may be on the next line"),
+        said if said.contains("a tab") || said.contains("tabs") => {
+            error.hint("YAML is indented with spaces, not with tabs")
+        }
         said if [
             "block collection",
             "block mapping",

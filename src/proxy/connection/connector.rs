@@ -78,7 +78,7 @@ impl Watch for Paced {
     }
 
     fn is_over(&self) -> bool {
-        running_flow(Flow::is_over).unwrap_or(false)
+        running_flow(Flow::stops_writes).unwrap_or(false)
     }
 
     fn was_written(&self, is_blocked: bool) {

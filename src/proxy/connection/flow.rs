@@ -28,9 +28,11 @@ use super::parts::Parts;
 use super::watched_stream::Turn;
 
 mod body;
+mod silence;
 
 use body::Body;
 pub use body::BodyBounds;
+use silence::Silence;
 
 /// Both directions of one request.
 #[derive(Debug, Default)]
@@ -55,6 +57,8 @@ struct Answer {
     is_read: AtomicBool,
     /// Its last part was taken out of the queue.
     is_over: AtomicBool,
+    /// Nothing more is written to the server for that.
+    stops_writes: AtomicBool,
     /// The request was ended for that.
     has_ended_all: AtomicBool,
     /// Those parts that its client may not have taken.
@@ -65,21 +69,6 @@ struct Answer {
     credit: AtomicUsize,
     /// A read was put off.
     is_put_off: AtomicBool,
-}
-
-/// Of the server.
-#[derive(Clone, Copy, Debug, Default)]
-struct Silence {
-    /// Since when its connection waits for bytes.
-    since: Option<Instant>,
-    /// How long it may; `None` for any time.
-    most: Option<Duration>,
-    /// Its answer is a stream, which may be silent for longer.
-    is_stream: bool,
-    /// It lasts from the end of the request to the head of the answer, over a connection that is shared.
-    is_until_head: bool,
-    /// It was given up.
-    is_over: bool,
 }
 
 impl Flow {
@@ -208,6 +197,16 @@ impl Flow {
     /// Whether the answer has ended, and the request's body has not.
     pub fn is_over(&self) -> bool {
         self.has_body() && self.answer.is_over.load(Ordering::Relaxed)
+    }
+
+    /// What is being written to the server of a request whose answer has ended is given up, which ends the request.
+    pub fn stop_writes(&self) {
+        self.answer.stops_writes.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so.
+    pub fn stops_writes(&self) -> bool {
+        self.answer.stops_writes.load(Ordering::Relaxed)
     }
 
     /// Whether the client has taken all parts of the answer that are followed; who asks is woken when it has.

@@ -30,7 +30,13 @@ pub(in crate::proxy) fn received(
             None => Ok(()),
         };
     }
-    // An answer that has ended is written before more of the body is read.
+    // An answer that has ended is written before more of the body is read. Over HTTP/2 the guard ends the
+    // request, once the answer has had time to be heard; nobody wants what comes until then.
+    if !end_of_stream && session.as_ref().is_http2() && ctx.guard.flow().is_some_and(Flow::is_over)
+    {
+        *body = None;
+        return Ok(());
+    }
     if !end_of_stream && ctx.guard.flow().is_some_and(Flow::ends_now) {
         let message = "the answer has ended before the request";
         return Err(Error::explain(ErrorType::ConnectionClosed, message).into_down());

@@ -142,6 +142,7 @@ impl Requests {
         let mut overdue = Overdue::default();
         let mut late_body = Overdue::default();
         let mut late_server = Overdue::default();
+        let mut heard = Overdue::default();
         let mut end: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         let outcome = poll_fn(|context: &mut Context<'_>| {
             if let Poll::Ready(output) = request.as_mut().poll(context) {
@@ -154,11 +155,18 @@ impl Requests {
             }
             counted.get_or_insert_with(|| self.shared.in_flight.enter());
             if cut.flow().is_over() {
-                if is_stream && cut.flow().has_left(context) && cut.flow().ends_now() {
+                if is_stream
+                    && cut.flow().has_left(context)
+                    && heard
+                        .poll_first(Instant::now() + HEARD_WITHIN, context)
+                        .is_ready()
+                    && cut.flow().ends_now()
+                {
                     return Poll::Ready(Ok(None));
                 }
-                if !std::mem::replace(&mut was_over, true) {
-                    // What is being written to the server is given up.
+                // Over HTTP/2 that would end the request, and reset its stream, too early.
+                if !is_stream && !std::mem::replace(&mut was_over, true) {
+                    cut.flow().stop_writes();
                     context.waker().wake_by_ref();
                 }
             }
@@ -341,5 +349,8 @@ impl Overdue {
 
 /// What HTTP/2 keeps of a stream's answer beyond what its client takes.
 const H2_SEND_BUFFER: usize = 16 << 10;
+/// Between the end of an answer and the reset that ends its stream: clients that read both at once may drop the
+/// answer.
+const HEARD_WITHIN: Duration = Duration::from_millis(100);
 /// How long a request whose body is late may take to be refused in words.
 const LAST_WORDS: Duration = Duration::from_secs(1);

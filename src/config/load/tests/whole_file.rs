@@ -13,6 +13,11 @@ fn what_is_no_mapping_at_all() {
                 this line with that of the lines above"
         ]
     );
+    let tab = problems("a:\n\tb: 1");
+    assert!(
+        tab[0].ends_with("; YAML is indented with spaces, not with tabs"),
+        "{tab:?}"
+    );
     let found = parse(b"a: 1\nb: \xff\n").unwrap_err();
     assert_eq!(found[0].to_string(), "2:1: not UTF-8");
 }
