@@ -297,10 +297,8 @@ pub async fn find(state: &AdminState, search: Search) -> Result<Page<User>, ApiE
 pub async fn one(state: &AdminState, id: Uuid) -> Result<UserWithSessions, ApiError> {
     let user = state.store.user(id).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    let sessions = state
-        .store
-        .sessions(Some(id), PageRequest::first(SHOWN_SESSIONS))
-        .await?;
+    let newest = PageRequest::first(SHOWN_SESSIONS);
+    let sessions = state.store.sessions(Some(id), newest).await?;
     Ok(UserWithSessions {
         user,
         sessions: sessions::rows(sessions.items),
@@ -316,10 +314,9 @@ pub async fn set_blocked(
 ) -> Result<User, ApiError> {
     let user = state.exchange().sessions().set_blocked(id, blocked).await?;
     let user = user.ok_or_else(|| ApiError::not_found("user"))?;
-    let action = if blocked {
-        "user.block"
-    } else {
-        "user.unblock"
+    let action = match blocked {
+        true => "user.block",
+        false => "user.unblock",
     };
     record(state, operator, action, id).await;
     Ok(user)

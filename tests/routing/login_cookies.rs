@@ -21,7 +21,7 @@ fn clearing(config: &mut Value) {
     }));
 }
 
-/// Cookies that count no more: past their end, of an ended session, twins. And what a script is told of them.
+/// Cookies that count no more: past their end, of an ended session, twins. And what a script learns of them.
 async fn over(site: &TestGateway) -> [(String, u16); 3] {
     let token = || site.acme.token();
     let expired = token().expires_in(-3600).sign();

@@ -183,7 +183,7 @@ async fn a_cookie_behind_twins_is_logged_out_too() {
     assert_eq!(get(&site, "/", &behind).await.status(), 401);
 }
 
-/// What is not looked at may be somebody's session: nobody is told that it has ended.
+/// What is not looked at may be somebody's session: nobody gets the answer that it has ended.
 #[tokio::test]
 async fn a_logout_does_not_claim_what_it_has_not_done() {
     let site = TestGateway::start().await;

@@ -386,10 +386,8 @@ async fn touch(tx: &Tx<'_>, activities: &[Activity]) -> Result<(), Failure> {
     let users = users
         .into_values()
         .map(|user| Ok((user.id, encoded(&user)?)));
-    let (ids, texts): (Vec<_>, Vec<_>) = users
-        .collect::<Result<Vec<_>, Failure>>()?
-        .into_iter()
-        .unzip();
+    let users = users.collect::<Result<Vec<_>, Failure>>()?;
+    let (ids, texts): (Vec<_>, Vec<_>) = users.into_iter().unzip();
     let sql = "UPDATE vestibule.users u SET record = new.record::json \
          FROM unnest($1::uuid[], $2::text[]) AS new (id, record) WHERE u.id = new.id";
     execute(tx.on(), sql, &[&ids, &texts]).await?;
