@@ -52,6 +52,8 @@ async fn nobody_waits_for_an_upstream_for_ever() {
     site.is_refusal(&refused, 503, "unavailable", reason).await;
     open.send_replace(true);
     assert!(first.read_response("GET").await.is_some());
+    drop(first);
+    site.gateway.idles().await;
     assert_eq!(site.gateway.get("/open", &[]).await.status(), 200);
 }
 

@@ -38,7 +38,8 @@ impl Gateway {
         Some(answer)
     }
 
-    async fn contract(&self) -> Option<&Contract> {
+    /// The document of the gateway's own endpoints, asked for once.
+    pub async fn contract(&self) -> Option<&Contract> {
         let ask = async || {
             let request = self.bytes("GET", &format!("{API}openapi.json"), &[]);
             let document = self.exchange("GET", &request).await.ok_or(())?;
@@ -140,6 +141,12 @@ impl Gateway {
         let answer = self.admin("/metrics").await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
         Metrics::parse(&answer.text())
+    }
+
+    /// Waits until no client is connected. A request may count, as one of its client or upstream, for
+    /// a moment after its answer was read.
+    pub async fn idles(&self) {
+        self.metric_becomes("vestibule_connections", &[], 0.0).await;
     }
 
     /// Waits until a metric, summed over the series with these labels, has that value.
