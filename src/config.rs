@@ -157,6 +157,10 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub trusted_fields: Vec<EditableField>,
+    /// Fields that look like those of other proxies, and in which upstreams believe anybody.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub client_fields: Vec<EditableField>,
     /// The admin listener.
     #[serde(default)]
     pub admin: AdminSettings,

@@ -230,6 +230,7 @@ impl Config {
             trusted_proxies: &self.trusted_proxies,
             forwarded_fields: self.forwarded_fields,
             trusted_fields: &self.trusted_fields,
+            client_fields: &self.client_fields,
             health_path: self.server.health_path.as_ref(),
         }
     }

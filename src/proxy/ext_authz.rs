@@ -25,6 +25,7 @@ use super::context::RequestContext;
 use super::counters;
 use super::decide;
 use super::forward_auth::{self, Granted};
+use super::request::forwarded::Peer;
 use crate::api::device_bound::REGISTRATION_FIELD;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -98,7 +99,8 @@ async fn check(
     };
     let granted = match decided {
         Ok(decision) => forward_auth::is_for_another_proxy(&decision).and_then(|()| {
-            grant(&request, ctx).ok_or_else(|| Rejection::new(Code::Internal, "check_fields_unfit"))
+            grant(&request, peer, ctx)
+                .ok_or_else(|| Rejection::new(Code::Internal, "check_fields_unfit"))
         }),
         Err(rejection) => Err(rejection),
     };
@@ -119,10 +121,16 @@ async fn check(
 }
 
 /// What Envoy does to a request that it may forward; `None`: no answer can say it.
-fn grant(request: &RequestHeader, ctx: &mut RequestContext) -> Option<CheckResponse> {
-    let Granted { fields, gone } = forward_auth::granted(request, ctx).ok()?;
+fn grant(
+    request: &RequestHeader,
+    peer: Peer<'_>,
+    ctx: &mut RequestContext,
+) -> Option<CheckResponse> {
+    let Granted { fields, gone } = forward_auth::granted(request, peer, ctx).ok()?;
     let mut headers = Vec::new();
-    let gone = gone.iter().filter(|name| !OF_THE_CONNECTION.contains(name));
+    let is_of_envoy =
+        |name: &HeaderName| OF_THE_CONNECTION.contains(name) || name.as_str().starts_with(X_ENVOY);
+    let gone = gone.iter().filter(|name| !is_of_envoy(name));
     let mut headers_to_remove: Vec<String> = gone.map(|name| name.as_str().to_owned()).collect();
     for name in fields.keys() {
         if fields.get_all(name).iter().all(|value| value.is_empty()) {
@@ -250,6 +258,8 @@ async fn fail(
 const SERVICE: &str = "envoy.service.auth.v3.Authorization";
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
+/// How its own fields begin, by which it routes, and of which it takes none from outside.
+const X_ENVOY: &str = "x-envoy-";
 /// Bytes of a question: a header of the largest size that Envoy takes by default, some times over.
 const MAX_CHECK: usize = 256 * 1024;
 /// Bytes of a question about health: a name.

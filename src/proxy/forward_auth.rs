@@ -20,6 +20,7 @@ use super::numbered_cookies::number_cookies;
 use super::request::forwarded::Peer;
 use super::request::headers::{SESSION_FIELD, USER_FIELD};
 use super::request::id::REQUEST_ID;
+use super::request::inspect;
 use super::snapshot::ProxySettings;
 use super::{header_operations, withheld};
 use crate::api::device_bound::REGISTRATION_FIELD;
@@ -133,7 +134,7 @@ async fn decide(
     match decide::decide(metrics, request, peer, ctx).await {
         Ok(decision) => {
             is_for_another_proxy(&decision)?;
-            granted(request, ctx)
+            granted(request, peer, ctx)
                 .map_err(|_| Rejection::new(Code::Internal, "check_fields_unfit").into())
         }
         Err(rejection) => {
@@ -190,16 +191,22 @@ pub struct Granted {
     /// the gateway may set are always there, if only empty: a proxy that copies them by name then
     /// takes the client's away.
     pub fields: HeaderMap,
-    /// Fields of the client that the upstream is not to see.
+    /// Fields of the client that the upstream is not to see: credentials, and what only a proxy may say.
     pub gone: Vec<HeaderName>,
 }
 
-/// What a grant does to the fields of a request.
-pub fn granted(original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<Granted> {
+/// What a grant to this peer does to the fields of a request.
+pub fn granted(
+    original: &RequestHeader,
+    peer: Peer<'_>,
+    ctx: &RequestContext,
+) -> pingora::Result<Granted> {
     let rewrite = &ctx.snapshot.proxy.rewrite;
     let route = ctx.route.as_deref();
     let mut upstream = original.clone();
     withheld::remove(&mut upstream, ctx);
+    let host = inspect::host(original).map_err(|error| answer::as_error(&error.into()))?;
+    peer.clear(&mut upstream, host.authority(), host.port());
     header_operations::inject(&mut upstream, route, ctx)?;
 
     let mut fields = HeaderMap::new();

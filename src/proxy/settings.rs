@@ -51,6 +51,8 @@ pub struct Settings<'a> {
     pub forwarded_fields: ForwardedFields,
     /// What else they may say.
     pub trusted_fields: &'a [EditableField],
+    /// What of that anybody may say.
+    pub client_fields: &'a [EditableField],
     /// Where load balancers ask on the public listeners.
     pub health_path: Option<&'a PathPrefix>,
 }

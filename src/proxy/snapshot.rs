@@ -203,7 +203,13 @@ impl ProxySettings {
                 config.trusted_proxies.to_vec(),
                 config.forwarded_fields,
             )
-            .setting(config.trusted_fields.iter().map(|field| field.as_str())),
+            .setting(
+                config
+                    .trusted_fields
+                    .iter()
+                    .map(|field| field.name().clone()),
+            )
+            .beside(config.client_fields.iter().map(|field| field.as_str())),
             public_url: config.public_url.clone(),
             own_hosts: OwnHosts::new(config.public_url, own_hosts),
             routes,

@@ -129,6 +129,78 @@ async fn the_documented_recipes_are_those_of_the_documented_configuration() {
     }
 }
 
+/// What the gateway lets through, the proxy in front of it does, too.
+#[tokio::test]
+async fn a_recipe_removes_what_the_gateway_removes_and_no_more() {
+    let dir = TempDir::new().unwrap();
+    let names = ["X-WebAuth-User", "x_host"];
+    for (trusted, of_clients, is_removed) in [
+        (json!([]), json!([]), true),
+        (json!(names), json!([]), false),
+        (json!([]), json!(names), false),
+    ] {
+        let config = json!({
+            "public_url": "https://app.test",
+            "listeners": [{ "address": "0.0.0.0:8080" }],
+            "upstreams": { "app": { "servers": ["app.internal:3000"] } },
+            "routes": [{ "path": "/", "upstream": "app" }],
+            "trusted_proxies": ["127.0.0.1/32"],
+            "trusted_fields": trusted,
+            "client_fields": of_clients,
+        });
+        std::fs::write(dir.path().join("config.yaml"), config.to_string()).unwrap();
+        let of_user = |text: &str| (text.to_owned(), is_removed);
+        let always = |text: &str| (text.to_owned(), true);
+        for (proxy, parts) in [
+            (
+                "nginx",
+                vec![
+                    of_user("proxy_set_header X-Webauth-User \"\";"),
+                    of_user("proxy_set_header X-Host \"\";"),
+                    always("proxy_set_header X-Webauth-Email \"\";"),
+                    always("proxy_set_header Sm-User \"\";"),
+                    always("proxy_set_header X-Forwarded-Port \"\";"),
+                ],
+            ),
+            (
+                "caddy",
+                vec![
+                    of_user("request_header -X-Webauth-*\n"),
+                    of_user("request_header -X-Host\n"),
+                    always("request_header -Sm_*\n"),
+                    always("request_header -X-Forwarded-Port\n"),
+                ],
+            ),
+            (
+                "traefik",
+                vec![
+                    of_user("x[-_.]webauth[-_.]|"),
+                    of_user("|x[-_.]host$|"),
+                    always("sm[-_.]|"),
+                ],
+            ),
+            (
+                "envoy",
+                vec![
+                    of_user("- x-webauth-user\n"),
+                    of_user("- x-host\n"),
+                    always("- sm-user\n"),
+                    always("- $wsru\n"),
+                ],
+            ),
+            // What the gateway answers.
+            ("haproxy", vec![always("x-envoy-auth-headers-to-remove")]),
+        ] {
+            let command = ["generate", "forward-auth", proxy];
+            let (code, snippet, errors) = run(dir.path(), &command, "").await;
+            assert_eq!((code, &*errors), (0, ""), "{proxy}");
+            for (part, is_there) in parts {
+                assert_eq!(snippet.contains(&part), is_there, "{part} in\n{snippet}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_recipe_names_every_field_that_a_client_could_forge() {
     let dir = TempDir::new().unwrap();

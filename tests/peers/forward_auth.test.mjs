@@ -76,6 +76,9 @@ for (const name of PROXIES) {
       'x-vestibule-user': 'root', 'x-vestibule-session': 'none', 'x-platform-session': 'root',
       'x-user-email': 'root@acme.example', x_user_email: 'root@acme.example',
       'x-groups': 'root', x_groups: 'root', 'x-vestibule_user': 'root',
+      // Of proxies that the application was behind before.
+      'remote-user': 'root', sm_user: 'root', 'sm-user': 'root', 'iv-user': 'root', 'x-ms-client-principal': 'root',
+      'x-middleware-subrequest': 'root', 'x-forwarded-server': 'root', 'x-original-host': 'root',
     };
     for (const headers of [
       { cookie: `a=1; acme_token=${external}; b=2`, ...spoofed },

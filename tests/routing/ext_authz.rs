@@ -23,6 +23,11 @@ async fn envoy_learns_what_the_upstream_is_to_see() {
         ("cookie", cookie.as_str()),
         ("x_vestibule_user", "root"),
         ("x-vestibule-user", "root"),
+        ("remote-user", "root"),
+        ("sm_user", "root"),
+        ("x-forwarded-host", "root.test"),
+        ("x-envoy-max-retries", "9"),
+        ("x-other", "1"),
     ];
     let answer = call(at, CHECK, &question("/page?q=1", &fields)).await;
     assert_eq!(answer.status, Some(0));
@@ -39,6 +44,16 @@ async fn envoy_learns_what_the_upstream_is_to_see() {
     }
     for name in ["x_vestibule_user", "acme", "session", "issuer"] {
         assert!(text.contains(name), "{name}: {text}");
+    }
+    // Its own fields are Envoy's business.
+    for (name, is_removed) in [
+        ("remote-user", true),
+        ("sm_user", true),
+        ("x-forwarded-host", true),
+        ("x-envoy-max-retries", false),
+        ("x-other", false),
+    ] {
+        assert_eq!(text.contains(name), is_removed, "{name}: {text}");
     }
     assert_eq!(site.upstream.count(), 0, "nothing is forwarded");
 }

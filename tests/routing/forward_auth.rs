@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::{TestGateway, decode, remember_session_token};
 
+mod fields;
 mod networks;
 pub mod ways;
 

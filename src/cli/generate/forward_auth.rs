@@ -12,8 +12,10 @@ use crate::credential::{DOMAIN_SESSION_COOKIE, INSECURE_SESSION_COOKIE, SESSION_
 use crate::listener::ListenAddress;
 use crate::proxy::connection::CLIENT_FIELDS;
 use crate::proxy::numbered_cookies::NUMBERED;
-use crate::proxy::request::forwarded::WELL_KNOWN;
 use crate::proxy::request::headers::{OWN_FIELDS, identity_names};
+use foreign::{Foreign, OF_THE_QUESTION};
+
+mod foreign;
 
 /// A proxy that stays in front of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,18 +103,18 @@ struct Names {
     spoofable: Vec<String>,
     /// Fields of other proxies, which applications may believe.
     foreign: Vec<Foreign>,
+    /// How the names of whole families of them begin.
+    families: Vec<Foreign>,
+    /// The same as patterns for Traefik, in lines.
+    patterns: Vec<String>,
+    /// Fields by which the gateway would take a client's word for the proxy's.
+    of_the_question: [&'static str; 8],
     /// Fields of the answer with a cookie each, as Caddy names them.
     cookie_fields: Vec<String>,
     /// The same as nginx names variables.
     cookies: Vec<String>,
     /// The field that offers a browser to bind its session to the device.
     offer: Copied,
-}
-
-struct Foreign {
-    name: String,
-    /// The same with underscores, which some servers take for dashes.
-    underscored: String,
 }
 
 struct Copied {
@@ -159,9 +161,7 @@ impl Names {
             let others = spellings(name).into_iter().skip(1).collect::<Vec<_>>();
             add(&mut spoofable, others.iter().map(String::as_str));
         }
-        let mut foreign = Vec::new();
-        add(&mut foreign, WELL_KNOWN.iter().copied());
-        foreign.retain(|name| !has(&copied, name) && !has(&removed, name));
+        let (families, foreign) = foreign::fields(config, &copied, &removed);
         let mut matched = Vec::new();
         let matches = config.routes.iter().filter_map(|it| it.matches.as_ref());
         add(&mut matched, matches.flat_map(|wanted| wanted.fields()));
@@ -185,13 +185,10 @@ impl Names {
             removed,
             matched,
             spoofable,
-            foreign: foreign
-                .into_iter()
-                .map(|name| Foreign {
-                    underscored: name.replace('-', "_"),
-                    name,
-                })
-                .collect(),
+            patterns: foreign::patterns(&families, &foreign),
+            foreign,
+            families,
+            of_the_question: OF_THE_QUESTION,
             cookie_fields: NUMBERED.iter().map(|name| capitalised(name)).collect(),
             cookies: NUMBERED.iter().map(|name| variable(name)).collect(),
             offer: Copied::new("Secure-Session-Registration".to_owned()),

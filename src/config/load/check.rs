@@ -51,6 +51,7 @@ const CHECKS: &[(&[&str], Check)] = &[
         acme::diagnostics,
     ),
     (&["trusted_fields", "trusted_proxies"], trusted_fields::diagnostics),
+    (&["client_fields"], trusted_fields::of_clients),
     (&["public_url"], public_url),
     (&["server", "api_prefix", "routes"], hidden_pages::diagnostics),
     (&["server"], listeners::tickets),

@@ -3,14 +3,14 @@
 //! `X-Forwarded-*` and `Forwarded` (RFC 7239) are derived from the socket. Only those of peers in
 //! `trusted_proxies` that say where a request came from are extended; others are removed, in every
 //! spelling, along with fields that make some servers believe in another address, path or user than the
-//! request's (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like).
+//! request's (`X-Real-IP`, `X-Original-URL`, `Remote-User` and the like), except those for which the
+//! configuration says that clients have a use of their own.
 //!
 //! A trusted proxy may speak either language. Where it speaks both and they differ, one of them is
 //! probably its client's: the request is refused, unless `forwarded_fields` says which of them counts. Each
 //! says nothing of the client, hides it, or names its address, and what is hidden in one is not looked
 //! for in the other.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -27,12 +27,13 @@ mod kept;
 mod provenance;
 mod rfc7239;
 mod said;
+mod written;
 
 pub use error::ForwardedError;
 use kept::Found;
-pub use provenance::WELL_KNOWN;
-pub use provenance::is_provenance;
+pub use provenance::{is_provenance, well_known, whole_families};
 use said::{Said, Word, is_https, parse_address, scheme_of, ssl_of};
+use written::Written;
 
 /// The client's address, if it is known for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,24 +49,33 @@ pub struct Client {
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
     language: ForwardedFields,
-    fields: FieldNames,
+    /// In the spelling in which they are set.
+    fields: Vec<HeaderName>,
+    of_clients: FieldNames,
 }
 
 impl TrustedProxies {
     /// Those in these networks.
     pub fn new(networks: Vec<IpNet>, language: ForwardedFields) -> Self {
-        let fields = FieldNames::default();
         Self {
             networks,
             language,
-            fields,
+            fields: Vec::new(),
+            of_clients: FieldNames::default(),
         }
     }
 
-    /// The same, whose word is also taken for what these fields say.
+    /// The same, whose word is also taken for what these fields say, in this spelling.
     #[must_use]
-    pub fn setting<'a>(mut self, fields: impl Iterator<Item = &'a str>) -> Self {
+    pub fn setting(mut self, fields: impl Iterator<Item = HeaderName>) -> Self {
         self.fields = fields.collect();
+        self
+    }
+
+    /// The same, where clients have a use of their own for these fields, so that anybody's word is taken.
+    #[must_use]
+    pub fn beside<'a>(mut self, fields: impl Iterator<Item = &'a str>) -> Self {
+        self.of_clients = fields.collect();
         self
     }
 
@@ -218,8 +228,18 @@ impl Peer<'_> {
         nearest
     }
 
-    /// Tells the upstream where the request came from. `host` is the checked `Host`.
-    pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
+    /// Takes out of a request what only a proxy may say. `host` is the checked `Host`.
+    pub fn clear(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
+        self.cleared(request, host, port);
+    }
+
+    /// The same, with what is so instead.
+    fn cleared<'a>(
+        &self,
+        request: &mut RequestHeader,
+        host: &'a str,
+        port: Option<u16>,
+    ) -> Found<'a> {
         let client = self.client(&request.headers);
         let port = port.unwrap_or(if client.is_https { 443 } else { 80 });
         let found = Found { client, host, port };
@@ -232,13 +252,14 @@ impl Peer<'_> {
         for name in &leaving {
             request.remove_header(name);
         }
+        found
+    }
 
+    /// Tells the upstream where the request came from. `host` is the checked `Host`.
+    pub fn rewrite(&self, request: &mut RequestHeader, host: &str, port: Option<u16>) {
+        let Found { client, port, .. } = self.cleared(request, host, port);
         if self.is_trusted_proxy() {
-            if !self
-                .trusted_proxies
-                .fields
-                .contains(X_FORWARDED_HOST.as_str())
-            {
+            if !self.believes_hosts() {
                 rfc7239::forget_other_hosts(request, host);
             }
             translate(request);
@@ -300,39 +321,6 @@ fn translate(request: &mut RequestHeader) {
         && !value.is_empty()
     {
         insert(request, "X-Forwarded-For", value);
-    }
-}
-
-/// The text of `Forwarded`, and those parts of it that are the text of other fields, too: written
-/// once and shared by their values.
-struct Written {
-    element: Bytes,
-    address: Bytes,
-    host: Bytes,
-}
-
-impl Written {
-    fn new(address: IpAddr, scheme: &str, host: &str) -> Self {
-        let mut text = String::with_capacity(96 + host.len());
-        // RFC 7239 section 6: an IPv6 address is bracketed and quoted.
-        let (before, after) = match address {
-            IpAddr::V4(_) => ("for=", ";proto="),
-            IpAddr::V6(_) => ("for=\"[", "]\";proto="),
-        };
-        text.push_str(before);
-        // Writing to a string does not fail.
-        let _ = write!(text, "{address}");
-        let address = before.len()..text.len();
-        for part in [after, scheme, ";host=\"", host, "\""] {
-            text.push_str(part);
-        }
-        let end = text.len() - 1;
-        let element = Bytes::from(text);
-        Self {
-            address: element.slice(address),
-            host: element.slice(end - host.len()..end),
-            element,
-        }
     }
 }
 

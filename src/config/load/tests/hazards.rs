@@ -93,6 +93,11 @@ fn what_a_way_out_costs_is_said() {
             "trusted_proxies: [10.0.0.0/8]\ntrusted_fields: [Remote-User]".to_owned(),
         ),
         (
+            "client_fields[0]",
+            "client_fields: []".to_owned(),
+            "client_fields: [X-Host]".to_owned(),
+        ),
+        (
             "routes[0].query_tokens",
             route(", query_tokens: strip"),
             route(", query_tokens: forward"),
@@ -364,5 +369,27 @@ fn a_match_that_changes_the_protection_is_warned_of() {
         ("respond: {status: 404}", required),
     ] {
         assert_eq!(of(base, matching), [""; 0], "{base} {matching}");
+    }
+}
+
+#[test]
+fn fields_of_clients_are_named_where_that_counts() {
+    let check = |field: &str| {
+        let more = format!("client_fields: [{field}]");
+        found("http://a.test", "", &more).join("; ")
+    };
+    for (field, is_warning, part) in [
+        ("X-Host", true, "from anybody"),
+        ("SM_USER", true, "from anybody"),
+        ("X-Other", true, "no effect"),
+        ("X-Client-Cert", true, "no effect"),
+        ("Proxy", false, "never forwarded"),
+        ("Forwarded", false, "believes no client"),
+        ("x_forwarded_for", false, "believes no client"),
+    ] {
+        let said = check(field);
+        assert!(said.contains("client_fields[0]"), "{said}");
+        assert_eq!(said.contains("warning"), is_warning, "{said}");
+        assert!(said.contains(part), "{said}");
     }
 }

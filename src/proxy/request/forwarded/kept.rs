@@ -10,9 +10,10 @@ use std::net::IpAddr;
 use http::header::{FORWARDED, HeaderMap, HeaderName};
 
 use super::provenance::is_provenance;
+use super::rfc7239;
 use super::said::{parse_address, scheme_of, ssl_of};
 use super::{
-    Client, Peer, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO,
+    Client, Peer, Sender, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO,
     X_FORWARDED_SCHEME, X_FORWARDED_SSL, is_other,
 };
 
@@ -31,22 +32,38 @@ impl Peer<'_> {
         name: &HeaderName,
         found: &Found<'_>,
     ) -> bool {
-        is_provenance(name) && !(self.is_trusted_proxy() && self.keeps(headers, name, found))
+        is_provenance(name)
+            && !self.trusted_proxies.of_clients.contains(name.as_str())
+            && !(self.is_trusted_proxy() && self.keeps(headers, name, found))
     }
 
     fn keeps(&self, headers: &HeaderMap, name: &HeaderName, found: &Found<'_>) -> bool {
-        // A trusted proxy sets the plain spelling; others came through it from its client.
-        let is_plain = name
-            .as_str()
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         // No proxy sets it. CGI programs read it as HTTP_PROXY, an address that they connect to
         // (CVE-2016-5385).
         let is_never_kept = *name == PROXY || is_other(self.trusted_proxies.language, name);
-        if !is_plain || is_never_kept {
+        if is_never_kept {
             return false;
         }
-        self.trusted_proxies.fields.contains(name.as_str()) || found.says(headers, name)
+        // A trusted proxy sets the spelling that is configured, or else the plain one; others came through
+        // it from its client.
+        let is_plain = || {
+            let mut bytes = name.as_str().bytes();
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let names_other_host = || {
+            *name == FORWARDED
+                && self.sender == Sender::Another
+                && !self.believes_hosts()
+                && rfc7239::names_other_host(headers, found.host)
+        };
+        // Whoever asks about a request keeps a field of it or does not, so that none is mended there.
+        self.trusted_proxies.fields.contains(name)
+            || is_plain() && found.says(headers, name) && !names_other_host()
+    }
+
+    /// Whether it may name another host than the request does.
+    pub(super) fn believes_hosts(&self) -> bool {
+        self.trusted_proxies.fields.contains(&X_FORWARDED_HOST)
     }
 }
 

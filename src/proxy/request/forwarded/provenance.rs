@@ -1,4 +1,5 @@
-//! The fields by which a proxy says where a request comes from, what it asked for, and who sent it.
+//! The fields by which a proxy says where a request comes from, what it asked for, who sent it, and what the
+//! application shall skip.
 //!
 //! What an application believes of one of these, set by the proxy that was in front of it before, a client
 //! must not be able to say itself.
@@ -7,221 +8,157 @@ use std::sync::LazyLock;
 
 use http::HeaderName;
 
-use crate::field_name::{FieldNames, folded};
+use crate::field_name::folded;
+use fields::{FAMILIES, NAMES, OTHERS};
+
+mod fields;
 
 /// Whether a field with this name is one of them, in any spelling.
 pub fn is_provenance(name: &HeaderName) -> bool {
-    static NAMES: LazyLock<FieldNames> = LazyLock::new(|| FIELDS.iter().copied().collect());
-    // Few fields begin like one of these, and every field of every request comes by here.
-    match name.as_str().as_bytes() {
-        [
-            b'x',
-            _,
-            b'a' | b'c' | b'e' | b'f' | b'g' | b'm' | b'p' | b's' | b'w',
-            ..,
-        ]
-        | [b'x', _, b'r', b'e', b'm', ..]
-        | [b'c', b'l', b'o', ..]
-        | [b'f', b'l', b'y', ..]
-        | [b'p', b'r', b'o', b'x', ..]
-        | [b's', b's', b'l', ..]
-        | [b't', b'a', ..]
-        | [b'o', b'i', ..]
-        | [b'w', b'l', ..] => NAMES.contains(name.as_str()) || begins(name),
-        [b'c' | b'f' | b't' | b'x', ..] | [b'r', b'e', b'm', ..] => NAMES.contains(name.as_str()),
-        _ => false,
+    static KNOWN: LazyLock<Known> = LazyLock::new(Known::new);
+    let text = name.as_str();
+    // Every field of every request comes by here, and few begin like one of these.
+    KNOWN.beginnings.has(text.as_bytes()) && KNOWN.has(text)
+}
+
+/// Fields of these kinds by their whole names, and others that only a proxy or nobody should send: for
+/// proxies in front that cannot remove families. Those that each of them sets itself are not among them.
+pub fn well_known() -> impl Iterator<Item = String> {
+    let alone = NAMES.iter().chain(BY_OTHER_RULES);
+    let of_families = FAMILIES.iter().flat_map(|(beginning, ends)| {
+        let whole = move |end: &&str| format!("{beginning}{end}");
+        ends.iter().map(whole)
+    });
+    alone.map(|name| (*name).to_owned()).chain(of_families)
+}
+
+/// How the names of such fields begin, where all that begin so are of these kinds, and none is set by every
+/// proxy: for proxies that can remove families.
+pub fn whole_families() -> impl Iterator<Item = &'static str> {
+    let has_others = |beginning: &str| OTHERS.iter().any(|other| other.starts_with(beginning));
+    let families = FAMILIES.iter().map(|(beginning, _)| *beginning);
+    families.filter(move |beginning| *beginning != "x-forwarded-" && !has_others(beginning))
+}
+
+/// All names and families, which are one list: no name begins like a family that is not its own.
+struct Known {
+    beginnings: Beginnings,
+    /// Folded and sorted.
+    sorted: Vec<Entry>,
+}
+
+struct Entry {
+    text: Vec<u8>,
+    is_family: bool,
+}
+
+impl Known {
+    fn new() -> Self {
+        let names = NAMES.iter().map(|name| (*name, false));
+        let families = FAMILIES.iter().map(|(beginning, _)| (*beginning, true));
+        let entries = names.chain(families).map(|(text, is_family)| Entry {
+            text: folded(text).collect(),
+            is_family,
+        });
+        let mut sorted: Vec<Entry> = entries.collect();
+        sorted.sort_unstable_by(|one, other| one.text.cmp(&other.text));
+        let mut beginnings = Beginnings::default();
+        for entry in &sorted {
+            beginnings.add(&entry.text);
+        }
+        Self { beginnings, sorted }
+    }
+
+    /// The last entry that is not after the name is the name, or its family, or neither is there: whatever
+    /// stands between a family and the name begins like the family.
+    fn has(&self, name: &str) -> bool {
+        let key = folded(name);
+        let is_before = |entry: &Entry| entry.text.iter().copied().le(key.clone());
+        let after = self.sorted.partition_point(is_before);
+        let last = after.checked_sub(1).and_then(|at| self.sorted.get(at));
+        last.is_some_and(|entry| match entry.is_family {
+            false => entry.text.iter().copied().eq(key.clone()),
+            true => {
+                let begins = key.clone().take(entry.text.len());
+                entry.text.iter().copied().eq(begins) && !is_other(key.clone())
+            }
+        })
     }
 }
 
-fn begins(name: &HeaderName) -> bool {
-    let begins = |prefix: &&str| folded(name.as_str()).take(prefix.len()).eq(prefix.bytes());
-    FAMILIES.iter().any(begins)
-        && !OF_HTTP
-            .iter()
-            .any(|own| folded(name.as_str()).eq(own.bytes()))
+/// The first three letters of names, behind `x-` if they have it, as one bit each. They tell most names apart.
+struct Beginnings {
+    plain: Vec<u64>,
+    extended: Vec<u64>,
 }
 
-/// Folded names of fields that claim another address, scheme, host, path or user than the request's own, or
-/// that it is a framework's own.
-const FIELDS: &[&str] = &[
-    "cf-access-authenticated-user-email",
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "cf-pseudo-ipv4",
-    "cf-visitor",
-    "client-cert",
-    "client-cert-chain",
-    "client-ip",
-    "fastly-client-ip",
-    "fastly-ssl",
-    "fly-client-ip",
-    "forwarded",
-    "forwarded-for",
-    "front-end-https",
-    "proxy",
-    "remote-email",
-    "remote-groups",
-    "remote-name",
-    "remote-user",
-    "ssl-offloaded",
-    "true-client-ip",
-    "x-authenticated-user",
-    "x-authenticated-userid",
-    "x-arr-clientcert",
-    "x-arr-ssl",
-    "x-azure-clientip",
-    "x-azure-socketip",
-    "x-client-dn",
-    "x-client-ip",
-    "x-client-verify",
-    "x-cluster-client-ip",
-    "x-envoy-external-address",
-    "x-envoy-internal",
-    "x-envoy-original-host",
-    "x-envoy-original-path",
-    "x-forwarded",
-    "x-host",
-    "x-host-override",
-    "x-http-destinationurl",
-    "x-http-host-override",
-    "x-nf-client-connection-ip",
-    "x-original-forwarded-for",
-    "x-original-host",
-    "x-original-method",
-    "x-original-path",
-    "x-original-uri",
-    "x-original-url",
-    "x-originating-ip",
-    "x-override-url",
-    "x-proxyuser-ip",
-    "x-real-ip",
-    "x-rewrite-uri",
-    "x-rewrite-url",
-    "x-scheme",
-    "x-url-scheme",
-    "x-userinfo",
-    "x-vercel-forwarded-for",
-    "x-vercel-proxied-for",
-    "x-vouch-user",
-];
+impl Default for Beginnings {
+    fn default() -> Self {
+        let none = vec![0; CLASSES.pow(3).div_ceil(64)];
+        Self {
+            plain: none.clone(),
+            extended: none,
+        }
+    }
+}
 
-/// How the names of others begin: oauth2-proxy, Grafana's proxy authentication, the request headers that a
-/// Kubernetes API server believes, Kong, Apache's OpenID Connect, servers that verify client certificates,
-/// WebLogic and its plug-ins, the identity-aware proxies, gateways and networks of clouds and of others, and
-/// the requests that Next.js makes of itself.
-const FAMILIES: &[&str] = &[
-    "x-forwarded-",
-    "x-auth-request-user",
-    "x-auth-request-email",
-    "x-auth-request-groups",
-    "x-auth-request-preferred-username",
-    "x-webauth-",
-    "ssl-client-",
-    "x-ssl-",
-    "x-client-cert",
-    "x-amzn-mtls-clientcert",
-    "x-amzn-oidc-",
-    "x-apigateway-",
-    "x-appengine-",
-    "x-endpoint-api-",
-    "x-remote-",
-    "x-consumer-",
-    "x-credential-",
-    "oidc-claim-",
-    "x-goog-authenticated-user-",
-    "x-middleware-subrequest",
-    "x-ms-client-principal",
-    "x-pomerium-claim-",
-    "x-authentik-",
-    "x-waws-",
-    "tailscale-user-",
-    "cloudfront-",
-    "fly-forwarded-",
-    "proxy-",
-    "wl-proxy-",
-];
+impl Beginnings {
+    fn add(&mut self, name: &[u8]) {
+        let (words, place) = match name {
+            [b'x', b'-', rest @ ..] => (&mut self.extended, place(rest)),
+            _ => (&mut self.plain, place(name)),
+        };
+        if let Some(word) = words.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
 
-/// Fields that begin like one of these and are of HTTP: they end at the gateway by rules of their own.
-const OF_HTTP: &[&str] = &[
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "proxy-status",
-];
+    /// Whether a name begins like one of those that were added. It is in lower case, and not folded.
+    fn has(&self, name: &[u8]) -> bool {
+        let (words, place) = match name {
+            [b'x', sign, rest @ ..] if !sign.is_ascii_alphanumeric() => {
+                (&self.extended, place(rest))
+            }
+            _ => (&self.plain, place(name)),
+        };
+        let word = words.get(place / 64);
+        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+}
 
-/// Fields of these kinds, and others that only a proxy or nobody should send, by their whole names: for
-/// proxies in front that cannot remove families.
-pub const WELL_KNOWN: &[&str] = &[
-    "CF-Access-Authenticated-User-Email",
-    "CF-Connecting-IP",
-    "Client-IP",
-    "CloudFront-Forwarded-Proto",
-    "CloudFront-Viewer-Address",
-    "Fastly-Client-IP",
-    "Forwarded",
-    "Front-End-Https",
-    "Proxy",
-    "Proxy-Client-IP",
-    "Proxy-Remote-User",
-    "Remote-Email",
-    "Remote-Groups",
-    "Remote-Name",
-    "Remote-User",
-    "SSL-Client-Cert",
-    "SSL-Client-S-DN",
-    "SSL-Client-Verify",
-    "Ssl-Offloaded",
-    "True-Client-IP",
-    "WL-Proxy-Client-Cert",
-    "WL-Proxy-Client-IP",
-    "WL-Proxy-SSL",
-    "X-Access-Token",
-    "X-Amzn-OIDC-AccessToken",
-    "X-Amzn-OIDC-Data",
-    "X-Amzn-OIDC-Identity",
-    "X-Apigateway-Api-Userinfo",
-    "X-Appengine-Https",
-    "X-Auth-Request-Email",
-    "X-Auth-Request-Groups",
-    "X-Auth-Request-Preferred-Username",
-    "X-Auth-Request-User",
-    "X-Authenticated-User",
-    "X-Authenticated-UserId",
-    "X-Client-IP",
-    "X-Cluster-Client-IP",
-    "X-Endpoint-API-UserInfo",
-    "X-Forwarded-Access-Token",
-    "X-Forwarded-Client-Cert",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Preferred-Username",
-    "X-Forwarded-User",
-    "X-Goog-Authenticated-User-Email",
-    "X-Host",
-    "X-HTTP-Host-Override",
-    "X-HTTP-Method",
-    "X-HTTP-Method-Override",
-    "X-Method-Override",
-    "X-Middleware-Subrequest",
-    "X-MS-Client-Principal",
-    "X-Original-Host",
-    "X-Original-Path",
-    "X-Original-URL",
-    "X-Real-IP",
-    "X-Remote-User",
-    "X-Rewrite-Uri",
-    "X-Rewrite-URL",
-    "X-Scheme",
-    "X-SSL-Client-Cert",
-    "X-SSL-Client-S-DN",
-    "X-SSL-Client-Verify",
-    "X-Url-Scheme",
-    "X-Vouch-User",
-    "X-WAWS-Unencoded-URL",
-    "X-WebAuth-Email",
-    "X-WebAuth-User",
+/// Where the first three bytes have their bit.
+fn place(name: &[u8]) -> usize {
+    let [first, second, third] = match name {
+        [first, second, third, ..] => [*first, *second, *third],
+        [first, second] => [*first, *second, 0],
+        [first] => [*first, 0, 0],
+        [] => [0, 0, 0],
+    };
+    (class(first) * CLASSES + class(second)) * CLASSES + class(third)
+}
+
+/// Which letter it is; 0 for what is none, however it is folded.
+fn class(byte: u8) -> usize {
+    match byte {
+        b'a'..=b'z' => usize::from(byte - b'a') + 1,
+        _ => 0,
+    }
+}
+
+fn is_other(key: impl Iterator<Item = u8> + Clone) -> bool {
+    OTHERS.iter().any(|other| key.clone().eq(other.bytes()))
+}
+
+/// The letters, and everything else.
+const CLASSES: usize = 27;
+
+/// What leaves by rules of other rooms: tokens, and the methods that some servers use in place of the
+/// request's.
+const BY_OTHER_RULES: &[&str] = &[
+    "x-access-token",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
 ];
 
 #[cfg(test)]
@@ -235,39 +172,100 @@ mod tests {
     /// What is ruled out by its first letters is none of the names.
     #[test]
     fn each_name_and_each_family_is_looked_for() {
-        for name in FIELDS {
-            let [plain, other] = [(*name).to_owned(), name.replacen('-', "_", 8)];
-            assert!(is(&plain) && is(&other), "{name}");
+        for name in NAMES {
+            let spellings = [
+                (*name).to_owned(),
+                name.replace('-', "_"),
+                name.replacen('-', ".", 1),
+            ];
+            for spelled in spellings {
+                assert!(is(&spelled), "{spelled}");
+            }
         }
-        for family in FAMILIES {
-            let [plain, other] = ["", "x"].map(|end| format!("{family}{end}"));
-            let folded = other.replace('-', "_");
-            assert!(is(&plain) && is(&other) && is(&folded), "{family}");
+        for (family, ends) in FAMILIES {
+            for end in ends.iter().chain(&["x"]) {
+                let plain = format!("{family}{end}");
+                let other = plain.replace('-', "_");
+                assert!(
+                    is(&plain) && is(&other) && is(&plain.to_uppercase()),
+                    "{plain}"
+                );
+            }
         }
-        for own in OF_HTTP {
-            assert!(!is(own), "{own}");
+        for other in OTHERS {
+            assert!(!is(other), "{other}");
+        }
+    }
+
+    /// Or a search would find a name in place of its family, and three letters would not tell them apart.
+    #[test]
+    fn no_entry_begins_like_a_family() {
+        let known = Known::new();
+        let families = known.sorted.iter().filter(|entry| entry.is_family);
+        for family in families.map(|entry| &entry.text) {
+            let alike = known.sorted.iter();
+            let alike = alike.filter(|entry| entry.text.starts_with(family));
+            assert_eq!(alike.count(), 1, "{}", String::from_utf8_lossy(family));
+        }
+        for entry in &known.sorted {
+            let text = String::from_utf8_lossy(&entry.text);
+            let letters = text.strip_prefix("x-").unwrap_or(&text);
+            assert!(letters.len() >= 3, "{text}");
+            assert_eq!(text, text.to_lowercase());
+        }
+        for name in well_known() {
+            assert!(HeaderName::from_bytes(name.as_bytes()).is_ok(), "{name}");
         }
     }
 
     #[test]
     fn what_clients_send_themselves_is_none() {
         for name in [
-            "cloud-trace",
+            "accept",
+            "authorization",
+            "cache-control",
+            "cdn-loop",
             "cf-access-client-id",
+            "cf-ray",
+            "cloud-trace",
+            "connection",
             "content-type",
+            "cookie",
             "fly-region",
+            "forward",
+            "from",
+            "if-none-match",
+            "ngrok-skip-browser-warning",
+            "origin",
             "priority",
             "prox",
+            "purpose",
+            "remote",
+            "sec-fetch-site",
             "ssl",
+            "traceparent",
+            "transfer-encoding",
+            "x",
+            "x-",
             "x-amzn-trace-id",
             "x-api-key",
+            "x-auth-token",
+            "x-auth-user",
+            "x-csrf-token",
             "x-endpoint",
-            "x-envoy-max-retries",
+            "x-goog-api-key",
+            "x-hasura-role",
             "x-http-method",
             "x-middleware-prefetch",
+            "x-ms-version",
             "x-original",
             "x-request-id",
+            "x-requested-with",
+            "x-scope-orgid",
+            "x-user-agent",
+            "x-user-id",
             "x-vercel-protection-bypass",
+            "xforwarded-for",
         ] {
             assert!(!is(name), "{name}");
         }

@@ -53,22 +53,21 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), ForwardedError> {
     Ok(())
 }
 
-/// Takes `host` out of the elements in which it is another than the request's: servers build addresses of
-/// the first one, which the client may have written.
+/// Whether an element has another `host` than the request's: servers build addresses of the first one, which
+/// the client may have written.
+pub(super) fn names_other_host(headers: &HeaderMap, host: &str) -> bool {
+    let text = text(headers);
+    let mut pairs = split(&text, ',').flat_map(|element| split(element, ';'));
+    pairs.any(|pair| is_other_host(pair, host))
+}
+
+/// Takes `host` out of the elements in which it is another than the request's.
 pub(super) fn forget_other_hosts(request: &mut RequestHeader, host: &str) {
-    let fields = request.headers.get_all(FORWARDED).iter();
-    let texts: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();
-    let text = texts.join(", ");
-    let is_other = |pair: &&str| {
-        let named = pair.split_once('=');
-        named.is_some_and(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("host")
-                && !unquoted(value.trim()).eq_ignore_ascii_case(host)
-        })
-    };
-    if !split(&text, ',').any(|element| split(element, ';').any(|pair| is_other(&pair))) {
+    if !names_other_host(&request.headers, host) {
         return;
     }
+    let text = text(&request.headers);
+    let is_other = |pair: &&str| is_other_host(pair, host);
     let elements = split(&text, ',').map(|element| {
         let pairs: Vec<&str> = split(element, ';').filter(|pair| !is_other(pair)).collect();
         match pairs.iter().all(|pair| pair.trim().is_empty()) {
@@ -81,6 +80,21 @@ pub(super) fn forget_other_hosts(request: &mut RequestHeader, host: &str) {
     if let Ok(value) = HeaderValue::try_from(elements.join(", ")) {
         insert(request, "Forwarded", value);
     }
+}
+
+/// All fields in one, as far as they are text.
+fn text(headers: &HeaderMap) -> String {
+    let fields = headers.get_all(FORWARDED).iter();
+    let texts: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();
+    texts.join(", ")
+}
+
+fn is_other_host(pair: &str, host: &str) -> bool {
+    let named = pair.split_once('=');
+    named.is_some_and(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("host")
+            && !unquoted(value.trim()).eq_ignore_ascii_case(host)
+    })
 }
 
 /// Whether a field has a quote that does not end in it.

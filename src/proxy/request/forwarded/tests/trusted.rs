@@ -51,8 +51,9 @@ fn a_trusted_peer_says_where_a_request_came_from_and_nothing_else() {
         "Remote-User",
         "CF-Connecting-IP",
         "Proxy",
-    ];
-    let loose = rewritten(trusted().setting(named.into_iter()));
+    ]
+    .map(configured);
+    let loose = rewritten(trusted().setting(named.iter().cloned()));
     for (name, value) in [
         ("x-forwarded-host", "evil.example"),
         ("remote-user", "ada"),
@@ -69,7 +70,7 @@ fn a_trusted_peer_says_where_a_request_came_from_and_nothing_else() {
     }
     // Whoever is not trusted is not believed by the name of a field either.
     let mut request = request(&claims);
-    let proxies = trusted().setting(named.into_iter());
+    let proxies = trusted().setting(named.iter().cloned());
     peer(CLIENT, &proxies).rewrite(&mut request, "a.example", None);
     assert_eq!(field(&request, "x-forwarded-host"), ["a.example"]);
     assert!(field(&request, "remote-user").is_empty());
@@ -91,5 +92,62 @@ fn a_trusted_peer_may_say_the_same_as_the_gateway() {
         let told = field(&request, &said.0.to_lowercase());
         assert_eq!(told == [said.1], is_kept, "{said:?} {told:?}");
         assert_eq!(told.len(), 1);
+    }
+}
+
+fn configured(name: &str) -> HeaderName {
+    HeaderName::from_bytes(name.as_bytes()).unwrap()
+}
+
+/// Some write their fields with `_`. Whatever the proxy does not set, its client may have written.
+#[test]
+fn a_field_is_a_trusted_peers_in_the_spelling_that_it_sets() {
+    let claims = [
+        ("SM_USER", "ada"),
+        ("SM-USER", "admin"),
+        ("sm.user", "admin"),
+        ("$WSRU", "ada"),
+    ];
+    for (named, kept) in [
+        (&[][..], &[][..]),
+        (&["SM_USER", "$WSRU"][..], &["sm_user", "$wsru"][..]),
+        (&["SM-User"][..], &["sm-user"][..]),
+    ] {
+        let proxies = trusted().setting(named.iter().copied().map(configured));
+        let mut request = request(&claims);
+        peer(PROXY, &proxies).rewrite(&mut request, "a.example", None);
+        for (name, _) in claims {
+            let name = name.to_lowercase();
+            let is_kept = !field(&request, &name).is_empty();
+            assert_eq!(is_kept, kept.contains(&&*name), "{named:?} {name}");
+        }
+    }
+}
+
+/// A question's answer takes a field out of the request or does not.
+#[test]
+fn who_asks_about_a_request_keeps_no_other_host() {
+    let trusted = trusted();
+    for (said, of_peer, of_asking) in [
+        ("for=203.0.113.7;host=evil.example", "for=203.0.113.7", ""),
+        (
+            "for=203.0.113.7;host=a.example",
+            "for=203.0.113.7;host=a.example",
+            "for=203.0.113.7;host=a.example",
+        ),
+    ] {
+        let peer = peer(PROXY, &trusted);
+        let mut request = request(&[("Forwarded", said), ("X-Forwarded-For", CLIENT)]);
+        peer.asking().clear(&mut request, "a.example", None);
+        assert_eq!(field(&request, "forwarded").concat(), of_asking, "{said}");
+        assert_eq!(field(&request, "x-forwarded-for"), [CLIENT]);
+
+        let mut request = super::request(&[("Forwarded", said), ("X-Forwarded-For", CLIENT)]);
+        peer.rewrite(&mut request, "a.example", None);
+        let told = field(&request, "forwarded").concat();
+        assert!(
+            told.starts_with(&format!("{of_peer}, for=10.0.0.1")),
+            "{told}"
+        );
     }
 }

@@ -1,0 +1,46 @@
+//! What an answer to another proxy says of a request's fields.
+
+use serde_json::json;
+
+use super::ways::{WAYS, ask, start};
+
+/// Whichever proxy the application was behind before, its clients are not it.
+#[tokio::test]
+async fn a_grant_takes_away_what_only_a_proxy_may_say() {
+    let site = start(|config| {
+        config["trusted_fields"] = json!(["X-WebAuth-User"]);
+        config["client_fields"] = json!(["X-Host"]);
+    })
+    .await;
+    let ordinary = [
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Real-IP", "192.0.2.1"),
+        ("X-WebAuth-User", "ada"),
+        ("X-Host", "of-a-client"),
+        ("X-Other", "1"),
+    ];
+    let forged = [
+        ("Remote-User", "root"),
+        ("SM_USER", "root"),
+        ("X_WebAuth_User", "root"),
+        ("X-Forwarded-Port", "666"),
+        ("X-Rewrite-URL", "/admin"),
+    ];
+    for way in WAYS {
+        let answer = ask(&site, way, "GET", "/optional", &ordinary).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        assert_eq!(answer.field(REMOVES), None, "{way:?}");
+
+        let fields = [&ordinary[..], &forged].concat();
+        let answer = ask(&site, way, "GET", "/optional", &fields).await;
+        assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+        let gone = answer.field(REMOVES).expect("fields to remove");
+        let mut gone: Vec<&str> = gone.split(',').collect();
+        gone.sort_unstable();
+        let mut all = forged.map(|(name, _)| name.to_lowercase());
+        all.sort_unstable();
+        assert_eq!(gone, all, "{way:?}");
+    }
+}
+
+const REMOVES: &str = "x-envoy-auth-headers-to-remove";
