@@ -139,7 +139,8 @@ async fn decide(
         }
         Err(rejection) => {
             let is_https = peer.client(&request.headers).is_https;
-            let mut login = login::location(request, &rejection, is_https, ctx);
+            let login = login::location(request, &rejection, is_https, ctx);
+            let mut login = login.map(|location| in_full(location, request, is_https, ctx));
             let mut rejection = original.answerable(rejection);
             if original.only_401_and_403 && login.is_some() {
                 // nginx takes a redirect for a failure, and may redirect by itself after a 401.
@@ -148,6 +149,23 @@ async fn decide(
             }
             Err(Denied { rejection, login })
         }
+    }
+}
+
+/// The address with scheme and host where these are the request's. Proxies complete a path by what they know
+/// themselves: Traefik by the gateway's address, nginx by its own port.
+fn in_full(
+    location: String,
+    request: &RequestHeader,
+    is_https: bool,
+    ctx: &RequestContext,
+) -> String {
+    let proxy = &ctx.snapshot.proxy;
+    let host = inspect::host(request).ok();
+    let named = host.filter(|host| proxy.names_host(host));
+    match named.and_then(|host| proxy.origin_of(&host, is_https)) {
+        Some(origin) if location.starts_with('/') => format!("{origin}{location}"),
+        _ => location,
     }
 }
 

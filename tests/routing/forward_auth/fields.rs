@@ -1,8 +1,34 @@
-//! What an answer to another proxy says of a request's fields.
+//! What an answer to another proxy says of a request's fields, and of the way to sign in.
 
 use serde_json::json;
 
 use super::ways::{WAYS, ask, start};
+
+/// Traefik would complete a path by the gateway's address, and nginx by its own port.
+#[tokio::test]
+async fn a_login_page_of_the_same_host_is_named_in_full() {
+    let site = start(|config| {
+        config["login_url"] = json!("/login");
+        config["routes"][0]["host"] = json!("app.test");
+        config["routes"].as_array_mut().unwrap().push(json!({
+            "host": "app.test", "path": "/login", "auth": "none", "upstream": "app",
+        }));
+    })
+    .await;
+    for scheme in ["http", "https"] {
+        let person = [
+            ("Accept", "text/html"),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("X-Forwarded-Proto", scheme),
+        ];
+        for way in WAYS {
+            let answer = ask(&site, way, "GET", "/page?q=1", &person).await;
+            let location = answer.field("location");
+            let page = format!("{scheme}://app.test/login?return_to=%2Fpage%3Fq%3D1");
+            assert_eq!(location, Some(page), "{way:?}: {}", answer.text());
+        }
+    }
+}
 
 /// Whichever proxy the application was behind before, its clients are not it.
 #[tokio::test]
