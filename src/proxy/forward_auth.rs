@@ -246,6 +246,19 @@ pub fn granted(
     };
     fields.insert(USER_FIELD, text(session.map(|session| session.user())));
     fields.insert(SESSION_FIELD, text(session.map(|session| session.sid())));
+    // What the upstream gets in part, such as `Sec-WebSocket-Protocol` without a token in it.
+    for name in original.headers.keys() {
+        let (was, is) = (
+            original.headers.get_all(name),
+            upstream.headers.get_all(name),
+        );
+        if fields.contains_key(name) || was == is {
+            continue;
+        }
+        for value in is {
+            fields.append(name, value.clone());
+        }
+    }
     let gone = original
         .headers
         .keys()

@@ -30,6 +30,30 @@ async fn a_login_page_of_the_same_host_is_named_in_full() {
     }
 }
 
+/// Of a field that carries a token among others, the rest is for the upstream.
+#[tokio::test]
+async fn a_grant_tells_what_is_left_of_a_field() {
+    let site = start(|_| {}).await;
+    let token = site.acme.token().sign();
+    for way in WAYS {
+        for (offered, left) in [
+            (format!("chat, {token}"), Some("chat")),
+            ("chat, soap".to_owned(), None),
+        ] {
+            let fields = [("Sec-WebSocket-Protocol", &*offered)];
+            let answer = ask(&site, way, "GET", "/optional", &fields).await;
+            assert_eq!(answer.status(), 200, "{way:?}: {}", answer.text());
+            let said = answer.field("sec-websocket-protocol");
+            assert_eq!(said.as_deref(), left, "{way:?}");
+            assert_eq!(answer.field(REMOVES), None, "{way:?}");
+        }
+        let fields = [("Sec-WebSocket-Protocol", &*token)];
+        let answer = ask(&site, way, "GET", "/optional", &fields).await;
+        let gone = answer.field(REMOVES);
+        assert_eq!(gone.as_deref(), Some("sec-websocket-protocol"), "{way:?}");
+    }
+}
+
 /// Whichever proxy the application was behind before, its clients are not it.
 #[tokio::test]
 async fn a_grant_takes_away_what_only_a_proxy_may_say() {
