@@ -16,7 +16,9 @@ use crate::text_schema::SizeText;
 pub struct StoreSettings {
     /// A connection URI as for libpq. Without `sslmode` (`disable`, `prefer` or `require`, which
     /// also verifies the certificate), the connection is encrypted unless the host is this machine.
-    /// Without `target_session_attrs`, only a server that accepts writes is used.
+    /// Without `target_session_attrs`, only a server that accepts writes is used. Of several servers
+    /// (`postgres://one,two/vestibule`), one that does not respond within `connect_timeout` (3 seconds by
+    /// default, at most 5) is passed over.
     pub postgres: Option<Secret>,
     /// The certificate authorities that issue the database's certificate, as a PEM file; by default
     /// those of the system.

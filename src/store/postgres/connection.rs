@@ -5,22 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, GenericClient, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime, Transaction,
+    Client, GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
+    Runtime, Transaction,
 };
 use futures::future::BoxFuture;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresSettings;
 use crate::store::StoreError;
 
+mod servers;
 mod tls;
 mod uri;
 
+pub(super) use servers::Connector;
 use tls::tls_config;
 pub use uri::UrlFault;
 
@@ -105,13 +107,6 @@ pub(super) async fn execute(
     Ok(on.execute(&statement, parameters).await?)
 }
 
-/// How to reach the database.
-#[derive(Clone)]
-pub(super) struct Connector {
-    pub(super) config: Config,
-    pub(super) tls: MakeRustlsConnect,
-}
-
 /// The connections.
 pub(super) struct Database {
     pool: Pool,
@@ -124,33 +119,21 @@ pub(super) fn prepare(settings: &PostgresSettings) -> Result<(Database, Connecto
         config.application_name("vestibule");
     }
     config
-        .connect_timeout(CONNECT)
         .tcp_user_timeout(OPERATION)
         .keepalives_idle(OPERATION);
 
     let tls = MakeRustlsConnect::new(tls_config(settings)?);
-    let connector = Connector {
-        config: config.clone(),
-        tls: tls.clone(),
-    };
+    let connector = Connector::new(config.clone(), tls);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let set_up = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-        Box::pin(async move {
-            client
-                .batch_execute(SET_UP)
-                .await
-                .map_err(HookError::Backend)
-        })
-    });
-    let pool = Pool::builder(Manager::from_config(config, tls, recycling))
+    let manager = Manager::from_connect(config, connector.clone(), recycling);
+    let pool = Pool::builder(manager)
         .max_size(settings.connections.max(1))
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(OPERATION))
-        .create_timeout(Some(CONNECT))
-        .recycle_timeout(Some(CONNECT))
-        .post_create(set_up)
+        .create_timeout(Some(connector.patience()))
+        .recycle_timeout(Some(OPERATION))
         .build()
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     Ok((Database { pool }, connector))
@@ -327,13 +310,7 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// Bounds that the server keeps, so that a gateway which stopped in the middle of a transaction
-/// holds no row for long.
-const SET_UP: &str = "SET statement_timeout = '5s'; SET lock_timeout = '5s'; \
-     SET idle_in_transaction_session_timeout = '10s'";
-/// Bound on making a connection.
-const CONNECT: Duration = Duration::from_secs(3);
 /// Bound on one attempt at an operation, and on waiting for a free connection.
-const OPERATION: Duration = Duration::from_secs(5);
+pub(super) const OPERATION: Duration = Duration::from_secs(5);
 /// Attempts at an operation that others keep getting ahead of.
 const ATTEMPTS: usize = 20;

@@ -11,7 +11,9 @@ use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::connection::{Connector, Database, Failure, describe, execute, not_connected, rows};
+use super::connection::{
+    Connector, Database, Failure, OPERATION, describe, execute, not_connected, rows,
+};
 use super::row::unsigned;
 use crate::store::StoreError;
 
@@ -66,12 +68,14 @@ pub(super) async fn follow(connector: Connector, shared: Arc<Shared>, stop: Canc
     }
 }
 
-async fn listen(
+/// Follows it on one connection, until that is lost or its server does not respond.
+pub(super) async fn listen(
     connector: &Connector,
     shared: &Shared,
     failing: &mut bool,
 ) -> Result<(), StoreError> {
-    let connected = connector.config.connect(connector.tls.clone()).await;
+    let connected = timeout(connector.patience(), connector.open()).await;
+    let connected = connected.map_err(|_| silent())?;
     let (client, mut connection) = connected.map_err(|error| not_connected(&error))?;
     let (notices, mut noticed) = mpsc::channel(16);
     // Ends with the connection, and that with `client`.
@@ -84,8 +88,9 @@ async fn listen(
             }
         }
     });
+    let listening = client.batch_execute("LISTEN vestibule_changes");
     // A database without notices is looked at alone.
-    if let Err(error) = client.batch_execute("LISTEN vestibule_changes").await {
+    if let Err(error) = timeout(OPERATION, listening).await.map_err(|_| silent())? {
         tracing::debug!(
             error = describe(&error),
             "notifications of changes are not available"
@@ -102,7 +107,8 @@ async fn listen(
             },
             _ = looks.tick() => {}
         }
-        let row = client.query_one(LATEST_OF_BOTH, &[]).await;
+        let looked = timeout(OPERATION, client.query_one(LATEST_OF_BOTH, &[]));
+        let row = looked.await.map_err(|_| silent())?;
         let row = row.map_err(|error| StoreError::Unavailable(describe(&error)))?;
         if row.get(2) {
             // After a failover the former primary may still answer what is read, and knows of no
@@ -116,6 +122,10 @@ async fn listen(
         shared.set_latest(unsigned(row.get(0)));
         shared.set_latest_event(unsigned(row.get(1)));
     }
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("no response in time".to_owned())
 }
 
 /// The number of the latest change, as a statement among others.

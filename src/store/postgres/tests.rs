@@ -118,6 +118,7 @@ async fn gateways_share_a_database() {
 async fn gateways_keep_a_database_in_order() {
     let server = Server::start(&[]).await;
     let new = || InDatabases::new(&server);
+    outages::a_server_that_says_nothing_is_passed_over(&new().await).await;
     migration::a_migration_has_bounds_of_its_own(&new().await).await;
     sweeping::a_clock_that_is_ahead_removes_nothing(&new().await).await;
     sweeping::a_table_that_fails_keeps_no_other_from_being_swept(&new().await).await;

@@ -1,4 +1,6 @@
-//! A server that is gone for a while, or has no room.
+//! A server that is gone for a while, says nothing, or has no room.
+
+use std::net::TcpListener;
 
 use super::*;
 
@@ -124,3 +126,33 @@ const FULL_DISK: &str = "
         RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
     END $$;
     CREATE TRIGGER full_disk BEFORE INSERT ON vestibule.users EXECUTE FUNCTION full_disk()";
+
+/// One of two servers takes connections and says nothing on them, like a machine that hangs. It costs
+/// its time once.
+pub(super) async fn a_server_that_says_nothing_is_passed_over(databases: &InDatabases<'_>) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let place = silent.local_addr().unwrap();
+    let both = databases.url().replacen('@', &format!("@{place},"), 1);
+    let store = connect(both).await.unwrap();
+    store.put_setting("name", "value").await.unwrap();
+    let tried = || std::iter::from_fn(|| silent.accept().ok()).count();
+    assert_eq!(tried(), 1);
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(store.shared.database.client().await.unwrap());
+    }
+    assert_eq!(tried(), 0);
+
+    // Where there is no other, nobody waits for ever, and neither do those who wait for changes.
+    let alone = format!("postgres://postgres@{place}/vestibule");
+    let error = connect(alone.clone()).await.err().unwrap();
+    let ConnectError::Store(StoreError::Unavailable(_)) = error else {
+        panic!("{error}");
+    };
+    let (_, connector) = connection::prepare(&settings(alone)).unwrap();
+    let followed = feed::listen(&connector, &store.shared, &mut false).await;
+    let error = followed.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    store.close().await;
+}
