@@ -10,9 +10,9 @@ use deadpool_postgres::{
 };
 use futures::future::BoxFuture;
 use tokio::time::timeout;
-use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresSettings;
@@ -239,7 +239,12 @@ async fn attempt<I, T>(
     input: &I,
     work: Work<I, T>,
 ) -> Result<(T, Option<u64>), Failure> {
-    let transaction = client.transaction().await?;
+    // Whatever is the database's default: statements have to see what was committed while they waited.
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await?;
     let tx = Tx {
         transaction,
         latest_change: AtomicU64::new(0),
