@@ -134,6 +134,7 @@ cases![
     maintenance::another_store_gets_everything,
     maintenance::an_import_takes_no_identity_over,
     maintenance::an_import_keeps_the_order_of_its_records,
+    maintenance::an_import_counts_on_from_what_its_records_know,
     shared_rates::what_passed_at_gateways_adds_up,
     shared_rates::what_passed_earlier_is_paid_back_since,
     shared_rates::keys_that_owe_nothing_are_swept_and_new_ones_can_be_left_out,

@@ -67,6 +67,30 @@ pub enum Exported {
     Audit(AuditRecord),
 }
 
+impl Exported {
+    /// The number of the latest change that the record knows of. An export of a store in use has records
+    /// that are newer than the number which it begins with.
+    fn knows_of(&self) -> u64 {
+        match self {
+            Self::Sequence(sequence) => *sequence,
+            Self::NotBefore(mark) => mark.sequence,
+            Self::Session(session) => {
+                let claims = session.claims.as_ref();
+                let seen_after = claims.map_or(0, |claims| claims.seen_after);
+                session.opened_after.max(seen_after)
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The number of the latest change that any of these records knows of. A store that counted on from a
+/// lesser one would take ends of its own for earlier than sessions that they are to end.
+pub(super) fn latest_known(records: &[Exported]) -> u64 {
+    let known = records.iter().map(Exported::knows_of);
+    known.max().unwrap_or(0)
+}
+
 /// The time up to which this machine's clock, by which it is `here`, and the database's agree that it has
 /// passed; `None` for a store that is on this machine. What is taken out, or scheduled for all gateways,
 /// goes by this: one clock that is ahead moves nothing.

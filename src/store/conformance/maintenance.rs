@@ -247,6 +247,53 @@ pub(super) async fn an_import_keeps_the_order_of_its_records(engine: &dyn Engine
     store.close().await;
 }
 
+/// An export of a store in use begins with a number that some of its records are newer than.
+pub(super) async fn an_import_counts_on_from_what_its_records_know(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let (ada, bob) = (
+        live(&*store, token("ada")).await,
+        live(&*store, token("bob")).await,
+    );
+    for _ in 0..2 {
+        let scope = RevocationScope::User(bob.user.id);
+        store.end_sessions(scope, NOON).await.unwrap();
+    }
+    let later = |sub: &str, login: &str| SignIn {
+        sid: sid(login),
+        issued_at: Some(NOON.plus(HOUR)),
+        ..token(sub)
+    };
+    assert_eq!(live(&*store, later("ada", "newer")).await.as_of, 2);
+    let all = store.export(PageRequest::first(1000)).await.unwrap().items;
+    store.close().await;
+
+    let store = engine.open_another().await;
+    assert!(all.contains(&Exported::Sequence(2)));
+    let earlier = all.into_iter().map(|record| match record {
+        Exported::Sequence(_) => Exported::Sequence(1),
+        record => record,
+    });
+    store.import(earlier.collect()).await.unwrap();
+    let mut heard = store.latest_change();
+    heard.wait_for(|&latest| latest == 2).await.unwrap();
+    // Nothing that is opened from now on ended before.
+    let fresh = live(&*store, later("bob", "fresh")).await;
+    assert_eq!((fresh.as_of, fresh.session.ended), (2, None));
+    let found = store.session(sid("fresh")).await.unwrap().unwrap();
+    assert_eq!(found.ended, None);
+    // And all that is open ends.
+    let scope = RevocationScope::User(ada.user.id);
+    store
+        .end_sessions(scope, NOON.plus(2 * HOUR))
+        .await
+        .unwrap();
+    for login in ["ada", "newer"] {
+        let found = store.session(sid(login)).await.unwrap().unwrap();
+        assert!(found.ended.is_some(), "{login}");
+    }
+    store.close().await;
+}
+
 pub(super) async fn fill(store: &Arc<dyn Store>) {
     let email = Some("ada@example.com".to_owned());
     let ada = live(

@@ -13,7 +13,7 @@ use super::row::{
 use super::table::{Range, Read, Row, Table, Write};
 use super::transaction::Transaction;
 use crate::clock::UnixTime;
-use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT};
+use crate::store::maintenance::{CHANGES_KEPT, GRACE, MARKS_KEPT, latest_known};
 use crate::store::sign_in::Replaced;
 use crate::store::{
     Change, Digest, Exported, Maintenance, NotBefore, Page, PageRequest, SessionAlias,
@@ -96,7 +96,8 @@ impl Maintenance for Embedded {
     async fn import(&self, records: Vec<Exported>) -> Result<(), StoreError> {
         // A conflict leaves no trace: what fails is run by nobody, and its transaction without it again.
         let import = move |tx: &mut Transaction<'_>| {
-            records.iter().try_for_each(|record| import(tx, record))
+            records.iter().try_for_each(|record| import(tx, record))?;
+            count_from(tx, latest_known(&records))
         };
         self.writer.write(import).await
     }
@@ -223,16 +224,22 @@ fn exported(table: Table, (key, value): &Row) -> Result<Exported, StoreError> {
     })
 }
 
+/// Has the next change numbered after `latest`.
+fn count_from(tx: &mut Transaction<'_>, latest: u64) -> Result<(), StoreError> {
+    if latest <= latest_change(tx)? {
+        return Ok(());
+    }
+    tx.latest_change = Some(latest);
+    let latest = latest.to_be_bytes();
+    // Nobody can ask for what the other store forgot.
+    tx.put(Table::Meta, SWEPT_CHANGES, &latest)?;
+    tx.put(Table::Meta, LATEST_CHANGE, &latest)
+}
+
 fn import(tx: &mut Transaction<'_>, record: &Exported) -> Result<(), StoreError> {
     match record {
-        Exported::Sequence(sequence) => {
-            let latest = latest_change(tx)?.max(*sequence);
-            tx.latest_change = Some(latest);
-            let latest = latest.to_be_bytes();
-            // Nobody can ask for what the other store forgot.
-            tx.put(Table::Meta, SWEPT_CHANGES, &latest)?;
-            tx.put(Table::Meta, LATEST_CHANGE, &latest)
-        }
+        // All records count, by the changes that they know of.
+        Exported::Sequence(_) => Ok(()),
         Exported::User(user) => {
             for (table, key) in user_index(user) {
                 let holder = tx.get(table, &key)?;

@@ -16,6 +16,7 @@ use super::row::{
 use super::sessions::put_alias;
 use super::settings::{put_key, put_setting};
 use super::tombstones::put_tombstone;
+use crate::store::maintenance::latest_known;
 use crate::store::sign_in::Replaced;
 use crate::store::{Exported, RevocationScope, SessionRecord, StoreError, User};
 
@@ -35,6 +36,19 @@ pub(super) async fn import(tx: &Tx<'_>, records: &[Exported]) -> Result<(), Fail
                 import_one(tx, record).await?;
             }
         }
+    }
+    count_from(tx, latest_known(records)).await
+}
+
+/// Has the next change numbered after `latest`.
+async fn count_from(tx: &Tx<'_>, latest: u64) -> Result<(), Failure> {
+    if latest == 0 {
+        return Ok(());
+    }
+    // Nobody can ask for what the other store forgot.
+    let sql = "UPDATE vestibule.change_counter SET latest = $1, swept = $1 WHERE latest < $1";
+    if execute(tx.on(), sql, &[&signed(latest)]).await? > 0 {
+        tx.note_change(latest);
     }
     Ok(())
 }
@@ -175,14 +189,8 @@ fn differ<T: Eq + Hash>(all: &[T]) -> bool {
 
 async fn import_one(tx: &Tx<'_>, record: &Exported) -> Result<(), Failure> {
     match record {
-        Exported::Sequence(sequence) => {
-            // Nobody can ask for what the other store forgot.
-            let sql = "UPDATE vestibule.change_counter \
-                 SET latest = greatest(latest, $1), swept = greatest(latest, $1)";
-            execute(tx.on(), sql, &[&signed(*sequence)]).await?;
-            tx.note_change(*sequence);
-            Ok(())
-        }
+        // All records count, by the changes that they know of.
+        Exported::Sequence(_) => Ok(()),
         Exported::User(user) => import_user(tx, user).await,
         Exported::Session(session) => {
             let sql = "DELETE FROM vestibule.sessions WHERE sid = $1";
