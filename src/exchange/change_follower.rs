@@ -173,6 +173,10 @@ impl ChangeFollower {
                 continue;
             }
             let Some(last) = batch.changes.last() else {
+                // A number alone says nothing about a store that was set back and has counted further since.
+                if seen.mark.is_none() && seen.sequence == batch.latest.sequence {
+                    *seen = batch.latest;
+                }
                 return Ok(());
             };
             let mut keys_changed = false;
@@ -214,10 +218,32 @@ mod tests {
     use std::pin::pin;
 
     use futures::future::select;
+    use uuid::Uuid;
 
     use super::*;
     use crate::exchange::fixture::{PATIENCE, TestExchange};
     use crate::store::{RevocationReason, When};
+
+    /// Until the first change that it reads, a gateway knows only the number at which it started.
+    #[tokio::test]
+    async fn the_mark_of_the_change_to_start_from_is_learned() {
+        let gateway = TestExchange::new();
+        let sessions = gateway.here.sessions();
+        let ended = sessions.end_session(Uuid::now_v7(), RevocationReason::Logout);
+        assert_eq!(ended.await.unwrap(), None);
+        let latest = *gateway.store.latest_change().borrow();
+
+        let follower = gateway.there.changes();
+        let mut seen = Position::from(latest);
+        follower.catch_up(&mut seen).await.unwrap();
+        assert_eq!((seen.sequence, seen.mark.is_some()), (latest, true));
+        // The same as for whoever read it.
+        let mut read = Position::from(latest - 1);
+        follower.catch_up(&mut read).await.unwrap();
+        assert_eq!(read, seen);
+        follower.catch_up(&mut seen).await.unwrap();
+        assert_eq!(read, seen);
+    }
 
     /// The store, which is asked for the keys, may take its time.
     #[tokio::test]
