@@ -23,6 +23,13 @@ impl Deliveries for Postgres {
         holder: Uuid,
         time: Duration,
     ) -> Result<Option<u64>, StoreError> {
+        let is_known = self.read(webhook.to_owned(), |on, webhook| {
+            Box::pin(is_known(on, webhook))
+        });
+        if !is_known.await? {
+            // It begins after the latest number, which all events of before have to have by then.
+            self.number_events().await?;
+        }
         let input = (webhook.to_owned(), holder, time.as_secs_f64());
         self.write(input, |tx, (webhook, holder, time)| {
             Box::pin(async move {
@@ -179,6 +186,11 @@ impl Deliveries for Postgres {
         })
         .await
     }
+}
+
+async fn is_known(on: &impl GenericClient, webhook: &str) -> Result<bool, Failure> {
+    let sql = "SELECT FROM vestibule.webhooks WHERE name = $1";
+    Ok(!rows(on, sql, &[&webhook]).await?.is_empty())
 }
 
 /// Writes deliveries over those before.

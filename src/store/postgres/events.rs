@@ -59,7 +59,7 @@ impl Events for Postgres {
 
 impl Postgres {
     /// Numbers what was committed without a number.
-    async fn number_events(&self) -> Result<(), StoreError> {
+    pub(super) async fn number_events(&self) -> Result<(), StoreError> {
         while self.read((), |on, ()| Box::pin(any_unnumbered(on))).await? {
             self.write((), |tx, ()| Box::pin(number(tx))).await?;
         }
