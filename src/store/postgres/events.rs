@@ -1,5 +1,7 @@
 //! Events in PostgreSQL.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use tokio::sync::watch;
@@ -128,18 +130,35 @@ async fn sweep(tx: &Tx<'_>, before: UnixTime, most: u64) -> Result<SweptEvents, 
     let last = signed(last);
     let sql = "DELETE FROM vestibule.events WHERE sequence <= $1";
     let removed = execute(tx.on(), sql, &[&last]).await?;
-    let sql = "WITH gone AS (DELETE FROM vestibule.deliveries WHERE sequence <= $1 \
-         RETURNING webhook, state) \
-         SELECT webhook, count(*) FROM gone WHERE state = $2 GROUP BY webhook";
-    let pending = rows(tx.on(), sql, &[&last, &DeliveryState::Pending.label()]).await?;
-    let pending = pending.iter().map(|row| (row.get(0), unsigned(row.get(1))));
+    let pending = remove_up_to(tx, last).await?;
     let sql = "UPDATE vestibule.event_counter SET swept = greatest(swept, $1)";
     execute(tx.on(), sql, &[&last]).await?;
     Ok(SweptEvents {
         events: usize::try_from(removed).unwrap_or(usize::MAX),
-        pending: pending.collect(),
+        pending,
     })
 }
+
+/// Takes out what became of the events up to a number. Says what was pending, by webhook.
+async fn remove_up_to(tx: &Tx<'_>, last: i64) -> Result<BTreeMap<String, u64>, Failure> {
+    let sql = "SELECT name FROM vestibule.webhooks ORDER BY name";
+    let webhooks = rows(tx.on(), sql, &[]).await?;
+    let mut pending = BTreeMap::new();
+    for webhook in webhooks.iter().map(|row| row.get::<_, String>(0)) {
+        let state = DeliveryState::Pending.label();
+        let removed = rows(tx.on(), REMOVE_UP_TO, &[&webhook, &last, &state]).await?;
+        let removed = removed.first().map_or(0, |row| unsigned(row.get(0)));
+        if removed > 0 {
+            pending.insert(webhook, removed);
+        }
+    }
+    Ok(pending)
+}
+
+/// Of one webhook, so that an index finds what goes among all that stays.
+pub(super) const REMOVE_UP_TO: &str = "WITH gone AS (DELETE FROM vestibule.deliveries \
+     WHERE webhook = $1 AND sequence <= $2 RETURNING state) \
+     SELECT count(*) FROM gone WHERE state = $3";
 
 fn numbered(row: &Row) -> Result<NumberedEvent, Failure> {
     Ok(NumberedEvent {

@@ -1,5 +1,6 @@
 //! What sweeps of several gateways remove.
 
+use super::events::REMOVE_UP_TO;
 use super::sweep::{SWEEP_LOCK, SWEPT, past};
 use super::*;
 use crate::store::{Activity, Maintenance};
@@ -78,6 +79,15 @@ pub(super) async fn no_sweep_reads_a_whole_table(databases: &InDatabases<'_>) {
         assert!(!plan.contains("Seq Scan"), "{table}:\n{plan}");
         assert!(plan.contains("Index"), "{table}:\n{plan}");
     }
+    // An index that begins with the webhook would be read as a whole for a number alone.
+    let remove = REMOVE_UP_TO.replace("$1", "'app'").replace("$2", "0");
+    let explain = format!("EXPLAIN {}", remove.replace("$3", "'pending'"));
+    let plan = client.query(&explain, &[]).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|line| line.get(0)).collect();
+    let by_both = |line: &String| {
+        line.contains("Index Cond") && line.contains("webhook") && line.contains("sequence")
+    };
+    assert!(plan.iter().any(by_both), "{plan:#?}");
 }
 
 /// A batch of each table: how many rows were removed and how many batches failed.
