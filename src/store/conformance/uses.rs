@@ -25,6 +25,9 @@ pub(super) async fn a_sign_in_and_what_it_uses_up_go_together(engine: &dyn Engin
     let refusal = refused(&*store, with_nonce("ada", "3")).await;
     assert_eq!(refusal, SignInRefusal::UserBlocked);
     assert!(spend(&*store, "nonce", "3", NOON).await);
+    // One that was used up before says that alone.
+    let refusal = refused(&*store, with_nonce("ada", "1")).await;
+    assert_eq!(refusal, SignInRefusal::UsedUp);
 
     // Nor does one of which another part was used up.
     let mut request = with_nonce("carol", "4");

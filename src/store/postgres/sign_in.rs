@@ -13,7 +13,7 @@ use super::row::{
 };
 use crate::store::sign_in::{Decision, Found, decide};
 use crate::store::{
-    Digest, RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Use,
+    Digest, RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Use, Used,
 };
 
 impl Postgres {
@@ -92,15 +92,12 @@ pub(super) async fn previewed(
     on: &impl GenericClient,
     request: &SignIn,
 ) -> Result<SignInOutcome, Failure> {
-    let decision = decided(on, request).await?;
-    if matches!(decision.outcome, SignInOutcome::Live(_)) {
-        for usage in &request.uses {
-            if let Some(refusal) = SignInRefusal::of(use_now(on, usage).await?) {
-                return Ok(SignInOutcome::Refused(refusal));
-            }
+    for usage in &request.uses {
+        if let Some(refusal) = SignInRefusal::of(use_now(on, usage).await?) {
+            return Ok(SignInOutcome::Refused(refusal));
         }
     }
-    Ok(decision.outcome)
+    Ok(decided(on, request).await?.outcome)
 }
 
 pub(super) async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure> {
@@ -116,11 +113,13 @@ pub(super) async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutco
     keys.extend(request.email.as_deref().map(email_key));
     rows(tx.on(), lock, &[&keys, &request.sid]).await?;
 
-    let decision = decided(tx.on(), request).await?;
-    if matches!(decision.outcome, SignInOutcome::Live(_))
-        && let Some(refusal) = use_up(tx, &request.uses).await?
-    {
+    // Whoever shows again what was used up learns nothing else.
+    if let Some(refusal) = used_up(tx, &request.uses).await? {
         return Ok(SignInOutcome::Refused(refusal));
+    }
+    let decision = decided(tx.on(), request).await?;
+    if matches!(decision.outcome, SignInOutcome::Live(_)) {
+        use_up(tx, &request.uses).await?;
     }
     if let Some(user) = &decision.user {
         put_user(tx, user).await?;
@@ -137,17 +136,22 @@ pub(super) async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutco
     Ok(decision.outcome)
 }
 
-/// Uses all of it up, or nothing.
-async fn use_up(tx: &Tx<'_>, uses: &[Use]) -> Result<Option<SignInRefusal>, Failure> {
+/// Why the sign-in is none, when what it uses up was used before.
+async fn used_up(tx: &Tx<'_>, uses: &[Use]) -> Result<Option<SignInRefusal>, Failure> {
     for usage in uses {
         if let Some(refusal) = SignInRefusal::of(used(tx, usage).await?) {
             return Ok(Some(refusal));
         }
     }
+    Ok(None)
+}
+
+/// Uses all of it up, or nothing: what somebody else has used up meanwhile is seen the next time.
+async fn use_up(tx: &Tx<'_>, uses: &[Use]) -> Result<(), Failure> {
     for usage in uses {
-        if let Some(refusal) = SignInRefusal::of(put_use(tx, usage).await?) {
-            return Ok(Some(refusal));
+        if put_use(tx, usage).await? != Used::Now {
+            return Err(Failure::Again);
         }
     }
-    Ok(None)
+    Ok(())
 }
