@@ -38,7 +38,8 @@ impl Postgres {
     }
 }
 
-/// All that there is about a sign-in, in one statement: as of one moment, and one round trip.
+/// All that there is about a sign-in, in one statement: as of one moment, and one round trip. The sessions
+/// of its users, which may be many, are read only where another one is opened.
 const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHERE key IN ($1, $2) \
      UNION ALL SELECT NULL::bytea, $7::uuid WHERE $7::uuid IS NOT NULL) \
      SELECT \
@@ -49,7 +50,8 @@ const FOUND: &str = "WITH k AS (SELECT key, user_id FROM vestibule.user_keys WHE
      (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.end_marks \
       WHERE scope = $5 OR issuer_scope = $5 OR of_signing_key OR user_id IN (SELECT user_id FROM k)), \
      (SELECT coalesce(json_agg(record), '[]')::text FROM vestibule.sessions \
-      WHERE $6 AND user_id IN (SELECT user_id FROM k)), \
+      WHERE $6 AND NOT EXISTS (SELECT FROM vestibule.sessions WHERE sid = $4) \
+      AND user_id IN (SELECT user_id FROM k)), \
      (SELECT latest FROM vestibule.change_counter)";
 
 pub(super) async fn decided(

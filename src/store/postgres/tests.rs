@@ -16,6 +16,7 @@ use crate::store::{
 
 mod behind;
 mod isolation;
+mod many_sessions;
 mod migration;
 mod outages;
 mod server;
@@ -120,6 +121,7 @@ async fn gateways_keep_a_database_in_order() {
     let server = Server::start(&[]).await;
     let new = || InDatabases::new(&server);
     isolation::a_transaction_has_the_isolation_that_its_rules_need(&new().await).await;
+    many_sessions::a_token_of_a_known_session_reads_no_others(&new().await).await;
     outages::a_server_that_says_nothing_is_passed_over(&new().await).await;
     migration::a_migration_has_bounds_of_its_own(&new().await).await;
     sweeping::a_clock_that_is_ahead_removes_nothing(&new().await).await;
