@@ -44,6 +44,12 @@ pub enum ConnectError {
     /// Another gateway brings the schema up to date, and has not ended in time.
     #[error("another gateway is migrating the database; start this one again when it is done")]
     Migrating,
+    /// The database is new, and has an encoding that cannot write every text.
+    #[error(
+        "the database has the encoding {0}, in which names and claims of users cannot be stored that it \
+         has no letters for: create it with `CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0`"
+    )]
+    Encoding(String),
     /// A newer gateway created the schema.
     #[error("the schema has version {found}, this gateway knows versions up to {known}")]
     NewerSchema {

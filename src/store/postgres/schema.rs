@@ -40,6 +40,9 @@ pub(super) async fn migrate_within(
     if found > known {
         return Err(ConnectError::NewerSchema { found, known });
     }
+    if found == 0 {
+        takes_all_texts(&tx).await?;
+    }
     let applied = usize::try_from(found).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(applied) {
         tx.batch_execute(migration).await.map_err(unavailable)?;
@@ -71,6 +74,18 @@ pub(super) async fn alone(tx: &Transaction<'_>, patience: Duration) -> Result<()
             false => unavailable(error).into(),
         }
     })
+}
+
+/// Fails in a database with an encoding of some letters only: whoever has others could never sign in. One
+/// without any takes the bytes as they are.
+async fn takes_all_texts(tx: &Transaction<'_>) -> Result<(), ConnectError> {
+    let sql = "SELECT current_setting('server_encoding')";
+    let row = tx.query_one(sql, &[]).await.map_err(unavailable)?;
+    let encoding: String = row.get(0);
+    match ["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
+        true => Ok(()),
+        false => Err(ConnectError::Encoding(encoding)),
+    }
 }
 
 fn unavailable(error: tokio_postgres::Error) -> StoreError {

@@ -123,6 +123,7 @@ async fn gateways_keep_a_database_in_order() {
     isolation::a_transaction_has_the_isolation_that_its_rules_need(&new().await).await;
     many_sessions::a_token_of_a_known_session_reads_no_others(&new().await).await;
     outages::a_server_that_says_nothing_is_passed_over(&new().await).await;
+    migration::a_database_that_lacks_letters_is_refused(&new().await).await;
     migration::a_migration_has_bounds_of_its_own(&new().await).await;
     sweeping::a_clock_that_is_ahead_removes_nothing(&new().await).await;
     sweeping::a_table_that_fails_keeps_no_other_from_being_swept(&new().await).await;
