@@ -122,6 +122,12 @@ pub enum StoreError {
          servers, in `store.postgres`"
     )]
     ReadOnly,
+    /// The embedded store's file is not at its place any more; nothing was written.
+    #[error(
+        "the store cannot be written: its file was removed, emptied or replaced while the gateway runs; \
+         put it back, or stop the gateway and restore it"
+    )]
+    Replaced,
     /// Another process of this gateway has the store, since [`Store::release`].
     #[error("the store is in use by the process that takes over from this one")]
     Released,

@@ -163,6 +163,7 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_)
             | StoreError::Full(_)
             | StoreError::ReadOnly
+            | StoreError::Replaced
             | StoreError::Released
             | StoreError::Corrupt(_) => {
                 static FAILED: Rarely = Rarely::new();

@@ -114,6 +114,9 @@ fn of(error: &StoreError) -> Degraded {
     match error {
         StoreError::Full(cause) => of_store(&format!("the store cannot be written ({cause})")),
         StoreError::ReadOnly => of_store("the store cannot be written (the database is read-only)"),
+        StoreError::Replaced => {
+            of_store("the store cannot be written (its file was removed, emptied or replaced)")
+        }
         _ => of_store("the store does not respond"),
     }
 }

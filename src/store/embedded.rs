@@ -3,7 +3,6 @@
 //! Reads happen on the caller's thread, from what is committed. Writes go to one thread that
 //! commits what is queued together (`writer`). Redb is named only here and below.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ mod file;
 mod first_sign_in;
 mod maintenance;
 mod noted;
+mod place;
 mod replay_guard;
 mod row;
 mod sessions;
@@ -35,9 +35,10 @@ mod writer;
 
 pub use file::OpenError;
 
-use file::{Opener, StoreFile, open_database, open_file};
+use file::{Opener, StoreFile, open_database};
 use maintenance::SweepPosition;
 use noted::Noted;
+use place::Place;
 use shared_rates::Debts;
 use table::{Range, Read, Row, Snapshot, Table, Write};
 use transaction::Transaction;
@@ -56,7 +57,7 @@ pub struct Embedded {
     latest_event: watch::Receiver<u64>,
     sweep: Mutex<SweepPosition>,
     debts: Debts,
-    path: PathBuf,
+    place: Arc<Place>,
 }
 
 impl Embedded {
@@ -64,31 +65,31 @@ impl Embedded {
     /// Reads the disk, so it must be called outside the runtime.
     pub fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
         let cache_size = cache_size(settings);
-        let path = settings.path.clone();
-        Self::start(
-            &settings.path,
-            Box::new(move |lacks| {
-                let noted = Noted::new(open_file(&path)?, lacks);
-                open_database(&path, noted, cache_size)
-            }),
-        )
+        let place = Arc::new(Place::new(settings.path.clone()));
+        let opened = Arc::clone(&place);
+        let open: Opener = Box::new(move |lacks| {
+            let noted = Noted::new(opened.open()?, lacks);
+            open_database(opened.path(), noted, cache_size)
+        });
+        Self::start(place, open)
     }
 
-    fn start(path: &Path, open: Opener) -> Result<Self, OpenError> {
+    fn start(place: Arc<Place>, open: Opener) -> Result<Self, OpenError> {
+        let path = || place.path().to_owned();
         let file = Arc::new(StoreFile::open(open)?);
         let (latest, event) = file
             .read(|rows| Ok((row::latest_change(rows)?, event_row::latest_event(rows)?)))
             .map_err(|error| OpenError::NotAStore {
-                path: path.to_owned(),
+                path: path(),
                 cause: error.to_string(),
             })?;
         let (publish, latest_change) = watch::channel(latest);
         let (publish_event, latest_event) = watch::channel(event);
-        let writer =
-            Writer::start(file.clone(), publish, publish_event).map_err(|cause| OpenError::Io {
-                path: path.to_owned(),
-                cause,
-            })?;
+        let writer = Writer::start(file.clone(), place.clone(), publish, publish_event);
+        let writer = writer.map_err(|cause| OpenError::Io {
+            path: path(),
+            cause,
+        })?;
         Ok(Self {
             file,
             writer,
@@ -97,7 +98,7 @@ impl Embedded {
             latest_event,
             sweep: Mutex::default(),
             debts: Debts::default(),
-            path: path.to_owned(),
+            place,
         })
     }
 
@@ -111,7 +112,7 @@ impl Embedded {
         };
         let bytes = || std::fs::metadata(path).map(|file| file.len()).map_err(io);
         let before = bytes()?;
-        let mut database = open_database(path, open_file(path)?, size)?;
+        let mut database = open_database(path, Place::new(path.clone()).open()?, size)?;
         while database
             .compact()
             .map_err(|error| file::compaction_failed(path, error))?
@@ -131,6 +132,7 @@ impl Embedded {
 #[async_trait]
 impl Store for Embedded {
     async fn health(&self) -> Result<(), StoreError> {
+        self.place.expect_same()?;
         self.read(row::latest_change)?;
         if self.writer.is_failing() {
             // Only a commit shows that the cause is gone, and only one that needs space: a small

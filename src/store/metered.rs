@@ -71,6 +71,7 @@ impl Operation {
                 StoreError::Unavailable(_)
                 | StoreError::Full(_)
                 | StoreError::ReadOnly
+                | StoreError::Replaced
                 | StoreError::Released
                 | StoreError::Corrupt(_),
             ) => {

@@ -1,13 +1,11 @@
 //! The database file: opening it, and opening it again after an I/O error.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwapOption;
-use redb::backends::FileBackend;
 use redb::{
     Builder, CompactionError, Database, DatabaseError, ReadableDatabase, StorageBackend,
     StorageError,
@@ -52,6 +50,13 @@ pub enum OpenError {
         /// What the database says.
         cause: String,
     },
+    /// It was open, and was removed, emptied or replaced since.
+    #[error(
+        "the store `{}` was removed, emptied or replaced while it was open: put the file back, or stop the \
+         gateway and restore it",
+        .0.display()
+    )]
+    Replaced(PathBuf),
     /// A newer gateway wrote it.
     #[error(
         "the store `{}` has schema version {found}; this gateway supports versions up to {known}",
@@ -226,21 +231,6 @@ impl StoreFile {
     }
 }
 
-/// Opens or creates the file at `path`, with mode 0600.
-pub(super) fn open_file(path: &Path) -> Result<FileBackend, OpenError> {
-    let io = |cause| OpenError::Io {
-        path: path.to_owned(),
-        cause,
-    };
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(io)?;
-    make_private(&file).map_err(io)?;
-    FileBackend::new(file).map_err(|error| refused(path, error))
-}
-
 /// Opens the database in `backend`, which is the file at `path`, and makes its tables.
 pub(super) fn open_database(
     path: &Path,
@@ -275,6 +265,7 @@ impl From<&OpenError> for StoreError {
     fn from(error: &OpenError) -> Self {
         match error {
             OpenError::Full { cause, .. } => Self::Full(cause),
+            OpenError::Replaced(_) => Self::Replaced,
             error => Self::Unavailable(error.to_string()),
         }
     }
@@ -291,7 +282,8 @@ pub(super) fn compaction_failed(path: &Path, error: CompactionError) -> OpenErro
     }
 }
 
-fn refused(path: &Path, error: DatabaseError) -> OpenError {
+/// Why a file could not be opened.
+pub(super) fn refused(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(path),
@@ -308,22 +300,6 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
             cause: error.to_string(),
         },
     }
-}
-
-/// The file contains private keys: nobody else may read it, whoever created it.
-#[cfg(unix)]
-fn make_private(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata()?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    file.set_permissions(std::fs::Permissions::from_mode(mode & !0o077))
-}
-
-#[cfg(not(unix))]
-fn make_private(_: &std::fs::File) -> io::Result<()> {
-    Ok(())
 }
 
 fn write<T>(

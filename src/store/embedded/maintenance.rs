@@ -44,7 +44,7 @@ impl Maintenance for Embedded {
 
     async fn bytes(&self) -> Result<Option<u64>, StoreError> {
         let unreadable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        let file = std::fs::metadata(&self.path).map_err(unreadable)?;
+        let file = std::fs::metadata(self.place.path()).map_err(unreadable)?;
         Ok(Some(file.len()))
     }
 

@@ -18,6 +18,7 @@ use crate::store::conformance::Engine;
 use crate::store::{Maintenance, RevocationReason, Sessions, Settings, StoreSettings};
 use uuid::Uuid;
 
+mod place;
 mod reading;
 mod writing;
 
@@ -155,19 +156,19 @@ async fn a_write_that_panics_fails_and_the_next_succeeds() {
 #[tokio::test]
 async fn a_full_disk_is_an_error_until_there_is_space() {
     let folder = InFolder::new();
-    let path = folder.settings().path;
+    let place = Arc::new(Place::new(folder.settings().path));
     let full = Arc::new(AtomicBool::new(false));
     let open: Opener = Box::new({
-        let (path, full) = (path.clone(), full.clone());
+        let (place, full) = (place.clone(), full.clone());
         move |lacks| {
             let disk = Disk {
-                file: open_file(&path)?,
+                file: place.open()?,
                 full: full.clone(),
             };
-            open_database(&path, Noted::new(disk, lacks), 1 << 20)
+            open_database(place.path(), Noted::new(disk, lacks), 1 << 20)
         }
     });
-    let store = Embedded::start(&path, open).unwrap();
+    let store = Embedded::start(place, open).unwrap();
     store.put_setting("before", "1").await.unwrap();
 
     full.store(true, Ordering::SeqCst);

@@ -20,6 +20,7 @@ use gathering::Gathering;
 use job::{Job, Work, answer_all};
 
 use super::file::StoreFile;
+use super::place::Place;
 use super::transaction::Transaction;
 use crate::clock::rarely::Rarely;
 use crate::store::StoreError;
@@ -37,6 +38,7 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(
         file: Arc<StoreFile>,
+        place: Arc<Place>,
         latest_change: watch::Sender<u64>,
         latest_event: watch::Sender<u64>,
     ) -> std::io::Result<Self> {
@@ -46,6 +48,7 @@ impl Writer {
         let closers = Vec::new();
         let thread = Thread {
             file,
+            place,
             messages,
             latest_change,
             latest_event,
@@ -129,6 +132,7 @@ enum Message {
 
 struct Thread {
     file: Arc<StoreFile>,
+    place: Arc<Place>,
     messages: mpsc::Receiver<Message>,
     latest_change: watch::Sender<u64>,
     latest_event: watch::Sender<u64>,
@@ -190,6 +194,9 @@ impl Thread {
     /// Runs the jobs in one transaction. A job that fails on its own gets its error and is removed,
     /// and the others run again without it.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if let Err(error) = self.place.expect_same() {
+            return self.refuse(jobs, error);
+        }
         while !jobs.is_empty() {
             let mut failed = None;
             let run = || {
@@ -222,15 +229,23 @@ impl Thread {
                     return answer_all(jobs, &Err(error));
                 }
                 (Err(error), _) => {
-                    self.failing.store(true, Ordering::Relaxed);
-                    if let Some(times) = self.failures.due() {
-                        tracing::error!(%error, times, "the store could not be written");
-                    }
-                    answer_all(jobs, &Err(error));
+                    self.refuse(jobs, error);
                     return self.recover();
                 }
             }
         }
+    }
+
+    /// Says that nothing of these jobs was written.
+    fn refuse(&mut self, jobs: Vec<Box<dyn Job>>, error: StoreError) {
+        if jobs.is_empty() {
+            return;
+        }
+        self.failing.store(true, Ordering::Relaxed);
+        if let Some(times) = self.failures.due() {
+            tracing::error!(%error, times, "the store could not be written");
+        }
+        answer_all(jobs, &Err(error));
     }
 
     /// Opens the file again, however long that takes; jobs that come meanwhile are refused.
