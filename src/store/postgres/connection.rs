@@ -2,14 +2,14 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{
     Client, GenericClient, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod,
     Runtime, Transaction,
 };
 use futures::future::BoxFuture;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
@@ -220,17 +220,40 @@ impl Database {
 
     /// A connection of its own, for what is no operation.
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => StoreError::Unavailable("no connection in time".to_owned()),
-            PoolError::Backend(error) => not_connected(&error),
-            PoolError::Closed => StoreError::Unavailable("the store is closed".to_owned()),
-            error => StoreError::Unavailable(error.to_string()),
-        })
+        let asked = Instant::now();
+        loop {
+            let error = match self.pool.get().await {
+                Ok(client) => return Ok(client),
+                Err(error) => error,
+            };
+            if !is_crowded(&error) || asked.elapsed() >= OPERATION {
+                return Err(unpooled(error));
+            }
+            // Of the connections that are here, one may be free then; and not all ask at once.
+            sleep(CROWDED.mul_f64(0.5 + fastrand::f64())).await;
+        }
     }
 
     /// Lets go of all connections.
     pub(super) fn close(&self) {
         self.pool.close();
+    }
+}
+
+/// Whether the server has as many connections as it takes.
+fn is_crowded(error: &PoolError) -> bool {
+    let PoolError::Backend(error) = error else {
+        return false;
+    };
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+}
+
+fn unpooled(error: PoolError) -> StoreError {
+    match error {
+        PoolError::Timeout(_) => StoreError::Unavailable("no connection in time".to_owned()),
+        PoolError::Backend(error) => not_connected(&error),
+        PoolError::Closed => StoreError::Unavailable("the store is closed".to_owned()),
+        error => StoreError::Unavailable(error.to_string()),
     }
 }
 
@@ -323,5 +346,7 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
 
 /// Bound on one attempt at an operation, and on waiting for a free connection.
 pub(super) const OPERATION: Duration = Duration::from_secs(5);
+/// Between attempts to connect to a server that has as many connections as it takes.
+const CROWDED: Duration = Duration::from_millis(200);
 /// Attempts at an operation that others keep getting ahead of.
 const ATTEMPTS: usize = 20;

@@ -39,11 +39,9 @@ pub(super) async fn expect_writable(on: &impl GenericClient) -> Result<(), Failu
 /// Notifies other gateways of a change. A lost notification only delays them until they poll, so a
 /// failure is not an error, and neither is a database without notifications.
 pub(super) async fn notify(database: &Database, latest: u64) {
-    let Ok(client) = database.client().await else {
-        return;
-    };
     let text = latest.to_string();
     let notify = async {
+        let client = database.client().await?;
         let sql = "SELECT pg_notify('vestibule_changes', $1::text)";
         execute(&client, sql, &[&text]).await
     };

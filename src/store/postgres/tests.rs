@@ -15,6 +15,7 @@ use crate::store::{
 };
 
 mod behind;
+mod crowded;
 mod isolation;
 mod many_sessions;
 mod migration;
@@ -122,6 +123,7 @@ async fn gateways_keep_a_database_in_order() {
     let new = || InDatabases::new(&server);
     isolation::a_transaction_has_the_isolation_that_its_rules_need(&new().await).await;
     many_sessions::a_token_of_a_known_session_reads_no_others(&new().await).await;
+    crowded::fewer_connections_than_wanted_serve_everybody(&new().await).await;
     outages::a_server_that_says_nothing_is_passed_over(&new().await).await;
     migration::a_database_that_lacks_letters_is_refused(&new().await).await;
     migration::a_migration_has_bounds_of_its_own(&new().await).await;
