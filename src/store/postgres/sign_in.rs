@@ -1,6 +1,7 @@
 //! A sign-in in PostgreSQL: what there is about it, what is decided, and what is written.
 
 use deadpool_postgres::GenericClient;
+use uuid::Uuid;
 
 use super::Postgres;
 use super::connection::{Failure, Tx, rows};
@@ -103,23 +104,12 @@ pub(super) async fn previewed(
 }
 
 pub(super) async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutcome, Failure> {
-    // Whoever may be changed is locked before it is looked at; the order of ids keeps two
-    // sign-ins from waiting for each other.
-    let lock = "WITH u AS (SELECT id FROM vestibule.users WHERE id IN \
-             (SELECT user_id FROM vestibule.user_keys WHERE key = ANY($1)) \
-             ORDER BY id FOR UPDATE), \
-         s AS (SELECT sid FROM vestibule.sessions WHERE sid = $2 FOR UPDATE) \
-         SELECT (SELECT count(*) FROM u), (SELECT count(*) FROM s)";
-    let mut keys = vec![identity_key(&request.iss, &request.sub)];
-    // Who was created by an address alone becomes this user, whatever is linked.
-    keys.extend(request.email.as_deref().map(email_key));
-    rows(tx.on(), lock, &[&keys, &request.sid]).await?;
-
+    let locked = lock(tx, request).await?;
     // Whoever shows again what was used up learns nothing else.
     if let Some(refusal) = used_up(tx, &request.uses).await? {
         return Ok(SignInOutcome::Refused(refusal));
     }
-    let decision = decided(tx.on(), request).await?;
+    let decision = decided_under(tx, request, &locked).await?;
     if matches!(decision.outcome, SignInOutcome::Live(_)) {
         use_up(tx, &request.uses).await?;
     }
@@ -136,6 +126,50 @@ pub(super) async fn sign_in(tx: &Tx<'_>, request: &SignIn) -> Result<SignInOutco
         record_change(tx, request.now, change).await?;
     }
     Ok(decision.outcome)
+}
+
+/// What nobody else changes until the commit.
+pub(super) struct Locked {
+    users: Vec<Uuid>,
+    /// Whether there was a row of the request's `sid`.
+    has_session: bool,
+}
+
+/// Locks whoever may be changed, before anybody is looked at; the order of ids keeps two sign-ins from
+/// waiting for each other.
+pub(super) async fn lock(tx: &Tx<'_>, request: &SignIn) -> Result<Locked, Failure> {
+    let sql = "WITH u AS (SELECT id FROM vestibule.users WHERE id IN \
+             (SELECT user_id FROM vestibule.user_keys WHERE key = ANY($1)) \
+             ORDER BY id FOR UPDATE), \
+         s AS (SELECT sid FROM vestibule.sessions WHERE sid = $2 FOR UPDATE) \
+         SELECT (SELECT array_agg(id) FROM u), (SELECT count(*) FROM s)";
+    let mut keys = vec![identity_key(&request.iss, &request.sub)];
+    // Who was created by an address alone becomes this user, whatever is linked.
+    keys.extend(request.email.as_deref().map(email_key));
+    let found = rows(tx.on(), sql, &[&keys, &request.sid]).await?;
+    let row = found.first().ok_or(StoreError::Corrupt("sign-in"))?;
+    Ok(Locked {
+        users: row.get::<_, Option<Vec<Uuid>>>(0).unwrap_or_default(),
+        has_session: unsigned(row.get(1)) > 0,
+    })
+}
+
+/// Decides about what is locked. What somebody else has written since the lock could be changed, or ended,
+/// before it is written over: it is locked the next time.
+pub(super) async fn decided_under(
+    tx: &Tx<'_>,
+    request: &SignIn,
+    locked: &Locked,
+) -> Result<Decision, Failure> {
+    let decision = decided(tx.on(), request).await?;
+    let user = decision.user.as_ref().and_then(|user| user.old.as_ref());
+    let mut sessions = decision.sessions.iter().filter_map(|row| row.old.as_ref());
+    let is_locked = user.is_none_or(|user| locked.users.contains(&user.id))
+        && (locked.has_session || sessions.all(|session| session.sid != request.sid));
+    match is_locked {
+        true => Ok(decision),
+        false => Err(Failure::Again),
+    }
 }
 
 /// Why the sign-in is none, when what it uses up was used before.

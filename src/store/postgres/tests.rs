@@ -17,6 +17,7 @@ use crate::store::{
 mod behind;
 mod crowded;
 mod isolation;
+mod late_rows;
 mod many_sessions;
 mod migration;
 mod outages;
@@ -122,6 +123,7 @@ async fn gateways_keep_a_database_in_order() {
     let server = Server::start(&[]).await;
     let new = || InDatabases::new(&server);
     isolation::a_transaction_has_the_isolation_that_its_rules_need(&new().await).await;
+    late_rows::what_came_after_the_lock_is_not_written_over(&new().await).await;
     many_sessions::a_token_of_a_known_session_reads_no_others(&new().await).await;
     crowded::fewer_connections_than_wanted_serve_everybody(&new().await).await;
     outages::a_server_that_says_nothing_is_passed_over(&new().await).await;
