@@ -48,12 +48,13 @@ pub trait Deliveries {
     /// Lets go of a webhook, so that another gateway need not wait.
     async fn release_webhook(&self, webhook: &str, holder: Uuid) -> Result<(), StoreError>;
 
-    /// Writes how far `holder` is, and what became of events. False: somebody else is the one now,
-    /// and nothing was written.
+    /// Writes how far `holder`, who was at `from` before, is now, and what became of events. False: somebody
+    /// else is the one now, or the store was set back behind `from`, and nothing was written.
     async fn put_deliveries(
         &self,
         webhook: &str,
         holder: Uuid,
+        from: u64,
         up_to: u64,
         deliveries: Vec<Delivery>,
     ) -> Result<bool, StoreError>;

@@ -79,6 +79,7 @@ macro_rules! operations {
                 fn put_deliveries(
                     webhook: &str,
                     holder: Uuid,
+                    from: u64,
                     up_to: u64,
                     deliveries: Vec<Delivery>
                 ) -> bool;

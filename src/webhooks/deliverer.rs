@@ -84,6 +84,8 @@ impl Deliverer {
             return Ok(());
         };
         self.metrics.expect_webhook(name);
+        // What the store has of it, unless it is set back.
+        let mut stored = up_to;
         let mut leased = Instant::now();
         let mut measured: Option<Instant> = None;
         let mut receiver = Receiver::default();
@@ -93,8 +95,9 @@ impl Deliverer {
         let mut busy: HashSet<Lane> = HashSet::new();
         loop {
             if leased.elapsed() > LEASE / 3 {
-                if self.lease().await?.is_none() {
-                    info!(webhook = name, "another gateway delivers");
+                let found = self.lease().await?;
+                if found.is_none_or(|found| found < stored) {
+                    self.give_way(found, stored);
                     return Ok(());
                 }
                 leased = Instant::now();
@@ -140,12 +143,13 @@ impl Deliverer {
             }
             if !rows.is_empty() || reached > up_to {
                 let rows = rows.into_values().collect();
-                let put = self.store.put_deliveries(name, self.holder, reached, rows);
+                let store = &self.store;
+                let put = store.put_deliveries(name, self.holder, stored, reached, rows);
                 if !put.await? {
-                    info!(webhook = name, "another gateway delivers");
+                    self.give_way(self.lease().await?, stored);
                     return Ok(());
                 }
-                up_to = reached;
+                (up_to, stored) = (reached, reached);
             } else if in_flight.is_empty() {
                 let soon = next_due.map_or(IDLE, |at| UnixTime::now().until(at).min(IDLE));
                 tokio::select! {
@@ -155,6 +159,18 @@ impl Deliverer {
                     () = sleep(soon.max(ROUND / 10)) => {}
                 }
             }
+        }
+    }
+
+    /// Says why the delivery does not continue from where it was: at `stored`, where the store has `found`.
+    fn give_way(&self, found: Option<u64>, stored: u64) {
+        let name = &self.settings.name;
+        match found {
+            Some(up_to) if up_to < stored => warn!(
+                webhook = name,
+                up_to, "the store was set back; events are delivered from where it is now"
+            ),
+            _ => info!(webhook = name, "another gateway delivers"),
         }
     }
 

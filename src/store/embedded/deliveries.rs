@@ -44,12 +44,17 @@ impl Deliveries for Embedded {
         &self,
         webhook: &str,
         _: Uuid,
+        from: u64,
         reached: u64,
         deliveries: Vec<Delivery>,
     ) -> Result<bool, StoreError> {
         let webhook = webhook.to_owned();
         let put_all = move |tx: &mut Transaction<'_>| {
-            let reached = reached.max(up_to(tx, &webhook)?.unwrap_or(0));
+            let known = up_to(tx, &webhook)?.unwrap_or(0);
+            if known < from {
+                return Ok(false);
+            }
+            let reached = reached.max(known);
             put_record(tx, Table::Webhooks, webhook.as_bytes(), &reached)?;
             for delivery in &deliveries {
                 put(tx, &webhook, delivery)?;

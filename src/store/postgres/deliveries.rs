@@ -63,15 +63,18 @@ impl Deliveries for Postgres {
         &self,
         webhook: &str,
         holder: Uuid,
+        from: u64,
         up_to: u64,
         deliveries: Vec<Delivery>,
     ) -> Result<bool, StoreError> {
-        let input = (webhook.to_owned(), holder, up_to, deliveries);
-        self.write(input, |tx, (webhook, holder, up_to, deliveries)| {
+        let input = (webhook.to_owned(), holder, [from, up_to], deliveries);
+        self.write(input, |tx, (webhook, holder, [from, up_to], deliveries)| {
             Box::pin(async move {
                 let sql = "UPDATE vestibule.webhooks SET up_to = greatest(up_to, $3) \
-                           WHERE name = $1 AND holder = $2 AND clock_timestamp() < leased_until";
-                if execute(tx.on(), sql, &[webhook, holder, &signed(*up_to)]).await? == 0 {
+                           WHERE name = $1 AND holder = $2 AND $4 <= up_to \
+                           AND clock_timestamp() < leased_until";
+                let (from, up_to) = (signed(*from), signed(*up_to));
+                if execute(tx.on(), sql, &[webhook, holder, &up_to, &from]).await? == 0 {
                     return Ok(false);
                 }
                 put(tx, webhook, deliveries).await?;

@@ -172,9 +172,9 @@ async fn one_gateway_delivers_to_a_webhook(databases: &InDatabases<'_>) {
     assert_eq!(lease.unwrap(), Some(0));
     let lease = other.lease_webhook("app", heir, long).await;
     assert_eq!(lease.unwrap(), Some(0));
-    let late = one.put_deliveries("app", holder, 1, Vec::new()).await;
+    let late = one.put_deliveries("app", holder, 0, 1, Vec::new()).await;
     assert!(!late.unwrap());
-    let put = other.put_deliveries("app", heir, 1, Vec::new()).await;
+    let put = other.put_deliveries("app", heir, 0, 1, Vec::new()).await;
     assert!(put.unwrap());
     // Whoever lets go is not waited for; a stranger lets go of nothing.
     other.release_webhook("app", holder).await.unwrap();

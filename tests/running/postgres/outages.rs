@@ -204,6 +204,33 @@ async fn an_end_is_heard_of_after_the_database_was_set_back() {
     pair.passes(&pair.two, &lasting).await;
 }
 
+/// Events of a database that was set back have numbers that were delivered before.
+#[tokio::test]
+async fn events_are_delivered_after_the_database_was_set_back() {
+    let mut receiver = WebhookReceiver::start(|_| true).await;
+    let settings = receiver.settings();
+    let pair = Pair::with(|config| config["webhooks"] = json!([settings])).await;
+    for sub in ["alice", "bob"] {
+        pair.passes(&pair.one, &pair.token(sub, "1")).await;
+    }
+    receiver.names(4).await;
+    let client = pair.server.client("postgres").await;
+    eventually("what was delivered is not stored", async || {
+        let up_to = "SELECT up_to FROM vestibule.webhooks";
+        client.query_one(up_to, &[]).await.unwrap().get::<_, i64>(0) == 4
+    })
+    .await;
+
+    let set_back = "DELETE FROM vestibule.events WHERE sequence > 1; \
+         DELETE FROM vestibule.deliveries WHERE sequence > 1; \
+         UPDATE vestibule.event_counter SET latest = 1; \
+         UPDATE vestibule.webhooks SET up_to = 1";
+    client.batch_execute(set_back).await.unwrap();
+    pair.passes(&pair.one, &pair.token("carol", "1")).await;
+    let names = receiver.names(6).await;
+    assert_eq!(names[4..], ["user.created", "user.session.created"]);
+}
+
 /// With a bound on staleness a gateway that hears nothing serves nobody, streams included, and
 /// continues with the same sessions when the database is back.
 #[tokio::test]
