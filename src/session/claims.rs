@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::claims::{KnownClaims, json_size};
+use crate::claims::{KnownClaims, ProfileField, json_size};
 use crate::clock::UnixTime;
 use crate::session::settings::ClaimSet;
-use crate::store::{Credential, CredentialFormat, Profile, SessionRecord, User};
+use crate::store::{Credential, CredentialFormat, SessionRecord, User};
 
 /// The claims of one session token.
 #[derive(Debug, Serialize)]
@@ -75,9 +75,9 @@ pub struct FullClaims<'a> {
     /// The visit before this token, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_visit: Option<String>,
-    /// What the user is called, and the like.
-    #[serde(flatten, serialize_with = "profile")]
-    pub profile: &'a Profile,
+    /// What the user is called, and the like, by names that [`CopiedClaims`] leave free.
+    #[serde(flatten)]
+    pub profile: BTreeMap<&'static str, &'a str>,
 }
 
 /// One verified credential, as the platform writes it.
@@ -148,6 +148,12 @@ impl CopiedClaims {
         self.names.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Whether one of them takes this name, known or not. Nothing else is called so: a token would say two
+    /// things by one name, or what a user wrote where its reader expects the issuer's word.
+    pub fn takes(&self, name: &str) -> bool {
+        self.names().any(|taken| taken == name)
+    }
+
     /// What is known of them.
     pub fn of(&self, known: &KnownClaims) -> Map<String, Value> {
         let mut left = self.most;
@@ -193,17 +199,20 @@ impl<'a> Claims<'a> {
             copied: common.copied.of(session.known_claims()),
             full: match common.set {
                 ClaimSet::Compact => None,
-                ClaimSet::Full => Some(FullClaims::new(user, common.new_user)),
+                ClaimSet::Full => Some(FullClaims::new(user, &common)),
             },
         }
     }
 }
 
 impl<'a> FullClaims<'a> {
-    fn new(user: &'a User, new_user: bool) -> Self {
+    fn new(user: &'a User, common: &Common<'_>) -> Self {
+        let said = ProfileField::ALL
+            .into_iter()
+            .filter_map(|field| Some((field.claim(), user.profile.get(field)?)));
         Self {
             missing_fields: [],
-            new_user,
+            new_user: common.new_user,
             verified_credentials: user
                 .credentials
                 .iter()
@@ -211,13 +220,11 @@ impl<'a> FullClaims<'a> {
                 .collect(),
             first_visit: user.first_visit.map(UnixTime::rfc3339),
             last_visit: user.last_visit.map(UnixTime::rfc3339),
-            profile: &user.profile,
+            profile: said
+                .filter(|(name, _)| !common.copied.takes(name))
+                .collect(),
         }
     }
-}
-
-fn profile<S: Serializer>(profile: &&Profile, to: S) -> Result<S::Ok, S::Error> {
-    profile.claims(to)
 }
 
 impl<'a> VerifiedCredential<'a> {
@@ -230,6 +237,100 @@ impl<'a> VerifiedCredential<'a> {
             email: credential.email.as_deref(),
             sign_in_enabled: credential.sign_in_enabled,
             verified_at: credential.verified_at.rfc3339(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::session::settings::OWN_CLAIMS;
+
+    /// A full token's claims as they are written, of a user with a profile in a session that knows these claims
+    /// of the external token.
+    fn written(copied: &CopiedClaims, known: &Value) -> String {
+        let session: SessionRecord = serde_json::from_value(json!({
+            "sid": Uuid::nil(), "user_id": Uuid::nil(), "iss": "https://idp", "issuer": "idp",
+            "opened_at": 1, "expires_at": 9, "last_seen": 1, "remember_until": 9,
+            "claims": { "expires_at": 9, "known": known },
+        }))
+        .unwrap();
+        let credential = |format, email: Option<&str>| Credential {
+            id: Uuid::nil(),
+            format,
+            iss: session.iss.clone(),
+            public_identifier: "a".to_owned(),
+            email: email.map(str::to_owned),
+            verified_at: UnixTime(1),
+            sign_in_enabled: true,
+            email_said_at: None,
+        };
+        let credentials = vec![
+            credential(CredentialFormat::ExternalUser, None),
+            credential(CredentialFormat::Email, Some("a@b.example")),
+        ];
+        let mut user = User::of_workload(Uuid::nil(), credentials, UnixTime(1));
+        (user.first_visit, user.last_visit) = (Some(UnixTime(1)), Some(UnixTime(1)));
+        for (field, text) in [
+            (ProfileField::Team, "Admins"),
+            (ProfileField::Username, "ada"),
+        ] {
+            user.profile.set(field, Some(text));
+        }
+        let act = json!({ "sub": "agent" });
+        let common = Common {
+            kid: "k",
+            aud: "https://app",
+            iss: "https://app/_vestibule",
+            scope: "user:basic",
+            environment_id: Uuid::nil(),
+            session_public_key: Some("02"),
+            new_user: true,
+            client_id: Some("client"),
+            act: Some(&act),
+            copied,
+            set: ClaimSet::Full,
+        };
+        let claims = Claims::new(common, &user, &session, UnixTime(1), UnixTime(9));
+        serde_json::to_string(&claims).unwrap()
+    }
+
+    /// Users write their profiles, and no reader can tell that from what the issuer says by the same name.
+    #[test]
+    fn no_profile_takes_the_name_of_a_claim_of_the_issuer() {
+        let names = [("team".to_owned(), "org.team".to_owned())];
+        let (none, team) = (
+            CopiedClaims::default(),
+            CopiedClaims::new(&names.into(), 100),
+        );
+        for (copied, known, seen) in [
+            (&none, json!({ "org.team": "Blue" }), Some("Admins")),
+            (&team, json!({ "org.team": "Blue" }), Some("Blue")),
+            (&team, json!({ "org.team": null }), None),
+            (&team, json!({}), None),
+        ] {
+            let text = written(copied, &known);
+            let members = text.matches("\"team\":").count();
+            assert_eq!(members, usize::from(seen.is_some()), "{text}");
+            let claims: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(claims["team"].as_str(), seen, "{text}");
+            assert_eq!(claims["username"], "ada", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_says_has_names_that_no_claim_of_an_issuer_can_be_given() {
+        let text = written(&CopiedClaims::default(), &json!({}));
+        let claims: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        for needed in ["act", "client_id", "email", "last_verified_credential_id"] {
+            assert!(claims.contains_key(needed), "{text}");
+        }
+        let of_profile = ProfileField::ALL.map(ProfileField::claim);
+        for name in claims.keys().map(String::as_str) {
+            let is_own = OWN_CLAIMS.contains(&name);
+            assert!(is_own || of_profile.contains(&name), "{name}");
         }
     }
 }

@@ -193,7 +193,8 @@ impl Minter {
         for name in self.copied.names() {
             state(name, copied.remove(name));
         }
-        for field in ProfileField::ALL.iter().filter(|_| is_full) {
+        let is_free = |field: &&ProfileField| !self.copied.takes(field.claim());
+        for field in ProfileField::ALL.iter().filter(|_| is_full).filter(is_free) {
             state(field.claim(), user.profile.get(*field).map(Value::from));
         }
         if let Some(held) = claims.get_mut(FULL) {

@@ -57,7 +57,8 @@ pub struct SessionSettings {
     #[schemars(extend("x-restart" = true))]
     pub scopes: Vec<String>,
     /// Claims of the external token that session tokens repeat, by the name that they have there:
-    /// `roles: realm_access.roles`. They are those of the login's newest external token.
+    /// `roles: realm_access.roles`. They are those of the login's newest external token. No field of the
+    /// user's profile has such a name in tokens.
     #[schemars(extend("x-restart" = true))]
     pub claims_from: BTreeMap<String, String>,
     /// The algorithm that signs session tokens.

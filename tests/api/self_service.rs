@@ -112,6 +112,42 @@ async fn what_the_issuer_says_of_the_profile_is_taken() {
     assert_eq!(sdk.signed_in(&silent).await["user"]["firstName"], "Augusta");
 }
 
+/// What session tokens repeat of the issuer's claims is the issuer's word, whatever users write about themselves.
+#[tokio::test]
+async fn a_user_writes_no_claim_of_the_issuer() {
+    for (repeated, said, expected) in [
+        (true, json!("Blue"), json!("Blue")),
+        (true, Value::Null, Value::Null),
+        (false, json!("Blue"), json!("Admins")),
+    ] {
+        let sdk = Sdk::start(|config| {
+            config["session"] = json!({ "claims": "full" });
+            if repeated {
+                config["session"]["claims_from"] = json!({ "team": "team" });
+            }
+        })
+        .await;
+        let token = sdk.site.acme.token().claim("team", said.clone()).sign();
+        let signed_in = sdk.signed_in(&token).await;
+        let before = signed_in["minifiedJwt"].as_str().unwrap();
+        let fields = json!({ "team": "Admins", "username": "ada" });
+        let changed = seen(&put(&sdk, &bearer(&signed_in), &fields).await);
+        let after = changed["minifiedJwt"].as_str().unwrap();
+        let account = changed["jwt"].as_str().unwrap();
+        let tokens = [
+            decode(after).claims,
+            decode(account).claims,
+            // What upstreams get for a token from before the change, and for one from after it.
+            sdk.site.passes(before).await.claims,
+            sdk.site.passes(after).await.claims,
+        ];
+        for claims in tokens {
+            assert_eq!(claims["team"], expected, "{repeated} {said}: {claims}");
+            assert_eq!(claims["username"], "ada", "{claims}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_user_deletes_the_account() {
     let sdk = Sdk::start(|config| config["step_up"] = json!({ "scopes": ["user:delete"] })).await;

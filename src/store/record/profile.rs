@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::claims::ProfileField;
@@ -36,15 +35,6 @@ impl Profile {
         for (field, text) in &other.0 {
             self.0.insert(*field, text.clone());
         }
-    }
-
-    /// The fields as tokens call them.
-    pub fn claims<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(self.0.len()))?;
-        for (field, text) in &self.0 {
-            map.serialize_entry(field.claim(), text)?;
-        }
-        map.end()
     }
 }
 
