@@ -17,7 +17,6 @@ mod explain;
 pub(crate) mod fixture;
 mod header;
 mod issuer;
-mod key_choice;
 mod logout;
 mod refusal;
 mod spiffe;

@@ -36,9 +36,7 @@ pub(super) fn form(
     issuer: &Issuer,
     form: AssertionForm,
 ) -> Result<(), Reason> {
-    if token.is_padded() && !issuer.settings().allow_padding {
-        return Err(Reason::Base64Invalid);
-    }
+    checks::padding(token, issuer)?;
     let is_of_type = match form {
         AssertionForm::IdentityAssertion => header.says_type(IDENTITY_ASSERTION),
         AssertionForm::Bearer => header.is_one_of(&["jwt"]),

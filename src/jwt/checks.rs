@@ -56,10 +56,8 @@ pub(super) fn assertion_issuer<'a>(
 
 /// Whether the token is of a type that its issuer issues, and written as it writes them.
 pub(super) fn form(token: &Token<'_>, header: &Header, issuer: &Issuer) -> Result<(), Reason> {
+    padding(token, issuer)?;
     let settings = issuer.settings();
-    if token.is_padded() && !settings.allow_padding {
-        return Err(Reason::Base64Invalid);
-    }
     if !header.is_one_of(&settings.accepted_types) {
         return Err(Reason::TypeNotAccepted);
     }
@@ -68,6 +66,14 @@ pub(super) fn form(token: &Token<'_>, header: &Header, issuer: &Issuer) -> Resul
         _ if settings.signers.is_empty() => Ok(()),
         Some(signer) if settings.signers.contains(signer) => Ok(()),
         _ => Err(Reason::SignerMismatch),
+    }
+}
+
+/// Whether no part is padded, unless its issuer may pad its tokens.
+pub(super) fn padding(token: &Token<'_>, issuer: &Issuer) -> Result<(), Reason> {
+    match token.is_padded() && !issuer.settings().allow_padding {
+        true => Err(Reason::Base64Invalid),
+        false => Ok(()),
     }
 }
 
@@ -116,6 +122,18 @@ pub(super) fn algorithm(header: &Header, issuer: &Issuer) -> Result<(), Reason> 
     }
 }
 
+/// The key that signed the token: one of its issuer's now, for the algorithm that the header names.
+pub(super) fn signing_key(
+    token: &Token<'_>,
+    header: &Header,
+    entry: &Entry,
+) -> Result<Arc<VerifyingKey>, Reason> {
+    algorithm(header, &entry.issuer)?;
+    let keys = entry.issuer.keys().snapshot();
+    let candidates = key(header, entry, &keys)?;
+    signature(token, header, &candidates).map(Arc::clone)
+}
+
 /// The issuer's key that has to have signed; several only where the issuer allows to try them.
 pub(super) fn key<'a>(
     header: &Header,
@@ -128,11 +146,16 @@ pub(super) fn key<'a>(
             .map(Candidates::One)
             .ok_or(Reason::AlgorithmNotAllowed);
     }
+    // A `kid` that several keys have, or that only keys without one can have, is there and names none.
+    let unnamed = match header.kid {
+        Some(_) => Reason::KidUnknown,
+        None => Reason::KidMissing,
+    };
     let found = keys.find(header.key_hint(), header.algorithm);
     let candidates = found.map_err(|miss| match miss {
         KeyMiss::NoKeys => Reason::NoKeys,
         KeyMiss::UnknownKid => Reason::KidUnknown,
-        KeyMiss::NoKid => Reason::KidMissing,
+        KeyMiss::NoKid => unnamed,
         KeyMiss::OtherAlgorithm => Reason::KeyAlgorithmMismatch,
     })?;
     let is_of_other = |key: &VerifyingKey| is_of_other_issuer(key, entry);
@@ -149,7 +172,7 @@ pub(super) fn key<'a>(
                 {
                     Ok(Candidates::Several(keys))
                 }
-                _ => Err(Reason::KidMissing),
+                _ => Err(unnamed),
             }
         }
     }

@@ -14,7 +14,6 @@ use super::checks::{self, CLAIM_CHECKS, Subject};
 use super::claims::Claims;
 use super::header::Header;
 use super::issuer::{Entry, Issuers};
-use super::key_choice;
 use super::refusal::Reason;
 use super::token::Token;
 use crate::clock::UnixTime;
@@ -267,7 +266,7 @@ pub fn explain(text: &str, issuers: &Issuers, now: UnixTime) -> Explanation {
         let allowed = seen.note(&mut steps, "algorithm", checks::algorithm(header, issuer));
         if allowed.is_some() {
             let keys = issuer.keys().snapshot();
-            let key = key_choice::candidates(header, entry, &keys);
+            let key = checks::key(header, entry, &keys);
             let key = seen.note(&mut steps, "key", key);
             if let Some(candidates) = key {
                 seen.note(

@@ -10,7 +10,6 @@ use super::checks::{self, Subject};
 use super::claims::Claims;
 use super::header::{Header, LOGOUT_TYPES};
 use super::issuer::{Issuer, Issuers};
-use super::key_choice;
 use super::refusal::{Generations, Reason, Refusal};
 use super::token::Token;
 use crate::clock::UnixTime;
@@ -61,14 +60,9 @@ pub fn verify_logout(text: &str, issuers: &Issuers, now: UnixTime) -> Result<Log
     let refuse = |reason| Refusal::new(reason, issuer, generations);
 
     checks::acceptance(issuer).map_err(refuse)?;
-    if token.is_padded() && !issuer.settings().allow_padding {
-        return Err(refuse(Reason::Base64Invalid));
-    }
+    checks::padding(&token, issuer).map_err(refuse)?;
     claims.check_text(issuer.settings()).map_err(refuse)?;
-    checks::algorithm(&header, issuer).map_err(refuse)?;
-    let keys = issuer.keys().snapshot();
-    let candidates = key_choice::candidates(&header, entry, &keys).map_err(refuse)?;
-    checks::signature(&token, &header, &candidates).map_err(refuse)?;
+    checks::signing_key(&token, &header, entry).map_err(refuse)?;
 
     let settings = issuer.settings();
     let subject = Subject {

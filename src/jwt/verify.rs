@@ -10,7 +10,6 @@ use super::checks::{self, Subject};
 use super::claims::Claims;
 use super::header::Header;
 use super::issuer::{Issuer, Issuers};
-use super::key_choice;
 use super::refusal::{Generations, Reason, Refusal};
 use super::token::Token;
 use super::verified::Verified;
@@ -145,14 +144,11 @@ fn run(
     }
     .map_err(refuse)?;
     claims.check_text(issuer.settings()).map_err(refuse)?;
-    checks::algorithm(header, issuer).map_err(refuse)?;
-    let keys = issuer.keys().snapshot();
-    let candidates = key_choice::candidates(header, entry, &keys).map_err(refuse)?;
-    let key = checks::signature(token, header, &candidates).map_err(refuse)?;
+    let key = checks::signing_key(token, header, entry).map_err(refuse)?;
     if !matches!(expected, Expected::Grant(..)) {
         // The header of a grant need not name the signer by which an issuer is distinguished from others at one
         // server of keys.
-        issuer.keys().has_verified(key);
+        issuer.keys().has_verified(&key);
     }
 
     let subject = Subject {

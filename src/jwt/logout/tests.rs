@@ -81,7 +81,18 @@ fn the_audience_of_logins_serves_where_there_is_no_other() {
 #[test]
 fn each_fault_has_its_reason() {
     type Change = fn(&mut Scene);
-    let cases: [(Reason, Change); 13] = [
+    let cases: [(Reason, Change); 18] = [
+        (Reason::IssuerDisabled, |it| {
+            it.settings["enabled"] = json!(false)
+        }),
+        (Reason::AlgorithmNotAllowed, |it| {
+            it.settings["algorithms"] = json!(["RS256"])
+        }),
+        (Reason::KidUnknown, |it| it.header["kid"] = json!("other")),
+        (Reason::CritUnsupported, |it| it.header["crit"] = json!([])),
+        (Reason::NotYetValid, |it| {
+            it.claims["nbf"] = json!(NOW.0 + 60)
+        }),
         (Reason::AudMissing, |it| without("aud")(it)),
         (Reason::AudMismatch, |it| it.claims["aud"] = json!("other")),
         (Reason::ExpMissing, |it| without("exp")(it)),
@@ -107,6 +118,20 @@ fn each_fault_has_its_reason() {
     ];
     for (reason, change) in cases {
         assert_eq!(judge(change).unwrap_err(), reason);
+    }
+}
+
+#[test]
+fn padding_is_for_issuers_that_pad() {
+    let signer = Signer::new("ES256");
+    let scene = Scene::new();
+    // A signature of 64 bytes is padded by any length of the other parts.
+    let token = signer.sign_padded(&scene.header, &scene.claims);
+    for (allowed, reason) in [(false, Some(Reason::Base64Invalid)), (true, None)] {
+        let padding = json!({ "logout_audience": "gateway", "allow_padding": allowed });
+        let issuers = issuers(settings(padding), &[signer.jwk("k")]);
+        let verdict = verify_logout(&token, &issuers, NOW);
+        assert_eq!(verdict.err().map(|refusal| refusal.reason()), reason);
     }
 }
 
