@@ -117,16 +117,16 @@ reasons! {
     IatInvalid, "iat_invalid", "The `iat` is not a number of seconds before the year 10000.";
     /// `iat` is to come.
     IssuedInFuture, "issued_in_future", "The token's `iat` is in the future. Compare the clocks.";
-    /// No `iat` although the issuer has a greatest age.
-    IatMissing, "iat_missing", "The token has no `iat`, which the issuer's `max_token_age` requires.";
+    /// No `iat`, in a logout token or a grant's assertion, or although the issuer has a greatest age.
+    IatMissing, "iat_missing", "The token has no `iat`, which the issuer's `max_token_age` requires. Logout tokens, and assertions that are exchanged for a token, must always have it.";
     /// Older than the issuer's greatest age.
     TooOld, "too_old", "The token is older than the issuer's `max_token_age`.";
     /// No audience although one is asked for.
-    AudMissing, "aud_missing", "The token has no audience, and the issuer requires one of `aud`.";
+    AudMissing, "aud_missing", "The token has no audience. A login needs one of the issuer's `aud`; an assertion that is exchanged for a token, the gateway's own `iss`.";
     /// The audience is neither a string nor an array of strings.
     AudInvalid, "aud_invalid", "The audience is neither a string nor an array of strings.";
     /// Another audience.
-    AudMismatch, "aud_mismatch", "The token is for another audience than the issuer's `aud`.";
+    AudMismatch, "aud_mismatch", "The token is for another audience. A login is for one of the issuer's `aud`, a logout token for one of `logout_audience` (by default `aud`), and an assertion that is exchanged for a token is for the gateway's own `iss` alone.";
     /// No `azp` although one is asked for.
     AzpMissing, "azp_missing", "The token has no `azp`, and the issuer requires one of `azp`.";
     /// Another authorized party.
@@ -143,8 +143,8 @@ reasons! {
     NoncePresent, "nonce_present", "The logout token has a `nonce`, so it may be an ID token.";
     /// A logout token whose `sid` is not a non-empty string.
     LogoutSidInvalid, "logout_sid_invalid", "The logout token's `sid` is not a non-empty string.";
-    /// A logout token without an id.
-    JtiMissing, "jti_missing", "The logout token has no `jti`, which is needed to detect replays.";
+    /// A logout token, or a grant's assertion, without an id.
+    JtiMissing, "jti_missing", "The token has no `jti`, which is needed to detect replays of logout tokens and of assertions.";
 }
 
 /// A refused token, and the issuer whose rules refused it.

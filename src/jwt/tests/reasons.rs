@@ -58,7 +58,7 @@ fn every_reason_has_a_case_and_a_code_of_its_own() {
         Reason::IssuerMismatch,
         Reason::TenantMismatch,
         Reason::KeyOfOtherIssuer,
-        // Of logout tokens only.
+        // Of logout tokens, or of assertions.
         Reason::LogoutAudienceUnset,
         Reason::LogoutEventMissing,
         Reason::NoncePresent,
