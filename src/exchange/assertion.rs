@@ -1,6 +1,7 @@
 //! Signing in by an assertion, which opens a session of its own and is used up by that.
 
 use super::authenticator::{Durable, Purpose};
+use super::one_time_use::id_at_issuer;
 use super::{Exchange, Granted, Recipient};
 use crate::clock::UnixTime;
 use crate::identity::{Client, NONCE_SPENT};
@@ -45,11 +46,8 @@ impl Exchange {
     ) -> Result<Granted, Rejection> {
         let now = UnixTime::now();
         let Assertion { verified, ends_at } = assertion;
-        let jti = verified.token_id().unwrap_or_default();
-        // A list keeps the two apart, whatever characters they are of.
-        let id = serde_json::json!([verified.iss(), jti]).to_string();
-        let leeway = verified.issuer().settings().leeway;
-        let once = Once::new("grant", &id, verified.expires_at().plus(leeway));
+        let id = id_at_issuer(&verified, verified.token_id().unwrap_or_default());
+        let once = Once::new("grant", &id, verified.accepted_until());
         let purpose = Purpose {
             durable: Durable::Session,
             nonce: Some(once),

@@ -32,8 +32,8 @@ pub(super) struct Authenticated {
     pub(super) lease: Lease,
     /// When a session token minted for it must expire.
     pub(super) token_end: UnixTime,
-    /// Until when the external token itself is accepted.
-    pub(super) accepted_until: UnixTime,
+    /// Until when the external token itself counts.
+    pub(super) counts_until: UnixTime,
 }
 
 /// An external token as it came.
@@ -143,12 +143,12 @@ impl Authenticator {
         }
         let login = verified.login_claim().filter(|_| ends_at.is_none());
         let sid = self.sid_of_login(&verified, login, 0);
-        let accepted_until = end_of(&verified, now);
+        let counts_until = end_of(&verified, now);
         let longest = now.plus(self.settings.policy.max_age);
         let token_end = match (ends_at, verified.issuer().settings().session_outlives_token) {
             (Some(end), _) => end.min(longest),
             (None, true) => longest,
-            (None, false) => accepted_until,
+            (None, false) => counts_until,
         };
         let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
         let request = SignIn {
@@ -175,7 +175,7 @@ impl Authenticator {
             signed_in,
             lease,
             token_end,
-            accepted_until,
+            counts_until,
         })
     }
 
@@ -223,10 +223,8 @@ impl Authenticator {
 /// Until when an external token counts: to its `exp`, or, if it is past its `exp` and only valid within
 /// the leeway, to the end of the leeway.
 fn end_of(verified: &Verified, now: UnixTime) -> UnixTime {
-    let exp = verified.expires_at();
-    if now < exp {
-        exp
-    } else {
-        exp.plus(verified.issuer().settings().leeway)
+    match now < verified.expires_at() {
+        true => verified.expires_at(),
+        false => verified.accepted_until(),
     }
 }

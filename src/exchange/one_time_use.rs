@@ -75,16 +75,17 @@ pub fn asks_only_for(scope: &str, guarded: &[String]) -> bool {
 
 /// The use of a token for one purpose, which excludes the other one.
 fn use_as(verified: &Verified, jti: &str, purpose: &str, other: &str) -> Use {
-    // A token's name among those of its issuer. A JSON list keeps the two apart, whatever characters
-    // they are of.
-    let id = serde_json::json!([verified.iss(), jti]).to_string();
-    let until = verified
-        .expires_at()
-        .plus(verified.issuer().settings().leeway);
+    let id = id_at_issuer(verified, jti);
     Use {
         excludes: Some(Digest::of(&[other, &id])),
-        ..Use::once(Once::new(purpose, &id, until))
+        ..Use::once(Once::new(purpose, &id, verified.accepted_until()))
     }
+}
+
+/// A token's `jti` together with its issuer, which keeps it apart from those of others. In a JSON list no two
+/// pairs are one text, whatever characters they are of.
+pub(super) fn id_at_issuer(verified: &Verified, jti: &str) -> String {
+    serde_json::json!([verified.iss(), jti]).to_string()
 }
 
 const ASSERTION: &str = "assertion";

@@ -179,7 +179,7 @@ impl Exchange {
             signed_in,
             lease,
             token_end,
-            accepted_until,
+            counts_until,
         } = authenticated;
         let SignedIn {
             user,
@@ -191,7 +191,7 @@ impl Exchange {
             .mint(&user, &record, now, token_end)
             .map_err(mint_failed)?;
         // Where the session outlives the token, the token does not.
-        minted.expires_at = minted.expires_at.min(accepted_until);
+        minted.expires_at = minted.expires_at.min(counts_until);
         let provenance = Provenance::Issuer {
             generation: verified.generations().settings,
             issuer: Arc::clone(verified.issuer()),

@@ -232,6 +232,7 @@ fn what_a_verified_token_says() {
     let verified = verify(&token, &issuers, NOW).unwrap();
     assert_eq!(verified.login_claim(), Some("s1"));
     assert_eq!(verified.expires_at(), UnixTime(NOW.0 + 600));
+    assert_eq!(verified.accepted_until(), UnixTime(NOW.0 + 630));
     assert_eq!(verified.issued_at(), Some(UnixTime(NOW.0 - 60)));
     assert!(verified.key_validity().is_valid());
     assert_eq!(&**verified.issuer().name(), "idp");

@@ -57,6 +57,12 @@ impl Verified {
         self.expires_at
     }
 
+    /// Until when it is accepted: its `exp` and the issuer's leeway. What it has used up must not be forgotten
+    /// before.
+    pub fn accepted_until(&self) -> UnixTime {
+        self.expires_at.plus(self.issuer.settings().leeway)
+    }
+
     /// The token's `iat`.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at

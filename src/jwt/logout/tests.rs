@@ -52,6 +52,8 @@ fn says_what_is_over() {
     };
     assert_eq!(token.logout, both);
     assert_eq!((token.iss.as_str(), token.jti.as_str()), (ISS, "1"));
+    // Within the leeway it would be accepted again.
+    assert_eq!(token.accepted_until, UnixTime(NOW.0 + 140));
     let login = judge(without("sub")).unwrap().logout;
     assert_eq!(login, Logout::Login("login-1".to_owned()));
     let subject = judge(without("sid")).unwrap().logout;
