@@ -5,6 +5,8 @@
 //! cached token of the session misses and every stream under it is cut. What other gateways
 //! ended comes by the store's feed of changes ([`ChangeFollower`](crate::exchange::ChangeFollower)).
 
+use std::time::Duration;
+
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
@@ -29,9 +31,7 @@ impl SessionDirectory {
         cause: RevocationReason,
     ) -> Result<Option<SessionRecord>, StoreError> {
         let ended = self.store.end_session(sid, cause, UnixTime::now()).await?;
-        self.registry.end(sid);
-        self.count_end("session", cause);
-        info!(%sid, ?cause, "session ended");
+        self.end_here(sid, cause);
         Ok(ended)
     }
 
@@ -44,9 +44,7 @@ impl SessionDirectory {
     pub async fn end_sessions(&self, scope: RevocationScope) -> Result<(), StoreError> {
         let now = UnixTime::now();
         self.store.end_sessions(scope.clone(), now).await?;
-        self.count_end(scope.label(), scope.cause());
-        let sessions = self.end_many_here(&scope, u64::MAX);
-        log_ended(&scope, sessions);
+        self.end_scope_here(&scope);
         Ok(())
     }
 
@@ -66,16 +64,8 @@ impl SessionDirectory {
             .end_once(once, end.clone(), UnixTime::now())
             .await?;
         match end.filter(|_| first) {
-            Some(End::Session(sid, cause)) => {
-                self.registry.end(sid);
-                self.count_end("session", cause);
-                info!(%sid, ?cause, "session ended");
-            }
-            Some(End::Sessions(scope)) => {
-                self.count_end(scope.label(), scope.cause());
-                let sessions = self.end_many_here(&scope, u64::MAX);
-                log_ended(&scope, sessions);
-            }
+            Some(End::Session(sid, cause)) => self.end_here(sid, cause),
+            Some(End::Sessions(scope)) => self.end_scope_here(&scope),
             None => {}
         }
         Ok(first)
@@ -175,6 +165,23 @@ impl SessionDirectory {
         Ok(())
     }
 
+    /// What the store has ended is over here, too.
+    fn end_here(&self, sid: Uuid, cause: RevocationReason) {
+        self.registry.end(sid);
+        self.count_end("session", cause);
+        info!(%sid, ?cause, "session ended");
+    }
+
+    /// The same of all sessions of a scope.
+    fn end_scope_here(&self, scope: &RevocationScope) {
+        self.count_end(scope.label(), scope.cause());
+        match self.end_many_here(scope, u64::MAX) {
+            // A gateway that had none of them open has nothing to say.
+            0 => debug!(?scope, "no session to end here"),
+            sessions => info!(?scope, sessions, "sessions ended"),
+        }
+    }
+
     fn end_many_here(&self, scope: &RevocationScope, sequence: u64) -> usize {
         self.registry.end_many(&MassEnd { scope, sequence })
     }
@@ -185,18 +192,10 @@ impl SessionDirectory {
     }
 }
 
-/// A gateway that had none of them open has nothing to say.
-fn log_ended(scope: &RevocationScope, sessions: usize) {
-    match sessions {
-        0 => debug!(?scope, "no session to end here"),
-        _ => info!(?scope, sessions, "sessions ended"),
-    }
-}
-
 /// Between attempts to write an end down that nobody else will ask for again.
-const RETRY_END: std::time::Duration = std::time::Duration::from_secs(1);
+const RETRY_END: Duration = Duration::from_secs(1);
 /// How long a deleted user's tokens are refused: longer than external tokens live.
-const TOMBSTONE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const TOMBSTONE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[cfg(test)]
 mod tests;
