@@ -17,8 +17,8 @@ use super::{Embedded, page};
 use crate::clock::UnixTime;
 use crate::store::sign_in::{Decision, Found, Replaced, decide, folded};
 use crate::store::{
-    ChangeKind, Description, Digest, Event, EventKind, NewUser, Page, PageRequest, RevocationScope,
-    SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
+    ChangeKind, Description, Event, EventKind, NewUser, Page, PageRequest, RevocationScope, SignIn,
+    SignInOutcome, SignInRefusal, StoreError, Tombstone, User, UserFilter, Users,
 };
 
 #[async_trait]
@@ -169,7 +169,7 @@ impl Users for Embedded {
 
 fn decided(rows: &mut impl Read, request: &SignIn) -> Result<Decision, StoreError> {
     let identity = identity_key(&request.iss, &request.sub);
-    let tombstone = Digest::of(&[&request.iss, &request.sub]);
+    let tombstone = Tombstone::key(&request.iss, &request.sub);
     let mut found = Found {
         user: indexed_user(rows, Table::Identities, &identity)?,
         tombstone: record(rows, Table::Tombstones, &tombstone.0)?,
@@ -284,10 +284,10 @@ fn delete(
     }
     // The newest are the ones whose tokens may still be shown.
     logins.reverse();
-    for digest in user.identity_digests() {
-        let earlier = record(tx, Table::Tombstones, &digest.0)?;
+    for key in user.tombstone_keys() {
+        let earlier = record(tx, Table::Tombstones, &key.0)?;
         let tombstone = Tombstone::new(at, until, logins.iter().copied()).after(earlier);
-        put_record(tx, Table::Tombstones, &digest.0, &tombstone)?;
+        put_record(tx, Table::Tombstones, &key.0, &tombstone)?;
     }
     let of_user = [&[OF_USER], id.as_bytes().as_slice()].concat();
     let marks = Range {

@@ -14,7 +14,7 @@ use super::row::{
 };
 use crate::store::sign_in::{Decision, Found, decide};
 use crate::store::{
-    Digest, RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Use, Used,
+    RevocationScope, SignIn, SignInOutcome, SignInRefusal, StoreError, Tombstone, Use, Used,
 };
 
 impl Postgres {
@@ -24,8 +24,8 @@ impl Postgres {
         request: SignIn,
         decision: Decision,
     ) -> Result<SignInOutcome, StoreError> {
-        let identity = Digest::of(&[&request.iss, &request.sub]);
-        if let Some(first_sign_in) = FirstSignIn::of(&decision, identity)
+        let tombstone = Tombstone::key(&request.iss, &request.sub);
+        if let Some(first_sign_in) = FirstSignIn::of(&decision, tombstone)
             && self
                 .read(first_sign_in, |on, first_sign_in| {
                     Box::pin(first_sign_in::put(on, first_sign_in))
@@ -61,7 +61,7 @@ pub(super) async fn decided(
 ) -> Result<Decision, Failure> {
     let identity = identity_key(&request.iss, &request.sub);
     let email = request.email.as_deref().map(email_key);
-    let tombstone = Digest::of(&[&request.iss, &request.sub]).0.to_vec();
+    let tombstone = Tombstone::key(&request.iss, &request.sub).0.to_vec();
     let issuer = scope_key(&RevocationScope::Issuer(request.iss.clone()));
     let counted = request.max_sessions.is_some();
     let found = rows(

@@ -10,8 +10,8 @@ use super::*;
 use crate::clock::UnixTime;
 use crate::store::conformance::{self, CASES, Engine};
 use crate::store::{
-    ChangeFeed, ChangeKind, Deliveries, Digest, RevocationReason, Sessions, Settings, SignIn,
-    SignInOutcome, Users,
+    ChangeFeed, ChangeKind, Deliveries, RevocationReason, Sessions, Settings, SignIn,
+    SignInOutcome, Tombstone, Users,
 };
 
 mod behind;
@@ -336,8 +336,8 @@ async fn a_newcomer_who_was_deleted_meanwhile_is_not_made(databases: &InDatabase
             let gone = store.delete_user(user.id, NOW, until).await.unwrap();
             assert!(gone.is_some());
         }
-        let identity = Digest::of(&[&request.iss, &request.sub]);
-        let first_sign_in = first_sign_in::FirstSignIn::of(&decision, identity).unwrap();
+        let tombstone = Tombstone::key(&request.iss, &request.sub);
+        let first_sign_in = first_sign_in::FirstSignIn::of(&decision, tombstone).unwrap();
         let put = store.read(first_sign_in, |on, first_sign_in| {
             Box::pin(first_sign_in::put(on, first_sign_in))
         });

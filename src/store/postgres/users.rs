@@ -264,9 +264,9 @@ async fn delete(
     // The newest are the ones whose tokens may still be shown.
     sessions.sort_unstable_by(|one, other| other.cmp(one));
     let logins = sessions.iter().map(|(_, sid)| *sid);
-    for digest in user.identity_digests() {
+    for key in user.tombstone_keys() {
         let tombstone = Tombstone::new(at, until, logins.clone());
-        put_tombstone(tx, digest, tombstone).await?;
+        put_tombstone(tx, key, tombstone).await?;
     }
     execute(
         tx.on(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::digest::Digest;
 use crate::clock::UnixTime;
 
 /// That an identity was deleted: a token issued up to then makes no new user.
@@ -21,6 +22,11 @@ pub struct Tombstone {
 impl Tombstone {
     /// Logins that are remembered.
     pub const LOGINS: usize = 256;
+
+    /// What that of an identity is found by, once nothing else is kept of it.
+    pub(in crate::store) fn key(iss: &str, sub: &str) -> Digest {
+        Digest::of(&[iss, sub])
+    }
 
     /// Of an identity with these logins.
     pub(in crate::store) fn new(

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::digest::Digest;
 use super::profile::Profile;
+use super::tombstone::Tombstone;
 use crate::clock::UnixTime;
 
 /// A user of the platform.
@@ -45,12 +46,12 @@ impl User {
             .find(|held| held.format == CredentialFormat::ExternalUser && held.iss == iss)
     }
 
-    /// The digests by which the user's external identities are kept when the user is gone.
-    pub(in crate::store) fn identity_digests(&self) -> impl Iterator<Item = Digest> {
+    /// The keys of the tombstones of the user's external identities.
+    pub(in crate::store) fn tombstone_keys(&self) -> impl Iterator<Item = Digest> {
         self.credentials
             .iter()
             .filter(|held| held.format == CredentialFormat::ExternalUser)
-            .map(|held| Digest::of(&[&held.iss, &held.public_identifier]))
+            .map(|held| Tombstone::key(&held.iss, &held.public_identifier))
     }
 
     /// What stands for the user in a session that has none: whom a token names, and nothing that is
