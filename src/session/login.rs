@@ -99,6 +99,30 @@ mod tests {
         assert_eq!(sid.get_version_num(), 8);
     }
 
+    /// A login continues its session at a gateway of another version, and after an upgrade.
+    #[test]
+    fn ids_and_secrets_are_those_of_earlier_versions() {
+        let key = SidKey::new(&[7; 32]);
+        for (mark, epoch, sid) in [
+            (Mark::Claim("s1"), 0, "496e1ee9-ad8b-82e8-bba6-9c4a1aafb63e"),
+            (Mark::Claim("s1"), 5, "a449fec1-c955-8a5e-80f0-acfa9daeab0e"),
+            (
+                Mark::SignedPart(&[9; 32]),
+                0,
+                "710afa9f-4742-8db4-84b8-fbf998d58ecb",
+            ),
+        ] {
+            let login = Login {
+                epoch,
+                ..login("https://a", "u", mark)
+            };
+            assert_eq!(key.sid(&login).to_string(), sid, "{login:?}");
+        }
+        let secret = key.derived("device challenges");
+        assert_eq!(secret[..4], [0x1e, 0x84, 0xa9, 0x22]);
+        assert_ne!(secret, key.derived("another purpose"));
+    }
+
     #[test]
     fn each_part_and_its_boundaries_count() {
         let key = SidKey::new(&[7; 32]);
