@@ -12,8 +12,8 @@ use crate::jwt::{Generations, Issuer, Refusal};
 use crate::rejection::Rejection;
 
 /// Tokens that cannot become valid while their issuer stays the same: malformed, with a bad
-/// signature, expired; and, for a few seconds, those of people whom access lists keep out. The table is small, and a flood of new entries only evicts others of its
-/// kind.
+/// signature, expired; and, for a few seconds, those of people whom access lists keep out. The table
+/// is small, and a flood of new entries only evicts others of its kind.
 pub(super) struct RefusedTokens {
     refused: Cache<TokenDigest, Refused>,
 }
@@ -37,6 +37,12 @@ struct Under {
     generations: Generations,
 }
 
+impl Under {
+    fn is_as_it_was(&self, version: ConfigVersion) -> bool {
+        self.issuer.is_in_force(version.number) && self.generations == Generations::of(&self.issuer)
+    }
+}
+
 impl RefusedTokens {
     /// Room for `capacity` refusals.
     pub(super) fn new(capacity: usize) -> Self {
@@ -53,16 +59,15 @@ impl RefusedTokens {
         version: ConfigVersion,
     ) -> Option<Rejection> {
         let refused = self.refused.get(digest)?;
-        let same = match &refused.under {
-            Some(under) => {
-                under.issuer.is_in_force(version.number)
-                    && under.generations == Generations::of(&under.issuer)
-            }
-            None => true,
-        };
-        let doubtful = refused.doubtful_from.is_some_and(|at| at <= Instant::now());
-        let decided_alike = same && refused.version == version && refused.at <= now;
-        (decided_alike && !doubtful).then_some(refused.rejection)
+        let is_doubtful = refused.doubtful_from.is_some_and(|at| at <= Instant::now());
+        let stands = refused.version == version
+            && refused.at <= now
+            && !is_doubtful
+            && refused
+                .under
+                .as_ref()
+                .is_none_or(|under| under.is_as_it_was(version));
+        stands.then_some(refused.rejection)
     }
 
     /// Removes all entries from the cache.
@@ -128,6 +133,7 @@ mod tests {
     use crate::jwks::KeySet;
     use crate::jwt::fixture::{self, NOW, Signer};
     use crate::jwt::{Issuers, verify};
+    use crate::rejection::Code;
 
     /// A refusal that was reached under an issuer's settings and keys, and remembered.
     fn remembered(token: impl Fn(&Signer) -> String) -> (Issuers, RefusedTokens, TokenDigest) {
@@ -150,6 +156,49 @@ mod tests {
         let mut claims = fixture::claims();
         claims.as_object_mut().unwrap().remove("sub");
         signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims)
+    }
+
+    /// By a key that is not the issuer's, under the name of one that is.
+    fn forged(_: &Signer) -> String {
+        let header = json!({ "alg": "ES256", "kid": "k" });
+        Signer::new("ES256").sign(&header, &fixture::claims())
+    }
+
+    #[test]
+    fn a_refusal_is_of_its_configuration_and_of_no_time_before_it() {
+        let (_issuers, refused, digest) = remembered(without_subject);
+        let (first, second) = (ConfigVersion::FIRST, Duration::from_secs(1));
+        for (now, version, found) in [
+            (NOW, first, true),
+            (NOW.plus(second), first, true),
+            // The clock was ahead when it was decided.
+            (NOW.minus(second), first, false),
+            (NOW, first.next(true), false),
+        ] {
+            let stands = refused.get(&digest, now, version).is_some();
+            assert_eq!(stands, found, "{now:?} {version:?}");
+        }
+    }
+
+    /// The issuer may have another key by then, and the user may be on another list.
+    #[test]
+    fn what_keys_and_lists_decide_is_remembered_for_a_while() {
+        let tokens: [(fn(&Signer) -> String, bool); 2] = [(without_subject, false), (forged, true)];
+        for (token, is_by_keys) in tokens {
+            let (_issuers, refused, digest) = remembered(token);
+            let entry = refused.refused.get(&digest).unwrap();
+            assert_eq!(entry.doubtful_from.is_some(), is_by_keys);
+        }
+        let (refused, digest) = (RefusedTokens::new(8), TokenDigest::of("t"));
+        let kept_out = Rejection::new(Code::NoAccess, "access_blocked");
+        refused.remember_briefly(digest, kept_out, (NOW, ConfigVersion::FIRST));
+        let stands = || refused.get(&digest, NOW, ConfigVersion::FIRST).is_some();
+        assert!(stands());
+        let mut entry = refused.refused.get(&digest).unwrap();
+        assert!(entry.doubtful_from.is_some());
+        entry.doubtful_from = Some(Instant::now());
+        refused.refused.insert(digest, entry);
+        assert!(!stands());
     }
 
     #[test]
