@@ -5,8 +5,8 @@ use std::net::Ipv6Addr;
 use crate::rejection::{Code, Rejection};
 
 /// The host of a request, from `Host` or `:authority` (RFC 9110 section 7.2): a name, an IPv4
-/// address or a bracketed IPv6 address, with an optional port. Compared without regard to case,
-/// port and trailing dot.
+/// address or a bracketed IPv6 address, with an optional port. Routes find it by its name alone,
+/// without regard to case and trailing dot; two hosts are equal if they have the same port, too.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a> {
     authority: &'a str,
@@ -92,7 +92,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Two hosts are equal when they name the same host and port.
+/// By name, without regard to case, and port.
 impl PartialEq for Host<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.name.eq_ignore_ascii_case(other.name) && self.port == other.port

@@ -92,29 +92,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts() {
+    fn a_host_is_refused_for_what_is_wrong_with_it() {
         for host in ["app.example.com", "App.Example.com", "127.0.0.1", "[::1]"] {
             let pattern: HostPattern = host.parse().unwrap();
             assert_eq!((pattern.as_str(), pattern.is_wildcard()), (host, false));
         }
         let below: HostPattern = "*.example.com".parse().unwrap();
         assert!(below.is_wildcard());
-        for host in [
-            "",
-            "app:80",
-            "*.*.example.com",
-            "a.*.example.com",
-            "*",
-            "münchen.example",
-            "a/b",
-            "a..b.example",
-            ".a.example",
-            "a~b.example",
-            "a!b.example",
-            "127.1",
-            &"a".repeat(254),
+        let long = "a".repeat(254);
+        for (error, hosts) in [
+            (
+                BareHostError::Wildcard,
+                &["*", "*.*.example.com", "a.*.example.com", "*a.example.com"][..],
+            ),
+            (
+                BareHostError::Form,
+                &[
+                    "",
+                    "*.",
+                    "app:80",
+                    "a/b",
+                    "a..b.example",
+                    ".a.example",
+                    "a~b.example",
+                    "a!b.example",
+                    "münchen.example",
+                    "127.1",
+                    &long,
+                ],
+            ),
         ] {
-            assert!(host.parse::<HostPattern>().is_err(), "{host}");
+            for host in hosts {
+                assert_eq!(host.parse::<HostPattern>(), Err(error), "{host}");
+            }
         }
     }
 

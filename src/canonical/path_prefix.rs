@@ -225,39 +225,72 @@ fn is_shortest(segment: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// What people write by mistake is refused by the message that says what to write instead.
     #[test]
-    fn paths() {
-        for path in ["/", "/api", "/api/v1.2", "/caf%C3%A9", "/a..b/~x"] {
+    fn a_path_is_refused_for_what_is_wrong_with_it() {
+        use PathPrefixError::*;
+        for path in [
+            "/",
+            "/api",
+            "/api/v1.2",
+            "/caf%C3%A9",
+            "/a..b/~x",
+            "/a%20b",
+            // None of these is a pattern.
+            "/:80",
+            "/a:b",
+            "/$",
+            "/a$b",
+            "/(a",
+            "/a)",
+            "/+.",
+        ] {
             let prefix: PathPrefix = path.parse().unwrap();
             assert_eq!(prefix.as_str(), path);
         }
-        for path in [
-            "",
-            "api",
-            "/api/",
-            "//",
-            "/a//b",
-            "/a/../b",
-            "/a/.",
-            "/a b",
-            "/a?b",
-            "/a#b",
-            "/a\\b",
-            "/caf%c3%A9",
-            "/%61pi",
-            "/%2F",
-            "/%5C",
-            "/%",
-            "/%4",
-            "/%00",
-            "/é",
-            "/%+1",
-            "/a;b",
-            "/a/;x=1",
-            "/%ff",
-            "/%C0%AE",
+        for (error, paths) in [
+            (NoSlash, &["", "api"][..]),
+            (TrailingSlash, &["/api/", "//"]),
+            (Parameters, &["/a;b", "/a/;x=1"]),
+            (EmptySegment, &["/a//b"]),
+            (DotSegment, &["/a/../b", "/a/."]),
+            (
+                Pattern,
+                &[
+                    "/api/*",
+                    "/api/**",
+                    "/api/:id",
+                    "/api/:_id",
+                    "/api/.*",
+                    "/a.+",
+                    "/api$",
+                    "/(a|b)",
+                ],
+            ),
+            (
+                Spelling,
+                &[
+                    "/a b",
+                    "/a?b",
+                    "/a#b",
+                    "/a\\b",
+                    "/é",
+                    "/caf%c3%A9",
+                    "/%ff",
+                    "/%61pi",
+                    "/%2F",
+                    "/%5C",
+                    "/%00",
+                    "/%",
+                    "/%4",
+                    "/%+1",
+                ],
+            ),
+            (Unusable, &["/%C0%AE", "/%FF"]),
         ] {
-            assert!(path.parse::<PathPrefix>().is_err(), "{path}");
+            for path in paths {
+                assert_eq!(path.parse::<PathPrefix>(), Err(error), "{path}");
+            }
         }
     }
 
