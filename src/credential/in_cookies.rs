@@ -151,7 +151,8 @@ fn find_supabase<'a>(
     Ok(Some(Token(token.into())))
 }
 
-fn single_cookie<'a>(
+/// The one value of the cookies by a name; empty ones are none, and equal ones are one.
+pub(super) fn single_cookie<'a>(
     headers: &'a HeaderMap,
     name: &[u8],
     value_of: impl Fn(&'a [u8]) -> &'a [u8],

@@ -135,10 +135,8 @@ impl TokenSources {
             sets_sdk_cookie: settings.sets_sdk_cookie,
             domains: domains(settings.public_host),
             own_iss: settings.own_iss.as_str().into(),
-            own_cookies: [DASHBOARD_COOKIE]
+            own_cookies: OWN_COOKIES
                 .into_iter()
-                .chain(SESSION_COOKIES)
-                .chain([LOGIN_COOKIE, INSECURE_LOGIN_COOKIE])
                 .chain(settings.sets_sdk_cookie.then_some(SDK_COOKIE))
                 .collect(),
             further_cookies,
@@ -196,17 +194,12 @@ impl TokenSources {
     /// The names of all cookies that hold credentials, used here or not. Those in chunks are
     /// named by [`Self::chunked_cookies`].
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        let further = [
-            LOGIN_COOKIE,
-            INSECURE_LOGIN_COOKIE,
-            DASHBOARD_COOKIE,
-            SDK_COOKIE,
-        ];
-        let own = SESSION_COOKIES.into_iter().chain(further);
-        let own = own.map(str::as_bytes);
         let issuers = self.cookies.iter().map(|place| &place.name.name);
         let issuers = issuers.chain(&self.further_cookies);
-        issuers.map(|name| name.as_bytes()).chain(own)
+        let own = OWN_COOKIES.into_iter().chain([SDK_COOKIE]);
+        issuers
+            .map(|name| name.as_bytes())
+            .chain(own.map(str::as_bytes))
     }
 
     /// Whether a cookie by this name holds, or may be a part of what holds, a credential.
@@ -328,9 +321,13 @@ fn domains(host: &str) -> Vec<Box<str>> {
         .collect()
 }
 
-/// All names of the session cookie, whichever is in use.
-const SESSION_COOKIES: [&str; 3] = [
+/// The cookies that the gateway alone sets, under all their names, that of the dashboard first. No application gets
+/// or sets one.
+const OWN_COOKIES: [&str; 6] = [
+    DASHBOARD_COOKIE,
     SESSION_COOKIE,
     DOMAIN_SESSION_COOKIE,
     INSECURE_SESSION_COOKIE,
+    LOGIN_COOKIE,
+    INSECURE_LOGIN_COOKIE,
 ];

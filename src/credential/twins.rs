@@ -131,10 +131,7 @@ impl TokenSources {
         let own = [OwnCookie::Session].into_iter().chain(sdk);
         own.filter(move |own| {
             let name = self.own_name(*own).as_bytes();
-            let values = cookie::values(headers, name).map(form::unquoted);
-            let mut values = values.filter(|value| !value.is_empty());
-            let first = values.next();
-            values.any(|other| Some(other) != first)
+            in_cookies::single_cookie(headers, name, form::unquoted).is_err()
         })
     }
 
