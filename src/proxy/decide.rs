@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use pingora::http::RequestHeader;
 
 use super::answer::acme;
@@ -15,6 +16,7 @@ use super::request::forwarded::{self, Peer};
 use super::request::hops;
 use super::request::inspect::{self, Inspected};
 use super::snapshot::Snapshot;
+use crate::exchange::Session;
 use crate::limit::{self, TooOften};
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -43,7 +45,7 @@ pub enum Decision {
     Health,
     /// Nowhere: a client asks for the metadata of a protected resource.
     Metadata(Arc<ProtectedResource>),
-    /// The request is not forwarded: the client is redirected to this address.
+    /// Nowhere: the client is redirected to this address.
     Redirect(String),
     /// Nowhere: an authority asks for the proof of a name.
     AcmeChallenge(Arc<str>),
@@ -92,21 +94,24 @@ pub async fn decide(
             passed.count(&decisions, ctx.source);
             let target = ctx.target.as_deref();
             let location = fixed_answer::location(route, &inspected, target);
-            ctx.pass = Some(passed.pass);
+            ctx.pass = Some(passed.into());
             Ok(Decision::Fixed(location))
         }
         Ok(passed) => {
-            ctx.destination = incoming.upstream(route, &passed.pass);
-            let is_preflight = matches!(passed.pass, Pass::Preflight);
+            let is_preflight = matches!(passed, Passed::Preflight);
             let calls = route.calls.as_ref().filter(|_| !is_preflight);
-            if calls.is_some_and(|calls| !calls.go_by_fields()) {
-                // Counted once its content is known.
-                ctx.pass = Some(passed.pass);
-                return Ok(Decision::ForwardCall);
+            let decision = match calls.is_some_and(|calls| !calls.go_by_fields()) {
+                true => Decision::ForwardCall,
+                false => Decision::Forward,
+            };
+            // A call is counted once its content is known.
+            if decision == Decision::Forward {
+                passed.count(&decisions, ctx.source);
             }
-            passed.count(&decisions, ctx.source);
-            ctx.pass = Some(passed.pass);
-            Ok(Decision::Forward)
+            let pass = Pass::from(passed);
+            ctx.destination = incoming.upstream(route, &pass);
+            ctx.pass = Some(pass);
+            Ok(decision)
         }
         Err(refused) => {
             incoming.ask_for_scopes(route, &refused.rejection, ctx);
@@ -158,20 +163,38 @@ struct Incoming<'a> {
     peer: Peer<'a>,
 }
 
-/// A request that passes, and as whose.
-struct Passed {
-    pass: Pass,
-    /// Why without a session, as a label.
-    reason: &'static str,
+/// As whom a request passes.
+enum Passed {
+    /// As the user of a session, with the field that carries its token.
+    User(Arc<Session>, HeaderValue),
+    /// As nobody, who showed nothing.
+    Nobody,
+    /// As nobody, although something was shown: why that does not count, as a label.
+    Disregarded(&'static str),
+    /// As nobody, who is not asked here, and not counted.
+    Unasked,
+    /// As a browser that asks whether a page of another origin may send a request.
+    Preflight,
 }
 
 impl Passed {
     fn count(&self, decisions: &Decisions<'_>, source: &'static str) {
-        match (&self.pass, self.reason) {
-            (Pass::Session(session, _), _) => decisions.allowed(session.issuer(), source),
-            (_, UNASKED) => {}
-            (Pass::Anonymous, "ok") => decisions.anonymous(),
-            (_, reason) => decisions.anonymous_because(source, reason),
+        match self {
+            Self::User(session, _) => decisions.allowed(session.issuer(), source),
+            Self::Nobody => decisions.anonymous(),
+            Self::Disregarded(reason) => decisions.anonymous_because(source, reason),
+            Self::Unasked => {}
+            Self::Preflight => decisions.anonymous_because(source, "preflight"),
+        }
+    }
+}
+
+impl From<Passed> for Pass {
+    fn from(passed: Passed) -> Self {
+        match passed {
+            Passed::User(session, forwarded) => Self::Session(session, forwarded),
+            Passed::Nobody | Passed::Disregarded(_) | Passed::Unasked => Self::Anonymous,
+            Passed::Preflight => Self::Preflight,
         }
     }
 }
@@ -252,6 +275,3 @@ impl<'a> Incoming<'a> {
         self.peer.client(&self.request.headers)
     }
 }
-
-/// The reason of a pass on a route that asks nobody.
-const UNASKED: &str = "";

@@ -8,12 +8,12 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, ORIGIN};
 use pingora::http::RequestHeader;
 
 use super::requirements::DEVICE_UNBOUND;
-use super::{Incoming, Passed, Refused, UNASKED};
+use super::{Incoming, Passed, Refused};
 use crate::credential::{self, Credential, CredentialError, Reading, TokenSources};
 use crate::exchange::{Recipient, Session};
 use crate::identity::Client;
 use crate::issuer::AuthorizationField;
-use crate::proxy::context::{Pass, Phase, RequestContext};
+use crate::proxy::context::{Phase, RequestContext};
 use crate::proxy::counters::SELF_ISSUED;
 use crate::rejection::{Code, Rejection};
 use crate::route::Route;
@@ -27,14 +27,10 @@ impl Incoming<'_> {
         ctx: &mut RequestContext,
     ) -> Result<Passed, Refused> {
         if route.access == Access::None {
-            // Nobody is asked, so there is nothing to count.
-            return Ok(passed_as_nobody(UNASKED));
+            return Ok(Passed::Unasked);
         }
         if is_preflight(self.request) && route.destination.is_at_servers() {
-            return Ok(Passed {
-                pass: Pass::Preflight,
-                reason: "preflight",
-            });
+            return Ok(Passed::Preflight);
         }
         let sources = &self.snapshot.proxy.token_sources;
         let headers = &self.request.headers;
@@ -84,10 +80,7 @@ impl Incoming<'_> {
             .forwarded(&session, route.audience.as_ref())
             .map_err(refused)?;
         self.tell_browser(credential, &session, ctx).await;
-        Ok(Passed {
-            pass: Pass::Session(session, forwarded),
-            reason: "ok",
-        })
+        Ok(Passed::User(session, forwarded))
     }
 }
 
@@ -118,14 +111,7 @@ fn without_credential(route: &Route, headers: &HeaderMap) -> Result<Passed, Refu
             false => missing,
         }));
     }
-    Ok(passed_as_nobody("ok"))
-}
-
-pub(super) fn passed_as_nobody(reason: &'static str) -> Passed {
-    Passed {
-        pass: Pass::Anonymous,
-        reason,
-    }
+    Ok(Passed::Nobody)
 }
 
 /// Whether a browser asks if a page of another origin may send what follows (Fetch standard,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use pingora::http::RequestHeader;
 
-use super::authentication::passed_as_nobody;
 use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
@@ -49,7 +48,7 @@ impl<'a> Incoming<'a> {
         }
         let rejection = Rejection::from(CredentialError::TwinCookies);
         match route.access {
-            Access::Optional => Ok(passed_as_nobody(rejection.reason)),
+            Access::Optional => Ok(Passed::Disregarded(rejection.reason)),
             Access::Required | Access::None => Err(Refused::without_credential(rejection)),
         }
     }
@@ -97,7 +96,7 @@ impl<'a> Incoming<'a> {
         }
         // A browser cannot help sending what it was once given.
         if route.access == Access::Optional && is_stale(credential, &rejection) {
-            return Ok(passed_as_nobody(rejection.reason));
+            return Ok(Passed::Disregarded(rejection.reason));
         }
         let issuer = self.snapshot.exchange.verifier().issuer_label(credential);
         ctx.credential_issuer = Some(Arc::clone(&issuer));
