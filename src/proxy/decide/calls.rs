@@ -3,19 +3,18 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
-use http::{HeaderMap, Method, StatusCode};
+use http::Method;
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session as HttpSession;
 
+mod content;
+
 use crate::exchange::Session;
 use crate::mcp::{Call, Calls, Fields, McpError};
 use crate::metrics::Metrics;
-use crate::proxy::answer;
 use crate::proxy::context::RequestContext;
-use crate::proxy::counters::{self, SELF_ISSUED};
+use crate::proxy::counters::SELF_ISSUED;
 use crate::proxy::decisions::Decisions;
 use crate::proxy::no_pass;
 use crate::proxy::request::inspect;
@@ -98,7 +97,7 @@ async fn admit_content(
     let Some(calls) = &route.calls else {
         return Err(no_pass());
     };
-    let content = match hold(http, (calls, route), metrics, ctx).await? {
+    let content = match content::read(http, (calls, route), metrics, ctx).await? {
         Ok(content) => content,
         Err(rejection) => return Ok(Err(rejection)),
     };
@@ -139,118 +138,9 @@ fn admit(
     Err(Session::scope_insufficient())
 }
 
-/// Reads the whole content, which the framework then forwards from what it keeps for a retry.
-async fn hold(
-    http: &mut HttpSession,
-    (calls, route): (&Calls, &Route),
-    metrics: &Metrics,
-    ctx: &mut RequestContext,
-) -> Result<Result<Bytes, Rejection>> {
-    let header = http.req_header();
-    if !is_plain(&header.headers) {
-        let rejection = Rejection::new(Code::InvalidRequest, "mcp_content_coded");
-        return Ok(Err(
-            rejection.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-        ));
-    }
-    let expects = header.headers.contains_key(EXPECT);
-    let announced = header.headers.get(http::header::CONTENT_LENGTH);
-    let announced = announced
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<usize>().ok());
-    if http.as_mut().is_body_empty() {
-        return Ok(Ok(Bytes::new()));
-    }
-    let most = route.body_size.unwrap_or(u64::MAX);
-    let most = usize::try_from(most)
-        .unwrap_or(usize::MAX)
-        .min(calls.longest());
-    let too_large = Rejection::new(Code::TooLarge, "mcp_content_too_large");
-    if announced.is_some_and(|length| length > most) {
-        return Ok(Err(too_large));
-    }
-    // While it is read it may be there twice.
-    let room = 2 * announced.unwrap_or(KEPT) as u64;
-    match ctx.guard.hold(room) {
-        Ok(held) => ctx.held_memory = held,
-        Err(overload) => {
-            return Ok(Err(counters::refuse(metrics, overload)));
-        }
-    }
-    if expects {
-        http.as_mut().write_continue_response().await?;
-    }
-    let mut content = Vec::new();
-    loop {
-        // From then on all that comes fits into what is kept, which stands for the whole below.
-        let left = announced.map_or(0, |length| length.saturating_sub(content.len()));
-        if left <= KEPT {
-            http.as_mut().enable_retry_buffering();
-        }
-        let Some(part) = answer::read_part(http, ctx).await? else {
-            break;
-        };
-        content.extend_from_slice(&part);
-        if content.len() > most {
-            return Ok(Err(too_large));
-        }
-        if announced.is_none() && content.len() > KEPT {
-            let rejection = Rejection::new(Code::InvalidRequest, "mcp_length_missing");
-            return Ok(Err(rejection.with_status(StatusCode::LENGTH_REQUIRED)));
-        }
-        if let Some(time) = &mut ctx.time {
-            let in_time = time.received(false, &ctx.guard);
-            time.bound_client(http, ctx.snapshot.proxy.limits.body_read_timeout);
-            if let Err(rejection) = in_time {
-                return Ok(Err(rejection));
-            }
-        }
-    }
-    let content = Bytes::from(content);
-    ctx.held_content = Some(content.clone());
-    Ok(Ok(content))
-}
-
-/// Whether the content is text in UTF-8 as it stands.
-fn is_plain(headers: &HeaderMap) -> bool {
-    let is_identity = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
-    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let media_type = types
-        .next()
-        .map(|value| value.as_bytes().to_ascii_lowercase());
-    let charset = media_type.as_deref().and_then(charset);
-    codings.all(|coding| is_identity(coding.as_bytes()))
-        && types.next().is_none()
-        && charset.is_none_or(|charset| matches!(charset, b"utf-8" | b"utf8"))
-}
-
-fn charset(media_type: &[u8]) -> Option<&[u8]> {
-    let parameters = media_type.split(|byte| *byte == b';').skip(1);
-    let mut charsets = parameters.filter_map(|parameter| {
-        let value = parameter.trim_ascii().strip_prefix(b"charset")?;
-        let value = value.trim_ascii().strip_prefix(b"=")?.trim_ascii();
-        Some(
-            value
-                .strip_prefix(b"\"")
-                .and_then(|it| it.strip_suffix(b"\""))
-                .unwrap_or(value),
-        )
-    });
-    let first = charsets.next();
-    match charsets.next() {
-        // Two of them are two readings.
-        Some(_) => Some(b""),
-        None => first,
-    }
-}
-
 fn may_have_content(method: &Method) -> bool {
     !matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE
     )
 }
-
-/// What the framework keeps of a request's content.
-const KEPT: usize = 64 << 10;
