@@ -173,7 +173,7 @@ pub async fn require(
 /// The header field in which clients show an elevated token.
 pub const ELEVATED_FIELD: &str = "x-dyn-elevated-access-token";
 const ELEVATED_TYPE: &str = "elevated+jwt";
-/// How far away the end of an assertion may be.
+/// How far away the end of an assertion may be, and how long ago its issue.
 const LONGEST_ASSERTION: Duration = Duration::from_secs(10 * 60);
 const SINGLE_USE: Duration = Duration::from_secs(5 * 60);
 const MULTIPLE_USE: Duration = Duration::from_secs(10 * 60);

@@ -8,6 +8,8 @@
 use bytes::BytesMut;
 use memchr::memchr;
 
+use super::head::is_token;
+
 /// What is expected next of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChunkLines {
@@ -127,10 +129,6 @@ fn chunks_begin(head: &[u8]) -> Option<usize> {
 /// Whether a value may have this byte (RFC 9110 section 5.5).
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// `Transfer-Encoding:` but for its first letter.

@@ -193,7 +193,8 @@ fn split_at_space(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
-fn is_token(byte: u8) -> bool {
+/// Whether a token, such as the name of a field, may have this byte (RFC 9110 section 5.6.2).
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
