@@ -8,7 +8,9 @@ use crate::jwt::{Issuer, Issuers};
 impl Exchange {
     /// The exchange of the next configuration. Nothing is in force before [`Self::supersede`].
     pub fn succeeding(&self, issuers: Arc<Issuers>, settings: Settings) -> Self {
-        let version = self.version.next(self.settings.make_sessions_of(&settings));
+        let version = self
+            .version
+            .next(self.settings.makes_same_sessions_as(&settings));
         for issuer in issuers.iter() {
             if !self.has(issuer) {
                 issuer.enters(version.number);

@@ -72,8 +72,9 @@ impl Settings {
         self.alone_until(record).filter(|_| is_of_before)
     }
 
-    /// Whether sessions created with these settings are the same as with the others.
-    pub(super) fn make_sessions_of(&self, other: &Self) -> bool {
+    /// Whether a session that was opened under these settings is what it would be under the others, so that both
+    /// may find it in the cache.
+    pub(super) fn makes_same_sessions_as(&self, other: &Self) -> bool {
         self.forward == other.forward
             && self.policy.claims == other.policy.claims
             && self.policy.claims_size == other.policy.claims_size
@@ -85,5 +86,50 @@ impl Settings {
             && self.sdk_cookie == other.sdk_cookie
             && self.device_bound == other.device_bound
             && self.device_bound_ttl == other.device_bound_ttl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claims::ClaimPaths;
+    use crate::exchange::fixture::TestExchange;
+
+    type Change = fn(&mut Settings);
+
+    #[tokio::test]
+    async fn a_cached_session_is_of_the_settings_that_it_was_made_of() {
+        let gateway = TestExchange::new();
+        let settings = &*gateway.here.settings;
+        let makes_same = |change: Change| {
+            let mut other = settings.clone();
+            change(&mut other);
+            settings.makes_same_sessions_as(&other)
+        };
+        let others: [Change; 11] = [
+            |it| it.forward.scheme = "Token".to_owned(),
+            |it| it.policy.claims = ClaimPaths::new(["org"]),
+            |it| it.policy.claims_size += 1,
+            |it| it.keep_email = true,
+            |it| it.keep_issuer = true,
+            |it| it.outlive_issuer = true,
+            // A page that may no longer sign in has tokens that were the gateway's own.
+            |it| it.pages.clear(),
+            |it| it.resources.push("https://tools.example".into()),
+            |it| it.sdk_cookie = true,
+            |it| it.device_bound = DeviceBound::Offered,
+            |it| it.device_bound_ttl *= 2,
+        ];
+        for (at, change) in others.into_iter().enumerate() {
+            assert!(!makes_same(change), "case {at}");
+        }
+        let same: [Change; 3] = [
+            |_| {},
+            |it| it.session_cookie = true,
+            |it| it.max_staleness = Some(Duration::from_secs(1)),
+        ];
+        for (at, change) in same.into_iter().enumerate() {
+            assert!(makes_same(change), "case {at}");
+        }
     }
 }
