@@ -2,34 +2,15 @@ use std::time::Duration;
 
 use super::key_encryption::tests::secret;
 use super::*;
-use crate::store::{Embedded, TestStore};
+use crate::store::TestStore;
 
-/// A store in a folder, and gateways on it.
-struct TestKeys {
-    store: Embedded,
-    _dir: tempfile::TempDir,
-}
-
-impl TestKeys {
-    fn new() -> Self {
-        let dir = tempfile::TempDir::new().unwrap();
-        let settings = crate::store::StoreSettings {
-            path: dir.path().join("store.redb"),
-            ..crate::store::StoreSettings::default()
-        };
-        Self {
-            store: Embedded::open(&settings).unwrap(),
-            _dir: dir,
-        }
-    }
-
-    async fn gateway(&self, current_only: bool) -> SigningKeys {
-        let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
-        rules.schedule.publish_ahead = Duration::from_secs(3600);
-        rules.schedule.keep = Duration::from_secs(7200);
-        rules.current_only = current_only;
-        SigningKeys::load(&self.store, rules).await.unwrap()
-    }
+/// The keys of a gateway on a store, which are published an hour before they sign.
+async fn keys_on(store: &TestStore, current_only: bool) -> SigningKeys {
+    let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
+    rules.schedule.publish_ahead = Duration::from_secs(3600);
+    rules.schedule.keep = Duration::from_secs(7200);
+    rules.current_only = current_only;
+    SigningKeys::load(&*store.engine, rules).await.unwrap()
 }
 
 /// In the order of their first letters: keys of one second have no other.
@@ -41,43 +22,43 @@ fn states(keys: &SigningKeys) -> Vec<KeyState> {
 
 #[tokio::test]
 async fn gateways_share_keys_and_follow_a_rotation() {
-    let setup = TestKeys::new();
-    let (here, there) = (setup.gateway(false).await, setup.gateway(false).await);
+    let test = TestStore::new();
+    let (here, there) = (keys_on(&test, false).await, keys_on(&test, false).await);
     let first = here.keyring().current().kid().to_owned();
     assert_eq!(there.keyring().current().kid(), first);
 
-    here.rotate(&setup.store, false).await.unwrap();
+    here.rotate(&*test.engine, false).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Next]);
     assert_eq!(here.keyring().current().kid(), first, "published ahead");
-    here.rotate(&setup.store, true).await.unwrap();
+    here.rotate(&*test.engine, true).await.unwrap();
     assert_eq!(states(&here), [KeyState::Current, KeyState::Retired]);
     let second = here.keyring().current().kid().to_owned();
     assert_ne!(second, first);
 
     assert_eq!(there.keyring().current().kid(), first, "not heard of yet");
-    there.tend(&setup.store).await.unwrap();
+    there.tend(&*test.engine).await.unwrap();
     assert_eq!(there.keyring().current().kid(), second);
     assert!(there.keyring().by_kid(&first).is_some());
 }
 
 #[tokio::test]
 async fn tokens_stay_good_over_a_rotation() {
-    let setup = TestKeys::new();
-    let keys = setup.gateway(false).await;
+    let test = TestStore::new();
+    let keys = keys_on(&test, false).await;
     let key_validity = keys.keyring().key_validity();
-    keys.rotate(&setup.store, true).await.unwrap();
+    keys.rotate(&*test.engine, true).await.unwrap();
     assert!(key_validity.is_valid() && keys.keyring().key_validity().is_valid());
 }
 
 #[tokio::test]
 async fn tokens_of_a_key_that_is_published_no_more_are_minted_anew() {
-    let setup = TestKeys::new();
-    let keys = setup.gateway(true).await;
+    let test = TestStore::new();
+    let keys = keys_on(&test, true).await;
     let (key_validity, kid) = (
         keys.keyring().key_validity(),
         keys.keyring().current().kid().to_owned(),
     );
-    keys.rotate(&setup.store, true).await.unwrap();
+    keys.rotate(&*test.engine, true).await.unwrap();
     assert!(!key_validity.is_valid());
     assert!(keys.keyring().key_validity().is_valid());
     let published: serde_json::Value = serde_json::from_slice(&keys.keyring().jwks()).unwrap();
@@ -121,27 +102,27 @@ async fn a_clock_that_is_ahead_of_the_databases_drops_no_key() {
 
 #[tokio::test]
 async fn a_forgotten_key_verifies_nothing() {
-    let setup = TestKeys::new();
-    let keys = setup.gateway(false).await;
+    let test = TestStore::new();
+    let keys = keys_on(&test, false).await;
     let (key_validity, kid) = (
         keys.keyring().key_validity(),
         keys.keyring().current().kid().to_owned(),
     );
-    keys.forget(&setup.store, &kid).await.unwrap();
+    keys.forget(&*test.engine, &kid).await.unwrap();
     assert!(
         keys.keyring().by_kid(&kid).is_some(),
         "the current key stays"
     );
-    keys.rotate(&setup.store, true).await.unwrap();
+    keys.rotate(&*test.engine, true).await.unwrap();
     assert!(key_validity.is_valid());
-    keys.forget(&setup.store, &kid).await.unwrap();
+    keys.forget(&*test.engine, &kid).await.unwrap();
     assert!(keys.keyring().by_kid(&kid).is_none());
     assert!(!key_validity.is_valid());
 }
 
 #[tokio::test]
 async fn keys_in_files_sign_in_their_order() {
-    let setup = TestKeys::new();
+    let test = TestStore::new();
     let folder = tempfile::TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     let put = |name: &str, algorithm| {
@@ -152,19 +133,19 @@ async fn keys_in_files_sign_in_their_order() {
     put("two", SigningAlgorithm::EdDSA);
     let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
     rules.files = Some(vec![path("one"), path("two")]);
-    let keys = SigningKeys::load(&setup.store, rules).await.unwrap();
+    let keys = SigningKeys::load(&*test.engine, rules).await.unwrap();
     assert_eq!(states(&keys), [KeyState::Current, KeyState::Retired]);
     assert_eq!(keys.keyring().current().algorithm(), "ES256");
     assert!(
-        crate::store::SigningKeys::signing_keys(&setup.store)
+        crate::store::SigningKeys::signing_keys(&*test.engine)
             .await
             .unwrap()
             .is_empty(),
         "the store has none"
     );
     for refused in [
-        keys.rotate(&setup.store, true).await,
-        keys.forget(&setup.store, "kid").await,
+        keys.rotate(&*test.engine, true).await,
+        keys.forget(&*test.engine, "kid").await,
     ] {
         assert!(matches!(refused, Err(KeysError::InFiles)), "{refused:?}");
     }
@@ -176,7 +157,7 @@ async fn keys_in_files_sign_in_their_order() {
     );
     std::fs::copy(path("one"), path("two")).unwrap();
     put("one", SigningAlgorithm::ES256);
-    keys.tend(&setup.store).await.unwrap();
+    keys.tend(&*test.engine).await.unwrap();
     assert_ne!(keys.keyring().current().kid(), first);
     assert!(keys.keyring().by_kid(&first).is_some());
     assert!(
@@ -193,30 +174,30 @@ async fn keys_in_files_sign_in_their_order() {
         ("", "PRIVATE KEY"),
     ] {
         std::fs::write(path("one"), text).unwrap();
-        let error = keys.tend(&setup.store).await.unwrap_err();
+        let error = keys.tend(&*test.engine).await.unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(keys.keyring().current().kid(), now);
     }
     put("one", SigningAlgorithm::EdDSA);
-    let error = keys.tend(&setup.store).await.unwrap_err();
+    let error = keys.tend(&*test.engine).await.unwrap_err();
     assert!(error.to_string().contains("session.algorithm"), "{error}");
     std::fs::remove_file(path("one")).unwrap();
-    assert!(keys.tend(&setup.store).await.is_err());
+    assert!(keys.tend(&*test.engine).await.is_err());
     put("one", SigningAlgorithm::ES256);
-    keys.tend(&setup.store).await.unwrap();
+    keys.tend(&*test.engine).await.unwrap();
 }
 
 /// During a change of the key-encryption key, two gateways take another one for the newest.
 #[tokio::test]
 async fn gateways_with_other_orders_of_keys_do_not_undo_each_other_without_end() {
-    let setup = TestKeys::new();
+    let test = TestStore::new();
     let start = async |order: [u8; 2]| {
         let mut rules = KeyRules::unsealed(SigningAlgorithm::ES256).unwrap();
         rules.key_encryption = KeyEncryption::new(&order.map(secret), Uuid::nil()).unwrap();
-        SigningKeys::load(&setup.store, rules).await.unwrap()
+        SigningKeys::load(&*test.engine, rules).await.unwrap()
     };
     let sealed_with = async || {
-        let keys = crate::store::SigningKeys::signing_keys(&setup.store);
+        let keys = crate::store::SigningKeys::signing_keys(&*test.engine);
         keys.await.unwrap()[0].sealed_with.clone()
     };
     let before = start([1, 2]).await;
@@ -225,8 +206,8 @@ async fn gateways_with_other_orders_of_keys_do_not_undo_each_other_without_end()
     let new = sealed_with().await;
     assert_ne!(old, new, "encrypted again at the start");
     for _ in 0..3 {
-        before.tend(&setup.store).await.unwrap();
-        after.tend(&setup.store).await.unwrap();
+        before.tend(&*test.engine).await.unwrap();
+        after.tend(&*test.engine).await.unwrap();
         assert_eq!(sealed_with().await, new);
     }
     start([1, 2]).await;
@@ -255,16 +236,16 @@ fn pem(label: &str, der: &[u8]) -> String {
 /// A current key of a former `session.algorithm` signs no more, and would stay published for ever.
 #[tokio::test]
 async fn a_leaked_key_of_a_former_algorithm_is_deleted() {
-    let setup = TestKeys::new();
-    let former = setup.gateway(false).await;
+    let test = TestStore::new();
+    let former = keys_on(&test, false).await;
     let leaked = former.keyring().current().kid().to_owned();
     let rules = KeyRules::unsealed(SigningAlgorithm::EdDSA).unwrap();
-    let keys = SigningKeys::load(&setup.store, rules).await.unwrap();
+    let keys = SigningKeys::load(&*test.engine, rules).await.unwrap();
     assert!(keys.keyring().by_kid(&leaked).is_some());
-    keys.forget(&setup.store, &leaked).await.unwrap();
+    keys.forget(&*test.engine, &leaked).await.unwrap();
     assert!(keys.keyring().by_kid(&leaked).is_none());
 
     let signer = keys.keyring().current().kid().to_owned();
-    keys.forget(&setup.store, &signer).await.unwrap();
+    keys.forget(&*test.engine, &signer).await.unwrap();
     assert_eq!(keys.keyring().current().kid(), signer, "it signs");
 }
