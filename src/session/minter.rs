@@ -143,27 +143,9 @@ impl Minter {
     /// The same session token for another audience, signed with the current key. `token` is one of
     /// ours whose signature has been verified.
     pub fn readdress(&self, token: &str, audience: &str) -> Result<SessionToken, SignerError> {
-        let payload = token.split('.').nth(1).unwrap_or_default();
-        let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
+        let mut claims = claims_of(token)?;
         claims.insert("aud".to_owned(), audience.into());
         self.signed(claims)
-    }
-
-    /// A session token that says this, but for the key.
-    fn signed(&self, mut claims: Map<String, Value>) -> Result<SessionToken, SignerError> {
-        let exp = claims.get("exp").and_then(Value::as_u64);
-        let scope = claims.get("scope").and_then(Value::as_str);
-        let scopes = Arc::new(Scopes::of_token(scope.unwrap_or_default()));
-        let keyring = self.keys.keyring();
-        claims.insert("kid".to_owned(), keyring.current().kid().into());
-        let expires_at = exp.map(UnixTime).ok_or(SignerError::Sign)?;
-        Ok(SessionToken {
-            text: sign_with(&keyring, SESSION_TYPE, &claims)?,
-            expires_at,
-            fresh_until: expires_at,
-            scopes,
-            key_validity: keyring.key_validity(),
-        })
     }
 
     /// The same session token where it says of its user or session what is no longer so, signed by
@@ -175,8 +157,7 @@ impl Minter {
         user: &User,
         session: &SessionRecord,
     ) -> Result<Option<SessionToken>, SignerError> {
-        let payload = token.split('.').nth(1).unwrap_or_default();
-        let mut claims: Map<String, Value> = decode(payload).map_err(|_| SignerError::Sign)?;
+        let mut claims = claims_of(token)?;
         let mut is_other = false;
         let is_full = claims.contains_key(FULL);
         let mut state = |name: &str, value: Option<Value>| {
@@ -278,6 +259,23 @@ impl Minter {
         decode(payload)
     }
 
+    /// A session token that says this, but for the key.
+    fn signed(&self, mut claims: Map<String, Value>) -> Result<SessionToken, SignerError> {
+        let exp = claims.get("exp").and_then(Value::as_u64);
+        let scope = claims.get("scope").and_then(Value::as_str);
+        let scopes = Arc::new(Scopes::of_token(scope.unwrap_or_default()));
+        let keyring = self.keys.keyring();
+        claims.insert("kid".to_owned(), keyring.current().kid().into());
+        let expires_at = exp.map(UnixTime).ok_or(SignerError::Sign)?;
+        Ok(SessionToken {
+            text: sign_with(&keyring, SESSION_TYPE, &claims)?,
+            expires_at,
+            fresh_until: expires_at,
+            scopes,
+            key_validity: keyring.key_validity(),
+        })
+    }
+
     fn mint_kind(
         &self,
         typ: &str,
@@ -346,6 +344,12 @@ fn sign_with(keyring: &Keyring, typ: &str, claims: &impl Serialize) -> Result<St
     signer.sign(text)
 }
 
+/// All claims of a token of ours, which is verified already.
+fn claims_of(token: &str) -> Result<Map<String, Value>, SignerError> {
+    let payload = token.split('.').nth(1).unwrap_or_default();
+    decode(payload).map_err(|_| SignerError::Sign)
+}
+
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, SelfIssuedError> {
     let bytes = URL_SAFE_NO_PAD
         .decode(part)
@@ -367,14 +371,4 @@ const SHARE: u32 = 10;
 const FULL: &str = "verified_credentials";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_renewed_by_a_bounded_part_of_its_life() {
-        let seconds = |ttl| renewed_before(Duration::from_secs(ttl)).as_secs();
-        for (ttl, before) in [(1, 0), (60, 6), (300, 30), (7_200, 30)] {
-            assert_eq!(seconds(ttl), before, "{ttl}");
-        }
-    }
-}
+mod tests;
