@@ -15,6 +15,8 @@ impl Exchange {
     /// answer.
     pub async fn live_account(&self, sid: Uuid, now: UnixTime) -> Result<Account, Rejection> {
         let (session, lease) = self.sessions().live_session(sid, now).await?;
+        // Also where sessions outlive their issuers (`sessions_outlive_issuer`): operators are so by the word of an
+        // issuer that is in force.
         let issuer = self.issuers().get(&session.iss);
         if !issuer.is_some_and(|issuer| issuer.enabled()) {
             return Err(Rejection::new(Code::LoginRequired, "issuer_disabled"));
