@@ -14,6 +14,19 @@
 //! ([`SessionDirectory`], with the handles of `session_handle`), for whom a token is
 //! ([`Audiences`]), sessions bound to devices ([`DeviceSessions`]), what counts once
 //! ([`OneTimeUse`]), the signing keys ([`KeyRotation`]), and the store's feed ([`ChangeFollower`]).
+//!
+//! What an [`Exchange`] is asked has a file for each question:
+//!
+//! - the session of what is presented: `present`; of one of our own tokens `self_issued`, of the session
+//!   cookie `cookie`;
+//! - which of several credentials decides: `choice`, by what is known of cookies past their end (`lapsed`) and
+//!   of sessions that outlive them (`outlived`);
+//! - a sign-in by the API: `grant`, or `assertion`; the tokens that it is answered with: `mint`;
+//! - a session by its id: `live_account`; the one that a refused credential still names: `named`;
+//! - a logout by the issuer: `backchannel`, `login_index`;
+//! - whether a text is a token (`recognize`), whose (`whose`), and what stands against it (`standing`), without a
+//!   session;
+//! - the next configuration: `configure`, `version`.
 
 use std::fmt;
 use std::sync::Arc;
