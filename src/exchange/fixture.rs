@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::credential::{self, TokenSources};
 use crate::identity::{AccessLists, Client, Policy};
 use crate::jwt::Issuers;
-use crate::jwt::fixture::{ISS, Signer, issuers, settings};
+use crate::jwt::fixture::{ISS, Signer, issuers, settings, with};
 use crate::limit;
 use crate::metrics::Metrics;
 use crate::rejection::{Code, Rejection};
@@ -102,29 +102,23 @@ impl TestExchange {
         iat: UnixTime,
         more: Value,
     ) -> String {
-        let mut claims = json!({
+        let claims = json!({
             "iss": ISS, "sub": sub, "sid": login, "iat": iat.0, "exp": iat.0 + 600,
         });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            claims[name] = value.clone();
-        }
-        self.key
-            .sign(&json!({"alg": "ES256", "kid": "k", "typ": "JWT"}), &claims)
+        let header = json!({"alg": "ES256", "kid": "k", "typ": "JWT"});
+        self.key.sign(&header, &with(claims, &more))
     }
 
     /// A logout token of the issuer that names these.
     pub(crate) fn logout_token(&self, named: &Value) -> String {
         let now = UnixTime::now();
-        let mut claims = json!({
+        let claims = json!({
             "iss": ISS, "aud": "gateway", "iat": now.0, "exp": now.0 + 60,
             "jti": Uuid::now_v7(),
             "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
         });
-        for (name, value) in named.as_object().into_iter().flatten() {
-            claims[name] = value.clone();
-        }
         let header = json!({"alg": "ES256", "kid": "k", "typ": "logout+jwt"});
-        self.key.sign(&header, &claims)
+        self.key.sign(&header, &with(claims, named))
     }
 
     pub(crate) async fn present(&self, token: &str) -> Result<Arc<Session>, Rejection> {

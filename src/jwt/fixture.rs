@@ -85,11 +85,16 @@ pub(crate) fn claims() -> Value {
 
 /// Checked settings from what the file would say, with defaults for what is not given.
 pub(crate) fn settings(keys: Value) -> IssuerSettings {
-    let mut written = json!({ "name": "idp", "iss": ISS, "jwks_url": "https://idp.example/jwks" });
-    for (name, value) in keys.as_object().unwrap() {
-        written[name] = value.clone();
+    let least = json!({ "name": "idp", "iss": ISS, "jwks_url": "https://idp.example/jwks" });
+    serde_json::from_value(with(least, &keys)).unwrap()
+}
+
+/// An object with these members, in place of those that it has by their names.
+pub(crate) fn with(mut object: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        object[name] = value.clone();
     }
-    serde_json::from_value(written).unwrap()
+    object
 }
 
 /// One issuer with these settings and fixed keys.

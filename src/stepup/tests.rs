@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::exchange::fixture::TestExchange;
+use crate::jwt::fixture::with;
 
 /// The reason for which an assertion with these claims elevates nobody.
 async fn refusal(allow_missing_iat: bool, sub: &str, claims: Value) -> Option<&'static str> {
@@ -14,11 +15,8 @@ async fn refusal(allow_missing_iat: bool, sub: &str, claims: Value) -> Option<&'
         allow_missing_iat,
     });
     let now = UnixTime::now();
-    let mut asserted = json!({ "exp": now.0 + 300, "jti": "one", "scope": "user:delete" });
-    for (name, value) in claims.as_object().unwrap() {
-        asserted[name] = value.clone();
-    }
-    let assertion = gateway.token_saying(sub, "1", now, asserted);
+    let asserted = json!({ "exp": now.0 + 300, "jti": "one", "scope": "user:delete" });
+    let assertion = gateway.token_saying(sub, "1", now, with(asserted, &claims));
     let elevated = step_up.elevate(&gateway.here, &account, &assertion).await;
     let refusal = elevated.as_ref().err().map(|rejection| rejection.reason);
     if let Ok(elevated) = elevated {

@@ -16,11 +16,7 @@ fn refusal(settings: Value, claims: Value) -> Option<Reason> {
 }
 
 fn changed(claims: Value) -> Value {
-    let mut all = fixture::claims();
-    for (name, value) in claims.as_object().unwrap() {
-        all[name] = value.clone();
-    }
-    all
+    fixture::with(fixture::claims(), &claims)
 }
 
 #[test]

@@ -11,10 +11,7 @@ fn the_tenants_claim_has_the_name_that_the_issuer_gives_it() {
             "tenant_claim": "org.id",
         }));
         let issuers = fixture::issuers(settings, &[signer.jwk("k")]);
-        let mut claims = fixture::claims();
-        for (name, value) in own.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
+        let claims = fixture::with(fixture::claims(), &own);
         reason_of(
             &signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims),
             &issuers,
@@ -73,11 +70,8 @@ fn an_email_is_verified_by_the_boolean_true_alone() {
     let signer = Signer::new("ES256");
     let email = |settings: Value, claims: Value| {
         let issuers = fixture::issuers(fixture::settings(settings), &[signer.jwk("k")]);
-        let mut all = fixture::claims();
-        for (name, value) in claims.as_object().unwrap() {
-            all[name] = value.clone();
-        }
-        let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &all);
+        let claims = fixture::with(fixture::claims(), &claims);
+        let token = signer.sign(&json!({ "alg": "ES256", "kid": "k" }), &claims);
         verify(&token, &issuers, NOW)
             .unwrap()
             .verified_email()

@@ -6,13 +6,11 @@ use crate::issuer::IssuerSettings;
 /// Why a token with this `iss` is refused, of tenant T, under a key whose entry names an issuer.
 fn judge(settings: &Value, key_issuer: &str, iss: &str) -> Option<Reason> {
     let signer = Signer::new("ES256");
-    let mut written = json!({
+    let least = json!({
         "name": "idp", "jwks_url": "https://keys.example/k", "algorithms": ["ES256"],
     });
-    for (name, value) in settings.as_object().unwrap() {
-        written[name] = value.clone();
-    }
-    let settings: IssuerSettings = serde_json::from_value(written).unwrap();
+    let settings = fixture::with(least, settings);
+    let settings: IssuerSettings = serde_json::from_value(settings).unwrap();
     let mut jwk = signer.jwk("k");
     jwk["issuer"] = json!(key_issuer);
     let issuers = fixture::issuers(settings, &[jwk]);

@@ -114,10 +114,7 @@ proptest! {
             "aud": "api", "azp": "app", "required_claims": ["sid", "a.b"], "max_token_age": "1h",
         });
         let issuers = fixture::issuers(fixture::settings(settings), &[signer.jwk("k")]);
-        let mut claims = fixture::claims();
-        for (name, value) in changes.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
+        let claims = fixture::with(fixture::claims(), &changes);
         let token = signer.sign(&json!({ "alg": "EdDSA", "kid": "k" }), &claims);
         let verdict = verify(&token, &issuers, NOW);
         let explanation = explain(&token, &issuers, NOW);

@@ -191,11 +191,8 @@ fn signing(signer: &Signer, kid: &str, more: Value) -> Value {
     )
 }
 
-fn with_members(mut jwk: Value, members: Value) -> Value {
-    for (name, value) in members.as_object().unwrap() {
-        jwk[name] = value.clone();
-    }
-    jwk
+fn with_members(jwk: Value, members: Value) -> Value {
+    fixture::with(jwk, &members)
 }
 
 /// The provider's other RSA key, which signs nothing here.
