@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::sdk::{PAGE, Sdk, bearer, is_error, seen};
-use crate::support::{Message, decode};
+use crate::support::{Message, TestIssuer, decode};
 
 #[tokio::test]
 async fn a_user_changes_profile_and_metadata() {
@@ -110,6 +110,37 @@ async fn what_the_issuer_says_of_the_profile_is_taken() {
     // A token without the claim says nothing of it, and what is no text neither.
     let silent = token("three").claim("given_name", 7).sign();
     assert_eq!(sdk.signed_in(&silent).await["user"]["firstName"], "Augusta");
+}
+
+/// Whichever of two linked logins the user comes by.
+#[tokio::test]
+async fn a_field_of_one_issuer_is_not_changed_by_a_login_of_another() {
+    for linked in [true, false] {
+        let sdk = Sdk::start(|config| {
+            config["issuers"][0]["claims"] = json!({ "team": "team" });
+            for issuer in config["issuers"].as_array_mut().unwrap() {
+                issuer["email_trusted"] = json!(true);
+            }
+            config["link_by_verified_email"] = json!(linked);
+        })
+        .await;
+        let token = |issuer: &TestIssuer| {
+            let token = issuer.token().claim("email", "ada@acme.test");
+            token.claim("email_verified", true)
+        };
+        let of_acme = token(&sdk.site.acme).claim("team", "Blue").sign();
+        assert_eq!(sdk.signed_in(&of_acme).await["user"]["team"], "Blue");
+        let of_globex = sdk.signed_in(&token(&sdk.site.globex).sign()).await;
+        let by_globex = bearer(&of_globex);
+        let changed = put(&sdk, &by_globex, &json!({ "team": "Admins" })).await;
+        match linked {
+            true => is_error(&changed, 422, "invalid_request"),
+            false => assert_eq!(seen(&changed)["user"]["team"], "Admins"),
+        }
+        let own = json!({ "username": "ada" });
+        let changed = seen(&put(&sdk, &by_globex, &own).await);
+        assert_eq!(changed["user"]["username"], "ada", "nobody else says it");
+    }
 }
 
 /// What session tokens repeat of the issuer's claims is the issuer's word, whatever users write about themselves.

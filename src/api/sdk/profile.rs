@@ -147,9 +147,13 @@ fn description(
     fields: Map<String, Value>,
 ) -> Result<Description, SdkError> {
     let allowed = &api.settings.self_service;
-    let issuer = api.exchange.issuers().by_name(&account.session.issuer);
+    let issuers = api.exchange.issuers();
+    // Of any whose user it is, not of the session's alone: the next login by another would say otherwise.
     let is_issuers = |field: &ProfileField| {
-        issuer.is_some_and(|issuer| issuer.settings().profile_claims.contains_key(field))
+        let credentials = account.user.credentials.iter();
+        credentials
+            .filter_map(|credential| issuers.get(&credential.iss))
+            .any(|issuer| issuer.settings().profile_claims.contains_key(field))
     };
     let mut description = Description::default();
     for (member, value) in fields {

@@ -25,8 +25,8 @@ pub struct SdkSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SelfService {
-    /// The fields of the profile that they can change. One that the issuer's tokens carry
-    /// (`claims`) stays the issuer's.
+    /// The fields of the profile that they can change. One that tokens of an issuer of theirs carry
+    /// (`claims`) stays that issuer's.
     pub profile: Vec<ProfileField>,
     /// Whether they can write their metadata, up to 16 KiB. Turn it off if operators keep there
     /// what users must not change.
