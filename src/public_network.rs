@@ -113,8 +113,9 @@ fn is_public(address: IpAddr) -> bool {
                     let [c, d] = low.to_be_bytes();
                     is_public_v4(Ipv4Addr::new(a, b, c, d))
                 }
-                // Only 2000::/3 is in use for the public; documentation and Teredo lie within.
-                [0x2001, 0xdb8 | 0, ..] => false,
+                // Only 2000::/3 is in use for the public. Within lie blocks of protocols (2001::/23: Teredo, overlays,
+                // benchmarks) and of documentation.
+                [0x2001, ..0x200 | 0xdb8, ..] | [0x3fff, ..0x1000, ..] => false,
                 [first, ..] => first & 0xe000 == 0x2000,
             }
         }
@@ -132,7 +133,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && b & 0xc0 == 64)
         || (a == 198 && b & 0xfe == 18)
-        || (a == 192 && b == 0 && c == 0))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99))
 }
 
 #[cfg(test)]
@@ -185,6 +187,7 @@ mod tests {
             "198.18.0.1",
             "198.19.255.255",
             "192.0.0.8",
+            "192.88.99.1",
             "203.0.113.1",
             "::1",
             "::",
@@ -195,11 +198,16 @@ mod tests {
             "2002:a00:1::",
             "64:ff9b:1::808:808",
             "2001:0:808:808::1",
+            "2001:2::1",
+            "2001:20::1",
+            "2001:1ff:ffff::1",
             "fe80::1",
             "fc00::1",
             "fd12::1",
             "ff02::1",
             "2001:db8::1",
+            "3fff::1",
+            "3fff:fff:ffff::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }
@@ -213,11 +221,16 @@ mod tests {
             "172.15.255.255",
             "172.32.0.0",
             "192.0.1.1",
+            "192.88.98.255",
+            "192.88.100.0",
             "198.17.255.255",
             "198.20.0.0",
             "223.255.255.255",
             "2606:4700::1111",
+            "2001:200::1",
+            "2001:4860:4860::8888",
             "3000::1",
+            "3fff:1000::1",
             "::ffff:8.8.8.8",
             "64:ff9b::808:808",
             "2002:808:808::1",
