@@ -12,6 +12,7 @@ mod once;
 mod profile;
 mod session;
 mod session_alias;
+mod session_claims;
 mod signing_algorithm;
 mod signing_key;
 mod tombstone;
@@ -28,10 +29,10 @@ pub use once::{Once, Use, Used};
 pub use profile::{LONGEST_FIELD, Profile};
 pub(in crate::store) use session::is_before;
 pub use session::{
-    DeviceBinding, Ended, NotBefore, RevocationReason, RevocationScope, SessionClaims,
-    SessionRecord,
+    DeviceBinding, Ended, NotBefore, RevocationReason, RevocationScope, SessionRecord,
 };
 pub use session_alias::SessionAlias;
+pub use session_claims::SessionClaims;
 pub use signing_algorithm::SigningAlgorithm;
 pub use signing_key::{KeyState, PrivateKeyBytes, SigningKeyRecord};
 pub use tombstone::Tombstone;
