@@ -123,6 +123,8 @@ pub fn sign_in(
             // Both are decided with what else is known.
             scopes: Vec::new(),
             email: None,
+            mark: Some(mark(verified)),
+            replaced: Vec::new(),
             known: policy
                 .claims
                 .keep_with(policy.access.claims(), claims, policy.claims_size),
@@ -132,6 +134,12 @@ pub fn sign_in(
         // Who makes room is decided in the order of the writes.
         durable_session: policy.durable_sessions || policy.max_sessions.is_some(),
     }
+}
+
+/// What tells a token from the others of its login: the beginning of its digest.
+fn mark(verified: &Verified) -> u32 {
+    let [one, two, three, four, ..] = verified.signed_part_digest();
+    u32::from_be_bytes([one, two, three, four])
 }
 
 /// The fields of the user's profile that the token says.

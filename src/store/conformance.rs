@@ -73,6 +73,7 @@ cases![
     users::a_row_that_follows_behind_is_written_before_the_close,
     users::an_end_holds_against_a_row_that_follows_behind,
     sessions::a_sessions_claims_are_those_of_its_newest_token,
+    sessions::tokens_of_one_time_do_not_take_turns,
     sessions::a_fresh_token_extends_the_session_up_to_its_greatest_age,
     sessions::an_ended_session_is_not_opened_again,
     sessions::the_end_outlives_a_restart_and_a_later_token,

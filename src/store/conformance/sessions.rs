@@ -207,11 +207,8 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
             claims: SessionClaims {
                 issued_at: (iat > 0).then_some(UnixTime(NOON.0 + iat)),
                 expires_at: UnixTime(NOON.0 + exp),
-                key: None,
-                seen_after: 0,
-                scopes: Vec::new(),
-                email: None,
                 known: asked.keep(claims.as_object().unwrap(), 100),
+                ..SessionClaims::default()
             },
             ..token("alice")
         }
@@ -239,6 +236,66 @@ pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn
         .iter()
         .filter(|change| matches!(change.kind, ChangeKind::UserChanged(_)));
     assert_eq!(published.count(), 3);
+    store.close().await;
+}
+
+/// An ID token and an access token of one answer, or two tabs: both are in use, and what one of them changed would
+/// be written again for each request.
+pub(super) async fn tokens_of_one_time_do_not_take_turns(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let asked = ClaimPaths::new(["role"]);
+    let saying = |mark: u32, role: &str, iat: Option<u64>| {
+        let claims = serde_json::json!({ "role": role });
+        SignIn {
+            claims: SessionClaims {
+                issued_at: iat.map(|iat| UnixTime(NOON.0 + iat)),
+                expires_at: NOON.plus(HOUR),
+                known: asked.keep(claims.as_object().unwrap(), 100),
+                mark: Some(mark),
+                ..SessionClaims::default()
+            },
+            sid: sid(if iat.is_some() { "with" } else { "without" }),
+            ..token("alice")
+        }
+    };
+    let role = async |request: SignIn| {
+        let signed_in = live(&*store, request).await;
+        let known = signed_in.session.known_claims();
+        let role = known.get("role").value().cloned().unwrap_or_default();
+        (role, signed_in.user_changed)
+    };
+    let is = |text: &str, changed| (serde_json::json!(text), changed);
+    // Also where nothing but the end tells their age.
+    for iat in [Some(10), None] {
+        for (mark, says, role_is, changed) in [
+            (1, "user", "user", false),
+            (2, "admin", "admin", true),
+            (1, "user", "admin", false),
+            (2, "admin", "admin", false),
+            // One that was not seen before may be what the provider says by now.
+            (3, "guest", "guest", true),
+            (1, "user", "guest", false),
+            (2, "admin", "guest", false),
+            // The same token, of which the session is to know something else.
+            (3, "visitor", "visitor", true),
+            (2, "admin", "visitor", false),
+        ] {
+            let found = role(saying(mark, says, iat)).await;
+            assert_eq!(found, is(role_is, changed), "{iat:?} {mark} {says}");
+        }
+    }
+    // A newer one begins again.
+    assert_eq!(role(saying(1, "user", Some(11))).await, is("user", true));
+    assert_eq!(role(saying(2, "admin", Some(11))).await, is("admin", true));
+    assert_eq!(role(saying(1, "user", Some(11))).await, is("admin", false));
+    // However many there are, a few are remembered.
+    for mark in 100..150 {
+        let newest = role(saying(mark, &mark.to_string(), Some(11))).await;
+        assert_eq!(newest, is(&mark.to_string(), true));
+    }
+    let session = store.session(sid("with")).await.unwrap().unwrap();
+    let replaced = session.claims.unwrap().replaced;
+    assert_eq!(replaced, (141..149).collect::<Vec<u32>>());
     store.close().await;
 }
 

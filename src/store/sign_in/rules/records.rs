@@ -89,9 +89,12 @@ pub(super) fn continued(
             email,
             ..known.clone()
         },
-        _ => SessionClaims {
+        known => SessionClaims {
             seen_after: sequence,
             email,
+            replaced: known
+                .as_ref()
+                .map_or_else(Vec::new, |known| known.replaced_by(&request.claims)),
             ..request.claims.clone()
         },
     };
