@@ -177,6 +177,9 @@ impl From<SignInRefusal> for Rejection {
             SignInRefusal::NoAccess(NoAccess::ClaimUnknown) => {
                 Self::new(Code::NoAccess, "access_claim_unknown")
             }
+            SignInRefusal::NoAccess(NoAccess::ScopeNotHeld) => {
+                Self::new(Code::ScopeInvalid, "scope_widened")
+            }
         }
     }
 }

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::ApiState;
 use crate::credential::Credential;
-use crate::exchange::{Assertion, Exchange, Granted, Named, Recipient, Session, Shown};
+use crate::exchange::{
+    Assertion, Exchange, Granted, Named, Recipient, ScopeDemand, Session, Shown,
+};
 use crate::identity::Client;
 use crate::jwt::{AssertionForm, Verified};
 use crate::rejection::Rejection;
@@ -202,7 +204,7 @@ impl ApiState {
         Ok(granted)
     }
 
-    /// Signs in with an external token for a recipient.
+    /// Signs in with an external token for a recipient, if the session has the scopes that are asked for.
     ///
     /// # Errors
     ///
@@ -212,13 +214,15 @@ impl ApiState {
         caller: &Caller,
         headers: &HeaderMap,
         credential: &Credential<'_>,
-        recipient: Recipient<'_>,
+        (recipient, demand): (Recipient<'_>, Option<ScopeDemand>),
     ) -> Result<Granted, Rejection> {
         let begun = Instant::now();
         caller.presents(credential);
         let client = Client::new(caller.address, headers);
-        let granted = self.exchange.grant(credential, client, recipient, None);
-        let granted = granted.await;
+        let exchange = &self.exchange;
+        let granted = exchange
+            .grant(credential, client, recipient, None, demand)
+            .await;
         caller.exchanged(begun);
         self.note_grant(caller, credential, &granted);
         granted

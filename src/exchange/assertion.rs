@@ -1,8 +1,10 @@
 //! Signing in by an assertion, which opens a session of its own and is used up by that.
 
+use std::sync::Arc;
+
 use super::authenticator::{Durable, Purpose};
 use super::one_time_use::id_at_issuer;
-use super::{Exchange, Granted, Recipient};
+use super::{Exchange, Granted, Recipient, ScopeDemand};
 use crate::clock::UnixTime;
 use crate::identity::{Client, NONCE_SPENT};
 use crate::jwt::{AssertionForm, Verified};
@@ -16,6 +18,8 @@ pub struct Assertion {
     pub verified: Verified,
     /// When the session ends at the latest.
     pub ends_at: UnixTime,
+    /// What the session's scopes are to be enough for.
+    pub demand: ScopeDemand,
 }
 
 impl Exchange {
@@ -38,14 +42,19 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// It was used before, or as [`Exchange::session`] has them.
+    /// It was used before, the session would not have the scopes that it is to have, or as
+    /// [`Exchange::session`] has them. One that is refused is not used up.
     pub async fn grant_by_assertion(
         &self,
         assertion: Assertion,
         client: Client,
     ) -> Result<Granted, Rejection> {
         let now = UnixTime::now();
-        let Assertion { verified, ends_at } = assertion;
+        let Assertion {
+            verified,
+            ends_at,
+            demand,
+        } = assertion;
         let id = id_at_issuer(&verified, verified.token_id().unwrap_or_default());
         let once = Once::new("grant", &id, verified.accepted_until());
         let purpose = Purpose {
@@ -53,6 +62,7 @@ impl Exchange {
             nonce: Some(once),
             recipient: Recipient::Anyone,
             ends_at: Some(ends_at),
+            demand: Some((demand, Arc::clone(&self.minter().scopes))),
         };
         let opened = self.authenticator.open(verified, client, now, purpose);
         let opened = opened.await.map_err(|rejection| match rejection.reason {

@@ -10,6 +10,7 @@ use super::cache::TokenCache;
 use super::digest::TokenDigest;
 use super::rates::Rates;
 use super::recipient::Recipient;
+use super::scope_demand::ScopeDemand;
 use super::session_directory::SessionDirectory;
 use super::session_handle::Lease;
 use super::settings::Settings;
@@ -22,7 +23,7 @@ use crate::identity::{self, Client};
 use crate::jwt::{Refusal, Unverified, Verified};
 use crate::rejection::{Code, Rejection};
 use crate::session::login::Mark;
-use crate::session::{Login, SidKey};
+use crate::session::{Login, Scopes, SidKey};
 use crate::store::{Once, RevocationReason, SessionRecord, SignIn, SignedIn, Use};
 
 /// An external token whose user has a live session.
@@ -64,6 +65,8 @@ pub(super) struct Purpose<'a> {
     /// Of an assertion, which opens a session of its own and not that of a login: when that ends at the
     /// latest.
     pub(super) ends_at: Option<UnixTime>,
+    /// What the session's scopes are to be enough for, and those that every session has.
+    pub(super) demand: Option<(ScopeDemand, Arc<Scopes>)>,
 }
 
 /// Signs users in, under one configuration.
@@ -134,6 +137,7 @@ impl Authenticator {
             nonce,
             recipient,
             ends_at,
+            demand,
         } = purpose;
         if !self.audiences.may_open(&verified, recipient) {
             return Err(Audiences::refusal());
@@ -151,7 +155,12 @@ impl Authenticator {
             (None, false) => counts_until,
         };
         let asked = identity::sign_in(&verified, sid, &self.settings.policy, token_end, now);
+        let lists = asked.access;
         let request = SignIn {
+            access: match demand {
+                Some((demand, usual)) => Some(demand.rule(lists, usual)),
+                None => lists,
+            },
             client_address: client.address,
             user_agent: client.user_agent,
             durable_session: asked.durable_session || durable == Durable::Session,

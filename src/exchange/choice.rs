@@ -202,7 +202,7 @@ impl Door for GrantDoor<'_> {
     ) -> Result<Granted, Rejection> {
         let client = self.client.clone();
         exchange
-            .grant(credential, client, self.recipient, self.nonce)
+            .grant(credential, client, self.recipient, self.nonce, None)
             .await
     }
 

@@ -1,8 +1,10 @@
 //! Signing in by the API: the client gets the session itself, not a forwarded request.
 
+use std::sync::Arc;
+
 use super::authenticator::{Authenticated, Durable, Presented, Purpose};
 use super::digest::TokenDigest;
-use super::{Account, Exchange, Recipient};
+use super::{Account, Exchange, Recipient, ScopeDemand};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
@@ -26,13 +28,15 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// A [`Rejection`] as [`Exchange::session`] has them.
+    /// The session would not have the scopes that `demand` asks for, or a [`Rejection`] as [`Exchange::session`]
+    /// has them. Nothing is left of a sign-in that is refused.
     pub async fn grant(
         &self,
         credential: &Credential<'_>,
         client: Client,
         recipient: Recipient<'_>,
         nonce: Option<Once>,
+        demand: Option<ScopeDemand>,
     ) -> Result<Granted, Rejection> {
         let digest = TokenDigest::of(credential.token.expose());
         let address = client.address;
@@ -41,6 +45,7 @@ impl Exchange {
             nonce,
             recipient,
             ends_at: None,
+            demand: demand.map(|demand| (demand, Arc::clone(&self.minter().scopes))),
         };
         let look = self.try_grant(credential, digest, client, purpose);
         self.tried(credential, &digest, address, UnixTime::now(), look)

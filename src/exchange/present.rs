@@ -169,6 +169,7 @@ impl Exchange {
             // The next recipient may be another.
             recipient: Recipient::Anyone,
             ends_at: None,
+            demand: None,
         };
         let authenticated = self
             .authenticator

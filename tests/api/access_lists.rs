@@ -8,6 +8,7 @@ use crate::support::{Message, decode};
 
 mod issuers;
 mod known;
+mod left_behind;
 
 const ENVIRONMENT: &str = "/api/v0/environments/6f1d2c3b-4a59-4e82-8f4a-523c7e4b7c9d";
 

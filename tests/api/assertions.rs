@@ -84,11 +84,20 @@ async fn an_assertion_gives_the_scope_of_an_access_list() {
     let of = |sub: &str, scope: &str| site.assertion().sub(sub).claim("scope", scope);
     let body = granted(&site.present(&of("ada", "beta:use root").sign()).await);
     assert_eq!(body["scope"], "beta:use");
-    for assertion in [of("bob", "beta:use"), of("ada", "root")] {
-        let refused = site.present(&assertion.sign()).await;
+    let of_bob = of("bob", "beta:use").sign();
+    for assertion in [&of_bob, &of("ada", "root").sign()] {
+        let refused = site.present(assertion).await;
         assert_eq!(refused.status(), 400, "{}", refused.text());
         assert_eq!(refused.json()["error"], "invalid_scope");
     }
+    // What brought nothing is not used up.
+    let entry = json!({ "externalUserId": "bob", "issuer": "acme" });
+    send("POST", &format!("{list}/entries"), &entry).await;
+    let body = granted(&site.present(&of_bob).await);
+    assert_eq!(body["scope"], "beta:use");
+    let again = site.present(&of_bob).await;
+    site.refuses(&again, "invalid_grant", "assertion_replayed")
+        .await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::granted::{self, Granted};
 use super::{OAuthError, Parameters};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
-use crate::exchange::Assertion;
+use crate::exchange::{Assertion, ScopeDemand};
 use crate::jwt::{AssertionForm, Verified, assertion_form};
 use crate::rejection::{Code, Rejection};
 use crate::session::{Scopes, Terms};
@@ -61,12 +61,13 @@ pub(super) async fn grant(
     let target = target(api, &verified, parameters)?;
     let named = named_scopes(&verified)?;
     let asked = (named.as_deref(), parameters.get("scope"));
-    // What nobody can get uses nothing up. Whether this user gets what access lists add is known only with the
-    // session, whose opening uses the assertion up.
+    // What nobody can get does not even use the client's own assertion up. Whether this user gets what access lists
+    // add is known only where the session is opened.
     scopes(&api.exchange.all_scopes(), asked)?;
     let opened = Assertion {
         verified,
         ends_at: now.plus(rules.session_lifetime),
+        demand: demand(asked),
     };
     // Last, so that an assertion which is refused for itself can come again.
     if let Some(client) = &client {
@@ -151,6 +152,12 @@ fn scopes(
         true => Err(OAuthError::invalid_scope()),
         false => Ok(part),
     }
+}
+
+/// That the session has the scopes of the token.
+fn demand((named, asked): (Option<&str>, Option<&str>)) -> ScopeDemand {
+    let (named, asked) = (named.map(str::to_owned), asked.map(str::to_owned));
+    ScopeDemand::new(move |held| scopes(held, (named.as_deref(), asked.as_deref())).is_ok())
 }
 
 /// In bytes of JSON. It goes into every token of the session.

@@ -116,6 +116,9 @@ impl OAuthError {
         if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {
             return rejection.into();
         }
+        if rejection.code == Code::ScopeInvalid {
+            return Self::invalid_scope();
+        }
         Self {
             rejection,
             status: StatusCode::BAD_REQUEST,
@@ -129,6 +132,9 @@ impl OAuthError {
     pub fn grant_refused(rejection: Rejection) -> Self {
         if rejection.status.is_server_error() || rejection.code == Code::TooManyRequests {
             return rejection.into();
+        }
+        if rejection.code == Code::ScopeInvalid {
+            return Self::invalid_scope();
         }
         Self {
             rejection,

@@ -14,7 +14,7 @@ use super::{OAuthError, Parameters, assertion, client, refusals};
 use crate::api::{ApiState, Caller};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
-use crate::exchange::{Account, Recipient};
+use crate::exchange::{Account, Recipient, ScopeDemand};
 use crate::rejection::{Code, Rejection};
 use crate::session::Terms;
 
@@ -179,11 +179,15 @@ async fn opened(
     asked: Option<&str>,
     target: Option<&Arc<str>>,
 ) -> Result<(Account, Terms), OAuthError> {
-    // First, since what nobody can get opens no session. Whether this user gets what access lists add is known
-    // only with the session.
+    // First, since what nobody can get needs no look at the token. Whether this user gets what access lists add is
+    // known only where the session is opened.
     granted::part(&api.exchange.all_scopes(), asked)?;
     let recipient = target.map_or(Recipient::Gateway, Recipient::Resource);
-    let granted = api.grant(caller, headers, given, recipient).await;
+    let demand = asked.map(|asked| {
+        let asked = asked.to_owned();
+        ScopeDemand::new(move |held| granted::part(held, Some(&asked)).is_ok())
+    });
+    let granted = api.grant(caller, headers, given, (recipient, demand)).await;
     let granted = granted.map_err(OAuthError::subject_refused)?;
     let held = api.exchange.minter().all_scopes(&granted.account.session);
     let terms = Terms {

@@ -36,4 +36,6 @@ pub enum NoAccess {
     NotListed,
     /// The same, where those are let in whose token says a claim that the session does not know.
     ClaimUnknown,
+    /// The session would not have a scope that it is asked for.
+    ScopeNotHeld,
 }
