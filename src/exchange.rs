@@ -90,7 +90,7 @@ pub use one_time_use::{OneTimeUse, asks_only_for};
 pub use recipient::{OPERATORS, Recipient};
 pub use recognize::{SHORTEST_TOKEN, may_be_claims};
 pub use scope_demand::ScopeDemand;
-pub use session::Session;
+pub use session::{KeptCookie, Session};
 pub use session_directory::{Account, SessionDirectory};
 pub use session_handle::{SessionHandle, SessionRegistry};
 pub use settings::Settings;

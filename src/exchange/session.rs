@@ -22,6 +22,7 @@ mod facts;
 mod kept;
 
 use facts::Facts;
+pub use kept::KeptCookie;
 use kept::More;
 
 /// A session with its token, ready to be forwarded. Only an exchange makes one.
@@ -267,6 +268,11 @@ impl Session {
     /// When the session ends, or the cookie that it was granted by.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at.into()
+    }
+
+    /// When the session ends by itself, as far as is known here: a newer token of its login may have moved that.
+    pub(super) fn latest_end(&self) -> UnixTime {
+        self.expires_at().max(self.handle.expires_at())
     }
 
     /// The name of the issuer that opened the session, whatever it was presented by. `None` where

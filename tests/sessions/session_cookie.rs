@@ -211,6 +211,52 @@ async fn a_session_that_lasts_longer_gets_a_cookie_that_does() {
     );
 }
 
+/// By a script, for example, while the pages come with the gateway's cookie alone.
+#[tokio::test]
+async fn a_session_that_lasts_longer_by_another_request_gets_a_cookie_that_does() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = TestGateway::by(&clock.launcher(), |config| {
+        config["session"] = json!({ "cookie": true });
+    })
+    .await;
+    let token = |seconds| {
+        let token = site.acme.token().claim("sid", "s3");
+        token.expires_in(seconds).sign()
+    };
+    let first = value(&get(&site, &format!("acme_token={}", token(60))).await);
+    // What lasts for the greater part of it will do.
+    for longer in [None, Some(70)] {
+        if let Some(seconds) = longer {
+            let by_script = site.present(&token(seconds)).await;
+            assert_eq!(
+                (by_script.status(), by_script.field("set-cookie")),
+                (200, None)
+            );
+        }
+        let page = get(&site, &first).await;
+        assert_eq!((page.status(), page.field("set-cookie")), (200, None));
+    }
+    assert_eq!(site.present(&token(3600)).await.status(), 200);
+    let renewed = get(&site, &first).await;
+    let second = value(&renewed);
+    assert_ne!(second, first);
+    let field = renewed.field("set-cookie").unwrap();
+    let age = field.split("; Max-Age=").nth(1).unwrap();
+    let age: u64 = age.split(';').next().unwrap().parse().unwrap();
+    assert!(age > 3000, "{field}");
+    let page = get(&site, &second).await;
+    assert_eq!((page.status(), page.field("set-cookie")), (200, None));
+
+    clock.step(&site, 600).await;
+    assert_eq!(get(&site, &second).await.status(), 200);
+    assert_eq!(
+        get(&site, &first).await.status(),
+        401,
+        "its time has passed"
+    );
+}
+
 async fn site() -> TestGateway {
     TestGateway::with(|config| config["session"] = json!({"cookie": true})).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::{Session, field};
+use crate::clock::UnixTime;
 use crate::session::cookie::CookieValue;
 use crate::session::{SessionToken, TokenKeyValidity};
 
@@ -12,9 +13,18 @@ use crate::session::{SessionToken, TokenKeyValidity};
 #[derive(Clone, Debug, Default)]
 pub(super) struct More {
     /// The gateway's own, once an answer has set it.
-    cookie: Option<CookieValue>,
+    cookie: Option<KeptCookie>,
     /// Its token for audiences of routes, as far as it was asked for.
     addressed: Vec<Addressed>,
+}
+
+/// A cookie of the gateway's own that stands for a session.
+#[derive(Clone, Debug)]
+pub struct KeptCookie {
+    /// What the browser sends back.
+    pub value: CookieValue,
+    /// Until when it counts.
+    pub until: UnixTime,
 }
 
 /// The session token for one audience.
@@ -69,15 +79,18 @@ impl Session {
     }
 
     /// The session cookie that was created for it.
-    pub(in crate::exchange) fn cookie(&self) -> Option<CookieValue> {
+    pub(in crate::exchange) fn cookie(&self) -> Option<KeptCookie> {
         self.more.load().as_ref()?.cookie.clone()
     }
 
-    /// Keeps the session cookie for further answers, unless there is one; the one that is kept.
-    pub(in crate::exchange) fn keep_cookie(&self, value: CookieValue) -> CookieValue {
+    /// Keeps a session cookie for further answers, unless there is one that lasts as long; the one that is kept.
+    pub(in crate::exchange) fn keep_cookie(&self, new: KeptCookie) -> KeptCookie {
         self.keep(|more| {
-            more.cookie.get_or_insert_with(|| value.clone());
+            let kept = more.cookie.as_ref();
+            if kept.is_none_or(|kept| kept.until < new.until) {
+                more.cookie = Some(new.clone());
+            }
         });
-        self.cookie().unwrap_or(value)
+        self.cookie().unwrap_or(new)
     }
 }

@@ -10,7 +10,7 @@ use super::{Incoming, Passed, Refused};
 use crate::api::device_bound;
 use crate::clock::UnixTime;
 use crate::credential::{self, Credential, CredentialError, OwnCookie, Source};
-use crate::exchange::{Session, is_over, lacks_proof};
+use crate::exchange::{KeptCookie, Session, is_over, lacks_proof};
 use crate::identity::Client;
 use crate::proxy::context::RequestContext;
 use crate::rejection::{Code, Rejection};
@@ -60,11 +60,7 @@ impl<'a> Incoming<'a> {
         session: &Session,
         ctx: &mut RequestContext,
     ) {
-        // A token of ours may be narrowed, and ends before its session; a cookie is neither.
-        if credential.source == Source::Cookie
-            && session.issuer().is_some()
-            && let Some(cookie) = self.cookie_to_set(session).await
-        {
+        if let Some(cookie) = self.cookie_to_set(credential, session).await {
             let sources = &self.snapshot.proxy.token_sources;
             let headers = &self.request.headers;
             // Next to one that an earlier configuration set, it would be a twin. The new one comes last,
@@ -106,14 +102,26 @@ impl<'a> Incoming<'a> {
         })
     }
 
-    /// A session cookie for a browser that came by an issuer's cookie.
-    async fn cookie_to_set(&self, session: &Session) -> Option<HeaderValue> {
+    /// A session cookie for a browser that came by an issuer's cookie, or by one that ends before its session.
+    async fn cookie_to_set(
+        &self,
+        credential: &Credential<'_>,
+        session: &Session,
+    ) -> Option<HeaderValue> {
+        let exchange = &self.snapshot.exchange;
         let sources = &self.snapshot.proxy.token_sources;
         // Two different ones are no cookie.
         let own = || credential::session_cookie(&self.request.headers, sources).unwrap_or(None);
-        let value = self.snapshot.exchange.cookie_to_set(session, own).await?;
+        let kept = match credential.source {
+            // A token of ours may be narrowed, and ends before its session; a cookie is neither.
+            Source::Cookie if session.issuer().is_some() => {
+                exchange.cookie_to_set(session, own).await?
+            }
+            Source::SessionCookie => exchange.cookie_in_place_of(credential, session).await?,
+            _ => return None,
+        };
+        let KeptCookie { value, until } = kept;
         let now = UnixTime::now();
-        let until = session.expires_at();
         Some(cookie::set(self.cookie_place(), &value, now, until))
     }
 
