@@ -236,7 +236,8 @@ pub async fn backchannel(
 
 /// Ends what the request's credentials stand for: an explicit one and the gateway's own cookies, or all
 /// cookies that could stand for somebody on the next request, because one stands in for another that counts
-/// no more. Of several values by one name, each is one of these. Returns the issuer of one of the sessions.
+/// no more. Of several values by one name, and of several forms of a cookie, each is one of these. Returns the
+/// issuer of one of the sessions.
 async fn end_sessions(
     state: &ApiState,
     caller: &Caller,

@@ -95,6 +95,24 @@ pub(super) fn of_clerk<'a>(headers: &'a HeaderMap, name: &str, iss: &[String]) -
     own
 }
 
+/// The values of all of them that name one of the issuers, whichever count; if there are none, those of the plain
+/// one.
+pub(super) fn every_one_of_clerk<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    iss: &[String],
+) -> Vec<&'a [u8]> {
+    let plain: Vec<_> = cookie::values(headers, name.as_bytes())
+        .map(form::bare)
+        .collect();
+    let named = plain.iter().copied();
+    let named = named.filter(|value| clerk::names_issuer(value, iss));
+    let all: Vec<_> = suffixed(headers, &clerk::prefix(name), iss)
+        .chain(named)
+        .collect();
+    if all.is_empty() { plain } else { all }
+}
+
 fn suffixed<'a>(
     headers: &'a HeaderMap,
     prefix: &str,

@@ -124,8 +124,9 @@ fn removal(name: &str, path: &str, domain: Option<&str>) -> Option<HeaderValue> 
     HeaderValue::from_str(&cookie.to_string()).ok()
 }
 
-/// How many cookies of one issuer are deleted at once; one in chunks has a few.
-const MOST: usize = 16;
+/// How many cookies of one issuer are deleted at once: a session in one piece and one in as many chunks as are read,
+/// and some more.
+const MOST: usize = 24;
 
 #[cfg(test)]
 mod tests {

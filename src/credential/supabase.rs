@@ -27,16 +27,19 @@ pub fn access_token<'a>(
 }
 
 /// The access tokens of all sessions that some cookies may be of: `values_of` gives the different values of
-/// those with a name. And whether these are all: of many chunks in several values, not every combination is
+/// those with a name. Where a session is in one piece, one in chunks does not count, and is looked for only
+/// with `in_chunks_too`. And whether these are all: of many chunks in several values, not every combination is
 /// tried.
 pub fn access_tokens<'a>(
     name: &str,
+    in_chunks_too: bool,
     mut values_of: impl FnMut(&str) -> Vec<&'a str>,
 ) -> (Vec<String>, bool) {
     let whole = values_of(name);
-    if !whole.is_empty() {
-        let sessions = whole.iter().map(|value| decode(&decoded(value)));
-        return (sessions.filter_map(Result::ok).collect(), true);
+    let sessions = whole.iter().map(|value| decode(&decoded(value)));
+    let in_one_piece: Vec<String> = sessions.filter_map(Result::ok).collect();
+    if !whole.is_empty() && !in_chunks_too {
+        return (in_one_piece, true);
     }
     let chunks = (0..MAX_CHUNKS).map(|number| values_of(&format!("{name}.{number}")));
     let chunks: Vec<Vec<&str>> = chunks.take_while(|values| !values.is_empty()).collect();
@@ -52,7 +55,8 @@ pub fn access_tokens<'a>(
         });
         joined(&chosen.collect::<Vec<_>>())
     });
-    let tokens = tried.filter_map(|session| session.ok().flatten());
+    let in_chunks = tried.filter_map(|session| session.ok().flatten());
+    let tokens = in_one_piece.into_iter().chain(in_chunks);
     (tokens.collect(), all <= MOST_COMBINATIONS)
 }
 
@@ -224,8 +228,8 @@ mod tests {
         };
         let (ada, bea) = (encoded("a.b.c", 100), encoded("d.e.f", 103));
         let tokens = |values: &HashMap<String, Vec<&str>>| {
-            let (mut tokens, are_all) =
-                access_tokens(NAME, |name| values.get(name).cloned().unwrap_or_default());
+            let values_of = |name: &str| values.get(name).cloned().unwrap_or_default();
+            let (mut tokens, are_all) = access_tokens(NAME, false, values_of);
             assert!(are_all);
             tokens.sort_unstable();
             tokens.dedup();
@@ -245,7 +249,20 @@ mod tests {
             }
         }
         let five = |_: &str| vec!["1", "2", "3", "4", "5"];
-        let (_, are_all) = access_tokens("x", |name| match name {
+        // What ends logins looks at both forms.
+        let both = HashMap::from([
+            (NAME.to_owned(), vec![&*ada]),
+            (format!("{NAME}.0"), vec![b0]),
+            (format!("{NAME}.1"), vec![b1]),
+        ]);
+        assert_eq!(tokens(&both), ["a.b.c"]);
+        let values_of = |name: &str| both.get(name).cloned().unwrap_or_default();
+        let (found, are_all) = access_tokens(NAME, true, values_of);
+        assert_eq!(
+            (&*found, are_all),
+            (&["a.b.c", "d.e.f"].map(str::to_owned)[..], true)
+        );
+        let (_, are_all) = access_tokens("x", false, |name| match name {
             "x" => Vec::new(),
             chunk => five(chunk),
         });

@@ -1,7 +1,8 @@
 //! All that cookies hold: every different value of each, where a browser has several by one name.
 //!
 //! A request is decided by the one value of a cookie (`in_cookies`), and by none where there are several.
-//! What ends logins looks at all of them, and so does whoever asks whether they are of one user.
+//! Whoever asks whether they are of one user looks at a few of them. What ends logins looks at all, also at the
+//! forms of a cookie that do not count next to another one: they would, once that is gone.
 
 use http::HeaderMap;
 
@@ -24,53 +25,76 @@ impl TokenSources {
     /// The values of the cookies of which a request has several by one name, a cookie each: issuers' and the
     /// gateway's own.
     pub fn twins<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
-        let all = self.of_issuers(headers).chain(self.of_own(headers));
-        all.filter(|values| values.are_twins).collect()
+        let (issuers, own) = (
+            self.of_issuers(headers, Extent::WhatCounts),
+            self.of_own(headers, Extent::WhatCounts),
+        );
+        issuers
+            .chain(own)
+            .filter(|values| values.are_twins)
+            .collect()
     }
 
     /// Whether there are several of an issuer's cookie.
     pub fn has_issuers_twins(&self, headers: &HeaderMap) -> bool {
-        self.of_issuers(headers).any(|values| values.are_twins)
+        let mut values = self.of_issuers(headers, Extent::WhatCounts);
+        values.any(|values| values.are_twins)
     }
 
-    /// The values of all cookies that could stand for somebody, issuers' before the gateway's own.
+    /// The values of all cookies that could stand for somebody, now or once others are gone: issuers' before the
+    /// gateway's own. As many issuers' cookies as the request has, whatever decides about a request.
     pub fn every_cookie<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
-        let of_issuers = self.of_issuers(headers).take(MOST);
-        of_issuers.chain(self.of_own(headers)).collect()
+        let of_issuers = self.of_issuers(headers, Extent::Everything);
+        let of_own = self.of_own(headers, Extent::Everything);
+        of_issuers.chain(of_own).collect()
     }
 
     /// Those of the gateway's own cookies.
     pub fn own_values<'a>(&'a self, headers: &'a HeaderMap) -> Vec<Values<'a>> {
-        self.of_own(headers).collect()
+        self.of_own(headers, Extent::Everything).collect()
     }
 
     /// Of the cookies that a request has.
-    fn of_issuers<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = Values<'a>> {
+    fn of_issuers<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        extent: Extent,
+    ) -> impl Iterator<Item = Values<'a>> {
         let places = self.cookies.iter();
-        let values = places.map(move |place| match place.name.format {
-            CookieFormat::Token => {
-                let name = place.name.name.as_bytes();
-                let values = cookie::values(headers, name).map(form::bare);
-                self.values(values, |token| of_issuer(place, token))
+        let values = places.map(move |place| {
+            let name = &*place.name.name;
+            match (place.name.format, extent) {
+                (CookieFormat::Token, _) => {
+                    let values = cookie::values(headers, name.as_bytes()).map(form::bare);
+                    self.values(values, extent, |token| of_issuer(place, token))
+                }
+                (CookieFormat::Clerk, Extent::WhatCounts) => {
+                    let values = in_cookies::of_clerk(headers, name, &place.iss);
+                    self.values(values, extent, |token| of_issuer(place, token))
+                }
+                (CookieFormat::Clerk, Extent::Everything) => {
+                    let values = in_cookies::every_one_of_clerk(headers, name, &place.iss);
+                    self.values(values, extent, |token| of_issuer(place, token))
+                }
+                (CookieFormat::SupabaseSsr, _) => self.of_supabase(place, headers, extent),
             }
-            CookieFormat::Clerk => {
-                let values = in_cookies::of_clerk(headers, &place.name.name, &place.iss);
-                self.values(values, |token| of_issuer(place, token))
-            }
-            CookieFormat::SupabaseSsr => self.of_supabase(place, headers),
         });
         values
             .filter(|values| values.are_twins || !values.credentials.is_empty())
             .map(move |values| values.with_session_cookie(headers, self))
     }
 
-    fn of_own<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = Values<'a>> {
+    fn of_own<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        extent: Extent,
+    ) -> impl Iterator<Item = Values<'a>> {
         let session = (self.session_cookie, Source::SessionCookie);
         let sdk = self.sdk_cookie.map(|name| (name, Source::SdkCookie));
         let places = [session].into_iter().chain(sdk);
         let values = places.map(move |(name, source)| {
             let values = cookie::values(headers, name.as_bytes()).map(form::unquoted);
-            self.values(values, |token| Credential {
+            self.values(values, extent, |token| Credential {
                 token,
                 source,
                 issuers: &[],
@@ -83,6 +107,7 @@ impl TokenSources {
     fn values<'a>(
         &self,
         values: impl IntoIterator<Item = &'a [u8]>,
+        extent: Extent,
         credential: impl Fn(Token<'a>) -> Credential<'a>,
     ) -> Values<'a> {
         let mut found = Values::default();
@@ -90,14 +115,19 @@ impl TokenSources {
         for value in values.into_iter().filter(|value| !value.is_empty()) {
             found.are_twins |= *first.get_or_insert(value) != value;
             if let Ok(token) = self.checked(value, Source::Cookie) {
-                found.add(credential(Token(token.into())));
+                found.add(credential(Token(token.into())), extent);
             }
         }
         found
     }
 
     /// Of a session in chunks, each chunk may be there in several values.
-    fn of_supabase<'a>(&self, place: &'a Place<CookiePlace>, headers: &'a HeaderMap) -> Values<'a> {
+    fn of_supabase<'a>(
+        &self,
+        place: &'a Place<CookiePlace>,
+        headers: &'a HeaderMap,
+        extent: Extent,
+    ) -> Values<'a> {
         let mut found = Values::default();
         let values_of = |part: &str| {
             let mut values: Vec<&str> = Vec::new();
@@ -106,7 +136,7 @@ impl TokenSources {
                 if value.is_empty() || values.contains(&value) {
                     continue;
                 }
-                if values.len() == MOST {
+                if values.len() == extent.most() {
                     found.has_more = true;
                     break;
                 }
@@ -115,11 +145,12 @@ impl TokenSources {
             found.are_twins |= values.len() > 1;
             values
         };
-        let (tokens, are_all) = supabase::access_tokens(&place.name.name, values_of);
+        let in_chunks_too = extent == Extent::Everything;
+        let (tokens, are_all) = supabase::access_tokens(&place.name.name, in_chunks_too, values_of);
         found.has_more |= !are_all;
         for token in tokens {
             if self.checked(token.as_bytes(), Source::Cookie).is_ok() {
-                found.add(of_issuer(place, Token(token.into())));
+                found.add(of_issuer(place, Token(token.into())), extent);
             }
         }
         found
@@ -153,12 +184,12 @@ pub enum OwnCookie {
 }
 
 impl<'a> Values<'a> {
-    fn add(&mut self, credential: Credential<'a>) {
+    fn add(&mut self, credential: Credential<'a>, extent: Extent) {
         let mut known = self.credentials.iter();
         if known.any(|known| known.token == credential.token) {
             return;
         }
-        if self.credentials.len() == MOST {
+        if self.credentials.len() == extent.most() {
             self.has_more = true;
         } else {
             self.credentials.push(credential);
@@ -185,5 +216,21 @@ fn of_issuer<'a>(place: &'a Place<CookiePlace>, token: Token<'a>) -> Credential<
     }
 }
 
-/// How many values of a cookie, and how many issuers' cookies, are looked at.
-const MOST: usize = 4;
+/// What is looked at of a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// A few values of the form that counts.
+    WhatCounts,
+    /// All forms, and as many values as browsers have. Whoever sends more is no browser, and is refused.
+    Everything,
+}
+
+impl Extent {
+    /// How many values of one cookie.
+    fn most(self) -> usize {
+        match self {
+            Self::WhatCounts => 4,
+            Self::Everything => 32,
+        }
+    }
+}

@@ -167,6 +167,87 @@ async fn two_sessions_of_supabase_are_two_users_and_are_both_logged_out() {
     }
 }
 
+/// The one in one piece counts, and once that is gone, the one in chunks.
+#[tokio::test]
+async fn a_session_of_supabase_in_chunks_is_logged_out_next_to_one_in_one_piece() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["cookie_name"] = json!("sb-x-auth-token");
+        config["issuers"][0]["cookie_format"] = json!("supabase_ssr");
+    })
+    .await;
+    let session = |sub: &str| {
+        let token = site.acme.token().sub(sub).sign();
+        json!({ "access_token": token }).to_string()
+    };
+    let whole = format!("sb-x-auth-token={}", session("u1"));
+    let chunked = session("u2");
+    let (first, second) = chunked.split_at(40);
+    let chunks = format!("sb-x-auth-token.0={first}; sb-x-auth-token.1={second}");
+    for cookies in [&whole, &chunks] {
+        assert_eq!(get(&site, "/", cookies).await.status(), 200);
+    }
+    let out = log_out(&site, &format!("{whole}; {chunks}")).await;
+    assert_eq!(out.status(), 204, "{}", out.text());
+    for cookies in [&whole, &chunks] {
+        assert_eq!(get(&site, "/", cookies).await.status(), 401, "{cookies}");
+    }
+}
+
+/// The one with the application's suffix counts, and once that is gone, the plain one.
+#[tokio::test]
+async fn both_cookies_of_clerk_are_logged_out() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["cookie_name"] = json!("__session");
+        config["issuers"][0]["cookie_format"] = json!("clerk");
+    })
+    .await;
+    let token = |sub: &str| site.acme.token().sub(sub).sign();
+    let suffixed = format!("__session_a1b2c3d4={}", token("u1"));
+    let plain = format!("__session={}", token("u2"));
+    for cookies in [&suffixed, &plain] {
+        assert_eq!(get(&site, "/", cookies).await.status(), 200);
+    }
+    let out = log_out(&site, &format!("{plain}; {suffixed}")).await;
+    assert_eq!(out.status(), 204, "{}", out.text());
+    for cookies in [&suffixed, &plain] {
+        assert_eq!(get(&site, "/", cookies).await.status(), 401, "{cookies}");
+    }
+}
+
+/// A few decide about a request. As soon as these are over, the others would.
+#[tokio::test]
+async fn the_cookies_of_all_issuers_are_logged_out() {
+    let issuers = 0..6;
+    let iss = |number: usize| format!("https://issuer-{number}.test");
+    let site = TestGateway::with(|config| {
+        let acme = config["issuers"][0].clone();
+        let all = issuers.clone().map(|number| {
+            let mut issuer = acme.clone();
+            issuer["name"] = json!(format!("issuer-{number}"));
+            issuer["iss"] = json!(iss(number));
+            issuer["cookie_name"] = json!(format!("token_{number}"));
+            issuer["header"] = json!(format!("X-Token-{number}"));
+            issuer
+        });
+        config["issuers"] = all.collect();
+    })
+    .await;
+    let cookies: Vec<String> = issuers
+        .map(|number| {
+            let token = site.acme.token().claim("iss", iss(number));
+            format!("token_{number}={}", token.sign())
+        })
+        .collect();
+    for cookie in &cookies {
+        assert_eq!(get(&site, "/", cookie).await.status(), 200);
+    }
+    let out = log_out(&site, &cookies.join("; ")).await;
+    assert_eq!(out.status(), 204, "{}", out.text());
+    for cookie in &cookies {
+        assert_eq!(get(&site, "/", cookie).await.status(), 401, "{cookie}");
+    }
+}
+
 /// Behind twins no cookie counts, but once the browser is freed of them, it would.
 #[tokio::test]
 async fn a_cookie_behind_twins_is_logged_out_too() {
@@ -183,18 +264,23 @@ async fn a_cookie_behind_twins_is_logged_out_too() {
     assert_eq!(get(&site, "/", &behind).await.status(), 401);
 }
 
-/// What is not looked at may be somebody's session: nobody gets the answer that it has ended.
+/// What is not looked at may be somebody's session: nobody gets the answer that it has ended. It is more than
+/// browsers have.
 #[tokio::test]
 async fn a_logout_does_not_claim_what_it_has_not_done() {
     let site = TestGateway::start().await;
-    let tokens = (0..5).map(|number| {
+    let tokens = (0..33).map(|number| {
         let token = site.acme.token().claim("sid", number.to_string());
         format!("acme_token={}", token.sign())
     });
     let tokens: Vec<_> = tokens.collect();
-    for (count, status) in [(5, 400), (4, 204)] {
+    for (count, status) in [(33, 400), (32, 204)] {
         let out = log_out(&site, &tokens[..count].join("; ")).await;
         assert_eq!(out.status(), status, "{}", out.text());
+    }
+    for (number, status) in [(0, 401), (31, 401), (32, 200)] {
+        let answer = get(&site, "/", &tokens[number]).await;
+        assert_eq!(answer.status(), status, "{number}: {}", answer.text());
     }
 }
 
