@@ -18,7 +18,7 @@ pub use settings::LogoutSettings;
 
 use super::{ApiSettings, ApiState, Caller, Refused, listed_pages, refusals};
 use crate::credential::{self, Credential, CredentialError, OwnCookie, Reading};
-use crate::exchange::store_failed;
+use crate::exchange::{Named, store_failed};
 use crate::jwt::Issuer;
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie::{self, CookiePlace};
@@ -262,7 +262,7 @@ async fn end_sessions(
         }
     };
     let explicit = explicit.map(|explicit| explicit.with_session_cookie(headers, sources));
-    let (mut provider, mut failed) = (None, None);
+    let (mut provider, mut failed, mut has_ended) = (None, None, false);
     if cookies.iter().any(|values| values.has_more) {
         failed = Some(CredentialError::TwinCookies.into());
     }
@@ -273,23 +273,28 @@ async fn end_sessions(
             continue;
         }
         match end_session(state, (caller, headers), credential).await {
-            Ok(ended) => provider = provider.or(ended),
+            Ok(None) => {}
+            Ok(Some(ended)) => {
+                has_ended = true;
+                provider = provider.or(ended.provider);
+            }
             // What can end ends nevertheless.
-            Err(rejection) if credential.source.is_cookie() => failed = failed.or(Some(rejection)),
-            Err(rejection) => return Err(rejection),
+            Err(rejection) => failed = failed.or(Some(rejection)),
         }
     }
     match failed {
-        None => Ok(provider),
-        Some(rejection) => Err(rejection),
+        // What an old token next to a cookie that counted stood for is over.
+        Some(rejection) if !(has_ended && is_logged_out(&rejection)) => Err(rejection),
+        _ => Ok(provider),
     }
 }
 
+/// Ends the session of one credential. `None`: there was none any more.
 async fn end_session(
     state: &ApiState,
     (caller, headers): (&Caller, &HeaderMap),
     credential: &Credential<'_>,
-) -> Result<Option<Arc<Issuer>>, Rejection> {
+) -> Result<Option<Named>, Rejection> {
     let session = match state.session_to_end(caller, headers, credential).await {
         Ok(session) => session,
         // A cookie that a browser kept for too long counts as logged out.
@@ -304,7 +309,7 @@ async fn end_session(
         .end_session(session.sid, RevocationReason::Logout)
         .await
         .map_err(|error| store_failed(&error))?;
-    Ok(session.provider)
+    Ok(Some(session))
 }
 
 /// Whether a refused credential leaves nothing to log out of.

@@ -1,8 +1,9 @@
 //! The session that a refused credential names all the same.
 //!
 //! A session that is bound to a device lives on when a credential of it comes without the device's proof, and
-//! so does one whose own token has expired before it. The credential opens nothing. But whoever signs out by
-//! it means the session, and the device's next proof would continue that.
+//! so does one whose own token has expired before it, or that of its login (`session_outlives_token`). The
+//! credential opens nothing. But whoever signs out by it means the session, and the device's next proof, or
+//! another credential of the session, would continue that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::{Exchange, Recipient, Session};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
-use crate::jwt::Issuer;
+use crate::jwt::{Issuer, Reason};
 use crate::rejection::{Code, Rejection};
 use crate::session::cookie;
 
@@ -64,6 +65,15 @@ impl Exchange {
                 Some(claims) => self.named_by_id(claims.sid, now).await,
                 None => return Ok(None),
             }
+        } else if refused.reason == Reason::Expired.code() {
+            let Some((sid, issuer)) = self.outlived_session(credential).await? else {
+                return Ok(None);
+            };
+            let named = self.named_by_id(sid, now).await;
+            named.map(|named| Named {
+                issuer: Some(issuer),
+                ..named
+            })
         } else if !lacks_proof(refused) {
             return Ok(None);
         } else if self.is_cookie(credential) {

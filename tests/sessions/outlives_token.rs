@@ -90,3 +90,61 @@ async fn a_longer_session_ends_by_a_logout() {
         assert_eq!(with_cookies(&site, cookies).await.status(), 401);
     }
 }
+
+/// The expired token opens nothing, but says whose session is to end: another credential of it would count.
+#[tokio::test]
+async fn a_longer_session_ends_by_a_logout_with_its_expired_token() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = site(&clock, true).await;
+    let mut logins = Vec::new();
+    for sid in ["bearer", "cookie", "forged", "other"] {
+        let token = site.acme.token().claim("sid", sid).expires_in(300);
+        let first = with_cookies(&site, &format!("acme_token={}", token.sign())).await;
+        let own = first.field("set-cookie").expect("a session cookie");
+        logins.push((token, own.split(';').next().unwrap().to_owned()));
+    }
+    let [bearer, cookie, forged, _] = [0, 1, 2, 3].map(|at: usize| &logins[at].0);
+    clock.step(&site, 3600).await;
+    let forged = forged.clone().forged_by(&Key::p256("acme-1")).sign();
+    for (field, status) in [
+        (("Authorization", format!("Bearer {}", bearer.sign())), 204),
+        (("Cookie", format!("acme_token={}", cookie.sign())), 204),
+        // Whose session that is, nobody knows.
+        (("Authorization", format!("Bearer {forged}")), 401),
+    ] {
+        let fields = [
+            (field.0, &*field.1),
+            ("Sec-Fetch-Site", "same-origin"),
+            ("Content-Length", "0"),
+        ];
+        let logout = "/_vestibule/logout";
+        let out = site.gateway.request("POST", logout, &fields).await;
+        assert_eq!(out.status(), status, "{field:?}: {}", out.text());
+    }
+    for ((_, own), status) in logins.iter().zip([401, 401, 200, 200]) {
+        assert_eq!(with_cookies(&site, own).await.status(), status, "{own}");
+    }
+}
+
+/// A script sends the token that it has left, and the browser the cookie that counts.
+#[tokio::test]
+async fn an_old_token_in_a_field_keeps_no_cookie_signed_in() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::new(folder.path());
+    let site = site(&clock, true).await;
+    let token = |sid: &str| site.acme.token().claim("sid", sid).expires_in(300);
+    let old = format!("Bearer {}", token("never seen").sign());
+    let first = with_cookies(&site, &format!("acme_token={}", token("1").sign())).await;
+    let own = first.field("set-cookie").expect("a session cookie");
+    let own = own.split(';').next().unwrap().to_owned();
+    clock.step(&site, 3600).await;
+    for (cookie, status) in [(Some(&own), 204), (None, 401)] {
+        let mut fields = vec![("Authorization", &*old), ("Content-Length", "0")];
+        fields.extend(cookie.map(|cookie| ("Cookie", &**cookie)));
+        let logout = "/_vestibule/logout";
+        let out = site.gateway.request("POST", logout, &fields).await;
+        assert_eq!(out.status(), status, "{}", out.text());
+        assert_eq!(with_cookies(&site, &own).await.status(), 401);
+    }
+}
