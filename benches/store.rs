@@ -191,6 +191,7 @@ fn first_sign_in(number: usize) -> SignIn {
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),
         now,
+        doubt: Duration::ZERO,
         durable_session: true,
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub mod certain;
 pub mod moment;
 pub mod other_clock;
 pub mod rarely;

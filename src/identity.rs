@@ -131,6 +131,7 @@ pub fn sign_in(
         },
         access: policy.access.of_token(verified),
         now,
+        doubt: Duration::ZERO,
         // Who makes room is decided in the order of the writes.
         durable_session: policy.durable_sessions || policy.max_sessions.is_some(),
     }

@@ -102,8 +102,8 @@ impl Exchange {
             )),
         };
         let (record, lease) = live.inspect_err(|rejection| {
-            // What has ended, or never was, will not begin.
-            if rejection.code == Code::LoginRequired {
+            // What has ended, or never was, will not begin; by the clock alone it may not have ended.
+            if rejection.code == Code::LoginRequired && !sessions.doubts(now) {
                 let decided = (now, self.version);
                 self.shared.cache.refuse(digest, *rejection, None, decided);
             }

@@ -196,7 +196,7 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         cached_bytes: 1 << 20,
         cached_refusals: 100,
     };
-    Arc::new(Exchange::new(
+    let exchange = Exchange::new(
         Arc::clone(issuers),
         Arc::clone(store),
         minter,
@@ -204,7 +204,9 @@ fn exchange(issuers: &Arc<Issuers>, store: &Arc<dyn Store>, policy: &Policy) -> 
         settings,
         Rates::new(&limit::settings::Rates::default(), None),
         Arc::new(Metrics::new().unwrap()),
-    ))
+    );
+    exchange.sessions().trust(UnixTime::now());
+    Arc::new(exchange)
 }
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

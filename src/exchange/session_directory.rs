@@ -18,6 +18,8 @@ mod sign_in;
 pub use lookup::Account;
 
 use super::session_handle::SessionRegistry;
+use crate::clock::UnixTime;
+use crate::clock::certain::CertainTime;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -25,6 +27,7 @@ use crate::store::Store;
 pub struct SessionDirectory {
     store: Arc<dyn Store>,
     registry: SessionRegistry,
+    certain: CertainTime,
     metrics: Arc<Metrics>,
 }
 
@@ -44,6 +47,7 @@ impl SessionDirectory {
         Self {
             store,
             registry: SessionRegistry::new(idle_timeout),
+            certain: CertainTime::default(),
             metrics,
         }
     }
@@ -51,6 +55,17 @@ impl SessionDirectory {
     /// Where the records are.
     pub(super) fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// It is at least `time` now, whatever this machine's clock says later: what is over by that clock alone is
+    /// refused, but does not end for good.
+    pub fn trust(&self, time: UnixTime) {
+        self.certain.trust(time);
+    }
+
+    /// Whether `now` is so far ahead of what is certain that it may have decided otherwise than the true time.
+    pub(super) fn doubts(&self, now: UnixTime) -> bool {
+        self.certain.doubt(now) > SMALL_DOUBT
     }
 
     /// Forgets the handles that nothing holds.
@@ -67,5 +82,7 @@ impl SessionDirectory {
     }
 }
 
+/// Within this a clock is taken for right: seconds are whole, and answers take their time.
+const SMALL_DOUBT: Duration = Duration::from_secs(10);
 /// How often the store is asked again because sessions were being ended meanwhile.
 const ATTEMPTS: usize = 8;

@@ -104,7 +104,10 @@ async fn compare_clocks(state: &State) {
 
 async fn sweep_store(state: &State, time: &TrustedTime) {
     let now = match time.now(state).await {
-        Ok(now) => now,
+        Ok(now) => {
+            state.exchange().sessions().trust(now);
+            now
+        }
         Err(error) => {
             warn!(%error, "expired records were not removed from the store");
             return;

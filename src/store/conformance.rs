@@ -81,6 +81,7 @@ cases![
     sessions::the_first_cause_of_an_end_stays,
     sessions::a_session_ends_at_its_greatest_age,
     sessions::an_idle_session_ends,
+    sessions::a_clock_that_may_be_ahead_ends_nothing_for_good,
     sessions::a_session_is_there_once_its_sign_in_is_answered,
     email::a_verified_address_makes_a_credential,
     email::the_address_follows_the_token,
@@ -168,6 +169,7 @@ pub(super) fn token(sub: &str) -> SignIn {
         email_withdrawn: EmailWithdrawal::None,
         uses: Vec::new(),
         now: NOON,
+        doubt: Duration::ZERO,
         durable_session: true,
     }
 }

@@ -65,6 +65,9 @@ pub struct SignIn {
     pub uses: Vec<Use>,
     /// The current time.
     pub now: UnixTime,
+    /// By how much that may be ahead of the true time: what is over only within this is refused, and does not
+    /// end.
+    pub doubt: Duration,
     /// Wait until the session's row is durable, too. A proxied login need not: `sid` is the same
     /// after a crash, and a session whose row was lost is opened again by the same token.
     pub durable_session: bool,

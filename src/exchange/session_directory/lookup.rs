@@ -66,8 +66,12 @@ impl SessionDirectory {
             }
             self.registry.bind(&pending.lease.handle, &record);
             if pending.lease.handle.is_idle(now) {
-                let ended = self.end_session(sid, RevocationReason::Idle).await;
-                ended.map_err(|error| store_failed(&error))?;
+                // By a clock that may be ahead, nothing ends for good.
+                let certain = now.minus(self.certain.doubt(now));
+                if pending.lease.handle.is_idle(certain) {
+                    let ended = self.end_session(sid, RevocationReason::Idle).await;
+                    ended.map_err(|error| store_failed(&error))?;
+                }
                 return Err(Rejection::new(Code::LoginRequired, "session_idle"));
             }
             if let Some(lease) = self.registry.answered(pending, &record) {
@@ -138,6 +142,7 @@ const PAUSES: [Duration; 5] = [
 mod tests {
     use super::*;
     use crate::exchange::fixture::TestExchange;
+    use crate::identity::Policy;
 
     #[tokio::test]
     async fn the_reason_says_what_ended_a_session() {
@@ -165,6 +170,26 @@ mod tests {
             let refused = gateway.present(&gateway.token("alice", "1")).await;
             assert_eq!(refused.map(|_| ()).unwrap_err().reason, reason);
         }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_ahead_ends_no_session_for_good() {
+        let idle = |policy: &mut Policy| policy.idle_timeout = Some(Duration::from_secs(60));
+        let gateway = TestExchange::with(idle);
+        let session = gateway.present(&gateway.token("alice", "1")).await.unwrap();
+        let sessions = gateway.here.sessions();
+        let (sid, now) = (session.sid(), UnixTime::now());
+        let later = now.plus(Duration::from_secs(100));
+        let refused = async |at| {
+            let found = sessions.live_session(sid, at).await;
+            found.map(|_| ()).err().map(|refused| refused.reason)
+        };
+        assert_eq!(refused(later).await, Some("session_idle"));
+        assert_eq!(refused(now).await, None);
+        // Once it is that late, as others say as well, it ends.
+        sessions.trust(later);
+        assert_eq!(refused(later).await, Some("session_idle"));
+        assert_eq!(refused(now).await, Some("session_idle"));
     }
 
     #[tokio::test]

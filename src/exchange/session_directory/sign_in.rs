@@ -24,6 +24,7 @@ impl SessionDirectory {
         index: Option<Digest>,
         reopen: impl Fn(u64) -> Uuid,
     ) -> Result<(SignedIn, Lease), Rejection> {
+        request.doubt = self.certain.doubt(request.now);
         let first = request.sid;
         let mut alias = index.map(Alias::new);
         for _ in 0..ATTEMPTS {

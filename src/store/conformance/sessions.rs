@@ -197,6 +197,37 @@ pub(super) async fn an_idle_session_ends(engine: &dyn Engine) {
     store.close().await;
 }
 
+/// What is over by that clock is refused there, and continues elsewhere.
+pub(super) async fn a_clock_that_may_be_ahead_ends_nothing_for_good(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let minutes = |minutes: u32| minutes * HOUR / 60;
+    let at = |now: u32, doubt: u32| SignIn {
+        now: NOON.plus(minutes(now)),
+        doubt: minutes(doubt),
+        idle_timeout: Some(minutes(20)),
+        max_age: 2 * HOUR,
+        ..token("ada")
+    };
+    let over = |now: u32, cause| {
+        let at = NOON.plus(minutes(now));
+        SignInRefusal::SessionEnded(Ended { at, cause })
+    };
+    live(&*store, at(0, 0)).await;
+    for (now, doubt, cause) in [
+        (30, 20, RevocationReason::Idle),
+        (150, 140, RevocationReason::MaxAge),
+    ] {
+        let refusal = refused(&*store, at(now, doubt)).await;
+        assert_eq!(refusal, over(now, cause));
+        assert!(!live(&*store, at(15, 0)).await.session_created);
+    }
+    // As late as the clock may be right, it is over all the same.
+    let refusal = refused(&*store, at(50, 10)).await;
+    assert_eq!(refusal, over(50, RevocationReason::Idle));
+    assert_eq!(refused(&*store, at(16, 0)).await, refusal);
+    store.close().await;
+}
+
 /// Rows of an older gateway have no claims, and are read as such.
 pub(super) async fn a_sessions_claims_are_those_of_its_newest_token(engine: &dyn Engine) {
     let store = engine.open().await;

@@ -19,7 +19,7 @@ use crate::store::{
 
 mod records;
 
-use records::{continued, external_credential, new_user, opened, workload};
+use records::{continued, external_credential, new_user, opened, over_at, workload};
 
 /// What an engine has about a request.
 #[derive(Debug, Default)]
@@ -150,6 +150,11 @@ pub(in crate::store) fn decide(request: &SignIn, found: Found) -> Decision {
             let session = continued(request, user.id, as_it_is, sequence, email);
             if let Some(ended) = session.ended {
                 let ends_now = as_it_is.ended.is_none();
+                let certain = request.now.minus(request.doubt);
+                if ends_now && over_at(certain, request, user.id, as_it_is).is_none() {
+                    // By a clock that may be ahead, nothing ends for good.
+                    return Decision::refuse(SignInRefusal::SessionEnded(ended));
+                }
                 let event = || events::ended(old_user.as_ref(), &session, ended);
                 let event = ends_now.then(event).flatten();
                 return refuse_ended(ended, row, session, event);

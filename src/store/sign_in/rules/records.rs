@@ -108,29 +108,39 @@ pub(super) fn continued(
             .max(greatest_age),
         ..session.clone()
     };
-    let last_seen = session.last_seen;
-    let idle = |timeout| last_seen.plus(timeout) <= request.now;
-    let cause = if greatest_age <= request.now {
-        Some(RevocationReason::MaxAge)
-    } else if session.user_id != user_id {
-        // `sid` comes from the identity, so this is an heir of a user who is gone.
-        Some(RevocationReason::UserRemoved)
-    } else if request.idle_timeout.is_some_and(idle) {
-        Some(RevocationReason::Idle)
-    } else {
-        None
-    };
+    let cause = over_at(request.now, request, user_id, &session);
     let now = cause.map(|cause| Ended {
         at: request.now,
         cause,
     });
     session.ended = session.ended.or(now);
     // Where idleness ends sessions, a sign-in is activity; now and then is often enough.
+    let last_seen = session.last_seen;
     if request
         .idle_timeout
-        .is_some_and(|timeout| idle(timeout / 4))
+        .is_some_and(|timeout| last_seen.plus(timeout / 4) <= request.now)
     {
-        session.last_seen = session.last_seen.max(request.now);
+        session.last_seen = last_seen.max(request.now);
     }
     session
+}
+
+/// Why a session is over at a time when another token of its login comes; `None`: it is not.
+pub(super) fn over_at(
+    time: UnixTime,
+    request: &SignIn,
+    user_id: Uuid,
+    session: &SessionRecord,
+) -> Option<RevocationReason> {
+    let is_idle = |timeout| session.last_seen.plus(timeout) <= time;
+    if session.opened_at.plus(request.max_age) <= time {
+        Some(RevocationReason::MaxAge)
+    } else if session.user_id != user_id {
+        // `sid` comes from the identity, so this is an heir of a user who is gone.
+        Some(RevocationReason::UserRemoved)
+    } else if request.idle_timeout.is_some_and(is_idle) {
+        Some(RevocationReason::Idle)
+    } else {
+        None
+    }
 }
