@@ -129,7 +129,14 @@ impl Exchange {
         }))
     }
 
-    /// Whether an external token of a bound session came with a cookie of that session.
+    /// Until when the cookie of a bound session counts with which a credential of that session came. `None`: it came
+    /// without one.
+    pub async fn proven_until(&self, credential: &Credential<'_>, sid: Uuid) -> Option<UnixTime> {
+        let now = UnixTime::now();
+        self.check_cookie_of(sid, credential, now).await.ok()
+    }
+
+    /// Whether an external token of a bound session came with a cookie of that session, and until when that counts.
     ///
     /// # Errors
     ///
@@ -139,21 +146,23 @@ impl Exchange {
         sid: Uuid,
         credential: &Credential<'_>,
         now: UnixTime,
-    ) -> Result<(), Rejection> {
+    ) -> Result<UnixTime, Rejection> {
         let missing = || Rejection::new(Code::LoginRequired, DEVICE_COOKIE_MISSING);
         let value = credential.session_cookie.clone().ok_or_else(missing)?;
         let cookie = Credential::of_session_cookie(value);
         if !self.is_cookie(&cookie) {
             return Err(missing());
         }
-        let digest = TokenDigest::of_cookie(cookie.token.expose());
+        let value = cookie.token.expose();
+        let (until, digest) = (cookie::bound_until(value), TokenDigest::of_cookie(value));
         let held = match self.shared.cache.session(&digest, now, self.version) {
             Some(held) => Ok(held),
             // In a box, so that requests without a bound session do not hold room for it.
             None => Box::pin(self.on_miss(&cookie, digest, Client::default(), now)).await,
         };
         match held {
-            Ok(held) if held.sid() == sid => Ok(()),
+            // One of before the binding counts no more by then.
+            Ok(held) if held.sid() == sid => Ok(until.unwrap_or(now)),
             Err(rejection) if rejection.code == Code::Unavailable => Err(rejection),
             _ => Err(missing()),
         }

@@ -78,6 +78,12 @@ impl DeviceSessions {
         self.settings.alone_until(record).is_some()
     }
 
+    /// Until when a session token counts that was minted at `issued_at`, if that is before its `exp` because the session
+    /// was bound since.
+    pub fn own_token_until(&self, record: &SessionRecord, issued_at: UnixTime) -> Option<UnixTime> {
+        self.settings.own_token_until(record, issued_at)
+    }
+
     /// What a browser signs to prove that it holds a key now.
     ///
     /// # Errors

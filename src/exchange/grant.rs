@@ -21,6 +21,8 @@ pub struct Granted {
     pub user_created: bool,
     /// When tokens minted for it must expire.
     pub token_end: UnixTime,
+    /// The session is bound to a device: nothing that is given for it lasts longer than what it was given for.
+    pub device_bound: bool,
 }
 
 impl Exchange {
@@ -78,11 +80,21 @@ impl Exchange {
             .authenticate(presented, client, now, purpose)
             .await?;
         let session = &authenticated.signed_in.session;
-        let alone_until = self.settings.alone_until(session);
-        if alone_until.is_some_and(|end| end <= now) {
-            self.check_cookie_of(session.sid, credential, now).await?;
-        }
-        Ok(authenticated.into())
+        let counts_until = match self.settings.alone_until(session) {
+            Some(end) if end <= now => {
+                Some(self.check_cookie_of(session.sid, credential, now).await?)
+            }
+            alone_until => alone_until,
+        };
+        let granted = Granted::from(authenticated);
+        Ok(match counts_until {
+            None => granted,
+            Some(end) => Granted {
+                token_end: granted.token_end.min(end),
+                device_bound: true,
+                ..granted
+            },
+        })
     }
 }
 
@@ -96,6 +108,7 @@ impl From<Authenticated> for Granted {
             },
             user_created: signed_in.user_created,
             token_end: authenticated.token_end,
+            device_bound: false,
         }
     }
 }

@@ -51,6 +51,9 @@ pub struct Claims<'a> {
     /// Who acts for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<&'a Value>,
+    /// Given for a session that was bound to a device by then: it is not renewed without the proof.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub device_bound: bool,
     /// What the configuration repeats of the external token's claims.
     #[serde(flatten)]
     pub copied: Map<String, Value>,
@@ -116,6 +119,8 @@ pub struct Common<'a> {
     pub client_id: Option<&'a str>,
     /// Who acts for the user.
     pub act: Option<&'a Value>,
+    /// It is not renewed without the proof of a device.
+    pub device_bound: bool,
     /// Which claims of the external token are repeated.
     pub copied: &'a CopiedClaims,
     /// Which claims the tokens have: compact or full.
@@ -196,6 +201,7 @@ impl<'a> Claims<'a> {
             session_public_key: common.session_public_key,
             client_id: common.client_id,
             act: common.act,
+            device_bound: common.device_bound,
             copied: common.copied.of(session.known_claims()),
             full: match common.set {
                 ClaimSet::Compact => None,

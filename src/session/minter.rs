@@ -83,6 +83,9 @@ pub struct SessionTokenClaims {
     /// Who acts for the user.
     #[serde(default)]
     pub act: Option<Value>,
+    /// Its session was bound to a device before it was given.
+    #[serde(default)]
+    pub device_bound: bool,
 }
 
 /// Why a token that names us as its issuer is not our session token.
@@ -306,6 +309,7 @@ impl Minter {
             new_user: terms.new_user,
             client_id: terms.client_id.as_deref(),
             act: terms.act.as_ref(),
+            device_bound: terms.device_bound,
             copied: &self.copied,
             set,
         };

@@ -197,7 +197,7 @@ pub const BASIC: &str = "user:basic";
 
 /// Names in session tokens that no claim of an issuer can take: what the gateway itself says there,
 /// and what verifiers act upon.
-pub const OWN_CLAIMS: [&str; 29] = [
+pub const OWN_CLAIMS: [&str; 30] = [
     "acr",
     "act",
     "amr",
@@ -206,6 +206,7 @@ pub const OWN_CLAIMS: [&str; 29] = [
     "azp",
     "client_id",
     "cnf",
+    "device_bound",
     "email",
     "email_verified",
     "environment_id",

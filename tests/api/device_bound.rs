@@ -3,6 +3,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::oauth::{exchange, granted};
 use super::sdk::{Sdk, seen};
 use crate::sessions::device_bound::device::{Device, bind_sessions, cookie_of};
 use crate::support::{Clock, TestGateway, remember_session_token};
@@ -59,12 +60,18 @@ async fn the_sdks_cookie_gives_way_to_a_bound_one() {
             .any(|field| field.starts_with("DYNAMIC_JWT_TOKEN=;"))
     );
     device.instructions = registered.json();
-    clock.step(site, 660).await;
     let stolen = token.split_once('=').unwrap().1;
+    // While it counts, it brings no other one that counts for longer.
+    let traded = granted(&exchange(site, stolen, &[]).await);
+    let traded = format!("Bearer {}", traded["access_token"].as_str().unwrap());
+    let user = sdk.get("users", &[("Authorization", &traded)]).await;
+    assert_eq!(user.status(), 200, "{}", user.text());
+    clock.step(site, 660).await;
     let bearer = format!("Bearer {stolen}");
     for fields in [
         ("Cookie", token.as_str()),
         ("Authorization", bearer.as_str()),
+        ("Authorization", traded.as_str()),
     ] {
         let answer = sdk.get("users", &[fields]).await;
         assert_eq!(answer.status(), 401, "{}", fields.0);

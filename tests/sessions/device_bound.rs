@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use crate::support::{Clock, Key, TestGateway, refusal_id};
 
+mod converted;
 pub mod device;
 mod logout;
 mod overload;

@@ -161,13 +161,16 @@ async fn narrowed(
         .map_err(OAuthError::subject_refused)?;
     let account = api.exchange.sessions().account(&session).await;
     let account = account.map_err(OAuthError::subject_refused)?;
+    let devices = api.exchange.devices();
+    let end = devices.own_token_until(&account.session, old.iat);
     let terms = Terms {
         audience: Some(old.aud),
         scopes: Some(scopes),
         session_public_key: old.session_public_key,
         client_id: old.client_id,
         act: old.act,
-        ..Terms::until(old.exp)
+        device_bound: old.device_bound,
+        ..Terms::until(end.map_or(old.exp, |end| end.min(old.exp)))
     };
     Ok((account, terms))
 }
@@ -192,6 +195,7 @@ async fn opened(
     let held = api.exchange.minter().all_scopes(&granted.account.session);
     let terms = Terms {
         scopes: Some(granted::part(&held, asked)?),
+        device_bound: granted.device_bound,
         ..Terms::until(granted.token_end)
     };
     Ok((granted.account, terms))

@@ -73,7 +73,7 @@ pub async fn update(
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.sessions().account(&session).await?;
-    let terms = session::terms_of(&api, &headers, &credential, &session, &account)?;
+    let terms = session::terms_of(&api, &headers, &credential, (&session, &account)).await?;
     let fields: Map<String, Value> = body::read(&content)?;
     let description = description(&api, &account, fields)?;
     may_change(&api, &caller, &headers, &session, UPDATE).await?;

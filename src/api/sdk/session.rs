@@ -57,7 +57,7 @@ pub async fn refresh(
     let session = api.session_of(&caller, &headers, &credential).await?;
     session.require_scope(scope::BASIC)?;
     let account = api.exchange.sessions().account(&session).await?;
-    let terms = terms_of(&api, &headers, &credential, &session, &account)?;
+    let terms = terms_of(&api, &headers, &credential, (&session, &account)).await?;
     if let Some(proof) = proof {
         api.limits.refresh_of(session.user())?;
         proof.use_up(&api).await?;
@@ -65,37 +65,45 @@ pub async fn refresh(
     sign_in::answer(&api, &headers, (&account, &terms))
 }
 
-/// The terms of the token that a request came with, for another one of the same session.
+/// The terms of the token that a request came with, for another one of the same session. One that was given for a
+/// bound session lasts no longer than before, but as long as the cookie of the session that comes with it.
 ///
 /// # Errors
 ///
 /// An external token signs in; only a session token has terms to keep.
-pub fn terms_of(
+pub async fn terms_of(
     api: &ApiState,
     headers: &HeaderMap,
     credential: &Credential<'_>,
-    session: &Session,
-    account: &Account,
+    (session, account): (&Session, &Account),
 ) -> Result<Terms, Rejection> {
     let own = Terms {
         scopes: Some(Arc::clone(session.scopes())),
         ..Terms::until(account.session.expires_at)
     };
-    // The token of a device-bound session is in the browser no more, and that of one which may yet be
-    // bound is next to the session's cookie.
+    // Where it is in a cookie, the token of a device-bound session is in the browser no more, and that of one
+    // which may yet be bound is next to the session's cookie. Elsewhere a cookie brings no token.
     let is_cookie = credential.source == Source::SessionCookie;
     let next_to_it = credential::sdk_cookie(headers, &api.settings.token_sources)?;
     let next_to_it = next_to_it.filter(|_| is_cookie);
     let token = next_to_it.as_ref().unwrap_or(credential).token.expose();
     match api.exchange.minter().read_past(token) {
         Ok(old) if old.sid == session.sid() => Ok(Terms {
+            not_after: match old.device_bound {
+                true => {
+                    let proven = api.exchange.proven_until(credential, session.sid()).await;
+                    old.exp.max(proven.unwrap_or_default())
+                }
+                false => own.not_after,
+            },
             audience: Some(old.aud),
             session_public_key: old.session_public_key,
             client_id: old.client_id,
             act: old.act,
+            device_bound: old.device_bound,
             ..own
         }),
-        _ if is_cookie && session.is_device_bound() => Ok(Terms {
+        _ if is_cookie && api.settings.sdk.sets_cookie && session.is_device_bound() => Ok(Terms {
             audience: api.settings.page(headers).map(str::to_owned),
             ..own
         }),

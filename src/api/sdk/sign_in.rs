@@ -84,6 +84,7 @@ pub async fn sign_in(
         account,
         user_created,
         token_end,
+        device_bound,
     } = api
         .sign_in(&caller, &headers, (first, cookies), proof.map(Proof::nonce))
         .await
@@ -93,6 +94,7 @@ pub async fn sign_in(
         audience: settings.page(&headers).map(str::to_owned),
         session_public_key,
         new_user: user_created,
+        device_bound,
         ..Terms::until(token_end)
     };
     let mut response = answer(&api, &headers, (&account, &terms))?;

@@ -24,6 +24,9 @@ pub struct Terms {
     pub client_id: Option<String>,
     /// Who acts for the user (RFC 8693 section 4.1).
     pub act: Option<Value>,
+    /// The session was bound to a device before: another token for this one lasts no longer without the device's
+    /// proof.
+    pub device_bound: bool,
 }
 
 impl Terms {
@@ -37,6 +40,7 @@ impl Terms {
             new_user: false,
             client_id: None,
             act: None,
+            device_bound: false,
         }
     }
 }
