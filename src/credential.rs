@@ -183,6 +183,8 @@ pub enum Source {
     Authorization,
     /// An issuer's header field.
     Header,
+    /// One that a proxy in front sets for browsers that it knows by a cookie of its own.
+    ProxyHeader,
     /// The cookie that `cookie_name` of an issuer names.
     Cookie,
     /// The gateway's session cookie.
@@ -201,7 +203,7 @@ impl Source {
     pub fn label(self) -> &'static str {
         match self {
             Self::Authorization => "bearer",
-            Self::Header => "header",
+            Self::Header | Self::ProxyHeader => "header",
             Self::Cookie => "cookie",
             Self::SessionCookie | Self::SdkCookie => "session_cookie",
             Self::Body => "body",
@@ -211,6 +213,12 @@ impl Source {
     /// Whether a browser attaches it by itself, so that the origin rule applies.
     pub fn is_cookie(self) -> bool {
         self == Self::Cookie || self.is_own_cookie()
+    }
+
+    /// Whether a proxy in front adds it to what a browser sends, whichever page that is for. Of programs, which
+    /// may come by the proxy as well, that is not so.
+    pub fn is_by_proxy(self) -> bool {
+        self == Self::ProxyHeader
     }
 
     /// Whether it is a cookie of the gateway's own.
@@ -307,9 +315,13 @@ pub fn find_explicit<'a>(
                 session_cookie: None,
             });
     }
-    for Place { name, issuers, .. } in &token_sources.headers {
+    for place in &token_sources.headers {
+        let Place { name, issuers, .. } = place;
         let value = single(headers, name, form::bare)?.filter(|value| !value.is_empty());
-        let source = Source::Header;
+        let source = match place.by_proxy {
+            true => Source::ProxyHeader,
+            false => Source::Header,
+        };
         let Some(token) = token_sources.read(value, source, reading)? else {
             continue;
         };
@@ -324,8 +336,14 @@ pub fn find_explicit<'a>(
             }
             Some(first) if first.token != token => return Err(CredentialError::Conflict),
             // The stricter of two equal ones.
-            Some(first) if first.issuers.is_empty() => first.issuers = issuers,
-            Some(_) => {}
+            Some(first) => {
+                if first.issuers.is_empty() {
+                    first.issuers = issuers;
+                }
+                if source.is_by_proxy() {
+                    first.source = source;
+                }
+            }
         }
     }
     Ok(found)

@@ -25,6 +25,7 @@ pub mod jwks;
 mod key_issuer;
 mod keys;
 mod preset;
+mod proxy_header;
 mod raw;
 mod resolve;
 #[cfg(test)]
@@ -92,6 +93,9 @@ pub struct IssuerSettings {
     pub strip_cookies: Vec<String>,
     /// A header field with its bare token, in addition to `Authorization`.
     pub header: Option<TokenField>,
+    /// Whether a proxy in front sets that field for browsers that it knows by a cookie, so that the origin
+    /// rule applies.
+    pub header_from_cookie: bool,
     /// Whether its tokens may be in `Authorization`.
     pub authorization: AuthorizationField,
     /// Accepted `typ`s of its tokens, in lower case and without `application/`. A token without

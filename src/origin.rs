@@ -84,6 +84,22 @@ pub fn allows(
     }
 }
 
+/// The same for a credential that a proxy in front adds to the requests of browsers that it knows by a cookie.
+/// Programs come by the proxy as well. Every browser names the origin of a page that sends what is not safe,
+/// or opens a WebSocket, so what names neither an origin nor a site is of none.
+pub fn allows_by_proxy(
+    method: &Method,
+    is_websocket: bool,
+    headers: &HeaderMap,
+    own: &OwnOrigin<'_>,
+    allowed: &[AllowedOrigin],
+) -> Result<(), OriginRefusal> {
+    match allows(method, is_websocket, headers, own, allowed) {
+        Err(OriginRefusal::Absent) => Ok(()),
+        checked => checked,
+    }
+}
+
 /// Whether a browser says that a page of this site, or of a listed origin, sends a request: the part
 /// of [`allows`] that is the same for every method, and for every listener.
 pub fn check(

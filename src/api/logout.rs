@@ -254,7 +254,12 @@ async fn end_sessions(
     let explicit = credential::find_explicit(headers, sources, reading)?;
     let cookies = match &explicit {
         // Another session may be in the gateway's own cookies.
-        Some(_) => sources.own_values(headers),
+        Some(explicit) => {
+            if explicit.source.is_by_proxy() {
+                settings.check_origin_by_proxy(caller, method, headers)?;
+            }
+            sources.own_values(headers)
+        }
         None => {
             // The response deletes a cookie, even if a page of another site sent the request.
             settings.check_origin(caller, method, headers)?;

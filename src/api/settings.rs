@@ -180,12 +180,20 @@ impl ApiSettings {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<(), Rejection> {
-        let own = OwnOrigin {
-            is_https: caller.is_https,
-            host: request_host(headers)
-                .ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
-        };
+        let own = own_origin(caller, headers)?;
         origin::allows(method, false, headers, &own, &self.origins)?;
+        Ok(())
+    }
+
+    /// The rule for requests to which a proxy in front has added the credential of a browser.
+    pub fn check_origin_by_proxy(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Rejection> {
+        let own = own_origin(caller, headers)?;
+        origin::allows_by_proxy(method, false, headers, &own, &self.origins)?;
         Ok(())
     }
 
@@ -204,6 +212,14 @@ impl ApiSettings {
         let rejection = Rejection::new(Code::InvalidRequest, "content_type_not_json");
         Err(rejection.with_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE))
     }
+}
+
+fn own_origin<'a>(caller: &Caller, headers: &'a HeaderMap) -> Result<OwnOrigin<'a>, Rejection> {
+    let host = request_host(headers);
+    Ok(OwnOrigin {
+        is_https: caller.is_https,
+        host: host.ok_or_else(|| Rejection::new(Code::InvalidRequest, "host_missing"))?,
+    })
 }
 
 /// The host that a request was sent to.

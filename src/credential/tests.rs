@@ -350,6 +350,7 @@ fn cookies_are_what_browsers_attach() {
     for (source, is_cookie) in [
         (Source::Authorization, false),
         (Source::Header, false),
+        (Source::ProxyHeader, false),
         (Source::Cookie, true),
         (Source::SessionCookie, true),
         (Source::SdkCookie, true),

@@ -250,6 +250,9 @@ pub(super) struct Place<N> {
     pub(super) iss: Vec<String>,
     /// How that cookie is set, if one of the issuers' settings say.
     pub(super) scope: Option<CookieScope>,
+    /// Of a field: whether a proxy in front sets it for browsers that it knows by a cookie, as one of the
+    /// issuers' settings say.
+    pub(super) by_proxy: bool,
 }
 
 /// A cookie, and how it carries a token.
@@ -295,12 +298,14 @@ fn add_owner<N: PartialEq>(
             place.issuers.push(owner);
             place.iss.extend(iss);
             place.scope = place.scope.take().or(scope);
+            place.by_proxy |= issuer.header_from_cookie;
         }
         None => places.push(Place {
             name,
             issuers: vec![owner],
             iss: iss.collect(),
             scope,
+            by_proxy: issuer.header_from_cookie,
         }),
     }
 }

@@ -172,6 +172,11 @@ pub(super) struct RawIssuer {
     #[serde(default, deserialize_with = "header")]
     #[schemars(with = "Option<String>")]
     pub(super) header: Option<TokenField>,
+    /// Whether a proxy in front sets that field for browsers that it knows by a cookie. Then the origin rule
+    /// applies to pages, as it does to cookies. By default `true` for the fields of known proxies, such as
+    /// `Cf-Access-Jwt-Assertion`, and else `false`.
+    #[serde(default)]
+    pub(super) header_from_cookie: Option<bool>,
     /// Whether its tokens may be in `Authorization`: `read`, `any_scheme` without `Bearer` as well, or
     /// `ignore`.
     #[serde(default)]

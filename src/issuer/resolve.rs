@@ -10,7 +10,7 @@ use super::error::IssuerError;
 use super::raw::{OneOrMany, RawClaims, RawIssuer};
 use super::{
     Algorithm, IssuerSettings, JwksSettings, KID_PLACEHOLDER, KeyFormat, KeySource,
-    TENANT_PLACEHOLDER, preset,
+    TENANT_PLACEHOLDER, preset, proxy_header,
 };
 use crate::public_network::is_loopback;
 
@@ -47,6 +47,12 @@ impl TryFrom<RawIssuer> for IssuerSettings {
             Some(claim) => vec![claim],
             None => vec!["emailVerified".to_owned(), "email_verified".to_owned()],
         };
+        let is_of_known_proxy = || {
+            raw.header
+                .as_ref()
+                .is_some_and(|field| proxy_header::is_known(field))
+        };
+        let header_from_cookie = raw.header_from_cookie.unwrap_or_else(is_of_known_proxy);
         Ok(Self {
             name: raw.name,
             iss,
@@ -81,6 +87,7 @@ impl TryFrom<RawIssuer> for IssuerSettings {
             cookie_path: raw.cookie_path,
             strip_cookies: raw.strip_cookies,
             header: raw.header,
+            header_from_cookie,
             authorization: raw.authorization,
             accepted_types,
             allow_padding: raw.allow_padding.unwrap_or_default(),

@@ -184,3 +184,39 @@ fn a_page_of_the_same_host_by_https_is_no_foreign_one() {
 fn refusals_are_403() {
     assert_eq!(Rejection::from(OriginRefusal::Absent).status.as_u16(), 403);
 }
+
+/// A proxy adds the login of its own cookie to whatever a browser sends, and that of a program to what has no
+/// page.
+#[test]
+fn what_a_proxy_adds_a_login_to_comes_from_the_site_or_from_no_page() {
+    let own = OwnOrigin {
+        is_https: true,
+        host: Host::parse("app.example.com").unwrap(),
+    };
+    let by_proxy = |method: Method, is_websocket, fields: &[(&'static str, &'static str)]| {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, value)| {
+            let name = HeaderName::from_static(*name);
+            (name, HeaderValue::from_static(*value))
+        });
+        allows_by_proxy(&method, is_websocket, &fields.collect(), &own, &[])
+    };
+    let (post, get) = (Method::POST, Method::GET);
+    let (ours, foreign) = (
+        ("origin", "https://app.example.com"),
+        ("origin", "https://evil.example"),
+    );
+    for fields in [&[][..], &[ours], &[("sec-fetch-site", "same-origin")]] {
+        assert_eq!(by_proxy(post.clone(), false, fields), Ok(()), "{fields:?}");
+        assert_eq!(by_proxy(get.clone(), true, fields), Ok(()), "{fields:?}");
+    }
+    assert_eq!(by_proxy(get.clone(), false, &[foreign]), Ok(()));
+    for fields in [
+        &[foreign][..],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(by_proxy(post.clone(), false, fields), REFUSED_FOREIGN);
+        assert_eq!(by_proxy(get.clone(), true, fields), REFUSED_FOREIGN);
+    }
+}

@@ -106,6 +106,49 @@ async fn a_websocket_by_cookie_needs_an_origin_too() {
     assert_eq!(site.upstream.count(), 1);
 }
 
+/// A proxy that signs browsers in adds their login to whatever a page has them send, like a cookie. It adds one
+/// to what programs send as well, which have no page.
+#[tokio::test]
+async fn a_login_that_a_proxy_adds_needs_an_origin_of_the_site_or_no_page() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["header_from_cookie"] = json!(true);
+    })
+    .await;
+    let own = format!("http://{}", site.gateway.public);
+    let (acme, globex) = (site.acme.token().sign(), site.globex.token().sign());
+    // One that a page's script has to set itself, which no page of another site can unasked.
+    let (by_proxy, by_script) = (("X-Acme-Token", &*acme), ("X-Globex-Token", &*globex));
+    for (token, fields, status) in [
+        (by_proxy, &[("Origin", &*own)][..], 200),
+        (by_proxy, &[("Origin", "https://evil.test")], 403),
+        (by_script, &[("Origin", "https://evil.test")], 200),
+        (by_proxy, &[("Origin", "null")], 403),
+        (by_proxy, &[("Sec-Fetch-Site", "cross-site")], 403),
+        (by_proxy, &[("Sec-Fetch-Site", "same-origin")], 200),
+        (by_proxy, &[], 200),
+    ] {
+        let sent = [&[token, ("Content-Length", "0")][..], fields].concat();
+        let answer = site.gateway.request("POST", "/", &sent).await;
+        assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
+        let sent = [&[token][..], fields].concat();
+        let answer = site.gateway.request("GET", "/", &sent).await;
+        assert_eq!(answer.status(), 200, "{fields:?}: {}", answer.text());
+    }
+    site.upstream.reply(crate::support::Reply::Echo);
+    let upgrade = [
+        by_proxy,
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for (origin, status) in [("https://evil.test", 403), (&*own, 101)] {
+        let fields = [&upgrade[..], &[("Origin", origin)]].concat();
+        let answer = site.gateway.request("GET", "/", &fields).await;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
+}
+
 async fn by_cookie(
     site: &TestGateway,
     method: &str,

@@ -65,6 +65,25 @@ async fn a_cookie_is_logged_out_by_its_own_site_only() {
     assert_eq!(site.present(&token).await.status(), 401);
 }
 
+/// What a proxy adds to a browser's request, a page of another site has it send.
+#[tokio::test]
+async fn a_login_that_a_proxy_adds_is_logged_out_by_its_own_site_only() {
+    let site = TestGateway::with(|config| {
+        config["issuers"][0]["header_from_cookie"] = json!(true);
+    })
+    .await;
+    let token = site.acme.token().sign();
+    let own = format!("http://{}", site.gateway.public);
+    site.passes(&token).await;
+    for (origin, status) in [("https://evil.example", 403), (own.as_str(), 204)] {
+        let fields = [("X-Acme-Token", token.as_str()), ("Origin", origin)];
+        let answer = site.gateway.request("POST", LOGOUT, &fields).await;
+        assert_eq!(answer.status(), status, "{origin}: {}", answer.text());
+        let lives = site.present(&token).await.status() == 200;
+        assert_eq!(lives, status == 403, "{origin}");
+    }
+}
+
 /// Scripts without a token often send a field all the same.
 #[tokio::test]
 async fn a_field_without_a_token_keeps_nobody_signed_in() {

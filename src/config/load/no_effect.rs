@@ -18,6 +18,7 @@ pub(super) fn of_issuers(config: &Config) -> Vec<Diagnostic> {
         let at = format!("issuers[{number}]");
         without_cookie(&at, issuer)
             .into_iter()
+            .chain(without_field(&at, issuer))
             .chain(without_place(&at, issuer, config))
     });
     found.collect()
@@ -38,6 +39,12 @@ fn without_cookie(at: &str, issuer: &IssuerSettings) -> Vec<Diagnostic> {
         .filter(|(_, is_set)| *is_set)
         .map(|(key, _)| Diagnostic::warning(format!("{at}.{key}"), message));
     found.collect()
+}
+
+fn without_field(at: &str, issuer: &IssuerSettings) -> Option<Diagnostic> {
+    let is_idle = issuer.header_from_cookie && issuer.header.is_none();
+    let message = "has no effect: the issuer has no `header`";
+    is_idle.then(|| Diagnostic::warning(format!("{at}.header_from_cookie"), message))
 }
 
 /// Requests are one of the ways in which tokens come; assertions and exchanges are others.

@@ -127,3 +127,32 @@ fn of_many_issuers_cookies_a_few_count() {
     assert_eq!(found.len(), 5);
     assert_eq!(found.last(), Some(&one("own", Source::SessionCookie)));
 }
+
+/// The same token in a field that the client sets is no proof that a proxy did not add it.
+#[test]
+fn a_field_that_a_proxy_sets_says_so() {
+    let token_sources = TokenSources::new(
+        &config(json!([
+            { "name": "one", "iss": "https://one", "jwks_url": "https://one/keys",
+              "header": "X-Token", "header_from_cookie": true },
+            { "name": "two", "iss": "https://two", "jwks_url": "https://two/keys", "header": "X-Other" },
+        ]))
+        .token_sources(),
+    );
+    let bearer = format!("Bearer {A}");
+    for (fields, source) in [
+        (&[("x-token", A)][..], Source::ProxyHeader),
+        (&[("x-other", A)], Source::Header),
+        (&[("authorization", bearer.as_str())], Source::Authorization),
+        (
+            &[("authorization", bearer.as_str()), ("x-token", A)],
+            Source::ProxyHeader,
+        ),
+        (
+            &[("authorization", bearer.as_str()), ("x-other", A)],
+            Source::Authorization,
+        ),
+    ] {
+        assert_eq!(all(&token_sources, fields), [one(A, source)], "{fields:?}");
+    }
+}

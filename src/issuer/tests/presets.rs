@@ -331,3 +331,24 @@ fn claims_of_the_file_do_not_replace_those_of_a_preset() {
 
 const TENANT: &str = "8e8f4a52-3c7e-4b7c-9d0e-6f1d2c3b4a59";
 const OTHER_TENANT: &str = "0c9e1a5b-6d2f-4e3a-8b7c-1d2e3f4a5b6c";
+
+/// Who signs browsers in by a cookie of its own vouches for whatever page has them send something.
+#[test]
+fn the_fields_of_known_proxies_are_under_the_origin_rule() {
+    for raw in [
+        json!({ "preset": "cloudflare_access", "team": "t", "aud": "a" }),
+        json!({ "preset": "google_iap", "aud": "a" }),
+        json!({ "preset": "aws_alb", "region": "eu-west-1", "signer": "arn:aws:a", "iss": "https://a" }),
+        json!({ "iss": "https://a", "discovery": true, "header": "X-Pomerium-JWT-Assertion" }),
+        json!({ "iss": "https://a", "discovery": true, "header": "X-At", "header_from_cookie": true }),
+    ] {
+        assert!(preset(raw.clone()).header_from_cookie, "{raw}");
+    }
+    for raw in [
+        json!({ "preset": "cloudflare_access", "team": "t", "aud": "a", "header_from_cookie": false }),
+        json!({ "iss": "https://a", "discovery": true, "header": "X-At" }),
+        json!({ "iss": "https://a", "discovery": true }),
+    ] {
+        assert!(!preset(raw.clone()).header_from_cookie, "{raw}");
+    }
+}

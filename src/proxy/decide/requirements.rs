@@ -49,16 +49,18 @@ impl Incoming<'_> {
         stepup::require(&self.snapshot.exchange, session, scope, shown).await
     }
 
-    /// The rule for credentials that a browser attaches by itself.
+    /// The rule for credentials that a browser attaches by itself, or a proxy in front for it.
     fn check_origin(&self, credential: &Credential<'_>, route: &Route) -> Result<(), Rejection> {
-        if !credential.source.is_cookie() {
-            return Ok(());
-        }
+        let check = match credential.source {
+            source if source.is_cookie() => origin::allows,
+            source if source.is_by_proxy() => origin::allows_by_proxy,
+            _ => return Ok(()),
+        };
         let own = origin::OwnOrigin {
             is_https: self.client().is_https,
             host: self.inspected.host,
         };
-        origin::allows(
+        check(
             &self.request.method,
             inspect::is_websocket(self.request),
             &self.request.headers,

@@ -31,7 +31,7 @@ pub(super) const TEXTS: &[Text] = &[
     (
         "origin_foreign",
         "Page of another origin",
-        "A page of another origin sent the cookie. If it is yours, add it to `allowed_origins`.",
+        "A page of another origin sent the request, to which the browser added a cookie, or a proxy in front the login (`header_from_cookie`). If the page is yours, add its origin to `allowed_origins`.",
     ),
     (
         "origin_scheme",

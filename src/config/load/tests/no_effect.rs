@@ -50,6 +50,11 @@ fn issuers() {
             ", cookie_format: clerk, cookie_name: at",
         ),
         (
+            "header_from_cookie",
+            ", header_from_cookie: true",
+            ", header_from_cookie: true, header: X-At",
+        ),
+        (
             "authorization",
             ", authorization: ignore",
             ", authorization: ignore, header: X-At",
