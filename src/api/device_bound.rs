@@ -185,15 +185,16 @@ async fn session_of(
     let mut issuers = credential::issuers_cookies(headers, sources);
     let first = issuers.next().transpose()?;
     let mut refused = Rejection::new(Code::TokenMissing, "token_missing");
+    // Several may be looked up here, so that what is made up counts as on routes.
+    let client = || Client::new(caller.address, headers);
     if let Some(own) = own {
-        match registering(api, proof, api.exchange.session(&own).await) {
+        let session = api.exchange.session_of(&own, Recipient::Gateway, client);
+        match registering(api, proof, session.await) {
             Ok(session) => return Ok(session),
             Err(rejection) => refused = rejection,
         }
     }
     let first = first.ok_or(refused)?;
-    // Several may be verified here, so that what is made up counts as on routes.
-    let client = || Client::new(caller.address, headers);
     let decisive = api
         .exchange
         .decisive_session((first, issuers), Recipient::Gateway, client);

@@ -96,10 +96,7 @@ impl Exchange {
         let until = named.as_ref().map_or(now, |(_, until)| *until);
         let live = match named {
             Some((session, _)) => sessions.live_session(session.sid, now).await,
-            None => Err(Rejection::new(
-                Code::LoginRequired,
-                "session_cookie_unknown",
-            )),
+            None => Err(Rejection::new(Code::LoginRequired, COOKIE_UNKNOWN)),
         };
         let (record, lease) = live.inspect_err(|rejection| {
             // What has ended, or never was, will not begin; by the clock alone it may not have ended.
@@ -189,6 +186,8 @@ fn lasts(until: UnixTime, end: UnixTime) -> bool {
 /// For so long at least what a cookie stands for is not asked for again.
 const SHORTEST_LOOK: Duration = Duration::from_secs(30);
 
+/// The reason of a refusal of a session cookie that the store does not know.
+pub(super) const COOKIE_UNKNOWN: &str = "session_cookie_unknown";
 /// The reason of a refusal of an external token whose session is bound to a device, and which came without
 /// the cookie of that session.
 const DEVICE_COOKIE_MISSING: &str = "device_cookie_missing";

@@ -54,8 +54,17 @@ impl Exchange {
         match self.end_of_cookie(credential, now) {
             None => {
                 rates.may_try(attempt)?;
-                look.await
-                    .inspect_err(|rejection| rates.count(attempt, rejection))
+                let remembered = || self.shared.cache.refusal(digest, now, self.version);
+                let asks_store = self.is_cookie(credential) && remembered().is_none();
+                if asks_store {
+                    rates.may_look_up(attempt)?;
+                }
+                look.await.inspect_err(|rejection| {
+                    rates.count(attempt, rejection);
+                    if asks_store {
+                        rates.count_unknown(attempt, rejection);
+                    }
+                })
             }
             // That is found out before anything is verified.
             Some(End::Disabled) => look.await,

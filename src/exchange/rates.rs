@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::cookie::COOKIE_UNKNOWN;
 use super::self_issued::OWN_SIGNATURE_INVALID;
 use crate::jwt::{Reason, Verified};
 use crate::limit::{Limiter, Sharing, TooOften, client_network, settings};
@@ -13,6 +14,7 @@ use crate::store::Digest;
 pub struct Rates {
     failed: Limiter<IpAddr>,
     lapsed: Limiter<IpAddr>,
+    unknown: Limiter<IpAddr>,
     sign_ins: Limiter<u128>,
     sharing: Option<Arc<Sharing>>,
 }
@@ -27,6 +29,8 @@ impl Rates {
             failed: Limiter::shared(failed, tracked, "failed_per_client", shared),
             // It keeps nobody out, so gateways need not agree.
             lapsed: Limiter::shared(failed, tracked, "lapsed_per_client", None),
+            // Each gateway asks the store for itself.
+            unknown: Limiter::shared(failed, tracked, "unknown_per_client", None),
             sign_ins: Limiter::shared(sign_ins, tracked, "sign_in_per_user", shared),
             sharing,
         }
@@ -73,6 +77,23 @@ impl Rates {
             && signatures.contains(&rejection.reason)
         {
             let _ = self.lapsed.take(client_network(address));
+        }
+    }
+
+    /// Whether the store may be asked for a session cookie of this client. Nothing about one says that it was
+    /// made up, so anybody could ask the store as often as requests come.
+    ///
+    /// # Errors
+    ///
+    /// Too many of them were nobody's. Their client may go on with everything else.
+    pub(super) fn may_look_up(&self, client: Option<IpAddr>) -> Result<(), Rejection> {
+        look(&self.unknown, client)
+    }
+
+    /// Counts a session cookie that the store was asked for in vain. One whose session has ended is known.
+    pub(super) fn count_unknown(&self, client: Option<IpAddr>, rejection: &Rejection) {
+        if let (Some(address), COOKIE_UNKNOWN) = (client, rejection.reason) {
+            let _ = self.unknown.take(client_network(address));
         }
     }
 

@@ -130,7 +130,8 @@ pub struct Rates {
     /// The same of one user.
     pub step_up_per_user: Rate,
     /// Tokens, and credentials of OAuth clients, that fail verification, per client. Beyond this
-    /// rate, new ones from the same client are refused without verification for a while.
+    /// rate, new ones from the same client are refused without verification for a while. Session
+    /// cookies that the store does not know are counted apart, by the same rate.
     pub failed_per_client: Rate,
     /// How many clients and users are tracked for each of these limits.
     pub tracked: usize,

@@ -177,6 +177,51 @@ async fn cookies_past_their_end_lock_nobody_out() {
     assert_eq!(by("/", "Cookie", &both).await.status(), 200);
 }
 
+/// Nobody can tell a made-up session cookie without the store, which others need.
+#[tokio::test]
+async fn made_up_session_cookies_are_looked_up_a_few_times() {
+    let sdk = Sdk::start(|config| {
+        config["trusted_proxies"] = json!(["127.0.0.0/8"]);
+        config["session"] = json!({ "cookie": true });
+        config["limits"] = json!({ "rates": { "failed_per_client": "2/1h" } });
+    })
+    .await;
+    let site = &sdk.site;
+    let by = async |client: &str, name: &str, value: &str| {
+        let fields = [("X-Forwarded-For", client), (name, value)];
+        site.gateway.get("/", &fields).await
+    };
+    let (mallory, ada) = ("192.0.2.1", "192.0.2.2");
+    let cookie_of = async |sub: &str| {
+        let token = format!("acme_token={}", site.acme.token().sub(sub).sign());
+        let answer = by(ada, "Cookie", &token).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let set = answer.field("set-cookie").expect("a session cookie");
+        set.split(';').next().unwrap_or_default().to_owned()
+    };
+    let (known, new) = (cookie_of("ada").await, cookie_of("bob").await);
+    assert_eq!(by(mallory, "Cookie", &known).await.status(), 200);
+    let made_up = |letter: &str| format!("vestibule={}", letter.repeat(43));
+    for letter in ["a", "b"] {
+        // What is remembered costs the store nothing.
+        for _ in 0..2 {
+            let answer = by(mallory, "Cookie", &made_up(letter)).await;
+            site.is_refusal(&answer, 401, "login_required", "session_cookie_unknown")
+                .await;
+        }
+    }
+    for cookie in [&made_up("c"), &new] {
+        let answer = by(mallory, "Cookie", cookie).await;
+        is_limited(&answer);
+        assert_eq!(answer.field("set-cookie"), None, "it may be a live one");
+    }
+    // Sessions that are known here continue, and so does whatever needs no such look, or comes from elsewhere.
+    assert_eq!(by(mallory, "Cookie", &known).await.status(), 200);
+    let bearer = format!("Bearer {}", site.acme.token().sub("eve").sign());
+    assert_eq!(by(mallory, "Authorization", &bearer).await.status(), 200);
+    assert_eq!(by(ada, "Cookie", &new).await.status(), 200);
+}
+
 /// However many cookies are looked at: a browser signs in once for each request, and fails by none of
 /// those that it was once given.
 #[tokio::test]
