@@ -14,6 +14,7 @@ use super::{Config, attributes};
 use crate::diagnostic::{Diagnostic, Position};
 
 mod acme;
+mod audiences;
 mod calls;
 mod check;
 mod claim_values;

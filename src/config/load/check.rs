@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::message::choice;
 use super::scope::scope_fault;
 use super::{
-    acme, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants, hidden_pages,
-    issuers, limits, listeners, logins, loops, match_protection, no_effect, operators, rates,
-    resources, routes, sticky, telemetry, trusted_fields,
+    acme, audiences, calls, claim_values, cookies, dead_ends, device_bound, empty_lists, grants,
+    hidden_pages, issuers, limits, listeners, logins, loops, match_protection, no_effect,
+    operators, rates, resources, routes, sticky, telemetry, trusted_fields,
 };
 use crate::config::Config;
 use crate::config::positions::member;
@@ -69,6 +69,7 @@ const CHECKS: &[(&[&str], Check)] = &[
         match_protection::diagnostics,
     ),
     (&["routes", "public_url", "session"], resources::diagnostics),
+    (&["routes", "public_url", "allowed_origins", "session"], audiences::diagnostics),
     (&["routes", "session"], calls::diagnostics),
     (&["routes", "listeners", "public_url", "api_prefix", "server"], dead_ends::diagnostics),
     (&["routes"], claim_values::of_routes),

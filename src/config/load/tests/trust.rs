@@ -138,3 +138,43 @@ fn a_tenant_that_no_token_names_is_refused() {
         assert_eq!(entra(setting), [""; 0], "{setting}");
     }
 }
+
+/// A token for a page that signs in counts everywhere, so that one for an upstream with the page's origin does.
+#[test]
+fn an_audience_that_keeps_tokens_to_nothing_is_warned_of() {
+    let warnings = |audience: &str| -> Vec<String> {
+        let text = GOOD.replacen(
+            "    upstream: app\n",
+            &format!("    upstream: app\n    audience: {audience}\n"),
+            1,
+        );
+        let text = format!(
+            "{text}public_url: http://app.test\n\
+             allowed_origins: ['https://*.partner.test', 'https://page.test']\n\
+             session: {{audience: everything}}\n"
+        );
+        let loaded = Loaded::parse(text.as_bytes()).unwrap();
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        warnings
+            .filter(|warning| warning.contains("routes[0].audience"))
+            .collect()
+    };
+    for audience in [
+        "everything",
+        "http://app.test",
+        "https://page.test",
+        "https://billing.partner.test",
+    ] {
+        let found = warnings(audience);
+        let said = "warning: routes[0].audience: tokens for this audience are valid everywhere";
+        assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
+    }
+    for audience in [
+        "billing",
+        "https://app.test",
+        "https://a.billing.partner.test",
+        "https://page.test/billing",
+    ] {
+        assert_eq!(warnings(audience), [""; 0], "{audience}");
+    }
+}
