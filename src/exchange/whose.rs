@@ -1,12 +1,12 @@
 //! Whose tokens are, without opening a session.
 
-use super::Exchange;
 use super::self_issued::own_refused;
+use super::{Exchange, Recipient};
 use crate::clock::UnixTime;
 use crate::credential::Credential;
 use crate::identity::Client;
 use crate::jwt::Unverified;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 
 impl Exchange {
     /// Whether tokens that hold name different users. Nothing comes of it: no user, no session.
@@ -22,7 +22,9 @@ impl Exchange {
                 // Of what is not looked at, nobody can say that it is harmless.
                 return true;
             }
-            match (self.user_named_by(credential, now).await, &first) {
+            match (self.user_named_by(credential, client, now).await, &first) {
+                // As above.
+                (Err(rejection), _) if rejection.code == Code::TooManyRequests => return true,
                 (Err(rejection), _) => self.rates().count(attempt, &rejection),
                 (Ok(user), None) => first = Some(user),
                 (Ok(user), Some(first)) if *first != user => return true,
@@ -36,11 +38,13 @@ impl Exchange {
     async fn user_named_by(
         &self,
         credential: &Credential<'_>,
+        client: &Client,
         now: UnixTime,
     ) -> Result<(String, String), Rejection> {
         if self.is_cookie(credential) {
+            let client = || client.clone();
             // In a box: requests without twins do not hold room for it.
-            let session = Box::pin(self.session(credential)).await?;
+            let session = Box::pin(self.session_of(credential, Recipient::Gateway, client)).await?;
             return Ok((String::new(), session.user().to_string()));
         }
         let token = credential.token.expose();

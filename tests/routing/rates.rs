@@ -220,6 +220,13 @@ async fn made_up_session_cookies_are_looked_up_a_few_times() {
     let bearer = format!("Bearer {}", site.acme.token().sub("eve").sign());
     assert_eq!(by(mallory, "Authorization", &bearer).await.status(), 200);
     assert_eq!(by(ada, "Cookie", &new).await.status(), 200);
+    // Of several by one name, each is looked up.
+    let trudy = "192.0.2.3";
+    let twins = format!("{}; {}", made_up("d"), made_up("e"));
+    let fields = [("X-Forwarded-For", trudy), ("Cookie", &*twins)];
+    let answer = site.gateway.get("/optional", &fields).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    is_limited(&by(trudy, "Cookie", &made_up("f")).await);
 }
 
 /// However many cookies are looked at: a browser signs in once for each request, and fails by none of
